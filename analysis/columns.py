@@ -1,0 +1,166 @@
+"""The columns of the tables, in their order and with their types; the same for an empty table.
+
+``CONTRACT`` is relied on from outside: names and order do not change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+Kind = Literal["text", "int", "float", "bool", "list"]
+Kinds = dict[str, Kind]
+
+CONTRACT: Kinds = {
+    "trial_id": "text",
+    "status": "text",
+    "stage": "text",
+    "epoch": "int",
+    "partial": "bool",
+    "accuracy": "float",
+    "loss": "float",
+    "sparsity": "float",
+    "model_sparsity": "float",
+    "nonzero_params": "int",
+    "size_bytes": "int",
+    "baseline_accuracy": "float",
+    "accuracy_drop": "float",
+    "seconds": "float",
+    "train_seconds": "float",
+    "eval_seconds": "float",
+    "seed": "int",
+    "error": "text",
+}
+PARAMS: Kinds = {
+    "sparsity": "float",
+    "method": "text",
+    "scope": "text",
+    "finetune_epochs": "int",
+    "learning_rate": "float",
+    "activation_sparsity": "float",
+    "activation_method": "text",
+    "activation_scope": "text",
+}
+EXTRA: Kinds = {
+    "correct": "int",
+    "examples": "int",
+    "time": "float",
+    "worker": "text",
+    "attempt": "int",
+}
+FRONT: Kinds = {
+    "accuracy_low": "float",
+    "accuracy_high": "float",
+    "test_accuracy": "float",
+    "test_accuracy_low": "float",
+    "test_accuracy_high": "float",
+    "seeds": "int",
+}
+DECISIONS: Kinds = {
+    "trial_id": "text",
+    "epoch": "int",
+    "rung": "int",
+    "action": "text",
+    "reason": "text",
+    "peers": "int",
+    "rank": "int",
+    "beaten_by": "list",
+    "time": "float",
+}
+
+_DTYPES: dict[Kind, Any] = {
+    "text": "string",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "boolean",
+    "list": "object",
+}
+
+
+def frame(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> pd.DataFrame:
+    """A table with exactly the columns ``kinds``; what a row lacks or cannot hold is missing."""
+    return pd.DataFrame(
+        {name: series((row.get(name) for row in rows), kind) for name, kind in kinds.items()}
+    )
+
+
+def series(values: Iterable[Any], kind: Kind) -> pd.Series[Any]:
+    """One column: ``string``, ``Int64``, ``float64``, ``boolean`` or lists of text (``object``)."""
+    cells: list[Any] = list(values)
+    if not _is_clean(cells, kind):
+        cells = [_CLEAN[kind](value) for value in cells]
+    column: pd.Series[Any] = pd.Series(cells, dtype=_DTYPES[kind])
+    return column
+
+
+def text_columns(table: pd.DataFrame) -> list[str]:
+    """Names of the columns that hold text."""
+    return [str(name) for name, dtype in table.dtypes.items() if dtype == "string"]
+
+
+def param_kinds(params: Iterable[Mapping[str, Any]]) -> Kinds:
+    """Kinds of the ``param_`` columns: the known ones first, then others as they appear."""
+    kinds = dict(PARAMS)
+    others: dict[str, list[Any]] = {}
+    for given in params:
+        for name in given.keys() - PARAMS.keys():
+            others.setdefault(name, []).append(given[name])
+    kinds.update({name: _kind(others[name]) for name in sorted(others)})
+    return {f"param_{name}": kind for name, kind in kinds.items()}
+
+
+def _is_clean(cells: list[Any], kind: Kind) -> bool:
+    """Whether all cells are what they should be: the usual case, seen fast in a long column."""
+    types = set(map(type, cells)) - {type(None)}
+    if kind == "float":
+        return types <= {float, int}
+    return kind == "text" and types == {str} and all(map(str.isascii, filter(None, cells)))
+
+
+def _kind(values: list[Any]) -> Kind:
+    present = {type(value) for value in values} - {type(None)}
+    if present == {bool}:
+        return "bool"
+    if present == {int}:
+        return "int"
+    return "float" if present and present <= {int, float} else "text"
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value)
+    # JSON may carry half of a surrogate pair, which no file can hold.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _int(value: Any) -> int | None:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not whole or isinstance(value, bool) or abs(value) >= 2**63:
+        return None
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number else float("nan")
+
+
+def _bool(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _list(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+_CLEAN: dict[Kind, Callable[[Any], Any]] = {
+    "text": _text,
+    "int": _int,
+    "float": _float,
+    "bool": _bool,
+    "list": _list,
+}

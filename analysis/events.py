@@ -1,0 +1,90 @@
+"""The ledger, read: one JSON object a line, in the order in which things happened.
+
+Reading never changes the file and works while a sweep writes to it. A torn last line is left out; a
+damaged line elsewhere is left out too, and said in ``Ledger.problems``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+LEDGER = "ledger.jsonl"
+VERSION = 1
+
+Event = dict[str, Any]
+
+
+class NotASweep(ValueError):
+    """There is no ledger of a sweep at this path."""
+
+
+class NewerLedger(NotASweep):
+    """The ledger was written by a newer version, whose meaning is not known here."""
+
+
+class Ledger(NamedTuple):
+    """``events`` in file order; ``problems``: one sentence for each line that was left out."""
+
+    events: list[Event]
+    problems: list[str]
+
+
+def read_ledger(path: str | Path) -> Ledger:
+    """Read the ledger of the sweep in folder ``path`` (or the ledger file ``path``).
+
+    A ledger in which nothing is written yet gives no events. Raises ``NotASweep`` for a path that
+    has no ledger or whose ledger is something else, ``NewerLedger`` for one from a newer version,
+    ``OSError`` for a file that cannot be read.
+    """
+    file = ledger_file(path)
+    content = file.read_bytes()
+    # What follows the last newline is being written, or was torn off by a crash. A last line that
+    # is no event is a torn one too: the writer cuts both when it opens the ledger.
+    lines = content.split(b"\n")[:-1]
+    events: list[Event] = []
+    problems: list[str] = []
+    for number, line in enumerate(lines, 1):
+        event = _event(line)
+        if event is not None:
+            events.append(event)
+        elif number < len(lines):
+            problems.append(f"line {number} of the ledger is not an event; it is left out")
+    _check(file, content, events)
+    return Ledger(events, problems)
+
+
+def ledger_file(path: str | Path) -> Path:
+    """The ledger's file for a sweep's folder or for the file itself; ``NotASweep`` if neither."""
+    path = Path(path)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise NotASweep(f"{path}: there is no such folder")
+    if not (path / LEDGER).is_file():
+        raise NotASweep(f"{path}: not the folder of a sweep (it has no {LEDGER})")
+    return path / LEDGER
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and isinstance(value.get("event"), str) else None
+
+
+def _check(file: Path, content: bytes, events: list[Event]) -> None:
+    if not events:
+        # A sweep that was just made: nothing yet, or a first line that is still being written.
+        if content.strip() and (b"\n" in content or not content.startswith(b"{")):
+            raise NotASweep(f"{file}: not the ledger of a sweep (no line of it is an event)")
+        return
+    if events[0]["event"] != "sweep":
+        raise NotASweep(f"{file}: not the ledger of a sweep (its first event is not `sweep`)")
+    version = events[0].get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
+        raise NewerLedger(
+            f"{file}: written as ledger version {version}; this program reads up to {VERSION}"
+        )

@@ -1,0 +1,182 @@
+"""The dense model: loaded or finetuned once, evaluated once, kept warm beside the trials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sweep.atomic import new_folder, write_text
+from sweep.cache import cache_root, fingerprint, tree_digest
+from sweep.config import SweepConfig
+from sweep.errors import UsageError
+from sweep.measure import measure
+from sweep.model import fresh_bert, load_classifier, set_dropout
+from sweep.pruning import Targets, prunable_weights
+from sweep.tasks import Task, load_task
+from sweep.tasks.task import majority_share
+from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
+
+SEEN = (
+    "validation is carved from the train split, and the model was finetuned before this sweep "
+    "(baseline.epochs: 0): it may have seen these examples, so validation figures flatter it"
+)
+
+
+@dataclass
+class Dense:
+    """A dense model that trials start from.
+
+    ``model`` is the one working copy of a worker; :meth:`reset` puts the pristine weights back in
+    it, which costs a memory copy where loading a model costs seconds.
+    """
+
+    model: nn.Module
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, model: nn.Module, device: torch.device | str = "cpu") -> Dense:
+        """Take ``model`` as it is now for the pristine one."""
+        model = model.to(device)
+        return cls(model, {name: value.clone() for name, value in model.state_dict().items()})
+
+    def reset(self) -> nn.Module:
+        """The model with its dense weights, no hooks, no gradients."""
+        for module in self.model.modules():
+            module._forward_pre_hooks.clear()
+        self.model.zero_grad(set_to_none=True)
+        self.model.load_state_dict(self.weights)
+        return self.model
+
+
+class Workbench:
+    """What a worker keeps between trials: the task, the dense model and its figures.
+
+    Everything is made at first use, from the caches where they hold it, so that the first worker
+    to ask pays and the others open what it left.
+    """
+
+    def __init__(self, config: SweepConfig, device: str | None = None) -> None:
+        self.config = config
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    @cached_property
+    def task(self) -> Task:
+        """The tokenised task."""
+        return load_task(self.config)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Which weights may be pruned."""
+        chosen = self.config.pruning
+        return Targets(tuple(chosen.include), tuple(chosen.exclude), chosen.embeddings)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where this dense model's weights (if we trained them) and figures are cached."""
+        return cache_root() / "dense" / self._key()
+
+    @cached_property
+    def dense(self) -> Dense:
+        """The dense model: loaded, or finetuned if ``baseline.epochs > 0`` and nobody has yet."""
+        if self.config.baseline.epochs == 0:
+            return Dense.of(self._starting_model(), self.device)
+        if not (self.folder / "model").exists():
+            self._finetune()
+        return Dense.of(load_classifier(str(self.folder / "model"), self.task), self.device)
+
+    def baseline(self, split: str = "validation") -> dict[str, Any]:
+        """The dense model's figures on a split (see DESIGN: the ``baseline`` event), cached."""
+        data = self.task.split(split)
+        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
+        counted = fingerprint([self.config.pruning.model_dump(mode="json"), examples])
+        file = self.folder / f"{split}-{counted}.json"
+        if not file.exists():
+            figures = self._figures(split)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps(figures))
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know."""
+        return [SEEN] if self.task.carved and self.config.baseline.epochs == 0 else []
+
+    def recipe(self, learning_rate: float, epochs: int, seed: int) -> Recipe:
+        """The finetuning recipe of a trial."""
+        settings = self.config.recover.model_dump(mode="json")
+        return Recipe(learning_rate=learning_rate, epochs=epochs, seed=seed, **settings)
+
+    def _figures(self, split: str) -> dict[str, Any]:
+        model = self.dense.reset()
+        data, recipe = self.task.split(split), self.recipe(0.0, 0, 0)
+        score = evaluate(model, data, recipe, self.task.pad_id)
+        size = measure(model, prunable_weights(model, self.targets))
+        return {
+            "accuracy": score.accuracy,
+            "loss": score.loss,
+            "correct": score.correct,
+            "examples": score.examples,
+            **size.__dict__,
+            "majority_accuracy": majority_share(data),
+            "train_seconds": self._train_seconds(),
+            "eval_seconds": score.seconds,
+            "seconds": self._train_seconds() + score.seconds,
+        }
+
+    def _train_seconds(self) -> float:
+        file = self.folder / "model" / "finetune.json"
+        return float(json.loads(file.read_text())["train_seconds"]) if file.exists() else 0.0
+
+    def _starting_model(self) -> nn.Module:
+        config = self.config
+        if config.model is None:
+            return fresh_bert(self.task, config.task.max_length, config.baseline.seed)
+        return load_classifier(config.model, self.task)
+
+    def _finetune(self) -> None:
+        config = self.config
+        model = self._starting_model().to(self.device)
+        recipe = self._baseline_recipe()
+        set_dropout(model, recipe.dropout)
+        optimizer = make_optimizer(model, recipe)
+        seconds = 0.0
+        for epoch in range(config.baseline.epochs):
+            seconds += finetune_epoch(
+                model, optimizer, self.task.train, recipe, epoch=epoch, pad_id=self.task.pad_id
+            )
+        with new_folder(self.folder / "model") as scratch:
+            model.save_pretrained(scratch)  # type: ignore[operator]
+            (scratch / "finetune.json").write_text(json.dumps({"train_seconds": seconds}))
+
+    def _baseline_recipe(self) -> Recipe:
+        settings = self.config.recover.model_dump(mode="json") | self.config.baseline.model_dump(
+            mode="json"
+        )
+        return Recipe(**settings)
+
+    def _key(self) -> str:
+        """What the dense weights and their figures depend on."""
+        config = self.config
+        model: Any = config.model
+        if model is not None and Path(model).is_dir():
+            model = tree_digest(model)
+        data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset"})]
+        trained = self._baseline_recipe().__dict__ if config.baseline.epochs else None
+        return fingerprint([model, data, trained, config.task.max_length])
+
+
+def check_usable(bench: Workbench) -> None:
+    """Fail early, with a sentence, on what would make every trial fail.
+
+    Raises :class:`~sweep.errors.UsageError` for a model, a head, data or targets that do not fit.
+    """
+    if len(bench.task.split("validation")) == 0 or len(bench.task.train) == 0:
+        raise UsageError("an empty split: train and validation need at least one example each")
+    prunable_weights(bench.dense.model, bench.targets)

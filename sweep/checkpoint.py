@@ -1,0 +1,123 @@
+"""A trial's state on disk: safetensors and JSON, written whole or not at all, checked when read.
+
+checkpoints/<trial_id>/epoch-0002/
+    model.safetensors       the weights, by the model's own names
+    masks.safetensors       masks (a bit a weight), activation thresholds
+    optimizer.safetensors   the moments, while the trial may go on
+    trial.json              epoch, params, seed, the record, digests of the files
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sweep.atomic import new_folder
+from sweep.cache import file_digest
+from sweep.errors import StorageError
+
+MODEL, MASKS, OPTIMIZER = FILES = (
+    "model.safetensors",
+    "masks.safetensors",
+    "optimizer.safetensors",
+)
+
+
+def epoch_folder(root: Path, trial_id: str, epoch: int) -> Path:
+    """Where the checkpoint of a trial's epoch lies."""
+    return root / trial_id / f"epoch-{epoch:04d}"
+
+
+def save(folder: Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> None:
+    """Write a ``Trial.state_dict()`` and a ``note`` (any JSON, the record in it).
+
+    Raises :class:`~sweep.errors.StorageError` where the disk refuses; nothing is left then.
+    """
+    shutil.rmtree(folder, ignore_errors=True)  # a damaged one, or one of an older attempt
+    try:
+        with new_folder(folder) as scratch:
+            save_file(_plain(state["model"]), scratch / MODEL)
+            save_file(_masks(state), scratch / MASKS)
+            save_file(_moments(state), scratch / OPTIMIZER)
+            meta = {key: state[key] for key in ("epoch", "seconds")}
+            digests = {name: file_digest(scratch / name) for name in FILES}
+            shapes = {name: list(mask.shape) for name, mask in state["masks"].items()}
+            text = json.dumps({**meta, "shapes": shapes, "digests": digests, **note})
+            (scratch / "trial.json").write_text(text)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"checkpoint {folder} cannot be written: {error}") from error
+
+
+def load(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The state and the note of a checkpoint, or None where it is missing or damaged."""
+    try:
+        note = json.loads((folder / "trial.json").read_text())
+        if any(file_digest(folder / name) != note["digests"][name] for name in FILES):
+            return None
+        state = _read_masks(load_file(folder / MASKS), note["shapes"])
+        state["model"] = load_file(folder / MODEL)
+        state["optimizer"] = _read_moments(load_file(folder / OPTIMIZER))
+        return state | {"epoch": note["epoch"], "seconds": note["seconds"]}, note
+    except (OSError, ValueError, KeyError, SafetensorError):
+        return None
+
+
+def latest(root: Path, trial_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The newest whole checkpoint of a trial; damaged ones are passed over."""
+    for folder in sorted((root / trial_id).glob("epoch-*"), reverse=True):
+        if (found := load(folder)) is not None:
+            return found
+    return None
+
+
+def finish(folder: Path) -> None:
+    """Drop what only a trial that goes on needs."""
+    (folder / OPTIMIZER).unlink(missing_ok=True)
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+
+def _masks(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    tensors = {f"mask/{name}": _pack(mask) for name, mask in state["masks"].items()}
+    return tensors | _plain({f"activation/{n}": v for n, v in state["activations"].items()})
+
+
+def _read_masks(tensors: Mapping[str, Tensor], shapes: Mapping[str, list[int]]) -> dict[str, Any]:
+    prefix = "activation/"
+    return {
+        "masks": {name: _unpack(tensors[f"mask/{name}"], shape) for name, shape in shapes.items()},
+        "activations": {n[len(prefix) :]: v for n, v in tensors.items() if n.startswith(prefix)},
+    }
+
+
+def _moments(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    moments = state["optimizer"].items()
+    return _plain({f"{index}/{key}": v for index, part in moments for key, v in part.items()})
+
+
+def _read_moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, key = name.split("/")
+        optimizer.setdefault(int(index), {})[key] = value
+    return optimizer
+
+
+def _pack(mask: Tensor) -> Tensor:
+    return torch.from_numpy(np.packbits(mask.cpu().numpy().reshape(-1)))
+
+
+def _unpack(bits: Tensor, shape: list[int]) -> Tensor:
+    count = int(np.prod(shape))
+    return torch.from_numpy(np.unpackbits(bits.numpy(), count=count).astype(bool)).view(shape)

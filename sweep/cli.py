@@ -1,0 +1,140 @@
+"""The `sweep` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweep import __version__
+from sweep.errors import SweepError
+
+app = typer.Typer(
+    name="sweep",
+    help="How far can this transformer be pruned? Finds the sparsity-accuracy front.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[str, typer.Argument(help="path of a YAML file, or a packaged name (digits)")]
+Settings = Annotated[
+    list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
+]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
+Folder = Annotated[Path, typer.Argument(help="a sweep's folder")]
+Out = Annotated[Path | None, typer.Option("--out", help="folder (default: <storage>/<name>)")]
+Address = Annotated[str | None, typer.Option(help="a Ray cluster (default: RAY_ADDRESS, or here)")]
+
+
+def main() -> None:
+    """Entry point: a user's mistake is a sentence on standard error and its exit code."""
+    try:
+        app()
+    except SweepError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="where to write")] = Path("sweep.yaml")) -> None:
+    """Write a commented starter config."""
+    from sweep.commands.config import write_starter
+
+    write_starter(path)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a config, for editors."""
+    from sweep.commands.config import print_schema
+
+    print_schema()
+
+
+@app.command()
+def check(config: Config, settings: Settings = None, as_json: Json = False) -> None:
+    """Validate a config and print the resolved plan; changes nothing."""
+    from sweep.commands.config import check_config
+
+    check_config(config, settings or [], as_json)
+
+
+@app.command()
+def trial(
+    config: Config,
+    settings: Settings = None,
+    split: Annotated[str, typer.Option(help="validation or test")] = "validation",
+    as_json: Json = False,
+) -> None:
+    """One prune-and-recover trial here, without Ray: the tutorial's five steps."""
+    from sweep.commands.trial import run_trial
+
+    run_trial(config, settings or [], split, as_json)
+
+
+@app.command()
+def run(
+    config: Config, settings: Settings = None, out: Out = None, address: Address = None
+) -> None:
+    """Run a whole sweep, on this machine or on a Ray cluster."""
+    from sweep.commands.run import begin
+
+    begin(config, settings or [], out, address)
+
+
+@app.command()
+def resume(
+    folder: Folder,
+    trials: Annotated[int | None, typer.Option(min=1, help="go on to so many in all")] = None,
+    address: Address = None,
+) -> None:
+    """Go on after a crash or an interrupt, or extend a finished sweep."""
+    from sweep.commands.run import go_on
+
+    go_on(folder, trials, address)
+
+
+@app.command()
+def status(folder: Folder, as_json: Json = False) -> None:
+    """Progress, the front so far, what failed."""
+    from sweep.commands.results import show_status
+
+    show_status(folder, as_json)
+
+
+@app.command()
+def front(
+    folder: Folder,
+    min_sparsity: Annotated[float | None, typer.Option(help="at least this, in [0, 1)")] = None,
+    max_drop: Annotated[float | None, typer.Option(help="accuracy below dense, 0.01: 1 pt")] = None,
+    knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
+    as_json: Json = False,
+) -> None:
+    """The Pareto front, or the points of it that answer a question."""
+    from sweep.commands.results import show_front
+
+    show_front(folder, min_sparsity, max_drop, knee, as_json)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write tables, figures and report.md into a sweep's folder."""
+    from sweep.commands.results import write_all
+
+    write_all(folder)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)

@@ -1,0 +1,47 @@
+"""`sweep init`, `sweep schema`, `sweep check`: configs, without anything heavy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sweep.config_io import dump_yaml, json_schema, load_config, starter_text
+from sweep.errors import StorageError, UsageError
+from sweep.plan import plan
+
+
+def write_starter(path: Path) -> None:
+    """Write the commented starter, never over a file."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(starter_text())
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; name another file") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    print(f"wrote {path}; next: sweep check {path}")
+
+
+def print_schema() -> None:
+    """The JSON schema on standard output."""
+    print(json.dumps(json_schema(), indent=2))
+
+
+def check_config(source: str, settings: list[str], as_json: bool) -> None:
+    """The plan of a config, or every problem that it has."""
+    config = load_config(source, settings)
+    found = plan(config)
+    if as_json:
+        print(json.dumps({**found, "config": config.model_dump(mode="json")}, indent=2))
+        return
+    for name, value in found.items():
+        print(f"{name:20} {_plain(value)}")
+    print("\n" + dump_yaml(config), end="")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {part}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

@@ -1,0 +1,130 @@
+"""`sweep status`, `sweep front`, `sweep report`: what a ledger says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import analysis
+from analysis import query, report, tables
+from sweep.errors import NothingFound, StorageError, UsageError
+
+FRONT_COLUMNS = {
+    "sparsity": "{:.3f}",
+    "accuracy": "{:.4f}",
+    "accuracy_low": "{:.4f}",
+    "accuracy_high": "{:.4f}",
+    "accuracy_drop": "{:+.4f}",
+    "model_sparsity": "{:.3f}",
+    "epoch": "{}",
+    "param_method": "{}",
+    "param_scope": "{}",
+    "param_learning_rate": "{:.1e}",
+    "trial_id": "{}",
+}
+
+
+def load(path: Path) -> analysis.Results:
+    """The results of a folder.
+
+    Raises :class:`~sweep.errors.UsageError` where it is no sweep.
+    """
+    try:
+        return analysis.load(path)
+    except analysis.NotASweep as error:
+        raise UsageError(str(error)) from error
+
+
+def refresh_results(path: Path) -> analysis.Results:
+    """Write the tables, the figures and report.md of a sweep's folder anew."""
+    results = load(path)
+    try:
+        tables.write_tables(results, path)
+        report.write_report(results, path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write results into {path}: {error.strerror or error}"
+        ) from error
+    return results
+
+
+def write_all(path: Path) -> None:
+    """The body of `sweep report`."""
+    refresh_results(path)
+    print(path / "report.md")
+
+
+def show_front(
+    path: Path, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
+) -> None:
+    """The body of `sweep front`; nothing found is exit code 4."""
+    results = load(path)
+    try:
+        points = query.points(results, min_sparsity, max_drop, knee)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if points.empty:
+        raise NothingFound(
+            f"no point of the front of {path} answers that; it has {len(results.front)} points"
+        )
+    if as_json:
+        print(points.to_json(orient="records", indent=2))
+    else:
+        print(front_text(points))
+
+
+def show_status(path: Path, as_json: bool) -> None:
+    """The body of `sweep status`."""
+    results = load(path)
+    found = _status(results)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    counts = ", ".join(f"{count} {name}" for name, count in found["trials"].items())
+    print(f"{found['name']}: {found['state']}; {counts} of {found['planned']} planned")
+    print(f"epochs: {found['epochs_spent']} spent, {found['epochs_saved']} saved by stopping")
+    for failure in found["failures"]:
+        print(f"failed {failure['trial_id']}: {failure['error']}")
+    print_front(results)
+
+
+def print_front(results: analysis.Results) -> None:
+    """The front as a table, under a line that says what it is measured on."""
+    if results.front.empty:
+        print("no point yet")
+        return
+    baseline = "" if results.baseline is None else f"dense {results.baseline['accuracy']:.4f}; "
+    print(f"Pareto front on validation ({baseline}unconfirmed on test):")
+    print(front_text(results.front))
+
+
+def front_text(points: pd.DataFrame) -> str:
+    """Points as aligned text."""
+    shown = pd.DataFrame(
+        {name: points[name].map(form.format) for name, form in FRONT_COLUMNS.items()}
+    )
+    return shown.rename(columns=lambda name: name.removeprefix("param_")).to_string(index=False)
+
+
+def _status(results: analysis.Results) -> dict[str, Any]:
+    failed = results.trials[results.trials["status"] == "failed"]
+    return {
+        "name": results.name,
+        "state": results.state,
+        "planned": results.trials_planned,
+        "trials": results.counts,
+        "epochs_spent": results.epochs_spent,
+        "epochs_saved": results.epochs_saved,
+        "front_points": len(results.front),
+        "best_accuracy": _best(results.front["accuracy"]),
+        "baseline_accuracy": None if results.baseline is None else results.baseline["accuracy"],
+        "utilisation": results.utilisation,
+        "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
+    }
+
+
+def _best(column: pd.Series[Any]) -> float | None:
+    return None if column.empty else float(column.max())

@@ -1,0 +1,59 @@
+"""`sweep run` and `sweep resume`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sweep import plan
+from sweep.commands.results import print_front, refresh_results
+from sweep.config import SweepConfig
+from sweep.config_io import load_config
+from sweep.driver.abort import Interrupted
+from sweep.driver.progress import Progress
+from sweep.driver.run import run_sweep
+from sweep.driver.view import View
+from sweep.errors import UsageError
+from sweep.folder import SweepFolder
+
+SOME_FAILED = 3
+
+
+def begin(source: str, settings: list[str], out: Path | None, address: str | None) -> None:
+    """Run a sweep; the same command again goes on with it."""
+    config = load_config(source, settings)
+    _run(config, SweepFolder(out or Path(plan.results_path(config))), None, address)
+
+
+def go_on(path: Path, trials: int | None, address: str | None) -> None:
+    """Resume the sweep of a folder with the config that it was begun with."""
+    folder = SweepFolder(path)
+    config = SweepConfig.model_validate(folder.saved_config())
+    if folder.config.is_file():
+        folder.check_same(load_config(str(folder.config)))
+    if trials is not None and trials < config.search.trials:
+        raise UsageError(
+            f"--trials is the number in all: at least {config.search.trials}, got {trials}"
+        )
+    _run(config, folder, trials, address)
+
+
+def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: str | None) -> None:
+    planned = max(trials or 0, plan.trials(config))
+    view = View(Progress(config.objectives, planned))
+    try:
+        outcome = run_sweep(config, folder, view, address=address, trials=trials)
+    except Interrupted as error:
+        refresh_results(folder.path)
+        view.say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
+        sys.exit(error.exit_code)
+    results = refresh_results(folder.path)
+    print_front(results)
+    view.say(
+        f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
+        f"{outcome.failed} failed; report: {folder.path / 'report.md'}\n"
+        f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path} | "
+        f"sweep resume {folder.path} --trials {2 * planned}"
+    )
+    if outcome.failed:
+        sys.exit(SOME_FAILED)

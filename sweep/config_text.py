@@ -1,0 +1,94 @@
+"""The config's settings for people and for editors: a starter file, and a JSON schema."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from sweep.config import SweepConfig
+from sweep.space import PARAMETERS
+from sweep.yaml_text import one_line
+
+_HEAD = """\
+# A sweep: how far can this model be pruned, and what does it cost?
+#
+#   sweep check THIS_FILE      is it right, and what would it run?
+#   sweep run THIS_FILE        run it
+#
+# It runs as it stands, with nothing to download. Every setting is here; one that you delete takes
+# its default. Any of them can be given on the command line too: sweep run FILE search.trials=8
+# Completion in an editor: save the output of `sweep schema` as sweep.schema.json, and put
+# yaml-language-server: $schema=sweep.schema.json  into a comment on the first line.
+"""
+
+_SPACE_NOTE = (
+    "# What the search may choose from. A parameter is a range {low: 0.3, high: 0.95}, with a",
+    "# step: 0.05 or log: true if wanted; a list [local, global]; or one value. The sampler grid",
+    "# needs a step or a list.",
+)
+
+_WIDTH = 100
+_COLUMN = 32
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a config as it stands in YAML, for editors."""
+    schema = SweepConfig.model_json_schema()
+    _drop_titles(schema)
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": draft, "title": "A prunesweep config", **schema}
+
+
+def _drop_titles(node: Any) -> None:
+    """Take out the titles that pydantic makes of the keys; editors would show each name twice."""
+    if isinstance(node, dict):
+        if isinstance(node.get("title"), str):
+            del node["title"]
+        for inner in node.values():
+            _drop_titles(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            _drop_titles(inner)
+
+
+def render_starter(config: SweepConfig) -> str:
+    """``config`` as YAML, each setting with its meaning in a comment."""
+    lines = [_HEAD, *_commented(_entries(config), "")]
+    for name in type(config).model_fields:
+        section = getattr(config, name)
+        if name == "space":
+            space = {key: domain.plain() for key, domain in section.items()}
+            entries = [(key, value, PARAMETERS[key].help) for key, value in space.items()]
+            lines += ["", *_SPACE_NOTE, "space:", *_commented(entries, "  ")]
+        elif isinstance(section, BaseModel):
+            about = f"# {type(section).__doc__}"
+            lines += ["", about, f"{name}:", *_commented(_entries(section), "  ")]
+    return "\n".join(lines) + "\n"
+
+
+def _entries(section: BaseModel) -> list[tuple[str, Any, str]]:
+    """(key, plain value, meaning) of each setting that is no section of its own."""
+    plain = section.model_dump(mode="json")
+    return [
+        (name, plain[name], field.description or "")
+        for name, field in type(section).model_fields.items()
+        if name != "space" and not isinstance(getattr(section, name), BaseModel)
+    ]
+
+
+def _commented(entries: Sequence[tuple[str, Any, str]], indent: str) -> Iterator[str]:
+    """``key: value  # meaning``, the comments in one column; a long one stands above its line."""
+    texts = [f"{indent}{key}: {one_line(value)}" for key, value, _ in entries]
+    column = min(max(map(len, texts)), _COLUMN)
+    for text, (_, _, meaning) in zip(texts, entries, strict=True):
+        line = f"{text:<{column}}  # {meaning}"
+        if len(line) <= _WIDTH:
+            yield line
+        else:
+            yield from textwrap.wrap(
+                meaning, _WIDTH, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# "
+            )
+            yield text

@@ -1,0 +1,150 @@
+"""Domains: what one parameter may be. Small frozen values that know no YAML and no sampler."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sweep.values import as_number
+
+Value = int | float | str
+"""One value of one parameter."""
+
+
+@dataclass(frozen=True)
+class Float:
+    """The numbers from ``low`` to ``high``, both included; with a step, every step from ``low``."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    @property
+    def size(self) -> int | float:
+        """How many values there are: infinitely many without a step."""
+        if self.low == self.high:
+            return 1
+        if self.step is None:
+            return math.inf
+        return int((_decimal(self.high) - _decimal(self.low)) // _decimal(self.step)) + 1
+
+    def contains(self, value: object) -> bool:
+        """Whether a trial of this space can have ``value``."""
+        number = _as_own_number(value)
+        if number is None:
+            return False
+        if self.step is None:
+            return self.low <= number <= self.high
+        steps = (number - self.low) / self.step
+        # A sampler adds steps up in floats, so its values lie a rounding error off the grid.
+        return abs(steps - round(steps)) < 1e-6 and 0 <= round(steps) < self.size
+
+    def grid(self) -> list[Value]:
+        """Every value, in order. Raises ValueError where there are infinitely many."""
+        if math.isinf(self.size):
+            raise ValueError("a grid needs a step or a list here: a range has no end of values")
+        return [self._nth(index) for index in range(int(self.size))]
+
+    @property
+    def last(self) -> float:
+        """The highest value: ``high``, or the last whole step below it."""
+        return self.high if self.step is None else self._nth(int(self.size) - 1)
+
+    def _nth(self, index: int) -> float:
+        return float(_decimal(self.low) + index * _decimal(self.step or 0.0))
+
+    def plain(self) -> dict[str, Any]:
+        """The YAML form."""
+        log = {"log": True} if self.log else {}
+        step = {} if self.step is None else {"step": self.step}
+        return {"low": self.low, "high": self.high, **log, **step}
+
+
+@dataclass(frozen=True)
+class Int:
+    """The integers from ``low`` to ``high``, both included, every ``step``-th of them."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    @property
+    def size(self) -> int | float:
+        return (self.high - self.low) // self.step + 1
+
+    def contains(self, value: object) -> bool:
+        number = _as_own_number(value)
+        if number is None or not self.low <= number <= self.high:
+            return False
+        return (number - self.low) % self.step == 0
+
+    def grid(self) -> list[Value]:
+        return list(range(self.low, self.high + 1, self.step))
+
+    def plain(self) -> dict[str, Any]:
+        log = {"log": True} if self.log else {}
+        step = {} if self.step == 1 else {"step": self.step}
+        return {"low": self.low, "high": self.high, **log, **step}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A few values, no two alike."""
+
+    values: tuple[Value, ...]
+
+    @property
+    def size(self) -> int | float:
+        return len(self.values)
+
+    def contains(self, value: object) -> bool:
+        return not isinstance(value, bool) and value in self.values
+
+    def grid(self) -> list[Value]:
+        return list(self.values)
+
+    def plain(self) -> list[Value]:
+        return list(self.values)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One value."""
+
+    value: Value
+
+    @property
+    def size(self) -> int | float:
+        return 1
+
+    def contains(self, value: object) -> bool:
+        return not isinstance(value, bool) and value == self.value
+
+    def grid(self) -> list[Value]:
+        return [self.value]
+
+    def plain(self) -> Value:
+        return self.value
+
+
+Domain = Float | Int | Choice | Constant
+
+
+def _decimal(value: float) -> Decimal:
+    """``value`` as it is written: 0.1 is a tenth, so that 0.1 + 2 * 0.1 is 0.3."""
+    return Decimal(repr(value))
+
+
+def width(low: float, high: float) -> float:
+    """``high - low`` without the rounding error of floats: 0.3 - 0.2 is 0.1."""
+    return float(_decimal(high) - _decimal(low))
+
+
+def _as_own_number(value: object) -> int | float | None:
+    """``value`` if it is a finite number and not the text of one."""
+    number = None if isinstance(value, str) else as_number(value)
+    return number if number is not None and math.isfinite(number) else None

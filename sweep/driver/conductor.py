@@ -1,0 +1,153 @@
+"""What the driver does on each event, whoever brings it: write it down, take it in, answer.
+
+The conductor knows the ledger and the search and nothing of Ray, so the same code serves the real
+sweep, a replay and a simulation. An event is applied only after it is on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sweep.driver.abort import Abort
+from sweep.driver.retention import Retention
+from sweep.errors import StorageError
+from sweep.ledger import Event, Ledger
+from sweep.search.state import Search, TrialState, end_event
+
+Listener = Callable[[Event], None]
+
+
+class Conductor:
+    """Answers "what next?", "go on?", "what now?" (:meth:`next`, :meth:`report`, :meth:`lost`)."""
+
+    def __init__(
+        self,
+        search: Search,
+        ledger: Ledger,
+        objectives: Mapping[str, str],
+        retention: Retention,
+        max_failures: int,
+        listen: Listener,
+    ) -> None:
+        self.search, self.ledger = search, ledger
+        self.objectives, self.max_failures = objectives, max_failures
+        self.retention, self.listen = retention, listen
+        self._queue: deque[str] = deque()
+        self._flying: set[str] = set()
+
+    def replay(self, events: list[Event]) -> None:
+        """Take in what the ledger held, write what a crash left out, queue what is unfinished."""
+        for event in events:
+            self._take(event)
+        self._write(*self.search.missing_events())
+        self._queue = deque(trial.trial_id for trial in self.search.unfinished())
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to hand out, and nothing is out."""
+        return not self._queue and not self._flying and self.search.propose() is None
+
+    def next(self) -> dict[str, Any] | None:
+        """The next assignment for a worker, None where there is none (now, or at all).
+
+        Unfinished trials come first, then what the search proposes. An assignment holds
+        ``trial_id, params, seed, attempt`` and ``after``, the last epoch that the ledger has.
+        """
+        if not self._queue:
+            proposal = self.search.propose()
+            if proposal is None:
+                return None
+            self._write(proposal)
+            self._queue.append(proposal["trial_id"])
+        trial = self.search.trials[self._queue.popleft()]
+        self._flying.add(trial.trial_id)
+        return {
+            "trial_id": trial.trial_id,
+            "params": trial.params,
+            "seed": trial.seed,
+            "attempt": trial.attempt + 1,
+            "after": trial.last_epoch,
+        }
+
+    def started(self, assignment: Mapping[str, Any]) -> None:
+        """A worker has begun with an assignment."""
+        trial_id, attempt = assignment["trial_id"], assignment["attempt"]
+        if self.search.trials[trial_id].attempt < attempt:
+            epoch = assignment["after"]
+            self._write(
+                {"event": "start", "trial_id": trial_id, "attempt": attempt, "epoch": epoch}
+            )
+
+    def report(self, trial_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
+        """Take in what a worker says; True if its trial is over.
+
+        ``result`` holds one of: ``record`` (JSON text), ``error`` (the trial cannot go on),
+        ``storage_error`` (nobody can: raises :class:`~sweep.driver.abort.Abort`).
+        """
+        trial = self.search.trials[trial_id]
+        if attempt < trial.attempt or trial.status != "running":
+            return True  # a worker thought dead: its trial is another's now
+        if message := result.get("storage_error"):
+            raise Abort(StorageError(message))
+        if message := result.get("error"):
+            return self._end(trial, "failed", message)
+        record = {"event": "record", "trial_id": trial_id, "attempt": attempt}
+        record |= json.loads(result["record"]) | {"worker": result.get("worker")}
+        if reason := self._unusable(record):
+            return self._end(trial, "failed", reason)
+        if not self.search.accepts(record):
+            return False
+        decision = self.search.judge(record)
+        self._write(record, *([decision] if decision else []))
+        end = self.search.due_end(trial_id)
+        return self._end(trial, end["status"], None) if end else False
+
+    def lost(self, trial_id: str, attempt: int, reason: str) -> None:
+        """A worker died: its trial is tried again from its last epoch, if it may."""
+        trial = self.search.trials[trial_id]
+        if trial.status != "running":
+            return
+        self._write({"event": "lost", "trial_id": trial_id, "attempt": attempt, "reason": reason})
+        if trial.lost > self.max_failures:
+            self._end(trial, "failed", f"its worker was lost {trial.lost} times; last: {reason}")
+            return
+        self._flying.discard(trial_id)
+        self._queue.append(trial_id)
+
+    def note(self, event: Event) -> None:
+        """Write down an event of the driver's own."""
+        self._write(event)
+
+    def _unusable(self, record: Event) -> str | None:
+        """Why a record cannot be compared with others: a figure missing, or not finite."""
+        for name in self.objectives:
+            if not isinstance(record.get(name), (int, float)):
+                return f"objective {name!r} of epoch {record['epoch']} is missing"
+        for name, value in record.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                return f"{name} of epoch {record['epoch']} is {value}"
+        return None
+
+    def _end(self, trial: TrialState, status: Any, error: str | None) -> bool:
+        self._write(end_event(trial.trial_id, status, error))
+        self._flying.discard(trial.trial_id)
+        return True
+
+    def _write(self, *events: Event) -> None:
+        if not events:
+            return
+        try:
+            written = self.ledger.append(*events)
+        except StorageError as error:
+            raise Abort(error) from error
+        for event in written:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        self.search.apply(event)
+        self.retention.take(event)
+        self.listen(event)

@@ -1,0 +1,70 @@
+"""The types of the config's fields: readers of `sweep.values`, in a form that pydantic takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from sweep.domains import Domain
+from sweep.names import DIRECTIONS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.space import parse_space, space_schema
+from sweep.values import Also, Each, Flag, Number, OneOf, Reader, Text
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Lets pydantic read a field with one of our readers, so that errors and schema speak alike."""
+
+    reader: Reader
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.reader.read)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        return self.reader.schema()
+
+
+_SLUG = Text("letters, digits and . _ - after a letter or digit", r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_COUNT = Number(low=1, whole=True)
+TEXT = Text()
+_SHARE = Number(low=0, high=1, below=True)
+
+Slug = Annotated[str, Checked(_SLUG)]
+Line = Annotated[str, Checked(TEXT)]
+LineOrNone = Annotated[str | None, Checked(Also(None, TEXT))]
+AnyText = Annotated[str, Checked(Text("a text", r"[\s\S]*"))]
+Characters = Annotated[str, Checked(Text("a text of one or more characters", r"[\s\S]+"))]
+Count = Annotated[int, Checked(_COUNT)]
+CountOrNone = Annotated[int | None, Checked(Also(None, _COUNT))]
+CountOrAuto = Annotated[int | str, Checked(Also("auto", _COUNT))]
+Length = Annotated[int, Checked(Number(low=1, high=8192, whole=True))]
+Natural = Annotated[int, Checked(Number(low=0, whole=True))]
+Seed = Annotated[int, Checked(Number(low=0, high=2**32 - 1, whole=True))]
+Positive = Annotated[float, Checked(Number(low=0, above=True))]
+Factor = Annotated[float, Checked(Number(low=1, above=True))]
+NotNegative = Annotated[float, Checked(Number(low=0))]
+Share = Annotated[float, Checked(_SHARE)]
+ShareOrNone = Annotated[float | None, Checked(Also(None, _SHARE))]
+InnerShare = Annotated[float, Checked(Number(low=0, high=1, above=True, below=True))]
+Switch = Annotated[bool, Checked(Flag())]
+SwitchOrAuto = Annotated[bool | str, Checked(Also("auto", Flag()))]
+LrSchedule = Annotated[str, Checked(OneOf(LR_SCHEDULES))]
+Sampler = Annotated[str, Checked(OneOf(SAMPLERS))]
+Scheduler = Annotated[str, Checked(OneOf(SCHEDULERS))]
+Objectives = Annotated[dict[str, str], Checked(Each(OneOf(METRICS), OneOf(DIRECTIONS)))]
+
+
+def _plain_space(space: Mapping[str, Domain]) -> dict[str, Any]:
+    return {name: domain.plain() for name, domain in space.items()}
+
+
+Space = Annotated[
+    dict[str, Domain],
+    PlainValidator(parse_space),
+    PlainSerializer(_plain_space),
+    WithJsonSchema(space_schema()),
+]

@@ -1,0 +1,89 @@
+"""A sweep's folder: what lies where, and whether it may be used."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweep.config import SweepConfig
+from sweep.config_io import config_diff
+from sweep.errors import StorageError, UsageError
+from sweep.ledger import read_events
+
+OURS = ("config.yaml", "trials.csv", "records.csv", "front.csv", "checkpoints", "report.md")
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """Paths inside a sweep's folder (see DESIGN, contract)."""
+
+    path: Path
+
+    @property
+    def ledger(self) -> Path:
+        """The truth."""
+        return self.path / "ledger.jsonl"
+
+    @property
+    def config(self) -> Path:
+        """The resolved config, runnable as it stands."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What resume and export need."""
+        return self.path / "checkpoints"
+
+    @property
+    def holds_sweep(self) -> bool:
+        """Whether a sweep was begun here."""
+        return self.ledger.is_file() and self.ledger.stat().st_size > 0
+
+    def saved_config(self) -> dict[str, Any]:
+        """The resolved config that the ledger began with.
+
+        Raises :class:`~sweep.errors.UsageError` where this folder is no sweep.
+        """
+        if not self.path.is_dir():
+            raise UsageError(f"no such folder: {self.path}")
+        events = read_events(self.ledger) if self.holds_sweep else []
+        if not events or events[0].get("event") != "sweep":
+            raise UsageError(f"{self.path} is no sweep: it has no {self.ledger.name} with a config")
+        config: dict[str, Any] = events[0]["config"]
+        return config
+
+    def check_same(self, config: SweepConfig) -> None:
+        """Refuse to go on with other settings than the sweep was begun with.
+
+        Raises :class:`~sweep.errors.UsageError` with the differences.
+        """
+        if changes := config_diff(self.saved_config(), config.model_dump(mode="json")):
+            raise UsageError(
+                f"{self.path} holds another sweep; its settings differ:\n"
+                + "\n".join(f"  {line}" for line in changes)
+                + "\nchoose another folder with --out, or go on with the old one: "
+                + f"sweep resume {self.path}"
+            )
+
+    def create(self) -> None:
+        """Make the folder, and prove that it can be written before anything costly runs.
+
+        Raises :class:`~sweep.errors.StorageError` where it cannot, and
+        :class:`~sweep.errors.UsageError` where it holds files that we would overwrite.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            taken = [name for name in OURS if (self.path / name).exists()]
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(b"x")
+                os.fsync(probe.fileno())
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} cannot be written: {error.strerror or error}; "
+                "choose another with --out"
+            ) from error
+        if taken and not self.holds_sweep:
+            raise UsageError(f"{self.path} holds files of something else: {', '.join(taken)}")

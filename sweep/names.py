@@ -1,0 +1,40 @@
+"""The names that a config may use, as light tuples: nothing heavy is imported to check a config.
+
+The tables that implement them (pruning methods, samplers, schedulers) live next to their code;
+a test holds that each table has exactly these names.
+"""
+
+from __future__ import annotations
+
+METHODS = ("l1-norm", "random")
+"""How a weight or an activation is scored."""
+
+SCOPES = ("local", "global")
+"""Which scores are compared with which: within one matrix, or across all of them."""
+
+SAMPLERS = ("tpe", "nsga2", "gp", "random", "grid")
+"""What proposes the params of the next trial."""
+
+SCHEDULERS = ("moasha", "fifo")
+"""What stops trials early; ``fifo`` stops none."""
+
+LR_SCHEDULES = ("constant", "linear")
+"""How a learning rate moves over the steps; only ``constant`` does not depend on the horizon."""
+
+METRICS = (
+    "accuracy",
+    "loss",
+    "sparsity",
+    "model_sparsity",
+    "nonzero_params",
+    "size_bytes",
+    "accuracy_drop",
+    "seconds",
+    "train_seconds",
+    "eval_seconds",
+    "epoch",
+)
+"""The figures of a record that can be an objective."""
+
+DIRECTIONS = ("max", "min")
+"""Where an objective should go."""

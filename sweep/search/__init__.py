@@ -1,0 +1,1 @@
+"""What chooses the params of a trial, and what stops a trial early."""

@@ -1,0 +1,267 @@
+"""The search as a fold over the ledger: what is known, what comes next, what a crash left out.
+
+:class:`Search` holds no truth of its own. A driver asks it for the next event
+(:meth:`Search.propose`, :meth:`Search.judge`, :meth:`Search.due_end`), appends that to the ledger,
+and applies it. A search that has applied the same events in the same order is in the same state, so
+after a crash it is rebuilt by a replay, :meth:`Search.missing_events` are appended, and the sweep
+goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from sweep import plan
+from sweep.config import SweepConfig
+from sweep.search.moasha import Moasha
+from sweep.search.study import FIDELITY, Params, Study
+
+Event = dict[str, Any]
+Status = Literal["running", "completed", "stopped", "failed"]
+
+
+@dataclass
+class TrialState:
+    """One trial as the ledger has it.
+
+    ``attempt`` counts its starts (0: none yet), ``lost`` the workers that died under it;
+    ``records`` and ``decisions`` are events by epoch, in the order of the ledger.
+    """
+
+    trial_id: str
+    number: int
+    params: Params
+    seed: int
+    attempt: int = 0
+    lost: int = 0
+    status: Status = "running"
+    error: str | None = None
+    records: dict[int, Event] = field(default_factory=dict)
+    decisions: dict[int, Event] = field(default_factory=dict)
+    verdicts: dict[int, Event] = field(default_factory=dict)
+    """What the rule says, whether the ledger has it yet or not."""
+
+    @property
+    def last_epoch(self) -> int | None:
+        """The last epoch with a record, None before the first."""
+        return max(self.records, default=None)
+
+    @property
+    def finetune_epochs(self) -> int:
+        """The epochs that it was asked to run."""
+        return int(self.params[FIDELITY])
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a decision in the ledger stops it."""
+        return any(event["action"] == "stop" for event in self.decisions.values())
+
+
+class Search:
+    """The trials, the study and the rungs of one sweep, rebuilt from its ledger event by event."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.trials: dict[str, TrialState] = {}
+        self._seed = config.search.seed
+        self._objectives = dict(config.objectives)
+        self._horizon_bound = config.recover.lr_schedule == "linear"
+        self._study = Study(
+            config.space, config.objectives, config.search.sampler, config.search.seed
+        )
+        self._moasha = _moasha(config)
+        self.max_trials = plan.trials(config)
+        self._fold: dict[str, Callable[[Event], None]] = {
+            "trial": self._on_trial,
+            "start": self._on_start,
+            "record": self._on_record,
+            "decision": self._on_decision,
+            "lost": self._on_lost,
+            "end": self._on_end,
+            "resume": self._on_resume,
+        }
+
+    @property
+    def study(self) -> Study:
+        """The Optuna study behind the proposals."""
+        return self._study
+
+    def extend(self, trials: int) -> None:
+        """Let there be ``trials`` in all. Fewer than before changes nothing."""
+        self.max_trials = max(self.max_trials, trials)
+
+    # What a driver asks.
+
+    def propose(self) -> Event | None:
+        """The next "trial" event. None if all trials are proposed or a grid is exhausted.
+
+        Nothing changes: until the event is applied, asking again gives the same.
+        """
+        number = len(self.trials)
+        proposal = self._study.ask(number) if number < self.max_trials else None
+        if proposal is None:
+            return None
+        params, sampler_attrs = proposal
+        return {
+            "event": "trial",
+            "trial_id": f"t{number:05d}",
+            "number": number,
+            "params": params,
+            "seed": _trial_seed(self._seed, number),
+            "sampler_attrs": sampler_attrs,
+        }
+
+    def accepts(self, record: Event) -> bool:
+        """Whether a "record" event is news.
+
+        It is not if its trial is unknown, has ended or is stopped, if the trial has a record of
+        this epoch, or if it comes from an older attempt: a worker thought dead that is not.
+        """
+        trial = self.trials.get(record["trial_id"])
+        return (
+            trial is not None
+            and trial.status == "running"
+            and not trial.is_stopped
+            and record["epoch"] not in trial.records
+            and record["attempt"] >= trial.attempt
+        )
+
+    def judge(self, record: Event) -> Event | None:
+        """The "decision" event for a "record" event, before or after that is applied.
+
+        None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, a
+        scheduler that stops nothing, a record that is not accepted.
+        """
+        trial = self.trials.get(record["trial_id"])
+        if trial is None:
+            return None
+        epoch = record["epoch"]
+        if self.accepts(record):
+            self._rate(trial, record)
+        return trial.decisions.get(epoch) or trial.verdicts.get(epoch)
+
+    def due_end(self, trial_id: str) -> Event | None:
+        """The "end" event that the decisions and records of a running trial call for, if any."""
+        trial = self.trials[trial_id]
+        if trial.status != "running":
+            return None
+        if trial.is_stopped:
+            return end_event(trial_id, "stopped")
+        last = trial.last_epoch
+        done = last is not None and last >= trial.finetune_epochs
+        return end_event(trial_id, "completed") if done else None
+
+    def unfinished(self) -> list[TrialState]:
+        """The trials without an "end", by number."""
+        return [trial for trial in self.trials.values() if trial.status == "running"]
+
+    def missing_events(self) -> list[Event]:
+        """What a driver would have written next, had it not been killed: to append and apply.
+
+        A record at a rung whose decision is not in the ledger (decided on the records that stood
+        before it), and the end of a trial that has reached its last epoch or is stopped.
+        """
+        events: list[Event] = []
+        for trial in self.unfinished():
+            undecided = [
+                event for epoch, event in trial.verdicts.items() if epoch not in trial.decisions
+            ]
+            events += undecided
+            if any(event["action"] == "stop" for event in undecided):
+                events.append(end_event(trial.trial_id, "stopped"))
+            elif end := self.due_end(trial.trial_id):
+                events.append(end)
+        return events
+
+    # The fold.
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Unknown kinds, and what is known already, change nothing."""
+        handler = self._fold.get(event["event"])
+        if handler is not None:
+            handler(event)
+
+    def _on_trial(self, event: Event) -> None:
+        if event["trial_id"] in self.trials:
+            return
+        self._study.begin(event["number"], event["params"], event["sampler_attrs"])
+        self.trials[event["trial_id"]] = TrialState(
+            event["trial_id"], event["number"], event["params"], event["seed"]
+        )
+
+    def _on_start(self, event: Event) -> None:
+        self.trials[event["trial_id"]].attempt = event["attempt"]
+
+    def _on_record(self, event: Event) -> None:
+        if self.accepts(event):
+            trial = self.trials[event["trial_id"]]
+            self._rate(trial, event)
+            trial.records[event["epoch"]] = event
+
+    def _on_decision(self, event: Event) -> None:
+        self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
+
+    def _on_lost(self, event: Event) -> None:
+        self.trials[event["trial_id"]].lost += 1
+
+    def _on_end(self, event: Event) -> None:
+        trial = self.trials[event["trial_id"]]
+        if trial.status == "running":
+            trial.status, trial.error = event["status"], event.get("error")
+            self._study.finish(trial.number, self._observation(trial))
+
+    def _on_resume(self, event: Event) -> None:
+        self.extend(event.get("trials") or 0)
+
+    def _rate(self, trial: TrialState, record: Event) -> None:
+        """Let a new record count at its rung, and keep the verdict on it.
+
+        Like is compared with like: under a schedule bound to the horizon, only records from before
+        the horizon. A trial at its own last epoch is a peer to others and needs no verdict itself.
+        """
+        if self._moasha is None or bool(record["partial"]) != self._horizon_bound:
+            return
+        trial_id, epoch = trial.trial_id, record["epoch"]
+        if epoch >= trial.finetune_epochs:
+            self._moasha.add(trial_id, epoch, record)
+        elif decision := self._moasha.judge(trial_id, epoch, record):
+            trial.verdicts[epoch] = decision.to_event()
+
+    def _observation(self, trial: TrialState) -> tuple[Params, list[float]] | None:
+        """What the study is told of a trial that ended: the params that came true, and the values.
+
+        That is its last record that is not partial (so under a schedule bound to the horizon only
+        that of a completed trial) and has an epoch that the study can hold. None for a failed
+        trial: its records stay candidates for the front, but where it leads to is a failure.
+        """
+        if trial.status == "failed":
+            return None
+        for epoch in sorted(trial.records, reverse=True):
+            record = trial.records[epoch]
+            if not record["partial"] and self._study.can_tell(epoch):
+                values = [record.get(name) for name in self._objectives]
+                numbers = [float(value) for value in values if isinstance(value, int | float)]
+                complete = len(numbers) == len(values)
+                return ({**trial.params, FIDELITY: epoch}, numbers) if complete else None
+        return None
+
+
+def end_event(trial_id: str, status: Status, error: str | None = None) -> Event:
+    """An "end" event, without its time."""
+    return {"event": "end", "trial_id": trial_id, "status": status, "error": error}
+
+
+def _moasha(config: SweepConfig) -> Moasha | None:
+    search = config.search
+    if search.scheduler == "fifo":
+        return None
+    epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
+    return Moasha(epochs, config.objectives, search.reduction_factor, search.margin)
+
+
+def _trial_seed(seed: int, number: int) -> int:
+    """A trial's own seed, in [0, 2^32): the same for the same sweep, whoever runs it and when."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

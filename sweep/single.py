@@ -1,0 +1,89 @@
+"""One trial here, without Ray: the tutorial's five steps and its three accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sweep.baseline import Workbench, check_usable
+from sweep.config import SweepConfig
+from sweep.domains import Choice, Constant
+from sweep.params import Params
+from sweep.space import PARAMETERS
+from sweep.trial import Record, Trial
+
+Say = Callable[[str], None]
+
+
+def single_params(config: SweepConfig, say: Say) -> Params:
+    """The params of a lone trial: constants as they are, a range's default (said aloud)."""
+    chosen: dict[str, Any] = {}
+    for name, domain in config.space.items():
+        if isinstance(domain, Constant):
+            chosen[name] = domain.value
+            continue
+        default = PARAMETERS[name].default
+        first = domain.values[0] if isinstance(domain, Choice) else domain.low
+        chosen[name] = default if domain.contains(default) else first
+        say(f"{name} is a range in the config: this trial takes {chosen[name]}")
+    return Params.of(chosen)
+
+
+def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
+    """Run one trial of ``config`` and evaluate on ``split``; the figures as one JSON-able dict.
+
+    ``say`` gets the tutorial's steps, a line each, as they happen. Raises
+    :class:`~sweep.errors.UsageError` for what cannot be used, and
+    :class:`~sweep.errors.TrialError` where the trial diverges.
+    """
+    bench = Workbench(config)
+    params = single_params(config, say)
+    check_usable(bench)
+    for warning in bench.warnings:
+        say(f"warning: {warning}")
+    baseline = bench.baseline(split)
+    say(f"1. dense model      {split} accuracy {baseline['accuracy']:.4f}")
+    say(f"2. prune            {_describe(params)}")
+    records = []
+    for record in Trial.on(bench, params, config.search.seed, split).run():
+        records.append(record)
+        say(_line(record, params))
+    return _figures(params, baseline, records, split)
+
+
+def _describe(params: Params) -> str:
+    text = f"weights {params.sparsity:.0%} {params.method} {params.scope}"
+    if params.activation_sparsity:
+        text += (
+            f", activations {params.activation_sparsity:.0%} {params.activation_method} "
+            f"{params.activation_scope}"
+        )
+    return text
+
+
+def _line(record: Record, params: Params) -> str:
+    accuracy = f"accuracy {record.accuracy:.4f}"
+    if record.epoch == 0:
+        return f"3. pruned model     {accuracy}, sparsity {record.sparsity:.4f}"
+    line = f"4. finetune epoch {record.epoch} {accuracy}, loss {record.loss:.4f}"
+    if record.epoch == params.finetune_epochs:
+        line += f"\n5. recovered model  {accuracy} after {record.epoch} epochs"
+    return line
+
+
+def _figures(
+    params: Params, baseline: dict[str, Any], records: list[Record], split: str
+) -> dict[str, Any]:
+    last = records[-1]
+    return {
+        "baseline_accuracy": baseline["accuracy"],
+        "pruned_accuracy": records[0].accuracy,
+        "recovered_accuracy": last.accuracy,
+        "sparsity": last.sparsity,
+        "model_sparsity": last.model_sparsity,
+        "seconds": last.seconds,
+        "split": split,
+        "examples": last.examples,
+        "params": params.to_dict(),
+        "records": [record.to_dict() for record in records],
+    }

@@ -1,0 +1,63 @@
+"""Texts to token ids, once a sweep: cached by what they depend on, opened as memory maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.atomic import new_folder
+from sweep.cache import tree_digest
+from sweep.errors import UsageError
+from sweep.tasks.sources import Raw
+from sweep.tasks.split import Ints, Split
+
+
+def load_tokenizer(name: str) -> Any:
+    """A fast tokenizer from a folder or the hub.
+
+    Raises :class:`~sweep.errors.UsageError` where there is none.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(f"tokenizer {name!r} cannot be loaded: {first}") from error
+
+
+def tokenizer_key(name: str) -> str:
+    """What identifies a tokenizer: the bytes of its files in a folder, else its hub name."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return name
+    return tree_digest(folder / "tokenizer.json") if (folder / "tokenizer.json").exists() else name
+
+
+def tokenise(
+    raw: Raw, labels: Ints, tokenizer: Any, max_length: int, replace: Mapping[str, str]
+) -> Split:
+    """Token ids of each row (pairs with segment ids), cut at ``max_length`` tokens, not padded."""
+    first = _replaced(raw.texts, replace)
+    second = None if raw.pairs is None else _replaced(raw.pairs, replace)
+    encoded = tokenizer(
+        first, second, truncation=True, max_length=max_length, return_attention_mask=False
+    )
+    segments = encoded.get("token_type_ids") if second is not None else None
+    return Split.of(encoded["input_ids"], labels, segments)
+
+
+def _replaced(texts: Sequence[str], replace: Mapping[str, str]) -> list[str]:
+    rows = list(texts)
+    for old, new in replace.items():
+        rows = [row.replace(old, new) for row in rows]
+    return rows
+
+
+def cached(folder: Path, make: Callable[[], Split]) -> Split:
+    """The split in ``folder``, made and stored there first where it is missing."""
+    if not folder.exists():
+        with new_folder(folder) as scratch:
+            make().save(scratch)
+    return Split.open(folder)

@@ -1,0 +1,206 @@
+"""THE LOOP of MASE's tutorial 4: prune, evaluate, then finetune and evaluate epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from sweep.baseline import Dense, Workbench
+from sweep.measure import measure
+from sweep.model import set_dropout
+from sweep.params import Params
+from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
+from sweep.pruning.targets import prunable_modules, prunable_weights
+from sweep.tasks import Task
+from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer, to_device
+
+CALIBRATION_EXAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Record:
+    """One evaluation of one trial.
+
+    ``epoch`` 0 is the model as pruned. ``partial`` marks a record that is not what a trial of
+    ``finetune_epochs = epoch`` gives. ``accuracy_drop`` is baseline minus accuracy.
+    ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
+    """
+
+    stage: str
+    epoch: int
+    partial: bool
+    accuracy: float
+    loss: float
+    correct: int
+    examples: int
+    sparsity: float
+    model_sparsity: float
+    nonzero_params: int
+    size_bytes: int
+    baseline_accuracy: float
+    accuracy_drop: float
+    seconds: float
+    train_seconds: float
+    eval_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+
+class Trial:
+    """One prune-and-recover trial: a generator of records.
+
+    >>> # records = list(Trial(Params(sparsity=0.7), bench, seed=0).run())
+
+    ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
+    and dropout all from ``seed``. The trial works in ``dense.model``: one trial at a time on it.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        dense: Dense,
+        task: Task,
+        recipe: Recipe,
+        *,
+        targets: Targets | None = None,
+        split: str = "validation",
+        baseline_accuracy: float = float("nan"),
+    ) -> None:
+        self.params, self.task, self.split = params, task, split
+        self.recipe = replace(
+            recipe, epochs=params.finetune_epochs, learning_rate=params.learning_rate
+        )
+        self.baseline_accuracy = baseline_accuracy
+        self.model = dense.reset()
+        set_dropout(self.model, recipe.dropout)
+        targets = targets or Targets()
+        self.weights = prunable_weights(self.model, targets)
+        self.activations = ActivationPruner(
+            prunable_modules(self.model, targets),
+            params.activation_sparsity,
+            params.activation_method,
+            params.activation_scope,
+        )
+        self.optimizer = make_optimizer(self.model, self.recipe)
+        self.masks = Masks({})
+        self.epoch = -1  # nothing is pruned yet
+        self.seconds = 0.0
+
+    @classmethod
+    def on(cls, bench: Workbench, params: Params, seed: int, split: str = "validation") -> Trial:
+        """A trial of ``params`` on what a worker keeps warm."""
+        return cls(
+            params,
+            bench.dense,
+            bench.task,
+            bench.recipe(params.learning_rate, params.finetune_epochs, seed),
+            targets=bench.targets,
+            split=split,
+            baseline_accuracy=bench.baseline(split)["accuracy"],
+        )
+
+    def run(self, epochs: int | None = None) -> Iterator[Record]:
+        """Yield a record after pruning and after every finetune epoch.
+
+        ``epochs`` bounds how many further epochs are trained (default: all that are left).
+        """
+        last = self.params.finetune_epochs
+        if epochs is not None:
+            last = min(last, max(self.epoch, 0) + epochs)
+        if self.epoch < 0:
+            started = time.perf_counter()
+            self.prune()
+            self.seconds += time.perf_counter() - started
+            yield self.record("pruned")
+        while self.epoch < last:
+            seconds = self.finetune()
+            yield self.record("recovered", seconds)
+
+    def prune(self) -> None:
+        """Choose masks for the weights as they are now, zero them; set up activations likewise."""
+        params, generator = self.params, torch.Generator().manual_seed(self.recipe.seed)
+        self.masks = make_masks(
+            self.weights, params.sparsity, params.method, params.scope, generator
+        )
+        self.masks.apply(self.weights)
+        self.activations.draw(generator)
+        if self.activations.needs_calibration:
+            self._calibrate()
+        self.activations.attach()
+        self.epoch = 0
+
+    def finetune(self) -> float:
+        """Train one epoch; pruned weights stay exactly zero. Returns its wall seconds."""
+        seconds = finetune_epoch(
+            self.model,
+            self.optimizer,
+            self.task.train,
+            self.recipe,
+            epoch=self.epoch,
+            held=self.masks.bind(self.weights),
+            pad_id=self.task.pad_id,
+        )
+        self.epoch += 1
+        self.seconds += seconds
+        return seconds
+
+    def record(self, stage: str, train_seconds: float = 0.0) -> Record:
+        """Evaluate the model as it is now."""
+        score = evaluate(self.model, self.task.split(self.split), self.recipe, self.task.pad_id)
+        self.seconds += score.seconds
+        size = measure(self.model, self.weights)
+        return Record(
+            stage=stage,
+            epoch=self.epoch,
+            partial=self.recipe.lr_schedule != "constant" and self.epoch < self.recipe.epochs,
+            accuracy=score.accuracy,
+            loss=score.loss,
+            correct=score.correct,
+            examples=score.examples,
+            **asdict(size),
+            baseline_accuracy=self.baseline_accuracy,
+            accuracy_drop=self.baseline_accuracy - score.accuracy,
+            seconds=self.seconds,
+            train_seconds=train_seconds,
+            eval_seconds=score.seconds,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that :meth:`load_state_dict` needs to go on bit for bit (on the CPU)."""
+        return {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "model": self.model.state_dict(),
+            "masks": self.masks.masks,
+            "activations": self.activations.state,
+            "optimizer": self.optimizer.state_dict()["state"],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.model.load_state_dict(state["model"])
+        device = next(self.model.parameters()).device
+        self.masks = Masks({name: mask.to(device) for name, mask in state["masks"].items()})
+        self.activations.restore(state["activations"])
+        self.activations.attach()
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
+
+    def _calibrate(self) -> None:
+        """One forward pass over a few train examples sets the thresholds of the activations."""
+        train = self.task.train
+        rng = np.random.default_rng([self.recipe.seed, 1])
+        chosen = rng.permutation(len(train))[:CALIBRATION_EXAMPLES]
+        device = next(self.model.parameters()).device
+        batch = to_device(train.padded(chosen, self.task.pad_id), device)
+        batch.pop("labels")
+        self.model.eval()
+        self.activations.calibrate(lambda: self.model(**batch), batch["attention_mask"].bool())

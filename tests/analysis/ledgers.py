@@ -1,0 +1,163 @@
+"""Ledgers written by hand: a story told event by event, on a clock of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = 872
+PRUNABLE = 10_000
+PARAMETERS = 20_000
+DENSE = 800
+
+CONFIG: dict[str, Any] = {
+    "name": "toy",
+    "model": "models/tiny",
+    "tokenizer": None,
+    "task": {"dataset": "digits", "text": "text", "label": "label", "validation": 0.1},
+    "baseline": {"epochs": 3, "seed": 7},
+    "space": {
+        "sparsity": {"low": 0.2, "high": 0.95},
+        "method": ["l1-norm", "random"],
+        "scope": ["local", "global"],
+        "finetune_epochs": {"low": 0, "high": 3},
+        "learning_rate": {"low": 1e-5, "high": 1e-3, "log": True},
+    },
+    "objectives": {"accuracy": "max", "sparsity": "max"},
+    "search": {"sampler": "tpe", "scheduler": "moasha", "trials": 4, "seed": 3},
+    "storage": "results",
+}
+
+
+class LedgerBuilder:
+    """Collects events; ``write`` makes a sweep's folder of them. ``clock`` is in seconds."""
+
+    def __init__(self, **sweep: Any) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.clock = 1_000_000.0
+        head = {
+            "version": 1,
+            "name": "toy",
+            "config": CONFIG,
+            "versions": {"prunesweep": "0.1.0", "torch": "2.13.0"},
+            "directions": {"accuracy": "max", "sparsity": "max"},
+            "reference_point": {"accuracy": 0.1, "sparsity": 0.0},
+        }
+        self.add("sweep", **{**head, **sweep})
+
+    def add(self, kind: str, wait: float = 0.0, **fields: Any) -> LedgerBuilder:
+        """Append any event, ``wait`` seconds after the one before."""
+        self.clock += wait
+        self.events.append({"event": kind, "time": self.clock, **fields})
+        return self
+
+    def baseline(self, correct: int = DENSE, **fields: Any) -> LedgerBuilder:
+        figures = _figures(correct, 0.0)
+        spent = {"seconds": 9.0, "train_seconds": 8.0, "eval_seconds": 1.0}
+        own = {"majority_accuracy": 0.1, "warnings": [], "model": "models/tiny"}
+        return self.add("baseline", 9.0, **{**figures, **spent, **own, **fields})
+
+    def trial(self, trial_id: str, *, seed: int = 11, **params: Any) -> LedgerBuilder:
+        """A trial is made and starts; ``params`` over plain defaults."""
+        defaults: dict[str, Any] = {
+            "sparsity": 0.5,
+            "method": "l1-norm",
+            "scope": "local",
+            "finetune_epochs": 2,
+            "learning_rate": 1e-4,
+            "activation_sparsity": 0.0,
+            "activation_method": "l1-norm",
+            "activation_scope": "local",
+        }
+        number = len([event for event in self.events if event["event"] == "trial"])
+        self.add("trial", trial_id=trial_id, number=number, params=defaults | params, seed=seed)
+        return self.add("start", trial_id=trial_id, attempt=1, epoch=None, worker="host:1")
+
+    def record(
+        self, trial_id: str, epoch: int, correct: int, sparsity: float, **fields: Any
+    ) -> LedgerBuilder:
+        """An evaluation: 8 s of training after epoch 0, 1 s of evaluation, 10 s on the clock."""
+        train = 8.0 if epoch else 0.0
+        own = {
+            "trial_id": trial_id,
+            "attempt": 1,
+            "stage": "recovered" if epoch else "pruned",
+            "epoch": epoch,
+            "partial": False,
+            **_figures(correct, sparsity),
+            "baseline_accuracy": DENSE / EXAMPLES,
+            "accuracy_drop": (DENSE - correct) / EXAMPLES,
+            "seconds": 1.0 + 9.0 * epoch,
+            "train_seconds": train,
+            "eval_seconds": 1.0,
+            "worker": "host:1",
+        }
+        return self.add("record", 10.0, **{**own, **fields})
+
+    def decision(self, trial_id: str, epoch: int, action: str, **fields: Any) -> LedgerBuilder:
+        own = {"rung": epoch, "reason": f"{action} at {epoch}", "peers": 3, "rank": 1}
+        given = {"trial_id": trial_id, "epoch": epoch, "action": action, "beaten_by": []}
+        return self.add("decision", **{**given, **own, **fields})
+
+    def end(
+        self, trial_id: str, status: str = "completed", error: str | None = None
+    ) -> LedgerBuilder:
+        return self.add("end", trial_id=trial_id, status=status, error=error)
+
+    def write(self, folder: Path, tail: bytes = b"") -> Path:
+        """Write the ledger to ``folder``/ledger.jsonl, ``tail`` behind the last line."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(event) + "\n" for event in self.events)
+        (folder / "ledger.jsonl").write_bytes(text.encode() + tail)
+        return folder
+
+
+def _figures(correct: int, sparsity: float) -> dict[str, Any]:
+    zeros = round(sparsity * PRUNABLE)
+    return {
+        "accuracy": correct / EXAMPLES,
+        "loss": 2.0 - correct / EXAMPLES,
+        "correct": correct,
+        "examples": EXAMPLES,
+        "sparsity": zeros / PRUNABLE,
+        "model_sparsity": zeros / PARAMETERS,
+        "nonzero_params": PARAMETERS - zeros,
+        "size_bytes": 4 * (PARAMETERS - zeros),
+    }
+
+
+def small_sweep() -> LedgerBuilder:
+    """Four trials: completed, stopped, failed without an evaluation, running."""
+    ledger = LedgerBuilder().baseline()
+    ledger.trial("t00000", sparsity=0.5).record("t00000", 0, 700, 0.5)
+    ledger.record("t00000", 1, 790, 0.5).record("t00000", 2, 795, 0.5).end("t00000")
+    ledger.trial("t00001", sparsity=0.8, finetune_epochs=3, method="random")
+    ledger.record("t00001", 0, 400, 0.8).record("t00001", 1, 650, 0.8)
+    ledger.decision("t00001", 1, "stop", beaten_by=["t00000"]).end("t00001", "stopped")
+    ledger.trial("t00002").end("t00002", "failed", "the loss is not finite")
+    ledger.trial("t00003", sparsity=0.9, scope="global", finetune_epochs=3)
+    return ledger.record("t00003", 0, 300, 0.9).record("t00003", 1, 640, 0.9)
+
+
+def big_sweep(trials: int = 40, seed: int = 0) -> LedgerBuilder:
+    """A plausible trade-off with ties: seeded, about three records a trial, some trials stopped."""
+    draw = random.Random(seed)
+    ledger = LedgerBuilder().baseline()
+    for number in range(trials):
+        name, sparsity = f"t{number:05}", round(draw.uniform(0.2, 0.95), 2)
+        method, scope = draw.choice(["l1-norm", "random"]), draw.choice(["local", "global"])
+        epochs, stop = draw.randint(0, 3), draw.random() < 0.3
+        rate = 10 ** draw.uniform(-5, -3)
+        given = {"sparsity": sparsity, "method": method, "scope": scope, "learning_rate": rate}
+        ledger.trial(name, finetune_epochs=epochs, seed=number, **given)
+        last = min(epochs, 1) if stop else epochs
+        for epoch in range(last + 1):
+            bend = 0.55 + 0.13 * epoch - (0.2 if method == "random" else 0)
+            keep = 1 / (1 + math.exp((sparsity - bend) * 14))
+            correct = round(436 + (DENSE - 436) * keep + draw.gauss(0, 6))
+            ledger.record(name, epoch, correct, sparsity)
+        ledger.end(name, "stopped" if last < epochs else "completed")
+    return ledger.add("finish")

@@ -1,0 +1,59 @@
+"""analysis/ reads sweeps on a machine that could not run one."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import analysis
+
+FOLDER = Path(analysis.__file__).parent
+ALLOWED = {"analysis", "pandas", "numpy", "pyarrow", "matplotlib"}
+FILES = sorted(FOLDER.rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names.add(str(node.module).split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_only_the_light_packages_are_imported(file: Path) -> None:
+    names = imported(ast.parse(file.read_text(encoding="utf-8")))
+    assert names - ALLOWED - set(sys.stdlib_module_names) == set()
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys; {code}; print(*sorted(m.split('.')[0] for m in sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=FOLDER.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(run.stdout.split())
+
+
+def test_the_package_itself_costs_nothing() -> None:
+    assert not {"pandas", "numpy", "matplotlib"} & loaded_by("import analysis")
+
+
+def test_loading_needs_no_plots_and_no_stack() -> None:
+    heavy = {"matplotlib", "sweep", "ray", "torch", "optuna", "transformers"}
+    assert not heavy & loaded_by("import analysis, analysis.report; analysis.load")
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        analysis.nonsense  # noqa: B018

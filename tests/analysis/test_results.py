@@ -1,0 +1,212 @@
+"""The tables: what stands in which column, of which type, for every kind of trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import Results, load
+from tests.analysis.ledgers import CONFIG, DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
+
+# Written out again: it is the contract, which a change of the code must not change.
+CONTRACT = [
+    "trial_id",
+    "status",
+    "stage",
+    "epoch",
+    "partial",
+    "accuracy",
+    "loss",
+    "sparsity",
+    "model_sparsity",
+    "nonzero_params",
+    "size_bytes",
+    "baseline_accuracy",
+    "accuracy_drop",
+    "seconds",
+    "train_seconds",
+    "eval_seconds",
+    "seed",
+    "error",
+]
+PARAMS = [
+    "param_sparsity",
+    "param_method",
+    "param_scope",
+    "param_finetune_epochs",
+    "param_learning_rate",
+    "param_activation_sparsity",
+    "param_activation_method",
+    "param_activation_scope",
+]
+EXTRA = ["correct", "examples", "time", "worker", "attempt"]
+FRONT = [
+    "accuracy_low",
+    "accuracy_high",
+    "test_accuracy",
+    "test_accuracy_low",
+    "test_accuracy_high",
+    "seeds",
+]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return load(small_sweep().write(tmp_path))
+
+
+def test_the_columns_are_those_of_the_contract(results: Results) -> None:
+    assert list(results.trials) == CONTRACT + PARAMS + EXTRA
+    assert list(results.records) == CONTRACT + PARAMS + EXTRA
+    assert list(results.front) == CONTRACT + PARAMS + EXTRA + FRONT
+
+
+def test_types_are_the_same_for_empty_tables(results: Results, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "ledger.jsonl").touch()
+    full = load(big_sweep(10).write(tmp_path / "big"))
+    for folder in (
+        LedgerBuilder().write(tmp_path / "empty"),
+        LedgerBuilder().baseline().write(tmp_path / "dense"),
+        tmp_path / "new",
+    ):
+        empty = load(folder)
+        for name in ("trials", "records", "front", "decisions"):
+            expected = getattr(results, name).dtypes
+            pd.testing.assert_series_equal(getattr(empty, name).dtypes, expected)
+            pd.testing.assert_series_equal(getattr(full, name).dtypes, expected)
+
+
+def test_types(results: Results) -> None:
+    dtypes = results.records.dtypes.astype(str)
+    assert dtypes["trial_id"] == dtypes["error"] == dtypes["param_method"] == "string"
+    assert dtypes["epoch"] == dtypes["seed"] == dtypes["param_finetune_epochs"] == "Int64"
+    assert dtypes["partial"] == "boolean"
+    assert dtypes["accuracy"] == dtypes["param_learning_rate"] == "float64"
+
+
+def test_one_row_an_evaluation_and_one_for_the_dense_model(results: Results) -> None:
+    records = results.records
+    assert records["trial_id"].tolist()[:4] == ["baseline", "t00000", "t00000", "t00000"]
+    assert records["stage"].tolist()[:4] == ["baseline", "pruned", "recovered", "recovered"]
+    dense = records.iloc[0]
+    assert (dense["status"], dense["accuracy"]) == ("completed", DENSE / EXAMPLES)
+    assert dense["epoch"] is pd.NA and dense["param_method"] is pd.NA
+    assert (dense["accuracy_drop"], dense["seed"]) == (0.0, 7)
+    assert len(records) == 8
+
+
+def test_a_record_has_its_trials_status_and_params(results: Results) -> None:
+    stopped = results.records[results.records["trial_id"] == "t00001"]
+    assert set(stopped["status"]) == {"stopped"}
+    assert set(stopped["param_method"]) == {"random"}
+    assert set(stopped["param_sparsity"]) == {0.8}
+    assert stopped["train_seconds"].tolist() == [0.0, 8.0]
+    assert stopped["seconds"].tolist() == [1.0, 10.0]
+
+
+def test_one_row_a_trial_with_its_last_state(results: Results) -> None:
+    trials = results.trials.set_index("trial_id")
+    assert trials["status"].tolist() == ["completed", "stopped", "failed", "running"]
+    done, failed = trials.loc["t00000"], trials.loc["t00002"]
+    assert (done["stage"], done["epoch"], done["correct"]) == ("recovered", 2, 795)
+    assert (done["train_seconds"], done["eval_seconds"], done["seconds"]) == (16.0, 3.0, 19.0)
+    assert failed["error"] == "the loss is not finite"
+    assert failed["stage"] is pd.NA and failed["epoch"] is pd.NA
+    assert (failed["param_sparsity"], failed["seed"], failed["attempt"]) == (0.5, 11, 1)
+    assert pd.isna(failed["accuracy"]) and pd.isna(failed["train_seconds"])
+
+
+def test_summary(results: Results) -> None:
+    assert results.counts == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
+    assert results.epochs_spent == 2 + 1 + 0 + 1
+    assert results.epochs_saved == 3 - 1
+    assert results.cost.epochs_asked == 2 + 3 + 2 + 3
+    assert results.directions == {"accuracy": "max", "sparsity": "max"}
+    assert results.reference_point == {"accuracy": 0.1, "sparsity": 0.0}
+    assert results.config == CONFIG and results.name == "toy"
+    assert results.baseline is not None and results.baseline["accuracy"] == DENSE / EXAMPLES
+    assert results.state == "running" and not results.confirmed
+    assert "4 trials, 8 records, 3 on the front" in repr(results)
+
+
+def test_decisions(results: Results) -> None:
+    (decision,) = results.decisions.to_dict("records")
+    assert decision["trial_id"] == "t00001" and decision["action"] == "stop"
+    assert decision["beaten_by"] == ["t00000"]
+
+
+def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
+    ledger = small_sweep()
+    once = load(ledger.write(tmp_path / "once"))
+    ledger.trial("t00001", sparsity=0.1).record("t00001", 1, 1, 0.1)
+    ledger.decision("t00001", 1, "continue").end("t00001", "stopped")
+    twice = load(ledger.write(tmp_path / "twice"))
+    pd.testing.assert_frame_equal(twice.records, once.records)
+    pd.testing.assert_frame_equal(twice.front, once.front)
+    pd.testing.assert_frame_equal(twice.decisions, once.decisions)
+    assert twice.epochs_spent == once.epochs_spent
+
+
+def test_a_trial_that_is_started_again_is_running(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().trial("a").record("a", 0, 9, 0.5).end("a", "failed", "oh")
+    ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:2")
+    trial = load(ledger.write(tmp_path)).trials.iloc[0]
+    assert trial["status"] == "running" and trial["error"] is pd.NA
+
+
+def test_ids_stay_text(tmp_path: Path) -> None:
+    results = load(LedgerBuilder().trial("0123").record("0123", 0, 9, 0.5).write(tmp_path))
+    assert results.trials["trial_id"].tolist() == ["0123"]
+    assert results.records["trial_id"].tolist() == ["0123"]
+
+
+def test_a_whole_number_in_a_column_of_floats_stays_a_float(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().trial("a", sparsity=0, learning_rate=1, finetune_epochs=0)
+    trials = load(ledger.write(tmp_path)).trials
+    assert str(trials["param_sparsity"].dtype) == "float64"
+    assert trials["param_finetune_epochs"].tolist() == [0]
+
+
+def test_a_new_parameter_gets_a_column(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().trial("a", gradual=True, steps=3).trial("b", alpha=1, zeta=[1])
+    ledger.record("a", 0, 9, 0.5)
+    results = load(ledger.write(tmp_path))
+    new = ["param_alpha", "param_gradual", "param_steps", "param_zeta"]
+    assert list(results.trials) == CONTRACT + PARAMS + new + EXTRA
+    assert results.trials["param_gradual"].tolist() == [True, pd.NA]
+    assert results.trials["param_zeta"].tolist() == [pd.NA, "[1]"]
+    assert list(results.records) == list(results.trials)
+
+
+def test_an_objective_that_is_no_column_becomes_one(tmp_path: Path) -> None:
+    ledger = LedgerBuilder(directions={"f1": "max", "sparsity": "max"}).trial("a")
+    results = load(ledger.record("a", 0, 9, 0.5, f1=0.7).write(tmp_path))
+    assert results.front["f1"].tolist() == [0.7]
+    assert results.hypervolume is None
+
+
+def test_an_extended_sweep_plans_what_it_was_extended_to(tmp_path: Path) -> None:
+    ledger = small_sweep().add("finish")
+    assert load(ledger.write(tmp_path)).state == "finished"
+    extended = load(ledger.add("resume", trials=9).write(tmp_path))
+    assert (extended.trials_planned, extended.state) == (9, "running")
+    assert load(ledger.add("interrupt", signal="SIGINT").write(tmp_path)).state == "interrupted"
+
+
+def test_the_baseline_completes_the_reference_point(tmp_path: Path) -> None:
+    ledger = LedgerBuilder(reference_point={"sparsity": 0.0})
+    assert load(ledger.write(tmp_path)).hypervolume is None
+    results = load(ledger.baseline(reference_point={"accuracy": 0.5}).write(tmp_path))
+    assert results.reference_point == {"sparsity": 0.0, "accuracy": 0.5}
+    assert results.hypervolume == 0.0
+
+
+def test_events_that_make_no_sense_are_left_out_and_said(tmp_path: Path) -> None:
+    ledger = small_sweep().add("record", epoch=1).add("record", trial_id="t00000", epoch=None)
+    ledger.add("something new", trial_id=5)
+    results = load(ledger.write(tmp_path))
+    assert len(results.records) == 8
+    assert len(results.problems) == 2

@@ -1,0 +1,241 @@
+"""SweepConfig: defaults, what is refused, and the way there and back."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from sweep.config import Files, SweepConfig
+from sweep.domains import Constant, Float
+from sweep.names import DIRECTIONS, METRICS
+from sweep.space import PARAMETERS
+
+MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
+
+FULL: dict[str, Any] = {
+    "name": "full-1.0_x",
+    "model": "models/bert",
+    "tokenizer": "bert-base-uncased",
+    "task": {
+        "dataset": {"train": "a.parquet", "test": "c.csv"},
+        "text": ["question", "sentence"],
+        "label": "answer",
+        "replace": {"<br />": " ", "\n": "", "no": "1e-3", "\U0001f600": "\x7f"},
+        "max_length": 8192,
+        "validation": "1e-1",
+        "train_samples": 100,
+    },
+    "baseline": {"epochs": 2, "learning_rate": "1e-3", "lr_schedule": "constant"},
+    "pruning": {"include": ["encoder.*"], "exclude": ["*.output"], "embeddings": True},
+    "space": {
+        "weight": {"sparsity": {"low": 0.1, "high": 0.9, "step": 0.1}, "scope": ["local"]},
+        "learning_rate": {"low": "1e-5", "high": "1e-3", "log": True},
+        "finetune_epochs": {"low": 1, "high": 9},
+    },
+    "recover": {"dropout": 0, "bf16": False, "clip_norm": 2},
+    "objectives": {"loss": "min", "nonzero_params": "min", "accuracy": "max"},
+    "search": {"sampler": "gp", "max_concurrent": 2, "reduction_factor": 2.5, "margin": 0},
+    "resources": {"cpu": 0.5, "gpu": 0.25},
+    "storage": "s3://bucket/sweeps",
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    section, _, key = path.rpartition(".")
+    if not section:
+        return {**MINIMAL, key: value}
+    return {**MINIMAL, section: {**MINIMAL.get(section, {}), key: value}}
+
+
+@pytest.mark.parametrize("raw", [MINIMAL, FULL])
+def test_a_dump_gives_the_config_again_through_json_and_through_yaml(raw: dict[str, Any]) -> None:
+    config = SweepConfig.model_validate(raw)
+    dump = config.model_dump(mode="json")
+    assert SweepConfig.model_validate(dump) == config
+    assert SweepConfig.model_validate(yaml.safe_load(yaml.safe_dump(dump))) == config
+    assert SweepConfig.model_validate_json(config.model_dump_json()) == config
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    config = SweepConfig.model_validate(MINIMAL)
+    assert config.model is None and config.tokenizer is None
+    assert config.task.text == "text" and config.task.max_length == 128
+    assert config.recover.lr_schedule == "constant" and config.baseline.lr_schedule == "linear"
+    assert config.objectives == {"accuracy": "max", "sparsity": "max"}
+    assert config.search.trials == 64 and config.search.max_concurrent == "auto"
+    assert list(config.space) == list(PARAMETERS)
+    assert all(isinstance(domain, Constant) for domain in config.space.values())
+
+
+def test_each_default_is_itself_an_allowed_value() -> None:
+    config = SweepConfig.model_validate(MINIMAL)
+    assert SweepConfig.model_validate(config.model_dump()) == config
+
+
+def test_values_come_in_the_types_that_code_wants() -> None:
+    config = SweepConfig.model_validate(FULL)
+    assert config.task.dataset == Files(train="a.parquet", test="c.csv")
+    assert config.task.text == ("question", "sentence")
+    assert config.task.validation == 0.1
+    assert config.baseline.learning_rate == 1e-3
+    assert config.space["sparsity"] == Float(0.1, 0.9, step=0.1)
+    assert config.space["learning_rate"] == Float(1e-5, 1e-3, log=True)
+    assert isinstance(config.resources.cpu, float) and isinstance(config.recover.clip_norm, float)
+    assert config.max_epochs == 9
+
+
+@pytest.mark.parametrize(
+    ("epochs", "most"), [(0, 0), (3, 3), ([4, 1], 4), ({"low": 1, "high": 6, "step": 2}, 5)]
+)
+def test_max_epochs_is_the_most_that_the_space_has(epochs: Any, most: int) -> None:
+    raw = {**MINIMAL, "space": {"finetune_epochs": epochs}}
+    assert SweepConfig.model_validate(raw).max_epochs == most
+
+
+def test_nothing_in_a_config_can_be_set() -> None:
+    config = SweepConfig.model_validate(MINIMAL)
+    with pytest.raises(ValidationError):
+        config.name = "b"
+    with pytest.raises(ValidationError):
+        config.search.trials = 3
+
+
+WHOLE = [True, "many", 1.5, math.nan, -1, None, [1]]
+REFUSED: list[tuple[str, list[Any]]] = [
+    ("name", ["", " ", "a b", "../a", "-a", "a/b", 3, None, True]),
+    ("model", ["", 3, ["a"]]),
+    ("storage", ["", None, 3]),
+    ("task", [None, [], "imdb"]),
+    ("task.dataset", [None, "", 3, [], {}, {"train": None}, {"tain": "a"}, {"train": ["a"]}]),
+    ("task.text", [None, "", [], ["a"], ["a", "b", "c"], ["a", 1], 3]),
+    ("task.replace", [None, [], "a", {"a": 1}, {"": "a"}]),
+    ("task.max_length", [*WHOLE, 0, 8193]),
+    ("task.validation", [0, 1, -0.5, "half", None]),
+    ("task.train_samples", [0, True, "all", 2.5]),
+    ("task.seed", [-1, 2**32, True]),
+    ("baseline.epochs", WHOLE),
+    ("baseline.learning_rate", [0, -1, math.inf, "fast", True, None]),
+    ("baseline.warmup", [-0.1, 1, True]),
+    ("baseline.lr_schedule", ["cosine", None, 1]),
+    ("pruning.include", ["encoder", None, [1], [""]]),
+    ("pruning.embeddings", [1, 0, "yes", None]),
+    ("recover.batch_size", [*WHOLE, 0]),
+    ("recover.clip_norm", [0, math.nan]),
+    ("recover.dropout", [1, -0.1, "none", True]),
+    ("recover.bf16", [1, "yes", None]),
+    ("recover.weight_decay", [-0.1, math.inf]),
+    ("objectives", [{}, None, ["accuracy"], {"accuracy": "up"}, {"f1": "max"}, {1: "max"}]),
+    ("search.sampler", ["TPE", "bayes", None]),
+    ("search.scheduler", ["asha", None]),
+    ("search.trials", [*WHOLE, 0]),
+    ("search.max_concurrent", [0, "all", True, None]),
+    ("search.reduction_factor", [1, 0.5, "three", math.inf, True]),
+    ("search.margin", [-1, math.nan]),
+    ("search.max_failures", [-1, 1.5]),
+    ("resources.cpu", [0, -1, True]),
+    ("resources.gpu", [-0.5, "one"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(path, value) for path, values in REFUSED for value in values]
+)
+def test_a_wrong_value_is_refused_at_its_path(path: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SweepConfig.model_validate(changed(path, value))
+    places = [".".join(map(str, error["loc"])) for error in caught.value.errors()]
+    assert all(place.startswith(path) for place in places)
+
+
+@pytest.mark.parametrize(
+    "section", ["", "task", "baseline", "pruning", "space", "recover", "search", "resources"]
+)
+def test_an_unknown_key_is_refused_in_every_section(section: str) -> None:
+    with pytest.raises(ValidationError, match="surprise"):
+        SweepConfig.model_validate(changed(f"{section}.surprise".lstrip("."), 1))
+
+
+def test_every_metric_can_be_an_objective_in_each_direction() -> None:
+    for direction in DIRECTIONS:
+        objectives = dict.fromkeys(METRICS, direction)
+        config = SweepConfig.model_validate({**MINIMAL, "objectives": objectives})
+        assert config.objectives == objectives
+
+
+def with_search(epochs: Any, **search: Any) -> dict[str, Any]:
+    return {**MINIMAL, "space": {"finetune_epochs": epochs}, "search": search}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        with_search({"low": 0, "high": 4}, grace_period=4),
+        with_search({"low": 0, "high": 4}, grace_period=9, scheduler="fifo"),
+        with_search(0, grace_period=3),
+    ],
+)
+def test_a_grace_period_that_some_trial_reaches_or_nobody_needs_is_fine(raw: Any) -> None:
+    SweepConfig.model_validate(raw)
+
+
+def test_a_grace_period_beyond_every_trial_is_refused_unless_there_is_one_trial() -> None:
+    raw = with_search([1, 4], grace_period=5)
+    with pytest.raises(
+        ValidationError, match=r"search\.grace_period: .* got 5; allowed: .* 1 to 4"
+    ):
+        SweepConfig.model_validate(raw)
+    SweepConfig.model_validate(raw, context={"single_trial": True})
+
+
+def test_a_grid_needs_domains_with_an_end() -> None:
+    space = {"sparsity": {"low": 0.1, "high": 0.5}, "learning_rate": {"low": 1e-5, "high": 1e-3}}
+    raw = {**MINIMAL, "space": space, "search": {"sampler": "grid"}}
+    with pytest.raises(ValidationError, match=r"space\.sparsity: .*space\.learning_rate: "):
+        SweepConfig.model_validate(raw)
+    space["sparsity"]["step"] = 0.1
+    SweepConfig.model_validate({**raw, "space": {**space, "learning_rate": [1e-5, 1e-3]}})
+
+
+def test_only_digits_needs_no_model() -> None:
+    for dataset in ("imdb", {"train": "a.csv"}):
+        raw = {**MINIMAL, "task": {"dataset": dataset}}
+        with pytest.raises(ValidationError, match="model: is required unless"):
+            SweepConfig.model_validate(raw)
+        SweepConfig.model_validate({**raw, "model": "some/model"})
+
+
+def test_a_subset_is_of_a_hub_data_set() -> None:
+    task: dict[str, Any] = {"dataset": "glue", "subset": "sst2"}
+    SweepConfig.model_validate({"name": "a", "model": "m", "task": task})
+    for dataset in ("digits", {"train": "a.csv"}):
+        with pytest.raises(ValidationError, match=r"task\.subset: is for a hub data set only"):
+            raw = {"name": "a", "model": "m", "task": {**task, "dataset": dataset}}
+            SweepConfig.model_validate(raw)
+
+
+IMPORTS = """
+import sys, time
+start = time.process_time()
+import sweep.config, sweep.config_io, sweep.plan
+from sweep.config_io import load_config
+sweep.plan.plan(load_config("digits"))
+heavy = {"torch", "ray", "optuna", "transformers", "pandas", "numpy", "datasets", "jsonschema"}
+print(time.process_time() - start, *sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_checking_a_config_imports_nothing_heavy_and_takes_no_time() -> None:
+    command = [sys.executable, "-c", IMPORTS]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
+    results = [run.stdout.split() for run in runs]
+    assert [found[1:] for found in results] == [[], [], []]
+    # Processor seconds, the best of three: the machine may be busy with other things.
+    assert min(float(found[0]) for found in results) < 0.35

@@ -1,0 +1,93 @@
+"""Where a config comes from, and what tells two of them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweep.config_io import (
+    config_diff,
+    config_hash,
+    dump_yaml,
+    load_config,
+    packaged_names,
+    parse_config,
+)
+from sweep.errors import ConfigError, UsageError
+from tests.test_config_problems import SMALL
+
+
+def test_a_file_is_read_and_its_overrides_laid_over(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("\ufeff" + SMALL, encoding="utf-8")  # as some editors on Windows save it
+    assert load_config(str(path)).search.trials == 64
+    assert load_config(str(path), ["search.trials=8"]).search.trials == 8
+
+
+def test_a_bare_name_is_a_packaged_config_even_next_to_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert load_config("digits").name == "digits"
+    assert packaged_names() == ["digits", "imdb", "sst2"]
+
+
+@pytest.mark.parametrize("source", ["digts", "configs/digits.yml", "Digits"])
+def test_a_missing_config_lists_the_packaged_ones_and_the_nearest(source: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(source)
+    assert not isinstance(caught.value, ConfigError)
+    assert "digits, imdb, sst2" in str(caught.value)
+    assert "did you mean 'digits'?" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["x" * 5000, "a\0b", ""])
+def test_an_impossible_path_is_a_usage_error(source: str) -> None:
+    with pytest.raises(UsageError):
+        load_config(source)
+
+
+def test_a_folder_is_no_config_but_may_hold_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is a folder$"):
+        load_config(str(tmp_path))
+    (tmp_path / "config.yaml").write_text(SMALL)
+    with pytest.raises(UsageError, match=r"did you mean '.*config\.yaml'"):
+        load_config(str(tmp_path))
+
+
+def test_a_file_that_is_no_text_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"name: \xff")
+    with pytest.raises(UsageError, match="no UTF-8 text"):
+        load_config(str(tmp_path / "x.yaml"))
+
+
+def test_a_hash_is_of_the_resolved_config_however_it_was_written() -> None:
+    short = parse_config(SMALL)
+    spelled = parse_config(dump_yaml(short))
+    assert config_hash(short) == config_hash(spelled)
+    assert len(config_hash(short)) == 12 and int(config_hash(short), 16) >= 0
+    others = [["search.seed=1"], ["space.sparsity=0.6"], ["name=b"], ["task.seed=3"]]
+    hashes = {config_hash(parse_config(SMALL, other)) for other in others}
+    assert len(hashes | {config_hash(short)}) == 5
+
+
+def test_a_diff_names_each_setting_that_differs_and_no_other() -> None:
+    old = load_config("imdb").model_dump(mode="json")
+    assert config_diff(old, old) == []
+    overrides = ["task.dataset.train=a.csv", "space.sparsity.low=0.4", "search.trials=9"]
+    new = load_config("imdb", overrides).model_dump(mode="json")
+    assert config_diff(old, new) == [
+        'task.dataset: \'imdb\' -> {"train": "a.csv", "validation": null, "test": null}',
+        "space.sparsity.low: 0.5 -> 0.4",
+        "search.trials: 48 -> 9",
+    ]
+
+
+def test_a_diff_shows_what_only_one_of_the_two_has() -> None:
+    assert config_diff({"a": 1, "b": {"c": 2}}, {"b": {"d": None}}) == [
+        "a: 1 -> (not there)",
+        "b.c: 2 -> (not there)",
+        "b.d: (not there) -> null",
+    ]

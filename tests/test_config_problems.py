@@ -1,0 +1,171 @@
+"""Everything that is wrong with a config, at once, each with path, value and what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweep.config import SweepConfig
+from sweep.config_io import (
+    parse_config,
+)
+from sweep.config_problems import known_paths
+from sweep.errors import ConfigError
+from sweep.names import METRICS
+from tests.test_config import FULL, MINIMAL
+
+SMALL = "name: a\ntask: {dataset: digits}\n"
+
+
+def problems(text: str, *overrides: str, single_trial: bool = False) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, overrides, single_trial)
+    return caught.value.problems
+
+
+def only(lines: list[str]) -> str:
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\n\tb: 1\n", "line 2, column 1"),
+        ("name: a\nb: [1, 2\n", "line 3, column 1"),
+        ("a: b: c", "line 1, column 5"),
+        ("a: {[1]: 2}", "line 1"),
+        ("a: 1\n---\nb: 2\n", "line 2"),
+        ("a: !!python/object:os.system 1", "could not determine a constructor"),
+        ("a: \x00", "unacceptable character"),
+        ("a: 2024-13-45", "month must be in 1..12"),
+        ("a: " + "9" * 5000, "limit"),
+        ("[" * 500, "cannot be read as YAML"),
+        ("a: &x {b: *x}", "a.b: holds itself, through its anchor on line 1"),
+    ],
+)
+def test_what_is_no_yaml_says_where(text: str, message: str) -> None:
+    assert message in only(problems(text))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "digits", "3"])
+def test_the_top_level_is_a_mapping(text: str) -> None:
+    assert only(problems(text)).startswith("(top level): must be a mapping of settings")
+
+
+def test_duplicate_keys_are_errors_with_their_lines_wherever_they_are() -> None:
+    text = SMALL + "search:\n  trials: 3\n  seed: 1\n  trials: 4\nname: b\n"
+    text += "objectives: {loss: min, loss: max}\n"
+    assert problems(text) == [
+        "search.trials: the key is given on lines 4 and 6",
+        "name: the key is given on lines 1 and 7",
+        "objectives.loss: the key is given twice on line 8",
+    ]
+
+
+def test_a_merged_key_that_is_given_again_is_no_duplicate() -> None:
+    text = SMALL + "baseline: &b {seed: 1, batch_size: 8}\nrecover: {<<: *b, batch_size: 4}\n"
+    assert only(problems(text)).startswith("recover.seed: unknown key, got 1")
+
+
+def test_all_problems_are_reported_at_once_each_with_path_value_and_what_is_allowed() -> None:
+    text = """
+name: my sweep
+modle: x
+trials: 3
+task: {dataset: digits, max_length: 0, max_length: 64}
+space: {sparsity: {low: 0.9, high: 0.3}, method: l1norm, weight: {scope: locale}}
+objectives: {acuracy: max}
+search: {sampler: grid, tirals: 3}
+"""
+    lines = problems(text, "recover.batch_size=0", "x", "space.learning_rate={low: 1, high: 2}")
+    assert lines == [
+        "task.max_length: the key is given twice on line 5",
+        "x: an override is written key=value, got 'x'; allowed: a.dotted.path=value",
+        "name: has characters that it must not have, got 'my sweep'; "
+        "allowed: letters, digits and . _ - after a letter or digit",
+        'space.sparsity: low is above high, got {"low": 0.9, "high": 0.3}; allowed: low <= high',
+        "space.method: is not one of the known names, got 'l1norm'; "
+        "allowed: l1-norm, random; did you mean 'l1-norm'?",
+        "space.weight.scope: is not one of the known names, got 'locale'; "
+        "allowed: local, global; did you mean 'local'?",
+        "recover.batch_size: must be >= 1, got 0; allowed: an integer >= 1",
+        "objectives.acuracy: is not one of the known names, got 'acuracy'; "
+        f"allowed: {', '.join(METRICS)}; did you mean 'accuracy'?",
+        "search.tirals: unknown key, got 3; "
+        f"allowed: {', '.join(vars(SweepConfig.model_validate(MINIMAL).search))}; "
+        "did you mean 'trials'?",
+        f"modle: unknown key, got 'x'; allowed: {', '.join(MINIMAL_KEYS)}; did you mean 'model'?",
+        f"trials: unknown key, got 3; allowed: {', '.join(MINIMAL_KEYS)}; "
+        "did you mean 'search.trials'?",
+        "space.learning_rate: the grid sampler needs a step or a list here, "
+        'got {"low": 1.0, "high": 2.0}; allowed: {low, high, step} or a list',
+    ]
+
+
+MINIMAL_KEYS = list(SweepConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("modle", "model"),
+        ("sampler", "search.sampler"),
+        ("sparsity", "space.sparsity"),
+        ("finetune_epoch", "space.finetune_epochs"),
+        ("task.txt", "text"),
+        ("task.max_len", "max_length"),
+        ("space.learning_rte", "learning_rate"),
+        ("space.weight.methd", "method"),
+        ("task.trials", "search.trials"),
+    ],
+)
+def test_an_unknown_key_comes_with_the_name_that_was_meant(key: str, hint: str) -> None:
+    line = only(problems(SMALL, f"{key}=1"))
+    assert line.startswith(f"{key}: unknown key, got 1; allowed: ")
+    assert line.endswith(f"; did you mean '{hint}'?")
+
+
+def test_a_key_that_is_like_nothing_gets_no_guess() -> None:
+    assert "did you mean" not in only(problems(SMALL, "zzz=1"))
+    assert only(problems(SMALL + "1: 2\n")).startswith("1: unknown key; allowed: name, ")
+
+
+def test_what_is_required_is_named() -> None:
+    assert [line.split(":")[0] for line in problems("search: {trials: 3}")] == ["name", "task"]
+    assert only(problems("name: a\ntask: {}")).startswith("task.dataset: is required: hub id")
+    assert only(problems(SMALL, "task.dataset.test=x", "model=m")).startswith(
+        "task.dataset.train: is required: file to finetune on"
+    )
+
+
+def test_a_verdict_that_rests_on_another_problem_is_left_out() -> None:
+    text = SMALL + "search: {grace_period: 3}\nspace: {finetune_epochs: {low: 0, high: many}}\n"
+    assert only(problems(text)).startswith("space.finetune_epochs.high: must be an integer")
+    assert only(problems("name: a\nmodle: m\ntask: {dataset: imdb}")).startswith("modle: unknown")
+
+
+def test_how_the_sections_fit_is_said_along_with_the_rest() -> None:
+    lines = problems("task: {dataset: {test: x}}\nsearch: {grace_period: 3, trials: 0}\n", "a=1")
+    assert [line.split(":")[0] for line in lines] == [
+        "name",
+        "task.dataset.train",
+        "search.trials",
+        "a",
+        "search.grace_period",
+    ]
+
+
+def test_a_section_that_is_left_empty_says_what_to_do() -> None:
+    line = only(problems(SMALL + "search:\n"))
+    assert line.startswith(
+        "search: must be a mapping of settings, got null; allowed: leave the key"
+    )
+
+
+def test_the_known_paths_are_the_settings_of_a_dump() -> None:
+    dump = SweepConfig.model_validate(FULL).model_dump(mode="json")
+    known = set(known_paths())
+    assert {"search.trials", "task.dataset.train", "space.weight.scope"} <= known
+    assert {
+        f"{s}.{key}" for s in ("task", "search", "space", "recover") for key in dump[s]
+    } <= known

@@ -1,0 +1,96 @@
+"""Configs as text: dumps, packaged configs, the starter, and the schema for editors."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from sweep.config import SweepConfig
+from sweep.config_io import (
+    dump_yaml,
+    json_schema,
+    load_config,
+    packaged_names,
+    parse_config,
+    starter_text,
+)
+from sweep.names import METRICS, SAMPLERS, SCHEDULERS
+from sweep.space import PARAMETERS
+from tests.test_config import FULL, MINIMAL
+
+CONFIGS = resources.files("sweep") / "configs"
+
+
+@pytest.mark.parametrize("raw", [MINIMAL, FULL])
+def test_the_yaml_of_a_config_gives_it_again_and_starts_with_a_comment(raw: Any) -> None:
+    config = SweepConfig.model_validate(raw)
+    text = dump_yaml(config)
+    assert text.startswith("# ")
+    assert parse_config(text) == config
+    assert yaml.safe_load(text) == config.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("name", packaged_names())
+def test_a_packaged_config_loads_dumps_and_fits_the_schema(name: str, tmp_path: Path) -> None:
+    config = load_config(name)
+    assert config.name == name
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_yaml(config))
+    assert load_config(str(path)) == config
+    text = (CONFIGS / f"{name}.yaml").read_text()
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert [error.message for error in validator.iter_errors(yaml.safe_load(text))] == []
+    assert [error.message for error in validator.iter_errors(config.model_dump(mode="json"))] == []
+
+
+@pytest.mark.parametrize("name", packaged_names())
+def test_a_packaged_config_names_its_schema_and_its_command(name: str) -> None:
+    lines = (CONFIGS / f"{name}.yaml").read_text().splitlines()
+    assert lines[0] == "# yaml-language-server: $schema=schema.json"
+    assert lines[1].startswith(f"# Run: sweep run {name}")
+
+
+def test_the_committed_schema_is_that_of_the_code() -> None:
+    committed = json.loads((CONFIGS / "schema.json").read_text())
+    assert committed == json_schema(), "run: sweep schema > sweep/configs/schema.json"
+    jsonschema.Draft202012Validator.check_schema(committed)
+
+
+def test_the_schema_allows_what_a_config_allows_and_no_more() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema())
+    numbers = json.loads(json.dumps(FULL).replace('"1e-3"', "0.001").replace('"1e-5"', "0.00001"))
+    numbers["task"] |= {"validation": 0.1, "replace": {"a": ""}}
+    assert [error.message for error in validator.iter_errors(numbers)] == []
+    for key, value in [
+        ("name", "a b"),
+        ("model", 3),
+        ("objectives", {}),
+        ("search", {"trials": 0}),
+        ("search", {"sampler": "bayes"}),
+        ("recover", {"bf16": "yes"}),
+        ("task", {"dataset": {"test": "x"}}),
+        ("surprise", 1),
+    ]:
+        assert not validator.is_valid({**numbers, key: value}), key
+
+
+def test_the_starter_is_a_config_and_explains_every_setting() -> None:
+    text = starter_text()
+    config = parse_config(text)
+    given = yaml.safe_load(text)
+    assert given == config.model_dump(mode="json")  # so nothing is left out
+    assert config.task.dataset == "digits"
+    assert not jsonschema.Draft202012Validator(json_schema()).is_valid({**given, "x": 1})
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    for number, line in enumerate(lines):
+        explained = "#" in line or lines[number - 1].lstrip().startswith("#")
+        assert explained or not line.strip(), line
+    for word in (*METRICS, *SAMPLERS, *SCHEDULERS, *PARAMETERS):
+        assert word in text
