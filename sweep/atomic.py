@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -25,8 +25,11 @@ def new_folder(target: Path) -> Iterator[Path]:
             if file.is_file():
                 sync(file)
         scratch.chmod(0o755)
-        with suppress(OSError):  # not empty: someone else's, and whole
+        try:
             scratch.rename(target)
+        except OSError:
+            if not target.is_dir():  # else someone else's, and whole
+                raise
         sync(target.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

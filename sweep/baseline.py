@@ -16,7 +16,7 @@ from sweep.cache import cache_root, fingerprint, tree_digest
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.measure import measure
-from sweep.model import fresh_bert, load_classifier, set_dropout
+from sweep.model import dropout_rates, fresh_bert, load_classifier, set_dropout
 from sweep.pruning import Targets, prunable_weights
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
@@ -38,17 +38,21 @@ class Dense:
 
     model: nn.Module
     weights: dict[str, Tensor]
+    dropout: dict[str, float]
 
     @classmethod
     def of(cls, model: nn.Module, device: torch.device | str = "cpu") -> Dense:
         """Take ``model`` as it is now for the pristine one."""
         model = model.to(device)
-        return cls(model, {name: value.clone() for name, value in model.state_dict().items()})
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        return cls(model, weights, dropout_rates(model))
 
     def reset(self) -> nn.Module:
-        """The model with its dense weights, no hooks, no gradients."""
-        for module in self.model.modules():
+        """The model with its dense weights and own dropout, no hooks, no gradients."""
+        for name, module in self.model.named_modules():
             module._forward_pre_hooks.clear()
+            if isinstance(module, nn.Dropout):
+                module.p = self.dropout[name]
         self.model.zero_grad(set_to_none=True)
         self.model.load_state_dict(self.weights)
         return self.model
@@ -94,7 +98,9 @@ class Workbench:
         """The dense model's figures on a split (see DESIGN: the ``baseline`` event), cached."""
         data = self.task.split(split)
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
-        counted = fingerprint([self.config.pruning.model_dump(mode="json"), examples])
+        config = self.config
+        how = [config.pruning.model_dump(mode="json"), config.recover.bf16]
+        counted = fingerprint([*how, examples])
         file = self.folder / f"{split}-{counted}.json"
         if not file.exists():
             figures = self._figures(split)
@@ -138,7 +144,7 @@ class Workbench:
         config = self.config
         if config.model is None:
             return fresh_bert(self.task, config.task.max_length, config.baseline.seed)
-        return load_classifier(config.model, self.task)
+        return load_classifier(config.model, self.task, config.baseline.seed)
 
     def _finetune(self) -> None:
         config = self.config
@@ -168,7 +174,8 @@ class Workbench:
         if model is not None and Path(model).is_dir():
             model = tree_digest(model)
         data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset"})]
-        trained = self._baseline_recipe().__dict__ if config.baseline.epochs else None
+        fresh = {"seed": config.baseline.seed}  # of weights that no training follows
+        trained = self._baseline_recipe().__dict__ if config.baseline.epochs else fresh
         return fingerprint([model, data, trained, config.task.max_length])
 
 

@@ -57,17 +57,21 @@ def save(folder: Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> Non
         raise StorageError(f"checkpoint {folder} cannot be written: {error}") from error
 
 
-def load(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The state and the note of a checkpoint, or None where it is missing or damaged."""
+def load(folder: Path, moments: bool = True) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The state and the note of a checkpoint, or None where it is missing or damaged.
+
+    Without ``moments`` the optimiser's state is empty: enough to evaluate, not to go on.
+    """
+    wanted = FILES if moments else (MODEL, MASKS)
     try:
         note = json.loads((folder / "trial.json").read_text())
-        if any(file_digest(folder / name) != note["digests"][name] for name in FILES):
+        if any(file_digest(folder / name) != note["digests"][name] for name in wanted):
             return None
         state = _read_masks(load_file(folder / MASKS), note["shapes"])
         state["model"] = load_file(folder / MODEL)
-        state["optimizer"] = _read_moments(load_file(folder / OPTIMIZER))
+        state["optimizer"] = _read_moments(load_file(folder / OPTIMIZER)) if moments else {}
         return state | {"epoch": note["epoch"], "seconds": note["seconds"]}, note
-    except (OSError, ValueError, KeyError, SafetensorError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         return None
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
-from sweep.errors import SweepError
+from sweep.errors import StorageError, SweepError
 
 app = typer.Typer(
     name="sweep",
@@ -43,6 +43,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(StorageError.exit_code)
 
 
 @app.command()
@@ -124,6 +127,22 @@ def front(
     from sweep.commands.results import show_front
 
     show_front(folder, min_sparsity, max_drop, knee, as_json)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Option(help="the new folder")],
+    trial_id: Annotated[str | None, typer.Option("--trial", help="a trial of the sweep")] = None,
+    epoch: Annotated[int | None, typer.Option(min=0, help="of --trial (default: its best)")] = None,
+    knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
+    max_drop: Annotated[float | None, typer.Option(help="the sparsest within this drop")] = None,
+    min_sparsity: Annotated[float | None, typer.Option(help="the most accurate from this")] = None,
+) -> None:
+    """Hand a point of the front over as a Hugging Face folder, checked."""
+    from sweep.commands.export import export_point
+
+    export_point(folder, to, trial_id, epoch, knee, max_drop, min_sparsity)
 
 
 @app.command()

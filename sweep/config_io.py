@@ -203,6 +203,19 @@ def starter_text() -> str:
     return render_starter(load_config("digits", ["name=my-sweep"]))
 
 
+def with_absolute_paths(config: SweepConfig) -> SweepConfig:
+    """The config with its files and folders spelled out: workers and a resume stand elsewhere."""
+    plain = config.model_dump(mode="json")
+    for name in ("model", "tokenizer"):
+        if plain[name] is not None and Path(plain[name]).is_dir():
+            plain[name] = str(Path(plain[name]).resolve())
+    dataset = plain["task"]["dataset"]
+    if isinstance(dataset, dict):
+        files = {split: path and str(Path(path).resolve()) for split, path in dataset.items()}
+        plain["task"]["dataset"] = files
+    return SweepConfig.model_validate(plain)
+
+
 def config_hash(config: SweepConfig) -> str:
     """Twelve hex digits that differ where two resolved configs do."""
     plain = config.model_dump(mode="json")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +70,13 @@ class SweepFolder:
                 + f"sweep resume {self.path}"
             )
 
-    def create(self) -> None:
+    def create(self) -> list[Path]:
         """Make the folder, and prove that it can be written before anything costly runs.
 
-        Raises :class:`~sweep.errors.StorageError` where it cannot, and
+        Returns the folders that were made, parents too, innermost first. Raises :class:`~sweep.errors.StorageError` where it cannot, and
         :class:`~sweep.errors.UsageError` where it holds files that we would overwrite.
         """
+        made = [path for path in (self.path, *self.path.parents) if not path.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             taken = [name for name in OURS if (self.path / name).exists()]
@@ -81,9 +84,18 @@ class SweepFolder:
                 probe.write(b"x")
                 os.fsync(probe.fileno())
         except OSError as error:
+            remove_empty(made)
             raise StorageError(
                 f"{self.path} cannot be written: {error.strerror or error}; "
                 "choose another with --out"
             ) from error
         if taken and not self.holds_sweep:
             raise UsageError(f"{self.path} holds files of something else: {', '.join(taken)}")
+        return made
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders that are empty, in their order."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ from sweep.tasks import Task
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
-def load_classifier(name: str, task: Task) -> nn.Module:
+def load_classifier(name: str, task: Task, seed: int = 0) -> nn.Module:
     """A sequence classifier from a folder or the hub, on the CPU, in float32.
 
-    Weights are read from safetensors, never from pickles, and no remote code is run. Raises
+    Weights are read from safetensors, never from pickles, and no remote code is run; the head of a
+    checkpoint that has none is drawn from ``seed``. Raises
     :class:`~sweep.errors.UsageError` where the model is missing or corrupt, where its head does
     not fit the task's labels, or where it knows fewer tokens than the tokenizer makes.
     """
@@ -31,21 +34,22 @@ def load_classifier(name: str, task: Task) -> nn.Module:
         trained = _has_head(config)
         if not trained:
             config.num_labels = task.num_labels
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            name,
-            config=config,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+        with _drawn_from(seed):
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                name,
+                config=config,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
     except Exception as error:  # the library raises many kinds, all of them about this model
         raise UsageError(f"model {name!r} cannot be loaded: {_first_line(error)}") from error
     if trained:
         _check_weights(name, report)
     _check_head(name, config, task)
-    assert isinstance(model, nn.Module)
-    return model
+    loaded: nn.Module = model
+    return loaded
 
 
 def fresh_bert(task: Task, max_length: int, seed: int) -> nn.Module:
@@ -67,9 +71,15 @@ def fresh_bert(task: Task, max_length: int, seed: int) -> nn.Module:
         # A pixel value is a token: 0 is a word here, and no row is ever padded.
         pad_token_id=None,
     )
-    with torch.random.fork_rng(devices=[]):  # weights are drawn from the ambient generator
-        torch.manual_seed(seed)
-        return BertForSequenceClassification(config)
+    with _drawn_from(seed):
+        fresh: nn.Module = BertForSequenceClassification(config)
+        return fresh
+
+
+def dropout_rates(model: nn.Module) -> dict[str, float]:
+    """The rate of every dropout layer, by module name."""
+    layers = model.named_modules()
+    return {name: module.p for name, module in layers if isinstance(module, nn.Dropout)}
 
 
 def set_dropout(model: nn.Module, rate: float | None) -> None:
@@ -79,6 +89,14 @@ def set_dropout(model: nn.Module, rate: float | None) -> None:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = rate
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """New weights are drawn from the ambient generator: seed it here, and put it back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def _quiet() -> None:

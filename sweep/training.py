@@ -128,7 +128,7 @@ def evaluate(model: nn.Module, split: Split, recipe: Recipe, pad_id: int = 0) ->
     model.eval()
     correct, loss = 0, 0.0
     for batch in _batches(split, split.in_order(recipe.eval_batch_size), pad_id, device):
-        logits = _logits(model, batch, recipe)
+        logits = logits_of(model, batch, recipe)
         loss += float(cross_entropy(logits, batch["labels"], reduction="sum"))
         correct += int((logits.argmax(-1) == batch["labels"]).sum())
     if not np.isfinite(loss):
@@ -149,11 +149,11 @@ def _batches(
 
 
 def _loss(model: nn.Module, batch: dict[str, Tensor], recipe: Recipe) -> Tensor:
-    return cross_entropy(_logits(model, batch, recipe), batch["labels"])
+    return cross_entropy(logits_of(model, batch, recipe), batch["labels"])
 
 
-def _logits(model: nn.Module, batch: dict[str, Tensor], recipe: Recipe) -> Tensor:
-    """Logits (batch, labels) in float32."""
+def logits_of(model: nn.Module, batch: dict[str, Tensor], recipe: Recipe) -> Tensor:
+    """Logits (batch, labels) of a batch with its labels, in float32."""
     known = inspect.signature(model.forward).parameters  # not every model has segments
     inputs = {key: value for key, value in batch.items() if key in known and key != "labels"}
     with autocast(recipe.bf16, batch["labels"].device):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,14 @@ from sweep.params import Params
 from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
 from sweep.pruning.targets import prunable_modules, prunable_weights
 from sweep.tasks import Task
-from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer, to_device
+from sweep.training import (
+    Recipe,
+    evaluate,
+    finetune_epoch,
+    logits_of,
+    make_optimizer,
+    to_device,
+)
 
 CALIBRATION_EXAMPLES = 64
 
@@ -173,8 +181,11 @@ class Trial:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """All that :meth:`load_state_dict` needs to go on bit for bit (on the CPU)."""
-        return {
+        """All that :meth:`load_state_dict` needs to go on bit for bit (on the CPU), as a copy.
+
+        A copy, because the model is shared: the next trial on it puts the dense weights back.
+        """
+        state = {
             "epoch": self.epoch,
             "seconds": self.seconds,
             "model": self.model.state_dict(),
@@ -182,6 +193,7 @@ class Trial:
             "activations": self.activations.state,
             "optimizer": self.optimizer.state_dict()["state"],
         }
+        return copy.deepcopy(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state_dict` gave."""
@@ -192,7 +204,8 @@ class Trial:
         self.activations.restore(state["activations"])
         self.activations.attach()
         groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
+        moments = copy.deepcopy(state["optimizer"])  # the optimizer would train in the given ones
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
     def _calibrate(self) -> None:
         """One forward pass over a few train examples sets the thresholds of the activations."""
@@ -201,6 +214,7 @@ class Trial:
         chosen = rng.permutation(len(train))[:CALIBRATION_EXAMPLES]
         device = next(self.model.parameters()).device
         batch = to_device(train.padded(chosen, self.task.pad_id), device)
-        batch.pop("labels")
         self.model.eval()
-        self.activations.calibrate(lambda: self.model(**batch), batch["attention_mask"].bool())
+        self.activations.calibrate(
+            lambda: logits_of(self.model, batch, self.recipe), batch["attention_mask"].bool()
+        )

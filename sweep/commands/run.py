@@ -8,7 +8,7 @@ from pathlib import Path
 from sweep import plan
 from sweep.commands.results import print_front, refresh_results
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config_io import load_config, with_absolute_paths
 from sweep.driver.abort import Interrupted
 from sweep.driver.progress import Progress
 from sweep.driver.run import run_sweep
@@ -21,7 +21,7 @@ SOME_FAILED = 3
 
 def begin(source: str, settings: list[str], out: Path | None, address: str | None) -> None:
     """Run a sweep; the same command again goes on with it."""
-    config = load_config(source, settings)
+    config = with_absolute_paths(load_config(source, settings))
     _run(config, SweepFolder(out or Path(plan.results_path(config))), None, address)
 
 

@@ -23,9 +23,12 @@ from sweep.driver.conductor import Conductor
 from sweep.driver.retention import Retention
 from sweep.driver.view import View
 from sweep.errors import ClusterError, StorageError, UsageError
-from sweep.folder import SweepFolder
+from sweep.folder import SweepFolder, remove_empty
 from sweep.ledger import VERSION, Event, Ledger
 from sweep.search.state import Search
+
+# While Ray starts, a handler of its own answers SIGTERM with SystemExit.
+_SIGTERM = Interrupted("SIGTERM", signal.SIGTERM)
 
 PACKAGES = ("prunesweep", "ray", "optuna", "torch", "transformers", "datasets", "pandas")
 
@@ -55,17 +58,19 @@ def run_sweep(
     begun = folder.holds_sweep
     if begun:
         folder.check_same(config)
-    folder.create()
+    made = folder.create()
     with _signals() as stopped, Ledger.open(folder.ledger, create=not begun) as ledger:
         try:
-            with connected(address or os.environ.get("RAY_ADDRESS")):
-                return _conduct(config, folder, ledger, view, stopped, trials)
-        except Abort as abort:
-            if isinstance(abort.error, Interrupted):
-                ledger.append({"event": "interrupt", "signal": abort.error.signal_name})
-            raise abort.error from None
+            _conduct(config, folder, ledger, view, stopped, trials, address)
+        except (Abort, SystemExit) as left:
+            error = left.error if isinstance(left, Abort) else _SIGTERM
+            if isinstance(error, Interrupted) and folder.holds_sweep:
+                ledger.append({"event": "interrupt", "signal": error.signal_name})
+            raise error from None
         finally:
-            _remove_unbegun(folder, ledger)
+            _remove_unbegun(folder, ledger, made)
+    counted = [view.progress.count(name) for name in ("completed", "stopped", "failed")]
+    return Outcome(*counted)
 
 
 def _conduct(
@@ -75,15 +80,10 @@ def _conduct(
     view: View,
     stopped: Callable[[], Interrupted | None],
     trials: int | None,
-) -> Outcome:
+    address: str | None,
+) -> None:
+    """Replay what the ledger holds; connect to Ray only if that leaves something to do."""
     search = Search(config)
-    events = ledger.events
-    workers = worker_count(config)
-    if not events:
-        events = _begin(config, folder, ledger, view, stopped)
-        session: list[Event] = []
-    else:
-        session = [{"event": "resume", "trials": max(trials or 0, search.max_trials)}]
     conductor = Conductor(
         search,
         ledger,
@@ -92,24 +92,30 @@ def _conduct(
         config.search.max_failures,
         view.take,
     )
-    conductor.replay(events)
-    for event in [*session, {"event": "workers", "count": workers}]:
-        conductor.note(event)
-    if not conductor.finished:
-        _tune(config, folder, conductor, workers, view, stopped)
+    conductor.replay(ledger.events)
+    search.extend(trials or 0)
+    told = [event["event"] for event in ledger.events]
+    if "baseline" not in told or not conductor.finished:
+        with connected(address or os.environ.get("RAY_ADDRESS")):
+            _stop_if_asked(stopped)
+            workers = worker_count(config)
+            if "baseline" not in told:
+                conductor.replay(_begin(config, ledger, view, stopped))
+            if not folder.config.is_file():
+                _write_config(config, folder)
+            if told:
+                conductor.note({"event": "resume", "trials": search.max_trials})
+            conductor.note({"event": "workers", "count": workers})
+            _tune(config, folder, conductor, workers, view, stopped)
+    elif told[-1] == "finish":
+        return
     conductor.note({"event": "finish"})
-    statuses = [trial.status for trial in search.trials.values()]
-    return Outcome(*(statuses.count(name) for name in ("completed", "stopped", "failed")))
 
 
 def _begin(
-    config: SweepConfig,
-    folder: SweepFolder,
-    ledger: Ledger,
-    view: View,
-    stopped: Callable[[], Interrupted | None],
+    config: SweepConfig, ledger: Ledger, view: View, stopped: Callable[[], Interrupted | None]
 ) -> list[Event]:
-    """Prepare the dense baseline; write the config and the ledger's first two events."""
+    """Prepare the dense baseline; write the ledger's first two events, or the one it lost."""
     view.say("preparing data and dense baseline")
     started = time.time()
     baseline = _prepare(config, stopped)
@@ -117,6 +123,8 @@ def _begin(
         f"dense baseline: accuracy {baseline['accuracy']:.4f} on {baseline['examples']} validation "
         f"examples ({time.time() - started:.0f} s)"
     )
+    for warning in baseline["warnings"]:
+        view.say(f"warning: {warning}")
     reference = {"accuracy": baseline["majority_accuracy"], "sparsity": 0.0}
     reference = {name: reference[name] for name in config.objectives if name in reference}
     first: Event = {
@@ -128,11 +136,15 @@ def _begin(
         "directions": dict(config.objectives),
         "reference_point": reference,
     }
+    events = [] if ledger.events else [first]
+    return ledger.append(*events, {"event": "baseline", **baseline, "reference_point": reference})
+
+
+def _write_config(config: SweepConfig, folder: SweepFolder) -> None:
     try:
         write_text(folder.config, dump_yaml(config))
     except OSError as error:
         raise StorageError(f"cannot write {folder.config}: {error.strerror or error}") from error
-    return ledger.append(first, {"event": "baseline", **baseline, "reference_point": reference})
 
 
 def _prepare(config: SweepConfig, stopped: Callable[[], Interrupted | None]) -> dict[str, Any]:
@@ -151,12 +163,14 @@ def _prepare(config: SweepConfig, stopped: Callable[[], Interrupted | None]) -> 
     task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2)(prepare)
     future = task.remote(config.model_dump(mode="json"), threads)
     while not ray.wait([future], timeout=0.2)[0]:
-        if interrupted := stopped():
-            raise Abort(interrupted)
+        _stop_if_asked(stopped)
     try:
         figures: dict[str, Any] = ray.get(future)
+    except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
+        raise
     except ray.exceptions.RayError as error:
-        raise ClusterError(f"the baseline's worker died: {str(error).strip()[:300]}") from error
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ClusterError(f"the baseline's worker died: {first}") from error
     if kind := figures.get("error"):
         raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
     return figures
@@ -177,8 +191,7 @@ def _tune(
     from sweep.search.hooks import Decide, HandOut, Watch
 
     def tick() -> None:
-        if interrupted := stopped():
-            raise Abort(interrupted)
+        _stop_if_asked(stopped)
         view.refresh()
 
     trainable = tune.with_parameters(
@@ -201,11 +214,15 @@ def _tune(
                 name="tune",
                 storage_path=scratch,
                 verbose=0,
+                # A save that fails at the end would cost the warm actor; checkpoints are ours.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 callbacks=[Watch(conductor, tick)],
             ),
         )
         with view:
             tuner.fit()
+    if not conductor.finished:
+        raise ClusterError(f"Ray Tune ended before the sweep did: sweep resume {folder.path}")
 
 
 @contextmanager
@@ -232,17 +249,21 @@ def _signals() -> Iterator[Callable[[], Interrupted | None]]:
             signal.signal(number, handler)
 
 
+def _stop_if_asked(stopped: Callable[[], Interrupted | None]) -> None:
+    if interrupted := stopped():
+        raise Abort(interrupted)
+
+
 def _versions() -> dict[str, str]:
     found = {name: version(name) for name in PACKAGES}
     return {"python": platform.python_version(), **found}
 
 
-def _remove_unbegun(folder: SweepFolder, ledger: Ledger) -> None:
-    """A sweep that never began leaves no folder that would be in the way of the next try."""
+def _remove_unbegun(folder: SweepFolder, ledger: Ledger, made: list[Path]) -> None:
+    """A sweep that never began leaves nothing behind, and no folder that it ``made``."""
     ledger.close()
     if folder.holds_sweep:
         return
-    for path in (folder.ledger, folder.ledger.with_suffix(".lock"), folder.config):
+    for path in (folder.ledger, folder.ledger.with_suffix(".lock")):
         path.unlink(missing_ok=True)
-    if folder.path.is_dir() and not any(Path(folder.path).iterdir()):
-        folder.path.rmdir()
+    remove_empty(made)

@@ -41,7 +41,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
                 self.records = self._run()
             record = next(self.records)
             return {"record": json.dumps(record.to_dict()), "worker": _worker_name()}
-        except StorageError as error:
+        except (StorageError, OSError) as error:  # a full disk, say: no trial's own fault
             return {"storage_error": str(error)}
         except SweepError as error:
             return {"error": str(error)}
@@ -105,6 +105,8 @@ def prepare(settings: dict[str, Any], threads: int) -> dict[str, Any]:
         return {**figures, "warnings": bench.warnings, "model": bench.config.model or "fresh"}
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}
+    except OSError as error:
+        return {"error": StorageError.__name__, "message": str(error)}
 
 
 def _worker_name() -> str:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sweep.pruning.masks import keep_largest
+from sweep.pruning.masks import keep_largest, pruned_count
 from sweep.pruning.select import kth_smallest, ordered_keys
 
 Prune = Callable[[Tensor], Tensor]
@@ -30,7 +30,7 @@ Prune = Callable[[Tensor], Tensor]
 
 def keep_per_token(x: Tensor, sparsity: float) -> Tensor:
     """Keep the largest |features| of each token of ``x`` (..., features); ties are all kept."""
-    dropped = round(sparsity * x.shape[-1])
+    dropped = pruned_count(sparsity, x.shape[-1])
     if dropped == 0:
         return x
     magnitudes = x.detach().abs()
@@ -58,7 +58,7 @@ def keep_features(x: Tensor, mask: Tensor) -> Tensor:
 def magnitude_quantile(x: Tensor, sparsity: float) -> Tensor:
     """The magnitude below which a share ``sparsity`` of ``x``'s values lie (a scalar tensor)."""
     magnitudes = x.detach().abs().reshape(-1)
-    count = max(1, round(sparsity * magnitudes.numel()))
+    count = max(1, pruned_count(sparsity, magnitudes.numel()))
     keys = ordered_keys(magnitudes)
     return magnitudes[keys == kth_smallest([keys], count).key][0].float()
 
@@ -119,7 +119,7 @@ class ActivationPruner:
         groups = [list(scores)] if self.scope == "global" else [[name] for name in scores]
         for names in groups:
             group = [ordered_keys(scores[name]) for name in names]
-            count = round(self.sparsity * sum(score.numel() for score in group))
+            count = pruned_count(self.sparsity, sum(score.numel() for score in group))
             self.state |= dict(zip(names, keep_largest(group, count, generator), strict=True))
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

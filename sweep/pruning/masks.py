@@ -11,6 +11,11 @@ from sweep.pruning.criteria import CRITERIA
 from sweep.pruning.select import Threshold, kth_smallest, ordered_keys
 
 
+def pruned_count(sparsity: float, total: int) -> int:
+    """How many of ``total`` go: the nearest whole number, but never all of them."""
+    return max(0, min(round(sparsity * total), total - 1))
+
+
 def keep_largest(keys: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
     """Masks (True = kept) that drop exactly the ``count`` smallest of all ``keys`` together.
 
@@ -53,8 +58,9 @@ def make_masks(
 ) -> Masks:
     """Choose the weights to prune.
 
-    ``sparsity`` in [0, 1) is met to within half a weight: per matrix for scope ``local``, over all
-    of them for ``global``. ``method`` is a row of :data:`~sweep.pruning.criteria.CRITERIA`.
+    ``sparsity`` in [0, 1) is met to within one weight: per matrix for scope ``local``, over all of
+    them for ``global``; one weight always stays. ``method`` is a row of
+    :data:`~sweep.pruning.criteria.CRITERIA`.
     """
     criterion = CRITERIA[method]
     if sparsity == 0:
@@ -64,7 +70,7 @@ def make_masks(
     for names in groups:
         # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
         keys = [ordered_keys(criterion(weights[name], generator)) for name in names]
-        count = round(sparsity * sum(part.numel() for part in keys))
+        count = pruned_count(sparsity, sum(part.numel() for part in keys))
         masks |= zip(names, keep_largest(keys, count, generator), strict=True)
     return Masks(masks)
 

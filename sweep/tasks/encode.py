@@ -6,11 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sweep.atomic import new_folder
-from sweep.cache import tree_digest
+from sweep.cache import file_digest, fingerprint
 from sweep.errors import UsageError
 from sweep.tasks.sources import Raw
 from sweep.tasks.split import Ints, Split
+
+_ROWS = 1000  # tokenised together: as lists of Python integers they take ten times the memory
+
+# The files that make a tokenizer, beside the model's own in one folder.
+_TOKENIZER = ("tokenizer", "vocab", "merges", "special_", "added_", "spiece", "sentence")
 
 
 def load_tokenizer(name: str) -> Any:
@@ -32,7 +39,8 @@ def tokenizer_key(name: str) -> str:
     folder = Path(name)
     if not folder.is_dir():
         return name
-    return tree_digest(folder / "tokenizer.json") if (folder / "tokenizer.json").exists() else name
+    files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.startswith(_TOKENIZER))
+    return fingerprint([(file.name, file_digest(file)) for file in files]) if files else name
 
 
 def tokenise(
@@ -41,11 +49,21 @@ def tokenise(
     """Token ids of each row (pairs with segment ids), cut at ``max_length`` tokens, not padded."""
     first = _replaced(raw.texts, replace)
     second = None if raw.pairs is None else _replaced(raw.pairs, replace)
-    encoded = tokenizer(
-        first, second, truncation=True, max_length=max_length, return_attention_mask=False
-    )
-    segments = encoded.get("token_type_ids") if second is not None else None
-    return Split.of(encoded["input_ids"], labels, segments)
+    ids: list[Ints] = []
+    segments: list[Ints] = []
+    for start in range(0, len(first), _ROWS):
+        rows = slice(start, start + _ROWS)
+        encoded = tokenizer(
+            first[rows],
+            None if second is None else second[rows],
+            truncation=True,
+            max_length=max_length,
+            return_attention_mask=False,
+        )
+        ids += [np.asarray(row, dtype=np.int32) for row in encoded["input_ids"]]
+        if second is not None and "token_type_ids" in encoded:
+            segments += [np.asarray(row, dtype=np.uint8) for row in encoded["token_type_ids"]]
+    return Split.of(ids, labels, segments or None)
 
 
 def _replaced(texts: Sequence[str], replace: Mapping[str, str]) -> list[str]:

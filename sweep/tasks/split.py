@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sweep.errors import UsageError
 
 Ints = npt.NDArray[np.integer]
+Row = Sequence[int] | Ints
 
 _POOL = 64  # batches whose examples are sorted by length together: little padding, still shuffled
 
@@ -97,10 +98,8 @@ class Split:
         return cls(tokens, offsets, labels, segments)
 
     @classmethod
-    def of(
-        cls, ids: list[list[int]], labels: Ints, segments: list[list[int]] | None = None
-    ) -> Split:
-        """From one list of token ids an example."""
+    def of(cls, ids: Sequence[Row], labels: Ints, segments: Sequence[Row] | None = None) -> Split:
+        """From one row of token ids an example, and their segments for pairs."""
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
         tokens = _join([np.asarray(row, dtype=np.int32) for row in ids], np.int32)
         flat: Ints = np.zeros(len(tokens), dtype=np.uint8)

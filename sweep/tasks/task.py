@@ -173,7 +173,7 @@ class _Texts:
         }
 
     def _split(self, name: str, labels: tuple[str, ...], carved: bool) -> Split:
-        """A split as the search sees it; what is cut or sampled is cached too, for workers to map."""
+        """A split as the search sees it; what is cut or sampled is cached for workers to map."""
         source = "train" if carved and name == "validation" else name
         whole = self._tokens(source, labels)
 

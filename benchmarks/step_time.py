@@ -1,0 +1,141 @@
+"""One finetuning epoch under masks against a bare PyTorch loop without masks.
+
+Ours is `sweep.training.finetune_epoch` holding the masks of a model pruned by 80 %. The bare loop
+takes the same batches in the same order, ready made as tensors, on the same model from the same
+weights, with the same fused AdamW and clipping, and has no masks, no schedule, no check of the
+loss. The two take turns, and the ratio is the median of each turn's. Last line: `step_ratio=1.xx`,
+ours over bare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sweep.baseline import Workbench
+from sweep.config import SweepConfig
+from sweep.config_io import load_config
+from sweep.model import fresh_bert, load_classifier
+from sweep.pruning import Targets, make_masks, prunable_weights
+from sweep.tasks import Split
+from sweep.training import Recipe, finetune_epoch, make_optimizer, to_device
+
+SPARSITY = 0.8
+Batches = list[dict[str, Tensor]]
+
+
+def bare_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, clip_norm: float
+) -> float:
+    """Train one epoch as every tutorial does; returns its wall seconds."""
+    started = time.perf_counter()
+    model.train()
+    for batch in batches:
+        loss = model(**batch).loss
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        optimizer.step()
+    return time.perf_counter() - started
+
+
+class Rivals:
+    """One model and one order of batches, for both loops."""
+
+    def __init__(self, model: nn.Module, split: Split, recipe: Recipe, pad_id: int) -> None:
+        self.model, self.split, self.recipe, self.pad_id = model, split, recipe, pad_id
+        weights = prunable_weights(model, Targets())
+        masks = make_masks(weights, SPARSITY, "l1-norm", "local", torch.Generator())
+        masks.apply(weights)
+        self.held: Sequence[tuple[Tensor, Tensor]] = masks.bind(weights)
+        self.start = {name: value.clone() for name, value in model.state_dict().items()}
+        order = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, 0]))
+        device = next(model.parameters()).device
+        self.batches = [to_device(split.padded(chosen, pad_id), device) for chosen in order]
+
+    def masked(self) -> float:
+        """An epoch of ours, from the start weights."""
+        optimizer = self._again()
+        return finetune_epoch(
+            self.model,
+            optimizer,
+            self.split,
+            self.recipe,
+            epoch=0,
+            held=self.held,
+            pad_id=self.pad_id,
+        )
+
+    def bare(self) -> float:
+        """An epoch of the bare loop, from the start weights."""
+        return bare_epoch(self.model, self._again(), self.batches, self.recipe.clip_norm)
+
+    def _again(self) -> torch.optim.Optimizer:
+        self.model.load_state_dict(self.start)
+        torch.manual_seed(0)
+        return make_optimizer(self.model, self.recipe)
+
+
+def rivals(given: argparse.Namespace) -> Rivals:
+    """The digits and a fresh small BERT, or a real model and a file of texts."""
+    bench = Workbench(_config(given), "cpu")
+    task, model = bench.task, bench.config.model
+    net = fresh_bert(task, 64, 0) if model is None else load_classifier(model, task)
+    recipe = Recipe(learning_rate=1e-4, epochs=1, seed=0, batch_size=given.batch_size)
+    return Rivals(net, task.train, recipe, task.pad_id)
+
+
+def _config(given: argparse.Namespace) -> SweepConfig:
+    if given.model is None:
+        return load_config("digits")
+    settings: dict[str, Any] = {
+        "model": given.model,
+        "task.dataset.train": given.train,
+        "task.train_samples": given.samples,
+        "task.max_length": given.max_length,
+        "task.text": given.text,
+        "task.label": given.label,
+        "baseline.epochs": 0,
+    }
+    return load_config("sst2", [f"{name}={value}" for name, value in settings.items()])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--model", help="a folder with a classifier (default: a fresh small BERT)")
+    parser.add_argument("--train", help="parquet, csv or jsonl file for it (default: the digits)")
+    parser.add_argument("--samples", type=int, default=500, help="examples of that file")
+    parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--text", default="auto", help="its text column")
+    parser.add_argument("--label", default="label", help="its label column")
+    given = parser.parse_args()
+    if (given.model is None) != (given.train is None):
+        parser.error("--model and --train go together")
+    torch.set_num_threads(given.threads)
+    pair = rivals(given)
+    pair.bare(), pair.masked()  # warm up
+    ratios = []
+    for turn in range(given.repeats):
+        first, second = (pair.masked, pair.bare) if turn % 2 else (pair.bare, pair.masked)
+        seconds = {first.__name__: first(), second.__name__: second()}
+        ratios.append(seconds["masked"] / seconds["bare"])
+        print(
+            f"{len(pair.batches)} steps: bare {seconds['bare']:.3f} s, masked "
+            f"{seconds['masked']:.3f} s, ratio {ratios[-1]:.3f}",
+            flush=True,
+        )
+    print(f"step_ratio={statistics.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()

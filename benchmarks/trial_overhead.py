@@ -1,0 +1,166 @@
+"""Our sweep against the one that a user would write from the libraries' tutorials.
+
+Both run the same params (every combination of two methods, two scopes and 0, 1, 2 finetune epochs)
+on the digits, from the same dense model in the same folder, with the same batch size, learning
+rate and number of workers, and evaluate after pruning and after each epoch. The other side is
+`benchmarks.by_the_tutorials`. Each side is a process of its own, timed from its start (Python,
+imports and Ray's start are in) to its last result; the dense model and the data in files are made
+before. Last line: `wall_ratio=0.xx`, ours over theirs, the median of the repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SPACE: dict[str, list[Any]] = {
+    "method": ["l1-norm", "random"],
+    "scope": ["local", "global"],
+    "finetune_epochs": [0, 1, 2],
+}
+FIXED: dict[str, Any] = {"sparsity": 0.7, "learning_rate": 1e-3}
+BATCH_SIZE = 32
+
+Rows = list[dict[str, Any]]
+
+
+def prepare(work: Path, epochs: int) -> None:
+    """Train the dense model once, and save it and the data where both sides find them."""
+    import datasets
+
+    from sweep.baseline import Workbench
+    from sweep.config_io import load_config
+
+    bench = Workbench(load_config("digits", [f"baseline.epochs={epochs}"]), "cpu")
+    bench.dense.model.save_pretrained(work / "model")  # type: ignore[operator]
+    columns = {}
+    for name in ("train", "validation"):
+        split = bench.task.split(name)
+        rows = {"input_ids": split.tokens.reshape(len(split), -1), "label": split.labels}
+        columns[name] = datasets.Dataset.from_dict(rows)
+    datasets.DatasetDict(columns).save_to_disk(str(work / "data"))
+
+
+def run_ours(work: Path, workers: int) -> Rows:
+    """The same params through `sweep run`'s own path: the grid sampler, no early stopping."""
+    from sweep.config import SweepConfig
+    from sweep.driver.progress import Progress
+    from sweep.driver.run import run_sweep
+    from sweep.driver.view import View
+    from sweep.folder import SweepFolder
+    from sweep.ledger import read_events
+
+    config = SweepConfig.model_validate(
+        {
+            "name": "ours",
+            "model": str(work / "model"),
+            "task": {"dataset": "digits", "max_length": 64},
+            "space": SPACE | FIXED,
+            "recover": {"batch_size": BATCH_SIZE, "warmup": 0.0},
+            "search": {"sampler": "grid", "scheduler": "fifo", "max_concurrent": workers},
+        }
+    )
+    folder = SweepFolder(Path(tempfile.mkdtemp(dir=work)) / "sweep")
+    run_sweep(config, folder, View(Progress(config.objectives, 12)))
+    events = read_events(folder.ledger)
+    params = {event["trial_id"]: event["params"] for event in events if event["event"] == "trial"}
+    records = {event["trial_id"]: event for event in events if event["event"] == "record"}
+    return [
+        {**{name: params[trial_id][name] for name in SPACE}, **_figures(record)}
+        for trial_id, record in records.items()
+    ]
+
+
+def _figures(record: dict[str, Any]) -> dict[str, Any]:
+    return {"accuracy": record["accuracy"], "epoch": record["epoch"], "at": record["time"]}
+
+
+def run_theirs(work: Path, workers: int) -> Rows:
+    """The other side, on the same files."""
+    from benchmarks import by_the_tutorials
+
+    fixed = FIXED | {
+        "batch_size": BATCH_SIZE,
+        "model": str(work / "model"),
+        "data": str(work / "data"),
+        "scratch": tempfile.mkdtemp(dir=work),
+    }
+    return by_the_tutorials.run(SPACE, fixed, workers)
+
+
+SIDES: dict[str, Callable[[Path, int], Rows]] = {"ours": run_ours, "theirs": run_theirs}
+
+
+def time_side(side: str, work: Path, workers: int) -> tuple[float, Rows]:
+    """Seconds from the start of a process to its last result, and the results."""
+    answer = work / f"{side}.json"
+    command = [sys.executable, "-m", "benchmarks.trial_overhead", "--work", str(work)]
+    command += ["--workers", str(workers), "--side", side]
+    # A cache of its own: what an earlier repeat left must not help this one.
+    fresh = {"PRUNESWEEP_CACHE": tempfile.mkdtemp(dir=work), "RAY_AIR_NEW_OUTPUT": "0"}
+    started = time.time()
+    done = subprocess.run(command, env=os.environ | fresh, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"the side {side} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    rows: Rows = json.loads(answer.read_text())
+    return max(row["at"] for row in rows) - started, rows
+
+
+def table(ours: Rows, theirs: Rows) -> str:
+    """Both sides' last accuracies, a line a trial."""
+    found = {tuple(row[name] for name in SPACE): row for row in ours}
+    lines = [f"{'method':8} {'scope':7} {'epochs':>6} {'theirs':>8} {'ours':>8}   (accuracy)"]
+    for row in theirs:
+        key = tuple(row[name] for name in SPACE)
+        lines.append(
+            f"{row['method']:8} {row['scope']:7} {row['finetune_epochs']:6} "
+            f"{row['accuracy']:8.4f} {found[key]['accuracy']:8.4f}"
+        )
+    return "\n".join(lines)
+
+
+def compare(work: Path, workers: int, repeats: int) -> None:
+    """Time the sides one after the other and print what was found."""
+    ratios = []
+    for _ in range(repeats):
+        seconds = {}
+        rows = {}
+        for side in ("theirs", "ours"):
+            seconds[side], rows[side] = time_side(side, work, workers)
+        ratios.append(seconds["ours"] / seconds["theirs"])
+        print(table(rows["ours"], rows["theirs"]))
+        print(f"seconds: theirs {seconds['theirs']:.1f}, ours {seconds['ours']:.1f}", flush=True)
+    print(f"wall_ratio={statistics.median(ratios):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--dense-epochs", type=int, default=20, help="of the dense model, untimed")
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=sorted(SIDES), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if importlib.util.find_spec("accelerate") is None:
+        parser.error("Hugging Face's Trainer needs accelerate: pip install accelerate")
+    if given.side:
+        rows = SIDES[given.side](given.work, given.workers)
+        (given.work / f"{given.side}.json").write_text(json.dumps(rows))
+        return
+    with tempfile.TemporaryDirectory(prefix="prunesweep-bench-") as scratch:
+        prepare(Path(scratch), given.dense_epochs)
+        compare(Path(scratch), given.workers, given.repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What all tests share: no network, one thread, a cache of their own, one small task and model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from sweep.baseline import Workbench
+    from sweep.config import SweepConfig
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNESWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for this test alone."""
+    monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two labels and its tokenizer. Not to be changed: copy it first."""
+    from tests import tiny
+
+    folder = tmp_path_factory.mktemp("model")
+    tiny.save_tokenizer(folder)
+    tiny.save_bert(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A task's files, one a split. Not to be changed: copy them first."""
+    from tests import tiny
+
+    folder = tmp_path_factory.mktemp("data")
+    sizes = {"train": 64, "validation": 40, "test": 30}
+    return {
+        name: tiny.write(folder / f"{name}.jsonl", tiny.rows(size, seed))
+        for seed, (name, size) in enumerate(sizes.items())
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_config(model_folder: Path, data_files: dict[str, str]) -> SweepConfig:
+    """The config of the small task and model."""
+    from tests import tiny
+
+    return tiny.make_config(model_folder, data_files)
+
+
+@pytest.fixture(scope="session")
+def bench(tiny_config: SweepConfig) -> Workbench:
+    """A workbench on the CPU, kept warm as in a worker: each trial resets its model."""
+    from sweep.baseline import Workbench
+
+    return Workbench(tiny_config, "cpu")
