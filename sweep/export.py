@@ -87,9 +87,5 @@ def _correct(bench: Workbench, saved: Path) -> int:
 
 def _lineage(config: SweepConfig, row: Mapping[str, Any]) -> dict[str, Any]:
     """Where the model comes from: its record and params, the sweep, the version of this package."""
-    record = {key: None if value != value else _plain(value) for key, value in row.items()}
-    return {"prunesweep": __version__, "record": record, "config": config.model_dump(mode="json")}
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
+    resolved = config.model_dump(mode="json")
+    return {"prunesweep": __version__, "record": dict(row), "config": resolved}

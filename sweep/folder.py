@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sweep.config import SweepConfig
 from sweep.config_io import config_diff
+from sweep.config_problems import problems_of
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import read_events
 
@@ -57,6 +60,17 @@ class SweepFolder:
         config: dict[str, Any] = events[0]["config"]
         return config
 
+    def begun_with(self) -> SweepConfig:
+        """The config that the ledger began with, checked.
+
+        Raises :class:`~sweep.errors.UsageError` where it is none that this version can run.
+        """
+        try:
+            return SweepConfig.model_validate(self.saved_config())
+        except ValidationError as error:
+            what = problems_of(error)[0].line
+            raise UsageError(f"{self.ledger} began with settings of another kind: {what}") from None
+
     def check_same(self, config: SweepConfig) -> None:
         """Refuse to go on with other settings than the sweep was begun with.
 
@@ -73,7 +87,8 @@ class SweepFolder:
     def create(self) -> list[Path]:
         """Make the folder, and prove that it can be written before anything costly runs.
 
-        Returns the folders that were made, parents too, innermost first. Raises :class:`~sweep.errors.StorageError` where it cannot, and
+        Returns the folders that were made, parents too, innermost first. Raises
+        :class:`~sweep.errors.StorageError` where it cannot, and
         :class:`~sweep.errors.UsageError` where it holds files that we would overwrite.
         """
         made = [path for path in (self.path, *self.path.parents) if not path.exists()]

@@ -38,8 +38,14 @@ def export_point(
         row = _of_query(path, knee, max_drop, min_sparsity)
     from sweep.export import export
 
-    said = export(config, folder, {str(name): value for name, value in row.items()}, to)
+    said = export(config, folder, _plain(row), to)
     print(f"{to}: {said}")
+
+
+def _plain(row: pd.Series[Any]) -> dict[str, Any]:
+    """The row as JSON has it: Python's own numbers, None where a value is missing."""
+    values = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+    return {name: v.item() if hasattr(v, "item") else v for name, v in values.items()}
 
 
 def _of_trial(path: Path, trial_id: str, epoch: int | None) -> pd.Series[Any]:
@@ -47,10 +53,7 @@ def _of_trial(path: Path, trial_id: str, epoch: int | None) -> pd.Series[Any]:
     mine = records[(records["trial_id"] == trial_id) & (records["stage"] != "baseline")]
     if mine.empty:
         raise NothingFound(f"{path} has no record of a trial {trial_id!r}")
-    if epoch is None:
-        chosen = mine.nlargest(1, "accuracy")
-    else:
-        chosen = mine[mine["epoch"] == epoch]
+    chosen = mine.nlargest(1, "accuracy") if epoch is None else mine[mine["epoch"] == epoch]
     if chosen.empty:
         epochs = ", ".join(map(str, mine["epoch"]))
         raise NothingFound(f"trial {trial_id} has no record of epoch {epoch}; it has: {epochs}")

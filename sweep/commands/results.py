@@ -10,6 +10,8 @@ import pandas as pd
 
 import analysis
 from analysis import query, report, tables
+from sweep import plan
+from sweep.config import SweepConfig
 from sweep.errors import NothingFound, StorageError, UsageError
 
 FRONT_COLUMNS = {
@@ -114,7 +116,7 @@ def _status(results: analysis.Results) -> dict[str, Any]:
     return {
         "name": results.name,
         "state": results.state,
-        "planned": results.trials_planned,
+        "planned": _planned(results),
         "trials": results.counts,
         "epochs_spent": results.epochs_spent,
         "epochs_saved": results.epochs_saved,
@@ -124,6 +126,14 @@ def _status(results: analysis.Results) -> dict[str, Any]:
         "utilisation": results.utilisation,
         "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
     }
+
+
+def _planned(results: analysis.Results) -> int | None:
+    """The trials in all; of a grid its points, whatever ``search.trials`` says."""
+    try:
+        return plan.trials(SweepConfig.model_validate(results.config))
+    except ValueError:  # a ledger of another version
+        return results.trials_planned
 
 
 def _best(column: pd.Series[Any]) -> float | None:

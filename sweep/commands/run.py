@@ -28,13 +28,14 @@ def begin(source: str, settings: list[str], out: Path | None, address: str | Non
 def go_on(path: Path, trials: int | None, address: str | None) -> None:
     """Resume the sweep of a folder with the config that it was begun with."""
     folder = SweepFolder(path)
-    config = SweepConfig.model_validate(folder.saved_config())
+    config = folder.begun_with()
     if folder.config.is_file():
         folder.check_same(load_config(str(folder.config)))
-    if trials is not None and trials < config.search.trials:
-        raise UsageError(
-            f"--trials is the number in all: at least {config.search.trials}, got {trials}"
-        )
+    planned = plan.trials(config)
+    if trials is not None and trials < planned:
+        raise UsageError(f"--trials is the number in all: at least {planned}, got {trials}")
+    if trials is not None and trials > planned and config.search.sampler == "grid":
+        raise UsageError(f"a grid has no more than its {planned} points, got --trials {trials}")
     _run(config, folder, trials, address)
 
 
@@ -44,16 +45,25 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
     try:
         outcome = run_sweep(config, folder, view, address=address, trials=trials)
     except Interrupted as error:
-        refresh_results(folder.path)
-        view.say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
+        if folder.holds_sweep:
+            refresh_results(folder.path)
+            view.say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
+        else:
+            view.say(f"{error} before the sweep began; nothing is kept")
         sys.exit(error.exit_code)
     results = refresh_results(folder.path)
     print_front(results)
     view.say(
         f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
         f"{outcome.failed} failed; report: {folder.path / 'report.md'}\n"
-        f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path} | "
-        f"sweep resume {folder.path} --trials {2 * planned}"
+        f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
+        + _how_to_extend(config, folder, view.progress.planned)
     )
     if outcome.failed:
         sys.exit(SOME_FAILED)
+
+
+def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
+    if config.search.sampler == "grid":
+        return ""
+    return f" | sweep resume {folder.path} --trials {2 * planned}"

@@ -14,7 +14,9 @@ from sweep.pruning.select import Threshold, kth_smallest, ordered_keys
 
 finite = st.floats(width=32, allow_nan=False)
 # Few distinct values, so that ties are common, and all the awkward ones.
-awkward = st.sampled_from([0.0, -0.0, 1.0, -1.0, 1.5, float("inf"), -float("inf"), 1e-45, -1e-45])
+awkward = st.sampled_from(
+    [0.0, -0.0, 1.0, -1.0, 1.5, float("inf"), -float("inf"), 2**-149, -(2**-149)]
+)
 scores = st.lists(finite | awkward, min_size=1, max_size=60)
 
 

@@ -1,0 +1,118 @@
+"""Sweeps that several tests look at: each is run once. Ray takes six seconds to start."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.command import Done
+from tests.driver import sweeps
+from tests.driver.sweeps import Event, of_kind, session
+
+
+@dataclass
+class Sweep:
+    """A sweep that has ended: its config file, folder, events, and how its command ended."""
+
+    config: Path
+    folder: Path
+    done: Done
+
+    @property
+    def events(self) -> list[Event]:
+        return sweeps.read_events(self.folder)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """One worker, from start to end. Not to be changed: copy it first."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    config, folder = sweeps.write_config(root / "tiny.yaml"), root / "sweep"
+    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
+
+
+@pytest.fixture(scope="session")
+def mended(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """The undisturbed sweep, its ledger torn in the middle of a line, resumed and extended."""
+    root = tmp_path_factory.mktemp("mended")
+    folder = root / "sweep"
+    shutil.copytree(undisturbed.folder, folder)
+    ledger = folder / "ledger.jsonl"
+    text = ledger.read_bytes()
+    line = text.index(b'"event":"record"', 2 * len(text) // 3)
+    ledger.write_bytes(text[: line + 60])
+    done = sweeps.run(folder, root / "log", "resume", folder, "--trials", 12)
+    return Sweep(undisturbed.config, folder, done)
+
+
+@pytest.fixture(scope="session")
+def diverging(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """A grid over two workers in which every other trial has an absurd learning rate."""
+    root = tmp_path_factory.mktemp("diverging")
+    space = {
+        "sparsity": [0.5, 0.8],
+        "method": "l1-norm",
+        "scope": "local",
+        "finetune_epochs": 1,
+        "learning_rate": [1e-3, 1e30],
+    }
+    search = {"sampler": "grid", "scheduler": "fifo", "max_concurrent": 2}
+    config = sweeps.write_config(root / "tiny.yaml", space=space, search=search)
+    folder = root / "sweep"
+    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
+
+
+@dataclass
+class Story:
+    """What befell one sweep: how each command ended, and the events that it left."""
+
+    folder: Path
+    done: dict[str, Done] = field(default_factory=dict)
+    events: dict[str, list[Event]] = field(default_factory=dict)
+    before_worker_died: Event = field(default_factory=dict)
+    orphans: list[int] = field(default_factory=list)
+
+    def tell(self, chapter: str, process: sweeps.Process) -> None:
+        self.done[chapter] = process.end()
+        self.events[chapter] = sweeps.read_events(self.folder)
+
+
+@pytest.fixture(scope="session")
+def disturbed(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The same sweep: terminated, its worker killed, interrupted, out of disk, killed; resumed."""
+    root = tmp_path_factory.mktemp("disturbed")
+    folder = root / "sweep"
+    story = Story(folder)
+    begin = ("run", undisturbed.config, "--out", folder)
+    with sweeps.started(folder, root / "1", *begin) as process:
+        process.wait_for(lambda: sweeps.mid_trial(process.events))
+        process.signal(signal.SIGTERM)
+        story.tell("terminated", process)
+    with sweeps.started(folder, root / "2", "resume", folder) as process:
+        story.before_worker_died = sweeps.kill_a_worker(process)
+        process.wait_for(lambda: _retried(process, story.before_worker_died))
+        process.interrupt()
+        story.tell("interrupted", process)
+    with sweeps.started(folder, root / "3", "resume", folder) as process:
+        process.wait_for(lambda: of_kind(session(process.events), "record") or None)
+        process.fill_disk()
+        story.tell("disk full", process)
+    with sweeps.started(folder, root / "4", "resume", folder) as process:
+        record = process.wait_for(lambda: sweeps.mid_trial(process.events))
+        process.signal(signal.SIGKILL)
+        story.tell("killed", process)
+        story.orphans.append(sweeps.worker_pid(record))
+    with sweeps.started(folder, root / "5", "resume", folder) as process:
+        story.tell("finished", process)
+    return story
+
+
+def _retried(process: sweeps.Process, before: Event) -> Event | None:
+    """A record of the same trial by a later attempt."""
+    records = of_kind(process.events, "record")
+    later = [r for r in records if r["attempt"] > before["attempt"]]
+    return next((r for r in later if r["trial_id"] == before["trial_id"]), None)

@@ -1,0 +1,111 @@
+"""One sweep under signals, a lost worker, a full disk and a kill -9 is the sweep undisturbed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.driver import sweeps
+from tests.driver.conftest import Story, Sweep
+from tests.driver.sweeps import of_kind, session
+from tests.driver.test_sweep import assert_each_once, keys, story
+
+
+@pytest.mark.parametrize(
+    ("chapter", "code", "name"), [("terminated", 143, "SIGTERM"), ("interrupted", 130, "SIGINT")]
+)
+def test_a_signal_stops_saves_and_says_how_to_go_on(
+    disturbed: Story, chapter: str, code: int, name: str
+) -> None:
+    done, events = disturbed.done[chapter], disturbed.events[chapter]
+    assert done.code == code, done.err
+    assert f"interrupted by {name}" in done.err and f"sweep resume {disturbed.folder}" in done.err
+    assert "Traceback" not in done.err
+    assert events[-1]["event"] == "interrupt" and events[-1]["signal"] == name
+
+
+def test_a_killed_worker_costs_a_retry_from_the_last_epoch(disturbed: Story) -> None:
+    events, before = disturbed.events["interrupted"], disturbed.before_worker_died
+    lost = of_kind(session(events), "lost")
+    assert [(e["trial_id"], e["attempt"]) for e in lost] == [
+        (before["trial_id"], before["attempt"])
+    ]
+    after = events[events.index(lost[0]) + 1 :]
+    start = of_kind(after, "start")[0]
+    assert start["trial_id"] == before["trial_id"]
+    assert (start["attempt"], start["epoch"]) == (before["attempt"] + 1, before["epoch"])
+    record = of_kind(after, "record")[0]
+    assert (record["trial_id"], record["epoch"]) == (before["trial_id"], before["epoch"] + 1)
+    assert record["worker"] != before["worker"]
+
+
+def test_a_full_disk_is_exit_code_6_and_leaves_a_whole_ledger(disturbed: Story) -> None:
+    done = disturbed.done["disk full"]
+    assert done.code == 6, done.err
+    assert "error: cannot write" in done.err and "Traceback" not in done.err
+    assert (
+        disturbed.events["disk full"][: len(disturbed.events["interrupted"])]
+        == (disturbed.events["interrupted"])
+    )
+
+
+def test_a_killed_driver_takes_its_workers_along(disturbed: Story) -> None:
+    assert disturbed.done["killed"].code == -signal.SIGKILL
+    deadline = time.monotonic() + 60
+    while any(map(sweeps.is_alive, disturbed.orphans)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(sweeps.is_alive, disturbed.orphans))
+
+
+def test_in_the_end_every_trial_is_finished_once(disturbed: Story) -> None:
+    assert disturbed.done["finished"].code == 0, disturbed.done["finished"].err
+    assert_each_once(disturbed.events["finished"], trials=10)
+
+
+def test_nothing_that_a_ledger_held_was_ever_changed(disturbed: Story) -> None:
+    ledgers = list(disturbed.events.values())
+    for before, after in zip(ledgers, ledgers[1:], strict=False):
+        assert after[: len(before)] == before and len(after) > len(before)
+
+
+def test_params_records_and_decisions_are_those_of_the_undisturbed_sweep(
+    disturbed: Story, undisturbed: Sweep
+) -> None:
+    assert story(disturbed.events["finished"]) == story(undisturbed.events)
+
+
+def test_the_front_and_its_checkpoints_are_too(disturbed: Story, undisturbed: Sweep) -> None:
+    front = pd.read_csv(disturbed.folder / "front.csv")
+    assert keys(front) == keys(pd.read_csv(undisturbed.folder / "front.csv"))
+    assert checkpoints(disturbed.folder) == checkpoints(undisturbed.folder)
+
+
+@pytest.mark.parametrize("moment", ["Ray starts", "baseline is trained"])
+def test_a_signal_before_the_sweep_began_leaves_nothing(moment: str, tmp_path: Path) -> None:
+    baseline = {"epochs": 200, "learning_rate": 1.1e-3}  # of no other test: not in the cache
+    config = sweeps.write_config(tmp_path / "tiny.yaml", baseline=baseline)
+    folder = tmp_path / "new" / "sweep"
+
+    def is_there() -> bool | None:
+        said = "preparing data" in process.err
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return (said if moment == "baseline is trained" else bool(children.read_text())) or None
+
+    with sweeps.started(folder, tmp_path / "log", "run", config, "--out", folder) as process:
+        process.wait_for(is_there)
+        process.signal(signal.SIGTERM)
+        done = process.end()
+    assert done.code == 143, done.err
+    assert "nothing is kept" in done.err and "Traceback" not in done.err
+    assert not folder.parent.exists()
+
+
+def checkpoints(folder: Path) -> dict[str, bytes]:
+    root = folder / "checkpoints"
+    return {
+        str(file.relative_to(root)): file.read_bytes() for file in root.rglob("model.safetensors")
+    }
