@@ -191,7 +191,9 @@ class SweepConfig(Section):
     )
     search: SearchConfig = Field(default=SearchConfig(), description="which trials are run")
     resources: ResourcesConfig = Field(default=ResourcesConfig(), description="of one trial")
-    storage: fields.Line = Field(default="results", description="a folder, or s3:// or gs://")
+    storage: fields.Line = Field(
+        default="results", description="folder that holds the results of sweeps"
+    )
 
     @property
     def max_epochs(self) -> int:

@@ -13,6 +13,7 @@ from torch import nn
 
 from sweep.errors import UsageError
 from sweep.tasks import Task
+from sweep.tasks.encode import is_missing_folder
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
@@ -110,10 +111,9 @@ def _quiet() -> None:
 def _check_folder(name: str) -> None:
     """A path that looks like a folder must be one, with a config and weights in it."""
     folder = Path(name)
-    looks_local = name.startswith((".", "/", "~")) or name.count("/") > 1
+    if is_missing_folder(name):
+        raise UsageError(f"model folder not found: {name}")
     if not folder.exists():
-        if looks_local:
-            raise UsageError(f"model folder not found: {name}")
         return
     if not (folder / "config.json").is_file():
         raise UsageError(f"model folder {name} has no config.json")

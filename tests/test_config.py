@@ -216,8 +216,8 @@ def test_a_subset_is_of_a_hub_data_set() -> None:
     task: dict[str, Any] = {"dataset": "glue", "subset": "sst2"}
     SweepConfig.model_validate({"name": "a", "model": "m", "task": task})
     for dataset in ("digits", {"train": "a.csv"}):
+        raw = {"name": "a", "model": "m", "task": {**task, "dataset": dataset}}
         with pytest.raises(ValidationError, match=r"task\.subset: is for a hub data set only"):
-            raw = {"name": "a", "model": "m", "task": {**task, "dataset": dataset}}
             SweepConfig.model_validate(raw)
 
 

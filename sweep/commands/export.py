@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis import query
@@ -44,8 +45,9 @@ def export_point(
 
 def _plain(row: pd.Series[Any]) -> dict[str, Any]:
     """The row as JSON has it: Python's own numbers, None where a value is missing."""
-    values = {str(name): None if pd.isna(value) else value for name, value in row.items()}
-    return {name: v.item() if hasattr(v, "item") else v for name, v in values.items()}
+    values: dict[str, Any] = {str(name): value for name, value in row.items()}
+    known = {name: None if pd.isna(value) else value for name, value in values.items()}
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in known.items()}
 
 
 def _of_trial(path: Path, trial_id: str, epoch: int | None) -> pd.Series[Any]:

@@ -22,7 +22,13 @@ SOME_FAILED = 3
 def begin(source: str, settings: list[str], out: Path | None, address: str | None) -> None:
     """Run a sweep; the same command again goes on with it."""
     config = with_absolute_paths(load_config(source, settings))
-    _run(config, SweepFolder(out or Path(plan.results_path(config))), None, address)
+    place = str(out) if out else plan.results_path(config)
+    if "://" in place:
+        raise UsageError(
+            f"storage: a sweep writes to a folder, shared by the nodes on a cluster; got {place}, "
+            "and object stores are not supported yet"
+        )
+    _run(config, SweepFolder(Path(place)), None, address)
 
 
 def go_on(path: Path, trials: int | None, address: str | None) -> None:

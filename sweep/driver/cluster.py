@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import socket
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,7 @@ ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
+PROBE_SECONDS = 10
 OBJECT_STORE_BYTES = 256 * 1024**2  # only settings and records pass through it
 
 
@@ -43,6 +45,8 @@ def connected(address: str | None) -> Iterator[None]:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         if os.environ["RAY_AUTH_MODE"] == "token":
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    else:
+        _probe(address)
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     import ray
 
@@ -69,6 +73,23 @@ def connected(address: str | None) -> Iterator[None]:
     finally:
         with contextlib.suppress(Exception):
             ray.shutdown()
+
+
+def _probe(address: str) -> None:
+    """Refuse at once where nothing listens: ray itself tries for minutes, aloud.
+
+    Raises :class:`~sweep.errors.ClusterError`.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # "auto", "local": no host and port to try
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"nothing answers at {address} ({error.strerror or error}): is the Ray cluster up, and "
+            "the address (--address, RAY_ADDRESS) right?"
+        ) from error
 
 
 def worker_count(config: SweepConfig) -> int:

@@ -20,6 +20,12 @@ _ROWS = 1000  # tokenised together: as lists of Python integers they take ten ti
 _TOKENIZER = ("tokenizer", "vocab", "merges", "special_", "added_", "spiece", "sentence")
 
 
+def is_missing_folder(name: str) -> bool:
+    """Whether a name is a path, and no hub id, with nothing there."""
+    is_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    return is_path and not Path(name).exists()
+
+
 def load_tokenizer(name: str) -> Any:
     """A fast tokenizer from a folder or the hub.
 
@@ -27,6 +33,8 @@ def load_tokenizer(name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if Path(name).is_dir() and not _tokenizer_files(Path(name)):  # one of no words would be made up
+        raise UsageError(f"{name} has no tokenizer: name one in `tokenizer`")
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
@@ -39,8 +47,12 @@ def tokenizer_key(name: str) -> str:
     folder = Path(name)
     if not folder.is_dir():
         return name
-    files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.startswith(_TOKENIZER))
+    files = _tokenizer_files(folder)
     return fingerprint([(file.name, file_digest(file)) for file in files]) if files else name
+
+
+def _tokenizer_files(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.is_file() and f.name.startswith(_TOKENIZER))
 
 
 def tokenise(

@@ -16,7 +16,7 @@ from sweep.cache import cache_root, file_digest, fingerprint
 from sweep.config import SweepConfig, TaskConfig
 from sweep.errors import UsageError
 from sweep.tasks import sources
-from sweep.tasks.encode import cached, load_tokenizer, tokenise, tokenizer_key
+from sweep.tasks.encode import cached, is_missing_folder, load_tokenizer, tokenise, tokenizer_key
 from sweep.tasks.sources import Raw
 from sweep.tasks.split import Split, stratified
 
@@ -105,6 +105,9 @@ class _Texts:
         self.config, self.settings = config, config.task
         name = config.tokenizer or config.model
         assert name is not None  # the config refuses a text task without a model
+        if is_missing_folder(name):
+            what = "tokenizer" if config.tokenizer else "model"
+            raise UsageError(f"{what} folder not found: {name}")
         self.tokenizer_name = name
         self.tokenizer_key = tokenizer_key(name)
 
