@@ -226,8 +226,6 @@ def _parse(data: bytes, path: Path) -> tuple[list[Event], int]:
             is_tail = index == len(lines) - 1 and whole == len(data)
             if is_tail:
                 return events, whole - len(line) - 1
-            if index == 0:
-                raise UsageError(f"{path.parent} is no sweep: its {path.name} begins with no event")
             raise StorageError(f"{path} is damaged: line {index + 1} of {len(lines)} is no event")
         events.append(event)
     return events, whole

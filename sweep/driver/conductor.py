@@ -14,7 +14,7 @@ from typing import Any
 
 from sweep.driver.abort import Abort
 from sweep.driver.retention import Retention
-from sweep.errors import StorageError
+from sweep.errors import StorageError, UsageError
 from sweep.ledger import Event, Ledger
 from sweep.search.state import Search, TrialState, end_event
 
@@ -86,13 +86,15 @@ class Conductor:
         """Take in what a worker says; True if its trial is over.
 
         ``result`` holds one of: ``record`` (JSON text), ``error`` (the trial cannot go on),
-        ``storage_error`` (nobody can: raises :class:`~sweep.driver.abort.Abort`).
+        ``storage_error`` or ``usage_error`` (no trial can: raises
+        :class:`~sweep.driver.abort.Abort`).
         """
         trial = self.search.trials[trial_id]
         if attempt < trial.attempt or trial.status != "running":
             return True  # a worker thought dead: its trial is another's now
-        if message := result.get("storage_error"):
-            raise Abort(StorageError(message))
+        for name, kind in (("storage_error", StorageError), ("usage_error", UsageError)):
+            if message := result.get(name):
+                raise Abort(kind(message))
         if message := result.get("error"):
             return self._end(trial, "failed", message)
         record = {"event": "record", "trial_id": trial_id, "attempt": attempt}

@@ -64,9 +64,12 @@ def run_sweep(
             _conduct(config, folder, ledger, view, stopped, trials, address)
         except (Abort, SystemExit) as left:
             error = left.error if isinstance(left, Abort) else _SIGTERM
-            if isinstance(error, Interrupted) and folder.holds_sweep:
-                ledger.append({"event": "interrupt", "signal": error.signal_name})
-            raise error from None
+            if isinstance(error, Interrupted):
+                if folder.holds_sweep:
+                    ledger.append({"event": "interrupt", "signal": error.signal_name})
+                raise error from None
+            how = f"what was done is kept; to go on: sweep resume {folder.path}"
+            raise type(error)(f"{error}; {how}") from None
         finally:
             _remove_unbegun(folder, ledger, made)
     counted = [view.progress.count(name) for name in ("completed", "stopped", "failed")]
@@ -200,7 +203,7 @@ def _tune(
         checkpoints=str(folder.checkpoints.resolve()),
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             tune.with_resources(trainable, want),
             tune_config=tune.TuneConfig(

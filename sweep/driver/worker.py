@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from sweep.config import SweepConfig
-from sweep.errors import StorageError, SweepError
+from sweep.errors import StorageError, SweepError, UsageError
 
 if TYPE_CHECKING:
     from sweep.baseline import Workbench
@@ -43,6 +43,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             return {"record": json.dumps(record.to_dict()), "worker": _worker_name()}
         except (StorageError, OSError) as error:  # a full disk, say: no trial's own fault
             return {"storage_error": str(error)}
+        except UsageError as error:  # nor is a model or a file that is gone since the baseline
+            return {"usage_error": str(error)}
         except SweepError as error:
             return {"error": str(error)}
         except Exception as error:  # the sweep goes on without this trial

@@ -34,6 +34,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.errors import SweepError, UsageError
+from sweep.search.startup import STARTUP, has_startup, startup_point
 
 FIDELITY = "finetune_epochs"
 
@@ -86,6 +87,8 @@ class Study:
         if make is None:
             point = self._grid.point(number)
             return None if point is None else (point, {})
+        if number < STARTUP and has_startup(self._sampler):
+            return startup_point(self._space, _sampler_seed(self._seed, 0), number), {}
         self._study.sampler = make(_sampler_seed(self._seed, number))
         with self._storage.scratch() as written:
             proposed = self._study.ask(self._asked).params

@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+import pandas as pd
 
 from tests.command import Done
 
@@ -23,7 +26,7 @@ Found = TypeVar("Found")
 CONFIG: dict[str, Any] = {
     "name": "tiny",
     "task": {"dataset": "digits", "max_length": 64, "train_samples": 200, "eval_samples": 100},
-    "baseline": {"epochs": 2, "learning_rate": 2e-3},
+    "baseline": {"epochs": 10, "learning_rate": 2e-3},
     "space": {
         "sparsity": {"low": 0.3, "high": 0.95},
         "method": ["l1-norm", "random"],
@@ -190,3 +193,29 @@ def kill_a_worker(process: Process) -> Event:
             os.kill(pid, signal.SIGKILL)
             return last
         os.kill(pid, signal.SIGCONT)  # it was at its end: the next one, then
+
+
+def keys(table: pd.DataFrame) -> set[tuple[str, int]]:
+    """(trial, epoch) of each row."""
+    return set(zip(table["trial_id"], table["epoch"].astype(int), strict=True))
+
+
+def assert_each_once(events: list[Event], trials: int) -> None:
+    """Every trial begun and ended once; no (trial, stage, epoch) twice."""
+    names = [f"t{number:05d}" for number in range(trials)]
+    assert [event["trial_id"] for event in of_kind(events, "trial")] == names
+    assert sorted(event["trial_id"] for event in of_kind(events, "end")) == names
+    seen = Counter((e["trial_id"], e["stage"], e["epoch"]) for e in of_kind(events, "record"))
+    assert [key for key, count in seen.items() if count > 1] == []
+    assert events[-1]["event"] == "finish"
+
+
+def story(events: list[Event]) -> list[Event]:
+    """What was tried, found and decided, in order, less whose work it was and what time it took."""
+    ours = ("trial", "record", "decision", "end")
+    by_chance = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seconds")
+    return [
+        {name: value for name, value in event.items() if name not in by_chance}
+        for event in events
+        if event["event"] in ours
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,7 @@ import pytest
 
 from tests.driver import sweeps
 from tests.driver.conftest import Story, Sweep
-from tests.driver.sweeps import of_kind, session
-from tests.driver.test_sweep import assert_each_once, keys, story
+from tests.driver.sweeps import assert_each_once, keys, of_kind, session, story
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def test_a_full_disk_is_exit_code_6_and_leaves_a_whole_ledger(disturbed: Story) 
     done = disturbed.done["disk full"]
     assert done.code == 6, done.err
     assert "error: cannot write" in done.err and "Traceback" not in done.err
+    assert f"sweep resume {disturbed.folder}" in done.err
     assert (
         disturbed.events["disk full"][: len(disturbed.events["interrupted"])]
         == (disturbed.events["interrupted"])
@@ -67,8 +68,7 @@ def test_in_the_end_every_trial_is_finished_once(disturbed: Story) -> None:
 
 
 def test_nothing_that_a_ledger_held_was_ever_changed(disturbed: Story) -> None:
-    ledgers = list(disturbed.events.values())
-    for before, after in zip(ledgers, ledgers[1:], strict=False):
+    for before, after in pairwise(disturbed.events.values()):
         assert after[: len(before)] == before and len(after) > len(before)
 
 

@@ -74,7 +74,7 @@ def test_masks_are_boolean_of_the_weights_shapes(method: str, scope: str) -> Non
 
 @every_method
 @given(sparsity=sparsities, seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_local_count_is_exact_in_every_matrix(method: str, sparsity: float, seed: int) -> None:
     for some in (weights(seed), constant()):
         for name, count in dropped(masks(some, sparsity, method, "local", seed)).items():
@@ -85,7 +85,7 @@ def test_local_count_is_exact_in_every_matrix(method: str, sparsity: float, seed
 
 @every_method
 @given(sparsity=sparsities, seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_global_count_is_exact_over_all(method: str, sparsity: float, seed: int) -> None:
     for some in (weights(seed), constant()):
         count = masks(some, sparsity, method, "global", seed).pruned

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -32,7 +32,6 @@ def pruned_net(sparsity: float = 0.6, scope: str = "local") -> tuple[Net, dict[s
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.data())
-@settings(deadline=None)
 def test_exactly_the_smallest_go(values: list[int], data: st.DataObject) -> None:
     count = data.draw(st.integers(0, len(values)))
     cut = data.draw(st.integers(0, len(values)))

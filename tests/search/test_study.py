@@ -45,7 +45,7 @@ def space(sampler: str, epochs: Domain) -> dict[str, Domain]:
 
 def count(sampler: str) -> int:
     """Enough trials for the sampler to use what it was told, and no more: gp is slow."""
-    return {"gp": 12, "nsga2": 3 * POPULATION + 8}.get(sampler, 24)
+    return {"gp": 16, "nsga2": 3 * POPULATION + 8}.get(sampler, 24)
 
 
 def aims(sampler: str) -> dict[str, str]:

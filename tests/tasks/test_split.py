@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.errors import UsageError
@@ -127,7 +127,6 @@ def test_a_split_is_mapped_from_disk(tmp_path: Path) -> None:
 
 
 @given(label_lists, st.integers(1, 100), st.integers(0, 9))
-@settings(deadline=None)
 def test_a_stratified_subset_has_the_shares_of_all(
     labels: list[int], count: int, seed: int
 ) -> None:

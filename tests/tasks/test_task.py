@@ -191,6 +191,16 @@ def test_test_is_not_read_before_it_is_asked_for(
         task.split("test")
 
 
+def test_a_test_file_that_nobody_can_read_is_noticed_when_it_is_asked_for(
+    model_folder: Path, files: Files, cache: Path
+) -> None:
+    Path(files["test"]).write_bytes(b"\xff\x00 no rows")
+    task = load(model_folder, files)
+    assert (len(task.train), len(task.split("validation"))) == (64, 40)
+    with pytest.raises(UsageError, match=r"test\.jsonl cannot be read"):
+        task.split("test")
+
+
 def test_a_task_without_test_says_how_to_give_one(model_folder: Path, files: Files) -> None:
     task = load(model_folder, {"train": files["train"], "validation": files["validation"]})
     with pytest.raises(UsageError, match=r"task\.dataset\.test=FILE"):
@@ -289,9 +299,25 @@ def test_one_class_only(model_folder: Path, tmp_path: Path) -> None:
         load(model_folder, {"train": path})
 
 
-def test_no_tokenizer(tmp_path: Path, files: Files) -> None:
-    with pytest.raises(UsageError, match=r"tokenizer .*/nowhere' cannot be loaded"):
-        load(tmp_path / "nowhere", files)
+@pytest.mark.parametrize("what", ["model", "tokenizer"])
+def test_a_missing_folder_is_called_by_what_it_should_be(
+    model_folder: Path, files: Files, what: str
+) -> None:
+    given = {"model": str(model_folder), what: "/nowhere/at/all"}
+    config = tiny.make_config(given.pop("model"), files, **given)
+    with pytest.raises(UsageError, match=f"{what} folder not found: /nowhere/at/all"):
+        load_task(config)
+
+
+def test_a_folder_without_a_tokenizer(model_folder: Path, files: Files, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(model_folder, tmp_path / "copy"))
+    (copy / "tokenizer.json").write_text("{ cut off")
+    with pytest.raises(UsageError, match=r"tokenizer .*/copy' cannot be loaded"):
+        load(copy, files)
+    for file in copy.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(UsageError, match=r"/copy has no tokenizer: name one in `tokenizer`"):
+        load(copy, files)
 
 
 def test_nothing_is_cached_of_a_load_that_failed(
