@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--side", choices=sorted(SIDES), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if importlib.util.find_spec("accelerate") is None:
-        parser.error("Hugging Face's Trainer needs accelerate: pip install accelerate")
+        parser.error("Hugging Face's Trainer needs accelerate: pip install -e '.[benchmarks]'")
     if given.side:
         rows = SIDES[given.side](given.work, given.workers)
         (given.work / f"{given.side}.json").write_text(json.dumps(rows))

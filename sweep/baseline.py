@@ -16,7 +16,7 @@ from sweep.cache import cache_root, fingerprint, tree_digest
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.measure import measure
-from sweep.model import dropout_rates, fresh_bert, load_classifier, set_dropout
+from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, set_dropout
 from sweep.pruning import Targets, prunable_weights
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
@@ -25,6 +25,9 @@ from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
 SEEN = (
     "validation is carved from the train split, and the model was finetuned before this sweep "
     "(baseline.epochs: 0): it may have seen these examples, so validation figures flatter it"
+)
+UNTRAINED = (
+    "the model has no trained classifier head, and baseline.epochs is 0: its answers are chance"
 )
 
 
@@ -112,7 +115,10 @@ class Workbench:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the figures must know."""
-        return [SEEN] if self.task.carved and self.config.baseline.epochs == 0 else []
+        if self.config.baseline.epochs > 0:
+            return []
+        untrained = not has_head(self.dense.model.config)
+        return [SEEN] * self.task.carved + [UNTRAINED] * untrained
 
     def recipe(self, learning_rate: float, epochs: int, seed: int) -> Recipe:
         """The finetuning recipe of a trial."""
@@ -144,7 +150,14 @@ class Workbench:
         config = self.config
         if config.model is None:
             return fresh_bert(self.task, config.task.max_length, config.baseline.seed)
-        return load_classifier(config.model, self.task, config.baseline.seed)
+        model = load_classifier(config.model, self.task, config.baseline.seed)
+        positions = getattr(model.config, "max_position_embeddings", config.task.max_length)
+        if config.task.max_length > positions:
+            raise UsageError(
+                f"task.max_length is {config.task.max_length}, model {config.model!r} takes "
+                f"{positions} tokens at most"
+            )
+        return model
 
     def _finetune(self) -> None:
         config = self.config

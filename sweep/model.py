@@ -32,7 +32,7 @@ def load_classifier(name: str, task: Task, seed: int = 0) -> nn.Module:
     _check_folder(name)
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        trained = _has_head(config)
+        trained = has_head(config)
         if not trained:
             config.num_labels = task.num_labels
         with _drawn_from(seed):
@@ -121,7 +121,7 @@ def _check_folder(name: str) -> None:
         raise UsageError(f"model folder {name} has no weights: it needs {WEIGHTS[0]}")
 
 
-def _has_head(config: Any) -> bool:
+def has_head(config: Any) -> bool:
     """Whether a checkpoint was saved as a classifier, so that its head means something."""
     return any("SequenceClassification" in name for name in config.architectures or [])
 

@@ -63,6 +63,26 @@ def test_a_warning_if_the_model_may_have_seen_validation(
     assert make_bench(model_folder, only_train, **EPOCHS).warnings == []
 
 
+def test_a_warning_if_no_head_was_ever_trained(
+    model_folder: Path, data_files: Files, tmp_path: Path
+) -> None:
+    shutil.copytree(model_folder, tmp_path / "headless")
+    tiny.bert().bert.save_pretrained(tmp_path / "headless")
+    [warning] = make_bench(tmp_path / "headless", data_files).warnings
+    assert "no trained classifier head" in warning
+    assert make_bench(tmp_path / "headless", data_files, **EPOCHS).warnings == []
+
+
+def test_texts_longer_than_the_model_takes_are_refused(
+    model_folder: Path, data_files: Files
+) -> None:
+    most = tiny.bert().config.max_position_embeddings
+    bench = make_bench(model_folder, data_files, task={"max_length": most + 1})
+    with pytest.raises(UsageError, match=f"max_length is {most + 1}, .* takes {most} tokens"):
+        check_usable(bench)
+    check_usable(make_bench(model_folder, data_files, task={"max_length": most}))
+
+
 def test_the_figures_are_what_can_be_measured(
     model_folder: Path, data_files: Files, cache: Path
 ) -> None:

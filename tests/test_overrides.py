@@ -49,8 +49,8 @@ def test_a_path_into_a_plain_value_replaces_it_and_further_ones_add() -> None:
     assert longer.space["sparsity"] == Float(0.5, 0.95)
 
 
-def test_files_with_another_text_column_than_the_hubs_are_a_matter_of_one_override() -> None:
-    assert load_config("sst2").task.text == "sentence"
+def test_files_with_several_text_columns_are_a_matter_of_one_override() -> None:
+    assert load_config("sst2").task.text == "auto"
     config = load_config("sst2", ["task.text=text", "task.dataset.train=a.parquet"])
     assert config.task.text == "text"
 
