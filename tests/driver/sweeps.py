@@ -63,7 +63,7 @@ class Process:
                 [sys.executable, "-c", code, *map(str, arguments)],
                 stdout=out,
                 stderr=err,
-                env=given | {"OMP_NUM_THREADS": "1"},
+                env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},
                 start_new_session=True,  # a process group to interrupt, as a terminal does
             )
         self.pid = self._process.pid
@@ -107,7 +107,7 @@ class Process:
         size = (self.folder / "ledger.jsonl").stat().st_size
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size + 1, hard))
 
-    def end(self, seconds: float = 200) -> Done:
+    def end(self, seconds: float = 280) -> Done:
         """Wait for its end."""
         code = self._process.wait(seconds)
         return Done(code, self.log.read_text(), self.err)
