@@ -153,6 +153,7 @@ def main() -> None:
     given = parser.parse_args()
     if importlib.util.find_spec("accelerate") is None:
         parser.error("Hugging Face's Trainer needs accelerate: pip install -e '.[benchmarks]'")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the sweep command has it
     if given.side:
         rows = SIDES[given.side](given.work, given.workers)
         (given.work / f"{given.side}.json").write_text(json.dumps(rows))

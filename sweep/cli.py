@@ -33,6 +33,9 @@ Address = Annotated[str | None, typer.Option(help="a Ray cluster (default: RAY_A
 
 def main() -> None:
     """Entry point: a user's mistake is a sentence on standard error and its exit code."""
+    # Threads of torch that spin while they wait get in each other's way as soon as anything else
+    # runs on the machine: an epoch of small layers took 22 times as long. Workers inherit it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except SweepError as error:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.command import Done
 from tests.driver import sweeps
-from tests.driver.sweeps import Event, of_kind, session
+from tests.driver.sweeps import Event
 
 
 @dataclass
@@ -89,7 +89,7 @@ def disturbed(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> S
     story = Story(folder)
     begin = ("run", undisturbed.config, "--out", folder)
     with sweeps.started(folder, root / "1", *begin) as process:
-        process.wait_for(lambda: sweeps.mid_trial(process.events))
+        process.wait_for(process.mid_trial)
         process.signal(signal.SIGTERM)
         story.tell("terminated", process)
     with sweeps.started(folder, root / "2", "resume", folder) as process:
@@ -98,11 +98,11 @@ def disturbed(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> S
         process.interrupt()
         story.tell("interrupted", process)
     with sweeps.started(folder, root / "3", "resume", folder) as process:
-        process.wait_for(lambda: of_kind(session(process.events), "record") or None)
+        process.wait_for(lambda: process.records or None)
         process.fill_disk()
         story.tell("disk full", process)
     with sweeps.started(folder, root / "4", "resume", folder) as process:
-        record = process.wait_for(lambda: sweeps.mid_trial(process.events))
+        record = process.wait_for(process.mid_trial)
         process.signal(signal.SIGKILL)
         story.tell("killed", process)
         story.orphans.append(sweeps.worker_pid(record))
@@ -113,6 +113,5 @@ def disturbed(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> S
 
 def _retried(process: sweeps.Process, before: Event) -> Event | None:
     """A record of the same trial by a later attempt."""
-    records = of_kind(process.events, "record")
-    later = [r for r in records if r["attempt"] > before["attempt"]]
+    later = [r for r in process.records if r["attempt"] > before["attempt"]]
     return next((r for r in later if r["trial_id"] == before["trial_id"]), None)

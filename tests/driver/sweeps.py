@@ -56,6 +56,7 @@ class Process:
 
     def __init__(self, folder: Path, log: Path, *arguments: object) -> None:
         self.folder, self.log = folder, log
+        self._before = len(self.events)
         code = "from sweep.cli import main; main()"
         given = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         with log.open("w") as out, log.with_suffix(".err").open("w") as err:
@@ -81,6 +82,21 @@ class Process:
     def events(self) -> list[Event]:
         """What its ledger holds so far."""
         return read_events(self.folder)
+
+    @property
+    def records(self) -> list[Event]:
+        """What it has recorded itself so far."""
+        return of_kind(self.events[self._before :], "record")
+
+    def mid_trial(self) -> Event | None:
+        """Its last record, if that trial runs and has epochs left to train."""
+        records, events = self.records, self.events
+        if not records or records[-1]["trial_id"] in {
+            e["trial_id"] for e in of_kind(events, "end")
+        }:
+            return None
+        asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
+        return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
 
     def wait_for(self, find: Callable[[], Found | None], seconds: float = 120) -> Found:
         """What ``find`` finds, looking again and again while the command runs."""
@@ -155,18 +171,6 @@ def session(events: list[Event]) -> list[Event]:
     return events[starts[-1] :] if starts else []
 
 
-def mid_trial(events: list[Event], epochs_left: int = 1) -> Event | None:
-    """The last record of this session, if its trial runs and has epochs left to train."""
-    records = of_kind(session(events), "record")
-    if not records:
-        return None
-    last = records[-1]
-    ended = {event["trial_id"] for event in of_kind(events, "end")}
-    asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
-    is_open = last["trial_id"] not in ended
-    return last if is_open and asked[last["trial_id"]] - last["epoch"] >= epochs_left else None
-
-
 def worker_pid(record: Event) -> int:
     """The process that a record comes from."""
     return int(record["worker"].rpartition(":")[2])
@@ -184,11 +188,11 @@ def is_alive(pid: int) -> bool:
 def kill_a_worker(process: Process) -> Event:
     """Kill a worker actor in the middle of a trial; returns the last record before."""
     while True:
-        record = process.wait_for(lambda: mid_trial(process.events))
+        record = process.wait_for(process.mid_trial)
         pid = worker_pid(record)
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.5)  # what it has sent arrives, and it sends no more
-        last = mid_trial(process.events)
+        last = process.mid_trial()
         if last is not None and last["trial_id"] == record["trial_id"]:
             os.kill(pid, signal.SIGKILL)
             return last
