@@ -1,7 +1,7 @@
 """Our sweep against the one that a user would write from the libraries' tutorials.
 
-Both run the same params (every combination of two methods, two scopes and 0, 1, 2 finetune epochs)
-on the digits, from the same dense model in the same folder, with the same batch size, learning
+Both run the same 64 params, as many as a sweep has by default (every combination of two methods, two
+scopes, eight sparsities and 0 or 1 finetune epochs), on the digits, from the same dense model in the same folder, with the same batch size, learning
 rate and number of workers, and evaluate after pruning and after each epoch. The other side is
 `benchmarks.by_the_tutorials`. Each side is a process of its own, timed from its start (Python,
 imports and Ray's start are in) to its last result; the dense model and the data in files are made
@@ -26,9 +26,10 @@ from typing import Any
 SPACE: dict[str, list[Any]] = {
     "method": ["l1-norm", "random"],
     "scope": ["local", "global"],
-    "finetune_epochs": [0, 1, 2],
+    "sparsity": [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+    "finetune_epochs": [0, 1],
 }
-FIXED: dict[str, Any] = {"sparsity": 0.7, "learning_rate": 1e-3}
+FIXED: dict[str, Any] = {"learning_rate": 1e-3}
 BATCH_SIZE = 32
 
 Rows = list[dict[str, Any]]
@@ -119,11 +120,12 @@ def time_side(side: str, work: Path, workers: int) -> tuple[float, Rows]:
 def table(ours: Rows, theirs: Rows) -> str:
     """Both sides' last accuracies, a line a trial."""
     found = {tuple(row[name] for name in SPACE): row for row in ours}
-    lines = [f"{'method':8} {'scope':7} {'epochs':>6} {'theirs':>8} {'ours':>8}   (accuracy)"]
+    heads = ("method", "scope", "sparsity", "epochs", "theirs", "ours")
+    lines = ["{:8} {:7} {:>8} {:>6} {:>8} {:>8}   (accuracy)".format(*heads)]
     for row in theirs:
         key = tuple(row[name] for name in SPACE)
         lines.append(
-            f"{row['method']:8} {row['scope']:7} {row['finetune_epochs']:6} "
+            f"{row['method']:8} {row['scope']:7} {row['sparsity']:8} {row['finetune_epochs']:6} "
             f"{row['accuracy']:8.4f} {found[key]['accuracy']:8.4f}"
         )
     return "\n".join(lines)
