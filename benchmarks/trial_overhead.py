@@ -1,11 +1,12 @@
 """Our sweep against the one that a user would write from the libraries' tutorials.
 
-Both run the same 64 params, as many as a sweep has by default (every combination of two methods, two
-scopes, eight sparsities and 0 or 1 finetune epochs), on the digits, from the same dense model in the same folder, with the same batch size, learning
-rate and number of workers, and evaluate after pruning and after each epoch. The other side is
-`benchmarks.by_the_tutorials`. Each side is a process of its own, timed from its start (Python,
-imports and Ray's start are in) to its last result; the dense model and the data in files are made
-before. Last line: `wall_ratio=0.xx`, ours over theirs, the median of the repeats.
+Both run the same 64 params, as many as a sweep has by default: every combination of two methods,
+two scopes, eight sparsities and 0 or 1 finetune epochs, on the digits. Both start from the same
+dense model in the same folder, with the same batch size, learning rate and number of workers, and
+evaluate after pruning and after each epoch. The other side is `benchmarks.by_the_tutorials`. Each
+side is a process of its own, timed from its start (Python, imports and Ray's start are in) to its
+last result; the dense model and the data in files are made before. Last line: `wall_ratio=0.xx`,
+ours over theirs, the median of the repeats.
 """
 
 from __future__ import annotations
