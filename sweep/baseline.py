@@ -17,10 +17,12 @@ from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.measure import measure
 from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, set_dropout
+from sweep.params import Params
 from sweep.pruning import Targets, prunable_weights
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
 from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.trial import Trial
 
 SEEN = (
     "validation is carved from the train split, and the model was finetuned before this sweep "
@@ -120,6 +122,20 @@ class Workbench:
         untrained = not has_head(self.dense.model.config)
         return [SEEN] * self.task.carved + [UNTRAINED] * untrained
 
+    def check(self) -> None:
+        """Fail early, with a sentence, on what would make every trial fail.
+
+        Raises :class:`~sweep.errors.UsageError` for a model, a head, data or targets that do not
+        fit.
+        """
+        if len(self.task.split("validation")) == 0 or len(self.task.train) == 0:
+            raise UsageError("an empty split: train and validation need at least one example each")
+        prunable_weights(self.dense.model, self.targets)
+
+    def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
+        """A trial of ``params``, in the working copy of the dense model."""
+        return Trial.on(self, params, seed, split)
+
     def recipe(self, learning_rate: float, epochs: int, seed: int) -> Recipe:
         """The finetuning recipe of a trial."""
         settings = self.config.recover.model_dump(mode="json")
@@ -190,13 +206,3 @@ class Workbench:
         fresh = {"seed": config.baseline.seed}  # of weights that no training follows
         trained = self._baseline_recipe().__dict__ if config.baseline.epochs else fresh
         return fingerprint([model, data, trained, config.task.max_length])
-
-
-def check_usable(bench: Workbench) -> None:
-    """Fail early, with a sentence, on what would make every trial fail.
-
-    Raises :class:`~sweep.errors.UsageError` for a model, a head, data or targets that do not fit.
-    """
-    if len(bench.task.split("validation")) == 0 or len(bench.task.train) == 0:
-        raise UsageError("an empty split: train and validation need at least one example each")
-    prunable_weights(bench.dense.model, bench.targets)

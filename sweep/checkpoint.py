@@ -1,5 +1,7 @@
 """A trial's state on disk: safetensors and JSON, written whole or not at all, checked when read.
 
+Arrays (or CPU tensors) go in, arrays come out: a task without torch has checkpoints too.
+
 checkpoints/<trial_id>/epoch-0002/
     model.safetensors       the weights, by the model's own names
     masks.safetensors       masks (a bit a weight), activation thresholds
@@ -16,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.numpy import load_file, save_file
 
 from sweep.atomic import new_folder
 from sweep.cache import file_digest
@@ -30,6 +31,10 @@ MODEL, MASKS, OPTIMIZER = FILES = (
     "masks.safetensors",
     "optimizer.safetensors",
 )
+
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
 
 
 def epoch_folder(root: Path, trial_id: str, epoch: int) -> Path:
@@ -75,10 +80,13 @@ def load(folder: Path, moments: bool = True) -> tuple[dict[str, Any], dict[str, 
         return None
 
 
-def latest(root: Path, trial_id: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The newest whole checkpoint of a trial; damaged ones are passed over."""
+def latest(
+    root: Path, trial_id: str, most: int = 9999
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The newest whole checkpoint of a trial up to epoch ``most``; damaged ones are passed over."""
+    newest = epoch_folder(root, trial_id, most).name
     for folder in sorted((root / trial_id).glob("epoch-*"), reverse=True):
-        if (found := load(folder)) is not None:
+        if folder.name <= newest and (found := load(folder)) is not None:
             return found
     return None
 
@@ -88,40 +96,35 @@ def finish(folder: Path) -> None:
     (folder / OPTIMIZER).unlink(missing_ok=True)
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+def _plain(tensors: Mapping[str, ArrayLike]) -> Arrays:
+    return {name: np.asarray(value, order="C") for name, value in tensors.items()}
 
 
-def _masks(state: Mapping[str, Any]) -> dict[str, Tensor]:
-    tensors = {f"mask/{name}": _pack(mask) for name, mask in state["masks"].items()}
-    return tensors | _plain({f"activation/{n}": v for n, v in state["activations"].items()})
+def _masks(state: Mapping[str, Any]) -> Arrays:
+    packed = {f"mask/{name}": np.packbits(np.asarray(m)) for name, m in state["masks"].items()}
+    return packed | _plain({f"activation/{n}": v for n, v in state["activations"].items()})
 
 
-def _read_masks(tensors: Mapping[str, Tensor], shapes: Mapping[str, list[int]]) -> dict[str, Any]:
+def _read_masks(arrays: Arrays, shapes: Mapping[str, list[int]]) -> dict[str, Any]:
     prefix = "activation/"
     return {
-        "masks": {name: _unpack(tensors[f"mask/{name}"], shape) for name, shape in shapes.items()},
-        "activations": {n[len(prefix) :]: v for n, v in tensors.items() if n.startswith(prefix)},
+        "masks": {name: _unpack(arrays[f"mask/{name}"], shape) for name, shape in shapes.items()},
+        "activations": {n[len(prefix) :]: v for n, v in arrays.items() if n.startswith(prefix)},
     }
 
 
-def _moments(state: Mapping[str, Any]) -> dict[str, Tensor]:
+def _moments(state: Mapping[str, Any]) -> Arrays:
     moments = state["optimizer"].items()
     return _plain({f"{index}/{key}": v for index, part in moments for key, v in part.items()})
 
 
-def _read_moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    optimizer: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
+def _read_moments(arrays: Arrays) -> dict[int, Arrays]:
+    optimizer: dict[int, Arrays] = {}
+    for name, value in arrays.items():
         index, key = name.split("/")
         optimizer.setdefault(int(index), {})[key] = value
     return optimizer
 
 
-def _pack(mask: Tensor) -> Tensor:
-    return torch.from_numpy(np.packbits(mask.cpu().numpy().reshape(-1)))
-
-
-def _unpack(bits: Tensor, shape: list[int]) -> Tensor:
-    count = int(np.prod(shape))
-    return torch.from_numpy(np.unpackbits(bits.numpy(), count=count).astype(bool)).view(shape)
+def _unpack(bits: Array, shape: list[int]) -> Array:
+    return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)

@@ -148,6 +148,19 @@ def export(
     export_point(folder, to, trial_id, epoch, knee, max_drop, min_sparsity)
 
 
+@app.command("export-study")
+def export_study(
+    folder: Folder,
+    to: Annotated[
+        Path | None, typer.Option(help="new file: .db (SQLite) or .log (journal) [FOLDER/study.db]")
+    ] = None,
+) -> None:
+    """Write a sweep as an Optuna study, which optuna-dashboard opens."""
+    from sweep.commands.study import export
+
+    export(folder, to)
+
+
 @app.command()
 def report(folder: Folder) -> None:
     """Write tables, figures and report.md into a sweep's folder."""

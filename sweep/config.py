@@ -8,7 +8,6 @@ wording of errors are in `sweep.config_io`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isinf
 from typing import Annotated
 
 from pydantic import (
@@ -21,13 +20,18 @@ from pydantic import (
 )
 
 from sweep import fields
+from sweep.config_checks import formula_problems, search_problems, task_problems
 from sweep.domains import Int
 from sweep.names import LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.params import Params
 from sweep.problems import Problem, Refused
 from sweep.space import parse_space
 
 EMBEDDED = "digits"
 """The data set that needs no download and, without a model, trains a fresh small BERT."""
+
+CLOSED_FORM = "closed-form"
+"""The task that is a formula: no data, no model, no torch (`sweep.closed_form`)."""
 
 
 def _or(names: Sequence[str]) -> str:
@@ -54,7 +58,7 @@ def _read_dataset(raw: object) -> object:
     try:
         return fields.TEXT.read(raw)
     except Refused:
-        allowed = "a hub id, digits, or {train: FILE, validation: FILE, test: FILE}"
+        allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
         raise Refused(Problem((), "is no data set", raw, allowed)) from None
 
 
@@ -78,7 +82,7 @@ class TaskConfig(Section):
     """What is learned, and what of it the search sees."""
 
     dataset: Dataset = Field(
-        description="hub id, digits, or {train: FILE, validation: FILE, test: FILE}"
+        description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     )
     subset: fields.LineOrNone = Field(default=None, description="configuration of a hub data set")
     text: Columns = Field(default="text", description="text column, a pair of them, or auto")
@@ -93,6 +97,9 @@ class TaskConfig(Section):
     train_samples: fields.CountOrNone = Field(default=None, description="train examples used")
     eval_samples: fields.CountOrNone = Field(default=None, description="evaluation examples used")
     seed: fields.Seed = Field(default=0, description="of the carving and of the subsets")
+    seconds_per_epoch: fields.NotNegative = Field(
+        default=0.0, description="closed-form only: what an epoch takes"
+    )
 
 
 class BaselineConfig(Section):
@@ -134,10 +141,29 @@ class RecoverConfig(Section):
     bf16: fields.SwitchOrAuto = Field(default="auto", description="auto: if the hardware has it")
 
 
+class PlateauConfig(Section):
+    """When a front has stopped growing."""
+
+    trials: fields.Count = Field(description="over how many ended trials")
+    gain: fields.Positive = Field(
+        default=0.001, description="least growth of the hypervolume, as a share of it"
+    )
+
+
+class BudgetConfig(Section):
+    """What a sweep may cost. Where one is spent, running trials end and no new one begins."""
+
+    epochs: fields.CountOrNone = Field(default=None, description="finetune epochs of all trials")
+    seconds: fields.PositiveOrNone = Field(default=None, description="wall time of all sessions")
+    plateau: PlateauConfig | None = Field(
+        default=None, description="{trials: K, gain: 0.001}: the front has stopped growing"
+    )
+
+
 class SearchConfig(Section):
     """Which trials are run, and which are stopped early."""
 
-    sampler: fields.Sampler = Field(default="tpe", description=f"proposes params: {_or(SAMPLERS)}")
+    sampler: fields.Sampler = Field(default="auto", description=f"proposes params: {_or(SAMPLERS)}")
     scheduler: fields.Scheduler = Field(
         default="moasha", description=f"stops trials: {_or(SCHEDULERS)}"
     )
@@ -146,7 +172,9 @@ class SearchConfig(Section):
     max_concurrent: fields.CountOrAuto = Field(
         default="auto", description="trials at once; auto: as many as fit"
     )
-    grace_period: fields.Count = Field(default=1, description="epochs before the first stop")
+    grace_period: fields.Natural = Field(
+        default=0, description="epochs before the first stop; 0: right after pruning"
+    )
     reduction_factor: fields.Factor = Field(
         default=3.0,
         description="rungs lie this factor apart; about 1/factor goes on",
@@ -156,6 +184,21 @@ class SearchConfig(Section):
     )
     max_failures: fields.Natural = Field(
         default=2, description="lost workers that a trial survives"
+    )
+    budget: BudgetConfig = Field(
+        default=BudgetConfig(), description="what a sweep may cost beside its trials; null: no end"
+    )
+    constraints: fields.Constraints = Field(
+        default={}, description="{metric: {min: x, max: y}} that the front should keep to"
+    )
+    starts: fields.Starts = Field(
+        default=[], description="points tried first, such as [{sparsity: 0.5, method: random}]"
+    )
+    warm_start: list[fields.Line] = Field(
+        default=[], description="folders of other sweeps to learn from"
+    )
+    reference: fields.Reference = Field(
+        default={}, description="corner of the hypervolume, where it is not to be the usual one"
     )
 
 
@@ -199,50 +242,15 @@ class SweepConfig(Section):
     def max_epochs(self) -> int:
         """The most finetune epochs that a trial can have."""
         epochs = self.space["finetune_epochs"]
-        return epochs.high if isinstance(epochs, Int) else int(max(epochs.grid()))
+        most = epochs.high if isinstance(epochs, Int) else int(max(epochs.grid()))
+        return max(most, Params().finetune_epochs) if epochs.when else most
 
     @model_validator(mode="after")
     def _sections_agree(self, info: ValidationInfo) -> SweepConfig:
-        problems = _task_problems(self)
+        problems = task_problems(self, (EMBEDDED, CLOSED_FORM))
+        problems += formula_problems(self, self.task.dataset == CLOSED_FORM)
         if not (info.context or {}).get("single_trial"):
-            problems += _search_problems(self)
+            problems += search_problems(self)
         if problems:
             raise Refused(*problems)
         return self
-
-
-def _task_problems(config: SweepConfig) -> list[Problem]:
-    dataset, task = config.task.dataset, config.task
-    problems = []
-    if config.model is None and dataset != EMBEDDED:
-        what = f"is required unless task.dataset is {EMBEDDED}"
-        allowed = "a hub id or a folder"
-        problems.append(Problem(("model",), what, None, allowed, depends=("task.dataset",)))
-    if task.subset is not None and (isinstance(dataset, Files) or dataset == EMBEDDED):
-        what = "is for a hub data set only"
-        problems.append(
-            Problem(("task", "subset"), what, task.subset, "null", depends=("task.dataset",))
-        )
-    return problems
-
-
-def _search_problems(config: SweepConfig) -> list[Problem]:
-    search, most, problems = config.search, config.max_epochs, []
-    if search.scheduler != "fifo" and 0 < most < search.grace_period:
-        problems.append(
-            Problem(
-                ("search", "grace_period"),
-                f"no trial gets there: space.finetune_epochs ends at {most}",
-                search.grace_period,
-                f"an integer from 1 to {most}, or search.scheduler: fifo",
-                depends=("search.scheduler", "space.finetune_epochs"),
-            )
-        )
-    endless = [name for name, domain in config.space.items() if isinf(domain.size)]
-    for name in endless if search.sampler == "grid" else []:
-        what = "the grid sampler needs a step or a list here"
-        got, depends = config.space[name].plain(), ("search.sampler",)
-        problems.append(
-            Problem(("space", name), what, got, "{low, high, step} or a list", depends=depends)
-        )
-    return problems

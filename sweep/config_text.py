@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sweep.config import SweepConfig
+from sweep.config import SearchConfig, SweepConfig
 from sweep.space import PARAMETERS
 from sweep.yaml_text import one_line
 
@@ -27,7 +27,8 @@ _HEAD = """\
 _SPACE_NOTE = (
     "# What the search may choose from. A parameter is a range {low: 0.3, high: 0.95}, with a",
     "# step: 0.05 or log: true if wanted; a list [local, global]; or one value. The sampler grid",
-    "# needs a step or a list.",
+    "# needs a step or a list. A range, or {values: [...]}, may have  when: {parameter: value}, or",
+    "# [values], or {low: x}: elsewhere the parameter is left out, and a trial has its default.",
 )
 
 _WIDTH = 100
@@ -70,13 +71,17 @@ def render_starter(config: SweepConfig) -> str:
 
 
 def _entries(section: BaseModel) -> list[tuple[str, Any, str]]:
-    """(key, plain value, meaning) of each setting that is no section of its own."""
+    """(key, plain value, meaning) of each setting that is no block of its own."""
     plain = section.model_dump(mode="json")
     return [
         (name, plain[name], field.description or "")
         for name, field in type(section).model_fields.items()
-        if name != "space" and not isinstance(getattr(section, name), BaseModel)
+        if isinstance(section, SearchConfig) or not _is_block(section, name)
     ]
+
+
+def _is_block(section: BaseModel, name: str) -> bool:
+    return name == "space" or isinstance(getattr(section, name), BaseModel)
 
 
 def _commented(entries: Sequence[tuple[str, Any, str]], indent: str) -> Iterator[str]:

@@ -1,16 +1,17 @@
-"""Domains: what one parameter may be. Small frozen values that know no YAML and no sampler."""
+"""Domains: what one parameter may be. Small frozen values that know no YAML and no sampler.
+
+All conditions in ``when`` must hold for the parameter to be there (see `sweep.activity`).
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-from sweep.values import as_number
-
-Value = int | float | str
-"""One value of one parameter."""
+from sweep.condition import Condition, plain_when
+from sweep.values import Value, as_number
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Float:
     high: float
     log: bool = False
     step: float | None = None
+    when: tuple[Condition, ...] = ()
 
     @property
     def size(self) -> int | float:
@@ -46,21 +48,22 @@ class Float:
         """Every value, in order. Raises ValueError where there are infinitely many."""
         if math.isinf(self.size):
             raise ValueError("a grid needs a step or a list here: a range has no end of values")
-        return [self._nth(index) for index in range(int(self.size))]
+        return [self.nth(index) for index in range(int(self.size))]
+
+    def nth(self, index: int) -> float:
+        """The ``index``-th of the values; the one that lies lowest where there is no step."""
+        return float(_decimal(self.low) + index * _decimal(self.step or 0.0))
 
     @property
     def last(self) -> float:
         """The highest value: ``high``, or the last whole step below it."""
-        return self.high if self.step is None else self._nth(int(self.size) - 1)
-
-    def _nth(self, index: int) -> float:
-        return float(_decimal(self.low) + index * _decimal(self.step or 0.0))
+        return self.high if self.step is None else self.nth(int(self.size) - 1)
 
     def plain(self) -> dict[str, Any]:
         """The YAML form."""
         log = {"log": True} if self.log else {}
         step = {} if self.step is None else {"step": self.step}
-        return {"low": self.low, "high": self.high, **log, **step}
+        return {"low": self.low, "high": self.high, **log, **step, **plain_when(self.when)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Int:
     high: int
     log: bool = False
     step: int = 1
+    when: tuple[Condition, ...] = ()
 
     @property
     def size(self) -> int | float:
@@ -85,10 +89,13 @@ class Int:
     def grid(self) -> list[Value]:
         return list(range(self.low, self.high + 1, self.step))
 
+    def nth(self, index: int) -> int:
+        return self.low + index * self.step
+
     def plain(self) -> dict[str, Any]:
         log = {"log": True} if self.log else {}
         step = {} if self.step == 1 else {"step": self.step}
-        return {"low": self.low, "high": self.high, **log, **step}
+        return {"low": self.low, "high": self.high, **log, **step, **plain_when(self.when)}
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class Choice:
     """A few values, no two alike."""
 
     values: tuple[Value, ...]
+    when: tuple[Condition, ...] = ()
 
     @property
     def size(self) -> int | float:
@@ -107,15 +115,20 @@ class Choice:
     def grid(self) -> list[Value]:
         return list(self.values)
 
-    def plain(self) -> list[Value]:
-        return list(self.values)
+    def nth(self, index: int) -> Value:
+        return self.values[index]
+
+    def plain(self) -> list[Value] | dict[str, Any]:
+        values = list(self.values)
+        return {"values": values, **plain_when(self.when)} if self.when else values
 
 
 @dataclass(frozen=True)
 class Constant:
-    """One value."""
+    """One value, always; None: none is given, and what it stands for is chosen elsewhere."""
 
-    value: Value
+    value: Value | None
+    when: ClassVar[tuple[Condition, ...]] = ()
 
     @property
     def size(self) -> int | float:
@@ -124,10 +137,13 @@ class Constant:
     def contains(self, value: object) -> bool:
         return not isinstance(value, bool) and value == self.value
 
-    def grid(self) -> list[Value]:
+    def grid(self) -> list[Any]:
         return [self.value]
 
-    def plain(self) -> Value:
+    def nth(self, index: int) -> Value | None:
+        return self.value
+
+    def plain(self) -> Value | None:
         return self.value
 
 

@@ -11,8 +11,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from sweep.domains import Domain
 from sweep.names import DIRECTIONS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.search_readers import Bounds, Keyed, Points
 from sweep.space import parse_space, space_schema
-from sweep.values import Also, Each, Flag, Number, OneOf, Reader, Text
+from sweep.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ Natural = Annotated[int, Checked(Number(low=0, whole=True))]
 Seed = Annotated[int, Checked(Number(low=0, high=2**32 - 1, whole=True))]
 Positive = Annotated[float, Checked(Number(low=0, above=True))]
 Factor = Annotated[float, Checked(Number(low=1, above=True))]
+PositiveOrNone = Annotated[float | None, Checked(Also(None, Number(low=0, above=True)))]
 NotNegative = Annotated[float, Checked(Number(low=0))]
 Share = Annotated[float, Checked(_SHARE)]
 ShareOrNone = Annotated[float | None, Checked(Also(None, _SHARE))]
@@ -56,6 +58,15 @@ LrSchedule = Annotated[str, Checked(OneOf(LR_SCHEDULES))]
 Sampler = Annotated[str, Checked(OneOf(SAMPLERS))]
 Scheduler = Annotated[str, Checked(OneOf(SCHEDULERS))]
 Objectives = Annotated[dict[str, str], Checked(Each(OneOf(METRICS), OneOf(DIRECTIONS)))]
+Starts = Annotated[list[dict[str, Value]], Checked(Points())]
+Constraints = Annotated[
+    dict[str, dict[str, float]],
+    Checked(Keyed(dict.fromkeys(METRICS, Bounds()), "{metric: {min: x, max: y}}", empty=True)),
+]
+Reference = Annotated[
+    dict[str, float],
+    Checked(Keyed(dict.fromkeys(METRICS, Number()), "{metric: number}", empty=True)),
+]
 
 
 def _plain_space(space: Mapping[str, Domain]) -> dict[str, Any]:

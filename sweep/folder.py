@@ -76,7 +76,9 @@ class SweepFolder:
 
         Raises :class:`~sweep.errors.UsageError` with the differences.
         """
-        if changes := config_diff(self.saved_config(), config.model_dump(mode="json")):
+        # As this version reads it: a setting that came since has its default.
+        begun = self.begun_with().model_dump(mode="json")
+        if changes := config_diff(begun, config.model_dump(mode="json")):
             raise UsageError(
                 f"{self.path} holds another sweep; its settings differ:\n"
                 + "\n".join(f"  {line}" for line in changes)

@@ -1,114 +1,199 @@
 """The ledger: one JSON object a line, appended by one driver, never changed: a sweep's truth.
 
-What has been appended is on the disk (fsync) before :meth:`Ledger.append` returns, whole or not at
-all. A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts; damage anywhere else is
-an error that names the line, because nothing after it can be trusted to follow from what is before.
+**The promise.** What has had an effect outside of the driver is on the disk before: a trial handed
+out, a checkpoint deleted, a finish that tables follow. An append is written to the file at once,
+whole or not at all, and so survives the end of the process, ``kill -9`` included. It survives a
+power cut once it is fsynced. A thread does that as soon as the disk has taken what came before, so
+that all events which arrived meanwhile share one fsync; :meth:`Ledger.sync` waits for it, and a
+driver calls that before an effect which follows from what it has appended. Between two syncs
+a power cut may take a tail of the ledger, and nothing but a tail: the sweep goes on from an earlier
+state, which nothing outside contradicts.
+
+A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts (:mod:`sweep.jsonl`); damage
+anywhere else is an error that names the line, because nothing after it can be trusted to follow
+from what is before.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from sweep.errors import StorageError, SweepError, UsageError
+from sweep.jsonl import WINDOW, Event, encode, open_to_append, parse, read_all, write_all
+from sweep.lock import Lock
+
+__all__ = ["VERSION", "Event", "Ledger", "read_events"]
 
 VERSION = 1
-
-Event = dict[str, Any]
-
-# POSIX locks belong to a process: a second open in the same one would be granted, but for this.
-_held_here: set[str] = set()
 
 
 class Ledger:
     """The one writer of a ledger file. ``events`` holds what the file held when it was opened."""
 
-    def __init__(self, path: Path, lock: _Lock, fd: int, events: list[Event], clock: Clock) -> None:
+    def __init__(
+        self, path: Path, lock: Lock, fd: int, events: list[Event], size: int, clock: Clock
+    ) -> None:
         self.path = path
         self.events = events
         self._lock = lock
         self._fd = fd
         self._clock = clock
         self._last_time = max((_time_of(event) for event in events), default=0.0)
-        self._damaged = False
+        self._size = self._synced = size  # bytes written, and of those on the disk
+        self._failure: OSError | None = None  # after it, what the disk has is anyone's guess
+        self._is_told = False
+        self._turn = threading.Lock()  # one fsync at a time: who waits may find all done
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool, clock: Clock = time.time) -> Ledger:
-        """Lock the ledger, cut a torn tail, and read what is there.
+        """Lock the ledger, cut a torn tail, and read what is there; all of it is then on the disk.
 
         ``create``: begin a new ledger (UsageError if the file holds events already); otherwise
         go on with one (UsageError if there is none, or nothing in it). ``clock`` gives unix
         seconds. UsageError too if another driver holds the ledger; StorageError if the file cannot
-        be opened or written, is damaged before its last line, or is of a newer version.
+        be opened or written, is damaged before its tail, or is of a newer version.
         """
         path = Path(path)
         if not create and not path.exists():
             raise UsageError(f"{path.parent} is no sweep: it has no {path.name}")
-        lock = _Lock.take(path.with_suffix(".lock"))
+        lock = Lock.take(path.with_suffix(".lock"))
         fd = -1
         try:
-            fd = _open_file(path)
-            events, size = _parse(_read_all(fd, path), path)
+            fd = open_to_append(path)
+            events, size = parse(read_all(fd, path), path)
             _check_version(events, path)
             _check_expected(events, create, path)
             if os.fstat(fd).st_size > size:
                 os.ftruncate(fd, size)
-                os.fsync(fd)
+            os.fsync(fd)
         except OSError as error:
             _give_up(fd, lock)
             raise StorageError(f"cannot open {path}: {error.strerror or error}") from error
         except BaseException:
             _give_up(fd, lock)
             raise
-        return cls(path, lock, fd, events, clock)
+        return cls(path, lock, fd, events, size, clock)
 
     def append(self, *events: Event) -> list[Event]:
         """Write the events in one piece and return them as written, each with its ``time``.
 
-        ``time`` never goes backwards, whatever the clock does. StorageError if they cannot be
-        stored; the file is then as it was before. SweepError if one of them is no strict JSON
-        (NaN, infinity, an object); nothing is written then either.
+        They are in the file when this returns, and on the disk soon after: :meth:`sync` waits for
+        that. ``time`` never goes backwards, whatever the clock does. StorageError if they cannot be
+        stored; the file is then as it was before. StorageError too once an fsync has failed, for
+        good. SweepError if one of them is no strict JSON (NaN, infinity, an object); nothing is
+        written then either.
         """
-        if self._fd < 0:
-            raise SweepError(f"{self.path} is closed")
-        if self._damaged:
-            raise StorageError(f"{self.path} could not be mended after a failed write")
+        self._check()
         now = max(round(float(self._clock()), 3), self._last_time)
         stamped = [{**event, "time": now} for event in events]
-        data = b"".join(_line(event) for event in stamped)
-        good = os.fstat(self._fd).st_size  # the one writer's last good length
+        data = b"".join(encode(event) for event in stamped)
+        before = self._size
         try:
-            _write_all(self._fd, data)
-            os.fsync(self._fd)
-        except OSError as error:
-            self._roll_back(good)
-            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
-        except BaseException:  # an interrupt in the middle of a write must not leave half a line
-            self._roll_back(good)
+            for start in range(0, len(data), WINDOW):
+                self._write(data[start : start + WINDOW])
+        except BaseException as error:  # an interrupt within it must not leave half a line either
+            self._roll_back(before)
+            if isinstance(error, OSError):
+                raise self._cannot_write(error) from error
             raise
         self._last_time = now
+        self._sync_soon()
         return stamped
 
-    def _roll_back(self, good: int) -> None:
-        """Cut what a failed write left. If even that fails, refuse every later append."""
-        try:
-            os.ftruncate(self._fd, good)
-            os.fsync(self._fd)
-        except OSError:
-            self._damaged = True
+    def _write(self, data: bytes) -> None:
+        """Write at most ``WINDOW`` bytes, so that no more are unsynced at any time."""
+        if self._size - self._synced + len(data) > WINDOW:
+            self.sync()
+        write_all(self._fd, data)
+        self._size += len(data)
+
+    def sync(self) -> None:
+        """Return when all that was appended is on the disk.
+
+        StorageError if it cannot be: the file is cut to what is, and takes no more.
+        """
+        self._check()
+        self._sync()
+        self._check()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that was appended is on the disk. StorageError as for :meth:`sync`."""
+        self._check()
+        return self._synced == self._size
 
     def close(self) -> None:
-        """Close the file and release the lock. Closing twice is fine."""
-        if self._fd >= 0:
+        """Sync and close the file, and release the lock. Closing twice is fine.
+
+        StorageError as for :meth:`sync`, unless it has been raised before.
+        """
+        if self._fd < 0:
+            return
+        try:
+            if not self._is_told:
+                self.sync()
+        finally:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._wake.set()
+                thread.join()
             _give_up(self._fd, self._lock)
             self._fd = -1
+
+    def _sync_soon(self) -> None:
+        """Let the thread know; there is none before the first append."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_syncing, daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _keep_syncing(self) -> None:
+        while self._wake.wait() and self._thread is not None:
+            self._wake.clear()
+            self._sync()
+
+    def _sync(self) -> None:
+        """One fsync of all that is written, if anything waits for one. It keeps an error."""
+        with self._turn:
+            size = self._size
+            if size == self._synced or self._failure is not None:
+                return
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                self._failure = error
+            else:
+                self._synced = size
+
+    def _check(self) -> None:
+        """Raise what is wrong. Only here, in the writer's thread, is an unsynced tail cut."""
+        if self._fd < 0:
+            raise SweepError(f"{self.path} is closed")
+        if self._failure is not None:
+            if not self._is_told:
+                self._roll_back(self._synced)
+            self._is_told = True
+            raise self._cannot_write(self._failure) from self._failure
+
+    def _cannot_write(self, error: OSError) -> StorageError:
+        return StorageError(f"cannot write {self.path}: {error.strerror or error}")
+
+    def _roll_back(self, good: int) -> None:
+        """Cut what should not be there. If even that fails, refuse every later append."""
+        with self._turn:
+            self._size = min(good, self._size)
+            self._synced = min(self._synced, self._size)
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError as error:
+                self._failure = error
 
     def __enter__(self) -> Ledger:
         return self
@@ -123,10 +208,10 @@ class Ledger:
 
 
 def read_events(path: str | Path) -> list[Event]:
-    """The events of a ledger, for readers: no lock, no change, a torn last line is left out.
+    """The events of a ledger, for readers: no lock, no change, a torn tail is left out.
 
     UsageError if there is no such file; StorageError if it cannot be read, is damaged before its
-    last line, or is of a newer version.
+    tail, or is of a newer version.
     """
     path = Path(path)
     try:
@@ -135,7 +220,7 @@ def read_events(path: str | Path) -> list[Event]:
         raise UsageError(f"{path.parent} is no sweep: it has no {path.name}") from None
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    events, _ = _parse(data, path)
+    events, _ = parse(data, path)
     _check_version(events, path)
     return events
 
@@ -143,114 +228,10 @@ def read_events(path: str | Path) -> list[Event]:
 Clock = Callable[[], float]
 
 
-class _Lock:
-    """An exclusive lock on a file beside the ledger, which names its holder.
-
-    A POSIX lock (lockf): the system drops it when the process ends, however it ends, and a forked
-    child does not inherit it, so that no orphan can lock a sweep out. It is not taken on the ledger
-    itself, because closing any other handle of that file in this process would drop it.
-    """
-
-    def __init__(self, fd: int, key: str) -> None:
-        self._fd = fd
-        self._key = key
-
-    @classmethod
-    def take(cls, path: Path) -> _Lock:
-        key = os.path.realpath(path)
-        if key in _held_here:
-            raise UsageError(f"{path.parent} is in use by this very process (pid {os.getpid()})")
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StorageError(f"cannot open {path}: {error.strerror or error}") from error
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"pid {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        except (BlockingIOError, PermissionError):
-            holder = os.pread(fd, 200, 0).decode(errors="replace") or "an unknown process"
-            os.close(fd)
-            raise UsageError(f"{path.parent} is in use by another driver: {holder}") from None
-        except OSError as error:
-            os.close(fd)
-            raise StorageError(f"cannot lock {path}: {error.strerror or error}") from error
-        _held_here.add(key)
-        return cls(fd, key)
-
-    def release(self) -> None:
-        os.close(self._fd)
-        _held_here.discard(self._key)
-
-
-def _give_up(fd: int, lock: _Lock) -> None:
+def _give_up(fd: int, lock: Lock) -> None:
     if fd >= 0:
         os.close(fd)
     lock.release()
-
-
-def _open_file(path: Path) -> int:
-    """A descriptor that appends. The folder is synced too: a new name must survive a power cut."""
-    is_new = not path.exists()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    if is_new:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    return fd
-
-
-def _read_all(fd: int, path: Path) -> bytes:
-    size = os.fstat(fd).st_size
-    chunks = []
-    offset = 0
-    while offset < size:
-        chunk = os.pread(fd, size - offset, offset)
-        if not chunk:
-            raise StorageError(f"{path} shrank while it was read")
-        chunks.append(chunk)
-        offset += len(chunk)
-    return b"".join(chunks)
-
-
-def _parse(data: bytes, path: Path) -> tuple[list[Event], int]:
-    """The events, and the length in bytes of what is good. A torn tail is not part of it."""
-    whole = data.rfind(b"\n") + 1
-    lines = data[:whole].split(b"\n")[:-1]
-    events: list[Event] = []
-    for index, line in enumerate(lines):
-        event = _event(line)
-        if event is None:
-            is_tail = index == len(lines) - 1 and whole == len(data)
-            if is_tail:
-                return events, whole - len(line) - 1
-            raise StorageError(f"{path} is damaged: line {index + 1} of {len(lines)} is no event")
-        events.append(event)
-    return events, whole
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except ValueError:  # bad JSON and bad UTF-8 alike
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
-
-
-def _line(event: Event) -> bytes:
-    try:
-        text = json.dumps(event, allow_nan=False, separators=(",", ":"))
-        return text.encode() + b"\n"
-    except (TypeError, ValueError) as error:
-        raise SweepError(f"event {event.get('event')!r} cannot be written: {error}") from error
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def _check_version(events: list[Event], path: Path) -> None:

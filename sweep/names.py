@@ -12,8 +12,8 @@ METHODS = ("l1-norm", "random")
 SCOPES = ("local", "global")
 """Which scores are compared with which: within one matrix, or across all of them."""
 
-SAMPLERS = ("tpe", "nsga2", "gp", "random", "grid")
-"""What proposes the params of the next trial."""
+SAMPLERS = ("auto", "ehvi", "tpe", "nsga2", "gp", "random", "grid")
+"""What proposes params; ``auto`` is ehvi where the objectives allow that, else tpe."""
 
 SCHEDULERS = ("moasha", "fifo")
 """What stops trials early; ``fifo`` stops none."""

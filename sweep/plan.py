@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sweep.config import SweepConfig
-from sweep.domains import Int
+from sweep.activity import size
+from sweep.domains import Choice
+
+if TYPE_CHECKING:
+    from sweep.config import SweepConfig
 
 
 def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[int]:
@@ -15,9 +18,15 @@ def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[i
     ``grace_period * reduction_factor ** k`` for k = 0, 1, ..., rounded, each once, and below
     ``max_epochs``: a trial that is at its end needs no stopping.
 
+    A grace period of 0 adds a rung right after pruning to those of 1.
+
     >>> rungs(1, 3, 30)
     [1, 3, 9, 27]
+    >>> rungs(0, 3, 6)
+    [0, 1, 3]
     """
+    if grace_period == 0:
+        return [0, *rungs(1, reduction_factor, max_epochs)] if max_epochs else []
     found: list[int] = []
     power = 0
     while (reached := grace_period * reduction_factor**power) < max_epochs:
@@ -32,21 +41,42 @@ def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[i
     return found
 
 
+def fits_ehvi(config: SweepConfig) -> bool:
+    """Whether the sampler ehvi can serve a sweep: accuracy against sparsity, no constraints."""
+    pairs = ({"accuracy": "max", "sparsity": "max"}, {"accuracy_drop": "min", "sparsity": "max"})
+    return dict(config.objectives) in pairs and not config.search.constraints
+
+
+def sampler(config: SweepConfig) -> str:
+    """The sampler that proposes: ``auto`` is ehvi where that can serve, else tpe."""
+    if config.search.sampler != "auto":
+        return config.search.sampler
+    return "ehvi" if fits_ehvi(config) else "tpe"
+
+
 def trials(config: SweepConfig) -> int:
-    """How many trials the sweep runs: every point of a grid, else ``search.trials``."""
+    """How many trials the sweep runs: every point of a grid, else ``search.trials``.
+
+    No configuration is run twice, so there are never more than the space has.
+    """
+    points = size(config.space)
     if config.search.sampler == "grid":
-        return math.prod(int(domain.size) for domain in config.space.values())
-    return config.search.trials
+        return int(points)
+    return int(min(config.search.trials, points))
 
 
 def worst_case_epochs(config: SweepConfig) -> int:
-    """The finetune epochs of all trials together, if each has its most and none is stopped."""
-    if config.search.sampler != "grid":
-        return trials(config) * config.max_epochs
+    """The finetune epochs of all trials together, if each has its most and none is stopped.
+
+    A budget is not counted in: trials that run when it is spent go on to their end.
+    """
     epochs = config.space["finetune_epochs"]
-    if isinstance(epochs, Int):  # the mean of an arithmetic row is that of its ends
-        return trials(config) * (epochs.low + epochs.high) // 2
-    return trials(config) // int(epochs.size) * sum(map(int, epochs.grid()))
+    if config.search.sampler != "grid" or epochs.when:
+        return trials(config) * config.max_epochs
+    return sum(
+        int(one) * int(size({**config.space, "finetune_epochs": Choice((one,))}))
+        for one in epochs.grid()
+    )
 
 
 def results_path(config: SweepConfig) -> str:
@@ -62,12 +92,13 @@ def plan(config: SweepConfig) -> dict[str, Any]:
     return {
         "name": config.name,
         "trials": trials(config),
-        "sampler": search.sampler,
+        "sampler": sampler(config),
         "scheduler": search.scheduler,
         "rungs": steps,
         "max_epochs": config.max_epochs,
         "worst_case_epochs": worst_case_epochs(config),
         "baseline_epochs": config.baseline.epochs,
+        "budget": config.search.budget.model_dump(mode="json", exclude_none=True),
         "objectives": dict(config.objectives),
         "space": {name: domain.plain() for name, domain in config.space.items()},
         "results": results_path(config),

@@ -49,6 +49,11 @@ class Refused(ValueError):
         super().__init__("; and ".join(p.line if p.where else p.reason for p in problems))
 
 
+def unknown(where: tuple[str, ...], got: object, known: list[str]) -> Problem:
+    """The problem of a key that is none of the ``known`` ones."""
+    return Problem(where, "unknown key", got, ", ".join(known), closest(where[-1], known))
+
+
 def show(value: object, limit: int = 80) -> str:
     """``value`` as it would stand in a YAML file, on one short line."""
     if isinstance(value, str):

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweep.baseline import Workbench, check_usable
+from sweep.activity import active, order
+from sweep.bench import open_bench
 from sweep.config import SweepConfig
-from sweep.domains import Choice, Constant
 from sweep.params import Params
+from sweep.record import Record
 from sweep.space import PARAMETERS
-from sweep.trial import Record, Trial
 
 Say = Callable[[str], None]
 
 
 def single_params(config: SweepConfig, say: Say) -> Params:
     """The params of a lone trial: constants as they are, a range's default (said aloud)."""
-    chosen: dict[str, Any] = {}
-    for name, domain in config.space.items():
-        if isinstance(domain, Constant):
-            chosen[name] = domain.value
-            continue
-        default = PARAMETERS[name].default
-        first = domain.values[0] if isinstance(domain, Choice) else domain.low
-        chosen[name] = default if domain.contains(default) else first
-        say(f"{name} is a range in the config: this trial takes {chosen[name]}")
-    return Params.of(chosen)
+
+    def choose(name: str, found: Mapping[str, Any]) -> Any:
+        domain, default = config.space[name], PARAMETERS[name].default
+        value = default if domain.contains(default) else domain.nth(0)
+        say(f"{name} is a range in the config: this trial takes {value}")
+        return value
+
+    return Params.of(active(config.space, order(config.space), choose))
 
 
 def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
@@ -36,16 +34,17 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
     :class:`~sweep.errors.UsageError` for what cannot be used, and
     :class:`~sweep.errors.TrialError` where the trial diverges.
     """
-    bench = Workbench(config)
+    bench = open_bench(config)
     params = single_params(config, say)
-    check_usable(bench)
+    bench.check()
     for warning in bench.warnings:
         say(f"warning: {warning}")
     baseline = bench.baseline(split)
     say(f"1. dense model      {split} accuracy {baseline['accuracy']:.4f}")
     say(f"2. prune            {_describe(params)}")
+    seed = config.search.seed if params.seed is None else params.seed
     records = []
-    for record in Trial.on(bench, params, config.search.seed, split).run():
+    for record in bench.trial(params, seed, split).run():
         records.append(record)
         say(_line(record, params))
     return _figures(params, baseline, records, split)

@@ -5,6 +5,11 @@ A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`
     sparsity: {low: 0.3, high: 0.95}      # a range; with step: 0.05 or log: true if wanted
     method: [l1-norm, random]             # a choice
     scope: local                          # a constant
+    learning_rate: {low: 1e-5, high: 1e-3, log: true, when: {finetune_epochs: {low: 1}}}
+    activation_method: {values: [l1-norm, random], when: {activation_sparsity: {low: 0.1}}}
+
+With a `when` the parameter is there only where all of its conditions hold (see `sweep.activity`);
+where it is not, a trial has its default.
 
 `PARAMETERS` is the one place that says which parameters there are, what each may be, and what it
 is by default.
@@ -16,18 +21,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.domains import Choice, Constant, Domain, Float, Int, Value, width
+from sweep.activity import condition_problems
+from sweep.condition import Condition, read_when, when_schema
+from sweep.domains import Choice, Constant, Domain, Float, Int, width
 from sweep.names import METHODS, SCOPES
-from sweep.problems import Problem, Refused, closest
-from sweep.values import Also, Flag, Number, OneOf, Reader
+from sweep.problems import Problem, Refused, unknown
+from sweep.values import Also, Flag, Number, OneOf, Reader, Value
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter may be (``rule``), what it is by default, and what it means."""
+    """What a parameter may be (``rule``), what it is by default, and what it means.
+
+    A default of None is no value: what it stands for is chosen elsewhere.
+    """
 
     rule: Number | OneOf
-    default: Value
+    default: Value | None
     help: str
 
 
@@ -44,6 +54,11 @@ PARAMETERS: dict[str, Parameter] = {
     "activation_method": Parameter(OneOf(METHODS), "l1-norm", f"scores of activations: {_METHODS}"),
     "activation_scope": Parameter(
         OneOf(SCOPES), "local", "a sample's own threshold, or one for a layer"
+    ),
+    "seed": Parameter(
+        Number(low=0, high=2**32 - 1, whole=True),
+        None,
+        "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
     ),
 }
 
@@ -75,6 +90,9 @@ def parse_space(raw: object) -> dict[str, Domain]:
             domains[name] = parse_domain(name, value)
         except Refused as refused:
             problems += [problem.under(*where) for problem in refused.problems]
+    problems = problems or [
+        problem.under(*seen[name]) for name, problem in condition_problems(domains)
+    ]
     if problems:
         raise Refused(*problems)
     return domains
@@ -102,11 +120,6 @@ def _entries(
     return entries
 
 
-def unknown(where: tuple[str, ...], got: object, known: list[str]) -> Problem:
-    """The problem of a key that is none of the ``known`` ones."""
-    return Problem(where, "unknown key", got, ", ".join(known), closest(where[-1], known))
-
-
 def parse_domain(name: str, raw: object) -> Domain:
     """The domain of the parameter ``name`` from its YAML form (or from a domain, checked again).
 
@@ -118,20 +131,36 @@ def parse_domain(name: str, raw: object) -> Domain:
     if isinstance(raw, Float | Int | Choice | Constant):
         raw = raw.plain()
     if isinstance(raw, Mapping):
-        return _parse_range(parameter.rule, raw)
+        form = _parse_values if "values" in raw else _parse_range
+        return form(parameter.rule, raw)
     if isinstance(raw, list | tuple):
         return _parse_choice(parameter.rule, raw)
+    if parameter.default is None and raw is None:
+        return Constant(None)
     return Constant(parameter.rule.read(raw))
 
 
-_BOUNDS = ("low", "high", "log", "step")
+_RANGE = ("low", "high", "log", "step", "when")
+_VALUES = ("values", "when")
 _MOST_STEPS = 1e9
+
+
+class _When:
+    """Reads a ``when`` by the rules of the parameters that it names."""
+
+    allowed = "{parameter: value | [values] | {low: x, high: y}}"
+
+    def read(self, raw: object) -> tuple[Condition, ...]:
+        return read_when(raw, {name: known.rule for name, known in PARAMETERS.items()})
+
+    def schema(self) -> dict[str, Any]:
+        return when_schema(list(PARAMETERS))
 
 
 def _parse_range(rule: Number | OneOf, raw: Mapping[Any, object]) -> Domain:
     if isinstance(rule, OneOf):
         raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
-    problems = [unknown((str(key),), raw[key], list(_BOUNDS)) for key in raw if key not in _BOUNDS]
+    problems = [unknown((str(key),), raw[key], list(_RANGE)) for key in raw if key not in _RANGE]
     found: dict[str, Any] = {}
     for key, reader in _range_rules(rule).items():
         if key not in raw:
@@ -150,7 +179,7 @@ def _parse_range(rule: Number | OneOf, raw: Mapping[Any, object]) -> Domain:
 
 def _range_rules(rule: Number) -> dict[str, Reader]:
     step = Also(None, Number(low=0, above=True, whole=rule.whole))
-    return {"low": rule, "high": rule, "log": Flag(), "step": step}
+    return {"low": rule, "high": rule, "log": Flag(), "step": step, "when": _When()}
 
 
 def _range_problems(found: Mapping[str, Any], raw: object) -> list[Problem]:
@@ -179,11 +208,30 @@ def _step_problems(step: float, whole: float) -> list[Problem]:
 def _range(rule: Number, found: Mapping[str, Any]) -> Domain:
     """The range; with a step, ``high`` comes down to the last step, as samplers want it."""
     low, high, log = found["low"], found["high"], found.get("log", False)
-    step = found.get("step")
+    step, when = found.get("step"), found.get("when", ())
     if rule.whole:
         step = step or 1
-        return Int(low, low + (high - low) // step * step, log, step)
-    return Float(low, high if step is None else Float(low, high, log, step).last, log, step)
+        return Int(low, low + (high - low) // step * step, log, step, when)
+    return Float(low, high if step is None else Float(low, high, log, step).last, log, step, when)
+
+
+def _parse_values(rule: Number | OneOf, raw: Mapping[Any, object]) -> Choice:
+    """``{values: [...], when: {...}}``: a choice that is there at times."""
+    problems = [unknown((str(key),), raw[key], list(_VALUES)) for key in raw if key not in _VALUES]
+    values: tuple[Value, ...] = ()
+    when: tuple[Condition, ...] = ()
+    try:
+        items = raw["values"]
+        values = _parse_choice(rule, items if isinstance(items, list | tuple) else []).values
+    except Refused as refused:
+        problems += [problem.under("values") for problem in refused.problems]
+    try:
+        when = _When().read(raw["when"]) if "when" in raw else ()
+    except Refused as refused:
+        problems += [problem.under("when") for problem in refused.problems]
+    if problems:
+        raise Refused(*problems)
+    return Choice(values, when)
 
 
 def _parse_choice(rule: Number | OneOf, raw: list[Any] | tuple[Any, ...]) -> Choice:
@@ -223,7 +271,19 @@ def space_schema() -> dict[str, Any]:
 def _domain_schema(parameter: Parameter) -> dict[str, Any]:
     rule = parameter.rule
     value = rule.schema()
-    forms = [value, {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}]
+    several = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
+    forms: list[dict[str, Any]] = [
+        value,
+        several,
+        {
+            "type": "object",
+            "properties": {"values": several, "when": _When().schema()},
+            "required": ["values"],
+            "additionalProperties": False,
+        },
+    ]
+    if parameter.default is None:
+        forms.append({"type": "null"})
     if isinstance(rule, Number):
         bounds = {key: reader.schema() for key, reader in _range_rules(rule).items()}
         forms.append(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from sweep.baseline import Dense, Workbench
 from sweep.measure import measure
 from sweep.model import set_dropout
 from sweep.params import Params
 from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
 from sweep.pruning.targets import prunable_modules, prunable_weights
+from sweep.record import Record
 from sweep.tasks import Task
 from sweep.training import (
     Recipe,
@@ -27,38 +27,10 @@ from sweep.training import (
     to_device,
 )
 
+if TYPE_CHECKING:
+    from sweep.baseline import Dense, Workbench
+
 CALIBRATION_EXAMPLES = 64
-
-
-@dataclass(frozen=True)
-class Record:
-    """One evaluation of one trial.
-
-    ``epoch`` 0 is the model as pruned. ``partial`` marks a record that is not what a trial of
-    ``finetune_epochs = epoch`` gives. ``accuracy_drop`` is baseline minus accuracy.
-    ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
-    """
-
-    stage: str
-    epoch: int
-    partial: bool
-    accuracy: float
-    loss: float
-    correct: int
-    examples: int
-    sparsity: float
-    model_sparsity: float
-    nonzero_params: int
-    size_bytes: int
-    baseline_accuracy: float
-    accuracy_drop: float
-    seconds: float
-    train_seconds: float
-    eval_seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        return asdict(self)
 
 
 class Trial:
@@ -181,30 +153,31 @@ class Trial:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """All that :meth:`load_state_dict` needs to go on bit for bit (on the CPU), as a copy.
+        """All that :meth:`load_state_dict` needs to go on bit for bit, as a copy on the CPU.
 
         A copy, because the model is shared: the next trial on it puts the dense weights back.
         """
-        state = {
+        moments = self.optimizer.state_dict()["state"]
+        return {
             "epoch": self.epoch,
             "seconds": self.seconds,
-            "model": self.model.state_dict(),
-            "masks": self.masks.masks,
-            "activations": self.activations.state,
-            "optimizer": self.optimizer.state_dict()["state"],
+            "model": _copied(self.model.state_dict()),
+            "masks": _copied(self.masks.masks),
+            "activations": _copied(self.activations.state),
+            "optimizer": {index: _copied(part) for index, part in moments.items()},
         }
-        return copy.deepcopy(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave."""
+        """Go on from what :meth:`state_dict` gave; arrays, as a checkpoint has them, do as well."""
         self.epoch, self.seconds = state["epoch"], state["seconds"]
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(_copied(state["model"]))
         device = next(self.model.parameters()).device
-        self.masks = Masks({name: mask.to(device) for name, mask in state["masks"].items()})
-        self.activations.restore(state["activations"])
+        masks = _copied(state["masks"])
+        self.masks = Masks({name: mask.to(device) for name, mask in masks.items()})
+        self.activations.restore(_copied(state["activations"]))
         self.activations.attach()
         groups = self.optimizer.state_dict()["param_groups"]
-        moments = copy.deepcopy(state["optimizer"])  # the optimizer would train in the given ones
+        moments = {index: _copied(part) for index, part in state["optimizer"].items()}
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
     def _calibrate(self) -> None:
@@ -218,3 +191,8 @@ class Trial:
         self.activations.calibrate(
             lambda: logits_of(self.model, batch, self.recipe), batch["attention_mask"].bool()
         )
+
+
+def _copied(tensors: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Tensors or arrays as tensors of their own on the CPU."""
+    return {name: torch.as_tensor(v).detach().to("cpu", copy=True) for name, v in tensors.items()}

@@ -17,6 +17,9 @@ from typing import Any, Protocol
 
 from sweep.problems import Problem, Refused, closest
 
+Value = int | float | str
+"""One value of one parameter."""
+
 # What PyYAML leaves a string because YAML 1.1 wants a dot and a signed exponent: 1e-3, 2E5.
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sweep import baseline as baseline_module
-from sweep.baseline import Dense, Workbench, check_usable
+from sweep.baseline import Dense, Workbench
 from sweep.errors import TrialError, UsageError
 from sweep.measure import measure
 from sweep.model import fresh_bert, load_classifier, set_dropout
@@ -79,8 +79,8 @@ def test_texts_longer_than_the_model_takes_are_refused(
     most = tiny.bert().config.max_position_embeddings
     bench = make_bench(model_folder, data_files, task={"max_length": most + 1})
     with pytest.raises(UsageError, match=f"max_length is {most + 1}, .* takes {most} tokens"):
-        check_usable(bench)
-    check_usable(make_bench(model_folder, data_files, task={"max_length": most}))
+        bench.check()
+    make_bench(model_folder, data_files, task={"max_length": most}).check()
 
 
 def test_the_figures_are_what_can_be_measured(
@@ -282,14 +282,14 @@ def test_an_untrained_model_is_known_by_its_seed(cache: Path) -> None:
 def test_what_would_make_every_trial_fail_is_said_before(
     model_folder: Path, data_files: Files, tmp_path: Path
 ) -> None:
-    check_usable(make_bench(model_folder, data_files))
+    make_bench(model_folder, data_files).check()
     three = tiny.write(tmp_path / "three.jsonl", [{"text": "good", "label": i} for i in range(3)])
     with pytest.raises(UsageError, match="head of 2 labels, the data has 3"):
-        check_usable(make_bench(model_folder, {**data_files, "train": three}))
+        make_bench(model_folder, {**data_files, "train": three}).check()
     with pytest.raises(UsageError, match="nothing to prune"):
-        check_usable(make_bench(model_folder, data_files, pruning={"include": ["decoder.*"]}))
+        make_bench(model_folder, data_files, pruning={"include": ["decoder.*"]}).check()
     with pytest.raises(UsageError, match="not found"):
-        check_usable(make_bench(model_folder, {**data_files, "validation": "/nowhere/x.csv"}))
+        make_bench(model_folder, {**data_files, "validation": "/nowhere/x.csv"}).check()
 
 
 # the working copy

@@ -50,9 +50,13 @@ def two_epochs(root: Path) -> Path:
     return epoch_folder(root, "t00000", 2)
 
 
-def equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Arrays or tensors: the same names, values, shapes and types."""
+    pairs = [
+        (torch.as_tensor(one[name]), torch.as_tensor(other[name])) for name in one if name in other
+    ]
     return set(one) == set(other) and all(
-        torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one
+        a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs
     )
 
 
@@ -104,6 +108,15 @@ def test_the_newest_is_taken(tmp_path: Path) -> None:
     assert (found[0]["epoch"], found[1]["seed"]) == (2, 2)
     assert latest(tmp_path, "t00002") is None
     assert latest(tmp_path / "nowhere", "t00000") is None
+
+
+@pytest.mark.parametrize(("most", "epoch"), [(0, None), (1, 1), (2, 2), (3, 2)])
+def test_a_newer_one_than_asked_for_is_passed_over(
+    tmp_path: Path, most: int, epoch: int | None
+) -> None:
+    two_epochs(tmp_path)
+    found = latest(tmp_path, "t00000", most)
+    assert (None if found is None else found[0]["epoch"]) == epoch
 
 
 def cut(file: Path) -> None:

@@ -189,7 +189,7 @@ def test_a_grace_period_that_some_trial_reaches_or_nobody_needs_is_fine(raw: Any
 def test_a_grace_period_beyond_every_trial_is_refused_unless_there_is_one_trial() -> None:
     raw = with_search([1, 4], grace_period=5)
     with pytest.raises(
-        ValidationError, match=r"search\.grace_period: .* got 5; allowed: .* 1 to 4"
+        ValidationError, match=r"search\.grace_period: .* got 5; allowed: .* 0 to 4"
     ):
         SweepConfig.model_validate(raw)
     SweepConfig.model_validate(raw, context={"single_trial": True})

@@ -185,14 +185,14 @@ def test_every_method_and_scope_prunes_activations() -> None:
 
 def test_samplers_are_the_rows_of_their_table() -> None:
     from sweep import names
-    from sweep.search import study
+    from sweep.search import samplers
 
-    assert set(study.SAMPLERS) == set(names.SAMPLERS)
+    assert {"auto", *samplers.SAMPLERS} == set(names.SAMPLERS)
 
 
 def test_metrics_are_figures_of_a_record() -> None:
     from sweep.names import METRICS
-    from sweep.trial import Record
+    from sweep.record import Record
 
     assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
 

@@ -73,7 +73,7 @@ def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:
     space = {"finetune_epochs": 9}
     assert plan(config(space=space, search={"scheduler": "fifo"}))["rungs"] == []
     assert plan(config(space={"finetune_epochs": 0}))["rungs"] == []
-    assert plan(config(space=space))["rungs"] == [1, 3]
+    assert plan(config(space=space))["rungs"] == [0, 1, 3]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from sweep.errors import TrialError
 from sweep.names import METHODS, METRICS, SCOPES
 from sweep.params import Params
 from sweep.pruning import Targets
+from sweep.record import Record
 from sweep.tasks import Task
-from sweep.trial import Record, Trial
+from sweep.trial import Trial
 from tests import tiny
 from tests.trials import (
     PLAIN,

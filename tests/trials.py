@@ -13,8 +13,9 @@ from torch import Tensor
 from sweep.baseline import Workbench
 from sweep.names import LR_SCHEDULES, METHODS, SCOPES
 from sweep.params import Params
+from sweep.record import Record
 from sweep.training import Recipe
-from sweep.trial import Record, Trial
+from sweep.trial import Trial
 
 TIMES = ("seconds", "train_seconds", "eval_seconds")
 PLAIN = Params(sparsity=0.6, finetune_epochs=2, learning_rate=1e-3)

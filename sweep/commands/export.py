@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import query
 from sweep.commands.results import load
-from sweep.config import SweepConfig
+from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import NothingFound, UsageError
 from sweep.folder import SweepFolder
 
@@ -33,6 +33,8 @@ def export_point(
         raise UsageError(f"{to} exists already; name a new folder with --to")
     folder = SweepFolder(path)
     config = SweepConfig.model_validate(folder.saved_config())
+    if config.task.dataset == CLOSED_FORM:
+        raise UsageError(f"{path} swept a formula ({CLOSED_FORM}): there is no model to export")
     if trial_id is not None:
         row = _of_trial(path, trial_id, epoch)
     else:

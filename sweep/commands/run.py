@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from sweep import plan
+from sweep.activity import size
 from sweep.commands.results import print_front, refresh_results
 from sweep.config import SweepConfig
 from sweep.config_io import load_config, with_absolute_paths
@@ -40,8 +41,10 @@ def go_on(path: Path, trials: int | None, address: str | None) -> None:
     planned = plan.trials(config)
     if trials is not None and trials < planned:
         raise UsageError(f"--trials is the number in all: at least {planned}, got {trials}")
-    if trials is not None and trials > planned and config.search.sampler == "grid":
-        raise UsageError(f"a grid has no more than its {planned} points, got --trials {trials}")
+    points = size(config.space)
+    if trials is not None and trials > points:
+        what = "a grid" if config.search.sampler == "grid" else "the space"
+        raise UsageError(f"{what} has no more than its {points} points, got --trials {trials}")
     _run(config, folder, trials, address)
 
 
@@ -59,17 +62,18 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
         sys.exit(error.exit_code)
     results = refresh_results(folder.path)
     print_front(results)
+    if outcome.spent:
+        view.say(f"ended by its budget: {outcome.spent}")
     view.say(
         f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
         f"{outcome.failed} failed; report: {folder.path / 'report.md'}\n"
         f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
-        + _how_to_extend(config, folder, view.progress.planned)
+        + ("" if outcome.spent else _how_to_extend(config, folder, view.progress.planned))
     )
     if outcome.failed:
         sys.exit(SOME_FAILED)
 
 
 def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
-    if config.search.sampler == "grid":
-        return ""
-    return f" | sweep resume {folder.path} --trials {2 * planned}"
+    more = min(2 * planned, size(config.space))
+    return f" | sweep resume {folder.path} --trials {more}" if more > planned else ""

@@ -1,7 +1,15 @@
 """What the driver does on each event, whoever brings it: write it down, take it in, answer.
 
 The conductor knows the ledger and the search and nothing of Ray, so the same code serves the real
-sweep, a replay and a simulation. An event is applied only after it is on the disk.
+sweep, a replay and a simulation. An event is applied only after it is in the ledger's file; what
+must not be taken back waits until it is on the disk (:mod:`sweep.ledger`):
+
+- An assignment is handed out, and an event of the driver's own noted (a finish, which tables
+  follow), after a sync.
+- Checkpoints are deleted in :meth:`Conductor.tidy`, when all that was appended is synced.
+- A trial goes on, or ends, without waiting. If a power cut takes the record of the epoch before,
+  the trial is resumed from that epoch's checkpoint or from an earlier one, both still there, and
+  reports it again.
 """
 
 from __future__ import annotations
@@ -43,8 +51,13 @@ class Conductor:
         """Take in what the ledger held, write what a crash left out, queue what is unfinished."""
         for event in events:
             self._take(event)
-        self._write(*self.search.missing_events())
-        self._queue = deque(trial.trial_id for trial in self.search.unfinished())
+        for event in self.search.missing_events():
+            self._write(event)
+        unfinished = [trial for trial in self.search.unfinished() if not self._given_up(trial)]
+        self._sync()
+        for trial in unfinished:
+            self.retention.drop_unreported(trial.trial_id, trial.last_epoch)
+        self._queue = deque(trial.trial_id for trial in unfinished)
 
     @property
     def finished(self) -> bool:
@@ -55,7 +68,8 @@ class Conductor:
         """The next assignment for a worker, None where there is none (now, or at all).
 
         Unfinished trials come first, then what the search proposes. An assignment holds
-        ``trial_id, params, seed, attempt`` and ``after``, the last epoch that the ledger has.
+        ``trial_id, params, seed, attempt`` and ``after``, the last epoch that the ledger has. All
+        that it follows from is on the disk.
         """
         if not self._queue:
             proposal = self.search.propose()
@@ -63,6 +77,7 @@ class Conductor:
                 return None
             self._write(proposal)
             self._queue.append(proposal["trial_id"])
+        self._sync()
         trial = self.search.trials[self._queue.popleft()]
         self._flying.add(trial.trial_id)
         return {
@@ -90,7 +105,7 @@ class Conductor:
         :class:`~sweep.driver.abort.Abort`).
         """
         trial = self.search.trials[trial_id]
-        if attempt < trial.attempt or trial.status != "running":
+        if attempt < trial.attempt or attempt <= trial.fence or trial.status != "running":
             return True  # a worker thought dead: its trial is another's now
         for name, kind in (("storage_error", StorageError), ("usage_error", UsageError)):
             if message := result.get(name):
@@ -114,15 +129,25 @@ class Conductor:
         if trial.status != "running":
             return
         self._write({"event": "lost", "trial_id": trial_id, "attempt": attempt, "reason": reason})
-        if trial.lost > self.max_failures:
-            self._end(trial, "failed", f"its worker was lost {trial.lost} times; last: {reason}")
-            return
-        self._flying.discard(trial_id)
-        self._queue.append(trial_id)
+        if not self._given_up(trial):
+            self._flying.discard(trial_id)
+            self._queue.append(trial_id)
 
     def note(self, event: Event) -> None:
-        """Write down an event of the driver's own."""
+        """Write down an event of the driver's own; it is on the disk when this returns."""
         self._write(event)
+        self._sync()
+
+    def tidy(self) -> None:
+        """Delete checkpoints that nothing needs any more: for idle moments, several a second.
+
+        Raises :class:`~sweep.driver.abort.Abort` if the ledger could not be synced meanwhile.
+        """
+        try:
+            if self.ledger.is_synced and not self.retention.is_tidy:
+                self.retention.tidy()
+        except StorageError as error:
+            raise Abort(error) from error
 
     def _unusable(self, record: Event) -> str | None:
         """Why a record cannot be compared with others: a figure missing, or not finite."""
@@ -133,6 +158,13 @@ class Conductor:
             if isinstance(value, float) and not math.isfinite(value):
                 return f"{name} of epoch {record['epoch']} is {value}"
         return None
+
+    def _given_up(self, trial: TrialState) -> bool:
+        """Whether a trial has lost too many workers; it then ends."""
+        if trial.lost <= self.max_failures:
+            return False
+        reason = f"its worker was lost {trial.lost} times; last: {trial.last_loss}"
+        return self._end(trial, "failed", reason)
 
     def _end(self, trial: TrialState, status: Any, error: str | None) -> bool:
         self._write(end_event(trial.trial_id, status, error))
@@ -148,6 +180,13 @@ class Conductor:
             raise Abort(error) from error
         for event in written:
             self._take(event)
+
+    def _sync(self) -> None:
+        try:
+            self.ledger.sync()
+        except StorageError as error:
+            raise Abort(error) from error
+        self.tidy()
 
     def _take(self, event: Event) -> None:
         self.search.apply(event)

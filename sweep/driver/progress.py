@@ -1,16 +1,22 @@
-"""Where a sweep stands: a fold over its events, for the live view and for `sweep status`."""
+"""Where a sweep stands: a fold over its events, for the live view.
+
+Every event costs little, however many there were: what can be counted is counted as it comes.
+"""
 
 from __future__ import annotations
 
 import statistics
+from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from analysis.pareto import nondominated
+from sweep.driver.front import Front
 from sweep.ledger import Event
+from sweep.params import Params
+
+PACE = 1000
+"""Trials that ended last, from which the time left is estimated."""
 
 
 @dataclass
@@ -30,16 +36,22 @@ class Row:
         return None if self.record is None else self.record["epoch"]
 
 
-@dataclass
 class Progress:
     """Counts, rows and the front so far. ``planned`` is the number of trials in all."""
 
-    objectives: Mapping[str, str]
-    planned: int
-    workers: int = 1
-    rows: dict[str, Row] = field(default_factory=dict)
-    front: list[Event] = field(default_factory=list)
-    baseline_accuracy: float | None = None
+    def __init__(self, objectives: Mapping[str, str], planned: int) -> None:
+        self.objectives = objectives
+        self.planned = planned
+        self.workers = 1
+        self.rows: dict[str, Row] = {}
+        self.running: dict[str, Row] = {}
+        self.epochs_spent = 0
+        """Finetune epochs trained so far."""
+        self.epochs_saved = 0
+        """Finetune epochs that stopped trials did not have to train."""
+        self._front: Front[Event] = Front(objectives.values())
+        self._counts: Counter[str] = Counter()
+        self._took: deque[float] = deque(maxlen=PACE)
 
     def take(self, event: Event) -> None:
         """Learn of one event."""
@@ -47,34 +59,25 @@ class Progress:
         if handler is not None:
             handler(event)
 
+    @property
+    def front(self) -> list[Event]:
+        """The records on the front so far."""
+        return self._front.items
+
     def count(self, status: str) -> int:
         """How many trials have this status."""
-        return sum(row.status == status for row in self.rows.values())
+        return self._counts[status]
 
     @property
     def done(self) -> int:
         """Trials that have ended, whichever way."""
         return sum(self.count(status) for status in ("completed", "stopped", "failed"))
 
-    @property
-    def epochs_spent(self) -> int:
-        """Finetune epochs trained so far."""
-        return sum(row.epoch or 0 for row in self.rows.values())
-
-    @property
-    def epochs_saved(self) -> int:
-        """Finetune epochs that stopped trials did not have to train."""
-        stopped = [row for row in self.rows.values() if row.status == "stopped"]
-        return sum(row.params["finetune_epochs"] - (row.epoch or 0) for row in stopped)
-
     def seconds_left(self) -> tuple[float, float] | None:
         """A range for the time left, from quartiles of what ended trials took; None at first."""
-        ended = [
-            row.seconds for row in self.rows.values() if row.status in ("completed", "stopped")
-        ]
-        if len(ended) < 3:
+        if len(self._took) < 3:
             return None
-        low, _, high = statistics.quantiles(ended, n=4)
+        low, _, high = statistics.quantiles(self._took, n=4)
         rounds = (self.planned - self.done) / max(1, self.workers)
         return low * rounds, high * rounds
 
@@ -84,25 +87,35 @@ class Progress:
     def _on_resume(self, event: Event) -> None:
         self.planned = max(self.planned, event.get("trials") or 0)
 
-    def _on_baseline(self, event: Event) -> None:
-        self.baseline_accuracy = event["accuracy"]
-
     def _on_trial(self, event: Event) -> None:
-        self.rows[event["trial_id"]] = Row(event["trial_id"], event["params"])
+        self.rows[event["trial_id"]] = Row(event["trial_id"], Params.of(event["params"]).to_dict())
+        self._counts["waiting"] += 1
 
     def _on_start(self, event: Event) -> None:
-        self.rows[event["trial_id"]].status = "running"
+        row = self.rows[event["trial_id"]]
+        self._set_status(row, "running")
+        self.running[row.trial_id] = row
 
     def _on_record(self, event: Event) -> None:
         row = self.rows[event["trial_id"]]
+        self.epochs_spent += event["epoch"] - (row.epoch or 0)
         row.record, row.seconds = event, event["seconds"]
-        if event["partial"] or any(event.get(name) is None for name in self.objectives):
-            return
-        pool = [*self.front, event]
-        points = np.array([[float(e[name]) for name in self.objectives] for e in pool])
-        mask = nondominated(points, list(self.objectives.values()), keep_duplicates=False)
-        self.front = [e for e, kept in zip(pool, mask, strict=True) if kept]
+        values = [event.get(name) for name in self.objectives]
+        numbers = [float(value) for value in values if value is not None]
+        if not event["partial"] and len(numbers) == len(values):
+            self._front.add(event, numbers)
 
     def _on_end(self, event: Event) -> None:
         row = self.rows[event["trial_id"]]
-        row.status, row.error = event["status"], event.get("error")
+        self._set_status(row, event["status"])
+        row.error = event.get("error")
+        self.running.pop(row.trial_id, None)
+        if row.status == "stopped":
+            self.epochs_saved += row.params["finetune_epochs"] - (row.epoch or 0)
+        if row.status != "failed":
+            self._took.append(row.seconds)
+
+    def _set_status(self, row: Row, status: str) -> None:
+        self._counts[row.status] -= 1
+        self._counts[status] += 1
+        row.status = status

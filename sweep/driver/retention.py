@@ -4,69 +4,102 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from analysis.pareto import nondominated
+from sweep.driver.front import Front
 from sweep.ledger import Event
 
 Point = tuple[str, int]  # trial id, epoch
 
 
 class Retention:
-    """A fold over the ledger that deletes checkpoints which neither resume nor export needs."""
+    """A fold over the ledger that knows which checkpoints neither resume nor export needs.
+
+    Taking an event deletes nothing. :meth:`tidy` does, once what was taken is on the disk: a
+    checkpoint must not go on the word of a record that a power cut then takes back.
+    """
 
     def __init__(self, root: Path, objectives: Mapping[str, str]) -> None:
         self.root, self.objectives = root, dict(objectives)
-        self.front: dict[Point, list[float]] = {}
-        self._kept: set[Point] = set()
-        self._running: dict[str, int] = {}
+        self._front: Front[Point] = Front(objectives.values())
+        self._newest: dict[str, int] = {}  # epoch recorded last, of trials that have not ended
+        self._untidy: set[str] = set()
+
+    @property
+    def front(self) -> list[Point]:
+        """The points on the front so far."""
+        return self._front.items
 
     def take(self, event: Event) -> None:
-        """Learn of a record or an end, and clean up behind it."""
+        """Learn of a record or an end."""
         if event["event"] == "record":
             self._record(event)
-            self._drop_superseded()
         elif event["event"] == "end":
-            self._running.pop(event["trial_id"], None)
-            self._drop_superseded()
-            self._finish(event["trial_id"])
+            self._newest.pop(event["trial_id"], None)
+            self._untidy.add(event["trial_id"])
 
     def _record(self, event: Event) -> None:
         point = (event["trial_id"], event["epoch"])
-        self._running[event["trial_id"]] = event["epoch"]
-        self._kept.add(point)
+        self._newest[event["trial_id"]] = event["epoch"]
+        self._untidy.add(event["trial_id"])
         values = [event.get(name) for name in self.objectives]
-        if event["partial"] or any(value is None for value in values):
-            return
-        pool = {**self.front, point: [float(value) for value in values if value is not None]}
-        mask = nondominated(
-            np.array(list(pool.values())), list(self.objectives.values()), keep_duplicates=False
-        )
-        self.front = {key: pool[key] for key, kept in zip(pool, mask, strict=True) if kept}
+        numbers = [float(value) for value in values if value is not None]
+        if not event["partial"] and len(numbers) == len(values):
+            self._untidy.update(trial_id for trial_id, _ in self._front.add(point, numbers))
 
-    def _drop_superseded(self) -> None:
-        """Delete what was kept for a front or a running trial that has moved on."""
-        wanted = set(self.front) | set(self._running.items())
-        for point in self._kept - wanted:
-            shutil.rmtree(self._folder(point), ignore_errors=True)
-            self._remove_if_empty(point[0])
-        self._kept &= wanted
+    @property
+    def is_tidy(self) -> bool:
+        """Whether nothing waits for :meth:`tidy`."""
+        return not self._untidy
 
-    def _finish(self, trial_id: str) -> None:
-        """Leave of an ended trial what export needs: points on the front, without the moments."""
-        for folder in (self.root / trial_id).glob("*"):
-            if any(self._folder(point) == folder for point in self._kept):
-                (folder / "optimizer.safetensors").unlink(missing_ok=True)
-            else:  # also what a worker wrote for an epoch that it never came to report
+    def tidy(self) -> None:
+        """Delete what is not needed any more, as far as the events taken say."""
+        on_front = defaultdict(set)
+        for trial_id, epoch in self._front.items:
+            on_front[trial_id].add(_name(epoch))
+        for trial_id in self._untidy:
+            if trial_id in self._newest:
+                self._thin_out(trial_id, on_front[trial_id])
+            else:
+                self._finish(trial_id, on_front[trial_id])
+        self._untidy.clear()
+
+    def drop_unreported(self, trial_id: str, last: int | None) -> None:
+        """Before an unfinished trial is resumed, delete what lies beyond the epoch that comes next.
+
+        A power cut may take records of epochs whose checkpoints it leaves. From the checkpoint of
+        the next epoch a worker reports that epoch and goes on; from a later one it would go on
+        without the records in between. ``last``: the trial's last epoch in the ledger.
+        """
+        allowed = 0 if last is None else last + 1
+        for folder in self._folders(trial_id):
+            if folder.name > _name(allowed):
                 shutil.rmtree(folder, ignore_errors=True)
-        self._remove_if_empty(trial_id)
 
-    def _remove_if_empty(self, trial_id: str) -> None:
+    def _thin_out(self, trial_id: str, on_front: set[str]) -> None:
+        """Of a running trial, drop what it has moved on from."""
+        newest = _name(self._newest[trial_id])
+        for folder in self._folders(trial_id):
+            if folder.name < newest and folder.name not in on_front:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _finish(self, trial_id: str, on_front: set[str]) -> None:
+        """Leave of an ended trial what export needs: points on the front, without the moments."""
+        with contextlib.suppress(FileNotFoundError):
+            for folder in (self.root / trial_id).iterdir():
+                if folder.name in on_front:
+                    (folder / "optimizer.safetensors").unlink(missing_ok=True)
+                else:  # also what a worker wrote for an epoch that it never came to report
+                    shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):  # not there, or not empty
             (self.root / trial_id).rmdir()
 
-    def _folder(self, point: Point) -> Path:
-        return self.root / point[0] / f"epoch-{point[1]:04d}"
+    def _folders(self, trial_id: str) -> list[Path]:
+        """The trial's checkpoints; their names sort as their epochs do."""
+        return list((self.root / trial_id).glob("epoch-*"))
+
+
+def _name(epoch: int) -> str:
+    return f"epoch-{epoch:04d}"

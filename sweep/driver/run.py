@@ -20,12 +20,14 @@ from sweep.config_io import dump_yaml
 from sweep.driver.abort import Abort, Interrupted
 from sweep.driver.cluster import connected, worker_count
 from sweep.driver.conductor import Conductor
+from sweep.driver.reference import reference_point
 from sweep.driver.retention import Retention
 from sweep.driver.view import View
 from sweep.errors import ClusterError, StorageError, UsageError
 from sweep.folder import SweepFolder, remove_empty
 from sweep.ledger import VERSION, Event, Ledger
 from sweep.search.state import Search
+from sweep.search.warm import describe, warm_events
 
 # While Ray starts, a handler of its own answers SIGTERM with SystemExit.
 _SIGTERM = Interrupted("SIGTERM", signal.SIGTERM)
@@ -35,11 +37,12 @@ PACKAGES = ("prunesweep", "ray", "optuna", "torch", "transformers", "datasets", 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sweep ended: the trials by status."""
+    """How a sweep ended: the trials by status, and the budget that was spent, if one was."""
 
     completed: int
     stopped: int
     failed: int
+    spent: str | None
 
 
 def run_sweep(
@@ -61,7 +64,7 @@ def run_sweep(
     made = folder.create()
     with _signals() as stopped, Ledger.open(folder.ledger, create=not begun) as ledger:
         try:
-            _conduct(config, folder, ledger, view, stopped, trials, address)
+            spent = _conduct(config, folder, ledger, view, stopped, trials, address)
         except (Abort, SystemExit) as left:
             error = left.error if isinstance(left, Abort) else _SIGTERM
             if isinstance(error, Interrupted):
@@ -72,8 +75,8 @@ def run_sweep(
             raise type(error)(f"{error}; {how}") from None
         finally:
             _remove_unbegun(folder, ledger, made)
-    counted = [view.progress.count(name) for name in ("completed", "stopped", "failed")]
-    return Outcome(*counted)
+    count = view.progress.count
+    return Outcome(count("completed"), count("stopped"), count("failed"), spent)
 
 
 def _conduct(
@@ -84,8 +87,11 @@ def _conduct(
     stopped: Callable[[], Interrupted | None],
     trials: int | None,
     address: str | None,
-) -> None:
-    """Replay what the ledger holds; connect to Ray only if that leaves something to do."""
+) -> str | None:
+    """Replay what the ledger holds; connect to Ray only if that leaves something to do.
+
+    Returns the budget that was spent, if one was.
+    """
     search = Search(config)
     conductor = Conductor(
         search,
@@ -96,14 +102,16 @@ def _conduct(
         view.take,
     )
     conductor.replay(ledger.events)
+    _check_budget(search, folder, trials or 0)
     search.extend(trials or 0)
     told = [event["event"] for event in ledger.events]
+    warm = [] if "baseline" in told else _warm_events(config, folder, ledger, view)
     if "baseline" not in told or not conductor.finished:
         with connected(address or os.environ.get("RAY_ADDRESS")):
             _stop_if_asked(stopped)
             workers = worker_count(config)
             if "baseline" not in told:
-                conductor.replay(_begin(config, ledger, view, stopped))
+                conductor.replay(_begin(config, ledger, warm, view, stopped))
             if not folder.config.is_file():
                 _write_config(config, folder)
             if told:
@@ -111,14 +119,40 @@ def _conduct(
             conductor.note({"event": "workers", "count": workers})
             _tune(config, folder, conductor, workers, view, stopped)
     elif told[-1] == "finish":
-        return
-    conductor.note({"event": "finish"})
+        return search.spent
+    conductor.note({"event": "finish", "reason": search.why_no_more})
+    return search.spent
+
+
+def _check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
+    """Refuse more trials where a budget is spent: they would never begin."""
+    if search.spent and trials > search.max_trials:
+        raise UsageError(
+            f"no trial can be added: {search.spent}. A sweep keeps its settings; for more, begin a "
+            f"new one that learns from it: sweep run {folder.config} search.trials={trials} "
+            f"search.warm_start=[{folder.path}] --out DIR, with a larger search.budget"
+        )
+
+
+def _warm_events(
+    config: SweepConfig, folder: SweepFolder, ledger: Ledger, view: View
+) -> list[Event]:
+    """What the sweep learns from others, less what its ledger has already; said aloud."""
+    have = [event["source"] for event in ledger.events if event["event"] == "warm"]
+    events = [e for e in warm_events(config, folder.path) if e["source"] not in have]
+    for event in events:
+        view.say(describe(event))
+    return events
 
 
 def _begin(
-    config: SweepConfig, ledger: Ledger, view: View, stopped: Callable[[], Interrupted | None]
+    config: SweepConfig,
+    ledger: Ledger,
+    warm: list[Event],
+    view: View,
+    stopped: Callable[[], Interrupted | None],
 ) -> list[Event]:
-    """Prepare the dense baseline; write the ledger's first two events, or the one it lost."""
+    """Prepare the dense baseline; write the ledger's first events, or what it lost of them."""
     view.say("preparing data and dense baseline")
     started = time.time()
     baseline = _prepare(config, stopped)
@@ -128,8 +162,7 @@ def _begin(
     )
     for warning in baseline["warnings"]:
         view.say(f"warning: {warning}")
-    reference = {"accuracy": baseline["majority_accuracy"], "sparsity": 0.0}
-    reference = {name: reference[name] for name in config.objectives if name in reference}
+    reference = reference_point(config, baseline)
     first: Event = {
         "event": "sweep",
         "version": VERSION,
@@ -139,7 +172,7 @@ def _begin(
         "directions": dict(config.objectives),
         "reference_point": reference,
     }
-    events = [] if ledger.events else [first]
+    events = [*([] if ledger.events else [first]), *warm]
     return ledger.append(*events, {"event": "baseline", **baseline, "reference_point": reference})
 
 
@@ -195,6 +228,7 @@ def _tune(
 
     def tick() -> None:
         _stop_if_asked(stopped)
+        conductor.tidy()
         view.refresh()
 
     trainable = tune.with_parameters(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 from types import TracebackType
 from typing import TextIO
 
@@ -89,7 +90,7 @@ class View:
         table = Table(title="running", title_justify="left", box=None, padding=(0, 2))
         for name in ("trial", "params", "epoch", "accuracy", "seconds"):
             table.add_column(name)
-        for row in [r for r in self.progress.rows.values() if r.status == "running"][:ROWS]:
+        for row in islice(self.progress.running.values(), ROWS):
             accuracy = "" if row.record is None else f"{row.record['accuracy']:.4f}"
             epoch = "" if row.epoch is None else f"{row.epoch}/{row.params['finetune_epochs']}"
             table.add_row(row.trial_id, _params(row), epoch, accuracy, f"{row.seconds:.0f}")

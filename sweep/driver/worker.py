@@ -15,8 +15,8 @@ from sweep.config import SweepConfig
 from sweep.errors import StorageError, SweepError, UsageError
 
 if TYPE_CHECKING:
-    from sweep.baseline import Workbench
-    from sweep.trial import Record
+    from sweep.bench import Bench
+    from sweep.record import Record
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any], settings: dict[str, Any], checkpoints: str) -> None:
         """Called once an actor; ``settings`` is the resolved config."""
         self.settings, self.root = settings, Path(checkpoints)
-        self.bench: Workbench | None = None
+        self.bench: Bench | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -51,43 +51,48 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             return {"error": f"{type(error).__name__}: {error}"}
 
     def _run(self) -> Iterator[Record]:
-        """Records after the last one that the ledger has, from the newest whole checkpoint."""
-        from sweep import checkpoint
-        from sweep.params import Params
-        from sweep.trial import Record, Trial
+        return records(self._bench(), self.root, self.assignment)
 
-        given, after = self.assignment, self.assignment["after"]
-        identity = {key: given[key] for key in ("trial_id", "params", "seed")}
-        trial = Trial.on(self._bench(), Params.of(given["params"]), given["seed"])
-        reported = -1 if after is None else after
-        found = checkpoint.latest(self.root, given["trial_id"])
-        if found is not None and all(found[1][key] == identity[key] for key in identity):
-            trial.load_state_dict(found[0])
-            if trial.epoch > reported:
-                yield Record(**found[1]["record"])
-        for record in trial.run():
-            if record.epoch > 0:  # the masks of epoch 0 are drawn again from the seed
-                folder = checkpoint.epoch_folder(self.root, given["trial_id"], record.epoch)
-                note = {**identity, "record": record.to_dict()}
-                checkpoint.save(folder, trial.state_dict(), note)
-            if record.epoch > reported:
-                yield record
-
-    def _bench(self) -> Workbench:
+    def _bench(self) -> Bench:
         if self.bench is None:
-            self.bench = make_bench(self.settings)
+            config = SweepConfig.model_validate(self.settings)
+            self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
         return self.bench
 
 
-def make_bench(settings: dict[str, Any]) -> Workbench:
-    """A workbench in this process, with as many threads as it has CPUs to itself."""
-    import torch
+def records(bench: Bench, root: Path, assignment: dict[str, Any]) -> Iterator[Record]:
+    """Records after the last one that the ledger has, from the newest whole checkpoint.
 
-    from sweep.baseline import Workbench
+    Every epoch is a checkpoint under ``root`` before it is a record. One of a later epoch than the
+    next (of a ledger that lost its tail) is passed over: the records in between would be missing.
+    """
+    from sweep import checkpoint
+    from sweep.params import Params
+    from sweep.record import Record
 
-    config = SweepConfig.model_validate(settings)
-    torch.set_num_threads(max(1, int(config.resources.cpu)))
-    return Workbench(config, None if config.resources.gpu else "cpu")
+    trial_id, after = assignment["trial_id"], assignment["after"]
+    identity = {key: assignment[key] for key in ("trial_id", "params", "seed")}
+    trial = bench.trial(Params.of(assignment["params"]), assignment["seed"])
+    reported = -1 if after is None else after
+    found = checkpoint.latest(root, trial_id, most=reported + 1)
+    if found is not None and all(found[1][key] == identity[key] for key in identity):
+        trial.load_state_dict(found[0])
+        if trial.epoch > reported:
+            yield Record(**found[1]["record"])
+    for record in trial.run():
+        if record.epoch > 0:  # the masks of epoch 0 are drawn again from the seed
+            folder = checkpoint.epoch_folder(root, trial_id, record.epoch)
+            note = {**identity, "record": record.to_dict()}
+            checkpoint.save(folder, trial.state_dict(), note)
+        if record.epoch > reported:
+            yield record
+
+
+def make_bench(config: SweepConfig, threads: int) -> Bench:
+    """The bench of a worker process, with as many threads as it has CPUs to itself."""
+    from sweep.bench import open_bench
+
+    return open_bench(config, None if config.resources.gpu else "cpu", threads)
 
 
 def prepare(settings: dict[str, Any], threads: int) -> dict[str, Any]:
@@ -95,16 +100,12 @@ def prepare(settings: dict[str, Any], threads: int) -> dict[str, Any]:
 
     Returns the figures of the ``baseline`` event, or ``{"error": kind, "message": text}``.
     """
-    from sweep.baseline import check_usable
-
+    config = SweepConfig.model_validate(settings)
     try:
-        bench = make_bench(settings)
-        import torch
-
-        torch.set_num_threads(threads)
-        check_usable(bench)
+        bench = make_bench(config, threads)
+        bench.check()
         figures = bench.baseline()
-        return {**figures, "warnings": bench.warnings, "model": bench.config.model or "fresh"}
+        return {**figures, "warnings": bench.warnings, "model": config.model or "fresh"}
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}
     except OSError as error:

@@ -17,8 +17,12 @@ import numpy as np
 
 from sweep import plan
 from sweep.config import SweepConfig
+from sweep.params import Params as Whole
+from sweep.search import constraints
+from sweep.search.budget import Budget
+from sweep.search.distributions import FIDELITY
 from sweep.search.moasha import Moasha
-from sweep.search.study import FIDELITY, Params, Study
+from sweep.search.study import Params, Proposal, Study
 
 Event = dict[str, Any]
 Status = Literal["running", "completed", "stopped", "failed"]
@@ -28,7 +32,8 @@ Status = Literal["running", "completed", "stopped", "failed"]
 class TrialState:
     """One trial as the ledger has it.
 
-    ``attempt`` counts its starts (0: none yet), ``lost`` the workers that died under it;
+    ``attempt`` is the highest that began or was lost (0: none yet), and those up to ``fence`` are
+    over; ``lost`` counts the workers that died under it, the last of them for ``last_loss``;
     ``records`` and ``decisions`` are events by epoch, in the order of the ledger.
     """
 
@@ -37,7 +42,9 @@ class TrialState:
     params: Params
     seed: int
     attempt: int = 0
+    fence: int = 0
     lost: int = 0
+    last_loss: str | None = None
     status: Status = "running"
     error: str | None = None
     records: dict[int, Event] = field(default_factory=dict)
@@ -52,8 +59,8 @@ class TrialState:
 
     @property
     def finetune_epochs(self) -> int:
-        """The epochs that it was asked to run."""
-        return int(self.params[FIDELITY])
+        """The epochs that it was asked to run; by default where the space leaves them out."""
+        return int(self.params.get(FIDELITY, Whole().finetune_epochs))
 
     @property
     def is_stopped(self) -> bool:
@@ -69,10 +76,19 @@ class Search:
         self._seed = config.search.seed
         self._objectives = dict(config.objectives)
         self._horizon_bound = config.recover.lr_schedule == "linear"
+        self._constraints = config.search.constraints
         self._study = Study(
-            config.space, config.objectives, config.search.sampler, config.search.seed
+            config.space,
+            config.objectives,
+            plan.sampler(config),
+            config.search.seed,
+            constraints.names(self._constraints),
+            config.search.starts,
         )
         self._moasha = _moasha(config)
+        self._budget = Budget(config)
+        self._warm: set[str] = set()
+        self._asked: tuple[int, Proposal | None] | None = None
         self.max_trials = plan.trials(config)
         self._fold: dict[str, Callable[[Event], None]] = {
             "trial": self._on_trial,
@@ -82,6 +98,7 @@ class Search:
             "lost": self._on_lost,
             "end": self._on_end,
             "resume": self._on_resume,
+            "warm": self._on_warm,
         }
 
     @property
@@ -96,29 +113,54 @@ class Search:
     # What a driver asks.
 
     def propose(self) -> Event | None:
-        """The next "trial" event. None if all trials are proposed or a grid is exhausted.
+        """The next "trial" event. None if there is to be none: :attr:`why_no_more` says why.
 
         Nothing changes: until the event is applied, asking again gives the same.
         """
         number = len(self.trials)
-        proposal = self._study.ask(number) if number < self.max_trials else None
+        proposal = self._proposal()
         if proposal is None:
             return None
         params, sampler_attrs = proposal
+        given = params.get("seed")
         return {
             "event": "trial",
             "trial_id": f"t{number:05d}",
             "number": number,
             "params": params,
-            "seed": _trial_seed(self._seed, number),
+            "seed": _trial_seed(self._seed, number) if given is None else given,
             "sampler_attrs": sampler_attrs,
         }
+
+    @property
+    def spent(self) -> str | None:
+        """The budget that is spent, in words; None while none is."""
+        return self._budget.spent
+
+    @property
+    def why_no_more(self) -> str | None:
+        """Why nothing more is proposed; None while something is."""
+        if self._budget.spent is not None:
+            return self._budget.spent
+        if len(self.trials) >= self.max_trials:
+            return f"all {self.max_trials} trials"
+        tried = f"all {len(self.trials)} configurations of the space are tried"
+        return tried if self._proposal() is None else None
+
+    def _proposal(self) -> Proposal | None:
+        """What the study proposes next, asked for once between two events."""
+        number = len(self.trials)
+        if self._budget.spent is not None or number >= self.max_trials:
+            return None
+        if self._asked is None or self._asked[0] != number:
+            self._asked = (number, self._study.ask(number))
+        return self._asked[1]
 
     def accepts(self, record: Event) -> bool:
         """Whether a "record" event is news.
 
         It is not if its trial is unknown, has ended or is stopped, if the trial has a record of
-        this epoch, or if it comes from an older attempt: a worker thought dead that is not.
+        this epoch, or if it comes from an attempt that is over: a worker thought dead that is not.
         """
         trial = self.trials.get(record["trial_id"])
         return (
@@ -127,6 +169,7 @@ class Search:
             and not trial.is_stopped
             and record["epoch"] not in trial.records
             and record["attempt"] >= trial.attempt
+            and record["attempt"] > trial.fence
         )
 
     def judge(self, record: Event) -> Event | None:
@@ -183,6 +226,7 @@ class Search:
         handler = self._fold.get(event["event"])
         if handler is not None:
             handler(event)
+        self._budget.clock(event)
 
     def _on_trial(self, event: Event) -> None:
         if event["trial_id"] in self.trials:
@@ -200,21 +244,40 @@ class Search:
             trial = self.trials[event["trial_id"]]
             self._rate(trial, event)
             trial.records[event["epoch"]] = event
+            self._budget.record(event)
+            if not event["partial"]:
+                self._asked = None
+                self._study.observe(trial.number, trial.params, event)
 
     def _on_decision(self, event: Event) -> None:
         self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
 
     def _on_lost(self, event: Event) -> None:
-        self.trials[event["trial_id"]].lost += 1
+        trial = self.trials[event["trial_id"]]
+        trial.lost += 1
+        trial.last_loss = event["reason"]
+        trial.attempt = trial.fence = max(trial.attempt, event["attempt"])
 
     def _on_end(self, event: Event) -> None:
         trial = self.trials[event["trial_id"]]
         if trial.status == "running":
             trial.status, trial.error = event["status"], event.get("error")
-            self._study.finish(trial.number, self._observation(trial))
+            self._asked = None
+            self._study.finish(trial.number, *self._observation(trial))
+            self._budget.end()
 
     def _on_resume(self, event: Event) -> None:
         self.extend(event.get("trials") or 0)
+
+    def _on_warm(self, event: Event) -> None:
+        if self.trials or event["source"] in self._warm:
+            return
+        self._asked = None
+        self._warm.add(event["source"])
+        for one in event["observations"]:
+            values = [one["metrics"][name] for name in self._objectives]
+            broken = constraints.violations(self._constraints, one["metrics"])
+            self._study.learn((one["params"], values), broken or {})
 
     def _rate(self, trial: TrialState, record: Event) -> None:
         """Let a new record count at its rung, and keep the verdict on it.
@@ -230,22 +293,33 @@ class Search:
         elif decision := self._moasha.judge(trial_id, epoch, record):
             trial.verdicts[epoch] = decision.to_event()
 
-    def _observation(self, trial: TrialState) -> tuple[Params, list[float]] | None:
-        """What the study is told of a trial that ended: the params that came true, and the values.
+    def _observation(
+        self, trial: TrialState
+    ) -> tuple[tuple[Params, list[float]] | None, dict[str, float] | None]:
+        """What the study is told of a trial: (params that came true, values), violations.
 
         That is its last record that is not partial (so under a schedule bound to the horizon only
         that of a completed trial) and has an epoch that the study can hold. None for a failed
         trial: its records stay candidates for the front, but where it leads to is a failure.
         """
-        if trial.status == "failed":
+        record = self.told_record(trial)
+        if record is None:
+            return None, None
+        values = [record.get(name) for name in self._objectives]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        broken = constraints.violations(self._constraints, record)
+        if len(numbers) < len(values) or broken is None:
+            return None, None
+        return ({**trial.params, FIDELITY: record["epoch"]}, numbers), broken
+
+    def told_record(self, trial: TrialState) -> Event | None:
+        """The record that stands for a trial that ended; None where it ended as a failure."""
+        if trial.status in ("running", "failed"):
             return None
         for epoch in sorted(trial.records, reverse=True):
             record = trial.records[epoch]
             if not record["partial"] and self._study.can_tell(epoch):
-                values = [record.get(name) for name in self._objectives]
-                numbers = [float(value) for value in values if isinstance(value, int | float)]
-                complete = len(numbers) == len(values)
-                return ({**trial.params, FIDELITY: epoch}, numbers) if complete else None
+                return record
         return None
 
 

@@ -8,268 +8,288 @@ replay alike.
 
 The truth is told: a trial that was stopped after epoch e is COMPLETE with ``finetune_epochs`` = e.
 So that e fits, ``finetune_epochs`` is recorded as an integer from 0 to the space's largest, even
-where the space has one value or a narrower range; the proposals still come from the space. The
-study's trials have the sweep's numbers.
+where the space has one value or a narrower range; the proposals still come from the space. Only
+parameters that are there are told (`sweep.activity`): those that would not be at epoch e are left
+out, since the space itself says that they make no difference there.
+
+No configuration is proposed twice (`sweep.activity.identity`: what changes nothing does not count,
+a ``seed`` that the space gives does). What a sampler repeats is asked for again from another
+stream of the same seed, :data:`TRIES` times in all; then the next untried point of the space
+comes, in an order of the seed's; a space without one is exhausted.
+
+However long a sweep, a proposal stays fast, and the memory of a sampler bounded: beyond its bounds
+a sampler is shown a part of the trials (`sweep.search.window`; tpe: 200 finished and 64 running,
+with more than two objectives 100 and 64). Up to there it proposes exactly what it would with all
+of them.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import TrialState, create_trial
 
-from sweep.domains import Choice, Constant, Domain, Float, Int
+from sweep.activity import Identity, active, identity, is_active, order
+from sweep.domains import Domain
 from sweep.errors import SweepError, UsageError
-from sweep.search.startup import STARTUP, has_startup, startup_point
+from sweep.params import Params as Whole
+from sweep.search.distributions import FIDELITY, contains, suggest, told_distributions
+from sweep.search.ehvi import Ehvi
+from sweep.search.samplers import (
+    PARENTS,
+    SAMPLERS,
+    Sampler,
+    check_sampler,
+    first_generation,
+    sampler_seed,
+)
+from sweep.search.startup import STARTUP, spread_values, startup_point
+from sweep.search.storage import SamplerAttrs, Storage, create_study
+from sweep.search.untried import Untried
+from sweep.search.window import Window
+from sweep.starts import complete
 
-FIDELITY = "finetune_epochs"
-
-POPULATION = 16
-"""Trials in a generation of NSGA-II. Optuna's 50 would leave most of a sweep of 64 random."""
+TRIES = 3
+"""How often a sampler is asked before the next untried point is taken."""
 
 Params = dict[str, Any]
-SamplerAttrs = dict[str, dict[str, Any]]
-"""What a sampler keeps for later: {"trial": {key: value}, "study": {key: value}}, or less."""
+Proposal = tuple[Params, SamplerAttrs]
+Observation = tuple[Params, Sequence[float]]
+"""Params as they came true, and the values of the objectives."""
 
 
 class Study:
     """Proposals for a space and several objectives.
 
     ``space``: parameter -> domain; ``objectives``: metric -> "max" or "min", in the order of the
-    values told; ``sampler``: tpe, nsga2, gp, random or grid; ``seed`` >= 0. Grid ignores what it is
-    told. UsageError for an unknown sampler, a grid over an endless range, or gp without torch.
+    values told; ``sampler``: tpe, nsga2, gp, random or grid; ``seed`` >= 0; ``constraints``: the
+    names of the violations that each observation comes with; ``starts``: points that come first,
+    whole or in part. Grid ignores what it is told. UsageError for an unknown sampler, a grid over
+    an endless range, or gp without torch.
     """
 
     def __init__(
-        self, space: Mapping[str, Domain], objectives: Mapping[str, str], sampler: str, seed: int
+        self,
+        space: Mapping[str, Domain],
+        objectives: Mapping[str, str],
+        sampler: str,
+        seed: int,
+        constraints: Collection[str] = (),
+        starts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        self._space = dict(space)
-        self._seed = seed
-        self._sampler = sampler
-        _check_sampler(sampler)
-        self._grid = _Grid(self._space if sampler == "grid" else {})
-        self._asked = {
-            name: _distribution(domain)
-            for name, domain in self._space.items()
-            if not isinstance(domain, Constant)
-        }
-        self._told = dict(self._asked)
-        if FIDELITY in self._space:
-            self._told[FIDELITY] = _truth_distribution(self._space[FIDELITY])
-        self._storage = _Storage()
-        self._study = _create_study(self._storage, objectives)
+        check_sampler(sampler)
+        self._space, self._names, self._objectives = dict(space), order(space), list(objectives)
+        self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
+        self._sampler, self._how = sampler, SAMPLERS[sampler]
+        if self._how is None:
+            _check_grid(self._space)
+        self._told = told_distributions(self._space)
+        self._tried: set[Identity] = set()
+        self._untried = Untried(self._space, None if self._how is None else seed)
+        self._storage = Storage()
+        self._study = create_study(self._storage, objectives)
+        self._window = _window(self._how, objectives)
+        self._begun = self._warm = 0
+        self._parents: list[int] = []
+        self._ehvi = Ehvi(space, objectives) if sampler == "ehvi" else None
 
     @property
     def optuna_study(self) -> optuna.Study:
-        """The study itself, for plots, dashboards and tests; not to be written to."""
+        """The study itself, for plots, dashboards and tests; not to be written to.
+
+        Its first trials are those learned from other sweeps (:meth:`learn`), if any; then come
+        this sweep's, by number.
+        """
         return self._study
 
-    def ask(self, number: int) -> tuple[Params, SamplerAttrs] | None:
-        """Params for trial ``number`` (all, constants too) and the attributes to begin it with.
+    @property
+    def learned(self) -> int:
+        """How many trials of the study are those of other sweeps."""
+        return self._warm
 
-        Both are JSON. None when a grid is exhausted. Nothing changes: asking again gives the same.
+    # Asking.
+
+    def ask(self, number: int) -> Proposal | None:
+        """Params for trial ``number`` (those that are there, constants too) and its attributes.
+
+        Both are JSON; :meth:`begin` takes them. None when the space is exhausted. Nothing changes:
+        asking again gives the same.
         """
-        make = SAMPLERS[self._sampler]
-        if make is None:
-            point = self._grid.point(number)
-            return None if point is None else (point, {})
-        if number < STARTUP and has_startup(self._sampler):
-            return startup_point(self._space, _sampler_seed(self._seed, 0), number), {}
-        self._study.sampler = make(_sampler_seed(self._seed, number))
-        with self._storage.scratch() as written:
-            proposed = self._study.ask(self._asked).params
-        params = {
-            name: domain.value if isinstance(domain, Constant) else _plain(proposed[name])
-            for name, domain in self._space.items()
-        }
+        kept: SamplerAttrs = {}
+        for params, sampler_attrs in self._wishes(number):
+            if identity(params) not in self._tried:
+                return params, sampler_attrs
+            kept = sampler_attrs
+        point = self._untried.point(self._tried, number, skip=max(0, number - self._begun))
+        return (point, kept) if point else None
+
+    def _wishes(self, number: int) -> Iterator[Proposal]:
+        """What trial ``number`` could be, best first."""
+        if number < len(self._starts):
+            yield from self._start(number)
+        startup = number - len(self._starts)
+        if self._how is None:
+            return
+        if self._how.spread and 0 <= startup < STARTUP - self._warm:
+            yield startup_point(self._space, sampler_seed(self._seed, 0), startup), {}
+        for attempt in range(TRIES):
+            if self._ehvi is None:
+                yield self._sampled(sampler_seed(self._seed, number, attempt))
+            elif self._ehvi.is_ready:
+                yield self._ehvi.propose(sampler_seed(self._seed, number, attempt)), {}
+            else:
+                spread = sampler_seed(self._seed, number // 16, attempt)
+                yield self._ehvi.spread(spread, number % 16), {}
+
+    def _start(self, number: int) -> Iterator[Proposal]:
+        """The starting point ``number``, what it leaves open filled in one way after another."""
+        for attempt in range(TRIES):
+            seed = sampler_seed(self._seed, number // 16, attempt + TRIES)
+            spread = spread_values(self._space, seed, number % 16)
+            params = complete(self._space, self._starts[number], spread.__getitem__)
+            yield params, first_generation(self._sampler)
+
+    def _sampled(self, seed: int) -> Proposal:
+        assert self._how is not None
+        self._study.sampler = self._how.make(seed)
+        with self._storage.scratch(self._window.places(self._parents)) as written:
+            trial = self._study.ask()
+            params = active(
+                self._space,
+                self._names,
+                lambda name, found: suggest(trial, name, self._space[name]),
+            )
         return params, written
+
+    # Telling.
+
+    def learn(self, observation: Observation, violations: Mapping[str, float]) -> None:
+        """Take in what another sweep observed, as a finished trial that comes before all of ours.
+
+        SweepError once a trial has begun. The params must be in this space.
+        """
+        if self._begun:
+            raise SweepError("observations of other sweeps come before the first trial")
+        params, values = observation
+        known = self._as_told(params)
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE,
+                params=known,
+                distributions={name: self._told[name] for name in known},
+                system_attrs=first_generation(self._sampler).get("trial", {}),
+                values=[float(value) for value in values],
+                constraints=dict(violations),
+            )
+        )
+        self._window.end(self._warm, values, _feasible(violations))
+        self._show(-1 - self._warm, observation)
+        self._warm += 1
 
     def begin(self, number: int, params: Params, sampler_attrs: SamplerAttrs) -> None:
         """Add trial ``number`` as running. Trials begin in the order of their numbers."""
-        expected = len(self._study.get_trials(deepcopy=False))
-        if number != expected:
-            raise SweepError(f"trial {number} begins out of order: trial {expected} comes next")
+        if number != self._begun:
+            raise SweepError(f"trial {number} begins out of order: trial {self._begun} comes next")
         for key, value in sampler_attrs.get("study", {}).items():
             self._storage.set_study_system_attr(self._study._study_id, key, value)
+            if key.startswith(PARENTS):
+                self._parents = [*self._parents[-len(value) :], *value]
+        known = {name: params[name] for name in self._told if name in params}
         self._study.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
-                params={name: params[name] for name in self._told},
-                distributions=dict(self._told),
+                params=known,
+                distributions={name: self._told[name] for name in known},
                 system_attrs=dict(sampler_attrs.get("trial", {})),
             )
         )
+        self._begun += 1
+        self._tried.add(identity(params))
+        self._window.begin(self._warm + number)
+        if self._ehvi is not None:
+            self._ehvi.begin(number, params)
+
+    def observe(self, number: int, params: Params, record: Mapping[str, Any]) -> None:
+        """Show a record of trial ``number`` to a sampler that learns from each one."""
+        if self._ehvi is not None:
+            self._ehvi.observe(number, params, record)
 
     def can_tell(self, epoch: int) -> bool:
         """Whether ``finetune_epochs`` = ``epoch`` is a value that the study can hold.
 
         It can hold every epoch that a trial reaches; where the space lists epochs, only those.
         """
-        return FIDELITY not in self._told or _contains(self._told[FIDELITY], epoch)
+        return FIDELITY not in self._told or contains(self._told[FIDELITY], epoch)
 
-    def finish(self, number: int, observation: tuple[Params, Sequence[float]] | None) -> None:
+    def finish(
+        self,
+        number: int,
+        observation: Observation | None,
+        violations: Mapping[str, float] | None = None,
+    ) -> None:
         """Tell how trial ``number`` ended: (params as they came true, values of the objectives).
 
-        None, a value that is not finite, or params that the study cannot hold are told as FAIL.
-        Where the params differ from those asked (stopped early), the trial's are set right first.
+        ``violations``: constraint -> by how much it is broken (0 or less: kept), one for each. None
+        for the observation, a value that is not finite, or params that the study cannot hold are
+        told as FAIL. Where the params differ from those asked (stopped early), the trial's are set
+        right first.
         """
-        trial = self._study.get_trials(deepcopy=False)[number]
-        if observation is None or not self._can_hold(observation):
-            self._study.tell(number, state=TrialState.FAIL)
+        place = self._warm + number
+        if self._ehvi is not None:
+            self._ehvi.end(number)
+        if observation is None or not self._can_hold(observation, violations or {}):
+            self._study.tell(place, state=TrialState.FAIL)
+            self._window.end(place, None, feasible=False)
             return
         params, values = observation
-        self._set_right(trial, params)
-        self._study.tell(number, [float(value) for value in values], state=TrialState.COMPLETE)
+        known = self._as_told(params)
+        if known != self._storage.trial(place).params:
+            self._storage.set_params(place, known, self._told)
+        for name, violation in (violations or {}).items():
+            optuna.Trial(self._study, place).set_constraint(name, float(violation))
+        self._study.tell(place, [float(value) for value in values], state=TrialState.COMPLETE)
+        self._show(number, observation)
+        self._window.end(place, values, _feasible(violations or {}))
 
-    def _can_hold(self, observation: tuple[Params, Sequence[float]]) -> bool:
+    def _show(self, number: int, observation: Observation) -> None:
+        """Show an observation to a sampler that learns from records, if it has not seen it."""
         params, values = observation
-        held = all(_contains(dist, params[name]) for name, dist in self._told.items())
-        return held and all(math.isfinite(value) for value in values)
+        if self._ehvi is not None:
+            figures = dict(zip(self._objectives, values, strict=True))
+            epoch = params.get(FIDELITY, Whole().finetune_epochs)
+            self._ehvi.observe(number, params, {**figures, "epoch": epoch})
 
-    def _set_right(self, trial: FrozenTrial, params: Params) -> None:
-        for name, distribution in self._told.items():
-            if params[name] != trial.params[name]:
-                internal = distribution.to_internal_repr(params[name])
-                self._storage.set_trial_param(trial._trial_id, name, internal, distribution)
+    def _as_told(self, params: Params) -> Params:
+        """The values that the study gets to know: of the parameters that are there."""
+        there: Params = {}
+        for name in self._names:
+            if name in params and is_active(self._space[name], there):
+                there[name] = params[name]
+        told = (name for name in self._told if name in there)
+        return {name: there[name] for name in told if contains(self._told[name], there[name])}
 
-
-class _Storage(optuna.storages.InMemoryStorage):
-    """Memory for one study, in which a question can be asked without leaving a trace."""
-
-    @contextmanager
-    def scratch(self) -> Iterator[SamplerAttrs]:
-        """Take back the one trial and the study attributes that are written inside.
-
-        Yields a dict, filled on leaving: what the sampler wrote. Left out is what only shows other
-        processes the params before all are set (relative_params): nobody else is listening.
-        """
-        info = self._studies[0]
-        attrs, count, highest = info.system_attrs, len(info.trials), self._max_trial_id
-        written: SamplerAttrs = {}
-        try:
-            yield written
-            trial_attrs = {
-                key: value
-                for key, value in info.trials[-1].system_attrs.items()
-                if ":relative_params:" not in key
-            }
-            study_attrs = {k: v for k, v in info.system_attrs.items() if k not in attrs}
-            written |= {"trial": trial_attrs} if trial_attrs else {}
-            written |= {"study": study_attrs} if study_attrs else {}
-        finally:
-            info.system_attrs = attrs
-            for trial in info.trials[count:]:
-                del self._trial_id_to_study_id_and_number[trial._trial_id]
-            del info.trials[count:]
-            self._max_trial_id = highest
+    def _can_hold(self, observation: Observation, violations: Mapping[str, float]) -> bool:
+        params, values = observation
+        held = all(contains(self._told[n], params[n]) for n in self._told if n in params)
+        whole = set(violations) == self._constraints
+        return held and whole and all(map(math.isfinite, [*values, *violations.values()]))
 
 
-class _Grid:
-    """Every combination of a space's values, the last parameter turning fastest."""
-
-    def __init__(self, space: Mapping[str, Domain]) -> None:
-        self._values: dict[str, Sequence[Any]] = {}
-        for name, domain in space.items():
-            try:
-                self._values[name] = domain.grid()
-            except ValueError as error:
-                raise UsageError(f"space.{name}: {error}") from error
-        self._size = math.prod(len(values) for values in self._values.values())
-
-    def point(self, number: int) -> Params | None:
-        if number >= self._size:
-            return None
-        picked: Params = {}
-        for name, values in reversed(self._values.items()):
-            number, index = divmod(number, len(values))
-            picked[name] = values[index]
-        return {name: picked[name] for name in self._values}
+def _window(how: Sampler | None, objectives: Mapping[str, str]) -> Window:
+    if how is None:
+        return Window(objectives, 0, 0)
+    return Window(objectives, how.finished // (1 if len(objectives) < 3 else 2), how.running)
 
 
-def _create_study(storage: _Storage, objectives: Mapping[str, str]) -> optuna.Study:
-    """An empty study with its objectives named. Optuna's own words are for its own users."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(
-        storage=storage,
-        sampler=RandomSampler(),
-        directions=["maximize" if way == "max" else "minimize" for way in objectives.values()],
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(list(objectives))
-    return study
+def _feasible(violations: Mapping[str, float]) -> bool:
+    return all(violation <= 0 for violation in violations.values())
 
 
-def _gp(seed: int) -> BaseSampler:
-    """Imports torch, which takes seconds: only when it is asked for a proposal."""
-    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
-
-
-SAMPLERS: dict[str, Callable[[int], BaseSampler] | None] = {
-    "tpe": lambda seed: TPESampler(seed=seed),
-    "nsga2": lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION),
-    "gp": _gp,
-    "random": lambda seed: RandomSampler(seed=seed),
-    "grid": None,
-}
-"""How to make a sampler from a seed. The grid is ours: no chance, and nothing to learn."""
-
-
-def _check_sampler(name: str) -> None:
-    if name not in SAMPLERS:
-        raise UsageError(f"unknown sampler {name!r}; allowed: {', '.join(SAMPLERS)}")
-    missing = [lib for lib in ("torch", "scipy") if importlib.util.find_spec(lib) is None]
-    if name == "gp" and missing:
-        raise UsageError(f"the sampler gp needs {' and '.join(missing)}: pip install, or use tpe")
-
-
-def _sampler_seed(seed: int, number: int) -> int:
-    """A stream of its own for each trial's proposal, apart from that of the trial's training."""
-    return int(np.random.SeedSequence([seed, number], spawn_key=(1,)).generate_state(1)[0])
-
-
-def _distribution(domain: Float | Int | Choice) -> BaseDistribution:
-    if isinstance(domain, Float):
-        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-    if isinstance(domain, Int):
-        return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-    return CategoricalDistribution(domain.values)
-
-
-def _truth_distribution(domain: Domain) -> BaseDistribution:
-    """Every number of epochs that a trial may turn out to have had.
-
-    On a log scale from 1: a trial is never stopped at epoch 0, where it has not begun to recover.
-    """
-    if isinstance(domain, Choice):
-        return _distribution(domain)
-    if isinstance(domain, Int) and domain.log:
-        return IntDistribution(1, domain.high, log=True)
-    high = domain.value if isinstance(domain, Constant) else domain.high
-    return IntDistribution(0, int(high))
-
-
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        return distribution._contains(distribution.to_internal_repr(value))
-    except ValueError:  # no such choice
-        return False
-
-
-def _plain(value: Any) -> Any:
-    """A Python value for a numpy one, so that the ledger gives back what was proposed."""
-    return value.item() if isinstance(value, np.generic) else value
+def _check_grid(space: Mapping[str, Domain]) -> None:
+    for name, domain in space.items():
+        if math.isinf(domain.size):
+            what = "a grid needs a step or a list here: a range has no end of values"
+            raise UsageError(f"space.{name}: {what}")

@@ -61,7 +61,8 @@ def diverging(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
         "learning_rate": [1e-3, 1e30],
     }
     search = {"sampler": "grid", "scheduler": "fifo", "max_concurrent": 2}
-    config = sweeps.write_config(root / "tiny.yaml", space=space, search=search)
+    task = {"seconds_per_epoch": 4.0}  # time for the second worker to start
+    config = sweeps.write_config(root / "tiny.yaml", task=task, space=space, search=search)
     folder = root / "sweep"
     return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
 
@@ -82,31 +83,28 @@ class Story:
 
 
 @pytest.fixture(scope="session")
-def disturbed(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """The same sweep: terminated, its worker killed, interrupted, out of disk, killed; resumed."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """A sweep that trains a real model, undisturbed."""
+    root = tmp_path_factory.mktemp("trained")
+    config = sweeps.write_config(root / "tiny.yaml", **sweeps.DIGITS, search={"trials": 6})
+    folder = root / "sweep"
+    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
+
+
+@pytest.fixture(scope="session")
+def disturbed(trained: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The same sweep: its worker killed, then its driver, in the middle of trials; resumed."""
     root = tmp_path_factory.mktemp("disturbed")
     folder = root / "sweep"
     story = Story(folder)
-    begin = ("run", undisturbed.config, "--out", folder)
-    with sweeps.started(folder, root / "1", *begin) as process:
-        process.wait_for(process.mid_trial)
-        process.signal(signal.SIGTERM)
-        story.tell("terminated", process)
-    with sweeps.started(folder, root / "2", "resume", folder) as process:
+    with sweeps.started(folder, root / "1", "run", trained.config, "--out", folder) as process:
         story.before_worker_died = sweeps.kill_a_worker(process)
         process.wait_for(lambda: _retried(process, story.before_worker_died))
-        process.interrupt()
-        story.tell("interrupted", process)
-    with sweeps.started(folder, root / "3", "resume", folder) as process:
-        process.wait_for(lambda: process.records or None)
-        process.fill_disk()
-        story.tell("disk full", process)
-    with sweeps.started(folder, root / "4", "resume", folder) as process:
         record = process.wait_for(process.mid_trial)
         process.signal(signal.SIGKILL)
         story.tell("killed", process)
         story.orphans.append(sweeps.worker_pid(record))
-    with sweeps.started(folder, root / "5", "resume", folder) as process:
+    with sweeps.started(folder, root / "2", "resume", folder) as process:
         story.tell("finished", process)
     return story
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,16 +15,18 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from benchmarks.faults.kills import is_alive, worker_pid
+from benchmarks.faults.verdict import Event, duplicated, lost, of_kind, read_events, story
 from tests.command import Done
 
-Event = dict[str, Any]
+__all__ = ["Event", "is_alive", "of_kind", "read_events", "story", "worker_pid"]
+
 Found = TypeVar("Found")
 
 # One worker, so that the order of events does not hang on who is faster; rungs that do stop trials.
 CONFIG: dict[str, Any] = {
     "name": "tiny",
-    "task": {"dataset": "digits", "max_length": 64, "train_samples": 200, "eval_samples": 100},
-    "baseline": {"epochs": 10, "learning_rate": 2e-3},
+    "task": {"dataset": "closed-form"},
     "space": {
         "sparsity": {"low": 0.3, "high": 0.95},
         "method": ["l1-norm", "random"],
@@ -41,6 +41,12 @@ CONFIG: dict[str, Any] = {
         "reduction_factor": 2,
         "margin": 0,
     },
+}
+
+# The same on a real model: the dataset is replaced, and there is a baseline to train.
+DIGITS: dict[str, Any] = {
+    "task": {"dataset": "digits", "max_length": 64, "train_samples": 200, "eval_samples": 100},
+    "baseline": {"epochs": 10, "learning_rate": 2e-3},
 }
 
 
@@ -117,12 +123,6 @@ class Process:
         """As Ctrl-C does: to the whole process group."""
         os.killpg(self.pid, signal.SIGINT)
 
-    def fill_disk(self) -> None:
-        """From now on no file of the driver may grow past what the ledger has."""
-        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
-        size = (self.folder / "ledger.jsonl").stat().st_size
-        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size + 1, hard))
-
     def end(self, seconds: float = 280) -> Done:
         """Wait for its end."""
         code = self._process.wait(seconds)
@@ -151,40 +151,6 @@ def run(folder: Path, log: Path, *arguments: object) -> Done:
         return process.end()
 
 
-def read_events(folder: Path) -> list[Event]:
-    """The whole lines of a sweep's ledger; none where there is none yet."""
-    try:
-        text = (folder / "ledger.jsonl").read_text()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in text.split("\n")[:-1]]
-
-
-def of_kind(events: list[Event], kind: str) -> list[Event]:
-    """The events of one kind, in their order."""
-    return [event for event in events if event["event"] == kind]
-
-
-def session(events: list[Event]) -> list[Event]:
-    """The events since the last resume."""
-    starts = [i for i, event in enumerate(events) if event["event"] in ("sweep", "resume")]
-    return events[starts[-1] :] if starts else []
-
-
-def worker_pid(record: Event) -> int:
-    """The process that a record comes from."""
-    return int(record["worker"].rpartition(":")[2])
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 def kill_a_worker(process: Process) -> Event:
     """Kill a worker actor in the middle of a trial; returns the last record before."""
     while True:
@@ -205,21 +171,16 @@ def keys(table: pd.DataFrame) -> set[tuple[str, int]]:
 
 
 def assert_each_once(events: list[Event], trials: int) -> None:
-    """Every trial begun and ended once; no (trial, stage, epoch) twice."""
+    """Every trial begun and ended once; no (trial, stage, epoch) twice, and none missing."""
     names = [f"t{number:05d}" for number in range(trials)]
     assert [event["trial_id"] for event in of_kind(events, "trial")] == names
     assert sorted(event["trial_id"] for event in of_kind(events, "end")) == names
-    seen = Counter((e["trial_id"], e["stage"], e["epoch"]) for e in of_kind(events, "record"))
-    assert [key for key, count in seen.items() if count > 1] == []
+    assert duplicated(events) == 0
+    assert lost(events, (), trials) == 0
     assert events[-1]["event"] == "finish"
 
 
-def story(events: list[Event]) -> list[Event]:
-    """What was tried, found and decided, in order, less whose work it was and what time it took."""
-    ours = ("trial", "record", "decision", "end")
-    by_chance = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seconds")
-    return [
-        {name: value for name, value in event.items() if name not in by_chance}
-        for event in events
-        if event["event"] in ours
-    ]
+def session(events: list[Event]) -> list[Event]:
+    """The events since the last resume."""
+    starts = [i for i, event in enumerate(events) if event["event"] in ("sweep", "resume")]
+    return events[starts[-1] :] if starts else []

@@ -2,85 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sweep.config import SweepConfig
 from sweep.driver.abort import Abort
-from sweep.driver.conductor import Conductor
-from sweep.driver.retention import Retention
 from sweep.errors import StorageError, SweepError, UsageError
-from sweep.ledger import Event, Ledger, read_events
-from sweep.search.state import Search
-from tests.driver.sweeps import CONFIG, assert_each_once, of_kind, story
-
-EXAMPLES = 400
-
-
-class Stage:
-    """A conductor on a ledger in ``folder``, and one worker that knows all results beforehand."""
-
-    def __init__(self, folder: Path, **search: Any) -> None:
-        folder.mkdir(exist_ok=True)
-        plain = {**CONFIG, "search": {**CONFIG["search"], **search}}
-        self.config = SweepConfig.model_validate(plain)
-        self.path = folder / "ledger.jsonl"
-        self.ledger = Ledger.open(self.path, create=not self.path.exists())
-        self.heard: list[Event] = []
-        self.conductor = Conductor(
-            Search(self.config),
-            self.ledger,
-            self.config.objectives,
-            Retention(folder / "checkpoints", self.config.objectives),
-            self.config.search.max_failures,
-            self.heard.append,
-        )
-        self.conductor.replay(self.ledger.events)
-
-    @property
-    def events(self) -> list[Event]:
-        return read_events(self.path)
-
-    def take(self) -> dict[str, Any]:
-        """The next assignment, started."""
-        assignment = self.conductor.next()
-        assert assignment is not None
-        self.conductor.started(assignment)
-        return assignment
-
-    def report(self, assignment: dict[str, Any], epoch: int, **changes: Any) -> bool:
-        """A record of a trial; True if the trial is over."""
-        result = {"record": json.dumps(record(assignment, epoch) | changes), "worker": "host:1"}
-        return self.conductor.report(assignment["trial_id"], assignment["attempt"], result)
-
-    def run(self) -> list[Event]:
-        """One worker takes trial after trial, to the end."""
-        while not self.conductor.finished:
-            assignment = self.take()
-            epoch = -1 if assignment["after"] is None else assignment["after"]
-            while not self.report(assignment, epoch := epoch + 1):
-                pass
-        self.conductor.note({"event": "finish"})
-        self.ledger.close()
-        return self.events
-
-
-def record(assignment: dict[str, Any], epoch: int) -> dict[str, Any]:
-    """Closed form: sparsity costs accuracy, less of it with every epoch."""
-    sparsity = assignment["params"]["sparsity"]
-    accuracy = 0.9 - sparsity * 0.6 ** (epoch + 1) - 0.1 * (assignment["seed"] % 5) / 5
-    return {
-        "stage": "recovered" if epoch else "pruned",
-        "epoch": epoch,
-        "partial": False,
-        "accuracy": accuracy,
-        "examples": EXAMPLES,
-        "sparsity": sparsity,
-        "seconds": 1.0 + epoch,
-    }
+from tests.disk import disk_under, idle_thread
+from tests.driver.stage import Stage
+from tests.driver.sweeps import assert_each_once, of_kind, story
 
 
 @pytest.fixture
@@ -143,6 +75,49 @@ def test_a_worker_thought_dead_has_no_say(stage: Stage) -> None:
     assert stage.events == before
 
 
+@pytest.mark.parametrize("moment", ["lost", "handed out", "begun again"])
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_late_report_is_refused_at_each_stage_of_its_trials_return(
+    stage: Stage, moment: str, epoch: int
+) -> None:
+    first = stage.take()
+    stage.report(first, 0)
+    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
+    if moment != "lost":
+        again = stage.conductor.next()
+        assert again is not None
+        if moment == "begun again":
+            stage.conductor.started(again)
+    before = stage.events
+    assert stage.report(first, epoch, accuracy=0.99) is True
+    assert stage.conductor.report(first["trial_id"], first["attempt"], {"error": "late"}) is True
+    assert stage.events == before
+
+
+def test_a_worker_lost_before_it_began_takes_its_attempt_number_along(stage: Stage) -> None:
+    first = stage.conductor.next()
+    assert first is not None
+    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
+    again = stage.take()
+    assert (again["trial_id"], again["attempt"]) == (first["trial_id"], first["attempt"] + 1)
+    stage.report(first, 0, accuracy=0.99)
+    stage.report(again, 0)
+    assert [event["attempt"] for event in of_kind(stage.events, "record")] == [again["attempt"]]
+
+
+def test_a_crash_after_the_last_loss_does_not_give_the_trial_another_try(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sweep", max_failures=0)
+    first = stage.take()
+    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
+    stage.ledger.close()
+    whole = stage.events
+    lines = stage.path.read_bytes().splitlines(keepends=True)
+    stage.path.write_bytes(b"".join(lines[:-1]))  # less its end
+    again = Stage(stage.path.parent, max_failures=0)
+    assert story(again.events) == story(whole)
+    assert again.take()["trial_id"] != first["trial_id"]
+
+
 def test_a_trial_that_loses_worker_after_worker_fails(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "sweep", max_failures=1)
     for _ in range(2):
@@ -198,6 +173,8 @@ def test_only_what_resume_and_export_need_keeps_its_checkpoint(stage: Stage) -> 
         (folder / "optimizer.safetensors").touch()
         stage.report(trial, epoch - 1, accuracy=0.1)
     stage.report(trial, 2, accuracy=0.9)  # as sparse, and better: the only point of the front
+    stage.ledger.sync()
+    stage.conductor.tidy()
     folders = sorted(path.name for path in (root / trial["trial_id"]).iterdir())
     assert folders == ["epoch-0002"]
 
@@ -208,3 +185,59 @@ def test_an_unfinished_trial_is_first_after_a_crash(stage: Stage) -> None:
     stage.ledger.close()
     again = Stage(stage.path.parent).take()
     assert again == trial | {"attempt": 2, "after": 0}
+
+
+def test_a_trial_is_handed_out_when_all_that_it_follows_from_is_on_the_disk(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sweep" / "ledger.jsonl"
+    with disk_under(path) as disk, idle_thread():
+        stage = Stage(path.parent)
+        trial = stage.take()
+        assert f'"{trial["trial_id"]}"'.encode() in path.read_bytes()[: disk.safe]
+        stage.report(trial, 0)
+        assert disk.safe < path.stat().st_size, "a trial that goes on waits for no disk"
+        stage.conductor.next()
+        assert disk.safe == path.stat().st_size
+        stage.conductor.note({"event": "finish"})
+        assert disk.safe == path.stat().st_size
+        stage.ledger.close()
+
+
+def test_no_checkpoint_goes_on_the_word_of_a_record_that_may_yet_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "sweep" / "ledger.jsonl"
+    with disk_under(path), idle_thread():
+        stage = Stage(path.parent)
+        trial = stage.take()
+        old = path.parent / "checkpoints" / trial["trial_id"] / "epoch-0001"
+        old.mkdir(parents=True)
+        for epoch, accuracy in ((0, 0.1), (1, 0.1), (2, 0.9)):
+            stage.report(trial, epoch, accuracy=accuracy)
+        stage.conductor.tidy()
+        assert old.exists()
+        stage.ledger.sync()
+        stage.conductor.tidy()
+        assert not old.exists()
+        stage.ledger.close()
+
+
+@pytest.mark.parametrize("question", ["next", "report", "tidy", "note"])
+def test_a_ledger_that_cannot_be_synced_stops_the_sweep(tmp_path: Path, question: str) -> None:
+    path = tmp_path / "sweep" / "ledger.jsonl"
+    with disk_under(path) as disk, idle_thread():
+        stage = Stage(path.parent)
+        trial = stage.take()
+        stage.ledger.sync()
+        disk.error = OSError(errno.EIO, "input/output error")
+        stage.report(trial, 0)
+        stage.ledger._sync()  # the thread's turn
+        ask = {
+            "next": stage.conductor.next,
+            "report": lambda: stage.report(trial, 1),
+            "tidy": stage.conductor.tidy,
+            "note": lambda: stage.conductor.note({"event": "finish"}),
+        }
+        with pytest.raises(Abort, match="input/output error"):
+            ask[question]()
+        stage.ledger.close()
+        assert of_kind(stage.events, "record") == []

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,14 +70,20 @@ def front(records: list[Event]) -> set[Point]:
 
 
 # Which of three trials goes on, and what it reports; few values, so that ties are common.
+# The last says whether there is time to tidy after it.
 reports = st.tuples(
-    st.sampled_from("abc"), st.integers(0, 3), st.integers(0, 3), st.booleans(), st.booleans()
+    st.sampled_from("abc"),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
 
 
 @given(st.lists(reports, max_size=25))
 def test_the_newest_of_a_running_trial_and_the_front_stay(
-    story: list[tuple[str, int, int, bool, bool]],
+    story: list[tuple[str, int, int, bool, bool, bool]],
 ) -> None:
     with TemporaryDirectory() as temporary:
         root = Path(temporary)
@@ -84,7 +91,7 @@ def test_the_newest_of_a_running_trial_and_the_front_stay(
         records: list[Event] = []
         running: dict[str, int] = {}
         ended: set[str] = set()
-        for trial, accuracy, size, partial, over in story:
+        for trial, accuracy, size, partial, over, tidies in story:
             if trial in ended:
                 continue
             epoch = running.get(trial, -1) + 1
@@ -96,6 +103,10 @@ def test_the_newest_of_a_running_trial_and_the_front_stay(
                 keeper.take(end(trial))
                 ended.add(trial)
                 del running[trial]
+            if not tidies:
+                continue
+            keeper.tidy()
+            assert keeper.is_tidy
             wanted = front(records) | set(running.items())
             assert there(root) == {point for point in wanted if point[1] > 0}
             assert set(keeper.front) == front(records)
@@ -112,6 +123,7 @@ def test_what_a_worker_left_of_an_unreported_epoch_goes_with_the_end(tmp_path: P
     write(tmp_path, "a", 3)  # stopped before it was reported
     (tmp_path / "a" / ".epoch-0004.half").mkdir()
     keeper.take(end("a"))
+    keeper.tidy()
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"epoch-0001"}
 
 
@@ -119,9 +131,11 @@ def test_a_record_without_an_objective_is_no_candidate(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
     write(tmp_path, "a", 1)
     keeper.take({**record("a", 1, 0.9, 1), "accuracy": None})
-    assert keeper.front == {}
+    keeper.tidy()
+    assert keeper.front == []
     assert there(tmp_path) == {("a", 1)}  # the trial is running
     keeper.take(end("a"))
+    keeper.tidy()
     assert there(tmp_path) == set()
 
 
@@ -136,11 +150,13 @@ def test_a_replay_of_the_ledger_changes_nothing_on_disk(tmp_path: Path) -> None:
         keeper.take(events[-1])
     events.append(end("a"))
     keeper.take(events[-1])
+    keeper.tidy()
     before = there(tmp_path)
     assert before == {("a", 2), ("b", 1), ("b", 2)}
     again = Retention(tmp_path, OBJECTIVES)
     for event in events:
         again.take(event)
+    again.tidy()
     assert there(tmp_path) == before
     assert set(again.front) == set(keeper.front)
 
@@ -150,6 +166,7 @@ def test_a_trial_without_checkpoints_can_end(tmp_path: Path) -> None:
     keeper.take(record("a", 0, 0.5, 1))
     keeper.take(end("a"))
     keeper.take(end("b"))
+    keeper.tidy()
     assert there(tmp_path) == set()
     assert set(keeper.front) == {("a", 0)}
 
@@ -160,4 +177,29 @@ def test_a_folder_that_someone_removed_is_not_missed(tmp_path: Path) -> None:
     keeper.take(record("a", 1, 0.5, 1))
     shutil.rmtree(tmp_path / "a")
     keeper.take(end("a"))
+    keeper.tidy()
     assert set(keeper.front) == {("a", 1)}
+
+
+def test_taking_an_event_deletes_nothing(tmp_path: Path) -> None:
+    keeper = Retention(tmp_path, OBJECTIVES)
+    for epoch in (1, 2, 3):
+        write(tmp_path, "a", epoch)
+        keeper.take(record("a", epoch, 0.5, 1))
+    keeper.take(end("a"))
+    assert len(there(tmp_path)) == 3 and not keeper.is_tidy
+    keeper.tidy()
+    assert there(tmp_path) == {("a", 1)} and keeper.is_tidy
+
+
+@pytest.mark.parametrize(("last", "stay"), [(None, set()), (0, {1}), (1, {1, 2}), (3, {1, 2, 3})])
+def test_before_a_resume_nothing_lies_beyond_the_next_epoch(
+    tmp_path: Path, last: int | None, stay: set[int]
+) -> None:
+    keeper = Retention(tmp_path, OBJECTIVES)
+    for epoch in (1, 2, 3):
+        write(tmp_path, "a", epoch)
+        write(tmp_path, "b", epoch)
+    keeper.drop_unreported("a", last)
+    keeper.drop_unreported("c", last)
+    assert there(tmp_path) == {("a", e) for e in stay} | {("b", e) for e in (1, 2, 3)}

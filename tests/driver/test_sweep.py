@@ -1,4 +1,4 @@
-"""Whole sweeps, with real Ray, Optuna and torch, on a few rows of the digits."""
+"""Whole sweeps, with real Ray and Optuna, on the closed-form task."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_saved_config_is_the_resolved_one_and_runs(
     assert done.code == 0
     config = undisturbed.events[0]["config"]
     assert json.loads(done.out)["config"] == config
-    assert config["task"]["train_samples"] == CONFIG["task"]["train_samples"]
+    assert config["search"]["seed"] == CONFIG["search"]["seed"]
 
 
 def test_the_same_command_again_does_nothing_more(
@@ -117,6 +117,27 @@ def test_fewer_trials_than_there_are_is_refused(
     undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert_refused(call(capsys, "resume", undisturbed.folder, "--trials", 9), 2, "at least 10")
+
+
+def test_a_formula_has_no_model_to_export(
+    undisturbed: Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = call(capsys, "export", undisturbed.folder, "--to", tmp_path / "model", "--knee")
+    assert_refused(done, 2, "no model to export")
+    assert not (tmp_path / "model").exists()
+
+
+def test_neither_driver_nor_worker_loads_torch_for_a_formula(tmp_path: Path) -> None:
+    task = {"seconds_per_epoch": 1.0}
+    config = sweeps.write_config(tmp_path / "slow.yaml", task=task, search={"trials": 1})
+    folder = tmp_path / "sweep"
+    with sweeps.started(folder, tmp_path / "log", "run", config, "--out", folder) as process:
+        record = process.wait_for(process.mid_trial)
+        for pid in (process.pid, sweeps.worker_pid(record)):
+            loaded = Path(f"/proc/{pid}/maps").read_text()
+            assert "numpy" in loaded and "libtorch" not in loaded
+        done = process.end()
+    assert done.code == 0, done.err
 
 
 def test_a_torn_ledger_is_mended_and_the_sweep_extended(mended: Sweep) -> None:

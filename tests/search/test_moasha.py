@@ -145,7 +145,7 @@ def test_decisions_do_not_depend_on_the_order_in_which_peers_were_recorded(
 
 @settings(deadline=None)
 @given(rungs_full, aims, factors, margins, st.sampled_from([0.25, 2.0, 1024.0]), st.integers(-4, 4))
-def test_decisions_do_not_depend_on_the_scale_of_an_exact_objective(
+def test_decisions_do_not_depend_on_an_increasing_affine_rescaling_of_an_objective(
     found: list[Record],
     objectives: dict[str, str],
     factor: float,
@@ -153,13 +153,34 @@ def test_decisions_do_not_depend_on_the_scale_of_an_exact_objective(
     scale: float,
     shift: int,
 ) -> None:
-    exact = [name for name in objectives if name not in ("accuracy", "accuracy_drop")]
+    """Of any that is compared as it is: an accuracy with a margin is a share, with a share's noise.
+
+    How that one may be rescaled is the next test's.
+    """
+    noisy = [name for name in objectives if name in ("accuracy", "accuracy_drop")]
+    rescaled = [name for name in objectives if name not in noisy or margin == 0]
     # Only maps that are exact in floats: rounding two values into one would be another question.
-    grid = [r | {name: round(r[name] * 2**20) for name in exact} for r in found]
-    moved = [r | {name: scale * r[name] + shift for name in exact} for r in grid]
+    grid = [r | {name: round(r[name] * 2**20) for name in rescaled} for r in found]
+    moved = [r | {name: scale * r[name] + shift for name in rescaled} for r in grid]
     assert judge_last(moved, objectives, factor, margin) == judge_last(
         grid, objectives, factor, margin
     )
+
+
+@settings(deadline=None)
+@given(rungs_full, factors, margins, st.integers(-EXAMPLES, EXAMPLES))
+def test_the_drop_below_any_baseline_decides_as_the_accuracy_does(
+    found: list[Record], factor: float, margin: float, baseline: int
+) -> None:
+    # Counts, because a difference of two shares may round a tie apart.
+    counted = [r | {"accuracy_drop": baseline - round(r["accuracy"] * EXAMPLES)} for r in found]
+    drop = {"accuracy_drop": "min", "sparsity": "max"}
+    plain = [r | {"accuracy": round(r["accuracy"] * EXAMPLES) / EXAMPLES} for r in counted]
+    one, other = judge_last(plain, BOTH, factor, 0), judge_last(counted, drop, factor, 0)
+    assert (one.action, one.rank, one.beaten_by) == (other.action, other.rank, other.beaten_by)
+    shares = [r | {"accuracy_drop": BASELINE - r["accuracy"]} for r in found]
+    one, other = judge_last(shares, BOTH, factor, margin), judge_last(shares, drop, factor, margin)
+    assert margin == 0 or (one.action, one.rank) == (other.action, other.rank)
 
 
 @settings(deadline=None)

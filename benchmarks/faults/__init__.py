@@ -1,0 +1,1 @@
+"""Faults, injected one by one into real sweeps of the closed-form task, and what they cost."""

@@ -1,0 +1,118 @@
+"""Folders that do not do what a sweep needs: full disks, other configs, a second driver."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from benchmarks.faults import sabotage
+from benchmarks.faults.bed import Bed, Thunk
+from benchmarks.faults.kills import KILLED, worker_pid
+from benchmarks.faults.processes import command
+from benchmarks.faults.verdict import Case, of_kind
+
+
+def full_disk(bed: Bed, shares: tuple[float, ...] = (0.2, 0.5, 0.8, 1.0)) -> Iterator[Thunk]:
+    """RLIMIT_FSIZE, of the driver at some events, and of a worker at a checkpoint."""
+    for share in shares:
+        yield partial(_driver_full, bed, share)
+    yield partial(_worker_full, bed)
+
+
+def _driver_full(bed: Bed, share: float) -> Case:
+    sweep = bed.sweep("full")
+    line = max(2, round(share * len(bed.short)))
+
+    def fill() -> str:
+        done = sweep.run(partial(sabotage.fill_disk, line))
+        return done.wrong(6, "cannot write", f"sweep resume {sweep.folder}")
+
+    return sweep.survive("disk full", f"driver, at event {line}", fill)
+
+
+def _worker_full(bed: Bed) -> Case:
+    sweep = bed.sweep("full", epoch=0.3)
+
+    def fill() -> str:
+        driver = sweep.start()
+        record = driver.wait_for(lambda: next(iter(of_kind(driver.events, "record")), None))
+        if record is not None:
+            room = (16, resource.RLIM_INFINITY)
+            resource.prlimit(worker_pid(record), resource.RLIMIT_FSIZE, room)
+        said = ("checkpoint", "cannot be written", f"sweep resume {sweep.folder}")
+        return driver.end().wrong(6, *said)
+
+    return sweep.survive("disk full", "worker, at a checkpoint", fill)
+
+
+EDITS: dict[str, tuple[Callable[[str], str], str]] = {
+    "another seed": (lambda text: text.replace("seed: 3", "seed: 4"), "search.seed: 3 -> 4"),
+    "another space": (lambda text: text.replace("high: 0.95", "high: 0.9"), "space.sparsity"),
+    "another objective": (lambda text: text.replace("sparsity: max", "loss: min"), "objectives"),
+    "a setting gone": (lambda text: text.replace("margin: 0", "# gone"), "search.margin"),
+    "an unknown setting": (lambda text: text + "surprise: 1\n", "surprise"),
+    "no YAML": (lambda text: text + "search: [\n", "config.yaml"),
+    "nothing": (lambda text: "", "config.yaml"),
+}
+"""What is done to a sweep's config.yaml, and what the refusal must name."""
+
+
+def config_changed(bed: Bed) -> Iterator[Thunk]:
+    """Edits of config.yaml between a kill and `sweep resume`: refused, and nothing is lost."""
+    yield partial(_config_changed, bed)
+
+
+def _config_changed(bed: Bed) -> Case:
+    sweep = bed.sweep("config")
+    line = len(bed.short) // 2
+    wrong = sweep.run(partial(sabotage.kill_at, line, torn=False)).wrong(KILLED)
+    before, config = sweep.ledger.read_bytes(), sweep.folder / "config.yaml"
+    text = config.read_text()
+    for name, (edit, word) in EDITS.items():
+        config.write_text(edit(text))
+        refused = sweep.resume().wrong(2, "error: ", word)
+        if edit(text) == text or sweep.ledger.read_bytes() != before:
+            refused = f"{name}: the edit or the refusal did not do what it says"
+        wrong = wrong or refused
+    config.unlink()
+    events = sweep.events
+    done = sweep.resume()
+    if config.read_text() != text:
+        wrong = wrong or "a config.yaml that was gone did not come back"
+    return sweep.judge(
+        "config changed before resume",
+        ", ".join([*EDITS, "file gone"]),
+        faults=len(EDITS) + 1,
+        before=events,
+        expected=bed.short,
+        wrong=wrong or done.wrong(0),
+    )
+
+
+def two_drivers(bed: Bed) -> Iterator[Thunk]:
+    """A second driver on the folder of one that runs, or of one that is stopped and not dead."""
+    yield partial(_two_drivers, bed)
+
+
+def _two_drivers(bed: Bed) -> Case:
+    sweep = bed.sweep("two", epoch=0.5)
+    driver = sweep.start()
+    driver.wait_for(lambda: of_kind(driver.events, "record") or None)
+    holder = f"in use by another driver: pid {driver.pid}"
+    wrong = sweep.resume().wrong(2, holder) or sweep.run().wrong(2, holder)
+    wrong = wrong or command(sweep.folder, "status", sweep.folder).wrong(0, "running")
+    driver.signal(signal.SIGSTOP)
+    wrong = wrong or sweep.resume().wrong(2, holder)
+    before = sweep.events
+    driver.signal(signal.SIGCONT)
+    done = driver.end()
+    return sweep.judge(
+        "two drivers on one folder",
+        "resume, run, resume while the first is stopped",
+        faults=3,
+        before=before,
+        expected=bed.short,
+        wrong=wrong or done.wrong(0),
+    )

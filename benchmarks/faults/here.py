@@ -1,0 +1,70 @@
+"""A sweep's driver loop without Ray: the real conductor, search, ledger, trials and checkpoints.
+
+For faults that lie in files alone, of which there are thousands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sweep.bench import open_bench
+from sweep.driver.conductor import Conductor
+from sweep.driver.retention import Retention
+from sweep.driver.worker import records
+from sweep.folder import SweepFolder
+from sweep.ledger import Event, Ledger
+from sweep.search.state import Search
+
+Result = dict[str, Any]
+
+
+def go_on(
+    path: Path,
+    *,
+    leave: Callable[[Event], bool] = lambda event: False,
+    arrive: Callable[[Any], Any] = lambda result: result,
+) -> None:
+    """Go on with the sweep in ``path``, which has begun, to its end.
+
+    ``leave``: the driver is gone after the first event of which this is true. ``arrive``: what
+    happens to a worker's result on its way.
+    """
+    folder = SweepFolder(path)
+    heard: list[Event] = []
+    with Ledger.open(folder.ledger, create=False) as ledger:
+        conductor = _conductor(folder, ledger, heard.append)
+        conductor.replay(ledger.events)
+        while not conductor.finished:
+            if not _work(conductor, folder, arrive, lambda: any(map(leave, heard))):
+                return
+        conductor.note({"event": "finish"})
+
+
+def _conductor(folder: SweepFolder, ledger: Ledger, listen: Callable[[Event], None]) -> Conductor:
+    config = folder.begun_with()
+    retention = Retention(folder.checkpoints, config.objectives)
+    failures = config.search.max_failures
+    return Conductor(Search(config), ledger, config.objectives, retention, failures, listen)
+
+
+def _work(
+    conductor: Conductor,
+    folder: SweepFolder,
+    arrive: Callable[[Any], Any],
+    is_gone: Callable[[], bool],
+) -> bool:
+    """One worker and one assignment; False if the driver was gone before its end."""
+    assignment = conductor.next()
+    assert assignment is not None, "nothing to hand out, and not finished"
+    conductor.started(assignment)
+    for record in records(open_bench(folder.begun_with()), folder.checkpoints, assignment):
+        result: Result = {"record": json.dumps(record.to_dict()), "worker": "here:1"}
+        over = conductor.report(assignment["trial_id"], assignment["attempt"], arrive(result))
+        if is_gone():
+            return False
+        if over:
+            return True
+    raise AssertionError("a trial has no more records, and is not over")

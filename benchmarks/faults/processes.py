@@ -1,0 +1,167 @@
+"""Ray on this machine for the time of a benchmark, and drivers that fork from a warm process.
+
+A driver is what `sweep` is: its own process, its command line, its exit code. Only the imports,
+seconds of each start, are paid once (`multiprocessing`'s fork server).
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.faults.verdict import Event, read_events
+from sweep.driver.cluster import ENVIRONMENT
+
+Sabotage = Callable[[], None]
+Found = TypeVar("Found")
+
+CONTEXT = multiprocessing.get_context("forkserver")
+HANGS = 600.0
+"""Seconds after which a command hangs: far beyond what a busy machine takes."""
+
+WARM = (
+    "ray.tune",
+    "optuna",
+    "matplotlib.pyplot",
+    "analysis.plots",
+    "sweep.cli",
+    "sweep.commands.run",
+    "sweep.search.hooks",
+)
+
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code (negative: the signal), and all that it printed."""
+
+    code: int
+    text: str
+
+    def wrong(self, code: int, *words: str) -> str:
+        """What is not as it should be, empty where all is: the code, a sentence, a traceback."""
+        missing = [word for word in words if word not in self.text]
+        if self.code == code and not missing and "Traceback" not in self.text:
+            return ""
+        return f"exit code {self.code}, not {code}; without {missing}: {self._said()}"
+
+    def _said(self) -> str:
+        """The end of what it printed, less what Ray says of workers that we killed."""
+        lines = [line for line in self.text.splitlines() if "(raylet)" not in line]
+        return "\n".join(lines)[-3000:]
+
+
+class Driver:
+    """A running `sweep` command; ``folder`` is of the sweep that it works on."""
+
+    def __init__(self, folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> None:
+        self.folder = folder
+        self.log = folder.parent / f"{folder.name}-{next(_numbers)}.log"
+        self._process = CONTEXT.Process(
+            target=_command, args=(self.log, [str(a) for a in arguments], sabotage), daemon=True
+        )
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def events(self) -> list[Event]:
+        """What the ledger holds so far."""
+        return read_events(self.folder)
+
+    def wait_for(self, find: Callable[[], Found | None], seconds: float = HANGS) -> Found | None:
+        """What ``find`` finds, looking again and again; None if the command ended first."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            ended = self._process.exitcode is not None
+            if (found := find()) is not None or ended:
+                return found
+            time.sleep(0.005)
+        raise TimeoutError(f"nothing in {seconds} s: {self.log.read_text()}")
+
+    def signal(self, number: int) -> None:
+        """To the process alone."""
+        os.kill(self.pid, number)
+
+    def end(self, seconds: float = HANGS) -> Done:
+        """Wait for its end; a command that hangs is killed, and its code is that of SIGKILL."""
+        self._process.join(seconds)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+            return Done(-signal.SIGKILL, f"it hung for {seconds} s: {self.log.read_text()}")
+        return Done(self._process.exitcode, self.log.read_text())
+
+
+def command(folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> Done:
+    """A command from its start to its end."""
+    return Driver(folder, *arguments, sabotage=sabotage).end()
+
+
+def _command(log: Path, arguments: list[str], sabotage: Sabotage | None) -> None:
+    """In the forked process: `sweep ARGUMENTS`, sabotaged."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
+    sys.argv = ["sweep", *arguments]
+    from sweep.cli import main
+
+    if sabotage is not None:
+        sabotage()
+    main()
+
+
+@contextmanager
+def cluster(cpus: int) -> Iterator[str]:
+    """A Ray cluster of our own, in a process of its own; yields its address."""
+    os.environ.update(ENVIRONMENT)
+    os.environ |= {"RAY_AUTH_MODE": "token", "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    CONTEXT.set_forkserver_preload(list(WARM))
+    forkserver.ensure_running()
+    ours, theirs = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=_hold, args=(theirs, cpus), daemon=False)
+    process.start()
+    theirs.close()
+    try:
+        yield ours.recv()
+    finally:
+        ours.close()
+        process.join()
+
+
+def _hold(pipe: Connection, cpus: int) -> None:
+    """Keep a cluster up until the other end of the pipe is closed."""
+    import ray
+
+    settings: dict[str, Any] = {"prestart_worker_first_driver": False}
+    context = ray.init(
+        address="local",
+        num_cpus=cpus,
+        include_dashboard=False,
+        object_store_memory=256 * 1024**2,
+        log_to_driver=False,
+        logging_level="ERROR",
+        _system_config=settings,
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who holds the other end
+    pipe.send(context.address_info["gcs_address"])
+    try:
+        pipe.recv()
+    except EOFError:
+        ray.shutdown()

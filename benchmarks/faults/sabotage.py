@@ -1,0 +1,168 @@
+"""What is done to a driver from inside its own process, at an exact event.
+
+Each function runs in the driver's process before its command, and replaces one thing that the
+driver calls: the system's (`os.write`, the clock), or the border to the workers. What the promise
+rests on (ledger, search, conductor) is the product's, untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.faults.verdict import OURS
+from sweep.driver.conductor import Conductor
+from sweep.ledger import Ledger
+
+Result = Mapping[str, Any]
+Strike = Callable[[int, bytes], None]
+
+MISSING = "(missing)"
+"""In :class:`Tampering`, the value of a field that is to be left out."""
+
+ZOMBIE = 0.987654321
+"""The accuracy of a record that comes from a worker thought dead."""
+
+
+def kill_at(line: int, torn: bool) -> None:
+    """SIGKILL when the ``line``-th line (from 1) is in the ledger; ``torn``: half of it."""
+    _on_line(line, lambda text: True, _killing(torn))
+
+
+def kill_at_ours(count: int, torn: bool) -> None:
+    """The same, but only lines that tell of a trial count."""
+    _on_line(count, lambda text: json.loads(text)["event"] in OURS, _killing(torn))
+
+
+def fill_disk(line: int) -> None:
+    """From the ledger's ``line`` (from 1) on, no file of the driver may grow beyond its size."""
+
+    def strike(fd: int, text: bytes) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        size = os.fstat(fd).st_size + len(text) // 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    _on_line(line, lambda text: True, strike)
+
+
+def turn_back_clock(line: int, seconds: float) -> None:
+    """From the ledger's ``line`` (0: from the start) on, the clock is ``seconds`` late."""
+    real, late = time.time, [0.0 if line else seconds]
+
+    def strike(fd: int, text: bytes) -> None:
+        late[0] = seconds
+
+    time.time = lambda: real() - late[0]
+    Ledger.open.__func__.__kwdefaults__["clock"] = time.time  # type: ignore[attr-defined]
+    _on_line(line, lambda text: True, strike)
+
+
+def send_late_reports() -> None:
+    """Whenever a worker is lost, and when its trial is handed out and begun again, it speaks."""
+    lost, handed_out, started = Conductor.lost, Conductor.next, Conductor.started
+
+    def after_lost(self: Conductor, trial_id: str, attempt: int, reason: str) -> None:
+        lost(self, trial_id, attempt, reason)
+        _speak(self, trial_id, attempt)
+
+    def after_next(self: Conductor) -> dict[str, Any] | None:
+        assignment = handed_out(self)
+        if assignment is not None:
+            _speak(self, assignment["trial_id"], assignment["attempt"] - 1)
+        return assignment
+
+    def after_started(self: Conductor, assignment: Mapping[str, Any]) -> None:
+        started(self, assignment)
+        _speak(self, assignment["trial_id"], assignment["attempt"] - 1)
+
+    Conductor.lost = after_lost  # type: ignore[method-assign]
+    Conductor.next = after_next  # type: ignore[method-assign]
+    Conductor.started = after_started  # type: ignore[method-assign]
+
+
+def _speak(conductor: Conductor, trial_id: str, attempt: int) -> None:
+    """The last record again, and the one that would come next, under an attempt that is over."""
+    if attempt < 1 or not conductor.search.trials[trial_id].records:
+        return
+    records = conductor.search.trials[trial_id].records
+    last = records[max(records)]
+    for epoch in (last["epoch"], last["epoch"] + 1):
+        late = {**last, "epoch": epoch, "accuracy": ZOMBIE}
+        for name in ("event", "trial_id", "attempt", "time", "worker"):
+            late.pop(name, None)
+        conductor.report(trial_id, attempt, {"record": json.dumps(late), "worker": "zombie:1"})
+
+
+class Tampering:
+    """Changes fields of some of the records on their way from the workers, by their number."""
+
+    def __init__(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
+        self.changes, self.count = dict(changes), 0
+
+    def __call__(self, result: Result) -> Result:
+        """The result of a worker as it arrives."""
+        number, self.count = self.count, self.count + 1
+        if number not in self.changes:
+            return result
+        fields = json.loads(result["record"]) | self.changes[number]
+        fields = {name: value for name, value in fields.items() if value != MISSING}
+        return {**result, "record": json.dumps(fields)}
+
+
+def tamper(changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Put a :class:`Tampering` between the workers and the driver."""
+    report, tampering = Conductor.report, Tampering(changes)
+
+    def report_tampered(self: Conductor, trial_id: str, attempt: int, result: Result) -> bool:
+        return report(self, trial_id, attempt, tampering(result))
+
+    Conductor.report = report_tampered  # type: ignore[method-assign]
+
+
+def _killing(torn: bool) -> Strike:
+    def strike(fd: int, text: bytes) -> None:
+        _write(fd, text[: len(text) // 2] if torn else text)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return strike
+
+
+_write = os.write
+
+
+def _on_line(number: int, counts: Callable[[bytes], bool], strike: Strike) -> None:
+    """Call ``strike`` with the descriptor and the text of the ``number``-th line that counts.
+
+    It is called before the line is written; lines written together come one by one.
+    """
+    seen = 0
+
+    def write(fd: int, data: Any) -> int:
+        nonlocal seen
+        if not _is_ledger(fd):
+            return _write(fd, data)
+        done = 0
+        for line in bytes(data).splitlines(keepends=True):
+            if line.startswith(b"{") and counts(line):  # not the rest of a line cut short
+                seen += 1
+                if seen == number:
+                    strike(fd, line)
+            written = _write(fd, line)
+            done += written
+            if written < len(line):
+                break
+        return done
+
+    os.write = write
+
+
+def _is_ledger(fd: int) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").endswith("/ledger.jsonl")
+    except OSError:
+        return False

@@ -1,0 +1,301 @@
+"""A driver at its limits: 1,000 workers, 10,000 trials of up to 6 records each, on a virtual clock.
+
+The real search, conductor, ledger (on a real file), retention and view are fed by simulated
+workers whose results are a closed form with noise; nothing is trained and Ray only sits in memory.
+Two sweeps, each in a process of its own: one in which the rule stops trials, and one in which it
+ranks every record and stops none, so that 60,000 records come in. After each, a fresh process
+resumes: it opens the ledger and replays it.
+
+- *ask*: ``Conductor.next``, a proposal until it may be handed out, its wait for the disk included.
+- *decide*: ``Conductor.report``, a record until its verdict.
+- *append*: ``Ledger.append``, as long as the driver waits for it.
+- *wait*: ``Ledger.sync``, the driver's waits for the disk (a part of ask).
+- *tidy*: ``Conductor.tidy``, deleting checkpoints ten times a second (some goes on within ask).
+
+Last line: `ask_decide_p99_ms=x append_p99_ms=x resume_s=x memory_mib=x`, the worst of both sweeps;
+ask_decide is the worse of the two 99th percentiles, memory the peak resident set of a process
+(`ru_maxrss`), with Ray imported. `--fsync-ms 5` makes every fsync take 5 ms longer, as on a slower
+disk. All times are wall time; *cpu p99* is the share that a busy machine leaves as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import io
+import json
+import math
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweep.config import SweepConfig
+from sweep.driver.conductor import Conductor
+from sweep.driver.progress import Progress
+from sweep.driver.retention import Retention
+from sweep.driver.view import View
+from sweep.ledger import Ledger
+from sweep.search import hooks  # noqa: F401 - Ray, for its memory
+from sweep.search.state import Search
+
+DENSE, CHANCE, EXAMPLES, PRUNABLE = 0.9, 0.5, 2000, 400_000
+SWEEPS = ("stopping", "unstopped")
+QUESTIONS = ("ask", "decide", "append", "wait", "tidy")
+TICK_SECONDS = 0.1  # how often Ray Tune's loop turns without a result
+
+
+def make_config(given: argparse.Namespace, sweep: str) -> SweepConfig:
+    """The sweep's config; near a factor of 1 every epoch is a rung and everyone goes on."""
+    most = given.records - 1
+    stopping = sweep == "stopping"
+    search = {"trials": given.trials, "max_concurrent": given.workers, "sampler": given.sampler}
+    space = {
+        "sparsity": {"low": 0.1, "high": 0.95},
+        "method": ["l1-norm", "random"],
+        "scope": ["local", "global"],
+        "finetune_epochs": {"low": 0, "high": most} if stopping else most,
+        "learning_rate": {"low": 1e-5, "high": 1e-3, "log": True},
+    }
+    return SweepConfig.model_validate(
+        {
+            "name": "scale",
+            "task": {"dataset": "digits"},
+            "space": space,
+            "search": search | ({} if stopping else {"reduction_factor": 1 + 1e-9}),
+        }
+    )
+
+
+class Timed:
+    """How long calls of a function took: by the clock, and on the CPU (which other load spares)."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+        self.took: list[tuple[float, float]] = []
+
+    def __call__(self, *given: Any) -> Any:
+        started, worked = time.perf_counter(), time.thread_time()
+        try:
+            return self.call(*given)
+        finally:
+            cpu = time.thread_time() - worked
+            self.took.append((time.perf_counter() - started, cpu))
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Calls, and milliseconds: median, 99th percentile and longest; 99th percentile on CPU."""
+        clock, cpu = 1e3 * np.array(self.took).T
+        p50, p99 = np.percentile(clock, [50, 99])
+        cpu_p99 = np.percentile(cpu, 99)
+        return {"calls": len(clock), "p50": p50, "p99": p99, "max": max(clock), "cpu p99": cpu_p99}
+
+
+def open_driver(
+    folder: Path, config: SweepConfig, clock: Callable[[], float], create: bool
+) -> Conductor:
+    """The real thing on a ledger in ``folder``; the view writes to memory."""
+    ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
+    view = View(Progress(config.objectives, config.search.trials), io.StringIO())
+    keeper = Retention(folder / "checkpoints", config.objectives)
+    return Conductor(Search(config), ledger, config.objectives, keeper, 2, view.take)
+
+
+class Pool:
+    """Workers on a virtual clock: each has one trial at a time, and reports epoch after epoch."""
+
+    def __init__(self, folder: Path, config: SweepConfig, workers: int) -> None:
+        self.now = 0.0
+        self.root = folder / "checkpoints"
+        self.conductor = open_driver(folder, config, lambda: self.now, create=True)
+        self.ask, self.decide = Timed(self.conductor.next), Timed(self.conductor.report)
+        ledger = self.conductor.ledger
+        self.append, self.wait = Timed(ledger.append), Timed(ledger.sync)
+        ledger.append, ledger.sync = self.append, self.wait  # type: ignore[method-assign]
+        self.tidy = Timed(self.conductor.tidy)
+        self._due: list[tuple[float, int, dict[str, Any], int]] = []
+        self._free = list(range(workers))
+
+    def run(self) -> None:
+        """To the end of the sweep."""
+        self.conductor.note({"event": "workers", "count": len(self._free)})
+        ticked = time.monotonic()
+        self._hand_out()
+        while self._due:
+            self.now, worker, trial, epoch = heapq.heappop(self._due)
+            result = {"record": self._record(trial, epoch), "worker": f"host:{worker}"}
+            if self.decide(trial["trial_id"], trial["attempt"], result):
+                self._free.append(worker)
+                self._hand_out()
+            else:
+                self._begin(worker, trial, epoch + 1)
+            if time.monotonic() - ticked > TICK_SECONDS:
+                self.tidy()
+                ticked = time.monotonic()
+        self.conductor.note({"event": "finish"})
+        self.conductor.ledger.close()
+
+    def _hand_out(self) -> None:
+        while self._free and (trial := self.ask()) is not None:
+            self.conductor.started(trial)
+            self._begin(self._free.pop(), trial, 0)
+
+    def _begin(self, worker: int, trial: dict[str, Any], epoch: int) -> None:
+        pace = 1 + (trial["seed"] + epoch) % 97 / 97
+        heapq.heappush(self._due, (self.now + 10 * pace, worker, trial, epoch))
+
+    def _record(self, trial: dict[str, Any], epoch: int) -> str:
+        """A record as a worker sends it, its checkpoint written."""
+        if epoch:
+            folder = self.root / trial["trial_id"] / f"epoch-{epoch:04d}"
+            folder.mkdir(parents=True)
+            (folder / "optimizer.safetensors").touch()
+        return json.dumps(record(trial, epoch))
+
+
+def record(trial: dict[str, Any], epoch: int) -> dict[str, Any]:
+    """Sparsity costs accuracy, epochs at a good learning rate win most of it back."""
+    params = trial["params"]
+    sparsity = params["sparsity"]
+    damage = sparsity ** (4 if params["method"] == "l1-norm" else 2)
+    fit = math.exp(-(math.log10(params["learning_rate"] / 2e-4) ** 2))
+    mean = DENSE - (DENSE - CHANCE) * damage * (1 - 0.9 * fit * (1 - 0.5**epoch))
+    correct = int(np.random.default_rng([trial["seed"], epoch]).binomial(EXAMPLES, mean))
+    left = PRUNABLE - round(sparsity * PRUNABLE)
+    return {
+        "stage": "recovered" if epoch else "pruned",
+        "epoch": epoch,
+        "partial": False,
+        "accuracy": correct / EXAMPLES,
+        "loss": 1 - mean,
+        "correct": correct,
+        "examples": EXAMPLES,
+        "sparsity": sparsity,
+        "model_sparsity": sparsity / 2,
+        "nonzero_params": PRUNABLE + left,
+        "size_bytes": 4 * (PRUNABLE + left),
+        "baseline_accuracy": DENSE,
+        "accuracy_drop": DENSE - correct / EXAMPLES,
+        "seconds": 10.0 + 10.0 * epoch,
+        "train_seconds": 9.0,
+        "eval_seconds": 1.0,
+    }
+
+
+def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
+    """Run a sweep; milliseconds of each question, what came out, and seconds in all."""
+    started = time.perf_counter()
+    pool = Pool(folder, config, workers)
+    pool.run()
+    trials = list(pool.conductor.search.trials.values())
+    return {
+        **{name: getattr(pool, name).figures for name in QUESTIONS},
+        "records": sum(len(trial.records) for trial in trials),
+        "stopped": sum(trial.status == "stopped" for trial in trials),
+        "seconds": time.perf_counter() - started,
+        "memory_mib": peak_mib(),
+    }
+
+
+def resume(folder: Path, config: SweepConfig) -> dict[str, Any]:
+    """Open the sweep's ledger and replay it."""
+    started, worked = time.perf_counter(), time.process_time()
+    conductor = open_driver(folder, config, time.time, create=False)
+    conductor.replay(conductor.ledger.events)
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
+    conductor.ledger.close()
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "memory_mib": peak_mib()}
+
+
+def peak_mib() -> float:
+    """The most memory that this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def slow_disk(milliseconds: float) -> None:
+    """Let every fsync of this process take that much longer."""
+    quick = os.fsync
+
+    def slow(fd: int) -> None:
+        time.sleep(milliseconds / 1e3)
+        quick(fd)
+
+    os.fsync = slow  # type: ignore[assignment]
+
+
+def in_a_process(stage: str, sweep: str, folder: Path) -> dict[str, Any]:
+    """A stage in a fresh process, with this one's options; its last line is JSON."""
+    command = [sys.executable, "-m", "benchmarks.scale", *sys.argv[1:]]
+    command += ["--stage", stage, "--sweep", sweep, "--folder", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def compare(sweeps: list[str]) -> None:
+    """The sweeps and their resumes, a table of each, and the last line."""
+    seen = []
+    for sweep in sweeps:
+        with tempfile.TemporaryDirectory(prefix="prunesweep-scale-") as scratch:
+            ran = in_a_process("run", sweep, Path(scratch))
+            again = in_a_process("resume", sweep, Path(scratch))
+        show(sweep, ran, again)
+        seen.append(
+            {
+                "ask_decide_p99_ms": max(ran["ask"]["p99"], ran["decide"]["p99"]),
+                "append_p99_ms": ran["append"]["p99"],
+                "resume_s": again["seconds"],
+                "memory_mib": max(ran["memory_mib"], again["memory_mib"]),
+            }
+        )
+    print(" ".join(f"{name}={max(one[name] for one in seen):.2f}" for name in seen[0]))
+
+
+def show(sweep: str, ran: dict[str, Any], again: dict[str, Any]) -> None:
+    """One sweep's table."""
+    print(
+        f"{sweep}: {ran['records']} records, {ran['stopped']} trials stopped, in "
+        f"{ran['seconds']:.0f} s and {ran['memory_mib']:.0f} MiB; resumed in "
+        f"{again['seconds']:.2f} s ({again['cpu_seconds']:.2f} s on the CPU) and "
+        f"{again['memory_mib']:.0f} MiB"
+    )
+    for name in QUESTIONS:
+        figures = dict(ran[name])
+        calls = figures.pop("calls")
+        line = "  ".join(f"{key} {value:8.3f} ms" for key, value in figures.items())
+        print(f"  {name:7} {calls:6.0f} calls  {line}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=1_000)
+    parser.add_argument("--records", type=int, default=6, help="records of a trial, at most")
+    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--fsync-ms", type=float, default=0.0, help="added to every fsync")
+    parser.add_argument("--sweep", choices=SWEEPS, help="this one only")
+    parser.add_argument("--stage", choices=("run", "resume"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.stage is None:
+        compare([given.sweep] if given.sweep else list(SWEEPS))
+        return
+    if given.fsync_ms:
+        slow_disk(given.fsync_ms)
+    config = make_config(given, given.sweep)
+    if given.stage == "run":
+        figures = simulate(given.folder, config, given.workers)
+    else:
+        figures = resume(given.folder, config)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

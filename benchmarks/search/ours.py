@@ -1,0 +1,43 @@
+"""Our own search behind the clock: the real ``Search``, event by event, in memory."""
+
+from __future__ import annotations
+
+from benchmarks.search.clock import Record
+from benchmarks.search.world import Params
+from sweep.config import SweepConfig
+from sweep.search.state import Event, Search
+
+
+class Ours:
+    """Asks and tells ``Search`` in the order in which the conductor does."""
+
+    def __init__(self, config: SweepConfig, trials: int) -> None:
+        self._search = Search(config)
+        self._search.extend(trials)
+
+    def ask(self, number: int) -> Params | None:
+        """The search's proposal, begun at once."""
+        event = self._search.propose()
+        if event is None:
+            return None
+        self._apply(event, {"event": "start", "trial_id": _id(number), "attempt": 1, "epoch": None})
+        return dict(event["params"])
+
+    def report(self, number: int, record: Record) -> bool:
+        """Judge, then apply."""
+        event = {"event": "record", "trial_id": _id(number), "attempt": 1, **record}
+        self._apply(event, self._search.judge(event))
+        return self._search.trials[_id(number)].is_stopped
+
+    def end(self, number: int) -> None:
+        """What the search itself says of how the trial ended."""
+        self._apply(self._search.due_end(_id(number)))
+
+    def _apply(self, *events: Event | None) -> None:
+        for event in events:
+            if event is not None:
+                self._search.apply(event)
+
+
+def _id(number: int) -> str:
+    return f"t{number:05d}"

@@ -1,0 +1,53 @@
+"""What a worker needs of a task, and the one place that chooses who provides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.params import Params
+from sweep.record import Record
+
+
+class Runs(Protocol):
+    """A trial: a generator of records, which can go on from what it was (`sweep.checkpoint`)."""
+
+    epoch: int
+
+    def run(self) -> Iterator[Record]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Bench(Protocol):
+    """What stays warm between trials: data, the dense model, its figures."""
+
+    @property
+    def warnings(self) -> list[str]: ...
+
+    def check(self) -> None: ...
+
+    def baseline(self, split: str = "validation") -> dict[str, Any]: ...
+
+    def trial(self, params: Params, seed: int, split: str = "validation") -> Runs: ...
+
+
+def open_bench(config: SweepConfig, device: str | None = None, threads: int | None = None) -> Bench:
+    """The bench of a config's task; ``device`` and ``threads`` (None: torch's choice) are torch's.
+
+    Only a task that needs torch imports it.
+    """
+    if config.task.dataset == CLOSED_FORM:
+        from sweep.closed_form.bench import ClosedForm
+
+        return ClosedForm(config)
+    import torch
+
+    from sweep.baseline import Workbench
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Workbench(config, device)

@@ -1,0 +1,1 @@
+"""A formula in place of a model: whole sweeps without torch, data or downloads, in seconds."""

@@ -1,0 +1,166 @@
+"""The closed-form task: its bench (as `sweep.baseline`) and its trial (as `sweep.trial`).
+
+A trial has weights that are really pruned and counted, a state that a checkpoint must bring back
+(without it, a resumed trial would say other figures), and records with every field.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from sweep.closed_form import formula
+from sweep.config import SweepConfig
+from sweep.errors import TrialError
+from sweep.measure import stored_bytes
+from sweep.params import Params
+from sweep.record import Record
+
+WEIGHTS, OTHERS = 10_000, 2_500
+"""Prunable parameters, and the rest, of 4 bytes each."""
+
+EXAMPLES = 1000
+"""Evaluation examples, unless ``task.eval_samples`` says otherwise."""
+
+STREAMS = {"train": 1, "validation": 2, "test": 3}
+MASK, DENSE_SEED = 4, 5
+
+
+class ClosedForm:
+    """A formula on a bench: nothing to load, nothing to train but the time that is asked for."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.config = config
+
+    @property
+    def warnings(self) -> list[str]:
+        """None: nothing here flatters."""
+        return []
+
+    def check(self) -> None:
+        """Nothing can be missing."""
+
+    @property
+    def examples(self) -> int:
+        """How many examples an evaluation has."""
+        return self.config.task.eval_samples or EXAMPLES
+
+    def baseline(self, split: str = "validation") -> dict[str, Any]:
+        """The dense figures, as `sweep.baseline.Workbench.baseline` gives them."""
+        correct = self.correct(formula.DENSE, split, self.config.task.seed, DENSE_SEED)
+        return {
+            "accuracy": correct / self.examples,
+            "loss": -math.log(formula.DENSE),
+            "correct": correct,
+            "examples": self.examples,
+            **size_of(0),
+            "majority_accuracy": formula.CHANCE,
+            "train_seconds": 0.0,
+            "eval_seconds": 0.0,
+            "seconds": 0.0,
+        }
+
+    def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:
+        """A trial of ``params``."""
+        return ClosedFormTrial(self, params, seed, split)
+
+    def correct(self, accuracy: float, split: str, *path: int) -> int:
+        """Examples answered right, drawn: the noise of a validation set, the same every time."""
+        rng = np.random.default_rng([STREAMS[split], *path])
+        return int(rng.binomial(self.examples, accuracy))
+
+
+class ClosedFormTrial:
+    """One trial: a generator of records, in the shape of `sweep.trial.Trial`."""
+
+    def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
+        self.bench, self.params, self.seed, self.split = bench, params, seed, split
+        self.epoch = -1  # nothing is pruned yet
+        self.seconds = 0.0
+        self.recovered = 0.0
+        self.kept = np.ones(WEIGHTS, dtype=bool)
+
+    def run(self) -> Iterator[Record]:
+        """Yield a record after pruning and after every finetune epoch."""
+        if self.epoch < 0:
+            self.prune()
+            yield self.record("pruned")
+        while self.epoch < self.params.finetune_epochs:
+            seconds = self.finetune()
+            yield self.record("recovered", seconds)
+
+    def prune(self) -> None:
+        """Drop as many weights as the sparsity says."""
+        rng = np.random.default_rng([MASK, self.seed])
+        self.kept[rng.permutation(WEIGHTS)[: round(self.params.sparsity * WEIGHTS)]] = False
+        self.epoch = 0
+
+    def finetune(self) -> float:
+        """Recover for one epoch; returns its wall seconds."""
+        started = time.perf_counter()
+        time.sleep(self.bench.config.task.seconds_per_epoch)
+        if self.params.learning_rate >= formula.DIVERGES_FROM:
+            raise TrialError(f"diverged: loss is nan in epoch {self.epoch + 1}")
+        self.epoch += 1
+        self.recovered = formula.recover(self.params, self.epoch, self.recovered)
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        return seconds
+
+    def record(self, stage: str, train_seconds: float = 0.0) -> Record:
+        """Draw the answers at this epoch."""
+        started = time.perf_counter()
+        expected = formula.expected_accuracy(self.params, self.recovered)
+        correct = self.bench.correct(expected, self.split, self.seed, self.epoch)
+        accuracy = correct / self.bench.examples
+        baseline = self.bench.baseline(self.split)["accuracy"]
+        eval_seconds = time.perf_counter() - started
+        self.seconds += eval_seconds
+        linear = self.bench.config.recover.lr_schedule != "constant"
+        return Record(
+            stage=stage,
+            epoch=self.epoch,
+            partial=linear and self.epoch < self.params.finetune_epochs,
+            accuracy=accuracy,
+            loss=-math.log(expected),
+            correct=correct,
+            examples=self.bench.examples,
+            **size_of(WEIGHTS - int(self.kept.sum())),
+            baseline_accuracy=baseline,
+            accuracy_drop=baseline - accuracy,
+            seconds=self.seconds,
+            train_seconds=train_seconds,
+            eval_seconds=eval_seconds,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that :meth:`load_state_dict` needs to go on, as `sweep.checkpoint` stores it."""
+        return {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "model": {"recovered": np.array(self.recovered)},
+            "masks": {"weights": self.kept},
+            "activations": {},
+            "optimizer": {0: {"step": np.array(self.epoch)}},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.recovered = float(state["model"]["recovered"])
+        self.kept = np.array(state["masks"]["weights"])
+
+
+def size_of(zeros: int) -> dict[str, Any]:
+    """The fields of `sweep.measure.Size` for a model with this many of its weights zero."""
+    total = WEIGHTS + OTHERS
+    return {
+        "sparsity": zeros / WEIGHTS,
+        "model_sparsity": zeros / total,
+        "nonzero_params": total - zeros,
+        "size_bytes": stored_bytes(WEIGHTS, WEIGHTS - zeros, 4) + OTHERS * 4,
+    }

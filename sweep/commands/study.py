@@ -1,0 +1,21 @@
+"""`sweep export-study`: a sweep for Optuna's dashboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweep.folder import SweepFolder
+from sweep.ledger import read_events
+
+
+def export(path: Path, to: Path | None) -> None:
+    """Write the sweep of a folder as an Optuna study, by default to study.db in it."""
+    folder = SweepFolder(path)
+    config = folder.begun_with()
+    target = to or path / "study.db"
+    from sweep.search.export import FORMS, check_target, export_study
+
+    check_target(target)
+    count = export_study(config, read_events(folder.ledger), target)
+    address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)
+    print(f"{target}: {count} trials; to look at them: optuna-dashboard {address}")

@@ -1,0 +1,156 @@
+"""How the sections of a config fit together: what no section can see by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import isinf
+from typing import TYPE_CHECKING, Any
+
+from sweep import plan
+from sweep.activity import identity
+from sweep.problems import Problem, show
+from sweep.starts import complete
+from sweep.yaml_text import one_line
+
+if TYPE_CHECKING:
+    from sweep.config import SweepConfig
+
+NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
+"""Metrics whose worst value nobody knows before a sweep runs (`sweep.driver.reference`)."""
+
+
+def task_problems(config: SweepConfig, built_in: Sequence[str]) -> list[Problem]:
+    """What does not fit between model and task; ``built_in`` are the tasks that need neither."""
+    dataset, task = config.task.dataset, config.task
+    problems = []
+    if config.model is None and dataset not in built_in:
+        what = f"is required unless task.dataset is {' or '.join(built_in)}"
+        allowed = "a hub id or a folder"
+        problems.append(Problem(("model",), what, None, allowed, depends=("task.dataset",)))
+    if task.subset is not None and (not isinstance(dataset, str) or dataset in built_in):
+        what = "is for a hub data set only"
+        problems.append(
+            Problem(("task", "subset"), what, task.subset, "null", depends=("task.dataset",))
+        )
+    return problems
+
+
+def formula_problems(config: SweepConfig, is_formula: bool) -> list[Problem]:
+    """A formula has no model, and nothing else can be told what time an epoch takes."""
+    task, depends, problems = config.task, ("task.dataset",), []
+    if is_formula and config.model is not None:
+        what = f"is not used by task.dataset {task.dataset}"
+        problems.append(Problem(("model",), what, config.model, "null", depends=depends))
+    if not is_formula and task.seconds_per_epoch > 0:
+        where, what = ("task", "seconds_per_epoch"), "is for task.dataset closed-form only"
+        problems.append(Problem(where, what, task.seconds_per_epoch, "0", depends=depends))
+    return problems
+
+
+def search_problems(config: SweepConfig) -> list[Problem]:
+    """What does not fit between the search, the space and the objectives."""
+    return [
+        *_grace_problems(config),
+        *_grid_problems(config),
+        *_ehvi_problems(config),
+        *_start_problems(config),
+        *_plateau_problems(config),
+        *_warm_problems(config),
+    ]
+
+
+def _grace_problems(config: SweepConfig) -> list[Problem]:
+    search, most = config.search, config.max_epochs
+    if search.scheduler == "fifo" or not 0 < most < search.grace_period:
+        return []
+    return [
+        Problem(
+            ("search", "grace_period"),
+            f"no trial gets there: space.finetune_epochs ends at {most}",
+            search.grace_period,
+            f"an integer from 0 to {most}, or search.scheduler: fifo",
+            depends=("search.scheduler", "space.finetune_epochs"),
+        )
+    ]
+
+
+def _grid_problems(config: SweepConfig) -> list[Problem]:
+    if config.search.sampler != "grid":
+        return []
+    what, allowed = "the grid sampler needs a step or a list here", "{low, high, step} or a list"
+    return [
+        Problem(("space", name), what, domain.plain(), allowed, depends=("search.sampler",))
+        for name, domain in config.space.items()
+        if isinf(domain.size)
+    ]
+
+
+def _ehvi_problems(config: SweepConfig) -> list[Problem]:
+    if config.search.sampler != "ehvi" or plan.fits_ehvi(config):
+        return []
+    what = "the sampler ehvi weighs accuracy (or accuracy_drop) against sparsity, unconstrained"
+    depends = ("objectives", "search.constraints")
+    return [Problem(("search", "sampler"), what, "ehvi", "auto, or another", depends=depends)]
+
+
+def _start_problems(config: SweepConfig) -> list[Problem]:
+    starts, problems = config.search.starts, []
+    for index, start in enumerate(starts):
+        at = ("search", "starts", str(index))
+        problems += [problem.under(*at) for problem in _point_problems(config, start)]
+    seen = Counter(identity(start) for start in starts)
+    for index, start in enumerate(starts):
+        if seen[identity(start)] > 1:
+            what = "is one of several equal starting points"
+            problems.append(Problem(("search", "starts", str(index)), what, start, "each once"))
+            break
+    if not _grid_problems(config) and len(starts) > plan.trials(config):
+        what = f"are more than the {plan.trials(config)} trials of the sweep"
+        depends = ("search.trials", "search.sampler", "space")
+        problems.append(Problem(("search", "starts"), what, len(starts), depends=depends))
+    return problems
+
+
+def _point_problems(config: SweepConfig, start: dict[str, Any]) -> list[Problem]:
+    """Values that the space does not have, and values of parameters that are not there."""
+    space, problems = config.space, []
+    for name, value in start.items():
+        if not space[name].contains(value):
+            allowed, depends = one_line(space[name].plain()), (f"space.{name}",)
+            problems.append(
+                Problem((name,), "is not in the space", value, allowed, depends=depends)
+            )
+    there = {} if problems else complete(space, start, lambda name: space[name].nth(0))
+    for name in start if not problems else ():
+        if name not in there:
+            conditions = {c.parent: c.plain() for c in space[name].when}
+            what = f"is not there: {show(conditions)} does not hold"
+            problems.append(Problem((name,), what, start[name], depends=("space",)))
+    return problems
+
+
+def _plateau_problems(config: SweepConfig) -> list[Problem]:
+    if config.search.budget.plateau is None:
+        return []
+    given = config.search.reference
+    lacking = [name for name in config.objectives if name in NO_WORST and name not in given]
+    what = "needs a hypervolume, and so the worst value of each objective beforehand"
+    return [
+        Problem(
+            ("search", "budget", "plateau"),
+            what,
+            allowed=f"with search.reference: {{{name}: a number}}, or without objective {name}",
+            depends=("objectives", "search.reference"),
+        )
+        for name in lacking
+    ]
+
+
+def _warm_problems(config: SweepConfig) -> list[Problem]:
+    counted = Counter(path.rstrip("/") for path in config.search.warm_start)
+    return [
+        Problem(("search", "warm_start"), "has a folder more than once", path, "each once")
+        for path, count in counted.items()
+        if count > 1
+    ]

@@ -1,0 +1,120 @@
+"""What a sweep has spent, and whether that was all: a fold over its events.
+
+Epochs are finetune epochs recorded. Seconds are wall time, from the beginning of each session (the
+"sweep" event, a "resume") to its last event; the time between sessions, however they ended, is
+not counted. A plateau is reached when, over the last K ended trials, the hypervolume of the front
+has grown by less than ``gain`` as a share of it; while nothing is better than the reference point
+there is no front to stop growing.
+
+Once spent, a budget stays so, whatever trials that were running add.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.pareto import hypervolume
+from sweep.config import SweepConfig
+from sweep.search.front import Front
+
+Event = dict[str, Any]
+
+
+class Budget:
+    """A fold over all events (:meth:`clock`), and those records and ends that are news."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self._limits = config.search.budget
+        self._plateau = _Plateau(config) if self._limits.plateau else None
+        self._epochs: dict[str, int] = {}
+        self._seconds = 0.0
+        self._last: float | None = None
+        self.spent: str | None = None
+        """What was spent, in words; None while nothing is."""
+
+    @property
+    def epochs(self) -> int:
+        """Finetune epochs recorded."""
+        return sum(self._epochs.values())
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all sessions, up to the last event."""
+        return self._seconds
+
+    def clock(self, event: Event) -> None:
+        """An event, of whatever kind: time goes on."""
+        time = event.get("time")
+        if isinstance(time, int | float):
+            if self._last is not None and event["event"] not in ("sweep", "resume"):
+                self._seconds += max(0.0, time - self._last)
+            self._last = time
+        if self._plateau and "reference_point" in event:
+            self._plateau.reference = event["reference_point"]
+        self._look()
+
+    def record(self, event: Event) -> None:
+        """A record that counts."""
+        self._epochs[event["trial_id"]] = max(
+            event["epoch"], self._epochs.get(event["trial_id"], 0)
+        )
+        if self._plateau:
+            self._plateau.record(event)
+        self._look()
+
+    def end(self) -> None:
+        """A trial has ended."""
+        if self._plateau:
+            self._plateau.end()
+        self._look()
+
+    def _look(self) -> None:
+        limits = self._limits
+        if self.spent is not None:
+            return
+        if limits.epochs is not None and self.epochs >= limits.epochs:
+            self.spent = f"search.budget.epochs: {self.epochs} of {limits.epochs} are trained"
+        elif limits.seconds is not None and self._seconds >= limits.seconds:
+            self.spent = (
+                f"search.budget.seconds: {self._seconds:.0f} of {limits.seconds:g} are over"
+            )
+        elif self._plateau is not None:
+            self.spent = self._plateau.reached
+
+
+class _Plateau:
+    """The hypervolume of the front after each ended trial."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        limits = config.search.budget.plateau
+        assert limits is not None
+        self._gain, self._objectives = limits.gain, dict(config.objectives)
+        self._front = Front(self._objectives)
+        self._volumes: deque[float] = deque(maxlen=limits.trials + 1)
+        self._grown = True
+        self.reference: Mapping[str, float] = config.search.reference
+        self.reached: str | None = None
+
+    def record(self, event: Event) -> None:
+        values = [event.get(name) for name in self._objectives]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        if not event["partial"] and len(numbers) == len(values):
+            self._grown |= self._front.add(0, numbers)
+
+    def end(self) -> None:
+        if self._objectives.keys() - self.reference.keys():
+            return
+        self._volumes.append(self._volume() if self._grown else self._volumes[-1])
+        self._grown = False
+        first, last = self._volumes[0], self._volumes[-1]
+        if len(self._volumes) == self._volumes.maxlen and last - first < self._gain * first:
+            self.reached = (
+                f"search.budget.plateau: over {len(self._volumes) - 1} trials the hypervolume grew "
+                f"from {first:.6g} to {last:.6g}, by less than {self._gain:g} of it"
+            )
+
+    def _volume(self) -> float:
+        reference = [self.reference[name] for name in self._objectives]
+        return hypervolume(self._front.points, reference, list(self._objectives.values()))

@@ -1,0 +1,136 @@
+"""What other sweeps observed, for a new one to learn from: "warm" events, one a folder.
+
+An event holds the observations themselves, so that the new folder stands alone: each ended trial
+of the other sweep as it is told to a study, at its last finished record, with ``finetune_epochs``
+as the epoch of that record. They teach the sampler, and are no trials of this sweep: not counted,
+not on its front, and tried again where the sampler wants to see them under this sweep's seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sweep.activity import is_active, is_moot, order
+from sweep.config import SweepConfig
+from sweep.config_io import config_diff
+from sweep.domains import Domain
+from sweep.errors import UsageError
+from sweep.folder import SweepFolder
+from sweep.ledger import read_events
+from sweep.params import Params
+from sweep.search.distributions import FIDELITY, contains, told_distributions
+from sweep.yaml_text import one_line
+
+Event = dict[str, Any]
+
+_DEFAULTS = Params().to_dict()
+
+COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
+"""Sections that make figures what they are; where they differ, a warning says so."""
+
+
+def warm_events(config: SweepConfig, own: Path) -> list[Event]:
+    """One "warm" event, without its time, for each folder in ``search.warm_start``.
+
+    ``own`` is this sweep's folder. Raises :class:`~sweep.errors.UsageError` for a folder that is no
+    sweep or ``own``, other objectives or directions, and a record without a figure that is needed.
+    """
+    return [_event(config, Path(path), own) for path in config.search.warm_start]
+
+
+def _event(config: SweepConfig, path: Path, own: Path) -> Event:
+    if path.resolve() == own.resolve():
+        raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
+    theirs = SweepFolder(path).saved_config()
+    if (other := theirs.get("objectives")) != dict(config.objectives):
+        raise UsageError(
+            f"search.warm_start: the objectives of {path} are others: {other}, and here "
+            f"{dict(config.objectives)}"
+        )
+    used: list[dict[str, Any]] = []
+    skipped: Counter[str] = Counter()
+    for params, record in _finished(read_events(SweepFolder(path).ledger)):
+        found = _fit(config.space, {**params, FIDELITY: record["epoch"]})
+        if isinstance(found, str):
+            skipped[found] += 1
+        else:
+            used.append({"params": found, "metrics": _metrics(config, record, path)})
+    return {
+        "event": "warm",
+        "source": str(path),
+        "name": theirs.get("name"),
+        "used": len(used),
+        "skipped": dict(skipped),
+        "differs": _differs(config, theirs),
+        "observations": used,
+    }
+
+
+def describe(event: Event) -> str:
+    """An event in words."""
+    lines = [f"warm start from {event['source']}: {event['used']} observations used"]
+    lines += [f"  {count} not used: {reason}" for reason, count in event["skipped"].items()]
+    if event["differs"]:
+        lines.append(f"  warning: used although it differs in {'; '.join(event['differs'])}")
+    return "\n".join(lines)
+
+
+def _finished(events: list[Event]) -> Iterator[tuple[dict[str, Any], Event]]:
+    """(params as asked, last record that is not partial) of each trial that ended well."""
+    params: dict[str, dict[str, Any]] = {}
+    last: dict[str, Event] = {}
+    for event in events:
+        name = event.get("trial_id", "")
+        if event["event"] == "trial":
+            params.setdefault(name, event["params"])
+        elif event["event"] == "record" and not event.get("partial"):
+            if name not in last or event["epoch"] > last[name]["epoch"]:
+                last[name] = event
+        elif event["event"] == "end" and event["status"] != "failed" and name in last:
+            yield params[name], last.pop(name)
+
+
+def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, Any] | str:
+    """The params as this space has them, or why they lie outside of it."""
+    whole = {**_DEFAULTS, **params}
+    if strange := sorted(set(whole) - set(space)):
+        return f"unknown parameter {strange[0]}"
+    epochs = told_distributions(space)[FIDELITY]
+    found: dict[str, Any] = {}
+    for name in order(space):
+        domain, value = space[name], whole[name]
+        there = is_active(domain, found)
+        if there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
+            found[name] = value
+        elif name == "seed" or is_moot(name, whole):
+            continue  # another seed is another sample of the same thing
+        elif there:
+            return f"{name} is outside of {one_line(domain.plain())}"
+        elif value != _DEFAULTS[name]:
+            return f"{name} is not there in this space, and not its default"
+    return {name: found[name] for name in space if name in found}
+
+
+def _metrics(config: SweepConfig, record: Event, path: Path) -> dict[str, float]:
+    """The figures that objectives and constraints need."""
+    found: dict[str, float] = {}
+    for name in (*config.objectives, *config.search.constraints):
+        value = record.get(name)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise UsageError(
+                f"search.warm_start: trial {record['trial_id']} of {path} has no {name} at epoch "
+                f"{record['epoch']}, which this sweep needs"
+            )
+        found[name] = float(value)
+    return found
+
+
+def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
+    """``setting: there -> here`` of what makes figures mean something else."""
+    ours = config.model_dump(mode="json")
+    old, new = ({name: plain.get(name) for name in COMPARED} for plain in (theirs, ours))
+    return config_diff(old, new)

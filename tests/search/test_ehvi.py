@@ -1,0 +1,138 @@
+"""Expected hypervolume improvement: the area by counting, the gain by drawing, the proposals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.pareto import hypervolume
+from sweep.domains import Choice, Constant, Domain, Float, Int
+from sweep.params import Params
+from sweep.search.ehvi import SPREAD, Ehvi, improvement, staircase
+
+BOTH = {"accuracy": "max", "sparsity": "max"}
+WAYS = ("max", "max")
+SPACE: dict[str, Domain] = {
+    "sparsity": Float(0.1, 0.98),
+    "method": Choice(("l1-norm", "random")),
+    "finetune_epochs": Int(0, 4),
+    "learning_rate": Float(1e-5, 1e-3, log=True),
+}
+shares = st.integers(0, 20).map(lambda k: k / 20)
+fronts = st.lists(st.tuples(shares, shares), max_size=8)
+
+
+def area(points: list[tuple[float, float]], floor: float) -> float:
+    """The hypervolume of (accuracy, sparsity) above the reference point (floor, 0)."""
+    return hypervolume(points, (floor, 0.0), WAYS) if points else 0.0
+
+
+@settings(deadline=None)
+@given(fronts, st.sampled_from([0.0, 0.3]))
+def test_the_area_under_the_staircase_is_the_hypervolume(
+    points: list[tuple[float, float]], floor: float
+) -> None:
+    heights, widths = np.array(points).reshape(-1, 2).T
+    low, high, height = staircase(heights, widths, floor).T
+    assert ((high - low) * (height - floor)).sum() == pytest.approx(area(points, floor))
+
+
+@settings(deadline=None)
+@given(fronts, shares, shares)
+def test_a_sure_point_gains_what_it_adds_to_the_hypervolume(
+    points: list[tuple[float, float]], accuracy: float, sparsity: float
+) -> None:
+    heights, widths = np.array(points).reshape(-1, 2).T
+    steps = staircase(heights, widths, 0.0)
+    found = improvement(np.array([accuracy]), np.array([1e-9]), np.array([sparsity]), steps)
+    gain = area([*points, (accuracy, sparsity)], 0.0) - area(points, 0.0)
+    assert found[0] == pytest.approx(gain, abs=1e-6)
+
+
+def test_an_unsure_point_gains_the_mean_over_its_outcomes() -> None:
+    points = [(0.9, 0.2), (0.8, 0.5), (0.6, 0.9)]
+    steps = staircase(*np.array(points).T, 0.5)
+    drawn = np.random.default_rng(0).normal(0.75, 0.1, 20_000)
+    gains = [area([*points, (a, 0.7)], 0.5) - area(points, 0.5) for a in drawn]
+    found = improvement(np.array([0.75]), np.array([0.1]), np.array([0.7]), steps)
+    assert found[0] == pytest.approx(np.mean(gains), rel=0.03)
+
+
+def truth(params: dict[str, Any], epoch: int) -> float:
+    """l1-norm is better, one learning rate is best, epochs help."""
+    rate = abs(np.log10(params["learning_rate"]) + 4)
+    worse = 0.1 * rate + (0.2 if params["method"] == "random" else 0.0)
+    return float(0.9 - worse - 0.4 * params["sparsity"] ** 6 / (1 + epoch))
+
+
+def taught(trials: int, space: dict[str, Domain] = SPACE) -> Ehvi:
+    sampler = Ehvi(space, BOTH)
+    for number in range(trials):
+        params = sampler.spread(number // 16, number % 16)
+        sampler.begin(number, params)
+        whole = {**Params().to_dict(), **params}
+        for epoch in range(int(whole["finetune_epochs"]) + 1):
+            record = {"epoch": epoch, "accuracy": truth(whole, epoch), "examples": 1000}
+            sampler.observe(number, params, record | {"sparsity": whole["sparsity"]})
+        sampler.end(number)
+    return sampler
+
+
+def test_it_learns_which_method_and_learning_rate_are_better() -> None:
+    sampler = taught(32)
+    asked = [sampler.propose(seed) for seed in range(20)]
+    assert sum(params["method"] == "l1-norm" for params in asked) >= 18
+    off = np.median([abs(np.log10(params["learning_rate"]) + 4) for params in asked])
+    assert off < 0.4
+
+
+def test_a_proposal_changes_nothing_and_hangs_on_its_seed_alone() -> None:
+    sampler = taught(SPREAD)
+    assert sampler.propose(3) == sampler.propose(3) == taught(SPREAD).propose(3)
+    assert sampler.propose(3) != sampler.propose(4)
+
+
+def test_running_trials_keep_others_from_asking_for_the_same() -> None:
+    sampler = taught(24)
+    first = sampler.propose(0)
+    for number in range(24, 40):
+        sampler.begin(number, first)
+    assert sampler.propose(0) != first
+
+
+def test_a_record_counts_once_and_only_with_its_figures() -> None:
+    sampler = Ehvi(SPACE, BOTH)
+    params = sampler.spread(0, 0)
+    good = {"epoch": 0, "accuracy": 0.8, "sparsity": 0.5, "examples": 10}
+    for bad in ({"accuracy": float("nan")}, {"sparsity": None}):
+        sampler.observe(1, params, good | bad)
+    assert len(sampler._records) == 0
+    sampler.observe(1, params, good)
+    sampler.observe(1, params, good)
+    assert len(sampler._records) == 1
+
+
+def test_a_drop_to_be_low_is_an_accuracy_to_be_high() -> None:
+    one, other = taught(16), Ehvi(SPACE, {"accuracy_drop": "min", "sparsity": "max"})
+    for (params, epoch), value, sparsity, _ in one._records:
+        record = {"epoch": epoch, "accuracy": value, "sparsity": sparsity, "examples": 1000}
+        other.observe(id(params), params, record | {"accuracy_drop": 0.9 - value})
+    assert other.propose(5) == one.propose(5)
+
+
+def test_epochs_are_the_most_and_halves_of_it_and_few_at_first() -> None:
+    sampler = Ehvi(SPACE, BOTH)
+    first = [sampler.spread(seed, n)["finetune_epochs"] for seed in range(8) for n in range(16)]
+    assert set(first) == {1, 2, 4}
+    assert first.count(1) > first.count(2) > first.count(4)
+
+
+def test_constants_and_short_spaces_are_kept() -> None:
+    space = {"sparsity": Choice((0.5, 0.9)), "finetune_epochs": Constant(0)}
+    sampler = taught(SPREAD, space)
+    asked = sampler.propose(0)
+    assert asked["finetune_epochs"] == 0 and asked["sparsity"] in (0.5, 0.9)

@@ -1,0 +1,218 @@
+"""How a search ends, and what else a config may ask of it: budgets, seeds, many objectives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+import pytest
+from optuna.trial import TrialState as OptunaState
+
+import analysis
+from sweep.config import SweepConfig
+from sweep.search.moasha import Moasha
+from sweep.search.state import Event, Search, TrialState, end_event
+from tests.search.test_state import Driver, config, record, story
+
+FOUR = {"accuracy": "max", "size_bytes": "min", "epoch": "min", "seconds": "min"}
+
+
+class Timed(Driver):
+    """A driver whose events come a second apart, and whose records have every figure."""
+
+    clock = 0.0
+
+    def emit(self, event: Event | None) -> None:
+        if event is not None and "time" not in event:
+            self.clock += 1.0
+            event = {**event, "time": self.clock}
+        elif event is not None:
+            self.clock = event["time"]
+        super().emit(event)
+
+
+def settings(sampler: str = "random", **search: Any) -> SweepConfig:
+    return config(
+        sampler, search={"sampler": sampler, "trials": 40, "reduction_factor": 2} | search
+    )
+
+
+def begun(of: SweepConfig, events: list[Event] | None = None) -> Timed:
+    reference = {"accuracy": 0.1, "sparsity": 0.0}
+    first: Event = {"event": "sweep", "reference_point": reference, "time": 0.0}
+    return Timed(of, events or [first])
+
+
+def epochs_of(search: Search) -> int:
+    return sum(trial.last_epoch or 0 for trial in search.trials.values())
+
+
+BUDGETS: list[dict[str, Any]] = [
+    {"epochs": 20},
+    {"seconds": 60},
+    {"plateau": {"trials": 5, "gain": 0.02}},
+]
+
+
+@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: next(iter(budget)))
+def test_a_spent_budget_ends_proposals_and_not_the_trials_that_run(budget: dict[str, Any]) -> None:
+    driver = begun(settings(budget=budget))
+    driver.run(workers=3)
+    search = driver.search
+    assert len(search.trials) < 40
+    assert search.propose() is None
+    assert search.unfinished() == []
+    assert search.why_no_more == search.spent
+    assert (search.spent or "").startswith(f"search.budget.{next(iter(budget))}")
+    if "epochs" in budget:
+        assert 20 <= epochs_of(search) <= 20 + 3 * 7
+
+
+@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: next(iter(budget)))
+def test_a_sweep_with_a_budget_cut_anywhere_ends_as_if_undisturbed(budget: dict[str, Any]) -> None:
+    whole = begun(settings("tpe", budget=budget)).run()
+    assert 40 > [event["event"] for event in whole].count("end") > 5
+    for cut in range(1, len(whole) + 1, 7):
+        resumed = begun(settings("tpe", budget=budget), whole[:cut])
+        resumed.run()
+        plain = [{k: v for k, v in event.items() if k != "time"} for event in story(whole)]
+        again = [{k: v for k, v in event.items() if k != "time"} for event in story(resumed.ledger)]
+        # Starting its trial again costs a resumed driver an event, and so a second of the budget.
+        same = min(len(plain), len(again)) if "seconds" in budget else max(len(plain), len(again))
+        assert again[:same] == plain[:same]
+
+
+def test_all_trials_all_points_and_nothing_yet_are_different_ends() -> None:
+    driver = begun(settings(trials=3))
+    assert driver.search.why_no_more is None
+    driver.run()
+    assert driver.search.why_no_more == "all 3 trials"
+    few = config("random", space={"sparsity": [0.5, 0.7], "finetune_epochs": 0})
+    driver = begun(few)
+    driver.search.extend(10)
+    driver.run()
+    assert driver.search.why_no_more == "all 2 configurations of the space are tried"
+
+
+def test_a_seed_in_the_space_is_the_trials_own() -> None:
+    space = {"sparsity": [0.5, 0.7], "finetune_epochs": 1, "learning_rate": 1e-4, "seed": [3, 9]}
+    whole = Driver(config("grid", space=space, search={"sampler": "grid"})).run()
+    trials = [event for event in whole if event["event"] == "trial"]
+    assert [(e["params"]["sparsity"], e["seed"]) for e in trials] == [
+        (0.5, 3), (0.5, 9), (0.7, 3), (0.7, 9),
+    ]  # fmt: skip
+
+
+def test_epochs_that_are_not_there_are_the_default() -> None:
+    epochs = {"low": 2, "high": 4, "when": {"sparsity": {"low": 0.6}}}
+    space = {"sparsity": [0.5, 0.7], "finetune_epochs": epochs, "learning_rate": 1e-4}
+    driver = Driver(config("random", space=space))
+    driver.run()
+    for trial in driver.search.trials.values():
+        there = trial.params["sparsity"] == 0.7
+        assert ("finetune_epochs" in trial.params) == there
+        assert trial.finetune_epochs == (trial.params["finetune_epochs"] if there else 1)
+        assert trial.last_epoch == trial.finetune_epochs
+    states = {trial.state for trial in driver.search.study.optuna_study.trials}
+    assert states == {OptunaState.COMPLETE}
+
+
+def test_constraints_reach_the_study_from_the_record_that_is_told() -> None:
+    driver = Driver(settings(trials=12, constraints={"accuracy": {"min": 0.6}}))
+    driver.run(workers=2)
+    seen = driver.search.study.optuna_study.trials
+    for trial, told in zip(driver.search.trials.values(), seen, strict=True):
+        record = driver.search.told_record(trial)
+        if record is None:
+            assert told.state == OptunaState.FAIL
+        else:
+            broken = {"accuracy >= 0.6": pytest.approx(0.6 - record["accuracy"])}
+            assert told.constraints == broken
+
+
+def test_what_keeps_no_constraint_is_not_stopped_for_it() -> None:
+    """The scheduler's rule knows objectives alone."""
+    plain = Driver(settings(trials=12)).run(workers=2)
+    bound = Driver(settings(trials=12, constraints={"accuracy": {"min": 0.99}})).run(workers=2)
+    assert story(bound) == story(plain)
+
+
+def with_figures(trial: TrialState, epoch: int, attempt: int) -> Event:
+    sizes = {"size_bytes": round(1000 * (1 - trial.params["sparsity"])), "seconds": 1.5 * epoch}
+    return record(trial, epoch, attempt) | sizes
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_any_number_of_objectives(sampler: str, count: int) -> None:
+    objectives = dict(list(FOUR.items())[:count])
+    of = config(sampler, objectives=objectives)
+    driver, copy = Driver(of), Search(of)
+    while (event := driver.search.propose()) is not None:
+        driver.emit(event)
+        trial = driver.search.trials[event["trial_id"]]
+        driver.start(trial)
+        for epoch in range(trial.finetune_epochs + 1):
+            driver.emit(with_figures(trial, epoch, 1))
+            driver.emit(driver.search.judge(with_figures(trial, epoch, 1)))
+            if end := driver.search.due_end(trial.trial_id):
+                driver.emit(end)
+                break
+    for event in driver.ledger:
+        copy.apply(event)
+    seen = driver.search.study.optuna_study
+    assert len(seen.directions) == count
+    assert all(len(trial.values or []) == count for trial in seen.trials)
+    assert [t.params for t in copy.study.optuna_study.trials] == [t.params for t in seen.trials]
+
+
+def test_of_four_objectives_only_what_is_as_good_in_all_beats_a_trial() -> None:
+    random = np.random.default_rng(0)
+    rule = Moasha([1], FOUR, 2, 1.0)
+    seen: dict[str, Event] = {}
+    stopped = 0
+    for number in range(80):
+        figures = {
+            "accuracy": round(float(random.uniform(0.1, 0.9)), 2),
+            "size_bytes": int(random.integers(1, 5)),
+            "epoch": 1,
+            "seconds": float(random.integers(1, 4)),
+            "examples": 100_000,
+        }
+        seen[f"t{number:05d}"] = figures
+        decision = rule.judge(f"t{number:05d}", 1, figures)
+        assert decision is not None
+        stopped += decision.action == "stop"
+        assert decision.action == "continue" or decision.beaten_by
+        for peer in (seen[name] for name in decision.beaten_by):
+            assert peer["accuracy"] > figures["accuracy"]
+            assert peer["size_bytes"] <= figures["size_bytes"]
+            assert peer["seconds"] <= figures["seconds"]
+    assert 0 < stopped < 60
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_front_of_many_objectives_is_read_back_whole(count: int, tmp_path: Path) -> None:
+    objectives = dict(list(FOUR.items())[:count])
+    of = config("random", objectives=objectives)
+    reference = dict(zip(FOUR, (0.0, 1001.0, 8.0, 50.0), strict=True))
+    head = {"name": "many", "config": of.model_dump(mode="json"), "directions": objectives}
+    driver = Driver(of, [{"event": "sweep", **head, "reference_point": reference}])
+    while (event := driver.search.propose()) is not None:
+        driver.emit(event)
+        trial = driver.search.trials[event["trial_id"]]
+        for epoch in range(trial.finetune_epochs + 1):
+            driver.emit(with_figures(trial, epoch, 1) | {"correct": 1000})
+        driver.emit(end_event(trial.trial_id, "completed"))
+    (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(e) + "\n" for e in driver.ledger))
+    results = analysis.load(tmp_path)
+    maximise = [way == "max" for way in objectives.values()]
+    pool = results.candidates[list(objectives)].to_numpy(dtype=float)
+    kept = moocore.is_nondominated(pool, maximise=maximise, keep_weakly=False)
+    assert len(results.front) == kept.sum() > 5
+    corner = [reference[name] for name in objectives]
+    volume = moocore.hypervolume(pool, ref=corner, maximise=maximise)
+    assert results.hypervolume == pytest.approx(volume) and volume > 0

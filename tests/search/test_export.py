@@ -1,0 +1,109 @@
+"""A sweep as a file that Optuna, and so its dashboard, opens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from sweep.config import SweepConfig
+from sweep.errors import StorageError, UsageError
+from sweep.search.export import export_study, load_exported
+from sweep.search.state import Event
+from tests.command import assert_refused, call
+from tests.search.test_warm import SPACE, TRIALS, config, events, write
+
+CONSTRAINED = {"constraints": {"accuracy_drop": {"max": 0.005}}}
+
+
+def timed(found: list[Event]) -> list[Event]:
+    return [{**event, "time": 1e9 + 10.0 * number} for number, event in enumerate(found)]
+
+
+def settings() -> SweepConfig:
+    return config(search=CONSTRAINED, space=SPACE)
+
+
+@pytest.mark.parametrize("form", [".db", ".log"])
+def test_each_ended_trial_is_there_with_what_is_known_of_it(tmp_path: Path, form: str) -> None:
+    target = tmp_path / f"study{form}"
+    told = timed(events(settings(), TRIALS))
+    assert export_study(settings(), told, target) == 3
+    study = load_exported(target)
+    assert study.study_name == "w"
+    assert study.metric_names == ["accuracy", "sparsity"]
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MAXIMIZE"]
+    done, stopped, failed = study.trials
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAIL]
+    assert done.values == [0.92, 0.5]
+    assert stopped.params["finetune_epochs"] == 1 == stopped.user_attrs["epoch"]
+    assert stopped.user_attrs["trial_id"] == "t00001"
+    assert stopped.user_attrs["status"] == "stopped"
+    assert stopped.user_attrs["accuracy"] == 0.81
+    assert done.constraints == {"accuracy_drop <= 0.005": pytest.approx(0.005)}
+    assert failed.user_attrs["status"] == "failed" and failed.values is None
+    assert done.duration is not None
+    assert done.duration.total_seconds() == pytest.approx(40)  # three records lie between
+    assert [file.name for file in tmp_path.iterdir() if file.name[0] == "."] == []
+
+
+def test_what_it_learned_from_others_is_no_trial_of_it(tmp_path: Path) -> None:
+    own = events(settings(), TRIALS)
+    metrics = {"accuracy": 0.5, "sparsity": 0.5, "accuracy_drop": 0.0}
+    observation = {"params": own[1]["params"], "metrics": metrics}
+    warm = {"event": "warm", "source": "other", "observations": [observation] * 4}
+    target = tmp_path / "study.log"
+    assert export_study(settings(), [own[0], warm, *own[1:]], target) == 3
+    assert [t.user_attrs["trial_id"] for t in load_exported(target).trials] == [
+        "t00000", "t00001", "t00002",
+    ]  # fmt: skip
+
+
+def test_parameters_that_were_not_there_are_not_in_it(tmp_path: Path) -> None:
+    rate = {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 2}}}
+    conditional = config(space={**SPACE, "learning_rate": rate})
+    export_study(conditional, events(conditional, TRIALS), tmp_path / "study.log")
+    trials = load_exported(tmp_path / "study.log").trials
+    assert ["learning_rate" in trial.params for trial in trials[:2]] == [True, False]
+
+
+def test_a_file_that_is_there_is_never_touched(tmp_path: Path) -> None:
+    target = tmp_path / "study.db"
+    target.write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        export_study(settings(), [], target)
+    assert target.read_text() == "mine"
+    with pytest.raises(UsageError, match=r"ends in \.db or \.log"):
+        export_study(settings(), [], tmp_path / "study.csv")
+    with pytest.raises(StorageError, match="cannot write"):
+        export_study(settings(), [], tmp_path / "nowhere" / "study.log")
+    assert [file.name for file in tmp_path.iterdir()] == ["study.db"]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write(tmp_path / "sweep", settings(), TRIALS)
+    done = call(capsys, "export-study", folder)
+    assert done.code == 0
+    assert done.out == (
+        f"{folder}/study.db: 3 trials; to look at them: "
+        f"optuna-dashboard sqlite:///{folder}/study.db\n"
+    )
+    assert len(load_exported(folder / "study.db").trials) == 3
+    assert_refused(call(capsys, "export-study", folder), 2, "exists already", "--to")
+    assert_refused(call(capsys, "export-study", tmp_path), 2, "is no sweep")
+    help_text = call(capsys, "export-study", "--help").out
+    assert "optuna-dashboard" in help_text and ".log" in help_text
+
+
+def test_figures_of_numpy_and_none_do_not_stop_it(tmp_path: Path) -> None:
+    found: list[Any] = json.loads(json.dumps(events(settings(), TRIALS)))
+    for event in found:
+        if event["event"] == "record":
+            event |= {"loss": None, "size_bytes": int(np.int64(7))}
+    export_study(settings(), found, tmp_path / "study.log")
+    attrs = load_exported(tmp_path / "study.log").trials[0].user_attrs
+    assert attrs["size_bytes"] == 7 and "loss" not in attrs

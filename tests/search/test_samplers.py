@@ -1,0 +1,351 @@
+"""The rest of the contract for every sampler: conditions, constraints, no repeats, large sweeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from sweep.activity import identity, size
+from sweep.condition import Condition
+from sweep.domains import Choice, Constant, Domain, Float, Int
+from sweep.errors import SweepError
+from sweep.search import samplers
+from sweep.search.samplers import SAMPLERS
+from sweep.search.startup import STARTUP
+from sweep.search.study import Params, Study
+from tests.search.studies import (
+    BOTH,
+    EPOCHS,
+    LEARNING,
+    ONE,
+    aims,
+    contents,
+    count,
+    drive,
+    replay,
+    space,
+    values,
+)
+
+TRAINED = (Condition("finetune_epochs", low=1),)
+every_sampler = pytest.mark.parametrize("sampler", SAMPLERS)
+
+
+def conditional(sampler: str) -> dict[str, Domain]:
+    """A learning rate where anything is trained, a scope for random scores; children first."""
+    rates = (1e-5, 1e-4, 1e-3)
+    endless = Float(1e-5, 1e-3, log=True, when=TRAINED)
+    return {
+        "learning_rate": Choice(rates, TRAINED) if sampler == "grid" else endless,
+        "scope": Choice(("local", "global"), (Condition("method", ("random",)),)),
+        "sparsity": Float(0.1, 0.9, step=0.1 if sampler == "grid" else None),
+        "method": Choice(("l1-norm", "random")),
+        "finetune_epochs": Int(0, 3),
+    }
+
+
+def small(**more: Domain) -> dict[str, Domain]:
+    """Twelve configurations, three of which have two learning rates that do nothing."""
+    domains: dict[str, Domain] = {
+        "sparsity": Choice((0.3, 0.5, 0.7)),
+        "finetune_epochs": Choice((0, 2)),
+        "learning_rate": Choice((1e-4, 1e-3, 1e-2)),
+        "method": Constant("random"),
+    }
+    return domains | more
+
+
+def ask_and_begin(study: Study, number: int) -> Params | None:
+    proposal = study.ask(number)
+    if proposal is not None:
+        study.begin(number, *proposal)
+    return proposal[0] if proposal else None
+
+
+def exhaust(study: Study, objectives: dict[str, str]) -> list[Params]:
+    """Every proposal until there is none, each told at once."""
+    found: list[Params] = []
+    while (params := ask_and_begin(study, len(found))) is not None:
+        study.finish(len(found), (params, values(params, objectives)))
+        found.append(params)
+        assert len(found) < 200
+    return found
+
+
+def parameters_there(params: Params) -> set[str]:
+    there = {"sparsity", "method", "finetune_epochs"}
+    there |= {"learning_rate"} if params["finetune_epochs"] >= 1 else set()
+    return there | ({"scope"} if params["method"] == "random" else set())
+
+
+@every_sampler
+def test_only_parameters_that_are_there_are_proposed_and_told(sampler: str) -> None:
+    objectives = aims(sampler)
+    study = Study(conditional(sampler), objectives, sampler, seed=2)
+    log = drive(study, count(sampler), objectives)
+    proposals = [arguments[1] for kind, arguments in log if kind == "begin"]
+    # ehvi asks for no trial of 0 epochs, which any longer one holds
+    assert {len(params) for params in proposals} >= ({4, 5} if sampler == "ehvi" else {3, 5})
+    for params in proposals:
+        assert set(params) == parameters_there(params)
+    ended = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
+    for trial in ended:
+        assert set(trial.params) == parameters_there(trial.params)
+
+
+@every_sampler
+def test_with_conditions_asking_is_pure_and_a_replay_is_the_live_study(sampler: str) -> None:
+    objectives = aims(sampler)
+    live = Study(conditional(sampler), objectives, sampler, seed=1)
+    log = drive(live, count(sampler), objectives)
+    before, number = contents(live), count(sampler)
+    assert live.ask(number) == live.ask(number)
+    assert contents(live) == before
+    again = Study(conditional(sampler), objectives, sampler, seed=1)
+    replay(again, log)
+    assert contents(again) == before
+    assert again.ask(number) == live.ask(number)
+
+
+def test_a_parameter_that_an_early_stop_leaves_without_its_condition_is_not_told() -> None:
+    late = {"finetune_epochs": Int(0, 6), "learning_rate": Float(1e-5, 1e-3, when=TRAINED)}
+    late["learning_rate"] = dataclasses.replace(
+        late["learning_rate"], when=(Condition("finetune_epochs", low=4),)
+    )
+    study = Study({"sparsity": Float(0.1, 0.9), **late}, ONE, "random", seed=0)
+    params = {"sparsity": 0.5, "finetune_epochs": 5, "learning_rate": 1e-4}
+    study.begin(0, params, {})
+    study.finish(0, ({**params, "finetune_epochs": 2}, [0.5]))
+    (trial,) = study.optuna_study.trials
+    assert trial.state == TrialState.COMPLETE
+    assert trial.params == {"sparsity": 0.5, "finetune_epochs": 2}
+
+
+@every_sampler
+def test_no_configuration_is_proposed_twice_and_a_space_without_more_ends(sampler: str) -> None:
+    objectives = aims(sampler)
+    found = exhaust(Study(small(), objectives, sampler, seed=0), objectives)
+    assert len({identity(params) for params in found}) == len(found) == size(small()) == 12
+    untrained = Counter(params["sparsity"] for params in found if not params["finetune_epochs"])
+    assert untrained == {0.3: 1, 0.5: 1, 0.7: 1}
+    again = exhaust(Study(small(), objectives, sampler, seed=0), objectives)
+    assert again == found
+
+
+@every_sampler
+def test_each_configuration_comes_once_under_each_seed_that_the_space_has(sampler: str) -> None:
+    domains = small(seed=Choice((3, 5)), learning_rate=Choice((1e-4,)))
+    objectives = aims(sampler)
+    found = exhaust(Study(domains, objectives, sampler, seed=0), objectives)
+    points = Counter((p["sparsity"], p["finetune_epochs"], p["seed"]) for p in found)
+    assert set(points) == set(itertools.product((0.3, 0.5, 0.7), (0, 2), (3, 5)))
+    assert set(points.values()) == {1}
+
+
+@every_sampler
+def test_what_a_crash_leaves_of_an_exhausted_space_goes_on_the_same(sampler: str) -> None:
+    objectives = aims(sampler)
+    whole = exhaust(Study(small(), objectives, sampler, seed=4), objectives)
+    study = Study(small(), objectives, sampler, seed=4)
+    for number, params in enumerate(whole[:9]):
+        proposal = study.ask(number)
+        assert proposal is not None
+        assert proposal[0] == params
+        study.begin(number, *proposal)
+        study.finish(number, (params, values(params, objectives)))
+    rest = [ask_and_begin(study, number) for number in range(9, 13)]
+    assert {identity(p) for p in rest if p} == {identity(p) for p in whole[9:]}
+    assert rest[3] is None
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_a_space_with_one_endless_corner_goes_on_in_it(sampler: str) -> None:
+    """The discrete part is used up at once; only the learning rates of trained trials are left."""
+    domains: dict[str, Domain] = {
+        "finetune_epochs": Int(0, 1),
+        "learning_rate": Float(1e-5, 1e-3, log=True, when=TRAINED),
+        "sparsity": Constant(0.5),
+    }
+    study = Study(domains, ONE, sampler, seed=0)
+    found = [ask_and_begin(study, number) for number in range(30)]
+    epochs = Counter(params["finetune_epochs"] for params in found if params)
+    assert epochs == {0: 1, 1: 29}
+
+
+VIOLATED = "size <= 300"
+
+
+def constrained(sampler: str, log: list[Any], sign: float) -> Study:
+    """The study of a log whose trials keep a constraint, or break it where others keep it."""
+    study = Study(space(sampler, EPOCHS["range"]), aims(sampler), sampler, 0, [VIOLATED])
+    for kind, arguments in log:
+        if kind == "begin":
+            study.begin(arguments[0], arguments[1], {"trial": arguments[2].get("trial", {})})
+        else:
+            number, told = arguments
+            broken = {VIOLATED: sign * (told[0]["sparsity"] - 0.5)} if told else None
+            study.finish(number, told, broken)
+    return study
+
+
+@every_sampler
+def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
+    objectives = aims(sampler)
+    unconstrained = Study(space(sampler, EPOCHS["range"]), objectives, sampler, seed=0)
+    log = drive(unconstrained, count(sampler), objectives)
+    study, again = constrained(sampler, log, 1), constrained(sampler, log, 1)
+    told = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
+    assert len(told) > 8
+    for trial in told:
+        assert trial.constraints == {VIOLATED: pytest.approx(trial.params["sparsity"] - 0.5)}
+    assert contents(again) == contents(study)
+    assert again.ask(count(sampler)) == study.ask(count(sampler))
+
+
+@pytest.mark.parametrize("sampler", LEARNING)
+def test_what_keeps_the_constraints_matters_to_a_sampler_that_learns(sampler: str) -> None:
+    objectives = aims(sampler)
+    unconstrained = Study(space(sampler, EPOCHS["range"]), objectives, sampler, seed=0)
+    log = drive(unconstrained, count(sampler), objectives, 0)
+    one, other = constrained(sampler, log, 1), constrained(sampler, log, -1)
+    assert one.ask(count(sampler)) != other.ask(count(sampler))
+
+
+def test_an_observation_without_a_constraint_is_told_as_a_failure() -> None:
+    study = Study(space("tpe", EPOCHS["range"]), BOTH, "tpe", 0, [VIOLATED])
+    for number, broken in enumerate([None, {}, {VIOLATED: float("nan")}, {VIOLATED: 0.0}]):
+        params = ask_and_begin(study, number)
+        assert params is not None
+        study.finish(number, (params, [0.5, 10]), broken)
+    states = [trial.state for trial in study.optuna_study.trials]
+    assert states == [TrialState.FAIL] * 3 + [TrialState.COMPLETE]
+
+
+# Starting points.
+
+
+@every_sampler
+def test_starting_points_come_first_completed_and_the_same_again(sampler: str) -> None:
+    domains = conditional(sampler)
+    starts: list[dict[str, Any]] = [
+        {"sparsity": 0.5, "method": "random"},
+        {"learning_rate": 1e-4},
+        {"scope": "global", "finetune_epochs": 0},
+    ]
+
+    def firsts(seed: int) -> list[Params]:
+        study = Study(domains, aims(sampler), sampler, seed, starts=starts)
+        return [params for n in range(6) if (params := ask_and_begin(study, n))]
+
+    found = firsts(0)
+    for start, params in zip(starts, found, strict=False):
+        assert params.items() >= start.items()
+        assert set(params) == parameters_there(params)
+        assert all(domains[name].contains(value) for name, value in params.items())
+    assert found == firsts(0)
+    assert found[0] != firsts(1)[0]
+    assert len({identity(params) for params in found}) == 6
+
+
+def test_the_even_spread_follows_the_starting_points_whole() -> None:
+    domains = space("tpe", EPOCHS["range"])
+    plain = Study(domains, BOTH, "tpe", seed=0)
+    started = Study(domains, BOTH, "tpe", seed=0, starts=[{"sparsity": 0.5}] * 2)
+    spread = [ask_and_begin(plain, number) for number in range(STARTUP)]
+    assert [ask_and_begin(started, n) for n in range(2 + STARTUP)][2:] == spread
+
+
+# Observations of other sweeps.
+
+
+@every_sampler
+def test_what_other_sweeps_saw_comes_first_and_leaves_the_numbers_alone(sampler: str) -> None:
+    domains, objectives = space(sampler, EPOCHS["range"]), aims(sampler)
+    donor = Study(domains, objectives, sampler, seed=9)
+    log = drive(donor, count(sampler), objectives)
+    seen = [arguments[1] for kind, arguments in log if kind == "finish" and arguments[1]]
+
+    def taught() -> Study:
+        study = Study(domains, objectives, sampler, seed=1)
+        for observation in seen:
+            study.learn(observation, {})
+        return study
+
+    study = taught()
+    number = {"nsga2": count("nsga2"), "gp": 3}.get(sampler, 14)
+    own = drive(study, number, objectives)
+    trials = study.optuna_study.trials
+    assert study.learned == len(seen)
+    assert [t.values for t in trials[: len(seen)]] == [observation[1] for observation in seen]
+    for kind, arguments in own:
+        if kind == "finish" and arguments[1]:
+            assert trials[len(seen) + arguments[0]].values == arguments[1][1]
+    again = taught()
+    replay(again, own)
+    assert contents(again) == contents(study)
+    with pytest.raises(SweepError, match="before the first trial"):
+        study.learn(seen[0], {})
+
+
+@pytest.mark.parametrize("sampler", LEARNING)
+def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> None:
+    domains, objectives = space(sampler, EPOCHS["range"]), aims(sampler)
+
+    def firsts(sign: int) -> list[Any]:
+        random = np.random.default_rng(0)
+        study = Study(domains, objectives, sampler, seed=0)
+        for sparsity in random.uniform(0.1, 0.9, 24):
+            params = {"sparsity": float(sparsity), "method": "random", "scope": "local"}
+            params |= {"finetune_epochs": 2, "learning_rate": 1e-4}
+            told = [sign * float(value) for value in random.normal(size=len(objectives))]
+            study.learn((params, told), {})
+        return [study.ask(number) for number in range(2)]
+
+    assert firsts(1) == firsts(1)
+    assert firsts(1) != firsts(-1)
+
+
+# Large sweeps.
+
+
+@pytest.fixture
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds so low that every sampler is soon shown a part of its trials."""
+    for name, how in SAMPLERS.items():
+        if how is not None:
+            part = dataclasses.replace(how, finished=min(how.finished, 12), running=1)
+            monkeypatch.setitem(samplers.SAMPLERS, name, part)
+
+
+@pytest.mark.usefixtures("_narrow")
+@every_sampler
+def test_shown_a_part_of_the_trials_a_sampler_is_still_pure_and_replayed(sampler: str) -> None:
+    domains, objectives = conditional(sampler), aims(sampler)
+    number = 50 if sampler in ("tpe", "nsga2") else count(sampler)
+    live = Study(domains, objectives, sampler, seed=1)
+    log = drive(live, number, objectives)
+    before = contents(live)
+    assert live.ask(number) == live.ask(number)
+    assert contents(live) == before
+    again = Study(domains, objectives, sampler, seed=1)
+    replay(again, log)
+    assert again.ask(number) == live.ask(number)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_within_its_bounds_a_sampler_proposes_what_it_would_with_all_trials(
+    sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domains, number = space(sampler, EPOCHS["range"]), count(sampler)
+    log = drive(Study(domains, BOTH, sampler, seed=1), number, BOTH)
+    how = SAMPLERS[sampler]
+    assert how is not None
+    endless = dataclasses.replace(how, finished=10**9, running=10**9)
+    monkeypatch.setitem(samplers.SAMPLERS, sampler, endless)
+    assert drive(Study(domains, BOTH, sampler, seed=1), number, BOTH) == log

@@ -1,0 +1,178 @@
+"""Learning from other sweeps: what is used, what is not, and that the new ledger stands alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from sweep.config import SweepConfig
+from sweep.errors import UsageError
+from sweep.search.state import Event, Search
+from sweep.search.warm import describe, warm_events
+
+SPACE: dict[str, Any] = {
+    "sparsity": {"low": 0.1, "high": 0.9},
+    "method": ["l1-norm", "random"],
+    "finetune_epochs": {"low": 0, "high": 4},
+    "learning_rate": {"low": 1e-5, "high": 1e-3, "log": True},
+}
+Told = tuple[dict[str, Any], list[int], str]
+"""Params, the epochs recorded, and the status."""
+
+TRIALS: list[Told] = [
+    ({"sparsity": 0.5, "method": "l1-norm", "finetune_epochs": 2}, [0, 1, 2], "completed"),
+    ({"sparsity": 0.8, "method": "random", "finetune_epochs": 4}, [0, 1], "stopped"),
+    ({"sparsity": 0.7, "method": "random", "finetune_epochs": 3}, [0], "failed"),
+    ({"sparsity": 0.6, "method": "l1-norm", "finetune_epochs": 3}, [0, 1], ""),
+]
+
+
+def config(**sections: Any) -> SweepConfig:
+    plain: dict[str, Any] = {"name": "w", "task": {"dataset": "digits"}, "space": SPACE}
+    return SweepConfig.model_validate({**plain, **sections})
+
+
+def events(settings: SweepConfig, trials: list[Told]) -> list[Event]:
+    found: list[Event] = [
+        {
+            "event": "sweep",
+            "version": 1,
+            "name": "other",
+            "config": settings.model_dump(mode="json"),
+        }
+    ]
+    for number, (params, epochs, status) in enumerate(trials):
+        name = {"trial_id": f"t{number:05d}"}
+        given = {"learning_rate": 1e-4, **params}
+        told = {"number": number, "params": given, "seed": number, "sampler_attrs": {}}
+        found.append({"event": "trial", **name, **told})
+        for epoch in epochs:
+            figures = {"accuracy": 0.9 - 0.1 * number + epoch / 100, "sparsity": params["sparsity"]}
+            more = {"epoch": epoch, "partial": False, "attempt": 1, "accuracy_drop": 0.01}
+            found.append({"event": "record", **name, **figures, **more})
+        if status:
+            found.append({"event": "end", **name, "status": status, "error": None})
+    return found
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """The folder of another sweep over the same space."""
+    return write(tmp_path / "other", config(), TRIALS)
+
+
+def write(folder: Path, settings: SweepConfig, trials: list[Told]) -> Path:
+    folder.mkdir()
+    lines = (json.dumps(event) + "\n" for event in events(settings, trials))
+    (folder / "ledger.jsonl").write_text("".join(lines))
+    return folder
+
+
+def learn(folder: Path, own: Path | None = None, **sections: Any) -> Event:
+    search = {**sections.pop("search", {}), "warm_start": [str(folder)]}
+    (event,) = warm_events(config(search=search, **sections), own or folder.parent / "own")
+    return json.loads(json.dumps(event, allow_nan=False))
+
+
+def test_ended_trials_are_used_as_they_came_true(other: Path) -> None:
+    event = learn(other)
+    assert [one["params"]["finetune_epochs"] for one in event["observations"]] == [2, 1]
+    assert [one["metrics"]["accuracy"] for one in event["observations"]] == [0.92, 0.81]
+    assert (event["used"], event["skipped"], event["differs"]) == (2, {}, [])
+    assert describe(event) == f"warm start from {other}: 2 observations used"
+
+
+def test_what_lies_outside_of_the_space_is_left_out_and_counted(other: Path) -> None:
+    event = learn(other, space={**SPACE, "method": "l1-norm"})
+    assert event["used"] == 1
+    assert event["skipped"] == {"method is outside of l1-norm": 1}
+    assert "  1 not used: method is outside of l1-norm" in describe(event)
+    narrow = {**SPACE, "finetune_epochs": {"low": 0, "high": 1}}
+    assert learn(other, space=narrow)["skipped"] == {
+        "finetune_epochs is outside of {low: 0, high: 1}": 1
+    }
+
+
+def test_what_changes_nothing_and_other_seeds_are_in_no_ones_way(tmp_path: Path) -> None:
+    trials: list[Told] = [
+        ({"sparsity": 0.5, "finetune_epochs": 0, "learning_rate": 5.0}, [0], "completed"),
+        ({"sparsity": 0.6, "finetune_epochs": 1, "seed": 17}, [0, 1], "completed"),
+    ]
+    event = learn(write(tmp_path / "other", config(), trials))
+    assert event["used"] == 2
+    assert "learning_rate" not in event["observations"][0]["params"]
+    assert "seed" not in event["observations"][1]["params"]
+
+
+def test_a_parameter_of_another_version_is_left_out_with_its_name(tmp_path: Path) -> None:
+    trials: list[Told] = [({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed")]
+    event = learn(write(tmp_path / "other", config(), trials))
+    assert event["skipped"] == {"unknown parameter depth": 1}
+
+
+def test_conditions_of_the_new_space_are_kept(other: Path) -> None:
+    """Where the learning rate is not there, only its default is this space's."""
+    rate = {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 2}}}
+    event = learn(other, space={**SPACE, "learning_rate": rate})
+    assert event["used"] == 1
+    assert list(event["skipped"]) == [
+        "learning_rate is not there in this space, and not its default"
+    ]
+
+
+def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
+    event = learn(other, task={"dataset": "digits", "max_length": 32})
+    assert event["used"] == 2
+    assert event["differs"] == ["task.max_length: 128 -> 32"]
+    assert "warning: used although it differs in task.max_length: 128 -> 32" in describe(event)
+
+
+@pytest.mark.parametrize(
+    "objectives", [{"accuracy": "max"}, {"accuracy": "max", "sparsity": "min"}]
+)
+def test_other_objectives_or_directions_are_refused(
+    other: Path, objectives: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=r"the objectives of .*other are others"):
+        learn(other, objectives=objectives)
+
+
+def test_a_figure_that_is_missing_is_refused(other: Path) -> None:
+    assert learn(other, search={"constraints": {"accuracy_drop": {"max": 0.1}}})["used"] == 2
+    with pytest.raises(UsageError, match=r"t00000 of .*other has no loss at epoch 2"):
+        learn(other, search={"constraints": {"loss": {"max": 0.1}}})
+
+
+def test_what_is_no_sweep_is_refused_and_so_is_itself(other: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(UsageError, match=folder.name):
+            learn(folder)
+    with pytest.raises(UsageError, match="this very sweep"):
+        learn(other, own=other)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_search_learns_from_its_ledger_alone(other: Path, sampler: str) -> None:
+    settings = config(
+        search={"sampler": sampler, "trials": 3, "constraints": {"accuracy_drop": {"max": 0.0}}}
+    )
+    event = learn(other, search={"constraints": {"accuracy_drop": {"max": 0.0}}})
+    searches = [Search(settings) for _ in range(2)]
+    for search in searches:
+        search.apply(event)
+        search.apply(event)  # once is enough
+        assert search.study.learned == 2
+        assert len(search.trials) == 0
+    seen = searches[0].study.optuna_study.trials
+    assert [trial.state for trial in seen] == [TrialState.COMPLETE] * 2
+    assert [trial.params["finetune_epochs"] for trial in seen] == [2, 1]
+    assert [trial.values for trial in seen] == [[0.92, 0.5], [0.81, 0.8]]
+    assert [trial.constraints for trial in seen] == [{"accuracy_drop <= 0": 0.01}] * 2
+    first = searches[0].propose()
+    assert first is not None and first["trial_id"] == "t00000"
+    assert first == searches[1].propose()

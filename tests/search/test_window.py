@@ -1,0 +1,140 @@
+"""The front that grows point by point, what a sampler is shown, and what is left to try."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.pareto import nondominated
+from sweep.activity import Identity, identity, size
+from sweep.condition import Condition
+from sweep.domains import Choice, Constant, Domain, Float, Int
+from sweep.search.front import Front
+from sweep.search.untried import Untried
+from sweep.search.window import Window
+
+AIMS = {"accuracy": "max", "size_bytes": "min", "epoch": "min"}
+points = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=40)
+
+
+@given(points)
+def test_a_front_has_the_points_that_nobody_dominates_the_first_of_equals(
+    found: list[tuple[float, ...]],
+) -> None:
+    front = Front(AIMS)
+    for index, point in enumerate(found):
+        front.add(index, point)
+    mask = nondominated(np.array(found).reshape(-1, 3), list(AIMS.values()), keep_duplicates=False)
+    assert sorted(front.spread(100)) == np.flatnonzero(mask).tolist()
+    assert {tuple(p) for p in front.points.tolist()} == {
+        p for p, kept in zip(found, mask, strict=True) if kept
+    }
+
+
+def test_a_thinned_front_keeps_its_ends_and_is_even() -> None:
+    front = Front({"accuracy": "max", "sparsity": "max"})
+    for index in range(101):
+        front.add(index, (index / 100, 1 - index / 100))
+    assert front.spread(5) == [100, 75, 50, 25, 0]
+
+
+def test_a_small_sweep_is_shown_whole() -> None:
+    window = Window(AIMS, finished=5, running=2)
+    for place in range(7):
+        window.begin(place)
+        if place < 5:
+            window.end(place, (0.5, 1.0, 1.0), feasible=True)
+        assert window.places() is None
+    window.begin(7)
+    assert window.places() == [0, 1, 2, 3, 4, 6, 7]  # the newest of those running
+
+
+def test_of_a_large_one_the_best_however_old_and_the_newest() -> None:
+    window = Window({"accuracy": "max"}, finished=4, running=1)
+    for place in range(100):
+        window.begin(place)
+        value = None if place % 10 == 9 else (1.0 if place == 3 else 0.1,)
+        window.end(place, value, feasible=True)
+    window.begin(100)
+    assert window.places() == [3, 96, 97, 98, 100]
+    assert window.places(also=[50]) == [3, 50, 96, 97, 98, 100]
+
+
+def test_the_best_that_break_a_constraint_are_not_kept_for_it() -> None:
+    window = Window({"accuracy": "max"}, finished=2, running=0)
+    for place in range(10):
+        window.end(place, (1.0 - place / 100,), feasible=place >= 4)
+    assert window.places() == [4, 9]
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_never_more_are_shown_than_the_bounds(finished: int, running: int) -> None:
+    window = Window(AIMS, finished, running)
+    random = np.random.default_rng([finished, running])
+    for place in range(60):
+        window.begin(place)
+        if place >= 15:
+            window.end(place - 15, random.random(3).tolist(), feasible=True)
+    shown = window.places() or []
+    assert len(shown) == finished + running
+    assert len([place for place in shown if place >= 45]) == running
+
+
+SPACE: dict[str, Domain] = {
+    "learning_rate": Choice((1e-4, 1e-3), (Condition("finetune_epochs", low=1),)),
+    "sparsity": Float(0.1, 0.5, step=0.1),
+    "finetune_epochs": Int(0, 2),
+    "method": Constant("random"),
+}
+
+
+def everything(untried: Untried) -> list[dict[str, Any]]:
+    tried: set[Identity] = set()
+    found: list[dict[str, Any]] = []
+    while point := untried.point(tried, len(found)):
+        found.append(point)
+        tried.add(identity(point))
+    return found
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 17])
+def test_every_configuration_comes_once(seed: int | None) -> None:
+    found = everything(Untried(SPACE, seed))
+    expected = [
+        {"sparsity": sparsity, "finetune_epochs": epochs, "method": "random"}
+        | ({"learning_rate": rate} if epochs else {})
+        for sparsity in SPACE["sparsity"].grid()
+        for epochs in (0, 1, 2)
+        for rate in ((1e-4, 1e-3) if epochs else (None,))
+    ]
+    assert len(found) == len(expected) == size(SPACE)
+    assert {identity(point) for point in found} == {identity(point) for point in expected}
+    if seed is None:
+        assert found == expected  # a parent before its child, the last turning fastest
+
+
+def test_seeds_jump_about_each_in_its_own_way() -> None:
+    orders = [[identity(p) for p in everything(Untried(SPACE, seed))] for seed in range(3)]
+    assert all(one != other for one, other in itertools.combinations(orders, 2))
+    sparsities = [dict(point)["sparsity"] for point in orders[0]]
+    assert sum(a == b for a, b in itertools.pairwise(sparsities)) < len(sparsities) / 2
+
+
+def test_points_can_be_asked_for_ahead() -> None:
+    untried = Untried(SPACE, None)
+    whole = everything(Untried(SPACE, None))
+    assert [untried.point(set(), 0, skip) for skip in range(len(whole) + 1)] == [*whole, {}]
+
+
+def test_an_enormous_space_takes_no_time_and_no_memory() -> None:
+    huge: dict[str, Domain] = {
+        name: Float(0.0, 0.9, step=1e-9) for name in ("sparsity", "activation_sparsity")
+    }
+    untried = Untried(huge, 3)
+    found = [untried.point(set(), 0, skip) for skip in range(5)]
+    assert len({identity(point) for point in found}) == 5

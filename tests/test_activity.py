@@ -1,0 +1,210 @@
+"""Parameters that are there at times: how a config says it, what is refused, how many there are."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.activity import active, identity, is_active, order, size
+from sweep.condition import Condition
+from sweep.domains import Choice, Constant, Domain, Float, Int
+from sweep.params import Params
+from sweep.space import parse_domain, parse_space, space_schema
+from sweep.starts import complete
+
+RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
+FORMS: list[tuple[str, Any, Domain]] = [
+    (
+        "learning_rate",
+        {"low": "1e-5", "high": 1e-3, "log": True, "when": {"finetune_epochs": {"low": 1}}},
+        Float(1e-5, 1e-3, log=True, when=(Condition("finetune_epochs", low=1),)),
+    ),
+    (
+        "finetune_epochs",
+        {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5, "high": 0.9}, "method": "random"}},
+        Int(
+            0, 5, when=(Condition("sparsity", low=0.5, high=0.9), Condition("method", ("random",)))
+        ),
+    ),
+    (
+        "scope",
+        {"values": ["global"], "when": {"method": ["l1-norm", "random"]}},
+        Choice(("global",), (Condition("method", ("l1-norm", "random")),)),
+    ),
+    ("method", {"values": ["random", "l1-norm"]}, Choice(("random", "l1-norm"))),
+    ("seed", [0, 1, 2], Choice((0, 1, 2))),
+    ("seed", None, Constant(None)),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "domain"), FORMS)
+def test_each_form_is_read_and_its_plain_form_gives_it_again(
+    name: str, raw: Any, domain: Domain
+) -> None:
+    assert parse_domain(name, raw) == domain
+    assert parse_domain(name, domain.plain()) == domain
+    validator = jsonschema.Draft202012Validator(space_schema())
+    assert validator.is_valid({name: domain.plain()})
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"method": {"values": ["random"], "when": {"depth": 1}}}, "method.when.depth: unknown"),
+        ({"method": {"values": ["random"], "when": {"sparsty": 1}}}, "did you mean 'sparsity'?"),
+        ({"method": {"values": ["random"], "when": {}}}, "method.when: must be a mapping, not"),
+        ({"method": {"values": ["random"], "when": "sparse"}}, "method.when: must be a mapping"),
+        ({"method": {"values": [], "when": {"sparsity": 0.5}}}, "method.values: a choice must not"),
+        ({"method": {"values": "random"}}, "method.values: a choice must not be empty"),
+        ({"method": {"values": ["random"], "low": 1}}, "method.low: unknown key"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": {}}}}, "must have low, high or"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": {"min": 1}}}}, "must have low"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": 1.5}}}, "must be an integer"),
+        ({"learning_rate": RATES | {"when": {"method": {"low": 1}}}}, "a range needs numbers"),
+        (
+            {"learning_rate": RATES | {"when": {"sparsity": {"low": 0.9, "high": 0.1}}}},
+            "learning_rate.when.sparsity: low is above high",
+        ),
+        (
+            {"learning_rate": RATES, "finetune_epochs": 0},
+            "learning_rate.when.finetune_epochs: can never hold, got {\"low\": 1}; "
+            "allowed: what space.finetune_epochs can be: 0",
+        ),
+        (
+            {"scope": {"values": ["local"], "when": {"seed": 3}}},
+            "scope.when.seed: can never hold",
+        ),
+        (
+            {"learning_rate": RATES, "finetune_epochs": {"low": 0, "high": 9, "step": 1},
+             "scope": {"values": ["local"], "when": {"finetune_epochs": 0, "learning_rate": 1e-3}}},
+            "scope.when: its conditions never hold together",
+        ),
+        (
+            {"scope": {"values": ["local"], "when": {"method": "random"}},
+             "method": {"values": ["random"], "when": {"scope": "local"}}},
+            "method.when: its conditions go round in a circle",
+        ),
+        ({"scope": {"values": ["local"], "when": {"scope": "local"}}}, "scope.when: its"),
+        ({"seed": 2**32}, "seed: must be <= 4294967295"),
+        ({"seed": [None, 1]}, "seed.0: must be an integer"),
+        ({"weight": {"scope": {"values": ["local"], "when": {"seed": 3}}}}, "scope.when.seed"),
+    ],
+)  # fmt: skip
+def test_a_condition_that_makes_no_sense_is_refused(raw: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_space(raw)
+    assert message in str(caught.value)
+
+
+def test_what_an_inactive_parent_would_be_does_not_count() -> None:
+    """The learning rate's default would fulfil the condition; without epochs it is not there."""
+    space = parse_space(
+        {
+            "finetune_epochs": [0, 1],
+            "learning_rate": {"values": [5e-5, 1e-3], "when": {"finetune_epochs": 1}},
+            "scope": {"values": ["global"], "when": {"learning_rate": 5e-5}},
+        }
+    )
+    there = {name: domain for name, domain in space.items() if name in space}
+    assert not is_active(there["scope"], {"finetune_epochs": 0})
+    assert is_active(there["scope"], {"finetune_epochs": 1, "learning_rate": 5e-5})
+
+
+@given(st.floats(0, 0.9), st.integers(0, 3))
+def test_params_hold_what_is_there_in_the_order_of_the_space(sparsity: float, epochs: int) -> None:
+    space = parse_space(
+        {
+            "sparsity": {"low": 0, "high": 0.9},
+            "finetune_epochs": {"low": 0, "high": 3},
+            "learning_rate": RATES,
+            "method": {"values": ["random"], "when": {"sparsity": {"low": 0.5}}},
+        }
+    )
+    wanted = {"sparsity": sparsity, "finetune_epochs": epochs}
+    wanted |= {"learning_rate": 1e-3, "method": "random"}
+    params = active(space, order(space), lambda name, found: wanted[name])
+    assert ("learning_rate" in params) == (epochs >= 1)
+    assert ("method" in params) == (sparsity >= 0.5)
+    assert "seed" not in params  # none is given, so each trial has its own
+    assert [name for name in space if name in params] == list(params)
+    assert Params.of(params).learning_rate == (1e-3 if epochs else 5e-5)
+
+
+def test_what_changes_nothing_is_no_other_configuration() -> None:
+    untrained = {"sparsity": 0.5, "finetune_epochs": 0}
+    assert identity({**untrained, "learning_rate": 1e-3}) == identity(untrained)
+    assert identity({**untrained, "activation_method": "random"}) == identity(untrained)
+    assert identity({"sparsity": 0.0, "method": "random"}) == identity({"sparsity": 0})
+    assert identity({"sparsity": 0.1 + 0.2}) == identity({"sparsity": 0.3})
+    for other in ({"seed": 1}, {"method": "random"}, {"finetune_epochs": 1}, {"sparsity": 0.6}):
+        assert identity({**untrained, **other}) != identity(untrained)
+
+
+domains = st.fixed_dictionaries(
+    {
+        "sparsity": st.sampled_from(
+            [[0, 0.5], [0.5, 0.7], 0.5, {"low": 0, "high": 0.5, "step": 0.25}]
+        ),
+        "method": st.sampled_from(
+            [["l1-norm", "random"], {"values": ["l1-norm", "random"], "when": {"sparsity": 0.5}}]
+        ),
+        "finetune_epochs": st.sampled_from([[0, 1, 2], {"low": 1, "high": 3}, 1]),
+        "learning_rate": st.sampled_from([[1e-4, 1e-3], RATES, 1e-3]),
+        "scope": st.sampled_from(
+            [["local", "global"], {"values": ["local"], "when": {"method": "random"}}]
+        ),
+        "seed": st.sampled_from([None, [0, 1]]),
+    }
+)  # fmt: skip
+
+
+@given(domains)
+def test_the_size_of_a_space_is_the_number_of_its_configurations(raw: dict[str, Any]) -> None:
+    space = parse_space(raw)
+    names = order(space)
+    found = {
+        identity(active(space, names, lambda name, _, point=point: point[name]))  # type: ignore[misc]
+        for values in itertools.product(*(space[name].grid() for name in names))
+        for point in [dict(zip(names, values, strict=True))]
+    }
+    assert size(space) == len(found)
+
+
+def test_one_endless_range_makes_a_space_endless_unless_it_never_matters() -> None:
+    rate = {"low": 1e-5, "high": 1e-3}
+    assert size(parse_space({"learning_rate": rate, "finetune_epochs": [0, 1]})) == float("inf")
+    assert size(parse_space({"learning_rate": rate, "finetune_epochs": 0, "seed": [1, 2]})) == 2
+
+
+# Starting points.
+
+
+def test_a_start_keeps_what_is_given_and_takes_the_rest_from_the_spread() -> None:
+    space = parse_space({"sparsity": {"low": 0.1, "high": 0.9}, "scope": ["local", "global"]})
+    spread = {"sparsity": 0.3, "scope": "global"}
+    params = complete(space, {"sparsity": 0.7}, spread.__getitem__)
+    assert params == {**complete(space, {}, spread.__getitem__), "sparsity": 0.7}
+    assert params["scope"] == "global"
+
+
+@given(st.integers(0, 5), st.floats(0.1, 0.9))
+def test_parents_take_the_nearest_value_that_lets_what_is_given_be_there(
+    epochs: int, sparsity: float
+) -> None:
+    space = parse_space(
+        {
+            "sparsity": {"low": 0.1, "high": 0.9},
+            "finetune_epochs": {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5}}},
+            "learning_rate": {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 2}}},
+        }
+    )
+    spread = {"sparsity": sparsity, "finetune_epochs": epochs, "learning_rate": 1e-4}
+    params = complete(space, {"learning_rate": 1e-3}, spread.__getitem__)
+    assert params["learning_rate"] == 1e-3
+    assert params["finetune_epochs"] == max(epochs, 2)
+    assert params["sparsity"] == max(sparsity, 0.5)

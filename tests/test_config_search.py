@@ -1,0 +1,150 @@
+"""The search's settings: starting points, constraints, budgets, warm starts, reference points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sweep.config import SweepConfig
+from sweep.config_io import dump_yaml, parse_config, with_absolute_paths
+from sweep.errors import ConfigError
+from sweep.plan import plan, trials
+
+SPACE: dict[str, Any] = {
+    "sparsity": {"low": 0.1, "high": 0.9},
+    "method": ["l1-norm", "random"],
+    "finetune_epochs": {"low": 0, "high": 3},
+    "learning_rate": {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 1}}},
+}
+WHOLE = {
+    "starts": [{"sparsity": 0.5, "method": "l1-norm"}, {"learning_rate": 1e-4}],
+    "constraints": {"accuracy_drop": {"max": 0.02}, "sparsity": {"min": 0.5, "max": 0.9}},
+    "budget": {"epochs": 100, "seconds": 60, "plateau": {"trials": 8}},
+    "warm_start": ["results/a", "results/b"],
+    "reference": {"seconds": 600},
+}
+
+
+def text(search: dict[str, Any], **sections: Any) -> str:
+    plain = {"name": "s", "task": {"dataset": "digits"}, "space": SPACE, "search": search}
+    return yaml.safe_dump({**plain, **sections})
+
+
+def problems(search: dict[str, Any], **sections: Any) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text(search, **sections))
+    return caught.value.problems
+
+
+def test_all_of_it_goes_there_and_back() -> None:
+    config = parse_config(text(WHOLE))
+    assert parse_config(dump_yaml(config)) == config
+    assert SweepConfig.model_validate(config.model_dump(mode="json")) == config
+    assert config.search.budget.plateau is not None
+    assert config.search.budget.plateau.gain == 0.001
+    assert plan(config)["budget"] == {
+        "epochs": 100,
+        "seconds": 60.0,
+        "plateau": {"trials": 8, "gain": 0.001},
+    }
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"constraints": {"acuracy": {"max": 1}}}, "search.constraints.acuracy: unknown key"),
+        ({"constraints": {"acuracy": {"max": 1}}}, "did you mean 'accuracy'?"),
+        ({"constraints": {"accuracy": {}}}, "search.constraints.accuracy: must be a mapping, not"),
+        ({"constraints": {"accuracy": 0.5}}, "search.constraints.accuracy: must be a mapping"),
+        (
+            {"constraints": {"accuracy": {"min": 0.9, "max": 0.5}}},
+            "search.constraints.accuracy: min is above max",
+        ),
+        ({"constraints": {"accuracy": {"min": "high"}}}, "accuracy.min: must be a number"),
+        ({"constraints": [{"accuracy": 1}]}, "search.constraints: must be a mapping"),
+        ({"starts": {"sparsity": 0.5}}, "search.starts: must be a list"),
+        ({"starts": [{}]}, "search.starts.0: must be a mapping, not empty"),
+        ({"starts": [{"depth": 1}]}, "search.starts.0.depth: unknown key"),
+        ({"starts": [{"sparsity": 1.5}]}, "search.starts.0.sparsity: must be < 1"),
+        (
+            {"starts": [{"method": "random"}, {"sparsity": 0.95}]},
+            "search.starts.1.sparsity: is not in the space, got 0.95; allowed: {low: 0.1, ",
+        ),
+        ({"starts": [{"scope": "global"}]}, "search.starts.0.scope: is not in the space"),
+        (
+            {"starts": [{"sparsity": 0.5}, {"method": "random"}, {"sparsity": 0.50}]},
+            "search.starts.0: is one of several equal starting points",
+        ),
+        (
+            {"starts": [{"finetune_epochs": 0, "learning_rate": 1e-4}]},
+            "search.starts.0.learning_rate: is not there",
+        ),
+        (
+            {"trials": 1, "starts": [{"sparsity": 0.5}, {"sparsity": 0.6}]},
+            "search.starts: are more than the 1 trials of the sweep, got 2",
+        ),
+        ({"warm_start": ["a", "b", "a/"]}, "search.warm_start: has a folder more than once"),
+        ({"budget": {"epochs": 0}}, "search.budget.epochs: must be >= 1"),
+        ({"budget": {"seconds": 0}}, "search.budget.seconds: must be > 0"),
+        ({"budget": {"trials": 3}}, "search.budget.trials: unknown key"),
+        ({"budget": {"plateau": {}}}, "search.budget.plateau.trials: is required"),
+        ({"budget": {"plateau": {"trials": 3, "gain": 0}}}, "plateau.gain: must be > 0"),
+        ({"reference": {"time": 3}}, "search.reference.time: unknown key"),
+        ({"reduction_factor": 1}, "search.reduction_factor: must be > 1"),
+        ({"grace_period": 4}, "search.grace_period: no trial gets there"),
+    ],
+)
+def test_what_makes_no_sense_is_a_problem_at_its_path(search: dict[str, Any], message: str) -> None:
+    lines = problems(search)
+    assert any(message in line for line in lines), lines
+
+
+def test_an_objective_that_no_record_reports_is_a_problem() -> None:
+    assert (
+        "objectives.epochs: is not one of the known names"
+        in problems({}, objectives={"epochs": "min"})[0]
+    )
+    assert "did you mean 'epoch'?" in problems({}, objectives={"epochs": "min"})[0]
+
+
+@pytest.mark.parametrize("name", ["seconds", "loss"])
+def test_a_plateau_needs_the_worst_of_each_objective_beforehand(name: str) -> None:
+    objectives = {"accuracy": "max", name: "min"}
+    budget = {"plateau": {"trials": 3}}
+    (line,) = problems({"budget": budget}, objectives=objectives)
+    assert line.startswith("search.budget.plateau: needs a hypervolume")
+    assert f"search.reference: {{{name}: a number}}" in line
+    search = {"budget": budget, "reference": {name: 10}}
+    parse_config(text(search, objectives=objectives))
+
+
+def test_a_start_may_leave_the_parents_of_what_it_gives_open() -> None:
+    parse_config(text({"starts": [{"learning_rate": 1e-4}, {"finetune_epochs": 0}]}))
+
+
+def test_all_problems_of_a_search_are_said_at_once() -> None:
+    lines = problems({"starts": [{"sparsity": 0.95}], "warm_start": ["a", "a"], "grace_period": 9})
+    assert [line.split(":")[0] for line in lines] == [
+        "search.grace_period",
+        "search.starts.0.sparsity",
+        "search.warm_start",
+    ]
+
+
+def test_a_sweep_has_no_more_trials_than_its_space_has_configurations() -> None:
+    space = {"sparsity": [0.5, 0.7], "finetune_epochs": [0, 1], "learning_rate": [1e-4, 1e-3]}
+    config = parse_config(text({"trials": 100}, space=space))
+    assert trials(config) == 2 * (1 + 2)
+    assert trials(parse_config(text({"trials": 4}, space=space))) == 4
+    grid = parse_config(text({"sampler": "grid", "trials": 4}, space=space))
+    assert plan(grid)["trials"] == 6
+    assert plan(grid)["worst_case_epochs"] == 4
+
+
+def test_folders_to_learn_from_are_spelled_out(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = with_absolute_paths(parse_config(text({"warm_start": ["results/a"]})))
+    assert config.search.warm_start == [str(tmp_path / "results" / "a")]
