@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 
+from sweep import plan
 from sweep.config import SweepConfig
 from sweep.driver.conductor import Conductor
 from sweep.driver.progress import Progress
@@ -100,12 +101,12 @@ class Timed:
 
 def open_driver(
     folder: Path, config: SweepConfig, clock: Callable[[], float], create: bool
-) -> Conductor:
+) -> tuple[Conductor, View]:
     """The real thing on a ledger in ``folder``; the view writes to memory."""
     ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
     view = View(Progress(config.objectives, config.search.trials), io.StringIO())
     keeper = Retention(folder / "checkpoints", config.objectives)
-    return Conductor(Search(config), ledger, config.objectives, keeper, 2, view.take)
+    return Conductor(Search(config), ledger, config.objectives, keeper, 2, view.take), view
 
 
 class Pool:
@@ -114,7 +115,7 @@ class Pool:
     def __init__(self, folder: Path, config: SweepConfig, workers: int) -> None:
         self.now = 0.0
         self.root = folder / "checkpoints"
-        self.conductor = open_driver(folder, config, lambda: self.now, create=True)
+        self.conductor, self.view = open_driver(folder, config, lambda: self.now, create=True)
         self.ask, self.decide = Timed(self.conductor.next), Timed(self.conductor.report)
         ledger = self.conductor.ledger
         self.append, self.wait = Timed(ledger.append), Timed(ledger.sync)
@@ -193,12 +194,14 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
     """Run a sweep; milliseconds of each question, what came out, and seconds in all."""
     started = time.perf_counter()
     pool = Pool(folder, config, workers)
-    pool.run()
+    with pool.view:
+        pool.run()
     trials = list(pool.conductor.search.trials.values())
     return {
         **{name: getattr(pool, name).figures for name in QUESTIONS},
         "records": sum(len(trial.records) for trial in trials),
         "stopped": sum(trial.status == "stopped" for trial in trials),
+        "sampler": plan.sampler(config),
         "seconds": time.perf_counter() - started,
         "memory_mib": peak_mib(),
     }
@@ -207,7 +210,7 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
 def resume(folder: Path, config: SweepConfig) -> dict[str, Any]:
     """Open the sweep's ledger and replay it."""
     started, worked = time.perf_counter(), time.process_time()
-    conductor = open_driver(folder, config, time.time, create=False)
+    conductor, _ = open_driver(folder, config, time.time, create=False)
     conductor.replay(conductor.ledger.events)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     conductor.ledger.close()
@@ -261,7 +264,7 @@ def compare(sweeps: list[str]) -> None:
 def show(sweep: str, ran: dict[str, Any], again: dict[str, Any]) -> None:
     """One sweep's table."""
     print(
-        f"{sweep}: {ran['records']} records, {ran['stopped']} trials stopped, in "
+        f"{sweep} ({ran['sampler']}): {ran['records']} records, {ran['stopped']} trials stopped, in "
         f"{ran['seconds']:.0f} s and {ran['memory_mib']:.0f} MiB; resumed in "
         f"{again['seconds']:.2f} s ({again['cpu_seconds']:.2f} s on the CPU) and "
         f"{again['memory_mib']:.0f} MiB"
@@ -278,7 +281,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=1_000)
     parser.add_argument("--records", type=int, default=6, help="records of a trial, at most")
-    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--sampler", default="auto")
     parser.add_argument("--fsync-ms", type=float, default=0.0, help="added to every fsync")
     parser.add_argument("--sweep", choices=SWEEPS, help="this one only")
     parser.add_argument("--stage", choices=("run", "resume"), help=argparse.SUPPRESS)

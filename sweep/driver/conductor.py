@@ -54,10 +54,8 @@ class Conductor:
         for event in self.search.missing_events():
             self._write(event)
         unfinished = [trial for trial in self.search.unfinished() if not self._given_up(trial)]
-        self._sync()
-        for trial in unfinished:
-            self.retention.drop_unreported(trial.trial_id, trial.last_epoch)
         self._queue = deque(trial.trial_id for trial in unfinished)
+        self._sync()
 
     @property
     def finished(self) -> bool:

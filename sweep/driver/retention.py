@@ -66,22 +66,10 @@ class Retention:
                 self._finish(trial_id, on_front[trial_id])
         self._untidy.clear()
 
-    def drop_unreported(self, trial_id: str, last: int | None) -> None:
-        """Before an unfinished trial is resumed, delete what lies beyond the epoch that comes next.
-
-        A power cut may take records of epochs whose checkpoints it leaves. From the checkpoint of
-        the next epoch a worker reports that epoch and goes on; from a later one it would go on
-        without the records in between. ``last``: the trial's last epoch in the ledger.
-        """
-        allowed = 0 if last is None else last + 1
-        for folder in self._folders(trial_id):
-            if folder.name > _name(allowed):
-                shutil.rmtree(folder, ignore_errors=True)
-
     def _thin_out(self, trial_id: str, on_front: set[str]) -> None:
         """Of a running trial, drop what it has moved on from."""
         newest = _name(self._newest[trial_id])
-        for folder in self._folders(trial_id):
+        for folder in (self.root / trial_id).glob("epoch-*"):
             if folder.name < newest and folder.name not in on_front:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -96,10 +84,7 @@ class Retention:
         with contextlib.suppress(OSError):  # not there, or not empty
             (self.root / trial_id).rmdir()
 
-    def _folders(self, trial_id: str) -> list[Path]:
-        """The trial's checkpoints; their names sort as their epochs do."""
-        return list((self.root / trial_id).glob("epoch-*"))
-
 
 def _name(epoch: int) -> str:
+    """A checkpoint's folder; names sort as epochs do."""
     return f"epoch-{epoch:04d}"

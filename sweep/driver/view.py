@@ -28,18 +28,16 @@ class View:
         self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
         self.live: Live | None = None
         self._drawn = 0.0
-        self._replaying = True
+        self._is_open = False
 
     def say(self, line: str) -> None:
         """A line of its own."""
         self.console.print(line, markup=False)
 
     def take(self, event: Event) -> None:
-        """Follow an event; without a terminal, print the trials that end."""
+        """Follow an event; in the block, and without a terminal, print the trials that end."""
         self.progress.take(event)
-        if event["event"] == "workers":
-            self._replaying = False
-        if event["event"] == "end" and not self._replaying and self.live is None:
+        if event["event"] == "end" and self._is_open and self.live is None:
             self.say(self._line(self.progress.rows[event["trial_id"]]))
 
     def refresh(self) -> None:
@@ -49,6 +47,7 @@ class View:
             self.live.update(self._picture(), refresh=True)
 
     def __enter__(self) -> View:
+        self._is_open = True
         if self.console.is_terminal:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
             self.live.__enter__()
@@ -60,6 +59,7 @@ class View:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_open = False
         if self.live is not None:
             self.live.__exit__(kind, error, trace)
             self.live = None

@@ -26,8 +26,8 @@ class Encoding:
 
     A log range is even on its log scale. A sparsity s counts as log(1 / (1 - s)), the log of how
     many times smaller: accuracy falls off a cliff near the sparse end, where 0.97 and 0.99 are as
-    far apart as 0.5 and 0.83. An epoch counts as log(1 + epoch), since the first ones matter most. A
-    parameter that is not there sits in the middle of its range.
+    far apart as 0.5 and 0.83. An epoch counts as log(1 + epoch), since the first ones matter most.
+    A parameter that is not there sits in the middle of its range.
     """
 
     def __init__(self, space: Mapping[str, Domain], most_epochs: int) -> None:

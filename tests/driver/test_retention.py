@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,16 +189,3 @@ def test_taking_an_event_deletes_nothing(tmp_path: Path) -> None:
     assert len(there(tmp_path)) == 3 and not keeper.is_tidy
     keeper.tidy()
     assert there(tmp_path) == {("a", 1)} and keeper.is_tidy
-
-
-@pytest.mark.parametrize(("last", "stay"), [(None, set()), (0, {1}), (1, {1, 2}), (3, {1, 2, 3})])
-def test_before_a_resume_nothing_lies_beyond_the_next_epoch(
-    tmp_path: Path, last: int | None, stay: set[int]
-) -> None:
-    keeper = Retention(tmp_path, OBJECTIVES)
-    for epoch in (1, 2, 3):
-        write(tmp_path, "a", epoch)
-        write(tmp_path, "b", epoch)
-    keeper.drop_unreported("a", last)
-    keeper.drop_unreported("c", last)
-    assert there(tmp_path) == {("a", e) for e in stay} | {("b", e) for e in (1, 2, 3)}

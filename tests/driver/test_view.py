@@ -59,7 +59,8 @@ def test_time_left_is_a_range_once_trials_have_ended(monkeypatch: pytest.MonkeyP
 def test_trials_of_an_earlier_session_are_not_told_again() -> None:
     stream = io.StringIO()
     view = View(Progress(OBJECTIVES, 4), stream)
-    for event in small_sweep().events:
+    events = small_sweep().events
+    for event in [*events[:2], {"event": "workers", "count": 2}, *events[2:]]:
         view.take(event)
     assert stream.getvalue() == ""
     assert view.progress.done == 3
