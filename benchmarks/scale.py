@@ -264,8 +264,8 @@ def compare(sweeps: list[str]) -> None:
 def show(sweep: str, ran: dict[str, Any], again: dict[str, Any]) -> None:
     """One sweep's table."""
     print(
-        f"{sweep} ({ran['sampler']}): {ran['records']} records, {ran['stopped']} trials stopped, in "
-        f"{ran['seconds']:.0f} s and {ran['memory_mib']:.0f} MiB; resumed in "
+        f"{sweep} ({ran['sampler']}): {ran['records']} records, {ran['stopped']} trials stopped, "
+        f"in {ran['seconds']:.0f} s and {ran['memory_mib']:.0f} MiB; resumed in "
         f"{again['seconds']:.2f} s ({again['cpu_seconds']:.2f} s on the CPU) and "
         f"{again['memory_mib']:.0f} MiB"
     )
