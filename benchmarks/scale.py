@@ -93,6 +93,8 @@ class Timed:
     @property
     def figures(self) -> dict[str, float]:
         """Calls, and milliseconds: median, 99th percentile and longest; 99th percentile on CPU."""
+        if not self.took:  # a short run may end before the first tick
+            return {"calls": 0, **dict.fromkeys(("p50", "p99", "max", "cpu p99"), math.nan)}
         clock, cpu = 1e3 * np.array(self.took).T
         p50, p99 = np.percentile(clock, [50, 99])
         cpu_p99 = np.percentile(cpu, 99)

@@ -2,12 +2,16 @@
 
 The relation and the ranks are defined in :mod:`sweep.search.moasha`. To rank n records anew for
 each newcomer would cost n^2 comparisons; here a newcomer costs n, and more only where ranks move.
+Ranks are worked out when somebody asks for them: those of many newcomers at once (a replay) for n
+comparisons each, whatever moves.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +31,27 @@ class Point:
     high: NDArray[np.float64]
 
 
+class Named(Sequence[str]):
+    """The ids of some records, looked up when they are asked for: thousands may beat a trial."""
+
+    def __init__(self, ids: list[str], indices: Indices) -> None:
+        self._ids, self._indices = ids, indices
+
+    def __len__(self) -> int:
+        return self._indices.size
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._ids[index] for index in self._indices[place]]
+        return self._ids[self._indices[place]]
+
+
 class Rung:
     """The n comparable records at one rung and their ranks, kept up to date record by record."""
 
@@ -40,12 +65,13 @@ class Rung:
         self._rank = np.empty(ROOM, dtype=np.int64)
         self._by_id = np.empty(ROOM, dtype=np.intp)  # the records in the order of their ids
         self._sorted_ids: list[str] = []
+        self._ranked = 0  # of the records, so many have their ranks
         # With one exact value every newcomer moves the rank of all below it, but ranks are then
         # found by counting, when somebody asks.
         self._is_line = (exact, noisy) == (1, 0)
 
     def insert(self, trial_id: str, point: Point) -> None:
-        """Add a record, unless the trial has one here; O(n), more where ranks below it move."""
+        """Add a record, unless the trial has one here."""
         if trial_id in self.index:
             return
         new = len(self.ids)
@@ -59,22 +85,44 @@ class Rung:
         self.ids.append(trial_id)
         self._exact[:, new], self._low[:, new] = point.exact, point.low
         self._high[:, new] = point.high
-        if not self._is_line:
-            self._enter(new)
 
-    def standing(self, trial_id: str) -> tuple[int, int, list[str]]:
+    def standing(self, trial_id: str) -> tuple[int, int, Named]:
         """A trial's rank, how many records have a smaller one, and who beats it, best first."""
         index, n = self.index[trial_id], len(self.ids)
-        beats = self._all_beat(index)
+        self._rank_newcomers()
+        beats = self._beats(slice(n), slice(index, index + 1))[:, 0]
         by_id = self._by_id[:n]
         beaters = by_id[beats[by_id]]
         key = -self._exact[0, :n] if self._is_line else self._rank[:n]
         best_first = beaters[np.argsort(key[beaters], kind="stable")]
-        names = [self.ids[i] for i in best_first.tolist()]
         if self._is_line:
-            return np.unique(key[beaters]).size, beaters.size, names
+            return np.unique(key[beaters]).size, beaters.size, Named(self.ids, best_first)
         rank = int(self._rank[index])
-        return rank, int(np.count_nonzero(key < rank)), names
+        return rank, int(np.count_nonzero(key < rank)), Named(self.ids, best_first)
+
+    def _rank_newcomers(self) -> None:
+        n = len(self.ids)
+        if not self._is_line:
+            if n - self._ranked > n // 2:
+                self._rank_all()
+            else:
+                for new in range(self._ranked, n):
+                    self._enter(new)
+        self._ranked = n
+
+    def _rank_all(self) -> None:
+        """Rank all anew, in an order in which nobody comes before one who beats it.
+
+        Who beats another is at least as good in every exact value and in the lower end of every
+        interval, and better in one of them: it comes first when they are sorted by these.
+        """
+        n = len(self.ids)
+        figures = [*self._exact[:, :n], *self._low[:, :n]]
+        order = np.lexsort([-figure for figure in reversed(figures)])
+        for place, index in enumerate(order):
+            before = order[:place]
+            beaters = before[self._beats(before, slice(index, index + 1))[:, 0]]
+            self._rank[index] = self._rank[beaters].max(initial=-1) + 1
 
     def _enter(self, new: int) -> None:
         """Rank the newcomer, and push down those whose rank it moves.
@@ -83,47 +131,30 @@ class Rung:
         by at most one, and only that of a record which is beaten by the newcomer or by a raised
         one, and stood at the rank that this one has now. (All of them the newcomer beats itself.)
         """
-        ranks = self._rank[: new + 1]
-        beaters = self._all_beat(new)
-        beaters[new] = False
-        rank = int(ranks[beaters].max(initial=-1)) + 1
-        ranks[new] = -1
-        raised, below = np.array([new]), np.flatnonzero(self._beaten_by(new))
+        ranks, known, one = self._rank[:new], slice(new), slice(new, new + 1)
+        rank = int(ranks[self._beats(known, one)[:, 0]].max(initial=-1)) + 1
+        raised, below = np.array([new]), np.flatnonzero(self._beats(one, known)[0])
         below_ranks = ranks[below]
         while raised.size:
             level = below[below_ranks == rank]
-            level = level[self._any_beats(raised, level)] if level.size else level
-            ranks[raised] = rank
+            level = level[self._beats(raised, level).any(axis=0)] if level.size else level
+            self._rank[raised] = rank
             raised, rank = level, rank + 1
-
-    def _all_beat(self, index: int) -> Matrix:
-        """Who beats one record, by rule 1: (n,)."""
-        beats: Matrix = self._beats(slice(len(self.ids)), slice(index, index + 1))[:, 0]
-        return beats
-
-    def _beaten_by(self, index: int) -> Matrix:
-        """Whom one record beats: (n,)."""
-        beats: Matrix = self._beats(slice(index, index + 1), slice(len(self.ids)))[0]
-        return beats
-
-    def _any_beats(self, ps: Indices, ts: Indices) -> Matrix:
-        """Whom of ``ts`` any of ``ps`` beats."""
-        return np.asarray(self._beats(ps, ts).any(axis=0))
 
     def _beats(self, ps: slice | Indices, ts: slice | Indices) -> Matrix:
         """Who of ``ps`` (rows) beats whom of ``ts`` (columns), by rule 1."""
-        beats: Matrix = np.ones((1, 1), dtype=np.bool_)
+        shape = np.broadcast_shapes(self._rank[ps, None].shape, self._rank[None, ts].shape)
+        beats: Matrix = np.ones(shape, dtype=np.bool_)
         for values in self._exact:
-            beats = beats & (values[ps, None] >= values[None, ts])
+            beats &= values[ps, None] >= values[None, ts]
         for low, high in zip(self._low, self._high, strict=True):
-            beats = beats & (low[ps, None] > high[None, ts])
-        return beats if len(self._low) else beats & self._any_better(ps, ts)
-
-    def _any_better(self, ps: slice | Indices, ts: slice | Indices) -> Matrix:
-        better: Matrix = np.zeros((1, 1), dtype=np.bool_)
-        for values in self._exact:
-            better = better | (values[ps, None] > values[None, ts])
-        return better
+            beats &= low[ps, None] > high[None, ts]
+        if not len(self._low):
+            better: Matrix = np.zeros(shape, dtype=np.bool_)
+            for values in self._exact:
+                better |= values[ps, None] > values[None, ts]
+            beats &= better
+        return beats
 
     def _double(self) -> None:
         for name in ("_exact", "_low", "_high", "_rank", "_by_id"):

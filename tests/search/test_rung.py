@@ -47,14 +47,21 @@ def peel(matrix: NDArray[np.bool_]) -> NDArray[np.intp]:
     return ranks
 
 
+@pytest.mark.parametrize("asked", ["each", "now and then", "at the end"])
 @pytest.mark.parametrize("figures", FIGURES.values(), ids=FIGURES)
-def test_every_standing_in_a_large_rung_is_that_of_the_rule(figures: tuple[int, int]) -> None:
+def test_every_standing_in_a_large_rung_is_that_of_the_rule(
+    figures: tuple[int, int], asked: str
+) -> None:
+    """However many come in between two questions."""
+    every = {"each": 1, "now and then": 100, "at the end": N}[asked]
     values, low, high = drawn(*figures)
     names = [f"t{number:05d}" for number in np.random.default_rng(0).permutation(N)]
     rung = Rung(*figures)
     for index, name in enumerate(names):
         rung.insert(name, Point(values[index], low[index], high[index]))
         rung.insert(name, Point(values[0], low[0], high[0]))  # again: not counted
+        if index % every == 0:
+            rung.standing(name)
     matrix = beats(values, low, high)
     ranks = peel(matrix)
     assert rung.ids == names
@@ -62,4 +69,6 @@ def test_every_standing_in_a_large_rung_is_that_of_the_rule(figures: tuple[int, 
         beaters = [(ranks[i], names[i]) for i in np.flatnonzero(matrix[:, index])]
         best_first = [name for _, name in sorted(beaters)]
         ahead = int((ranks < ranks[index]).sum())
-        assert rung.standing(name) == (ranks[index], ahead, best_first)
+        rank, better, beaten_by = rung.standing(name)
+        assert (rank, better, list(beaten_by)) == (ranks[index], ahead, best_first)
+        assert (len(beaten_by), beaten_by[:5]) == (len(best_first), best_first[:5])
