@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 from scipy.stats import qmc
+from threadpoolctl import ThreadpoolController
 
 from sweep.activity import active, order
 from sweep.domains import Constant, Domain, Int
@@ -46,7 +47,7 @@ ACCURACY = {"accuracy": 1.0, "accuracy_drop": -1.0}
 SPREAD = 8
 SEEN = 96
 BELIEVED = 32
-CANDIDATES, NEIGHBOURS = 160, 96
+CANDIDATES, NEIGHBOURS = 128, 64
 REACHES = (0.1, 0.03)
 """How far neighbours lie off, as a share of each range (a standard deviation)."""
 
@@ -79,6 +80,7 @@ class Ehvi:
         self._records: list[tuple[Spot, float, float, float]] = []  # accuracy, sparsity, noise
         self._front = Front({"accuracy": "max", "sparsity": "max"})
         self._newest: deque[int] = deque(maxlen=SEEN)
+        self._libraries = ThreadpoolController()
 
     @property
     def is_ready(self) -> bool:
@@ -117,12 +119,19 @@ class Ehvi:
 
     def propose(self, seed: int) -> Params:
         """The params of a new trial; the same for the same records, running trials and seed."""
+        # On matrices this small BLAS threads bring nothing: on two cores they made a proposal four
+        # times as long, and took the cores of those who train.
+        with self._libraries.limit(limits=1, user_api="blas"):
+            return self._propose(seed)
+
+    def _propose(self, seed: int) -> Params:
         seen = [self._records[key] for key in self._seen()]
         spots, sparsity = [one[0] for one in seen], np.array([one[2] for one in seen])
         values, noise = np.array([one[1] for one in seen]), np.array([one[3] for one in seen])
-        model = Surrogate(self._encoding.inputs(spots), values, noise, self._shape(values))
+        places = self._encoding.inputs(spots)
+        model = Surrogate(places, values, noise, self._shape(values))
         model.fit()
-        means, _ = model.predict(self._encoding.inputs(spots))
+        means, _ = model.predict(places)
         running = list(islice(reversed(self._running.values()), BELIEVED))
         heights, widths = [means], [sparsity]
         if running:
@@ -168,7 +177,7 @@ class Ehvi:
         reach = random.choice(REACHES, size=(NEIGHBOURS, 1))
         moves = reach * random.normal(size=(NEIGHBOURS, max(len(names), 1)))
         found = [self._at(*self._place(names, row)) for row in even[:CANDIDATES]]
-        for index, (row, move) in enumerate(zip(even[CANDIDATES:], moves, strict=True)):
+        for index, (row, move) in enumerate(zip(even[CANDIDATES:count], moves, strict=True)):
             near = best[index % len(best)]
             moved = dict(zip(names, move, strict=False))
             found.append(self._at(*self._place(names, row), near, moved))

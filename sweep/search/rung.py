@@ -49,7 +49,7 @@ class Named(Sequence[str]):
     def __getitem__(self, place: int | slice) -> str | list[str]:
         if isinstance(place, slice):
             return [self._ids[index] for index in self._indices[place]]
-        return self._ids[self._indices[place]]
+        return self._ids[int(self._indices[place])]
 
 
 class Rung:
