@@ -55,6 +55,20 @@ def test_a_bad_setting_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_check_says_what_a_warm_start_would_teach(cli: Cli, tmp_path: Path) -> None:
+    other = Path("other")
+    head = {"event": "sweep", "name": "other", "config": {"objectives": {"accuracy": "max"}}}
+    (tmp_path / other).mkdir()
+    (tmp_path / other / "ledger.jsonl").write_text(json.dumps(head) + "\n")
+    setting = f"search.warm_start=[{other}]"
+    done = cli("check", "digits", setting, "objectives={accuracy: max}")
+    assert done.code == 0
+    assert f"warm start from {other}: 0 observations used" in done.out
+    for command in ("check", "run"):
+        assert_refused(cli(command, "digits", setting), 2, "objectives", "other", "sparsity")
+        assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")
+
+
 def test_all_bad_settings_are_reported_at_once(cli: Cli) -> None:
     done = cli("check", "digits", "space.sparsity=2", "search.trials=0", "storage=")
     assert_refused(done, 2, "3 problems", "space.sparsity", "search.trials", "storage")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sweep.config import SweepConfig
 from sweep.config_io import dump_yaml, json_schema, load_config, starter_text
 from sweep.errors import StorageError, UsageError
-from sweep.plan import plan
+from sweep.plan import plan, results_path
 
 
 def write_starter(path: Path) -> None:
@@ -31,12 +32,25 @@ def check_config(source: str, settings: list[str], as_json: bool) -> None:
     """The plan of a config, or every problem that it has."""
     config = load_config(source, settings)
     found = plan(config)
+    warm = _warm_starts(config)
     if as_json:
-        print(json.dumps({**found, "config": config.model_dump(mode="json")}, indent=2))
+        whole = {**found, "warm_start": warm, "config": config.model_dump(mode="json")}
+        print(json.dumps(whole, indent=2))
         return
     for name, value in found.items():
         print(f"{name:20} {_plain(value)}")
+    for text in warm:
+        print(text)
     print("\n" + dump_yaml(config), end="")
+
+
+def _warm_starts(config: SweepConfig) -> list[str]:
+    """What each folder of ``search.warm_start`` would teach, in words; UsageError as for a run."""
+    if not config.search.warm_start:
+        return []
+    from sweep.search.warm import describe, warm_events
+
+    return [describe(event) for event in warm_events(config, Path(results_path(config)))]
 
 
 def _plain(value: object) -> str:

@@ -45,7 +45,7 @@ ACCURACY = {"accuracy": 1.0, "accuracy_drop": -1.0}
 """The objectives that it models, with the sign that makes more better."""
 
 SPREAD = 8
-SEEN = 96
+SEEN = 80
 BELIEVED = 32
 CANDIDATES, NEIGHBOURS = 128, 64
 REACHES = (0.1, 0.03)
