@@ -60,7 +60,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -94,7 +94,7 @@ class Decision:
 
     def to_event(self) -> dict[str, Any]:
         """The ledger's "decision" event, without its time."""
-        return {"event": "decision", **asdict(self), "beaten_by": list(self.beaten_by)}
+        return {"event": "decision", **vars(self), "beaten_by": list(self.beaten_by)}
 
 
 class Moasha:

@@ -21,8 +21,8 @@ from sweep.params import Params as Whole
 from sweep.search import constraints
 from sweep.search.budget import Budget
 from sweep.search.distributions import FIDELITY
-from sweep.search.moasha import Moasha
 from sweep.search.study import Params, Proposal, Study
+from sweep.search.verdicts import Verdicts
 
 Event = dict[str, Any]
 Status = Literal["running", "completed", "stopped", "failed"]
@@ -49,8 +49,8 @@ class TrialState:
     error: str | None = None
     records: dict[int, Event] = field(default_factory=dict)
     decisions: dict[int, Event] = field(default_factory=dict)
-    verdicts: dict[int, Event] = field(default_factory=dict)
-    """What the rule says, whether the ledger has it yet or not."""
+    verdicts: dict[int, Event] = field(default_factory=dict, compare=False)
+    """What the rule was asked and said, whether the ledger has it yet or not."""
 
     @property
     def last_epoch(self) -> int | None:
@@ -75,7 +75,6 @@ class Search:
         self.trials: dict[str, TrialState] = {}
         self._seed = config.search.seed
         self._objectives = dict(config.objectives)
-        self._horizon_bound = config.recover.lr_schedule == "linear"
         self._constraints = config.search.constraints
         self._study = Study(
             config.space,
@@ -85,7 +84,7 @@ class Search:
             constraints.names(self._constraints),
             config.search.starts,
         )
-        self._moasha = _moasha(config)
+        self._verdicts = Verdicts(config)
         self._budget = Budget(config)
         self._warm: set[str] = set()
         self._asked: tuple[int, Proposal | None] | None = None
@@ -182,8 +181,9 @@ class Search:
         if trial is None:
             return None
         epoch = record["epoch"]
+        self._verdicts.close()
         if self.accepts(record):
-            self._rate(trial, record)
+            self._verdicts.judge(trial, record)
         return trial.decisions.get(epoch) or trial.verdicts.get(epoch)
 
     def due_end(self, trial_id: str) -> Event | None:
@@ -207,6 +207,7 @@ class Search:
         A record at a rung whose decision is not in the ledger (decided on the records that stood
         before it), and the end of a trial that has reached its last epoch or is stopped.
         """
+        self._verdicts.close()
         events: list[Event] = []
         for trial in self.unfinished():
             undecided = [
@@ -223,6 +224,7 @@ class Search:
 
     def apply(self, event: Event) -> None:
         """Take one event in. Unknown kinds, and what is known already, change nothing."""
+        self._verdicts.before(event)
         handler = self._fold.get(event["event"])
         if handler is not None:
             handler(event)
@@ -242,7 +244,7 @@ class Search:
     def _on_record(self, event: Event) -> None:
         if self.accepts(event):
             trial = self.trials[event["trial_id"]]
-            self._rate(trial, event)
+            self._verdicts.take(trial, event)
             trial.records[event["epoch"]] = event
             self._budget.record(event)
             if not event["partial"]:
@@ -279,20 +281,6 @@ class Search:
             broken = constraints.violations(self._constraints, one["metrics"])
             self._study.learn((one["params"], values), broken or {})
 
-    def _rate(self, trial: TrialState, record: Event) -> None:
-        """Let a new record count at its rung, and keep the verdict on it.
-
-        Like is compared with like: under a schedule bound to the horizon, only records from before
-        the horizon. A trial at its own last epoch is a peer to others and needs no verdict itself.
-        """
-        if self._moasha is None or bool(record["partial"]) != self._horizon_bound:
-            return
-        trial_id, epoch = trial.trial_id, record["epoch"]
-        if epoch >= trial.finetune_epochs:
-            self._moasha.add(trial_id, epoch, record)
-        elif decision := self._moasha.judge(trial_id, epoch, record):
-            trial.verdicts[epoch] = decision.to_event()
-
     def _observation(
         self, trial: TrialState
     ) -> tuple[tuple[Params, list[float]] | None, dict[str, float] | None]:
@@ -326,14 +314,6 @@ class Search:
 def end_event(trial_id: str, status: Status, error: str | None = None) -> Event:
     """An "end" event, without its time."""
     return {"event": "end", "trial_id": trial_id, "status": status, "error": error}
-
-
-def _moasha(config: SweepConfig) -> Moasha | None:
-    search = config.search
-    if search.scheduler == "fifo":
-        return None
-    epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
-    return Moasha(epochs, config.objectives, search.reduction_factor, search.margin)
 
 
 def _trial_seed(seed: int, number: int) -> int:

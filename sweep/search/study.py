@@ -241,7 +241,7 @@ class Study:
         if self._ehvi is not None:
             self._ehvi.end(number)
         if observation is None or not self._can_hold(observation, violations or {}):
-            self._study.tell(place, state=TrialState.FAIL)
+            self._storage.set_trial_state_values(place, TrialState.FAIL)
             self._window.end(place, None, feasible=False)
             return
         params, values = observation
@@ -250,7 +250,9 @@ class Study:
             self._storage.set_params(place, known, self._told)
         for name, violation in (violations or {}).items():
             optuna.Trial(self._study, place).set_constraint(name, float(violation))
-        self._study.tell(place, [float(value) for value in values], state=TrialState.COMPLETE)
+        # Study.tell says the same, and copies the trial for an answer.
+        told = [float(value) for value in values]
+        self._storage.set_trial_state_values(place, TrialState.COMPLETE, told)
         self._show(number, observation)
         self._window.end(place, values, _feasible(violations or {}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,22 @@ def test_a_replay_of_many_workers_gives_the_same_state_at_every_event(sampler: s
         assert told(copy) == told(live.search)
         assert copy.propose() == live.search.propose()
         live = Driver(settings, events)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_rule_asked_again_says_what_the_ledger_says(workers: int) -> None:
+    """Where decisions are gone, each is made anew on the records that stood when it was due."""
+    settings = config("random")
+    ledger = Driver(settings).run(workers)
+    copy = Search(settings)
+    for event in ledger:
+        if event["event"] != "decision":
+            copy.apply(event)
+    again = [event for trial in copy.trials.values() for event in trial.verdicts.values()]
+    said = [event for event in ledger if event["event"] == "decision"]
+    assert {event["action"] for event in said} == {"continue", "stop"}
+    place = operator.itemgetter("trial_id", "epoch")
+    assert sorted(json.loads(json.dumps(again)), key=place) == sorted(said, key=place)
 
 
 def test_every_outcome_occurs_and_each_trial_is_told_once_and_truly() -> None:

@@ -1,0 +1,84 @@
+"""The rule at work in one sweep: who is compared at a rung, and which verdicts stand.
+
+A decision in the ledger stands, and the rule (:mod:`sweep.search.moasha`) is asked where there is
+none. A record's decision follows it in the ledger, so a replay ranks nothing. Where it does not
+follow (a torn tail), the verdict is given before the next event is taken in: on the records that
+stood when it was due.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from sweep import plan
+from sweep.config import SweepConfig
+from sweep.search.moasha import Moasha
+
+Event = dict[str, Any]
+
+
+class Judged(Protocol):
+    """What is asked of a trial. ``verdicts``: what the rule said of it, by epoch."""
+
+    trial_id: str
+    verdicts: dict[int, Event]
+
+    @property
+    def finetune_epochs(self) -> int: ...
+
+
+class Verdicts:
+    """Records in, verdicts out; nothing at all under a scheduler that stops nothing.
+
+    Like is compared with like: under a schedule bound to the horizon, only records from before the
+    horizon. A trial at its own last epoch is a peer to others and needs no verdict itself.
+    """
+
+    def __init__(self, config: SweepConfig) -> None:
+        self._rule = _rule(config)
+        self._horizon_bound = config.recover.lr_schedule == "linear"
+        self._open: tuple[Judged, Event] | None = None
+
+    def take(self, trial: Judged, record: Event) -> None:
+        """Let a record count at its rung; its verdict is open until the next event."""
+        if self._rule is None or not self._is_compared(record):
+            return
+        self._rule.add(trial.trial_id, record["epoch"], record)
+        if record["epoch"] < trial.finetune_epochs:
+            self._open = trial, record
+
+    def before(self, event: Event) -> None:
+        """Close what is open, with the ledger's own word if ``event`` is that."""
+        if self._open is None:
+            return
+        trial, record = self._open
+        place = "decision", trial.trial_id, record["epoch"]
+        if (event["event"], event.get("trial_id"), event.get("epoch")) == place:
+            self._open = None
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Give the verdict that is open, if one is."""
+        if self._open is not None:
+            self.judge(*self._open)
+            self._open = None
+
+    def judge(self, trial: Judged, record: Event) -> None:
+        """Keep the verdict on a record in ``trial.verdicts``, if it is at a rung."""
+        epoch = record["epoch"]
+        if self._rule is None or not self._is_compared(record) or epoch >= trial.finetune_epochs:
+            return
+        if decision := self._rule.judge(trial.trial_id, epoch, record):
+            trial.verdicts[epoch] = decision.to_event()
+
+    def _is_compared(self, record: Event) -> bool:
+        return bool(record["partial"]) == self._horizon_bound
+
+
+def _rule(config: SweepConfig) -> Moasha | None:
+    search = config.search
+    if search.scheduler == "fifo":
+        return None
+    epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
+    return Moasha(epochs, config.objectives, search.reduction_factor, search.margin)
