@@ -21,7 +21,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
 
 
 def test_every_run_is_planned_once_and_a_slow_method_has_less(jobs: list[Job]) -> None:
-    assert len({job.key for job in jobs}) == len(jobs) == 8 * 2 + 6
+    assert len({job.key for job in jobs}) == len(jobs) == 8 * 2 + 8
     slow = [job for job in jobs if job.method == "ours:gp"]
     assert {(job.workers, job.marks) for job in slow} == {(8, (10,))}
     plain = {(job.workers, job.marks) for job in jobs if job.method == BASE}
