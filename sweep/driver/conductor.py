@@ -26,6 +26,7 @@ from sweep.driver.abort import Abort
 from sweep.driver.retention import Retention
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import Event, Ledger
+from sweep.record import DETAILS
 from sweep.search.state import Search, TrialState, end_event
 
 Listener = Callable[[Event], None]
@@ -190,6 +191,8 @@ class Conductor:
         self.tidy()
 
     def _take(self, event: Event) -> None:
+        for name in DETAILS:  # in the file, for readers: here they would fill the memory
+            event.pop(name, None)
         self.search.apply(event)
         self.retention.take(event)
         self.listen(event)
