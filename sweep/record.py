@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,3 +51,14 @@ class Record:
 
 DETAILS = ("correct_bits", "zeros_per_weight")
 """What of a record only readers want: a driver that remembers thousands leaves it out."""
+
+
+def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
+    """Why a record cannot be compared with others: a figure missing, or not finite."""
+    for name in needed:
+        if not isinstance(record.get(name), (int, float)):
+            return f"figure {name!r} of epoch {record['epoch']} is missing"
+    for name, value in record.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{name} of epoch {record['epoch']} is {value}"
+    return None
