@@ -32,6 +32,9 @@ UNTRAINED = (
     "the model has no trained classifier head, and baseline.epochs is 0: its answers are chance"
 )
 
+FIGURES = 2
+"""Of the baseline's figures: raised with each new one, so that no cached file lacks any."""
+
 
 @dataclass
 class Dense:
@@ -105,7 +108,8 @@ class Workbench:
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
         config = self.config
         how = [config.pruning.model_dump(mode="json"), config.recover.bf16]
-        counted = fingerprint([*how, examples])
+        wanted = [FIGURES, sorted(config.task.metrics)]
+        counted = fingerprint([*how, *wanted, examples])
         file = self.folder / f"{split}-{counted}.json"
         if not file.exists():
             figures = self._figures(split)
@@ -145,13 +149,11 @@ class Workbench:
         model = self.dense.reset()
         data, recipe = self.task.split(split), self.recipe(0.0, 0, 0)
         score = evaluate(model, data, recipe, self.task.pad_id)
-        size = measure(model, prunable_weights(model, self.targets))
+        weights = prunable_weights(model, self.targets)
         return {
-            "accuracy": score.accuracy,
-            "loss": score.loss,
-            "correct": score.correct,
-            "examples": score.examples,
-            **size.__dict__,
+            **score.figures(self.config.task.metrics),
+            **measure(model, weights).__dict__,
+            "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
             "majority_accuracy": majority_share(data),
             "train_seconds": self._train_seconds(),
             "eval_seconds": score.seconds,
@@ -202,7 +204,7 @@ class Workbench:
         model: Any = config.model
         if model is not None and Path(model).is_dir():
             model = tree_digest(model)
-        data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset"})]
+        data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset", "metrics"})]
         fresh = {"seed": config.baseline.seed}  # of weights that no training follows
         trained = self._baseline_recipe().__dict__ if config.baseline.epochs else fresh
         return fingerprint([model, data, trained, config.task.max_length])

@@ -8,14 +8,26 @@ from typing import Any, Protocol
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.params import Params
 from sweep.record import Record
+from sweep.score import Score
 
 
 class Runs(Protocol):
-    """A trial: a generator of records, which can go on from what it was (`sweep.checkpoint`)."""
+    """A trial: a generator of records, which can go on from what it was (`sweep.checkpoint`).
+
+    ``run`` is made of the four that follow it; ``epoch`` is -1 before ``prune``.
+    """
 
     epoch: int
 
     def run(self) -> Iterator[Record]: ...
+
+    def prune(self) -> None: ...
+
+    def finetune(self) -> float: ...
+
+    def record(self, stage: str, train_seconds: float = 0.0) -> Record: ...
+
+    def score(self, split: str) -> Score: ...
 
     def state_dict(self) -> dict[str, Any]: ...
 

@@ -133,6 +133,19 @@ def front(
 
 
 @app.command()
+def confirm(
+    folder: Folder,
+    seeds: Annotated[int, typer.Option(min=1, help="fresh seeds in all, for each point")] = 3,
+    runners_up: Annotated[int, typer.Option(min=0, help="of the second front, nearest first")] = 3,
+    address: Address = None,
+) -> None:
+    """The front on the test set, retrained under fresh seeds."""
+    from sweep.commands.confirm import confirm as confirm_folder
+
+    confirm_folder(folder, seeds, runners_up, address)
+
+
+@app.command()
 def export(
     folder: Folder,
     to: Annotated[Path, typer.Option(help="the new folder")],

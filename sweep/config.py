@@ -20,9 +20,14 @@ from pydantic import (
 )
 
 from sweep import fields
-from sweep.config_checks import formula_problems, search_problems, task_problems
+from sweep.config_checks import (
+    formula_problems,
+    metric_problems,
+    search_problems,
+    task_problems,
+)
 from sweep.domains import Int
-from sweep.names import LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.names import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
 from sweep.params import Params
 from sweep.problems import Problem, Refused
 from sweep.space import parse_space
@@ -96,6 +101,9 @@ class TaskConfig(Section):
     )
     train_samples: fields.CountOrNone = Field(default=None, description="train examples used")
     eval_samples: fields.CountOrNone = Field(default=None, description="evaluation examples used")
+    metrics: list[fields.ExtraMetric] = Field(
+        default=[], description=f"figures beside accuracy: {_or(EXTRA_METRICS)}, or both"
+    )
     seed: fields.Seed = Field(default=0, description="of the carving and of the subsets")
     seconds_per_epoch: fields.NotNegative = Field(
         default=0.0, description="closed-form only: what an epoch takes"
@@ -249,6 +257,7 @@ class SweepConfig(Section):
     def _sections_agree(self, info: ValidationInfo) -> SweepConfig:
         problems = task_problems(self, (EMBEDDED, CLOSED_FORM))
         problems += formula_problems(self, self.task.dataset == CLOSED_FORM)
+        problems += metric_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:

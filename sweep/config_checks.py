@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep import plan
 from sweep.activity import identity
+from sweep.names import EXTRA_METRICS
 from sweep.problems import Problem, show
 from sweep.starts import complete
 from sweep.yaml_text import one_line
@@ -46,6 +47,23 @@ def formula_problems(config: SweepConfig, is_formula: bool) -> list[Problem]:
         where, what = ("task", "seconds_per_epoch"), "is for task.dataset closed-form only"
         problems.append(Problem(where, what, task.seconds_per_epoch, "0", depends=depends))
     return problems
+
+
+def metric_problems(config: SweepConfig) -> list[Problem]:
+    """Objectives and constraints on figures that no record would have."""
+    asked: list[tuple[tuple[str, ...], str]]
+    asked = [(("objectives", name), name) for name in config.objectives]
+    asked += [(("search", "constraints", name), name) for name in config.search.constraints]
+    return [
+        Problem(
+            where,
+            f"no record has {name} unless task.metrics asks for it",
+            allowed=f"with task.metrics: [{name}]",
+            depends=("task.metrics",),
+        )
+        for where, name in asked
+        if name in EXTRA_METRICS and name not in config.task.metrics
+    ]
 
 
 def search_problems(config: SweepConfig) -> list[Problem]:

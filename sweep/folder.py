@@ -43,6 +43,11 @@ class SweepFolder:
         return self.path / "checkpoints"
 
     @property
+    def retrainings(self) -> Path:
+        """Checkpoints of retrainings that `sweep confirm` has under way; gone when it is done."""
+        return self.checkpoints / "confirm"
+
+    @property
     def holds_sweep(self) -> bool:
         """Whether a sweep was begun here."""
         return self.ledger.is_file() and self.ledger.stat().st_size > 0

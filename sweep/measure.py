@@ -46,6 +46,11 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
     return Size(zeros / prunable_count, zeros / total, nonzero, size)
 
 
+def zeros_of(weights: Mapping[str, Tensor]) -> list[int]:
+    """How many values of each weight are zero, in their order."""
+    return [weight.numel() - int(weight.count_nonzero()) for weight in weights.values()]
+
+
 def stored_bytes(count: int, filled: int, item: int) -> int:
     """Bytes of ``count`` values of ``item`` bytes, ``filled`` of them non-zero, smallest form.
 

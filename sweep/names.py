@@ -21,6 +21,9 @@ SCHEDULERS = ("moasha", "fifo")
 LR_SCHEDULES = ("constant", "linear")
 """How a learning rate moves over the steps; only ``constant`` does not depend on the horizon."""
 
+EXTRA_METRICS = ("f1", "matthews")
+"""The figures that a record has only where ``task.metrics`` asks for them."""
+
 METRICS = (
     "accuracy",
     "loss",
@@ -33,6 +36,7 @@ METRICS = (
     "train_seconds",
     "eval_seconds",
     "epoch",
+    *EXTRA_METRICS,
 )
 """The figures of a record that can be an objective."""
 

@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from sweep.errors import TrialError
 from sweep.pruning.masks import hold
+from sweep.score import Score
 from sweep.tasks import Split
 
 
@@ -39,21 +40,6 @@ class Recipe:
     clip_norm: float = 1.0
     dropout: float | None = None
     bf16: str | bool = "auto"
-
-
-@dataclass(frozen=True)
-class Score:
-    """What an evaluation found: ``correct`` of ``examples``, mean cross-entropy, wall seconds."""
-
-    correct: int
-    examples: int
-    loss: float
-    seconds: float
-
-    @property
-    def accuracy(self) -> float:
-        """Share of examples answered right, in [0, 1]."""
-        return self.correct / self.examples
 
 
 def lr_factor(step: int, steps_per_epoch: int, recipe: Recipe) -> float:
@@ -119,21 +105,23 @@ def finetune_epoch(
 
 @torch.no_grad()
 def evaluate(model: nn.Module, split: Split, recipe: Recipe, pad_id: int = 0) -> Score:
-    """Accuracy and mean loss over a split; deterministic.
+    """The answers and the mean loss over a split; deterministic.
 
     Raises :class:`~sweep.errors.TrialError` where the model's outputs are not finite.
     """
     started = time.perf_counter()
     device = next(model.parameters()).device
     model.eval()
-    correct, loss = 0, 0.0
-    for batch in _batches(split, split.in_order(recipe.eval_batch_size), pad_id, device):
+    answers, loss = np.empty(len(split), dtype=np.int64), 0.0
+    for chosen in split.in_order(recipe.eval_batch_size):
+        batch = to_device(split.padded(chosen, pad_id), device)
         logits = logits_of(model, batch, recipe)
         loss += float(cross_entropy(logits, batch["labels"], reduction="sum"))
-        correct += int((logits.argmax(-1) == batch["labels"]).sum())
+        answers[chosen] = logits.argmax(-1).cpu().numpy()
     if not np.isfinite(loss):
         raise TrialError(f"diverged: the loss on {len(split)} evaluation examples is {loss}")
-    return Score(correct, len(split), loss / len(split), time.perf_counter() - started)
+    mean = loss / len(split)
+    return Score(np.asarray(split.labels), answers, mean, time.perf_counter() - started)
 
 
 def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sweep.measure import measure
+from sweep.measure import measure, zeros_of
 from sweep.model import set_dropout
 from sweep.params import Params
 from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
 from sweep.pruning.targets import prunable_modules, prunable_weights
 from sweep.record import Record
+from sweep.score import Score
 from sweep.tasks import Task
 from sweep.training import (
     Recipe,
@@ -52,8 +53,10 @@ class Trial:
         targets: Targets | None = None,
         split: str = "validation",
         baseline_accuracy: float = float("nan"),
+        metrics: Sequence[str] = (),
     ) -> None:
         self.params, self.task, self.split = params, task, split
+        self.metrics = metrics
         self.recipe = replace(
             recipe, epochs=params.finetune_epochs, learning_rate=params.learning_rate
         )
@@ -84,6 +87,7 @@ class Trial:
             targets=bench.targets,
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
+            metrics=bench.config.task.metrics,
         )
 
     def run(self, epochs: int | None = None) -> Iterator[Record]:
@@ -95,9 +99,7 @@ class Trial:
         if epochs is not None:
             last = min(last, max(self.epoch, 0) + epochs)
         if self.epoch < 0:
-            started = time.perf_counter()
             self.prune()
-            self.seconds += time.perf_counter() - started
             yield self.record("pruned")
         while self.epoch < last:
             seconds = self.finetune()
@@ -105,6 +107,7 @@ class Trial:
 
     def prune(self) -> None:
         """Choose masks for the weights as they are now, zero them; set up activations likewise."""
+        started = time.perf_counter()
         params, generator = self.params, torch.Generator().manual_seed(self.recipe.seed)
         self.masks = make_masks(
             self.weights, params.sparsity, params.method, params.scope, generator
@@ -115,6 +118,7 @@ class Trial:
             self._calibrate()
         self.activations.attach()
         self.epoch = 0
+        self.seconds += time.perf_counter() - started
 
     def finetune(self) -> float:
         """Train one epoch; pruned weights stay exactly zero. Returns its wall seconds."""
@@ -132,25 +136,28 @@ class Trial:
         return seconds
 
     def record(self, stage: str, train_seconds: float = 0.0) -> Record:
-        """Evaluate the model as it is now."""
-        score = evaluate(self.model, self.task.split(self.split), self.recipe, self.task.pad_id)
-        self.seconds += score.seconds
+        """Evaluate the model as it is now, on the trial's split."""
+        score = self.score(self.split)
         size = measure(self.model, self.weights)
         return Record(
             stage=stage,
             epoch=self.epoch,
             partial=self.recipe.lr_schedule != "constant" and self.epoch < self.recipe.epochs,
-            accuracy=score.accuracy,
-            loss=score.loss,
-            correct=score.correct,
-            examples=score.examples,
+            **score.figures(self.metrics),
             **asdict(size),
+            zeros_per_weight=zeros_of(self.weights) if self.epoch == 0 else None,
             baseline_accuracy=self.baseline_accuracy,
             accuracy_drop=self.baseline_accuracy - score.accuracy,
             seconds=self.seconds,
             train_seconds=train_seconds,
             eval_seconds=score.seconds,
         )
+
+    def score(self, split: str) -> Score:
+        """Let the model as it is now answer a split."""
+        score = evaluate(self.model, self.task.split(split), self.recipe, self.task.pad_id)
+        self.seconds += score.seconds
+        return score
 
     def state_dict(self) -> dict[str, Any]:
         """All that :meth:`load_state_dict` needs to go on bit for bit, as a copy on the CPU.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -100,6 +101,9 @@ def test_the_figures_are_what_can_be_measured(
     assert figures["majority_accuracy"] == 0.5
     assert {name: figures[name] for name in size.__dict__} == size.__dict__
     assert figures["sparsity"] == 0
+    counts = {name: weight.numel() for name, weight in prunable_weights(model, Targets()).items()}
+    assert figures["prunable_weights"] == [[name, count] for name, count in counts.items()]
+    assert len(base64.b64decode(figures["correct_bits"])) == 4  # a bit for each of 30 examples
     assert figures["seconds"] == figures["train_seconds"] + figures["eval_seconds"] > 0
 
 
@@ -135,6 +139,20 @@ def test_what_figures_depend_on_is_measured_anew(
     make_bench(model_folder, data_files, search={"seed": 3}).baseline()
     with pytest.raises(AssertionError, match="done already"):
         make_bench(model_folder, data_files, **change).baseline()
+
+
+def test_figures_that_lack_what_is_asked_for_now_are_not_taken_from_the_cache(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = make_bench(model_folder, data_files)
+    assert "f1" not in plain.baseline()
+    asking = make_bench(model_folder, data_files, task={"metrics": ["f1", "matthews"]})
+    assert asking.folder == plain.folder and asking.task.key == plain.task.key  # the same model
+    assert {"f1", "matthews"} <= set(asking.baseline())
+    monkeypatch.setattr(baseline_module, "FIGURES", baseline_module.FIGURES + 1)
+    monkeypatch.setattr(baseline_module, "evaluate", forbidden)
+    with pytest.raises(AssertionError, match="done already"):
+        make_bench(model_folder, data_files).baseline()
 
 
 def test_a_model_changed_in_place_is_another(

@@ -94,6 +94,25 @@ def test_answers_are_drawn_as_from_examples() -> None:
     assert np.var(drawn) == pytest.approx(200 * p * (1 - p), rel=0.25)
 
 
+def test_models_of_one_split_err_on_the_same_examples_more_than_strangers_would() -> None:
+    params = Params(0.5, finetune_epochs=0)
+    one, other = (bench().score(after(params, 0), "validation", seed, 0).right for seed in (1, 2))
+    both = float((~one & ~other).mean())
+    assert both > 1.5 * (1 - one.mean()) * (1 - other.mean())
+    assert (one != other).any()
+
+
+def test_zeros_are_counted_matrix_by_matrix() -> None:
+    some = bench(metrics="[f1]")
+    first, last = some.trial(Params(0.3, finetune_epochs=1), 3).run()
+    assert first.zeros_per_weight is not None and last.zeros_per_weight is None
+    names, counts = zip(*some.baseline()["prunable_weights"], strict=True)
+    assert len(set(names)) == len(first.zeros_per_weight) and sum(counts) == WEIGHTS
+    assert sum(first.zeros_per_weight) == 0.3 * WEIGHTS
+    assert all(0 < z < n for z, n in zip(first.zeros_per_weight, counts, strict=True))
+    assert first.f1 is not None and first.matthews is None and "f1" in some.baseline()
+
+
 def test_a_trial_is_its_seeds_and_nothing_else() -> None:
     params = Params(0.7, finetune_epochs=3)
     runs = [[figures(r) for r in bench().trial(params, seed).run()] for seed in (1, 1, 2)]

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from sweep.config import Files, SweepConfig
 from sweep.domains import Constant, Float
-from sweep.names import DIRECTIONS, METRICS
+from sweep.names import DIRECTIONS, EXTRA_METRICS, METRICS
 from sweep.space import PARAMETERS
 
 MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
@@ -120,6 +120,7 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("task.max_length", [*WHOLE, 0, 8193]),
     ("task.validation", [0, 1, -0.5, "half", None]),
     ("task.train_samples", [0, True, "all", 2.5]),
+    ("task.metrics", ["f1", ["recall"], [1], None]),
     ("task.seed", [-1, 2**32, True]),
     ("baseline.epochs", WHOLE),
     ("baseline.learning_rate", [0, -1, math.inf, "fast", True, None]),
@@ -132,7 +133,7 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("recover.dropout", [1, -0.1, "none", True]),
     ("recover.bf16", [1, "yes", None]),
     ("recover.weight_decay", [-0.1, math.inf]),
-    ("objectives", [{}, None, ["accuracy"], {"accuracy": "up"}, {"f1": "max"}, {1: "max"}]),
+    ("objectives", [{}, None, ["accuracy"], {"accuracy": "up"}, {"recall": "max"}, {1: "max"}]),
     ("search.sampler", ["TPE", "bayes", None]),
     ("search.scheduler", ["asha", None]),
     ("search.trials", [*WHOLE, 0]),
@@ -166,7 +167,8 @@ def test_an_unknown_key_is_refused_in_every_section(section: str) -> None:
 def test_every_metric_can_be_an_objective_in_each_direction() -> None:
     for direction in DIRECTIONS:
         objectives = dict.fromkeys(METRICS, direction)
-        config = SweepConfig.model_validate({**MINIMAL, "objectives": objectives})
+        task = {**MINIMAL["task"], "metrics": EXTRA_METRICS}
+        config = SweepConfig.model_validate({**MINIMAL, "task": task, "objectives": objectives})
         assert config.objectives == objectives
 
 

@@ -11,6 +11,7 @@ import yaml
 from sweep.config import SweepConfig
 from sweep.config_io import dump_yaml, parse_config, with_absolute_paths
 from sweep.errors import ConfigError
+from sweep.names import EXTRA_METRICS
 from sweep.plan import plan, trials
 
 SPACE: dict[str, Any] = {
@@ -108,6 +109,20 @@ def test_an_objective_that_no_record_reports_is_a_problem() -> None:
         in problems({}, objectives={"epochs": "min"})[0]
     )
     assert "did you mean 'epoch'?" in problems({}, objectives={"epochs": "min"})[0]
+
+
+@pytest.mark.parametrize("name", EXTRA_METRICS)
+def test_a_figure_that_is_not_asked_for_is_no_objective_and_bounds_nothing(name: str) -> None:
+    objectives = {name: "max", "sparsity": "max"}
+    search = {"constraints": {name: {"min": 0.5}}}
+    lines = problems(search, objectives=objectives)
+    assert [line.split(":")[0] for line in lines] == [
+        f"objectives.{name}",
+        f"search.constraints.{name}",
+    ]
+    assert all(f"task.metrics: [{name}]" in line for line in lines)
+    task = {"dataset": "digits", "metrics": [name]}
+    parse_config(text(search, objectives=objectives, task=task))
 
 
 @pytest.mark.parametrize("name", ["seconds", "loss"])

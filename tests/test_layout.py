@@ -197,6 +197,13 @@ def test_metrics_are_figures_of_a_record() -> None:
     assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
 
 
+def test_extra_metrics_are_the_rows_of_their_table() -> None:
+    from sweep.names import EXTRA_METRICS
+    from sweep.score import EXTRA
+
+    assert tuple(EXTRA) == EXTRA_METRICS
+
+
 def test_schedules_are_those_that_a_recipe_can_follow() -> None:
     from sweep.names import LR_SCHEDULES
     from sweep.training import Recipe, lr_factor
@@ -234,7 +241,8 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
     from sweep.config import SweepConfig
 
     assert {name for name in vars(names) if name.isupper()} == {
-        "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS", "DIRECTIONS"
+        "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
+        "EXTRA_METRICS", "DIRECTIONS",
     }  # fmt: skip
     for sampler in names.SAMPLERS:
         for scheduler in names.SCHEDULERS:

@@ -19,15 +19,18 @@ from sweep.errors import TrialError
 from sweep.measure import stored_bytes
 from sweep.params import Params
 from sweep.record import Record
+from sweep.score import Ints, Score
 
-WEIGHTS, OTHERS = 10_000, 2_500
+MATRICES = {"first.weight": 4000, "second.weight": 4000, "head.weight": 2000}
+WEIGHTS, OTHERS = sum(MATRICES.values()), 2_500
 """Prunable parameters, and the rest, of 4 bytes each."""
 
 EXAMPLES = 1000
 """Evaluation examples, unless ``task.eval_samples`` says otherwise."""
 
 STREAMS = {"train": 1, "validation": 2, "test": 3}
-MASK, DENSE_SEED = 4, 5
+MASK, DENSE_SEED, HARDNESS, ANSWERS = 4, 5, 6, 7
+LABELS = 10
 
 
 class ClosedForm:
@@ -51,13 +54,11 @@ class ClosedForm:
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """The dense figures, as `sweep.baseline.Workbench.baseline` gives them."""
-        correct = self.correct(formula.DENSE, split, self.config.task.seed, DENSE_SEED)
+        score = self.score(formula.DENSE, split, self.config.task.seed, DENSE_SEED)
         return {
-            "accuracy": correct / self.examples,
-            "loss": -math.log(formula.DENSE),
-            "correct": correct,
-            "examples": self.examples,
+            **score.figures(self.config.task.metrics),
             **size_of(0),
+            "prunable_weights": [[name, count] for name, count in MATRICES.items()],
             "majority_accuracy": formula.CHANCE,
             "train_seconds": 0.0,
             "eval_seconds": 0.0,
@@ -68,10 +69,22 @@ class ClosedForm:
         """A trial of ``params``."""
         return ClosedFormTrial(self, params, seed, split)
 
-    def correct(self, accuracy: float, split: str, *path: int) -> int:
-        """Examples answered right, drawn: the noise of a validation set, the same every time."""
+    def score(self, accuracy: float, split: str, *path: int) -> Score:
+        """Answers, drawn: the noise of an evaluation set, the same every time for a ``path``.
+
+        How many are right is binomial; which, goes by how hard an example is and by chance, so
+        that two models agree on more examples than strangers would.
+        """
+        started = time.perf_counter()
         rng = np.random.default_rng([STREAMS[split], *path])
-        return int(rng.binomial(self.examples, accuracy))
+        correct = int(rng.binomial(self.examples, accuracy))
+        hardness = np.random.default_rng([STREAMS[split], HARDNESS]).random(self.examples)
+        chance = np.random.default_rng([STREAMS[split], ANSWERS, *path])
+        wrong = np.argsort(hardness + chance.random(self.examples), kind="stable")[correct:]
+        labels: Ints = np.arange(self.examples) % LABELS
+        answers = labels.copy()
+        answers[wrong] = (labels[wrong] + chance.integers(1, LABELS, len(wrong))) % LABELS
+        return Score(labels, answers, -math.log(accuracy), time.perf_counter() - started)
 
 
 class ClosedFormTrial:
@@ -112,30 +125,34 @@ class ClosedFormTrial:
         return seconds
 
     def record(self, stage: str, train_seconds: float = 0.0) -> Record:
-        """Draw the answers at this epoch."""
-        started = time.perf_counter()
-        expected = formula.expected_accuracy(self.params, self.recovered)
-        correct = self.bench.correct(expected, self.split, self.seed, self.epoch)
-        accuracy = correct / self.bench.examples
+        """Draw the answers at this epoch, on the trial's split."""
+        score = self.score(self.split)
         baseline = self.bench.baseline(self.split)["accuracy"]
-        eval_seconds = time.perf_counter() - started
-        self.seconds += eval_seconds
         linear = self.bench.config.recover.lr_schedule != "constant"
         return Record(
             stage=stage,
             epoch=self.epoch,
             partial=linear and self.epoch < self.params.finetune_epochs,
-            accuracy=accuracy,
-            loss=-math.log(expected),
-            correct=correct,
-            examples=self.bench.examples,
+            **score.figures(self.bench.config.task.metrics),
             **size_of(WEIGHTS - int(self.kept.sum())),
             baseline_accuracy=baseline,
-            accuracy_drop=baseline - accuracy,
+            accuracy_drop=baseline - score.accuracy,
             seconds=self.seconds,
             train_seconds=train_seconds,
-            eval_seconds=eval_seconds,
+            eval_seconds=score.seconds,
+            zeros_per_weight=self._zeros() if self.epoch == 0 else None,
         )
+
+    def score(self, split: str) -> Score:
+        """The answers at this epoch, on a split."""
+        expected = formula.expected_accuracy(self.params, self.recovered)
+        score = self.bench.score(expected, split, self.seed, self.epoch)
+        self.seconds += score.seconds
+        return score
+
+    def _zeros(self) -> list[int]:
+        ends = np.cumsum(list(MATRICES.values()))[:-1]
+        return [len(part) - int(part.sum()) for part in np.split(self.kept, ends)]
 
     def state_dict(self) -> dict[str, Any]:
         """All that :meth:`load_state_dict` needs to go on, as `sweep.checkpoint` stores it."""

@@ -99,7 +99,8 @@ def print_front(results: analysis.Results) -> None:
         print("no point yet")
         return
     baseline = "" if results.baseline is None else f"dense {results.baseline['accuracy']:.4f}; "
-    print(f"Pareto front on validation ({baseline}unconfirmed on test):")
+    test = "confirmed on test: sweep report" if results.confirmed else "unconfirmed on test"
+    print(f"Pareto front on validation ({baseline}{test}):")
     print(front_text(results.front))
 
 

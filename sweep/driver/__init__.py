@@ -1,1 +1,1 @@
-"""One sweep on one Ray cluster: the driver, its worker actors, and what a person sees of it."""
+"""One sweep on one Ray cluster, its search and its confirmation: drivers, workers, live views."""

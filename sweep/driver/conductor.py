@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from sweep.driver.abort import Abort
 from sweep.driver.retention import Retention
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import Event, Ledger
+from sweep.record import DETAILS, unusable
 from sweep.search.state import Search, TrialState, end_event
 
 Listener = Callable[[Event], None]
@@ -115,7 +115,7 @@ class Conductor:
             return self._end(trial, "failed", message)
         record = {"event": "record", "trial_id": trial_id, "attempt": attempt}
         record |= json.loads(result["record"]) | {"worker": result.get("worker")}
-        if reason := self._unusable(record):
+        if reason := unusable(record, self.objectives):
             return self._end(trial, "failed", reason)
         if not self.search.accepts(record):
             return False
@@ -150,16 +150,6 @@ class Conductor:
         except StorageError as error:
             raise Abort(error) from error
 
-    def _unusable(self, record: Event) -> str | None:
-        """Why a record cannot be compared with others: a figure missing, or not finite."""
-        for name in self.objectives:
-            if not isinstance(record.get(name), (int, float)):
-                return f"objective {name!r} of epoch {record['epoch']} is missing"
-        for name, value in record.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                return f"{name} of epoch {record['epoch']} is {value}"
-        return None
-
     def _given_up(self, trial: TrialState) -> bool:
         """Whether a trial has lost too many workers; it then ends."""
         if trial.lost <= self.max_failures:
@@ -190,6 +180,8 @@ class Conductor:
         self.tidy()
 
     def _take(self, event: Event) -> None:
+        for name in DETAILS:  # in the file, for readers: here they would fill the memory
+            event.pop(name, None)
         self.search.apply(event)
         self.retention.take(event)
         self.listen(event)

@@ -13,9 +13,10 @@ def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[st
 
     For accuracy that of always answering the majority class; for sparsity 0; for sizes that of the
     dense model; for epochs one more than the space has, so that a trial which runs to its end
-    still counts. A loss and times have no worst value that anyone knows before a sweep: taking one
-    from its records would move with them, so those objectives are left out, and there is no
-    hypervolume, unless ``search.reference`` (which goes before all others) gives one.
+    still counts; for F1 and Matthews' correlation 0. A loss and times have no worst value that
+    anyone knows before a sweep: taking one from its records would move with them, so those
+    objectives are left out, and there is no hypervolume, unless ``search.reference`` (which goes
+    before all others) gives one.
     """
     majority = float(baseline["majority_accuracy"])
     worst = {
@@ -26,6 +27,8 @@ def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[st
         ("nonzero_params", "min"): float(baseline["nonzero_params"]),
         ("size_bytes", "min"): float(baseline["size_bytes"]),
         ("epoch", "min"): config.max_epochs + 1.0,
+        ("f1", "max"): 0.0,
+        ("matthews", "max"): 0.0,
     }
     known = {
         name: worst[name, way] for name, way in config.objectives.items() if (name, way) in worst

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from sweep.config import SweepConfig
+from sweep.driver.retraining import retrained
 from sweep.errors import StorageError, SweepError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Called for each further trial of the actor."""
         self.assignment = new_config
-        self.records: Iterator[Record] | None = None
+        self.records: Iterator[dict[str, Any]] | None = None
         return True
 
     def step(self) -> dict[str, Any]:
@@ -40,7 +41,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             if self.records is None:
                 self.records = self._run()
             record = next(self.records)
-            return {"record": json.dumps(record.to_dict()), "worker": _worker_name()}
+            return {"record": json.dumps(record), "worker": _worker_name()}
         except (StorageError, OSError) as error:  # a full disk, say: no trial's own fault
             return {"storage_error": str(error)}
         except UsageError as error:  # nor is a model or a file that is gone since the baseline
@@ -50,8 +51,10 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         except Exception as error:  # the sweep goes on without this trial
             return {"error": f"{type(error).__name__}: {error}"}
 
-    def _run(self) -> Iterator[Record]:
-        return records(self._bench(), self.root, self.assignment)
+    def _run(self) -> Iterator[dict[str, Any]]:
+        if "wanted" in self.assignment:
+            return retrained(self._bench(), self.root, self.assignment)
+        return (r.to_dict() for r in records(self._bench(), self.root, self.assignment))
 
     def _bench(self) -> Bench:
         if self.bench is None:
@@ -95,8 +98,8 @@ def make_bench(config: SweepConfig, threads: int) -> Bench:
     return open_bench(config, None if config.resources.gpu else "cpu", threads)
 
 
-def prepare(settings: dict[str, Any], threads: int) -> dict[str, Any]:
-    """Tokenise, load or finetune the dense model, evaluate it: once a sweep, in a worker process.
+def prepare(settings: dict[str, Any], threads: int, split: str) -> dict[str, Any]:
+    """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
 
     Returns the figures of the ``baseline`` event, or ``{"error": kind, "message": text}``.
     """
@@ -104,7 +107,7 @@ def prepare(settings: dict[str, Any], threads: int) -> dict[str, Any]:
     try:
         bench = make_bench(config, threads)
         bench.check()
-        figures = bench.baseline()
+        figures = bench.baseline(split)
         return {**figures, "warnings": bench.warnings, "model": config.model or "fresh"}
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}

@@ -1,10 +1,10 @@
 """What a sweep has spent, and whether that was all: a fold over its events.
 
 Epochs are finetune epochs recorded. Seconds are wall time, from the beginning of each session (the
-"sweep" event, a "resume") to its last event; the time between sessions, however they ended, is
-not counted. A plateau is reached when, over the last K ended trials, the hypervolume of the front
-has grown by less than ``gain`` as a share of it; while nothing is better than the reference point
-there is no front to stop growing.
+"sweep" event, a "resume") to its last event; the time between sessions, however they ended, and
+that of a confirmation is not counted. A plateau is reached when, over the last K ended trials, the
+hypervolume of the front has grown by less than ``gain`` as a share of it; while nothing is better
+than the reference point there is no front to stop growing.
 
 Once spent, a budget stays so, whatever trials that were running add.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from analysis.pareto import hypervolume
 from sweep.config import SweepConfig
+from sweep.confirmation import is_of_confirm
 from sweep.search.front import Front
 
 Event = dict[str, Any]
@@ -45,7 +46,9 @@ class Budget:
         return self._seconds
 
     def clock(self, event: Event) -> None:
-        """An event, of whatever kind: time goes on."""
+        """An event of the search, of whatever kind: time goes on."""
+        if is_of_confirm(event):
+            return
         time = event.get("time")
         if isinstance(time, int | float):
             if self._last is not None and event["event"] not in ("sweep", "resume"):

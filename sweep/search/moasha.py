@@ -189,7 +189,7 @@ class Moasha:
         """A record as exact values and intervals, more is better; None if it cannot be compared."""
         if self._missing(record):
             return None
-        half = self._margin * _standard_error(record) / math.sqrt(2) if self._noisy else 0.0
+        half = self._margin * standard_error(record) / math.sqrt(2) if self._noisy else 0.0
         exact = np.array([sign * record[name] for name, sign in self._exact.items()], dtype=float)
         noisy = np.array([sign * record[name] for name, sign in self._noisy.items()], dtype=float)
         return Point(exact, noisy - half, noisy + half)
@@ -208,7 +208,7 @@ def _sign(direction: str) -> float:
     return 1.0 if direction == "max" else -1.0
 
 
-def _standard_error(record: Mapping[str, Any]) -> float:
+def standard_error(record: Mapping[str, Any]) -> float:
     """The binomial standard error of ``accuracy`` over ``examples``, never 0."""
     examples = float(record["examples"])
     accuracy = min(max(float(record["accuracy"]), 0.0), 1.0)

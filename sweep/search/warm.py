@@ -132,5 +132,14 @@ def _metrics(config: SweepConfig, record: Event, path: Path) -> dict[str, float]
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
     """``setting: there -> here`` of what makes figures mean something else."""
     ours = config.model_dump(mode="json")
-    old, new = ({name: plain.get(name) for name in COMPARED} for plain in (theirs, ours))
+    old, new = (
+        {name: _without_metrics(plain.get(name)) for name in COMPARED} for plain in (theirs, ours)
+    )
     return config_diff(old, new)
+
+
+def _without_metrics(section: Any) -> Any:
+    """Figures that are told beside others (``task.metrics``) change none of those."""
+    if not isinstance(section, Mapping):
+        return section
+    return {name: value for name, value in section.items() if name != "metrics"}

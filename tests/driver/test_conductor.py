@@ -10,6 +10,7 @@ import pytest
 
 from sweep.driver.abort import Abort
 from sweep.errors import StorageError, SweepError, UsageError
+from sweep.record import DETAILS
 from tests.disk import disk_under, idle_thread
 from tests.driver.stage import Stage
 from tests.driver.sweeps import assert_each_once, of_kind, story
@@ -46,6 +47,18 @@ def test_cut_anywhere_and_replayed_it_goes_on_the_same(
     again = Stage(tmp_path / "again").run()
     assert story(again) == story(whole)
     assert again[:cut] == whole[:cut]
+
+
+def test_what_only_readers_want_is_in_the_file_and_not_in_memory(stage: Stage) -> None:
+    trial = stage.take()
+    stage.report(trial, 0, correct_bits="oA==", zeros_per_weight=[1, 2])
+    [record] = of_kind(stage.events, "record")
+    assert (record["correct_bits"], record["zeros_per_weight"]) == ("oA==", [1, 2])
+    stage.ledger.close()
+    for some in (stage, Stage(stage.path.parent)):  # as it came, and replayed
+        [kept] = some.conductor.search.trials["t00000"].records.values()
+        assert kept == {k: v for k, v in record.items() if k not in DETAILS}
+        assert of_kind(some.heard, "record") == [kept]
 
 
 def test_the_same_record_twice_is_written_once(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from analysis.pareto import hypervolume
 from sweep.config import SweepConfig
 from sweep.config_checks import NO_WORST
 from sweep.driver.reference import reference_point
-from sweep.names import METRICS
+from sweep.names import EXTRA_METRICS, METRICS
 
 BASELINE = {
     "accuracy": 0.9,
@@ -20,10 +20,12 @@ BASELINE = {
 }
 BEST = {"accuracy": "max", "accuracy_drop": "min", "sparsity": "max", "model_sparsity": "max"}
 BEST |= dict.fromkeys(("nonzero_params", "size_bytes", "epoch", *NO_WORST), "min")
+BEST |= dict.fromkeys(EXTRA_METRICS, "max")
 
 
 def config(objectives: dict[str, str], **reference: float) -> SweepConfig:
-    plain: dict[str, Any] = {"name": "r", "task": {"dataset": "digits"}, "objectives": objectives}
+    plain: dict[str, Any] = {"name": "r", "objectives": objectives}
+    plain["task"] = {"dataset": "digits", "metrics": list(EXTRA_METRICS)}
     plain["space"] = {"finetune_epochs": {"low": 0, "high": 5}}
     return SweepConfig.model_validate({**plain, "search": {"reference": reference}})
 

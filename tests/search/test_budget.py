@@ -108,3 +108,18 @@ def test_without_limits_nothing_is_ever_spent() -> None:
         found.clock({"event": "record", "time": float(trial) * 1e6})
         found.end()
     assert found.spent is None
+
+
+def test_the_time_of_a_confirmation_is_not_the_searchs() -> None:
+    events = [
+        {"event": "sweep", "time": 0.0},
+        {"event": "finish", "time": 10.0},
+        {"event": "confirm", "time": 5000.0},
+        {"event": "confirm_finish", "time": 9000.0},
+        {"event": "resume", "time": 9999.0},
+        {"event": "workers", "time": 10001.0},
+    ]
+    found = budget(seconds=100)
+    for event in events:
+        found.clock(event)
+    assert found.seconds == 12.0 and found.spent is None

@@ -125,7 +125,7 @@ def test_conditions_of_the_new_space_are_kept(other: Path) -> None:
 
 
 def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
-    event = learn(other, task={"dataset": "digits", "max_length": 32})
+    event = learn(other, task={"dataset": "digits", "max_length": 32, "metrics": ["f1"]})
     assert event["used"] == 2
     assert event["differs"] == ["task.max_length: 128 -> 32"]
     assert "warning: used although it differs in task.max_length: 128 -> 32" in describe(event)

@@ -1,0 +1,41 @@
+"""`sweep confirm`: the front on test, under fresh seeds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from sweep.commands.confirmed import confirmed_text
+from sweep.commands.results import refresh_results
+from sweep.config_io import load_config
+from sweep.driver.abort import Interrupted
+from sweep.driver.confirm import run_confirm
+from sweep.folder import SweepFolder
+from sweep.ledger import read_events
+
+SOME_FAILED = 3
+
+
+def confirm(path: Path, seeds: int, runners_up: int, address: str | None) -> None:
+    """Confirm the sweep of a folder; the same command again goes on, or adds what is missing."""
+    folder = SweepFolder(path)
+    config = folder.begun_with()
+    if folder.config.is_file():
+        folder.check_same(load_config(str(folder.config)))
+    try:
+        outcome = run_confirm(
+            config, folder, _say, seeds=seeds, runners_up=runners_up, address=address
+        )
+    except Interrupted as error:
+        refresh_results(path)
+        _say(f"{error}; all is saved. To go on: sweep confirm {path}")
+        sys.exit(error.exit_code)
+    refresh_results(path)
+    print(confirmed_text(read_events(folder.ledger)))
+    _say(f"{outcome.found} figures on test, {outcome.failed} retrainings failed")
+    if outcome.failed:
+        sys.exit(SOME_FAILED)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,156 @@
+"""`sweep confirm`: the chosen points of a sweep, trained again under fresh seeds, read on test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sweep.chosen import Point, choose
+from sweep.config import SweepConfig
+from sweep.confirmation import Confirmation
+from sweep.driver.abort import Abort, Interrupted
+from sweep.driver.cluster import connected, worker_count
+from sweep.driver.confirmer import Confirmer
+from sweep.driver.loop import dense_figures, run_through_tune
+from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
+from sweep.errors import ClusterError, UsageError
+from sweep.folder import SweepFolder
+from sweep.ledger import Event, Ledger
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a confirmation ended: (trial, epoch, seed) with test figures, retrainings that failed."""
+
+    found: int
+    failed: int
+
+
+def run_confirm(
+    config: SweepConfig,
+    folder: SweepFolder,
+    say: Say,
+    *,
+    seeds: int,
+    runners_up: int,
+    address: str | None = None,
+) -> Outcome:
+    """Confirm the sweep in ``folder``, or go on with that; returns when it is done.
+
+    Every point of the front, and the ``runners_up`` nearest to it, has figures under ``seeds``
+    seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
+    exit code that the contract gives; whatever is raised, the ledger holds all that happened.
+    """
+    with signals() as stopped, Ledger.open(folder.ledger, create=False) as ledger:
+        try:
+            return _confirm(config, folder, ledger, say, stopped, seeds, runners_up, address)
+        except (Abort, SystemExit) as left:
+            error = cause(left)
+            if isinstance(error, Interrupted):
+                raise error from None
+            how = f"what was done is kept; to go on: sweep confirm {folder.path}"
+            raise type(error)(f"{error}; {how}") from None
+
+
+def _confirm(
+    config: SweepConfig,
+    folder: SweepFolder,
+    ledger: Ledger,
+    say: Say,
+    stopped: Stopped,
+    seeds: int,
+    runners_up: int,
+    address: str | None,
+) -> Outcome:
+    """Connect to Ray only if the ledger leaves something to do."""
+    confirmation = Confirmation()
+    for event in ledger.events:
+        confirmation.apply(event)
+    points = _points(config, folder, ledger, say, runners_up)
+    begun = confirmation.next_round(points, seeds, config.search.seed)
+    confirmer = Confirmer(
+        confirmation,
+        ledger,
+        folder.retrainings,
+        config.search.max_failures,
+        lambda event: _tell(event, confirmation, say),
+    )
+    if begun or confirmation.unfinished:
+        with connected(address or os.environ.get("RAY_ADDRESS")):
+            stop_if_asked(stopped)
+            workers = worker_count(config)
+            first = [begun] if begun else []
+            if not confirmation.has_baseline:
+                first.append(_dense_on_test(config, say, stopped))
+            confirmer.begin(*first)
+            say(_plan(confirmation))
+            _through_tune(config, folder, confirmer, workers, stopped)
+    confirmer.finish()
+    return Outcome(confirmation.done, len(confirmation.failed))
+
+
+def _points(
+    config: SweepConfig, folder: SweepFolder, ledger: Ledger, say: Say, runners_up: int
+) -> list[Point]:
+    """What is to be confirmed. Raises :class:`~sweep.errors.UsageError` where there is no front."""
+    points = choose(config, ledger.events, runners_up)
+    if not points:
+        raise UsageError(f"{folder.path} has no front yet: no trial has a finished evaluation")
+    begun = {event["trial_id"] for event in ledger.events if event["event"] == "trial"}
+    ended = {event["trial_id"] for event in ledger.events if event["event"] == "end"}
+    if left := len(begun - ended):
+        say(f"the search has not ended ({left} trials have not): its front may still move")
+    return points
+
+
+def _dense_on_test(config: SweepConfig, say: Say, stopped: Stopped) -> Event:
+    """The event of the dense model's figures on test.
+
+    Raises :class:`~sweep.errors.UsageError` for a task without a test split.
+    """
+    say("reading test; the dense model first")
+    figures = dense_figures(config, stopped, "test")
+    accuracy, examples = figures["accuracy"], figures["examples"]
+    say(f"dense baseline: accuracy {accuracy:.4f} on {examples} test examples")
+    return {"event": "confirm_baseline", **figures, "split": "test"}
+
+
+def _plan(confirmation: Confirmation) -> str:
+    jobs = confirmation.unfinished
+    epochs = sum(max(job.wanted) for job in jobs)
+    seeds = len({job.seed for job in jobs})
+    return f"retrainings: {len(jobs)}; fresh seeds: {seeds}; epochs in all: {epochs}"
+
+
+def _tell(event: Event, confirmation: Confirmation, say: Say) -> None:
+    """A line for what a person waits for."""
+    who = f"{event.get('trial_id')} seed {event.get('seed')}"
+    if event["event"] == "confirm_record":
+        say(
+            f"{confirmation.done}/{confirmation.planned} {who} epoch {event['epoch']}: accuracy "
+            f"{event['accuracy']:.4f} on test, {event['validation_accuracy']:.4f} on validation"
+        )
+    elif event["event"] == "confirm_lost":
+        say(f"{who}: lost its worker ({event['reason']})")
+    elif event["event"] == "confirm_end" and event["error"]:
+        say(f"{who} failed: {event['error']}")
+
+
+def _through_tune(
+    config: SweepConfig,
+    folder: SweepFolder,
+    confirmer: Confirmer,
+    workers: int,
+    stopped: Stopped,
+) -> None:
+    def tick() -> None:
+        stop_if_asked(stopped)
+        confirmer.tidy()
+
+    try:
+        run_through_tune(config, folder.retrainings, confirmer, workers, tick)
+    except ClusterError as error:
+        raise ClusterError(f"{error}: sweep confirm {folder.path}") from error
