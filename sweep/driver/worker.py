@@ -1,4 +1,4 @@
-"""The actor that runs trials, one after another, and keeps data and dense weights warm."""
+"""The actor that runs trials, or retrains them, one after another; data and weights stay warm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
-    """A step is one record. What goes wrong in a trial is a result too, never an exception."""
+    """A step is one record: of a trial, or (`sweep confirm`) of a retraining.
+
+    What goes wrong in it is a result too, never an exception.
+    """
 
     def setup(self, config: dict[str, Any], settings: dict[str, Any], checkpoints: str) -> None:
         """Called once an actor; ``settings`` is the resolved config."""
