@@ -14,6 +14,7 @@ from analysis.cost import Cost, cost_of
 from analysis.events import Event, read_ledger
 from analysis.frames import decisions_table, records_table, tell, trials_table
 from analysis.pareto import hypervolume, knee
+from analysis.timeline import timeline
 
 STATUSES = ("completed", "stopped", "failed", "running")
 
@@ -52,6 +53,8 @@ class Results:
     """Workers that died: trial_id, attempt, reason."""
     problems: list[str] = field(default_factory=list)
     """What was wrong with the ledger, a sentence each."""
+    timeline: pd.DataFrame = field(default_factory=lambda: timeline(()))
+    """One row an attempt at a trial: on which worker, from when to when, and how it ended."""
 
     def __repr__(self) -> str:
         parts = f"{len(self.trials)} trials, {len(self.records)} records, {len(self.front)} on the"
@@ -141,6 +144,7 @@ def load(path: str | Path) -> Results:
         state=_state(ledger.events),
         lost=story.lost,
         problems=ledger.problems + story.problems,
+        timeline=timeline(ledger.events),
     )
 
 
