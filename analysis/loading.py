@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from analysis import storage
+from analysis.comparison import Comparison
 from analysis.confirmation import Confirmation, tell_confirmation
 from analysis.cost import cost_of
-from analysis.events import Event, read_ledger
+from analysis.events import Event, plain_figures, read_ledger
 from analysis.frames import Story, decisions_table, records_table, tell, trials_table
 from analysis.results import Results
-
-if TYPE_CHECKING:
-    from analysis.comparison import Comparison
 
 # What a config that names no objectives means.
 _DIRECTIONS = {"accuracy": "max", "sparsity": "max"}
@@ -41,11 +41,22 @@ def load(path: Place | Places) -> Results | Comparison:
     ``OSError`` for files that cannot be read, ``MissingPackage`` (an ImportError) where an object
     store needs a package that is not installed.
     """
-    if isinstance(path, str | Path):
-        return _load(path)
-    from analysis.comparison import Comparison
+    with _no_collector():
+        if isinstance(path, str | Path):
+            return _load(path)
+        return Comparison([_load(one) for one in path])
 
-    return Comparison([_load(one) for one in path])
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Nothing that a ledger gives is garbage: looking for some takes a tenth of a large load."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _load(path: Place) -> Results:
@@ -65,7 +76,7 @@ def _load(path: Place) -> Results:
         decisions=decisions_table(story),
         config=config,
         versions=_mapping(head.get("versions")),
-        baseline=_figures(story.baseline),
+        baseline=plain_figures(story.baseline),
         directions=directions,
         reference_point=_reference_point(head, story.baseline),
         cost=cost_of(ledger.events, story.trials.values()),
@@ -89,8 +100,8 @@ def _metrics(config: dict[str, Any], story: Story, confirmation: Confirmation) -
     asked = _mapping(config.get("task")).get("metrics")
     told: Iterable[Event] = [*story.records, *confirmation.records.values(), story.baseline or {}]
     names = {name for event in told for name in _METRICS if name in event}
-    names |= set(asked) if isinstance(asked, list) else set()
-    return [name for name in _METRICS if name in names]
+    asked = asked if isinstance(asked, list) else []
+    return [name for name in _METRICS if name in names or name in asked]
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -114,12 +125,6 @@ def _reference_point(head: Event, baseline: Event | None) -> dict[str, float]:
     point = _mapping(head.get("reference_point"))
     point.update(_mapping((baseline or {}).get("reference_point")))
     return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
-
-
-def _figures(baseline: Event | None) -> dict[str, Any] | None:
-    if baseline is None:
-        return None
-    return {name: value for name, value in baseline.items() if name != "event"}
 
 
 def _state(events: list[Event]) -> str:
