@@ -85,7 +85,7 @@ def interactive(results: Results) -> Any | None:
     """A heat map with a slider over the front's points."""
     import plotly.graph_objects as go
 
-    from analysis.charts.interactive import dress, floats
+    from analysis.charts.page import dress, floats
 
     found = grid(results)
     if found is None:

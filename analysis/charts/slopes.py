@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.charts import style, thin
 from analysis.charts.chart import chart_of_panels, once
-from analysis.charts.front import dense_level
+from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS
 from analysis.pareto import IntArray
