@@ -61,7 +61,7 @@ def cloud(results: Results) -> list[Series]:
             marker="circle",
             hollow=hollow,
             size=4,
-            opacity=0.8 if hollow else 0.45,
+            opacity=0.8 if hollow else 0.6,
             notes=style.notes(part),
         )
         for label, part, hollow in kinds

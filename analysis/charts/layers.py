@@ -197,7 +197,10 @@ def _caption(results: Results) -> str:
 def _empty(results: Results) -> str:
     if results.front.empty:
         return "There is no front yet, so no layers to look at."
-    return "The ledger does not say in which matrices the zeros are: an older version wrote it."
+    return (
+        "The ledger does not say in which matrices the zeros are: an older version wrote it, or its "
+        "task has no matrices."
+    )
 
 
 LAYERS = Chart("layers", "Where the zeros are", _caption, interactive, static, _empty)

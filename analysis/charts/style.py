@@ -23,7 +23,7 @@ COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
 """For things without an order, in the order in which they are used."""
 MARKERS = ("circle", "square", "diamond", "triangle", "cross", "pentagon", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
-BANDS = ("#35608D", "#2A9D8A", "#8FC73E", "#E0A818")
+BANDS = ("#4A7FB5", "#2A9D8A", "#8FC73E", "#E0A818")
 """From few to many, darker to lighter: for up to four bands of a number."""
 
 ONE_POINT = 0.01
