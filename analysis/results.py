@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ from analysis.layers import layer_table, layers_of
 from analysis.loaded import Loaded
 from analysis.paired import Paired
 from analysis.pareto import IntArray, hypervolume, knee
+from analysis.timeline import timeline
 from analysis.traces import traces_table
 
 if TYPE_CHECKING:
@@ -99,10 +99,11 @@ class Results(Loaded):
         points = fronts.objectives(self._contenders.iloc[self._places], self.directions)
         return knee(points, list(self.directions.values()))
 
-    def plot_front(self) -> Figure:
-        """The front as a matplotlib figure, which Jupyter shows."""
-        figure: Figure = import_module("analysis.charts.front").FRONT.static(self)
-        return figure
+    def plot_front(self) -> Figure | None:
+        """The front as a matplotlib figure, which Jupyter shows; None where there is no point."""
+        from analysis.charts.front import FRONT
+
+        return FRONT.static(self)
 
     # questions
 
@@ -218,8 +219,6 @@ class Results(Loaded):
         """How much validation flattered the front, and its parts (``confirmation.optimism_of``)."""
         return confirm.optimism_of(self.front, self.confirmed_points)
 
-    # how it went
-
     def traces(self) -> pd.DataFrame:
         """Hypervolume after each record: ``time, seconds, epochs, trials, hypervolume``.
 
@@ -232,6 +231,11 @@ class Results(Loaded):
         points = fronts.objectives(self._contenders, self.directions)
         pool = dict(zip(points_of(self._contenders), points.tolist(), strict=True))
         return traces_table(self.events, pool, self._reference, list(self.directions.values()))
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """One row an attempt at a trial: which worker had it, from when to when, how it ended."""
+        return timeline(self.events)
 
     def layers(self, trial_id: str, epoch: int) -> pd.DataFrame | None:
         """Zeros by matrix, in the model's order: ``name, count, zeros, sparsity``.
