@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis import headline, sections
+from analysis.charts.front import save_front
 from analysis.files import write_whole
-from analysis.plots import save_front
 from analysis.results import Results
 
 
