@@ -6,7 +6,6 @@ import pytest
 
 from analysis import load
 from analysis import markdown as md
-from analysis.plots import axes_of, front_figure
 from analysis.report import report_text, write_report
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
@@ -115,39 +114,6 @@ def test_a_long_front_is_thinned_and_says_so(tmp_path: Path) -> None:
 def test_commands_are_quoted(tmp_path: Path) -> None:
     text = report(small_sweep(), tmp_path / "my sweep")
     assert f"sweep resume '{tmp_path}/my sweep'" in text
-
-
-@pytest.mark.parametrize(
-    ("directions", "axes"),
-    [
-        ({"accuracy": "max", "sparsity": "max"}, ("sparsity", "accuracy")),
-        ({"size_bytes": "min", "accuracy": "max"}, ("size_bytes", "accuracy")),
-        ({"loss": "min", "size_bytes": "min"}, ("loss", "size_bytes")),
-        ({"loss": "min", "sparsity": "max", "seconds": "min"}, ("sparsity", "loss")),
-        ({"accuracy": "max"}, ("sparsity", "accuracy")),
-    ],
-)
-def test_any_objectives_are_drawn(
-    tmp_path: Path, directions: dict[str, str], axes: tuple[str, str]
-) -> None:
-    ledger = big_sweep(12)
-    ledger.events[0]["directions"] = directions
-    results = load(ledger.write(tmp_path))
-    assert axes_of(results.directions) == axes
-    drawn = front_figure(results).axes[0]
-    assert all(label for label in (drawn.get_xlabel(), drawn.get_ylabel()))
-    assert "not confirmed" in drawn.get_title(loc="left")
-    assert report_text(results)
-
-
-def test_the_step_line_promises_only_what_was_reached(tmp_path: Path) -> None:
-    # From a sparsity up, the best accuracy is that of the next front point to the right.
-    line = front_figure(load(small_sweep().write(tmp_path))).axes[0].lines[0]
-    assert line.get_drawstyle() == "steps-pre"
-    ledger = small_sweep()
-    ledger.events[0]["directions"] = {"accuracy": "max", "size_bytes": "min"}
-    line = front_figure(load(ledger.write(tmp_path))).axes[0].lines[0]
-    assert line.get_drawstyle() == "steps-post"
 
 
 def test_numbers_for_people() -> None:

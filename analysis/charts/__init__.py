@@ -1,0 +1,19 @@
+"""The charts of a report, each as an interactive figure and a static one, with its caption.
+
+Importing this costs neither plotly nor matplotlib: they come when a figure is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.charts.chart import Chart
+from analysis.charts.front import FRONT
+from analysis.results import Results
+
+CHARTS: tuple[Chart[Results], ...] = (FRONT,)
+"""Of one sweep, in the order of a report."""
+
+COMPARISON_CHARTS: tuple[Chart[Any], ...] = ()
+
+__all__ = ["CHARTS", "COMPARISON_CHARTS", "Chart"]

@@ -1,0 +1,144 @@
+"""The front as it is drawn: the figures' data against the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import load
+from analysis.charts.front import FRONT, panels
+from analysis.charts.panels import Series
+from analysis.charts.style import axes_of
+from analysis.results import Results
+from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
+
+
+def results_of(ledger: LedgerBuilder, folder: Path) -> Results:
+    return load(ledger.write(folder))
+
+
+def small_start() -> LedgerBuilder:
+    return LedgerBuilder().baseline().trial("a")
+
+
+def lines(results: Results) -> list[Series]:
+    return [series for series in panels(results)[0].series if series.line != "none"]
+
+
+@pytest.mark.parametrize(
+    ("directions", "axes"),
+    [
+        ({"accuracy": "max", "sparsity": "max"}, ("sparsity", "accuracy")),
+        ({"size_bytes": "min", "accuracy": "max"}, ("size_bytes", "accuracy")),
+        ({"loss": "min", "size_bytes": "min"}, ("loss", "size_bytes")),
+        ({"loss": "min", "sparsity": "max", "seconds": "min"}, ("sparsity", "loss")),
+        ({"accuracy": "max"}, ("sparsity", "accuracy")),
+    ],
+)
+def test_any_objectives_are_drawn(
+    tmp_path: Path, directions: dict[str, str], axes: tuple[str, str]
+) -> None:
+    ledger = big_sweep(12)
+    ledger.events[0]["directions"] = directions
+    results = results_of(ledger, tmp_path)
+    assert axes_of(results.directions) == axes
+    drawn = FRONT.static(results).axes[0]  # type: ignore[union-attr]
+    assert all(label for label in (drawn.get_xlabel(), drawn.get_ylabel()))
+    assert "not confirmed" in drawn.get_title(loc="left")
+    # A projection of more objectives, or of fewer, has no step line.
+    assert len(lines(results)) == (set(directions) == set(axes))
+    assert ("projection" in FRONT.caption(results)) == (not lines(results))
+
+
+def test_the_step_line_promises_only_what_was_reached(tmp_path: Path) -> None:
+    # From a sparsity up, the best accuracy is that of the next front point to the right.
+    (line,) = lines(results_of(small_sweep(), tmp_path))
+    assert line.line == "up-then-right"
+    assert line.x.tolist() == pytest.approx([50, 80, 90])
+    assert line.y.tolist() == pytest.approx([100 * n / EXAMPLES for n in (795, 650, 640)])
+    ledger = small_sweep()
+    ledger.events[0]["directions"] = {"accuracy": "max", "size_bytes": "min"}
+    (line,) = lines(results_of(ledger, tmp_path))
+    assert line.line == "right-then-up"
+
+
+def test_both_figures_show_the_same_points(tmp_path: Path) -> None:
+    results = results_of(big_sweep(), tmp_path)
+    plotly, paper = FRONT.interactive(results), FRONT.static(results)
+    assert plotly is not None and paper is not None
+    (line,) = lines(results)
+    front = results.front.sort_values("sparsity")
+    np.testing.assert_allclose(line.x, 100 * front["sparsity"])
+    np.testing.assert_allclose(line.y, 100 * front["accuracy"])
+    (shown,) = [
+        trace for trace in plotly.data if trace.name == line.label and trace.mode == "lines"
+    ]
+    np.testing.assert_allclose(shown.y, line.y, rtol=1e-6)
+    assert shown.line.shape == "vh"
+    (drawn,) = [one for one in paper.axes[0].lines if one.get_label() == line.label]
+    np.testing.assert_allclose(drawn.get_ydata(), line.y)
+    assert drawn.get_drawstyle() == "steps-pre"
+
+
+def test_intervals_are_those_of_the_table(tmp_path: Path) -> None:
+    results = results_of(big_sweep(), tmp_path)
+    marks = [one for one in panels(results)[0].series if one.low is not None]
+    low = np.sort(np.concatenate([one.low for one in marks if one.low is not None]))
+    np.testing.assert_allclose(low, np.sort(100 * results.front["accuracy_low"]))
+    figure = FRONT.interactive(results)
+    assert figure is not None
+    ends = [t.y + t.error_y.array for t in figure.data if t.error_y.array is not None]
+    expected = np.sort(100 * results.front["accuracy_high"])
+    np.testing.assert_allclose(np.sort(np.concatenate(ends)), expected, rtol=1e-6)
+
+
+def test_what_was_stopped_is_hollow(tmp_path: Path) -> None:
+    panel = panels(results_of(small_sweep(), tmp_path))[0]
+    hollow = {note for one in panel.series if one.hollow for note in one.notes}
+    full = {note for one in panel.series if not one.hollow for note in one.notes}
+    assert hollow == {"t00001, epoch 0", "t00001, epoch 1"}
+    assert not hollow & full and "t00000, epoch 2" in full
+
+
+def test_the_dense_model_is_a_line_with_a_band_below(tmp_path: Path) -> None:
+    (level,) = panels(results_of(small_sweep(), tmp_path))[0].levels
+    assert (level.y, level.below) == (pytest.approx(100 * DENSE / EXAMPLES), 1.0)
+    figure = FRONT.interactive(load(tmp_path))
+    assert figure is not None
+    line, band = figure.layout.shapes
+    assert (band.y0, band.y1) == (pytest.approx(line.y0 - 1), line.y0)
+    without = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
+    assert panels(results_of(without, tmp_path / "no dense"))[0].levels == []
+
+
+def test_a_sweep_without_evaluations_has_no_figure_but_a_reason(tmp_path: Path) -> None:
+    for name, ledger in {
+        "no trials": LedgerBuilder(),
+        "no finished": LedgerBuilder().trial("a"),
+    }.items():
+        results = results_of(ledger, tmp_path / name)
+        assert FRONT.static(results) is None and FRONT.interactive(results) is None
+        assert name in FRONT.empty(results)
+
+
+def test_thousands_are_thinned_and_the_front_is_not(tmp_path: Path) -> None:
+    results = results_of(big_sweep(2000), tmp_path)
+    figure = FRONT.interactive(results)
+    assert figure is not None
+    drawn = sum(len(t.x) for t in figure.data if t.name in ("evaluation", "of a stopped trial"))
+    assert drawn <= 1500 < len(results.candidates)
+    assert f"{drawn:,} of {len(results.candidates):,} evaluations" in FRONT.caption(results)
+    points = [one for one in panels(results)[0].series if one.low is not None]
+    assert sum(len(one.x) for one in points) == len(results.front)
+
+
+def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
+    ledger = LedgerBuilder(name="<b>a</b> $x$").baseline().trial("<i>$t$")
+    results = results_of(ledger.record("<i>$t$", 0, 500, 0.5), tmp_path)
+    figure, paper = FRONT.interactive(results), FRONT.static(results)
+    assert figure is not None and paper is not None
+    assert "<b>" not in figure.to_json() and "<i>" not in figure.to_json()
+    paper.draw_without_rendering()
+    assert "\\$x\\$" in paper.axes[0].get_title(loc="left")
