@@ -6,10 +6,10 @@ Each view is a width (a desk's 1280 and a phone's 390 pixels, the latter as a to
 pixels a point), a colour scheme, and scripts on or off. In each the page is loaded anew, waited for
 until every plot is drawn, and looked over for: errors and warnings on the console, uncaught
 exceptions, requests for anything but the page itself, content wider than the window, plots that
-were not drawn. ``--shots`` keeps a picture of each view and the page as printed (PDF).
+were not drawn, links and buttons that lead away. ``--shots`` keeps a picture of each view and the page as printed (PDF).
 
 Needs Chromium (`apt-get install chromium`) and nothing of Python's but the standard library.
-Last line: `views=x errors=x requests=x overflow=x undrawn=x`; exit code 1 unless all but the first
+Last line: `views=x errors=x requests=x overflow=x undrawn=x away=x`; exit code 1 unless all but the first
 are 0.
 """
 
@@ -29,6 +29,9 @@ TALLEST = 16_000  # pixels of the screen: what Chromium paints in one piece
 
 DRAWN = "document.readyState === 'complete' && !document.querySelector('.plot[hidden]')"
 UNDRAWN = "document.querySelectorAll('.plot[hidden]').length"
+LEADING_AWAY = """document.querySelectorAll(
+    '[href]:not([href^="#"]):not([href^="data:"]), [src]:not([src^="data:"]), [data-attr="cloud"], ' +
+    '[data-title*="loud"], form').length"""
 # What sticks out of the page, and is not meant to be scrolled within a box of its own.
 OVERFLOW = "Math.max(0, document.documentElement.scrollWidth - window.innerWidth)"
 
@@ -54,6 +57,7 @@ class Seen:
     requests: int
     overflow: int
     undrawn: int
+    away: int
 
 
 VIEWS = (
@@ -87,7 +91,8 @@ def look(page: Page, address: str, view: View) -> Seen:
     errors, requests = list(_errors(page)), list(_requests(page, address))
     for told in [*errors, *requests]:
         print(f"{view.name}: {told}")
-    return Seen(len(errors), len(requests), int(page.value(OVERFLOW)), undrawn)
+    wide, away = int(page.value(OVERFLOW)), int(page.value(LEADING_AWAY))
+    return Seen(len(errors), len(requests), wide, undrawn, away)
 
 
 def _errors(page: Page) -> list[str]:
@@ -146,7 +151,7 @@ def main() -> int:
                 if view == VIEWS[0]:
                     print_out(page, given.shots / "printed.pdf")
     print(f"views={len(all_seen)} {_told(all_seen)}")
-    return int(any(seen != Seen(0, 0, 0, 0) for seen in all_seen))
+    return int(any(seen != Seen(0, 0, 0, 0, 0) for seen in all_seen))
 
 
 def _told(seen: list[Seen]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -37,11 +38,17 @@ def render(document: Document, drawings: Sequence[Drawing]) -> str:
         lstrip_blocks=True,
     )
     environment.tests["strong"] = lambda part: isinstance(part, Strong)
+    environment.filters["tied"] = _tied
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
     pictures = {each.picture.key: _data_url(each.files[0]) for each in drawings if each.files}
     figures = _fitting(drawings, MAX_BYTES - sum(map(len, pictures.values())))
     template = environment.get_template("template.html")
     return template.render(_values(document, pictures, figures)) + "\n"
+
+
+def _tied(text: str) -> str:
+    """The text with its percent signs on the line of their numbers."""
+    return re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
 
 
 def _values(

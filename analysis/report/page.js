@@ -41,15 +41,27 @@ function fitted(layout) {
   };
 }
 
+// Nothing that leads away: plotly.js offers to send a chart to its makers' server unless it is told.
+function options() {
+  return {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: NARROW.matches ? false : "hover",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "sendChartToCloud"],
+    plotlyServerURL: "",
+    scrollZoom: false,
+    showSendToCloud: false,
+  };
+}
+
 async function draw(place) {
   const packed = document.querySelector(`script[data-packed="${place.dataset.figure}"]`);
   const figure = JSON.parse(await unpacked(packed));
   const picture = place.parentElement.querySelector(".picture");
   const layout = { autosize: true, ...figure.layout };
   place.hidden = false;
-  const options = { responsive: true, displaylogo: false, scrollZoom: false };
   try {
-    await Plotly.newPlot(place, figure.data, layout, options);
+    await Plotly.newPlot(place, figure.data, layout, options());
     await Plotly.relayout(place, { ...colours(), ...fitted(layout) });
   } catch (error) {
     place.hidden = true;

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analysis.comparison import Comparison
 from analysis.files import write_whole
 from analysis.report import html, latex, markdown
 from analysis.report.comparing import comparison_report
@@ -14,6 +14,9 @@ from analysis.report.document import Document
 from analysis.report.drawing import Drawing, draw
 from analysis.results import Results
 from analysis.tables import write_csv, write_parquet
+
+if TYPE_CHECKING:
+    from analysis.comparison import Comparison
 
 
 def write_report(results: Results, folder: str | Path) -> list[Path]:
