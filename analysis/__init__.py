@@ -6,6 +6,8 @@ Needs pandas, numpy, pyarrow and matplotlib, and nothing of the stack that ran t
 
     results = analysis.load("results/digits")
     results.front[["sparsity", "accuracy", "accuracy_low", "accuracy_high"]]
+    results.best(min_sparsity=0.8)
+    analysis.load(["results/digits", "s3://bucket/digits"]).table
 
 Importing this package costs nothing: pandas comes with the first use of ``load``.
 """
@@ -16,17 +18,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.comparison import Comparison, Incomparable
     from analysis.events import NewerLedger, NotASweep
-    from analysis.results import Results, load
+    from analysis.loading import load
+    from analysis.results import Results
+    from analysis.storage import MissingPackage
 
 _HOME = {
+    "Comparison": "analysis.comparison",
+    "Incomparable": "analysis.comparison",
+    "MissingPackage": "analysis.storage",
     "NewerLedger": "analysis.events",
     "NotASweep": "analysis.events",
     "Results": "analysis.results",
-    "load": "analysis.results",
+    "load": "analysis.loading",
 }
 
-__all__ = ["NewerLedger", "NotASweep", "Results", "load"]
+__all__ = [
+    "Comparison",
+    "Incomparable",
+    "MissingPackage",
+    "NewerLedger",
+    "NotASweep",
+    "Results",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

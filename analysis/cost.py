@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -97,3 +98,24 @@ def _sessions(events: Iterable[Event]) -> Iterator[_Session]:
             session = _Session()
         session.add(event)
     yield session
+
+
+def session_clock(events: Iterable[Event]) -> Iterator[tuple[Event, float]]:
+    """Each event with the seconds since a trial first started, as ``Cost.wall_seconds`` has them.
+
+    Time between the last record or end of a session and the first start of the next is not in. NaN
+    for an event without a time; 0 before the first start.
+    """
+    session, before = _Session(), 0.0
+    for event in events:
+        if event["event"] == "resume":
+            before += session.wall
+            session = _Session()
+        session.add(event)
+        time = event.get("time")
+        if not isinstance(time, int | float):
+            yield event, math.nan
+        elif session.begin is None:
+            yield event, before
+        else:
+            yield event, before + max(0.0, time - session.begin)

@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analysis import storage
+
 LEDGER = "ledger.jsonl"
 VERSION = 1
 
@@ -34,12 +36,24 @@ class Ledger(NamedTuple):
 def read_ledger(path: str | Path) -> Ledger:
     """Read the ledger of the sweep in folder ``path`` (or the ledger file ``path``).
 
-    A ledger in which nothing is written yet gives no events. Raises ``NotASweep`` for a path that
-    has no ledger or whose ledger is something else, ``NewerLedger`` for one from a newer version,
-    ``OSError`` for a file that cannot be read.
+    ``path`` may be an address (s3://, gs://, ...). A ledger in which nothing is written yet gives
+    no events. Raises ``NotASweep`` for a path that has no ledger or whose ledger is something else,
+    ``NewerLedger`` for one from a newer version, ``OSError`` for a file that cannot be read,
+    ``MissingPackage`` where an object store needs a package that is not there.
     """
-    file = ledger_file(path)
-    content = file.read_bytes()
+    place = storage.location(path)
+    if isinstance(place, Path):
+        file = ledger_file(place)
+        return parse(file.read_bytes(), file)
+    address = place if place.endswith(".jsonl") else f"{place}/{LEDGER}"
+    content = storage.read(address)
+    if content is not None:
+        return parse(content, address)
+    raise NotASweep(f"{place}: not the folder of a sweep (it has no {LEDGER})")
+
+
+def parse(content: bytes, file: str | Path) -> Ledger:
+    """The ledger in the bytes of a ``file``, which is named in errors."""
     # What follows the last newline is being written, or was torn off by a crash. A last line that
     # is no event is a torn one too: the writer cuts both when it opens the ledger.
     lines = content.split(b"\n")[:-1]
@@ -75,7 +89,7 @@ def _event(line: bytes) -> Event | None:
     return value if isinstance(value, dict) and isinstance(value.get("event"), str) else None
 
 
-def _check(file: Path, content: bytes, events: list[Event]) -> None:
+def _check(file: str | Path, content: bytes, events: list[Event]) -> None:
     if not events:
         # A sweep that was just made: nothing yet, or a first line that is still being written.
         if content.strip() and (b"\n" in content or not content.startswith(b"{")):

@@ -3,7 +3,8 @@
 Candidates are the finished observations: every record, of any trial, that is not partial, not the
 dense baseline, and has all objectives. Where several have exactly the same objectives, the one
 that came first in the ledger stands for them. So ``front.csv`` holds the rows that
-``moocore.is_nondominated`` (``keep_weakly=False``) picks from the candidates in ``records.csv``.
+``moocore.is_nondominated`` (``keep_weakly=False``) picks from the candidates in ``records.csv``;
+under ``search.constraints`` from the feasible ones among them, where there are any.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.columns import FRONT, series
-from analysis.pareto import FloatArray, nondominated
+from analysis.pareto import BoolArray, FloatArray, IntArray, nondominated
 from analysis.statistics import wilson
+
+Constraints = Mapping[str, Mapping[str, float]]
 
 
 def candidates(records: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
@@ -31,22 +34,50 @@ def objectives(table: pd.DataFrame, directions: Mapping[str, str]) -> FloatArray
     return table[list(directions)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def front_table(records: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
-    """The non-dominated candidates by rising sparsity, with Wilson intervals and room for test.
+def feasible(table: pd.DataFrame, constraints: Constraints) -> BoolArray:
+    """Mask, shape (rows,), of the rows that keep to all bounds; a missing figure keeps to none.
+
+    ``constraints`` are the config's: metric -> {"min": x, "max": y}, or one of the two.
+    """
+    keeps = np.ones(len(table), dtype=np.bool_)
+    for metric, bounds in constraints.items():
+        if metric not in table:
+            return np.zeros(len(table), dtype=np.bool_)
+        values = _floats(table[metric])
+        keeps &= values >= bounds.get("min", -np.inf)
+        keeps &= values <= bounds.get("max", np.inf)
+    return keeps
+
+
+def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
+    """The candidates that may be on the front: the feasible ones, or all where none is feasible.
+
+    The column ``feasible`` says which it is.
+    """
+    keeps = feasible(pool, constraints)
+    pool = pool.assign(feasible=series(keeps.tolist(), "bool").set_axis(pool.index))
+    return pool[keeps] if keeps.any() else pool
+
+
+def front_places(pool: pd.DataFrame, directions: Mapping[str, str]) -> IntArray:
+    """Rows of ``pool`` that are on its front, as places, by rising sparsity.
 
     Without a sparsity objective they stand by the first objective that is not accuracy.
-    ``test_accuracy``, ``test_accuracy_low``, ``test_accuracy_high`` and ``seeds`` are missing
-    until the front is confirmed.
     """
-    pool = candidates(records, directions)
     points = objectives(pool, directions)
-    front = pool[nondominated(points, list(directions.values()), keep_duplicates=False)]
-    front = front.sort_values(main_objective(directions), kind="stable", ignore_index=True)
-    low, high = wilson(_floats(front["correct"]), _floats(front["examples"]))
-    own = {"accuracy_low": low, "accuracy_high": high}
-    missing = [None] * len(front)
+    best = nondominated(points, list(directions.values()), keep_duplicates=False)
+    (places,) = np.nonzero(best)
+    along = _floats(pool[main_objective(directions)])[places]
+    return places[np.argsort(along, kind="stable")]
+
+
+def front_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the columns ``FRONT``: Wilson intervals, and the others missing."""
+    low, high = wilson(_floats(rows["correct"]), _floats(rows["examples"]))
+    own: dict[str, Any] = {"accuracy_low": low, "accuracy_high": high, "feasible": rows["feasible"]}
+    missing = [None] * len(rows)
     added = {name: series(own.get(name, missing), kind) for name, kind in FRONT.items()}
-    return front.assign(**added)
+    return rows.drop(columns="feasible").reset_index(drop=True).assign(**added)
 
 
 def main_objective(directions: Mapping[str, str]) -> str:

@@ -8,6 +8,8 @@ Inside, everything is minimised.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,7 +67,9 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, directions: Sequence[st
     """Volume that the points dominate, bounded by ``reference`` (shape (m,)), which is fixed.
 
     Points that are not better than the reference in every objective add nothing. A sweep for two
-    objectives, O(n log n); slices of it beyond, exact, O(n^(m-1) log n): for fronts, not clouds.
+    objectives, O(n log n). Beyond, moocore where it is installed (Guerreiro and Fonseca, 2018, and
+    Fonseca, Paquete and López-Ibáñez, 2006), else slices of the sweep, O(n^(m-1) log n): for
+    fronts, not clouds. All are exact.
 
     >>> hypervolume([[0.9, 0.5], [0.8, 0.75]], [0.5, 0.0], ["max", "max"])
     0.275
@@ -77,7 +81,11 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, directions: Sequence[st
     if not (np.isfinite(costs).all() and np.isfinite(bound).all()):
         raise ValueError("a hypervolume needs finite points and a finite reference point")
     unique, _, _ = _unique(costs[(costs < bound).all(axis=1)])
-    return _volume(unique[_front(unique)], bound)
+    front = unique[_front(unique)]
+    moocore = _moocore() if len(directions) > 2 and len(front) else None
+    if moocore is None:
+        return _volume(front, bound)
+    return float(moocore.hypervolume(front, ref=bound))
 
 
 def knee(points: ArrayLike, directions: Sequence[str]) -> int | None:
@@ -147,6 +155,16 @@ def _front(unique: FloatArray) -> BoolArray:
         mask[left[0]] = True
         left = left[(unique[left] < unique[left[0]]).any(axis=1)]
     return mask
+
+
+@cache
+def _moocore() -> Any:
+    """The package, where it is installed; else None."""
+    try:
+        import moocore
+    except ImportError:
+        return None
+    return moocore
 
 
 def _volume(front: FloatArray, bound: FloatArray) -> float:

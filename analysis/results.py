@@ -1,92 +1,101 @@
-"""A sweep's results as tables: ``load`` a folder, look at ``trials``, ``records``, ``front``."""
+"""A sweep's results as tables: ``analysis.load`` a folder; then ``trials``, ``records``, ``front``.
+
+What costs something to work out (the front with its probabilities, traces, layers) is worked out
+when it is first asked for. In the examples ``results`` is a small sweep that was loaded.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
+from analysis import choice, notebook
+from analysis import confirmation as confirm
 from analysis import front as fronts
-from analysis.cost import Cost, cost_of
-from analysis.events import Event, read_ledger
-from analysis.frames import decisions_table, records_table, tell, trials_table
+from analysis.answers import BoolArray, Point, answers_of, by_point
+from analysis.choice import Answer
+from analysis.events import Event
+from analysis.judged import Basis, Evidence, judged, points_of
+from analysis.layers import layer_table, layers_of
+from analysis.loaded import Loaded
+from analysis.paired import Paired, compare
 from analysis.pareto import hypervolume, knee
+from analysis.traces import traces_table
 
-STATUSES = ("completed", "stopped", "failed", "running")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-# What a config that names no objectives means.
-_DIRECTIONS = {"accuracy": "max", "sparsity": "max"}
+# The bootstrap of the front is drawn from this seed: the same ledger gives the same figures.
+SEED = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Results:
+class Results(Loaded):
     """A sweep as it stood when it was loaded. The tables' columns are the project's contract."""
-
-    folder: Path
-    """As it was given to ``load``."""
-    name: str
-    trials: pd.DataFrame
-    """One row a trial: its last state."""
-    records: pd.DataFrame
-    """One row an evaluation, with one for the dense baseline."""
-    front: pd.DataFrame
-    """The Pareto front on validation, by rising sparsity, with 95 % Wilson intervals."""
-    decisions: pd.DataFrame
-    """One row a decision of the trial scheduler."""
-    config: dict[str, Any]
-    """The resolved config."""
-    versions: dict[str, str]
-    baseline: dict[str, Any] | None
-    """The dense model's figures and ``warnings``, or None where it is not evaluated yet."""
-    directions: dict[str, str]
-    """Objective -> "max" or "min", in the config's order."""
-    reference_point: dict[str, float]
-    """The fixed corner of the hypervolume: objective -> value."""
-    cost: Cost
-    state: str
-    """finished | interrupted | running (which a sweep whose driver was killed looks like, too)."""
-    lost: list[Event] = field(default_factory=list)
-    """Workers that died: trial_id, attempt, reason."""
-    problems: list[str] = field(default_factory=list)
-    """What was wrong with the ledger, a sentence each."""
 
     def __repr__(self) -> str:
         parts = f"{len(self.trials)} trials, {len(self.records)} records, {len(self.front)} on the"
         return f"<Results of {self.name}: {parts} front>"
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of trials by status; all four statuses are always there."""
-        found = Counter(self.trials["status"])
-        return {status: found[status] for status in STATUSES}
+    def _repr_html_(self) -> str:
+        return notebook.results_html(self)
+
+    # the front
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """The Pareto front on validation, by rising sparsity, with how sure each point is.
+
+        Columns beside those of ``records``, missing until they are known: ``accuracy_low`` and
+        ``accuracy_high`` (95 % Wilson), the ``test_`` columns, ``seeds`` and ``test_drop``
+        (``confirmation.summary``), ``optimism`` (accuracy minus test_accuracy),
+        ``front_probability`` (``certainty``), ``verdict`` (``verdicts``), ``p_value`` (McNemar
+        against dense, Holm-corrected over the front), ``feasible`` (``search.constraints``).
+        """
+        return self._judged[0]
 
     @property
-    def trials_planned(self) -> int | None:
-        """Trials in all, once the sweep is finished."""
-        planned = _mapping(self.config.get("search")).get("trials")
-        return planned if isinstance(planned, int) else None
+    def basis(self) -> Basis:
+        """What the front's probabilities rest on; ``basis.text`` says it."""
+        return self._judged[1]
 
-    @property
+    @cached_property
     def candidates(self) -> pd.DataFrame:
         """The records that may be on the front: finished ones with all objectives."""
         return fronts.candidates(self.records, self.directions)
 
-    @property
-    def confirmed(self) -> bool:
-        """Whether the front has figures on the test set."""
-        return bool(self.front["test_accuracy"].notna().any())
+    @cached_property
+    def _contenders(self) -> pd.DataFrame:
+        """The candidates, without infeasible ones where there are feasible ones."""
+        return fronts.contenders(self.candidates, self.constraints)
+
+    @cached_property
+    def _judged(self) -> tuple[pd.DataFrame, Basis]:
+        places = fronts.front_places(self._contenders, self.directions)
+        evidence = Evidence(self._records_by_point, self.story.baseline, self.confirming)
+        generator = np.random.default_rng(SEED)
+        return judged(self._contenders, places, self.directions, evidence, generator)
 
     @property
     def hypervolume(self) -> float | None:
         """Hypervolume of the front against ``reference_point``; None where that is not known."""
+        reference = self._reference
+        if reference is None:
+            return None
+        points = fronts.objectives(self._contenders, self.directions)
+        return hypervolume(points, reference, list(self.directions.values()))
+
+    @property
+    def _reference(self) -> list[float] | None:
         if not self.directions.keys() <= self.reference_point.keys():
             return None
-        reference = [self.reference_point[name] for name in self.directions]
-        points = fronts.objectives(self.front, self.directions)
-        return hypervolume(points, reference, list(self.directions.values()))
+        return [self.reference_point[name] for name in self.directions]
 
     @property
     def knee(self) -> int | None:
@@ -94,86 +103,172 @@ class Results:
         points = fronts.objectives(self.front, self.directions)
         return knee(points, list(self.directions.values()))
 
-    @property
-    def epochs_spent(self) -> int:
-        """Finetune epochs trained so far."""
-        return self.cost.epochs_spent
+    def plot_front(self) -> Figure:
+        """The front as a matplotlib figure, which Jupyter shows."""
+        figure: Figure = import_module("analysis.charts.front").FRONT.static(self)
+        return figure
+
+    # questions
 
     @property
-    def epochs_saved(self) -> int:
-        """Finetune epochs that stopped trials were spared."""
-        return self.cost.epochs_saved
+    def split(self) -> Literal["test", "validation"]:
+        """What answers are given on: test where the whole front is confirmed."""
+        return "test" if self.confirmed else "validation"
+
+    def best(
+        self,
+        min_sparsity: float | None = None,
+        max_drop: float | None = None,
+        max_size_bytes: float | None = None,
+    ) -> Answer:
+        """The best point of the front within bounds, its runner-up or what comes nearest.
+
+        The most accurate point; with ``max_drop`` the sparsest, for then accuracy is bounded.
+        ``min_sparsity`` is in [0, 1]; ``max_drop`` is how far accuracy may be below dense, as a
+        share (0.01 is one point), in [-1, 1]; ``max_size_bytes`` at least 1. Accuracies are those
+        on test where the whole front is confirmed, else those on validation. Raises ``ValueError``
+        for bounds outside their ranges.
+
+        >>> answer = results.best(min_sparsity=0.6)
+        >>> answer.point["trial_id"], answer.runner_up["trial_id"]
+        ('t00001', 't00003')
+        >>> results.best(min_sparsity=0.95).nearest["trial_id"]
+        't00003'
+        """
+        return choice.best(self.front, self.split, min_sparsity, max_drop, max_size_bytes)
+
+    def least_size(self, max_drop: float) -> Answer:
+        """The smallest point of the front (``size_bytes``) within ``max_drop`` of dense.
+
+        As :meth:`best` otherwise.
+
+        >>> results.least_size(max_drop=0.01).point["size_bytes"]
+        60000
+        """
+        return choice.least_size(self.front, self.split, max_drop)
+
+    # example by example
+
+    def answers(self, trial_id: str, epoch: int) -> BoolArray | None:
+        """Which validation examples an evaluation got right, shape (examples,).
+
+        None where the ledger does not say.
+        """
+        return answers_of(self._records_by_point.get((trial_id, epoch)))
 
     @property
-    def utilisation(self) -> float | None:
-        """Share of worker time spent in training and evaluation."""
-        return self.cost.utilisation
+    def baseline_answers(self) -> BoolArray | None:
+        """Which validation examples the dense model got right; None where that is not known."""
+        return answers_of(self.story.baseline)
+
+    @cached_property
+    def _records_by_point(self) -> Mapping[Point, Event]:
+        return by_point(self.story.records)
+
+    def compare_points(
+        self,
+        a: Point | Literal["dense"],
+        b: Point | Literal["dense"],
+        *,
+        confirm_seed: int | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> Paired:
+        """Compare two points, or a point and the dense model, example by example.
+
+        A point is (trial_id, epoch). On validation; with ``confirm_seed`` on test, as retrained
+        under that seed. ``generator`` draws the bootstrap's interval, by default one of a fixed
+        seed. Raises ``ValueError`` where the ledger has no answers of a or b.
+
+        >>> paired = results.compare_points(("t00000", 2), "dense")
+        >>> paired.only_a, paired.only_b, f"{paired.p_value:.4f}"
+        (5, 10, '0.3018')
+        """
+        split = "validation" if confirm_seed is None else "test"
+        sides = [(_words(side), self._side(side, confirm_seed)) for side in (a, b)]
+        for name, answers in sides:
+            if answers is None:
+                raise ValueError(f"the ledger of {self.folder} has no {split} answers of {name}")
+        (name_a, bits_a), (name_b, bits_b) = sides
+        assert bits_a is not None and bits_b is not None
+        draw = np.random.default_rng(SEED) if generator is None else generator
+        return compare((name_a, bits_a), (name_b, bits_b), split, draw)
+
+    def _side(self, side: Point | Literal["dense"], seed: int | None) -> BoolArray | None:
+        if isinstance(side, str):
+            return answers_of(self.story.baseline if seed is None else self.confirming.baseline)
+        if seed is None:
+            return self.answers(*side)
+        return answers_of(self.confirming.records.get((*side, seed)))
+
+    # confirmation
+
+    @cached_property
+    def confirmation(self) -> pd.DataFrame:
+        """One row a confirmed point and seed; ``accuracy`` is that of the retrained model on test.
+
+        Columns: ``columns.CONFIRMATION``, then objectives and metrics that are not among them.
+        """
+        more = [name for name in self.records if name in (*self.directions, "f1", "matthews")]
+        return confirm.confirmation_table(self.confirming, more)
+
+    @cached_property
+    def confirmed_points(self) -> pd.DataFrame:
+        """One row a confirmed point, runners-up too: ``columns.CONFIRMED``."""
+        return confirm.confirmed_table(self.confirming)
+
+    @property
+    def test_front(self) -> pd.DataFrame:
+        """The confirmed points that none beats on test: means over seeds of the objectives."""
+        return confirm.front_on_test(self.confirmation, self.directions)
+
+    @property
+    def test_baseline(self) -> dict[str, Any] | None:
+        """The dense model's figures on test; None before a confirmation."""
+        given = self.confirming.baseline
+        return None if given is None else {k: v for k, v in given.items() if k != "correct_bits"}
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether all points of the front have figures on the test set."""
+        return len(self.front) > 0 and bool(self.front["test_accuracy"].notna().all())
+
+    @property
+    def confirmation_state(self) -> str:
+        """none | running | partial (points of the front have no test figures) | finished."""
+        return confirm.state_of(self.confirming, self.front)
+
+    @property
+    def optimism(self) -> dict[str, float] | None:
+        """How much validation flattered the front, and its parts (``confirmation.optimism_of``)."""
+        return confirm.optimism_of(self.front, self.confirmed_points)
+
+    # how it went
+
+    def traces(self) -> pd.DataFrame:
+        """Hypervolume after each record: ``time, seconds, epochs, trials, hypervolume``.
+
+        Of what the front is made of: the last is :attr:`hypervolume`. Units are those of
+        ``traces.traces_table``.
+
+        >>> results.traces()["epochs"].tolist()
+        [0, 1, 2, 2, 3, 3, 4]
+        """
+        points = fronts.objectives(self._contenders, self.directions)
+        pool = dict(zip(points_of(self._contenders), points.tolist(), strict=True))
+        return traces_table(self.events, pool, self._reference, list(self.directions.values()))
+
+    def layers(self, trial_id: str, epoch: int) -> pd.DataFrame | None:
+        """Zeros by matrix, in the model's order: ``name, count, zeros, sparsity``.
+
+        None where the ledger does not say.
+        """
+        trial = self.story.trials.get(trial_id)
+        return layers_of(self.story.baseline, trial.records if trial else [], epoch)
+
+    def layer_table(self) -> pd.DataFrame | None:
+        """Sparsity of each matrix (rows) at each front point (columns), in the front's order."""
+        return layer_table({point: self.layers(*point) for point in points_of(self.front)})
 
 
-def load(path: str | Path) -> Results:
-    """Read the sweep in folder ``path``, finished or running; nothing is written.
-
-    Raises ``NotASweep`` (a ValueError) for a folder that is none, ``NewerLedger`` for a sweep of
-    a newer version, ``OSError`` for files that cannot be read.
-    """
-    path = Path(path)
-    ledger = read_ledger(path)
-    folder = path.parent if path.is_file() else path
-    head: Event = ledger.events[0] if ledger.events else {}
-    config = _with_trials(_mapping(head.get("config")), ledger.events)
-    story = tell(ledger.events)
-    directions = _directions(head, config)
-    seed = _mapping(config.get("baseline")).get("seed")
-    records = records_table(story, seed, directions)
-    return Results(
-        folder=folder,
-        name=str(head.get("name") or config.get("name") or folder.resolve().name),
-        trials=trials_table(story, directions),
-        records=records,
-        front=fronts.front_table(records, directions),
-        decisions=decisions_table(story),
-        config=config,
-        versions=_mapping(head.get("versions")),
-        baseline=_figures(story.baseline),
-        directions=directions,
-        reference_point=_reference_point(head, story.baseline),
-        cost=cost_of(ledger.events, story.trials.values()),
-        state=_state(ledger.events),
-        lost=story.lost,
-        problems=ledger.problems + story.problems,
-    )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, dict) else {}
-
-
-def _directions(head: Event, config: dict[str, Any]) -> dict[str, str]:
-    return _mapping(head.get("directions")) or _mapping(config.get("objectives")) or _DIRECTIONS
-
-
-def _with_trials(config: dict[str, Any], events: list[Event]) -> dict[str, Any]:
-    """The config with the number of trials that the last extension asked for."""
-    resumed = (event.get("trials") for event in events if event["event"] == "resume")
-    asked = [number for number in resumed if isinstance(number, int)]
-    if not asked:
-        return config
-    return {**config, "search": {**_mapping(config.get("search")), "trials": asked[-1]}}
-
-
-def _reference_point(head: Event, baseline: Event | None) -> dict[str, float]:
-    point = _mapping(head.get("reference_point"))
-    point.update(_mapping((baseline or {}).get("reference_point")))
-    return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
-
-
-def _figures(baseline: Event | None) -> dict[str, Any] | None:
-    if baseline is None:
-        return None
-    return {name: value for name, value in baseline.items() if name != "event"}
-
-
-def _state(events: list[Event]) -> str:
-    states = {"finish": "finished", "interrupt": "interrupted", "resume": "running"}
-    told = [states[event["event"]] for event in events if event["event"] in states]
-    return told[-1] if told else "running"
+def _words(side: Point | Literal["dense"]) -> str:
+    return "dense" if isinstance(side, str) else f"{side[0]} after epoch {side[1]}"

@@ -1,7 +1,9 @@
-"""How sure an accuracy is."""
+"""How sure an accuracy is, and how sure one is of many answers at once."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -22,13 +24,126 @@ def wilson(
     >>> print(f"{low:.4f} {high:.4f}")
     0.8256 0.9448
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must be in (0, 1), got {level}")
+    z = quantile(level)
     hits = np.asarray(correct, dtype=np.float64)
     total = np.asarray(examples, dtype=np.float64)
     total = np.where(total > 0, total, np.nan)
-    z = NormalDist().inv_cdf(0.5 + level / 2)
     share, scale = hits / total, 1 + z * z / total
     centre = (share + z * z / (2 * total)) / scale
     half = z / scale * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+
+
+def quantile(level: float, freedom: int | None = None) -> float:
+    """How many standard errors the ends of a two-sided interval are from its middle.
+
+    Of the normal distribution, or of Student's t with ``freedom`` degrees of freedom (1 or more).
+    Raises ``ValueError`` for a ``level`` outside (0, 1).
+
+    >>> print(f"{quantile(0.95):.4f} {quantile(0.95, 2):.4f}")
+    1.9600 4.3027
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    if freedom is None:
+        return NormalDist().inv_cdf(0.5 + level / 2)
+    # The share within +-t rises with t: double until it is enough, then halve the bracket.
+    high = 1.0
+    while _within(high, freedom) < level:
+        high *= 2
+    return bisect(lambda t: _within(t, freedom) < level, 0.0, high)
+
+
+def bisect(below: Callable[[float], bool], low: float, high: float) -> float:
+    """Where ``below`` turns from true (at ``low``) to false (at ``high``), to the last digit."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if below(middle) else (low, middle)
+    return (low + high) / 2
+
+
+def _within(t: float, freedom: int) -> float:
+    """Probability of (-t, t) under Student's t; Abramowitz and Stegun (1964), 26.7.3 and 26.7.4."""
+    angle = math.atan(t / math.sqrt(freedom))
+    cosine, odd = math.cos(angle), freedom % 2
+    term = total = cosine if odd else 1.0
+    for step in range(2 + odd, freedom, 2):
+        term *= cosine * cosine * (step - 1) / step
+        total += term
+    if not odd:
+        return math.sin(angle) * total
+    rest = math.sin(angle) * total if freedom > 1 else 0.0
+    return 2 / math.pi * (angle + rest)
+
+
+def over_seeds(
+    accuracies: ArrayLike, examples: float, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean of one accuracy a seed, on the same ``examples``, with its interval: (mean, low, high).
+
+    Two things make the mean unsure: the examples (the Wilson interval of the mean at their number,
+    which does not grow with the seeds, for all seeds answer the same ones) and the seeds
+    (Student's t with seeds - 1 degrees of freedom, times the standard deviation over seeds by the
+    root of their number). The distances of both to the mean are added in squares, the MOVER of Zou
+    and Donner (2008), and cut at [0, 1]. One seed says nothing of the spread over seeds: its
+    interval is Wilson's. No seed gives NaN.
+
+    >>> print("{:.3f} {:.3f} {:.3f}".format(*over_seeds([0.90, 0.91, 0.89], 1000)))
+    0.900 0.868 0.930
+    """
+    shares = np.asarray(accuracies, dtype=np.float64)
+    if not len(shares):
+        return math.nan, math.nan, math.nan
+    mean = float(shares.mean())
+    low, high = wilson(mean * examples, examples, level)
+    wide = seeds_margin(shares, level)
+    return (
+        mean,
+        max(mean - math.hypot(mean - float(low), wide), 0.0),
+        min(mean + math.hypot(float(high) - mean, wide), 1.0),
+    )
+
+
+def seeds_margin(shares: FloatArray, level: float) -> float:
+    """Half of the interval that the spread over seeds alone gives their mean; 0 for one seed."""
+    seeds = len(shares)
+    if seeds < 2:
+        return 0.0
+    return quantile(level, seeds - 1) * float(shares.std(ddof=1)) / math.sqrt(seeds)
+
+
+def holm(p_values: ArrayLike) -> FloatArray:
+    """p-values, shape (n,), corrected for being n: Holm's step-down (1979), in [0, 1].
+
+    Whoever rejects where the corrected value is at most 0.05 rejects any true hypothesis at all
+    with a probability of at most 0.05, however the tests depend on each other. Missing ones (NaN)
+    stay missing and are not counted.
+
+    >>> holm([0.01, 0.04, 0.03, float("nan")])
+    array([0.03, 0.06, 0.06,  nan])
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    corrected = np.full(given.shape, np.nan)
+    (known,) = np.nonzero(~np.isnan(given))
+    order = known[np.argsort(given[known], kind="stable")]
+    steps = given[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
+
+
+def rueger(p_values: Sequence[float]) -> float:
+    """One p-value of several tests of the same hypothesis that may depend on each other.
+
+    n / k times the k-th smallest, k the middle one: valid under any dependence (Rüger, 1978). NaN
+    where there is none.
+
+    >>> rueger([0.01, 0.5, 0.02])
+    0.03
+    """
+    ordered = sorted(p_values)
+    if not ordered:
+        return math.nan
+    middle = (len(ordered) + 1) // 2
+    return min(1.0, len(ordered) / middle * ordered[middle - 1])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 EXAMPLES = 872
 PRUNABLE = 10_000
@@ -107,12 +112,98 @@ class LedgerBuilder:
     ) -> LedgerBuilder:
         return self.add("end", trial_id=trial_id, status=status, error=error)
 
+    def answers(self, event: int, right: Iterable[int]) -> LedgerBuilder:
+        """Say of an event (its place in ``events``) which examples it got ``right``."""
+        bits = np.zeros(EXAMPLES, dtype=np.bool_)
+        bits[list(right)] = True
+        own = {"correct": int(bits.sum()), "accuracy": float(bits.mean()), "examples": EXAMPLES}
+        self.events[event].update(own, correct_bits=pack(bits))
+        return self
+
+    def confirm_round(
+        self,
+        points: Mapping[tuple[str, int], Mapping[int, int]],
+        why: str = "front",
+        dense: int = DENSE - 10,
+        finish: bool = True,
+        **fields: Any,
+    ) -> LedgerBuilder:
+        """A round of a confirmation: of each point, how many test examples each seed got right.
+
+        On validation a retrained model gets 5 examples more than on test.
+        """
+        number = sum(event["event"] == "confirm" for event in self.events)
+        wanted = [{"trial_id": t, "epoch": e, "why": why} for t, e in points]
+        seeds = sorted({seed for by_seed in points.values() for seed in by_seed})
+        self.add("confirm", confirm=number, points=wanted, seeds=seeds)
+        if number == 0:
+            self.add("confirm_baseline", 1.0, **_figures(dense, 0.0), split="test")
+        for (trial, epoch), by_seed in points.items():
+            sparsity = self._sparsity(trial, epoch)
+            for seed, correct in by_seed.items():
+                self.add("confirm_start", trial_id=trial, seed=seed, attempt=1)
+                fresh = {
+                    "validation_accuracy": (correct + 5) / EXAMPLES,
+                    "validation_correct": correct + 5,
+                    "validation_examples": EXAMPLES,
+                    "baseline_accuracy": dense / EXAMPLES,
+                    "accuracy_drop": (dense - correct) / EXAMPLES,
+                }
+                own = {"trial_id": trial, "epoch": epoch, "seed": seed, "attempt": 1}
+                figures = {**_figures(correct, sparsity), **fresh, "split": "test"}
+                self.add("confirm_record", 10.0, **{**own, "worker": "host:1", **figures, **fields})
+                end = {"status": "completed", "error": None}
+                self.add("confirm_end", trial_id=trial, seed=seed, **end)
+        return self.add("confirm_finish", confirm=number) if finish else self
+
+    def _sparsity(self, trial: str, epoch: int) -> float:
+        """Of the record of a trial after an epoch."""
+        mine = (e for e in self.events if e["event"] == "record" and e["trial_id"] == trial)
+        return next(float(event["sparsity"]) for event in mine if event["epoch"] == epoch)
+
     def write(self, folder: Path, tail: bytes = b"") -> Path:
         """Write the ledger to ``folder``/ledger.jsonl, ``tail`` behind the last line."""
         folder.mkdir(parents=True, exist_ok=True)
         text = "".join(json.dumps(event) + "\n" for event in self.events)
         (folder / "ledger.jsonl").write_bytes(text.encode() + tail)
         return folder
+
+
+def pack(bits: NDArray[np.bool_]) -> str:
+    """Answers as the ledger has them."""
+    return base64.b64encode(np.packbits(bits).tobytes()).decode("ascii")
+
+
+def answered_sweep(trials: int = 12, seed: int = 0, examples: int = EXAMPLES) -> LedgerBuilder:
+    """A trade-off in which every model says which examples it got right.
+
+    Each example has an ease that all models share, so that they err alike; the dense model is right
+    on most. Every trial is at epoch 0 and at epoch 1.
+    """
+    draw = np.random.default_rng(seed)
+    ease = draw.normal(size=examples)
+
+    def model(skill: float) -> dict[str, Any]:
+        bits = ease + draw.normal(scale=0.3, size=examples) < skill
+        correct = int(bits.sum())
+        figures = {"correct": correct, "accuracy": correct / examples, "examples": examples}
+        return {**figures, "correct_bits": pack(bits)}
+
+    weights = [["layer.0", PRUNABLE // 2], ["layer.1", PRUNABLE // 2]]
+    dense = model(1.4)
+    ledger = LedgerBuilder().baseline(prunable_weights=weights, **dense)
+    for number in range(trials):
+        name, sparsity = f"t{number:05}", (number + 1) / (trials + 1)
+        ledger.trial(name, sparsity=sparsity, finetune_epochs=1)
+        zeros = round(sparsity * PRUNABLE)
+        for epoch in (0, 1):
+            figures = model(1.2 - 2 * sparsity**3 + 0.2 * epoch)
+            figures["accuracy_drop"] = dense["accuracy"] - figures["accuracy"]
+            if epoch == 0:
+                figures["zeros_per_weight"] = [zeros // 2, zeros - zeros // 2]
+            ledger.record(name, epoch, 0, sparsity, **figures)
+        ledger.end(name)
+    return ledger.add("finish")
 
 
 def _figures(correct: int, sparsity: float) -> dict[str, Any]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 from itertools import product
 
 import moocore
 import numpy as np
 import pytest
 
-from analysis import pareto
-from analysis import statistics as stats
 from analysis.pareto import hypervolume, knee, nondominated, nondominated_rank
 
 CASES = range(400)
@@ -156,9 +153,3 @@ def test_bad_points_are_refused(points: list[object], directions: list[str], say
 def test_an_infinite_reference_point_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         hypervolume([[1, 1]], [np.inf, 0], ["min", "max"])
-
-
-@pytest.mark.parametrize("module", [pareto, stats])
-def test_the_numbers_in_the_docstrings(module: object) -> None:
-    outcome = doctest.testmod(module)
-    assert outcome.attempted and not outcome.failed

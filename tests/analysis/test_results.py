@@ -48,7 +48,14 @@ FRONT = [
     "test_accuracy",
     "test_accuracy_low",
     "test_accuracy_high",
+    "test_accuracy_spread",
     "seeds",
+    "test_drop",
+    "optimism",
+    "front_probability",
+    "verdict",
+    "p_value",
+    "feasible",
 ]
 
 

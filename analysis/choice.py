@@ -1,0 +1,167 @@
+"""Which point do I take? The best within bounds, its runner-up, or the one that comes nearest.
+
+Accuracies and drops are those on test where the whole front is confirmed, else on validation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis import notebook
+from analysis.pareto import FloatArray
+
+# 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who asks for 0.01 means that.
+SLACK = 1e-9
+
+
+class Bound(NamedTuple):
+    """What a column of the front must not go beyond."""
+
+    column: str
+    limit: float
+    least: bool
+    """Whether ``limit`` is the least value, or the largest."""
+    words: str
+    unit: float = 1.0
+    """In which a miss is counted, so that misses of several bounds add up."""
+
+    def missed_by(self, front: pd.DataFrame) -> FloatArray:
+        """How far each row is beyond the bound, in units; 0 where it is kept, inf where unknown."""
+        values = front[self.column].to_numpy(dtype=np.float64, na_value=np.nan)
+        beyond = self.limit - values if self.least else values - self.limit
+        missed = np.where(beyond <= SLACK * self.unit, 0.0, beyond / self.unit)
+        found: FloatArray = np.where(np.isnan(values), np.inf, missed)
+        return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A point of the front, and what else there is. Rows have the columns of ``Results.front``."""
+
+    question: str
+    point: pd.Series[Any] | None
+    """None where no point of the front satisfies the question."""
+    runner_up: pd.Series[Any] | None
+    """The second best that satisfies it."""
+    nearest: pd.Series[Any] | None
+    """Where none satisfies it, the feasible point that misses it by the least."""
+    text: str
+    """The answer in a sentence."""
+
+    def __repr__(self) -> str:
+        return f"<Answer: {self.text}>"
+
+    def _repr_html_(self) -> str:
+        named = {"point": self.point, "runner-up": self.runner_up, "nearest": self.nearest}
+        return notebook.answer_html(self.text, named)
+
+
+def best(
+    front: pd.DataFrame,
+    split: str,
+    min_sparsity: float | None = None,
+    max_drop: float | None = None,
+    max_size_bytes: float | None = None,
+) -> Answer:
+    """See ``Results.best``; ``split`` is "test" for a front that is confirmed on it."""
+    bounds = []
+    if min_sparsity is not None:
+        _check("min_sparsity", min_sparsity, 0.0, 1.0)
+        words = f"at least {100 * min_sparsity:g} % sparsity"
+        bounds.append(Bound("sparsity", min_sparsity, True, words))
+    if max_drop is not None:
+        bounds.append(_drop(max_drop, split))
+    if max_size_bytes is not None:
+        _check("max_size_bytes", max_size_bytes, 1.0, math.inf)
+        words = f"at most {max_size_bytes:,.0f} bytes"
+        bounds.append(Bound("size_bytes", max_size_bytes, False, words, max_size_bytes))
+    if max_drop is not None:
+        return choose(front, bounds, ("sparsity", True), "The sparsest point", split)
+    return choose(front, bounds, (_of(split, "accuracy"), True), "The most accurate point", split)
+
+
+def least_size(front: pd.DataFrame, split: str, max_drop: float) -> Answer:
+    """See ``Results.least_size``."""
+    bounds = [_drop(max_drop, split)]
+    return choose(front, bounds, ("size_bytes", False), "The smallest point", split)
+
+
+def _drop(limit: float, split: str) -> Bound:
+    _check("max_drop", limit, -1.0, 1.0)
+    words = f"at most {100 * limit:g} points below dense"
+    return Bound("test_drop" if split == "test" else "accuracy_drop", limit, False, words)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if math.isnan(value) or not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
+
+
+def _of(split: str, column: str) -> str:
+    return f"test_{column}" if split == "test" else column
+
+
+def choose(
+    front: pd.DataFrame, bounds: Sequence[Bound], by: tuple[str, bool], what: str, split: str
+) -> Answer:
+    """The row within all ``bounds`` that is best ``by`` (column, whether more is better).
+
+    Equals are told apart by accuracy. Where no row is within, ``nearest`` is the feasible row with
+    the smallest sum of what it misses.
+    """
+    (column, more), accuracy = by, _of(split, "accuracy")
+    missed = sum((bound.missed_by(front) for bound in bounds), np.zeros(len(front)))
+    known = front[column].notna().to_numpy(dtype=bool)
+    ordered = front[(missed == 0) & known].sort_values(
+        [column, accuracy], ascending=[not more, False], kind="stable"
+    )
+    point, runner_up = ([row for _, row in ordered.head(2).iterrows()] + [None, None])[:2]
+    nearest = _nearest(front, missed) if point is None else None
+    question = f"{what}{' with ' * bool(bounds)}{' and '.join(bound.words for bound in bounds)}"
+    text = f"{question}: {_text(front, point, runner_up, nearest, split)}"
+    return Answer(question, point, runner_up, nearest, text)
+
+
+def _nearest(front: pd.DataFrame, missed: FloatArray) -> pd.Series[Any] | None:
+    keeps = front["feasible"].fillna(False).to_numpy(dtype=bool)
+    distance = np.where(keeps | ~keeps.any(), missed, np.inf)
+    if not np.isfinite(distance).any():
+        return None
+    return front.iloc[int(np.argmin(distance))]
+
+
+def _text(
+    front: pd.DataFrame,
+    point: pd.Series[Any] | None,
+    runner_up: pd.Series[Any] | None,
+    nearest: pd.Series[Any] | None,
+    split: str,
+) -> str:
+    if front.empty:
+        return "the front has no point yet."
+    if point is not None:
+        second = "" if runner_up is None else f" Runner-up: {point_text(runner_up, split)}."
+        return f"{point_text(point, split)}.{second}"
+    come = "" if nearest is None else f" The nearest is {point_text(nearest, split)}."
+    return f"no point of the front satisfies that.{come}"
+
+
+def point_text(row: pd.Series[Any], split: str) -> str:
+    """A row of the front in words, with its interval and what it is measured on."""
+    names = [_of(split, f"accuracy{end}") for end in ("", "_low", "_high")]
+    accuracy, low, high = (100 * row[name] for name in names)
+    drop = row["test_drop" if split == "test" else "accuracy_drop"]
+    where = "on test" if split == "test" else "on validation, unconfirmed"
+    to_dense = ""
+    if pd.notna(drop):
+        to_dense = f", {abs(100 * drop):.2f} points {'below' if drop > 0 else 'above'} dense"
+    return (
+        f"{row['trial_id']} after epoch {row['epoch']}, {100 * row['sparsity']:.1f} % sparsity at "
+        f"{accuracy:.2f} % accuracy ({where}; 95 % interval {low:.1f} to {high:.1f} %{to_dense})"
+    )

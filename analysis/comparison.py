@@ -1,0 +1,152 @@
+"""Several sweeps side by side: how much each found, at what cost, and what differs in configs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import notebook
+from analysis.attainment import attainment
+from analysis.columns import COMPARISON, Kinds, frame
+from analysis.front import objectives
+from analysis.pareto import FloatArray
+from analysis.results import Results
+
+
+class Incomparable(ValueError):
+    """The sweeps do not measure the same; the message says in what they differ."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Sweeps with the same objectives and the same reference point.
+
+    Raises :class:`Incomparable` where either differs, ``ValueError`` for no sweep at all.
+    """
+
+    results: list[Results]
+
+    def __post_init__(self) -> None:
+        if not self.results:
+            raise ValueError("a comparison needs at least one sweep")
+        for other in self.results[1:]:
+            _check(self.results[0], other)
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self.names)}>"
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def _repr_html_(self) -> str:
+        return notebook.comparison_html(self)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """Objective -> "max" or "min", the same in all."""
+        return self.results[0].directions
+
+    @property
+    def names(self) -> list[str]:
+        """One a sweep, all different: its name, with the folder where others have the same."""
+        names = [results.name for results in self.results]
+        shared = {name for name, count in Counter(names).items() if count > 1}
+        longer = [
+            f"{name} ({results.folder})" if name in shared else name
+            for name, results in zip(names, self.results, strict=True)
+        ]
+        again: Counter[str] = Counter()
+        return [_numbered(name, again) for name in longer]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a sweep: hypervolume, cost, front; ``hypervolume_share`` is of the largest."""
+        rows = [_row(n, results) for n, results in zip(self.names, self.results, strict=True)]
+        best = max((row["hypervolume"] or 0.0 for row in rows), default=0.0)
+        for row in rows:
+            known = best > 0 and row["hypervolume"] is not None
+            row["hypervolume_share"] = row["hypervolume"] / best if known else None
+        return frame(rows, COMPARISON)
+
+    @property
+    def config_differences(self) -> pd.DataFrame:
+        """One row a setting that is not the same in all: ``setting``, and a column a sweep.
+
+        Values are text, as JSON; missing where a sweep does not have the setting.
+        """
+        flat = [dict(_flat(results.config)) for results in self.results]
+        settings = list(dict.fromkeys(key for config in flat for key in config))
+        rows = [
+            {"setting": key, **{n: c.get(key) for n, c in zip(self.names, flat, strict=True)}}
+            for key in settings
+            if key != "name" and len({config.get(key) for config in flat}) > 1
+        ]
+        kinds: Kinds = {"setting": "text", **{name: "text" for name in self.names}}
+        return frame(rows, kinds)
+
+    def attainment(self, level: float) -> FloatArray:
+        """Corners (k, 2), in the order of ``directions``, of what ``level`` of the fronts attain.
+
+        See ``analysis.attainment``. Raises ``ValueError`` for other than two objectives.
+        """
+        fronts = [objectives(results.front, self.directions) for results in self.results]
+        return attainment(fronts, level, list(self.directions.values()))
+
+
+def _check(one: Results, other: Results) -> None:
+    if one.directions != other.directions:
+        raise Incomparable(
+            f"{one.folder} and {other.folder} have different objectives ({_words(one.directions)}; "
+            f"{_words(other.directions)}): their fronts do not compare"
+        )
+    a, b = one.reference_point, other.reference_point
+    for name in a.keys() & b.keys() & one.directions.keys():
+        if not math.isclose(a[name], b[name], rel_tol=1e-9, abs_tol=1e-12):
+            raise Incomparable(
+                f"{one.folder} and {other.folder} measure hypervolume from different reference "
+                f"points ({name} {a[name]:g}; {name} {b[name]:g}): set search.reference in both"
+            )
+
+
+def _words(directions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {way}" for name, way in directions.items())
+
+
+def _numbered(name: str, again: Counter[str]) -> str:
+    again[name] += 1
+    return name if again[name] == 1 else f"{name} #{again[name]}"
+
+
+def _row(name: str, results: Results) -> dict[str, Any]:
+    front, cost = results.front, results.cost
+    return {
+        "name": name,
+        "folder": str(results.folder),
+        "state": results.state,
+        "hypervolume": results.hypervolume,
+        "front_points": len(front),
+        "trials": len(results.trials),
+        "evaluations": len(results.candidates),
+        "epochs": cost.epochs_spent,
+        "epochs_saved": cost.epochs_saved,
+        "seconds": cost.wall_seconds,
+        "utilisation": cost.utilisation,
+        "best_accuracy": front["accuracy"].max(),
+        "baseline_accuracy": (results.baseline or {}).get("accuracy"),
+        "confirmed": results.confirmed,
+    }
+
+
+def _flat(config: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Each setting by its dotted path, its value as JSON."""
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", json.dumps(value, default=str)

@@ -1,0 +1,128 @@
+"""Reads a sweep's folder, or several, into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from analysis import storage
+from analysis.confirmation import Confirmation, tell_confirmation
+from analysis.cost import cost_of
+from analysis.events import Event, read_ledger
+from analysis.frames import Story, decisions_table, records_table, tell, trials_table
+from analysis.results import Results
+
+if TYPE_CHECKING:
+    from analysis.comparison import Comparison
+
+# What a config that names no objectives means.
+_DIRECTIONS = {"accuracy": "max", "sparsity": "max"}
+
+# Figures that a task gives where it is asked to; numbers, so that they may be objectives.
+_METRICS = ("f1", "matthews")
+
+Place = str | Path
+Places = list[str] | list[Path] | list[Place] | tuple[Place, ...]
+
+
+@overload
+def load(path: Place) -> Results: ...
+@overload
+def load(path: Places) -> Comparison: ...
+def load(path: Place | Places) -> Results | Comparison:
+    """Read the sweep in folder ``path``, finished or running, or several; nothing is written.
+
+    ``path`` may be the ledger's file, or an address in an object store (s3://, gs://) that fsspec
+    reads. Of a list of them comes a :class:`~analysis.comparison.Comparison`.
+
+    Raises ``NotASweep`` (a ValueError) for a folder that is none, ``NewerLedger`` for a sweep of
+    a newer version, ``Incomparable`` (a ValueError) for several that do not measure the same,
+    ``OSError`` for files that cannot be read, ``MissingPackage`` (an ImportError) where an object
+    store needs a package that is not installed.
+    """
+    if isinstance(path, str | Path):
+        return _load(path)
+    from analysis.comparison import Comparison
+
+    return Comparison([_load(one) for one in path])
+
+
+def _load(path: Place) -> Results:
+    ledger = read_ledger(path)
+    head: Event = ledger.events[0] if ledger.events else {}
+    config = _with_trials(_mapping(head.get("config")), ledger.events)
+    story, confirmation = tell(ledger.events), tell_confirmation(ledger.events)
+    directions = _directions(head, config)
+    seed = _mapping(config.get("baseline")).get("seed")
+    figures = [*directions, *_metrics(config, story, confirmation)]
+    folder = _folder(path)
+    return Results(
+        folder=folder,
+        name=str(head.get("name") or config.get("name") or storage.last_name(folder)),
+        trials=trials_table(story, figures),
+        records=records_table(story, seed, figures),
+        decisions=decisions_table(story),
+        config=config,
+        versions=_mapping(head.get("versions")),
+        baseline=_figures(story.baseline),
+        directions=directions,
+        reference_point=_reference_point(head, story.baseline),
+        cost=cost_of(ledger.events, story.trials.values()),
+        state=_state(ledger.events),
+        events=ledger.events,
+        story=story,
+        confirming=confirmation,
+        lost=story.lost,
+        problems=ledger.problems + story.problems + confirmation.problems,
+    )
+
+
+def _folder(path: Place) -> Path | str:
+    place = storage.location(path)
+    is_file = place.is_file() if isinstance(place, Path) else place.endswith(".jsonl")
+    return storage.parent(place) if is_file else place
+
+
+def _metrics(config: dict[str, Any], story: Story, confirmation: Confirmation) -> list[str]:
+    """The figures beside accuracy that were asked for, or are there."""
+    asked = _mapping(config.get("task")).get("metrics")
+    told: Iterable[Event] = [*story.records, *confirmation.records.values(), story.baseline or {}]
+    names = {name for event in told for name in _METRICS if name in event}
+    names |= set(asked) if isinstance(asked, list) else set()
+    return [name for name in _METRICS if name in names]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _directions(head: Event, config: dict[str, Any]) -> dict[str, str]:
+    return _mapping(head.get("directions")) or _mapping(config.get("objectives")) or _DIRECTIONS
+
+
+def _with_trials(config: dict[str, Any], events: list[Event]) -> dict[str, Any]:
+    """The config with the number of trials that the last extension asked for."""
+    resumed = (event.get("trials") for event in events if event["event"] == "resume")
+    asked = [number for number in resumed if isinstance(number, int)]
+    if not asked:
+        return config
+    return {**config, "search": {**_mapping(config.get("search")), "trials": asked[-1]}}
+
+
+def _reference_point(head: Event, baseline: Event | None) -> dict[str, float]:
+    point = _mapping(head.get("reference_point"))
+    point.update(_mapping((baseline or {}).get("reference_point")))
+    return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
+
+
+def _figures(baseline: Event | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {name: value for name, value in baseline.items() if name != "event"}
+
+
+def _state(events: list[Event]) -> str:
+    states = {"finish": "finished", "interrupt": "interrupted", "resume": "running"}
+    told = [states[event["event"]] for event in events if event["event"] in states]
+    return told[-1] if told else "running"

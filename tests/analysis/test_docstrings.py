@@ -1,0 +1,36 @@
+"""The numbers in the docstrings of analysis/ are those that its functions give."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any
+
+import numpy as np
+import pytest
+
+import analysis
+from tests.analysis.ledgers import DENSE, small_sweep
+
+MODULES = sorted(m.name for m in walk_packages(analysis.__path__, "analysis."))
+WITH_EXAMPLES = {"analysis.pareto", "analysis.statistics", "analysis.paired", "analysis.results"}
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the examples take for granted: numpy, and a sweep that knows who got what right."""
+    ledger = small_sweep()
+    kinds = [(e["event"], e.get("trial_id"), e.get("epoch")) for e in ledger.events]
+    ledger.answers(kinds.index(("baseline", None, None)), range(DENSE))
+    # Ten of the dense model's right answers are lost, five others are won.
+    ledger.answers(kinds.index(("record", "t00000", 2)), range(10, DENSE + 5))
+    folder = ledger.write(tmp_path_factory.mktemp("sweep"))
+    return {"np": np, "results": analysis.load(folder)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_numbers_in_the_docstrings(module: str, given: dict[str, Any]) -> None:
+    outcome = doctest.testmod(import_module(module), extraglobs=given)
+    assert not outcome.failed
+    assert outcome.attempted or module not in WITH_EXAMPLES
