@@ -26,6 +26,7 @@ from analysis.layers import layer_table, layers_of
 from analysis.loaded import Loaded
 from analysis.paired import Paired, compare
 from analysis.pareto import hypervolume, knee
+from analysis.timeline import timeline
 from analysis.traces import traces_table
 
 if TYPE_CHECKING:
@@ -256,6 +257,11 @@ class Results(Loaded):
         points = fronts.objectives(self._contenders, self.directions)
         pool = dict(zip(points_of(self._contenders), points.tolist(), strict=True))
         return traces_table(self.events, pool, self._reference, list(self.directions.values()))
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """One row an attempt at a trial: on which worker, from when to when, and how it ended."""
+        return timeline(self.events)
 
     def layers(self, trial_id: str, epoch: int) -> pd.DataFrame | None:
         """Zeros by matrix, in the model's order: ``name, count, zeros, sparsity``.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series
-from analysis.charts.style import html_text
+from analysis.charts.style import BLUE, GREY, html_text
 from analysis.pareto import FloatArray
 
 CLEAR = "rgba(0,0,0,0)"
@@ -70,6 +70,7 @@ def dress(figure: Any, height: float, *, has_titles: bool = False) -> None:
         barmode="overlay",
         bargap=0,
         hovermode="closest",
+        modebar={"bgcolor": CLEAR, "color": GREY, "activecolor": BLUE},
     )
     figure.update_annotations(font={"size": 13})
     figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)

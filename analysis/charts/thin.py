@@ -33,7 +33,7 @@ def evenly(count: int, most: int) -> IntArray:
     """
     if count <= most:
         return np.arange(count)
-    return np.asarray(np.linspace(0, count - 1, most).round(), dtype=np.intp)
+    return np.linspace(0, count - 1, most).round().astype(np.intp)
 
 
 def note(shown: int, of: int, noun: str) -> str:
@@ -51,4 +51,4 @@ def _cells(values: FloatArray, count: int) -> IntArray:
         return np.empty(0, dtype=np.intp)
     span = float(np.ptp(values)) or 1.0
     places = ((values - values.min()) / span * count).astype(np.intp)
-    return np.minimum(places, count - 1)
+    return np.asarray(np.minimum(places, count - 1), dtype=np.intp)
