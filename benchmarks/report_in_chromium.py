@@ -4,13 +4,18 @@
 
 Each view is a width (a desk's 1280 and a phone's 390 pixels, the latter as a touch screen of three
 pixels a point), a colour scheme, and scripts on or off. In each the page is loaded anew, waited for
-until every plot is drawn, and looked over for: errors and warnings on the console, uncaught
-exceptions, requests for anything but the page itself, content wider than the window, plots that
-were not drawn, links and buttons that lead away. ``--shots`` keeps a picture of each view and the page as printed (PDF).
+until every plot is drawn, and looked over:
 
-Needs Chromium (`apt-get install chromium`) and nothing of Python's but the standard library.
-Last line: `views=x errors=x requests=x overflow=x undrawn=x away=x`; exit code 1 unless all but the first
-are 0.
+- *errors*: errors and warnings on the console, uncaught exceptions;
+- *requests*: for anything but the page itself;
+- *overflow*: pixels by which the content is wider than the window;
+- *undrawn*: plots that stayed pictures, where scripts are on;
+- *away*: links, buttons, sources and forms that lead out of the page.
+
+``--shots`` keeps a picture of each view, and the page as printed (PDF). Needs Chromium
+(`apt-get install chromium`) and nothing of Python's but the standard library.
+Last line: `views=x errors=x requests=x overflow=x undrawn=x away=x`; exit code 1 unless all but the
+first are 0.
 """
 
 from __future__ import annotations
@@ -29,9 +34,13 @@ TALLEST = 16_000  # pixels of the screen: what Chromium paints in one piece
 
 DRAWN = "document.readyState === 'complete' && !document.querySelector('.plot[hidden]')"
 UNDRAWN = "document.querySelectorAll('.plot[hidden]').length"
-LEADING_AWAY = """document.querySelectorAll(
-    '[href]:not([href^="#"]):not([href^="data:"]), [src]:not([src^="data:"]), [data-attr="cloud"], ' +
-    '[data-title*="loud"], form').length"""
+AWAY = (
+    '[href]:not([href^="#"]):not([href^="data:"])',
+    '[src]:not([src^="data:"])',
+    '[data-title*="loud"]',
+    "form",
+)
+LEADING_AWAY = f"document.querySelectorAll('{', '.join(AWAY)}').length"
 # What sticks out of the page, and is not meant to be scrolled within a box of its own.
 OVERFLOW = "Math.max(0, document.documentElement.scrollWidth - window.innerWidth)"
 
@@ -130,7 +139,9 @@ def print_out(page: Page, file: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("report", type=Path, help="a report.html")
     parser.add_argument("--shots", type=Path, help="a folder for pictures of what was seen")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")

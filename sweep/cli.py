@@ -166,7 +166,9 @@ def report(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="sweeps' folders")],
     out: Annotated[
         Path | None,
-        typer.Option(help="where to write [the sweep's folder; report, where several are compared]"),
+        typer.Option(
+            help="where to write [the sweep's folder; report, where several are compared]"
+        ),
     ] = None,
 ) -> None:
     """Write report.html, report.md, figures and tables; several sweeps are compared."""

@@ -10,6 +10,9 @@ from analysis.report.document import Block, Code, Column, Paragraph, Section, Ta
 from analysis.report.words import short
 from analysis.results import Results
 
+MAX_TEXT = 20_000
+"""Letters of a config that is printed whole."""
+
 _SETTINGS = (
     "model",
     "tokenizer",
@@ -34,13 +37,15 @@ def settings(results: Results) -> Section:
     rows += [(f"space: {short(name)}", _brief(value)) for name, value in given.items()]
     caption = "What was asked, without what was left open."
     table = Table("config", caption, (Column("setting"), Column("value")), tuple(rows))
-    whole = json.dumps(config, indent=2, ensure_ascii=False, default=str)
-    blocks: list[Block] = [
-        table,
-        Paragraph(("The resolved config. JSON is YAML too: saved as a file, it can be run.",)),
-        Code(whole, "json"),
-    ]
-    return Section("config", "Config", tuple(blocks))
+    return Section("config", "Config", (table, *_whole(config)))
+
+
+def _whole(config: dict[str, Any]) -> tuple[Block, ...]:
+    text = json.dumps(config, indent=2, ensure_ascii=False, default=str)
+    if len(text) > MAX_TEXT:
+        return (Paragraph(("The resolved config is too long to print: config.yaml has it.",)),)
+    told = "The resolved config. JSON is YAML too: saved as a file, it can be run."
+    return (Paragraph((told,)), Code(text, "json"))
 
 
 def _brief(value: Any) -> str:

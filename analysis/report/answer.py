@@ -130,4 +130,8 @@ def _notes(results: Results) -> str:
             f" Hypervolume (on validation) {volume:.4f} against the fixed reference point "
             f"({corner})."
         )
-    return f"{note} Zeros in a dense matrix make nothing faster by themselves: no speed-up is meant."
+    if results.front["front_probability"].notna().any():
+        note += f" {results.basis.text}"
+    return (
+        f"{note} Zeros in a dense matrix make nothing faster by themselves: no speed-up is meant."
+    )

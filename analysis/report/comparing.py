@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,14 +24,33 @@ from analysis.report.document import (
     Strong,
     Table,
 )
-from analysis.report.words import UNKNOWN, count, duration, number, percent, points, short, span
+from analysis.report.words import (
+    UNKNOWN,
+    count,
+    duration,
+    known,
+    number,
+    percent,
+    points,
+    short,
+    span,
+)
 from analysis.results import Results
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison
 
-# How a column of the comparison's table is shown, where not as a plain number.
-_FORMS = {"seconds": duration, "wall_seconds": duration, "utilisation": percent}
+# Columns of the comparison's table that are shown: title, and how a cell is told.
+_COST: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "hypervolume": ("hypervolume", lambda volume: f"{volume:.4f}" if known(volume) else UNKNOWN),
+    "hypervolume_share": ("of the largest", lambda share: percent(share, 1)),
+    "front_points": ("front points", number),
+    "trials": ("trials", number),
+    "epochs": ("finetune epochs", number),
+    "epochs_saved": ("epochs saved by stopping", number),
+    "seconds": ("wall time", lambda seconds: duration(seconds or None)),
+    "utilisation": ("worker time used", lambda share: percent(share, 1)),
+}
 
 
 def comparison_report(comparison: Comparison, pictures: Iterable[Picture]) -> Document:
@@ -65,10 +84,11 @@ def _answer(comparison: Comparison) -> Section:
 
 def _largest(comparison: Comparison) -> tuple[Inline, ...]:
     """Who has the largest hypervolume, by how much, and at which cost."""
-    known = comparison.table[comparison.table["hypervolume"].notna()]
-    if known.empty:
+    table = comparison.table
+    table = table[table["hypervolume"].notna()]
+    if table.empty:
         return ("No sweep has a hypervolume yet.",)
-    ordered = known.sort_values("hypervolume", ascending=False, kind="stable")
+    ordered = table.sort_values("hypervolume", ascending=False, kind="stable")
     best = ordered.iloc[0]
     told = f"{short(best['name'])}: hypervolume {best['hypervolume']:.4f}"
     parts: list[Inline] = ["The largest front is that of ", Strong(told)]
@@ -82,19 +102,13 @@ def _largest(comparison: Comparison) -> tuple[Inline, ...]:
 
 
 def _volumes(comparison: Comparison) -> Table:
-    table = comparison.table
-    columns = [_column(table, name) for name in table]
-    rows = [
-        tuple(_FORMS.get(str(name), number)(row[name]) for name in table)
-        for _, row in table.iterrows()
-    ]
+    columns = (Column("sweep"), *(Column(title, "numeric") for title, _ in _COST.values()))
+    rows = tuple(
+        (short(row["name"]), *(told(row[name]) for name, (_, told) in _COST.items()))
+        for _, row in comparison.table.iterrows()
+    )
     caption = "Hypervolume (on validation, against the same fixed reference point) and cost."
-    return Table("comparison", caption, tuple(columns), tuple(rows))
-
-
-def _column(table: pd.DataFrame, name: Any) -> Column:
-    numeric = pd.api.types.is_numeric_dtype(table[name])
-    return Column(str(name).replace("_", " "), "numeric" if numeric else "text")
+    return Table("comparison", caption, columns, rows)
 
 
 def _points(comparison: Comparison) -> Table:
@@ -152,7 +166,12 @@ def _setting(cell: Any) -> str:
 def _failures(comparison: Comparison) -> Section:
     names = comparison.table["name"]
     rows = tuple(
-        (short(name), f"{each.counts['failed']:,}", f"{len(each.lost):,}", f"{len(each.problems):,}")
+        (
+            short(name),
+            f"{each.counts['failed']:,}",
+            f"{len(each.lost):,}",
+            f"{len(each.problems):,}",
+        )
         for name, each in zip(names, comparison.results, strict=True)
     )
     titles = ("failed trials", "lost workers", "problems of the ledger")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.document import Block, Column, Paragraph, Section, Table
-from analysis.report.words import count, percent, points, short
+from analysis.report.document import Block, Column, Items, Paragraph, Section, Table
+from analysis.report.words import count, number, percent, points, short, span
 from analysis.results import Results
 
 MAX_ROWS = 40
@@ -31,8 +31,14 @@ def sections(results: Results) -> tuple[Section, ...]:
     blocks: list[Block] = [Paragraph((lead,))]
     if results.optimism:
         blocks.append(_optimism(results.optimism))
-    if len(table):
-        blocks.append(_retrained(table))
+    if len(results.confirmed_points):
+        blocks.append(_retrained(results.confirmed_points))
+    failed = [
+        f"{short(e['trial_id'])}, seed {e.get('seed')}: {short(e.get('error'))}"
+        for e in results.confirming.failed
+    ]
+    if failed:
+        blocks += [Paragraph(("Retrainings that failed:",)), Items(tuple(failed[:MAX_ROWS]))]
     return (Section("confirmation", "On the test set", tuple(blocks)),)
 
 
@@ -42,38 +48,39 @@ def _optimism(found: dict[str, Any]) -> Table:
         ("of it by choosing: minus validation under fresh seeds", points(found["selection"])),
         ("of it by the split: fresh validation minus test", points(found["split"])),
     )
-    caption = f"How much the search flattered its front; mean over {count(found['points'], 'point')}."
+    caption = (
+        f"How much the search flattered its front; mean over {count(found['points'], 'point')}."
+    )
     return Table("optimism", caption, (Column(""), Column("points", "numeric")), rows)
 
 
-def _retrained(table: pd.DataFrame) -> Table:
-    """One row a retrained point: means over its seeds."""
+def _retrained(points_on_test: pd.DataFrame) -> Table:
+    """One row a retrained point, runners-up too: means over its seeds."""
     columns = (
         Column("trial"),
         Column("epoch", "numeric"),
         Column("chosen as"),
-        Column("sparsity", "numeric"),
         Column("seeds", "numeric"),
         Column("test accuracy", "numeric"),
-        Column("validation accuracy", "numeric"),
+        Column("95 % interval", "numeric"),
+        Column("to dense (points)", "numeric"),
+        Column("validation, fresh seeds", "numeric"),
     )
-    groups = list(table.groupby(["trial_id", "epoch"], sort=False))
-    groups.sort(key=lambda group: float(group[1]["sparsity"].mean()))
-    rows = tuple(_row(trial, epoch, part) for (trial, epoch), part in groups[:MAX_ROWS])
+    rows = tuple(_row(row) for _, row in points_on_test.head(MAX_ROWS).iterrows())
     caption = "What was retrained, means over fresh seeds"
-    if len(groups) > MAX_ROWS:
-        caption += f"; {len(groups) - MAX_ROWS} more are in confirmation.csv"
+    if len(points_on_test) > MAX_ROWS:
+        caption += f"; {len(points_on_test) - MAX_ROWS} more are in confirmation.csv"
     return Table("retrained", f"{caption}.", columns, rows)
 
 
-def _row(trial: Any, epoch: Any, part: pd.DataFrame) -> tuple[str, ...]:
-    why = part["why"].dropna()
+def _row(row: pd.Series[Any]) -> tuple[str, ...]:
     return (
-        short(trial),
-        str(epoch),
-        short(why.iloc[-1]) if len(why) else "",
-        percent(part["sparsity"].mean(), 1),
-        str(part["seed"].nunique()),
-        percent(part["accuracy"].mean()),
-        percent(part["validation_accuracy"].mean()),
+        short(row["trial_id"]),
+        number(row["epoch"]),
+        short(row["why"]) if pd.notna(row["why"]) else "",
+        number(row["seeds"]),
+        percent(row["test_accuracy"]),
+        span(row["test_accuracy_low"], row["test_accuracy_high"]),
+        points(-row["test_drop"]),
+        percent(row["validation_accuracy"]),
     )

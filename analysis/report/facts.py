@@ -57,7 +57,9 @@ def _nan(value: Any) -> float:
 def cost(results: Results) -> Section:
     """Epochs against running every trial to its end, wall time, how busy the workers were."""
     spent = results.cost
-    share = f" ({100 * spent.epochs_saved / spent.epochs_asked:.0f} %)" if spent.epochs_asked else ""
+    share = (
+        f" ({100 * spent.epochs_saved / spent.epochs_asked:.0f} %)" if spent.epochs_asked else ""
+    )
     rows = [
         ("finetune epochs spent", f"{spent.epochs_spent:,}"),
         ("if every trial ran to its end", f"{spent.epochs_asked:,}"),

@@ -67,9 +67,7 @@ def _table(key: str, caption: str, cells: Cells, results: Results) -> Table:
     return Table(key, caption.strip(), tuple(column for column, _ in cells), shown)
 
 
-def _cell(
-    title: str, kind: Any, show: Callable[[Row], str]
-) -> tuple[Column, Callable[[Row], str]]:
+def _cell(title: str, kind: Any, show: Callable[[Row], str]) -> tuple[Column, Callable[[Row], str]]:
     return Column(title, kind), show
 
 

@@ -34,13 +34,13 @@ REPORT = Path("report")
 
 
 def load(path: str | Path) -> analysis.Results:
-    """The results of a folder.
+    """The results of a folder, or of an address in an object store.
 
-    Raises :class:`~sweep.errors.UsageError` where it is no sweep.
+    Raises :class:`~sweep.errors.UsageError` where it is no sweep, or cannot be read here.
     """
     try:
         return analysis.load(path)
-    except analysis.NotASweep as error:
+    except (analysis.NotASweep, analysis.MissingPackage) as error:
         raise UsageError(str(error)) from error
 
 
@@ -66,7 +66,7 @@ def write_reports(folders: list[str], out: Path | None) -> None:
 def _load_all(folders: list[str]) -> analysis.Comparison:
     try:
         return analysis.load(folders)
-    except (analysis.NotASweep, analysis.Incomparable) as error:
+    except (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage) as error:
         raise UsageError(str(error)) from error
 
 
