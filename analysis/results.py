@@ -260,7 +260,7 @@ class Results(Loaded):
 
     @cached_property
     def timeline(self) -> pd.DataFrame:
-        """One row an attempt at a trial: on which worker, from when to when, and how it ended."""
+        """One row an attempt at a trial: which worker had it, from when to when, how it ended."""
         return timeline(self.events)
 
     def layers(self, trial_id: str, epoch: int) -> pd.DataFrame | None:

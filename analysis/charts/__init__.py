@@ -8,10 +8,26 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.charts.chart import Chart
+from analysis.charts.effort import EFFORT
 from analysis.charts.front import FRONT
+from analysis.charts.importance import IMPORTANCE
+from analysis.charts.methods import METHODS
+from analysis.charts.parallel import PARALLEL
+from analysis.charts.rungs import RUNGS
+from analysis.charts.slopes import SLOPES
+from analysis.charts.timeline import TIMELINE
 from analysis.results import Results
 
-CHARTS: tuple[Chart[Results], ...] = (FRONT,)
+CHARTS: tuple[Chart[Results], ...] = (
+    FRONT,
+    METHODS,
+    SLOPES,
+    EFFORT,
+    RUNGS,
+    IMPORTANCE,
+    PARALLEL,
+    TIMELINE,
+)
 """Of one sweep, in the order of a report."""
 
 COMPARISON_CHARTS: tuple[Chart[Any], ...] = ()

@@ -7,6 +7,7 @@ what validation said stays visible, faintly, with the runners-up that were retra
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,12 @@ from analysis.charts import style, thin
 from analysis.charts.chart import chart_of_panels
 from analysis.charts.panels import Axis, Level, Line, Panel, Series
 from analysis.charts.save import save
-from analysis.charts.style import BLUE, GREEN, GREY, ORANGE, SKY
+from analysis.charts.style import BLUE, GREEN, GREY, ORANGE, SKY, Look
 from analysis.pareto import BoolArray, nondominated
 from analysis.results import Results
 
 TEST = "test_accuracy"
+LEAD = Look(BLUE)
 
 
 def panels(results: Results) -> list[Panel]:
@@ -34,7 +36,7 @@ def panels(results: Results) -> list[Panel]:
     else:
         label, title = style.scale(up).label, "on validation, not confirmed on test"
         series += on_validation(results)
-    across_axis, levels = Axis(style.scale(across).label), dense_level(results, up)
+    across_axis, levels = Axis(style.scale(across).label), dense_level(_dense(results), up)
     title = f"{results.name}: {title}"
     return [Panel(across_axis, Axis(label), title, series, levels=levels, height=400)]
 
@@ -69,26 +71,28 @@ def cloud(results: Results) -> list[Series]:
 
 
 def on_validation(
-    results: Results, label: str = "Pareto front", colour: str = BLUE
+    results: Results,
+    label: str = "Pareto front",
+    look: Look = LEAD,
+    front: pd.DataFrame | None = None,
 ) -> list[Series]:
-    """The front on validation, which chose it."""
+    """The front on validation, which chose it; or another one of the same objectives."""
     across, up = style.axes_of(results.directions)
+    rows = results.front if front is None else front
     ends = ("accuracy_low", "accuracy_high") if up == "accuracy" else ()
-    return _drawn(results, results.front, (across, up), (up, *ends), label, colour)
+    return _drawn(results, rows, (across, up), (up, *ends), label, look)
 
 
-def on_test(results: Results, label: str = "front on test", colour: str = BLUE) -> list[Series]:
+def on_test(results: Results, label: str = "front on test", look: Look = LEAD) -> list[Series]:
     """The front's points on test, joined over those that none of them beats there."""
     across, up = style.axes_of(results.directions)
     known = results.front[results.front[TEST].notna()]
     columns = (TEST, f"{TEST}_low", f"{TEST}_high")
-    return _drawn(results, known, (across, up), columns, label, colour)
+    return _drawn(results, known, (across, up), columns, label, look)
 
 
-def dense_level(results: Results, up: str) -> list[Level]:
-    """The dense baseline, on test where test leads; with a band of one point for accuracies."""
-    is_test = up == "accuracy" and leads_with_test(results)
-    figures = results.test_baseline if is_test else results.baseline
+def dense_level(figures: dict[str, Any] | None, up: str) -> list[Level]:
+    """The dense model by its ``figures``, with a band of one point below it for accuracies."""
     level = (figures or {}).get(up)
     if not isinstance(level, int | float):
         return []
@@ -126,6 +130,11 @@ def save_front(results: Results, folder: str | Path) -> list[Path]:
     return save(figure, folder, FRONT.key) if figure is not None else []
 
 
+def _dense(results: Results) -> dict[str, Any] | None:
+    """The dense model's figures on the split that leads."""
+    return results.test_baseline if leads_with_test(results) else results.baseline
+
+
 def _thinned(results: Results) -> pd.DataFrame:
     """The candidates that are drawn."""
     across, up = style.axes_of(results.directions)
@@ -139,7 +148,7 @@ def _drawn(
     axes: tuple[str, str],
     columns: tuple[str, ...],
     label: str,
-    colour: str,
+    look: Look,
 ) -> list[Series]:
     """A front's line, then its points; those of stopped trials hollow.
 
@@ -154,7 +163,8 @@ def _drawn(
     if line != "none" and len(front):
         ways = [results.directions[across], results.directions[up]]
         best = nondominated(np.column_stack([x, points[:, 0]]), ways, keep_duplicates=True)
-        series.append(Series(label, x[best], points[best, 0], colour, line=line, width=2))
+        given = {"line": line, "dash": look.dash, "width": 2}
+        series.append(Series(label, x[best], points[best, 0], look.colour, **given))
     stopped, notes = is_stopped(front), [style.where_it_is(row) for row in front.itertuples()]
     for hollow in (False, True):
         own = stopped == hollow
@@ -164,8 +174,8 @@ def _drawn(
                 label="" if line != "none" else label,
                 x=x[own],
                 y=points[own, 0],
-                colour=colour,
-                marker="circle",
+                colour=look.colour,
+                marker=look.marker,
                 hollow=hollow,
                 size=7,
                 notes=[note for note, is_own in zip(notes, own, strict=True) if is_own],
@@ -222,7 +232,7 @@ def _caption(results: Results) -> str:
     if step(results.directions, across, up) == "none":
         names = ", ".join(results.directions)
         parts.append(f"A projection: the front is of {names}, so points here may look beaten.")
-    if dense_level(results, up) and up == "accuracy":
+    if dense_level(_dense(results), up) and up == "accuracy":
         parts.append("Green: the dense model, and one point (1 % of accuracy) below it.")
     parts.append("Hollow: of trials that were stopped early.")
     parts.append(thin.note(len(_thinned(results)), len(results.candidates), "evaluations"))

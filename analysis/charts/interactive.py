@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series
-from analysis.charts.style import BLUE, GREY, html_text
+from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
+from analysis.charts.style import BLUE, GREY, html_text, short
 from analysis.pareto import FloatArray
 
 CLEAR = "rgba(0,0,0,0)"
@@ -83,13 +83,18 @@ def floats(values: FloatArray) -> Any:
 
 
 def _panel(figure: Any, panel: Panel, place: dict[str, int], legend: Legend) -> None:
-    names = f"{_short(panel.across)}: %{{x:.4~g}}<br>{_short(panel.up)}: %{{y:.4~g}}"
+    names = "<br>".join(
+        f"{html_text(short(axis.hover or axis.label))}: %{{{letter}:.4~g}}"
+        for axis, letter in ((panel.across, "x"), (panel.up, "y"))
+    )
     for series in panel.series:
         if series.low is not None and series.high is not None and series.is_band:
             figure.add_trace(_band(series), **place)
         figure.add_trace(_series(series, legend, names), **place)
     for bars in panel.bars:
         figure.add_trace(_bars(bars, legend), **place)
+    if panel.texts:
+        figure.add_trace(_texts(panel.texts), **place)
     for level in panel.levels:
         # After the traces: plotly leaves lines out of plots that hold none.
         _level(figure, level, place, legend)
@@ -104,13 +109,9 @@ def _axis(axis: Axis) -> dict[str, Any]:
         given["ticktext"] = [html_text(text) for _, text in axis.ticks]
     if axis.ends:
         given["range"] = list(axis.ends)
+    if axis.is_bare:
+        given |= {"showgrid": False, "showticklabels": False}
     return given
-
-
-def _short(axis: Axis) -> str:
-    """An axis' name for a hover: without the explanation in brackets, with the unit."""
-    name, _, unit = axis.label.partition(" (")
-    return html_text(f"{name} ({unit.split(' of ')[0].rstrip(')')})" if unit else name)
 
 
 def _level(figure: Any, level: Level, place: dict[str, int], legend: Legend) -> None:
@@ -228,6 +229,22 @@ def _bars(bars: Bars, legend: Legend) -> Any:
     else:
         trace.update(hoverinfo="skip")
     return trace
+
+
+def _texts(texts: Sequence[Text]) -> Any:
+    """Words in the plot, in the page's colour."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=[text.x for text in texts],
+        y=[text.y for text in texts],
+        text=[html_text(text.text) for text in texts],
+        mode="text",
+        textposition="middle right",
+        textfont={"size": 10},
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _entry(label: str, legend: Legend) -> dict[str, Any]:

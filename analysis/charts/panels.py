@@ -79,6 +79,19 @@ class Axis:
     label: str
     ticks: Sequence[tuple[float, str]] = ()
     ends: tuple[float, float] | None = None
+    hover: str = ""
+    """What it is called where it is pointed at; the label itself, if it has one."""
+    is_bare: bool = False
+    """Without ticks and grid: its places mean nothing by themselves."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words to the right of a place."""
+
+    x: float
+    y: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,7 @@ class Panel:
     series: Sequence[Series] = ()
     bars: Sequence[Bars] = ()
     levels: Sequence[Level] = ()
+    texts: Sequence[Text] = ()
     height: float = 320.0
     """Of the plot alone, in pixels of a page (a 96th of an inch)."""
 

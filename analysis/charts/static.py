@@ -64,6 +64,8 @@ def _panel(axes: Axes, panel: Panel, legend: Legend) -> None:
         _series(axes, series, legend, 3 + order / 100)
     for bars in panel.bars:
         _bars(axes, bars, legend)
+    for text in panel.texts:
+        axes.text(text.x, text.y, f" {math_free(text.text)}", fontsize=7.5, va="center", zorder=9)
     if panel.title:
         axes.set_title(math_free(panel.title), loc="left", fontsize=10)
     _dress(axes, panel.across, panel.up)
@@ -77,6 +79,8 @@ def _dress(axes: Axes, across: Axis, up: Axis) -> None:
         axes.set_xticks([place for place, _ in across.ticks], texts)
     if up.ticks:
         axes.set_yticks([place for place, _ in up.ticks], [math_free(text) for _, text in up.ticks])
+    if up.is_bare:
+        axes.set_yticks([])
     if across.ends:
         axes.set_xlim(*across.ends)
     if up.ends:

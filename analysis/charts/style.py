@@ -29,6 +29,14 @@ BANDS = ("#35608D", "#2A9D8A", "#8FC73E", "#E0A818")
 ONE_POINT = 0.01
 
 
+class Look(NamedTuple):
+    """How one of several things is told from the others, by colour or without."""
+
+    colour: str
+    marker: str = "circle"
+    dash: str = "solid"
+
+
 class Scale(NamedTuple):
     """How a metric is shown: the axis' label with its unit, and the factor to that unit."""
 
@@ -51,6 +59,23 @@ SCALES = {
     "eval_seconds": Scale("evaluation time (s)"),
     "epoch": Scale("finetune epochs"),
 }
+
+
+def look(place: int) -> Look:
+    """Of the thing at a place, counted from 0: colours repeat after seven, with other markers."""
+    turn = place // len(COLOURS)
+    marker = MARKERS[(place + turn) % len(MARKERS)]
+    return Look(COLOURS[place % len(COLOURS)], marker, DASHES[(place + turn) % len(DASHES)])
+
+
+def short(label: str) -> str:
+    """An axis' label without its explanation, with its unit.
+
+    >>> short("sparsity (% of prunable weights that are zero)")
+    'sparsity (%)'
+    """
+    name, _, unit = label.partition(" (")
+    return f"{name} ({unit.split(' of ')[0].rstrip(')')})" if unit else name
 
 
 def scale(metric: str) -> Scale:

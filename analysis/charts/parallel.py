@@ -1,0 +1,154 @@
+"""Parallel coordinates: each trial a line through its parameters and its objectives."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.charts import style, thin
+from analysis.charts.chart import chart_of_panels
+from analysis.charts.panels import Axis, Panel, Series, Text, joined
+from analysis.charts.style import BANDS, VERMILION
+from analysis.importance import observations, parameters
+from analysis.pareto import FloatArray
+from analysis.results import Results
+
+MOST_LINES = 200
+WIDE = 50.0
+"""Positive numbers of which the largest is so many times the smallest are drawn by logarithm."""
+NOT_SET = -0.12
+
+
+class Upright(NamedTuple):
+    """One axis: the heights (rows,) of the trials on it, from 0 to 1, and its words by height."""
+
+    name: str
+    heights: FloatArray
+    words: list[tuple[float, str]]
+
+
+def panels(results: Results) -> list[Panel]:
+    """One panel; none with less than two trials or without a parameter that differs."""
+    table = observations(results)
+    if len(table) < 2 or not parameters(table):
+        return []
+    uprights = axes_of(table, results)
+    heights = np.column_stack([upright.heights for upright in uprights])
+    names = tuple((float(place), upright.name) for place, upright in enumerate(uprights))
+    words = [
+        Text(float(place), height, word)
+        for place, upright in enumerate(uprights)
+        for height, word in upright.words
+    ]
+    return [
+        Panel(
+            across=Axis("", ticks=names, ends=(-0.1, len(names) - 0.35)),
+            up=Axis("", ends=(-0.18, 1.06), is_bare=True),
+            series=_lines(table, heights, results),
+            texts=words,
+            height=360,
+        )
+    ]
+
+
+def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
+    """An axis for each parameter that differs, then one for each objective."""
+    given = [upright(name, table[f"param_{name}"]) for name in parameters(table)]
+    found = [_metric(name, table) for name in results.directions]
+    return [*given, *found]
+
+
+def upright(name: str, column: pd.Series[Any]) -> Upright:
+    """An axis of a column: numbers by size, words by name; what is missing lies below it."""
+    is_number = pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != "boolean"
+    if is_number:
+        return _numeric(name, column.to_numpy(dtype=np.float64, na_value=np.nan))
+    names = sorted(set(column.dropna().astype(str)))
+    place = {one: (n + 0.5) / len(names) for n, one in enumerate(names)}
+    heights = np.array([NOT_SET if pd.isna(one) else place[str(one)] for one in column])
+    return Upright(name, heights, [(at, one) for one, at in place.items()] + _below(heights))
+
+
+def _metric(name: str, table: pd.DataFrame) -> Upright:
+    return _numeric(style.short(style.scale(name).label), style.values(table, name))
+
+
+def _numeric(name: str, numbers: FloatArray) -> Upright:
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return Upright(name, np.full(len(numbers), NOT_SET), [(NOT_SET, "not set")])
+    low, high = float(known.min()), float(known.max())
+    shown = numbers
+    if low > 0 and high / low > WIDE:
+        shown = np.log(numbers)
+    bottom, span = np.nanmin(shown), np.ptp(shown[np.isfinite(shown)])
+    heights = (shown - bottom) / span if span else np.where(np.isfinite(shown), 0.5, np.nan)
+    heights = np.where(np.isfinite(heights), heights, NOT_SET)
+    ends = [(0.0, f"{low:.4g}"), (1.0, f"{high:.4g}")] if span else [(0.5, f"{low:.4g}")]
+    return Upright(name, heights, ends + _below(heights))
+
+
+def _below(heights: FloatArray) -> list[tuple[float, str]]:
+    return [(NOT_SET, "not set")] if (heights == NOT_SET).any() else []
+
+
+def _lines(table: pd.DataFrame, heights: FloatArray, results: Results) -> list[Series]:
+    """Trials in thirds of the figure that the front is drawn in; those on the front on top."""
+    _, up = style.axes_of(results.directions)
+    on_front = table["trial_id"].isin(results.front["trial_id"]).to_numpy(dtype=bool)
+    order = np.argsort(style.values(table, up), kind="stable")
+    rest = order[~on_front[order]]
+    thirds = np.array_split(rest[thin.evenly(len(rest), MOST_LINES)], 3)
+    name = style.short(style.scale(up).label)
+    series = [
+        _bundle(f"{third} third by {name}", table, heights, rows, BANDS[place], 0.9, 0.45)
+        for place, (third, rows) in enumerate(
+            zip(("lower", "middle", "upper"), thirds, strict=True)
+        )
+        if len(rows)
+    ]
+    front = np.flatnonzero(on_front)
+    label = f"on the front ({len(front):,})"
+    return [*series, _bundle(label, table, heights, front, VERMILION, 1.6, 0.9)]
+
+
+def _bundle(
+    label: str,
+    table: pd.DataFrame,
+    heights: FloatArray,
+    rows: np.ndarray[Any, np.dtype[np.intp]],
+    colour: str,
+    width: float,
+    opacity: float,
+) -> Series:
+    """The lines of some rows as one series."""
+    places = np.arange(heights.shape[1], dtype=np.float64)
+    x, y = joined([(places, heights[row]) for row in rows])
+    return Series(label, x, y, colour, line="straight", width=width, opacity=opacity)
+
+
+def _caption(results: Results) -> str:
+    table = observations(results)
+    on_front = table["trial_id"].isin(results.front["trial_id"]).sum()
+    rest = len(table) - int(on_front)
+    note = thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front")
+    return (
+        "A line is a trial, by its last finished evaluation (a trial on the front may owe it to an "
+        "earlier one). Each axis runs from its least value to its greatest, by logarithm where that "
+        f"spans more than a factor of {WIDE:g}; below it: not set. {note}"
+    ).strip()
+
+
+def _empty(results: Results) -> str:
+    if results.candidates.empty:
+        return "There is no finished evaluation yet."
+    return (
+        "There is one trial, or no parameter in which trials differ: nothing to set side by side."
+    )
+
+
+PARALLEL = chart_of_panels(
+    "parallel", "Parallel coordinates", panels, caption=_caption, empty=_empty
+)

@@ -1,0 +1,117 @@
+"""Was stopping too greedy: who went on at each rung, and what the rung knew of the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.charts.chart import chart_of_panels, once
+from analysis.charts.panels import Axis, Bars, Panel, Series
+from analysis.charts.style import BLUE, GREY, ORANGE, VERMILION, Look
+from analysis.results import Results
+from analysis.rungs import FEWEST, rungs
+
+_CORRELATIONS = {
+    "correlation": ("with the accuracy at the end", Look(BLUE)),
+    "correlation_given_sparsity": ("the same at equal sparsity", Look(ORANGE, "diamond")),
+}
+
+table = once(rungs)
+
+
+def panels(results: Results) -> list[Panel]:
+    """Survival, and correlation beside it; none where neither is known."""
+    found = table(results)
+    known = found["judged"].gt(0) | found["correlation"].notna()
+    found = found[known.fillna(False)].reset_index(drop=True)
+    if found.empty:
+        return []
+    places = tuple((float(row.Index), _name(row.epoch)) for row in found.itertuples())
+    rows = Axis("", ticks=places, ends=(-0.6, len(found) - 0.4))
+    height = 90.0 + 36 * len(found)
+    return [
+        Panel(Axis("trials"), rows, "who went on", bars=_survival(found), height=height),
+        Panel(
+            Axis("rank correlation (Spearman, -1 to 1)", ends=(-1.05, 1.05)),
+            Axis("", ticks=tuple((place, "") for place, _ in places), ends=rows.ends, hover="rung"),
+            "what the rung knew of the end",
+            series=_foresight(found),
+            height=height,
+        ),
+    ]
+
+
+def _name(epoch: int) -> str:
+    return "pruned" if epoch == 0 else f"epoch {epoch}"
+
+
+def _survival(found: pd.DataFrame) -> list[Bars]:
+    """Stacked from the left: those that went on, that were stopped, that were not judged."""
+    counts = {name: found[name].to_numpy(np.float64) for name in ("continued", "stopped")}
+    counts["rest"] = (found["reached"] - found["judged"]).clip(lower=0).to_numpy(np.float64)
+    looks = {
+        "continued": ("went on", BLUE, ""),
+        "stopped": ("stopped", VERMILION, "/"),
+        "rest": ("not judged (at their own end, or no verdicts)", GREY, "."),
+    }
+    starts = np.zeros(len(found))
+    bars = []
+    for name, (label, colour, hatch) in looks.items():
+        lengths = counts[name]
+        notes = [f"{label}: {length:,.0f}" for length in lengths]
+        places = np.arange(len(found), dtype=np.float64)
+        bars.append(Bars(label, places, starts, lengths, colour, hatch, 0.7, notes))
+        starts = starts + lengths
+    return [one for one in bars if one.lengths.any()]
+
+
+def _foresight(found: pd.DataFrame) -> list[Series]:
+    series = []
+    for name, (label, look) in _CORRELATIONS.items():
+        known = found[found[name].notna()]
+        if len(known):
+            series.append(
+                Series(
+                    label=label,
+                    x=known[name].to_numpy(np.float64),
+                    y=known.index.to_numpy(dtype=np.float64),
+                    colour=look.colour,
+                    marker=look.marker,
+                    size=8,
+                    notes=[f"{row.ended:,} trials that ended later" for row in known.itertuples()],
+                )
+            )
+    return series
+
+
+def _caption(results: Results) -> str:
+    found = table(results)
+    judged, stopped = int(found["judged"].sum()), int(found["stopped"].sum())
+    verdicts = (
+        f"Of {judged:,} verdicts {stopped:,} stopped a trial."
+        if judged
+        else "Nothing was judged here: these are the epochs at which rungs could have been."
+    )
+    bias = (
+        " Only survivors have an end: the worst of each rung are missing, which makes the "
+        "correlation smaller than it is over all, and a trial that was stopped by mistake cannot "
+        "show it. A high value says that the order among survivors was known early; a low one does "
+        "not say that stopping was wrong."
+        if stopped
+        else ""
+    )
+    return (
+        f"{verdicts} Left: trials that reached each rung. Right: how the accuracies there rank the "
+        "trials as their last accuracies do (1: the same order), over the trials that completed "
+        f"later, from {FEWEST} of them on. Sparsity orders much of both, so the diamonds hold it "
+        f"equal.{bias}"
+    )
+
+
+def _empty(results: Results) -> str:
+    return "No trial has come to a rung yet, and too few have ended to say what one would know."
+
+
+RUNGS = chart_of_panels(
+    "rungs", "Was stopping too greedy?", panels, caption=_caption, empty=_empty, columns=2
+)

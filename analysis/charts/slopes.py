@@ -1,0 +1,109 @@
+"""What finetuning gives back: each trial from pruned to recovered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.charts import style, thin
+from analysis.charts.chart import chart_of_panels, once
+from analysis.charts.front import dense_level
+from analysis.charts.panels import Axis, Panel, Series, joined
+from analysis.charts.style import BANDS, MARKERS
+from analysis.pareto import IntArray
+from analysis.results import Results
+
+MOST_LINES = 240
+MOST_BANDS = 4
+
+_PLACES = np.array([0.0, 1.0])
+
+
+@once
+def slopes(results: Results) -> pd.DataFrame:
+    """One row a trial that was finetuned, by rising sparsity: ``trial_id``, ``sparsity``,
+    ``pruned`` and ``recovered`` (the figure drawn upwards at epoch 0 and at the last one),
+    ``epoch``, and the ``band`` of sparsity that it is in (from 0, about equally many in each)."""
+    _, up = style.axes_of(results.directions)
+    records = results.records[results.records["stage"].ne("baseline")].dropna(subset=["epoch"])
+    table = records[["trial_id", "epoch", "sparsity", up]]
+    pruned = table[table["epoch"].eq(0)].set_index("trial_id")[up].rename("pruned")
+    last = table.sort_values("epoch", kind="stable").drop_duplicates("trial_id", keep="last")
+    last = last[last["epoch"].gt(0)].rename(columns={up: "recovered"})
+    found = last.join(pruned, on="trial_id").dropna(subset=["pruned", "recovered", "sparsity"])
+    found = found.sort_values("sparsity", kind="stable", ignore_index=True)
+    return found.assign(band=_bands(found["sparsity"].to_numpy(np.float64)))
+
+
+def panels(results: Results) -> list[Panel]:
+    """One panel; none where no trial was finetuned."""
+    table = slopes(results)
+    if table.empty:
+        return []
+    _, up = style.axes_of(results.directions)
+    kept = table.iloc[thin.evenly(len(table), MOST_LINES)]
+    bands = sorted(set(table["band"]))
+    series = [_lines(kept[kept["band"].eq(band)], band, up) for band in bands]
+    series += [_median(table[table["band"].eq(band)], band, up) for band in bands]
+    return [
+        Panel(
+            across=Axis("", ticks=((0, "pruned"), (1, "recovered")), ends=(-0.08, 1.08)),
+            up=Axis(style.scale(up).label),
+            series=series,
+            levels=dense_level(results.baseline, up),
+            height=380,
+        )
+    ]
+
+
+def _bands(sparsity: np.ndarray[tuple[int], np.dtype[np.float64]]) -> IntArray:
+    """The quarter of rising ``sparsity`` (n,) that each trial is in; equal ones share it."""
+    if len(sparsity) < 2 * MOST_BANDS:
+        return np.zeros(len(sparsity), dtype=np.intp)
+    edges = np.unique(np.quantile(sparsity, np.arange(1, MOST_BANDS) / MOST_BANDS))
+    places = np.searchsorted(edges, sparsity, side="right")
+    return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.intp)
+
+
+def _lines(rows: pd.DataFrame, band: int, up: str) -> Series:
+    pruned, recovered = style.values(rows, "pruned", up), style.values(rows, "recovered", up)
+    pairs = np.column_stack([pruned, recovered])
+    x, y = joined([(_PLACES, pair) for pair in pairs])
+    notes = [f"{row.trial_id}, {100 * row.sparsity:.1f} % sparse" for row in rows.itertuples()]
+    # A line's two ends and the gap behind them have one note each.
+    notes = [part for note in notes for part in (note, note, "")][: len(x)]
+    return Series("", x, y, BANDS[band], line="straight", width=0.8, opacity=0.35, notes=notes)
+
+
+def _median(rows: pd.DataFrame, band: int, up: str) -> Series:
+    low, high = 100 * rows["sparsity"].min(), 100 * rows["sparsity"].max()
+    ends = [float(np.median(style.values(rows, name, up))) for name in ("pruned", "recovered")]
+    return Series(
+        label=f"median at {low:.0f} to {high:.0f} % sparsity ({len(rows):,})",
+        x=_PLACES,
+        y=np.array(ends),
+        colour=BANDS[band],
+        marker=MARKERS[band],
+        line="straight",
+        width=3,
+        size=8,
+    )
+
+
+def _caption(results: Results) -> str:
+    table = slopes(results)
+    note = thin.note(min(len(table), MOST_LINES), len(table), "trials")
+    return (
+        "Left: after pruning alone; right: after the last finetuned epoch of the trial. Thin lines "
+        "are trials, thick ones the medians of about equally many trials by sparsity (all of them). "
+        f"Trials without finetuning are not in it. {note}"
+    ).strip()
+
+
+def _empty(results: Results) -> str:
+    return "No trial has been finetuned yet: there is nothing to compare pruning with."
+
+
+SLOPES = chart_of_panels(
+    "slopes", "From pruned to recovered", panels, caption=_caption, empty=_empty
+)
