@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.events import Event
-
 BoolArray = NDArray[np.bool_]
 Point = tuple[str, int]
 """An evaluation of a trial: (trial_id, epoch)."""
@@ -46,14 +44,6 @@ def answers_of(figures: Mapping[str, Any] | None) -> BoolArray | None:
         return None
     bits = unpack(text, examples)
     return bits if bits is not None and int(bits.sum()) == given.get("correct") else None
-
-
-def by_point(records: Iterable[Event]) -> dict[Point, Event]:
-    """Records by (trial_id, epoch); the first of a pair counts."""
-    found: dict[Point, Event] = {}
-    for record in records:
-        found.setdefault((str(record["trial_id"]), int(record["epoch"])), record)
-    return found
 
 
 def stack(answers: Iterable[BoolArray | None], examples: int | None = None) -> BoolArray | None:

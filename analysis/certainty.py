@@ -48,7 +48,7 @@ def _kinds(answers: BoolArray) -> tuple[BoolArray, IntArray]:
     return answers.T[first], counts
 
 
-def over_seeds(
+def resampled_means(
     answers: Sequence[BoolArray], generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> FloatArray:
     """Accuracy of each model on drawn examples, as the mean of drawn seeds: (resamples, models).

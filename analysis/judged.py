@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,11 @@ from analysis import certainty
 from analysis.answers import Point, answers_of, stack
 from analysis.columns import FRONT, series
 from analysis.confirmation import Confirmation, summary
+from analysis.events import Event
+from analysis.evidence import Evidence
 from analysis.front import front_rows, objectives
 from analysis.pareto import FloatArray, IntArray
 from analysis.statistics import holm
-from analysis.verdicts import ToDense, to_dense
 
 # With this many points in all, the nearest of those off the front are weighed with it, too.
 POINTS = 60
@@ -32,23 +33,6 @@ _OF_TEST = (
     "seeds",
     "test_drop",
 )
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the ledger holds of single evaluations."""
-
-    records: Mapping[Point, Mapping[str, Any]]
-    baseline: Mapping[str, Any] | None
-    """The dense model on validation."""
-    confirmation: Confirmation
-
-    def to_dense(self, point: Point) -> ToDense:
-        """The point against dense: on test where it is confirmed, else on validation."""
-        on_test = self.confirmation.of(point)
-        if on_test:
-            return to_dense(on_test, self.confirmation.baseline)
-        return to_dense([dict(self.records[point])], self.baseline)
 
 
 @dataclass(frozen=True)
@@ -73,7 +57,7 @@ class Basis:
             else f"{certainty.RESAMPLES:,} binomial draws of each accuracy on {self.split} by "
             f"itself, for the ledger holds no answers of single examples"
         )
-        seeds = f", and of {self.seeds} seeds" if self.seeds > 1 else ""
+        seeds = f", and of {self.seeds} seeds" if self.paired and self.seeds > 1 else ""
         return f"Probabilities of being on the front come from {how}{seeds}."
 
 
@@ -91,30 +75,25 @@ def judged(
     on validation (among the front and points near it).
     """
     front = _with_test(front_rows(pool.iloc[places]), evidence.confirmation)
-    against = [evidence.to_dense(point) for point in points_of(front)]
-    weighed, records = _weighed(pool, places, directions, evidence)
-    drawn, paired = _drawn(records, generator)
-    points = objectives(weighed, directions)
+    on_test = len(front) > 0 and bool(front["test_accuracy"].notna().all())
+    weighed = _weighed(pool, places, directions, evidence, on_test)
+    drawn, kept, paired = _drawn(weighed.records, len(front), generator)
+    points = objectives(weighed.rows, directions)[kept]
     probability = certainty.front_probability(points, directions, drawn)
+    against = [evidence.to_dense(point) for point in points_of(front)]
     added: dict[str, Any] = {
         "verdict": [one.verdict for one in against],
         "p_value": holm([one.p_value for one in against]),
         "front_probability": probability[: len(front)],
     }
-    split = "test" if _is_confirmed(front) else "validation"
-    seeds = max((len(some) for some in records), default=0)
     front = front.assign(**{name: series(new, FRONT[name]) for name, new in added.items()})
-    return front, Basis(split, paired, len(points), seeds)
+    seeds = max((len(some) for some in weighed.records), default=0)
+    return front, Basis("test" if on_test else "validation", paired, len(points), seeds)
 
 
 def points_of(table: pd.DataFrame) -> list[Point]:
     """(trial_id, epoch) of each row."""
-    pairs = zip(table["trial_id"], table["epoch"], strict=True)
-    return [(str(trial), int(epoch)) for trial, epoch in pairs]
-
-
-def _is_confirmed(front: pd.DataFrame) -> bool:
-    return len(front) > 0 and bool(front["test_accuracy"].notna().all())
+    return list(zip(table["trial_id"].tolist(), table["epoch"].tolist(), strict=True))
 
 
 def _with_test(front: pd.DataFrame, story: Confirmation) -> pd.DataFrame:
@@ -124,40 +103,50 @@ def _with_test(front: pd.DataFrame, story: Confirmation) -> pd.DataFrame:
     return front.assign(optimism=front["accuracy"] - front["test_accuracy"])
 
 
+class _Weighed(NamedTuple):
+    """The points that are weighed against each other, those of the front first."""
+
+    rows: pd.DataFrame
+    records: list[list[Event]]
+    """Of each row, one a seed."""
+
+
 def _weighed(
-    pool: pd.DataFrame, places: IntArray, directions: Mapping[str, str], evidence: Evidence
-) -> tuple[pd.DataFrame, list[list[Mapping[str, Any]]]]:
-    """The points that are weighed, those of the front first, and the records of each by seed."""
-    story = evidence.confirmation
-    mine = points_of(pool.iloc[places])
-    tested = set(story.points)
-    if mine and tested.issuperset(mine):
-        others = [n for n, p in enumerate(points_of(pool)) if p in tested and p not in mine]
-        rows = pool.iloc[[*places, *others]]
-        return rows, [list(story.of(point)) for point in points_of(rows)]
+    pool: pd.DataFrame,
+    places: IntArray,
+    directions: Mapping[str, str],
+    evidence: Evidence,
+    on_test: bool,
+) -> _Weighed:
+    if on_test:
+        story = evidence.confirmation
+        others = set(story.points) - set(points_of(pool.iloc[places]))
+        more = [place for place, point in enumerate(points_of(pool)) if point in others]
+        rows = pool.iloc[[*places, *more]]
+        return _Weighed(rows, [story.of(point) for point in points_of(rows)])
     most = max(NEAREST, POINTS - len(places))
-    close = certainty.near(objectives(pool, directions), directions, places, most)
-    rows = pool.iloc[[*places, *close]]
-    return rows, [[evidence.records[point]] for point in points_of(rows)]
+    near = certainty.near(objectives(pool, directions), directions, places, most)
+    rows = pool.iloc[[*places, *near]]
+    return _Weighed(rows, [[evidence.record(point) or {}] for point in points_of(rows)])
 
 
 def _drawn(
-    records: list[list[Mapping[str, Any]]], generator: np.random.Generator
-) -> tuple[FloatArray, bool]:
-    """Drawn accuracies, shape (resamples, points), and whether they are of the same examples."""
-    if not records:
-        return np.empty((certainty.RESAMPLES, 0)), True
-    answers = [stack(answers_of(record) for record in some) for some in records]
-    known = [rows for rows in answers if rows is not None]
-    if len(known) == len(answers) and len({rows.shape[1] for rows in known}) == 1:
-        return certainty.over_seeds(known, generator), True
-    shares = np.array([np.mean([_share(record) for record in some]) for some in records])
-    examples = np.array([_number(some[0].get("examples")) for some in records])
-    return certainty.binomial(shares, examples, generator), False
+    records: list[list[Event]], front: int, generator: np.random.Generator
+) -> tuple[FloatArray, list[int], bool]:
+    """Drawn accuracies (resamples, kept), the points that were kept, and whether in pairs.
 
-
-def _share(record: Mapping[str, Any]) -> float:
-    return _number(record.get("accuracy"))
+    Points beside the ``front`` (the first so many) whose answers are not known are left out, where
+    those of the front are.
+    """
+    answers = {n: stack(map(answers_of, some)) for n, some in enumerate(records)}
+    known = {n: rows for n, rows in answers.items() if rows is not None}
+    examples_of = {rows.shape[1] for rows in known.values()}
+    if front and known.keys() >= set(range(front)) and len(examples_of) == 1:
+        return certainty.resampled_means(list(known.values()), generator), list(known), True
+    shares = [float(np.mean([_number(r.get("accuracy")) for r in some])) for some in records]
+    examples = [_number(some[0].get("examples")) for some in records]
+    drawn = certainty.binomial(np.array(shares), np.array(examples), generator)
+    return drawn, list(range(len(records))), False
 
 
 def _number(value: Any) -> float:

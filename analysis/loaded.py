@@ -69,7 +69,8 @@ class Loaded:
     def constraints(self) -> dict[str, dict[str, float]]:
         """``search.constraints``: metric -> {"min": x, "max": y}, or one of the two."""
         given = self._search.get("constraints")
-        return dict(given) if isinstance(given, dict) else {}
+        asked = given.items() if isinstance(given, dict) else ()
+        return {metric: bounds for metric, bounds in asked if isinstance(bounds, dict)}
 
     @property
     def _search(self) -> dict[str, Any]:

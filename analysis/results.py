@@ -6,7 +6,6 @@ when it is first asked for. In the examples ``results`` is a small sweep that wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -18,13 +17,13 @@ import pandas as pd
 from analysis import choice, notebook
 from analysis import confirmation as confirm
 from analysis import front as fronts
-from analysis.answers import BoolArray, Point, answers_of, by_point
+from analysis.answers import BoolArray
 from analysis.choice import Answer
-from analysis.events import Event
-from analysis.judged import Basis, Evidence, judged, points_of
+from analysis.evidence import Evidence, Side
+from analysis.judged import Basis, judged, points_of
 from analysis.layers import layer_table, layers_of
 from analysis.loaded import Loaded
-from analysis.paired import Paired, compare
+from analysis.paired import Paired
 from analysis.pareto import hypervolume, knee
 from analysis.timeline import timeline
 from analysis.traces import traces_table
@@ -79,9 +78,8 @@ class Results(Loaded):
     @cached_property
     def _judged(self) -> tuple[pd.DataFrame, Basis]:
         places = fronts.front_places(self._contenders, self.directions)
-        evidence = Evidence(self._records_by_point, self.story.baseline, self.confirming)
-        generator = np.random.default_rng(SEED)
-        return judged(self._contenders, places, self.directions, evidence, generator)
+        draw = np.random.default_rng(SEED)
+        return judged(self._contenders, places, self.directions, self._evidence, draw)
 
     @property
     def hypervolume(self) -> float | None:
@@ -155,51 +153,37 @@ class Results(Loaded):
 
         None where the ledger does not say.
         """
-        return answers_of(self._records_by_point.get((trial_id, epoch)))
+        return self._evidence.answers((trial_id, epoch))
 
     @property
     def baseline_answers(self) -> BoolArray | None:
         """Which validation examples the dense model got right; None where that is not known."""
-        return answers_of(self.story.baseline)
+        return self._evidence.answers("dense")
 
     @cached_property
-    def _records_by_point(self) -> Mapping[Point, Event]:
-        return by_point(self.story.records)
+    def _evidence(self) -> Evidence:
+        return Evidence(self.story.trials, self.story.baseline, self.confirming)
 
     def compare_points(
         self,
-        a: Point | Literal["dense"],
-        b: Point | Literal["dense"],
+        a: Side,
+        b: Side,
         *,
         confirm_seed: int | None = None,
         generator: np.random.Generator | None = None,
     ) -> Paired:
-        """Compare two points, or a point and the dense model, example by example.
+        """Compare two points, or a point and the dense model ("dense"), example by example.
 
         A point is (trial_id, epoch). On validation; with ``confirm_seed`` on test, as retrained
-        under that seed. ``generator`` draws the bootstrap's interval, by default one of a fixed
-        seed. Raises ``ValueError`` where the ledger has no answers of a or b.
+        under that seed. ``generator`` draws the bootstrap's interval; by default from a fixed seed.
+        Raises ``ValueError`` where the ledger has no answers of a or b.
 
         >>> paired = results.compare_points(("t00000", 2), "dense")
         >>> paired.only_a, paired.only_b, f"{paired.p_value:.4f}"
         (5, 10, '0.3018')
         """
-        split = "validation" if confirm_seed is None else "test"
-        sides = [(_words(side), self._side(side, confirm_seed)) for side in (a, b)]
-        for name, answers in sides:
-            if answers is None:
-                raise ValueError(f"the ledger of {self.folder} has no {split} answers of {name}")
-        (name_a, bits_a), (name_b, bits_b) = sides
-        assert bits_a is not None and bits_b is not None
         draw = np.random.default_rng(SEED) if generator is None else generator
-        return compare((name_a, bits_a), (name_b, bits_b), split, draw)
-
-    def _side(self, side: Point | Literal["dense"], seed: int | None) -> BoolArray | None:
-        if isinstance(side, str):
-            return answers_of(self.story.baseline if seed is None else self.confirming.baseline)
-        if seed is None:
-            return self.answers(*side)
-        return answers_of(self.confirming.records.get((*side, seed)))
+        return self._evidence.compare(a, b, confirm_seed, draw)
 
     # confirmation
 
@@ -274,7 +258,3 @@ class Results(Loaded):
     def layer_table(self) -> pd.DataFrame | None:
         """Sparsity of each matrix (rows) at each front point (columns), in the front's order."""
         return layer_table({point: self.layers(*point) for point in points_of(self.front)})
-
-
-def _words(side: Point | Literal["dense"]) -> str:
-    return "dense" if isinstance(side, str) else f"{side[0]} after epoch {side[1]}"
