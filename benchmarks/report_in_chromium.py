@@ -24,6 +24,7 @@ import argparse
 import base64
 import shutil
 import sys
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -122,11 +123,13 @@ def _requests(page: Page, address: str) -> list[str]:
     return [f"request: {url}" for url in sent if not url.startswith(own)]
 
 
-def shoot(page: Page, file: Path, scale: float) -> None:
-    """The whole page as a picture."""
+def shoot(page: Page, file: Path) -> None:
+    """The whole page as a picture, smaller where it is too tall."""
+    time.sleep(0.5)  # plotly fades its buttons out
     size = page.call("Page.getLayoutMetrics")["cssContentSize"]
-    height = min(size["height"], TALLEST / scale)
-    clip = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
+    pixels = size["height"] * float(page.value("window.devicePixelRatio"))
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"]}
+    clip["scale"] = min(1.0, TALLEST / pixels)
     shot = page.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
     file.write_bytes(base64.b64decode(shot["data"]))
 
@@ -158,7 +161,7 @@ def main() -> int:
             print(f"{view.name:24} {_told([seen])}", flush=True)
             all_seen.append(seen)
             if given.shots:
-                shoot(page, given.shots / f"{view.name}.png", 3 if view.width < 700 else 1)
+                shoot(page, given.shots / f"{view.name}.png")
                 if view == VIEWS[0]:
                     print_out(page, given.shots / "printed.pdf")
     print(f"views={len(all_seen)} {_told(all_seen)}")

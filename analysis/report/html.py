@@ -26,6 +26,9 @@ MAX_BYTES = 5_700_000
 """Of a page. Interactive figures that would make it larger stay pictures."""
 
 
+_MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
 def render(document: Document, drawings: Sequence[Drawing]) -> str:
     """The whole page; ``drawings`` are those of the document's pictures."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -40,7 +43,7 @@ def render(document: Document, drawings: Sequence[Drawing]) -> str:
     environment.tests["strong"] = lambda part: isinstance(part, Strong)
     environment.filters["tied"] = _tied
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
-    pictures = {each.picture.key: _data_url(each.files[0]) for each in drawings if each.files}
+    pictures = {each.picture.key: _data_url(each.files) for each in drawings if each.files}
     figures = _fitting(drawings, MAX_BYTES - sum(map(len, pictures.values())))
     template = environment.get_template("template.html")
     return template.render(_values(document, pictures, figures)) + "\n"
@@ -99,5 +102,8 @@ def _hash(content: bytes) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
-def _data_url(png: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()}"
+def _data_url(files: Sequence[Path]) -> str:
+    """The smallest of a picture's forms: vectors, but where they are thousands of markers."""
+    file = min(files, key=lambda file: file.stat().st_size)
+    data = base64.b64encode(file.read_bytes()).decode()
+    return f"data:{_MEDIA_TYPES[file.suffix]};base64,{data}"

@@ -37,6 +37,7 @@ function fitted(layout) {
     "legend.xanchor": "left",
     "legend.y": -0.25,
     "legend.yanchor": "top",
+    "margin.t": 40,
     "font.size": 11,
   };
 }
@@ -59,6 +60,7 @@ async function draw(place) {
   const figure = JSON.parse(await unpacked(packed));
   const picture = place.parentElement.querySelector(".picture");
   const layout = { autosize: true, ...figure.layout };
+  place.style.height = `${layout.height || 450}px`;
   place.hidden = false;
   try {
     await Plotly.newPlot(place, figure.data, layout, options());
