@@ -90,6 +90,13 @@ def ledger_file(path: str | Path) -> Path:
     return path / LEDGER
 
 
+def plain_figures(event: Event | None) -> dict[str, Any] | None:
+    """What a dense model's event says, without its kind and the answers to single examples."""
+    if event is None:
+        return None
+    return {name: value for name, value in event.items() if name not in ("event", "correct_bits")}
+
+
 def _event(line: str | bytes) -> Event | None:
     try:
         value = json.loads(line)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from analysis import storage
 from analysis.confirmation import Confirmation, tell_confirmation
 from analysis.cost import cost_of
-from analysis.events import Event, read_ledger
+from analysis.events import Event, plain_figures, read_ledger
 from analysis.frames import Story, decisions_table, records_table, tell, trials_table
 from analysis.results import Results
 
@@ -80,7 +80,7 @@ def _load(path: Place) -> Results:
         decisions=decisions_table(story),
         config=config,
         versions=_mapping(head.get("versions")),
-        baseline=_figures(story.baseline),
+        baseline=plain_figures(story.baseline),
         directions=directions,
         reference_point=_reference_point(head, story.baseline),
         cost=cost_of(ledger.events, story.trials.values()),
@@ -129,12 +129,6 @@ def _reference_point(head: Event, baseline: Event | None) -> dict[str, float]:
     point = _mapping(head.get("reference_point"))
     point.update(_mapping((baseline or {}).get("reference_point")))
     return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
-
-
-def _figures(baseline: Event | None) -> dict[str, Any] | None:
-    if baseline is None:
-        return None
-    return {name: value for name, value in baseline.items() if name != "event"}
 
 
 def _state(events: list[Event]) -> str:

@@ -19,6 +19,7 @@ from analysis import confirmation as confirm
 from analysis import front as fronts
 from analysis.answers import BoolArray
 from analysis.choice import Answer
+from analysis.events import plain_figures
 from analysis.evidence import Evidence, Side
 from analysis.judged import Basis, judged, points_of
 from analysis.layers import layer_table, layers_of
@@ -209,8 +210,7 @@ class Results(Loaded):
     @property
     def test_baseline(self) -> dict[str, Any] | None:
         """The dense model's figures on test; None before a confirmation."""
-        given = self.confirming.baseline
-        return None if given is None else {k: v for k, v in given.items() if k != "correct_bits"}
+        return plain_figures(self.confirming.baseline)
 
     @property
     def confirmed(self) -> bool:
