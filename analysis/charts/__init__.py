@@ -5,17 +5,20 @@ Importing this costs neither plotly nor matplotlib: they come when a figure is d
 
 from __future__ import annotations
 
-from typing import Any
-
+from analysis.charts.attainment import ATTAINMENT
 from analysis.charts.chart import Chart
 from analysis.charts.effort import EFFORT
+from analysis.charts.efforts import EFFORTS
 from analysis.charts.front import FRONT
+from analysis.charts.fronts import FRONTS
 from analysis.charts.importance import IMPORTANCE
+from analysis.charts.layers import LAYERS
 from analysis.charts.methods import METHODS
 from analysis.charts.parallel import PARALLEL
 from analysis.charts.rungs import RUNGS
 from analysis.charts.slopes import SLOPES
 from analysis.charts.timeline import TIMELINE
+from analysis.comparison import Comparison
 from analysis.results import Results
 
 CHARTS: tuple[Chart[Results], ...] = (
@@ -24,12 +27,14 @@ CHARTS: tuple[Chart[Results], ...] = (
     SLOPES,
     EFFORT,
     RUNGS,
+    LAYERS,
     IMPORTANCE,
     PARALLEL,
     TIMELINE,
 )
 """Of one sweep, in the order of a report."""
 
-COMPARISON_CHARTS: tuple[Chart[Any], ...] = ()
+COMPARISON_CHARTS: tuple[Chart[Comparison], ...] = (FRONTS, ATTAINMENT, EFFORTS)
+"""Of several sweeps."""
 
 __all__ = ["CHARTS", "COMPARISON_CHARTS", "Chart"]

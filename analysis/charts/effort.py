@@ -14,7 +14,10 @@ from analysis.results import Results
 MOST_STEPS = 400
 
 EPOCHS = Axis("finetune epochs spent, all trials together")
-VOLUME = Axis("hypervolume of the front (units of the objectives)", hover="hypervolume")
+VOLUME = Axis("hypervolume of the front", hover="hypervolume")
+
+
+LOOK = Look(BLUE)
 
 
 @once
@@ -29,7 +32,7 @@ def growth(results: Results) -> pd.DataFrame:
     return after[grown]
 
 
-def line(results: Results, label: str = "", look: Look = Look(BLUE)) -> Series:  # noqa: B008
+def line(results: Results, label: str = "", look: Look = LOOK) -> Series:
     """The step line of a sweep's growth; thinned, if there are thousands of steps."""
     table = growth(results)
     kept = table.iloc[thin.evenly(len(table), MOST_STEPS)]

@@ -32,10 +32,11 @@ def panels(results: Results) -> list[Panel]:
     series = cloud(results)
     if leads_with_test(results):
         label, title = "accuracy (%)", "on test, retrained under fresh seeds"
-        series += [*_faint(results, across), *_runners_up(results, across), *on_test(results)]
+        series += [*_faint(results, across), *_runners_up(results, across)]
+        series += on_test(results, f"front on test ({results.front[TEST].count():,})")
     else:
         label, title = style.scale(up).label, "on validation, not confirmed on test"
-        series += on_validation(results)
+        series += on_validation(results, f"Pareto front ({len(results.front):,})")
     across_axis, levels = Axis(style.scale(across).label), dense_level(_dense(results), up)
     title = f"{results.name}: {title}"
     return [Panel(across_axis, Axis(label), title, series, levels=levels, height=400)]
@@ -72,7 +73,7 @@ def cloud(results: Results) -> list[Series]:
 
 def on_validation(
     results: Results,
-    label: str = "Pareto front",
+    label: str,
     look: Look = LEAD,
     front: pd.DataFrame | None = None,
 ) -> list[Series]:
@@ -83,7 +84,7 @@ def on_validation(
     return _drawn(results, rows, (across, up), (up, *ends), label, look)
 
 
-def on_test(results: Results, label: str = "front on test", look: Look = LEAD) -> list[Series]:
+def on_test(results: Results, label: str, look: Look = LEAD) -> list[Series]:
     """The front's points on test, joined over those that none of them beats there."""
     across, up = style.axes_of(results.directions)
     known = results.front[results.front[TEST].notna()]
@@ -158,12 +159,12 @@ def _drawn(
     front = front.sort_values(across, kind="stable")
     line = step(results.directions, across, up)
     points = np.column_stack([style.values(front, name, up) for name in columns])
-    x, label = style.values(front, across), f"{label} ({len(front):,})"
+    x = style.values(front, across)
     series = []
     if line != "none" and len(front):
         ways = [results.directions[across], results.directions[up]]
         best = nondominated(np.column_stack([x, points[:, 0]]), ways, keep_duplicates=True)
-        given = {"line": line, "dash": look.dash, "width": 2}
+        given: dict[str, Any] = {"line": line, "dash": look.dash, "width": 2}
         series.append(Series(label, x[best], points[best, 0], look.colour, **given))
     stopped, notes = is_stopped(front), [style.where_it_is(row) for row in front.itertuples()]
     for hollow in (False, True):

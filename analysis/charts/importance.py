@@ -26,7 +26,7 @@ def panels(results: Results) -> list[Panel]:
         Bars(
             label=objective,
             # Rows count upwards; the bars of a row downwards in the order of the objectives.
-            rows=np.arange(len(shares)) + 0.8 * ((count - 1) / 2 - place) / count,
+            rows=np.arange(len(shares), dtype=np.float64) + 0.8 * ((count - 1) / 2 - place) / count,
             starts=np.zeros(len(shares)),
             lengths=100 * shares[objective].fillna(0.0).to_numpy(np.float64),
             colour=style.look(place).colour,

@@ -20,6 +20,10 @@ GRID = "rgba(128,128,128,0.25)"
 
 _TITLE, _ACROSS = 26.0, 64.0
 """Pixels above and below the plot of a panel."""
+_LEGEND = 36.0
+"""Pixels above all panels; a legend of several rows takes more from the plots."""
+_HATCHED = {"fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.8)", "size": 6, "solidity": 0.35}
+_BUTTONS = ["select", "lasso", "zoom", "pan", "autoscale"]
 _MARKERS = {"triangle": "triangle-up", "cross": "x"}
 _SHAPES = {"straight": "linear", "right-then-up": "hv", "up-then-right": "vh"}
 
@@ -44,20 +48,20 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Any:
     legend = Legend()
     for place, panel in enumerate(panels):
         _panel(figure, panel, {"row": place // columns + 1, "col": place % columns + 1}, legend)
-    dress(figure, whole, has_titles=any(panel.title for panel in panels))
+    dress(figure, whole, has_titles=gap > _ACROSS, has_labels=bool(panels[-1].across.label))
     return figure
 
 
-def dress(figure: Any, height: float, *, has_titles: bool = False) -> None:
+def dress(figure: Any, height: float, *, has_titles: bool = False, has_labels: bool = True) -> None:
     """What all figures have in common. ``height``: of the plots, in pixels."""
-    above = _TITLE if has_titles else 8.0
+    above, below = _TITLE if has_titles else 8.0, _ACROSS if has_labels else 32.0
     figure.update_layout(
         template="none",
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         autosize=True,
-        height=height + _ACROSS + above + 60,
-        margin={"l": 64, "r": 12, "t": above + 60, "b": _ACROSS},
+        height=height + below + above + _LEGEND,
+        margin={"l": 64, "r": 12, "t": above + _LEGEND, "b": below},
         font={"family": "system-ui, sans-serif", "size": 12},
         legend={
             "orientation": "h",
@@ -70,11 +74,11 @@ def dress(figure: Any, height: float, *, has_titles: bool = False) -> None:
         barmode="overlay",
         bargap=0,
         hovermode="closest",
-        modebar={"bgcolor": CLEAR, "color": GREY, "activecolor": BLUE},
+        modebar={"bgcolor": CLEAR, "color": GREY, "activecolor": BLUE, "remove": _BUTTONS},
     )
     figure.update_annotations(font={"size": 13})
     figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, ticklabelstandoff=4)
 
 
 def floats(values: FloatArray) -> Any:
@@ -106,7 +110,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     given: dict[str, Any] = {"title": {"text": html_text(axis.label), "font": {"size": 12}}}
     if axis.ticks:
         given["tickvals"] = [place for place, _ in axis.ticks]
-        given["ticktext"] = [html_text(text) for _, text in axis.ticks]
+        given["ticktext"] = [html_text(text).replace("\n", "<br>") for _, text in axis.ticks]
     if axis.ends:
         given["range"] = list(axis.ends)
     if axis.is_bare:
@@ -220,7 +224,11 @@ def _bars(bars: Bars, legend: Legend) -> Any:
         base=floats(bars.starts),
         width=bars.height,
         orientation="h",
-        marker={"color": bars.colour, "line": {"width": 0}, "pattern": {"shape": bars.hatch}},
+        marker={
+            "color": bars.colour,
+            "line": {"width": 0},
+            "pattern": {**_HATCHED, "shape": bars.hatch},
+        },
         **_entry(bars.label, legend),
     )
     if len(bars.notes):

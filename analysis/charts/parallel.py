@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ def panels(results: Results) -> list[Panel]:
         return []
     uprights = axes_of(table, results)
     heights = np.column_stack([upright.heights for upright in uprights])
-    names = tuple((float(place), upright.name) for place, upright in enumerate(uprights))
+    names = tuple((float(place), _wrapped(one.name)) for place, one in enumerate(uprights))
     words = [
         Text(float(place), height, word)
         for place, upright in enumerate(uprights)
@@ -86,12 +87,17 @@ def _numeric(name: str, numbers: FloatArray) -> Upright:
     bottom, span = np.nanmin(shown), np.ptp(shown[np.isfinite(shown)])
     heights = (shown - bottom) / span if span else np.where(np.isfinite(shown), 0.5, np.nan)
     heights = np.where(np.isfinite(heights), heights, NOT_SET)
-    ends = [(0.0, f"{low:.4g}"), (1.0, f"{high:.4g}")] if span else [(0.5, f"{low:.4g}")]
+    ends = [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")] if span else [(0.5, f"{low:.3g}")]
     return Upright(name, heights, ends + _below(heights))
 
 
 def _below(heights: FloatArray) -> list[tuple[float, str]]:
     return [(NOT_SET, "not set")] if (heights == NOT_SET).any() else []
+
+
+def _wrapped(name: str) -> str:
+    """A name on several lines: axes stand close."""
+    return "\n".join(wrap(name.replace("_", " "), 11))
 
 
 def _lines(table: pd.DataFrame, heights: FloatArray, results: Results) -> list[Series]:
@@ -101,9 +107,8 @@ def _lines(table: pd.DataFrame, heights: FloatArray, results: Results) -> list[S
     order = np.argsort(style.values(table, up), kind="stable")
     rest = order[~on_front[order]]
     thirds = np.array_split(rest[thin.evenly(len(rest), MOST_LINES)], 3)
-    name = style.short(style.scale(up).label)
     series = [
-        _bundle(f"{third} third by {name}", table, heights, rows, BANDS[place], 0.9, 0.45)
+        _bundle(f"{third} third", table, heights, rows, BANDS[place], 0.9, 0.45)
         for place, (third, rows) in enumerate(
             zip(("lower", "middle", "upper"), thirds, strict=True)
         )
@@ -132,12 +137,14 @@ def _bundle(
 def _caption(results: Results) -> str:
     table = observations(results)
     on_front = table["trial_id"].isin(results.front["trial_id"]).sum()
+    _, up = style.axes_of(results.directions)
     rest = len(table) - int(on_front)
     note = thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front")
     return (
         "A line is a trial, by its last finished evaluation (a trial on the front may owe it to an "
-        "earlier one). Each axis runs from its least value to its greatest, by logarithm where that "
-        f"spans more than a factor of {WIDE:g}; below it: not set. {note}"
+        f"earlier one), coloured by {style.scale(up).label}. Each axis runs from its least value "
+        f"to its greatest, by logarithm where that spans more than a factor of {WIDE:g}; below it: "
+        f"not set. {note}"
     ).strip()
 
 

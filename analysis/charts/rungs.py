@@ -26,15 +26,15 @@ def panels(results: Results) -> list[Panel]:
     found = found[known.fillna(False)].reset_index(drop=True)
     if found.empty:
         return []
-    places = tuple((float(row.Index), _name(row.epoch)) for row in found.itertuples())
+    places = tuple((float(place), _name(int(epoch))) for place, epoch in enumerate(found["epoch"]))
     rows = Axis("", ticks=places, ends=(-0.6, len(found) - 0.4))
     height = 90.0 + 36 * len(found)
     return [
         Panel(Axis("trials"), rows, "who went on", bars=_survival(found), height=height),
         Panel(
-            Axis("rank correlation (Spearman, -1 to 1)", ends=(-1.05, 1.05)),
+            Axis("rank correlation", ends=(-1.05, 1.05)),
             Axis("", ticks=tuple((place, "") for place, _ in places), ends=rows.ends, hover="rung"),
-            "what the rung knew of the end",
+            "what the rung knew",
             series=_foresight(found),
             height=height,
         ),
@@ -52,7 +52,7 @@ def _survival(found: pd.DataFrame) -> list[Bars]:
     looks = {
         "continued": ("went on", BLUE, ""),
         "stopped": ("stopped", VERMILION, "/"),
-        "rest": ("not judged (at their own end, or no verdicts)", GREY, "."),
+        "rest": ("not judged", GREY, "."),
     }
     starts = np.zeros(len(found))
     bars = []
@@ -101,10 +101,10 @@ def _caption(results: Results) -> str:
         else ""
     )
     return (
-        f"{verdicts} Left: trials that reached each rung. Right: how the accuracies there rank the "
-        "trials as their last accuracies do (1: the same order), over the trials that completed "
-        f"later, from {FEWEST} of them on. Sparsity orders much of both, so the diamonds hold it "
-        f"equal.{bias}"
+        f"{verdicts} Left: trials that reached each rung; those at their own end are not judged. "
+        "Right: how the accuracies there rank the trials as their last accuracies do (Spearman; "
+        f"1: the same order), over the trials that completed later, from {FEWEST} of them on. "
+        f"Sparsity orders much of both, so the diamonds hold it equal.{bias}"
     )
 
 

@@ -69,7 +69,8 @@ def _lines(rows: pd.DataFrame, band: int, up: str) -> Series:
     pruned, recovered = style.values(rows, "pruned", up), style.values(rows, "recovered", up)
     pairs = np.column_stack([pruned, recovered])
     x, y = joined([(_PLACES, pair) for pair in pairs])
-    notes = [f"{row.trial_id}, {100 * row.sparsity:.1f} % sparse" for row in rows.itertuples()]
+    named = zip(rows["trial_id"], 100 * rows["sparsity"], strict=True)
+    notes = [f"{name}, {sparsity:.1f} % sparse" for name, sparsity in named]
     # A line's two ends and the gap behind them have one note each.
     notes = [part for note in notes for part in (note, note, "")][: len(x)]
     return Series("", x, y, BANDS[band], line="straight", width=0.8, opacity=0.35, notes=notes)
@@ -95,7 +96,7 @@ def _caption(results: Results) -> str:
     note = thin.note(min(len(table), MOST_LINES), len(table), "trials")
     return (
         "Left: after pruning alone; right: after the last finetuned epoch of the trial. Thin lines "
-        "are trials, thick ones the medians of about equally many trials by sparsity (all of them). "
+        "are trials, thick ones the medians of about equally many by sparsity (all of them). "
         f"Trials without finetuning are not in it. {note}"
     ).strip()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series
+from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
 from analysis.charts.style import math_free
 
 if TYPE_CHECKING:
@@ -41,12 +41,14 @@ _STEPS = {
 def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
     """A figure of the panels, row by row, with one legend below all; there is at least one."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     heights = [max(p.height for p in panels[r * columns : (r + 1) * columns]) for r in range(rows)]
     height = sum(heights) / _PIXELS + 0.75 * rows + 0.6
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    room = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
+    figure = Figure(figsize=(WIDTH, height), layout=room)
     grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
     legend = Legend()
     for axes, panel in zip(grid.flat, panels, strict=False):
@@ -65,7 +67,7 @@ def _panel(axes: Axes, panel: Panel, legend: Legend) -> None:
     for bars in panel.bars:
         _bars(axes, bars, legend)
     for text in panel.texts:
-        axes.text(text.x, text.y, f" {math_free(text.text)}", fontsize=7.5, va="center", zorder=9)
+        _text(axes, text)
     if panel.title:
         axes.set_title(math_free(panel.title), loc="left", fontsize=10)
     _dress(axes, panel.across, panel.up)
@@ -162,6 +164,21 @@ def _bars(axes: Axes, bars: Bars, legend: Legend) -> None:
         label=_label(bars.label, legend),
         rasterized=len(bars.rows) > MANY,
         zorder=3,
+    )
+
+
+def _text(axes: Axes, text: Text) -> None:
+    paper = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6}
+    words = math_free(text.text)
+    axes.annotate(
+        words,
+        (text.x, text.y),
+        xytext=(4, 0),
+        textcoords="offset points",
+        fontsize=7.5,
+        va="center",
+        bbox=paper,
+        zorder=9,
     )
 
 

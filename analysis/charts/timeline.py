@@ -64,7 +64,7 @@ def panels(results: Results) -> list[Panel]:
     kept = _thinned(table)
     unit, seconds = _unit(float(table["until"].max()))
     workers = table.drop_duplicates("row").sort_values("row").head(MOST_WORKERS)
-    rows = tuple((-float(row.row), str(row.worker)) for row in workers.itertuples())
+    rows = tuple((-float(place), str(name)) for place, name in enumerate(workers["worker"]))
     return [
         Panel(
             across=Axis(f"time since the first trial, without pauses ({unit})"),
@@ -94,7 +94,8 @@ def in_cells(table: pd.DataFrame, count: int) -> pd.DataFrame:
     the cell's beginning: no time is lost or added, but where in the cell it was is.
     """
     width = float(table["until"].max()) / count or 1.0
-    parts = [_split(row.begin, row.until, width) for row in table.itertuples()]
+    spans = zip(table["begin"], table["until"], strict=True)
+    parts = [_split(float(begin), float(until), width) for begin, until in spans]
     repeat = [len(part) for part in parts]
     split = table.loc[table.index.repeat(repeat), ["row", "worker", "status"]].reset_index(
         drop=True
@@ -102,7 +103,7 @@ def in_cells(table: pd.DataFrame, count: int) -> pd.DataFrame:
     cells = np.array([cell for part in parts for cell, _ in part], dtype=np.int64)
     split = split.assign(cell=cells, spent=[spent for part in parts for _, spent in part])
     keys = ["row", "worker", "cell"]
-    sums = split.groupby([*keys, "status"], as_index=False)["spent"].sum()
+    sums = split.groupby([*keys, "status"])["spent"].sum().reset_index()
     before = sums.groupby(keys)["spent"].cumsum() - sums["spent"]
     begin = sums["cell"] * width + before
     return sums.assign(begin=begin, until=begin + sums["spent"], trial_id="", seconds=sums["spent"])
@@ -143,9 +144,9 @@ def _caption(results: Results) -> str:
     table = stays(results)
     workers = int(table["row"].max()) + 1 if len(table) else 0
     parts = [
-        "A bar is an attempt at a trial on a worker, from the moment it was handed out, coloured by "
-        "how it ended; gaps are idle. Pauses of all workers together, between a stop and a resume, "
-        "are cut out. A worker is known once it has reported.",
+        "A bar is an attempt at a trial on a worker, from the moment it was handed out, by how it "
+        "ended; gaps are idle. Pauses of all workers together, between a stop and a resume, are "
+        "cut out. A worker is known once it has reported.",
     ]
     if len(table[table["row"].lt(MOST_WORKERS)]) > MOST_BARS:
         parts.append(
