@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pandas as pd
 
 from analysis.files import write_whole
 from analysis.report import html, latex, markdown
@@ -15,7 +13,7 @@ from analysis.report.contents import sweep_report
 from analysis.report.document import Document
 from analysis.report.drawing import Drawing, draw
 from analysis.results import Results
-from analysis.tables import spreadsheet_safe, write_csv, write_parquet
+from analysis.tables import write_csv, write_parquet
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison
@@ -25,16 +23,14 @@ def write_report(results: Results, folder: str | Path) -> list[Path]:
     """Write the report of one sweep to ``folder``; returns the files, ``report.html`` first.
 
     ``report.html`` needs no other file; ``report.md`` shows ``figures/*.png`` (``.svg`` beside
-    them); ``tables/*.tex`` are the report's tables for LaTeX; ``confirmation.csv`` and ``.parquet``
-    come with a confirmation. Works for a sweep at any time:
+    them); ``tables/*.tex`` are the report's tables for LaTeX. Works for a sweep at any time:
     without trials, running, finished. Raises ``OSError`` where the files cannot be written.
     """
     from analysis.charts import CHARTS
 
     drawings = draw(CHARTS, results, Path(folder) / "figures")
     document = sweep_report(results, [each.picture for each in drawings])
-    tables = {"confirmation": results.confirmation} if len(results.confirmation) else {}
-    return _write(document, drawings, Path(folder)) + _tables(tables, Path(folder))
+    return _write(document, drawings, Path(folder))
 
 
 def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
@@ -48,19 +44,13 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     drawings = draw(COMPARISON_CHARTS, comparison, folder / "figures")
     document = comparison_report(comparison, [each.picture for each in drawings])
+    written = _write(document, drawings, folder)
     tables = {
         "comparison": comparison.table,
         "config_differences": comparison.config_differences,
     }
-    return _write(document, drawings, folder) + _tables(tables, folder)
-
-
-def _tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
-    """Each table as CSV and Parquet. Names of sweeps are headers: they are no formulas either."""
-    written = []
     for name, table in tables.items():
-        header = spreadsheet_safe(pd.DataFrame({"name": table.columns}, dtype="string"))["name"]
-        written.append(write_csv(table.set_axis(list(header), axis=1), folder / f"{name}.csv"))
+        written.append(write_csv(table, folder / f"{name}.csv"))
         written.append(write_parquet(table, folder / f"{name}.parquet"))
     return written
 

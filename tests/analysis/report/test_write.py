@@ -122,12 +122,14 @@ def test_figures_of_an_earlier_time_go(tmp_path: Path) -> None:
     assert not list((tmp_path / "figures").glob("*"))
 
 
-def test_a_confirmation_is_a_table_too(tmp_path: Path) -> None:
+def test_a_confirmation_is_in_it(tmp_path: Path) -> None:
     files = written(small_sweep().confirm_round({("t00000", 2): {1: 780, 2: 782}}), tmp_path)
-    table = pd.read_csv(files["confirmation.csv"])
-    assert table["seed"].tolist() == [1, 2]
-    assert pd.read_parquet(files["confirmation.parquet"])["correct"].tolist() == [780, 782]
-    assert "tables/retrained.tex" in files
+    page = Page(files["report.html"].read_text())
+    assert [each.text for each in page.all("h2")][:2] == [
+        "Answer (PARTLY CONFIRMED)",
+        "On the test set",
+    ]
+    assert {"tables/retrained.tex", "tables/optimism.tex"} <= set(files)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
