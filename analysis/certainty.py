@@ -18,6 +18,7 @@ from analysis.answers import BoolArray
 from analysis.pareto import FloatArray, IntArray
 
 RESAMPLES = 1000
+_DRAWN_AT_ONCE = 2**20
 
 # What falls and rises with the number of right answers.
 _ACCURATE = {("accuracy", "max"), ("accuracy_drop", "min")}
@@ -28,24 +29,21 @@ def resampled(
 ) -> NDArray[np.float32]:
     """Right answers of each model on drawn examples: (resamples, models), whole numbers.
 
-    ``answers`` has shape (models, examples). Examples that the same models get right are one kind;
-    how often each kind is drawn is multinomial, so that thousands of examples cost no more than
-    their kinds.
+    ``answers`` has shape (models, examples). How often each example is drawn, times who gets it
+    right: a product of matrices, some resamples at a time to bound the memory.
     """
-    kinds, counts = _kinds(answers)
-    examples = answers.shape[1]
-    drawn = generator.multinomial(examples, counts / examples, size=resamples)
+    models, examples = answers.shape
     # Whole numbers below 2 ** 24 are exact in single precision, so ties stay ties.
-    right: NDArray[np.float32] = drawn.astype(np.float32) @ kinds.astype(np.float32)
+    right = np.empty((resamples, models), dtype=np.float32)
+    scored = answers.T.astype(np.float32)
+    step = max(1, _DRAWN_AT_ONCE // examples)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        drawn = generator.integers(0, examples, (rows, examples))
+        drawn += np.arange(rows)[:, None] * examples
+        counts = np.bincount(drawn.ravel(), minlength=rows * examples).reshape(rows, examples)
+        right[start : start + rows] = counts.astype(np.float32) @ scored
     return right
-
-
-def _kinds(answers: BoolArray) -> tuple[BoolArray, IntArray]:
-    """Distinct columns of ``answers``, shape (kinds, models), and how many there are of each."""
-    packed = np.packbits(answers.T, axis=1)
-    rows = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").reshape(-1)
-    _, first, counts = np.unique(rows, return_index=True, return_counts=True)
-    return answers.T[first], counts
 
 
 def resampled_means(
@@ -117,18 +115,25 @@ def front_probability(
     fixed = [place for place, name in enumerate(directions) if name not in noisy]
     signs = np.array([1.0 if way == "max" else -1.0 for way in directions.values()])
     better = (points * signs)[:, fixed]
+    # A row a point, for whole rows are taken below.
+    drawn = np.ascontiguousarray(accuracies.T)
     probability = np.empty(len(points))
     for place, mine in enumerate(better):
         # Rivals that are no worse elsewhere beat this point where they are more accurate, those
         # that are better elsewhere also where they are as accurate.
         rivals = (better >= mine).all(axis=1)
         ahead = rivals & (better > mine).any(axis=1)
-        own = accuracies[:, [place]]
-        beaten = (accuracies[:, rivals] > own).any(axis=1)
-        beaten |= (accuracies[:, ahead] >= own).any(axis=1)
+        beaten = _best(drawn[rivals]) > drawn[place]
+        beaten |= _best(drawn[ahead]) >= drawn[place]
         probability[place] = 1.0 - beaten.mean()
     probability[np.isnan(accuracies).any(axis=0)] = np.nan
     return probability
+
+
+def _best(drawn: FloatArray) -> FloatArray:
+    """The best accuracy of some points in each resample; -inf where there is no point."""
+    best: FloatArray = np.fmax.reduce(drawn, axis=0, initial=-np.inf)
+    return best
 
 
 def near(points: FloatArray, directions: Mapping[str, str], front: IntArray, most: int) -> IntArray:

@@ -17,11 +17,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def write_tables(results: Results, folder: str | Path) -> list[Path]:
     """Write ``trials``, ``records`` and ``front`` to ``folder``, as .csv and .parquet each.
 
-    Numbers in the CSV have all their digits: read back they are the same floats. In the CSV only,
-    text that a spreadsheet would run as a formula gets an apostrophe in front, and carriage returns
-    become newlines. Each file is replaced whole. Raises ``OSError`` where it cannot be written.
+    Once a confirmation has begun, ``confirmation``, too. Numbers in the CSV have all their digits:
+    read back they are the same floats. In the CSV only, text that a spreadsheet would run as a
+    formula gets an apostrophe in front, and carriage returns become newlines. Each file is replaced
+    whole. Raises ``OSError`` where it cannot be written.
     """
     tables = {"trials": results.trials, "records": results.records, "front": results.front}
+    if results.confirmation_state != "none":
+        tables["confirmation"] = results.confirmation
     written = []
     for name, table in tables.items():
         written.append(write_csv(table, Path(folder) / f"{name}.csv"))
@@ -41,8 +44,12 @@ def write_parquet(table: pd.DataFrame, path: Path) -> Path:
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy in which no text cell would be run by a spreadsheet or break a row of a CSV file."""
-    return table.assign(**{name: table[name].map(_harmless) for name in text_columns(table)})
+    """A copy in which no text cell would be run by a spreadsheet or break a row of a CSV file.
+
+    Nor a column's name, which may be a sweep's.
+    """
+    safe = table.assign(**{name: table[name].map(_harmless) for name in text_columns(table)})
+    return safe.rename(columns=_harmless)
 
 
 def _harmless(cell: object) -> object:

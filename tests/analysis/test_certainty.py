@@ -15,7 +15,9 @@ def alike(models: int, examples: int, seed: int) -> np.ndarray:
     """Answers of models that err alike, shape (models, examples)."""
     draw = np.random.default_rng(seed)
     ease = draw.normal(size=examples)
-    return ease + 0.5 * draw.normal(size=(models, examples)) < np.linspace(0.2, 1.2, models)[:, None]
+    return (
+        ease + 0.5 * draw.normal(size=(models, examples)) < np.linspace(0.2, 1.2, models)[:, None]
+    )
 
 
 def test_resampled_answers_have_the_moments_of_drawn_examples() -> None:

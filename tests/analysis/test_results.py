@@ -195,6 +195,27 @@ def test_an_objective_that_is_no_column_becomes_one(tmp_path: Path) -> None:
     assert results.hypervolume is None
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_further_metrics_are_columns_of_numbers(tmp_path: Path, asked: bool) -> None:
+    """From the start where they are asked for, else as soon as they are there."""
+    ledger = LedgerBuilder()
+    task = {"metrics": ["matthews", "f1"]} if asked else {}
+    ledger.events[0]["config"] = CONFIG | {"task": CONFIG["task"] | task}
+    new = load(ledger.write(tmp_path))
+    both = ["f1", "matthews"]
+    assert list(new.records)[-2:] == (both if asked else EXTRA[-2:])
+    ledger.baseline(f1=0.8, matthews=0.5).trial("a").record("a", 0, 9, 0.5, f1=1, matthews=None)
+    results = load(ledger.write(tmp_path))
+    for name in ("trials", "records"):
+        table = getattr(results, name)
+        assert list(table)[-2:] == both
+        assert [str(table[metric].dtype) for metric in both] == ["float64"] * 2
+    assert results.records["f1"].tolist() == [0.8, 1.0]
+    assert results.front["matthews"].isna().all()
+    ledger.confirm_round({("a", 0): {1: 8}}, f1=0.25)
+    assert load(ledger.write(tmp_path)).confirmation["f1"].tolist() == [0.25]
+
+
 def test_an_extended_sweep_plans_what_it_was_extended_to(tmp_path: Path) -> None:
     ledger = small_sweep().add("finish")
     assert load(ledger.write(tmp_path)).state == "finished"

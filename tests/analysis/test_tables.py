@@ -8,8 +8,8 @@ import pytest
 
 from analysis import load
 from analysis.files import write_whole
-from analysis.tables import write_tables
-from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
+from analysis.tables import write_csv, write_tables
+from tests.analysis.ledgers import LedgerBuilder, answered_sweep, big_sweep, small_sweep
 
 TABLES = ("trials", "records", "front")
 
@@ -44,6 +44,37 @@ def test_cells_that_a_spreadsheet_would_run_are_text(tmp_path: Path) -> None:
     # Nothing is changed where no spreadsheet looks.
     assert results.trials["error"].tolist()[:-1] == nasty
     assert pd.read_parquet(tmp_path / "trials.parquet")["error"].tolist()[:-1] == nasty
+
+
+def test_names_of_columns_are_no_formulas_either(tmp_path: Path) -> None:
+    folders = [LedgerBuilder(name=f"=cmd|{n}", config={"a": n}).write(tmp_path / n) for n in "ab"]
+    table = load(folders).config_differences
+    write_csv(table, tmp_path / "table.csv")
+    first, _ = (tmp_path / "table.csv").read_text().splitlines()
+    assert first == "setting,'=cmd|a,'=cmd|b"
+    assert list(table) == ["setting", "=cmd|a", "=cmd|b"]
+
+
+def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline().trial("=t", method="@m").record("=t", 0, 9, 0.5)
+    ledger.confirm_round({("=t", 0): {1: 8}}, why="+why", worker="=1+1")
+    write_tables(load(ledger.write(tmp_path)), tmp_path)
+    for name, columns in (
+        ("front", ("trial_id", "param_method")),
+        ("confirmation", ("trial_id", "why", "worker")),
+    ):
+        (row,) = pd.read_csv(tmp_path / f"{name}.csv").to_dict("records")
+        assert all(row[column].startswith("'") for column in columns)
+
+
+def test_a_confirmation_is_a_table_of_its_own(tmp_path: Path) -> None:
+    ledger = answered_sweep(3).confirm_round({("t00002", 1): {1: 600, 2: 610}})
+    results = load(ledger.write(tmp_path))
+    write_tables(results, tmp_path)
+    back = pd.read_parquet(tmp_path / "confirmation.parquet")
+    pd.testing.assert_frame_equal(back, results.confirmation)
+    text = pd.read_csv(tmp_path / "confirmation.csv", dtype=back.dtypes.to_dict())
+    pd.testing.assert_frame_equal(text, back, check_exact=True)
 
 
 def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
