@@ -9,7 +9,7 @@ from analysis.charts.chart import chart_of_panels
 from analysis.charts.front import step
 from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Level, Panel, Series
-from analysis.charts.style import BLUE, GREY
+from analysis.charts.style import GREY
 from analysis.comparison import Comparison
 from analysis.front import objectives
 from analysis.pareto import FloatArray
@@ -88,7 +88,7 @@ def _surfaces(comparison: Comparison) -> Panel:
         label="median, with quartiles",
         x=at[known] * x_scale.factor,
         y=heights[0.5][known] * y_scale.factor,
-        colour=BLUE,
+        colour=GREY,
         line=step(comparison.directions, across, up),
         width=2.2,
         low=np.minimum(*ends) * y_scale.factor,
@@ -127,11 +127,16 @@ def _differences(comparison: Comparison) -> Panel:
                     dash=look.dash,
                 )
             )
-    label = f"{style.short(style.scale(up).label)}, difference".replace("(%), ", "(points), ")
+    unit = "points" if up == "accuracy" else style.short(style.scale(up).label)
     against = f"against {comparison.names[0]}" if is_pair else "of each sweep to the median"
     zero = [Level("no difference", 0.0, GREY, "dash")]
     return Panel(
-        Axis(style.scale(across).label), Axis(label), against, series, levels=zero, height=260
+        Axis(style.scale(across).label),
+        Axis(f"difference ({unit})"),
+        against,
+        series,
+        levels=zero,
+        height=260,
     )
 
 

@@ -23,7 +23,7 @@ _TITLE, _ACROSS = 26.0, 64.0
 _LEGEND = 36.0
 """Pixels above all panels; a legend of several rows takes more from the plots."""
 _HATCHED = {"fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.8)", "size": 6, "solidity": 0.35}
-_BUTTONS = ["select", "lasso", "zoom", "pan", "autoscale"]
+_BUTTONS = ["select", "lasso", "zoom", "pan", "autoscale", "sendChartToCloud"]
 _MARKERS = {"triangle": "triangle-up", "cross": "x"}
 _SHAPES = {"straight": "linear", "right-then-up": "hv", "up-then-right": "vh"}
 
@@ -248,7 +248,7 @@ def _texts(texts: Sequence[Text]) -> Any:
         y=[text.y for text in texts],
         text=[html_text(text.text) for text in texts],
         mode="text",
-        textposition="middle right",
+        textposition="top right",
         textfont={"size": 10},
         hoverinfo="skip",
         showlegend=False,

@@ -87,7 +87,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Text:
-    """Words to the right of a place."""
+    """Words to the right of a place and above it."""
 
     x: float
     y: float

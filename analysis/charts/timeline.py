@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,7 @@ MOST_WORKERS = 40
 PAUSE = 0.05
 """Of the time in which something ran: a longer time in which nothing did is cut out."""
 
-UNKNOWN = "not known yet"
+UNKNOWN = "not known"
 
 _LOOKS = {
     "completed": (BLUE, ""),
@@ -67,7 +69,7 @@ def panels(results: Results) -> list[Panel]:
     rows = tuple((-float(place), str(name)) for place, name in enumerate(workers["worker"]))
     return [
         Panel(
-            across=Axis(f"time since the first trial, without pauses ({unit})"),
+            across=Axis(f"time since the first trial ({unit})"),
             up=Axis("", ticks=rows, ends=(-len(rows) + 0.4, 0.6)),
             bars=[
                 _bars(kept[kept["status"].eq(status)], status, seconds)
@@ -84,7 +86,7 @@ def _thinned(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[table["row"].lt(MOST_WORKERS)]
     if len(shown) <= MOST_BARS:
         return shown
-    return in_cells(shown, max(20, MOST_BARS // (shown["row"].max() + 1)))
+    return in_cells(shown, max(40, 2 * MOST_BARS // (shown["row"].max() + 1)))
 
 
 def in_cells(table: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -128,12 +130,12 @@ def _bars(rows: pd.DataFrame, status: str, seconds: float) -> Bars:
         colour=colour,
         hatch=hatch,
         height=0.75,
-        notes=[
-            f"{row.trial_id} {status}, {row.seconds:,.1f} s".strip() for row in rows.itertuples()
-        ]
-        if len(rows) <= MOST_BARS
-        else (),
+        notes=[_note(row) for row in rows.itertuples() if row.trial_id],
     )
+
+
+def _note(row: Any) -> str:
+    return f"{row.trial_id} {row.status}, {row.seconds:,.1f} s"
 
 
 def _unit(span: float) -> tuple[str, float]:
