@@ -57,8 +57,6 @@ def _tied(text: str) -> str:
 def _values(
     document: Document, pictures: Mapping[str, str], figures: Mapping[str, str]
 ) -> dict[str, Any]:
-    from markupsafe import Markup
-
     script = (HERE / "page.js").read_text("utf-8")
     plotly, plotly_hash = _plotly() if figures else ("", None)
     return {
@@ -66,8 +64,8 @@ def _values(
         "pictures": pictures,
         "figures": figures,
         "plotly": plotly,
-        "script": Markup(script),
-        "style": Markup((HERE / "style.css").read_text("utf-8")),
+        "script": script,
+        "style": (HERE / "style.css").read_text("utf-8"),
         "hashes": [_hash(script.encode())] + ([plotly_hash] if plotly_hash else []),
     }
 
