@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.report.document import Block, Column, Items, Paragraph, Section, Table
-from analysis.report.words import count, number, percent, points, short, span
+from analysis.report.words import UNKNOWN, count, known, number, percent, points, short, span
 from analysis.results import Results
 
 MAX_ROWS = 40
@@ -32,7 +32,7 @@ def sections(results: Results) -> tuple[Section, ...]:
     if results.optimism:
         blocks.append(_optimism(results.optimism))
     if len(results.confirmed_points):
-        blocks.append(_retrained(results.confirmed_points))
+        blocks.append(_retrained(results))
     failed = [
         f"{short(e['trial_id'])}, seed {e.get('seed')}: {short(e.get('error'))}"
         for e in results.confirming.failed
@@ -54,33 +54,42 @@ def _optimism(found: dict[str, Any]) -> Table:
     return Table("optimism", caption, (Column(""), Column("points", "numeric")), rows)
 
 
-def _retrained(points_on_test: pd.DataFrame) -> Table:
-    """One row a retrained point, runners-up too: means over its seeds."""
+def _retrained(results: Results) -> Table:
+    """One row a retrained point, runners-up too, beside the figure that chose it."""
     columns = (
         Column("trial"),
         Column("epoch", "numeric"),
         Column("chosen as"),
         Column("seeds", "numeric"),
         Column("test accuracy", "numeric"),
+        Column("spread (points)", "numeric"),
         Column("95 % interval", "numeric"),
         Column("to dense (points)", "numeric"),
         Column("validation, fresh seeds", "numeric"),
+        Column("validation that chose it", "numeric"),
+        Column("optimism (points)", "numeric"),
     )
-    rows = tuple(_row(row) for _, row in points_on_test.head(MAX_ROWS).iterrows())
-    caption = "What was retrained, means over fresh seeds"
-    if len(points_on_test) > MAX_ROWS:
-        caption += f"; {len(points_on_test) - MAX_ROWS} more are in confirmation.csv"
+    chosen = results.records.set_index(["trial_id", "epoch"])["accuracy"]
+    retrained = results.confirmed_points.join(chosen, on=["trial_id", "epoch"])
+    rows = tuple(_row(row) for _, row in retrained.head(MAX_ROWS).iterrows())
+    caption = "What was retrained: means over fresh seeds, and their standard deviation (spread)"
+    if len(retrained) > MAX_ROWS:
+        caption += f"; {len(retrained) - MAX_ROWS} more are in confirmation.csv"
     return Table("retrained", f"{caption}.", columns, rows)
 
 
 def _row(row: pd.Series[Any]) -> tuple[str, ...]:
+    spread = row["test_accuracy_spread"]
     return (
         short(row["trial_id"]),
         number(row["epoch"]),
-        short(row["why"]) if pd.notna(row["why"]) else "",
+        short(row["why"]) if pd.notna(row["why"]) else UNKNOWN,
         number(row["seeds"]),
         percent(row["test_accuracy"]),
+        f"{100 * spread:.2f}" if known(spread) else UNKNOWN,
         span(row["test_accuracy_low"], row["test_accuracy_high"]),
         points(-row["test_drop"]),
         percent(row["validation_accuracy"]),
+        percent(row["accuracy"]),
+        points(row["accuracy"] - row["test_accuracy"]),
     )

@@ -2,6 +2,8 @@
 // Puts an interactive plot in place of each picture. Whatever goes wrong, the picture stays.
 
 const NARROW = window.matchMedia("(max-width: 40rem)");
+const HEIGHT = 450; // pixels, of a figure that does not say
+const TOP = 40; // pixels above a plot whose legend is below it
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
 async function unpacked(element) {
@@ -27,19 +29,39 @@ function colours() {
   };
 }
 
-// On a phone: the legend below, and a finger scrolls the page, not the plot.
-function fitted(layout) {
+// On a phone: the legend below, for which the plot grows, and a finger scrolls the page, not the plot.
+function fitted(place, layout) {
   if (!NARROW.matches) return {};
+  const legend = place.querySelector(".legend");
+  const margin = { t: 60, b: 64, ...layout.margin };
+  const plot = (layout.height || HEIGHT) - margin.t - margin.b;
+  const grown = TOP + plot + margin.b + (legend ? legend.getBBox().height : 0);
+  place.style.height = `${grown}px`;
   return {
+    "height": grown,
     "dragmode": false,
     "legend.orientation": "h",
     "legend.x": 0,
     "legend.xanchor": "left",
-    "legend.y": -0.25,
+    "legend.y": -margin.b / plot,
     "legend.yanchor": "top",
-    "margin.t": 40,
+    "margin.t": TOP,
     "font.size": 11,
   };
+}
+
+// Moves a legend below out of the way of tick labels that stand upright.
+async function apart(place) {
+  const legend = place.querySelector(".legend");
+  if (!NARROW.matches || !legend) return;
+  const ends = [...place.querySelectorAll(".xtick text")].map((tick) => tick.getBoundingClientRect().bottom);
+  const over = Math.max(...ends, 0) - legend.getBoundingClientRect().top;
+  if (over <= 0) return;
+  const { height, margin, legend: { y } } = place.layout;
+  const plot = height - margin.t - margin.b - legend.getBBox().height;
+  const grown = height + over + 8;
+  place.style.height = `${grown}px`;
+  await Plotly.relayout(place, { "height": grown, "legend.y": y - (over + 8) / plot });
 }
 
 // Nothing that leads away: plotly.js offers to send a chart to its makers' server unless it is told.
@@ -60,11 +82,12 @@ async function draw(place) {
   const figure = JSON.parse(await unpacked(packed));
   const picture = place.parentElement.querySelector(".picture");
   const layout = { autosize: true, ...figure.layout };
-  place.style.height = `${layout.height || 450}px`;
+  place.style.height = `${layout.height || HEIGHT}px`;
   place.hidden = false;
   try {
     await Plotly.newPlot(place, figure.data, layout, options());
-    await Plotly.relayout(place, { ...colours(), ...fitted(layout) });
+    await Plotly.relayout(place, { ...colours(), ...fitted(place, layout) });
+    await apart(place);
   } catch (error) {
     place.hidden = true;
     throw error;

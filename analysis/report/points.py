@@ -27,7 +27,8 @@ Cells = list[tuple[Column, Callable[[Row], str]]]
 def figures_table(results: Results) -> Table:
     """The front relative to dense: estimates, intervals, verdicts; test first where it was read."""
     told = basis_of(results).split
-    caption = f"The front relative to dense, on {told}. {_intervals(results)}{_thinned(results)}"
+    about = [f"The front relative to dense, on {told}.", _intervals(results), _tested(results)]
+    caption = " ".join(text for text in [*about, _thinned(results)] if text)
     return _table("front", caption, [*_names(), *_figures(results), *_doubts(results)], results)
 
 
@@ -49,8 +50,14 @@ def settings_table(results: Results) -> Table:
 
 def _intervals(results: Results) -> str:
     if basis_of(results) is TEST:
-        return "Intervals are 95 %, of the mean over fresh seeds. "
-    return "Intervals are 95 % Wilson, of the validation examples alone. "
+        return "Intervals are 95 %, of the mean over fresh seeds."
+    return "Intervals are 95 % Wilson, of the validation examples alone."
+
+
+def _tested(results: Results) -> str:
+    if not results.front["p_value"].notna().any():
+        return ""
+    return "p: McNemar's exact test against dense, corrected by Holm over the front."
 
 
 def _thinned(results: Results) -> str:
@@ -64,7 +71,7 @@ def _table(key: str, caption: str, cells: Cells, results: Results) -> Table:
     if len(rows) > MAX_ROWS:
         rows = rows.iloc[np.linspace(0, len(rows) - 1, MAX_ROWS).round().astype(int)]
     shown = tuple(tuple(show(row) for _, show in cells) for _, row in rows.iterrows())
-    return Table(key, caption.strip(), tuple(column for column, _ in cells), shown)
+    return Table(key, caption, tuple(column for column, _ in cells), shown)
 
 
 def _cell(title: str, kind: Any, show: Callable[[Row], str]) -> tuple[Column, Callable[[Row], str]]:
@@ -95,10 +102,7 @@ def _figures(results: Results) -> Cells:
     ]
     if basis is TEST:
         cells += [
-            _cell("spread (points)", "numeric", lambda row: _spread(row["test_accuracy_spread"])),
-            _cell("seeds", "numeric", _shown("seeds")),
             _cell("validation accuracy", "numeric", _shown("accuracy", percent)),
-            _cell("optimism (points)", "numeric", _shown("optimism", points)),
         ]
     others = [name for name in results.directions if name not in _SHOWN_ANYWAY]
     return cells + [_cell(name, "numeric", _shown(name)) for name in sorted(others)]
@@ -108,7 +112,7 @@ def _doubts(results: Results) -> Cells:
     """How sure the points' places are, where that is known."""
     front, cells = results.front, []
     if front["p_value"].notna().any():
-        cells.append(_cell("p (McNemar, Holm)", "numeric", _shown("p_value", _p_value)))
+        cells.append(_cell("p (Holm)", "numeric", _shown("p_value", _p_value)))
     if front["front_probability"].notna().any():
         share = _shown("front_probability", lambda value: percent(value, 0))
         cells.append(_cell("is on the front", "numeric", share))
@@ -137,10 +141,6 @@ def _word(value: Any) -> str:
 
 def _yes(value: Any) -> str:
     return "yes" if value is True or value == 1 else "no"
-
-
-def _spread(value: Any) -> str:
-    return f"{100 * value:.2f}" if pd.notna(value) else UNKNOWN
 
 
 def _p_value(value: Any) -> str:

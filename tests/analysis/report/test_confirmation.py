@@ -22,7 +22,9 @@ def test_a_finished_one(tmp_path: Path) -> None:
     text = told(small_sweep().confirm_round(FRONT), tmp_path)
     assert "The confirmation is finished." in text
     assert "5 retrained models under 2 fresh seeds" in text
-    assert "| t00000 | 2 | front | 2 | 89.56 % |" in text
+    assert "| t00000 | 2 | front | 2 | 89.56 % | 0.16 |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| t00000 | 2 |"))
+    assert row.endswith("| 90.14 % | 91.17 % | +1.61 |")
 
 
 def test_the_parts_of_the_optimism_add_up(tmp_path: Path) -> None:
