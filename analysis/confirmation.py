@@ -62,7 +62,8 @@ def tell_confirmation(events: Iterable[Event]) -> Confirmation:
 
 def _round(story: Confirmation, event: Event) -> None:
     story.begun = story.running = True
-    for point in event.get("points") or []:
+    points = event.get("points")
+    for point in points if isinstance(points, list) else []:
         if isinstance(point, dict) and isinstance(point.get("epoch"), int):
             story.why[str(point.get("trial_id")), point["epoch"]] = str(point.get("why"))
 

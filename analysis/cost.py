@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis.events import Event
 from analysis.frames import Trial
@@ -36,7 +36,7 @@ class _Session:
     """One driver's part of the ledger: from its start, or its resume, to its end."""
 
     counted: int | None = None
-    seen: set[str] | None = None
+    seen: set[str] = field(default_factory=set)
     begin: float | None = None
     end: float | None = None
 
@@ -48,14 +48,14 @@ class _Session:
 
     @property
     def workers(self) -> int:
-        return self.counted if self.counted is not None else len(self.seen or ())
+        return self.counted if self.counted is not None else len(self.seen)
 
     def add(self, event: Event) -> None:
         kind, time = event["event"], event.get("time")
         if kind == "workers" and isinstance(event.get("count"), int):
             self.counted = max(self.counted or 0, event["count"])
         if kind == "record" and event.get("worker"):
-            self.seen = (self.seen or set()) | {str(event["worker"])}
+            self.seen.add(str(event["worker"]))
         if not isinstance(time, int | float):
             return
         if kind == "start" and self.begin is None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.confirmation import Confirmation
 from analysis.cost import Cost
-from analysis.events import Event
+from analysis.events import Event, plain_figures
 from analysis.frames import Story
 
 STATUSES = ("completed", "stopped", "failed", "running")
@@ -71,6 +71,17 @@ class Loaded:
         given = self._search.get("constraints")
         asked = given.items() if isinstance(given, dict) else ()
         return {metric: bounds for metric, bounds in asked if isinstance(bounds, dict)}
+
+    @property
+    def test_baseline(self) -> dict[str, Any] | None:
+        """The dense model's figures on test; None before a confirmation."""
+        return plain_figures(self.confirming.baseline)
+
+    @property
+    def _reference(self) -> list[float] | None:
+        if not self.directions.keys() <= self.reference_point.keys():
+            return None
+        return [self.reference_point[name] for name in self.directions]
 
     @property
     def _search(self) -> dict[str, Any]:

@@ -6,17 +6,15 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from analysis import storage
+from analysis.comparison import Comparison
 from analysis.confirmation import Confirmation, tell_confirmation
 from analysis.cost import cost_of
 from analysis.events import Event, plain_figures, read_ledger
 from analysis.frames import Story, decisions_table, records_table, tell, trials_table
 from analysis.results import Results
-
-if TYPE_CHECKING:
-    from analysis.comparison import Comparison
 
 # What a config that names no objectives means.
 _DIRECTIONS = {"accuracy": "max", "sparsity": "max"}
@@ -43,8 +41,6 @@ def load(path: Place | Places) -> Results | Comparison:
     ``OSError`` for files that cannot be read, ``MissingPackage`` (an ImportError) where an object
     store needs a package that is not installed.
     """
-    from analysis.comparison import Comparison
-
     with _no_collector():
         if isinstance(path, str | Path):
             return _load(path)
@@ -104,8 +100,8 @@ def _metrics(config: dict[str, Any], story: Story, confirmation: Confirmation) -
     asked = _mapping(config.get("task")).get("metrics")
     told: Iterable[Event] = [*story.records, *confirmation.records.values(), story.baseline or {}]
     names = {name for event in told for name in _METRICS if name in event}
-    names |= set(asked) if isinstance(asked, list) else set()
-    return [name for name in _METRICS if name in names]
+    asked = asked if isinstance(asked, list) else []
+    return [name for name in _METRICS if name in names or name in asked]
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,12 @@ from analysis import confirmation as confirm
 from analysis import front as fronts
 from analysis.answers import BoolArray
 from analysis.choice import Answer
-from analysis.events import plain_figures
 from analysis.evidence import Evidence, Side
 from analysis.judged import Basis, judged, points_of
 from analysis.layers import layer_table, layers_of
 from analysis.loaded import Loaded
 from analysis.paired import Paired
-from analysis.pareto import hypervolume, knee
+from analysis.pareto import IntArray, hypervolume, knee
 from analysis.timeline import timeline
 from analysis.traces import traces_table
 
@@ -77,10 +76,14 @@ class Results(Loaded):
         return fronts.contenders(self.candidates, self.constraints)
 
     @cached_property
+    def _places(self) -> IntArray:
+        """Which of the contenders are on the front, in its order."""
+        return fronts.front_places(self._contenders, self.directions)
+
+    @cached_property
     def _judged(self) -> tuple[pd.DataFrame, Basis]:
-        places = fronts.front_places(self._contenders, self.directions)
         draw = np.random.default_rng(SEED)
-        return judged(self._contenders, places, self.directions, self._evidence, draw)
+        return judged(self._contenders, self._places, self.directions, self._evidence, draw)
 
     @property
     def hypervolume(self) -> float | None:
@@ -88,19 +91,13 @@ class Results(Loaded):
         reference = self._reference
         if reference is None:
             return None
-        points = fronts.objectives(self._contenders, self.directions)
+        points = fronts.objectives(self._contenders.iloc[self._places], self.directions)
         return hypervolume(points, reference, list(self.directions.values()))
-
-    @property
-    def _reference(self) -> list[float] | None:
-        if not self.directions.keys() <= self.reference_point.keys():
-            return None
-        return [self.reference_point[name] for name in self.directions]
 
     @property
     def knee(self) -> int | None:
         """Row of ``front`` at which it bends most; None where there is no clear knee."""
-        points = fronts.objectives(self.front, self.directions)
+        points = fronts.objectives(self._contenders.iloc[self._places], self.directions)
         return knee(points, list(self.directions.values()))
 
     def plot_front(self) -> Figure:
@@ -206,11 +203,6 @@ class Results(Loaded):
     def test_front(self) -> pd.DataFrame:
         """The confirmed points that none beats on test: means over seeds of the objectives."""
         return confirm.front_on_test(self.confirmation, self.directions)
-
-    @property
-    def test_baseline(self) -> dict[str, Any] | None:
-        """The dense model's figures on test; None before a confirmation."""
-        return plain_figures(self.confirming.baseline)
 
     @property
     def confirmed(self) -> bool:

@@ -1,6 +1,7 @@
 """Is a point within one point of dense, is it different from dense, is it on the front at all?
 
-What is confirmed is judged on test, the rest on validation. The rule of the verdict is that of a
+What is confirmed is judged on test, the rest on validation, by which the search chose it and which
+therefore flatters it. The rule of the verdict is that of a
 non-inferiority test by confidence interval (ICH E9, 1998, section 3.3.2), with a margin of 0.01:
 
 - "certified": the one-sided 95 % lower bound of accuracy minus dense accuracy is above -0.01;

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from analysis import Results, load
 from analysis.paired import compare, discordant, mcnemar, paired_bootstrap, tango_low, unpaired_low
-from tests.analysis.ledgers import answered_sweep
 
 PAIRS = [(0, 0), (0, 1), (1, 0), (3, 3), (2, 10), (10, 2), (0, 40), (57, 91), (5000, 5200)]
 
@@ -99,37 +95,6 @@ def test_the_unpaired_bound_is_that_of_statsmodels() -> None:
 def test_pairs_tell_more_than_two_accuracies() -> None:
     # 890 and 900 of 1000 right, by models that differ on 30 examples.
     assert tango_low(10, 20, 1000) > unpaired_low(890, 1000, 900, 1000)
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Results:
-    return load(answered_sweep().write(tmp_path))
-
-
-def test_two_points_are_compared_on_the_same_examples(results: Results) -> None:
-    a, b = results.answers("t00003", 1), results.answers("t00009", 0)
-    assert a is not None and b is not None
-    found = results.compare_points(("t00003", 1), ("t00009", 0))
-    assert found.difference == pytest.approx(a.mean() - b.mean())
-    assert found.low < found.difference < found.high
-    assert (found.only_a, found.only_b) == discordant(a, b)
-    assert found.p_value == mcnemar(found.only_a, found.only_b)
-    turned = results.compare_points(("t00009", 0), ("t00003", 1))
-    assert (turned.only_a, turned.only_b) == (found.only_b, found.only_a)
-    assert turned.p_value == found.p_value
-    assert "points more accurate than t00009 after epoch 0" in found.text
-
-
-def test_a_point_is_as_good_as_itself(results: Results) -> None:
-    same = results.compare_points("dense", "dense")
-    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
-
-
-def test_what_has_no_answers_cannot_be_compared(results: Results) -> None:
-    with pytest.raises(ValueError, match="no validation answers of t00003 after epoch 7"):
-        results.compare_points(("t00003", 7), "dense")
-    with pytest.raises(ValueError, match="no test answers of dense"):
-        results.compare_points("dense", ("t00003", 1), confirm_seed=5)
 
 
 def test_answers_to_different_examples_are_not_compared() -> None:
