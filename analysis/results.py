@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -100,10 +99,11 @@ class Results(Loaded):
         points = fronts.objectives(self._contenders.iloc[self._places], self.directions)
         return knee(points, list(self.directions.values()))
 
-    def plot_front(self) -> Figure:
-        """The front as a matplotlib figure, which Jupyter shows."""
-        figure: Figure = import_module("analysis.charts.front").FRONT.static(self)
-        return figure
+    def plot_front(self) -> Figure | None:
+        """The front as a matplotlib figure, which Jupyter shows; None where there is no point."""
+        from analysis.charts.front import FRONT
+
+        return FRONT.static(self)
 
     # questions
 
@@ -218,8 +218,6 @@ class Results(Loaded):
     def optimism(self) -> dict[str, float] | None:
         """How much validation flattered the front, and its parts (``confirmation.optimism_of``)."""
         return confirm.optimism_of(self.front, self.confirmed_points)
-
-    # how it went
 
     def traces(self) -> pd.DataFrame:
         """Hypervolume after each record: ``time, seconds, epochs, trials, hypervolume``.
