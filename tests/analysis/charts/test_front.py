@@ -171,6 +171,8 @@ def test_a_runner_up_is_visible(tmp_path: Path) -> None:
     ]
     assert other.y.tolist() == pytest.approx([100 * 773 / EXAMPLES])
     assert (other.x.tolist(), other.notes) == ([50.0], ["t00000, epoch 1"])
+    assert other.low is not None and other.high is not None
+    assert other.low[0] < other.y[0] < other.high[0]
 
 
 def test_the_line_on_test_leaves_out_what_is_beaten_there(tmp_path: Path) -> None:

@@ -58,3 +58,17 @@ def test_too_many_combinations_are_cut_to_the_largest(tmp_path: Path) -> None:
     names = [name for name, _ in combinations(results)]
     assert len(names) == MOST_PANELS and "m00 local" not in names
     assert f"{MOST_PANELS} combinations" in METHODS.caption(results)
+
+
+def test_what_breaks_a_constraint_is_on_no_front(tmp_path: Path) -> None:
+    search = {"constraints": {"sparsity": {"max": 0.6}}}
+    ledger = LedgerBuilder(config={"search": search}).baseline()
+    for name, correct, sparsity in (("a", 700, 0.5), ("b", 750, 0.7), ("c", 690, 0.6)):
+        ledger.trial(name).record(name, 0, correct, sparsity)
+    results = load(ledger.write(tmp_path))
+    (panel,) = panels(results)
+    whole, own = (one for one in panel.series if one.line != "none")
+    expected = 100 * results.front["sparsity"].to_numpy()
+    np.testing.assert_allclose(whole.x, expected)
+    np.testing.assert_allclose(own.x, expected)
+    assert expected.tolist() == [50, 60]
