@@ -61,7 +61,7 @@ class Comparison:
             f"{name} ({results.folder})" if name in shared else name
             for name, results in zip(names, self.results, strict=True)
         ]
-        again: Counter[str] = Counter()
+        again = Counter(["setting"])  # a column of config_differences has this name
         return [_numbered(name, again) for name in longer]
 
     @property

@@ -18,7 +18,15 @@ from sweep.config_problems import problems_of
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import read_events
 
-OURS = ("config.yaml", "trials.csv", "records.csv", "front.csv", "checkpoints", "report.md")
+OURS = (
+    "config.yaml",
+    "trials.csv",
+    "records.csv",
+    "front.csv",
+    "checkpoints",
+    "report.html",
+    "report.md",
+)
 
 
 @dataclass(frozen=True)

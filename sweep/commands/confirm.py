@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from sweep.commands.confirmed import confirmed_text
-from sweep.commands.results import refresh_results
+from sweep.commands.results import refresh_results, refresh_tables
 from sweep.config_io import load_config
 from sweep.driver.abort import Interrupted
 from sweep.driver.confirm import run_confirm
@@ -27,7 +27,7 @@ def confirm(path: Path, seeds: int, runners_up: int, address: str | None) -> Non
             config, folder, _say, seeds=seeds, runners_up=runners_up, address=address
         )
     except Interrupted as error:
-        refresh_results(path)
+        refresh_tables(path)
         _say(f"{error}; all is saved. To go on: sweep confirm {path}")
         sys.exit(error.exit_code)
     refresh_results(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,12 @@ def refresh_results(path: Path) -> analysis.Results:
     return results
 
 
+def refresh_tables(path: Path) -> None:
+    """The tables alone: who interrupts a sweep may not wait for figures."""
+    with _storage(path):
+        tables.write_tables(load(path), path)
+
+
 def write_reports(folders: list[str], out: Path | None) -> None:
     """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
     if len(folders) > 1:
@@ -72,12 +80,18 @@ def _load_all(folders: list[str]) -> analysis.Comparison:
 
 def _write(found: analysis.Results | analysis.Comparison, folder: Path) -> None:
     """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
-    try:
+    with _storage(folder):
         if isinstance(found, analysis.Results):
             tables.write_tables(found, folder)
             report.write_report(found, folder)
         else:
             report.write_comparison(found, folder)
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise StorageError(f"cannot write results into {folder}: {reason}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweep import plan
 from sweep.activity import size
-from sweep.commands.results import print_front, refresh_results
+from sweep.commands.results import print_front, refresh_results, refresh_tables
 from sweep.config import SweepConfig
 from sweep.config_io import load_config, with_absolute_paths
 from sweep.driver.abort import Interrupted
@@ -55,7 +55,7 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
         outcome = run_sweep(config, folder, view, address=address, trials=trials)
     except Interrupted as error:
         if folder.holds_sweep:
-            refresh_results(folder.path)
+            refresh_tables(folder.path)
             view.say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
         else:
             view.say(f"{error} before the sweep began; nothing is kept")
@@ -66,7 +66,7 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
         view.say(f"ended by its budget: {outcome.spent}")
     view.say(
         f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
-        f"{outcome.failed} failed; report: {folder.path / 'report.md'}\n"
+        f"{outcome.failed} failed; report: {folder.path / 'report.html'}\n"
         f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
         + ("" if outcome.spent else _how_to_extend(config, folder, view.progress.planned))
     )
