@@ -252,7 +252,7 @@ def _float(value: Any) -> float:
 
 
 def _bool(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+    return bool(value) if isinstance(value, bool | np.bool_) else None
 
 
 def _list(value: Any) -> list[str]:

@@ -162,11 +162,19 @@ def export_study(
 
 
 @app.command()
-def report(folder: Folder) -> None:
-    """Write tables, figures and report.md into a sweep's folder."""
-    from sweep.commands.results import write_all
+def report(
+    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="sweeps' folders")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="where to write [the sweep's folder; report, where several are compared]"
+        ),
+    ] = None,
+) -> None:
+    """Write report.html, report.md, figures and tables; several sweeps are compared."""
+    from sweep.commands.results import write_reports
 
-    write_all(folder)
+    write_reports(folders, out)
 
 
 @app.command()

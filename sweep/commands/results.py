@@ -29,34 +29,58 @@ FRONT_COLUMNS = {
 }
 
 
-def load(path: Path) -> analysis.Results:
-    """The results of a folder.
+# Where a report goes that has no sweep's folder on this machine to go to.
+REPORT = Path("report")
 
-    Raises :class:`~sweep.errors.UsageError` where it is no sweep.
+
+def load(path: str | Path) -> analysis.Results:
+    """The results of a folder, or of an address in an object store.
+
+    Raises :class:`~sweep.errors.UsageError` where it is no sweep, or cannot be read here.
     """
     try:
         return analysis.load(path)
-    except analysis.NotASweep as error:
+    except (analysis.NotASweep, analysis.MissingPackage) as error:
         raise UsageError(str(error)) from error
 
 
 def refresh_results(path: Path) -> analysis.Results:
-    """Write the tables, the figures and report.md of a sweep's folder anew."""
+    """Write the tables, the figures and the reports of a sweep's folder anew."""
     results = load(path)
-    try:
-        tables.write_tables(results, path)
-        report.write_report(results, path)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write results into {path}: {error.strerror or error}"
-        ) from error
+    _write(results, path)
     return results
 
 
-def write_all(path: Path) -> None:
-    """The body of `sweep report`."""
-    refresh_results(path)
-    print(path / "report.md")
+def write_reports(folders: list[str], out: Path | None) -> None:
+    """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
+    if len(folders) > 1:
+        target = out or REPORT
+        _write(_load_all(folders), target)
+    else:
+        results = load(folders[0])
+        target = out or (REPORT if "://" in folders[0] else Path(results.folder))
+        _write(results, target)
+    print(target / "report.html")
+
+
+def _load_all(folders: list[str]) -> analysis.Comparison:
+    try:
+        return analysis.load(folders)
+    except (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage) as error:
+        raise UsageError(str(error)) from error
+
+
+def _write(found: analysis.Results | analysis.Comparison, folder: Path) -> None:
+    """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
+    try:
+        if isinstance(found, analysis.Results):
+            tables.write_tables(found, folder)
+            report.write_report(found, folder)
+        else:
+            report.write_comparison(found, folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(f"cannot write results into {folder}: {reason}") from error
 
 
 def show_front(

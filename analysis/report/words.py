@@ -1,41 +1,21 @@
-"""Pieces of a Markdown file: text that stays text, tables, numbers with their units."""
+"""Numbers for people: percentages, intervals, durations, counts, each with its unit.
+
+Plain text, not yet escaped for any form. What is missing is a dash.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, TypeGuard
 
-_SPECIAL = str.maketrans(
-    {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        "|": "\\|",
-        "\\": "\\\\",
-        "`": "\\`",
-        "*": "\\*",
-        "_": "\\_",
-        "[": "\\[",
-        "]": "\\]",
-    }
-)
 UNKNOWN = "-"
 
 
-def plain(text: object, limit: int = 300) -> str:
-    """Any text on one line, of at most ``limit`` characters, with nothing in it that is markup."""
+def short(text: object, limit: int = 300) -> str:
+    """Any text on one line, of at most ``limit`` characters."""
     line = " ".join(str(text).split())
-    short = line if len(line) <= limit else line[: limit - 3] + "..."
-    return short.translate(_SPECIAL)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[int] = ()) -> str:
-    """A table of finished cells; the columns in ``numbers`` are set to the right."""
-    right = set(numbers)
-    rule = ["---:" if column in right else "---" for column in range(len(header))]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+    return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
 def known(value: Any) -> TypeGuard[float]:
@@ -55,13 +35,25 @@ def span(low: Any, high: Any) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
+def points(share: Any) -> str:
+    """A difference of shares in points, with its sign: 0.0125 is "+1.25"."""
+    return f"{100 * share:+.2f}" if known(share) else UNKNOWN
+
+
 def number(value: Any) -> str:
     """Any cell: whole numbers with commas, others with four digits, missing ones as a dash."""
     if isinstance(value, str):
-        return plain(value)
+        return short(value)
     if not known(value):
         return UNKNOWN
+    if not math.isfinite(value):
+        return str(float(value))
     return f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def megabytes(size: Any) -> str:
+    """Bytes as "1.25 MB" (a million bytes)."""
+    return f"{size / 1e6:.2f} MB" if known(size) else UNKNOWN
 
 
 def duration(seconds: Any) -> str:

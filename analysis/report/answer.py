@@ -1,0 +1,137 @@
+"""The head of a report: where the sweep stands, the answer in a sentence and a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.query import most
+from analysis.report.basis import TEST, basis_of, mark, measured, near_dense
+from analysis.report.document import Block, Inline, Notice, Paragraph, Section, Strong
+from analysis.report.points import figures_table, settings_table
+from analysis.report.words import UNKNOWN, count, known, percent, short, span
+from analysis.results import Results
+
+CERTIFIED = "certified"
+
+
+def standing(results: Results) -> tuple[Inline, ...]:
+    """How far the sweep has come."""
+    trials = count(len(results.trials), "trial")
+    planned = results.trials_planned
+    if planned is not None and planned > len(results.trials):
+        trials += f" of {planned:,}"
+    counts = ", ".join(f"{number} {status}" for status, number in results.counts.items() if number)
+    told = f": {trials}{f' ({counts})' if counts else ''}."
+    return ("The sweep is ", Strong(results.state), told)
+
+
+def section(results: Results) -> Section:
+    """What a reader came for, with what it is worth."""
+    title = f"Answer{mark(results)}"
+    if results.front.empty:
+        empty = "has no trials yet" if results.trials.empty else "has no finished evaluation yet"
+        told = Paragraph((f"There is no front: the sweep {empty}.",), lead=True)
+        return Section("answer", title, (told,))
+    lead = Paragraph((*_closest(results), " ", *_certified(results), *_bend(results)), lead=True)
+    blocks: list[Block] = [lead, *_worth(results), figures_table(results)]
+    blocks += [settings_table(results), Paragraph((_notes(results),))]
+    return Section("answer", title, tuple(blocks))
+
+
+def _closest(results: Results) -> tuple[Inline, ...]:
+    near = most(near_dense(results), "sparsity")
+    if near is not None:
+        start = "The sparsest point within one point of dense (by its estimate) is "
+        return (start, *_point(results, near), ".")
+    best = most(measured(results), basis_of(results).accuracy)
+    if best is None:
+        return ("No point of the front has an accuracy.",)
+    if not known(best[basis_of(results).drop]):
+        told = "; there is no dense baseline yet."
+        return ("The most accurate point is ", *_point(results, best), told)
+    start = "No point is within one point of dense; the most accurate is "
+    return (start, *_point(results, best), ".")
+
+
+def _certified(results: Results) -> tuple[Inline, ...]:
+    """The sparsest point that is near dense beyond doubt, where that is another one."""
+    points = measured(results)
+    sure = most(points[points["verdict"].eq(CERTIFIED).fillna(False)], "sparsity")
+    near = most(near_dense(results), "sparsity")
+    if near is None:
+        return ()
+    if sure is None:
+        return ("For no point is that certain at 95 %. ",)
+    if sure.name == near.name:
+        return ("That is certain at 95 %. ",)
+    return ("The sparsest for which that is certain at 95 % is ", *_point(results, sure), ". ")
+
+
+def _bend(results: Results) -> tuple[Inline, ...]:
+    if results.knee is None:
+        return ("The front has no clear knee.",)
+    row = results.front.iloc[results.knee]
+    if not known(row[basis_of(results).accuracy]):
+        trial = short(row["trial_id"])
+        return (f"The front bends most at {trial}, which has no test figures yet.",)
+    return ("The front bends most at ", *_point(results, row), ".")
+
+
+def _point(results: Results, row: pd.Series[Any]) -> tuple[Inline, ...]:
+    basis = basis_of(results)
+    accuracy = f"{percent(row[basis.accuracy])} {basis.split} accuracy"
+    facts = [_to_dense(row[basis.drop]), _interval(row[basis.low], row[basis.high])]
+    if basis is TEST:
+        facts.append(count(int(row["seeds"]), "seed"))
+    facts.append(f"{short(row['trial_id'])} after epoch {row['epoch']}")
+    told = "; ".join(fact for fact in facts if fact)
+    return (Strong(f"{percent(row['sparsity'], 1)} sparsity at {accuracy}"), f" ({told})")
+
+
+def _to_dense(drop: Any) -> str:
+    if not known(drop):
+        return ""
+    return f"{abs(100 * drop):.2f} points {'below' if drop > 0 else 'above'} dense"
+
+
+def _interval(low: Any, high: Any) -> str:
+    between = span(low, high)
+    return "" if between == UNKNOWN else f"95 % interval {between}"
+
+
+def _worth(results: Results) -> list[Notice]:
+    """What a reader must know before believing the figures."""
+    missing = int(results.front["test_accuracy"].isna().sum())
+    if not missing:
+        return []
+    if basis_of(results) is not TEST:
+        told = (
+            " Accuracies here are of the validation set. The search chose the points by them, so "
+            "they flatter the points; the test set has not been read. They are not a result."
+        )
+        return [Notice((Strong("UNCONFIRMED."), told))]
+    told = (
+        f" {missing} of {count(len(results.front), 'point')} of the front have no test figures "
+        "yet; where only a validation figure stands, it chose the point and flatters it."
+    )
+    return [Notice((Strong("PARTLY CONFIRMED."), told))]
+
+
+def _notes(results: Results) -> str:
+    """How many points of how many, the hypervolume, and what sparsity is not."""
+    points = count(len(results.front), "point")
+    note = f"{points} of {count(len(results.candidates), 'evaluation')}."
+    volume = results.hypervolume
+    if volume is not None:
+        corner = ", ".join(f"{short(k)} {v:g}" for k, v in results.reference_point.items())
+        note += (
+            f" Hypervolume (on validation) {volume:.4f} against the fixed reference point "
+            f"({corner})."
+        )
+    if results.front["front_probability"].notna().any():
+        note += f" {results.basis.text}"
+    return (
+        f"{note} Zeros in a dense matrix make nothing faster by themselves: no speed-up is meant."
+    )

@@ -1,0 +1,48 @@
+"""Charts to files and to what a page shows: PNG and SVG for paper, plotly's JSON for screens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.charts.save import save
+from analysis.report.document import Picture
+
+if TYPE_CHECKING:
+    from analysis.charts import Chart
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One chart of one source, drawn; ``picture`` says where it stands in a document."""
+
+    picture: Picture
+    files: tuple[Path, ...] = ()
+    """The PNG, then the SVG; none where there is no static form."""
+    interactive: str | None = None
+    """The plotly figure as JSON (an object with ``data`` and ``layout``)."""
+
+
+def draw(charts: Iterable[Chart[Any]], source: Any, folder: Path) -> list[Drawing]:
+    """Draw every chart of ``source`` (results or a comparison) into ``folder``/<key>.png, .svg.
+
+    A chart with nothing to see is a drawing without files, and files of it from an earlier time go.
+    Raises ``OSError`` where ``folder`` cannot be written.
+    """
+    return [_draw(chart, source, folder) for chart in charts]
+
+
+def _draw(chart: Chart[Any], source: Any, folder: Path) -> Drawing:
+    static, interactive = chart.static(source), chart.interactive(source)
+    if static is None:
+        for suffix in (".png", ".svg"):
+            (folder / f"{chart.key}{suffix}").unlink(missing_ok=True)
+    if static is None and interactive is None:
+        return Drawing(Picture(chart.key, chart.title, chart.empty(source), drawn=False))
+    return Drawing(
+        Picture(chart.key, chart.title, chart.caption(source), static is not None),
+        () if static is None else tuple(save(static, folder, chart.key)),
+        None if interactive is None else str(interactive.to_json()),
+    )

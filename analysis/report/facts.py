@@ -1,0 +1,116 @@
+"""The body of a report that needs no chart: the dense baseline, the cost, what failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.report.document import Block, Column, Items, Notice, Paragraph, Section, Strong, Table
+from analysis.report.words import count, duration, known, megabytes, number, percent, short, span
+from analysis.results import Results
+from analysis.statistics import wilson
+
+MAX_ROWS = 40
+
+
+def baseline(results: Results) -> Section:
+    """The dense model's figures, and what to beware of."""
+    figures = results.baseline
+    if figures is None:
+        return Section("baseline", "Dense baseline", (Paragraph(("It is not evaluated yet.",)),))
+    columns = [Column(""), Column("validation", "numeric")]
+    test = getattr(results, "test_baseline", None)
+    if test:
+        columns.append(Column("test", "numeric"))
+    told = [_dense(figures), *([_dense(test)] if test else [])]
+    rows = tuple((name, *(each[name] for each in told)) for name in told[0])
+    caption = f"The model as it was before pruning: {short(figures.get('model') or 'unnamed')}."
+    warnings = [
+        Notice((Strong("Warning:"), f" {short(text, 1000)}"))
+        for text in figures.get("warnings") or []
+    ]
+    table = Table("baseline", caption, tuple(columns), rows)
+    return Section("baseline", "Dense baseline", (table, *warnings))
+
+
+def _dense(figures: dict[str, Any]) -> dict[str, str]:
+    low, high = wilson(_nan(figures.get("correct")), _nan(figures.get("examples")))
+    own = {name: number(figures[name]) for name in ("f1", "matthews") if known(figures.get(name))}
+    return {
+        "accuracy": percent(figures.get("accuracy")),
+        "95 % interval": span(float(low), float(high)),
+        "examples": number(figures.get("examples")),
+        "majority class": percent(figures.get("majority_accuracy")),
+        **own,
+        "loss (nats)": number(figures.get("loss")),
+        "non-zero parameters": number(figures.get("nonzero_params")),
+        "size": megabytes(figures.get("size_bytes")),
+        "time": duration(figures.get("seconds")),
+    }
+
+
+def _nan(value: Any) -> float:
+    return float(value) if known(value) else float("nan")
+
+
+def cost(results: Results) -> Section:
+    """Epochs against running every trial to its end, wall time, how busy the workers were."""
+    spent = results.cost
+    share = (
+        f" ({100 * spent.epochs_saved / spent.epochs_asked:.0f} %)" if spent.epochs_asked else ""
+    )
+    rows = [
+        ("finetune epochs spent", f"{spent.epochs_spent:,}"),
+        ("if every trial ran to its end", f"{spent.epochs_asked:,}"),
+        ("saved by stopping trials", f"{spent.epochs_saved:,}{share}"),
+    ]
+    left = spent.epochs_asked - spent.epochs_spent - spent.epochs_saved
+    if left:
+        rows.append(("not run, in failed or unfinished trials", f"{left:,}"))
+    rows += [
+        ("wall time, first trial to last", duration(spent.wall_seconds or None)),
+        ("workers", number(spent.workers or None)),
+        ("training and evaluation, all workers", duration(spent.busy_seconds or None)),
+        ("share of worker time in training and evaluation", percent(spent.utilisation, 1)),
+    ]
+    caption = "What the search cost; the dense baseline's own training is not in it."
+    columns = (Column(""), Column("this sweep", "numeric"))
+    return Section("cost", "Cost", (Table("cost", caption, columns, tuple(rows)),))
+
+
+def failures(results: Results) -> Section:
+    """Failed trials and lost workers with their reasons, and damage to the ledger."""
+    blocks: list[Block] = [*_failed(results)]
+    lost = [
+        f"A worker was lost in {short(event['trial_id'])}: {short(event.get('reason'))}"
+        for event in results.lost
+    ]
+    blocks += _listed(lost, "workers were lost")
+    blocks += _listed([short(text) for text in results.problems], "problems of the ledger")
+    return Section("failures", "Failures", tuple(blocks or [Paragraph(("None.",))]))
+
+
+def _failed(results: Results) -> list[Block]:
+    failed = results.trials[results.trials["status"] == "failed"]
+    if failed.empty:
+        return []
+    rows = tuple(
+        (short(row["trial_id"]), number(row["epoch"]), _reason(row["error"]))
+        for _, row in failed.head(MAX_ROWS).iterrows()
+    )
+    caption = f"{count(len(failed), 'trial')} failed; trials.csv has the whole texts"
+    caption += f" and {len(failed) - MAX_ROWS} more." if len(failed) > MAX_ROWS else "."
+    columns = (Column("trial"), Column("last epoch", "numeric"), Column("reason"))
+    return [Table("failures", caption, columns, rows)]
+
+
+def _reason(error: Any) -> str:
+    return "no reason given" if pd.isna(error) else short(error)
+
+
+def _listed(texts: list[str], what: str) -> list[Block]:
+    blocks: list[Block] = [Items(tuple(texts[:MAX_ROWS]))] if texts else []
+    if len(texts) > MAX_ROWS:
+        blocks.append(Paragraph((f"{len(texts) - MAX_ROWS} more {what}.",)))
+    return blocks

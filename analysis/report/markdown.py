@@ -1,0 +1,110 @@
+"""A document as Markdown (GitHub's): text that stays text, tables that stay tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analysis.report.document import (
+    Block,
+    Code,
+    Document,
+    Inline,
+    Items,
+    Notice,
+    Paragraph,
+    Picture,
+    Section,
+    Strong,
+    Table,
+)
+
+_SPECIAL = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "|": "\\|",
+        "\\": "\\\\",
+        "`": "\\`",
+        "*": "\\*",
+        "_": "\\_",
+        "[": "\\[",
+        "]": "\\]",
+    }
+)
+_STARTS = ("#", "+", "-", "=", "~")
+
+
+def render(document: Document) -> str:
+    """The whole document; figures are linked as ``figures/<key>.png``."""
+    head = [f"# {plain(document.title)}", inline(document.standing)]
+    return "\n\n".join([*head, *(section(part) for part in document.sections)]) + "\n"
+
+
+def section(part: Section) -> str:
+    """A heading and what is under it."""
+    return "\n\n".join([f"## {plain(part.title)}", *(block(each) for each in part.blocks)])
+
+
+def block(each: Block) -> str:
+    """One block, without empty lines around it."""
+    match each:
+        case Paragraph():
+            return inline(each.parts)
+        case Notice():
+            return f"> {inline(each.parts)}"
+        case Items():
+            return "\n".join(f"- {_not_a_block(plain(text))}" for text in each.texts)
+        case Table():
+            return _table(each)
+        case Picture():
+            return _picture(each)
+        case Code():
+            return _code(each)
+
+
+def plain(text: str) -> str:
+    """Text on one line with nothing in it that is markup."""
+    return " ".join(text.split()).translate(_SPECIAL)
+
+
+def inline(parts: Iterable[Inline]) -> str:
+    """Running text on one line. Parts keep the blanks at their ends."""
+    told = (f"**{part.text}**" if isinstance(part, Strong) else part for part in map(_safe, parts))
+    return "".join(told)
+
+
+def _safe(part: Inline) -> Inline:
+    text = part.text if isinstance(part, Strong) else part
+    clean = text.replace("\r", " ").replace("\n", " ").translate(_SPECIAL)
+    return Strong(clean.strip()) if isinstance(part, Strong) else clean
+
+
+def _not_a_block(text: str) -> str:
+    """Text that does not begin a heading or a list within a list."""
+    return f"\\{text}" if text.startswith(_STARTS) else text
+
+
+def _table(table: Table) -> str:
+    header = [plain(column.title) for column in table.columns]
+    rule = ["---:" if column.kind == "numeric" else "---" for column in table.columns]
+    rows = [[plain(cell) for cell in row] for row in table.rows]
+    return "\n".join([*map(_row, [header, rule, *rows]), "", f"*{plain(table.caption)}*"])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _picture(picture: Picture) -> str:
+    if not picture.drawn:
+        return plain(picture.text)
+    return f"![{plain(picture.title)}](figures/{picture.key}.png)\n\n*{plain(picture.text)}*"
+
+
+def _code(code: Code) -> str:
+    """A fence longer than any in the text."""
+    fence = "```"
+    while fence in code.text:
+        fence += "`"
+    return f"{fence}{code.language}\n{code.text}\n{fence}"

@@ -1,0 +1,70 @@
+"""Reports as files: ``report.html``, ``report.md``, ``figures/`` and ``tables/``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.files import write_whole
+from analysis.report import html, latex, markdown
+from analysis.report.comparing import comparison_report
+from analysis.report.contents import sweep_report
+from analysis.report.document import Document
+from analysis.report.drawing import Drawing, draw
+from analysis.results import Results
+from analysis.tables import write_csv, write_parquet
+
+if TYPE_CHECKING:
+    from analysis.comparison import Comparison
+
+
+def write_report(results: Results, folder: str | Path) -> list[Path]:
+    """Write the report of one sweep to ``folder``; returns the files, ``report.html`` first.
+
+    ``report.html`` needs no other file; ``report.md`` shows ``figures/*.png`` (``.svg`` beside
+    them); ``tables/*.tex`` are the report's tables for LaTeX. Works for a sweep at any time:
+    without trials, running, finished. Raises ``OSError`` where the files cannot be written.
+    """
+    from analysis.charts import CHARTS
+
+    drawings = draw(CHARTS, results, Path(folder) / "figures")
+    document = sweep_report(results, [each.picture for each in drawings])
+    return _write(document, drawings, Path(folder))
+
+
+def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
+    """Write the report that sets several sweeps beside each other, as ``write_report`` does.
+
+    Its tables of hypervolume and cost and of what differs in the configs are there as CSV and
+    Parquet too: ``comparison.*``, ``config_differences.*``.
+    """
+    from analysis.charts import COMPARISON_CHARTS
+
+    folder = Path(folder)
+    drawings = draw(COMPARISON_CHARTS, comparison, folder / "figures")
+    document = comparison_report(comparison, [each.picture for each in drawings])
+    written = _write(document, drawings, folder)
+    tables = {
+        "comparison": comparison.table,
+        "config_differences": comparison.config_differences,
+    }
+    for name, table in tables.items():
+        written.append(write_csv(table, folder / f"{name}.csv"))
+        written.append(write_parquet(table, folder / f"{name}.parquet"))
+    return written
+
+
+def _write(document: Document, drawings: Sequence[Drawing], folder: Path) -> list[Path]:
+    page = _text(folder / "report.html", html.render(document, drawings))
+    plain = _text(folder / "report.md", markdown.render(document))
+    tables = [
+        _text(folder / "tables" / f"{table.key}.tex", latex.render(table))
+        for table in document.tables()
+    ]
+    return [page, plain, *(file for each in drawings for file in each.files), *tables]
+
+
+def _text(path: Path, text: str) -> Path:
+    # JSON may carry half of a surrogate pair, which no file can hold.
+    return write_whole(path, lambda part: part.write_text(text, "utf-8", errors="replace"))

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis import load
+from analysis.report import markdown
+from analysis.report.answer import section, standing
+from analysis.report.document import text_of
+from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep, small_sweep
+
+
+def answer(ledger: LedgerBuilder, folder: Path) -> str:
+    return markdown.section(section(load(ledger.write(folder))))
+
+
+def test_where_the_sweep_stands(tmp_path: Path) -> None:
+    told = text_of(standing(load(small_sweep().write(tmp_path))))
+    assert told == "The sweep is running: 4 trials (1 completed, 1 stopped, 1 failed, 1 running)."
+
+
+def test_a_sweep_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline().trial("a")
+    assert "1 trial of 4 (1 running)" in text_of(standing(load(ledger.write(tmp_path))))
+
+
+def test_validation_figures_are_marked_unconfirmed(tmp_path: Path) -> None:
+    text = answer(small_sweep(), tmp_path)
+    assert text.startswith("## Answer (UNCONFIRMED)\n")
+    assert "> **UNCONFIRMED.**" in text and "They are not a result." in text
+    assert "validation accuracy" in text
+    assert "test accuracy" not in text
+
+
+def test_the_answer_is_the_sparsest_point_near_dense(tmp_path: Path) -> None:
+    text = answer(small_sweep(), tmp_path)
+    assert "**50.0 % sparsity at 91.17 % validation accuracy**" in text
+    assert "0.57 points below dense" in text
+    assert "no clear knee" in text
+
+
+def test_a_confirmed_front_leads_with_test(tmp_path: Path) -> None:
+    front = [("t00000", 2), ("t00001", 1), ("t00003", 1)]
+    right = {front[0]: {1: 789, 2: 785}, front[1]: {1: 600}, front[2]: {1: 620}}
+    text = answer(small_sweep().confirm_round(right), tmp_path)
+    assert text.startswith("## Answer\n") and "CONFIRMED" not in text
+    mean = 100 * (789 + 785) / 2 / EXAMPLES
+    assert f"**50.0 % sparsity at {mean:.2f} % test accuracy**" in text
+    assert "0.34 points below dense" in text and "2 seeds" in text
+
+
+def test_a_partly_confirmed_front_says_of_how_many_points(tmp_path: Path) -> None:
+    text = answer(small_sweep().confirm_round({("t00000", 2): {1: 789}}), tmp_path)
+    assert text.startswith("## Answer (PARTLY CONFIRMED)\n")
+    assert "> **PARTLY CONFIRMED.** 2 of 3 points of the front have no test figures" in text
+    assert "test accuracy**" in text
+
+
+def test_the_certified_point_is_named_where_it_is_another(tmp_path: Path) -> None:
+    results = load(answered_sweep().write(tmp_path))
+    text = markdown.section(section(results))
+    sure = results.front[results.front["verdict"].eq("certified")]
+    near = results.front[results.front["accuracy_drop"] <= 0.01 + 1e-9]
+    if sure.empty:
+        assert "For no point is that certain" in text
+    elif sure["sparsity"].max() == near["sparsity"].max():
+        assert "That is certain at 95 %." in text
+    else:
+        assert "The sparsest for which that is certain at 95 % is **" in text
+
+
+def test_where_nothing_is_near_dense_it_is_said(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 500, 0.5)
+    assert "No point is within one point of dense" in answer(ledger, tmp_path)
+    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5, accuracy_drop=None)
+    assert "no dense baseline yet" in answer(ledger, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "say"),
+    [
+        (LedgerBuilder(), "the sweep has no trials yet"),
+        (LedgerBuilder().baseline(), "the sweep has no trials yet"),
+        (LedgerBuilder().baseline().trial("a"), "the sweep has no finished evaluation yet"),
+    ],
+)
+def test_a_sweep_without_a_front_says_so(tmp_path: Path, ledger: LedgerBuilder, say: str) -> None:
+    text = answer(ledger, tmp_path)
+    assert f"There is no front: {say}." in text
+    assert "UNCONFIRMED" not in text
+
+
+def test_a_front_without_accuracy_is_told(tmp_path: Path) -> None:
+    ledger = LedgerBuilder(directions={"loss": "min", "sparsity": "max"})
+    ledger.trial("a").record("a", 0, 500, 0.5, accuracy=None, accuracy_drop=None)
+    assert "No point of the front has an accuracy." in answer(ledger, tmp_path)
+
+
+def test_what_the_probabilities_rest_on_is_said(tmp_path: Path) -> None:
+    results = load(big_sweep(12).write(tmp_path))
+    assert results.basis.text in text_of(section(results).blocks[-1].parts)  # type: ignore[union-attr]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from analysis.report import markdown
+from analysis.report.document import (
+    Block,
+    Code,
+    Column,
+    Document,
+    Items,
+    Notice,
+    Paragraph,
+    Picture,
+    Section,
+    Strong,
+    Table,
+)
+
+TABLE = Table(
+    "t",
+    "What | it is",
+    (Column("name"), Column("share", "numeric"), Column("verdict", "mark")),
+    (("a|b", "1.0 %", "likely"), ("`c`\n# d", "-", "not")),
+)
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a table's row; an escaped pipe ends none."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_a_table_stays_a_table_whatever_is_in_its_cells() -> None:
+    header, rule, *rows, blank, caption = markdown.block(TABLE).split("\n")
+    assert cells(header) == ["name", "share", "verdict"]
+    assert cells(rule) == ["---", "---:", "---"]
+    assert [len(cells(row)) for row in rows] == [3, 3]
+    assert cells(rows[0])[0] == r"a\|b"
+    assert cells(rows[1])[0] == r"\`c\` # d"
+    assert (blank, caption) == ("", r"*What \| it is*")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<script>alert(1)</script>", "[x](javascript:alert(1))", "![](http://x)", "`x`", "**x**"],
+)
+def test_text_is_no_markup(text: str) -> None:
+    for block in (Paragraph((text,)), Notice((text,)), Items((text,)), Paragraph((Strong(text),))):
+        said = markdown.block(block)
+        plain = re.sub(r"\\.", "", said.strip("*"))
+        assert not set("<[`*]") & set(plain)
+
+
+def test_strong_words_and_breaks() -> None:
+    said = markdown.inline(("a ", Strong(" b\nc "), "\nd"))
+    assert said == "a **b c** d"
+    assert markdown.block(Notice((Strong("Mind:"), " x"))) == "> **Mind:** x"
+
+
+def test_an_item_begins_no_other_block() -> None:
+    assert markdown.block(Items(("# a", "- b", "c"))) == "- \\# a\n- \\- b\n- c"
+
+
+def test_a_picture_that_was_not_drawn_is_a_sentence() -> None:
+    drawn = Picture("front", "The front", "What is seen.")
+    assert markdown.block(drawn) == "![The front](figures/front.png)\n\n*What is seen.*"
+    nothing = Picture("front", "The front", "Nothing yet.", drawn=False)
+    assert markdown.block(nothing) == "Nothing yet."
+
+
+def test_code_cannot_end_its_fence() -> None:
+    said = markdown.block(Code("a\n```\n# b"))
+    assert said == "````sh\na\n```\n# b\n````"
+
+
+def test_a_document_in_its_order() -> None:
+    blocks: tuple[Block, ...] = (Paragraph(("one",)), TABLE)
+    parts = (Section("a", "First", blocks), Section("b", "Second", ()))
+    text = markdown.render(Document("A <b> title", ("It is ", Strong("new"), "."), parts))
+    assert text.startswith("# A &lt;b&gt; title\n\nIt is **new**.\n\n## First\n\none\n\n| name |")
+    assert text.endswith("\n\n## Second\n")

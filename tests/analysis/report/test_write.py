@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import load
+from analysis.charts import CHARTS, COMPARISON_CHARTS
+from analysis.report import write_comparison, write_report
+from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
+from tests.analysis.report.pages import Page, figure_in
+
+MEGABYTE = 1_000_000
+FORMS = (".png", ".svg")
+
+
+def written(ledger: LedgerBuilder, folder: Path) -> dict[str, Path]:
+    """The report of a ledger: its files by their names within the folder."""
+    files = write_report(load(ledger.write(folder)), folder)
+    return {str(file.relative_to(folder)): file for file in files}
+
+
+@pytest.fixture(scope="module")
+def plausible(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return written(big_sweep(), tmp_path_factory.mktemp("plausible"))
+
+
+def ten_thousand(folder: Path) -> Path:
+    """A plausible sweep told 50 times over, each time with a little noise; 8 workers."""
+    draw, base = random.Random(0), big_sweep(200).events
+    lines = [json.dumps(event) for event in base if "trial_id" not in event]
+    told = [event for event in base if "trial_id" in event]
+    span = told[-1]["time"] - told[0]["time"] + 1
+    for copy in range(50):
+        for event in told:
+            name, time = f"{event['trial_id']}-{copy}", event["time"] + copy * span
+            new = {**event, "trial_id": name, "time": time}
+            if "worker" in event:
+                new["worker"] = f"host:{copy % 8}"
+            if event["event"] == "record":
+                new["sparsity"] = event["sparsity"] + draw.uniform(0, 0.02)
+                new["accuracy"] = event["accuracy"] + draw.gauss(0, 0.002)
+            lines.append(json.dumps(new))
+    (folder / "ledger.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_all_files_are_written(plausible: dict[str, Path]) -> None:
+    assert list(plausible)[:2] == ["report.html", "report.md"]
+    figures = {name for name in plausible if name.startswith("figures/")}
+    assert figures and all(Path(name).suffix in FORMS for name in figures)
+    assert {Path(name).stem for name in figures} <= {chart.key for chart in CHARTS}
+    assert {"tables/front.tex", "tables/settings.tex", "tables/cost.tex"} <= set(plausible)
+    for name, file in plausible.items():
+        content = file.read_bytes()
+        assert content.startswith(b"\x89PNG") if name.endswith(".png") else content, name
+    folder = plausible["report.md"].parent
+    assert not list(folder.rglob("*.part*"))
+
+
+def test_sections_stand_in_the_same_order_in_both_forms(plausible: dict[str, Path]) -> None:
+    page = Page(plausible["report.html"].read_text())
+    titles = [heading.text for heading in page.all("h2")]
+    assert titles == re.findall(r"^## (.*)$", plausible["report.md"].read_text(), re.MULTILINE)
+    assert titles[0] == "Answer (UNCONFIRMED)"
+    charts = [chart.title for chart in CHARTS]
+    assert [title for title in titles if title in charts] == charts
+    last = ["Cost", "Failures", "Config", "Versions and seeds", "Commands"]
+    assert titles[-5:] == last
+
+
+def test_every_figure_of_the_text_is_a_file(plausible: dict[str, Path]) -> None:
+    linked = re.findall(r"\]\((figures/.*?)\)", plausible["report.md"].read_text())
+    drawn = [name for name in plausible if name.endswith(".png")]
+    assert linked == drawn
+
+
+def test_the_same_sweep_gives_the_same_files(tmp_path: Path) -> None:
+    results = load(small_sweep().write(tmp_path))
+    one, two = (write_report(results, tmp_path / name) for name in ("one", "two"))
+    for first, second in zip(one, two, strict=True):
+        # plotly names its figures' parts at random nowhere; matplotlib's ids are salted.
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
+    results = load(ten_thousand(tmp_path))
+    assert len(results.trials) == 10_000 and len(results.front) > 20
+    page = write_report(results, tmp_path)[0]
+    assert page.stat().st_size < 6 * MEGABYTE
+    read = Page(page.read_text())
+    # What is seen is thinned, and says so; the front is not.
+    assert any("thinned" in each.text or " of " in each.text for each in read.all("figcaption"))
+    assert figure_in(read, "front")["data"]
+
+
+@pytest.mark.parametrize(
+    "ledger", [LedgerBuilder(), LedgerBuilder().baseline(), LedgerBuilder().baseline().trial("a")]
+)
+def test_a_sweep_without_a_front_has_a_report(tmp_path: Path, ledger: LedgerBuilder) -> None:
+    files = written(ledger, tmp_path)
+    page = Page(files["report.html"].read_text())
+    assert not page.problems
+    assert page.all("p", kind="lead")[0].text.startswith("There is no front: the sweep has no")
+    assert not page.all("figure", id="figure-front") and page.all("p", kind="nothing")
+
+
+def test_a_sweep_that_was_just_made_has_a_report(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").touch()
+    text = write_report(load(tmp_path), tmp_path)[1].read_text()
+    assert "no trials yet" in text and "It is not evaluated yet" in text
+
+
+def test_figures_of_an_earlier_time_go(tmp_path: Path) -> None:
+    old = written(small_sweep(), tmp_path)
+    assert old["figures/front.png"].exists()
+    written(LedgerBuilder(), tmp_path)
+    assert not list((tmp_path / "figures").glob("*"))
+
+
+def test_a_confirmation_is_in_it(tmp_path: Path) -> None:
+    files = written(small_sweep().confirm_round({("t00000", 2): {1: 780, 2: 782}}), tmp_path)
+    page = Page(files["report.html"].read_text())
+    assert [each.text for each in page.all("h2")][:2] == [
+        "Answer (PARTLY CONFIRMED)",
+        "On the test set",
+    ]
+    assert {"tables/retrained.tex", "tables/optimism.tex"} <= set(files)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    results = load(small_sweep().write(tmp_path / "sweep"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        write_report(results, tmp_path / "file")
+
+
+# several sweeps
+
+
+def test_a_comparison(tmp_path: Path) -> None:
+    folders = [small_sweep().write(tmp_path / "a"), big_sweep(12).write(tmp_path / "b")]
+    files = write_comparison(load(folders), tmp_path / "out")
+    names = [str(file.relative_to(tmp_path / "out")) for file in files]
+    assert names[:2] == ["report.html", "report.md"]
+    tables = {"comparison.csv", "comparison.parquet", "config_differences.csv"}
+    assert tables <= set(names)
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert not page.problems
+    titles = [heading.text for heading in page.all("h2")]
+    charts = [chart.title for chart in COMPARISON_CHARTS]
+    assert [title for title in titles if title in charts] == charts
+    assert len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == 2
+
+
+def test_a_sweeps_name_is_no_formula_in_a_header(tmp_path: Path) -> None:
+    ledgers = [
+        LedgerBuilder(name=name, config={"name": name, "seed": name}) for name in ("=1+1", "b")
+    ]
+    folders = [ledger.write(tmp_path / str(place)) for place, ledger in enumerate(ledgers)]
+    write_comparison(load(folders), tmp_path)
+    header = (tmp_path / "config_differences.csv").read_text().splitlines()[0]
+    assert header == "setting,'=1+1,b"
