@@ -124,10 +124,15 @@ def plans(trials: int, draw: np.random.Generator) -> list[Plan]:
         ),
         "learning_rate": rate,
     }
+    whole = {
+        "activation_sparsity": 0.0,
+        "activation_method": "l1-norm",
+        "activation_scope": "local",
+    }
     given = zip(*(column.tolist() for column in params.values()), strict=True)
     ends = zip(records.tolist(), status.tolist(), promise.tolist(), strict=True)
     return [
-        Plan(number, dict(zip(params, values, strict=True)), *end)
+        Plan(number, dict(zip(params, values, strict=True)) | whole, *end)
         for number, (values, end) in enumerate(zip(given, ends, strict=True))
     ]
 
