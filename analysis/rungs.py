@@ -107,7 +107,8 @@ def _count(verdicts: pd.DataFrame, epoch: int, action: str) -> int:
 
 def _foresight(epoch: int, here: pd.DataFrame, ends: pd.DataFrame) -> dict[str, Any]:
     """What the accuracies at a rung say of those at the end."""
-    pairs = here.join(ends, on="trial_id", how="inner", rsuffix="_end")
+    later = ends.rename(columns={"epoch": "epoch_end", "accuracy": "accuracy_end"})
+    pairs = here.join(later, on="trial_id", how="inner")
     pairs = pairs[pairs["epoch_end"].gt(epoch)].dropna(subset=["accuracy", "accuracy_end"])
     found: dict[str, Any] = {"ended": len(pairs)}
     if len(pairs) >= FEWEST:

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.charts import style
 from analysis.charts.chart import chart_of_panels
-from analysis.charts.front import step
+from analysis.charts.frontier import step
 from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.charts.style import GREY

@@ -9,19 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.charts import style, thin
 from analysis.charts.chart import chart_of_panels
-from analysis.charts.panels import Axis, Level, Line, Panel, Series
+from analysis.charts.frontier import (
+    TEST,
+    dense_level,
+    is_stopped,
+    leads_with_test,
+    on_test,
+    on_validation,
+    step,
+)
+from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.save import save
-from analysis.charts.style import BLUE, GREEN, GREY, ORANGE, SKY, Look
-from analysis.pareto import BoolArray, nondominated
+from analysis.charts.style import GREY, ORANGE, SKY
 from analysis.results import Results
-
-TEST = "test_accuracy"
-LEAD = Look(BLUE)
 
 
 def panels(results: Results) -> list[Panel]:
@@ -42,12 +46,6 @@ def panels(results: Results) -> list[Panel]:
     return [Panel(across_axis, Axis(label), title, series, levels=levels, height=400)]
 
 
-def leads_with_test(results: Results) -> bool:
-    """Whether accuracy is what is drawn, and known on test for some point at least."""
-    _, up = style.axes_of(results.directions)
-    return up == "accuracy" and bool(results.front[TEST].notna().any())
-
-
 def cloud(results: Results) -> list[Series]:
     """All candidates, thinned; those of stopped trials hollow."""
     kept = _thinned(results)
@@ -63,66 +61,12 @@ def cloud(results: Results) -> list[Series]:
             marker="circle",
             hollow=hollow,
             size=4,
-            opacity=0.8 if hollow else 0.45,
-            notes=[style.where_it_is(row) for row in part.itertuples()],
+            opacity=0.8 if hollow else 0.6,
+            notes=style.notes(part),
         )
         for label, part, hollow in kinds
         if len(part)
     ]
-
-
-def on_validation(
-    results: Results,
-    label: str,
-    look: Look = LEAD,
-    front: pd.DataFrame | None = None,
-) -> list[Series]:
-    """The front on validation, which chose it; or another one of the same objectives."""
-    across, up = style.axes_of(results.directions)
-    rows = results.front if front is None else front
-    ends = ("accuracy_low", "accuracy_high") if up == "accuracy" else ()
-    return _drawn(results, rows, (across, up), (up, *ends), label, look)
-
-
-def on_test(results: Results, label: str, look: Look = LEAD) -> list[Series]:
-    """The front's points on test, joined over those that none of them beats there."""
-    across, up = style.axes_of(results.directions)
-    known = results.front[results.front[TEST].notna()]
-    columns = (TEST, f"{TEST}_low", f"{TEST}_high")
-    return _drawn(results, known, (across, up), columns, label, look)
-
-
-def dense_level(figures: dict[str, Any] | None, up: str) -> list[Level]:
-    """The dense model by its ``figures``, with a band of one point below it for accuracies."""
-    level = (figures or {}).get(up)
-    if not isinstance(level, int | float):
-        return []
-    factor, is_share = style.scale(up).factor, up == "accuracy"
-    return [
-        Level(
-            label=f"dense ({level * factor:.4g}{' %' if is_share else ''})",
-            y=level * factor,
-            colour=GREEN,
-            below=style.ONE_POINT * factor if is_share else 0.0,
-            below_label="within one point of dense",
-        )
-    ]
-
-
-def step(directions: dict[str, str], across: str, up: str) -> Line:
-    """How a front is joined: what is reached at x or better, a step towards the worse side of x.
-
-    More than two objectives, or others than the two that are drawn, have no step line: there the
-    picture is a projection, in which a point that looks beaten may not be.
-    """
-    if set(directions) != {across, up}:
-        return "none"
-    return "up-then-right" if directions[across] == "max" else "right-then-up"
-
-
-def is_stopped(table: pd.DataFrame) -> BoolArray:
-    """Which rows, (rows,), are of a trial that was stopped."""
-    return np.asarray(table["status"].eq("stopped").fillna(False), dtype=np.bool_)
 
 
 def save_front(results: Results, folder: str | Path) -> list[Path]:
@@ -143,49 +87,6 @@ def _thinned(results: Results) -> pd.DataFrame:
     return table.iloc[thin.spread(style.values(table, across), style.values(table, up))]
 
 
-def _drawn(
-    results: Results,
-    front: pd.DataFrame,
-    axes: tuple[str, str],
-    columns: tuple[str, ...],
-    label: str,
-    look: Look,
-) -> list[Series]:
-    """A front's line, then its points; those of stopped trials hollow.
-
-    ``columns``: of the vertical figure and, if it has them, of the ends of its interval.
-    """
-    across, up = axes
-    front = front.sort_values(across, kind="stable")
-    line = step(results.directions, across, up)
-    points = np.column_stack([style.values(front, name, up) for name in columns])
-    x = style.values(front, across)
-    series = []
-    if line != "none" and len(front):
-        ways = [results.directions[across], results.directions[up]]
-        best = nondominated(np.column_stack([x, points[:, 0]]), ways, keep_duplicates=True)
-        given: dict[str, Any] = {"line": line, "dash": look.dash, "width": 2}
-        series.append(Series(label, x[best], points[best, 0], look.colour, **given))
-    stopped, notes = is_stopped(front), [style.where_it_is(row) for row in front.itertuples()]
-    for hollow in (False, True):
-        own = stopped == hollow
-        ends = {"low": points[own, 1], "high": points[own, 2]} if len(columns) > 1 else {}
-        series.append(
-            Series(
-                label="" if line != "none" else label,
-                x=x[own],
-                y=points[own, 0],
-                colour=look.colour,
-                marker=look.marker,
-                hollow=hollow,
-                size=7,
-                notes=[note for note, is_own in zip(notes, own, strict=True) if is_own],
-                **ends,
-            )
-        )
-    return [one for one in series if len(one.x)]
-
-
 def _faint(results: Results, across: str) -> list[Series]:
     """What validation said of the front's points, in the background."""
     front = results.front.sort_values(across, kind="stable")
@@ -202,7 +103,7 @@ def _faint(results: Results, across: str) -> list[Series]:
             dash="dot",
             width=1.2,
             opacity=0.8,
-            notes=[style.where_it_is(row) for row in front.itertuples()],
+            notes=style.notes(front),
         )
     ]
 
@@ -213,16 +114,21 @@ def _runners_up(results: Results, across: str) -> list[Series]:
     rows = table[table["why"].eq("runner-up").fillna(False)]
     if rows.empty or across not in rows:
         return []
-    means = rows.groupby(["trial_id", "epoch"], as_index=False)[[across, "accuracy"]].mean()
+    keys = ["trial_id", "epoch"]
+    means = rows.groupby(keys, as_index=False)[[across]].mean()
+    means = means.merge(results.confirmed_points, on=keys)
+    shown = {name: style.values(means, f"{TEST}{name}", "accuracy") for name in ("_low", "_high")}
     return [
         Series(
             label=f"runner-up on test ({len(means):,})",
             x=style.values(means, across),
-            y=style.values(means, "accuracy"),
+            y=style.values(means, TEST, "accuracy"),
             colour=ORANGE,
             marker="diamond",
             size=6,
-            notes=[style.where_it_is(row) for row in means.itertuples()],
+            low=shown["_low"],
+            high=shown["_high"],
+            notes=style.notes(means),
         )
     ]
 
@@ -236,6 +142,8 @@ def _caption(results: Results) -> str:
     if dense_level(_dense(results), up) and up == "accuracy":
         parts.append("Green: the dense model, and one point (1 % of accuracy) below it.")
     parts.append("Hollow: of trials that were stopped early.")
+    if results.constraints:
+        parts.append("Evaluations that break a constraint of the search are not on the front.")
     parts.append(thin.note(len(_thinned(results)), len(results.candidates), "evaluations"))
     return " ".join(part for part in parts if part)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from analysis.charts import style
 from analysis.charts.chart import chart_of_panels
-from analysis.charts.front import dense_level, leads_with_test, on_test, on_validation
+from analysis.charts.frontier import dense_level, leads_with_test, on_test, on_validation
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.comparison import Comparison
 from analysis.results import Results

@@ -1,8 +1,4 @@
-"""Panels as a plotly figure, for pages: on no background, as wide as the page lets it be.
-
-Text has no colour of its own, so that a page can set it (``layout.font.color``); grid lines are a
-grey that shows on white and on black. Numbers travel as 32-bit floats: seven digits, half the size.
-"""
+"""Panels as a plotly figure, for pages."""
 
 from __future__ import annotations
 
@@ -11,19 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from analysis.charts.page import ACROSS, TITLE, dress, floats
 from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
-from analysis.charts.style import BLUE, GREY, html_text, short
+from analysis.charts.style import html_text, short
 from analysis.pareto import FloatArray
 
-CLEAR = "rgba(0,0,0,0)"
-GRID = "rgba(128,128,128,0.25)"
-
-_TITLE, _ACROSS = 26.0, 64.0
-"""Pixels above and below the plot of a panel."""
-_LEGEND = 36.0
-"""Pixels above all panels; a legend of several rows takes more from the plots."""
 _HATCHED = {"fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.8)", "size": 6, "solidity": 0.35}
-_BUTTONS = ["select", "lasso", "zoom", "pan", "autoscale", "sendChartToCloud"]
 _MARKERS = {"triangle": "triangle-up", "cross": "x"}
 _SHAPES = {"straight": "linear", "right-then-up": "hv", "up-then-right": "vh"}
 
@@ -35,7 +24,7 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Any:
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     heights = [max(p.height for p in panels[r * columns : (r + 1) * columns]) for r in range(rows)]
-    gap = _ACROSS + (_TITLE if any(panel.title for panel in panels) else 0.0)
+    gap = ACROSS + (TITLE if any(panel.title for panel in panels) else 0.0)
     whole = sum(heights) + gap * (rows - 1)
     figure = make_subplots(
         rows=rows,
@@ -48,42 +37,8 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Any:
     legend = Legend()
     for place, panel in enumerate(panels):
         _panel(figure, panel, {"row": place // columns + 1, "col": place % columns + 1}, legend)
-    dress(figure, whole, has_titles=gap > _ACROSS, has_labels=bool(panels[-1].across.label))
+    dress(figure, whole, has_titles=gap > ACROSS, has_labels=bool(panels[-1].across.label))
     return figure
-
-
-def dress(figure: Any, height: float, *, has_titles: bool = False, has_labels: bool = True) -> None:
-    """What all figures have in common. ``height``: of the plots, in pixels."""
-    above, below = _TITLE if has_titles else 8.0, _ACROSS if has_labels else 32.0
-    figure.update_layout(
-        template="none",
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        autosize=True,
-        height=height + below + above + _LEGEND,
-        margin={"l": 64, "r": 12, "t": above + _LEGEND, "b": below},
-        font={"family": "system-ui, sans-serif", "size": 12},
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1 + above / height,
-            "yanchor": "bottom",
-            "bgcolor": CLEAR,
-            "itemsizing": "constant",
-        },
-        barmode="overlay",
-        bargap=0,
-        hovermode="closest",
-        modebar={"bgcolor": CLEAR, "color": GREY, "activecolor": BLUE, "remove": _BUTTONS},
-    )
-    figure.update_annotations(font={"size": 13})
-    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, ticklabelstandoff=4)
-
-
-def floats(values: FloatArray) -> Any:
-    """The numbers of a trace, small."""
-    return np.asarray(values, dtype=np.float32)
 
 
 def _panel(figure: Any, panel: Panel, place: dict[str, int], legend: Legend) -> None:

@@ -85,7 +85,7 @@ def interactive(results: Results) -> Any | None:
     """A heat map with a slider over the front's points."""
     import plotly.graph_objects as go
 
-    from analysis.charts.interactive import dress, floats
+    from analysis.charts.page import dress, floats
 
     found = grid(results)
     if found is None:
@@ -197,7 +197,10 @@ def _caption(results: Results) -> str:
 def _empty(results: Results) -> str:
     if results.front.empty:
         return "There is no front yet, so no layers to look at."
-    return "The ledger does not say in which matrices the zeros are: an older version wrote it."
+    return (
+        "The ledger does not say in which matrices the zeros are: an older version wrote it, or its "
+        "task has no matrices."
+    )
 
 
 LAYERS = Chart("layers", "Where the zeros are", _caption, interactive, static, _empty)

@@ -9,10 +9,10 @@ import pandas as pd
 
 from analysis.charts import style, thin
 from analysis.charts.chart import chart_of_panels
-from analysis.charts.front import dense_level, on_validation
+from analysis.charts.frontier import dense_level, on_validation
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look
-from analysis.front import objectives
+from analysis.front import contenders, objectives
 from analysis.pareto import nondominated
 from analysis.results import Results
 
@@ -83,7 +83,7 @@ def _evaluations(part: pd.DataFrame, across: str, up: str) -> list[Series]:
             hollow=hollow,
             size=4,
             opacity=0.8 if hollow else 0.5,
-            notes=[style.where_it_is(row) for row in rows.itertuples()],
+            notes=style.notes(rows),
         )
         for label, rows, look, hollow in looks
         if len(rows)
@@ -92,8 +92,9 @@ def _evaluations(part: pd.DataFrame, across: str, up: str) -> list[Series]:
 
 def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> list[Series]:
     """The step line of the points of ``part`` that no other of them beats."""
-    points = objectives(part, results.directions)
-    best = part[nondominated(points, list(results.directions.values()), keep_duplicates=False)]
+    pool = contenders(part, results.constraints)
+    points = objectives(pool, results.directions)
+    best = pool[nondominated(points, list(results.directions.values()), keep_duplicates=False)]
     drawn = on_validation(results, "front of the combination", Look(colour), front=best)
     return [replace(one, width=1.6) for one in drawn if one.line != "none"]
 

@@ -108,7 +108,7 @@ def _lines(table: pd.DataFrame, heights: FloatArray, results: Results) -> list[S
     rest = order[~on_front[order]]
     thirds = np.array_split(rest[thin.evenly(len(rest), MOST_LINES)], 3)
     series = [
-        _bundle(f"{third} third", table, heights, rows, BANDS[place], 0.9, 0.45)
+        _bundle(f"{third} third", table, heights, rows, BANDS[place], 0.9, 0.6)
         for place, (third, rows) in enumerate(
             zip(("lower", "middle", "upper"), thirds, strict=True)
         )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.charts import style, thin
 from analysis.charts.chart import chart_of_panels, once
-from analysis.charts.front import dense_level
+from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS
 from analysis.pareto import IntArray
@@ -73,7 +73,7 @@ def _lines(rows: pd.DataFrame, band: int, up: str) -> Series:
     notes = [f"{name}, {sparsity:.1f} % sparse" for name, sparsity in named]
     # A line's two ends and the gap behind them have one note each.
     notes = [part for note in notes for part in (note, note, "")][: len(x)]
-    return Series("", x, y, BANDS[band], line="straight", width=0.8, opacity=0.35, notes=notes)
+    return Series("", x, y, BANDS[band], line="straight", width=0.8, opacity=0.5, notes=notes)
 
 
 def _median(rows: pd.DataFrame, band: int, up: str) -> Series:

@@ -8,7 +8,7 @@ or in dashes too.
 from __future__ import annotations
 
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
 """For things without an order, in the order in which they are used."""
 MARKERS = ("circle", "square", "diamond", "triangle", "cross", "pentagon", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
-BANDS = ("#35608D", "#2A9D8A", "#8FC73E", "#E0A818")
+BANDS = ("#4A7FB5", "#2A9D8A", "#8FC73E", "#E0A818")
 """From few to many, darker to lighter: for up to four bands of a number."""
 
 ONE_POINT = 0.01
@@ -112,6 +112,7 @@ def math_free(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
-def where_it_is(row: Any) -> str:
-    """Which evaluation a point is: "t00012, epoch 2"."""
-    return f"{row.trial_id}, epoch {row.epoch}"
+def notes(table: pd.DataFrame) -> list[str]:
+    """Which evaluation each row is: "t00012, epoch 2"."""
+    pairs = zip(table["trial_id"], table["epoch"], strict=True)
+    return [f"{trial}, epoch {epoch}" for trial, epoch in pairs]

@@ -14,6 +14,7 @@ from analysis.pareto import FloatArray
 from analysis.results import Results
 
 MOST_BARS = 1500
+MOST_HATCHED = 200
 MOST_WORKERS = 40
 PAUSE = 0.05
 """Of the time in which something ran: a longer time in which nothing did is cut out."""
@@ -72,8 +73,8 @@ def panels(results: Results) -> list[Panel]:
             across=Axis(f"time since the first trial ({unit})"),
             up=Axis("", ticks=rows, ends=(-len(rows) + 0.4, 0.6)),
             bars=[
-                _bars(kept[kept["status"].eq(status)], status, seconds)
-                for status in _LOOKS
+                _bars(kept[kept["status"].eq(status)], look, seconds)
+                for status, look in _looks(len(kept)).items()
                 if kept["status"].eq(status).any()
             ],
             height=50.0 + 24 * len(rows),
@@ -120,10 +121,17 @@ def _split(begin: float, until: float, width: float) -> list[tuple[int, float]]:
     ]
 
 
-def _bars(rows: pd.DataFrame, status: str, seconds: float) -> Bars:
-    colour, hatch = _LOOKS[status]
+def _looks(count: int) -> dict[str, tuple[str, str]]:
+    """Colour and hatch by status; hundreds of bars are too narrow for a hatch."""
+    if count <= MOST_HATCHED:
+        return _LOOKS
+    return {status: (colour, "") for status, (colour, _) in _LOOKS.items()}
+
+
+def _bars(rows: pd.DataFrame, look: tuple[str, str], seconds: float) -> Bars:
+    colour, hatch = look
     return Bars(
-        label=status,
+        label=str(rows["status"].iloc[0]),
         rows=-rows["row"].to_numpy(np.float64),
         starts=rows["begin"].to_numpy(np.float64) / seconds,
         lengths=(rows["until"] - rows["begin"]).to_numpy(np.float64) / seconds,

@@ -76,6 +76,9 @@ def _bend(results: Results) -> tuple[Inline, ...]:
     if not known(row[basis_of(results).accuracy]):
         trial = short(row["trial_id"])
         return (f"The front bends most at {trial}, which has no test figures yet.",)
+    near = most(near_dense(results), "sparsity")
+    if near is not None and near.name == row.name:
+        return ("The first of these is where the front bends most.",)
     return ("The front bends most at ", *_point(results, row), ".")
 
 

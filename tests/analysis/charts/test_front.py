@@ -142,3 +142,43 @@ def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
     assert "<b>" not in figure.to_json() and "<i>" not in figure.to_json()
     paper.draw_without_rendering()
     assert "\\$x\\$" in paper.axes[0].get_title(loc="left")
+
+
+def confirmed() -> LedgerBuilder:
+    points = {("t00000", 2): {1: 790, 2: 780}, ("t00001", 1): {1: 650, 2: 630}}
+    ledger = small_sweep().confirm_round(points)
+    return ledger.confirm_round({("t00000", 1): {1: 770, 2: 776}}, why="runner-up")
+
+
+def test_test_figures_lead_once_they_are_known(tmp_path: Path) -> None:
+    results = results_of(confirmed(), tmp_path)
+    panel = panels(results)[0]
+    validation, test = lines(results)
+    assert validation.dash == "dot" and test.label == "front on test (2)"
+    np.testing.assert_allclose(test.y, [100 * n / EXAMPLES for n in (785, 640)])
+    np.testing.assert_allclose(validation.y, 100 * results.front["accuracy"])
+    (level,) = panel.levels
+    assert level.y == pytest.approx(100 * (DENSE - 10) / EXAMPLES)
+    assert panel.title.endswith("on test, retrained under fresh seeds")
+    assert "1 of the front's points" in FRONT.caption(results)
+
+
+def test_a_runner_up_is_visible(tmp_path: Path) -> None:
+    (other,) = [
+        one
+        for one in panels(results_of(confirmed(), tmp_path))[0].series
+        if one.label == "runner-up on test (1)"
+    ]
+    assert other.y.tolist() == pytest.approx([100 * 773 / EXAMPLES])
+    assert (other.x.tolist(), other.notes) == ([50.0], ["t00000, epoch 1"])
+    assert other.low is not None and other.high is not None
+    assert other.low[0] < other.y[0] < other.high[0]
+
+
+def test_the_line_on_test_leaves_out_what_is_beaten_there(tmp_path: Path) -> None:
+    ledger = small_sweep().confirm_round({("t00000", 2): {1: 600}, ("t00001", 1): {1: 640}})
+    results = results_of(ledger, tmp_path)
+    _, test = lines(results)
+    assert test.x.tolist() == [80.0]
+    marks = [one for one in panels(results)[0].series if one.low is not None]
+    assert sorted(x for one in marks for x in one.x) == [50.0, 80.0]

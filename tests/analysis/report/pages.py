@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 VOID = {"meta", "link", "img", "br", "hr"}
-CLOSED_BY_THE_END = {"li", "p"}
 
 
 @dataclass

@@ -70,6 +70,14 @@ def test_the_certified_point_is_named_where_it_is_another(tmp_path: Path) -> Non
         assert "The sparsest for which that is certain at 95 % is **" in text
 
 
+def test_a_knee_that_is_the_answer_is_told_once(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline()
+    for name, correct, sparsity in (("a", 805, 0.1), ("b", 795, 0.8), ("c", 400, 0.9)):
+        ledger.trial(name).record(name, 0, correct, sparsity)
+    text = answer(ledger, tmp_path)
+    assert "is where the front bends most" in text and text.count("**80.0 % sparsity") == 1
+
+
 def test_where_nothing_is_near_dense_it_is_said(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 500, 0.5)
     assert "No point is within one point of dense" in answer(ledger, tmp_path)

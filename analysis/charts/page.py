@@ -1,0 +1,59 @@
+"""What all interactive figures have in common: no background, the page's width, one legend above.
+
+Text has no colour of its own, so that a page can set it (``layout.font.color``); grid lines are a
+grey that shows on white and on black. Numbers travel as 32-bit floats: seven digits, half the size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.charts.style import BLUE, GREY
+from analysis.pareto import FloatArray
+
+CLEAR = "rgba(0,0,0,0)"
+GRID = "rgba(128,128,128,0.25)"
+
+TITLE, ACROSS = 26.0, 64.0
+"""Pixels above and below the plot of a panel."""
+LEGEND = 36.0
+"""Pixels above all panels; a legend of several rows takes more from the plots."""
+
+_REMOVED = ["select", "lasso", "zoom", "pan", "autoscale", "sendChartToCloud"]
+"""Buttons; dragging zooms without one, and nothing is sent anywhere."""
+
+
+def dress(figure: Any, height: float, *, has_titles: bool = False, has_labels: bool = True) -> None:
+    """What all figures have in common. ``height``: of the plots, in pixels."""
+    above, below = TITLE if has_titles else 8.0, ACROSS if has_labels else 32.0
+    figure.update_layout(
+        template="none",
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        autosize=True,
+        height=height + below + above + LEGEND,
+        margin={"l": 64, "r": 12, "t": above + LEGEND, "b": below},
+        font={"family": "system-ui, sans-serif", "size": 12},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1 + above / height,
+            "yanchor": "bottom",
+            "bgcolor": CLEAR,
+            "itemsizing": "constant",
+        },
+        barmode="overlay",
+        bargap=0,
+        hovermode="closest",
+        modebar={"bgcolor": CLEAR, "color": GREY, "activecolor": BLUE, "remove": _REMOVED},
+    )
+    figure.update_annotations(font={"size": 13})
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, ticklabelstandoff=4)
+
+
+def floats(values: FloatArray) -> Any:
+    """The numbers of a trace, small."""
+    return np.asarray(values, dtype=np.float32)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import moocore
+import numpy as np
+import pytest
+
+import analysis
+from analysis import load
+from analysis.charts.effort import EFFORT, growth, line, panels
+from analysis.charts.efforts import panels as panels_of_several
+from analysis.results import Results
+from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
+
+
+def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -> None:
+    drawn = line(rich)
+    assert drawn.y[-1] == pytest.approx(rich.hypervolume)
+    assert drawn.x[-1] == rich.epochs_spent
+    assert (np.diff(drawn.x) > 0).all() and (np.diff(drawn.y) >= 0).all()
+    assert drawn.line == "right-then-up"
+
+
+def test_a_step_is_the_hypervolume_of_what_was_known(tmp_path: Path) -> None:
+    results = load(small_sweep().write(tmp_path))
+    table = growth(results)
+    assert table["epochs"].tolist() == [0, 1, 2, 3, 4]
+    records = results.records[results.records["stage"] != "baseline"]
+    points = records[["accuracy", "sparsity"]].to_numpy(float)
+    spent = [1, 2, 4, 6, 7]  # records that were known when so many epochs were spent
+    for known, volume in zip(spent, table["hypervolume"], strict=True):
+        expected = moocore.hypervolume(points[:known], ref=[0.1, 0.0], maximise=True)
+        assert volume == pytest.approx(expected)
+
+
+def test_without_a_reference_point_it_is_said(tmp_path: Path) -> None:
+    ledger = LedgerBuilder(reference_point={}).trial("a").record("a", 0, 500, 0.5)
+    results = load(ledger.write(tmp_path))
+    assert panels(results) == [] and "reference point" in EFFORT.empty(results)
+
+
+def test_several_sweeps_have_a_line_each(tmp_path: Path) -> None:
+    ledgers = [big_sweep(20, 1), LedgerBuilder(), big_sweep(20, 2)]
+    several = analysis.load([one.write(tmp_path / str(n)) for n, one in enumerate(ledgers)])
+    (panel,) = panels_of_several(several)
+    names = several.names
+    assert [one.label for one in panel.series] == [names[0], names[2]]
+    ends = [several.results[place].hypervolume for place in (0, 2)]
+    assert [one.y[-1] for one in panel.series] == pytest.approx(ends)
+    assert len({(one.colour, one.dash) for one in panel.series}) == 2

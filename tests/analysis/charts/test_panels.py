@@ -1,0 +1,112 @@
+"""One description, drawn by both libraries: the same numbers in both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.charts import interactive, static, style
+from analysis.charts.panels import Axis, Bars, Level, Panel, Series, Text, joined
+
+X, Y = np.array([1.0, 2.0, 4.0]), np.array([5.0, 7.0, 6.0])
+LINE = Series("line", X, Y, style.BLUE, marker="square", line="right-then-up", dash="dash")
+AXES = (Axis("across (%)"), Axis("up (s)"))
+
+
+@pytest.mark.parametrize(
+    ("line", "shape", "drawstyle"),
+    [
+        ("straight", "linear", "default"),
+        ("right-then-up", "hv", "steps-post"),
+        ("up-then-right", "vh", "steps-pre"),
+    ],
+)
+def test_steps_go_the_same_way(line: str, shape: str, drawstyle: str) -> None:
+    panel = Panel(*AXES, series=[replace(LINE, line=line)])  # type: ignore[arg-type]
+    assert interactive.draw([panel]).data[0].line.shape == shape
+    assert static.draw([panel]).axes[0].lines[0].get_drawstyle() == drawstyle
+
+
+@pytest.mark.parametrize(
+    ("line", "corners"),
+    [
+        ("right-then-up", [(1, 5), (2, 5), (2, 7), (4, 7), (4, 6)]),
+        ("up-then-right", [(1, 5), (1, 7), (2, 7), (2, 6), (4, 6)]),
+        ("straight", [(1, 5), (2, 7), (4, 6)]),
+    ],
+)
+def test_bands_have_the_corners_of_their_line(line: str, corners: list[tuple[int, int]]) -> None:
+    x, y = interactive.stepped(X, Y, line)
+    assert list(zip(x, y, strict=True)) == corners
+
+
+def test_an_interval_and_a_band() -> None:
+    ends = {"low": Y - 1, "high": Y + 2}
+    (trace,) = interactive.draw([Panel(*AXES, series=[replace(LINE, **ends)])]).data
+    assert trace.error_y.array.tolist() == [2, 2, 2]
+    assert trace.error_y.arrayminus.tolist() == [1, 1, 1]
+    whole = Panel(*AXES, series=[replace(LINE, **ends, is_band=True)])
+    band, _ = interactive.draw([whole]).data
+    assert (min(band.y), max(band.y)) == (4, 9)
+    (area,) = static.draw([whole]).axes[0].collections
+    box = area.get_datalim(static.draw([whole]).axes[0].transData)
+    assert box.height == 5
+
+
+def test_bars_are_where_they_were_put() -> None:
+    bars = Bars("bars", np.array([0.0, 2.0]), X[:2], Y[:2], style.BLUE, "/", 0.5, ["a", "b"])
+    (trace,) = interactive.draw([Panel(*AXES, bars=[bars])]).data
+    assert (trace.base.tolist(), trace.x.tolist(), trace.y.tolist()) == ([1, 2], [5, 7], [0, 2])
+    assert (trace.orientation, trace.width, trace.marker.pattern.shape) == ("h", 0.5, "/")
+    axes = static.draw([Panel(*AXES, bars=[bars])]).axes[0]
+    first, second = (path.get_extents() for path in axes.collections[0].get_paths())
+    assert (first.x0, first.x1, first.y0, first.y1) == (1, 6, -0.25, 0.25)
+    assert (second.x0, second.x1, second.y0, second.y1) == (2, 9, 1.75, 2.25)
+
+
+def test_a_label_is_in_the_legend_once_in_a_figure() -> None:
+    panels = [Panel(*AXES, "one", [LINE]), Panel(*AXES, "two", [LINE, replace(LINE, label="")])]
+    figure = interactive.draw(panels, columns=2)
+    assert [trace.showlegend for trace in figure.data] == [True, False, False]
+    (legend,) = static.draw(panels, columns=2).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["line"]
+
+
+def test_panels_have_their_axes_titles_and_ticks() -> None:
+    ticked = Axis("", ticks=((1, "a$b$"), (2, "<i>c")), ends=(0, 5))
+    figure = interactive.draw([Panel(*AXES, "one", [LINE]), Panel(ticked, AXES[1], "two", [LINE])])
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == tuple(
+        axis.label for axis in AXES
+    )
+    assert figure.layout.xaxis2.ticktext == ("a$b$", "&lt;i&gt;c")
+    assert figure.layout.xaxis2.range == (0, 5)
+    assert [note.text for note in figure.layout.annotations] == ["one", "two"]
+    first, second = static.draw([Panel(*AXES, "one", [LINE]), Panel(ticked, AXES[1])]).axes
+    assert (first.get_xlabel(), first.get_title(loc="left")) == ("across (%)", "one")
+    assert second.get_xlim() == (0, 5)
+
+
+def test_a_hover_names_what_is_pointed_at() -> None:
+    panel = Panel(*AXES, series=[replace(LINE, notes=["a", "b", "<c>"])])
+    (trace,) = interactive.draw([panel]).data
+    assert trace.text == ("a", "b", "&lt;c&gt;")
+    assert "across (%): %{x" in trace.hovertemplate and "up (s): %{y" in trace.hovertemplate
+
+
+def test_levels_and_words_are_in_both() -> None:
+    level = Level("dense", 6.0, style.GREEN, below=1.0, below_label="near")
+    panel = Panel(*AXES, series=[LINE], levels=[level], texts=[Text(1.0, 5.0, "here")])
+    figure = interactive.draw([panel])
+    assert [(shape.y0, shape.y1) for shape in figure.layout.shapes] == [(6, 6), (5, 6)]
+    assert figure.data[-1].text == ("here",)
+    paper = static.draw([panel])
+    assert [text.get_text() for text in paper.axes[0].texts] == ["here"]
+    (legend,) = paper.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["dense", "near", "line"]
+
+
+def test_no_piece_makes_no_line() -> None:
+    x, y = joined([])
+    assert len(x) == len(y) == 0

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from analysis import load
+from analysis.charts.rungs import RUNGS, panels
+from analysis.results import Results
+from analysis.rungs import rungs
+from tests.analysis.ledgers import LedgerBuilder, big_sweep
+
+
+def test_bars_are_stacked_up_to_all_who_reached_the_rung(rich: Results) -> None:
+    table = rungs(rich)
+    survival, _ = panels(rich)
+    ends = np.zeros(len(table))
+    for bars in survival.bars:
+        np.testing.assert_allclose(bars.starts, ends)
+        ends = bars.starts + bars.lengths
+    np.testing.assert_allclose(ends, table["reached"].to_numpy(float))
+    went_on, stopped = survival.bars[:2]
+    assert went_on.lengths.tolist() == table["continued"].tolist()
+    assert stopped.lengths.tolist() == table["stopped"].tolist()
+    assert [text for _, text in survival.up.ticks] == ["pruned", "epoch 1", "epoch 3"]
+
+
+def test_correlations_stand_beside_their_rungs(rich: Results) -> None:
+    table = rungs(rich)
+    _, foresight = panels(rich)
+    whole, given = foresight.series
+    np.testing.assert_allclose(whole.x, table["correlation"])
+    np.testing.assert_allclose(given.x, table["correlation_given_sparsity"])
+    assert whole.y.tolist() == given.y.tolist() == [0, 1, 2]
+
+
+def test_the_bias_is_said_only_where_trials_were_stopped(rich: Results, tmp_path: Path) -> None:
+    assert "Only survivors have an end" in RUNGS.caption(rich)
+    unjudged = load(big_sweep().write(tmp_path))
+    assert panels(unjudged)
+    caption = RUNGS.caption(unjudged)
+    assert "Nothing was judged" in caption and "survivors" not in caption
+
+
+def test_one_trial_says_nothing(tmp_path: Path) -> None:
+    results = load(LedgerBuilder().trial("a").record("a", 0, 500, 0.5).write(tmp_path))
+    assert panels(results) == [] and RUNGS.empty(results)

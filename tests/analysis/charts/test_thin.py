@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.charts.thin import evenly, note, spread
+
+
+@given(st.integers(0, 3000), st.integers(1, 400), st.integers(0, 5))
+def test_at_most_so_many_are_kept_each_once_and_in_order(n: int, most: int, seed: int) -> None:
+    x, y = np.random.default_rng(seed).normal(size=(2, n))
+    kept = spread(x, y, most)
+    assert len(kept) <= max(most, 1) and (np.diff(kept) > 0).all()
+    if n <= most:
+        assert len(kept) == n
+
+
+def test_outliers_and_the_shape_stay() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 5000))
+    x[1234], y[4321], y[17] = 40.0, -40.0, np.nan
+    kept = set(spread(x, y, 900).tolist())
+    assert {1234, 4321} <= kept and 17 not in kept
+
+
+def test_equal_points_are_one_cell() -> None:
+    same = np.ones(5000)
+    assert spread(same, same, 100).tolist() == [0]
+
+
+@given(st.integers(1, 5000), st.integers(2, 300))
+def test_the_ends_are_among_evenly_spaced_ones(count: int, most: int) -> None:
+    kept = evenly(count, most)
+    assert kept[0] == 0 and kept[-1] == count - 1
+    assert len(set(kept.tolist())) == len(kept) == min(count, most)
+
+
+@pytest.mark.parametrize(("shown", "of", "says"), [(5, 5, False), (5, 6, True), (0, 0, False)])
+def test_what_was_left_out_is_said(shown: int, of: int, says: bool) -> None:
+    assert bool(note(shown, of, "trials")) == says
