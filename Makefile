@@ -3,14 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SIX := $(VENV)-six
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-analysis lint clean
 
 demo: $(STAMP)  ## a whole sweep on the embedded task, to a report
 	$(BIN)/sweep run digits --out results/demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+# tests/conftest.py is for those who run sweeps: it needs torch. tests/analysis does without it.
+test-analysis:  ## the tests of analysis/ where only the six packages that it needs are installed
+	$(PYTHON) -m venv --clear $(SIX)
+	$(SIX)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		pandas numpy pyarrow matplotlib plotly jinja2 pytest pytest-timeout
+	$(SIX)/bin/python -m pytest --noconftest tests/analysis
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -24,4 +32,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) $(SIX) results

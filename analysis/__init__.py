@@ -1,6 +1,7 @@
 """Reads what sweeps left behind: a ledger in, pandas tables, fronts, figures and reports out.
 
-Needs pandas, numpy, pyarrow and matplotlib, and nothing of the stack that ran the sweep::
+Needs pandas, numpy, pyarrow, matplotlib, plotly and jinja2, and nothing of the stack that ran the
+sweep::
 
     import analysis
 

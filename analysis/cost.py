@@ -31,6 +31,10 @@ class Cost:
     """busy / (workers x wall), workers as of each session; None where nothing has run."""
 
 
+# Of the events, those that a session is counted by.
+_COUNTED = frozenset({"workers", "start", "record", "end"})
+
+
 @dataclass
 class _Session:
     """One driver's part of the ledger: from its start, or its resume, to its end."""
@@ -51,7 +55,10 @@ class _Session:
         return self.counted if self.counted is not None else len(self.seen)
 
     def add(self, event: Event) -> None:
-        kind, time = event["event"], event.get("time")
+        kind = event["event"]
+        if kind not in _COUNTED:
+            return
+        time = event.get("time")
         if kind == "workers" and isinstance(event.get("count"), int):
             self.counted = max(self.counted or 0, event["count"])
         if kind == "record" and event.get("worker"):

@@ -7,7 +7,7 @@ damaged line elsewhere is left out too, and said in ``Ledger.problems``.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ LEDGER = "ledger.jsonl"
 VERSION = 1
 
 Event = dict[str, Any]
+
+# Lines that are parsed at once.
+_TOGETHER = 4096
 
 
 class NotASweep(ValueError):
@@ -60,8 +63,7 @@ def parse(content: bytes, file: str | Path) -> Ledger:
     lines = _lines(content)
     events: list[Event] = []
     problems: list[str] = []
-    for number, line in enumerate(lines, 1):
-        event = _event(line)
+    for number, event in enumerate(_each(lines), 1):
         if event is not None:
             events.append(event)
         elif number < len(lines):
@@ -97,12 +99,37 @@ def plain_figures(event: Event | None) -> dict[str, Any] | None:
     return {name: value for name, value in event.items() if name not in ("event", "correct_bits")}
 
 
+def _each(lines: Sequence[str | bytes]) -> Iterator[Event | None]:
+    """The event of each line; None for a line that is none."""
+    for start in range(0, len(lines), _TOGETHER):
+        part = lines[start : start + _TOGETHER]
+        yield from _at_once(part) or map(_event, part)
+
+
+def _at_once(lines: Sequence[str | bytes]) -> list[Event] | None:
+    """Many lines as one array, whose events then share their keys: less time, and less memory.
+
+    None where a line is not an event, or is not text. (No crash leaves two events and a comma on
+    one line, so the number of events tells that none is damaged.)
+    """
+    text = [line for line in lines if isinstance(line, str)]
+    try:
+        values = json.loads(f"[{','.join(text)}]")
+    except (ValueError, RecursionError):
+        return None
+    return values if len(values) == len(lines) and all(map(_is_event, values)) else None
+
+
 def _event(line: str | bytes) -> Event | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and isinstance(value.get("event"), str) else None
+    return value if _is_event(value) else None
+
+
+def _is_event(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("event"), str)
 
 
 def _check(file: str | Path, content: bytes, events: list[Event]) -> None:

@@ -29,11 +29,14 @@ class Trial:
     worker: str | None = None
     attempt: int | None = None
     records: list[Event] = field(default_factory=list)
+    last: Event | None = None
+    """The record of the latest epoch."""
 
-    @property
-    def last(self) -> Event | None:
-        """The record of the latest epoch."""
-        return max(self.records, key=lambda record: int(record["epoch"]), default=None)
+    def add(self, record: Event) -> None:
+        """Take a record, the first of its epoch."""
+        self.records.append(record)
+        if self.last is None or record["epoch"] > self.last["epoch"]:
+            self.last = record
 
     @property
     def epochs(self) -> int:
@@ -114,7 +117,7 @@ def _record(story: Story, event: Event) -> None:
     if not isinstance(event.get("epoch"), int):
         story.problems.append(f"a record of {event['trial_id']} has no epoch; it is left out")
         return
-    story.trial(event).records.append(event)
+    story.trial(event).add(event)
     story.records.append(event)
 
 

@@ -35,6 +35,24 @@ def test_a_damaged_line_elsewhere_is_left_out_and_said(tmp_path: Path) -> None:
     assert [text.split(" of")[0] for text in load(folder).problems] == ["line 5", "line 7"]
 
 
+def test_a_damaged_line_is_found_among_thousands(tmp_path: Path) -> None:
+    """Whichever part of a long ledger it is in; and lines that only together are one event."""
+    ledger = small_sweep()
+    for _ in range(9_000):
+        ledger.add("note")
+    folder = ledger.write(tmp_path)
+    lines = (folder / "ledger.jsonl").read_bytes().split(b"\n")
+    damage = {5_000: b'{"event": "note"', 5_001: b'"time": 1}', 8_200: b"5", 8_900: b""}
+    for place, line in damage.items():
+        lines[place] = line
+    (folder / "ledger.jsonl").write_bytes(b"\n".join(lines))
+    read = read_ledger(folder)
+    numbers = [int(text.split()[1]) for text in read.problems]
+    assert numbers == [place + 1 for place in damage]
+    kept = [event for place, event in enumerate(ledger.events) if place not in damage]
+    assert read.events == kept
+
+
 def test_reading_changes_nothing(tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path, b'{"torn')
     before = (folder / "ledger.jsonl").read_bytes()
