@@ -48,10 +48,10 @@ SPREAD = 8
 SEEN = 80
 BELIEVED = 32
 CANDIDATES, NEIGHBOURS = 128, 64
-REACHES = (0.1, 0.03)
+REACHES = (0.1, 0.03, 0.01)
 """How far neighbours lie off, as a share of each range (a standard deviation)."""
 
-OVERHEAD = 5.0
+OVERHEAD = 15.0
 """What a trial costs beside its epochs, in epochs: pruning, evaluations, a worker's turn."""
 
 STARTUP_POWER = 3.0
