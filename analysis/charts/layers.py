@@ -198,8 +198,8 @@ def _empty(results: Results) -> str:
     if results.front.empty:
         return "There is no front yet, so no layers to look at."
     return (
-        "The ledger does not say in which matrices the zeros are: an older version wrote it, or its "
-        "task has no matrices."
+        "The ledger does not say in which matrices the zeros are: an older version wrote it, or "
+        "its task has no matrices."
     )
 
 
