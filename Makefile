@@ -13,12 +13,12 @@ demo: $(STAMP)  ## a whole sweep on the embedded task, to a report
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
-# tests/conftest.py is for those who run sweeps: it needs torch. tests/analysis does without it.
+# tests/conftest.py, for who runs sweeps, needs torch; tests/analysis has what it needs below itself.
 test-analysis:  ## the tests of analysis/ where only the six packages that it needs are installed
 	$(PYTHON) -m venv --clear $(SIX)
 	$(SIX)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		pandas numpy pyarrow matplotlib plotly jinja2 pytest pytest-timeout
-	$(SIX)/bin/python -m pytest --noconftest tests/analysis
+	$(SIX)/bin/python -m pytest --confcutdir=tests/analysis tests/analysis
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
