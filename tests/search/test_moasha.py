@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.search.moasha import Decision, Moasha
+from sweep.search.moasha import UNTRAINED, Decision, Moasha, standard_error
 
 Record = dict[str, Any]
 BOTH = {"accuracy": "max", "sparsity": "max"}
@@ -369,3 +369,19 @@ def test_senseless_settings_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"needs|direction"):
         Moasha([1], objectives, factor, margin)
+
+
+@pytest.mark.parametrize(("lead", "stopped_at"), [(0.5, []), (2.0, [1]), (2 * UNTRAINED, [0, 1])])
+def test_right_after_pruning_a_lead_must_be_larger(lead: float, stopped_at: list[int]) -> None:
+    """``lead``: in sums of both half-intervals at margin 1."""
+    better = record(0.5, 0.8)
+    halves = 2 * standard_error(better) / math.sqrt(2)
+    worse = record(0.5, 0.8 - lead * halves)
+    stopped = []
+    for epoch in (0, 1):
+        rule = Moasha([0, 1], BOTH, 3, 1.0)
+        rule.add("better", epoch, better)
+        decision = rule.judge("worse", epoch, worse)
+        assert decision is not None
+        stopped += [epoch] if decision.action == "stop" else []
+    assert stopped == stopped_at
