@@ -53,15 +53,18 @@ EXTRA: Kinds = {
     "worker": "text",
     "attempt": "int",
 }
-FRONT: Kinds = {
-    "accuracy_low": "float",
-    "accuracy_high": "float",
+TEST: Kinds = {
     "test_accuracy": "float",
     "test_accuracy_low": "float",
     "test_accuracy_high": "float",
     "test_accuracy_spread": "float",
     "seeds": "int",
     "test_drop": "float",
+}
+FRONT: Kinds = {
+    "accuracy_low": "float",
+    "accuracy_high": "float",
+    **TEST,
     "optimism": "float",
     "front_probability": "float",
     "verdict": "text",
@@ -97,12 +100,7 @@ CONFIRMED: Kinds = {
     "trial_id": "text",
     "epoch": "int",
     "why": "text",
-    "test_accuracy": "float",
-    "test_accuracy_low": "float",
-    "test_accuracy_high": "float",
-    "test_accuracy_spread": "float",
-    "seeds": "int",
-    "test_drop": "float",
+    **TEST,
     "validation_accuracy": "float",
 }
 LAYERS: Kinds = {

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis import certainty
 from analysis.answers import Point, answers_of, stack
-from analysis.columns import FRONT, series
+from analysis.columns import FRONT, TEST, series
 from analysis.confirmation import Confirmation, summary
 from analysis.events import Event
 from analysis.evidence import Evidence
@@ -23,16 +23,6 @@ from analysis.statistics import holm
 # With this many points in all, the nearest of those off the front are weighed with it, too.
 POINTS = 60
 NEAREST = 20
-
-# What the confirmation says of a point.
-_OF_TEST = (
-    "test_accuracy",
-    "test_accuracy_low",
-    "test_accuracy_high",
-    "test_accuracy_spread",
-    "seeds",
-    "test_drop",
-)
 
 
 @dataclass(frozen=True)
@@ -98,7 +88,7 @@ def points_of(table: pd.DataFrame) -> list[Point]:
 
 def _with_test(front: pd.DataFrame, story: Confirmation) -> pd.DataFrame:
     rows = [summary(story.of(point), story.baseline) for point in points_of(front)]
-    added = {name: series([row.get(name) for row in rows], FRONT[name]) for name in _OF_TEST}
+    added = {name: series([row.get(name) for row in rows], FRONT[name]) for name in TEST}
     front = front.assign(**added)
     return front.assign(optimism=front["accuracy"] - front["test_accuracy"])
 

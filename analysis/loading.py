@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, overload
 
 from analysis import storage
+from analysis.collector import no_collector
 from analysis.comparison import Comparison
 from analysis.confirmation import Confirmation, tell_confirmation
 from analysis.cost import cost_of
@@ -41,22 +40,10 @@ def load(path: Place | Places) -> Results | Comparison:
     ``OSError`` for files that cannot be read, ``MissingPackage`` (an ImportError) where an object
     store needs a package that is not installed.
     """
-    with _no_collector():
+    with no_collector():
         if isinstance(path, str | Path):
             return _load(path)
         return Comparison([_load(one) for one in path])
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Nothing that a ledger gives is garbage: looking for some takes a tenth of a large load."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _load(path: Place) -> Results:

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.frames import records_table, tell
+from analysis.front import candidates, contenders, objectives
 from analysis.pareto import nondominated
 from sweep.config import SweepConfig
-from sweep.search.constraints import violations
 from sweep.search.moasha import standard_error
 
 Event = dict[str, Any]
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -37,52 +40,28 @@ class Point:
 def choose(config: SweepConfig, events: Iterable[Event], runners_up: int) -> list[Point]:
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
-    As :mod:`analysis.front` has it: of all records that are finished and have all objectives, and
-    keep to ``search.constraints`` where any does.
+    The front is that of :mod:`analysis.front`.
     """
-    pool = _candidates(config, events)
+    pool = _pool(config, events)
     signs = np.array([1.0 if way == "max" else -1.0 for way in config.objectives.values()])
-    values = _objectives(config, pool) * signs
+    values = objectives(pool, config.objectives) * signs
+    rows = pool[["trial_id", "epoch", "accuracy", "examples"]].to_dict("records")
     first = _nondominated(values)
     rest = np.setdiff1d(np.arange(len(pool)), first)
     second = rest[_nondominated(values[rest])]
-    gaps = [_gap(index, first, pool, values) for index in second]
+    gaps = [_gap(index, first, rows, values) for index in second]
     nearest = second[np.argsort(gaps, kind="stable")][:runners_up]
     return [
-        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "front") for i in first),
-        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "runner-up") for i in nearest),
+        *(Point(rows[i]["trial_id"], rows[i]["epoch"], "front") for i in first),
+        *(Point(rows[i]["trial_id"], rows[i]["epoch"], "runner-up") for i in nearest),
     ]
 
 
-def _candidates(config: SweepConfig, events: Iterable[Event]) -> list[Event]:
-    """The records that could be on the front, each (trial, epoch) once, as the ledger has them."""
-    found: dict[tuple[str, int], Event] = {}
-    for event in events:
-        if event["event"] == "record":
-            found.setdefault((event["trial_id"], event["epoch"]), event)
-    whole = [
-        event
-        for event in found.values()
-        if not event["partial"] and all(_is_finite(event.get(name)) for name in config.objectives)
-    ]
-    bounds = config.search.constraints
-    feasible = [event for event in whole if _keeps_to(bounds, event)]
-    return feasible or whole
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _keeps_to(bounds: Mapping[str, Mapping[str, float]], event: Event) -> bool:
-    broken = violations(bounds, event)
-    return broken is not None and all(beyond <= 0 for beyond in broken.values())
-
-
-def _objectives(config: SweepConfig, pool: Sequence[Event]) -> NDArray[np.float64]:
-    """Shape (records, objectives)."""
-    rows = [[float(event[name]) for name in config.objectives] for event in pool]
-    return np.array(rows).reshape(len(rows), len(config.objectives))
+def _pool(config: SweepConfig, events: Iterable[Event]) -> pd.DataFrame:
+    """What a report takes the front from: the same candidates, and so the same front."""
+    records = records_table(tell(events), None, config.objectives)
+    found = candidates(records, config.objectives)
+    return contenders(found, config.search.constraints)
 
 
 def _nondominated(values: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -92,7 +71,10 @@ def _nondominated(values: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _gap(
-    index: int, front: NDArray[np.intp], pool: Sequence[Event], values: NDArray[np.float64]
+    index: int,
+    front: NDArray[np.intp],
+    pool: Sequence[Mapping[Any, Any]],
+    values: NDArray[np.float64],
 ) -> float:
     """How far a record's accuracy is below the front, in standard errors of the difference."""
     above = front[(values[front] >= values[index]).all(axis=1)]

@@ -24,6 +24,7 @@ def config(**sections: Any) -> SweepConfig:
 
 def record(name: str, accuracy: float, sparsity: float, **fields: Any) -> dict[str, Any]:
     own = {"epoch": 1, "partial": False, "examples": EXAMPLES, "accuracy": accuracy}
+    own["stage"] = "recovered"
     return {"event": "record", "trial_id": name, "sparsity": sparsity, **own, **fields}
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import analysis.pareto
+import sweep.config
+import sweep.plan
 import sweep.search
 from benchmarks.search.clock import Clock
 from benchmarks.search.methods import Task, is_ours, make_method, parse
@@ -143,5 +145,6 @@ def _code(method: str) -> str:
     files = [here / f"{name}.py" for name in RUNS_DEPEND_ON] + [Path(analysis.pareto.__file__)]
     if is_ours(method):
         files += sorted(Path(str(sweep.search.__file__)).parent.glob("*.py"))
+        files += [Path(sweep.config.__file__), Path(sweep.plan.__file__)]  # what is a default
     whole = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
     return whole.hexdigest()[:12]

@@ -14,19 +14,20 @@ must not be taken back waits until it is on the disk (:mod:`sweep.ledger`):
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from analysis.collector import no_collector
 from sweep.driver.abort import Abort
 from sweep.driver.retention import Retention
+from sweep.driver.scribe import Scribe
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import Event, Ledger
 from sweep.record import DETAILS, unusable
-from sweep.search.state import Search, TrialState, end_event
+from sweep.search.state import Search, end_event
+from sweep.search.trial_state import TrialState
 
 Listener = Callable[[Event], None]
 
@@ -44,6 +45,7 @@ class Conductor:
         listen: Listener,
     ) -> None:
         self.search, self.ledger = search, ledger
+        self._scribe = Scribe(ledger)
         self.objectives, self.max_failures = objectives, max_failures
         self.retention, self.listen = retention, listen
         self._queue: deque[str] = deque()
@@ -51,7 +53,7 @@ class Conductor:
 
     def replay(self, events: list[Event]) -> None:
         """Take in what the ledger held, write what a crash left out, queue what is unfinished."""
-        with _no_garbage():
+        with no_collector():
             for event in events:
                 self._take(event)
         for event in self.search.missing_events():
@@ -144,11 +146,8 @@ class Conductor:
 
         Raises :class:`~sweep.driver.abort.Abort` if the ledger could not be synced meanwhile.
         """
-        try:
-            if self.ledger.is_synced and not self.retention.is_tidy:
-                self.retention.tidy()
-        except StorageError as error:
-            raise Abort(error) from error
+        if self._scribe.is_synced and not self.retention.is_tidy:
+            self.retention.tidy()
 
     def _given_up(self, trial: TrialState) -> bool:
         """Whether a trial has lost too many workers; it then ends."""
@@ -163,20 +162,11 @@ class Conductor:
         return True
 
     def _write(self, *events: Event) -> None:
-        if not events:
-            return
-        try:
-            written = self.ledger.append(*events)
-        except StorageError as error:
-            raise Abort(error) from error
-        for event in written:
+        for event in self._scribe.write(*events):
             self._take(event)
 
     def _sync(self) -> None:
-        try:
-            self.ledger.sync()
-        except StorageError as error:
-            raise Abort(error) from error
+        self._scribe.sync()
         self.tidy()
 
     def _take(self, event: Event) -> None:
@@ -185,15 +175,3 @@ class Conductor:
         self.search.apply(event)
         self.retention.take(event)
         self.listen(event)
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """No collector in the block: a replay makes a million objects that stay, and it walks them."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

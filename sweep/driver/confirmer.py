@@ -15,6 +15,7 @@ from typing import Any
 
 from sweep.confirmation import Confirmation, Job, end_event
 from sweep.driver.abort import Abort
+from sweep.driver.scribe import Scribe
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import Event, Ledger
 from sweep.record import DETAILS, unusable
@@ -36,7 +37,8 @@ class Confirmer:
         max_failures: int,
         listen: Callable[[Event], None],
     ) -> None:
-        self.confirmation, self.ledger, self.root = confirmation, ledger, root
+        self.confirmation, self.root = confirmation, root
+        self._scribe = Scribe(ledger)
         self.max_failures, self.listen = max_failures, listen
         self._queue: deque[str] = deque()
         self._flying: set[str] = set()
@@ -129,12 +131,7 @@ class Confirmer:
 
         Raises :class:`~sweep.driver.abort.Abort` if the ledger could not be synced meanwhile.
         """
-        try:
-            if not self._untidy or not self.ledger.is_synced:
-                return
-        except StorageError as error:
-            raise Abort(error) from error
-        while self._untidy:
+        while self._untidy and self._scribe.is_synced:
             shutil.rmtree(self.root / self._untidy.pop(), ignore_errors=True)
 
     def _given_up(self, job: Job) -> bool:
@@ -149,11 +146,7 @@ class Confirmer:
         return True
 
     def _write(self, *events: Event) -> None:
-        try:
-            written = self.ledger.append(*events) if events else []
-        except StorageError as error:
-            raise Abort(error) from error
-        for event in written:
+        for event in self._scribe.write(*events):
             self._take(event)
 
     def _take(self, event: Event) -> None:
@@ -167,10 +160,7 @@ class Confirmer:
         self.listen(event)
 
     def _sync(self) -> None:
-        try:
-            self.ledger.sync()
-        except StorageError as error:
-            raise Abort(error) from error
+        self._scribe.sync()
         self.tidy()
 
 

@@ -52,7 +52,11 @@ REACHES = (0.1, 0.03, 0.01)
 """How far neighbours lie off, as a share of each range (a standard deviation)."""
 
 OVERHEAD = 15.0
-"""What a trial costs beside its epochs, in epochs: pruning, evaluations, a worker's turn."""
+"""What a trial costs beside its epochs, in epochs: pruning, evaluations, a worker's turn.
+
+More than the clock says: chosen, like ``REACHES``, by the epochs that replayed searches needed
+(`benchmarks.search`; README has what was tried).
+"""
 
 STARTUP_POWER = 3.0
 """Before anything is known, e epochs are asked for with odds of (OVERHEAD + e)^-STARTUP_POWER."""

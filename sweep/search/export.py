@@ -17,8 +17,9 @@ from optuna.trial import FrozenTrial
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.names import METRICS
-from sweep.search.state import Event, Search, TrialState
+from sweep.search.state import Search
 from sweep.search.storage import create_study
+from sweep.search.trial_state import Event, TrialState
 
 FORMS = (".db", ".log")
 """SQLite, and Optuna's journal."""

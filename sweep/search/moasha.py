@@ -8,7 +8,8 @@ records that are at that rung by then, its own included.
 1. *Beats.* Each objective is turned so that more is better. ``accuracy`` and ``accuracy_drop``
    are noisy: a record's accuracy stands for the interval a +- margin * se / sqrt(2), where
    se^2 = b (1 - b) / (examples + 4) and b = (a examples + 2) / (examples + 4) (Agresti and
-   Coull, so that a = 1 has an error too). All others are exact. A peer p beats t when p is at
+   Coull, so that a = 1 has an error too); at epoch 0 margin is :data:`UNTRAINED` times what was
+   set. All others are exact. A peer p beats t when p is at
    least as good in every exact objective, and p's interval lies wholly above t's in every noisy
    one. Without a noisy objective p must be better in at least one exact one (Pareto dominance).
    A single objective is always exact, whatever it is.

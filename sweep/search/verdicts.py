@@ -8,23 +8,10 @@ stood when it was due.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from sweep import plan
 from sweep.config import SweepConfig
 from sweep.search.moasha import Moasha
-
-Event = dict[str, Any]
-
-
-class Judged(Protocol):
-    """What is asked of a trial. ``verdicts``: what the rule said of it, by epoch."""
-
-    trial_id: str
-    verdicts: dict[int, Event]
-
-    @property
-    def finetune_epochs(self) -> int: ...
+from sweep.search.trial_state import Event, TrialState
 
 
 class Verdicts:
@@ -37,9 +24,9 @@ class Verdicts:
     def __init__(self, config: SweepConfig) -> None:
         self._rule = _rule(config)
         self._horizon_bound = config.recover.lr_schedule == "linear"
-        self._open: tuple[Judged, Event] | None = None
+        self._open: tuple[TrialState, Event] | None = None
 
-    def take(self, trial: Judged, record: Event) -> None:
+    def take(self, trial: TrialState, record: Event) -> None:
         """Let a record count at its rung; its verdict is open until the next event."""
         if self._rule is None or not self._is_compared(record):
             return
@@ -64,7 +51,7 @@ class Verdicts:
             self.judge(*self._open)
             self._open = None
 
-    def judge(self, trial: Judged, record: Event) -> None:
+    def judge(self, trial: TrialState, record: Event) -> None:
         """Keep the verdict on a record in ``trial.verdicts``, if it is at a rung."""
         epoch = record["epoch"]
         if self._rule is None or not self._is_compared(record) or epoch >= trial.finetune_epochs:

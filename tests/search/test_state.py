@@ -11,7 +11,8 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from sweep.config import SweepConfig
-from sweep.search.state import Event, Search, TrialState, end_event
+from sweep.search.state import Search, end_event
+from sweep.search.trial_state import Event, TrialState
 
 EXAMPLES = 2000
 
