@@ -69,10 +69,12 @@ class Driver:
     """A running `sweep` command; ``folder`` is of the sweep that it works on."""
 
     def __init__(self, folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> None:
-        self.folder = folder
-        self.log = folder.parent / f"{folder.name}-{next(_numbers)}.log"
+        self.folder, number = folder, next(_numbers)
+        self.log = folder.parent / f"{folder.name}-{number}.log"
         self._process = CONTEXT.Process(
-            target=_command, args=(self.log, [str(a) for a in arguments], sabotage), daemon=True
+            target=_command,
+            args=(number, self.log, [str(a) for a in arguments], sabotage),
+            daemon=True,
         )
         self._process.start()
         assert self._process.pid is not None
@@ -112,18 +114,32 @@ def command(folder: Path, *arguments: object, sabotage: Sabotage | None = None) 
     return Driver(folder, *arguments, sabotage=sabotage).end()
 
 
-def _command(log: Path, arguments: list[str], sabotage: Sabotage | None) -> None:
+def _command(number: int, log: Path, arguments: list[str], sabotage: Sabotage | None) -> None:
     """In the forked process: `sweep ARGUMENTS`, sabotaged."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
     sys.argv = ["sweep", *arguments]
+    draw_ids_apart(number)
     from sweep.cli import main
 
     if sabotage is not None:
         sabotage()
     main()
+
+
+def draw_ids_apart(number: int) -> None:
+    """Move Ray's generator of random ids to a place of its own for this forked process.
+
+    Importing ray.tune draws from it, so that all forks draw the same ids; two drivers that connect
+    at once then warm the object store up with the same object, and Ray ends one by SIGABRT ("Seal()
+    called on an object without a reference to it"). Processes that are not forked seed their own.
+    """
+    import ray
+
+    for _ in range(16 * number):  # a driver's main thread draws one or two while it connects
+        ray.ObjectID.from_random()
 
 
 @contextmanager
