@@ -29,6 +29,8 @@ class Confirmation:
     """The dense model on test."""
     why: dict[Point, str] = field(default_factory=dict)
     """The points that were chosen: "front" or "runner-up", by the latest round that says so."""
+    newest: list[Point] = field(default_factory=list)
+    """Those of the latest round, in its order."""
     records: dict[tuple[str, int, int], Event] = field(default_factory=dict)
     """By (trial_id, epoch, seed)."""
     failed: list[Event] = field(default_factory=list)
@@ -63,9 +65,11 @@ def tell_confirmation(events: Iterable[Event]) -> Confirmation:
 def _round(story: Confirmation, event: Event) -> None:
     story.begun = story.running = True
     points = event.get("points")
+    story.newest = []
     for point in points if isinstance(points, list) else []:
         if isinstance(point, dict) and isinstance(point.get("epoch"), int):
-            story.why[str(point.get("trial_id")), point["epoch"]] = str(point.get("why"))
+            story.newest.append((str(point.get("trial_id")), point["epoch"]))
+            story.why[story.newest[-1]] = str(point.get("why"))
 
 
 def _baseline(story: Confirmation, event: Event) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.confirmation import Confirmation, summary, tell_confirmation
+
 Event = dict[str, Any]
-Key = tuple[str, int]  # trial id, epoch
 
 HEAD = (
     "sparsity", "validation", "test", "spread", "seeds", "optimism", "to dense", "epoch", "trial"
@@ -18,27 +18,17 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Row:
-    """One confirmed point: the record that chose it, and its test records, one a seed."""
+    """A confirmed point: the record that chose it, its test records (one a seed), their summary."""
 
     why: str
     chosen: Event
     tests: Sequence[Event]
-
-    @property
-    def test(self) -> float:
-        """Accuracy on test, the mean over the seeds."""
-        return statistics.fmean(record["accuracy"] for record in self.tests)
-
-    @property
-    def spread(self) -> float | None:
-        """Standard deviation over the seeds; None for one seed."""
-        values = [record["accuracy"] for record in self.tests]
-        return statistics.stdev(values) if len(values) > 1 else None
+    figures: dict[str, Any]
 
     @property
     def optimism(self) -> float:
         """What validation promised and test does not hold."""
-        return float(self.chosen["accuracy"]) - self.test
+        return float(self.chosen["accuracy"]) - float(self.figures["test_accuracy"])
 
     @property
     def is_the_same_under_all(self) -> bool:
@@ -47,17 +37,17 @@ class Row:
         return len(answers) > 1 and None not in answers and len(set(answers)) == 1
 
 
-def confirmed_text(events: Iterable[Event]) -> str:
+def confirmed_text(events: Sequence[Event]) -> str:
     """The newest round's points as aligned text, by rising sparsity, and what is to be known."""
-    events = list(events)
-    rows = sorted(_rows(events), key=lambda row: float(row.chosen["sparsity"]))
-    if not rows:
+    story = tell_confirmation(events)
+    rows = sorted(_rows(story, events), key=lambda row: float(row.chosen["sparsity"]))
+    if not rows or story.baseline is None:
         return "no figure on test yet"
-    dense = next(event for event in events if event["event"] == "confirm_baseline")
+    dense = story.baseline
     lines = [
         f"Front and runners-up on test ({dense['examples']} examples, dense "
         f"{dense['accuracy']:.4f}); spread: standard deviation over seeds",
-        _table([HEAD, *(_cells(row, dense) for row in rows)]),
+        _table([HEAD, *map(_cells, rows)]),
     ]
     front = [row for row in rows if row.why == "front"]
     if front:
@@ -71,32 +61,28 @@ def confirmed_text(events: Iterable[Event]) -> str:
     return "\n".join(lines)
 
 
-def _rows(events: Sequence[Event]) -> list[Row]:
-    why: dict[Key, str] = {}
-    chosen: dict[Key, Event] = {}
-    tests: dict[Key, dict[int, Event]] = defaultdict(dict)
+def _rows(story: Confirmation, events: Sequence[Event]) -> list[Row]:
+    chosen: dict[tuple[str, int], Event] = {}
     for event in events:
-        if event["event"] == "confirm":
-            why = {(p["trial_id"], p["epoch"]): p["why"] for p in event["points"]}
-        elif event["event"] in ("record", "confirm_record"):
-            key = (event["trial_id"], event["epoch"])
-            if event["event"] == "record":
-                chosen.setdefault(key, event)
-            else:
-                tests[key].setdefault(event["seed"], event)
-    return [Row(why[key], chosen[key], list(tests[key].values())) for key in why if tests[key]]
+        if event["event"] == "record":
+            chosen.setdefault((event["trial_id"], event["epoch"]), event)
+    return [
+        Row(story.why[point], chosen[point], tests, summary(tests, story.baseline))
+        for point in story.newest
+        if (tests := story.of(point))
+    ]
 
 
-def _cells(row: Row, dense: Event) -> tuple[str, ...]:
-    spread = "" if row.spread is None else f"{row.spread:.4f}"
+def _cells(row: Row) -> tuple[str, ...]:
+    figures, spread = row.figures, row.figures["test_accuracy_spread"]
     return (
         f"{row.chosen['sparsity']:.3f}",
         f"{row.chosen['accuracy']:.4f}",
-        f"{row.test:.4f}",
-        spread + "*" * row.is_the_same_under_all,
-        str(len(row.tests)),
+        f"{figures['test_accuracy']:.4f}",
+        ("" if spread is None else f"{spread:.4f}") + "*" * row.is_the_same_under_all,
+        str(figures["seeds"]),
         f"{row.optimism:+.4f}",
-        f"{row.test - dense['accuracy']:+.4f}",
+        f"{-figures['test_drop']:+.4f}",
         str(row.chosen["epoch"]),
         row.chosen["trial_id"] + " (r)" * (row.why != "front"),
     )
