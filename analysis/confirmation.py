@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.answers import Point
 from analysis.columns import CONFIRMATION, CONFIRMED, frame
 from analysis.events import Event
-from analysis.pareto import nondominated
+from analysis.pareto import knee, nondominated
 from analysis.statistics import over_seeds
 
 
@@ -202,6 +202,19 @@ def front_on_test(table: pd.DataFrame, directions: Mapping[str, str]) -> pd.Data
     points = means[list(directions)].to_numpy(dtype=np.float64)
     best = nondominated(points, list(directions.values()), keep_duplicates=False)
     return means[best].sort_values("sparsity", kind="stable", ignore_index=True)
+
+
+def knee_on_test(
+    front: pd.DataFrame, table: pd.DataFrame, directions: Mapping[str, str]
+) -> int | None:
+    """Row of ``front`` at which its points bend most on test, as :func:`front_on_test` has them."""
+    keys = ["trial_id", "epoch"]
+    best = front_on_test(table.merge(front[keys], on=keys), directions)
+    at = knee(best[list(directions)].to_numpy(dtype=np.float64), list(directions.values()))
+    if at is None:
+        return None
+    rows = front[keys].eq(best.loc[at, keys]).all(axis=1)
+    return int(np.flatnonzero(rows)[0])
 
 
 def _number(value: Any) -> float | None:

@@ -59,6 +59,7 @@ def _retrained(results: Results) -> Table:
     columns = (
         Column("trial"),
         Column("epoch", "numeric"),
+        Column("sparsity", "numeric"),
         Column("chosen as"),
         Column("seeds", "numeric"),
         Column("test accuracy", "numeric"),
@@ -69,8 +70,9 @@ def _retrained(results: Results) -> Table:
         Column("validation that chose it", "numeric"),
         Column("optimism (points)", "numeric"),
     )
-    chosen = results.records.set_index(["trial_id", "epoch"])["accuracy"]
+    chosen = results.records.set_index(["trial_id", "epoch"])[["accuracy", "sparsity"]]
     retrained = results.confirmed_points.join(chosen, on=["trial_id", "epoch"])
+    retrained = retrained.sort_values("sparsity", kind="stable")
     rows = tuple(_row(row) for _, row in retrained.head(MAX_ROWS).iterrows())
     caption = "What was retrained: means over fresh seeds, and their standard deviation (spread)"
     if len(retrained) > MAX_ROWS:
@@ -83,6 +85,7 @@ def _row(row: pd.Series[Any]) -> tuple[str, ...]:
     return (
         short(row["trial_id"]),
         number(row["epoch"]),
+        percent(row["sparsity"], 1),
         short(row["why"]) if pd.notna(row["why"]) else UNKNOWN,
         number(row["seeds"]),
         percent(row["test_accuracy"]),

@@ -43,6 +43,15 @@ def test_points_satisfy_all_that_is_asked(
     assert found.index.tolist() == list(range(len(names)))
 
 
+def test_the_knee_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline()
+    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8), ("d", 300, 0.9)):
+        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
+    on_test = {"a": 0, "b": 5, "c": 600, "d": 300}  # c was lucky: there d beats it
+    ledger.confirm_round({(name, 0): {1: DENSE - drop} for name, drop in on_test.items()})
+    assert points(load(ledger.write(tmp_path)), knee=True)["trial_id"].tolist() == ["b"]
+
+
 def test_a_drop_of_a_point_is_a_drop_of_a_point(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("a")
     ledger.record("a", 0, 780, 0.5, accuracy=0.89, accuracy_drop=0.9 - 0.89)

@@ -22,7 +22,7 @@ def test_a_finished_one(tmp_path: Path) -> None:
     text = told(small_sweep().confirm_round(FRONT), tmp_path)
     assert "The confirmation is finished." in text
     assert "5 retrained models under 2 fresh seeds" in text
-    assert "| t00000 | 2 | front | 2 | 89.56 % | 0.16 |" in text
+    assert "| t00000 | 2 | 50.0 % | front | 2 | 89.56 % | 0.16 |" in text
     row = next(line for line in text.splitlines() if line.startswith("| t00000 | 2 |"))
     assert row.endswith("| 90.14 % | 91.17 % | +1.61 |")
 
@@ -53,4 +53,4 @@ def test_failed_retrainings_have_their_reasons(tmp_path: Path) -> None:
 def test_runners_up_are_told_apart(tmp_path: Path) -> None:
     ledger = small_sweep().confirm_round(FRONT)
     ledger.confirm_round({("t00000", 1): {1: 640}}, why="runner-up")
-    assert "| t00000 | 1 | runner-up | 1 |" in told(ledger, tmp_path)
+    assert "| t00000 | 1 | 50.0 % | runner-up | 1 |" in told(ledger, tmp_path)
