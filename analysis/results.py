@@ -95,7 +95,7 @@ class Results(Loaded):
 
     @property
     def knee(self) -> int | None:
-        """Row of ``front`` at which it bends most (on test where all of it is confirmed), if any."""
+        """Row of ``front`` at which it bends most (on test where it is confirmed), if any."""
         if self.confirmed:
             return confirm.knee_on_test(self.front, self.confirmation, self.directions)
         points = fronts.objectives(self._contenders.iloc[self._places], self.directions)
