@@ -1,4 +1,4 @@
-"""The files for Ray's cluster launcher: ray's own validator takes them, and they say what they must.
+"""The files for Ray's cluster launcher: valid by ray's own validator, pinned, and closed.
 
 Offline: nothing here asks a cloud. What the files do on machines is `benchmarks.local_launcher`.
 """
@@ -157,7 +157,7 @@ def launched(config: dict[str, Any], demand: dict[str, float], refused: str = ""
 
 
 def test_spot_first_on_demand_while_spot_has_none() -> None:
-    """By Ray's scheduler of nodes, on the types of the file, with the scorer that the file names."""
+    """By Ray's scheduler of nodes, on the file's types, with the scorer that the file names."""
     config = prepared("cluster.yaml")
     start = commands(config, "head_start_ray")
     assert "RAY_AUTOSCALER_UTILIZATION_SCORER=sweep.driver.spot_first.score" in start

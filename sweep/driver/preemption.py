@@ -2,8 +2,8 @@
 
 Ray itself does not listen for the notice (two minutes ahead on AWS, half a minute on Google Cloud),
 so that a spot machine which goes would look like one that broke. On a drained node nothing new
-begins, and what was lost with it counts as preempted, which uses up no trial's retries. The files
-for Ray's cluster launcher start this on every worker: ``python -m sweep.driver.preemption ADDRESS``.
+begins, and what was lost with it counts as preempted, which uses up no trial's retries. The cluster
+launcher's files start this on every worker: ``python -m sweep.driver.preemption ADDRESS``.
 """
 
 from __future__ import annotations
