@@ -67,7 +67,7 @@ def drain(address: str, seconds: float = 25.0) -> bool:
     Whether Ray agreed; False too where this machine has no node there.
     """
     from ray._private.services import get_node_ip_address
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
     gcs = GcsClient(address=address)
