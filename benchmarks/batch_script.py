@@ -2,10 +2,10 @@
 
     python -m benchmarks.batch_script    # root, Linux; about two minutes on two cores
 
-The machines are namespaces of this one (`benchmarks.machines`), and srun and scontrol stand-ins; all
-else is the script as it is: `ray symmetric-run` on both, its `ray stop`, the token, the signals. The
-first job gets the signal that Slurm sends ahead of the time limit; it must save, end and queue itself
-again. The second goes on to the end. A third finds no second node, and must say so and exit 5.
+The machines are namespaces of this one (`benchmarks.machines`), and srun and scontrol stand-ins;
+all else is the script as it is: `ray symmetric-run` on both, its `ray stop`, the token, signals.
+The first job gets the signal that Slurm sends ahead of the time limit; it must save, end and queue
+itself again. The second goes on to the end. A third has no second node; it must say so, and exit 5.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.machines.namespaces import INSIDE, ROOT, isolate, machines
 
 TRIALS = 24
 JOB = 4711
-WAITS = 240.0
+WAITS = 400.0
 BIN = Path(sys.executable).parent
 
 

@@ -4,8 +4,9 @@
 
 The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
 all else is the file as it is, with the addresses filled in, and Ray's own launcher and autoscaler.
-In mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there again,
-the sweep must end with every trial finished once, and `ray down` must leave no Ray on any machine.
+In mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
+more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS tells
+spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.machines.client import ask
+from benchmarks.machines.metadata import ADDRESS
 from benchmarks.machines.namespaces import INSIDE, NETWORK, ROOT, isolate, machines
 
 CONFIG = "cluster-local.yaml"
 TRIALS = 48
-WAITS = 240.0
+WAITS = 400.0
 """Seconds after which a step has failed."""
 
 # In place of uv: an environment whose programs are this one's, with prunesweep as it was brought.
@@ -39,6 +41,15 @@ case "$1" in
     done ;;
   pip) test -f ~/prunesweep/pyproject.toml ;;
 esac
+"""
+
+
+QUERY = """
+from ray._raylet import GcsClient
+from ray.core.generated.common_pb2 import NodeDeathInfo
+for node in GcsClient(address='127.0.0.1:6379').get_all_node_info().values():
+    why = NodeDeathInfo.Reason.Name(node.death_info.reason)
+    print('NODE', node.node_manager_address, why if node.state else 'ALIVE')
 """
 
 
@@ -81,12 +92,12 @@ class Launcher:
 
     def workers(self) -> set[str]:
         """Those that run a raylet that the head believes in."""
-        query = "import ray; ray.init('auto', log_to_driver=False, logging_level='ERROR'); " + (
-            "print('UP', *[n['NodeManagerAddress'] for n in ray.nodes() if n['Alive']])"
-        )
-        said = ask(self.ips[0], f'RAY_AUTH_MODE=token ~/env/bin/python -c "{query}"')[1]
-        up = [line.split()[1:] for line in said.splitlines() if line.startswith("UP")]
-        return set(up[0]) - {self.ips[0]} if up else set()
+        return {ip for ip, state in self.nodes() if state == "ALIVE"} - {self.ips[0]}
+
+    def nodes(self) -> list[list[str]]:
+        """Address and state, or reason of death, of every node that was."""
+        said = ask(self.ips[0], f'RAY_AUTH_MODE=token ~/env/bin/python -c "{QUERY}"')[1]
+        return [line.split()[1:] for line in said.splitlines() if line.startswith("NODE")]
 
 
 def wait_until(what: str, true: Callable[[], bool]) -> float:
@@ -136,6 +147,19 @@ def sweep(launcher: Launcher, folder: Path) -> tuple[int, int, float]:
     return TRIALS - len(ended), sum(n > 1 for n in ended.values()), seconds
 
 
+def spot_notice(launcher: Launcher) -> bool:
+    """Tell a worker that it will go, as AWS does; whether its node ends as preempted."""
+    ip = launcher.ips[1]
+    ask(ip, f"ip addr add {ADDRESS}/32 dev lo")
+    ask(ip, f"setsid {sys.executable} -m benchmarks.machines.metadata > /dev/null 2>&1 &")
+    watch = f"~/env/bin/python -m sweep.driver.preemption {launcher.ips[0]}:6379"
+    said = ask(ip, f"cd /; export RAY_AUTH_MODE=token; {watch}")[1]
+    assert "drained: True" in said, said
+    gone = [ip, "AUTOSCALER_DRAIN_PREEMPTED"]
+    wait_until("its node ended as preempted", lambda: gone in launcher.nodes())
+    return True
+
+
 def main() -> None:
     with machines(3) as (ips, folder):
         for home in (folder / "homes").iterdir():
@@ -151,9 +175,12 @@ def main() -> None:
         say(f"head and {len(ips) - 1} workers are up")
         lost, duplicated, back = sweep(launcher, folder)
         say(f"the sweep has ended: {TRIALS} trials, {lost} lost, {duplicated} ended twice")
+        preempted = spot_notice(launcher)
+        say("a worker was told that it will go: its node was drained, and ended as preempted")
         launcher.ray("down", "-y", str(launcher.file))
         left = sum(ask(ip, "pgrep -c 'raylet|gcs_server'")[1].strip() != "0" for ip in ips)
-    print(f"up_s={up:.0f} came_back_s={back:.0f} lost={lost} duplicated={duplicated} left={left}")
+    found = f"{lost=} {duplicated=} {preempted=:d} {left=}"
+    print(f"up_s={up:.0f} came_back_s={back:.0f} {found}")
     sys.exit(lost + duplicated + left > 0)
 
 
