@@ -5,8 +5,8 @@
 The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
 all else is the file as it is, with the addresses filled in, and Ray's own launcher and autoscaler.
 In mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
-more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS tells
-spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
+more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS
+tells spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def lose_a_worker(launcher: Launcher, ledger: Path) -> float:
     """SIGKILL to all Ray of one worker; the seconds until the autoscaler has it back."""
     ip = launcher.ips[-1]
     wait_until("a trial ended", lambda: len(ends(ledger)) >= 4)
-    ask(ip, "pkill -KILL raylet; pkill -KILL -f ray/_private; pkill -KILL -f ray::")
+    ask(ip, "pkill -KILL raylet; pkill -KILL -f '[r]ay/_private|[r]ay::'")
     wait_until("the head missed it", lambda: ip not in launcher.workers())
     say(f"{ip} is lost, after {len(ends(ledger))} of {TRIALS} trials")
     return wait_until("it came back", lambda: ip in launcher.workers())

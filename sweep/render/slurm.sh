@@ -63,6 +63,7 @@ if [ -e "$work/told" ]; then
 fi
 sweep run "$work/config.yaml" --out {{ out }} --address "$address" &
 echo $! > "$work/pid"
+if [ -e "$work/told" ]; then kill -TERM $!; fi  # told just before there was a pid
 wait $!
 code=$?
 echo $code > "$work/code"
