@@ -3,7 +3,8 @@
     python -m benchmarks.local_launcher    # root, Linux; about two minutes on two cores
 
 The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
-all else is the file as it is, with the addresses filled in, and Ray's own launcher and autoscaler.
+all else is the file as it is, with the addresses filled in and no dashboard (ten processes, and a
+node has 30 s to start in), and Ray's own launcher and autoscaler.
 In mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
 more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS
 tells spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
@@ -63,6 +64,7 @@ class Launcher:
         (self.home / ".ssh/id_ed25519").write_text("no key is looked at here\n")
         text = (ROOT / CONFIG).read_text(encoding="utf-8")
         text = text.replace("192.0.2.", f"{NETWORK}.").replace("ssh_user: CHANGE", "ssh_user: root")
+        text = text.replace("--dashboard-host=127.0.0.1", "--include-dashboard=false")
         self.file.write_text(text)
         self.environment = {
             **os.environ,

@@ -46,7 +46,7 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
     check("the sweep's name", config.name, NAME)
     place = results_place(config, options, out)
     _check_files(config)
-    documents = [_config_map(config, options), _ray_job(config, options, place)]
+    documents = [_config_map(config, options, place), _ray_job(config, options)]
     return _header(config, options, place) + "---\n".join(map(_dump, documents))
 
 
@@ -122,28 +122,32 @@ def _metadata(config: SweepConfig, options: KubernetesOptions, suffix: str = "")
     return metadata | ({"namespace": options.namespace} if options.namespace else {})
 
 
-def _config_map(config: SweepConfig, options: KubernetesOptions) -> Plain:
+def _config_map(config: SweepConfig, options: KubernetesOptions, place: str) -> Plain:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": _metadata(config, options, "-config"),
-        "data": {"config.yaml": dump_yaml(config)},
+        "data": {"config.yaml": dump_yaml(config), "run.sh": script(place)},
     }
 
 
-def entrypoint(place: str) -> str:
-    """`sweep run`; its exit code 3, done but some trials failed, is no reason to try again."""
-    run = f"sweep run {CONFIG_FOLDER}/config.yaml --out {shlex.quote(place)} --address auto"
-    return f"bash -c {shlex.quote(f'{run} || [ $? -eq 3 ]')}"
+def script(place: str) -> str:
+    """What the job runs, as a file: an entrypoint goes through several shells, which eat quotes."""
+    return f"""\
+sweep run {CONFIG_FOLDER}/config.yaml --out {shlex.quote(place)} --address auto
+code=$?
+if [ $code -eq 3 ]; then exit 0; fi  # done, though trials failed: no reason to begin again
+exit $code
+"""
 
 
-def _ray_job(config: SweepConfig, options: KubernetesOptions, place: str) -> Plain:
+def _ray_job(config: SweepConfig, options: KubernetesOptions) -> Plain:
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayJob",
         "metadata": _metadata(config, options),
         "spec": {
-            "entrypoint": entrypoint(place),
+            "entrypoint": f"bash {CONFIG_FOLDER}/run.sh",
             "submissionMode": "K8sJobMode",
             "backoffLimit": options.retries,
             "shutdownAfterJobFinishes": True,

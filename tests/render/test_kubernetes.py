@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import yaml
 from sweep.config import SweepConfig
 from sweep.config_io import load_config
 from sweep.errors import UsageError
-from sweep.render.kubernetes import RAY, entrypoint, render_kubernetes
+from sweep.render.kubernetes import RAY, render_kubernetes, script
 from sweep.render.pods import KubernetesOptions
 from tests.command import assert_refused, call
 
@@ -131,16 +130,20 @@ def test_the_config_travels() -> None:
     assert given == config("search.trials=5")
     for pod in pods(CLAIM):
         assert {"name": "config", "configMap": {"name": "closed-form-config"}} in pod["volumes"]
-    assert "/etc/prunesweep/config.yaml" in job["spec"]["entrypoint"]
+    assert job["spec"]["entrypoint"] == "bash /etc/prunesweep/run.sh"
+    assert "sweep run /etc/prunesweep/config.yaml" in told["data"]["run.sh"]
 
 
-@pytest.mark.parametrize(("code", "ends"), [(0, 0), (3, 0), (1, 1), (143, 1)])
+@pytest.mark.parametrize(("code", "ends"), [(0, 0), (3, 0), (1, 1), (143, 143)])
 def test_failed_trials_are_no_reason_to_begin_again(code: int, ends: int, tmp_path: Path) -> None:
     (tmp_path / "sweep").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\nexit {code}\n')
     (tmp_path / "sweep").chmod(0o755)
-    command = shlex.split(entrypoint("/shared/a b'$(x)"))
+    (tmp_path / "run.sh").write_text(script("/shared/a b'$(x)"))
     done = subprocess.run(
-        command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True
+        ["bash", tmp_path / "run.sh"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == ends
     assert done.stdout.splitlines()[2:4] == ["--out", "/shared/a b'$(x)"]
@@ -168,13 +171,13 @@ def test_gpus_are_the_workers() -> None:
 
 
 def test_results_on_a_store_need_no_claim() -> None:
-    job = rendered(KubernetesOptions(), out="s3://bucket/x")[1]
-    assert "--out s3://bucket/x" in job["spec"]["entrypoint"]
+    told, job = rendered(KubernetesOptions(), out="s3://bucket/x")
+    assert "--out s3://bucket/x " in told["data"]["run.sh"]
     assert "persistentVolumeClaim" not in yaml.safe_dump(job)
 
 
 def test_results_on_the_claim() -> None:
-    assert "--out /shared/results/closed-form" in rendered(CLAIM)[1]["spec"]["entrypoint"]
+    assert "--out /shared/results/closed-form" in rendered(CLAIM)[0]["data"]["run.sh"]
     for pod in pods(CLAIM):
         variables = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
         assert variables["PRUNESWEEP_CACHE"].startswith("/shared/")
