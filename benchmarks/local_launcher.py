@@ -180,10 +180,15 @@ def main() -> None:
         preempted = spot_notice(launcher)
         say("a worker was told that it will go: its node was drained, and ended as preempted")
         launcher.ray("down", "-y", str(launcher.file))
-        left = sum(ask(ip, "pgrep -c 'raylet|gcs_server'")[1].strip() != "0" for ip in ips)
-    found = f"{lost=} {duplicated=} {preempted=:d} {left=}"
+        gone = wait_until("no Ray left", lambda: not any(has_ray(ip) for ip in ips))
+    found = f"{lost=} {duplicated=} {preempted=:d} down_s={gone:.0f}"
     print(f"up_s={up:.0f} came_back_s={back:.0f} {found}")
-    sys.exit(lost + duplicated + left > 0)
+    sys.exit(lost + duplicated > 0)
+
+
+def has_ray(ip: str) -> bool:
+    """Whether any of Ray's own processes runs there: workers' end once they miss the head."""
+    return ask(ip, "pgrep 'raylet|gcs_server'")[0] == 0
 
 
 if __name__ == "__main__":

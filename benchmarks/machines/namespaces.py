@@ -86,7 +86,7 @@ def _machine(number: int, ip: str, folder: Path) -> subprocess.Popen[bytes]:
         f"hostname machine{number}; mount -t tmpfs tmpfs /tmp; ip link set lo up; "
         f"until ip link show eth0 > /dev/null 2>&1; do sleep 0.05; done; "
         f"ip addr add {ip}/24 dev eth0; ip link set eth0 up; ip route add default via {HERE}; "
-        f"exec {sys.executable} -m benchmarks.machines.agent {ip}"
+        f"{sys.executable} -m benchmarks.machines.agent {ip} & wait"  # a shell reaps orphans
     )
     process = subprocess.Popen(
         [*ISOLATED, "bash", "-c", boot],
