@@ -4,6 +4,8 @@ What is known to go wrong with `ray symmetric-run` in ray 2.60, and what the scr
 
 - It exits 0 where Ray did not start, and a worker exits 0 or not as it happens: the script goes by
   the driver's own exit code, and by nothing where there is none.
+- A worker goes ahead as soon as gcs_server answers, fails where the head's own node has not joined
+  by then, and never tries again, so that all wait for it in vain: the script has it try again.
 - It waits 30 s for the nodes, too short for Python on a shared file system: the wait is longer.
 - A head whose name resolves to loopback (Debian's 127.0.1.1) is no head at all where several nodes
   are asked for, and all wait: the script finds an address that others can reach.

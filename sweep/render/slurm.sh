@@ -50,7 +50,8 @@ unset RAY_ADDRESS
 # An address of this node that the others reach: its name may resolve to loopback here.
 head=$(getent ahostsv4 "$(hostname)" | awk '$1 !~ /^127\./ {print $1; exit}')
 head=${head:-$(hostname -I | awk '{print $1}')}
-address=$head:$((20000 + SLURM_JOB_ID % 10000))
+port=$((20000 + SLURM_JOB_ID % 10000))
+address=$head:$port
 
 cat > "$work/config.yaml" <<'PRUNESWEEP_CONFIG'
 {{ config }}PRUNESWEEP_CONFIG
@@ -78,13 +79,27 @@ tell_driver() {
 trap 'again=yes; tell_driver' USR1
 trap tell_driver TERM
 
+# What each node runs: HEAD PORT, then the arguments of symmetric-run. A worker that is faster than
+# the head's own node fails to join, with whatever exit code, and tries again while the head is there.
+# The head needs no dashboard here: ten processes, and one port more.
+# shellcheck disable=SC2016
+node='
+  head=$1 port=$2; shift 2
+  case " $(hostname -I) " in *" $head "*) set -- --include-dashboard=false "$@" ;; esac
+  while :; do
+    ray symmetric-run "$@"
+    code=$?
+    (exec 3<> "/dev/tcp/$head/$port") 2> /dev/null || exit $code
+    sleep 5
+  done'
+
 # --wait=0, --kill-on-bad-exit=0: a node that leaves early must not take the others with it.
 srun --nodes={{ options.nodes }} --ntasks={{ options.nodes }} --ntasks-per-node=1 --cpus-per-task={{ cpus }} \
 {% if gpus %}
   --gpus-per-node={{ gpus }} \
 {% endif %}
   --wait=0 --kill-on-bad-exit=0 \
-  ray symmetric-run --address "$address" {% if options.nodes > 1 %}--min-nodes {{ options.nodes }} {% endif %}\
+  bash -c "$node" node "$head" "$port" --address "$address" {% if options.nodes > 1 %}--min-nodes {{ options.nodes }} {% endif %}\
   --num-cpus={{ cpus }} --num-gpus={{ gpus }} --object-store-memory=268435456 \
   -- bash "$work/driver" "$work" "$address" &
 step=$!
