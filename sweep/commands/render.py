@@ -21,7 +21,7 @@ File = Annotated[Path | None, typer.Option("--out", help="file to write [standar
 Results = Annotated[
     str | None, typer.Option(help="where results go (default: <storage>/<name> of the config)")
 ]
-Cpus = Annotated[int | None, typer.Option(min=1, help="of a node [what its trials take]")]
+Cpus = Annotated[int | None, typer.Option(min=1, help="of a worker [what its trials take]")]
 Gpus = Annotated[int | None, typer.Option(min=0, help="of a node [what one trial takes]")]
 
 
@@ -32,10 +32,10 @@ def slurm(
     out: File = None,
     results: Results = None,
     nodes: Annotated[int, typer.Option(min=1, help="taken whole")] = 2,
-    cpus: Cpus = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="of a node [all]")] = None,
     gpus: Gpus = None,
     time: Annotated[str, typer.Option(help="a job's limit; it queues itself again")] = "4:00:00",
-    memory: Annotated[str | None, typer.Option(help="of a node, as of --mem")] = None,
+    memory: Annotated[str, typer.Option(help="of a node, as of --mem; 0: all")] = "0",
     partition: Annotated[str | None, typer.Option(help="of the cluster")] = None,
     account: Annotated[str | None, typer.Option(help="to be charged")] = None,
     setup: Annotated[

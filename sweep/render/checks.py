@@ -39,12 +39,15 @@ def check_line(option: str, value: str) -> None:
         raise UsageError(f"{option} must be one line of printable characters; got {value!r}")
 
 
-def check_room(cpu: float, gpu: float, cpus: int, gpus: int) -> None:
-    """UsageError where a node has no room for one trial, which takes ``cpu`` and ``gpu``."""
-    if cpu > cpus or gpu > gpus:
+def check_room(cpu: float, gpu: float, cpus: int | None, gpus: int) -> None:
+    """UsageError where a node has no room for one trial, which takes ``cpu`` and ``gpu``.
+
+    ``cpus`` are the node's; None where that is not known.
+    """
+    if (cpus is not None and cpu > cpus) or gpu > gpus:
         raise UsageError(
             f"a trial takes {cpu:g} CPUs and {gpu:g} GPUs (resources), and a node would have "
-            f"{cpus} and {gpus}: give more with --cpus and --gpus"
+            f"{cpus or 'all its'} and {gpus}: give more with --cpus and --gpus"
         )
 
 

@@ -9,7 +9,7 @@ What is known to go wrong with `ray symmetric-run` in ray 2.60, and what the scr
 - It waits 30 s for the nodes, too short for Python on a shared file system: the wait is longer.
 - A head whose name resolves to loopback (Debian's 127.0.1.1) is no head at all where several nodes
   are asked for, and all wait: the script finds an address that others can reach.
-- Ray counts the CPUs of the machine, not of the job: both counts are given.
+- Ray counts the CPUs and GPUs of the machine, not of the job: it is told both.
 - A signal to the job's step would end Ray together with the driver: the batch shell takes it
   (``--signal=B:``), and tells the driver alone.
 - It ends with `ray stop`, which ends all of this user's Ray on a node, and refuses to begin where
@@ -35,7 +35,6 @@ from sweep.render.checks import (
     check,
     check_line,
     check_room,
-    default_cpus,
     default_gpus,
 )
 
@@ -48,13 +47,13 @@ LEAST_GRACE = 180
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """What to ask Slurm for. ``cpus`` and ``gpus`` are a node's; None: what trials take."""
+    """What to ask Slurm for. Of a node: ``cpus``, None: all; ``gpus``, None: what a trial takes."""
 
     nodes: int = 2
     cpus: int | None = None
     gpus: int | None = None
     time: str = "4:00:00"
-    memory: str | None = None
+    memory: str = "0"  # all that a node has
     partition: str | None = None
     account: str | None = None
     setup: str = ""
@@ -72,14 +71,12 @@ def render_slurm(config: SweepConfig, out: str, options: SlurmOptions) -> str:
     check_line("--results", out)
     want = config.resources
     gpus = default_gpus(want.gpu) if options.gpus is None else options.gpus
-    cpus = options.cpus or default_cpus(want.cpu, want.gpu, gpus)
-    check_room(want.cpu, want.gpu, cpus, gpus)
+    check_room(want.cpu, want.gpu, options.cpus, gpus)
     return _template().render(
         name=config.name,
         config=dump_yaml(config),
         out=shlex.quote(out),
         options=options,
-        cpus=cpus,
         gpus=gpus,
         version=__version__,
     )

@@ -12,13 +12,13 @@
 #SBATCH --open-mode=append
 #SBATCH --nodes={{ options.nodes }}
 #SBATCH --ntasks-per-node=1
-#SBATCH --cpus-per-task={{ cpus }}
+{% if options.cpus %}
+#SBATCH --cpus-per-task={{ options.cpus }}
+{% endif %}
 {% if gpus %}
 #SBATCH --gpus-per-node={{ gpus }}
 {% endif %}
-{% if options.memory %}
 #SBATCH --mem={{ options.memory }}
-{% endif %}
 {% if options.partition %}
 #SBATCH --partition={{ options.partition }}
 {% endif %}
@@ -85,6 +85,7 @@ trap tell_driver TERM
 # shellcheck disable=SC2016
 node='
   head=$1 port=$2; shift 2
+  set -- --num-cpus={{ options.cpus or '"$SLURM_CPUS_ON_NODE"' }} "$@"
   case " $(hostname -I) " in *" $head "*) set -- --include-dashboard=false "$@" ;; esac
   while :; do
     ray symmetric-run "$@"
@@ -94,13 +95,18 @@ node='
   done'
 
 # --wait=0, --kill-on-bad-exit=0: a node that leaves early must not take the others with it.
-srun --nodes={{ options.nodes }} --ntasks={{ options.nodes }} --ntasks-per-node=1 --cpus-per-task={{ cpus }} \
+srun --nodes={{ options.nodes }} --ntasks={{ options.nodes }} --ntasks-per-node=1 \
+{% if options.cpus %}
+  --cpus-per-task={{ options.cpus }} \
+{% else %}
+  --cpu-bind=none \
+{% endif %}
 {% if gpus %}
   --gpus-per-node={{ gpus }} \
 {% endif %}
   --wait=0 --kill-on-bad-exit=0 \
   bash -c "$node" node "$head" "$port" --address "$address" {% if options.nodes > 1 %}--min-nodes {{ options.nodes }} {% endif %}\
-  --num-cpus={{ cpus }} --num-gpus={{ gpus }} --object-store-memory=268435456 \
+  --num-gpus={{ gpus }} --object-store-memory=268435456 \
   -- bash "$work/driver" "$work" "$address" &
 step=$!
 

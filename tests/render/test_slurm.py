@@ -20,7 +20,14 @@ from sweep.render.slurm import SlurmOptions, render_slurm
 from tests.command import assert_refused, call
 
 GPUS = SlurmOptions(
-    nodes=3, gpus=2, time="1-00:00:00", memory="64G", partition="gpu", account="lab", setup="true"
+    nodes=3,
+    cpus=16,
+    gpus=2,
+    time="1-00:00:00",
+    memory="64G",
+    partition="gpu",
+    account="lab",
+    setup="true",
 )
 
 
@@ -43,7 +50,7 @@ def test_what_is_asked_of_slurm() -> None:
         "open-mode": "append",
         "nodes": "3",
         "ntasks-per-node": "1",
-        "cpus-per-task": "4",
+        "cpus-per-task": "16",
         "gpus-per-node": "2",
         "mem": "64G",
         "partition": "gpu",
@@ -58,12 +65,20 @@ def test_what_is_asked_of_slurm() -> None:
 def test_cpus_alone_ask_for_no_gpu() -> None:
     script = render_slurm(config(), "/out", SlurmOptions())
     assert "gpus-per-node" not in script and "--num-gpus=0" in script
-    assert not asked(script).keys() & {"mem", "partition", "account", "gpus-per-node"}
+    assert not asked(script).keys() & {"partition", "account", "gpus-per-node"}
 
 
-def test_nodes_hold_as_many_trials_as_their_gpus() -> None:
-    script = render_slurm(config("resources.gpu=0.25", "resources.cpu=2"), "/out", SlurmOptions())
-    assert asked(script)["gpus-per-node"] == "1" and asked(script)["cpus-per-task"] == "8"
+def test_nodes_are_taken_whole_unless_said_otherwise() -> None:
+    script = render_slurm(config(), "/out", SlurmOptions())
+    assert "cpus-per-task" not in script and asked(script)["mem"] == "0"
+    assert "--cpu-bind=none" in script and '--num-cpus="$SLURM_CPUS_ON_NODE"' in script
+    fewer = render_slurm(config(), "/out", GPUS)
+    assert "--cpus-per-task=16 \\\n" in fewer and "--num-cpus=16 " in fewer
+
+
+def test_a_share_of_a_gpu_is_of_a_whole_one() -> None:
+    script = render_slurm(config("resources.gpu=0.25"), "/out", SlurmOptions())
+    assert asked(script)["gpus-per-node"] == "1" and "--num-gpus=1" in script
 
 
 def test_one_node_waits_for_no_other() -> None:
