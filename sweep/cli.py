@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sweep import __version__
+from sweep.commands.render import app as render
 from sweep.errors import StorageError, SweepError
 
 app = typer.Typer(
@@ -20,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(render, name="render")
 
 Config = Annotated[str, typer.Argument(help="path of a YAML file, or a packaged name (digits)")]
 Settings = Annotated[

@@ -1,0 +1,134 @@
+"""The batch script of `sweep render slurm` on two machines: out of time, queued again, to its end.
+
+    python -m benchmarks.batch_script    # root, Linux; about two minutes on two cores
+
+The machines are namespaces of this one (`benchmarks.machines`), and srun and scontrol stand-ins;
+all else is the script as it is: `ray symmetric-run` on both, its `ray stop`, the token, signals.
+The first job gets the signal that Slurm sends ahead of the time limit; it must save, end and queue
+itself again. The second goes on to the end. A third has no second node; it must say so, and exit 5.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.faults.verdict import read_events
+from benchmarks.machines.client import ask
+from benchmarks.machines.namespaces import INSIDE, ROOT, isolate, machines
+
+TRIALS = 24
+JOB = 4711
+WAITS = 400.0
+BIN = Path(sys.executable).parent
+
+
+class Job(threading.Thread):
+    """The script as Slurm runs it, on the first machine."""
+
+    def __init__(self, ips: list[str], folder: Path, wait: int = 120) -> None:
+        super().__init__(daemon=True)
+        self.ips, self.folder, self.wait = ips, folder, wait
+        self.code, self.said = -1, ""
+        self.start()
+
+    def run(self) -> None:
+        script = (self.folder / "job.sh").read_text()
+        script = script.replace("WAIT_TIMEOUT=300", f"WAIT_TIMEOUT={self.wait}")
+        (self.folder / "running.sh").write_text(script)
+        self.code, self.said = ask(
+            self.ips[0],
+            f"export SLURM_JOB_ID={JOB} MACHINES='{' '.join(self.ips)}' PYTHONPATH={ROOT}; "
+            f"echo $$ > {self.folder}/shell; exec bash {self.folder}/running.sh",
+        )
+
+    def signal(self, name: str) -> None:
+        """As `--signal=B:NAME@...` does: to the batch shell alone."""
+        ask(self.ips[0], f"kill -{name} $(cat {self.folder}/shell)")
+
+    def end(self) -> int:
+        """Its exit code."""
+        self.join(WAITS)
+        assert not self.is_alive(), "the job hangs"
+        return self.code
+
+
+def wait_until(what: str, true: Callable[[], bool], job: Job) -> None:
+    """AssertionError if it never was, or the job ended first."""
+    deadline = time.monotonic() + WAITS
+    while not true():
+        assert job.is_alive(), f"the job ended, exit {job.code}, before {what}\n{job.said}"
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.5)
+
+
+def ended(out: Path) -> list[str]:
+    """The trials that have ended, as often as they did."""
+    return [str(event["trial_id"]) for event in read_events(out) if event["event"] == "end"]
+
+
+def processes(ips: list[str]) -> int:
+    """Of Ray, on all machines."""
+    return sum(int(ask(ip, "pgrep -c 'raylet|gcs_server'")[1] or 0) for ip in ips)
+
+
+def render(folder: Path) -> None:
+    """The script, and scontrol, which notes what it was asked."""
+    out = folder / "results"
+    settings = [f"search.trials={TRIALS}", "task.seconds_per_epoch=0.4", "search.seed=1"]
+    command = ["render", "slurm", "closed-form", *settings, "--results", out, "--cpus", "1"]
+    subprocess.run(
+        [BIN / "sweep", *command, "--out", folder / "job.sh"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    (folder / "bin/scontrol").write_text(f'#!/bin/sh\necho "$@" >> {folder}/scontrol\n')
+    (folder / "bin/scontrol").chmod(0o755)
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def out_of_time(ips: list[str], folder: Path) -> None:
+    """The first job."""
+    out = folder / "results"
+    job = Job(ips, folder)
+    wait_until("three trials ended", lambda: len(ended(out)) >= 3, job)
+    job.signal("USR1")
+    assert job.end() == 143, f"exit {job.code}\n{job.said}"
+    assert (folder / "scontrol").read_text() == f"requeue {JOB}\n", job.said
+    say(f"out of time after {len(ended(out))} of {TRIALS} trials: saved, ended, queued again")
+    assert processes(ips) == 0, "Ray was left behind"
+
+
+def main() -> None:
+    with machines(2) as (ips, folder):
+        out = folder / "results"
+        render(folder)
+        out_of_time(ips, folder)
+        job = Job(ips, folder)
+        assert job.end() == 0, f"exit {job.code}\n{job.said}"
+        assert (folder / "scontrol").read_text().count("requeue") == 1
+        (workers,) = {e["count"] for e in read_events(out) if e["event"] == "workers"}
+        trials = ended(out)
+        lost, duplicated = TRIALS - len(set(trials)), len(trials) - len(set(trials))
+        say(f"the second job: {len(trials)} trials ended, on {workers} workers of two nodes")
+        alone = Job(ips[:1], folder, wait=15)
+        told = alone.end() == 5 and "did not come up on 2 node(s)" in alone.said
+        left = processes(ips)
+    good = workers == 2 and told and not lost + duplicated + left
+    print(f"requeued=1 {workers=} {lost=} {duplicated=} {left=} missing_node_told={told}")
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    if INSIDE not in sys.argv:
+        isolate("benchmarks.batch_script")
+    main()

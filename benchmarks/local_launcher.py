@@ -1,0 +1,197 @@
+"""`ray up cluster-local.yaml` on three machines, a sweep there, a worker lost: does it come back?
+
+    python -m benchmarks.local_launcher    # root, Linux; about two minutes on two cores
+
+The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
+all else is the file as it is, with the addresses filled in and no dashboard (ten processes, and a
+node has 30 s to start in), and Ray's own launcher and autoscaler.
+In mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
+more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS
+tells spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.machines.client import ask
+from benchmarks.machines.metadata import ADDRESS
+from benchmarks.machines.namespaces import INSIDE, NETWORK, ROOT, isolate, machines
+
+CONFIG = "cluster-local.yaml"
+TRIALS = 48
+WAITS = 400.0
+"""Seconds after which a step has failed."""
+
+# In place of uv: an environment whose programs are this one's, with prunesweep as it was brought.
+UV = f"""#!/bin/bash
+case "$1" in
+  venv)
+    mkdir -p ~/env/bin
+    for name in python ray sweep; do
+      printf '#!/bin/sh\\nPYTHONPATH=~/prunesweep exec %s/%s "$@"\\n' \\
+        {Path(sys.executable).parent} $name > ~/env/bin/$name
+      chmod +x ~/env/bin/$name
+    done ;;
+  pip) test -f ~/prunesweep/pyproject.toml ;;
+esac
+"""
+
+
+QUERY = """
+from ray._raylet import GcsClient
+from ray.core.generated.common_pb2 import NodeDeathInfo
+for node in GcsClient(address='127.0.0.1:6379').get_all_node_info().values():
+    why = NodeDeathInfo.Reason.Name(node.death_info.reason)
+    print('NODE', node.node_manager_address, why if node.state else 'ALIVE')
+"""
+
+
+class Launcher:
+    """Ray's cluster launcher, as one runs it on a laptop."""
+
+    def __init__(self, ips: list[str], folder: Path) -> None:
+        self.ips, self.file = ips, folder / CONFIG
+        self.home = folder / "laptop"
+        (self.home / ".ssh").mkdir(parents=True)
+        (self.home / ".ssh/id_ed25519").write_text("no key is looked at here\n")
+        text = (ROOT / CONFIG).read_text(encoding="utf-8")
+        text = text.replace("192.0.2.", f"{NETWORK}.").replace("ssh_user: CHANGE", "ssh_user: root")
+        text = text.replace("--dashboard-host=127.0.0.1", "--include-dashboard=false")
+        self.file.write_text(text)
+        self.environment = {
+            **os.environ,
+            "HOME": str(self.home),
+            "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "RAY_TMPDIR": str(folder),
+            "RAY_AUTH_MODE": "token",
+            "RAY_UP_enable_autoscaler_v2": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+        self.log = (folder / "ray.log").open("ab")
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """`ray ARGUMENTS`, in the working tree, as the file's header has it."""
+        return subprocess.Popen(
+            ["ray", *arguments], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
+        )
+
+    def ray(self, *arguments: str) -> None:
+        """The same, to its end; AssertionError with what it said where it failed."""
+        code = self.start(*arguments).wait(WAITS)
+        assert code == 0, f"ray {' '.join(arguments)}: exit {code}\n{self.said()}"
+
+    def said(self) -> str:
+        """The end of what Ray's commands have printed."""
+        return Path(self.log.name).read_text(errors="replace")[-6000:]
+
+    def workers(self) -> set[str]:
+        """Those that run a raylet that the head believes in."""
+        return {ip for ip, state in self.nodes() if state == "ALIVE"} - {self.ips[0]}
+
+    def nodes(self) -> list[list[str]]:
+        """Address and state, or reason of death, of every node that was."""
+        said = ask(self.ips[0], f'RAY_AUTH_MODE=token ~/env/bin/python -c "{QUERY}"')[1]
+        return [line.split()[1:] for line in said.splitlines() if line.startswith("NODE")]
+
+
+def wait_until(what: str, true: Callable[[], bool]) -> float:
+    """The seconds until it was; AssertionError if it never was."""
+    started = time.monotonic()
+    while not true():
+        assert time.monotonic() - started < WAITS, f"never: {what}"
+        time.sleep(1)
+    return time.monotonic() - started
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def ends(ledger: Path) -> Counter[str]:
+    """How often each trial has ended."""
+    from benchmarks.faults.verdict import read_events
+
+    with suppress(FileNotFoundError):
+        events = read_events(ledger.parent)
+        return Counter(str(e["trial_id"]) for e in events if e["event"] == "end")
+    return Counter()
+
+
+def lose_a_worker(launcher: Launcher, ledger: Path) -> float:
+    """SIGKILL to all Ray of one worker; the seconds until the autoscaler has it back."""
+    ip = launcher.ips[-1]
+    wait_until("a trial ended", lambda: len(ends(ledger)) >= 4)
+    ask(ip, "pkill -KILL raylet; pkill -KILL -f '[r]ay/_private|[r]ay::'")
+    wait_until("the head missed it", lambda: ip not in launcher.workers())
+    say(f"{ip} is lost, after {len(ends(ledger))} of {TRIALS} trials")
+    return wait_until("it came back", lambda: ip in launcher.workers())
+
+
+def sweep(launcher: Launcher, folder: Path) -> tuple[int, int, float]:
+    """A sweep with a loss in its midst: trials lost, trials ended twice, seconds to come back."""
+    out = folder / "results"
+    command = (
+        f"sweep run closed-form search.trials={TRIALS} task.seconds_per_epoch=0.5 "
+        f"--address auto --out {out}"
+    )
+    running = launcher.start("exec", str(launcher.file), command)
+    seconds = lose_a_worker(launcher, out / "ledger.jsonl")
+    assert running.wait(WAITS) == 0, launcher.said()
+    ended = ends(out / "ledger.jsonl")
+    return TRIALS - len(ended), sum(n > 1 for n in ended.values()), seconds
+
+
+def spot_notice(launcher: Launcher) -> bool:
+    """Tell a worker that it will go, as AWS does; whether its node ends as preempted."""
+    ip = launcher.ips[1]
+    ask(ip, f"ip addr add {ADDRESS}/32 dev lo")
+    ask(ip, f"setsid {sys.executable} -m benchmarks.machines.metadata > /dev/null 2>&1 &")
+    watch = f"~/env/bin/python -m sweep.driver.preemption {launcher.ips[0]}:6379"
+    said = ask(ip, f"cd /; export RAY_AUTH_MODE=token; {watch}")[1]
+    assert "drained: True" in said, said
+    gone = [ip, "AUTOSCALER_DRAIN_PREEMPTED"]
+    wait_until("its node ended as preempted", lambda: gone in launcher.nodes())
+    return True
+
+
+def main() -> None:
+    with machines(3) as (ips, folder):
+        for home in (folder / "homes").iterdir():
+            (home / ".local/bin").mkdir(parents=True)
+            (home / ".local/bin/uv").write_text(UV)
+            (home / ".local/bin/uv").chmod(0o755)
+        launcher = Launcher(ips, folder)
+        started = time.monotonic()
+        launcher.ray("get-auth-token", "--generate")
+        launcher.ray("up", "-y", str(launcher.file))
+        wait_until("all workers up", lambda: launcher.workers() == set(ips[1:]))
+        up = time.monotonic() - started
+        say(f"head and {len(ips) - 1} workers are up")
+        lost, duplicated, back = sweep(launcher, folder)
+        say(f"the sweep has ended: {TRIALS} trials, {lost} lost, {duplicated} ended twice")
+        preempted = spot_notice(launcher)
+        say("a worker was told that it will go: its node was drained, and ended as preempted")
+        launcher.ray("down", "-y", str(launcher.file))
+        gone = wait_until("no Ray left", lambda: not any(has_ray(ip) for ip in ips))
+    found = f"{lost=} {duplicated=} {preempted=:d} down_s={gone:.0f}"
+    print(f"up_s={up:.0f} came_back_s={back:.0f} {found}")
+    sys.exit(lost + duplicated > 0)
+
+
+def has_ray(ip: str) -> bool:
+    """Whether any of Ray's own processes runs there: workers' end once they miss the head."""
+    return ask(ip, "pgrep 'raylet|gcs_server'")[0] == 0
+
+
+if __name__ == "__main__":
+    if INSIDE not in sys.argv:
+        isolate("benchmarks.local_launcher")
+    main()

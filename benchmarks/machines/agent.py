@@ -1,0 +1,67 @@
+"""In place of an ssh server: runs the commands that it is sent, with the machine's own environment.
+
+One connection a command. A request is a line of JSON (``command``, ``size``, ``variables``) and
+``size`` bytes for standard input; the answer is frames of a kind (O: output, X: exit code), a
+length and so many bytes. Output goes through a file, as daemons that the command leaves keep it
+open. A client that goes takes the command with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socketserver
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PORT = 22
+FRAME = struct.Struct("!cI")
+
+
+class Session(socketserver.StreamRequestHandler):
+    """One command."""
+
+    def handle(self) -> None:
+        asked = json.loads(self.rfile.readline())
+        with tempfile.TemporaryFile() as given, tempfile.NamedTemporaryFile() as said:
+            given.write(self.rfile.read(asked["size"]))
+            given.seek(0)
+            process = subprocess.Popen(
+                ["/bin/bash", "-c", asked["command"]],
+                stdin=given,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **asked["variables"]},
+                cwd=os.environ["HOME"],
+                start_new_session=True,
+            )
+            with Path(said.name).open("rb") as output:
+                while process.poll() is None:
+                    self._send(b"O", output.read())
+                    if select.select([self.connection], [], [], 0.05)[0]:  # the client has gone
+                        os.killpg(process.pid, signal.SIGTERM)
+                        process.wait()
+                        return
+                self._send(b"O", output.read())
+        self._send(b"X", str(process.returncode).encode())
+
+    def _send(self, kind: bytes, data: bytes) -> None:
+        if data:
+            self.wfile.write(FRAME.pack(kind, len(data)) + data)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """All connections at once."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+if __name__ == "__main__":
+    with Server((sys.argv[1], PORT), Session) as server:
+        server.serve_forever()

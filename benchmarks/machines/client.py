@@ -1,0 +1,94 @@
+"""The other end of `benchmarks.machines.agent`, and commands that stand in for others' on PATH.
+
+``ssh [OPTIONS] USER@IP COMMAND...``, ``rsync --rsh X [OPTIONS] SOURCE USER@IP:TARGET`` (upwards)
+and ``srun [OPTIONS] COMMAND...`` (on every machine of ``MACHINES``): no more than is needed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import socket
+import sys
+import tarfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+from benchmarks.machines.agent import FRAME, PORT
+
+WITH_VALUE = {"-o", "-i", "-L", "-p", "--rsh", "--exclude", "--filter"}
+
+
+def call(
+    ip: str,
+    command: str,
+    given: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    out: IO[bytes] = sys.stdout.buffer,
+) -> int:
+    """Run a command on a machine, output as it comes; its exit code. OSError: no such machine."""
+    with socket.create_connection((ip, PORT), timeout=10) as connection:
+        connection.settimeout(None)
+        asked = {"command": command, "size": len(given), "variables": dict(variables or {})}
+        connection.sendall(json.dumps(asked).encode() + b"\n" + given)
+        stream = connection.makefile("rb")
+        while head := stream.read(FRAME.size):
+            kind, size = FRAME.unpack(head)
+            data = stream.read(size)
+            if kind == b"X":
+                return int(data)
+            out.write(data)
+            out.flush()
+    return 255
+
+
+def ask(ip: str, command: str) -> tuple[int, str]:
+    """The exit code of a command on a machine, and what it said."""
+    said = io.BytesIO()
+    return call(ip, command, out=said), said.getvalue().decode(errors="replace")
+
+
+def ssh(arguments: Sequence[str]) -> int:
+    """The words after the host are one line of shell, as ssh has it."""
+    words, _ = split(arguments)
+    return call(words[0].rpartition("@")[2], " ".join(words[1:]))
+
+
+def rsync(arguments: Sequence[str]) -> int:
+    """A file, or what is in a folder, to another machine, less ``__pycache__``."""
+    (source, target), _ = split(arguments)
+    host, _, path = target.partition(":")
+    ip, file = host.rpartition("@")[2], Path(source)
+    name = "." if file.is_dir() else Path(path).name
+    folder = path if file.is_dir() else str(Path(path).parent)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.add(source, name, filter=lambda item: None if "__pycache__" in item.name else item)
+    folder = folder.replace("~", "$HOME", 1)
+    unpack = f'mkdir -p "{folder}" && tar -x --no-same-owner -C "{folder}"'
+    return call(ip, unpack, packed.getvalue())
+
+
+def srun(arguments: Sequence[str]) -> int:
+    """On all machines at once, with this environment; the highest exit code."""
+    _, at = split(arguments)
+    command = f"cd {shlex.quote(str(Path.cwd()))}; exec {shlex.join(arguments[at:])}"
+    ips = os.environ["MACHINES"].split()
+    with ThreadPoolExecutor(len(ips)) as pool:
+        return max(pool.map(lambda ip: call(ip, command, variables=dict(os.environ)), ips))
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], int]:
+    """The arguments from the first that is no option on, less options, and its index."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-"):
+        at += 2 if arguments[at] in WITH_VALUE else 1
+    return list(arguments[at:]), at
+
+
+if __name__ == "__main__":
+    sys.exit({"ssh": ssh, "rsync": rsync, "srun": srun}[sys.argv[1]](sys.argv[2:]))

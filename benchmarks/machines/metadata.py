@@ -1,0 +1,26 @@
+"""AWS's metadata service, on a machine of ours: a spot machine that has been told to go."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+ADDRESS = "169.254.169.254"
+
+
+class Told(BaseHTTPRequestHandler):
+    """The token, and the notice."""
+
+    def do_PUT(self) -> None:
+        self._answer("token")
+
+    def do_GET(self) -> None:
+        self._answer('{"action": "terminate"}')
+
+    def _answer(self, text: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+if __name__ == "__main__":
+    HTTPServer((ADDRESS, 80), Told).serve_forever()
