@@ -24,7 +24,7 @@ import psutil
 
 from sweep.driver.cluster import ENVIRONMENT
 
-STARTS = 90.0
+STARTS = 180.0
 """Seconds that a node may take to start, on a busy machine."""
 
 
