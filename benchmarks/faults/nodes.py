@@ -34,7 +34,7 @@ class Node:
     def __init__(
         self, log: Path, env: Mapping[str, str], prepare: Callable[[], None] | None, *options: str
     ) -> None:
-        self.log = log
+        self.log, self.address = log, ""
         ray = Path(sys.executable).with_name("ray")
         with log.open("w") as out:
             self._process = subprocess.Popen(
@@ -125,6 +125,7 @@ class Nodes:
             f"--address={self.address}", f"--node-ip-address=127.0.0.{self._count}",
             f"--num-cpus={cpus}", "--num-gpus=0", f"--dashboard-agent-listen-port={agent}",
         )  # fmt: skip
+        node.address = f"127.0.0.{self._count}"
         self.workers.append(node)
         return node
 
@@ -160,7 +161,7 @@ class Nodes:
 @contextmanager
 def nodes(workers: int) -> Iterator[Nodes]:
     """A head and ``workers`` nodes of one CPU, for the time of the block."""
-    root = Path(tempfile.mkdtemp(prefix="nodes-"))  # short: sockets have paths of 107 bytes
+    root = Path(tempfile.mkdtemp(prefix="psn-"))  # short: sockets have paths of 107 bytes
     found = Nodes(root, secrets.token_hex(32))
     try:
         wait_for(lambda: found.head.is_up, STARTS)

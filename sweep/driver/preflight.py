@@ -18,6 +18,9 @@ from sweep.paths import paths_of
 SECONDS = 25
 """A node that has not answered then is said to be late, and the sweep begins without it."""
 
+NAMES = 4
+"""Nodes that a sentence names; of more it says how many."""
+
 ALWAYS = ("sweep", "ray", "numpy", "pydantic", "safetensors", "yaml")
 TRAINING = ("torch", "transformers", "datasets", "sklearn")
 
@@ -103,12 +106,21 @@ def _answer(future: Any, node: Node) -> probe.Findings | None:
 
 
 def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe.Problem]:
-    here, problems = probe.versions(), []
+    """What is wrong, each once, with the nodes where it is."""
+    here = probe.versions()
+    where: dict[probe.Problem, list[str]] = {}
     for node in nodes:
         findings = found.get(node["NodeID"], {"versions": {}, "problems": []})
         told = [*_differences(here, findings["versions"]), *map(tuple, findings["problems"])]
-        problems += [(kind, f"node {_name(node)} {text}") for kind, text in told]
-    return problems
+        for kind, text in told:
+            where.setdefault((kind, text), []).append(_name(node))
+    return [(kind, f"{_list(names)}: {text}") for (kind, text), names in where.items()]
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:NAMES])
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return f"node{'s' if len(names) > 1 else ''} {shown}{more}"
 
 
 def _differences(here: dict[str, str], there: dict[str, str]) -> Iterator[probe.Problem]:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sweep.auth import find_token, refusal
+from sweep.auth import Token, find_token, refusal
 from sweep.errors import ClusterError, UsageError
 
 SECONDS = 20
@@ -33,9 +33,9 @@ class JobsApi:
     refuses; the constructor raises :class:`~sweep.errors.UsageError` for what is no such address.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: Token | None = None) -> None:
         self.url = _checked(url)
-        self.token = find_token()
+        self.token = token or find_token()
         local = _is_loopback(urlsplit(self.url).hostname or "")
         proxies = [urllib.request.ProxyHandler({})] if local else []  # a tunnel needs no proxy
         self._opener = urllib.request.build_opener(*proxies)

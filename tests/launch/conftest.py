@@ -11,7 +11,7 @@ from benchmarks.faults.nodes import Nodes, nodes
 
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Nodes]:
-    """A head without CPUs, two workers of one; token auth, and the Jobs API. No test changes it."""
+    """A head without CPUs, two workers of one CPU; token auth, and the Jobs API."""
     with nodes(workers=2) as found:
         yield found
 
