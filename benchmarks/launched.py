@@ -113,10 +113,9 @@ class Teller:
 
     def tell(self) -> None:
         """All of it, in order."""
-        first = self._launch("first")
+        first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
         self._wait_for(lambda: len(of_kind(self.story.events, "record")) >= 3)
         self.story.cwd = self._driver().cwd()
-        joins = self._launch("joins")
         self._lose_node(Node.kill)
         self._more_records(3)
         joins.process.send_signal(signal.SIGINT)

@@ -28,6 +28,14 @@ STARTS = 180.0
 """Seconds that a node may take to start, on a busy machine."""
 
 
+PATIENCE = {
+    "RAY_raylet_start_wait_time_s": "150",
+    "RAY_agent_register_timeout_ms": "180000",
+    "RAY_worker_register_timeout_seconds": "180",
+}
+"""Ray's own limits, for a machine that is busy with other things."""
+
+
 class Node:
     """One running `ray start --block` and what it started."""
 
@@ -98,13 +106,14 @@ class Nodes:
             "RAY_AUTH_TOKEN": token,
             "RAY_prestart_worker_first_driver": "0",
             "OMP_NUM_THREADS": "1",
+            **PATIENCE,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         self._count = 1
         self.head = self._node(
             "head", {}, None,
             "--head", f"--node-ip-address={self.ip}", f"--port={self.port}",
-            "--num-cpus=0", "--num-gpus=0",
+            "--num-cpus=0", "--num-gpus=0", "--no-monitor",
             "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}",
             f"--dashboard-agent-listen-port={agent}", "--include-dashboard=true",
             f"--temp-dir={self.root / 'ray'}",
@@ -148,7 +157,14 @@ class Nodes:
         self, name: str, env: Mapping[str, str], prepare: Callable[[], None] | None, *options: str
     ) -> Node:
         log = self.root / f"{name}.log"
-        return Node(log, {**self.env, **env}, prepare, "--object-store-memory=80000000", *options)
+        return Node(
+            log,
+            {**self.env, **env},
+            prepare,
+            "--object-store-memory=80000000",
+            "--include-log-monitor=false",
+            *options,
+        )
 
     def _answers(self) -> bool:
         head = {"Authorization": f"Bearer {self.token}"}

@@ -50,16 +50,20 @@ def test_a_lost_driver_is_said_and_the_same_command_goes_on(story: Story) -> Non
 
 
 def test_progress_is_followed(story: Story) -> None:
-    assert story.done["first"].text.startswith("sweep-tiny\n")
     assert "dense baseline" in story.done["first"].text
     assert story.done["third"].text.startswith("sweep-tiny~3\n")
     assert f"{TRIALS}/{TRIALS}" in story.done["third"].text
 
 
-def test_a_second_launch_joins_and_ctrl_c_lets_go_of_it_alone(story: Story) -> None:
+def test_two_that_launch_at_once_share_one_job(story: Story) -> None:
+    texts = [story.done[name].text for name in ("first", "joins")]
+    assert sorted("runs already on" in text for text in texts) == [False, True]
+    assert all(text.startswith("sweep-tiny\n") for text in texts)
+
+
+def test_ctrl_c_lets_go_of_the_job_alone(story: Story) -> None:
     commands = ("sweep logs tiny", "sweep status tiny", "sweep stop tiny", "sweep report /")
-    assert story.done["joins"].wrong(130, "runs already", "detached", *commands) == ""
-    assert story.done["joins"].text.startswith("sweep-tiny\n")
+    assert story.done["joins"].wrong(130, "detached", *commands) == ""
 
 
 def test_a_detached_launch_names_its_job_and_leaves(story: Story) -> None:
