@@ -126,7 +126,10 @@ class Nodes:
         env: Mapping[str, str] | None = None,
         prepare: Callable[[], None] | None = None,
     ) -> Node:
-        """Start another worker node; ``prepare`` runs in its process before `ray start` does."""
+        """Start another worker node; ``prepare`` runs in its process before `ray start` does.
+
+        One after the other: two that start at once would take the same socket of the session.
+        """
         self._count += 1
         [agent] = free_ports(1)
         node = self._node(
@@ -136,12 +139,8 @@ class Nodes:
         )  # fmt: skip
         node.address = f"127.0.0.{self._count}"
         self.workers.append(node)
+        wait_for(lambda: node.is_up, STARTS)
         return node
-
-    def wait(self) -> None:
-        """Until every node has started, and the Jobs API answers."""
-        wait_for(lambda: all(node.is_up for node in [self.head, *self.workers]), STARTS)
-        wait_for(self._answers, STARTS)
 
     def remove(self, node: Node, how: Callable[[Node], None] = Node.kill) -> None:
         """End a worker node."""
@@ -166,7 +165,8 @@ class Nodes:
             *options,
         )
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the Jobs API does."""
         head = {"Authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(f"{self.url}/api/jobs/", headers=head)
         with suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
@@ -183,7 +183,7 @@ def nodes(workers: int) -> Iterator[Nodes]:
         wait_for(lambda: found.head.is_up, STARTS)
         for _ in range(workers):
             found.add()
-        found.wait()
+        wait_for(found.answers, STARTS)
         yield found
     finally:
         found.end()
