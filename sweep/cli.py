@@ -32,6 +32,8 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON document on standar
 Folder = Annotated[Path, typer.Argument(help="a sweep's folder")]
 Out = Annotated[Path | None, typer.Option("--out", help="folder (default: <storage>/<name>)")]
 Address = Annotated[str | None, typer.Option(help="a Ray cluster (default: RAY_ADDRESS, or here)")]
+Jobs = Annotated[str, typer.Option("--address", help="the cluster's Jobs API: http://HOST:8265")]
+JobName = Annotated[str, typer.Argument(help="a sweep's name, or a job's id")]
 
 
 def main() -> None:
@@ -114,8 +116,55 @@ def resume(
 
 
 @app.command()
-def status(folder: Folder, as_json: Json = False) -> None:
+def launch(
+    config: Config,
+    jobs: Jobs,
+    settings: Settings = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", help="shared folder, or s3://... (default: <storage>/<name>)"),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="submit, and do not follow")] = False,
+    python: Annotated[str, typer.Option(help="the command on the head")] = "python",
+) -> None:
+    """Run a sweep as a Ray job on a cluster, and follow it; again: join it, or go on with it."""
+    from sweep.commands.launch import launch as launch_sweep
+
+    launch_sweep(config, settings or [], jobs, out, detach, python)
+
+
+@app.command()
+def logs(
+    name: JobName,
+    jobs: Jobs,
+    follow: Annotated[bool, typer.Option("--follow", help="until it ends")] = False,
+) -> None:
+    """What a launched sweep prints."""
+    from sweep.commands.launch import show_logs
+
+    show_logs(name, jobs, follow)
+
+
+@app.command()
+def stop(name: JobName, jobs: Jobs) -> None:
+    """Stop a launched sweep; its state is saved."""
+    from sweep.commands.launch import stop as stop_sweep
+
+    stop_sweep(name, jobs)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="a sweep's folder; with --address, its name")],
+    as_json: Json = False,
+    address: Annotated[str | None, typer.Option(help="Jobs API that it was launched to")] = None,
+) -> None:
     """Progress, the front so far, what failed."""
+    if address is not None:
+        from sweep.commands.launch import show_job
+
+        show_job(str(folder), address, as_json)
+        return
     from sweep.commands.results import show_status
 
     show_status(folder, as_json)

@@ -119,10 +119,15 @@ def show_front(
 def show_status(path: Path, as_json: bool) -> None:
     """The body of `sweep status`."""
     results = load(path)
-    found = _status(results)
     if as_json:
-        print(json.dumps(found, indent=2))
-        return
+        print(json.dumps(status_of(results), indent=2))
+    else:
+        print_status(results)
+
+
+def print_status(results: analysis.Results) -> None:
+    """Progress, failures, the front so far."""
+    found = status_of(results)
     counts = ", ".join(f"{count} {name}" for name, count in found["trials"].items())
     print(f"{found['name']}: {found['state']}; {counts} of {found['planned']} planned")
     print(f"epochs: {found['epochs_spent']} spent, {found['epochs_saved']} saved by stopping")
@@ -150,7 +155,8 @@ def front_text(points: pd.DataFrame) -> str:
     return shown.rename(columns=lambda name: name.removeprefix("param_")).to_string(index=False)
 
 
-def _status(results: analysis.Results) -> dict[str, Any]:
+def status_of(results: analysis.Results) -> dict[str, Any]:
+    """What `sweep status` says, as plain values."""
     failed = results.trials[results.trials["status"] == "failed"]
     return {
         "name": results.name,

@@ -6,12 +6,12 @@ import contextlib
 import logging
 import os
 import secrets
-import socket
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from sweep.config import SweepConfig
+from sweep.driver.reach import reach, said
 from sweep.errors import ClusterError, UsageError
 
 # Read by ray when it is imported, so set before: no usage pings, no result files beside the
@@ -27,7 +27,6 @@ ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-PROBE_SECONDS = 10
 OBJECT_STORE_BYTES = 256 * 1024**2  # only settings and records pass through it
 
 
@@ -46,7 +45,7 @@ def connected(address: str | None) -> Iterator[None]:
         if os.environ["RAY_AUTH_MODE"] == "token":
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     else:
-        _probe(address)
+        reach(address)
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     import ray
 
@@ -63,33 +62,14 @@ def connected(address: str | None) -> Iterator[None]:
             **(local if address is None else {}),
         )
     except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and more
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ClusterError(
-            f"Ray at {address or 'this machine'} cannot be reached: {text}"
-        ) from error
+        where = address or "this machine"
+        raise ClusterError(f"Ray at {where} cannot be reached: {said(error)}") from error
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         with contextlib.suppress(Exception):
             ray.shutdown()
-
-
-def _probe(address: str) -> None:
-    """Refuse at once where nothing listens: ray itself tries for minutes, aloud.
-
-    Raises :class:`~sweep.errors.ClusterError`.
-    """
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if not port.isdigit():  # "auto", "local": no host and port to try
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
-    except OSError as error:
-        raise ClusterError(
-            f"nothing answers at {address} ({error.strerror or error}): is the Ray cluster up, and "
-            "the address (--address, RAY_ADDRESS) right?"
-        ) from error
 
 
 def worker_count(config: SweepConfig) -> int:

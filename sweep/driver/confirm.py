@@ -13,6 +13,7 @@ from sweep.driver.abort import Abort, Interrupted
 from sweep.driver.cluster import connected, worker_count
 from sweep.driver.confirmer import Confirmer
 from sweep.driver.loop import dense_figures, run_through_tune
+from sweep.driver.preflight import preflight
 from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
 from sweep.errors import ClusterError, UsageError
 from sweep.folder import SweepFolder
@@ -79,8 +80,11 @@ def _confirm(
         lambda event: _tell(event, confirmation, say),
     )
     if begun or confirmation.unfinished:
-        with connected(address or os.environ.get("RAY_ADDRESS")):
+        where = address or os.environ.get("RAY_ADDRESS")
+        with connected(where):
             stop_if_asked(stopped)
+            if where:
+                preflight(config, str(folder.path.resolve()), stopped, say)
             workers = worker_count(config)
             first = [begun] if begun else []
             if not confirmation.has_baseline:

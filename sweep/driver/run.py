@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from sweep import __version__
 from sweep.atomic import write_text
 from sweep.config import SweepConfig
 from sweep.config_io import dump_yaml
@@ -17,6 +18,7 @@ from sweep.driver.abort import Abort, Interrupted
 from sweep.driver.cluster import connected, worker_count
 from sweep.driver.conductor import Conductor
 from sweep.driver.loop import dense_figures, run_through_tune
+from sweep.driver.preflight import preflight
 from sweep.driver.reference import reference_point
 from sweep.driver.retention import Retention
 from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
@@ -27,7 +29,7 @@ from sweep.ledger import VERSION, Event, Ledger
 from sweep.search.state import Search
 from sweep.search.warm import describe, warm_events
 
-PACKAGES = ("prunesweep", "ray", "optuna", "torch", "transformers", "datasets", "pandas")
+PACKAGES = ("ray", "optuna", "torch", "transformers", "datasets", "pandas")
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,11 @@ def _conduct(
     told = [e["event"] for e in ledger.events if not is_of_confirm(e)]
     warm = [] if "baseline" in told else _warm_events(config, folder, ledger, view)
     if "baseline" not in told or not conductor.finished:
-        with connected(address or os.environ.get("RAY_ADDRESS")):
+        where = address or os.environ.get("RAY_ADDRESS")
+        with connected(where):
             stop_if_asked(stopped)
+            if where:
+                preflight(config, str(folder.path.resolve()), stopped, view.say)
             workers = worker_count(config)
             if "baseline" not in told:
                 conductor.replay(_begin(config, ledger, warm, view, stopped))
@@ -199,8 +204,9 @@ def _through_tune(
 
 
 def _versions() -> dict[str, str]:
+    # Ours is not installed where a job brought it along.
     found = {name: version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return {"python": platform.python_version(), "prunesweep": __version__, **found}
 
 
 def _remove_unbegun(folder: SweepFolder, ledger: Ledger, made: list[Path]) -> None:

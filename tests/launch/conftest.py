@@ -1,0 +1,24 @@
+"""One cluster of three nodes for all that needs one: it takes a quarter of a minute to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.faults.nodes import Nodes, nodes
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[Nodes]:
+    """A head without CPUs, two workers of one CPU; token auth, and the Jobs API."""
+    with nodes(workers=2) as found:
+        yield found
+
+
+@pytest.fixture
+def token(cluster: Nodes, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The commands in this process have the cluster's token."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", cluster.token)
+    return cluster.token
