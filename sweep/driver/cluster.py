@@ -11,8 +11,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from sweep.config import SweepConfig
-from sweep.errors import ClusterError, UsageError
+from sweep.errors import ClusterError
 
 # Read by ray when it is imported, so set before: no usage pings, no result files beside the
 # ledger, no snapshots of Tune's own state (the ledger is rebuilt from, never those).
@@ -90,23 +89,3 @@ def _probe(address: str) -> None:
             f"nothing answers at {address} ({error.strerror or error}): is the Ray cluster up, and "
             "the address (--address, RAY_ADDRESS) right?"
         ) from error
-
-
-def worker_count(config: SweepConfig) -> int:
-    """How many trials run at a time.
-
-    Raises :class:`~sweep.errors.UsageError` where the cluster has no room for even one.
-    """
-    import ray
-
-    have, want = ray.cluster_resources(), config.resources
-    room = int(have.get("CPU", 0) // want.cpu)
-    if want.gpu:
-        room = min(room, int(have.get("GPU", 0) / want.gpu + 1e-9))
-    if room < 1:
-        raise UsageError(
-            f"resources: a trial asks for {want.cpu:g} CPU and {want.gpu:g} GPU, the cluster has "
-            f"{have.get('CPU', 0):g} and {have.get('GPU', 0):g}"
-        )
-    asked = config.search.max_concurrent
-    return room if asked == "auto" else min(int(asked), room)
