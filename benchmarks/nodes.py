@@ -84,6 +84,7 @@ class Cluster:
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAINS),
             "RAY_raylet_start_wait_time_s": str(STARTS),
             "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
             **environment,
         }

@@ -108,7 +108,9 @@ class Workbench:
         file = self._figures_file(split)
 
         def store() -> None:
-            write_text(file, json.dumps(self._figures(split)))
+            figures = self._figures(split)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps(figures))
 
         found: dict[str, Any] = json.loads(once(file, store).read_text())
         return found

@@ -40,13 +40,26 @@ def once(target: Path, make: Callable[[], None]) -> Path:
 @contextlib.contextmanager
 def _alone(target: Path) -> Iterator[None]:
     """Hold the lock of a path, which the system drops when the process ends, however it does."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(target.with_name(f".{target.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
+    root = cache_root()
+    root.mkdir(parents=True, exist_ok=True)
+    lock = root / f".{fingerprint(str(target))}.lock"
+    file = _locked(lock)
     try:
-        with contextlib.suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
-            fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
+        lock.unlink(missing_ok=True)  # still locked: who waits for it sees that it is gone
+        os.close(file)
+
+
+def _locked(lock: Path) -> int:
+    """An open lock file, locked, that is the one at its path: not one removed meanwhile."""
+    while True:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        with contextlib.suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), lock.stat()):
+                return file
         os.close(file)
 
 

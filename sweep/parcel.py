@@ -41,6 +41,7 @@ def _put(target: Path, files: Mapping[str, bytes]) -> None:
     if target.exists():
         return
     if list(files) == [target.name]:
+        target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f".{target.name}.part")
         scratch.write_bytes(files[target.name])
         scratch.replace(target)
