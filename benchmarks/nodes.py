@@ -1,7 +1,8 @@
 """A Ray cluster of several nodes on this machine: one process a node, to be killed or told to go.
 
 Each node is `ray start --block` under an address of its own (127.0.0.2, 127.0.0.3, ...), so that to
-Ray they are machines. The head has no CPUs: it runs drivers and no trials.
+Ray they are machines, with a cache of its own, so that to us they are. The head has no CPUs: it
+runs drivers and no trials.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Node:
     """A node of a cluster: the process group of one `ray start --block`."""
 
     def __init__(self, log: Path, environment: dict[str, str], *arguments: object) -> None:
-        self.log = log
+        self.log, self.cache = log, Path(environment["PRUNESWEEP_CACHE"])
         with log.open("w") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", COMMAND, "start", "--block", *map(str, arguments)],
@@ -107,8 +108,9 @@ class Cluster:
     def _start(self, ip: str, *arguments: object) -> Node:
         ports = ("--min-worker-port", 0, "--max-worker-port", 0)
         quiet = ("--disable-usage-stats", "--object-store-memory", 100 * 1024**2)
-        log = self.root / f"{ip}-{len(self.nodes)}.log"
-        node = Node(log, self.environment, "--node-ip-address", ip, *ports, *quiet, *arguments)
+        log, cache = (self.root / f"{len(self.nodes)}{end}" for end in (".log", "-cache"))
+        environment = {**self.environment, "PRUNESWEEP_CACHE": str(cache)}
+        node = Node(log, environment, "--node-ip-address", ip, *ports, *quiet, *arguments)
         self.nodes.append(node)
         return node
 
@@ -119,14 +121,21 @@ class Cluster:
 
 
 @contextmanager
-def cluster(*cpus: int, head: Sequence[object] = (), **environment: str) -> Iterator[Cluster]:
+def cluster(
+    *cpus: int,
+    head: Sequence[object] = (),
+    before: Callable[[Cluster], None] = lambda found: None,
+    **environment: str,
+) -> Iterator[Cluster]:
     """A cluster with a node for each number of CPUs, for the time of the block.
 
-    ``head`` are options more of the head's `ray start`.
+    ``head`` are options more of the head's `ray start`; ``before`` is called before that, when the
+    address is known.
     """
     root = Path(tempfile.mkdtemp(prefix="nodes-"))  # short: sockets lie below it
     found = Cluster(root, environment)
     try:
+        before(found)
         found.start_head(*head)
         for node in [found.add(count) for count in cpus]:
             node.wait()

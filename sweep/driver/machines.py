@@ -7,6 +7,7 @@ release without it makes the answer poorer (no autoscaler, nothing drained), nev
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from typing import Any
 import yaml
 
 ASK_SECONDS = 10.0
+HEAD = "node:__internal_head__"
+"""The resource that a cluster's head has, and no other node."""
+
+NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+DRAINED = {3, 4, "AUTOSCALER_DRAIN_PREEMPTED", "AUTOSCALER_DRAIN_IDLE"}
+"""Reasons of a node's end, as `ray.nodes()` may give them: it was told to go."""
 
 
 def present() -> list[Mapping[str, float]]:
@@ -49,13 +56,11 @@ def is_going(node_id: str) -> bool:
     return any(reason in DRAINED for reason in reasons)
 
 
-DRAINED = (3, 4)
-
-
 def autoscaler_config() -> dict[str, Any] | None:
     """The config of the cluster's autoscaler, None where there is none, or none that says so.
 
-    Ray 2.60 keeps it in a file on the head, which `ray start --autoscaling-config` names.
+    Ray 2.60 keeps it in a file on the head, which `ray start --autoscaling-config` names; KubeRay
+    in the cluster's resource, which a pod of it may read.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as At
@@ -63,8 +68,8 @@ def autoscaler_config() -> dict[str, Any] | None:
     here = ray.get_runtime_context()
     head = _head_id()
     if head is None or head == here.get_node_id():
-        return read_autoscaler_file(here.gcs_address)
-    ask = ray.remote(num_cpus=0, max_retries=0)(read_autoscaler_file)
+        return read_autoscaler(here.gcs_address)
+    ask = ray.remote(num_cpus=0, max_retries=0)(read_autoscaler)
     future = ask.options(scheduling_strategy=At(head, soft=False)).remote(here.gcs_address)
     with contextlib.suppress(Exception):
         found: dict[str, Any] | None = ray.get(future, timeout=ASK_SECONDS)
@@ -80,19 +85,41 @@ def _head_id() -> str | None:
     return heads[0] if heads else None
 
 
-HEAD = "node:__internal_head__"
+def read_autoscaler(gcs_address: str) -> dict[str, Any] | None:
+    """On the head: the config of the autoscaler of the cluster at this address, if it has one."""
+    return _from_kubernetes() or _from_file(gcs_address)
 
 
-def read_autoscaler_file(gcs_address: str) -> dict[str, Any] | None:
-    """On the head: the file that the autoscaler of the cluster at this address was started with."""
+def _from_file(gcs_address: str) -> dict[str, Any] | None:
     port = gcs_address.rpartition(":")[2]
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
-            options = dict(
-                part.split("=", 1) for part in file.read_text().split("\0") if "=" in part
-            )
+            parts = file.read_text().split("\0")
+            options = dict(part.split("=", 1) for part in parts if "=" in part)
             path = options.get("--autoscaling-config")
             if path and options.get("--gcs-address", "").rpartition(":")[2] == port:
                 found = yaml.safe_load(Path(path).expanduser().read_text())
                 return found if isinstance(found, dict) else None
     return None
+
+
+def _from_kubernetes() -> dict[str, Any] | None:
+    name = os.environ.get("RAY_CLUSTER_NAME")
+    if name is None or not NAMESPACE.exists():
+        return None
+    with contextlib.suppress(Exception):
+        from ray.autoscaler._private.kuberay.node_provider import KubernetesHttpApiClient
+
+        client = KubernetesHttpApiClient(NAMESPACE.read_text().strip())
+        return of_ray_cluster(client.get(f"rayclusters/{name}"))
+    return None
+
+
+def of_ray_cluster(resource: dict[str, Any]) -> dict[str, Any] | None:
+    """The autoscaler's config by a RayCluster resource, None where that is not scaled."""
+    from ray.autoscaler._private.kuberay import autoscaling_config
+
+    if not resource["spec"].get("enableInTreeAutoscaling"):
+        return None
+    found = autoscaling_config._derive_autoscaling_config_from_ray_cr(resource)
+    return dict(found)

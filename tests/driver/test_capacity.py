@@ -132,3 +132,20 @@ def test_a_fraction_of_several_gpus_is_refused() -> None:
         load_config("closed-form", ["resources.gpu=1.5"])
     assert load_config("closed-form", ["resources.gpu=0.5"]).resources.gpu == 0.5
     assert load_config("closed-form", ["resources.gpu=2"]).resources.gpu == 2
+
+
+def test_kuberays_resource_says_how_far_it_goes() -> None:
+    def group(cpus: str, **more: Any) -> dict[str, Any]:
+        container = {"name": "ray", "resources": {"limits": {"cpu": cpus, "memory": "8Gi"}}}
+        pod = {"spec": {"containers": [container]}}
+        return {"rayStartParams": {}, "template": pod, **more}
+
+    workers = group("4", groupName="small", replicas=0, minReplicas=0, maxReplicas=5)
+    head = group("2")
+    head["rayStartParams"] = {"num-cpus": "0"}
+    spec = {"headGroupSpec": head, "workerGroupSpecs": [workers], "enableInTreeAutoscaling": True}
+    resource = {"metadata": {"name": "c", "namespace": "default"}, "spec": spec}
+    found = machines.of_ray_cluster(resource)
+    assert found is not None and read_autoscaler(found, want(cpu=2)) == 10
+    spec["enableInTreeAutoscaling"] = False
+    assert machines.of_ray_cluster(resource) is None
