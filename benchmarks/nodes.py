@@ -83,7 +83,7 @@ class Cluster:
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_worker_niceness": "0",
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": str(DRAINS),
-            "RAY_raylet_start_wait_time_s": str(STARTS),
+            "RAY_raylet_start_wait_time_s": str(int(STARTS)),  # a float crashes Ray
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
