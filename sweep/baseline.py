@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from sweep.atomic import new_folder, write_text
-from sweep.cache import cache_root, fingerprint, tree_digest
+from sweep.cache import cache_root, fingerprint, once, tree_digest
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.measure import measure
 from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, set_dropout
 from sweep.params import Params
+from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
@@ -98,25 +100,29 @@ class Workbench:
         """The dense model: loaded, or finetuned if ``baseline.epochs > 0`` and nobody has yet."""
         if self.config.baseline.epochs == 0:
             return Dense.of(self._starting_model(), self.device)
-        if not (self.folder / "model").exists():
-            self._finetune()
-        return Dense.of(load_classifier(str(self.folder / "model"), self.task), self.device)
+        folder = once(self.folder / "model", self._finetune)
+        return Dense.of(load_classifier(str(folder), self.task), self.device)
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """The dense model's figures on a split (see DESIGN: the ``baseline`` event), cached."""
-        data = self.task.split(split)
-        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
-        config = self.config
-        how = [config.pruning.model_dump(mode="json"), config.recover.bf16]
-        wanted = [FIGURES, sorted(config.task.metrics)]
-        counted = fingerprint([*how, *wanted, examples])
-        file = self.folder / f"{split}-{counted}.json"
-        if not file.exists():
+        file = self._figures_file(split)
+
+        def store() -> None:
             figures = self._figures(split)
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(file, json.dumps(figures))
-        found: dict[str, Any] = json.loads(file.read_text())
+
+        found: dict[str, Any] = json.loads(once(file, store).read_text())
         return found
+
+    def pack(self) -> Parcel:
+        """The dense model, if it was finetuned here, and its figures, for other machines."""
+        return pack(self.folder)
+
+    def unpack(self, fetch: Callable[[], Parcel]) -> None:
+        """Take the dense model and its figures from where they were made, if they are not here."""
+        needed = "model" if self.config.baseline.epochs else self._figures_file("validation").name
+        unpack(self.folder, fetch, needed)
 
     @property
     def warnings(self) -> list[str]:
@@ -144,6 +150,15 @@ class Workbench:
         """The finetuning recipe of a trial."""
         settings = self.config.recover.model_dump(mode="json")
         return Recipe(learning_rate=learning_rate, epochs=epochs, seed=seed, **settings)
+
+    def _figures_file(self, split: str) -> Path:
+        data = self.task.split(split)
+        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
+        config = self.config
+        how = [config.pruning.model_dump(mode="json"), config.recover.bf16]
+        wanted = [FIGURES, sorted(config.task.metrics)]
+        counted = fingerprint([*how, *wanted, examples])
+        return self.folder / f"{split}-{counted}.json"
 
     def _figures(self, split: str) -> dict[str, Any]:
         model = self.dense.reset()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.params import Params
+from sweep.parcel import Parcel
 from sweep.record import Record
 from sweep.score import Score
 
@@ -44,13 +45,23 @@ class Bench(Protocol):
 
     def baseline(self, split: str = "validation") -> dict[str, Any]: ...
 
+    def pack(self) -> Parcel: ...
+
+    def unpack(self, fetch: Callable[[], Parcel]) -> None: ...
+
     def trial(self, params: Params, seed: int, split: str = "validation") -> Runs: ...
 
 
-def open_bench(config: SweepConfig, device: str | None = None, threads: int | None = None) -> Bench:
+def open_bench(
+    config: SweepConfig,
+    device: str | None = None,
+    threads: int | None = None,
+    gpu: float = 1.0,
+) -> Bench:
     """The bench of a config's task; ``device`` and ``threads`` (None: torch's choice) are torch's.
 
-    Only a task that needs torch imports it.
+    ``gpu`` is the share of its GPU's memory that this process keeps to. Only a task that needs
+    torch imports it. Raises :class:`~sweep.errors.UsageError` for a share that is too small.
     """
     if config.task.dataset == CLOSED_FORM:
         from sweep.closed_form.bench import ClosedForm
@@ -59,7 +70,9 @@ def open_bench(config: SweepConfig, device: str | None = None, threads: int | No
     import torch
 
     from sweep.baseline import Workbench
+    from sweep.gpu import hold_to_share
 
+    hold_to_share(gpu)
     if threads is not None:
         torch.set_num_threads(threads)
     return Workbench(config, device)

@@ -23,6 +23,7 @@ from sweep import fields
 from sweep.config_checks import (
     formula_problems,
     metric_problems,
+    resource_problems,
     search_problems,
     task_problems,
 )
@@ -178,7 +179,7 @@ class SearchConfig(Section):
     trials: fields.Count = Field(default=64, description="trials in all; a grid runs every point")
     seed: fields.Seed = Field(default=0, description="of the sampler and of every trial")
     max_concurrent: fields.CountOrAuto = Field(
-        default="auto", description="trials at once; auto: as many as fit"
+        default="auto", description="trials at once; auto: as many as fit, or can be made to"
     )
     grace_period: fields.Natural = Field(
         default=0, description="epochs before the first stop; 0: right after pruning"
@@ -258,6 +259,7 @@ class SweepConfig(Section):
         problems = task_problems(self, (EMBEDDED, CLOSED_FORM))
         problems += formula_problems(self, self.task.dataset == CLOSED_FORM)
         problems += metric_problems(self)
+        problems += resource_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:

@@ -49,6 +49,15 @@ def formula_problems(config: SweepConfig, is_formula: bool) -> list[Problem]:
     return problems
 
 
+def resource_problems(config: SweepConfig) -> list[Problem]:
+    """More than one GPU cannot be had in fractions: Ray gives shares of one GPU, or whole ones."""
+    gpu = config.resources.gpu
+    if gpu <= 1 or gpu == int(gpu):
+        return []
+    allowed = "a share of one GPU, from 0 to 1, or a whole number of GPUs"
+    return [Problem(("resources", "gpu"), "is neither a share nor whole", gpu, allowed)]
+
+
 def metric_problems(config: SweepConfig) -> list[Problem]:
     """Objectives and constraints on figures that no record would have."""
     asked: list[tuple[tuple[str, ...], str]]

@@ -172,7 +172,7 @@ class Confirmation:
 
     def _on_lost(self, event: Event) -> None:
         job = self._job_of(event)
-        job.lost += 1
+        job.lost += not event.get("preempted", False)
         job.last_loss = event["reason"]
         job.attempt = job.fence = max(job.attempt, event["attempt"])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from sweep.config import SweepConfig
 from sweep.errors import TrialError
 from sweep.measure import stored_bytes
 from sweep.params import Params
+from sweep.parcel import Parcel
 from sweep.record import Record
 from sweep.score import Ints, Score
 
@@ -64,6 +65,13 @@ class ClosedForm:
             "eval_seconds": 0.0,
             "seconds": 0.0,
         }
+
+    def pack(self) -> Parcel:
+        """Nothing: a formula is everywhere."""
+        return {}
+
+    def unpack(self, fetch: Callable[[], Parcel]) -> None:
+        """Nothing."""
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:
         """A trial of ``params``."""

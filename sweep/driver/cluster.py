@@ -10,9 +10,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from sweep.config import SweepConfig
 from sweep.driver.reach import reach, said
-from sweep.errors import ClusterError, UsageError
+from sweep.errors import ClusterError
 
 # Read by ray when it is imported, so set before: no usage pings, no result files beside the
 # ledger, no snapshots of Tune's own state (the ledger is rebuilt from, never those).
@@ -70,23 +69,3 @@ def connected(address: str | None) -> Iterator[None]:
     finally:
         with contextlib.suppress(Exception):
             ray.shutdown()
-
-
-def worker_count(config: SweepConfig) -> int:
-    """How many trials run at a time.
-
-    Raises :class:`~sweep.errors.UsageError` where the cluster has no room for even one.
-    """
-    import ray
-
-    have, want = ray.cluster_resources(), config.resources
-    room = int(have.get("CPU", 0) // want.cpu)
-    if want.gpu:
-        room = min(room, int(have.get("GPU", 0) / want.gpu + 1e-9))
-    if room < 1:
-        raise UsageError(
-            f"resources: a trial asks for {want.cpu:g} CPU and {want.gpu:g} GPU, the cluster has "
-            f"{have.get('CPU', 0):g} and {have.get('GPU', 0):g}"
-        )
-    asked = config.search.max_concurrent
-    return room if asked == "auto" else min(int(asked), room)

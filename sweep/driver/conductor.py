@@ -126,12 +126,16 @@ class Conductor:
         end = self.search.due_end(trial_id)
         return self._end(trial, end["status"], None) if end else False
 
-    def lost(self, trial_id: str, attempt: int, reason: str) -> None:
-        """A worker died: its trial is tried again from its last epoch, if it may."""
+    def lost(self, trial_id: str, attempt: int, reason: str, preempted: bool = False) -> None:
+        """A worker died: its trial is tried again from its last epoch, if it may.
+
+        One that was taken away with its machine (``preempted``) does not count against the trial.
+        """
         trial = self.search.trials[trial_id]
         if trial.status != "running":
             return
-        self._write({"event": "lost", "trial_id": trial_id, "attempt": attempt, "reason": reason})
+        how = {"attempt": attempt, "reason": reason, "preempted": preempted}
+        self._write({"event": "lost", "trial_id": trial_id, **how})
         if not self._given_up(trial):
             self._flying.discard(trial_id)
             self._queue.append(trial_id)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sweep.chosen import Point, choose
 from sweep.config import SweepConfig
 from sweep.confirmation import Confirmation
 from sweep.driver.abort import Abort, Interrupted
-from sweep.driver.cluster import connected, worker_count
+from sweep.driver.capacity import Capacity
+from sweep.driver.cluster import connected
 from sweep.driver.confirmer import Confirmer
-from sweep.driver.loop import dense_figures, run_through_tune
+from sweep.driver.loop import Dense, run_through_tune
 from sweep.driver.preflight import preflight
 from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
 from sweep.errors import ClusterError, UsageError
@@ -85,13 +87,14 @@ def _confirm(
             stop_if_asked(stopped)
             if where:
                 preflight(config, str(folder.path.resolve()), stopped, say)
-            workers = worker_count(config)
+            capacity, dense = Capacity(config), Dense(config, stopped)
             first = [begun] if begun else []
             if not confirmation.has_baseline:
-                first.append(_dense_on_test(config, say, stopped))
+                first.append(_dense_on_test(dense, say))
             confirmer.begin(*first)
             say(_plan(confirmation))
-            _through_tune(config, folder, confirmer, workers, stopped)
+            placed = dense.placed() if capacity.spans_machines else []
+            _through_tune(config, folder, confirmer, capacity, stopped, placed)
     confirmer.finish()
     return Outcome(confirmation.done, len(confirmation.failed))
 
@@ -110,13 +113,13 @@ def _points(
     return points
 
 
-def _dense_on_test(config: SweepConfig, say: Say, stopped: Stopped) -> Event:
+def _dense_on_test(dense: Dense, say: Say) -> Event:
     """The event of the dense model's figures on test.
 
     Raises :class:`~sweep.errors.UsageError` for a task without a test split.
     """
     say("reading test; the dense model first")
-    figures = dense_figures(config, stopped, "test")
+    figures = dense.figures("test")
     accuracy, examples = figures["accuracy"], figures["examples"]
     say(f"dense baseline: accuracy {accuracy:.4f} on {examples} test examples")
     return {"event": "confirm_baseline", **figures, "split": "test"}
@@ -147,14 +150,15 @@ def _through_tune(
     config: SweepConfig,
     folder: SweepFolder,
     confirmer: Confirmer,
-    workers: int,
+    capacity: Capacity,
     stopped: Stopped,
+    dense: list[Any],
 ) -> None:
     def tick() -> None:
         stop_if_asked(stopped)
         confirmer.tidy()
 
     try:
-        run_through_tune(config, folder.retrainings, confirmer, workers, tick)
+        run_through_tune(config, folder.retrainings, confirmer, lambda: capacity.limit, tick, dense)
     except ClusterError as error:
         raise ClusterError(f"{error}: sweep confirm {folder.path}") from error

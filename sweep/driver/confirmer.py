@@ -109,12 +109,16 @@ class Confirmer:
         end = self.confirmation.due_end(job)
         return self._end(end) if end else False
 
-    def lost(self, name: str, attempt: int, reason: str) -> None:
-        """A worker died: its job is tried again from its last epoch, if it may."""
+    def lost(self, name: str, attempt: int, reason: str, preempted: bool = False) -> None:
+        """A worker died: its job is tried again from its last epoch, if it may.
+
+        One that was taken away with its machine (``preempted``) does not count against the job.
+        """
         job = self.confirmation.jobs[name]
         if job.status != "running":
             return
-        self._write({**_of("confirm_lost", job), "attempt": attempt, "reason": reason})
+        how = {"attempt": attempt, "reason": reason, "preempted": preempted}
+        self._write({**_of("confirm_lost", job), **how})
         if not self._given_up(job):
             self._flying.discard(name)
             self._queue.append(name)

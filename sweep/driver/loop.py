@@ -1,66 +1,96 @@
-"""What a driver asks of Ray: figures of the dense model from one task, then trials through Tune."""
+"""What a driver asks of Ray: the dense model and its figures from one task, trials through Tune."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.config import SweepConfig
+from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.driver.signals import Stopped, stop_if_asked
 from sweep.errors import ClusterError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from sweep.search.hooks import Conducts
 
+MOST = 10_000
+"""What Tune is told of how many trials wait or run at a time: the true bound may change."""
 
-def dense_figures(
-    config: SweepConfig, stopped: Stopped, split: str = "validation"
-) -> dict[str, Any]:
-    """The dense baseline's figures, made in a worker process: the driver never holds a model.
 
-    Raises :class:`~sweep.errors.UsageError` for what is wrong with model or data, and
-    :class:`~sweep.driver.abort.Abort` on a signal.
-    """
-    import ray
+class Dense:
+    """The dense baseline of a sweep, made in a worker process: the driver never holds a model."""
 
-    from sweep.driver.worker import prepare
+    def __init__(self, config: SweepConfig, stopped: Stopped) -> None:
+        self.config, self.stopped = config, stopped
+        self._parcel: Any = None
 
-    want = config.resources
-    cpus = max(want.cpu, ray.cluster_resources().get("CPU", 1) if not want.gpu else want.cpu)
-    threads = min(int(cpus), os.cpu_count() or 1) or 1
-    task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2)(prepare)
-    future = task.remote(config.model_dump(mode="json"), threads, split)
-    while not ray.wait([future], timeout=0.2)[0]:
-        stop_if_asked(stopped)
-    try:
-        figures: dict[str, Any] = ray.get(future)
-    except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
-        raise
-    except ray.exceptions.RayError as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ClusterError(f"the baseline's worker died: {first}") from error
-    if kind := figures.get("error"):
-        raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
-    return figures
+    def figures(self, split: str = "validation") -> dict[str, Any]:
+        """The dense model's figures on a split.
+
+        Raises :class:`~sweep.errors.UsageError` for what is wrong with model or data, and
+        :class:`~sweep.driver.abort.Abort` on a signal.
+        """
+        import ray
+
+        try:
+            figures, self._parcel = self._prepare(split)
+        except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
+            raise
+        except ray.exceptions.RayError as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ClusterError(f"the baseline's worker died: {first}") from error
+        if kind := figures.get("error"):
+            raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
+        return figures
+
+    def placed(self) -> list[Any]:
+        """A reference to the packed model, for workers on machines that have not made it.
+
+        The object is the driver's own, so that no machine that goes takes it along. Empty for a
+        task without a model. Raises as :meth:`figures` does.
+        """
+        import ray
+
+        if self.config.task.dataset == CLOSED_FORM:
+            return []
+        if self._parcel is None:
+            self.figures()
+        parcel, self._parcel = ray.get(self._parcel), None
+        return [ray.put(parcel)]
+
+    def _prepare(self, split: str) -> tuple[dict[str, Any], Any]:
+        """The figures, and a reference to the packed model, which stays where it was made."""
+        import ray
+
+        from sweep.driver.worker import prepare
+
+        want = self.config.resources
+        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
+        figures, parcel = task(prepare).remote(self.config.model_dump(mode="json"), split)
+        while not ray.wait([figures], timeout=0.2)[0]:
+            stop_if_asked(self.stopped)
+        return ray.get(figures), parcel
 
 
 def run_through_tune(
     config: SweepConfig,
     checkpoints: Path,
     conductor: Conducts,
-    workers: int,
+    limit: Callable[[], int],
     tick: Callable[[], None],
+    dense: Sequence[Any] = (),
 ) -> None:
     """Let Ray Tune run what the conductor hands out, until it has no more.
 
-    ``checkpoints`` is the root folder that workers keep them in; ``tick`` is called several times
-    a second. Raises :class:`~sweep.errors.ClusterError` where Tune ends before its time.
+    ``checkpoints`` is the root folder that workers keep them in; ``limit()`` is how many trials may
+    be out at this moment; ``tick`` is called several times a second; ``dense`` is what
+    :meth:`Dense.placed` gave. Raises :class:`~sweep.errors.ClusterError` where Tune ends before its
+    time.
     """
     from ray import tune
 
+    from sweep.driver.machines import is_going
     from sweep.driver.worker import Worker
     from sweep.search.hooks import Decide, HandOut, Watch
 
@@ -68,16 +98,17 @@ def run_through_tune(
         Worker,
         settings=config.model_dump(mode="json"),
         checkpoints=str(checkpoints.resolve()),
+        dense=list(dense),
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
     with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             tune.with_resources(trainable, want),
             tune_config=tune.TuneConfig(
-                search_alg=HandOut(conductor),
-                scheduler=Decide(conductor),
+                search_alg=HandOut(conductor, limit),
+                scheduler=Decide(conductor, is_going),
                 num_samples=-1,
-                max_concurrent_trials=workers,
+                max_concurrent_trials=MOST,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(

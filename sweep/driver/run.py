@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from sweep import __version__
 from sweep.atomic import write_text
@@ -15,9 +16,10 @@ from sweep.config import SweepConfig
 from sweep.config_io import dump_yaml
 from sweep.confirmation import is_of_confirm
 from sweep.driver.abort import Abort, Interrupted
-from sweep.driver.cluster import connected, worker_count
+from sweep.driver.capacity import Capacity
+from sweep.driver.cluster import connected
 from sweep.driver.conductor import Conductor
-from sweep.driver.loop import dense_figures, run_through_tune
+from sweep.driver.loop import Dense, run_through_tune
 from sweep.driver.preflight import preflight
 from sweep.driver.reference import reference_point
 from sweep.driver.retention import Retention
@@ -109,15 +111,15 @@ def _conduct(
             stop_if_asked(stopped)
             if where:
                 preflight(config, str(folder.path.resolve()), stopped, view.say)
-            workers = worker_count(config)
+            capacity, dense = Capacity(config), Dense(config, stopped)
             if "baseline" not in told:
-                conductor.replay(_begin(config, ledger, warm, view, stopped))
+                conductor.replay(_begin(config, ledger, warm, view, dense))
             if not folder.config.is_file():
                 _write_config(config, folder)
             if told:
                 conductor.note({"event": "resume", "trials": search.max_trials})
-            conductor.note({"event": "workers", "count": workers})
-            _through_tune(config, folder, conductor, workers, view, stopped)
+            placed = dense.placed() if capacity.spans_machines else []
+            _through_tune(config, folder, conductor, capacity, view, stopped, placed)
     elif told[-1] == "finish":
         return search.spent
     conductor.note({"event": "finish", "reason": search.why_no_more})
@@ -150,12 +152,12 @@ def _begin(
     ledger: Ledger,
     warm: list[Event],
     view: View,
-    stopped: Stopped,
+    dense: Dense,
 ) -> list[Event]:
     """Prepare the dense baseline; write the ledger's first events, or what it lost of them."""
     view.say("preparing data and dense baseline")
     started = time.time()
-    baseline = dense_figures(config, stopped)
+    baseline = dense.figures()
     view.say(
         f"dense baseline: accuracy {baseline['accuracy']:.4f} on {baseline['examples']} validation "
         f"examples ({time.time() - started:.0f} s)"
@@ -187,18 +189,27 @@ def _through_tune(
     config: SweepConfig,
     folder: SweepFolder,
     conductor: Conductor,
-    workers: int,
+    capacity: Capacity,
     view: View,
     stopped: Stopped,
+    dense: list[Any],
 ) -> None:
+    workers = 0
+
     def tick() -> None:
+        nonlocal workers
         stop_if_asked(stopped)
+        if capacity.present > workers:
+            workers = capacity.present
+            conductor.note({"event": "workers", "count": workers})
         conductor.tidy()
         view.refresh()
 
     try:
         with view:
-            run_through_tune(config, folder.checkpoints, conductor, workers, tick)
+            run_through_tune(
+                config, folder.checkpoints, conductor, lambda: capacity.limit, tick, dense
+            )
     except ClusterError as error:
         raise ClusterError(f"{error}: sweep resume {folder.path}") from error
 

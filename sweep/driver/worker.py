@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import tune
 
 from sweep.config import SweepConfig
+from sweep.driver.machines import draining
 from sweep.driver.retraining import retrained
 from sweep.errors import StorageError, SweepError, UsageError
 
 if TYPE_CHECKING:
     from sweep.bench import Bench
+    from sweep.parcel import Parcel
     from sweep.record import Record
 
 
@@ -26,9 +31,18 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     What goes wrong in it is a result too, never an exception.
     """
 
-    def setup(self, config: dict[str, Any], settings: dict[str, Any], checkpoints: str) -> None:
-        """Called once an actor; ``settings`` is the resolved config."""
-        self.settings, self.root = settings, Path(checkpoints)
+    def setup(
+        self,
+        config: dict[str, Any],
+        settings: dict[str, Any],
+        checkpoints: str,
+        dense: Sequence[Any] = (),
+    ) -> None:
+        """Called once an actor; ``settings`` is the resolved config.
+
+        ``dense`` holds a reference to the packed dense model, if workers are on several machines.
+        """
+        self.settings, self.root, self.dense = settings, Path(checkpoints), dense
         self.bench: Bench | None = None
         self.reset_config(config)
 
@@ -40,6 +54,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def step(self) -> dict[str, Any]:
         """The next record of the trial, or why there is none."""
+        self._leave_a_draining_machine()
         try:
             if self.records is None:
                 self.records = self._run()
@@ -52,7 +67,23 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         except SweepError as error:
             return {"error": str(error)}
         except Exception as error:  # the sweep goes on without this trial
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {"error": self._sentence(error)}
+
+    def _leave_a_draining_machine(self) -> None:
+        """End this actor if its machine was told to go: between two epochs, nothing is lost by it.
+
+        The driver then tries the trial again elsewhere, and the machine need not wait any longer.
+        """
+        if ray.get_runtime_context().get_node_id() in draining():
+            ray.actor.exit_actor()
+
+    def _sentence(self, error: Exception) -> str:
+        if type(error).__name__ != "OutOfMemoryError":
+            return f"{type(error).__name__}: {error}"
+        return (
+            f"out of GPU memory with resources.gpu={self.settings['resources']['gpu']:g}: a larger "
+            "share or a smaller recover.batch_size is needed"
+        )
 
     def _run(self) -> Iterator[dict[str, Any]]:
         if "wanted" in self.assignment:
@@ -63,6 +94,9 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         if self.bench is None:
             config = SweepConfig.model_validate(self.settings)
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
+            for reference in self.dense:
+                with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it
+                    self.bench.unpack(partial(ray.get, reference))
         return self.bench
 
 
@@ -98,24 +132,37 @@ def make_bench(config: SweepConfig, threads: int) -> Bench:
     """The bench of a worker process, with as many threads as it has CPUs to itself."""
     from sweep.bench import open_bench
 
-    return open_bench(config, None if config.resources.gpu else "cpu", threads)
+    gpu = config.resources.gpu
+    return open_bench(config, None if gpu else "cpu", threads, gpu)
 
 
-def prepare(settings: dict[str, Any], threads: int, split: str) -> dict[str, Any]:
+def prepare(settings: dict[str, Any], split: str) -> tuple[dict[str, Any], Parcel]:
     """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
 
-    Returns the figures of the ``baseline`` event, or ``{"error": kind, "message": text}``.
+    No trial runs meanwhile: on CPUs it has all threads of its machine.
+
+    Returns the figures of the ``baseline`` event, or ``{"error": kind, "message": text}``; and the
+    dense model, packed.
     """
     config = SweepConfig.model_validate(settings)
+    cpus = config.resources.cpu if config.resources.gpu else own_cpus()
     try:
-        bench = make_bench(config, threads)
+        bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
         bench.check()
         figures = bench.baseline(split)
-        return {**figures, "warnings": bench.warnings, "model": config.model or "fresh"}
+        told = {"warnings": bench.warnings, "model": config.model or "fresh"}
+        return {**figures, **told}, bench.pack()
     except SweepError as error:
-        return {"error": type(error).__name__, "message": str(error)}
+        return {"error": type(error).__name__, "message": str(error)}, {}
     except OSError as error:
-        return {"error": StorageError.__name__, "message": str(error)}
+        return {"error": StorageError.__name__, "message": str(error)}, {}
+
+
+def own_cpus() -> int:
+    """The CPUs of this machine, as far as Ray has them to give away."""
+    own = ray.get_runtime_context().get_node_id()
+    given = [node["Resources"].get("CPU", 1) for node in ray.nodes() if node["NodeID"] == own]
+    return min(int(given[0]) if given else 1, os.cpu_count() or 1)
 
 
 def _worker_name() -> str:

@@ -7,9 +7,11 @@ Retries are ours too (``max_failures`` of Tune stays 0), because Tune would not 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import ray
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -28,7 +30,7 @@ class Conducts(Protocol):
 
     def report(self, trial_id: str, attempt: int, result: Mapping[str, Any]) -> bool: ...
 
-    def lost(self, trial_id: str, attempt: int, reason: str) -> None: ...
+    def lost(self, trial_id: str, attempt: int, reason: str, preempted: bool) -> None: ...
 
 
 class _NotSaved:
@@ -39,23 +41,31 @@ class _NotSaved:
 
 
 class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
-    """Gives Tune the next assignment; not OptunaSearch, whose faults FACTS.md lists."""
+    """Gives Tune the next assignment; not OptunaSearch, whose faults FACTS.md lists.
 
-    def __init__(self, conductor: Conducts) -> None:
+    No more are out at a time than ``limit()`` says, which may change as the cluster does.
+    """
+
+    def __init__(self, conductor: Conducts, limit: Callable[[], int]) -> None:
         super().__init__()
-        self.conductor = conductor
+        self.conductor, self.limit = conductor, limit
+        self._out: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
-        """An assignment, None while a running trial may still have to be retried, or the end."""
+        """An assignment, None while all that may be out is, or none waits yet, or the end."""
+        if len(self._out) >= self.limit():
+            return None
         assignment = self.conductor.next()
         if assignment is not None:
+            self._out.add(trial_id)
             return assignment
         return Searcher.FINISHED if self.conductor.finished else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: the conductor heard of it from the scheduler's hook."""
+        """One fewer is out; the conductor heard of it from the scheduler's hook."""
+        self._out.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the state."""
@@ -65,11 +75,15 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
 
 
 class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
-    """Starts trials in order; asks the conductor after each result whether to go on."""
+    """Starts trials in order; asks the conductor after each result whether to go on.
 
-    def __init__(self, conductor: Conducts) -> None:
+    ``is_going(node_id)`` says whether a node was told to go: a worker that goes with it is no
+    failure of its trial.
+    """
+
+    def __init__(self, conductor: Conducts, is_going: Callable[[str], bool]) -> None:
         super().__init__()
-        self.conductor = conductor
+        self.conductor, self.is_going = conductor, is_going
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass a worker's result on."""
@@ -77,8 +91,21 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.STOP if over else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker died, or broke outside of its trial."""
-        self.conductor.lost(*_who(trial), _reason(trial))
+        """A worker died, or broke outside of its trial, or was taken away."""
+        preempted = self._is_preempted(trial)
+        reason = "its machine was told to go" if preempted else _reason(trial)
+        self.conductor.lost(*_who(trial), reason, preempted)
+
+    def _is_preempted(self, trial: Trial) -> bool:
+        """By what Ray says of the actor's death, or of the node that it was on.
+
+        The actor may be known dead before its node is, so that either alone would miss some.
+        """
+        if getattr(trial.get_pickled_error(), "preempted", False):
+            return True
+        actor = trial.temporary_state.ray_actor
+        node_id = _node_of(actor._actor_id.hex()) if actor is not None else None
+        return node_id is not None and self.is_going(node_id)
 
 
 class Watch(_NotSaved, Callback):  # type: ignore[misc]
@@ -100,6 +127,14 @@ class Watch(_NotSaved, Callback):  # type: ignore[misc]
 
 def _who(trial: Trial) -> tuple[str, int]:
     return trial.config["trial_id"], trial.config["attempt"]
+
+
+def _node_of(actor_id: str) -> str | None:
+    """The node that an actor is or was on, where Ray knows it."""
+    with contextlib.suppress(Exception):  # not public: nothing may hang on it
+        found = ray._private.state.state.actor_table(actor_id)
+        return str(found["Address"]["NodeID"])
+    return None
 
 
 def _reason(trial: Trial) -> str:

@@ -211,7 +211,7 @@ class Search:
 
     def _on_lost(self, event: Event) -> None:
         trial = self.trials[event["trial_id"]]
-        trial.lost += 1
+        trial.lost += not event.get("preempted", False)
         trial.last_loss = event["reason"]
         trial.attempt = trial.fence = max(trial.attempt, event["attempt"])
 

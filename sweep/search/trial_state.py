@@ -17,7 +17,8 @@ class TrialState:
     """One trial as the ledger has it.
 
     ``attempt`` is the highest that began or was lost (0: none yet), and those up to ``fence`` are
-    over; ``lost`` counts the workers that died under it, the last of them for ``last_loss``;
+    over; ``lost`` counts the workers that died under it, less those taken away with their machines
+    (preempted), and ``last_loss`` is why the last of all died;
     ``records`` and ``decisions`` are events by epoch, in the order of the ledger.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sweep.atomic import new_folder
-from sweep.cache import file_digest, fingerprint
+from sweep.cache import file_digest, fingerprint, once
 from sweep.errors import UsageError
 from sweep.tasks.sources import Raw
 from sweep.tasks.split import Ints, Split
@@ -87,7 +87,9 @@ def _replaced(texts: Sequence[str], replace: Mapping[str, str]) -> list[str]:
 
 def cached(folder: Path, make: Callable[[], Split]) -> Split:
     """The split in ``folder``, made and stored there first where it is missing."""
-    if not folder.exists():
+
+    def store() -> None:
         with new_folder(folder) as scratch:
             make().save(scratch)
-    return Split.open(folder)
+
+    return Split.open(once(folder, store))

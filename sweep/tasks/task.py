@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sweep.atomic import new_folder
-from sweep.cache import cache_root, file_digest, fingerprint
+from sweep.cache import cache_root, file_digest, fingerprint, once
 from sweep.config import SweepConfig, TaskConfig
 from sweep.errors import UsageError
 from sweep.tasks import sources
@@ -157,10 +157,12 @@ class _Texts:
 
     def _facts(self) -> dict[str, Any]:
         folder = self.root / f"{self._key('task')}-facts"
-        if not folder.exists():
+
+        def store() -> None:
             with new_folder(folder) as scratch:
                 (scratch / "facts.json").write_text(json.dumps(self._read_facts()))
-        facts: dict[str, Any] = json.loads((folder / "facts.json").read_text())
+
+        facts: dict[str, Any] = json.loads((once(folder, store) / "facts.json").read_text())
         return facts
 
     def _read_facts(self) -> dict[str, Any]:

@@ -254,3 +254,15 @@ def test_a_ledger_that_cannot_be_synced_stops_the_sweep(tmp_path: Path, question
             ask[question]()
         stage.ledger.close()
         assert of_kind(stage.events, "record") == []
+
+
+def test_a_machine_taken_away_does_not_count_against_its_trial(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sweep", max_failures=0)
+    for _ in range(3):
+        trial = stage.take()
+        stage.conductor.lost(trial["trial_id"], trial["attempt"], "told to go", True)
+    assert of_kind(stage.events, "end") == []
+    again = stage.take()
+    assert (again["trial_id"], again["attempt"]) == (trial["trial_id"], 4)
+    stage.conductor.lost(again["trial_id"], again["attempt"], "killed")
+    assert stage.events[-1]["error"] == "its worker was lost 1 times; last: killed"

@@ -144,6 +144,15 @@ def test_a_lost_job_is_tried_again_for_what_it_had_not_found(scene: Scene) -> No
     assert (lost["trial_id"], lost["attempt"], lost["reason"]) == ("t0", 1, "killed")
 
 
+def test_a_machine_taken_away_does_not_count_against_its_job(scene: Scene) -> None:
+    name = scene.take()["trial_id"]
+    for attempt in range(1, 6):
+        scene.confirmer.lost(name, attempt, "told to go", True)
+        while scene.take()["trial_id"] != name:
+            pass
+    assert of_kind(scene.events, "confirm_end") == []
+
+
 def test_a_late_report_of_a_worker_thought_dead_is_refused(scene: Scene) -> None:
     first = scene.take()
     scene.confirmer.lost(first["trial_id"], 1, "killed")

@@ -1,0 +1,162 @@
+"""A cluster that grows from no worker to what `max_concurrent: auto` asks for, and shrinks again.
+
+Ray's own autoscaler, with its provider of make-believe machines: each is a raylet on this one. The
+sweep (a formula, whose epochs sleep) starts where nothing could run it. The last line is short:
+`grew=0->N->0` and the seconds that each took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faults.verdict import of_kind, read_events
+from benchmarks.nodes import Cluster, cluster
+
+PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
+HEAD = "ray.head.default"
+PATIENCE = 180.0
+
+
+def autoscaler(most: int, address: str, idle_seconds: float) -> dict[str, Any]:
+    """The config of an autoscaler of up to ``most`` machines of one CPU.
+
+    An external provider has no defaults, so that every key is here.
+    """
+    commands = ("initialization", "setup", "head_setup", "worker_setup")
+    return {
+        "cluster_name": "autoscaling",
+        "max_workers": most,
+        "upscaling_speed": 100.0,
+        "idle_timeout_minutes": idle_seconds / 60,
+        "docker": {},
+        "provider": {
+            "type": "external",
+            "module": PROVIDER,
+            "gcs_address": address,
+            "use_node_id_as_ip": True,
+            "launch_multiple": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+        },
+        "auth": {},
+        "head_node_type": HEAD,
+        "available_node_types": {
+            HEAD: {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+            "one": {"resources": {"CPU": 1}, "node_config": {}, "max_workers": most},
+        },
+        "file_mounts": {},
+        "cluster_synced_files": [],
+        "file_mounts_sync_continuously": False,
+        "rsync_exclude": [],
+        "rsync_filter": [],
+        **{f"{name}_commands": [] for name in commands},
+        "head_start_ray_commands": [],
+        "worker_start_ray_commands": [],
+    }
+
+
+ENVIRONMENT = {
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "0",
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+}
+
+
+def count(nodes: Cluster) -> int:
+    """The CPUs that the cluster has at this moment, by its own status tool's source."""
+    code = (
+        "import ray, os; from ray._raylet import GcsClient;"
+        "from ray.autoscaler.v2.sdk import get_cluster_resource_state as state;"
+        f"found = state(GcsClient(address={nodes.address!r}));"
+        "alive = [n for n in found.node_states if n.status in (1, 2)];"
+        "print(int(sum(n.total_resources.get('CPU', 0) for n in alive)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=nodes.environment, capture_output=True, text=True
+    )
+    return int(done.stdout.split()[-1]) if done.returncode == 0 else -1
+
+
+def wait_for(find: Callable[[], bool], what: str) -> float:
+    """Seconds until it is so."""
+    started = time.monotonic()
+    while not find():
+        if time.monotonic() - started > PATIENCE:
+            sys.exit(f"not in {PATIENCE} s: {what}")
+        time.sleep(0.5)
+    return time.monotonic() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--most", type=int, default=3, help="machines that there may be")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="prunesweep-") as work:
+        print(measure(Path(work), given.most))
+
+
+def measure(work: Path, most: int) -> str:
+    """The verdict, in one line."""
+    file = work / "autoscaler.yaml"
+    with cluster(head=("--autoscaling-config", file), before=write(file, most), **ENVIRONMENT) as c:
+        before = count(c)
+        folder, process = start(c, work, trials=2 * most)
+        try:
+            grown = wait_for(lambda: workers(folder) >= most, f"{most} workers")
+            asked = workers(folder)
+            code = process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        if code:
+            sys.exit(f"the sweep failed:\n{(work / 'log').read_text()[-4000:]}")
+        shrunk = wait_for(lambda: count(c) == 0, "no machine left")
+    return f"grew={before}->{asked}->0 in {grown:.0f} s and {shrunk:.0f} s"
+
+
+def write(file: Path, most: int) -> Callable[[Cluster], None]:
+    """What writes the autoscaler's config, once the cluster's address is known."""
+
+    def fill(nodes: Cluster) -> None:
+        file.write_text(json.dumps(autoscaler(most, nodes.address, idle_seconds=6.0)))
+
+    return fill
+
+
+def start(nodes: Cluster, work: Path, trials: int) -> tuple[Path, subprocess.Popen[bytes]]:
+    """A sweep with `max_concurrent: auto`."""
+    config = {
+        "name": "autoscaling",
+        "task": {"dataset": "closed-form", "seconds_per_epoch": 4.0},
+        "space": {"sparsity": {"low": 0.3, "high": 0.95}, "finetune_epochs": 2},
+        "search": {"trials": trials, "scheduler": "fifo"},
+    }
+    file, folder = work / "sweep.yaml", work / "sweep"
+    file.write_text(json.dumps(config))
+    code = "from sweep.cli import main; main()"
+    command = [sys.executable, "-c", code, "run", file, "--out", folder]
+    command += ["--address", nodes.address]
+    with (work / "log").open("w") as log:
+        process = subprocess.Popen(command, env=nodes.environment, stdout=log, stderr=log)
+    return folder, process
+
+
+def workers(folder: Path) -> int:
+    """How many distinct workers have recorded something."""
+    try:
+        events = read_events(folder)
+    except Exception:
+        return 0
+    return len({event["worker"] for event in of_kind(events, "record")})
+
+
+if __name__ == "__main__":
+    main()

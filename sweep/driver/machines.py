@@ -1,0 +1,125 @@
+"""What Ray says of a cluster's machines: which are there, which are on their way out, which may be.
+
+Ray has no public interface for the second and the third; what is private here is read only, and a
+release without it makes the answer poorer (no autoscaler, nothing drained), never wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ASK_SECONDS = 10.0
+HEAD = "node:__internal_head__"
+"""The resource that a cluster's head has, and no other node."""
+
+NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+DRAINED = {3, 4, "AUTOSCALER_DRAIN_PREEMPTED", "AUTOSCALER_DRAIN_IDLE"}
+"""Reasons of a node's end, as `ray.nodes()` may give them: it was told to go."""
+
+
+def present() -> list[Mapping[str, float]]:
+    """The resources of each node that is alive and not about to go."""
+    import ray
+
+    going = draining()
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in going]
+    return [node["Resources"] for node in nodes]
+
+
+def is_empty() -> bool:
+    """Whether no node has a CPU: those that work have not joined yet."""
+    return not any(resources.get("CPU") for resources in present())
+
+
+def draining() -> set[str]:
+    """The ids of nodes that have been told to go, and still run what they ran."""
+    with contextlib.suppress(Exception):
+        from ray._private.state import state
+
+        return set(state.get_draining_nodes())
+    return set()
+
+
+def is_going(node_id: str) -> bool:
+    """Whether a node is drained, or has been: told to go, not lost."""
+    import ray
+
+    if node_id in draining():
+        return True
+    reasons = [node.get("DeathReason") for node in ray.nodes() if node["NodeID"] == node_id]
+    return any(reason in DRAINED for reason in reasons)
+
+
+def autoscaler_config() -> dict[str, Any] | None:
+    """The config of the cluster's autoscaler, None where there is none, or none that says so.
+
+    Ray 2.60 keeps it in a file on the head, which `ray start --autoscaling-config` names; KubeRay
+    in the cluster's resource, which a pod of it may read.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as At
+
+    here = ray.get_runtime_context()
+    head = _head_id()
+    if head is None or head == here.get_node_id():
+        return read_autoscaler(here.gcs_address)
+    ask = ray.remote(num_cpus=0, max_retries=0)(read_autoscaler)
+    future = ask.options(scheduling_strategy=At(head, soft=False)).remote(here.gcs_address)
+    with contextlib.suppress(Exception):
+        found: dict[str, Any] | None = ray.get(future, timeout=ASK_SECONDS)
+        return found
+    return None
+
+
+def _head_id() -> str | None:
+    import ray
+
+    nodes = ray.nodes()
+    heads = [n["NodeID"] for n in nodes if n["Alive"] and HEAD in n["Resources"]]
+    return heads[0] if heads else None
+
+
+def read_autoscaler(gcs_address: str) -> dict[str, Any] | None:
+    """On the head: the config of the autoscaler of the cluster at this address, if it has one."""
+    return _from_kubernetes() or _from_file(gcs_address)
+
+
+def _from_file(gcs_address: str) -> dict[str, Any] | None:
+    port = gcs_address.rpartition(":")[2]
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+            parts = file.read_text().split("\0")
+            options = dict(part.split("=", 1) for part in parts if "=" in part)
+            path = options.get("--autoscaling-config")
+            if path and options.get("--gcs-address", "").rpartition(":")[2] == port:
+                found = yaml.safe_load(Path(path).expanduser().read_text())
+                return found if isinstance(found, dict) else None
+    return None
+
+
+def _from_kubernetes() -> dict[str, Any] | None:
+    name = os.environ.get("RAY_CLUSTER_NAME")
+    if name is None or not NAMESPACE.exists():
+        return None
+    with contextlib.suppress(Exception):
+        from ray.autoscaler._private.kuberay.node_provider import KubernetesHttpApiClient
+
+        client = KubernetesHttpApiClient(NAMESPACE.read_text().strip())
+        return of_ray_cluster(client.get(f"rayclusters/{name}"))
+    return None
+
+
+def of_ray_cluster(resource: dict[str, Any]) -> dict[str, Any] | None:
+    """The autoscaler's config by a RayCluster resource, None where that is not scaled."""
+    from ray.autoscaler._private.kuberay import autoscaling_config
+
+    if not resource["spec"].get("enableInTreeAutoscaling"):
+        return None
+    found = autoscaling_config._derive_autoscaling_config_from_ray_cr(resource)
+    return dict(found)
