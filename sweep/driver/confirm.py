@@ -16,7 +16,9 @@ from sweep.driver.loop import dense_figures, run_through_tune
 from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
 from sweep.errors import ClusterError, UsageError
 from sweep.folder import SweepFolder
-from sweep.ledger import Event, Ledger
+from sweep.ledger import Event
+from sweep.storage.ledgers import Journal, open_ledger
+from sweep.storage.segments import Fenced
 
 Say = Callable[[str], None]
 
@@ -44,12 +46,12 @@ def run_confirm(
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
     exit code that the contract gives; whatever is raised, the ledger holds all that happened.
     """
-    with signals() as stopped, Ledger.open(folder.ledger, create=False) as ledger:
+    with signals() as stopped, open_ledger(folder.ledger, create=False) as ledger:
         try:
             return _confirm(config, folder, ledger, say, stopped, seeds, runners_up, address)
         except (Abort, SystemExit) as left:
             error = cause(left)
-            if isinstance(error, Interrupted):
+            if isinstance(error, Interrupted | Fenced):
                 raise error from None
             how = f"what was done is kept; to go on: sweep confirm {folder.path}"
             raise type(error)(f"{error}; {how}") from None
@@ -58,7 +60,7 @@ def run_confirm(
 def _confirm(
     config: SweepConfig,
     folder: SweepFolder,
-    ledger: Ledger,
+    ledger: Journal,
     say: Say,
     stopped: Stopped,
     seeds: int,
@@ -93,7 +95,7 @@ def _confirm(
 
 
 def _points(
-    config: SweepConfig, folder: SweepFolder, ledger: Ledger, say: Say, runners_up: int
+    config: SweepConfig, folder: SweepFolder, ledger: Journal, say: Say, runners_up: int
 ) -> list[Point]:
     """What is to be confirmed. Raises :class:`~sweep.errors.UsageError` where there is no front."""
     points = choose(config, ledger.events, runners_up)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.config import SweepConfig
 from sweep.driver.signals import Stopped, stop_if_asked
 from sweep.errors import ClusterError, StorageError, UsageError
+from sweep.storage.place import Place, absolute
 
 if TYPE_CHECKING:
     from sweep.search.hooks import Conducts
@@ -49,7 +49,7 @@ def dense_figures(
 
 def run_through_tune(
     config: SweepConfig,
-    checkpoints: Path,
+    checkpoints: Place,
     conductor: Conducts,
     workers: int,
     tick: Callable[[], None],
@@ -67,7 +67,7 @@ def run_through_tune(
     trainable = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
-        checkpoints=str(checkpoints.resolve()),
+        checkpoints=str(absolute(checkpoints)),
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
     with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -14,6 +13,7 @@ from ray import tune
 from sweep.config import SweepConfig
 from sweep.driver.retraining import retrained
 from sweep.errors import StorageError, SweepError, UsageError
+from sweep.storage.place import Place, place
 
 if TYPE_CHECKING:
     from sweep.bench import Bench
@@ -28,7 +28,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], settings: dict[str, Any], checkpoints: str) -> None:
         """Called once an actor; ``settings`` is the resolved config."""
-        self.settings, self.root = settings, Path(checkpoints)
+        self.settings, self.root = settings, place(checkpoints)
         self.bench: Bench | None = None
         self.reset_config(config)
 
@@ -66,7 +66,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         return self.bench
 
 
-def records(bench: Bench, root: Path, assignment: dict[str, Any]) -> Iterator[Record]:
+def records(bench: Bench, root: Place, assignment: dict[str, Any]) -> Iterator[Record]:
     """Records after the last one that the ledger has, from the newest whole checkpoint.
 
     Every epoch is a checkpoint under ``root`` before it is a record. One of a later epoch than the
