@@ -35,7 +35,8 @@ class Server:
         }
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"{self.url}{path}", data=body, method=method)
+        plain = {"Content-Type": "text/plain"}
+        request = urllib.request.Request(f"{self.url}{path}", body, plain, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             content: bytes = answer.read()
             return content
