@@ -116,6 +116,8 @@ class Address:
         except storage.MissingPackage as error:
             raise StorageError(str(error)) from error
         except Exception as error:  # each store has errors of its own
+            if storage.code_of(error) in ("PreconditionFailed", "412"):  # older s3fs
+                raise FileExistsError(f"{self} is there already") from error
             told = isinstance(error, OSError) and str(error).startswith(self.url)
             text = str(error) if told else str(storage.explain(error, self.url))
             raise StorageError(text) from error

@@ -72,7 +72,8 @@ class Lease:
     def _keep(self) -> None:
         while not self._stop.wait(BEAT):
             try:
-                if self._is_ours(self._read()):
+                note = self._read()
+                if note is None or self._is_ours(note):
                     self._write()
                 else:
                     self.lost()

@@ -43,7 +43,8 @@ class Outbox:
     @property
     def is_empty(self) -> bool:
         """Whether all that was added is sent."""
-        return not self._size
+        with self._change:
+            return not self._size
 
     def fail(self, failure: Exception) -> None:
         """Send nothing more."""
