@@ -31,7 +31,7 @@ from sweep.atomic import new_folder
 from sweep.cache import file_digest
 from sweep.errors import StorageError
 from sweep.storage.address import Address
-from sweep.storage.place import Place, remove_tree, upload_folder
+from sweep.storage.place import PATIENCE, Place, remove_tree, upload_folder
 
 MODEL, MASKS, OPTIMIZER = FILES = (
     "model.safetensors",
@@ -96,7 +96,7 @@ def load(folder: Place, moments: bool = True) -> Loaded | None:
     wanted = FILES if moments else (MODEL, MASKS)
     if isinstance(folder, Path):
         return _load(folder, wanted, moments)
-    contents = folder.read_all([NOTE, *wanted])
+    contents = folder.read_all([NOTE, *wanted], PATIENCE)
     if contents is None:
         return None
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
@@ -130,7 +130,7 @@ def names(trial: Place) -> list[str]:
     """The names of what may be a trial's checkpoints, oldest first."""
     if isinstance(trial, Path):
         return sorted(folder.name for folder in trial.glob("epoch-*"))
-    return sorted({name.partition("/")[0] for name in trial.names()})
+    return sorted({name.partition("/")[0] for name in trial.names(PATIENCE)})
 
 
 def drop_older(root: Place, trial_id: str, epoch: int) -> None:

@@ -21,7 +21,7 @@ from sweep.jsonl import Event
 from sweep.ledger import read_events
 from sweep.storage.address import Address
 from sweep.storage.place import Place, read_text
-from sweep.storage.probe import probe
+from sweep.storage.probing import probe
 from sweep.storage.reading import first_event
 
 OURS = (

@@ -3,3 +3,7 @@
 This package is the one place that knows the one from the other (:mod:`sweep.storage.place`). It
 needs no Ray, and nothing of a store's own packages before an address is used.
 """
+
+from sweep.storage.probing import marked, probe
+
+__all__ = ["marked", "probe"]

@@ -61,21 +61,21 @@ class Address:
         """The object's bytes. FileNotFoundError where there is none."""
         return _whole(self, self._call(lambda: storage.read(self.url)))
 
-    def names(self) -> list[str]:
-        """The objects below, by their names relative to this address, sorted."""
-        return self._call(lambda: storage.names(self.url))
-
-    def read_all(self, names: Iterable[str]) -> list[bytes] | None:
-        """The bytes of several objects below; None where one of them is not there."""
-        urls = [f"{self.url}/{name}" for name in names]
-        return self._call(lambda: storage.read_all(urls))
-
-    def write_bytes(self, data: bytes, patience: float = 0.0) -> None:
-        """Write the object whole, in place of what is there.
+    def names(self, patience: float = 0.0) -> list[str]:
+        """The objects below, by their names relative to this address, sorted.
 
         ``patience``: for so many seconds what may pass (a store that is slow, or out of reach for a
         moment) is tried again.
         """
+        return self._call(lambda: storage.names(self.url), patience)
+
+    def read_all(self, names: Iterable[str], patience: float = 0.0) -> list[bytes] | None:
+        """The bytes of several objects below; None where one of them is not there."""
+        urls = [f"{self.url}/{name}" for name in names]
+        return self._call(lambda: storage.read_all(urls), patience)
+
+    def write_bytes(self, data: bytes, patience: float = 0.0) -> None:
+        """Write the object whole, in place of what is there."""
         self._call(lambda: self._files.pipe_file(self.url, data), patience)
 
     def create(self, data: bytes, patience: float = 0.0) -> None:

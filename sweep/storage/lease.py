@@ -49,9 +49,10 @@ class Lease:
     def take(cls, sweep: Address) -> Lease:
         """UsageError if another driver is at work; StorageError if the store refuses."""
         lease = cls(sweep / NAME)
-        if (note := lease._read()) is not None:
-            lease._make_sure(note)
-        lease._write()
+        if not lease._is_first():
+            if (note := lease._read()) is not None:
+                lease._make_sure(note)
+            lease._write()
         _held_here.add(lease._id)
         lease._thread.start()
         return lease
@@ -112,11 +113,22 @@ class Lease:
             return {}
         return note if isinstance(note, dict) else {}
 
+    def _is_first(self) -> bool:
+        """Whether there was no note, and now is this one."""
+        try:
+            self._address.create(self._text())
+        except FileExistsError:
+            return False
+        return True
+
     def _write(self) -> None:
         self._beat += 1
+        self._address.write_bytes(self._text())
+
+    def _text(self) -> bytes:
         note = {"id": self._id, "beat": self._beat, "stale": STALE, "driver": driver_name()}
         note |= {"pid": os.getpid(), "machine": _machine()}
-        self._address.write_bytes(json.dumps(note).encode())
+        return json.dumps(note).encode()
 
 
 def _is_gone(note: Note) -> bool:

@@ -16,8 +16,9 @@ from sweep import checkpoint
 from sweep.driver.retention import Retention
 from sweep.errors import StorageError, UsageError
 from sweep.storage.address import Address
+from sweep.storage.patience import patiently
 from sweep.storage.place import place
-from sweep.storage.probe import marked, probe
+from sweep.storage.probing import marked, probe
 from tests.storage.server import Server, s3_server
 
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
@@ -170,3 +171,24 @@ def test_a_missing_package_is_named() -> None:
     )
     assert done.returncode == 6 and "pip install" in done.stderr and "s3fs" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
+    from botocore.exceptions import ClientError, EndpointConnectionError
+
+    busy = ClientError({"Error": {"Code": "SlowDown", "Message": "slow down"}}, "PutObject")
+    gone = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+    refused = PermissionError("not you")
+    left: list[Exception] = [busy, gone]
+
+    def moody() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    assert patiently(moody, 30.0) == "done"
+    left[:] = [refused, busy]
+    with pytest.raises(PermissionError):
+        patiently(moody, 30.0)
+    with pytest.raises(ClientError):
+        patiently(moody, 0.0)
