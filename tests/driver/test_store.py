@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,16 @@ def server() -> Iterator[Server]:
 
 @dataclass
 class Stored:
-    """A sweep that was killed, resumed and confirmed; how each command ended."""
+    """A sweep whose driver was killed, whose next one fell asleep and was taken over by a third
+    which ended it; then confirmed. ``done``: how each command ended."""
 
     config: Path
     address: Address
     done: dict[str, Done] = field(default_factory=dict)
     left: list[Event] = field(default_factory=list)
     """What the killed driver had left."""
+    after_resume: list[Event] = field(default_factory=list)
+    """All there was when the sweep had ended, and the sleeping driver still slept."""
 
     @property
     def events(self) -> list[Event]:
@@ -54,19 +58,23 @@ def read(address: Address) -> list[Event]:
         return []
 
 
-def mid_trial(events: list[Event]) -> Event | None:
-    """The last record, some way into the sweep, if its trial has epochs left to train."""
+def mid_trial(events: list[Event], least: int) -> Event | None:
+    """The last record of at least so many events, if its trial has epochs left to train."""
     records = of_kind(events, "record")
-    if len(records) < 5 or records[-1]["trial_id"] in {
-        e["trial_id"] for e in of_kind(events, "end")
-    }:
+    ended = {event["trial_id"] for event in of_kind(events, "end")}
+    if len(events) < least or not records or records[-1]["trial_id"] in ended:
         return None
     asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
     return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
 
 
 class Process(sweeps.Process):
-    """A command on a sweep in a store."""
+    """A command on a sweep in a store; a driver that is silent is given up sooner than always."""
+
+    code = (
+        "from sweep.storage import lease; lease.BEAT, lease.STALE = 0.5, 4.0\n"
+        "from sweep.cli import main; main()"
+    )
 
     def __init__(self, address: Address, log: Path, *arguments: object) -> None:
         self.address = address
@@ -77,25 +85,37 @@ class Process(sweeps.Process):
         return read(self.address)
 
 
+@contextmanager
+def ended(process: Process) -> Iterator[Process]:
+    """A process for the time of the block."""
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
 @pytest.fixture(scope="module")
 def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
     root = tmp_path_factory.mktemp("stored")
     config = sweeps.write_config(root / "tiny.yaml", task={"seconds_per_epoch": 0.3})
     stored = Stored(config, Address.of("s3://bucket/sweeps/tiny"))
-    killed = Process(stored.address, root / "1", "run", config, "--out", stored.address)
-    try:
-        killed.wait_for(lambda: mid_trial(killed.events))
+    address = stored.address
+    with ended(Process(address, root / "run", "run", config, "--out", address)) as killed:
+        killed.wait_for(lambda: mid_trial(killed.events, 3))
         killed.signal(signal.SIGKILL)
         stored.done["run"] = killed.end()
-    finally:
-        killed.kill()
     stored.left = stored.events
-    for name, *arguments in (("resume",), ("confirm", "--seeds", 1, "--runners-up", 0)):
-        process = Process(stored.address, root / name, name, stored.address, *arguments)
-        try:
-            stored.done[name] = process.end()
-        finally:
-            process.kill()
+    with ended(Process(address, root / "asleep", "resume", address)) as asleep:
+        asleep.wait_for(lambda: mid_trial(asleep.events, len(stored.left) + 8))
+        asleep.signal(signal.SIGSTOP)
+        with ended(Process(address, root / "resume", "resume", address)) as process:
+            stored.done["resume"] = process.end()
+        stored.after_resume = stored.events
+        asleep.signal(signal.SIGCONT)
+        stored.done["asleep"] = asleep.end()
+    confirm = ("confirm", address, "--seeds", 1, "--runners-up", 0)
+    with ended(Process(address, root / "confirm", *confirm)) as process:
+        stored.done["confirm"] = process.end()
     return stored
 
 
@@ -111,6 +131,15 @@ def test_it_goes_on_where_the_killed_driver_stopped(stored: Stored, undisturbed:
         return [tuple(e[name] for name in names) for e in of_kind(events, "record")]
 
     assert figures(events) == figures(undisturbed.events)
+
+
+def test_a_driver_that_was_taken_over_while_it_slept_writes_nothing_more(stored: Stored) -> None:
+    done = stored.done["asleep"]
+    assert done.code == 6 and "was taken over by another driver (pid" in done.err, done.err
+    assert "Traceback" not in done.err
+    events = stored.after_resume
+    assert_each_once(events, trials=10)
+    assert stored.events[: len(events)] == events
 
 
 def test_it_leaves_what_the_contract_says(stored: Stored, undisturbed: Sweep) -> None:

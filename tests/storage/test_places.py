@@ -146,18 +146,18 @@ def tried(environment: dict[str, str], *arguments: str) -> tuple[int, str, float
     return done.returncode, done.stderr, time.monotonic() - started
 
 
-@pytest.mark.parametrize("command", ["run", "status"])
-def test_wrong_and_missing_credentials_are_told(command: str) -> None:
+def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told() -> None:
     there = "s3://bucket/sweeps/x"
-    arguments = ["run", "digits", "--out", there] if command == "run" else ["status", there]
+    run, status = ["run", "digits", "--out", there], ["status", there]
     with s3_server() as server:
         server.demand_keys()
-        code, err, _ = tried(server.environment, *arguments)
-        assert code == 6 and "the store refused" in err and "check the credentials" in err
+        for arguments in (run, status):
+            code, err, _ = tried(server.environment, *arguments)
+            assert code == 6 and "the store refused" in err and "check the credentials" in err
         without = {k: v for k, v in server.environment.items() if "KEY" not in k}
-        code, err, _ = tried(without, *arguments)
+        code, err, _ = tried(without, *run)
         assert code == 6 and "no credentials were found; set AWS_ACCESS_KEY_ID" in err
-    code, err, seconds = tried(server.environment, *arguments)  # it is gone
+    code, err, seconds = tried(server.environment, *run)
     assert code == 6 and "cannot be reached" in err and seconds < 30
 
 
