@@ -1,7 +1,7 @@
 """The ledger, read: one JSON object a line, in the order in which things happened.
 
-Reading never changes the file and works while a sweep writes to it. A torn last line is left out; a
-damaged line elsewhere is left out too, and said in ``Ledger.problems``.
+Reading never changes the ledger and works while a sweep writes to it. A torn last line is left
+out; a damaged line elsewhere is left out too, and said in ``Ledger.problems``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis import storage
+from analysis import segments, storage
 
 LEDGER = "ledger.jsonl"
 VERSION = 1
@@ -40,20 +40,32 @@ class Ledger(NamedTuple):
 def read_ledger(path: str | Path) -> Ledger:
     """Read the ledger of the sweep in folder ``path`` (or the ledger file ``path``).
 
-    ``path`` may be an address (s3://, gs://, ...). A ledger in which nothing is written yet gives
-    no events. Raises ``NotASweep`` for a path that has no ledger or whose ledger is something else,
+    ``path`` may be an address (s3://, gs://, ...), where the ledger is segments
+    (:mod:`analysis.segments`) or a file. A ledger in which nothing is written yet gives no events.
+    Raises ``NotASweep`` for a path that has no ledger or whose ledger is something else,
     ``NewerLedger`` for one from a newer version, ``OSError`` for a file that cannot be read,
     ``MissingPackage`` where an object store needs a package that is not there.
     """
     place = storage.location(path)
+    name = place.name if isinstance(place, Path) else storage.last_name(place)
+    if not name.endswith(".jsonl") and (found := _segmented(place)):
+        return parse(segments.joined(found), f"{place}/{segments.FOLDER}")
     if isinstance(place, Path):
         file = ledger_file(place)
         return parse(file.read_bytes(), file)
-    address = place if place.endswith(".jsonl") else f"{place}/{LEDGER}"
+    address = place if name.endswith(".jsonl") else f"{place}/{LEDGER}"
     content = storage.read(address)
     if content is not None:
         return parse(content, address)
     raise NotASweep(f"{place}: not the folder of a sweep (it has no {LEDGER})")
+
+
+def _segmented(place: str | Path) -> list[segments.Segment]:
+    """The segments of a ledger that is in an object store, or was copied from one."""
+    try:
+        return segments.read_place(place)
+    except segments.Damaged as error:
+        raise NotASweep(f"{place}: the ledger is damaged: {error}") from error
 
 
 def parse(content: bytes, file: str | Path) -> Ledger:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sweep import __version__
 from sweep.commands.render import app as render
 from sweep.errors import StorageError, SweepError
+from sweep.storage.place import place
 
 app = typer.Typer(
     name="sweep",
@@ -29,8 +30,19 @@ Settings = Annotated[
     list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
-Folder = Annotated[Path, typer.Argument(help="a sweep's folder")]
-Out = Annotated[Path | None, typer.Option("--out", help="folder (default: <storage>/<name>)")]
+# A folder, or an address in an object store: a Place, which is a union, and so nothing for typer.
+Folder = Annotated[
+    Any, typer.Argument(parser=place, metavar="DIR", help="a sweep's folder, or s3://bucket/...")
+]
+Out = Annotated[
+    Any,
+    typer.Option(
+        "--out",
+        parser=place,
+        metavar="DIR",
+        help="folder, or s3://bucket/... (default: <storage>/<name>)",
+    ),
+]
 Address = Annotated[str | None, typer.Option(help="a Ray cluster (default: RAY_ADDRESS, or here)")]
 Jobs = Annotated[str, typer.Option("--address", help="the cluster's Jobs API: http://HOST:8265")]
 JobName = Annotated[str, typer.Argument(help="a sweep's name, or a job's id")]
@@ -200,7 +212,7 @@ def confirm(
 @app.command()
 def export(
     folder: Folder,
-    to: Annotated[Path, typer.Option(help="the new folder")],
+    to: Annotated[Any, typer.Option(parser=place, metavar="DIR", help="the new folder")],
     trial_id: Annotated[str | None, typer.Option("--trial", help="a trial of the sweep")] = None,
     epoch: Annotated[int | None, typer.Option(min=0, help="of --trial (default: its best)")] = None,
     knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
@@ -230,9 +242,11 @@ def export_study(
 def report(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="sweeps' folders")],
     out: Annotated[
-        Path | None,
+        Any,
         typer.Option(
-            help="where to write [the sweep's folder; report, where several are compared]"
+            parser=place,
+            metavar="DIR",
+            help="where to write [the sweep's folder; report, where several are compared]",
         ),
     ] = None,
 ) -> None:

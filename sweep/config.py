@@ -244,7 +244,7 @@ class SweepConfig(Section):
     search: SearchConfig = Field(default=SearchConfig(), description="which trials are run")
     resources: ResourcesConfig = Field(default=ResourcesConfig(), description="of one trial")
     storage: fields.Line = Field(
-        default="results", description="folder that holds the results of sweeps"
+        default="results", description="folder of sweeps, or s3:// or gs:// address"
     )
 
     @property

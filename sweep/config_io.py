@@ -214,7 +214,8 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
         files = {split: path and str(Path(path).resolve()) for split, path in dataset.items()}
         plain["task"]["dataset"] = files
     plain["search"]["warm_start"] = [
-        str(Path(path).resolve()) for path in plain["search"]["warm_start"]
+        path if "://" in path else str(Path(path).resolve())
+        for path in plain["search"]["warm_start"]
     ]
     return SweepConfig.model_validate(plain)
 

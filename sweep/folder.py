@@ -1,4 +1,4 @@
-"""A sweep's folder: what lies where, and whether it may be used."""
+"""A sweep's folder, or address in an object store: what lies where, and whether it may be used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from analysis.segments import FOLDER as SEGMENTS
 from sweep.config import SweepConfig
-from sweep.config_io import config_diff
+from sweep.config_io import config_diff, parse_config
 from sweep.config_problems import problems_of
 from sweep.errors import StorageError, UsageError
+from sweep.jsonl import Event
 from sweep.ledger import read_events
+from sweep.storage.address import Address
+from sweep.storage.place import Place, read_text
+from sweep.storage.probing import probe
+from sweep.storage.reading import first_event
 
 OURS = (
     "config.yaml",
@@ -33,31 +39,33 @@ OURS = (
 class SweepFolder:
     """Paths inside a sweep's folder (see DESIGN, contract)."""
 
-    path: Path
+    path: Place
 
     @property
-    def ledger(self) -> Path:
+    def ledger(self) -> Place:
         """The truth."""
-        return self.path / "ledger.jsonl"
+        return self.path / ("ledger.jsonl" if isinstance(self.path, Path) else SEGMENTS)
 
     @property
-    def config(self) -> Path:
+    def config(self) -> Place:
         """The resolved config, runnable as it stands."""
         return self.path / "config.yaml"
 
     @property
-    def checkpoints(self) -> Path:
+    def checkpoints(self) -> Place:
         """What resume and export need."""
         return self.path / "checkpoints"
 
     @property
-    def retrainings(self) -> Path:
+    def retrainings(self) -> Place:
         """Checkpoints of retrainings that `sweep confirm` has under way; gone when it is done."""
         return self.checkpoints / "confirm"
 
     @property
     def holds_sweep(self) -> bool:
         """Whether a sweep was begun here."""
+        if isinstance(self.ledger, Address):
+            return first_event(self.ledger) is not None
         return self.ledger.is_file() and self.ledger.stat().st_size > 0
 
     def saved_config(self) -> dict[str, Any]:
@@ -65,13 +73,19 @@ class SweepFolder:
 
         Raises :class:`~sweep.errors.UsageError` where this folder is no sweep.
         """
-        if not self.path.is_dir():
+        if isinstance(self.path, Path) and not self.path.is_dir():
             raise UsageError(f"no such folder: {self.path}")
-        events = read_events(self.ledger) if self.holds_sweep else []
-        if not events or events[0].get("event") != "sweep":
+        first = self._first_event()
+        if first is None or first.get("event") != "sweep":
             raise UsageError(f"{self.path} is no sweep: it has no {self.ledger.name} with a config")
-        config: dict[str, Any] = events[0]["config"]
+        config: dict[str, Any] = first["config"]
         return config
+
+    def _first_event(self) -> Event | None:
+        if isinstance(self.ledger, Address):
+            return first_event(self.ledger)
+        events = read_events(self.ledger) if self.holds_sweep else []
+        return events[0] if events else None
 
     def begun_with(self) -> SweepConfig:
         """The config that the ledger began with, checked.
@@ -99,6 +113,14 @@ class SweepFolder:
                 + f"sweep resume {self.path}"
             )
 
+    def check_config(self) -> None:
+        """Refuse to go on where the config beside the ledger says other settings than that.
+
+        Raises :class:`~sweep.errors.UsageError`. A config that is not there says nothing.
+        """
+        if (text := read_text(self.config)) is not None:
+            self.check_same(parse_config(text, source=str(self.config)))
+
     def create(self) -> list[Path]:
         """Make the folder, and prove that it can be written before anything costly runs.
 
@@ -106,22 +128,32 @@ class SweepFolder:
         :class:`~sweep.errors.StorageError` where it cannot, and
         :class:`~sweep.errors.UsageError` where it holds files that we would overwrite.
         """
-        made = [path for path in (self.path, *self.path.parents) if not path.exists()]
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            taken = [name for name in OURS if (self.path / name).exists()]
-            with tempfile.TemporaryFile(dir=self.path) as probe:
-                probe.write(b"x")
-                os.fsync(probe.fileno())
-        except OSError as error:
-            remove_empty(made)
-            raise StorageError(
-                f"{self.path} cannot be written: {error.strerror or error}; "
-                "choose another with --out"
-            ) from error
+        made, there = self._prove(self.path)
+        taken = [name for name in OURS if name in there]
         if taken and not self.holds_sweep:
             raise UsageError(f"{self.path} holds files of something else: {', '.join(taken)}")
         return made
+
+    def _prove(self, path: Place) -> tuple[list[Path], set[str]]:
+        """The folders that had to be made, and the names of what is there."""
+        if isinstance(path, Address):
+            probe(str(path))
+            # A sweep's own files need no look, and may be very many.
+            there = set() if self.holds_sweep else {n.partition("/")[0] for n in path.names()}
+            return [], there
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            there = {name for name in OURS if (path / name).exists()}
+            with tempfile.TemporaryFile(dir=path) as trial:
+                trial.write(b"x")
+                os.fsync(trial.fileno())
+        except OSError as error:
+            remove_empty(made)
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror or error}; choose another with --out"
+            ) from error
+        return made, there
 
 
 def remove_empty(folders: Iterable[Path]) -> None:

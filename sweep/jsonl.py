@@ -48,7 +48,7 @@ def read_all(fd: int, path: Path) -> bytes:
     return b"".join(chunks)
 
 
-def parse(data: bytes, path: Path) -> tuple[list[Event], int]:
+def parse(data: bytes, path: object) -> tuple[list[Event], int]:
     """The events, and the length in bytes of what is good. A torn tail is not part of it.
 
     StorageError if the file, read from ``path``, is damaged before its tail.
@@ -58,7 +58,7 @@ def parse(data: bytes, path: Path) -> tuple[list[Event], int]:
     events: list[Event] = []
     good = 0
     for index, line in enumerate(lines):
-        event = _event(line)
+        event = event_of(line)
         if event is None:
             is_last = index == len(lines) - 1 and whole == len(data)
             is_hole = b"\0" in line and len(data) - good <= WINDOW
@@ -70,7 +70,8 @@ def parse(data: bytes, path: Path) -> tuple[list[Event], int]:
     return events, good
 
 
-def _event(line: bytes) -> Event | None:
+def event_of(line: bytes) -> Event | None:
+    """The event of a line; None for a line that is none."""
     try:
         event = json.loads(line)
     except ValueError:  # bad JSON and bad UTF-8 alike

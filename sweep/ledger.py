@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Protocol
 
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.jsonl import WINDOW, Event, encode, open_to_append, parse, read_all, write_all
@@ -43,7 +44,7 @@ class Ledger:
         self._lock = lock
         self._fd = fd
         self._clock = clock
-        self._last_time = max((_time_of(event) for event in events), default=0.0)
+        self._last_time = max((time_of(event) for event in events), default=0.0)
         self._size = self._synced = size  # bytes written, and of those on the disk
         self._failure: OSError | None = None  # after it, what the disk has is anyone's guess
         self._is_told = False
@@ -68,8 +69,8 @@ class Ledger:
         try:
             fd = open_to_append(path)
             events, size = parse(read_all(fd, path), path)
-            _check_version(events, path)
-            _check_expected(events, create, path)
+            check_version(events, path)
+            check_expected(events, create, path)
             if os.fstat(fd).st_size > size:
                 os.ftruncate(fd, size)
             os.fsync(fd)
@@ -147,6 +148,11 @@ class Ledger:
             _give_up(self._fd, self._lock)
             self._fd = -1
 
+    def discard(self) -> None:
+        """Delete a closed ledger that has no events, with its lock."""
+        for path in (self.path, self.path.with_suffix(".lock")):
+            path.unlink(missing_ok=True)
+
     def _sync_soon(self) -> None:
         """Let the thread know; there is none before the first append."""
         if self._thread is None:
@@ -221,11 +227,21 @@ def read_events(path: str | Path) -> list[Event]:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     events, _ = parse(data, path)
-    _check_version(events, path)
+    check_version(events, path)
     return events
 
 
 Clock = Callable[[], float]
+
+
+class Named(Protocol):
+    """A path, or an address."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parent(self) -> Any: ...
 
 
 def _give_up(fd: int, lock: Lock) -> None:
@@ -234,7 +250,8 @@ def _give_up(fd: int, lock: Lock) -> None:
     lock.release()
 
 
-def _check_version(events: list[Event], path: Path) -> None:
+def check_version(events: list[Event], path: Named) -> None:
+    """StorageError for a ledger of a newer version."""
     version = events[0].get("version", VERSION) if events else VERSION
     if not isinstance(version, int) or version > VERSION:
         raise StorageError(
@@ -242,7 +259,8 @@ def _check_version(events: list[Event], path: Path) -> None:
         )
 
 
-def _check_expected(events: list[Event], create: bool, path: Path) -> None:
+def check_expected(events: list[Event], create: bool, path: Named) -> None:
+    """UsageError where a new ledger is asked for and one is there, or the other way round."""
     if create and events:
         raise UsageError(
             f"{path.parent} holds a sweep already: resume it, or choose another folder"
@@ -251,6 +269,7 @@ def _check_expected(events: list[Event], create: bool, path: Path) -> None:
         raise UsageError(f"{path.parent} is no sweep yet: its {path.name} is empty")
 
 
-def _time_of(event: Event) -> float:
+def time_of(event: Event) -> float:
+    """Its unix seconds, 0 where it has none."""
     value = event.get("time", 0.0)
     return float(value) if isinstance(value, int | float) else 0.0

@@ -9,6 +9,7 @@ from sweep.config import SweepConfig
 from sweep.config_io import dump_yaml, json_schema, load_config, starter_text
 from sweep.errors import StorageError, UsageError
 from sweep.plan import plan, results_path
+from sweep.storage.place import place
 
 
 def write_starter(path: Path) -> None:
@@ -50,7 +51,7 @@ def _warm_starts(config: SweepConfig) -> list[str]:
         return []
     from sweep.search.warm import describe, warm_events
 
-    return [describe(event) for event in warm_events(config, Path(results_path(config)))]
+    return [describe(event) for event in warm_events(config, place(results_path(config)))]
 
 
 def _plain(value: object) -> str:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from sweep.commands.confirmed import confirmed_text
 from sweep.commands.results import refresh_results, refresh_tables
-from sweep.config_io import load_config
 from sweep.driver.abort import Interrupted
 from sweep.driver.confirm import run_confirm
 from sweep.folder import SweepFolder
-from sweep.ledger import read_events
+from sweep.storage.ledgers import read_events
+from sweep.storage.place import Place
 
 SOME_FAILED = 3
 
 
-def confirm(path: Path, seeds: int, runners_up: int, address: str | None) -> None:
+def confirm(path: Place, seeds: int, runners_up: int, address: str | None) -> None:
     """Confirm the sweep of a folder; the same command again goes on, or adds what is missing."""
     folder = SweepFolder(path)
     config = folder.begun_with()
-    if folder.config.is_file():
-        folder.check_same(load_config(str(folder.config)))
+    folder.check_config()
     try:
         outcome = run_confirm(
             config, folder, _say, seeds=seeds, runners_up=runners_up, address=address

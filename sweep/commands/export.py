@@ -13,11 +13,12 @@ from sweep.commands.results import load
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import NothingFound, UsageError
 from sweep.folder import SweepFolder
+from sweep.storage.place import Place
 
 
 def export_point(
-    path: Path,
-    to: Path,
+    path: Place,
+    to: Place,
     trial_id: str | None,
     epoch: int | None,
     knee: bool,
@@ -29,6 +30,8 @@ def export_point(
         raise UsageError("name one point: --trial ID, --knee, --max-drop Y or --min-sparsity X")
     if epoch is not None and trial_id is None:
         raise UsageError("--epoch goes with --trial")
+    if not isinstance(to, Path):
+        raise UsageError(f"--to is a new folder on this machine; got {to}")
     if to.exists():
         raise UsageError(f"{to} exists already; name a new folder with --to")
     folder = SweepFolder(path)
@@ -52,7 +55,7 @@ def _plain(row: pd.Series[Any]) -> dict[str, Any]:
     return {name: v.item() if isinstance(v, np.generic) else v for name, v in known.items()}
 
 
-def _of_trial(path: Path, trial_id: str, epoch: int | None) -> pd.Series[Any]:
+def _of_trial(path: Place, trial_id: str, epoch: int | None) -> pd.Series[Any]:
     records = load(path).records
     mine = records[(records["trial_id"] == trial_id) & (records["stage"] != "baseline")]
     if mine.empty:
@@ -65,7 +68,7 @@ def _of_trial(path: Path, trial_id: str, epoch: int | None) -> pd.Series[Any]:
 
 
 def _of_query(
-    path: Path, knee: bool, max_drop: float | None, min_sparsity: float | None
+    path: Place, knee: bool, max_drop: float | None, min_sparsity: float | None
 ) -> pd.Series[Any]:
     """The sparsest point within a drop, the most accurate from a sparsity up, or the knee."""
     try:

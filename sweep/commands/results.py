@@ -15,6 +15,7 @@ from analysis import query, report, tables
 from sweep import plan
 from sweep.config import SweepConfig
 from sweep.errors import NothingFound, StorageError, UsageError
+from sweep.storage.place import Place, writing
 
 FRONT_COLUMNS = {
     "sparsity": "{:.3f}",
@@ -35,34 +36,34 @@ FRONT_COLUMNS = {
 REPORT = Path("report")
 
 
-def load(path: str | Path) -> analysis.Results:
+def load(path: str | Place) -> analysis.Results:
     """The results of a folder, or of an address in an object store.
 
     Raises :class:`~sweep.errors.UsageError` where it is no sweep, or cannot be read here.
     """
     try:
-        return analysis.load(path)
+        return analysis.load(path if isinstance(path, Path) else str(path))
     except (analysis.NotASweep, analysis.MissingPackage) as error:
         raise UsageError(str(error)) from error
 
 
-def refresh_results(path: Path) -> analysis.Results:
+def refresh_results(path: Place) -> analysis.Results:
     """Write the tables, the figures and the reports of a sweep's folder anew."""
     results = load(path)
     _write(results, path)
     return results
 
 
-def refresh_tables(path: Path) -> None:
+def refresh_tables(path: Place) -> None:
     """The tables alone: who interrupts a sweep may not wait for figures."""
-    with _storage(path):
-        tables.write_tables(load(path), path)
+    with _storage(path) as folder:
+        tables.write_tables(load(path), folder)
 
 
-def write_reports(folders: list[str], out: Path | None) -> None:
+def write_reports(folders: list[str], out: Place | None) -> None:
     """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
     if len(folders) > 1:
-        target = out or REPORT
+        target: Place = out or REPORT
         _write(_load_all(folders), target)
     else:
         results = load(folders[0])
@@ -78,9 +79,9 @@ def _load_all(folders: list[str]) -> analysis.Comparison:
         raise UsageError(str(error)) from error
 
 
-def _write(found: analysis.Results | analysis.Comparison, folder: Path) -> None:
+def _write(found: analysis.Results | analysis.Comparison, place: Place) -> None:
     """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
-    with _storage(folder):
+    with _storage(place) as folder:
         if isinstance(found, analysis.Results):
             tables.write_tables(found, folder)
             report.write_report(found, folder)
@@ -89,16 +90,18 @@ def _write(found: analysis.Results | analysis.Comparison, folder: Path) -> None:
 
 
 @contextmanager
-def _storage(folder: Path) -> Iterator[None]:
+def _storage(place: Place) -> Iterator[Path]:
+    """A folder to write into, whose files are at the place when the block has ended."""
     try:
-        yield
+        with writing(place) as folder:
+            yield folder
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"cannot write results into {folder}: {reason}") from error
+        raise StorageError(f"cannot write results into {place}: {reason}") from error
 
 
 def show_front(
-    path: Path, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
+    path: Place, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
 ) -> None:
     """The body of `sweep front`; nothing found is exit code 4."""
     results = load(path)
@@ -116,7 +119,7 @@ def show_front(
         print(front_text(points))
 
 
-def show_status(path: Path, as_json: bool) -> None:
+def show_status(path: Place, as_json: bool) -> None:
     """The body of `sweep status`."""
     results = load(path)
     if as_json:

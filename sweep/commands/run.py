@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from sweep import plan
 from sweep.activity import size
@@ -16,28 +15,22 @@ from sweep.driver.run import run_sweep
 from sweep.driver.view import View
 from sweep.errors import UsageError
 from sweep.folder import SweepFolder
+from sweep.storage.place import Place, place
 
 SOME_FAILED = 3
 
 
-def begin(source: str, settings: list[str], out: Path | None, address: str | None) -> None:
+def begin(source: str, settings: list[str], out: Place | None, address: str | None) -> None:
     """Run a sweep; the same command again goes on with it."""
     config = with_absolute_paths(load_config(source, settings))
-    place = str(out) if out else plan.results_path(config)
-    if "://" in place:
-        raise UsageError(
-            f"storage: a sweep writes to a folder, shared by the nodes on a cluster; got {place}, "
-            "and object stores are not supported yet"
-        )
-    _run(config, SweepFolder(Path(place)), None, address)
+    _run(config, SweepFolder(out or place(plan.results_path(config))), None, address)
 
 
-def go_on(path: Path, trials: int | None, address: str | None) -> None:
+def go_on(path: Place, trials: int | None, address: str | None) -> None:
     """Resume the sweep of a folder with the config that it was begun with."""
     folder = SweepFolder(path)
     config = folder.begun_with()
-    if folder.config.is_file():
-        folder.check_same(load_config(str(folder.config)))
+    folder.check_config()
     planned = plan.trials(config)
     if trials is not None and trials < planned:
         raise UsageError(f"--trials is the number in all: at least {planned}, got {trials}")

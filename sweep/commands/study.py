@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweep.folder import SweepFolder
-from sweep.ledger import read_events
+from sweep.storage.ledgers import read_events
+from sweep.storage.place import Place
 
 
-def export(path: Path, to: Path | None) -> None:
-    """Write the sweep of a folder as an Optuna study, by default to study.db in it."""
+def export(path: Place, to: Path | None) -> None:
+    """Write the sweep of a folder as an Optuna study, by default to study.db in it.
+
+    Of a sweep in an object store it is in the working folder: a database needs a file.
+    """
     folder = SweepFolder(path)
     config = folder.begun_with()
-    target = to or path / "study.db"
+    target = to or (path if isinstance(path, Path) else Path()) / "study.db"
     from sweep.search.export import FORMS, check_target, export_study
 
     check_target(target)

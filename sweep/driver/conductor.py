@@ -24,10 +24,11 @@ from sweep.driver.abort import Abort
 from sweep.driver.retention import Retention
 from sweep.driver.scribe import Scribe
 from sweep.errors import StorageError, UsageError
-from sweep.ledger import Event, Ledger
+from sweep.ledger import Event
 from sweep.record import DETAILS, unusable
 from sweep.search.state import Search, end_event
 from sweep.search.trial_state import TrialState
+from sweep.storage.ledgers import Journal
 
 Listener = Callable[[Event], None]
 
@@ -38,7 +39,7 @@ class Conductor:
     def __init__(
         self,
         search: Search,
-        ledger: Ledger,
+        ledger: Journal,
         objectives: Mapping[str, str],
         retention: Retention,
         max_failures: int,

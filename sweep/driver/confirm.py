@@ -19,7 +19,10 @@ from sweep.driver.preflight import preflight
 from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
 from sweep.errors import ClusterError, UsageError
 from sweep.folder import SweepFolder
-from sweep.ledger import Event, Ledger
+from sweep.ledger import Event
+from sweep.storage.ledgers import Journal, open_ledger
+from sweep.storage.place import absolute
+from sweep.storage.segments import Fenced
 
 Say = Callable[[str], None]
 
@@ -47,12 +50,12 @@ def run_confirm(
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
     exit code that the contract gives; whatever is raised, the ledger holds all that happened.
     """
-    with signals() as stopped, Ledger.open(folder.ledger, create=False) as ledger:
+    with signals() as stopped, open_ledger(folder.ledger, create=False) as ledger:
         try:
             return _confirm(config, folder, ledger, say, stopped, seeds, runners_up, address)
         except (Abort, SystemExit) as left:
             error = cause(left)
-            if isinstance(error, Interrupted):
+            if isinstance(error, Interrupted | Fenced):
                 raise error from None
             how = f"what was done is kept; to go on: sweep confirm {folder.path}"
             raise type(error)(f"{error}; {how}") from None
@@ -61,7 +64,7 @@ def run_confirm(
 def _confirm(
     config: SweepConfig,
     folder: SweepFolder,
-    ledger: Ledger,
+    ledger: Journal,
     say: Say,
     stopped: Stopped,
     seeds: int,
@@ -86,7 +89,7 @@ def _confirm(
         with connected(where):
             stop_if_asked(stopped)
             if where:
-                preflight(config, str(folder.path.resolve()), stopped, say)
+                preflight(config, str(absolute(folder.path)), stopped, say)
             capacity, dense = Capacity(config), Dense(config, stopped)
             first = [begun] if begun else []
             if not confirmation.has_baseline:
@@ -100,7 +103,7 @@ def _confirm(
 
 
 def _points(
-    config: SweepConfig, folder: SweepFolder, ledger: Ledger, say: Say, runners_up: int
+    config: SweepConfig, folder: SweepFolder, ledger: Journal, say: Say, runners_up: int
 ) -> list[Point]:
     """What is to be confirmed. Raises :class:`~sweep.errors.UsageError` where there is no front."""
     points = choose(config, ledger.events, runners_up)

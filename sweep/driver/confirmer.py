@@ -7,18 +7,18 @@ out and a checkpoint deleted once what it follows from is on the disk.
 from __future__ import annotations
 
 import json
-import shutil
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from sweep.confirmation import Confirmation, Job, end_event
 from sweep.driver.abort import Abort
 from sweep.driver.scribe import Scribe
 from sweep.errors import StorageError, UsageError
-from sweep.ledger import Event, Ledger
+from sweep.ledger import Event
 from sweep.record import DETAILS, unusable
+from sweep.storage.ledgers import Journal
+from sweep.storage.place import Place, remove_tree
 
 NEEDED = ("accuracy", "validation_accuracy")
 
@@ -32,8 +32,8 @@ class Confirmer:
     def __init__(
         self,
         confirmation: Confirmation,
-        ledger: Ledger,
-        root: Path,
+        ledger: Journal,
+        root: Place,
         max_failures: int,
         listen: Callable[[Event], None],
     ) -> None:
@@ -128,7 +128,7 @@ class Confirmer:
         if event := self.confirmation.finish_event():
             self._write(event)
             self._sync()
-        shutil.rmtree(self.root, ignore_errors=True)
+        remove_tree(self.root)
 
     def tidy(self) -> None:
         """Delete the checkpoints of jobs that ended: for idle moments, several a second.
@@ -136,7 +136,7 @@ class Confirmer:
         Raises :class:`~sweep.driver.abort.Abort` if the ledger could not be synced meanwhile.
         """
         while self._untidy and self._scribe.is_synced:
-            shutil.rmtree(self.root / self._untidy.pop(), ignore_errors=True)
+            remove_tree(self.root / self._untidy.pop())
 
     def _given_up(self, job: Job) -> bool:
         """Whether a job has lost too many workers; it then ends."""

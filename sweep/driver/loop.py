@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.driver.signals import Stopped, stop_if_asked
 from sweep.errors import ClusterError, StorageError, UsageError
+from sweep.storage.place import Place, absolute
 
 if TYPE_CHECKING:
     from sweep.search.hooks import Conducts
@@ -75,7 +75,7 @@ class Dense:
 
 def run_through_tune(
     config: SweepConfig,
-    checkpoints: Path,
+    checkpoints: Place,
     conductor: Conducts,
     limit: Callable[[], int],
     tick: Callable[[], None],
@@ -97,7 +97,7 @@ def run_through_tune(
     trainable = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
-        checkpoints=str(checkpoints.resolve()),
+        checkpoints=str(absolute(checkpoints)),
         dense=list(dense),
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}

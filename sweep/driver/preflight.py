@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sweep.config import CLOSED_FORM, SweepConfig
@@ -14,6 +11,7 @@ from sweep.driver import probe
 from sweep.driver.signals import Stopped, stop_if_asked
 from sweep.errors import ClusterError, StorageError, SweepError
 from sweep.paths import paths_of
+from sweep.storage import marked
 
 SECONDS = 25
 """A node that has not answered then is said to be late, and the sweep begins without it."""
@@ -42,10 +40,10 @@ def preflight(
     import ray
 
     alive = [node for node in ray.nodes() if node["Alive"]]
-    with _marked(place) as marker:
+    with marked(place) as mark:
         wanted = {
             "place": place,
-            "marker": marker,
+            "mark": mark,
             "paths": paths_of(config),
             "packages": ALWAYS if config.task.dataset == CLOSED_FORM else ALWAYS + TRAINING,
         }
@@ -136,23 +134,6 @@ def _error(problems: list[probe.Problem]) -> SweepError:
         return kind(problems[0][1])
     lines = "\n".join(f"  {text}" for _, text in problems)
     return kind(f"{len(problems)} problems on the cluster's nodes:\n{lines}")
-
-
-@contextmanager
-def _marked(place: str) -> Iterator[tuple[str, str] | None]:
-    """Name and content of a file of ours in a shared folder, for the time of the block."""
-    if "://" in place:
-        yield None
-        return
-    name, content = f".preflight-{secrets.token_hex(8)}", secrets.token_hex(8)
-    file = Path(place, name)
-    try:
-        file.write_text(content)
-        yield name, content
-    except OSError as error:
-        raise StorageError(f"{place} cannot be written: {error.strerror or error}") from error
-    finally:
-        file.unlink(missing_ok=True)
 
 
 def _name(node: Node) -> str:

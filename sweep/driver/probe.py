@@ -21,15 +21,15 @@ Problem = tuple[str, str]
 def look(wanted: dict[str, Any]) -> Findings:
     """``versions`` of this node and its ``problems``.
 
-    ``wanted`` holds ``place`` (where results go), ``marker`` (name and content of a file there, or
-    None), ``paths`` (setting: path), ``packages`` (import names) and ``gpu`` (whether Ray says
-    that this node has one that trials use).
+    ``wanted`` holds ``place`` (where results go), ``mark`` (a name that the driver left there),
+    ``paths`` (setting: path), ``packages`` (import names) and ``gpu`` (whether Ray says that this
+    node has one that trials use).
     """
     missing = [name for name in wanted["packages"] if importlib.util.find_spec(name) is None]
     if missing:
         how = "install it there as on the head, into the Python that runs Ray"
         return {"versions": {}, "problems": [("setup", f"lacks {', '.join(missing)}: {how}")]}
-    problems = [*_storage(wanted["place"], wanted["marker"]), *_unreadable(wanted["paths"])]
+    problems = [*_storage(wanted["place"], wanted["mark"]), *_unreadable(wanted["paths"])]
     if wanted["gpu"]:
         problems += _gpu()
     return {"versions": versions(), "problems": problems}
@@ -52,22 +52,12 @@ def _digest(package: Path) -> str:
     return found.hexdigest()[:8]
 
 
-def _storage(place: str, marker: tuple[str, str] | None) -> list[Problem]:
+def _storage(place: str, mark: str) -> list[Problem]:
     """Whether results can be written, and land where the driver's do."""
-    if marker is not None:
-        name, content = marker
-        try:
-            same = Path(place, name).read_text() == content
-        except OSError:
-            same = False
-        if not same:
-            what = f"does not see the driver's files in {place}: it is another folder there"
-            return [("storage", f"{what}; mount the shared storage on every node, or use s3://")]
     try:
-        importlib.import_module("sweep.place").probe(place)
+        importlib.import_module("sweep.storage").probe(place, mark)
     except Exception as error:
-        how = "every node writes checkpoints there: give it the right to"
-        return [("storage", f"{error}; {how}")]
+        return [("storage", f"{error}; every node writes checkpoints there")]
     return []
 
 

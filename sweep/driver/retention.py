@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 
+from sweep.checkpoint import name_of
 from sweep.driver.front import Front
 from sweep.ledger import Event
+from sweep.storage.broom import Order, broom_for
+from sweep.storage.place import Place
 
 Point = tuple[str, int]  # trial id, epoch
 
@@ -21,8 +21,9 @@ class Retention:
     checkpoint must not go on the word of a record that a power cut then takes back.
     """
 
-    def __init__(self, root: Path, objectives: Mapping[str, str]) -> None:
+    def __init__(self, root: Place, objectives: Mapping[str, str]) -> None:
         self.root, self.objectives = root, dict(objectives)
+        self._broom = broom_for(root)
         self._front: Front[Point] = Front(objectives.values())
         self._newest: dict[str, int] = {}  # epoch recorded last, of trials that have not ended
         self._untidy: set[str] = set()
@@ -56,35 +57,17 @@ class Retention:
 
     def tidy(self) -> None:
         """Delete what is not needed any more, as far as the events taken say."""
-        on_front = defaultdict(set)
+        on_front: dict[str, set[str]] = defaultdict(set)
         for trial_id, epoch in self._front.items:
-            on_front[trial_id].add(_name(epoch))
-        for trial_id in self._untidy:
-            if trial_id in self._newest:
-                self._thin_out(trial_id, on_front[trial_id])
-            else:
-                self._finish(trial_id, on_front[trial_id])
+            on_front[trial_id].add(name_of(epoch))
+        self._broom.sweep([self._order(trial_id, on_front[trial_id]) for trial_id in self._untidy])
         self._untidy.clear()
 
-    def _thin_out(self, trial_id: str, on_front: set[str]) -> None:
-        """Of a running trial, drop what it has moved on from."""
-        newest = _name(self._newest[trial_id])
-        for folder in (self.root / trial_id).glob("epoch-*"):
-            if folder.name < newest and folder.name not in on_front:
-                shutil.rmtree(folder, ignore_errors=True)
+    def close(self) -> None:
+        """Wait, not for long, until what is to be deleted in a store is."""
+        self._broom.close()
 
-    def _finish(self, trial_id: str, on_front: set[str]) -> None:
-        """Leave of an ended trial what export needs: points on the front, without the moments."""
-        with contextlib.suppress(FileNotFoundError):
-            for folder in (self.root / trial_id).iterdir():
-                if folder.name in on_front:
-                    (folder / "optimizer.safetensors").unlink(missing_ok=True)
-                else:  # also what a worker wrote for an epoch that it never came to report
-                    shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # not there, or not empty
-            (self.root / trial_id).rmdir()
-
-
-def _name(epoch: int) -> str:
-    """A checkpoint's folder; names sort as epochs do."""
-    return f"epoch-{epoch:04d}"
+    def _order(self, trial_id: str, on_front: set[str]) -> Order:
+        epoch = self._newest.get(trial_id)
+        newest = None if epoch is None else name_of(epoch)
+        return Order(trial_id, newest, frozenset(on_front))

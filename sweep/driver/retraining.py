@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.bench import Bench, Runs
+    from sweep.storage.place import Place
 
 
-def retrained(bench: Bench, root: Path, assignment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def retrained(bench: Bench, root: Place, assignment: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A record on test, with what validation says, after each of the epochs ``wanted``.
 
     Trained is up to the last of them, whatever ``finetune_epochs`` says, but under the schedule of
@@ -37,7 +36,9 @@ def retrained(bench: Bench, root: Path, assignment: Mapping[str, Any]) -> Iterat
             seconds += trial.finetune()
             folder = checkpoint.epoch_folder(root, name, trial.epoch)
             checkpoint.save(folder, trial.state_dict(), identity)
-            _drop_others(folder)
+            # Without older ones a retraining that lost its records only begins anew: it comes out
+            # the same.
+            checkpoint.drop_older(root, name, trial.epoch)
         yield _record(trial, seconds)
 
 
@@ -50,10 +51,3 @@ def _record(trial: Runs, train_seconds: float) -> dict[str, Any]:
         "validation_correct": validation.correct,
         "validation_examples": validation.examples,
     }
-
-
-def _drop_others(newest: Path) -> None:
-    """Without them a retraining that lost its records only begins anew: it comes out the same."""
-    for folder in newest.parent.glob("epoch-*"):
-        if folder.name < newest.name:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sweep import __version__
-from sweep.atomic import write_text
 from sweep.config import SweepConfig
 from sweep.config_io import dump_yaml
 from sweep.confirmation import is_of_confirm
@@ -25,11 +24,14 @@ from sweep.driver.reference import reference_point
 from sweep.driver.retention import Retention
 from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
 from sweep.driver.view import View
-from sweep.errors import ClusterError, StorageError, UsageError
+from sweep.errors import ClusterError, UsageError
 from sweep.folder import SweepFolder, remove_empty
-from sweep.ledger import VERSION, Event, Ledger
+from sweep.ledger import VERSION, Event
 from sweep.search.state import Search
 from sweep.search.warm import describe, warm_events
+from sweep.storage.ledgers import Journal, open_ledger
+from sweep.storage.place import absolute, read_text, write_text
+from sweep.storage.segments import Fenced
 
 PACKAGES = ("ray", "optuna", "torch", "transformers", "datasets", "pandas")
 
@@ -61,7 +63,7 @@ def run_sweep(
     if begun:
         folder.check_same(config)
     made = folder.create()
-    with signals() as stopped, Ledger.open(folder.ledger, create=not begun) as ledger:
+    with signals() as stopped, open_ledger(folder.ledger, create=not begun) as ledger:
         try:
             spent = _conduct(config, folder, ledger, view, stopped, trials, address)
         except (Abort, SystemExit) as left:
@@ -69,6 +71,8 @@ def run_sweep(
             if isinstance(error, Interrupted):
                 if folder.holds_sweep:
                     ledger.append({"event": "interrupt", "signal": error.signal_name})
+                raise error from None
+            if isinstance(error, Fenced):  # another driver goes on
                 raise error from None
             how = f"what was done is kept; to go on: sweep resume {folder.path}"
             raise type(error)(f"{error}; {how}") from None
@@ -81,7 +85,7 @@ def run_sweep(
 def _conduct(
     config: SweepConfig,
     folder: SweepFolder,
-    ledger: Ledger,
+    ledger: Journal,
     view: View,
     stopped: Stopped,
     trials: int | None,
@@ -110,12 +114,12 @@ def _conduct(
         with connected(where):
             stop_if_asked(stopped)
             if where:
-                preflight(config, str(folder.path.resolve()), stopped, view.say)
+                preflight(config, str(absolute(folder.path)), stopped, view.say)
             capacity, dense = Capacity(config), Dense(config, stopped)
             if "baseline" not in told:
                 conductor.replay(_begin(config, ledger, warm, view, dense))
-            if not folder.config.is_file():
-                _write_config(config, folder)
+            if read_text(folder.config) is None:
+                write_text(folder.config, dump_yaml(config))
             if told:
                 conductor.note({"event": "resume", "trials": search.max_trials})
             placed = dense.placed() if capacity.spans_machines else []
@@ -123,6 +127,7 @@ def _conduct(
     elif told[-1] == "finish":
         return search.spent
     conductor.note({"event": "finish", "reason": search.why_no_more})
+    conductor.retention.close()
     return search.spent
 
 
@@ -137,7 +142,7 @@ def _check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
 
 
 def _warm_events(
-    config: SweepConfig, folder: SweepFolder, ledger: Ledger, view: View
+    config: SweepConfig, folder: SweepFolder, ledger: Journal, view: View
 ) -> list[Event]:
     """What the sweep learns from others, less what its ledger has already; said aloud."""
     have = [event["source"] for event in ledger.events if event["event"] == "warm"]
@@ -149,7 +154,7 @@ def _warm_events(
 
 def _begin(
     config: SweepConfig,
-    ledger: Ledger,
+    ledger: Journal,
     warm: list[Event],
     view: View,
     dense: Dense,
@@ -176,13 +181,6 @@ def _begin(
     }
     events = [*([] if ledger.events else [first]), *warm]
     return ledger.append(*events, {"event": "baseline", **baseline, "reference_point": reference})
-
-
-def _write_config(config: SweepConfig, folder: SweepFolder) -> None:
-    try:
-        write_text(folder.config, dump_yaml(config))
-    except OSError as error:
-        raise StorageError(f"cannot write {folder.config}: {error.strerror or error}") from error
 
 
 def _through_tune(
@@ -220,11 +218,10 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), "prunesweep": __version__, **found}
 
 
-def _remove_unbegun(folder: SweepFolder, ledger: Ledger, made: list[Path]) -> None:
+def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> None:
     """A sweep that never began leaves nothing behind, and no folder that it ``made``."""
     ledger.close()
     if folder.holds_sweep:
         return
-    for path in (folder.ledger, folder.ledger.with_suffix(".lock")):
-        path.unlink(missing_ok=True)
+    ledger.discard()
     remove_empty(made)

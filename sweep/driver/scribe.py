@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from sweep.driver.abort import Abort
 from sweep.errors import StorageError
-from sweep.ledger import Event, Ledger
+from sweep.ledger import Event
+from sweep.storage.ledgers import Journal
 
 
 class Scribe:
@@ -16,7 +17,7 @@ class Scribe:
     What goes wrong is an :class:`~sweep.driver.abort.Abort`, which passes through Ray's loop.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Journal) -> None:
         self.ledger = ledger
 
     def write(self, *events: Event) -> list[Event]:

@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -18,6 +17,7 @@ from sweep.config import SweepConfig
 from sweep.driver.machines import draining
 from sweep.driver.retraining import retrained
 from sweep.errors import StorageError, SweepError, UsageError
+from sweep.storage.place import Place, place
 
 if TYPE_CHECKING:
     from sweep.bench import Bench
@@ -42,7 +42,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
         ``dense`` holds a reference to the packed dense model, if workers are on several machines.
         """
-        self.settings, self.root, self.dense = settings, Path(checkpoints), dense
+        self.settings, self.root, self.dense = settings, place(checkpoints), dense
         self.bench: Bench | None = None
         self.reset_config(config)
 
@@ -100,7 +100,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         return self.bench
 
 
-def records(bench: Bench, root: Path, assignment: dict[str, Any]) -> Iterator[Record]:
+def records(bench: Bench, root: Place, assignment: dict[str, Any]) -> Iterator[Record]:
     """Records after the last one that the ledger has, from the newest whole checkpoint.
 
     Every epoch is a checkpoint under ``root`` before it is a record. One of a later epoch than the

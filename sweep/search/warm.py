@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from sweep.activity import is_active, is_moot, order
@@ -20,9 +19,10 @@ from sweep.config_io import config_diff
 from sweep.domains import Domain
 from sweep.errors import UsageError
 from sweep.folder import SweepFolder
-from sweep.ledger import read_events
 from sweep.params import Params
 from sweep.search.distributions import FIDELITY, contains, told_distributions
+from sweep.storage.ledgers import read_events
+from sweep.storage.place import Place, absolute, place
 from sweep.yaml_text import one_line
 
 Event = dict[str, Any]
@@ -33,17 +33,17 @@ COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
 """Sections that make figures what they are; where they differ, a warning says so."""
 
 
-def warm_events(config: SweepConfig, own: Path) -> list[Event]:
+def warm_events(config: SweepConfig, own: Place) -> list[Event]:
     """One "warm" event, without its time, for each folder in ``search.warm_start``.
 
     ``own`` is this sweep's folder. Raises :class:`~sweep.errors.UsageError` for a folder that is no
     sweep or ``own``, other objectives or directions, and a record without a figure that is needed.
     """
-    return [_event(config, Path(path), own) for path in config.search.warm_start]
+    return [_event(config, place(path), own) for path in config.search.warm_start]
 
 
-def _event(config: SweepConfig, path: Path, own: Path) -> Event:
-    if path.resolve() == own.resolve():
+def _event(config: SweepConfig, path: Place, own: Place) -> Event:
+    if absolute(path) == absolute(own):
         raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
     theirs = SweepFolder(path).saved_config()
     if (other := theirs.get("objectives")) != dict(config.objectives):
@@ -115,7 +115,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     return {name: found[name] for name in space if name in found}
 
 
-def _metrics(config: SweepConfig, record: Event, path: Path) -> dict[str, float]:
+def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float]:
     """The figures that objectives and constraints need."""
     found: dict[str, float] = {}
     for name in (*config.objectives, *config.search.constraints):

@@ -60,14 +60,15 @@ def write_config(path: Path, **sections: Mapping[str, Any]) -> Path:
 class Process:
     """A running ``sweep`` command. ``folder``: of the sweep that it works on."""
 
+    code = "from sweep.cli import main; main()"
+
     def __init__(self, folder: Path, log: Path, *arguments: object) -> None:
         self.folder, self.log = folder, log
         self._before = len(self.events)
-        code = "from sweep.cli import main; main()"
         given = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         with log.open("w") as out, log.with_suffix(".err").open("w") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code, *map(str, arguments)],
+                [sys.executable, "-c", self.code, *map(str, arguments)],
                 stdout=out,
                 stderr=err,
                 env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},

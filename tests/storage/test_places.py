@@ -1,0 +1,194 @@
+"""Checkpoints, probes and what is said of stores that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweep import checkpoint
+from sweep.driver.retention import Retention
+from sweep.errors import StorageError, UsageError
+from sweep.storage.address import Address
+from sweep.storage.patience import patiently
+from sweep.storage.place import place
+from sweep.storage.probing import marked, probe
+from tests.storage.server import Server, s3_server
+
+OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
+
+
+def state(epoch: int) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        "seconds": 1.5,
+        "model": {"w": np.full((2, 2), float(epoch))},
+        "masks": {"w": np.array([[True, False], [False, True]])},
+        "activations": {},
+        "optimizer": {0: {"step": np.array(3.0)}},
+    }
+
+
+def save(root: Address, epoch: int, trial: str = "t00000") -> Address:
+    folder = checkpoint.epoch_folder(root, trial, epoch)
+    checkpoint.save(folder, state(epoch), {"seed": epoch})
+    return folder
+
+
+def epoch_of(root: Address, most: int = 9999) -> int | None:
+    found = checkpoint.latest(root, "t00000", most)
+    return None if found is None else int(found[0]["epoch"])
+
+
+def test_a_checkpoint_comes_back_whole(sweep: Address) -> None:
+    loaded = checkpoint.load(save(sweep, 3))
+    assert loaded is not None
+    found, note = loaded
+    assert (found["epoch"], note["seed"]) == (3, 3)
+    assert np.array_equal(found["model"]["w"], state(3)["model"]["w"])
+    assert np.array_equal(found["masks"]["w"], state(3)["masks"]["w"])
+    assert found["optimizer"][0]["step"] == 3.0
+
+
+def test_half_and_damaged_checkpoints_are_passed_over(sweep: Address) -> None:
+    assert epoch_of(sweep) is None
+    for epoch in (1, 2, 3, 4, 5):
+        save(sweep, epoch)
+    (checkpoint.epoch_folder(sweep, "t00000", 5) / "trial.json").remove()  # died while it uploaded
+    (checkpoint.epoch_folder(sweep, "t00000", 4) / "masks.safetensors").remove()
+    (checkpoint.epoch_folder(sweep, "t00000", 3) / "model.safetensors").write_bytes(b"other")
+    assert epoch_of(sweep) == 2
+    assert epoch_of(sweep, most=1) == 1
+    save(sweep, 4)
+    assert epoch_of(sweep) == 4
+    checkpoint.drop_older(sweep, "t00000", 4)
+    assert {name.split("/")[1] for name in sweep.names()} == {"epoch-0004", "epoch-0005"}
+
+
+@pytest.mark.parametrize("trials", [2, 20])
+def test_retention_deletes_what_nothing_needs(sweep: Address, trials: int) -> None:
+    retention = Retention(sweep, OBJECTIVES)
+    for number in range(trials):
+        name = f"t{number:05d}"
+        for epoch in (1, 2):
+            save(sweep, epoch, name)
+            figures = {"accuracy": 0.5 + number + (epoch == 1) / 2, "sparsity": 0.5 - number}
+            retention.take(
+                {"event": "record", "trial_id": name, "epoch": epoch, "partial": False, **figures}
+            )
+        if number:
+            retention.take({"event": "end", "trial_id": name, "status": "completed"})
+    save(sweep, 3, "t00001")  # written by a worker that never came to report it
+    retention.tidy()
+    retention.close()
+    files = ["masks.safetensors", "model.safetensors", "trial.json"]
+    running = sorted([*files, "optimizer.safetensors"])
+    wanted = {f"t00000/epoch-000{epoch}/{name}" for epoch in (1, 2) for name in running}
+    wanted |= {f"t{n:05d}/epoch-0001/{name}" for n in range(1, trials) for name in files}
+    assert set(sweep.names()) == wanted
+
+
+def test_a_probe_leaves_nothing_and_sees_a_mark(sweep: Address, tmp_path: Path) -> None:
+    for where in (str(sweep), str(tmp_path)):
+        probe(where)
+        with marked(where) as mark:
+            probe(where, mark)
+        with pytest.raises(StorageError, match="is not the same place"):
+            probe(where, mark)
+    assert sweep.names() == [] and list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"no folder .*nowhere; on a cluster it must be shared"):
+        probe(str(tmp_path / "nowhere"))
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="no folder"):
+        probe(str(tmp_path / "file"))
+
+
+def test_a_bucket_that_is_not_there_is_told(server: Server) -> None:
+    there = "s3://no-such-bucket/sweeps"
+    with pytest.raises(StorageError, match="there is no bucket 'no-such-bucket'"):
+        probe(there)
+    with pytest.raises(StorageError, match="there is no bucket"):
+        Address.of(there).names()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("ftp://x/y", "a sweep is kept in a folder"), ("s3://", "names no bucket")]
+)
+def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        place(text)
+
+
+TRY = "import sys; from sweep.cli import main; main()"
+
+
+def tried(environment: dict[str, str], *arguments: str) -> tuple[int, str, float]:
+    """A command's exit code, standard error and seconds, with these variables and no other AWS_."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", TRY, *arguments],
+        env=own | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stderr, time.monotonic() - started
+
+
+def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told() -> None:
+    there = "s3://bucket/sweeps/x"
+    run, status = ["run", "digits", "--out", there], ["status", there]
+    with s3_server() as server:
+        server.demand_keys()
+        for arguments in (run, status):
+            code, err, _ = tried(server.environment, *arguments)
+            assert code == 6 and "the store refused" in err and "check the credentials" in err
+        without = {k: v for k, v in server.environment.items() if "KEY" not in k}
+        code, err, _ = tried(without, *run)
+        assert code == 6 and "no credentials were found; set AWS_ACCESS_KEY_ID" in err
+    code, err, seconds = tried(server.environment, *run)
+    assert code == 6 and "cannot be reached" in err and seconds < 30
+
+
+def test_a_missing_package_is_named() -> None:
+    blocked = "import sys; sys.modules['s3fs'] = None; from sweep.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, "run", "digits", "--out", "s3://bucket/x"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 6 and "pip install" in done.stderr and "s3fs" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
+    from botocore.exceptions import ClientError, EndpointConnectionError
+
+    busy = ClientError({"Error": {"Code": "SlowDown", "Message": "slow down"}}, "PutObject")
+    gone = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+    refused = PermissionError("not you")
+    left: list[Exception] = [busy, gone]
+
+    def moody() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    assert patiently(moody, 30.0) == "done"
+    left[:] = [refused, busy]
+    with pytest.raises(PermissionError):
+        patiently(moody, 30.0)
+    with pytest.raises(ClientError):
+        patiently(moody, 0.0)
