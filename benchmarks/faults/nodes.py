@@ -36,6 +36,9 @@ PATIENCE = {
 """Ray's own limits, for a machine that is busy with other things."""
 
 
+ROOT = Path(__file__).parents[2]
+
+
 class Node:
     """One running `ray start --block` and what it started."""
 
@@ -106,6 +109,7 @@ class Nodes:
             "RAY_AUTH_TOKEN": token,
             "RAY_prestart_worker_first_driver": "0",
             "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
             **PATIENCE,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
@@ -128,8 +132,9 @@ class Nodes:
     ) -> Node:
         """Start another worker node; ``prepare`` runs in its process before `ray start` does.
 
-        One after the other: two that start at once would take the same socket of the session.
+        When the nodes before are up: two that start at once take the same socket of the session.
         """
+        self.wait()
         self._count += 1
         [agent] = free_ports(1)
         node = self._node(
@@ -139,8 +144,11 @@ class Nodes:
         )  # fmt: skip
         node.address = f"127.0.0.{self._count}"
         self.workers.append(node)
-        wait_for(lambda: node.is_up, STARTS)
         return node
+
+    def wait(self) -> None:
+        """Until every node has started."""
+        wait_for(lambda: all(node.is_up for node in [self.head, *self.workers]), STARTS)
 
     def remove(self, node: Node, how: Callable[[Node], None] = Node.kill) -> None:
         """End a worker node."""
@@ -180,9 +188,9 @@ def nodes(workers: int) -> Iterator[Nodes]:
     root = Path(tempfile.mkdtemp(prefix="psn-"))  # short: sockets have paths of 107 bytes
     found = Nodes(root, secrets.token_hex(32))
     try:
-        wait_for(lambda: found.head.is_up, STARTS)
         for _ in range(workers):
             found.add()
+        found.wait()
         wait_for(found.answers, STARTS)
         yield found
     finally:

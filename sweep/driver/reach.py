@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
 from sweep.auth import Token, refusal, use_token
 from sweep.errors import ClusterError, UsageError
@@ -47,8 +48,12 @@ def _check_kind(address: str) -> None:
 
 def _knock(address: str, token: Token | None) -> None:
     """Ask the head for the cluster's id, as a driver does first, and once only."""
+    import ray  # seconds of its own
+
     heard: list[BaseException | None] = []
-    thread = threading.Thread(target=_ask, args=(address, heard), daemon=True)
+    thread = threading.Thread(
+        target=_ask, args=(ray._raylet.GcsClient, address, heard), daemon=True
+    )
     thread.start()
     thread.join(SECONDS)
     if not heard:
@@ -60,11 +65,9 @@ def _knock(address: str, token: Token | None) -> None:
         raise ClusterError(refusal(address, token))
 
 
-def _ask(address: str, heard: list[BaseException | None]) -> None:
+def _ask(client: Callable[..., object], address: str, heard: list[BaseException | None]) -> None:
     try:
-        import ray
-
-        ray._raylet.GcsClient(address=address)
+        client(address=address)
     except BaseException as error:  # whatever else it is, ray.init will meet it too, and say it
         heard.append(error)
     else:

@@ -56,18 +56,28 @@ def submit(
 def _request(
     api: JobsApi, config: SweepConfig, place: str, python: str, number: int
 ) -> dict[str, Any]:
-    file = f"{config.name}.yaml"
-    package, data = pack({file: dump_yaml(config)})
+    package, data = pack({f"{config.name}.yaml": dump_yaml(config)})
     api.upload(package, data)
     told = {KEY: config.name, "place": place, "config": json.dumps(_plain(config))}
     return {
         "submission_id": f"sweep-{config.name}" + (f"~{number}" if number > 1 else ""),
-        # On the head, without a CPU of its own; `exec`, so that signals reach the driver itself.
-        "entrypoint": f"exec {shlex.join([*shlex.split(python), '-m', 'sweep'])} run "
-        f"{shlex.quote(file)} --out {shlex.quote(place)}",
+        "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
         "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": ENVIRONMENT},
         "metadata": told,
     }
+
+
+def _entrypoint(file: str, place: str, python: str) -> str:
+    """The shell command of the driver, which runs on the head, without a CPU of its own.
+
+    Not in the unpacked package, which Ray may take away and unpack again under a job's feet; and
+    `exec`, so that signals reach the driver itself.
+    """
+    return (
+        'source="$PWD"; cd / && PYTHONPATH="$source${PYTHONPATH:+:$PYTHONPATH}" '
+        f'exec {shlex.join(shlex.split(python))} -m sweep run "$source"/{shlex.quote(file)} '
+        f"--out {shlex.quote(place)}"
+    )
 
 
 def check_travels(config: SweepConfig, place: str) -> None:

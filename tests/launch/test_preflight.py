@@ -43,6 +43,7 @@ def odd(cluster: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         shutil.copytree(Path(sweep.__file__).parent.parent / package, tree / package)
     (tree / "sweep" / "__init__.py").write_text('__version__ = "0.0.9"\n')
     node = cluster.add(env={"PYTHONPATH": str(tree)}, prepare=_lose_rights)
+    cluster.wait()
     yield node.address
     cluster.remove(node)
 
