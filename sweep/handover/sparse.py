@@ -1,0 +1,130 @@
+"""A compact file of a pruned model: a bit a value, and the values that are not zero.
+
+It is a safetensors file, so that any reader opens it without running code. Of each tensor NAME it
+holds, whichever is smaller:
+
+    dense/NAME      the tensor as it is
+    bitmask/NAME    uint8, a bit a value in C order, the first one the highest; 1: there is a value
+    values/NAME     those values in that order, of the tensor's own type
+
+and in its metadata ``format``, ``version``, ``shapes`` (JSON, NAME -> shape, of those with a
+bitmask) and ``sha256`` (:func:`digest` of the tensors). What counts as zero is a value without
+a set bit, so that -0.0 and NaN survive: reading gives back every tensor bit for bit.
+
+Needs numpy and safetensors, and no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from sweep.errors import StorageError, UsageError
+
+FORMAT, VERSION = "prunesweep-sparse", "1"
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+
+def save(path: str | Path, tensors: Mapping[str, Array]) -> None:
+    """Write ``tensors`` (of any shape; types of 1, 2, 4 or 8 bytes) as a new file."""
+    parts: Arrays = {}
+    shapes: dict[str, list[int]] = {}
+    for name, tensor in tensors.items():
+        packed = pack(tensor)
+        if packed is None:
+            parts[f"dense/{name}"] = np.asarray(tensor, order="C")
+        else:
+            parts[f"bitmask/{name}"], parts[f"values/{name}"] = packed
+            shapes[name] = list(tensor.shape)
+    about = {"format": FORMAT, "version": VERSION, "sha256": digest(tensors)}
+    save_file(parts, path, metadata={**about, "shapes": json.dumps(shapes)})
+
+
+def load(path: str | Path) -> Arrays:
+    """The tensors of a file that :func:`save` wrote, bit for bit.
+
+    Raises :class:`~sweep.errors.UsageError` where it is no such file, and
+    :class:`~sweep.errors.StorageError` where it is damaged.
+    """
+    parts, about = _read(Path(path))
+    try:
+        tensors = _tensors(parts, json.loads(about["shapes"]))
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise StorageError(f"{path} is damaged: {error}") from error
+    if digest(tensors) != about.get("sha256"):
+        raise StorageError(f"{path} is damaged: its tensors are not those that were saved")
+    return tensors
+
+
+def pack(tensor: Array) -> tuple[Array, Array] | None:
+    """Bits and values of a tensor, or None where it takes no more bytes as it is.
+
+    >>> bits, values = pack(np.array([0, 0, 5, 0, 0, 0, 0, 0, 7], dtype=np.float32))
+    >>> bits.tolist(), values.tolist()
+    ([32, 128], [5.0, 7.0])
+    """
+    flat = np.ascontiguousarray(tensor).reshape(-1)
+    filled = flat.view(f"u{flat.itemsize}") != 0
+    if -(-flat.size // 8) + int(filled.sum()) * flat.itemsize >= flat.nbytes:
+        return None
+    return np.packbits(filled), flat[filled]
+
+
+def unpack(bits: Array, values: Array, shape: list[int]) -> Array:
+    """The tensor that :func:`pack` took. Raises ValueError where bits and values do not fit."""
+    count = int(np.prod(shape, dtype=np.int64))
+    if bits.shape != (-(-count // 8),):
+        raise ValueError(f"{bits.size} bytes of bits for a tensor of shape {shape}")
+    filled = np.unpackbits(bits, count=count).astype(bool)
+    if int(filled.sum()) != values.size:
+        raise ValueError(f"{int(filled.sum())} bits are set for {values.size} values")
+    flat = np.zeros(count, dtype=values.dtype)
+    flat[filled] = values
+    return flat.reshape(shape)
+
+
+def digest(tensors: Mapping[str, Array]) -> str:
+    """SHA-256 over names, types, shapes and bytes, by rising name."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype.str} {list(tensor.shape)}\n".encode())
+        found.update(np.ascontiguousarray(tensor).data)
+    return found.hexdigest()
+
+
+def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = file.metadata() or {}
+            if about.get("format") != FORMAT:
+                raise UsageError(f"{path} is no sparse file of this project")
+            if about.get("version") != VERSION:
+                raise UsageError(
+                    f"{path} is of version {about.get('version')}, this version reads {VERSION}"
+                )
+            return {name: file.get_tensor(name) for name in list(file.keys())}, about
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {path}") from None
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from error
+
+
+def _tensors(parts: Arrays, shapes: Mapping[str, list[int]]) -> Arrays:
+    kinds = {name: name.partition("/") for name in parts}
+    dense = {own: parts[name] for name, (kind, _, own) in kinds.items() if kind == "dense"}
+    packed = {
+        name: unpack(parts[f"bitmask/{name}"], parts[f"values/{name}"], shape)
+        for name, shape in shapes.items()
+    }
+    return dense | packed
