@@ -7,9 +7,15 @@ holds, whichever is smaller:
     bitmask/NAME    uint8, a bit a value in C order, the first one the highest; 1: there is a value
     values/NAME     those values in that order, of the tensor's own type
 
-and in its metadata ``format``, ``version``, ``shapes`` (JSON, NAME -> shape, of those with a
-bitmask) and ``sha256`` (:func:`digest` of the tensors). What counts as zero is a value without
-a set bit, so that -0.0 and NaN survive: reading gives back every tensor bit for bit.
+and any of these, KEY, as two parts where they are smaller (:mod:`sweep.handover.planes`):
+
+    low/KEY         uint8 (bytes - 1, values): all but the highest byte of each value
+    high/KEY        uint8, a zlib stream: the highest byte of each
+
+In its metadata are ``format``, ``version``, ``shapes`` (JSON, NAME -> shape), ``planes`` (JSON,
+KEY -> type and number of values, of those in two parts) and ``sha256`` (:func:`digest` of the
+tensors). What counts as zero is a value without a set bit, so that -0.0 and NaN survive: reading
+gives back every tensor bit for bit.
 
 Needs numpy and safetensors, and no torch.
 """
@@ -18,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +35,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sweep.errors import StorageError, UsageError
+from sweep.handover.planes import join, split
 
 FORMAT, VERSION = "prunesweep-sparse", "1"
 
@@ -35,19 +43,35 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 
-def save(path: str | Path, tensors: Mapping[str, Array]) -> None:
-    """Write ``tensors`` (of any shape; types of 1, 2, 4 or 8 bytes) as a new file."""
+def save(path: str | Path, tensors: Mapping[str, Array], deflate: bool = True) -> None:
+    """Write ``tensors`` (of any shape; types of 1, 2, 4 or 8 bytes) as a new file.
+
+    Without ``deflate`` nothing is in two parts: a tenth larger, and simpler to read.
+    """
     parts: Arrays = {}
-    shapes: dict[str, list[int]] = {}
     for name, tensor in tensors.items():
         packed = pack(tensor)
         if packed is None:
             parts[f"dense/{name}"] = np.asarray(tensor, order="C")
         else:
             parts[f"bitmask/{name}"], parts[f"values/{name}"] = packed
-            shapes[name] = list(tensor.shape)
+    planes = _split(parts) if deflate else {}
+    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
     about = {"format": FORMAT, "version": VERSION, "sha256": digest(tensors)}
-    save_file(parts, path, metadata={**about, "shapes": json.dumps(shapes)})
+    about |= {"shapes": json.dumps(shapes), "planes": json.dumps(planes)}
+    save_file(parts, path, metadata=about)
+
+
+def _split(parts: Arrays) -> dict[str, tuple[str, int]]:
+    """Replace what is smaller in two parts by them; says of each of those its type and size."""
+    planes = {}
+    for key in list(parts):
+        found = split(parts[key])
+        if found is not None:
+            whole = parts.pop(key)
+            parts[f"low/{key}"], parts[f"high/{key}"] = found
+            planes[key] = (whole.dtype.str, whole.size)
+    return planes
 
 
 def load(path: str | Path) -> Arrays:
@@ -58,8 +82,9 @@ def load(path: str | Path) -> Arrays:
     """
     parts, about = _read(Path(path))
     try:
+        _join(parts, json.loads(about["planes"]))
         tensors = _tensors(parts, json.loads(about["shapes"]))
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
     if digest(tensors) != about.get("sha256"):
         raise StorageError(f"{path} is damaged: its tensors are not those that were saved")
@@ -120,11 +145,18 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
         raise StorageError(f"cannot read {path}: {error}") from error
 
 
+def _join(parts: Arrays, planes: Mapping[str, Any]) -> None:
+    """Put together again what is in two parts."""
+    for key, (kind, count) in planes.items():
+        parts[key] = join(parts.pop(f"low/{key}"), parts.pop(f"high/{key}"), kind, count)
+
+
 def _tensors(parts: Arrays, shapes: Mapping[str, list[int]]) -> Arrays:
-    kinds = {name: name.partition("/") for name in parts}
-    dense = {own: parts[name] for name, (kind, _, own) in kinds.items() if kind == "dense"}
-    packed = {
-        name: unpack(parts[f"bitmask/{name}"], parts[f"values/{name}"], shape)
-        for name, shape in shapes.items()
-    }
-    return dense | packed
+    tensors = {}
+    for name, shape in shapes.items():
+        dense = parts.get(f"dense/{name}")
+        if dense is None:
+            tensors[name] = unpack(parts[f"bitmask/{name}"], parts[f"values/{name}"], shape)
+        else:
+            tensors[name] = dense.reshape(shape)
+    return tensors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from sweep.errors import StorageError, UsageError
+from sweep.handover.planes import join, split
 from sweep.handover.sparse import digest, load, pack, save, unpack
 from sweep.measure import measure
 from sweep.pruning import Targets, make_masks, prunable_weights
@@ -37,14 +40,17 @@ def same(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> bool:
     )
 
 
+@pytest.mark.parametrize("deflate", [True, False])
 @pytest.mark.parametrize("sparsity", [0.0, 0.02, 0.5, 0.9, 1.0])
-def test_every_type_and_shape_comes_back_bit_for_bit(tmp_path: Path, sparsity: float) -> None:
+def test_every_type_and_shape_comes_back_bit_for_bit(
+    tmp_path: Path, sparsity: float, deflate: bool
+) -> None:
     tensors = {
         f"{kind} {shape}": np.asarray(some(shape, kind, sparsity))
         for kind in TYPES
         for shape in SHAPES
     }
-    save(tmp_path / "s", tensors)
+    save(tmp_path / "s", tensors, deflate)
     assert same(load(tmp_path / "s"), tensors)
 
 
@@ -80,14 +86,33 @@ def test_the_bytes_are_those_that_a_record_counts(tmp_path: Path) -> None:
             parameter.add_(0.0) if id(parameter) in prunable else parameter.fill_(1.0)
     counted = measure(model, weights).size_bytes
     tensors = {name: value.detach().numpy() for name, value in model.named_parameters()}
-    save(tmp_path / "s", tensors)
+    save(tmp_path / "s", tensors, deflate=False)
     assert sum(part.nbytes for part in load_file(tmp_path / "s").values()) == counted
     header = int.from_bytes((tmp_path / "s").read_bytes()[:8], "little")
     assert (tmp_path / "s").stat().st_size == counted + header + 8
 
 
+def test_in_planes_it_is_smaller_than_zip(tmp_path: Path) -> None:
+    tensors = {"w": some((256, 128), "float32", 0.8), "b": some((4096,), "float32", 0)}
+    save_file(tensors, tmp_path / "dense")
+    for deflate in (True, False):
+        save(tmp_path / f"{deflate}", tensors, deflate)
+    zipped = len(zlib.compress((tmp_path / "dense").read_bytes(), 9))
+    sizes = [(tmp_path / f"{deflate}").stat().st_size for deflate in (True, False)]
+    assert sizes[0] < min(zipped, sizes[1])
+
+
+@given(st.lists(st.sampled_from([0.0, 1.5, -2.0, 1e-40]), min_size=1, max_size=600))
+def test_planes_are_smaller_or_not_made(values: list[float]) -> None:
+    dense = np.array(values, dtype=np.float32)
+    found = split(dense)
+    if found is not None:
+        assert found[0].nbytes + found[1].nbytes < dense.nbytes
+        assert join(*found, "<f4", dense.size).tobytes() == dense.tobytes()
+
+
 def test_any_reader_of_safetensors_finds_what_is_said(tmp_path: Path) -> None:
-    save(tmp_path / "s", {"w": np.array([[0, 3, 0], [0, 0, 4]], dtype=np.float32)})
+    save(tmp_path / "s", {"w": np.array([[0, 3, 0], [0, 0, 4]], dtype=np.float32)}, deflate=False)
     parts = load_file(tmp_path / "s")
     assert parts["bitmask/w"].tolist() == [0b01000100]
     assert parts["values/w"].tolist() == [3, 4]
@@ -112,21 +137,27 @@ def test_a_cut_file_is_seen(tmp_path: Path, keep: int) -> None:
 
 
 def parts_of(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    tensors = {"w": some((16, 16), "float32", 0.8)}
+    tensors = {"w": some((64, 64), "float32", 0.8)}
     save(path, tensors)
-    shapes = json.dumps({"w": [16, 16]})
-    about = {"format": "prunesweep-sparse", "version": "1", "sha256": digest(tensors)}
-    return load_file(path), about | {"shapes": shapes}
+    with safe_open(path, framework="numpy") as file:
+        about = file.metadata()
+    assert about["sha256"] == digest(tensors)
+    assert [*json.loads(about["planes"])] == ["bitmask/w", "values/w"]
+    return load_file(path), about
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"shapes": '{"w": [16, 17]}'}, "bytes of bits"),
-        ({"shapes": '{"w": [8, 32], "x": [4]}'}, "damaged"),
-        ({"shapes": '{"w": [16, "a"]}'}, "damaged"),
+        ({"shapes": '{"w": [64, 65]}'}, "bytes of bits"),
+        ({"shapes": '{"w": [64, 64], "x": [4]}'}, "damaged"),
+        ({"shapes": '{"w": [64, "a"]}'}, "damaged"),
         ({"shapes": "["}, "damaged"),
-        ({"shapes": '{"w": [8, 32]}'}, "not those that were saved"),
+        ({"shapes": '{"w": [32, 128]}'}, "not those that were saved"),
+        ({"planes": "{}"}, "damaged"),
+        ({"planes": '{"bitmask/w": ["|u1", 511]}'}, "upper bytes of 511"),
+        ({"planes": '{"bitmask/w": ["|u1", 512], "values/w": ["<f8", 819]}'}, "lower and"),
+        ({"planes": '{"bitmask/w": ["nothing", 512]}'}, "damaged"),
         ({"sha256": "0"}, "not those that were saved"),
     ],
 )
