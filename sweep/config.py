@@ -24,6 +24,7 @@ from sweep.config_checks import (
     formula_problems,
     metric_problems,
     search_problems,
+    start_problems,
     task_problems,
 )
 from sweep.domains import Int
@@ -130,6 +131,10 @@ class PruningConfig(Section):
     )
     exclude: list[fields.Line] = Field(default=[], description="patterns of modules left alone")
     embeddings: fields.Switch = Field(default=False, description="prune embeddings too")
+    start_masks: fields.StartMasks = Field(
+        default="drop",
+        description="of a model that was exported: keep its masks in every trial, or drop them",
+    )
 
 
 class RecoverConfig(Section):
@@ -258,6 +263,7 @@ class SweepConfig(Section):
         problems = task_problems(self, (EMBEDDED, CLOSED_FORM))
         problems += formula_problems(self, self.task.dataset == CLOSED_FORM)
         problems += metric_problems(self)
+        problems += start_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:

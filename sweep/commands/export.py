@@ -53,11 +53,19 @@ def export_point(path: Path, to: Path, question: Question, may_differ: int = 0) 
         raise UsageError(f"{path} swept a formula ({CLOSED_FORM}): there is no model to export")
     results = load(path)
     point = chosen(results, question)
+    from sweep.handover.card import card
     from sweep.handover.export import export
 
     command = shlex.join(["sweep", *sys.argv[1:]])
-    card = lambda done: ""  # noqa: E731
-    done = export(config, folder, point, to, card, command=command, may_differ=may_differ)
+    done = export(
+        config,
+        folder,
+        point,
+        to,
+        lambda made: card(results, config, made, command),
+        command=command,
+        may_differ=may_differ,
+    )
     checked = done.checked
     as_recorded = f"{checked.differing} answered otherwise than recorded"
     print(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import save_file
 
+from sweep.handover.start import MASKS
 from sweep.tasks.encode import load_tokenizer
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sweep.config import SweepConfig
     from sweep.trial import Trial
 
-WEIGHTS, MASKS = "model.safetensors", "masks.safetensors"
+WEIGHTS = "model.safetensors"
 MASKS_FORMAT = "prunesweep-masks"
 
 

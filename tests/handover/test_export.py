@@ -175,10 +175,10 @@ def test_what_is_there_is_never_touched(
 ) -> None:
     to = tmp_path / "taken"
     {"file": to.touch, "folder": to.mkdir, "link": lambda: to.symlink_to("nowhere")}[kind]()
-    before = to.lstat()
+    before = (to.lstat().st_ino, to.lstat().st_mtime_ns)
     done = export(swept, "--to", to, "--trial", "t00000")
     assert_refused(done, 2, "exists already")
-    assert to.lstat() == before
+    assert (to.lstat().st_ino, to.lstat().st_mtime_ns) == before
     assert list(tmp_path.iterdir()) == [to]
 
 
@@ -187,13 +187,13 @@ def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
 ) -> None:
     to = tmp_path / "model"
 
-    def meanwhile(*given: object) -> None:
+    def meanwhile(*given: object) -> None:  # another process does, just before the end
         to.mkdir()
         (to / "mine").write_text("mine")
 
     from sweep.handover import export as module
 
-    monkeypatch.setattr(module, "_write_sparse", meanwhile)
+    monkeypatch.setattr(module, "_lineage", meanwhile)
     assert_refused(export(swept, "--to", to, "--trial", "t00000"), 2, "appeared meanwhile")
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "mine"]
 
