@@ -157,12 +157,15 @@ def export(
     may_differ: Annotated[
         int, typer.Option(min=0, help="examples that may be answered otherwise than recorded")
     ] = 0,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="model.onnx too (an optional extra)")
+    ] = False,
 ) -> None:
     """Hand a point of the front over as a Hugging Face folder, checked."""
     from sweep.commands.export import Question, export_point
 
     question = Question(trial_id, epoch, knee, max_drop, min_sparsity)
-    export_point(folder, to, question, may_differ)
+    export_point(folder, to, question, may_differ, onnx)
 
 
 @app.command("export-study")

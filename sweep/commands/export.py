@@ -42,7 +42,9 @@ class Question:
             raise UsageError("--epoch goes with --trial")
 
 
-def export_point(path: Path, to: Path, question: Question, may_differ: int = 0) -> None:
+def export_point(
+    path: Path, to: Path, question: Question, may_differ: int = 0, onnx: bool = False
+) -> None:
     """Export the one point that the options name, into the new folder ``to``."""
     question.check()
     if os.path.lexists(to):
@@ -65,6 +67,7 @@ def export_point(path: Path, to: Path, question: Question, may_differ: int = 0) 
         lambda made: card(results, config, made, command),
         command=command,
         may_differ=may_differ,
+        onnx=onnx,
     )
     checked = done.checked
     as_recorded = f"{checked.differing} answered otherwise than recorded"

@@ -22,6 +22,7 @@ from sweep.config import SweepConfig
 from sweep.handover.export import SPARSE, Export
 from sweep.handover.model import WEIGHTS
 from sweep.handover.point import Point
+from sweep.handover.to_onnx import FILE as ONNX
 from sweep.handover.usage import loading, reading_sparse, speed
 
 MOST_ROWS = 20
@@ -34,15 +35,15 @@ def card(results: Results, config: SweepConfig, done: Export, command: str) -> s
     record = done.point.record
     parts = [
         _header(config),
-        f"# {config.name}: a text classifier with {percent(record['sparsity'], 1)} of its weights "
-        "zero",
+        f"# {config.name}: a classifier with {percent(record['sparsity'], 1)} of its prunable "
+        "weights zero",
         _about(results, done),
         "## What it scores",
         _scores(results, done),
         "## How sparse it is",
         _sparsity(done),
         "## How to load it",
-        loading(config),
+        loading(config) + _onnx(done),
         "## Speed",
         speed(),
         "## The front that it was chosen from",
@@ -156,6 +157,21 @@ def _sparsity(done: Export) -> str:
         "\n\n`masks.safetensors` has a boolean tensor by module name (True: kept): multiply "
         "`MODULE.weight` by it after each step of further training, or start another sweep from "
         "this folder: `sweep run CONFIG model=FOLDER pruning.start_masks=keep`."
+    )
+
+
+def _onnx(done: Export) -> str:
+    checked = done.checked
+    if checked.onnx_largest is None:
+        return ""
+    told = "the same answers" if not checked.onnx_differing else "all answers"
+    if checked.onnx_differing:
+        told += f" but {checked.onnx_differing}"
+    return (
+        f"\n\n`{ONNX}` is the same model for ONNX Runtime: `input_ids` and the other inputs as "
+        f"int64 (batch, tokens), `logits` (batch, labels). On the {checked.examples:,} validation "
+        f"examples it gives {told}; no logit differs by more than {checked.onnx_largest:.1g}. Its "
+        "zeros are stored as any other number."
     )
 
 

@@ -32,7 +32,8 @@ class Checked:
 
     ``plain_correct`` is in float32, as ``from_pretrained`` gives the model; it differs from
     ``correct`` only where the sweep computed in bfloat16. ``differing``: examples that are answered
-    right here and wrong in the ledger, or the other way round.
+    right here and wrong in the ledger, or the other way round. Of an ONNX file: how many examples
+    it answers otherwise than the model in float32, and the largest difference of a logit.
     """
 
     examples: int
@@ -40,6 +41,8 @@ class Checked:
     plain_correct: int
     differing: int
     bf16: bool
+    onnx_differing: int | None = None
+    onnx_largest: float | None = None
 
 
 @torch.no_grad()
@@ -91,6 +94,23 @@ def check(
     if differing > may_differ:
         raise StorageError(_told(differing, int(answered.sum()), point, bench))
     return Checked(len(found), int(answered.sum()), int(plainly.sum()), differing, bf16)
+
+
+def check_onnx(ours: Logits, found: Logits, may_differ: int) -> tuple[int, float]:
+    """Examples that ONNX Runtime answers otherwise, and the largest difference of a logit.
+
+    Its sums are of another order, so that bits differ; no answer may. Raises
+    :class:`~sweep.errors.StorageError` where more than ``may_differ`` do.
+    """
+    differing = int((ours.argmax(-1) != found.argmax(-1)).sum())
+    largest = float(np.abs(ours - found).max())
+    if differing > may_differ or not np.isfinite(found).all():
+        raise StorageError(
+            f"ONNX Runtime answers {differing} of {len(ours)} validation examples otherwise than "
+            f"PyTorch (the largest difference of a logit is {largest:.2g}): nothing was exported. "
+            f"Where they are near to even: --may-differ {differing}"
+        )
+    return differing, largest
 
 
 def _differing(answered: Bools, point: Point) -> int:

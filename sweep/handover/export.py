@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sweep.baseline import Dense, Workbench
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.folder import SweepFolder, remove_empty
-from sweep.handover import checks, sparse
+from sweep.handover import checks, sparse, to_onnx
 from sweep.handover.checks import Checked
 from sweep.handover.model import WEIGHTS, write_model
 from sweep.handover.point import Point, rebuilt
@@ -51,15 +51,19 @@ def export(
     *,
     command: str = "",
     may_differ: int = 0,
+    onnx: bool = False,
 ) -> Export:
     """Write the model of ``point`` into the new folder ``to``; all of it or nothing.
 
     It holds the model and its tokenizer as Hugging Face reads them, the masks, the compact file,
     ``prunesweep.json`` (lineage) and the card. The files are read back: see
     :func:`sweep.handover.checks.check`, and the compact file must give the dense one bit for bit.
+    With ``onnx`` there is a graph too, whose answers must be the model's.
     Raises :class:`~sweep.errors.UsageError` where the point has no checkpoint or ``to`` is there,
     :class:`~sweep.errors.StorageError` where a check fails or the disk refuses.
     """
+    if onnx:
+        to_onnx.check_packages()
     if os.path.lexists(to):
         raise UsageError(f"{to} exists already; name a new folder with --to")
     bench = Workbench(config, "cpu")
@@ -71,6 +75,11 @@ def export(
             saved = Dense.of(load_classifier(str(scratch), bench.task)).reset()
             checked = checks.check(bench, ours, saved, point, may_differ)
             _write_sparse(scratch)
+            if onnx:
+                to_onnx.write_onnx(saved, bench, scratch)
+                found = to_onnx.onnx_logits(scratch, bench)
+                differing, largest = checks.check_onnx(ours, found, may_differ)
+                checked = replace(checked, onnx_differing=differing, onnx_largest=largest)
             done = Export(point, checked, _sizes(scratch))
             (scratch / CARD).write_text(card(done), encoding="utf-8")
             lineage = _lineage(config, done, command, scratch)

@@ -25,8 +25,8 @@ benchmarks.zeros_speed`); those of GPUs want 2 zeros in every 4 weights. No spee
 for this model, and none is claimed."""
 
 _SPARSE = """\
-It gives the tensors of `model.safetensors` back bit for bit, with a SHA-256 to check that
-by: `sweep.handover.sparse.load(FILE)`. Without prunesweep, with numpy and safetensors alone:
+It gives the tensors of `model.safetensors` back bit for bit: `sweep.handover.sparse.load(FILE)`
+reads it, and checks that by a SHA-256. Without prunesweep, with numpy and safetensors alone:
 
 ```python
 import json, math, zlib
