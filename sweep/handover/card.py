@@ -43,7 +43,7 @@ def card(results: Results, config: SweepConfig, done: Export, command: str) -> s
         "## How sparse it is",
         _sparsity(done),
         "## How to load it",
-        loading(config) + _onnx(done),
+        loading(config) + _activations(done) + _onnx(done),
         "## Speed",
         speed(),
         "## The front that it was chosen from",
@@ -157,6 +157,20 @@ def _sparsity(done: Export) -> str:
         "\n\n`masks.safetensors` has a boolean tensor by module name (True: kept): multiply "
         "`MODULE.weight` by it after each step of further training, or start another sweep from "
         "this folder: `sweep run CONFIG model=FOLDER pruning.start_masks=keep`."
+    )
+
+
+def _activations(done: Export) -> str:
+    checked = done.checked
+    if checked.weights_correct is None:
+        return ""
+    share = percent(checked.weights_correct / checked.examples)
+    return (
+        "\n\nThat is the model **with its weights pruned alone**, which answers "
+        f"{checked.weights_correct} of {checked.examples} validation examples right ({share}). The "
+        "figures above are with activations pruned too, as `activations.safetensors` says:"
+        "\n\n```python\nfrom sweep.handover.activations import load_model  # prunesweep\n\n"
+        "model = load_model(FOLDER)\n```"
     )
 
 

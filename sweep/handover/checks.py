@@ -34,6 +34,7 @@ class Checked:
     ``correct`` only where the sweep computed in bfloat16. ``differing``: examples that are answered
     right here and wrong in the ledger, or the other way round. Of an ONNX file: how many examples
     it answers otherwise than the model in float32, and the largest difference of a logit.
+    ``weights_correct``: of a model with pruned activations, with its pruned weights alone.
     """
 
     examples: int
@@ -43,6 +44,7 @@ class Checked:
     bf16: bool
     onnx_differing: int | None = None
     onnx_largest: float | None = None
+    weights_correct: int | None = None
 
 
 @torch.no_grad()

@@ -16,11 +16,12 @@ from safetensors.numpy import load_file
 
 from sweep import __version__
 from sweep.atomic import new_folder
-from sweep.baseline import Dense, Workbench
+from sweep.baseline import Workbench
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.folder import SweepFolder, remove_empty
 from sweep.handover import checks, sparse, to_onnx
+from sweep.handover.activations import attach, write_activations
 from sweep.handover.checks import Checked
 from sweep.handover.model import WEIGHTS, write_model
 from sweep.handover.point import Point, rebuilt
@@ -64,6 +65,7 @@ def export(
     """
     if onnx:
         to_onnx.check_packages()
+        to_onnx.check_params(point.params)
     if os.path.lexists(to):
         raise UsageError(f"{to} exists already; name a new folder with --to")
     bench = Workbench(config, "cpu")
@@ -72,8 +74,13 @@ def export(
         ours = checks.plain_logits(trial.model, bench)
         with _new(to) as scratch:
             write_model(trial, config, scratch)
-            saved = Dense.of(load_classifier(str(scratch), bench.task)).reset()
+            saved = load_classifier(str(scratch), bench.task)
+            pruner = attach(saved, scratch) if write_activations(trial, scratch) else None
             checked = checks.check(bench, ours, saved, point, may_differ)
+            if pruner is not None:
+                pruner.remove()
+                alone = checks.right(checks.plain_logits(saved, bench), bench)
+                checked = replace(checked, weights_correct=int(alone.sum()))
             _write_sparse(scratch)
             if onnx:
                 to_onnx.write_onnx(saved, bench, scratch)

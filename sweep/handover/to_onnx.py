@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +35,12 @@ def check_packages() -> None:
             f"--onnx needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             "installed: pip install 'prunesweep[onnx]'"
         )
+
+
+def check_params(params: Mapping[str, Any]) -> None:
+    """Raises :class:`~sweep.errors.UsageError` where the graph would leave something out."""
+    if params.get("activation_sparsity"):
+        raise UsageError("--onnx: this trial prunes activations, which the graph has no place for")
 
 
 class _Classifier(nn.Module):

@@ -205,7 +205,7 @@ def test_check_says_what_is_kept(sweep: Callable[..., Done], model_folder: Path)
     assert_refused(
         sweep("check", "pruning.start_masks=keep", "model=null", "task.dataset=digits"),
         2,
-        "pruning.start_masks needs a model that has masks",
+        "needs a model that has masks",
     )
 
 
