@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,16 +62,17 @@ def export_point(
     from sweep.handover.export import export
 
     command = shlex.join(["sweep", *sys.argv[1:]])
-    done = export(
-        config,
-        folder,
-        point,
-        to,
-        lambda made: card(results, config, made, command),
-        command=command,
-        may_differ=may_differ,
-        onnx=onnx,
-    )
+    with _ended_by_sigterm():
+        done = export(
+            config,
+            folder,
+            point,
+            to,
+            lambda made: card(results, config, made, command),
+            command=command,
+            may_differ=may_differ,
+            onnx=onnx,
+        )
     checked = done.checked
     as_recorded = f"{checked.differing} answered otherwise than recorded"
     print(
@@ -76,6 +80,20 @@ def export_point(
         f"{checked.examples} validation examples right, "
         + (as_recorded if checked.differing else "as recorded")
     )
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the command as an exception does, which leaves nothing half-written."""
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def chosen(results: analysis.Results, question: Question) -> Point:

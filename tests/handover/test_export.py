@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,15 +261,20 @@ def test_the_disk_is_full(
     refused(done, 6, tmp_path, "cannot write", "No space left on device")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing(
-    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+    swept: Path,
+    tmp_path: Path,
+    export: Export,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
 ) -> None:
     def interrupted(*given: object) -> None:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
 
     monkeypatch.setattr(sparse, "save", interrupted)
     done = export(swept, "--to", tmp_path / "a" / "m", "--trial", "t00000")
-    assert done.code == 130
+    assert done.code == 128 + number
     assert list(tmp_path.iterdir()) == []
 
 
