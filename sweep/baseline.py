@@ -16,11 +16,13 @@ from sweep.atomic import new_folder, write_text
 from sweep.cache import cache_root, fingerprint, once, tree_digest
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
+from sweep.handover.start import has_masks, read_masks, share
 from sweep.measure import measure
 from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, set_dropout
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
+from sweep.pruning.start import check_space, fitted, pairs
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
 from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
@@ -32,6 +34,11 @@ SEEN = (
 )
 UNTRAINED = (
     "the model has no trained classifier head, and baseline.epochs is 0: its answers are chance"
+)
+
+REGROW = (
+    "the model was pruned before ({share:.1%} of the weights that have a mask), and "
+    "pruning.start_masks is drop: where a trial keeps such a weight, finetuning may let it grow"
 )
 
 FIGURES = 2
@@ -91,6 +98,16 @@ class Workbench:
         return Targets(tuple(chosen.include), tuple(chosen.exclude), chosen.embeddings)
 
     @cached_property
+    def start_masks(self) -> dict[str, Tensor]:
+        """The masks that every trial keeps, by module name; none unless the config says so.
+
+        Raises :class:`~sweep.errors.UsageError` where they are not there, or not of this model.
+        """
+        if self.config.pruning.start_masks == "drop":
+            return {}
+        return fitted(read_masks(self.config.model), self.dense.reset())
+
+    @cached_property
     def folder(self) -> Path:
         """Where this dense model's weights (if we trained them) and figures are cached."""
         return cache_root() / "dense" / self._key()
@@ -127,10 +144,13 @@ class Workbench:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the figures must know."""
+        regrow = []
+        if self.config.pruning.start_masks == "drop" and has_masks(self.config.model):
+            regrow = [REGROW.format(share=share(read_masks(self.config.model)))]
         if self.config.baseline.epochs > 0:
-            return []
+            return regrow
         untrained = not has_head(self.dense.model.config)
-        return [SEEN] * self.task.carved + [UNTRAINED] * untrained
+        return [SEEN] * self.task.carved + [UNTRAINED] * untrained + regrow
 
     def check(self) -> None:
         """Fail early, with a sentence, on what would make every trial fail.
@@ -140,7 +160,8 @@ class Workbench:
         """
         if len(self.task.split("validation")) == 0 or len(self.task.train) == 0:
             raise UsageError("an empty split: train and validation need at least one example each")
-        prunable_weights(self.dense.model, self.targets)
+        weights = prunable_weights(self.dense.model, self.targets)
+        check_space(self.config.space["sparsity"], self.start_masks, weights)
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
         """A trial of ``params``, in the working copy of the dense model."""
@@ -198,10 +219,18 @@ class Workbench:
         recipe = self._baseline_recipe()
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
+        keep = config.pruning.start_masks == "keep"
+        held = pairs(model, fitted(read_masks(config.model), model)) if keep else []
         seconds = 0.0
         for epoch in range(config.baseline.epochs):
             seconds += finetune_epoch(
-                model, optimizer, self.task.train, recipe, epoch=epoch, pad_id=self.task.pad_id
+                model,
+                optimizer,
+                self.task.train,
+                recipe,
+                epoch=epoch,
+                held=held,
+                pad_id=self.task.pad_id,
             )
         with new_folder(self.folder / "model") as scratch:
             model.save_pretrained(scratch)  # type: ignore[operator]
@@ -222,4 +251,5 @@ class Workbench:
         data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset", "metrics"})]
         fresh = {"seed": config.baseline.seed}  # of weights that no training follows
         trained = self._baseline_recipe().__dict__ if config.baseline.epochs else fresh
-        return fingerprint([model, data, trained, config.task.max_length])
+        kept = ["keep"] if config.pruning.start_masks == "keep" else []
+        return fingerprint([model, data, trained, config.task.max_length, *kept])

@@ -218,11 +218,18 @@ def export(
     knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
     max_drop: Annotated[float | None, typer.Option(help="the sparsest within this drop")] = None,
     min_sparsity: Annotated[float | None, typer.Option(help="the most accurate from this")] = None,
+    may_differ: Annotated[
+        int, typer.Option(min=0, help="examples that may be answered otherwise than recorded")
+    ] = 0,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="model.onnx too (an optional extra)")
+    ] = False,
 ) -> None:
     """Hand a point of the front over as a Hugging Face folder, checked."""
-    from sweep.commands.export import export_point
+    from sweep.commands.export import Question, export_point
 
-    export_point(folder, to, trial_id, epoch, knee, max_drop, min_sparsity)
+    question = Question(trial_id, epoch, knee, max_drop, min_sparsity)
+    export_point(folder, to, question, may_differ, onnx)
 
 
 @app.command("export-study")

@@ -25,6 +25,7 @@ from sweep.config_checks import (
     metric_problems,
     resource_problems,
     search_problems,
+    start_problems,
     task_problems,
 )
 from sweep.domains import Int
@@ -131,6 +132,10 @@ class PruningConfig(Section):
     )
     exclude: list[fields.Line] = Field(default=[], description="patterns of modules left alone")
     embeddings: fields.Switch = Field(default=False, description="prune embeddings too")
+    start_masks: fields.StartMasks = Field(
+        default="drop",
+        description="of a model that was exported: keep its masks in every trial, or drop them",
+    )
 
 
 class RecoverConfig(Section):
@@ -215,7 +220,9 @@ class ResourcesConfig(Section):
     """What one trial takes."""
 
     cpu: fields.Positive = Field(default=1.0, description="cores")
-    gpu: fields.NotNegative = Field(default=0.0, description="GPUs; a share of one is held to it in memory too")
+    gpu: fields.NotNegative = Field(
+        default=0.0, description="GPUs; a share of one holds for its memory too"
+    )
 
 
 class SweepConfig(Section):
@@ -260,6 +267,7 @@ class SweepConfig(Section):
         problems += formula_problems(self, self.task.dataset == CLOSED_FORM)
         problems += metric_problems(self)
         problems += resource_problems(self)
+        problems += start_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:

@@ -75,6 +75,14 @@ def metric_problems(config: SweepConfig) -> list[Problem]:
     ]
 
 
+def start_problems(config: SweepConfig) -> list[Problem]:
+    """Masks to keep of a model that has none: a fresh one."""
+    if config.pruning.start_masks != "keep" or config.model is not None:
+        return []
+    what, allowed = "needs a model that has masks", "drop, or model: a folder of `sweep export`"
+    return [Problem(("pruning", "start_masks"), what, "keep", allowed, depends=("model",))]
+
+
 def search_problems(config: SweepConfig) -> list[Problem]:
     """What does not fit between the search, the space and the objectives."""
     return [

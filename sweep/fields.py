@@ -10,7 +10,15 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from sweep.domains import Domain
-from sweep.names import DIRECTIONS, EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.names import (
+    DIRECTIONS,
+    EXTRA_METRICS,
+    LR_SCHEDULES,
+    METRICS,
+    SAMPLERS,
+    SCHEDULERS,
+    START_MASKS,
+)
 from sweep.search_readers import Bounds, Keyed, Points
 from sweep.space import parse_space, space_schema
 from sweep.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
@@ -56,6 +64,7 @@ Switch = Annotated[bool, Checked(Flag())]
 SwitchOrAuto = Annotated[bool | str, Checked(Also("auto", Flag()))]
 LrSchedule = Annotated[str, Checked(OneOf(LR_SCHEDULES))]
 Sampler = Annotated[str, Checked(OneOf(SAMPLERS))]
+StartMasks = Annotated[str, Checked(OneOf(START_MASKS))]
 Scheduler = Annotated[str, Checked(OneOf(SCHEDULERS))]
 ExtraMetric = Annotated[str, Checked(OneOf(EXTRA_METRICS))]
 Objectives = Annotated[dict[str, str], Checked(Each(OneOf(METRICS), OneOf(DIRECTIONS)))]

@@ -40,5 +40,8 @@ METRICS = (
 )
 """The figures of a record that can be an objective."""
 
+START_MASKS = ("drop", "keep")
+"""What becomes of the masks that an exported model brings along."""
+
 DIRECTIONS = ("max", "min")
 """Where an objective should go."""

@@ -15,6 +15,7 @@ from sweep.measure import measure, zeros_of
 from sweep.model import set_dropout
 from sweep.params import Params
 from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
+from sweep.pruning.start import pairs
 from sweep.pruning.targets import prunable_modules, prunable_weights
 from sweep.record import Record
 from sweep.score import Score
@@ -40,7 +41,8 @@ class Trial:
     >>> # records = list(Trial(Params(sparsity=0.7), bench, seed=0).run())
 
     ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
-    and dropout all from ``seed``. The trial works in ``dense.model``: one trial at a time on it.
+    and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
+    stays dropped. The trial works in ``dense.model``: one trial at a time on it.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Trial:
         recipe: Recipe,
         *,
         targets: Targets | None = None,
+        start: Mapping[str, Tensor] | None = None,
         split: str = "validation",
         baseline_accuracy: float = float("nan"),
         metrics: Sequence[str] = (),
@@ -65,6 +68,9 @@ class Trial:
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
+        self.start = dict(start or {})
+        others = {name: mask for name, mask in self.start.items() if name not in self.weights}
+        self.fixed = pairs(self.model, others)
         self.activations = ActivationPruner(
             prunable_modules(self.model, targets),
             params.activation_sparsity,
@@ -85,6 +91,7 @@ class Trial:
             bench.task,
             bench.recipe(params.learning_rate, params.finetune_epochs, seed),
             targets=bench.targets,
+            start=bench.start_masks,
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
             metrics=bench.config.task.metrics,
@@ -110,7 +117,7 @@ class Trial:
         started = time.perf_counter()
         params, generator = self.params, torch.Generator().manual_seed(self.recipe.seed)
         self.masks = make_masks(
-            self.weights, params.sparsity, params.method, params.scope, generator
+            self.weights, params.sparsity, params.method, params.scope, generator, self.start
         )
         self.masks.apply(self.weights)
         self.activations.draw(generator)
@@ -128,7 +135,7 @@ class Trial:
             self.task.train,
             self.recipe,
             epoch=self.epoch,
-            held=self.masks.bind(self.weights),
+            held=[*self.masks.bind(self.weights), *self.fixed],
             pad_id=self.task.pad_id,
         )
         self.epoch += 1

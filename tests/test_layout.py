@@ -242,7 +242,7 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
 
     assert {name for name in vars(names) if name.isupper()} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
-        "EXTRA_METRICS", "DIRECTIONS",
+        "EXTRA_METRICS", "DIRECTIONS", "START_MASKS",
     }  # fmt: skip
     for sampler in names.SAMPLERS:
         for scheduler in names.SCHEDULERS:

@@ -33,16 +33,30 @@ def check_config(source: str, settings: list[str], as_json: bool) -> None:
     """The plan of a config, or every problem that it has."""
     config = load_config(source, settings)
     found = plan(config)
-    warm = _warm_starts(config)
+    kept, warm = _start_masks(config), _warm_starts(config)
     if as_json:
-        whole = {**found, "warm_start": warm, "config": config.model_dump(mode="json")}
+        whole = {
+            **found,
+            "warm_start": warm,
+            "config": config.model_dump(mode="json"),
+        }
         print(json.dumps(whole, indent=2))
         return
     for name, value in found.items():
         print(f"{name:20} {_plain(value)}")
-    for text in warm:
+    for text in (*kept, *warm):
         print(text)
     print("\n" + dump_yaml(config), end="")
+
+
+def _start_masks(config: SweepConfig) -> list[str]:
+    """What the model's own masks hold; UsageError where it has none that could be kept."""
+    if config.pruning.start_masks == "drop":
+        return []
+    from sweep.handover.start import read_masks, share
+
+    there = share(read_masks(config.model))
+    return [f"the model's masks are kept: {there:.4f} of the weights that have one are zero"]
 
 
 def _warm_starts(config: SweepConfig) -> list[str]:

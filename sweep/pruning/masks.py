@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sweep.pruning.criteria import CRITERIA
 from sweep.pruning.select import Threshold, kth_smallest, ordered_keys
+from sweep.pruning.start import dropped, sink
 
 
 def pruned_count(sparsity: float, total: int) -> int:
@@ -55,22 +56,29 @@ def make_masks(
     method: str,
     scope: str,
     generator: torch.Generator,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Masks:
     """Choose the weights to prune.
 
     ``sparsity`` in [0, 1) is met to within one weight: per matrix for scope ``local``, over all of
     them for ``global``; one weight always stays. ``method`` is a row of
-    :data:`~sweep.pruning.criteria.CRITERIA`.
+    :data:`~sweep.pruning.criteria.CRITERIA`. What the masks ``start`` drop goes first, whatever
+    its score, and counts; where they drop more than is asked, that is what goes.
     """
+    start = start or {}
     criterion = CRITERIA[method]
-    if sparsity == 0:
+    if sparsity == 0 and not start:
         return Masks({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
     groups = {"local": [[name] for name in weights], "global": [list(weights)]}[scope]
     masks: dict[str, Tensor] = {}
     for names in groups:
         # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
-        keys = [ordered_keys(criterion(weights[name], generator)) for name in names]
+        keys = [
+            sink(ordered_keys(criterion(weights[name], generator)), start.get(name))
+            for name in names
+        ]
         count = pruned_count(sparsity, sum(part.numel() for part in keys))
+        count = max(count, dropped(start, {name: weights[name] for name in names}))
         masks |= zip(names, keep_largest(keys, count, generator), strict=True)
     return Masks(masks)
 

@@ -1,0 +1,103 @@
+"""What zeros save on a disk: a model's dense file, zip, and our compact file, in real bytes.
+
+A model is pruned (l1-norm, local: what a sweep's `method` is does not matter to bytes) at each
+sparsity, saved as safetensors, and that file is zipped (deflate, level 9) and written as our
+compact file, with its bytes in planes, and plain (bits and values alone). `counted` is what a
+record calls `size_bytes`. The compact file is read back and compared bit for bit. Without `--model`
+it is the digits' small BERT with random weights. Last line: bytes of zip and of ours over
+dense at the last sparsity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+from sweep.handover import sparse
+from sweep.handover.model import plain_zeros
+from sweep.measure import measure
+from sweep.model import fresh_bert
+from sweep.pruning import Targets, make_masks, prunable_weights
+
+FILES = ("dense", "zip", "ours", "ours plain", "counted")
+
+
+def zipped(file: Path) -> int:
+    """Bytes of a zip with this file in it."""
+    target = file.with_suffix(".zip")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.write(file, file.name)
+    return target.stat().st_size
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Wall seconds, and what came out."""
+    started = time.perf_counter()
+    found = work()
+    return time.perf_counter() - started, found
+
+
+def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
+    """Prune ``model`` in place and weigh its files; AssertionError where a bit is lost."""
+    weights = prunable_weights(model, Targets())
+    masks = make_masks(weights, sparsity, "l1-norm", "local", torch.Generator().manual_seed(0))
+    masks.apply(weights)
+    plain_zeros(model)
+    counted = measure(model, weights)
+    dense, ours, plain = (folder / f"{name}.safetensors" for name in ("dense", "ours", "plain"))
+    save_file({name: value.numpy() for name, value in model.state_dict().items()}, dense)
+    tensors = load_file(dense)
+    sparse.save(plain, tensors, deflate=False)
+    write, _ = timed(lambda: sparse.save(ours, tensors))
+    read, back = timed(lambda: sparse.load(ours))
+    assert sparse.digest(back) == sparse.digest(tensors), "the round trip lost a bit"
+    figures = {"sparsity": counted.sparsity, "of model": counted.model_sparsity}
+    files = {"dense": dense.stat().st_size, "zip": zipped(dense), "ours": ours.stat().st_size}
+    more = {"ours plain": plain.stat().st_size, "counted": counted.size_bytes}
+    return {**figures, **files, **more, "write s": write, "read s": read}
+
+
+def load(model: str | None) -> nn.Module:
+    """A classifier from a folder, or a fresh one."""
+    if model is None:
+        task: Any = SimpleNamespace(vocabulary=17, num_labels=10)
+        return fresh_bert(task, 64, 0)
+    from transformers import AutoModelForSequenceClassification
+
+    found: nn.Module = AutoModelForSequenceClassification.from_pretrained(model)
+    return found
+
+
+def line(figures: dict[str, float]) -> str:
+    shares = f"{figures['sparsity']:8.4f}  {figures['of model']:8.4f}"
+    whole = "  ".join(f"{figures[name]:>11,.0f}" for name in FILES)
+    return f"{shares}  {whole}  {figures['write s']:7.2f}  {figures['read s']:6.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", help="a folder with a classifier (default: a fresh small BERT)")
+    parser.add_argument("--sparsity", type=float, nargs="+", default=[0.5, 0.8, 0.9])
+    given = parser.parse_args()
+    print("sparsity  of model  " + "  ".join(f"{name:>11}" for name in FILES), end="")
+    print("  write s  read s")
+    for sparsity in sorted(given.sparsity):
+        with tempfile.TemporaryDirectory() as folder:
+            figures = sizes(load(given.model), sparsity, Path(folder))
+        print(line(figures), flush=True)
+    ratios = {name: figures[name] / figures["dense"] for name in ("zip", "ours", "ours plain")}
+    print(" ".join(f"{name.replace(' ', '_')}_ratio={value:.3f}" for name, value in ratios.items()))
+
+
+if __name__ == "__main__":
+    main()
