@@ -18,9 +18,8 @@ from sweep.storage.patience import patiently
 
 Value = TypeVar("Value")
 
-SCHEMES = ("s3", "s3a", "gs", "gcs", "memory")
-"""Stores of which it is known that they create an object only where there is none ("memory": for
-tests, in one process)."""
+SCHEMES = ("s3", "s3a", "gs", "gcs")
+"""Stores of which it is known that they create an object only where there is none."""
 
 
 @dataclass(frozen=True, order=True)
