@@ -101,7 +101,10 @@ class Cluster:
         self._start(self.ip, *common, "--ray-client-server-port", free_port(), *head).wait()
 
     def add(self, cpus: int = 1) -> Node:
-        """One more node, which is up within seconds: :meth:`Node.wait` waits for it."""
+        """One more node, which is up within seconds: :meth:`Node.wait` waits for it.
+
+        One after the other: of nodes of one session that start at once, some never come up.
+        """
         ip = f"127.0.0.{len(self.nodes) + 1}"
         return self._start(ip, "--address", self.address, "--num-cpus", cpus)
 
@@ -137,8 +140,8 @@ def cluster(
     try:
         before(found)
         found.start_head(*head)
-        for node in [found.add(count) for count in cpus]:
-            node.wait()
+        for count in cpus:
+            found.add(count).wait()
         yield found
     finally:
         found.close()
@@ -148,7 +151,7 @@ def cluster(
 def own_ip() -> str:
     """This machine's address towards the world, which Ray takes loopback ones for, in a head's."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, contextlib.suppress(OSError):
-        one.connect(("192.0.2.255", 53))  # nothing is sent
+        one.connect(("198.51.100.1", 53))  # nothing is sent
         return str(one.getsockname()[0])
     return socket.gethostbyname(socket.gethostname())
 

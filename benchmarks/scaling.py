@@ -69,8 +69,8 @@ def main() -> None:
     found: dict[int, float] = {}
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as work, cluster(1) as nodes:
         for count in (1, 2, 4):
-            for node in [nodes.add() for _ in range(count - len(nodes.nodes) + 1)]:
-                node.wait()
+            while len(nodes.nodes) <= count:
+                nodes.add().wait()
             found[count] = run(nodes, Path(work), given.trials, given.seconds)
             efficiency = found[1] / (count * found[count])
             share = ideal / (count * found[count])
