@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.faults.verdict import read_events
-from benchmarks.machines.client import ask
+from benchmarks.machines.client import ask, has_ray
 from benchmarks.machines.namespaces import INSIDE, ROOT, isolate, machines
 
 TRIALS = 24
@@ -72,9 +72,9 @@ def ended(out: Path) -> list[str]:
     return [str(event["trial_id"]) for event in read_events(out) if event["event"] == "end"]
 
 
-def processes(ips: list[str]) -> int:
-    """Of Ray, on all machines."""
-    return sum(int(ask(ip, "pgrep -c 'raylet|gcs_server'")[1] or 0) for ip in ips)
+def left_behind(ips: list[str]) -> int:
+    """Machines on which something of Ray still runs."""
+    return sum(map(has_ray, ips))
 
 
 def render(folder: Path) -> None:
@@ -105,7 +105,7 @@ def out_of_time(ips: list[str], folder: Path) -> None:
     assert job.end() == 143, f"exit {job.code}\n{job.said}"
     assert (folder / "scontrol").read_text() == f"requeue {JOB}\n", job.said
     say(f"out of time after {len(ended(out))} of {TRIALS} trials: saved, ended, queued again")
-    assert processes(ips) == 0, "Ray was left behind"
+    assert left_behind(ips) == 0, "Ray was left behind"
 
 
 def main() -> None:
@@ -122,7 +122,7 @@ def main() -> None:
         say(f"the second job: {len(trials)} trials ended, on {workers} workers of two nodes")
         alone = Job(ips[:1], folder, wait=15)
         told = alone.end() == 5 and "did not come up on 2 node(s)" in alone.said
-        left = processes(ips)
+        left = left_behind(ips)
     good = workers == 2 and told and not lost + duplicated + left
     print(f"requeued=1 {workers=} {lost=} {duplicated=} {left=} missing_node_told={told}")
     sys.exit(not good)

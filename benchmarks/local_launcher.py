@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.machines.client import ask
+from benchmarks.machines.client import ask, has_ray
 from benchmarks.machines.metadata import ADDRESS
 from benchmarks.machines.namespaces import INSIDE, NETWORK, ROOT, isolate, machines
 
@@ -184,11 +184,6 @@ def main() -> None:
     found = f"{lost=} {duplicated=} {preempted=:d} down_s={gone:.0f}"
     print(f"up_s={up:.0f} came_back_s={back:.0f} {found}")
     sys.exit(lost + duplicated > 0)
-
-
-def has_ray(ip: str) -> bool:
-    """Whether any of Ray's own processes runs there: workers' end once they miss the head."""
-    return ask(ip, "pgrep 'raylet|gcs_server'")[0] == 0
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ def ask(ip: str, command: str) -> tuple[int, str]:
     return call(ip, command, out=said), said.getvalue().decode(errors="replace")
 
 
+def has_ray(ip: str) -> bool:
+    """Whether any of Ray's own processes runs there (pgrep takes no name beyond 15 letters)."""
+    return ask(ip, "pgrep 'raylet|gcs_serv'")[0] == 0
+
+
 def ssh(arguments: Sequence[str]) -> int:
     """The words after the host are one line of shell, as ssh has it."""
     words, _ = split(arguments)
