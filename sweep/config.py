@@ -215,7 +215,9 @@ class ResourcesConfig(Section):
     """What one trial takes."""
 
     cpu: fields.Positive = Field(default=1.0, description="cores")
-    gpu: fields.NotNegative = Field(default=0.0, description="GPUs; a share of one is held to it in memory too")
+    gpu: fields.NotNegative = Field(
+        default=0.0, description="GPUs; a share of one is held to it in memory too"
+    )
 
 
 class SweepConfig(Section):
