@@ -20,8 +20,8 @@ HEAD = "node:__internal_head__"
 
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 TOLD = (1, 3, 4)
-"""Reasons of a node's end, in Ray's numbers: it was told to go (SIGTERM, and its time was up before
-its workers were done), it was preempted, it was drained because idle. Not told: 2, and 0, not known.
+"""Reasons of a node's end, in Ray's numbers, that it was told of: SIGTERM, whose time was up before
+its workers were done; preempted; drained because idle. Of 2 nobody told it, and 0 is not known.
 """
 
 
