@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import ray
+from ray import cloudpickle
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -92,19 +94,20 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """A worker died, or broke outside of its trial, or was taken away."""
-        preempted = self._is_preempted(trial)
-        reason = "its machine was told to go" if preempted else _reason(trial)
+        error = _error(trial)
+        preempted = self._is_preempted(error)
+        reason = "its machine was told to go" if preempted else _reason(error)
         self.conductor.lost(*_who(trial), reason, preempted)
 
-    def _is_preempted(self, trial: Trial) -> bool:
+    def _is_preempted(self, error: BaseException | None) -> bool:
         """By what Ray says of the actor's death, or of the node that it was on.
 
         The actor may be known dead before its node is, so that either alone would miss some.
         """
-        if getattr(trial.get_pickled_error(), "preempted", False):
+        if getattr(error, "preempted", False):
             return True
-        actor = trial.temporary_state.ray_actor
-        node_id = _node_of(actor._actor_id.hex()) if actor is not None else None
+        actor_id = getattr(error, "actor_id", None)
+        node_id = _node_of(actor_id) if actor_id else None
         return node_id is not None and self.is_going(node_id)
 
 
@@ -137,8 +140,15 @@ def _node_of(actor_id: str) -> str | None:
     return None
 
 
-def _reason(trial: Trial) -> str:
+def _error(trial: Trial) -> BaseException | None:
+    """What ended a trial of Tune's, which has it in a file beside the trial (and nowhere else)."""
+    with contextlib.suppress(Exception):
+        found = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+        return found if isinstance(found, BaseException) else None
+    return None
+
+
+def _reason(error: BaseException | None) -> str:
     """The last line of what Ray says about a failure."""
-    error = trial.get_error()
     lines = [line for line in str(error or "").strip().splitlines() if line.strip()]
     return lines[-1].strip()[:300] if lines else "the worker died"

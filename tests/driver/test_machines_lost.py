@@ -84,6 +84,7 @@ def test_a_lost_machine_counts_and_one_told_to_go_does_not(story: Story) -> None
     lost = of_kind(story.events, "lost")
     assert sorted(event["preempted"] for event in lost) == [False, True]
     assert [e["reason"] for e in lost if e["preempted"]] == ["its machine was told to go"]
+    assert all(event["reason"] != "the worker died" for event in lost)  # Ray says more than that
 
 
 def test_each_costs_its_trial_no_more_than_the_epoch_in_flight(story: Story) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError, RayActorError
-from ray.tune.experiment import Trial
+from ray import cloudpickle
+from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
 from sweep.search.hooks import Decide, HandOut
@@ -52,33 +54,32 @@ def test_no_more_are_out_than_the_limit_of_the_moment() -> None:
     assert hand_out.suggest("e") == Searcher.FINISHED
 
 
+@dataclass
 class Ended:
-    """A trial of Tune's that has an error; `Trial` itself needs an experiment around it."""
+    """What is asked of a trial of Tune's that has an error."""
 
-    def __init__(self, error: Exception | None) -> None:
-        self.config, self.error = {"trial_id": "t0", "attempt": 2}, error
-        self.temporary_state = Trial.__new__(Trial)
-        self.temporary_state.ray_actor = None
+    pickled_error_file: str | None
+    config: dict[str, Any] = field(default_factory=lambda: {"trial_id": "t0", "attempt": 2})
 
-    def get_pickled_error(self) -> Exception | None:
-        return self.error
 
-    def get_error(self) -> Exception | None:
-        return self.error
+def told_of(error: BaseException | None, folder: Path) -> tuple[Any, ...]:
+    """What a conductor hears of a trial that ended by an error."""
+    conductor, file = Conductor(), folder / "error.pkl"
+    if error is not None:
+        file.write_bytes(cloudpickle.dumps(error))
+    Decide(conductor, lambda node_id: True).on_trial_error(None, Ended(str(file)))
+    [told] = conductor.told
+    return told
 
 
 @pytest.mark.parametrize("preempted", [False, True])
-def test_a_preemption_is_what_ray_says_it_is(preempted: bool) -> None:
-    conductor = Conductor()
-    error = RayActorError("ff", "first line\nit is gone", preempted=preempted)
-    Decide(conductor, lambda node_id: False).on_trial_error(None, Ended(error))
-    [(trial_id, attempt, reason, told)] = conductor.told
-    assert (trial_id, attempt, told) == ("t0", 2, preempted)
-    assert reason == ("its machine was told to go" if preempted else "it is gone")
+def test_a_preemption_is_what_ray_says_it_is(preempted: bool, tmp_path: Path) -> None:
+    error = RayActorError(None, "first line\nit is gone", preempted=preempted)
+    reason = "its machine was told to go" if preempted else "it is gone"
+    assert told_of(error, tmp_path) == ("t0", 2, reason, preempted)
 
 
-@pytest.mark.parametrize("error", [None, ActorDiedError()])
-def test_what_is_not_known_counts(error: Exception | None) -> None:
-    conductor = Conductor()
-    Decide(conductor, lambda node_id: True).on_trial_error(None, Ended(error))
-    assert conductor.told[0][-1] is False
+def test_what_is_not_known_counts(tmp_path: Path) -> None:
+    assert told_of(None, tmp_path) == ("t0", 2, "the worker died", False)
+    nowhere = RayActorError("ff" * 16, "an actor that this cluster does not know")
+    assert told_of(nowhere, tmp_path)[-1] is False
