@@ -167,7 +167,12 @@ def stop(name: JobName, jobs: Jobs) -> None:
 
 @app.command()
 def status(
-    folder: Annotated[Path, typer.Argument(help="a sweep's folder; with --address, its name")],
+    folder: Annotated[
+        Any,
+        typer.Argument(
+            parser=place, metavar="DIR", help="a sweep's folder; with --address, its name"
+        ),
+    ],
     as_json: Json = False,
     address: Annotated[str | None, typer.Option(help="Jobs API that it was launched to")] = None,
 ) -> None:
