@@ -145,9 +145,18 @@ class Teller:
         print(f"{name}: exit code {command.process.returncode}", file=sys.stderr)
 
     def _lose_node(self, how: Callable[[Node], None]) -> None:
-        """One worker node goes, another comes."""
-        self.cluster.remove(self.cluster.workers[0], how)
-        self.cluster.add()
+        """One worker node goes, another comes.
+
+        The driver stands still meanwhile: a busy machine may take longer to start a node than the
+        rest of the sweep takes.
+        """
+        driver = self._driver()
+        driver.suspend()
+        try:
+            self.cluster.remove(self.cluster.workers[0], how)
+            self.cluster.add()
+        finally:
+            driver.resume()
 
     def _more_records(self, count: int) -> None:
         have = len(of_kind(self.story.events, "record"))
