@@ -16,7 +16,7 @@ from tests.driver.sweeps import DIGITS, assert_each_once
 
 pytestmark = pytest.mark.timeout(400)  # the sweep is the first test's setup
 
-TRIALS, EPOCHS = 12, 4
+TRIALS, EPOCHS = 9, 4
 
 
 @dataclass
@@ -113,7 +113,12 @@ def test_the_dense_model_is_made_on_one_machine_and_carried_to_the_others(
     story: Story, nodes: Cluster, tmp_path: Path
 ) -> None:
     left = [node for node in nodes.nodes[1:] if node.is_running]
-    sections = {**DIGITS, "search": {"trials": 4, "max_concurrent": "auto"}}
+    sections: dict[str, Any] = {
+        **DIGITS,
+        "baseline": {"epochs": 2, "learning_rate": 2e-3},
+        "space": {"finetune_epochs": 1},
+        "search": {"trials": 2, "scheduler": "fifo", "max_concurrent": "auto"},
+    }
     config, folder = sweeps.write_config(tmp_path / "d.yaml", **sections), tmp_path / "sweep"
     where = ("--out", folder, "--address", nodes.address)
     done = sweeps.run(folder, tmp_path / "log", "run", config, *where)
