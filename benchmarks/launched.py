@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ from sweep.launch.job import latest
 
 Found = TypeVar("Found")
 HANGS = 600.0
+ASK_SECONDS = 5.0
+"""Between two questions to the Jobs API, which answers slowly where its machine is busy."""
 
 DIGITS: dict[str, Any] = {
     "task": {"dataset": "digits", "max_length": 64},
@@ -116,22 +118,38 @@ class Teller:
     def tell(self) -> None:
         """All of it, in order."""
         first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
-        self._wait_for(lambda: len(of_kind(self.story.events, "record")) >= 3)
-        self.story.driver = self._driver().cmdline()
-        self._lose_node(Node.kill)
-        self._more_records(2)
-        joins.process.send_signal(signal.SIGINT)
-        self._ends("joins", joins)
-        self._lose_node(Node.drain)
-        self._more_records(2)
-        self.story.before = self.story.events
-        self._driver().send_signal(signal.SIGKILL)
+        with self._after_records(3) as driver:
+            self.story.driver = driver.cmdline()
+            self._lose_node(Node.kill)
+        with self._after_records(2):
+            joins.process.send_signal(signal.SIGINT)
+            self._ends("joins", joins)
+            self._lose_node(Node.drain)
+        with self._after_records(2) as driver:
+            self.story.before = self.story.events
+            driver.kill()
         self._ends("first", first)
         self._ends("second", self._launch("second", "--detach"))
-        self._more_records(2)
-        for name in ("status", "stop"):
-            self._ends(name, self._command(name, name, self.story.name, *self.at))
+        with self._after_records(2):
+            self._ends("status", self._command("status", "status", self.story.name, *self.at))
+        self._ends("stop", self._command("stop", "stop", self.story.name, *self.at))
         self._ends("third", self._launch("third"))
+
+    @contextmanager
+    def _after_records(self, count: int) -> Iterator[psutil.Process]:
+        """Wait for so many more; then the driver stands still for the time of the block.
+
+        On a busy machine what happens in it may take longer than the rest of the sweep.
+        """
+        have = len(of_kind(self.story.events, "record"))
+        self._wait_for(lambda: len(of_kind(self.story.events, "record")) >= have + count)
+        driver = self._driver()
+        driver.suspend()
+        try:
+            yield driver
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                driver.resume()
 
     def _launch(self, log: str, *options: str) -> Command:
         out = ("--out", self.story.folder)
@@ -145,35 +163,26 @@ class Teller:
         print(f"{name}: exit code {command.process.returncode}", file=sys.stderr)
 
     def _lose_node(self, how: Callable[[Node], None]) -> None:
-        """One worker node goes, another comes.
-
-        The driver stands still meanwhile: a busy machine may take longer to start a node than the
-        rest of the sweep takes.
-        """
-        driver = self._driver()
-        driver.suspend()
-        try:
-            self.cluster.remove(self.cluster.workers[0], how)
-            self.cluster.add()
-        finally:
-            driver.resume()
-
-    def _more_records(self, count: int) -> None:
-        have = len(of_kind(self.story.events, "record"))
-        self._wait_for(lambda: len(of_kind(self.story.events, "record")) >= have + count)
+        """One worker node goes, another comes."""
+        self.cluster.remove(self.cluster.workers[0], how)
+        self.cluster.add()
 
     def _wait_for(self, find: Callable[[], bool]) -> None:
         """Until it is so; AssertionError where the job ends first, or nothing happens."""
-        started = time.monotonic()
-        api = JobsApi(self.cluster.url, Token(self.cluster.token, "the cluster"))
-        job = None
+        started = asked = time.monotonic()
         while not find():
-            found = [j for j in api.jobs() if (j["metadata"] or {}).get("prunesweep")]
-            job = latest(api, self.story.name) if found else None
-            said = api.logs(job.submission_id)[-3000:] if job else "no job"
-            assert job is None or job.is_live, f"{job}\n{said}"
-            assert time.monotonic() - started < HANGS, said
-            time.sleep(0.3)
+            time.sleep(0.05)
+            if time.monotonic() - asked > ASK_SECONDS:
+                self._check_job(hangs=time.monotonic() - started > HANGS)
+                asked = time.monotonic()
+
+    def _check_job(self, hangs: bool) -> None:
+        api = JobsApi(self.cluster.url, Token(self.cluster.token, "the cluster"))
+        found = [job for job in api.jobs() if (job["metadata"] or {}).get("prunesweep")]
+        job = latest(api, self.story.name) if found else None
+        said = api.logs(job.submission_id)[-3000:] if job else "no job"
+        assert job is None or job.is_live, f"{job}\n{said}"
+        assert not hangs, said
 
     def _driver(self) -> psutil.Process:
         """The driver's process on the head."""

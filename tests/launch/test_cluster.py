@@ -15,7 +15,7 @@ from tests.command import assert_refused, call
 from tests.driver.sweeps import assert_each_once
 
 Capture = pytest.CaptureFixture[str]
-TRIALS = 10
+TRIALS = 12
 
 pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
 
