@@ -1,6 +1,6 @@
 """The batch script of `sweep render slurm` on two machines: out of time, queued again, to its end.
 
-    python -m benchmarks.batch_script    # root, Linux; about two minutes on two cores
+    python -m benchmarks.batch_script    # root, Linux; 3 to 6 minutes on two cores
 
 The machines are namespaces of this one (`benchmarks.machines`), and srun and scontrol stand-ins;
 all else is the script as it is: `ray symmetric-run` on both, its `ray stop`, the token, signals.

@@ -1,6 +1,6 @@
 """`ray up cluster-local.yaml` on three machines, a sweep there, a worker lost: does it come back?
 
-    python -m benchmarks.local_launcher    # root, Linux; about two minutes on two cores
+    python -m benchmarks.local_launcher    # root, Linux; 3 to 6 minutes on two cores
 
 The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
 all else is the file as it is, with the addresses filled in and no dashboard (ten processes, and a
