@@ -75,6 +75,7 @@ class Command:
                 stdout=out,
                 stderr=err,
                 env={**given, **home, **env},
+                preexec_fn=_listen_to_ctrl_c,
                 cwd=log.parent,  # Ray lets workers import from where their driver stands
             )
         self.started = time.monotonic()
@@ -85,6 +86,11 @@ class Command:
         code = self.process.wait(HANGS)
         self.seconds = time.monotonic() - self.started
         return Done(code, self.out.read_text() + self.err.read_text())
+
+
+def _listen_to_ctrl_c() -> None:
+    """In the new process: what a shell runs in the background inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
