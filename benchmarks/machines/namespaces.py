@@ -33,6 +33,9 @@ def possible() -> str:
     """Why there can be no machines here; empty where there can."""
     if missing := [name for name in ("unshare", "ip") if not shutil.which(name)]:
         return f"machines on one need {', '.join(missing)}"
+    for path in (ROOT, Path(sys.prefix)):
+        if path.resolve().is_relative_to("/tmp"):
+            return f"machines on one have a /tmp of their own each, and {path} is in ours"
     tried = subprocess.run([*ISOLATED, "true"], capture_output=True, text=True)
     return f"machines on one need root: {tried.stderr.strip()}" if tried.returncode else ""
 
