@@ -66,8 +66,10 @@ def send_late_reports() -> None:
     """Whenever a worker is lost, and when its trial is handed out and begun again, it speaks."""
     lost, handed_out, started = Conductor.lost, Conductor.next, Conductor.started
 
-    def after_lost(self: Conductor, trial_id: str, attempt: int, reason: str) -> None:
-        lost(self, trial_id, attempt, reason)
+    def after_lost(
+        self: Conductor, trial_id: str, attempt: int, reason: str, preempted: bool
+    ) -> None:
+        lost(self, trial_id, attempt, reason, preempted)
         _speak(self, trial_id, attempt)
 
     def after_next(self: Conductor) -> dict[str, Any] | None:
