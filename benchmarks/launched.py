@@ -229,7 +229,8 @@ def main() -> None:
         story = Story(folder / "sweep", config)
         Teller(cluster, story, folder).tell()
         codes = {name: done.code for name, done in story.done.items()}
-        print(f"exit codes: {codes}; events: {len(story.events)}")
+        counts = {kind: len(of_kind(story.events, kind)) for kind in ("lost", "resume", "record")}
+        print(f"exit codes: {codes}; events: {counts}")
         missing = lost(story.events, story.before, trials)
         twice = duplicated(story.events)
         ended = codes["third"] == 0 and story.events[-1]["event"] == "finish"

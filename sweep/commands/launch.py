@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from sweep import plan
 from sweep.config_io import load_config
-from sweep.errors import UsageError
+from sweep.errors import ClusterError, UsageError
 from sweep.launch.api import JobsApi
-from sweep.launch.follow import follow, to_stderr, wait
+from sweep.launch.follow import follow, wait
 from sweep.launch.job import INTERRUPTED, Job, latest
 from sweep.launch.submit import STOP_SECONDS, check_travels, submit
 
@@ -34,7 +34,7 @@ def launch(
     _say(_commands(job, api.url))
     print(job.submission_id, flush=True)
     if not detach:
-        _follow(api, job)
+        _follow(api, job, sys.stderr)
 
 
 def show_logs(name: str, address: str, keep_on: bool) -> None:
@@ -42,7 +42,7 @@ def show_logs(name: str, address: str, keep_on: bool) -> None:
     api = JobsApi(address)
     job = latest(api, name)
     if keep_on:
-        _follow(api, job)
+        _follow(api, job, sys.stdout)
     print(api.logs(job.submission_id), end="")
 
 
@@ -57,8 +57,9 @@ def stop(name: str, address: str) -> None:
     _say(f"job {job.submission_id} is asked to stop; it saves its state")
     job = wait(api, job, STOP_SECONDS + 10)
     if job.is_live:
-        raise UsageError(f"job {job.submission_id} has not ended in {STOP_SECONDS + 10} s")
-    to_stderr("".join(f"  {line}\n" for line in _tail(api, job)))
+        raise ClusterError(f"job {job.submission_id} has not ended in {STOP_SECONDS + 10} s")
+    for line in _tail(api, job):
+        _say(f"  {line}")
     _say(f"{_state(job)}; to go on, give the same sweep launch command again")
 
 
@@ -83,10 +84,14 @@ def show_job(name: str, address: str, as_json: bool) -> None:
         print(f"  {line}")
 
 
-def _follow(api: JobsApi, job: Job) -> NoReturn:
+def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
     """Show what the job prints, and exit as it does. Ctrl-C lets go of it alone."""
+
+    def write(text: str) -> None:
+        print(text, end="", file=stream, flush=True)
+
     try:
-        ended = follow(api, job, to_stderr)
+        ended = follow(api, job, write)
     except KeyboardInterrupt:
         _say(f"\ndetached: job {job.submission_id} goes on\n{_commands(job, api.url)}")
         sys.exit(DETACHED)

@@ -56,12 +56,13 @@ def _knock(address: str, token: Token | None) -> None:
     )
     thread.start()
     thread.join(SECONDS)
-    if not heard:
+    kind = type(heard[0]).__name__ if heard else "silence"
+    if kind in ("silence", "RpcError"):
         raise ClusterError(
             f"what answers at {address} is no Ray head: give the address that `ray start --head` "
             "printed, usually port 6379 (--address, RAY_ADDRESS)"
         )
-    if heard[0] is not None and type(heard[0]).__name__ == "AuthenticationError":
+    if kind == "AuthenticationError":
         raise ClusterError(refusal(address, token))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -56,9 +55,3 @@ def _news(api: JobsApi, job: Job) -> Iterator[tuple[Job, str]]:
             yield now, text
         took = time.monotonic() - asked
         time.sleep(min(30.0, max(EVERY, 10 * took)))
-
-
-def to_stderr(text: str) -> None:
-    """Progress goes to standard error."""
-    if text:
-        print(text, end="", file=sys.stderr, flush=True)

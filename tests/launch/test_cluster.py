@@ -95,6 +95,7 @@ def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Nodes, capsys: Captur
     assert "all is saved" in call(capsys, "logs", "sweep-tiny~2", *address).out
     followed = call(capsys, "logs", "sweep-tiny~2", *address, "--follow")
     assert followed.code == 143 and "launch command again" in followed.err
+    assert "all is saved" in followed.out
     assert_refused(call(capsys, "logs", "other", *address), 2, "'other'", "it has: tiny")
 
 
