@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.nodes import free_ports
+from benchmarks.nodes import free_ports
 from sweep.auth import find_token
 from sweep.config_io import load_config
 from sweep.launch.job import Job
