@@ -50,7 +50,7 @@ def run_confirm(
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
     exit code that the contract gives; whatever is raised, the ledger holds all that happened.
     """
-    with signals() as stopped, open_ledger(folder.ledger, create=False) as ledger:
+    with signals() as stopped, open_ledger(folder.ledger, create=False, say=say) as ledger:
         try:
             return _confirm(config, folder, ledger, say, stopped, seeds, runners_up, address)
         except (Abort, SystemExit) as left:

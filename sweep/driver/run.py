@@ -63,7 +63,10 @@ def run_sweep(
     if begun:
         folder.check_same(config)
     made = folder.create()
-    with signals() as stopped, open_ledger(folder.ledger, create=not begun) as ledger:
+    with (
+        signals() as stopped,
+        open_ledger(folder.ledger, create=not begun, say=view.say) as ledger,
+    ):
         try:
             spent = _conduct(config, folder, ledger, view, stopped, trials, address)
         except (Abort, SystemExit) as left:

@@ -75,6 +75,12 @@ def test_nor_does_data(capsys: Capture, setting: str, name: str) -> None:
     assert_refused(call(capsys, "launch", *settings), 2, name, "does not travel", "absolute path")
 
 
+@pytest.mark.parametrize("out", ["ftp://bucket/x", "s3://bucket/x*"])
+def test_nor_do_addresses_of_no_use(capsys: Capture, out: str) -> None:
+    settings = ("closed-form", "--out", out, "--address", "http://head:8265")
+    assert_refused(call(capsys, "launch", *settings), 2, out)
+
+
 def test_what_every_node_finds_travels() -> None:
     check_travels(load_config("imdb", ["model=/shared/bert", "search.warm_start=[s3://b/x]"]), "/x")
     check_travels(load_config("imdb"), "s3://bucket/imdb")

@@ -19,8 +19,10 @@ from sweep.storage.address import Address
 from sweep.storage.patience import patiently
 from sweep.storage.place import place
 from sweep.storage.probing import marked, probe
+from tests.command import assert_refused, call
 from tests.storage.server import Server, s3_server
 
+THERE = "s3://bucket/x"
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
 
 
@@ -121,7 +123,13 @@ def test_a_bucket_that_is_not_there_is_told(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("ftp://x/y", "a sweep is kept in a folder"), ("s3://", "names no bucket")]
+    ("text", "words"),
+    [
+        ("ftp://x/y", "a sweep is kept in a folder"),
+        ("s3://", "names no bucket"),
+        ("s3://bucket/run-[1]", r"may not hold '\['"),
+        ("s3://bucket/*/x", r"may not hold '\*'"),
+    ],
 )
 def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -161,16 +169,33 @@ def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told() -> No
     assert code == 6 and "cannot be reached" in err and seconds < 30
 
 
-def test_a_missing_package_is_named() -> None:
-    blocked = "import sys; sys.modules['s3fs'] = None; from sweep.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", blocked, "run", "digits", "--out", "s3://bucket/x"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 6 and "pip install" in done.stderr and "s3fs" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "closed-form", "--out", THERE),
+        *(("report", *places) for places in ([THERE], [THERE, THERE])),
+        *((command, THERE) for command in ("resume", "status", "front", "confirm")),
+        ("export", THERE, "--to", "model", "--knee"),
+        ("run", "closed-form", f"search.warm_start=[{THERE}]", "--out"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:20],
+)
+def test_a_missing_package_is_named_by_every_command(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As bad usage: it is not the storage that is at fault."""
+    from fsspec.registry import _registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)  # where it was used before
+    own = ("folder",) if arguments[-1] == "--out" else ()
+    done = call(capsys, *arguments, *own)
+    assert_refused(done, 2, "s3:// addresses need s3fs", "pip install 'prunesweep[s3]'")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
