@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from sweep.storage.address import Address
 from sweep.storage.patience import patiently
 from sweep.storage.place import place
 from sweep.storage.probing import marked, probe
-from tests.command import assert_refused, call
-from tests.storage.server import Server, s3_server
+from tests.command import Done, assert_refused, call
+from tests.storage.server import Server, s3_server, s3fs
 
 THERE = "s3://bucket/x"
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
@@ -136,37 +136,37 @@ def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
         place(text)
 
 
-TRY = "import sys; from sweep.cli import main; main()"
+Told = Callable[..., Done]
 
 
-def tried(environment: dict[str, str], *arguments: str) -> tuple[int, str, float]:
-    """A command's exit code, standard error and seconds, with these variables and no other AWS_."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", TRY, *arguments],
-        env=own | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stderr, time.monotonic() - started
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """A command with these variables, and no other that begins with AWS."""
+
+    def tell(environment: dict[str, str], *arguments: str) -> Done:
+        s3fs.S3FileSystem.clear_instance_cache()  # it looks at the environment once
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return call(capsys, *arguments)
+
+    yield tell
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told() -> None:
-    there = "s3://bucket/sweeps/x"
-    run, status = ["run", "digits", "--out", there], ["status", there]
+def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: Told) -> None:
+    run, status = ("run", "closed-form", "--out", THERE), ("status", THERE)
     with s3_server() as server:
         server.demand_keys()
         for arguments in (run, status):
-            code, err, _ = tried(server.environment, *arguments)
-            assert code == 6 and "the store refused" in err and "check the credentials" in err
+            done = told(server.environment, *arguments)
+            assert_refused(done, 6, "the store refused", "check the credentials")
         without = {k: v for k, v in server.environment.items() if "KEY" not in k}
-        code, err, _ = tried(without, *run)
-        assert code == 6 and "no credentials were found; set AWS_ACCESS_KEY_ID" in err
-    code, err, seconds = tried(server.environment, *run)
-    assert code == 6 and "cannot be reached" in err and seconds < 30
+        assert_refused(told(without, *run), 6, "no credentials were found; set AWS_ACCESS_KEY_ID")
+    started = time.monotonic()
+    assert_refused(told(server.environment, *run), 6, "cannot be reached")
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize(
