@@ -90,7 +90,7 @@ def _confirm(
             stop_if_asked(stopped)
             if where:
                 preflight(config, str(absolute(folder.path)), stopped, say)
-            capacity, dense = Capacity(config), Dense(config, stopped)
+            capacity, dense = Capacity(config), Dense(config, folder.dense, stopped)
             first = [begun] if begun else []
             if not confirmation.has_baseline:
                 first.append(_dense_on_test(dense, say))
@@ -162,6 +162,14 @@ def _through_tune(
         confirmer.tidy()
 
     try:
-        run_through_tune(config, folder.retrainings, confirmer, lambda: capacity.limit, tick, dense)
+        run_through_tune(
+            config,
+            folder.retrainings,
+            folder.dense,
+            confirmer,
+            lambda: capacity.limit,
+            tick,
+            dense,
+        )
     except ClusterError as error:
         raise ClusterError(f"{error}: sweep confirm {folder.path}") from error
