@@ -38,7 +38,8 @@ def load(path: Place | Places) -> Results | Comparison:
     Raises ``NotASweep`` (a ValueError) for a folder that is none, ``NewerLedger`` for a sweep of
     a newer version, ``Incomparable`` (a ValueError) for several that do not measure the same,
     ``OSError`` for files that cannot be read, ``MissingPackage`` (an ImportError) where an object
-    store needs a package that is not installed.
+    store needs a package that is not installed, ``BadAddress`` (a ValueError) for an address that
+    is a pattern (``*``, ``?``, ``[``).
     """
     with no_collector():
         if isinstance(path, str | Path):

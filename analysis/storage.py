@@ -5,12 +5,19 @@ Object stores are read through fsspec, which is imported when an address is give
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# What fsspec needs for the stores that people use; it says itself what others need.
+# What fsspec needs for the stores that people use, and the extra of ours that brings it; it says
+# itself what others need.
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+_EXTRAS = {"s3fs": "s3", "gcsfs": "gcs"}
+
+# To fsspec, an address with one of these is a pattern that stands for others: some of its calls
+# would read, and delete, what that finds.
+_PATTERN = re.compile(r"[*?\[]")
 
 # Seconds and tries that let a wrong endpoint be told within half a minute; s3fs tries again itself.
 _S3 = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 1}}}
@@ -28,6 +35,10 @@ class MissingPackage(ImportError):
     """A package that reads this kind of store is not installed; the message says which."""
 
 
+class BadAddress(ValueError):
+    """An address that no sweep can be kept at."""
+
+
 def is_address(path: str | Path) -> bool:
     """Whether ``path`` is an address of a store, and no path of this machine.
 
@@ -40,11 +51,27 @@ def is_address(path: str | Path) -> bool:
 def location(path: str | Path) -> str | Path:
     """``path`` as it is kept: an address as text without a slash at its end, else a ``Path``.
 
+    Raises :class:`BadAddress` for one that is a pattern.
+
     >>> location("gs://bucket/digits/")
     'gs://bucket/digits'
     """
-    # A Path would make one slash of two.
-    return str(path).rstrip("/") if is_address(path) else Path(path)
+    if not is_address(path):
+        return Path(path)
+    if found := _PATTERN.search(str(path)):
+        raise BadAddress(
+            f"{path}: an address may not hold {found[0]!r}, which makes it a pattern for others"
+        )
+    return str(path).rstrip("/")  # a Path would make one slash of two
+
+
+def package_of(address: str) -> str | None:
+    """What an address needs installed beside fsspec, as far as that is known.
+
+    >>> package_of("s3://bucket/digits"), package_of("results/digits")
+    ('s3fs', None)
+    """
+    return _PACKAGES.get(address.partition("://")[0]) if is_address(address) else None
 
 
 def parent(place: str | Path) -> str | Path:
@@ -116,16 +143,16 @@ def open_store(address: str) -> Any:
     Raises :class:`MissingPackage`, and ``OSError`` for an address of no known kind.
     """
     scheme = address.partition("://")[0]
-    package = _PACKAGES.get(scheme)
+    package = package_of(address)
     try:
         import fsspec
 
         return fsspec.filesystem(scheme, use_listings_cache=False, **_SETTINGS.get(scheme, {}))
     except ImportError as error:
-        needed = f"fsspec {package}" if package else "fsspec"
-        detail = "" if package else f" ({error})"
+        how = f"pip install 'prunesweep[{_EXTRAS[package]}]'" if package else f"{error}"
         raise MissingPackage(
-            f"{address}: to use {scheme}:// addresses, pip install {needed}{detail}"
+            f"{address}: {scheme}:// addresses need {package or 'fsspec'}, which is not installed: "
+            f"{how}"
         ) from error
     except ValueError as error:
         raise OSError(f"{address}: {scheme}:// is no kind of address that fsspec knows") from error

@@ -23,9 +23,10 @@ from typing import Any, TypeVar
 
 import psutil
 
-from benchmarks.faults.nodes import ROOT, Node, Nodes, nodes
 from benchmarks.faults.processes import Done
 from benchmarks.faults.verdict import Event, duplicated, lost, of_kind, read_events
+from benchmarks.node import Node
+from benchmarks.nodes import ROOT, Cluster, cluster
 from sweep.auth import Token
 from sweep.launch.api import JobsApi
 from sweep.launch.job import latest
@@ -116,7 +117,7 @@ class Story:
 class Teller:
     """Launches the sweep of a story on a cluster, watches it, and disturbs it."""
 
-    def __init__(self, cluster: Nodes, story: Story, root: Path) -> None:
+    def __init__(self, cluster: Cluster, story: Story, root: Path) -> None:
         self.cluster, self.story, self.root = cluster, story, root
         self.env = {"RAY_AUTH_TOKEN": cluster.token}
         self.at = ("--address", cluster.url)
@@ -170,7 +171,7 @@ class Teller:
 
     def _lose_node(self, how: Callable[[Node], None]) -> None:
         """One worker node goes, another comes."""
-        self.cluster.remove(self.cluster.workers[0], how)
+        how(self.cluster.workers[0])
         self.cluster.add()
 
     def _wait_for(self, find: Callable[[], bool]) -> None:
@@ -224,10 +225,10 @@ def shared_folder() -> Iterator[Path]:
 def main() -> None:
     """The digits, through all of it."""
     trials = 8
-    with shared_folder() as folder, nodes(workers=2) as cluster:
+    with shared_folder() as folder, cluster(1, 1, jobs=True) as nodes:
         config = write_config(folder / "digits3.yaml", trials, **DIGITS)
         story = Story(folder / "sweep", config)
-        Teller(cluster, story, folder).tell()
+        Teller(nodes, story, folder).tell()
         codes = {name: done.code for name, done in story.done.items()}
         counts = {kind: len(of_kind(story.events, kind)) for kind in ("lost", "resume", "record")}
         print(f"exit codes: {codes}; events: {counts}")

@@ -3,9 +3,9 @@
     python -m benchmarks.local_launcher    # root, Linux; 3 to 6 minutes on two cores
 
 The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
-all else is the file as it is, with the addresses filled in and no dashboard (ten processes, and a
-node has 30 s to start in), and Ray's own launcher and autoscaler.
-In mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
+all else is the file as it is, with the addresses filled in, and Ray's own launcher and autoscaler.
+`ray dashboard` makes the tunnel through which `sweep launch` submits the sweep and follows it. In
+mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
 more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS
 tells spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
 """
@@ -24,6 +24,9 @@ from pathlib import Path
 from benchmarks.machines.client import ask, has_ray
 from benchmarks.machines.metadata import ADDRESS
 from benchmarks.machines.namespaces import INSIDE, NETWORK, ROOT, isolate, machines
+from sweep.auth import Token
+from sweep.errors import ClusterError
+from sweep.launch.api import JobsApi
 
 CONFIG = "cluster-local.yaml"
 TRIALS = 48
@@ -36,7 +39,8 @@ case "$1" in
   venv)
     mkdir -p ~/env/bin
     for name in python ray sweep; do
-      printf '#!/bin/sh\\nPYTHONPATH=~/prunesweep exec %s/%s "$@"\\n' \\
+      printf '#!/bin/sh\\n%s exec %s/%s "$@"\\n' \\
+        'PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}$HOME/prunesweep"' \\
         {Path(sys.executable).parent} $name > ~/env/bin/$name
       chmod +x ~/env/bin/$name
     done ;;
@@ -44,6 +48,11 @@ case "$1" in
 esac
 """
 
+# Of this benchmark's machines: a node may take its time to start where all share two cores, and
+# what is on PYTHONPATH is what the launcher and the job brought.
+PROFILE = "export RAY_raylet_start_wait_time_s=150\nunset PYTHONPATH\n"
+
+URL = "http://127.0.0.1:8265"
 
 QUERY = """
 from ray._raylet import GcsClient
@@ -64,7 +73,6 @@ class Launcher:
         (self.home / ".ssh/id_ed25519").write_text("no key is looked at here\n")
         text = (ROOT / CONFIG).read_text(encoding="utf-8")
         text = text.replace("192.0.2.", f"{NETWORK}.").replace("ssh_user: CHANGE", "ssh_user: root")
-        text = text.replace("--dashboard-host=127.0.0.1", "--include-dashboard=false")
         self.file.write_text(text)
         self.environment = {
             **os.environ,
@@ -77,20 +85,27 @@ class Launcher:
         }
         self.log = (folder / "ray.log").open("ab")
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """`ray ARGUMENTS`, in the working tree, as the file's header has it."""
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """A command in the working tree, as the file's header has it."""
         return subprocess.Popen(
-            ["ray", *arguments], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
+            command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
         )
 
     def ray(self, *arguments: str) -> None:
-        """The same, to its end; AssertionError with what it said where it failed."""
-        code = self.start(*arguments).wait(WAITS)
+        """`ray ARGUMENTS`, to its end; AssertionError with what it said where it failed."""
+        code = self.start("ray", *arguments).wait(WAITS)
         assert code == 0, f"ray {' '.join(arguments)}: exit {code}\n{self.said()}"
 
     def said(self) -> str:
-        """The end of what Ray's commands have printed."""
+        """The end of what the commands have printed."""
         return Path(self.log.name).read_text(errors="replace")[-6000:]
+
+    def answers(self) -> bool:
+        """Whether the Jobs API does, through the tunnel."""
+        token = (self.home / ".ray/auth_token").read_text().strip()
+        with suppress(ClusterError):
+            return bool(JobsApi(URL, Token(token, "the launcher")).ray_version())
+        return False
 
     def workers(self) -> set[str]:
         """Those that run a raylet that the head believes in."""
@@ -138,11 +153,9 @@ def lose_a_worker(launcher: Launcher, ledger: Path) -> float:
 def sweep(launcher: Launcher, folder: Path) -> tuple[int, int, float]:
     """A sweep with a loss in its midst: trials lost, trials ended twice, seconds to come back."""
     out = folder / "results"
-    command = (
-        f"sweep run closed-form search.trials={TRIALS} task.seconds_per_epoch=0.5 "
-        f"--address auto --out {out}"
-    )
-    running = launcher.start("exec", str(launcher.file), command)
+    settings = (f"search.trials={TRIALS}", "task.seconds_per_epoch=0.5")
+    command = (sys.executable, "-m", "sweep", "launch", "closed-form", *settings)
+    running = launcher.start(*command, "--address", URL, "--out", str(out))
     seconds = lose_a_worker(launcher, out / "ledger.jsonl")
     assert running.wait(WAITS) == 0, launcher.said()
     ended = ends(out / "ledger.jsonl")
@@ -154,7 +167,7 @@ def spot_notice(launcher: Launcher) -> bool:
     ip = launcher.ips[1]
     ask(ip, f"ip addr add {ADDRESS}/32 dev lo")
     ask(ip, f"setsid {sys.executable} -m benchmarks.machines.metadata > /dev/null 2>&1 &")
-    watch = f"~/env/bin/python -m sweep.driver.preemption {launcher.ips[0]}:6379"
+    watch = f"unset PYTHONPATH; ~/env/bin/python -m sweep.driver.preemption {launcher.ips[0]}:6379"
     said = ask(ip, f"cd /; export RAY_AUTH_MODE=token; {watch}")[1]
     assert "drained: True" in said, said
     gone = [ip, "AUTOSCALER_DRAIN_PREEMPTED"]
@@ -168,6 +181,8 @@ def main() -> None:
             (home / ".local/bin").mkdir(parents=True)
             (home / ".local/bin/uv").write_text(UV)
             (home / ".local/bin/uv").chmod(0o755)
+            with (home / ".profile").open("a") as profile:
+                profile.write(PROFILE)
         launcher = Launcher(ips, folder)
         started = time.monotonic()
         launcher.ray("get-auth-token", "--generate")
@@ -175,6 +190,8 @@ def main() -> None:
         wait_until("all workers up", lambda: launcher.workers() == set(ips[1:]))
         up = time.monotonic() - started
         say(f"head and {len(ips) - 1} workers are up")
+        launcher.start("ray", "dashboard", str(launcher.file))  # ends with its namespace
+        wait_until("the Jobs API answers", launcher.answers)
         lost, duplicated, back = sweep(launcher, folder)
         say(f"the sweep has ended: {TRIALS} trials, {lost} lost, {duplicated} ended twice")
         preempted = spot_notice(launcher)

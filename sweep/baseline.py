@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from sweep.cache import cache_root, fingerprint, once, tree_digest
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.handover.start import has_masks, read_masks, share
+from sweep.kept import fetch, kept
 from sweep.measure import measure
 from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, set_dropout
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
 from sweep.pruning.start import check_space, fitted, pairs
+from sweep.storage.place import Place
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
 from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
@@ -140,6 +142,22 @@ class Workbench:
         """Take the dense model and its figures from where they were made, if they are not here."""
         needed = "model" if self.config.baseline.epochs else self._figures_file("validation").name
         unpack(self.folder, fetch, needed)
+
+    def adopt(self, place: Place) -> None:
+        """Take for the dense model the one that a sweep keeps at ``place``, if it keeps one.
+
+        Before the first use. Where the cache has another one of the same settings (finetuned by
+        another machine, say), that stays as it is. Raises :class:`~sweep.errors.StorageError`
+        where the sweep's cannot be read.
+        """
+        wanted = kept(place) if self.config.baseline.epochs else None
+        if wanted is None:
+            return
+        fetched = partial(fetch, place, wanted)
+        unpack(self.folder, fetched, "model")
+        if tree_digest(self.folder / "model") != wanted:
+            self.folder = self.folder.with_name(f"{self.folder.name}-{wanted}")
+            unpack(self.folder, fetched, "model")
 
     @property
     def warnings(self) -> list[str]:

@@ -10,6 +10,7 @@ from sweep.params import Params
 from sweep.parcel import Parcel
 from sweep.record import Record
 from sweep.score import Score
+from sweep.storage.place import Place
 
 
 class Runs(Protocol):
@@ -48,6 +49,8 @@ class Bench(Protocol):
     def pack(self) -> Parcel: ...
 
     def unpack(self, fetch: Callable[[], Parcel]) -> None: ...
+
+    def adopt(self, place: Place) -> None: ...
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Runs: ...
 

@@ -57,6 +57,11 @@ class SweepFolder:
         return self.path / "checkpoints"
 
     @property
+    def dense(self) -> Place:
+        """The dense model that the sweep finetuned (:mod:`sweep.kept`)."""
+        return self.path / "dense"
+
+    @property
     def retrainings(self) -> Place:
         """Checkpoints of retrainings that `sweep confirm` has under way; gone when it is done."""
         return self.checkpoints / "confirm"

@@ -3,7 +3,8 @@
 One connection a command. A request is a line of JSON (``command``, ``size``, ``variables``) and
 ``size`` bytes for standard input; the answer is frames of a kind (O: output, X: exit code), a
 length and so many bytes. Output goes through a file, as daemons that the command leaves keep it
-open. A client that goes takes the command with it.
+open. A client that goes takes the command with it. A request with ``connect``, a port of this
+machine's loopback, is a tunnel instead: after one byte of answer, bytes go both ways.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import select
 import signal
+import socket
 import socketserver
 import struct
 import subprocess
@@ -28,6 +30,11 @@ class Session(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         asked = json.loads(self.rfile.readline())
+        if "connect" in asked:
+            with socket.create_connection(("127.0.0.1", asked["connect"])) as inner:
+                self.wfile.write(b"!")
+                relay(self.connection, inner)
+            return
         with tempfile.TemporaryFile() as given, tempfile.NamedTemporaryFile() as said:
             given.write(self.rfile.read(asked["size"]))
             given.seek(0)
@@ -53,6 +60,17 @@ class Session(socketserver.StreamRequestHandler):
     def _send(self, kind: bytes, data: bytes) -> None:
         if data:
             self.wfile.write(FRAME.pack(kind, len(data)) + data)
+
+
+def relay(one: socket.socket, two: socket.socket) -> None:
+    """Bytes both ways, until one end is gone."""
+    other = {one: two, two: one}
+    while True:
+        for ready in select.select([one, two], [], [])[0]:
+            data = ready.recv(1 << 16)
+            if not data:
+                return
+            other[ready].sendall(data)
 
 
 class Server(socketserver.ThreadingTCPServer):

@@ -1,24 +1,29 @@
 """The other end of `benchmarks.machines.agent`, and commands that stand in for others' on PATH.
 
-``ssh [OPTIONS] USER@IP COMMAND...``, ``rsync --rsh X [OPTIONS] SOURCE USER@IP:TARGET`` (upwards)
-and ``srun [OPTIONS] COMMAND...`` (on every machine of ``MACHINES``): no more than is needed.
+``ssh [-L PORT:localhost:PORT] [OPTIONS] USER@IP COMMAND...``, ``rsync --rsh X [OPTIONS] SOURCE
+USER@IP:TARGET`` (upwards) and ``srun [OPTIONS] COMMAND...`` (on every machine of ``MACHINES``): no
+more than is needed.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import shlex
 import socket
+import socketserver
 import sys
 import tarfile
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from benchmarks.machines.agent import FRAME, PORT
+from benchmarks.machines.agent import FRAME, PORT, relay
 
 WITH_VALUE = {"-o", "-i", "-L", "-p", "--rsh", "--exclude", "--filter"}
 
@@ -59,8 +64,36 @@ def has_ray(ip: str) -> bool:
 
 def ssh(arguments: Sequence[str]) -> int:
     """The words after the host are one line of shell, as ssh has it."""
-    words, _ = split(arguments)
-    return call(words[0].rpartition("@")[2], " ".join(words[1:]))
+    words, at = split(arguments)
+    ip = words[0].rpartition("@")[2]
+    for option, value in itertools.pairwise(arguments[:at]):
+        if option == "-L":
+            near, _, far = value.split(":")
+            tunnel(int(near), ip, int(far))
+    return call(ip, " ".join(words[1:]))
+
+
+class Tunnel(socketserver.BaseRequestHandler):
+    """One connection to the near end; ``ip`` and ``port`` are the far one."""
+
+    def __init__(self, *given: Any, ip: str, port: int) -> None:
+        self.ip, self.port = ip, port
+        super().__init__(*given)
+
+    def handle(self) -> None:
+        with socket.create_connection((self.ip, PORT), timeout=10) as far:
+            far.settimeout(None)
+            far.sendall(json.dumps({"connect": self.port}).encode() + b"\n")
+            if far.recv(1):
+                relay(self.request, far)
+
+
+def tunnel(near: int, ip: str, port: int) -> None:
+    """From port ``near`` here to a port of a machine's loopback, for as long as this process is."""
+    handler = partial(Tunnel, ip=ip, port=port)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", near), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 def rsync(arguments: Sequence[str]) -> int:

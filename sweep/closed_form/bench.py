@@ -21,6 +21,7 @@ from sweep.params import Params
 from sweep.parcel import Parcel
 from sweep.record import Record
 from sweep.score import Ints, Score
+from sweep.storage.place import Place
 
 MATRICES = {"first.weight": 4000, "second.weight": 4000, "head.weight": 2000}
 WEIGHTS, OTHERS = sum(MATRICES.values()), 2_500
@@ -71,6 +72,9 @@ class ClosedForm:
         return {}
 
     def unpack(self, fetch: Callable[[], Parcel]) -> None:
+        """Nothing."""
+
+    def adopt(self, place: Place) -> None:
         """Nothing."""
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:

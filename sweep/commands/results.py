@@ -12,6 +12,7 @@ import pandas as pd
 
 import analysis
 from analysis import query, report, tables
+from analysis.storage import BadAddress
 from sweep import plan
 from sweep.config import SweepConfig
 from sweep.errors import NothingFound, StorageError, UsageError
@@ -32,6 +33,9 @@ FRONT_COLUMNS = {
 }
 
 
+# What is wrong with what was asked for, not with the storage: exit code 2.
+UNREADABLE = (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage, BadAddress)
+
 # Where a report goes that has no sweep's folder on this machine to go to.
 REPORT = Path("report")
 
@@ -39,11 +43,12 @@ REPORT = Path("report")
 def load(path: str | Place) -> analysis.Results:
     """The results of a folder, or of an address in an object store.
 
-    Raises :class:`~sweep.errors.UsageError` where it is no sweep, or cannot be read here.
+    Raises :class:`~sweep.errors.UsageError` where it is no sweep, or what reads such an address is
+    not installed here.
     """
     try:
         return analysis.load(path if isinstance(path, Path) else str(path))
-    except (analysis.NotASweep, analysis.MissingPackage) as error:
+    except UNREADABLE as error:
         raise UsageError(str(error)) from error
 
 
@@ -75,7 +80,7 @@ def write_reports(folders: list[str], out: Place | None) -> None:
 def _load_all(folders: list[str]) -> analysis.Comparison:
     try:
         return analysis.load(folders)
-    except (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage) as error:
+    except UNREADABLE as error:
         raise UsageError(str(error)) from error
 
 

@@ -50,7 +50,7 @@ def run_confirm(
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
     exit code that the contract gives; whatever is raised, the ledger holds all that happened.
     """
-    with signals() as stopped, open_ledger(folder.ledger, create=False) as ledger:
+    with signals() as stopped, open_ledger(folder.ledger, create=False, say=say) as ledger:
         try:
             return _confirm(config, folder, ledger, say, stopped, seeds, runners_up, address)
         except (Abort, SystemExit) as left:
@@ -90,7 +90,7 @@ def _confirm(
             stop_if_asked(stopped)
             if where:
                 preflight(config, str(absolute(folder.path)), stopped, say)
-            capacity, dense = Capacity(config), Dense(config, stopped)
+            capacity, dense = Capacity(config), Dense(config, folder.dense, stopped)
             first = [begun] if begun else []
             if not confirmation.has_baseline:
                 first.append(_dense_on_test(dense, say))
@@ -162,6 +162,14 @@ def _through_tune(
         confirmer.tidy()
 
     try:
-        run_through_tune(config, folder.retrainings, confirmer, lambda: capacity.limit, tick, dense)
+        run_through_tune(
+            config,
+            folder.retrainings,
+            folder.dense,
+            confirmer,
+            lambda: capacity.limit,
+            tick,
+            dense,
+        )
     except ClusterError as error:
         raise ClusterError(f"{error}: sweep confirm {folder.path}") from error

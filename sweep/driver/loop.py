@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.driver.signals import Stopped, stop_if_asked
 from sweep.errors import ClusterError, StorageError, UsageError
+from sweep.kept import kept as is_kept
 from sweep.storage.place import Place, absolute
 
 if TYPE_CHECKING:
@@ -19,14 +20,17 @@ MOST = 10_000
 
 
 class Dense:
-    """The dense baseline of a sweep, made in a worker process: the driver never holds a model."""
+    """The dense baseline of a sweep, made in a worker process: the driver never loads a model.
 
-    def __init__(self, config: SweepConfig, stopped: Stopped) -> None:
-        self.config, self.stopped = config, stopped
+    ``place`` is where the sweep keeps it.
+    """
+
+    def __init__(self, config: SweepConfig, place: Place, stopped: Stopped) -> None:
+        self.config, self.place, self.stopped = config, absolute(place), stopped
         self._parcel: Any = None
 
-    def figures(self, split: str = "validation") -> dict[str, Any]:
-        """The dense model's figures on a split.
+    def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
+        """The dense model's figures on a split. A sweep that ``begins`` keeps the model.
 
         Raises :class:`~sweep.errors.UsageError` for what is wrong with model or data, and
         :class:`~sweep.driver.abort.Abort` on a signal.
@@ -34,7 +38,7 @@ class Dense:
         import ray
 
         try:
-            figures, self._parcel = self._prepare(split)
+            figures, self._parcel = self._prepare(split, begins)
         except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
             raise
         except ray.exceptions.RayError as error:
@@ -48,18 +52,19 @@ class Dense:
         """A reference to the packed model, for workers on machines that have not made it.
 
         The object is the driver's own, so that no machine that goes takes it along. Empty for a
-        task without a model. Raises as :meth:`figures` does.
+        task without a model, and where workers find the model with the sweep. Raises as
+        :meth:`figures` does.
         """
         import ray
 
-        if self.config.task.dataset == CLOSED_FORM:
+        if self.config.task.dataset == CLOSED_FORM or is_kept(self.place):
             return []
         if self._parcel is None:
             self.figures()
         parcel, self._parcel = ray.get(self._parcel), None
         return [ray.put(parcel)]
 
-    def _prepare(self, split: str) -> tuple[dict[str, Any], Any]:
+    def _prepare(self, split: str, begins: bool) -> tuple[dict[str, Any], Any]:
         """The figures, and a reference to the packed model, which stays where it was made."""
         import ray
 
@@ -67,7 +72,8 @@ class Dense:
 
         want = self.config.resources
         task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
-        figures, parcel = task(prepare).remote(self.config.model_dump(mode="json"), split)
+        settings = self.config.model_dump(mode="json")
+        figures, parcel = task(prepare).remote(settings, split, str(self.place), begins)
         while not ray.wait([figures], timeout=0.2)[0]:
             stop_if_asked(self.stopped)
         return ray.get(figures), parcel
@@ -76,6 +82,7 @@ class Dense:
 def run_through_tune(
     config: SweepConfig,
     checkpoints: Place,
+    kept: Place,
     conductor: Conducts,
     limit: Callable[[], int],
     tick: Callable[[], None],
@@ -83,10 +90,10 @@ def run_through_tune(
 ) -> None:
     """Let Ray Tune run what the conductor hands out, until it has no more.
 
-    ``checkpoints`` is the root folder that workers keep them in; ``limit()`` is how many trials may
-    be out at this moment; ``tick`` is called several times a second; ``dense`` is what
-    :meth:`Dense.placed` gave. Raises :class:`~sweep.errors.ClusterError` where Tune ends before its
-    time.
+    ``checkpoints`` is the root folder that workers keep them in, ``kept`` that of the dense model;
+    ``limit()`` is how many trials may be out at this moment; ``tick`` is called several times a
+    second; ``dense`` is what :meth:`Dense.placed` gave. Raises
+    :class:`~sweep.errors.ClusterError` where Tune ends before its time.
     """
     from ray import tune
 
@@ -98,6 +105,7 @@ def run_through_tune(
         Worker,
         settings=config.model_dump(mode="json"),
         checkpoints=str(absolute(checkpoints)),
+        kept=str(absolute(kept)),
         dense=list(dense),
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from analysis.storage import package_of
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.driver import probe
 from sweep.driver.signals import Stopped, stop_if_asked
@@ -41,11 +42,12 @@ def preflight(
 
     alive = [node for node in ray.nodes() if node["Alive"]]
     with marked(place) as mark:
+        packages = ALWAYS if config.task.dataset == CLOSED_FORM else ALWAYS + TRAINING
         wanted = {
             "place": place,
             "mark": mark,
             "paths": paths_of(config),
-            "packages": ALWAYS if config.task.dataset == CLOSED_FORM else ALWAYS + TRAINING,
+            "packages": [*packages, *filter(None, [package_of(place)])],
         }
         found = _ask_all(alive, wanted, config.resources.gpu > 0, stopped)
     if alive and not found:

@@ -26,6 +26,7 @@ from sweep.driver.signals import Stopped, cause, signals, stop_if_asked
 from sweep.driver.view import View
 from sweep.errors import ClusterError, UsageError
 from sweep.folder import SweepFolder, remove_empty
+from sweep.kept import drop
 from sweep.ledger import VERSION, Event
 from sweep.search.state import Search
 from sweep.search.warm import describe, warm_events
@@ -63,7 +64,10 @@ def run_sweep(
     if begun:
         folder.check_same(config)
     made = folder.create()
-    with signals() as stopped, open_ledger(folder.ledger, create=not begun) as ledger:
+    with (
+        signals() as stopped,
+        open_ledger(folder.ledger, create=not begun, say=view.say) as ledger,
+    ):
         try:
             spent = _conduct(config, folder, ledger, view, stopped, trials, address)
         except (Abort, SystemExit) as left:
@@ -115,9 +119,9 @@ def _conduct(
             stop_if_asked(stopped)
             if where:
                 preflight(config, str(absolute(folder.path)), stopped, view.say)
-            capacity, dense = Capacity(config), Dense(config, stopped)
+            capacity, dense = Capacity(config), Dense(config, folder.dense, stopped)
             if "baseline" not in told:
-                conductor.replay(_begin(config, ledger, warm, view, dense))
+                conductor.replay(_begin(config, folder, ledger, warm, view, dense))
             if read_text(folder.config) is None:
                 write_text(folder.config, dump_yaml(config))
             if told:
@@ -154,6 +158,7 @@ def _warm_events(
 
 def _begin(
     config: SweepConfig,
+    folder: SweepFolder,
     ledger: Journal,
     warm: list[Event],
     view: View,
@@ -162,7 +167,9 @@ def _begin(
     """Prepare the dense baseline; write the ledger's first events, or what it lost of them."""
     view.say("preparing data and dense baseline")
     started = time.time()
-    baseline = dense.figures()
+    if not ledger.events:
+        drop(folder.dense)  # of a beginning that came to nothing, perhaps with other settings
+    baseline = dense.figures(begins=True)
     view.say(
         f"dense baseline: accuracy {baseline['accuracy']:.4f} on {baseline['examples']} validation "
         f"examples ({time.time() - started:.0f} s)"
@@ -206,7 +213,13 @@ def _through_tune(
     try:
         with view:
             run_through_tune(
-                config, folder.checkpoints, conductor, lambda: capacity.limit, tick, dense
+                config,
+                folder.checkpoints,
+                folder.dense,
+                conductor,
+                lambda: capacity.limit,
+                tick,
+                dense,
             )
     except ClusterError as error:
         raise ClusterError(f"{error}: sweep resume {folder.path}") from error
@@ -224,4 +237,5 @@ def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> N
     if folder.holds_sweep:
         return
     ledger.discard()
+    drop(folder.dense)
     remove_empty(made)

@@ -17,6 +17,13 @@ from sweep.driver.progress import Progress, Row
 from sweep.ledger import Event
 
 REDRAW_SECONDS = 0.5
+
+OTHER = (
+    "warning: to the worker of {trial_id} the dense model has accuracy {found:.4f}, and {told:.4f} "
+    "when the sweep began: it was made again, has changed, or is on other hardware; trials before "
+    "and after may not compare"
+)
+
 ROWS = 12  # of the front and of running trials: what fits a small terminal
 
 
@@ -29,6 +36,7 @@ class View:
         self.live: Live | None = None
         self._drawn = 0.0
         self._is_open = False
+        self._dense: float | None = None  # its accuracy, as long as all trials agree
 
     def say(self, line: str) -> None:
         """A line of its own."""
@@ -37,8 +45,19 @@ class View:
     def take(self, event: Event) -> None:
         """Follow an event; in the block, and without a terminal, print the trials that end."""
         self.progress.take(event)
+        self._compare(event)
         if event["event"] == "end" and self._is_open and self.live is None:
             self.say(self._line(self.progress.rows[event["trial_id"]]))
+
+    def _compare(self, event: Event) -> None:
+        """Say once that a trial started from another dense model than the sweep did."""
+        if event["event"] == "baseline":
+            self._dense = event.get("accuracy")
+        elif event["event"] == "record" and self._dense is not None:
+            found = event.get("baseline_accuracy", self._dense)
+            if found != self._dense:
+                self.say(OTHER.format(trial_id=event["trial_id"], told=self._dense, found=found))
+                self._dense = None
 
     def refresh(self) -> None:
         """Redraw, at most twice a second."""

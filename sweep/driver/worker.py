@@ -17,6 +17,8 @@ from sweep.config import SweepConfig
 from sweep.driver.machines import draining
 from sweep.driver.retraining import retrained
 from sweep.errors import StorageError, SweepError, UsageError
+from sweep.kept import keep
+from sweep.kept import kept as is_kept
 from sweep.storage.place import Place, place
 
 if TYPE_CHECKING:
@@ -36,13 +38,16 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         config: dict[str, Any],
         settings: dict[str, Any],
         checkpoints: str,
+        kept: str,
         dense: Sequence[Any] = (),
     ) -> None:
         """Called once an actor; ``settings`` is the resolved config.
 
-        ``dense`` holds a reference to the packed dense model, if workers are on several machines.
+        ``kept`` is where the sweep keeps its dense model. ``dense`` holds a reference to a packed
+        one, if it keeps none and workers are on several machines.
         """
-        self.settings, self.root, self.dense = settings, place(checkpoints), dense
+        self.settings, self.root = settings, place(checkpoints)
+        self.kept, self.dense = place(kept), dense
         self.bench: Bench | None = None
         self.reset_config(config)
 
@@ -94,6 +99,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         if self.bench is None:
             config = SweepConfig.model_validate(self.settings)
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
+            self.bench.adopt(self.kept)
             for reference in self.dense:
                 with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it
                     self.bench.unpack(partial(ray.get, reference))
@@ -136,10 +142,13 @@ def make_bench(config: SweepConfig, threads: int) -> Bench:
     return open_bench(config, None if gpu else "cpu", threads, gpu)
 
 
-def prepare(settings: dict[str, Any], split: str) -> tuple[dict[str, Any], Parcel]:
+def prepare(
+    settings: dict[str, Any], split: str, kept: str, begins: bool
+) -> tuple[dict[str, Any], Parcel]:
     """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
 
-    No trial runs meanwhile: on CPUs it has all threads of its machine.
+    No trial runs meanwhile: on CPUs it has all threads of its machine. ``kept`` is where the sweep
+    keeps its dense model; one that ``begins`` has it kept, where that is not done.
 
     Returns the figures of the ``baseline`` event, or ``{"error": kind, "message": text}``; and the
     dense model, packed.
@@ -148,10 +157,14 @@ def prepare(settings: dict[str, Any], split: str) -> tuple[dict[str, Any], Parce
     cpus = config.resources.cpu if config.resources.gpu else own_cpus()
     try:
         bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
+        bench.adopt(place(kept))
         bench.check()
         figures = bench.baseline(split)
         told = {"warnings": bench.warnings, "model": config.model or "fresh"}
-        return {**figures, **told}, bench.pack()
+        parcel = bench.pack()
+        if begins and not is_kept(place(kept)):
+            keep(place(kept), parcel)
+        return {**figures, **told}, parcel
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}, {}
     except OSError as error:

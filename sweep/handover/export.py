@@ -69,6 +69,7 @@ def export(
     if os.path.lexists(to):
         raise UsageError(f"{to} exists already; name a new folder with --to")
     bench = Workbench(config, "cpu")
+    bench.adopt(folder.dense)
     with checks.threads_of_a_worker(config.resources.cpu):
         trial = rebuilt(bench, folder, point)
         ours = checks.plain_logits(trial.model, bench)

@@ -18,6 +18,7 @@ from sweep.launch.api import JobsApi, Taken
 from sweep.launch.job import KEY, Job, jobs_of
 from sweep.launch.package import pack
 from sweep.paths import paths_of
+from sweep.storage.address import Address
 
 STOP_SECONDS = 300
 """How long a driver may take to save its state after SIGTERM, before Ray kills it."""
@@ -85,7 +86,9 @@ def check_travels(config: SweepConfig, place: str) -> None:
 
     Raises :class:`~sweep.errors.UsageError`.
     """
-    if "://" not in place and not place.startswith("/"):
+    if "://" in place:
+        Address.of(place)
+    elif not place.startswith("/"):
         raise UsageError(
             f"results would go to {place!r}, a folder of this machine; on a cluster give one that "
             "all nodes share, by its absolute path (--out /shared/NAME or storage: /shared), or "

@@ -1,7 +1,8 @@
 """An address in an object store, with as much of a ``Path`` as a sweep needs.
 
 Stores are reached through fsspec. What goes wrong there is a :class:`~sweep.errors.StorageError`
-with a sentence that says what to do; only "not there" and "there already" are the usual OSErrors.
+with a sentence that says what to do; only "not there" and "there already" are the usual OSErrors,
+and a package that is not installed is a :class:`~sweep.errors.UsageError`.
 Credentials and endpoints are the store's own matter (AWS_..., GOOGLE_...), never an address's.
 """
 
@@ -38,7 +39,10 @@ class Address:
             )
         if not rest.strip("/"):
             raise UsageError(f"{text} names no bucket: {scheme}://bucket/prefix")
-        return cls(text.rstrip("/"))
+        try:
+            return cls(str(storage.location(text)))
+        except storage.BadAddress as error:
+            raise UsageError(str(error)) from error
 
     def __str__(self) -> str:
         return self.url
@@ -113,7 +117,7 @@ class Address:
         except FileExistsError:
             raise
         except storage.MissingPackage as error:
-            raise StorageError(str(error)) from error
+            raise UsageError(str(error)) from error
         except Exception as error:  # each store has errors of its own
             if storage.code_of(error) in ("PreconditionFailed", "412"):  # older s3fs
                 raise FileExistsError(f"{self} is there already") from error

@@ -28,6 +28,7 @@ BEAT, STALE = 5.0, 20.0
 NAME = "driver.json"
 
 Note = dict[str, Any]
+Say = Callable[[str], None]
 
 _held_here: set[str] = set()
 
@@ -46,12 +47,15 @@ class Lease:
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     @classmethod
-    def take(cls, sweep: Address) -> Lease:
-        """UsageError if another driver is at work; StorageError if the store refuses."""
+    def take(cls, sweep: Address, say: Say = lambda line: None) -> Lease:
+        """UsageError if another driver is at work; StorageError if the store refuses.
+
+        ``say`` is told where that takes a while.
+        """
         lease = cls(sweep / NAME)
         if not lease._is_first():
             if (note := lease._read()) is not None:
-                lease._make_sure(note)
+                lease._make_sure(note, say)
             lease._write()
         _held_here.add(lease._id)
         lease._thread.start()
@@ -84,7 +88,7 @@ class Lease:
     def _is_ours(self, note: Note | None) -> bool:
         return note is not None and note.get("id") == self._id
 
-    def _make_sure(self, note: Note) -> None:
+    def _make_sure(self, note: Note, say: Say) -> None:
         """Return when the driver of a note is surely, or most likely, gone."""
         if note.get("id") in _held_here:
             raise UsageError(
@@ -92,7 +96,12 @@ class Lease:
             )
         if _is_gone(note):
             return
-        deadline = time.monotonic() + float(note.get("stale", STALE))
+        seconds = float(note.get("stale", STALE))
+        say(
+            f"{self._address.parent} may be in use by another driver, {note.get('driver')}: "
+            f"waiting up to {seconds:.0f} s to see whether it is gone"
+        )
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             time.sleep(min(1.0, BEAT / 2))
             now = self._read()

@@ -29,7 +29,7 @@ from sweep.errors import StorageError, SweepError, UsageError
 from sweep.jsonl import Event, encode
 from sweep.ledger import Clock, check_expected, check_version, time_of
 from sweep.storage.address import Address
-from sweep.storage.lease import Lease
+from sweep.storage.lease import Lease, Say
 from sweep.storage.outbox import Outbox
 from sweep.storage.reading import check_no_copy, first_event, loose_of, parse, read_segments
 from sweep.storage.segments import Fenced, SegmentWriter
@@ -51,17 +51,25 @@ class SegmentLedger:
         self._is_closed = self._is_told = False
 
     @classmethod
-    def open(cls, path: Address, *, create: bool, clock: Clock = time.time) -> SegmentLedger:
+    def open(
+        cls,
+        path: Address,
+        *,
+        create: bool,
+        clock: Clock = time.time,
+        say: Say = lambda line: None,
+    ) -> SegmentLedger:
         """Take the ledger at ``path`` (a sweep's address, and "ledger") over, and read it.
 
         ``create``: begin a new ledger (UsageError if there are events already); otherwise go on
         with one (UsageError if there is none, or nothing in it). UsageError too if another driver
-        is at work. StorageError if the store refuses, the ledger is damaged, or of a newer version.
+        is at work, which may take a while to see: ``say`` is told then. StorageError if the store
+        refuses, the ledger is damaged, or of a newer version.
         """
         if not create and first_event(path) is None:
             raise UsageError(f"{path.parent} is no sweep: it has no {path.name}")
         check_no_copy(path)
-        lease = Lease.take(path.parent)
+        lease = Lease.take(path.parent, say)
         try:
             writer, events = _take_over(path, lambda found: check_expected(found, create, path))
         except BaseException:

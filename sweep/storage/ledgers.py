@@ -9,6 +9,7 @@ from sweep import ledger as files
 from sweep.jsonl import Event
 from sweep.storage import reading
 from sweep.storage.address import Address
+from sweep.storage.lease import Say
 from sweep.storage.ledger import SegmentLedger
 from sweep.storage.place import Place
 
@@ -39,10 +40,13 @@ class Journal(Protocol):
     ) -> None: ...
 
 
-def open_ledger(path: Place, *, create: bool) -> Journal:
-    """Become the one writer of a ledger, as :meth:`sweep.ledger.Ledger.open` says."""
+def open_ledger(path: Place, *, create: bool, say: Say = lambda line: None) -> Journal:
+    """Become the one writer of a ledger, as :meth:`sweep.ledger.Ledger.open` says.
+
+    ``say`` is told what is waited for.
+    """
     if isinstance(path, Address):
-        return SegmentLedger.open(path, create=create)
+        return SegmentLedger.open(path, create=create, say=say)
     return files.Ledger.open(path, create=create)
 
 

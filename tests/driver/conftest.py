@@ -93,7 +93,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 
 @pytest.fixture(scope="session")
 def disturbed(trained: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """The same sweep: its worker killed, then its driver, in the middle of trials; resumed."""
+    """The same sweep: its worker killed, then its driver, in the middle of trials; resumed.
+
+    As by another machine: with an empty cache.
+    """
     root = tmp_path_factory.mktemp("disturbed")
     folder = root / "sweep"
     story = Story(folder)
@@ -104,8 +107,10 @@ def disturbed(trained: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Story
         process.signal(signal.SIGKILL)
         story.tell("killed", process)
         story.orphans.append(sweeps.worker_pid(record))
-    with sweeps.started(folder, root / "2", "resume", folder) as process:
-        story.tell("finished", process)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNESWEEP_CACHE", str(root / "cache"))
+        with sweeps.started(folder, root / "2", "resume", folder) as process:
+            story.tell("finished", process)
     return story
 
 

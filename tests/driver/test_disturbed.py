@@ -5,6 +5,7 @@ All faults, one by one, and without torch: test_faults.py.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from itertools import pairwise
@@ -62,6 +63,15 @@ def test_the_front_and_its_weights_are_too(disturbed: Story, trained: Sweep) -> 
     front = pd.read_csv(disturbed.folder / "front.csv")
     assert keys(front) == keys(pd.read_csv(trained.folder / "front.csv"))
     assert weights(disturbed.folder) == weights(trained.folder) != {}
+
+
+def test_it_goes_on_with_the_dense_model_that_it_began_with(disturbed: Story) -> None:
+    """Seconds tell: finetuned again, on the same machine, it would have the same weights."""
+    [baseline] = of_kind(disturbed.events["finished"], "baseline")
+    [note] = (disturbed.folder.parent / "cache" / "dense").rglob("finetune.json")
+    assert json.loads(note.read_text())["train_seconds"] == baseline["train_seconds"]
+    assert len(list((disturbed.folder / "dense").iterdir())) == 1
+    assert "the dense model has accuracy" not in disturbed.done["finished"].err
 
 
 @pytest.mark.parametrize("moment", ["Ray starts", "baseline is trained"])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks.faults.verdict import Event, of_kind, read_events
-from benchmarks.nodes import Cluster, Node, cluster
+from benchmarks.node import Node
+from benchmarks.nodes import Cluster, cluster
 from tests.driver import sweeps
 from tests.driver.sweeps import DIGITS, assert_each_once
 

@@ -56,6 +56,18 @@ def test_time_left_is_a_range_once_trials_have_ended(monkeypatch: pytest.MonkeyP
     assert " to " in text and " left" in text
 
 
+def test_trials_of_another_dense_model_are_told_once() -> None:
+    stream = io.StringIO()
+    view = View(Progress(OBJECTIVES, 4), stream)
+    for event in small_sweep().events:
+        view.take(event)
+    assert stream.getvalue() == ""
+    records = [event for event in small_sweep().events if event["event"] == "record"]
+    for event in records:
+        view.take({**event, "baseline_accuracy": event["baseline_accuracy"] - 0.1})
+    assert stream.getvalue().count("warning: to the worker of t0000") == 1
+
+
 def test_trials_of_an_earlier_session_are_not_told_again() -> None:
     stream = io.StringIO()
     view = View(Progress(OBJECTIVES, 4), stream)

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.faults.nodes import Nodes, nodes
+from benchmarks.nodes import Cluster
+from benchmarks.nodes import cluster as on_this_machine
 
 
 @pytest.fixture(scope="package")
-def cluster() -> Iterator[Nodes]:
+def cluster() -> Iterator[Cluster]:
     """A head without CPUs, two workers of one CPU; token auth, and the Jobs API."""
-    with nodes(workers=2) as found:
+    with on_this_machine(1, 1, jobs=True) as found:
         yield found
 
 
 @pytest.fixture
-def token(cluster: Nodes, monkeypatch: pytest.MonkeyPatch) -> str:
+def token(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
     """The commands in this process have the cluster's token."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", cluster.token)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import analysis
-from benchmarks.faults.nodes import Nodes
 from benchmarks.faults.verdict import lost, of_kind
 from benchmarks.launched import Story, Teller, repeated, shared_folder, write_config
+from benchmarks.nodes import Cluster
 from tests.command import assert_refused, call
 from tests.driver.sweeps import assert_each_once
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
 
 
 @pytest.fixture(scope="module")
-def story(cluster: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     root = tmp_path_factory.mktemp("launched")
     task = {"dataset": "closed-form", "seconds_per_epoch": 1.5}
     with shared_folder() as shared:
@@ -88,7 +88,7 @@ def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> No
 
 
 @pytest.mark.usefixtures("token")
-def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Nodes, capsys: Capture) -> None:
+def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, capsys: Capture) -> None:
     address = ("--address", cluster.url)
     done = call(capsys, "logs", story.name, *address)
     assert done.code == 0 and f"{TRIALS}/{TRIALS}" in done.out
@@ -100,13 +100,13 @@ def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Nodes, capsys: Captur
 
 
 @pytest.mark.usefixtures("token")
-def test_stopping_what_has_ended_says_so(story: Story, cluster: Nodes, capsys: Capture) -> None:
+def test_stopping_what_has_ended_says_so(story: Story, cluster: Cluster, capsys: Capture) -> None:
     done = call(capsys, "stop", story.name, "--address", cluster.url)
     assert done.code == 0 and "ended already: succeeded" in done.err
 
 
 def test_no_token_and_a_wrong_one(
-    story: Story, cluster: Nodes, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    story: Story, cluster: Cluster, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import sweep
-from benchmarks.faults.nodes import Nodes, free_ports
 from benchmarks.faults.processes import Done
 from benchmarks.launched import Command, write_config
+from benchmarks.nodes import Cluster, free_ports
 from sweep.driver.reach import said
 
 NOBODY = 65534
@@ -37,16 +37,15 @@ def shared() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def odd(cluster: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def odd(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A node with another prunesweep, which cannot write the shared folder; its address."""
     tree = tmp_path_factory.mktemp("other")
     for package in ("sweep", "analysis"):
         shutil.copytree(Path(sweep.__file__).parent.parent / package, tree / package)
     (tree / "sweep" / "__init__.py").write_text('__version__ = "0.0.9"\n')
-    node = cluster.add(env={"PYTHONPATH": str(tree)}, prepare=_lose_rights)
-    cluster.wait()
+    node = cluster.add(prepare=_lose_rights, PYTHONPATH=str(tree)).wait()
     yield node.address
-    cluster.remove(node)
+    node.kill()
 
 
 def _lose_rights() -> None:
@@ -57,7 +56,7 @@ def _lose_rights() -> None:
 
 @pytest.fixture(scope="module")
 def told(
-    cluster: Nodes, odd: str, shared: Path, tmp_path_factory: pytest.TempPathFactory
+    cluster: Cluster, odd: str, shared: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Done]:
     """How each command ended; they run at once."""
     root = tmp_path_factory.mktemp("told")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.nodes import free_ports
+from benchmarks.nodes import free_ports
 from sweep.auth import find_token
 from sweep.config_io import load_config
 from sweep.launch.job import Job
@@ -73,6 +73,12 @@ def test_results_of_this_machine_do_not_travel(capsys: Capture) -> None:
 def test_nor_does_data(capsys: Capture, setting: str, name: str) -> None:
     settings = ("imdb", setting, "--out", "/shared/x", "--address", "http://head:8265")
     assert_refused(call(capsys, "launch", *settings), 2, name, "does not travel", "absolute path")
+
+
+@pytest.mark.parametrize("out", ["ftp://bucket/x", "s3://bucket/x*"])
+def test_nor_do_addresses_of_no_use(capsys: Capture, out: str) -> None:
+    settings = ("closed-form", "--out", out, "--address", "http://head:8265")
+    assert_refused(call(capsys, "launch", *settings), 2, out)
 
 
 def test_what_every_node_finds_travels() -> None:

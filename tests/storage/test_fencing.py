@@ -31,7 +31,7 @@ FIRST = {"event": "sweep", "version": 1}
 @contextmanager
 def impolite() -> Iterator[None]:
     """Drivers take over at once from those that are alive."""
-    with patch.object(lease.Lease, "_make_sure", lambda self, note: None):
+    with patch.object(lease.Lease, "_make_sure", lambda self, note, say: None):
         yield
 
 
@@ -209,9 +209,16 @@ def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
     note = {"id": "x", "beat": 7, "stale": 1.0, "driver": "pid 1 on elsewhere", "pid": 1}
     (sweep / "driver.json").write_bytes(json.dumps(note | {"machine": "another"}).encode())
     started = time.monotonic()
-    ledger = begun(sweep)
+    said: list[tuple[float, str]] = []
+    ledger = SegmentLedger.open(
+        sweep / "ledger",
+        create=True,
+        say=lambda line: said.append((time.monotonic() - started, line)),
+    )
     assert time.monotonic() - started >= 1.0
     ledger.close()
+    [(when, line)] = said
+    assert when < 0.9 and "pid 1 on elsewhere: waiting up to 1 s to see" in line
     assert "driver.json" not in sweep.names()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from sweep.storage.address import Address
 from sweep.storage.patience import patiently
 from sweep.storage.place import place
 from sweep.storage.probing import marked, probe
-from tests.storage.server import Server, s3_server
+from tests.command import Done, assert_refused, call
+from tests.storage.server import Server, s3_server, s3fs
 
+THERE = "s3://bucket/x"
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
 
 
@@ -121,56 +123,79 @@ def test_a_bucket_that_is_not_there_is_told(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("ftp://x/y", "a sweep is kept in a folder"), ("s3://", "names no bucket")]
+    ("text", "words"),
+    [
+        ("ftp://x/y", "a sweep is kept in a folder"),
+        ("s3://", "names no bucket"),
+        ("s3://bucket/run-[1]", r"may not hold '\['"),
+        ("s3://bucket/*/x", r"may not hold '\*'"),
+    ],
 )
 def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         place(text)
 
 
-TRY = "import sys; from sweep.cli import main; main()"
+Told = Callable[..., Done]
 
 
-def tried(environment: dict[str, str], *arguments: str) -> tuple[int, str, float]:
-    """A command's exit code, standard error and seconds, with these variables and no other AWS_."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", TRY, *arguments],
-        env=own | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stderr, time.monotonic() - started
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """A command with these variables, and no other that begins with AWS."""
+
+    def tell(environment: dict[str, str], *arguments: str) -> Done:
+        s3fs.S3FileSystem.clear_instance_cache()  # it looks at the environment once
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return call(capsys, *arguments)
+
+    yield tell
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told() -> None:
-    there = "s3://bucket/sweeps/x"
-    run, status = ["run", "digits", "--out", there], ["status", there]
+def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: Told) -> None:
+    run, status = ("run", "closed-form", "--out", THERE), ("status", THERE)
     with s3_server() as server:
         server.demand_keys()
         for arguments in (run, status):
-            code, err, _ = tried(server.environment, *arguments)
-            assert code == 6 and "the store refused" in err and "check the credentials" in err
+            done = told(server.environment, *arguments)
+            assert_refused(done, 6, "the store refused", "check the credentials")
         without = {k: v for k, v in server.environment.items() if "KEY" not in k}
-        code, err, _ = tried(without, *run)
-        assert code == 6 and "no credentials were found; set AWS_ACCESS_KEY_ID" in err
-    code, err, seconds = tried(server.environment, *run)
-    assert code == 6 and "cannot be reached" in err and seconds < 30
+        assert_refused(told(without, *run), 6, "no credentials were found; set AWS_ACCESS_KEY_ID")
+    started = time.monotonic()
+    assert_refused(told(server.environment, *run), 6, "cannot be reached")
+    assert time.monotonic() - started < 30
 
 
-def test_a_missing_package_is_named() -> None:
-    blocked = "import sys; sys.modules['s3fs'] = None; from sweep.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", blocked, "run", "digits", "--out", "s3://bucket/x"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 6 and "pip install" in done.stderr and "s3fs" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "closed-form", "--out", THERE),
+        *(("report", *places) for places in ([THERE], [THERE, THERE])),
+        *((command, THERE) for command in ("resume", "status", "front", "confirm")),
+        ("export", THERE, "--to", "model", "--knee"),
+        ("run", "closed-form", f"search.warm_start=[{THERE}]", "--out"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:20],
+)
+def test_a_missing_package_is_named_by_every_command(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As bad usage: it is not the storage that is at fault."""
+    from fsspec.registry import _registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)  # where it was used before
+    own = ("folder",) if arguments[-1] == "--out" else ()
+    done = call(capsys, *arguments, *own)
+    assert_refused(done, 2, "s3:// addresses need s3fs", "pip install 'prunesweep[s3]'")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
