@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sweep.activity import is_active, is_moot, order
+from sweep.activity import decided, is_active, is_moot, order
 from sweep.config import SweepConfig
 from sweep.config_io import config_diff
 from sweep.domains import Domain
@@ -103,8 +103,10 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     found: dict[str, Any] = {}
     for name in order(space):
         domain, value = space[name], whole[name]
-        there = is_active(domain, found)
-        if there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
+        there, only = is_active(domain, found), decided(name, found)
+        if only is not None:
+            found[name] = only
+        elif there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
             found[name] = value
         elif name == "seed" or is_moot(name, whole):
             continue  # another seed is another sample of the same thing
