@@ -23,7 +23,7 @@ def check_inputs(method: str, kind: str, modules: Mapping[str, nn.Module]) -> No
     if kind in OF_INPUTS and strange:
         name, module = strange[0]
         raise UsageError(
-            f"method {method} scores by the inputs of Linear layers, and {name} is a "
+            f"method {method} scores by the inputs of Linear layers, and {name} is of kind "
             f"{type(module).__name__}: leave it out with pruning.exclude: [{name}], or take "
             "another method"
         )

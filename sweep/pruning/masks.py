@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from sweep.params import n_of_m
 from sweep.pruning.criteria import CRITERIA
 from sweep.pruning.fit import check_groups
 from sweep.pruning.groups import n_of_m_mask, row_masks
-from sweep.pruning.profiles import PROFILES, pruned_count
+from sweep.pruning.profiles import PROFILES, Profile, pruned_count
 from sweep.pruning.select import Threshold, kth_smallest, ordered_keys
 from sweep.pruning.start import dropped, sink
 
@@ -89,20 +90,9 @@ def make_masks(
 
     if ratio is not None:
         check_groups([granularity], weights, start)
-        return Masks({n: _grouped(keys(n), n_of_m_mask, *ratio, generator) for n in weights})
-    if scope == "global":
-        return Masks(_global(weights, keys, sparsity, start, generator))
-    shapes = {name: weight.shape for name, weight in weights.items()}
-    counts = PROFILES[layer_profile](shapes, sparsity)
-    masks: dict[str, Tensor] = {}
-    for name in weights:
-        count = max(counts[name], dropped(start, {name: weights[name]}))
-        if scope == "row":
-            gone = _gone(start.get(name), weights[name])
-            masks[name] = _grouped(keys(name), row_masks, count, gone, generator)
-        else:
-            [masks[name]] = keep_largest([keys(name)], count, generator)
-    return Masks(masks)
+        return Masks({n: _in_rows(keys(n), n_of_m_mask, *ratio, generator) for n in weights})
+    choice = _Choice(weights, keys, sparsity, PROFILES[layer_profile], start, generator)
+    return Masks({"local": choice.local, "row": choice.row, "global": choice.whole}[scope]())
 
 
 def over_rms(scores: Tensor, weight: Tensor) -> Tensor:
@@ -115,31 +105,53 @@ def over_rms(scores: Tensor, weight: Tensor) -> Tensor:
     return scores / size if size > 0 else scores
 
 
-def _global(
-    weights: Mapping[str, Tensor],
-    keys: Callable[[str], Tensor],
-    sparsity: float,
-    start: Mapping[str, Tensor],
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """Masks of one threshold over all matrices."""
-    # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
-    parts = [keys(name) for name in weights]
-    count = pruned_count(sparsity, sum(part.numel() for part in parts))
-    count = max(count, dropped(start, weights))
-    return dict(zip(weights, keep_largest(parts, count, generator), strict=True))
+@dataclass(frozen=True)
+class _Choice:
+    """The masks of each scope; ``keys(name)`` makes a matrix's, one at a time to save memory."""
+
+    weights: Mapping[str, Tensor]
+    keys: Callable[[str], Tensor]
+    sparsity: float
+    profile: Profile
+    start: Mapping[str, Tensor]
+    generator: torch.Generator
+
+    def local(self) -> dict[str, Tensor]:
+        masks = {}
+        for name, count in self._counts():
+            [masks[name]] = keep_largest([self.keys(name)], count, self.generator)
+        return masks
+
+    def row(self) -> dict[str, Tensor]:
+        return {
+            name: _in_rows(self.keys(name), row_masks, count, self._gone(name), self.generator)
+            for name, count in self._counts()
+        }
+
+    def whole(self) -> dict[str, Tensor]:
+        # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
+        parts = [self.keys(name) for name in self.weights]
+        count = pruned_count(self.sparsity, sum(part.numel() for part in parts))
+        count = max(count, dropped(self.start, self.weights))
+        return dict(zip(self.weights, keep_largest(parts, count, self.generator), strict=True))
+
+    def _counts(self) -> Iterator[tuple[str, int]]:
+        """How many of each matrix go."""
+        shapes = {name: weight.shape for name, weight in self.weights.items()}
+        for name, count in self.profile(shapes, self.sparsity).items():
+            yield name, max(count, dropped(self.start, {name: self.weights[name]}))
+
+    def _gone(self, name: str) -> Tensor:
+        """How many weights of each row are dropped already, (rows,)."""
+        weight, mask = self.weights[name], self.start.get(name)
+        if mask is None:
+            return torch.zeros(len(weight), dtype=torch.int64, device=weight.device)
+        return (~mask).reshape(len(mask), -1).sum(1)
 
 
-def _grouped(keys: Tensor, choose: Callable[..., Tensor], *how: Any) -> Tensor:
+def _in_rows(keys: Tensor, choose: Callable[..., Tensor], *how: Any) -> Tensor:
     """A mask chosen on the rows of a matrix; a Conv's is an output channel."""
     return choose(keys.reshape(len(keys), -1), *how).view(keys.shape)
-
-
-def _gone(mask: Tensor | None, weight: Tensor) -> Tensor:
-    """How many weights of each row a mask drops, (rows,)."""
-    if mask is None:
-        return torch.zeros(len(weight), dtype=torch.int64, device=weight.device)
-    return (~mask).reshape(len(mask), -1).sum(1)
 
 
 class Masks:

@@ -9,6 +9,7 @@ import torch
 
 Shapes = Mapping[str, torch.Size]
 Counts = dict[str, int]
+Profile = Callable[[Shapes, float], Counts]
 
 
 def pruned_count(sparsity: float, total: int) -> int:
@@ -57,4 +58,4 @@ def _rounded(wanted: Mapping[str, float], sizes: Counts, total: int) -> Counts:
     return found
 
 
-PROFILES: dict[str, Callable[[Shapes, float], Counts]] = {"uniform": uniform, "erk": erk}
+PROFILES: dict[str, Profile] = {"uniform": uniform, "erk": erk}
