@@ -63,6 +63,9 @@ def order(space: Mapping[str, Domain]) -> list[str]:
     Raises ``graphlib.CycleError`` where conditions go round in a circle.
     """
     needs = {name: {c.parent for c in domain.when} & set(space) for name, domain in space.items()}
+    for name, parent in DECIDED_BY.items():
+        if name in needs and _can_hold(space, Condition(parent, _N_OF_M)):
+            needs[name] = needs[name] | {parent}
     for name, parent in MOOT.items():
         if name in needs and parent in needs and not _depends(needs, parent, name):
             needs[name] = needs[name] | {parent}
@@ -70,9 +73,6 @@ def order(space: Mapping[str, Domain]) -> list[str]:
         for condition in conditions if name in needs else ():
             if _can_hold(space, condition) and not _depends(needs, condition.parent, name):
                 needs[name] = needs[name] | {condition.parent}
-    for name, parent in DECIDED_BY.items():
-        if name in needs and _can_hold(space, Condition(parent, _N_OF_M)):
-            needs[name] = needs[name] | {parent}
     TopologicalSorter(needs).prepare()
     placed: list[str] = []
     while len(placed) < len(needs):

@@ -83,8 +83,8 @@ def sparsegpt(weight: Tensor, factor: Tensor | None, generator: torch.Generator)
     """w^2 / [H^-1]_jj: what dropping a weight costs its layer's outputs, after the others made up.
 
     ``factor`` (in, in) is of `sweep.pruning.obs.inverse_factor`. The masks come first, of whatever
-    scope, then one sweep of reconstruction; the paper (Frantar & Alistarh 2023, arXiv:2301.00774)
-    chooses within the sweep, block by block.
+    scope, then the reconstruction; the paper (Frantar & Alistarh 2023, arXiv:2301.00774) chooses
+    within the sweep, block by block, and does not refine what comes out.
     """
     return saliency(weight.detach(), _given(factor))
 

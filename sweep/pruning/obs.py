@@ -15,6 +15,9 @@ DAMPENING = 0.01
 _BLOCK = 128
 """Columns between two updates of all that lie right of them: one large product, not many rows."""
 
+REFINEMENTS = 5
+"""Steps of :func:`refine`: at 50 and 70 % of MiniLM, three take 80 % of what there is to have."""
+
 
 def inverse_factor(hessian: Tensor) -> Tensor:
     """U (in, in), upper triangular, with U^T U = (H + dampening)^-1, for H (in, in) float32.
@@ -39,9 +42,19 @@ def saliency(weight: Tensor, factor: Tensor) -> Tensor:
 def reconstruct(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
     """New values of ``weight`` (out, in) under ``mask`` (True: kept), zero where it drops.
 
+    One :func:`sweep` of SparseGPT, then what it cannot see: see :func:`refine`.
+    """
+    hessian = torch.cholesky_inverse(factor, upper=True)
+    return refine(weight.detach(), mask, sweep(weight, mask, factor), hessian, REFINEMENTS)
+
+
+@torch.no_grad()
+def sweep(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
+    """SparseGPT's reconstruction (algorithm 1) of ``weight`` (out, in) under a given ``mask``.
+
     Column by column from the left, what is dropped is made up for by the columns right of it, in
-    the way that changes the outputs least; columns passed stay as they are (SparseGPT, algorithm 1,
-    with the mask given).
+    the way that changes the outputs least; columns passed stay as they are. All rows at once, which
+    is what makes it fast: the sums are the same for each.
     """
     columns = weight.detach().T.contiguous().clone()  # each in one piece
     dropped = (~mask).T.contiguous()
@@ -54,3 +67,30 @@ def reconstruct(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
             errors[column - start] = error
         columns[stop:] -= factor[start:stop, stop:].T @ errors
     return columns.T.contiguous() * mask
+
+
+@torch.no_grad()
+def refine(weight: Tensor, mask: Tensor, start: Tensor, hessian: Tensor, steps: int) -> Tensor:
+    """Lessen the damage of ``start`` (out, in), which is zero where ``mask`` drops.
+
+    The sweep makes up for a loss with columns that are lost later, and never with those passed.
+    With the mask given the best values are a least-squares problem a row; ``steps`` of conjugate
+    gradients, preconditioned by the diagonal of ``hessian`` (in, in), go there from where the sweep
+    ended, all rows at once. The damage never grows; at (in) steps it is least.
+    """
+    kept = mask.to(weight.dtype)
+    scale = 1 / hessian.diagonal()
+    found, residual = start.clone(), ((weight - start) @ hessian) * kept
+    direction = residual * scale
+    slope = (residual * direction).sum(1, keepdim=True)
+    tiny = torch.finfo(weight.dtype).tiny
+    for _ in range(steps):
+        image = (direction @ hessian) * kept
+        length = slope / (direction * image).sum(1, keepdim=True).clamp_min(tiny)
+        found += length * direction
+        residual -= length * image
+        step = residual * scale
+        new = (residual * step).sum(1, keepdim=True)
+        direction = step + new / slope.clamp_min(tiny) * direction
+        slope = new
+    return found * kept

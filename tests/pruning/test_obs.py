@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.pruning.obs import DAMPENING, inverse_factor, reconstruct, saliency
+from sweep.pruning.obs import DAMPENING, inverse_factor, reconstruct, refine, saliency, sweep
 from tests.pruning.known import generator
 
 INPUTS, COLUMNS = 60, 9
@@ -73,7 +73,7 @@ def test_what_lies_right_of_all_that_goes_is_refitted_by_least_squares() -> None
     weight, inputs = layer()
     mask = torch.ones_like(weight, dtype=torch.bool)
     mask[:, :4] = False
-    found = reconstruct(weight, mask, inverse_factor(inputs.T @ inputs))
+    found = sweep(weight, mask, inverse_factor(inputs.T @ inputs))
     for row, old in zip(found, weight, strict=True):
         torch.testing.assert_close(row, refit(inputs, old, mask[0], torch.zeros_like(old)))
 
@@ -89,20 +89,47 @@ def test_each_loss_is_made_up_for_by_the_columns_right_of_it(columns: int) -> No
             fixed = wanted.clone()
             fixed[column] = 0
             wanted = refit(inputs, wanted, torch.arange(columns) > column, fixed)
-    found = reconstruct(weight, mask, inverse_factor(inputs.T @ inputs))
+    found = sweep(weight, mask, inverse_factor(inputs.T @ inputs))
     torch.testing.assert_close(found[0], wanted)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_refined_it_is_the_least_squares_solution_of_each_row(seed: int) -> None:
+    weight, inputs = layer(seed=seed)
+    mask = torch.rand(weight.shape, generator=generator(seed)) > 0.5
+    x = dampened(inputs)
+    found = refine(weight, mask, weight * mask, x.T @ x, steps=3 * COLUMNS)
+    for row, old, kept in zip(found, weight, mask, strict=True):
+        torch.testing.assert_close(row, refit(inputs, old, kept, torch.zeros_like(old)))
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_it_does_less_damage_than_masks_alone(seed: int) -> None:
+def test_each_stage_does_less_damage_than_the_one_before(seed: int) -> None:
+    """What weighs least goes, as in a trial; float32, as in a trial."""
     weight, inputs = layer(40, 6, seed)
-    mask = torch.rand(weight.shape, generator=generator(seed)) > 0.6
-    found = reconstruct(weight, mask, inverse_factor(inputs.T @ inputs))
+    factor = inverse_factor(inputs.T @ inputs)
+    scores = saliency(weight, factor)
+    mask = scores > scores.quantile(0.6, dim=1, keepdim=True)
+    masked, swept = weight * mask, sweep(weight, mask, factor)
+    found = reconstruct(weight.float(), mask, factor.float()).double()
     assert torch.equal(found != 0, mask)
-    assert damage(inputs, found - weight) < 0.7 * damage(inputs, weight * mask - weight)
+    stages = [damage(inputs, new - weight) for new in (masked, swept, found)]
+    assert stages[1] < stages[0]
+    assert stages[2] < 0.8 * stages[0]
+    assert stages[2] < 0.9 * stages[1]
+
+
+def test_damage_falls_with_each_step() -> None:
+    weight, inputs = layer(40, 6)
+    mask = torch.rand(weight.shape, generator=generator(0)) > 0.6
+    x = dampened(inputs)
+    found = [refine(weight, mask, weight * mask, x.T @ x, steps) for steps in range(8)]
+    costs = [float(damage(inputs, one - weight)) for one in found]
+    assert costs == sorted(costs, reverse=True) and len(set(costs)) == 8
 
 
 def test_where_nothing_goes_nothing_changes() -> None:
     weight, inputs = layer()
     mask = torch.ones_like(weight, dtype=torch.bool)
-    assert torch.equal(reconstruct(weight, mask, inverse_factor(inputs.T @ inputs)), weight)
+    found = reconstruct(weight, mask, inverse_factor(inputs.T @ inputs))
+    assert torch.equal(found, weight)

@@ -119,8 +119,8 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
     assert event["used"] == 1
     assert event["observations"][0]["params"]["sparsity"] == 0.5
     search = Search(config(space=space))
-    search.replay([event])
-    (told,) = search.study.trials
+    search.apply({**event, "time": 0.0})
+    (told,) = search.study.optuna_study.trials
     assert told.state == TrialState.COMPLETE and told.params["granularity"] == "2:4"
 
 
