@@ -41,6 +41,20 @@ _MOOT = {
     "activation_scope": "param_activation_sparsity",
 }
 
+# What others leave it nothing to do: parameter -> (column, its default, values that let it be).
+_ONLY_UNDER = {
+    "sparsity": [("param_granularity", "element", ("element",))],
+    "scope": [("param_granularity", "element", ("element",))],
+    "normalise": [
+        ("param_granularity", "element", ("element",)),
+        ("param_scope", "local", ("global",)),
+    ],
+    "layer_profile": [
+        ("param_granularity", "element", ("element",)),
+        ("param_scope", "local", ("local", "row")),
+    ],
+}
+
 
 def importance(results: Results) -> pd.DataFrame:
     """One row a parameter and objective, for all parameters that differ between trials.
@@ -77,6 +91,9 @@ def parameters(table: pd.DataFrame) -> list[str]:
 def active(table: pd.DataFrame, parameter: str) -> pd.DataFrame:
     """The rows in which a parameter is set and does something."""
     rows = table[table[f"param_{parameter}"].notna()]
+    for column, default, values in _ONLY_UNDER.get(parameter, ()):
+        if column in rows:
+            rows = rows[rows[column].fillna(default).isin(values)]
     switch = _MOOT.get(parameter)
     return rows[rows[switch].ne(0).fillna(False)] if switch in rows else rows
 

@@ -3,7 +3,8 @@
 A parameter is *active* where all conditions of its domain hold; a condition on an inactive parent
 does not hold. Inactive ones are left out of a trial's params, and the trial has their defaults. An
 active parameter can still be *moot*: a learning rate where nothing is trained. Two configurations
-that differ in moot parameters alone are one and the same, and have one :func:`identity`.
+that differ in moot parameters alone are one and the same, and have one :func:`identity`. And one
+can be :func:`decided` by another: the sparsity of 2:4 is a half.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 
 from sweep.condition import Condition
 from sweep.domains import Choice, Constant, Domain, Int
-from sweep.params import Params
+from sweep.names import GRANULARITIES
+from sweep.params import Params, n_of_m
 from sweep.problems import Problem
 from sweep.yaml_text import one_line
 
@@ -26,14 +28,32 @@ MOOT = {
     "learning_rate": "finetune_epochs",
     "method": "sparsity",
     "scope": "sparsity",
+    "normalise": "sparsity",
+    "layer_profile": "sparsity",
     "activation_method": "activation_sparsity",
     "activation_scope": "activation_sparsity",
 }
 """Parameter -> the one that, at 0, leaves it nothing to do."""
 
+_N_OF_M = tuple(name for name in GRANULARITIES if n_of_m(name))
+
+MOOT_UNDER: dict[str, tuple[Condition, ...]] = {
+    "scope": (Condition("granularity", _N_OF_M),),
+    "normalise": (Condition("granularity", _N_OF_M), Condition("scope", ("local", "row"))),
+    "layer_profile": (Condition("granularity", _N_OF_M), Condition("scope", ("global",))),
+}
+"""Parameter -> conditions, each of which leaves it nothing to do."""
+
+DECIDED_BY = {"sparsity": "granularity"}
+"""Parameter -> the one of which some values leave it no choice: see :func:`decided`."""
+
 Identity = tuple[tuple[str, Any], ...]
 
 _DEFAULTS = Params().to_dict()
+_RULES = {
+    name: tuple([Condition(MOOT[name], (0,))] if name in MOOT else []) + MOOT_UNDER.get(name, ())
+    for name in {**MOOT, **MOOT_UNDER}
+}
 _MOST_COUNTED = 100_000
 
 
@@ -43,15 +63,28 @@ def order(space: Mapping[str, Domain]) -> list[str]:
     Raises ``graphlib.CycleError`` where conditions go round in a circle.
     """
     needs = {name: {c.parent for c in domain.when} & set(space) for name, domain in space.items()}
+    for name, parent in DECIDED_BY.items():
+        if name in needs and _can_hold(space, Condition(parent, _N_OF_M)):
+            needs[name] = needs[name] | {parent}
     for name, parent in MOOT.items():
         if name in needs and parent in needs and not _depends(needs, parent, name):
             needs[name] = needs[name] | {parent}
+    for name, conditions in MOOT_UNDER.items():
+        for condition in conditions if name in needs else ():
+            if _can_hold(space, condition) and not _depends(needs, condition.parent, name):
+                needs[name] = needs[name] | {condition.parent}
     TopologicalSorter(needs).prepare()
     placed: list[str] = []
     while len(placed) < len(needs):
         ready = (name for name in space if name not in placed and needs[name] <= set(placed))
         placed.append(next(ready))
     return placed
+
+
+def _can_hold(space: Mapping[str, Domain], condition: Condition) -> bool:
+    """Whether any value of its parent fulfils a condition."""
+    domain = space.get(condition.parent)
+    return domain is not None and any(map(condition.holds, samples(domain, [condition])))
 
 
 def _depends(needs: Mapping[str, set[str]], name: str, on: str) -> bool:
@@ -74,17 +107,32 @@ def active(
 ) -> dict[str, Any]:
     """Params of a trial: ``value(name, params so far)`` of each active parameter.
 
-    ``names`` is the :func:`order` of ``space``. Constants are included, but those of no value.
+    ``names`` is the :func:`order` of ``space``. Constants are included, but those of no value; what
+    is :func:`decided` is not asked for.
     """
     found: dict[str, Any] = {}
     for name in names:
-        domain = space[name]
-        if isinstance(domain, Constant):
+        domain, only = space[name], decided(name, found)
+        if only is not None:
+            found[name] = only
+        elif isinstance(domain, Constant):
             if domain.value is not None:
                 found[name] = domain.value
         elif is_active(domain, found):
             found[name] = value(name, found)
     return {name: found[name] for name in space if name in found}
+
+
+def decided(name: str, params: Mapping[str, Any]) -> float | None:
+    """The value that other params leave this one, whatever its domain is; None: it is free.
+
+    >>> decided("sparsity", {"granularity": "2:4"})
+    0.5
+    """
+    if name not in DECIDED_BY:
+        return None
+    kept = n_of_m(params.get(DECIDED_BY[name], _DEFAULTS[DECIDED_BY[name]]))
+    return kept and 1 - kept[0] / kept[1]
 
 
 def identity(params: Mapping[str, Any]) -> Identity:
@@ -93,13 +141,16 @@ def identity(params: Mapping[str, Any]) -> Identity:
     Floats count up to twelve digits, since samplers add steps up.
     """
     whole = {**_DEFAULTS, **params}
+    for name in DECIDED_BY:
+        only = decided(name, whole)
+        whole[name] = whole[name] if only is None else only
     kept = (name for name in sorted(whole) if not is_moot(name, whole))
     return tuple((name, _rounded(whole[name])) for name in kept)
 
 
 def is_moot(name: str, params: Mapping[str, Any]) -> bool:
     """Whether, of these whole params, this one changes nothing."""
-    return name in MOOT and params.get(MOOT[name]) == 0
+    return any(rule.holds(params.get(rule.parent)) for rule in _RULES.get(name, ()))
 
 
 def _rounded(value: Any) -> Any:
@@ -114,7 +165,7 @@ def size(space: Mapping[str, Domain]) -> int | float:
 
     An upper bound where a parameter that others depend on has more than 100,000 values.
     """
-    return _Tree.of(space).count(0, frozenset(), frozenset(), set())
+    return _Tree.of(space).count(0, _Outcome(), set())
 
 
 def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]:
@@ -135,7 +186,7 @@ def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]
                 where = ("when", condition.parent)
                 found.append((name, Problem(where, "can never hold", condition.plain(), allowed)))
     reached: set[str] = set()
-    _Tree.of(space).count(0, frozenset(), frozenset(), reached)
+    _Tree.of(space).count(0, _Outcome(), reached)
     said = {name for name, _ in found}
     for name in names:
         if not found and name not in reached and name not in said:
@@ -150,41 +201,49 @@ def _plain_of(domain: Domain) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class _Outcome:
+    """What the values of some parameters make of others: switched off, moot, or decided."""
+
+    off: frozenset[str] = frozenset()
+    moot: frozenset[str] = frozenset()
+    decided: frozenset[tuple[str, float]] = frozenset()
+
+    def __or__(self, more: _Outcome) -> _Outcome:
+        return _Outcome(self.off | more.off, self.moot | more.moot, self.decided | more.decided)
+
+
+@dataclass(frozen=True)
 class _Tree:
     """A space as a walk over its parameters, in which values that decide alike are one branch."""
 
     names: list[str]
-    branches: dict[str, dict[tuple[frozenset[str], frozenset[str]], int | float]]
-    """Parameter -> (children switched off, children made moot) -> number of its values."""
-    without: dict[str, tuple[frozenset[str], frozenset[str]]]
-    """The same of a parameter that is inactive itself."""
+    tests: dict[str, _Tests]
+    branches: dict[str, dict[_Outcome, int | float]]
+    """Parameter -> outcome -> number of its values."""
 
     @classmethod
     def of(cls, space: Mapping[str, Domain]) -> _Tree:
         tests = {name: _Tests.on(name, space) for name in space}
-        return cls(
-            order(space),
-            {name: _branches(space[name], test) for name, test in tests.items()},
-            {name: test.inactive(name) for name, test in tests.items()},
-        )
+        found = {name: _branches(space[name], test) for name, test in tests.items()}
+        return cls(order(space), tests, found)
 
-    def count(
-        self, index: int, off: frozenset[str], moot: frozenset[str], reached: set[str]
-    ) -> int | float:
+    def count(self, index: int, known: _Outcome, reached: set[str]) -> int | float:
         """Configurations from the ``index``-th parameter on; ``reached`` gets the active ones."""
         if index == len(self.names):
             return 1
-        name = self.names[index]
-        if name in off:
-            more_off, more_moot = self.without[name]
-            return self.count(index + 1, off | more_off, moot | more_moot, reached)
+        name, decided_ones = self.names[index], dict(known.decided)
+        if name in known.off and name not in decided_ones:
+            return self.count(index + 1, known | self.tests[name].inactive(), reached)
         reached.add(name)
+        if name in decided_ones:
+            outcome = self.tests[name].decide(decided_ones[name])
+            return self.count(index + 1, known | outcome, reached)
         total: int | float = 0
-        for (more_off, more_moot), number in self.branches[name].items():
-            below = self.count(index + 1, off | more_off, moot | more_moot, reached)
-            total += below if name in moot else number * below
-            if name in moot:
-                break
+        for outcome, number in self.branches[name].items():
+            below = self.count(index + 1, known | outcome, reached)
+            if name in known.moot:
+                return below
+            total += number * below
         return total
 
 
@@ -192,8 +251,10 @@ class _Tree:
 class _Tests:
     """What hangs on the value of one parameter."""
 
+    name: str
     conditions: list[tuple[str, Condition]]
-    mooted: list[str]
+    mooted: list[tuple[str, Condition]]
+    decides: list[str]
 
     @classmethod
     def on(cls, name: str, space: Mapping[str, Domain]) -> _Tests:
@@ -201,29 +262,38 @@ class _Tests:
             (child, c) for child, domain in space.items() for c in domain.when if c.parent == name
         ]
         mooted = [
-            child
-            for child, parent in MOOT.items()
-            if parent == name and child in space and space[child].size > 1
+            (child, rule)
+            for child, rules in _RULES.items()
+            for rule in rules
+            if rule.parent == name and child in space and space[child].size > 1
         ]
-        return cls(conditions, mooted)
+        decides = [child for child, by in DECIDED_BY.items() if by == name and child in space]
+        return cls(name, conditions, mooted, decides)
 
-    def decide(self, value: Any) -> tuple[frozenset[str], frozenset[str]]:
-        off = frozenset(child for child, c in self.conditions if not c.holds(value))
-        return off, frozenset(self.mooted if value == 0 else ())
+    def __bool__(self) -> bool:
+        return bool(self.conditions or self.mooted or self.decides)
 
-    def inactive(self, name: str) -> tuple[frozenset[str], frozenset[str]]:
-        _, moot = self.decide(_DEFAULTS.get(name))
-        return frozenset(child for child, _ in self.conditions), moot
+    def decide(self, value: Any) -> _Outcome:
+        known = {self.name: value}
+        values = ((child, decided(child, known)) for child in self.decides)
+        return _Outcome(
+            frozenset(child for child, c in self.conditions if not c.holds(value)),
+            frozenset(child for child, rule in self.mooted if rule.holds(value)),
+            frozenset((child, only) for child, only in values if only is not None),
+        )
+
+    def inactive(self) -> _Outcome:
+        default = self.decide(_DEFAULTS.get(self.name))
+        off = frozenset(child for child, _ in self.conditions)
+        return _Outcome(off, default.moot, default.decided)
 
 
-def _branches(
-    domain: Domain, tests: _Tests
-) -> dict[tuple[frozenset[str], frozenset[str]], int | float]:
-    if not (tests.conditions or tests.mooted):
-        return {(frozenset(), frozenset()): domain.size}
+def _branches(domain: Domain, tests: _Tests) -> dict[_Outcome, int | float]:
+    if not tests:
+        return {_Outcome(): domain.size}
     if domain.size <= _MOST_COUNTED:
         return dict(Counter(tests.decide(value) for value in domain.grid()))
-    some = samples(domain, [condition for _, condition in tests.conditions])
+    some = samples(domain, [condition for _, condition in (*tests.conditions, *tests.mooted)])
     return {tests.decide(value): domain.size for value in some}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sweep.atomic import new_folder, write_text
 from sweep.cache import cache_root, fingerprint, once, tree_digest
+from sweep.calibration import Calibration
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.handover.start import has_masks, read_masks, share
@@ -23,6 +24,7 @@ from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, se
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
+from sweep.pruning.fit import check_groups
 from sweep.pruning.start import check_space, fitted, pairs
 from sweep.storage.place import Place
 from sweep.tasks import Task, load_task
@@ -122,6 +124,13 @@ class Workbench:
         folder = once(self.folder / "model", self._finetune)
         return Dense.of(load_classifier(str(folder), self.task), self.device)
 
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What methods know of the dense model beside its weights: once a sweep and machine."""
+        which = [asdict(self.targets), self.config.pruning.calibration_samples]
+        where = f"{self.folder.name}-{fingerprint(which)}"
+        return Calibration(self, cache_root() / "statistics" / where)
+
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """The dense model's figures on a split (see DESIGN: the ``baseline`` event), cached."""
         file = self._figures_file(split)
@@ -173,13 +182,15 @@ class Workbench:
     def check(self) -> None:
         """Fail early, with a sentence, on what would make every trial fail.
 
-        Raises :class:`~sweep.errors.UsageError` for a model, a head, data or targets that do not
-        fit.
+        Raises :class:`~sweep.errors.UsageError` for a model, a head, data, targets, methods or
+        granularities that do not fit.
         """
         if len(self.task.split("validation")) == 0 or len(self.task.train) == 0:
             raise UsageError("an empty split: train and validation need at least one example each")
         weights = prunable_weights(self.dense.model, self.targets)
-        check_space(self.config.space["sparsity"], self.start_masks, weights)
+        check_space(self.config.space, self.start_masks, weights)
+        check_groups(self.config.space["granularity"].grid(), weights, self.start_masks)
+        self.calibration.check(self.config.space["method"].grid())
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
         """A trial of ``params``, in the working copy of the dense model."""
@@ -194,7 +205,8 @@ class Workbench:
         data = self.task.split(split)
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
         config = self.config
-        how = [config.pruning.model_dump(mode="json"), config.recover.bf16]
+        chosen = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
+        how = [chosen, config.recover.bf16]
         wanted = [FIGURES, sorted(config.task.metrics)]
         counted = fingerprint([*how, *wanted, examples])
         return self.folder / f"{split}-{counted}.json"

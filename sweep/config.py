@@ -132,6 +132,9 @@ class PruningConfig(Section):
     )
     exclude: list[fields.Line] = Field(default=[], description="patterns of modules left alone")
     embeddings: fields.Switch = Field(default=False, description="prune embeddings too")
+    calibration_samples: fields.Count = Field(
+        default=128, description="train examples for methods that look at data"
+    )
     start_masks: fields.StartMasks = Field(
         default="drop",
         description="of a model that was exported: keep its masks in every trial, or drop them",

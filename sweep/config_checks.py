@@ -8,7 +8,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from sweep import plan
-from sweep.activity import identity
+from sweep.activity import DECIDED_BY, decided, identity
 from sweep.names import EXTRA_METRICS
 from sweep.problems import Problem, show
 from sweep.starts import complete
@@ -158,7 +158,11 @@ def _point_problems(config: SweepConfig, start: dict[str, Any]) -> list[Problem]
             )
     there = {} if problems else complete(space, start, lambda name: space[name].nth(0))
     for name in start if not problems else ():
-        if name not in there:
+        only = decided(name, there)
+        if only is not None and start[name] != only:
+            what, depends = f"is {only:g} under this {DECIDED_BY[name]}", (f"space.{name}",)
+            problems.append(Problem((name,), what, start[name], f"{only:g}", depends=depends))
+        elif name not in there:
             conditions = {c.parent: c.plain() for c in space[name].when}
             what = f"is not there: {show(conditions)} does not hold"
             problems.append(Problem((name,), what, start[name], depends=("space",)))

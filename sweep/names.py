@@ -6,11 +6,26 @@ a test holds that each table has exactly these names.
 
 from __future__ import annotations
 
-METHODS = ("l1-norm", "random")
-"""How a weight or an activation is scored."""
+METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt")
+"""How a weight is scored."""
 
-SCOPES = ("local", "global")
-"""Which scores are compared with which: within one matrix, or across all of them."""
+SCOPES = ("local", "global", "row")
+"""Which scores are compared with which: within one matrix, across all, within one output's row."""
+
+NORMALISATIONS = ("none", "rms")
+"""What a matrix's scores are divided by before scope ``global`` compares them with others'."""
+
+GRANULARITIES = ("element", "2:4", "4:8")
+"""What is kept: any weights, or N of each M consecutive inputs of a row."""
+
+LAYER_PROFILES = ("uniform", "erk")
+"""How sparsity is shared out among the matrices, where scores do not decide that."""
+
+ACTIVATION_METHODS = ("l1-norm", "random")
+"""How an activation is scored."""
+
+ACTIVATION_SCOPES = ("local", "global")
+"""A threshold a token, or one a layer."""
 
 SAMPLERS = ("auto", "ehvi", "tpe", "nsga2", "gp", "random", "grid")
 """What proposes params; ``auto`` is ehvi where the objectives allow that, else tpe."""

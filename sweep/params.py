@@ -9,14 +9,40 @@ from typing import Any
 from sweep.errors import UsageError
 
 
+def n_of_m(granularity: str) -> tuple[int, int] | None:
+    """How many weights stay of how many; None for single elements.
+
+    >>> n_of_m("2:4"), n_of_m("element")
+    ((2, 4), None)
+    """
+    kept, colon, group = granularity.partition(":")
+    return (int(kept), int(group)) if colon else None
+
+
+def chosen_by(params: Mapping[str, Any]) -> str:
+    """In words, which weights are compared with which, given params of a trial (or some of them).
+
+    >>> chosen_by({"scope": "global", "normalise": "rms"}), chosen_by({"granularity": "2:4"})
+    ('global rms', '2:4')
+    """
+    whole = {**Params().to_dict(), **params}
+    if whole["granularity"] != "element":
+        return str(whole["granularity"])
+    also = "normalise" if whole["scope"] == "global" else "layer_profile"
+    plain = whole[also] == getattr(Params, also)
+    return str(whole["scope"]) if plain else f"{whole['scope']} {whole[also]}"
+
+
 @dataclass(frozen=True)
 class Params:
     """The parameters of one trial.
 
     ``sparsity`` and ``activation_sparsity`` are in [0, 1); ``finetune_epochs`` counts whole passes
     over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
-    weights are scored, ``scope`` which of them are compared with which. ``seed`` is that of masks,
-    batches and dropout; None: whoever runs the trial gives one.
+    weights are scored, ``scope`` which of them are compared with which, ``normalise`` and
+    ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
+    but ``method`` counts. ``seed`` is that of masks, batches and dropout; None: whoever runs the
+    trial gives one.
     """
 
     sparsity: float = 0.5
@@ -27,6 +53,9 @@ class Params:
     activation_sparsity: float = 0.0
     activation_method: str = "l1-norm"
     activation_scope: str = "local"
+    normalise: str = "none"
+    granularity: str = "element"
+    layer_profile: str = "uniform"
     seed: int | None = None
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any
 from sweep.activity import active, order
 from sweep.bench import open_bench
 from sweep.config import SweepConfig
-from sweep.params import Params
+from sweep.params import Params, chosen_by
 from sweep.record import Record
 from sweep.space import PARAMETERS
 
@@ -51,7 +51,7 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
 
 
 def _describe(params: Params) -> str:
-    text = f"weights {params.sparsity:.0%} {params.method} {params.scope}"
+    text = f"weights {params.sparsity:.0%} {params.method} {chosen_by(params.to_dict())}"
     if params.activation_sparsity:
         text += (
             f", activations {params.activation_sparsity:.0%} {params.activation_method} "

@@ -24,7 +24,15 @@ from typing import Any
 from sweep.activity import condition_problems
 from sweep.condition import Condition, read_when, when_schema
 from sweep.domains import Choice, Constant, Domain, Float, Int, width
-from sweep.names import METHODS, SCOPES
+from sweep.names import (
+    ACTIVATION_METHODS,
+    ACTIVATION_SCOPES,
+    GRANULARITIES,
+    LAYER_PROFILES,
+    METHODS,
+    NORMALISATIONS,
+    SCOPES,
+)
 from sweep.problems import Problem, Refused, unknown
 from sweep.values import Also, Flag, Number, OneOf, Reader, Value
 
@@ -41,19 +49,31 @@ class Parameter:
     help: str
 
 
-_METHODS = " or ".join(METHODS)
+_METHODS = f"{', '.join(METHODS[:-1])} or {METHODS[-1]}"
+_ACTIVATIONS = " or ".join(ACTIVATION_METHODS)
 _SHARE = Number(low=0, high=1, below=True)
 
 PARAMETERS: dict[str, Parameter] = {
     "sparsity": Parameter(_SHARE, 0.5, "share of the prunable weights that become zero"),
     "method": Parameter(OneOf(METHODS), "l1-norm", f"scores of weights: {_METHODS}"),
-    "scope": Parameter(OneOf(SCOPES), "local", "scores compared per matrix, or over all"),
+    "scope": Parameter(OneOf(SCOPES), "local", "scores compared per matrix, over all, or per row"),
+    "normalise": Parameter(
+        OneOf(NORMALISATIONS), "none", "rms: each matrix's scores over their own, for scope global"
+    ),
+    "granularity": Parameter(
+        OneOf(GRANULARITIES), "element", "2:4, 4:8: N of each M inputs stay, whatever sparsity says"
+    ),
+    "layer_profile": Parameter(
+        OneOf(LAYER_PROFILES), "uniform", "erk: large matrices give more; scopes local and row"
+    ),
     "finetune_epochs": Parameter(Number(low=0, whole=True), 1, "epochs of recovery"),
     "learning_rate": Parameter(Number(low=0, above=True), 5e-5, "peak learning rate of recovery"),
     "activation_sparsity": Parameter(_SHARE, 0.0, "share of a layer's inputs that become zero"),
-    "activation_method": Parameter(OneOf(METHODS), "l1-norm", f"scores of activations: {_METHODS}"),
+    "activation_method": Parameter(
+        OneOf(ACTIVATION_METHODS), "l1-norm", f"scores of activations: {_ACTIVATIONS}"
+    ),
     "activation_scope": Parameter(
-        OneOf(SCOPES), "local", "a sample's own threshold, or one for a layer"
+        OneOf(ACTIVATION_SCOPES), "local", "a sample's own threshold, or one for a layer"
     ),
     "seed": Parameter(
         Number(low=0, high=2**32 - 1, whole=True),

@@ -42,7 +42,8 @@ class Trial:
 
     ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
     and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
-    stays dropped. The trial works in ``dense.model``: one trial at a time on it.
+    stays dropped; ``statistics`` is what the method needs (`sweep.pruning.statistics`). The trial
+    works in ``dense.model``: one trial at a time on it.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Trial:
         *,
         targets: Targets | None = None,
         start: Mapping[str, Tensor] | None = None,
+        statistics: Mapping[str, Tensor] | None = None,
         split: str = "validation",
         baseline_accuracy: float = float("nan"),
         metrics: Sequence[str] = (),
@@ -68,7 +70,7 @@ class Trial:
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
-        self.start = dict(start or {})
+        self.start, self.statistics = dict(start or {}), dict(statistics or {})
         others = {name: mask for name, mask in self.start.items() if name not in self.weights}
         self.fixed = pairs(self.model, others)
         self.activations = ActivationPruner(
@@ -92,6 +94,7 @@ class Trial:
             bench.recipe(params.learning_rate, params.finetune_epochs, seed),
             targets=bench.targets,
             start=bench.start_masks,
+            statistics=bench.calibration.statistics(params.method),
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
             metrics=bench.config.task.metrics,
@@ -113,12 +116,23 @@ class Trial:
             yield self.record("recovered", seconds)
 
     def prune(self) -> None:
-        """Choose masks for the weights as they are now, zero them; set up activations likewise."""
+        """Choose masks for the weights as they are now, zero what they drop (and let the rest make
+        up for it, if the method does that); set up activations likewise."""
         started = time.perf_counter()
         params, generator = self.params, torch.Generator().manual_seed(self.recipe.seed)
         self.masks = make_masks(
-            self.weights, params.sparsity, params.method, params.scope, generator, self.start
+            self.weights,
+            params.sparsity,
+            params.method,
+            params.scope,
+            generator,
+            self.start,
+            statistics=self.statistics,
+            normalise=params.normalise,
+            granularity=params.granularity,
+            layer_profile=params.layer_profile,
         )
+        self.masks.reconstruct(self.weights, params.method, self.statistics)
         self.masks.apply(self.weights)
         self.activations.draw(generator)
         if self.activations.needs_calibration:

@@ -13,8 +13,20 @@ from sweep.problems import Problem, Refused
 
 Path = tuple[str, ...]
 
+# YAML 1.1 reads 2:4 as 124, a number to base 60; YAML 1.2, and whoever writes it, as a text.
+_BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
+
 # Texts that need no quotes, unless YAML takes them for something else, as it does "no" or "1e5".
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*")
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but for numbers to base 60."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        if kind is yaml.ScalarNode and implicit[0] and _BASE_60.fullmatch(value):
+            return self.DEFAULT_SCALAR_TAG
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
 
 
 def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
@@ -23,7 +35,7 @@ def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
     Raises `Refused` with the line and the column where ``text`` is not YAML.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None, []

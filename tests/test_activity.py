@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.activity import active, identity, is_active, order, size
+from sweep.activity import active, decided, identity, is_active, order, size
 from sweep.condition import Condition
+from sweep.config import SweepConfig
 from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.params import Params
 from sweep.space import parse_domain, parse_space, space_schema
@@ -158,6 +159,12 @@ domains = st.fixed_dictionaries(
         "scope": st.sampled_from(
             [["local", "global"], {"values": ["local"], "when": {"method": "random"}}]
         ),
+        "normalise": st.sampled_from(["none", ["none", "rms"]]),
+        "granularity": st.sampled_from(
+            ["element", "2:4", ["element", "2:4", "4:8"],
+             {"values": ["2:4", "element"], "when": {"finetune_epochs": 1}}]
+        ),
+        "layer_profile": st.sampled_from(["uniform", ["uniform", "erk"]]),
         "seed": st.sampled_from([None, [0, 1]]),
     }
 )  # fmt: skip
@@ -181,7 +188,74 @@ def test_one_endless_range_makes_a_space_endless_unless_it_never_matters() -> No
     assert size(parse_space({"learning_rate": rate, "finetune_epochs": 0, "seed": [1, 2]})) == 2
 
 
+@pytest.mark.parametrize("sparsity", [0.9, [0.7, 0.8], {"low": 0.7, "high": 0.9}])
+def test_the_sparsity_of_n_of_m_is_decided(sparsity: Any) -> None:
+    space = parse_space({"sparsity": sparsity, "granularity": ["element", "2:4"]})
+    for granularity, wanted in {"element": 0.9, "2:4": 0.5}.items():
+        values = {"sparsity": 0.9, "granularity": granularity}
+        found = active(space, order(space), lambda name, _, values=values: values[name])  # type: ignore[misc]
+        assert found["sparsity"] == wanted
+    assert decided("sparsity", {}) is None and decided("method", {"granularity": "2:4"}) is None
+
+
+def test_what_n_of_m_leaves_nothing_to_do_is_no_other_configuration() -> None:
+    paired = identity({"granularity": "2:4"})
+    for other in ({"sparsity": 0.9}, {"scope": "global"}, {"normalise": "rms"},
+                  {"layer_profile": "erk"}, {"sparsity": 0.0, "scope": "row"}):  # fmt: skip
+        assert identity({"granularity": "2:4", **other}) == paired
+    for other in ({"granularity": "4:8"}, {"method": "random"}, {"granularity": "element"}):
+        assert identity({"granularity": "2:4", **other}) != paired
+
+
+def test_a_profile_is_for_local_and_normalising_for_global() -> None:
+    for scope, moot in (("local", "normalise"), ("row", "normalise"), ("global", "layer_profile")):
+        plain = {"sparsity": 0.5, "scope": scope}
+        for name, value in (("normalise", "rms"), ("layer_profile", "erk")):
+            assert (identity({**plain, name: value}) == identity(plain)) == (name == moot)
+
+
+def test_n_of_m_alone_has_no_sparsity_to_search() -> None:
+    space = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
+    assert size(parse_space(space)) == 1
+    assert size(parse_space({**space, "granularity": ["2:4", "element"]})) == float("inf")
+
+
+def test_what_decides_cannot_hang_on_what_it_decides() -> None:
+    granularity = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
+    with pytest.raises(ValueError, match="go round in a circle"):
+        parse_space({"sparsity": {"low": 0.1, "high": 0.9}, "granularity": granularity})
+
+
+def test_parameters_that_are_not_searched_leave_the_order_as_it_was() -> None:
+    """So that grids, and samplers that count parameters, propose what they did."""
+    space = parse_space({"sparsity": [0.3, 0.5], "method": ["random"], "scope": ["local"]})
+    assert order(space) == list(space)
+
+
+def test_granularity_may_hang_on_the_method() -> None:
+    granularity = {"values": ["2:4", "element"], "when": {"method": "random"}}
+    space = parse_space({"method": ["l1-norm", "random"], "granularity": granularity})
+    values = {"method": "random", "granularity": "2:4"}
+    assert active(space, order(space), lambda name, _: values[name])["sparsity"] == 0.5
+    values = {"method": "l1-norm", "granularity": "2:4"}
+    assert active(space, order(space), lambda name, _: values[name]) == {
+        "sparsity": 0.5, "method": "l1-norm", "scope": "local", "normalise": "none",
+        "layer_profile": "uniform", "finetune_epochs": 1, "learning_rate": 5e-5,
+        "activation_sparsity": 0.0, "activation_method": "l1-norm", "activation_scope": "local",
+    }  # fmt: skip
+
+
 # Starting points.
+
+
+def test_a_start_cannot_say_otherwise_than_its_granularity() -> None:
+    plain = {"name": "n", "task": {"dataset": "digits"},
+             "space": {"sparsity": [0.5, 0.9], "granularity": ["element", "2:4"]}}  # fmt: skip
+    fine = [{"granularity": "2:4"}, {"sparsity": 0.9, "granularity": "element"}]
+    SweepConfig.model_validate({**plain, "search": {"starts": fine}})
+    wrong = [{"sparsity": 0.9, "granularity": "2:4"}]
+    with pytest.raises(ValueError, match=r"is 0\.5 under this granularity"):
+        SweepConfig.model_validate({**plain, "search": {"starts": wrong}})
 
 
 def test_a_start_keeps_what_is_given_and_takes_the_rest_from_the_spread() -> None:

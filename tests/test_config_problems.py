@@ -10,7 +10,7 @@ from sweep.config_io import (
 )
 from sweep.config_problems import known_paths
 from sweep.errors import ConfigError
-from sweep.names import METRICS
+from sweep.names import METHODS, METRICS
 from tests.test_config import FULL, MINIMAL
 
 SMALL = "name: a\ntask: {dataset: digits}\n"
@@ -85,9 +85,9 @@ search: {sampler: grid, tirals: 3}
         "allowed: letters, digits and . _ - after a letter or digit",
         'space.sparsity: low is above high, got {"low": 0.9, "high": 0.3}; allowed: low <= high',
         "space.method: is not one of the known names, got 'l1norm'; "
-        "allowed: l1-norm, random; did you mean 'l1-norm'?",
+        f"allowed: {', '.join(METHODS)}; did you mean 'l1-norm'?",
         "space.weight.scope: is not one of the known names, got 'locale'; "
-        "allowed: local, global; did you mean 'local'?",
+        "allowed: local, global, row; did you mean 'local'?",
         "recover.batch_size: must be >= 1, got 0; allowed: an integer >= 1",
         "objectives.acuracy: is not one of the known names, got 'acuracy'; "
         f"allowed: {', '.join(METRICS)}; did you mean 'accuracy'?",

@@ -164,14 +164,30 @@ def test_methods_are_the_rows_of_criteria() -> None:
     assert set(CRITERIA) == set(METHODS)
 
 
+def test_layer_profiles_are_the_rows_of_their_table() -> None:
+    from sweep.names import LAYER_PROFILES
+    from sweep.pruning.profiles import PROFILES
+
+    assert tuple(PROFILES) == LAYER_PROFILES
+
+
+def test_statistics_are_those_that_can_be_collected() -> None:
+    from sweep.pruning import CRITERIA
+    from sweep.pruning.fit import OF_INPUTS
+    from sweep.pruning.statistics import COLLECTORS
+
+    assert {criterion.needs for criterion in CRITERIA.values()} - {"none"} == set(COLLECTORS)
+    assert set(OF_INPUTS) < set(COLLECTORS)
+
+
 def test_every_method_and_scope_prunes_activations() -> None:
     import torch
 
-    from sweep.names import METHODS, SCOPES
+    from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
     from sweep.pruning import ActivationPruner
 
-    for method in METHODS:
-        for scope in SCOPES:
+    for method in ACTIVATION_METHODS:
+        for scope in ACTIVATION_SCOPES:
             layer = torch.nn.Linear(8, 2)
             pruner = ActivationPruner({"layer": layer}, 0.5, method, scope)
             pruner.draw(torch.Generator())
@@ -242,7 +258,8 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
 
     assert {name for name in vars(names) if name.isupper()} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
-        "EXTRA_METRICS", "DIRECTIONS", "START_MASKS",
+        "EXTRA_METRICS", "DIRECTIONS", "START_MASKS", "NORMALISATIONS", "GRANULARITIES",
+        "LAYER_PROFILES", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",
     }  # fmt: skip
     for sampler in names.SAMPLERS:
         for scheduler in names.SCHEDULERS:

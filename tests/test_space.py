@@ -126,7 +126,7 @@ def test_a_wrong_sparsity_is_refused_with_the_rule_the_value_and_what_is_allowed
         ("finetune_epochs", {"low": 0, "high": 4, "log": True}, "a log range cannot start here"),
         ("finetune_epochs", {"low": 0, "high": 4, "step": 0.5}, "step: must be an integer"),
         ("learning_rate", {"low": 0, "high": 1e-3, "log": True}, "low: must be > 0, got 0"),
-        ("method", "l1norm", "got 'l1norm'; allowed: l1-norm, random; did you mean 'l1-norm'?"),
+        ("method", "l1norm", "got 'l1norm'; allowed: l1-norm, random, taylor"),
         ("method", {"low": 1, "high": 2}, "a range needs numbers"),
         ("scope", ["local", "local"], "1: is in the list already"),
         ("sparsty", 0.5, "did you mean 'sparsity'?"),

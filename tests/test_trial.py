@@ -11,7 +11,7 @@ import torch
 
 from sweep.baseline import Dense, Workbench
 from sweep.errors import TrialError
-from sweep.names import METHODS, METRICS, SCOPES
+from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, METHODS, METRICS, SCOPES
 from sweep.params import Params
 from sweep.pruning import Targets
 from sweep.record import Record
@@ -73,7 +73,7 @@ def test_sparsity_is_measured_and_held(
         zeros = sum(int((weight == 0).sum()) for weight in some.weights.values())
         assert record.sparsity == zeros / prunable
         assert record.model_sparsity == zeros / total
-        assert abs(zeros - sparsity * prunable) <= (len(some.weights) if scope == "local" else 1)
+        assert abs(zeros - sparsity * prunable) <= (1 if scope == "global" else len(some.weights))
 
 
 @every_schedule
@@ -134,7 +134,8 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
 
 
 def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
-    params = WITH_ACTIVATIONS[METHODS.index("l1-norm") * len(SCOPES) + SCOPES.index("global")]
+    place = ACTIVATION_METHODS.index("l1-norm") * len(ACTIVATION_SCOPES)
+    params = WITH_ACTIVATIONS[place + ACTIVATION_SCOPES.index("global")]
     some = trial(bench, params)
     read: list[str] = []
     task = bench.task
@@ -185,7 +186,7 @@ def die_after_backward(bench: Workbench) -> None:
         die_after_backward,
     ],
     ids=[
-        *("-".join(pair) for pair in itertools.product(METHODS, SCOPES)),
+        *("-".join(pair) for pair in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)),
         "other masks",
         "dropout",
         "ambient seed",

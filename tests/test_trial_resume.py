@@ -10,7 +10,7 @@ import pytest
 
 from sweep import checkpoint
 from sweep.baseline import Workbench
-from sweep.names import METHODS, SCOPES
+from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from sweep.params import Params
 from tests.trials import PLAIN, WITH_ACTIVATIONS, every_schedule, figures, run, same, trial
 
@@ -19,7 +19,10 @@ from tests.trials import PLAIN, WITH_ACTIVATIONS, every_schedule, figures, run, 
 @pytest.mark.parametrize(
     "params",
     [dataclasses.replace(p, finetune_epochs=3) for p in (PLAIN, *WITH_ACTIVATIONS)],
-    ids=["weights", *("-".join(pair) for pair in itertools.product(METHODS, SCOPES))],
+    ids=[
+        "weights",
+        *("-".join(pair) for pair in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)),
+    ],
 )
 def test_a_saved_trial_goes_on_bit_for_bit(
     bench: Workbench, tmp_path: Path, params: Params, schedule: str

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sweep.baseline import Workbench
-from sweep.names import LR_SCHEDULES, METHODS, SCOPES
+from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, LR_SCHEDULES
 from sweep.params import Params
 from sweep.record import Record
 from sweep.training import Recipe
@@ -23,7 +23,7 @@ WITH_ACTIVATIONS = [
     dataclasses.replace(
         PLAIN, activation_sparsity=0.4, activation_method=method, activation_scope=scope
     )
-    for method, scope in itertools.product(METHODS, SCOPES)
+    for method, scope in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)
 ]
 
 every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
@@ -36,7 +36,14 @@ def recipe(schedule: str = "constant", seed: int = 0, dropout: float | None = No
 def trial(
     bench: Workbench, params: Params = PLAIN, schedule: str = "constant", **how: Any
 ) -> Trial:
-    return Trial(params, bench.dense, bench.task, recipe(schedule, **how), baseline_accuracy=0.75)
+    return Trial(
+        params,
+        bench.dense,
+        bench.task,
+        recipe(schedule, **how),
+        statistics=bench.calibration.statistics(params.method),
+        baseline_accuracy=0.75,
+    )
 
 
 def figures(record: Record) -> dict[str, Any]:

@@ -32,6 +32,13 @@ FRONT_COLUMNS = {
     "trial_id": "{}",
 }
 
+PLAIN = {
+    "param_granularity": "element",
+    "param_normalise": "none",
+    "param_layer_profile": "uniform",
+}
+"""Columns that are shown where they say anything else."""
+
 
 # What is wrong with what was asked for, not with the storage: exit code 2.
 UNREADABLE = (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage, BadAddress)
@@ -157,9 +164,11 @@ def print_front(results: analysis.Results) -> None:
 
 def front_text(points: pd.DataFrame) -> str:
     """Points as aligned text."""
-    shown = pd.DataFrame(
-        {name: points[name].map(form.format) for name, form in FRONT_COLUMNS.items()}
-    )
+    columns = {name: points[name].map(form.format) for name, form in FRONT_COLUMNS.items()}
+    for name, plain in PLAIN.items():
+        if name in points and points[name].fillna(plain).ne(plain).any():
+            columns[name] = points[name]
+    shown = pd.DataFrame(columns)
     return shown.rename(columns=lambda name: name.removeprefix("param_")).to_string(index=False)
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from sweep.driver.progress import Progress, Row
 from sweep.ledger import Event
+from sweep.params import chosen_by
 
 REDRAW_SECONDS = 0.5
 
@@ -135,7 +136,7 @@ class View:
 def _params(row: Row) -> str:
     """The params that say most, short."""
     params = row.params
-    text = f"{params['method']} {params['scope']} {params['sparsity']:.3f}"
+    text = f"{params['method']} {chosen_by(params)} {params['sparsity']:.3f}"
     return f"{text} lr {params['learning_rate']:.1e} epochs {params['finetune_epochs']}"
 
 

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sweep.pruning.masks import keep_largest, pruned_count
+from sweep.pruning.masks import keep_largest
+from sweep.pruning.profiles import pruned_count
 from sweep.pruning.select import kth_smallest, ordered_keys
 
 Prune = Callable[[Tensor], Tensor]

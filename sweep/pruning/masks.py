@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from sweep.params import n_of_m
 from sweep.pruning.criteria import CRITERIA
+from sweep.pruning.fit import check_groups
+from sweep.pruning.groups import n_of_m_mask, row_masks
+from sweep.pruning.profiles import PROFILES, Profile, pruned_count
 from sweep.pruning.select import Threshold, kth_smallest, ordered_keys
 from sweep.pruning.start import dropped, sink
-
-
-def pruned_count(sparsity: float, total: int) -> int:
-    """How many of ``total`` go: the nearest whole number, but never all of them."""
-    return max(0, min(round(sparsity * total), total - 1))
 
 
 def keep_largest(keys: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
@@ -57,30 +58,100 @@ def make_masks(
     scope: str,
     generator: torch.Generator,
     start: Mapping[str, Tensor] | None = None,
+    *,
+    statistics: Mapping[str, Tensor] | None = None,
+    normalise: str = "none",
+    granularity: str = "element",
+    layer_profile: str = "uniform",
 ) -> Masks:
     """Choose the weights to prune.
 
-    ``sparsity`` in [0, 1) is met to within one weight: per matrix for scope ``local``, over all of
-    them for ``global``; one weight always stays. ``method`` is a row of
-    :data:`~sweep.pruning.criteria.CRITERIA`. What the masks ``start`` drop goes first, whatever
+    ``sparsity`` in [0, 1) is met to within one weight: per matrix for scopes ``local`` and ``row``
+    (as its ``layer_profile`` shares it out), over all of them for ``global``; one weight always
+    stays, of each row for ``row``. Under a ``granularity`` N:M each matrix keeps N of each M inputs
+    of a row instead. ``method`` is a row of :data:`~sweep.pruning.criteria.CRITERIA`, and
+    ``statistics`` what it needs by module name. What the masks ``start`` drop goes first, whatever
     its score, and counts; where they drop more than is asked, that is what goes.
+
+    Raises :class:`~sweep.errors.UsageError` where statistics are needed and not there, and where a
+    matrix cannot be pruned N:M.
     """
-    start = start or {}
-    criterion = CRITERIA[method]
-    if sparsity == 0 and not start:
+    start, known = start or {}, statistics or {}
+    ratio = n_of_m(granularity)
+    if sparsity == 0 and ratio is None and not start:
         return Masks({name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()})
-    groups = {"local": [[name] for name in weights], "global": [list(weights)]}[scope]
-    masks: dict[str, Tensor] = {}
-    for names in groups:
+    score = CRITERIA[method].score
+    apart = normalise == "rms" and scope == "global"
+
+    def keys(name: str) -> Tensor:
+        scores = score(weights[name], known.get(name), generator)
+        scores = over_rms(scores, weights[name]) if apart else scores
+        return sink(ordered_keys(scores), start.get(name))
+
+    if ratio is not None:
+        check_groups([granularity], weights, start)
+        return Masks({n: _in_rows(keys(n), n_of_m_mask, *ratio, generator) for n in weights})
+    choice = _Choice(weights, keys, sparsity, PROFILES[layer_profile], start, generator)
+    return Masks({"local": choice.local, "row": choice.row, "global": choice.whole}[scope]())
+
+
+def over_rms(scores: Tensor, weight: Tensor) -> Tensor:
+    """Scores over their root mean square among the weights that are not zero already.
+
+    Matrices of different scale then compare; one whose scores are all zero stays as it is.
+    """
+    there = scores[weight.detach() != 0].double()
+    size = float(there.square().mean().sqrt()) if there.numel() else 0.0
+    return scores / size if size > 0 else scores
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The masks of each scope; ``keys(name)`` makes a matrix's, one at a time to save memory."""
+
+    weights: Mapping[str, Tensor]
+    keys: Callable[[str], Tensor]
+    sparsity: float
+    profile: Profile
+    start: Mapping[str, Tensor]
+    generator: torch.Generator
+
+    def local(self) -> dict[str, Tensor]:
+        masks = {}
+        for name, count in self._counts():
+            [masks[name]] = keep_largest([self.keys(name)], count, self.generator)
+        return masks
+
+    def row(self) -> dict[str, Tensor]:
+        return {
+            name: _in_rows(self.keys(name), row_masks, count, self._gone(name), self.generator)
+            for name, count in self._counts()
+        }
+
+    def whole(self) -> dict[str, Tensor]:
         # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
-        keys = [
-            sink(ordered_keys(criterion(weights[name], generator)), start.get(name))
-            for name in names
-        ]
-        count = pruned_count(sparsity, sum(part.numel() for part in keys))
-        count = max(count, dropped(start, {name: weights[name] for name in names}))
-        masks |= zip(names, keep_largest(keys, count, generator), strict=True)
-    return Masks(masks)
+        parts = [self.keys(name) for name in self.weights]
+        count = pruned_count(self.sparsity, sum(part.numel() for part in parts))
+        count = max(count, dropped(self.start, self.weights))
+        return dict(zip(self.weights, keep_largest(parts, count, self.generator), strict=True))
+
+    def _counts(self) -> Iterator[tuple[str, int]]:
+        """How many of each matrix go."""
+        shapes = {name: weight.shape for name, weight in self.weights.items()}
+        for name, count in self.profile(shapes, self.sparsity).items():
+            yield name, max(count, dropped(self.start, {name: self.weights[name]}))
+
+    def _gone(self, name: str) -> Tensor:
+        """How many weights of each row are dropped already, (rows,)."""
+        weight, mask = self.weights[name], self.start.get(name)
+        if mask is None:
+            return torch.zeros(len(weight), dtype=torch.int64, device=weight.device)
+        return (~mask).reshape(len(mask), -1).sum(1)
+
+
+def _in_rows(keys: Tensor, choose: Callable[..., Tensor], *how: Any) -> Tensor:
+    """A mask chosen on the rows of a matrix; a Conv's is an output channel."""
+    return choose(keys.reshape(len(keys), -1), *how).view(keys.shape)
 
 
 class Masks:
@@ -98,6 +169,16 @@ class Masks:
     def pruned(self) -> int:
         """How many weights the masks drop."""
         return sum(mask.numel() - int(mask.count_nonzero()) for mask in self.masks.values())
+
+    @torch.no_grad()
+    def reconstruct(
+        self, weights: Mapping[str, Tensor], method: str, statistics: Mapping[str, Tensor]
+    ) -> None:
+        """Let the kept weights make up for the pruned ones, in place, if the method does that."""
+        restore = CRITERIA[method].reconstruct
+        for name, mask in self.masks.items():
+            if restore is not None and not bool(mask.all()):
+                weights[name].copy_(restore(weights[name], mask, statistics[name]))
 
     @torch.no_grad()
     def apply(self, weights: Mapping[str, Tensor]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sweep.domains import Choice, Constant, Domain
 from sweep.errors import UsageError
+from sweep.params import n_of_m
 
 _LOWEST = torch.iinfo(torch.int32).min
 
@@ -53,7 +54,7 @@ def sink(keys: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def check_space(
-    sparsity: Domain, masks: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+    space: Mapping[str, Domain], masks: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> None:
     """Refuse to look for less sparsity than there is already.
 
@@ -61,7 +62,9 @@ def check_space(
     Raises :class:`~sweep.errors.UsageError`.
     """
     total = sum(weight.numel() for weight in weights.values())
-    already, least = dropped(masks, weights) / total, lowest(sparsity)
+    already, least = dropped(masks, weights) / total, lowest(space["sparsity"])
+    if all(n_of_m(str(name)) for name in space["granularity"].grid()):
+        return  # where sparsity is nobody's choice; `sweep.pruning.fit` looks at the groups
     if least + len(weights) / (2 * total) < already:
         raise UsageError(
             f"space.sparsity begins at {least:g}, and the model's own masks, which "

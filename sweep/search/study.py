@@ -32,7 +32,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from sweep.activity import Identity, active, identity, is_active, order
+from sweep.activity import Identity, active, decided, identity, is_active, order
 from sweep.domains import Domain
 from sweep.errors import SweepError, UsageError
 from sweep.params import Params as Whole
@@ -197,7 +197,7 @@ class Study:
             self._storage.set_study_system_attr(self._study._study_id, key, value)
             if key.startswith(PARENTS):
                 self._parents = [*self._parents[-len(value) :], *value]
-        known = {name: params[name] for name in self._told if name in params}
+        known = {name: params[name] for name in self._told if self._tells(name, params)}
         self._study.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -273,9 +273,14 @@ class Study:
         told = (name for name in self._told if name in there)
         return {name: there[name] for name in told if contains(self._told[name], there[name])}
 
+    def _tells(self, name: str, params: Params) -> bool:
+        """Whether the study hears of a value: of one that others decided only where it fits."""
+        free = decided(name, params) is None
+        return name in params and (free or contains(self._told[name], params[name]))
+
     def _can_hold(self, observation: Observation, violations: Mapping[str, float]) -> bool:
         params, values = observation
-        held = all(contains(self._told[n], params[n]) for n in self._told if n in params)
+        held = all(contains(self._told[n], params[n]) for n in self._told if self._tells(n, params))
         whole = set(violations) == self._constraints
         return held and whole and all(map(math.isfinite, [*values, *violations.values()]))
 

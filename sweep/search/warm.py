@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sweep.activity import is_active, is_moot, order
+from sweep.activity import decided, is_active, is_moot, order
 from sweep.config import SweepConfig
 from sweep.config_io import config_diff
 from sweep.domains import Domain
@@ -45,7 +45,7 @@ def warm_events(config: SweepConfig, own: Place) -> list[Event]:
 def _event(config: SweepConfig, path: Place, own: Place) -> Event:
     if absolute(path) == absolute(own):
         raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
-    theirs = SweepFolder(path).saved_config()
+    theirs = _as_read_now(SweepFolder(path))
     if (other := theirs.get("objectives")) != dict(config.objectives):
         raise UsageError(
             f"search.warm_start: the objectives of {path} are others: {other}, and here "
@@ -103,8 +103,10 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     found: dict[str, Any] = {}
     for name in order(space):
         domain, value = space[name], whole[name]
-        there = is_active(domain, found)
-        if there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
+        there, only = is_active(domain, found), decided(name, found)
+        if only is not None:
+            found[name] = only
+        elif there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
             found[name] = value
         elif name == "seed" or is_moot(name, whole):
             continue  # another seed is another sample of the same thing
@@ -113,6 +115,15 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
         elif value != _DEFAULTS[name]:
             return f"{name} is not there in this space, and not its default"
     return {name: found[name] for name in space if name in found}
+
+
+def _as_read_now(folder: SweepFolder) -> dict[str, Any]:
+    """The other sweep's config; a setting that came since has its default, which is what it did."""
+    saved = folder.saved_config()
+    try:
+        return {**saved, **folder.begun_with().model_dump(mode="json")}
+    except UsageError:  # of a version whose settings are none of ours
+        return saved
 
 
 def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float]:

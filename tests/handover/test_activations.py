@@ -16,14 +16,14 @@ from sweep.baseline import Workbench
 from sweep.errors import UsageError
 from sweep.handover import checks
 from sweep.handover.activations import attach, load_model
-from sweep.names import SCOPES
+from sweep.names import ACTIVATION_SCOPES
 from tests import tiny
 from tests.command import Done, assert_refused
 from tests.handover.sweeps import Folder
 
 Export = Callable[..., Done]
 METHODS = ("l1-norm", "random")
-WAYS = [(method, scope) for method in METHODS for scope in SCOPES]
+WAYS = [(method, scope) for method in METHODS for scope in ACTIVATION_SCOPES]
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from sweep.baseline import Dense
-from sweep.names import METHODS, SCOPES
+from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from sweep.pruning import ActivationPruner
 from sweep.pruning.activations import keep_above, keep_features, keep_per_token, magnitude_quantile
 from sweep.pruning.targets import Targets, prunable_modules
 from sweep.tasks import Split
 from tests import tiny
 
-PAIRS = [(method, scope) for method in METHODS for scope in SCOPES]
+PAIRS = [(method, scope) for method in ACTIVATION_METHODS for scope in ACTIVATION_SCOPES]
 every_pair = pytest.mark.parametrize(("method", "scope"), PAIRS)
 
 Batch = dict[str, Tensor]
@@ -258,7 +258,7 @@ def test_random_features_count(sparsity: float) -> None:
     assert dropped < total
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", ACTIVATION_SCOPES)
 def test_random_features_hang_on_the_seed_alone(scope: str) -> None:
     one, same, other = (random_state(scope, seed=seed) for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)

@@ -100,6 +100,31 @@ def test_only_parameters_that_are_there_are_proposed_and_told(sampler: str) -> N
 
 
 @every_sampler
+def test_what_is_decided_is_proposed_and_told_where_the_space_has_it(sampler: str) -> None:
+    """The half of 2:4 lies outside of this space's sparsities."""
+    objectives = aims(sampler)
+    domains = {
+        **conditional(sampler),
+        "sparsity": Float(0.7, 0.9, step=0.1 if sampler == "grid" else None),
+        "granularity": Choice(("element", "2:4")),
+    }
+    study = Study(domains, objectives, sampler, seed=3)
+    log = drive(study, count(sampler), objectives)
+    proposals = [arguments[1] for kind, arguments in log if kind == "begin"]
+    assert {params["granularity"] for params in proposals} == {"element", "2:4"}
+    for params in proposals:
+        assert (params["sparsity"] == 0.5) == (params["granularity"] == "2:4")
+    trials = study.optuna_study.trials
+    failed = [kind == "finish" and arguments[1] is None for kind, arguments in log]
+    assert [trial.state for trial in trials].count(TrialState.FAIL) == sum(failed)
+    for trial in trials:
+        assert ("sparsity" in trial.params) == (trial.params["granularity"] == "element")
+    again = Study(domains, objectives, sampler, seed=3)
+    replay(again, log)
+    assert contents(again) == contents(study)
+
+
+@every_sampler
 def test_with_conditions_asking_is_pure_and_a_replay_is_the_live_study(sampler: str) -> None:
     objectives = aims(sampler)
     live = Study(conditional(sampler), objectives, sampler, seed=1)

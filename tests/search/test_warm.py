@@ -108,6 +108,33 @@ def test_what_changes_nothing_and_other_seeds_are_in_no_ones_way(tmp_path: Path)
     assert "seed" not in event["observations"][1]["params"]
 
 
+def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> None:
+    """The sparsity of 2:4 is a half, which a space that begins above has all the same."""
+    space = {**SPACE, "sparsity": {"low": 0.7, "high": 0.9}, "granularity": ["element", "2:4"]}
+    trials: list[Told] = [
+        ({"sparsity": 0.5, "granularity": "2:4", "finetune_epochs": 1}, [0, 1], "completed")
+    ]
+    folder = write(tmp_path / "other", config(space=space), trials)
+    event = learn(folder, space=space)
+    assert event["used"] == 1
+    assert event["observations"][0]["params"]["sparsity"] == 0.5
+    search = Search(config(space=space))
+    search.apply({**event, "time": 0.0})
+    (told,) = search.study.optuna_study.trials
+    assert told.state == TrialState.COMPLETE and told.params["granularity"] == "2:4"
+
+
+def test_a_setting_that_came_since_is_no_difference(tmp_path: Path) -> None:
+    folder = write(tmp_path / "other", config(), TRIALS)
+    lines = (folder / "ledger.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    del first["config"]["pruning"]["calibration_samples"]
+    (folder / "ledger.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    assert learn(folder)["differs"] == []
+    changed = learn(folder, pruning={"calibration_samples": 64})
+    assert changed["differs"] == ["pruning.calibration_samples: 128 -> 64"]
+
+
 def test_a_parameter_of_another_version_is_left_out_with_its_name(tmp_path: Path) -> None:
     trials: list[Told] = [({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed")]
     event = learn(write(tmp_path / "other", config(), trials))

@@ -1,0 +1,124 @@
+"""A trial's prune step with every method under every scope, and what its statistics cost once.
+
+By default on random weights of the shapes of bert-tiny and MiniLM-L6, with random tokens; with
+``--model FOLDER --data TRAIN VALIDATION`` on a model of one's own. Cores: ``--threads``. *once* is
+what the first trial of a sweep waits on each machine, *step* what every trial pays: masks, and what
+makes up for them. Last line: `prune_step_s=x.xx`, the longest step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sweep.baseline import Workbench
+from sweep.config import SweepConfig
+from sweep.names import METHODS, SCOPES
+from sweep.params import Params
+
+SHAPES = {
+    "bert-tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2},
+    "MiniLM": {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12},
+}
+OTHERS = (
+    {"granularity": "2:4"},
+    {"granularity": "4:8"},
+    {"layer_profile": "erk"},
+    {"scope": "global", "normalise": "rms"},
+)
+WORDS, TOKENS, EXAMPLES = 100, 62, 160
+
+
+def made(folder: Path, shape: dict[str, int]) -> tuple[str, list[str]]:
+    """A random model, its tokenizer, and files of random words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+    words = {name: i for i, name in enumerate(["[PAD]", "[UNK]", *map(str, range(WORDS))])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]").save_pretrained(folder)
+    inner = 4 * shape["hidden_size"]
+    config = BertConfig(vocab_size=len(words), intermediate_size=inner, num_labels=2, **shape)
+    torch.manual_seed(0)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    rng = np.random.default_rng(0)
+    files = []
+    for name in ("train", "validation"):
+        texts = (" ".join(map(str, rng.integers(0, WORDS, TOKENS))) for _ in range(EXAMPLES))
+        rows = (json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(texts))
+        (folder / f"{name}.jsonl").write_text("\n".join(rows))
+        files.append(str(folder / f"{name}.jsonl"))
+    return str(folder), files
+
+
+def bench_of(model: str, files: list[str], tokens: int) -> Workbench:
+    """A workbench on the CPU."""
+    train, validation = files
+    dataset = {"train": train, "validation": validation}
+    task = {"dataset": dataset, "text": "auto", "max_length": tokens}
+    plain = {"name": "prune-step", "model": model, "task": task}
+    return Workbench(SweepConfig.model_validate(plain), "cpu")
+
+
+def combinations(sparsity: float) -> Iterator[Params]:
+    for method, scope in itertools.product(METHODS, SCOPES):
+        yield Params(sparsity, method, scope, finetune_epochs=0)
+    for method, other in itertools.product(METHODS, OTHERS):
+        yield Params(**{"sparsity": sparsity, "method": method, "finetune_epochs": 0, **other})
+
+
+def measure(bench: Workbench, sparsity: float) -> float:
+    """Print a line a combination; returns the seconds of the longest step."""
+    longest, known = 0.0, set[str]()
+    for params in combinations(sparsity):
+        started = time.perf_counter()
+        bench.calibration.statistics(params.method)
+        once = time.perf_counter() - started
+        trial = bench.trial(params, seed=0)
+        trial.prune()
+        longest = max(longest, trial.seconds)
+        how = [params.scope, params.granularity, params.normalise, params.layer_profile]
+        also = "" if params.method in known else f"   once {once:6.2f} s"
+        known.add(params.method)
+        print(
+            f"{params.method:10} {' '.join(how):30} step {trial.seconds:6.2f} s{also}", flush=True
+        )
+    return longest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", help="a model's folder")
+    parser.add_argument("--data", nargs=2, metavar=("TRAIN", "VALIDATION"), help="its data")
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--sparsity", type=float, default=0.7)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    if (given.model is None) != (given.data is None):
+        parser.error("--model needs --data, and the other way round")
+    torch.set_num_threads(given.threads)
+    longest = 0.0
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["PRUNESWEEP_CACHE"] = f"{scratch}/cache"
+        for name, shape in {"": {}}.items() if given.model else SHAPES.items():
+            print(name or given.model)
+            folder = Path(scratch) / name
+            folder.mkdir(exist_ok=True)
+            model, files = (given.model, given.data) if given.model else made(folder, shape)
+            longest = max(longest, measure(bench_of(model, files, given.tokens), given.sparsity))
+    print(f"prune_step_s={longest:.2f}")
+
+
+if __name__ == "__main__":
+    main()
