@@ -28,8 +28,11 @@ MOOT = {
     "scope": "sparsity",
     "activation_method": "activation_sparsity",
     "activation_scope": "activation_sparsity",
+    "ramp_epochs": "sparsity",
+    "distill_weight": "finetune_epochs",
+    "distill_temperature": "distill_weight",
 }
-"""Parameter -> the one that, at 0, leaves it nothing to do."""
+"""Parameter -> the one that, at 0 or with nothing to do itself, leaves it nothing to do."""
 
 Identity = tuple[tuple[str, Any], ...]
 
@@ -99,7 +102,14 @@ def identity(params: Mapping[str, Any]) -> Identity:
 
 def is_moot(name: str, params: Mapping[str, Any]) -> bool:
     """Whether, of these whole params, this one changes nothing."""
-    return name in MOOT and params.get(MOOT[name]) == 0
+    parent = MOOT.get(name)
+    return parent is not None and (params.get(parent) == 0 or is_moot(parent, params))
+
+
+def _mooted_by(parent: str) -> set[str]:
+    """The parameters that have nothing to do where ``parent`` is 0."""
+    own = {name for name, its in MOOT.items() if its == parent}
+    return own.union(*map(_mooted_by, own))
 
 
 def _rounded(value: Any) -> Any:
@@ -201,9 +211,7 @@ class _Tests:
             (child, c) for child, domain in space.items() for c in domain.when if c.parent == name
         ]
         mooted = [
-            child
-            for child, parent in MOOT.items()
-            if parent == name and child in space and space[child].size > 1
+            child for child in sorted(_mooted_by(name)) if child in space and space[child].size > 1
         ]
         return cls(conditions, mooted)
 

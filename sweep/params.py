@@ -15,8 +15,10 @@ class Params:
 
     ``sparsity`` and ``activation_sparsity`` are in [0, 1); ``finetune_epochs`` counts whole passes
     over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
-    weights are scored, ``scope`` which of them are compared with which. ``seed`` is that of masks,
-    batches and dropout; None: whoever runs the trial gives one.
+    weights are scored, ``scope`` which of them are compared with which. ``ramp_epochs`` (whole,
+    0 to ``finetune_epochs``) spreads the pruning (`sweep.recovery`). ``distill_weight`` in [0, 1]
+    and ``distill_temperature`` > 0 are those of `sweep.distillation`; None: as ``recover.distill``
+    says. ``seed`` is that of masks, batches and dropout; None: whoever runs the trial gives one.
     """
 
     sparsity: float = 0.5
@@ -27,6 +29,9 @@ class Params:
     activation_sparsity: float = 0.0
     activation_method: str = "l1-norm"
     activation_scope: str = "local"
+    ramp_epochs: int = 0
+    distill_weight: float | None = None
+    distill_temperature: float | None = None
     seed: int | None = None
 
     @classmethod
