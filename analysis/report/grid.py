@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -37,7 +38,7 @@ def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table
     if epochs is not None:
         found = found[found["epoch"].isin(list(epochs))]
     across = sorted(found["sparsity"].unique())
-    settings = [name for name in found if name not in ("sparsity", "epoch", *_FIGURES)]
+    settings = [str(name) for name in found if name not in ("sparsity", "epoch", *_FIGURES)]
     rows = [] if found.empty else list(found.groupby([*settings, "epoch"], sort=True))
     if not rows or not 1 < len(across) <= MAX_COLUMNS or len(rows) > MAX_ROWS:
         return None
@@ -83,11 +84,9 @@ def cells(results: Results) -> pd.DataFrame:
 
 
 def _across(part: pd.DataFrame, across: list[float]) -> list[str]:
-    by_sparsity = part.set_index("sparsity")
-    return [
-        _cell(by_sparsity.loc[share]) if share in by_sparsity.index else UNKNOWN for share in across
-    ]
+    known = {row["sparsity"]: row for row in part.to_dict("records")}
+    return [_cell(known[share]) if share in known else UNKNOWN for share in across]
 
 
-def _cell(row: pd.Series) -> str:  # type: ignore[type-arg]
+def _cell(row: Mapping[Any, Any]) -> str:
     return f"{percent(row['accuracy'], 1)} ({span(row['low'], row['high'])})"
