@@ -45,6 +45,9 @@ PARAMS: Kinds = {
     "activation_sparsity": "float",
     "activation_method": "text",
     "activation_scope": "text",
+    "ramp_epochs": "int",
+    "distill_weight": "float",
+    "distill_temperature": "float",
 }
 EXTRA: Kinds = {
     "correct": "int",

@@ -66,6 +66,12 @@ class Loaded:
         return planned if isinstance(planned, int) else None
 
     @property
+    def sampler(self) -> str | None:
+        """What proposed the trials, as the config has it."""
+        given = self._search.get("sampler")
+        return given if isinstance(given, str) else None
+
+    @property
     def constraints(self) -> dict[str, dict[str, float]]:
         """``search.constraints``: metric -> {"min": x, "max": y}, or one of the two."""
         given = self._search.get("constraints")

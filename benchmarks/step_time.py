@@ -62,7 +62,7 @@ class Rivals:
 
     def masked(self) -> float:
         """An epoch of ours, from the start weights."""
-        optimizer = self._again()
+        optimizer = self.again()
         return finetune_epoch(
             self.model,
             optimizer,
@@ -75,9 +75,10 @@ class Rivals:
 
     def bare(self) -> float:
         """An epoch of the bare loop, from the start weights."""
-        return bare_epoch(self.model, self._again(), self.batches, self.recipe.clip_norm)
+        return bare_epoch(self.model, self.again(), self.batches, self.recipe.clip_norm)
 
-    def _again(self) -> torch.optim.Optimizer:
+    def again(self) -> torch.optim.Optimizer:
+        """A new optimizer, for the model with its start weights."""
         self.model.load_state_dict(self.start)
         torch.manual_seed(0)
         return make_optimizer(self.model, self.recipe)
@@ -85,6 +86,8 @@ class Rivals:
 
 def rivals(given: argparse.Namespace) -> Rivals:
     """The digits and a fresh small BERT, or a real model and a file of texts."""
+    if (given.model is None) != (given.train is None):
+        raise SystemExit("--model and --train go together")
     bench = Workbench(_config(given), "cpu")
     task, model = bench.task, bench.config.model
     net = fresh_bert(task, 64, 0) if model is None else load_classifier(model, task)
@@ -107,8 +110,9 @@ def _config(given: argparse.Namespace) -> SweepConfig:
     return load_config("sst2", [f"{name}={value}" for name, value in settings.items()])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parser(description: str) -> argparse.ArgumentParser:
+    """What model, what data, how often."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -118,9 +122,11 @@ def main() -> None:
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--text", default="auto", help="its text column")
     parser.add_argument("--label", default="label", help="its label column")
-    given = parser.parse_args()
-    if (given.model is None) != (given.train is None):
-        parser.error("--model and --train go together")
+    return parser
+
+
+def main() -> None:
+    given = parser(__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(given.threads)
     pair = rivals(given)
     pair.bare(), pair.masked()  # warm up

@@ -32,8 +32,11 @@ MOOT = {
     "layer_profile": "sparsity",
     "activation_method": "activation_sparsity",
     "activation_scope": "activation_sparsity",
+    "ramp_epochs": "sparsity",
+    "distill_weight": "finetune_epochs",
+    "distill_temperature": "distill_weight",
 }
-"""Parameter -> the one that, at 0, leaves it nothing to do."""
+"""Parameter -> the one that, at 0 or with nothing to do itself, leaves it nothing to do."""
 
 _N_OF_M = tuple(name for name in GRANULARITIES if n_of_m(name))
 
@@ -49,11 +52,16 @@ DECIDED_BY = {"sparsity": "granularity"}
 
 Identity = tuple[tuple[str, Any], ...]
 
+
+def _rules(name: str) -> tuple[Condition, ...]:
+    """All that leaves a parameter nothing to do: also what leaves its parent nothing to do."""
+    parent = MOOT.get(name)
+    above = () if parent is None else (Condition(parent, (0,)), *_rules(parent))
+    return above + MOOT_UNDER.get(name, ())
+
+
 _DEFAULTS = Params().to_dict()
-_RULES = {
-    name: tuple([Condition(MOOT[name], (0,))] if name in MOOT else []) + MOOT_UNDER.get(name, ())
-    for name in {**MOOT, **MOOT_UNDER}
-}
+_RULES = {name: _rules(name) for name in {**MOOT, **MOOT_UNDER}}
 _MOST_COUNTED = 100_000
 
 

@@ -16,19 +16,29 @@ from sweep.atomic import new_folder, write_text
 from sweep.cache import cache_root, fingerprint, once, tree_digest
 from sweep.calibration import Calibration
 from sweep.config import SweepConfig
+from sweep.distillation import Distillation
 from sweep.errors import UsageError
 from sweep.handover.start import has_masks, read_masks, share
 from sweep.kept import fetch, kept
 from sweep.measure import measure
-from sweep.model import dropout_rates, fresh_bert, has_head, load_classifier, set_dropout
+from sweep.model import (
+    check_positions,
+    dropout_rates,
+    fresh_bert,
+    has_head,
+    load_classifier,
+    set_dropout,
+)
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
 from sweep.pruning.fit import check_groups
 from sweep.pruning.start import check_space, fitted, pairs
+from sweep.recovery import distilled, may_distill
 from sweep.storage.place import Place
 from sweep.tasks import Task, load_task
 from sweep.tasks.task import majority_share
+from sweep.teacher import teacher_logits
 from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
 from sweep.trial import Trial
 
@@ -191,6 +201,20 @@ class Workbench:
         check_space(self.config.space, self.start_masks, weights)
         check_groups(self.config.space["granularity"].grid(), weights, self.start_masks)
         self.calibration.check(self.config.space["method"].grid())
+        if may_distill(self.config):
+            _ = self.teacher_logits  # made before trials ask for them, and packed
+
+    @cached_property
+    def teacher_logits(self) -> Tensor:
+        """What the teacher says of train: see :func:`sweep.teacher.teacher_logits`."""
+        return teacher_logits(self)
+
+    def distillation(self, params: Params) -> Distillation | None:
+        """How a trial of ``params`` is distilled; None where it is not."""
+        weight, temperature = distilled(self.config.recover, params)
+        if weight == 0 or params.finetune_epochs == 0:
+            return None
+        return Distillation(self.teacher_logits, weight, temperature)
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
         """A trial of ``params``, in the working copy of the dense model."""
@@ -198,7 +222,7 @@ class Workbench:
 
     def recipe(self, learning_rate: float, epochs: int, seed: int) -> Recipe:
         """The finetuning recipe of a trial."""
-        settings = self.config.recover.model_dump(mode="json")
+        settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
         return Recipe(learning_rate=learning_rate, epochs=epochs, seed=seed, **settings)
 
     def _figures_file(self, split: str) -> Path:
@@ -235,12 +259,7 @@ class Workbench:
         if config.model is None:
             return fresh_bert(self.task, config.task.max_length, config.baseline.seed)
         model = load_classifier(config.model, self.task, config.baseline.seed)
-        positions = getattr(model.config, "max_position_embeddings", config.task.max_length)
-        if config.task.max_length > positions:
-            raise UsageError(
-                f"task.max_length is {config.task.max_length}, model {config.model!r} takes "
-                f"{positions} tokens at most"
-            )
+        check_positions(model, config.model, config.task.max_length)
         return model
 
     def _finetune(self) -> None:
@@ -267,10 +286,8 @@ class Workbench:
             (scratch / "finetune.json").write_text(json.dumps({"train_seconds": seconds}))
 
     def _baseline_recipe(self) -> Recipe:
-        settings = self.config.recover.model_dump(mode="json") | self.config.baseline.model_dump(
-            mode="json"
-        )
-        return Recipe(**settings)
+        settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
+        return Recipe(**(settings | self.config.baseline.model_dump(mode="json")))
 
     def _key(self) -> str:
         """What the dense weights and their figures depend on."""

@@ -32,6 +32,7 @@ from sweep.domains import Int
 from sweep.names import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
 from sweep.params import Params
 from sweep.problems import Problem, Refused
+from sweep.recovery import distill_problems
 from sweep.space import parse_space
 
 EMBEDDED = "digits"
@@ -141,6 +142,16 @@ class PruningConfig(Section):
     )
 
 
+class DistillConfig(Section):
+    """How a pruned model learns from a teacher, beside the labels."""
+
+    weight: fields.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
+    temperature: fields.Positive = Field(default=2.0, description="softens the teacher's answers")
+    teacher: fields.LineOrNone = Field(
+        default=None, description="hub id or folder of the same labels; null: the dense model"
+    )
+
+
 class RecoverConfig(Section):
     """How a pruned model is finetuned; the learning rate and the epochs are in the space."""
 
@@ -156,6 +167,9 @@ class RecoverConfig(Section):
     clip_norm: fields.Positive = Field(default=1.0, description="gradients are clipped to it")
     dropout: fields.ShareOrNone = Field(default=None, description="null: the model's own")
     bf16: fields.SwitchOrAuto = Field(default="auto", description="auto: if the hardware has it")
+    distill: DistillConfig | None = Field(
+        default=None, description="{weight: 0.5, temperature: 2.0, teacher: null}; null: none"
+    )
 
 
 class PlateauConfig(Section):
@@ -271,6 +285,7 @@ class SweepConfig(Section):
         problems += metric_problems(self)
         problems += resource_problems(self)
         problems += start_problems(self)
+        problems += distill_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:

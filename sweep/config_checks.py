@@ -11,6 +11,7 @@ from sweep import plan
 from sweep.activity import DECIDED_BY, decided, identity
 from sweep.names import EXTRA_METRICS
 from sweep.problems import Problem, show
+from sweep.recovery import ramp_problems
 from sweep.starts import complete
 from sweep.yaml_text import one_line
 
@@ -88,6 +89,7 @@ def search_problems(config: SweepConfig) -> list[Problem]:
     return [
         *_grace_problems(config),
         *_grid_problems(config),
+        *ramp_problems(config),
         *_ehvi_problems(config),
         *_start_problems(config),
         *_plateau_problems(config),

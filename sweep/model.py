@@ -18,11 +18,11 @@ from sweep.tasks.encode import is_missing_folder
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
-def load_classifier(name: str, task: Task, seed: int = 0) -> nn.Module:
+def load_classifier(name: str, task: Task, seed: int = 0, setting: str = "model") -> nn.Module:
     """A sequence classifier from a folder or the hub, on the CPU, in float32.
 
     Weights are read from safetensors, never from pickles, and no remote code is run; the head of a
-    checkpoint that has none is drawn from ``seed``. Raises
+    checkpoint that has none is drawn from ``seed``; ``setting`` named it. Raises
     :class:`~sweep.errors.UsageError` where the model is missing or corrupt, where its head does
     not fit the task's labels, or where it knows fewer tokens than the tokenizer makes.
     """
@@ -45,12 +45,21 @@ def load_classifier(name: str, task: Task, seed: int = 0) -> nn.Module:
                 output_loading_info=True,
             )
     except Exception as error:  # the library raises many kinds, all of them about this model
-        raise UsageError(f"model {name!r} cannot be loaded: {_first_line(error)}") from error
+        raise UsageError(f"{setting} {name!r} cannot be loaded: {_first_line(error)}") from error
     if trained:
-        _check_weights(name, report)
-    _check_head(name, config, task)
+        _check_weights(f"{setting} {name!r}", report)
+    _check_head(f"{setting} {name!r}", config, task)
     loaded: nn.Module = model
     return loaded
+
+
+def check_positions(model: nn.Module, name: str, max_length: int) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a model of fewer positions than tokens."""
+    positions = getattr(model.config, "max_position_embeddings", max_length)
+    if max_length > positions:
+        raise UsageError(
+            f"task.max_length is {max_length}, model {name!r} takes {positions} tokens at most"
+        )
 
 
 def fresh_bert(task: Task, max_length: int, seed: int) -> nn.Module:
@@ -130,18 +139,18 @@ def _check_weights(name: str, report: Any) -> None:
     """Weights that a classifier's file lacks would silently be random."""
     missing = sorted(report["missing_keys"])
     if missing:
-        raise UsageError(f"model {name!r} lacks weights: {json.dumps(missing[:5])}")
+        raise UsageError(f"{name} lacks weights: {json.dumps(missing[:5])}")
 
 
 def _check_head(name: str, config: Any, task: Task) -> None:
     if config.num_labels != task.num_labels:
         raise UsageError(
-            f"model {name!r} has a head of {config.num_labels} labels, the data has "
+            f"{name} has a head of {config.num_labels} labels, the data has "
             f"{task.num_labels}: {', '.join(task.label_names[:12])}"
         )
     if getattr(config, "vocab_size", task.vocabulary) < task.vocabulary:
         raise UsageError(
-            f"model {name!r} knows {config.vocab_size} tokens, the tokenizer makes "
+            f"{name} knows {config.vocab_size} tokens, the tokenizer makes "
             f"{task.vocabulary}: name the model's own in `tokenizer`"
         )
 

@@ -41,8 +41,10 @@ class Params:
     over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
     weights are scored, ``scope`` which of them are compared with which, ``normalise`` and
     ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
-    but ``method`` counts. ``seed`` is that of masks, batches and dropout; None: whoever runs the
-    trial gives one.
+    but ``method`` counts. ``ramp_epochs`` (whole, 0 to ``finetune_epochs``) spreads the pruning
+    (`sweep.recovery`). ``distill_weight`` in [0, 1] and ``distill_temperature`` > 0 are those of
+    `sweep.distillation`; None: as ``recover.distill`` says. ``seed`` is that of masks, batches and
+    dropout; None: whoever runs the trial gives one.
     """
 
     sparsity: float = 0.5
@@ -56,6 +58,9 @@ class Params:
     normalise: str = "none"
     granularity: str = "element"
     layer_profile: str = "uniform"
+    ramp_epochs: int = 0
+    distill_weight: float | None = None
+    distill_temperature: float | None = None
     seed: int | None = None
 
     @classmethod

@@ -13,14 +13,15 @@ class Record:
     """One evaluation of one trial.
 
     ``epoch`` 0 is the model as pruned. ``partial`` marks a record that is not what a trial of
-    ``finetune_epochs = epoch`` gives. ``accuracy_drop`` is baseline minus accuracy.
+    ``finetune_epochs = epoch`` gives: its learning rate is bound to a later end, or its sparsity is
+    still rising (`sweep.recovery`). ``accuracy_drop`` is baseline minus accuracy.
     ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
 
     What may be missing (in records of older versions, or because nobody asked) is None:
     ``correct_bits`` (`sweep.score.pack`) says which examples were answered right, in the order of
-    the split; ``zeros_per_weight``, of epoch 0, counts the zeros in each prunable weight, in the
-    order of the baseline's ``prunable_weights``; ``f1`` and ``matthews`` come where
-    ``task.metrics`` names them.
+    the split; ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in each
+    prunable weight, in the order of the baseline's ``prunable_weights``; ``f1`` and ``matthews``
+    come where ``task.metrics`` names them.
     """
 
     stage: str

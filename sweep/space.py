@@ -75,6 +75,15 @@ PARAMETERS: dict[str, Parameter] = {
     "activation_scope": Parameter(
         OneOf(ACTIVATION_SCOPES), "local", "a sample's own threshold, or one for a layer"
     ),
+    "ramp_epochs": Parameter(
+        Number(low=0, whole=True), 0, "epochs over which the sparsity rises; 0: at once"
+    ),
+    "distill_weight": Parameter(
+        Number(low=0, high=1), None, "share of the loss that is the teacher's; null: recover's"
+    ),
+    "distill_temperature": Parameter(
+        Number(low=0, above=True), None, "softens the teacher's answers; null: recover's"
+    ),
     "seed": Parameter(
         Number(low=0, high=2**32 - 1, whole=True),
         None,

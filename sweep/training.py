@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from sweep.distillation import Distillation
 from sweep.errors import TrialError
 from sweep.pruning.masks import hold
 from sweep.score import Score
@@ -72,10 +73,12 @@ def finetune_epoch(
     epoch: int,
     held: Sequence[tuple[Tensor, Tensor]] = (),
     pad_id: int = 0,
+    distillation: Distillation | None = None,
 ) -> float:
     """Train one epoch (from 0) in place; returns the wall seconds it took.
 
-    ``held`` are pairs (weight, mask) whose pruned entries get no gradient. Batch order and dropout
+    ``held`` are pairs (weight, mask) whose pruned entries get no gradient; with ``distillation``
+    a teacher's logits over this split have their share in the loss. Batch order and dropout
     are drawn from (seed, epoch) alone, so that an epoch can be repeated from a checkpoint. Raises
     :class:`~sweep.errors.TrialError` when the loss is no longer finite.
     """
@@ -89,7 +92,7 @@ def finetune_epoch(
             factor = lr_factor(step, len(batches), recipe)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor
-            loss = _loss(model, batch, recipe)
+            loss = _loss(model, batch, recipe, batches[index], distillation)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             hold(held)
@@ -136,8 +139,17 @@ def _batches(
         yield to_device(split.padded(chosen, pad_id), device)
 
 
-def _loss(model: nn.Module, batch: dict[str, Tensor], recipe: Recipe) -> Tensor:
-    return cross_entropy(logits_of(model, batch, recipe), batch["labels"])
+def _loss(
+    model: nn.Module,
+    batch: dict[str, Tensor],
+    recipe: Recipe,
+    chosen: Any,
+    distillation: Distillation | None,
+) -> Tensor:
+    logits = logits_of(model, batch, recipe)
+    if distillation is None:
+        return cross_entropy(logits, batch["labels"])
+    return distillation.loss(logits, batch["labels"], chosen)
 
 
 def logits_of(model: nn.Module, batch: dict[str, Tensor], recipe: Recipe) -> Tensor:

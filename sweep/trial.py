@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sweep.distillation import Distillation
 from sweep.measure import measure, zeros_of
 from sweep.model import set_dropout
 from sweep.params import Params
 from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
+from sweep.pruning.masks import forget
 from sweep.pruning.start import pairs
 from sweep.pruning.targets import prunable_modules, prunable_weights
 from sweep.record import Record
+from sweep.recovery import check_ramp, ramped
 from sweep.score import Score
 from sweep.tasks import Task
 from sweep.training import (
@@ -42,8 +45,10 @@ class Trial:
 
     ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
     and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
-    stays dropped; ``statistics`` is what the method needs (`sweep.pruning.statistics`). The trial
-    works in ``dense.model``: one trial at a time on it.
+    stays dropped; ``statistics`` is what the method needs (`sweep.pruning.statistics`).
+    ``distillation`` is what ``params`` ask for, with the teacher's logits. The trial works in
+    ``dense.model``: one trial at a time on it. Raises :class:`~sweep.errors.UsageError` for a ramp
+    longer than the epochs.
     """
 
     def __init__(
@@ -56,12 +61,14 @@ class Trial:
         targets: Targets | None = None,
         start: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
+        distillation: Distillation | None = None,
         split: str = "validation",
         baseline_accuracy: float = float("nan"),
         metrics: Sequence[str] = (),
     ) -> None:
+        check_ramp(params)
         self.params, self.task, self.split = params, task, split
-        self.metrics = metrics
+        self.metrics, self.distillation = metrics, distillation
         self.recipe = replace(
             recipe, epochs=params.finetune_epochs, learning_rate=params.learning_rate
         )
@@ -95,6 +102,7 @@ class Trial:
             targets=bench.targets,
             start=bench.start_masks,
             statistics=bench.calibration.statistics(params.method),
+            distillation=bench.distillation(params),
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
             metrics=bench.config.task.metrics,
@@ -117,23 +125,13 @@ class Trial:
 
     def prune(self) -> None:
         """Choose masks for the weights as they are now, zero what they drop (and let the rest make
-        up for it, if the method does that); set up activations likewise."""
+        up for it, if the method does that); set up activations likewise.
+
+        With a ramp this is its first step.
+        """
         started = time.perf_counter()
-        params, generator = self.params, torch.Generator().manual_seed(self.recipe.seed)
-        self.masks = make_masks(
-            self.weights,
-            params.sparsity,
-            params.method,
-            params.scope,
-            generator,
-            self.start,
-            statistics=self.statistics,
-            normalise=params.normalise,
-            granularity=params.granularity,
-            layer_profile=params.layer_profile,
-        )
-        self.masks.reconstruct(self.weights, params.method, self.statistics)
-        self.masks.apply(self.weights)
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        self._prune_to(ramped(self.params.sparsity, self.params.ramp_epochs, 0), generator)
         self.activations.draw(generator)
         if self.activations.needs_calibration:
             self._calibrate()
@@ -141,8 +139,29 @@ class Trial:
         self.epoch = 0
         self.seconds += time.perf_counter() - started
 
+    def _prune_to(self, sparsity: float, generator: torch.Generator) -> None:
+        """Choose and zero so many weights, those first that are pruned already."""
+        params, start = self.params, self.masks.masks or self.start
+        self.masks = make_masks(
+            self.weights,
+            sparsity,
+            params.method,
+            params.scope,
+            generator,
+            start,
+            statistics=self.statistics,
+            normalise=params.normalise,
+            granularity=params.granularity,
+            layer_profile=params.layer_profile,
+        )
+        self.masks.reconstruct(self.weights, params.method, self.statistics)
+        self.masks.apply(self.weights)
+
     def finetune(self) -> float:
-        """Train one epoch; pruned weights stay exactly zero. Returns its wall seconds."""
+        """Train one epoch; pruned weights stay exactly zero. Returns its wall seconds.
+
+        Within a ramp its next step follows, for the weights as they are then.
+        """
         seconds = finetune_epoch(
             self.model,
             self.optimizer,
@@ -151,22 +170,38 @@ class Trial:
             epoch=self.epoch,
             held=[*self.masks.bind(self.weights), *self.fixed],
             pad_id=self.task.pad_id,
+            distillation=self.distillation,
         )
         self.epoch += 1
         self.seconds += seconds
+        if self.epoch <= self.params.ramp_epochs:
+            self._ramp_up()
         return seconds
+
+    def _ramp_up(self) -> None:
+        """A later step of the ramp; what it draws depends on (seed, epoch) alone."""
+        started = time.perf_counter()
+        path = np.random.SeedSequence([self.recipe.seed, 2, self.epoch])
+        generator = torch.Generator().manual_seed(int(path.generate_state(1)[0]))
+        ramp = self.params.ramp_epochs
+        self._prune_to(ramped(self.params.sparsity, ramp, self.epoch), generator)
+        forget(self.optimizer, self.masks.bind(self.weights))
+        self.seconds += time.perf_counter() - started
 
     def record(self, stage: str, train_seconds: float = 0.0) -> Record:
         """Evaluate the model as it is now, on the trial's split."""
         score = self.score(self.split)
         size = measure(self.model, self.weights)
+        ramping = self.epoch < self.params.ramp_epochs
+        bound = self.recipe.lr_schedule != "constant" and self.epoch < self.recipe.epochs
+        new_masks = self.epoch <= self.params.ramp_epochs
         return Record(
             stage=stage,
             epoch=self.epoch,
-            partial=self.recipe.lr_schedule != "constant" and self.epoch < self.recipe.epochs,
+            partial=ramping or bound,
             **score.figures(self.metrics),
             **asdict(size),
-            zeros_per_weight=zeros_of(self.weights) if self.epoch == 0 else None,
+            zeros_per_weight=zeros_of(self.weights) if new_masks else None,
             baseline_accuracy=self.baseline_accuracy,
             accuracy_drop=self.baseline_accuracy - score.accuracy,
             seconds=self.seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analysis.report import again, answer, confirmation, facts
+from analysis.report import again, answer, confirmation, facts, grid
 from analysis.report.document import Document, Picture, Section
 from analysis.report.words import short
 from analysis.results import Results
@@ -19,6 +19,7 @@ def sweep_report(results: Results, pictures: Iterable[Picture]) -> Document:
         answer.section(results),
         *confirmation.sections(results),
         facts.baseline(results),
+        *grid.sections(results),
         *map(chart_section, pictures),
         facts.cost(results),
         facts.failures(results),

@@ -1,7 +1,8 @@
 """The closed-form task: its bench (as `sweep.baseline`) and its trial (as `sweep.trial`).
 
-A trial has weights that are really pruned and counted, a state that a checkpoint must bring back
-(without it, a resumed trial would say other figures), and records with every field.
+A trial has weights that are really pruned and counted, by a ramp if asked, a state that a
+checkpoint must bring back (without it, a resumed trial would say other figures), and records with
+every field. A formula has no teacher: what distillation is asked for changes nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from sweep.measure import stored_bytes
 from sweep.params import Params
 from sweep.parcel import Parcel
 from sweep.record import Record
+from sweep.recovery import check_ramp, ramped
 from sweep.score import Ints, Score
 from sweep.storage.place import Place
 
@@ -103,6 +106,7 @@ class ClosedFormTrial:
     """One trial: a generator of records, in the shape of `sweep.trial.Trial`."""
 
     def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
+        check_ramp(params)
         self.bench, self.params, self.seed, self.split = bench, params, seed, split
         self.epoch = -1  # nothing is pruned yet
         self.seconds = 0.0
@@ -119,10 +123,18 @@ class ClosedFormTrial:
             yield self.record("recovered", seconds)
 
     def prune(self) -> None:
-        """Drop as many weights as the sparsity says."""
-        rng = np.random.default_rng([MASK, self.seed])
-        self.kept[rng.permutation(WEIGHTS)[: round(self.params.sparsity * WEIGHTS)]] = False
+        """Drop as many weights as the sparsity says, in a ramp those of its first step."""
         self.epoch = 0
+        self._drop()
+
+    @property
+    def _sparsity(self) -> float:
+        return ramped(self.params.sparsity, self.params.ramp_epochs, max(self.epoch, 0))
+
+    def _drop(self) -> None:
+        """The same weights first at every step of a ramp."""
+        rng = np.random.default_rng([MASK, self.seed])
+        self.kept[rng.permutation(WEIGHTS)[: round(self._sparsity * WEIGHTS)]] = False
 
     def finetune(self) -> float:
         """Recover for one epoch; returns its wall seconds."""
@@ -132,6 +144,8 @@ class ClosedFormTrial:
             raise TrialError(f"diverged: loss is nan in epoch {self.epoch + 1}")
         self.epoch += 1
         self.recovered = formula.recover(self.params, self.epoch, self.recovered)
+        if self.epoch <= self.params.ramp_epochs:
+            self._drop()
         seconds = time.perf_counter() - started
         self.seconds += seconds
         return seconds
@@ -140,11 +154,13 @@ class ClosedFormTrial:
         """Draw the answers at this epoch, on the trial's split."""
         score = self.score(self.split)
         baseline = self.bench.baseline(self.split)["accuracy"]
+        ramp = self.params.ramp_epochs
+        ramping = self.epoch < ramp
         linear = self.bench.config.recover.lr_schedule != "constant"
         return Record(
             stage=stage,
             epoch=self.epoch,
-            partial=linear and self.epoch < self.params.finetune_epochs,
+            partial=ramping or (linear and self.epoch < self.params.finetune_epochs),
             **score.figures(self.bench.config.task.metrics),
             **size_of(WEIGHTS - int(self.kept.sum())),
             baseline_accuracy=baseline,
@@ -152,12 +168,13 @@ class ClosedFormTrial:
             seconds=self.seconds,
             train_seconds=train_seconds,
             eval_seconds=score.seconds,
-            zeros_per_weight=self._zeros() if self.epoch == 0 else None,
+            zeros_per_weight=self._zeros() if self.epoch <= ramp else None,
         )
 
     def score(self, split: str) -> Score:
         """The answers at this epoch, on a split."""
-        expected = formula.expected_accuracy(self.params, self.recovered)
+        now = replace(self.params, sparsity=self._sparsity)
+        expected = formula.expected_accuracy(now, self.recovered)
         score = self.bench.score(expected, split, self.seed, self.epoch)
         self.seconds += score.seconds
         return score

@@ -82,7 +82,9 @@ def _about(results: Results, done: Export) -> str:
     differing = done.checked.differing
     text += f", but for {differing} examples." if differing else ", example by example."
     if record.get("partial"):
-        text += " Its learning rate was still falling: it is not what a whole trial gives."
+        ramping = int(record["epoch"]) < int(point.params.get("ramp_epochs", 0))
+        why = "sparsity was still rising" if ramping else "learning rate was still falling"
+        text += f" Its {why}: it is not what a whole trial gives."
     return text
 
 

@@ -197,3 +197,12 @@ def hold(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
     for weight, mask in pairs:
         if weight.grad is not None:
             weight.grad.mul_(mask)
+
+
+@torch.no_grad()
+def forget(optimizer: torch.optim.Optimizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Zero the moments of weights that were pruned in mid-training, which would still move them."""
+    for weight, mask in pairs:
+        for moment in optimizer.state.get(weight, {}).values():
+            if isinstance(moment, Tensor) and moment.shape == mask.shape:
+                moment.mul_(mask)

@@ -48,6 +48,11 @@ class TrialState:
         return int(self.params.get(FIDELITY, Whole().finetune_epochs))
 
     @property
+    def ramp_epochs(self) -> int:
+        """The epoch from which it has the sparsity that it was asked to have."""
+        return int(self.params.get("ramp_epochs", Whole().ramp_epochs))
+
+    @property
     def is_stopped(self) -> bool:
         """Whether a decision in the ledger stops it."""
         return any(event["action"] == "stop" for event in self.decisions.values())

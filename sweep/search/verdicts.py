@@ -18,7 +18,8 @@ class Verdicts:
     """Records in, verdicts out; nothing at all under a scheduler that stops nothing.
 
     Like is compared with like: under a schedule bound to the horizon, only records from before the
-    horizon. A trial at its own last epoch is a peer to others and needs no verdict itself.
+    horizon; and none from within a ramp, whose sparsity is not the trial's yet. A trial at its own
+    last epoch is a peer to others and needs no verdict itself.
     """
 
     def __init__(self, config: SweepConfig) -> None:
@@ -28,7 +29,7 @@ class Verdicts:
 
     def take(self, trial: TrialState, record: Event) -> None:
         """Let a record count at its rung; its verdict is open until the next event."""
-        if self._rule is None or not self._is_compared(record):
+        if self._rule is None or not self._is_compared(trial, record):
             return
         self._rule.add(trial.trial_id, record["epoch"], record)
         if record["epoch"] < trial.finetune_epochs:
@@ -54,12 +55,16 @@ class Verdicts:
     def judge(self, trial: TrialState, record: Event) -> None:
         """Keep the verdict on a record in ``trial.verdicts``, if it is at a rung."""
         epoch = record["epoch"]
-        if self._rule is None or not self._is_compared(record) or epoch >= trial.finetune_epochs:
+        if self._rule is None or not self._is_compared(trial, record):
+            return
+        if epoch >= trial.finetune_epochs:
             return
         if decision := self._rule.judge(trial.trial_id, epoch, record):
             trial.verdicts[epoch] = decision.to_event()
 
-    def _is_compared(self, record: Event) -> bool:
+    def _is_compared(self, trial: TrialState, record: Event) -> bool:
+        if record["epoch"] < trial.ramp_epochs:
+            return False
         return bool(record["partial"]) == self._horizon_bound
 
 

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from sweep.activity import decided, is_active, is_moot, order
 from sweep.config import SweepConfig
 from sweep.config_io import config_diff
@@ -65,7 +67,7 @@ def _event(config: SweepConfig, path: Place, own: Place) -> Event:
         "name": theirs.get("name"),
         "used": len(used),
         "skipped": dict(skipped),
-        "differs": _differs(config, theirs),
+        "differs": _differs(config, _as_read(theirs)),
         "observations": used,
     }
 
@@ -138,6 +140,14 @@ def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float
             )
         found[name] = float(value)
     return found
+
+
+def _as_read(theirs: dict[str, Any]) -> dict[str, Any]:
+    """Settings that came since have their defaults; as it is where this version cannot read it."""
+    try:
+        return SweepConfig.model_validate(theirs).model_dump(mode="json")
+    except ValidationError:
+        return theirs
 
 
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:

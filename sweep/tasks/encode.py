@@ -51,6 +51,15 @@ def tokenizer_key(name: str) -> str:
     return fingerprint([(file.name, file_digest(file)) for file in files]) if files else name
 
 
+def same_words(one: str, other: str) -> bool:
+    """Whether two tokenizers give the same words the same ids; True where ``one`` has none."""
+    if tokenizer_key(one) == tokenizer_key(other):
+        return True
+    if Path(one).is_dir() and not _tokenizer_files(Path(one)):
+        return True
+    return bool(load_tokenizer(one).get_vocab() == load_tokenizer(other).get_vocab())
+
+
 def _tokenizer_files(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file() and f.name.startswith(_TOKENIZER))
 

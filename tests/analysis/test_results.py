@@ -40,6 +40,9 @@ PARAMS = [
     "param_activation_sparsity",
     "param_activation_method",
     "param_activation_scope",
+    "param_ramp_epochs",
+    "param_distill_weight",
+    "param_distill_temperature",
 ]
 EXTRA = ["correct", "examples", "time", "worker", "attempt"]
 FRONT = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from sweep.config import SweepConfig
+from sweep.names import LR_SCHEDULES
 from sweep.search.state import Search, end_event
 from sweep.search.trial_state import Event, TrialState
 
@@ -95,7 +97,7 @@ class Driver:
         if epoch == 2 and trial.params["learning_rate"] > 5e-3:
             self.emit(end_event(trial.trial_id, "failed", "the loss is not finite"))
             return
-        partial = self.linear and epoch < trial.finetune_epochs
+        partial = epoch < (trial.finetune_epochs if self.linear else trial.ramp_epochs)
         event = record(trial, epoch, trial.attempt, partial)
         assert self.search.accepts(event)
         self.emit(event)
@@ -222,6 +224,38 @@ def test_a_schedule_bound_to_the_horizon_tells_completed_trials_only() -> None:
     assert "stopped" in statuses
     for status, seen in zip(statuses, trials, strict=True):
         assert (seen.state == OptunaState.COMPLETE) == (status == "completed")
+
+
+RAMPS = {"values": [0, 2, 3], "when": {"finetune_epochs": {"low": 3}}}
+
+
+@pytest.mark.parametrize("schedule", LR_SCHEDULES)
+def test_records_within_a_ramp_are_neither_judged_nor_peers_nor_told(schedule: str) -> None:
+    plain = config("random", search={"sampler": "random", "trials": 40, "reduction_factor": 2})
+    dump = plain.model_dump(mode="json")
+    dump["space"] |= {"ramp_epochs": RAMPS, "learning_rate": 1e-4}
+    dump["recover"]["lr_schedule"] = schedule
+    driver = Driver(SweepConfig.model_validate(dump))
+    events = driver.run(workers=3)
+    trials = driver.search.trials
+    assert {trial.ramp_epochs for trial in trials.values()} == {0, 2, 3}
+    seen: Counter[int] = Counter()  # epoch -> records from after a ramp
+    judged: Counter[tuple[int, str]] = Counter()
+    for event in events:
+        if event["event"] == "record":
+            trial, epoch = trials[event["trial_id"]], event["epoch"]
+            comparable = schedule == "constant" or epoch < trial.finetune_epochs
+            seen[epoch] += epoch >= trial.ramp_epochs and comparable
+        elif event["event"] == "decision":
+            assert event["epoch"] >= trials[event["trial_id"]].ramp_epochs
+            assert event["peers"] == seen[event["epoch"]] - 1
+            judged[trials[event["trial_id"]].ramp_epochs, event["action"]] += 1
+    assert judged[2, "continue"] and judged[0, "stop"]
+    again = Driver(SweepConfig.model_validate(dump), events)
+    assert again.ledger == events, "a replay adds nothing"
+    for trial, told in zip(trials.values(), driver.search.study.optuna_study.trials, strict=True):
+        if told.state == OptunaState.COMPLETE:
+            assert told.params["finetune_epochs"] == trial.last_epoch >= trial.ramp_epochs
 
 
 def test_what_a_crash_left_out_is_decided_on_the_records_before_it() -> None:

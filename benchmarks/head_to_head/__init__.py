@@ -1,0 +1,1 @@
+"""Every method of scoring weights against every other, by this project's own sweeps."""
