@@ -39,10 +39,12 @@ _MOOT = {
     "learning_rate": "epoch",
     "activation_method": "param_activation_sparsity",
     "activation_scope": "param_activation_sparsity",
+    "distill_weight": "epoch",
+    "distill_temperature": "epoch",
 }
 
 # What others leave it nothing to do: parameter -> (column, its default, values that let it be).
-_ONLY_UNDER = {
+_ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "sparsity": [("param_granularity", "element", ("element",))],
     "scope": [("param_granularity", "element", ("element",))],
     "normalise": [

@@ -72,6 +72,10 @@ LOW_2 = {"finetune_epochs": {"low": 2}}
         {"ramp_epochs": {"values": [0, 2], "when": LOW_2}, "finetune_epochs": [0, 4]},
         {"ramp_epochs": {"low": 1, "high": 2, "when": LOW_2}, "finetune_epochs": [0, 2]},
         {"ramp_epochs": 0, "finetune_epochs": 0},
+        {
+            "granularity": ["element", "2:4"],
+            "ramp_epochs": {"values": [0, 1], "when": {"granularity": "element"}},
+        },
         # more epochs where there is a ramp
         {"ramp_epochs": [0, 1], "finetune_epochs": {"values": [3, 4], "when": {"ramp_epochs": 1}}},
     ],
@@ -104,6 +108,10 @@ def test_a_ramp_that_fits_the_epochs_is_taken(space: dict[str, Any]) -> None:
             "which can be 1",
         ),
         (
+            {"ramp_epochs": [0, 1], "granularity": ["element", "2:4"]},
+            "space.ramp_epochs: there is no ramp to a granularity N:M, got [0, 1]; allowed: 0, or",
+        ),
+        (
             {
                 "ramp_epochs": [1, 2],
                 "finetune_epochs": {"low": 2, "high": 3, "when": {"ramp_epochs": 1}},
@@ -125,6 +133,13 @@ def test_a_trial_with_a_ramp_too_long_is_refused(bench: Workbench, ramp: int, ep
         with pytest.raises(
             UsageError, match=f"ramp_epochs is {ramp}, .*finetune_epochs = {epochs}"
         ):
+            make(params)
+
+
+def test_a_trial_with_a_ramp_to_groups_is_refused(bench: Workbench) -> None:
+    params = Params(sparsity=0.5, granularity="2:4", finetune_epochs=1, ramp_epochs=1)
+    for make in (check_ramp, lambda p: trial(bench, p), lambda p: bench.trial(p, 0)):
+        with pytest.raises(UsageError, match="ramp_epochs is 1, and granularity 2:4"):
             make(params)
 
 
