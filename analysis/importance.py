@@ -42,7 +42,7 @@ _MOOT = {
 }
 
 # What others leave it nothing to do: parameter -> (column, its default, values that let it be).
-_ONLY_UNDER = {
+_ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "sparsity": [("param_granularity", "element", ("element",))],
     "scope": [("param_granularity", "element", ("element",))],
     "normalise": [
