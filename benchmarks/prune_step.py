@@ -82,6 +82,7 @@ def combinations(sparsity: float) -> Iterator[Params]:
 def measure(bench: Workbench, sparsity: float) -> tuple[float, float]:
     """Print a line a combination; returns the wall and the CPU seconds of the longest step."""
     longest, known = (0.0, 0.0), set[str]()
+    assert len(bench.task.train) and bench.dense  # read and loaded, before anything is timed
     for params in combinations(sparsity):
         started = time.process_time()
         bench.calibration.statistics(params.method)
