@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Trial:
 
     ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
     and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
-    stays dropped. ``distillation`` is what ``params`` ask for, with the teacher's logits. The trial
+    stays dropped. ``distillation`` gives what ``params`` ask for, once it is trained. The trial
     works in ``dense.model``: one trial at a time on it. Raises :class:`~sweep.errors.UsageError`
     for a ramp longer than the epochs.
     """
@@ -59,7 +60,7 @@ class Trial:
         *,
         targets: Targets | None = None,
         start: Mapping[str, Tensor] | None = None,
-        distillation: Distillation | None = None,
+        distillation: Callable[[], Distillation | None] = lambda: None,
         split: str = "validation",
         baseline_accuracy: float = float("nan"),
         metrics: Sequence[str] = (),
@@ -99,7 +100,7 @@ class Trial:
             bench.recipe(params.learning_rate, params.finetune_epochs, seed),
             targets=bench.targets,
             start=bench.start_masks,
-            distillation=bench.distillation(params),
+            distillation=partial(bench.distillation, params),
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
             metrics=bench.config.task.metrics,
@@ -156,7 +157,7 @@ class Trial:
             epoch=self.epoch,
             held=[*self.masks.bind(self.weights), *self.fixed],
             pad_id=self.task.pad_id,
-            distillation=self.distillation,
+            distillation=self.distillation(),
         )
         self.epoch += 1
         self.seconds += seconds
