@@ -45,7 +45,8 @@ def rungs(results: Results) -> pd.DataFrame:
     decisions = results.decisions.dropna(subset=["epoch"])
     verdicts = decisions.groupby("epoch")["action"].value_counts().unstack(fill_value=0)
     records = results.records[results.records["stage"].ne("baseline")]
-    table = records[["trial_id", "epoch", "accuracy", "sparsity"]].dropna(subset=["epoch"])
+    wanted = ["trial_id", "epoch", "accuracy", "sparsity", "param_ramp_epochs"]
+    table = records[wanted].dropna(subset=["epoch"])
     ends = _ends(results, table)
     epochs = sorted(set(verdicts.index)) or sorted(set(table["epoch"]))[:-1]
     return frame([_row(int(epoch), verdicts, table, ends) for epoch in epochs], RUNGS)
@@ -107,6 +108,8 @@ def _count(verdicts: pd.DataFrame, epoch: int, action: str) -> int:
 
 def _foresight(epoch: int, here: pd.DataFrame, ends: pd.DataFrame) -> dict[str, Any]:
     """What the accuracies at a rung say of those at the end."""
+    # Within a ramp the sparsity, and with it the accuracy, is not the trial's own yet.
+    here = here[~here["param_ramp_epochs"].gt(epoch).fillna(False)]
     later = ends.rename(columns={"epoch": "epoch_end", "accuracy": "accuracy_end"})
     pairs = here.join(later, on="trial_id", how="inner")
     pairs = pairs[pairs["epoch_end"].gt(epoch)].dropna(subset=["accuracy", "accuracy_end"])

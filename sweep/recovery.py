@@ -71,6 +71,8 @@ def distilled(recover: RecoverConfig, params: Params) -> tuple[float, float]:
 def may_distill(config: SweepConfig) -> bool:
     """Whether any trial of a sweep can ask for the teacher's logits."""
     domain = config.space["distill_weight"]
+    if config.max_epochs == 0:
+        return False
     usual, _ = distilled(config.recover, Params())
     if isinstance(domain, Constant):
         return bool(usual if domain.value is None else domain.value)

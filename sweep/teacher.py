@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +59,9 @@ def _key(bench: Workbench) -> str:
 def _teacher(bench: Workbench) -> nn.Module:
     name, config, task = _name(bench), bench.config, bench.task
     if name is None:
-        return bench.dense.reset()
+        # A copy: the working one may be in the hands of a trial.
+        dense = bench.dense
+        return replace(dense, model=copy.deepcopy(dense.model)).reset()
     model = load_classifier(name, task, setting="recover.distill.teacher")
     check_positions(model, name, config.task.max_length)
     if not has_head(model.config):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Trial:
     ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
     and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
     stays dropped; ``statistics`` is what the method needs (`sweep.pruning.statistics`).
-    ``distillation`` is what ``params`` ask for, with the teacher's logits. The trial works in
+    ``distillation`` gives what ``params`` ask for, once it is trained. The trial works in
     ``dense.model``: one trial at a time on it. Raises :class:`~sweep.errors.UsageError` for a ramp
     longer than the epochs.
     """
@@ -61,7 +62,7 @@ class Trial:
         targets: Targets | None = None,
         start: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
-        distillation: Distillation | None = None,
+        distillation: Callable[[], Distillation | None] = lambda: None,
         split: str = "validation",
         baseline_accuracy: float = float("nan"),
         metrics: Sequence[str] = (),
@@ -102,7 +103,7 @@ class Trial:
             targets=bench.targets,
             start=bench.start_masks,
             statistics=bench.calibration.statistics(params.method),
-            distillation=bench.distillation(params),
+            distillation=partial(bench.distillation, params),
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
             metrics=bench.config.task.metrics,
@@ -170,7 +171,7 @@ class Trial:
             epoch=self.epoch,
             held=[*self.masks.bind(self.weights), *self.fixed],
             pad_id=self.task.pad_id,
-            distillation=self.distillation,
+            distillation=self.distillation(),
         )
         self.epoch += 1
         self.seconds += seconds

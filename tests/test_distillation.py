@@ -20,9 +20,7 @@ from sweep.config import SweepConfig
 from sweep.distillation import Distillation, distilled_loss
 from sweep.errors import UsageError
 from sweep.params import Params
-from sweep.pruning import Targets
 from sweep.training import Recipe, finetune_epoch, logits_of, make_optimizer, to_device
-from sweep.trial import Trial
 from tests import tiny
 from tests.tiny import Net, bags
 from tests.trials import PLAIN, figures
@@ -130,18 +128,30 @@ def test_params_go_before_the_configs_settings(bench: Workbench, tiny_config: Sw
     assert ours.distillation(dataclasses.replace(PLAIN, finetune_epochs=0)) is None
 
 
-def test_nothing_is_learned_from_oneself(bench: Workbench) -> None:
-    """Weight 1, the dense model its own teacher, unpruned, without dropout: no gradient at all."""
-    params = Params(0.0, finetune_epochs=1, learning_rate=1e-3, distill_weight=1.0)
-    recipe = dataclasses.replace(bench.recipe(1e-3, 1, 0), dropout=0.0, weight_decay=0.0)
-    some = Trial(params, bench.dense, bench.task, recipe, targets=Targets(),
-                 distillation=bench.distillation(params))  # fmt: skip
-    train = bench.task.train
-    batch = to_device(train.padded(np.arange(len(train)), bench.task.pad_id), torch.device("cpu"))
-    ours = logits_of(some.model.eval(), batch, recipe)
-    own = bench.teacher_logits
-    assert torch.allclose(ours, own, atol=1e-5)
-    assert distilled_loss(ours, own, batch["labels"], 1.0, 2.0).item() < 1e-9
+def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
+    """The dense model as its own teacher: its answers are the wanted ones, example by example."""
+    train, model = bench.task.train, bench.dense.reset().eval()
+    chosen = np.arange(len(train))[::-1].copy()
+    batch = to_device(train.padded(chosen, bench.task.pad_id), torch.device("cpu"))
+    ours = logits_of(model, batch, bench.recipe(0.0, 0, 0))
+    distillation = bench.distillation(dataclasses.replace(PLAIN, distill_weight=1.0))
+    assert distillation is not None
+    assert distillation.loss(ours, batch["labels"], chosen).item() < 1e-9
+    assert distillation.loss(ours, batch["labels"], chosen[::-1].copy()).item() > 1e-3
+
+
+def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
+    tiny_config: SweepConfig, cache: Path, bench: Workbench
+) -> None:
+    """Rebuilding a point of the front, to export it, needs no teacher; resuming one does."""
+    expected = records(bench, HALF)
+    fresh = bench_with(tiny_config)
+    first = fresh.trial(HALF, 4)
+    first.prune()
+    assert not list(fresh.folder.glob("teacher*"))
+    found = [figures(record) for record in first.run()]
+    assert list(fresh.folder.glob("teacher*"))
+    assert found == expected[1:]
 
 
 def test_it_goes_on_bit_for_bit(bench: Workbench) -> None:

@@ -178,6 +178,7 @@ def test_what_distillation_leaves_nothing_to_do() -> None:
         ({}, None, False),
         ({}, {"weight": 0}, False),
         ({}, {}, True),
+        ({"finetune_epochs": 0}, {}, False),
         ({"distill_weight": 0}, {}, False),
         ({"distill_weight": [0, 0.5]}, None, True),
         ({"distill_weight": {"low": 0, "high": 1}}, None, True),
