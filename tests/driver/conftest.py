@@ -1,14 +1,19 @@
-"""Sweeps that several tests look at: each is run once. Ray takes six seconds to start."""
+"""Sweeps that several tests look at: each is run once; and a cluster for those that need no own.
+
+Ray takes six seconds to start.
+"""
 
 from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from benchmarks.faults.processes import cluster
 from tests.command import Done
 from tests.driver import sweeps
 from tests.driver.sweeps import Event
@@ -32,11 +37,19 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """One worker, from start to end. Not to be changed: copy it first."""
     root = tmp_path_factory.mktemp("undisturbed")
     config, folder = sweeps.write_config(root / "tiny.yaml"), root / "sweep"
-    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
+    given = ("run", config, "--out", folder)
+    return Sweep(config, folder, sweeps.run(folder, root / "log", *given, kind=sweeps.Whole))
 
 
 @pytest.fixture(scope="session")
-def mended(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+def address() -> Iterator[str]:
+    """A Ray cluster that is up: what is done to a sweep on it is no other's business."""
+    with cluster(cpus=6) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def mended(undisturbed: Sweep, address: str, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """The undisturbed sweep, its ledger torn in the middle of a line, resumed and extended."""
     root = tmp_path_factory.mktemp("mended")
     folder = root / "sweep"
@@ -45,12 +58,12 @@ def mended(undisturbed: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Swee
     text = ledger.read_bytes()
     line = text.index(b'"event":"record"', 2 * len(text) // 3)
     ledger.write_bytes(text[: line + 60])
-    done = sweeps.run(folder, root / "log", "resume", folder, "--trials", 12)
+    done = sweeps.run(folder, root / "log", "resume", folder, "--trials", 12, "--address", address)
     return Sweep(undisturbed.config, folder, done)
 
 
 @pytest.fixture(scope="session")
-def diverging(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+def diverging(address: str, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A grid over two workers in which every other trial has an absurd learning rate."""
     root = tmp_path_factory.mktemp("diverging")
     space = {
@@ -64,7 +77,8 @@ def diverging(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     task = {"seconds_per_epoch": 4.0}  # time for the second worker to start
     config = sweeps.write_config(root / "tiny.yaml", task=task, space=space, search=search)
     folder = root / "sweep"
-    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
+    where = ("--out", folder, "--address", address)
+    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, *where))
 
 
 @dataclass

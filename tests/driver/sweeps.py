@@ -58,9 +58,12 @@ def write_config(path: Path, **sections: Mapping[str, Any]) -> Path:
 
 
 class Process:
-    """A running ``sweep`` command. ``folder``: of the sweep that it works on."""
+    """A running ``sweep`` command, without a report. ``folder``: of the sweep that it works on."""
 
-    code = "from sweep.cli import main; main()"
+    code = (
+        "from benchmarks.faults.processes import draw_nothing; draw_nothing()\n"
+        "from sweep.cli import main; main()"
+    )
 
     def __init__(self, folder: Path, log: Path, *arguments: object) -> None:
         self.folder, self.log = folder, log
@@ -136,19 +139,27 @@ class Process:
         self._process.wait()
 
 
+class Whole(Process):
+    """A command that draws its report too, as it does for everybody else."""
+
+    code = "from sweep.cli import main; main()"
+
+
 @contextmanager
-def started(folder: Path, log: Path, *arguments: object) -> Iterator[Process]:
+def started(
+    folder: Path, log: Path, *arguments: object, kind: type[Process] = Process
+) -> Iterator[Process]:
     """A command for the time of the block."""
-    process = Process(folder, log, *arguments)
+    process = kind(folder, log, *arguments)
     try:
         yield process
     finally:
         process.kill()
 
 
-def run(folder: Path, log: Path, *arguments: object) -> Done:
+def run(folder: Path, log: Path, *arguments: object, kind: type[Process] = Process) -> Done:
     """A command from its start to its end."""
-    with started(folder, log, *arguments) as process:
+    with started(folder, log, *arguments, kind=kind) as process:
         return process.end()
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import statistics
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ import pytest
 
 import analysis
 from benchmarks.faults import sabotage
-from benchmarks.faults.processes import Done, Driver, cluster
+from benchmarks.faults.processes import Done, Driver
 from sweep.ledger import Ledger
 from tests import command
 from tests.driver import sweeps
@@ -31,12 +30,6 @@ pytestmark = pytest.mark.timeout(600)  # the cluster and the sweeps are the firs
 BY_CHANCE = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seconds")
 SPACE = {"finetune_epochs": {"low": 2, "high": 3}}
 TRIALS = 5
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with cluster(cpus=4) as found:
-        yield found
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain, islice
 
 import pytest
@@ -10,16 +9,14 @@ import pytest
 from benchmarks.faults import figures, files, folders, kills
 from benchmarks.faults.bed import Bed
 from benchmarks.faults.matrix import FAULTS, run
-from benchmarks.faults.processes import cluster
 from benchmarks.faults.verdict import Case
 
 pytestmark = pytest.mark.timeout(900)  # all sweeps are run in the first test's setup
 
 
 @pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with cluster(cpus=6) as address:
-        yield Bed(tmp_path_factory.mktemp("faults"), address)
+def bed(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
+    return Bed(tmp_path_factory.mktemp("faults"), address)
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,12 @@ class Process(sweeps.Process):
         return read(self.address)
 
 
+class Bare(Process):
+    """The same without a report."""
+
+    code = "from benchmarks.faults.processes import draw_nothing; draw_nothing()\n" + Process.code
+
+
 @contextmanager
 def ended(process: Process) -> Iterator[Process]:
     """A process for the time of the block."""
@@ -114,7 +120,7 @@ def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
         asleep.signal(signal.SIGCONT)
         stored.done["asleep"] = asleep.end()
     confirm = ("confirm", address, "--seeds", 1, "--runners-up", 0)
-    with ended(Process(address, root / "confirm", *confirm)) as process:
+    with ended(Bare(address, root / "confirm", *confirm)) as process:
         stored.done["confirm"] = process.end()
     return stored
 

@@ -127,11 +127,12 @@ def test_a_formula_has_no_model_to_export(
     assert not (tmp_path / "model").exists()
 
 
-def test_neither_driver_nor_worker_loads_torch_for_a_formula(tmp_path: Path) -> None:
+def test_neither_driver_nor_worker_loads_torch_for_a_formula(address: str, tmp_path: Path) -> None:
     task = {"seconds_per_epoch": 1.0}
     config = sweeps.write_config(tmp_path / "slow.yaml", task=task, search={"trials": 1})
     folder = tmp_path / "sweep"
-    with sweeps.started(folder, tmp_path / "log", "run", config, "--out", folder) as process:
+    given = ("run", config, "--out", folder, "--address", address)
+    with sweeps.started(folder, tmp_path / "log", *given, kind=sweeps.Whole) as process:
         record = process.wait_for(process.mid_trial)
         for pid in (process.pid, sweeps.worker_pid(record)):
             loaded = Path(f"/proc/{pid}/maps").read_text()
@@ -186,15 +187,14 @@ def test_two_workers_share_the_trials(diverging: Sweep) -> None:
 
 
 def test_data_that_cannot_be_used_leaves_no_folder(
-    model_folder: Path, data_files: dict[str, str], tmp_path: Path
+    address: str, model_folder: Path, data_files: dict[str, str], tmp_path: Path
 ) -> None:
     config = {"name": "words", "model": str(model_folder)}
     config["task"] = {"dataset": data_files, "text": "review"}
     (tmp_path / "words.yaml").write_text(json.dumps(config))
     folder = tmp_path / "results" / "words"
-    done = sweeps.run(
-        folder, tmp_path / "log", "run", tmp_path / "words.yaml", f"storage={folder.parent}"
-    )
+    given = (tmp_path / "words.yaml", f"storage={folder.parent}", "--address", address)
+    done = sweeps.run(folder, tmp_path / "log", "run", *given)
     assert done.code == 2 and "has no column 'review'" in done.err
     assert "Traceback" not in done.err
     assert not folder.parent.exists()

@@ -15,7 +15,7 @@ from tests.command import assert_refused, call
 from tests.driver.sweeps import assert_each_once
 
 Capture = pytest.CaptureFixture[str]
-TRIALS = 12
+TRIALS = 8
 
 pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
 @pytest.fixture(scope="module")
 def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     root = tmp_path_factory.mktemp("launched")
-    task = {"dataset": "closed-form", "seconds_per_epoch": 1.5}
+    task = {"dataset": "closed-form", "seconds_per_epoch": 1.0}
     with shared_folder() as shared:
         found = Story(shared / "sweep", write_config(root / "tiny.yaml", TRIALS, task=task))
         Teller(cluster, found, root).tell()
