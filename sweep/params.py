@@ -16,7 +16,8 @@ class Params:
     ``sparsity`` and ``activation_sparsity`` are in [0, 1); ``finetune_epochs`` counts whole passes
     over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
     weights are scored, ``scope`` which of them are compared with which. ``seed`` is that of masks,
-    batches and dropout; None: whoever runs the trial gives one.
+    batches and dropout; None: whoever runs the trial gives one. ``quantization`` is the grid of the
+    dense model that is pruned (none, fixed, int8); None: what ``baseline.quantization`` says.
     """
 
     sparsity: float = 0.5
@@ -27,6 +28,7 @@ class Params:
     activation_sparsity: float = 0.0
     activation_method: str = "l1-norm"
     activation_scope: str = "local"
+    quantization: str | None = None
     seed: int | None = None
 
     @classmethod

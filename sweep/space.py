@@ -24,7 +24,7 @@ from typing import Any
 from sweep.activity import condition_problems
 from sweep.condition import Condition, read_when, when_schema
 from sweep.domains import Choice, Constant, Domain, Float, Int, width
-from sweep.names import METHODS, SCOPES
+from sweep.names import METHODS, QUANTIZATIONS, SCOPES
 from sweep.problems import Problem, Refused, unknown
 from sweep.values import Also, Flag, Number, OneOf, Reader, Value
 
@@ -54,6 +54,11 @@ PARAMETERS: dict[str, Parameter] = {
     "activation_method": Parameter(OneOf(METHODS), "l1-norm", f"scores of activations: {_METHODS}"),
     "activation_scope": Parameter(
         OneOf(SCOPES), "local", "a sample's own threshold, or one for a layer"
+    ),
+    "quantization": Parameter(
+        OneOf(("none", *QUANTIZATIONS)),
+        None,
+        "grid of the model that is pruned; null: what baseline.quantization says",
     ),
     "seed": Parameter(
         Number(low=0, high=2**32 - 1, whole=True),

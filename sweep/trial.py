@@ -30,7 +30,8 @@ from sweep.training import (
 )
 
 if TYPE_CHECKING:
-    from sweep.baseline import Dense, Workbench
+    from sweep.baseline import Workbench
+    from sweep.dense import Dense
 
 CALIBRATION_EXAMPLES = 64
 
@@ -42,7 +43,10 @@ class Trial:
 
     ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
     and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
-    stays dropped. The trial works in ``dense.model``: one trial at a time on it.
+    stays dropped. The trial works in ``dense.model``: one trial at a time on it. Where that is on a
+    grid, it answers from there; scored, pruned, trained and saved are the floats behind the grid,
+    as they are now (of two weights the smaller one is not the larger one after rounding, to a grid
+    of one scale: magnitudes in floats order those on the grid, and break their many ties).
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Trial:
             recipe, epochs=params.finetune_epochs, learning_rate=params.learning_rate
         )
         self.baseline_accuracy = baseline_accuracy
-        self.model = dense.reset()
+        self.model, self.on_grid = dense.reset(), dense.scheme is not None
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
@@ -87,7 +91,7 @@ class Trial:
         """A trial of ``params`` on what a worker keeps warm."""
         return cls(
             params,
-            bench.dense,
+            bench.grids.dense(bench.grids.named(params.quantization)),
             bench.task,
             bench.recipe(params.learning_rate, params.finetune_epochs, seed),
             targets=bench.targets,
@@ -145,7 +149,7 @@ class Trial:
     def record(self, stage: str, train_seconds: float = 0.0) -> Record:
         """Evaluate the model as it is now, on the trial's split."""
         score = self.score(self.split)
-        size = measure(self.model, self.weights)
+        size = measure(self.model, self.weights, self.on_grid)
         return Record(
             stage=stage,
             epoch=self.epoch,
