@@ -45,6 +45,7 @@ PARAMS: Kinds = {
     "activation_sparsity": "float",
     "activation_method": "text",
     "activation_scope": "text",
+    "quantization": "text",
 }
 EXTRA: Kinds = {
     "correct": "int",
@@ -52,6 +53,9 @@ EXTRA: Kinds = {
     "time": "float",
     "worker": "text",
     "attempt": "int",
+    # Prunable weights that a grid rounds to zero, beside those that are pruned (`sparsity`), as a
+    # share of all prunable ones; missing where nothing is quantised.
+    "quantized_sparsity": "float",
 }
 TEST: Kinds = {
     "test_accuracy": "float",

@@ -133,6 +133,11 @@ class QuantizationConfig(Section):
     )
     learning_rate: fields.Positive = Field(default=5e-5, description="peak of those epochs")
 
+    def __str__(self) -> str:
+        if self.scheme != "fixed":
+            return self.scheme
+        return "fixed {}/{}".format(*self.widths)
+
     @property
     def widths(self) -> tuple[int, int]:
         """Bits, and bits behind the point, of the scheme ``fixed``."""

@@ -40,8 +40,9 @@ PARAMS = [
     "param_activation_sparsity",
     "param_activation_method",
     "param_activation_scope",
+    "param_quantization",
 ]
-EXTRA = ["correct", "examples", "time", "worker", "attempt"]
+EXTRA = ["correct", "examples", "time", "worker", "attempt", "quantized_sparsity"]
 FRONT = [
     "accuracy_low",
     "accuracy_high",
