@@ -107,8 +107,8 @@ def _config(given: argparse.Namespace) -> SweepConfig:
     return load_config("sst2", [f"{name}={value}" for name, value in settings.items()])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What says which model is trained on what, and how often."""
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -118,6 +118,11 @@ def main() -> None:
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--text", default="auto", help="its text column")
     parser.add_argument("--label", default="label", help="its label column")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments(parser)
     given = parser.parse_args()
     if (given.model is None) != (given.train is None):
         parser.error("--model and --train go together")

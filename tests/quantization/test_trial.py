@@ -14,6 +14,7 @@ from sweep import checkpoint
 from sweep.baseline import Workbench
 from sweep.closed_form.bench import ClosedForm
 from sweep.config_io import load_config
+from sweep.driver.retraining import retrained
 from sweep.measure import measure
 from sweep.params import Params
 from sweep.pruning import Targets, prunable_weights
@@ -108,6 +109,22 @@ def test_a_drop_is_to_the_one_baseline_of_the_sweep(
         assert (record.quantized_sparsity is None) == (name == "none")
     [record] = Trial.on(bench, Params(sparsity=0.0, finetune_epochs=0), 0).run()
     assert record.loss == bench.baseline()["loss"]
+
+
+@every_grid
+def test_it_is_retrained_on_its_grid(bench: Workbench, tmp_path: Path, name: str) -> None:
+    """As `sweep confirm` does it: the same seed gives the trial again, read on test."""
+    params = {**PARAMS.to_dict(), "sparsity": 0.05, "quantization": name}
+    assignment = {"trial_id": "c", "params": params, "seed": 3, "wanted": [0, 2]}
+    found = list(retrained(bench, tmp_path, assignment))
+    expected = [r.to_dict() for r in trial(bench, name, seed=3, sparsity=0.05).run()]
+    assert [record["validation_correct"] for record in found] == [
+        expected[epoch]["correct"] for epoch in (0, 2)
+    ]
+    assert [record["quantized_sparsity"] for record in found] == [
+        expected[epoch]["quantized_sparsity"] for epoch in (0, 2)
+    ]
+    assert {record["examples"] for record in found} == {30}
 
 
 def test_a_formula_takes_the_parameter() -> None:
