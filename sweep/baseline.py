@@ -104,17 +104,19 @@ class Workbench:
         """The dense model's figures on a split (see DESIGN: the ``baseline`` event).
 
         With ``baseline.quantization`` they are of the model on its grid, and have the accuracies of
-        each step to there: ``dense_accuracy``, ``ptq_accuracy``, ``qat_accuracy`` if finetuned.
+        each step to there (``dense_accuracy``, ``ptq_accuracy``, ``qat_accuracy`` if finetuned) and
+        the sizes of the model in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
         grid = self.grids.named(None)
         figures = self._cached_figures(split, grid)
         if grid is None:
             return figures
         steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
-        return figures | {
-            f"{name}_accuracy": self._cached_figures(split, step)["accuracy"]
-            for name, step in steps.items()
-        }
+        found = {name: self._cached_figures(split, step) for name, step in steps.items()}
+        sizes = {f"dense_{name}": found["dense"][name] for name in ("size_bytes", "nonzero_params")}
+        return (
+            figures | sizes | {f"{name}_accuracy": each["accuracy"] for name, each in found.items()}
+        )
 
     def _cached_figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
         file = self._figures_file(split, grid)

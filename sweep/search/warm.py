@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sweep.activity import is_active, is_moot, order
@@ -132,6 +133,8 @@ def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
     """``setting: there -> here`` of what makes figures mean something else."""
     ours = config.model_dump(mode="json")
+    with suppress(ValueError):  # as this version reads it: a setting that came since is a default
+        theirs = SweepConfig.model_validate(theirs).model_dump(mode="json")
     old, new = (
         {name: _without_metrics(plain.get(name)) for name in COMPARED} for plain in (theirs, ours)
     )

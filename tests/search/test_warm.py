@@ -131,6 +131,18 @@ def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
     assert "warning: used although it differs in task.max_length: 128 -> 32" in describe(event)
 
 
+def test_a_setting_that_came_since_is_no_difference(other: Path) -> None:
+    lines = (other / "ledger.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    del first["config"]["baseline"]["quantization"], first["config"]["pruning"]["start_masks"]
+    (other / "ledger.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    event = learn(other)
+    assert (event["used"], event["differs"]) == (2, [])
+    grid = {"quantization": {"scheme": "int8"}}
+    [told] = learn(other, baseline=grid)["differs"]
+    assert told.startswith("baseline.quantization: null -> ")
+
+
 @pytest.mark.parametrize(
     "objectives", [{"accuracy": "max"}, {"accuracy": "max", "sparsity": "min"}]
 )
