@@ -114,9 +114,8 @@ class Workbench:
         steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
         found = {name: self._cached_figures(split, step) for name, step in steps.items()}
         sizes = {f"dense_{name}": found["dense"][name] for name in ("size_bytes", "nonzero_params")}
-        return (
-            figures | sizes | {f"{name}_accuracy": each["accuracy"] for name, each in found.items()}
-        )
+        accuracies = {f"{name}_accuracy": each["accuracy"] for name, each in found.items()}
+        return {**figures, **sizes, **accuracies}
 
     def _cached_figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
         file = self._figures_file(split, grid)

@@ -143,7 +143,8 @@ def test_a_config_is_checked_without_the_stack(module: str) -> None:
 def test_schedulers_do_not_load_torch_nor_records_ray(module: str) -> None:
     if in_room(module, "sweep.search", "sweep.driver", "sweep.launch"):
         assert not loaded_with(module) & {"torch", "transformers", "datasets"}
-    if in_room(module, "sweep.tasks", "sweep.pruning", "sweep.training", "sweep.trial"):
+    makers = ("sweep.tasks", "sweep.pruning", "sweep.quantization", "sweep.training", "sweep.trial")
+    if in_room(module, *makers):
         assert not loaded_with(module) & {"ray", "optuna"}
 
 
@@ -162,6 +163,22 @@ def test_methods_are_the_rows_of_criteria() -> None:
     from sweep.pruning import CRITERIA
 
     assert set(CRITERIA) == set(METHODS)
+
+
+def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
+    import torch
+
+    from sweep.names import QUANTIZATIONS
+    from sweep.quantization import Scheme
+    from sweep.space import PARAMETERS
+    from sweep.values import OneOf
+
+    x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    grids = [Scheme(name).value(x) for name in QUANTIZATIONS]
+    assert all(not torch.equal(one, x) for one in grids) and not torch.equal(*grids)
+    assert PARAMETERS["quantization"].rule == OneOf(("none", *QUANTIZATIONS))
+    with pytest.raises(KeyError):
+        Scheme("none").value(x)
 
 
 def test_every_method_and_scope_prunes_activations() -> None:

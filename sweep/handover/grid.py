@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from sweep.errors import UsageError
+from sweep.names import QUANTIZATIONS
 from sweep.quantization import Scheme
 from sweep.quantization.layers import grid_layers, linears, put, settle
 from sweep.quantization.scheme import int8_scales
@@ -58,10 +59,10 @@ def put_on_grid(model: nn.Module, folder: str | Path) -> Scheme:
     """
     path = Path(folder) / FILE
     about = _read(path)
-    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+    known = (about.get("format"), about.get("version")) == (FORMAT, VERSION)
+    if not known or about.get("scheme") not in QUANTIZATIONS:
         raise UsageError(f"{path} says nothing of a grid that this version knows")
-    known, names = linears(model), about["modules"]
-    if strange := sorted(set(names) ^ set(known)):
+    if strange := sorted(set(about["modules"]) ^ set(linears(model))):
         raise UsageError(f"{path} is of another model: Linear layer {strange[0]!r} is in one alone")
     widths = {name: about[name] for name in ("width", "frac_width") if name in about}
     scheme = Scheme(about["scheme"], **widths)

@@ -80,9 +80,9 @@ class Scheme:
 
     @property
     def _to_grid(self) -> ToGrid:
-        if self.name == "int8":
-            return int8
-        return partial(fixed, width=self.width, frac_width=self.frac_width)
+        in_bits = partial(fixed, width=self.width, frac_width=self.frac_width)
+        known: dict[str, ToGrid] = {"fixed": in_bits, "int8": int8}
+        return known[self.name]
 
     def __str__(self) -> str:
         return self.name if self.name == "int8" else f"fixed {self.width}/{self.frac_width}"

@@ -124,6 +124,7 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(about | {"modules": ["classifier"]}))
     with pytest.raises(UsageError, match="of another model: Linear layer 'bert"):
         put_on_grid(tiny.bert(), tmp_path)
-    path.write_text(json.dumps(about | {"version": "2"}))
-    with pytest.raises(UsageError, match="says nothing of a grid"):
-        put_on_grid(tiny.bert(), tmp_path)
+    for other in ({"version": "2"}, {"scheme": "int4"}):
+        path.write_text(json.dumps(about | other))
+        with pytest.raises(UsageError, match="says nothing of a grid"):
+            put_on_grid(tiny.bert(), tmp_path)
