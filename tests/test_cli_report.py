@@ -81,7 +81,19 @@ def test_the_status_tells_how_a_quantised_dense_model_came_about(cli: Cli, tmp_p
         **steps,
         "qat_accuracy": None,
     }
-    assert "floats" not in cli("status", small_sweep().write(tmp_path / "b")).out
+    plain = cli("status", small_sweep().write(tmp_path / "b")).out
+    assert "floats" not in plain and "quantization" not in plain
+
+
+def test_a_front_shows_the_grids_that_its_points_chose(cli: Cli, tmp_path: Path) -> None:
+    ledger = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).baseline()
+    for name, grid, correct, size in (("a", "int8", 700, 9_000), ("b", "none", 800, 36_000)):
+        ledger.trial(name, quantization=grid).record(name, 0, correct, 0.5, size_bytes=size)
+        ledger.end(name)
+    lines = cli("front", ledger.write(tmp_path / "a")).out.splitlines()
+    assert lines[0].split()[-3:] == ["trial_id", "quantization", "size_bytes"]
+    found = sorted(line.split()[-3:] for line in lines[1:])
+    assert found == [["a", "int8", "9,000"], ["b", "none", "36,000"]]
 
 
 def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Cli, tmp_path: Path) -> None:

@@ -160,10 +160,11 @@ def _dense(baseline: Mapping[str, Any]) -> str:
 
 
 def front_text(points: pd.DataFrame) -> str:
-    """Points as aligned text."""
-    shown = pd.DataFrame(
-        {name: points[name].map(form.format) for name, form in FRONT_COLUMNS.items()}
-    )
+    """Points as aligned text; with their grids and bytes where they chose one."""
+    forms = dict(FRONT_COLUMNS)
+    if points["param_quantization"].notna().any():
+        forms |= {"param_quantization": "{}", "size_bytes": "{:,}"}
+    shown = pd.DataFrame({name: points[name].map(form.format) for name, form in forms.items()})
     return shown.rename(columns=lambda name: name.removeprefix("param_")).to_string(index=False)
 
 
