@@ -48,6 +48,7 @@ PARAMS: Kinds = {
     "ramp_epochs": "int",
     "distill_weight": "float",
     "distill_temperature": "float",
+    "quantization": "text",
 }
 EXTRA: Kinds = {
     "correct": "int",
@@ -55,6 +56,9 @@ EXTRA: Kinds = {
     "time": "float",
     "worker": "text",
     "attempt": "int",
+    # Prunable weights that a grid rounds to zero, beside those that are pruned (`sparsity`), as a
+    # share of all prunable ones; missing where nothing is quantised.
+    "quantized_sparsity": "float",
 }
 TEST: Kinds = {
     "test_accuracy": "float",

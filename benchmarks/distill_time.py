@@ -17,7 +17,7 @@ import time
 
 import torch
 
-from benchmarks.step_time import Rivals, parser, rivals
+from benchmarks.step_time import Rivals, arguments, rivals
 from sweep.distillation import Distillation
 from sweep.training import finetune_epoch, logits_of, to_device
 
@@ -52,7 +52,9 @@ def epoch(pair: Rivals, distillation: Distillation | None) -> float:
 
 
 def main() -> None:
-    given: argparse.Namespace = parser(__doc__.splitlines()[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments(parser)
+    given = parser.parse_args()
     torch.set_num_threads(given.threads)
     pair = rivals(given)
     started = time.process_time()

@@ -110,9 +110,8 @@ def _config(given: argparse.Namespace) -> SweepConfig:
     return load_config("sst2", [f"{name}={value}" for name, value in settings.items()])
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """What model, what data, how often."""
-    parser = argparse.ArgumentParser(description=description)
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What says which model is trained on what, and how often."""
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -122,11 +121,14 @@ def parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--text", default="auto", help="its text column")
     parser.add_argument("--label", default="label", help="its label column")
-    return parser
 
 
 def main() -> None:
-    given = parser(__doc__.splitlines()[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments(parser)
+    given = parser.parse_args()
+    if (given.model is None) != (given.train is None):
+        parser.error("--model and --train go together")
     torch.set_num_threads(given.threads)
     pair = rivals(given)
     pair.bare(), pair.masked()  # warm up

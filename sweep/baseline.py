@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,20 @@ from sweep.atomic import new_folder, write_text
 from sweep.cache import cache_root, fingerprint, once, tree_digest
 from sweep.calibration import Calibration
 from sweep.config import SweepConfig
+from sweep.dense import Dense
 from sweep.distillation import Distillation
 from sweep.errors import UsageError
 from sweep.handover.start import has_masks, read_masks, share
-from sweep.kept import fetch, kept
+from sweep.kept import digest_of, fetch, kept
 from sweep.measure import measure
-from sweep.model import (
-    check_positions,
-    dropout_rates,
-    fresh_bert,
-    has_head,
-    load_classifier,
-    set_dropout,
-)
+from sweep.model import check_positions, fresh_bert, has_head, load_classifier, set_dropout
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
 from sweep.pruning.fit import check_groups
 from sweep.pruning.start import check_space, fitted, pairs
+from sweep.quantization import OnGrid
+from sweep.quantization.dense import Grids
 from sweep.recovery import distilled, may_distill
 from sweep.storage.place import Place
 from sweep.tasks import Task, load_task
@@ -59,36 +55,6 @@ FIGURES = 2
 """Of the baseline's figures: raised with each new one, so that no cached file lacks any."""
 
 
-@dataclass
-class Dense:
-    """A dense model that trials start from.
-
-    ``model`` is the one working copy of a worker; :meth:`reset` puts the pristine weights back in
-    it, which costs a memory copy where loading a model costs seconds.
-    """
-
-    model: nn.Module
-    weights: dict[str, Tensor]
-    dropout: dict[str, float]
-
-    @classmethod
-    def of(cls, model: nn.Module, device: torch.device | str = "cpu") -> Dense:
-        """Take ``model`` as it is now for the pristine one."""
-        model = model.to(device)
-        weights = {name: value.clone() for name, value in model.state_dict().items()}
-        return cls(model, weights, dropout_rates(model))
-
-    def reset(self) -> nn.Module:
-        """The model with its dense weights and own dropout, no hooks, no gradients."""
-        for name, module in self.model.named_modules():
-            module._forward_pre_hooks.clear()
-            if isinstance(module, nn.Dropout):
-                module.p = self.dropout[name]
-        self.model.zero_grad(set_to_none=True)
-        self.model.load_state_dict(self.weights)
-        return self.model
-
-
 class Workbench:
     """What a worker keeps between trials: the task, the dense model and its figures.
 
@@ -99,6 +65,7 @@ class Workbench:
     def __init__(self, config: SweepConfig, device: str | None = None) -> None:
         self.config = config
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._calibrations: dict[OnGrid | None, Calibration] = {}
 
     @cached_property
     def task(self) -> Task:
@@ -128,25 +95,51 @@ class Workbench:
 
     @cached_property
     def dense(self) -> Dense:
-        """The dense model: loaded, or finetuned if ``baseline.epochs > 0`` and nobody has yet."""
+        """The dense model: loaded, or finetuned if ``baseline.epochs > 0`` and nobody has yet.
+
+        In floats, whatever the config says of grids: :attr:`grids` has those.
+        """
         if self.config.baseline.epochs == 0:
             return Dense.of(self._starting_model(), self.device)
         folder = once(self.folder / "model", self._finetune)
         return Dense.of(load_classifier(str(folder), self.task), self.device)
 
     @cached_property
-    def calibration(self) -> Calibration:
-        """What methods know of the dense model beside its weights: once a sweep and machine."""
-        which = [asdict(self.targets), self.config.pruning.calibration_samples]
-        where = f"{self.folder.name}-{fingerprint(which)}"
-        return Calibration(self, cache_root() / "statistics" / where)
+    def grids(self) -> Grids:
+        """The dense model on the grids that the config and its trials name."""
+        return Grids(self)
+
+    def calibration(self, grid: OnGrid | None) -> Calibration:
+        """What methods know of the dense model on a grid beside its weights."""
+        if grid not in self._calibrations:
+            which = [asdict(self.targets), self.config.pruning.calibration_samples]
+            which += [self.grids.key(grid)] if grid else []
+            folder = cache_root() / "statistics" / f"{self.folder.name}-{fingerprint(which)}"
+            self._calibrations[grid] = Calibration(self, grid, folder)
+        return self._calibrations[grid]
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
-        """The dense model's figures on a split (see DESIGN: the ``baseline`` event), cached."""
-        file = self._figures_file(split)
+        """The dense model's figures on a split (see DESIGN: the ``baseline`` event).
+
+        With ``baseline.quantization`` they are of the model on its grid, and have the accuracies of
+        each step to there (``dense_accuracy``, ``ptq_accuracy``, ``qat_accuracy`` if finetuned) and
+        the sizes of the model in floats (``dense_size_bytes``, ``dense_nonzero_params``).
+        """
+        grid = self.grids.named(None)
+        figures = self._cached_figures(split, grid)
+        if grid is None:
+            return figures
+        steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
+        found = {name: self._cached_figures(split, step) for name, step in steps.items()}
+        sizes = {f"dense_{name}": found["dense"][name] for name in ("size_bytes", "nonzero_params")}
+        accuracies = {f"{name}_accuracy": each["accuracy"] for name, each in found.items()}
+        return {**figures, **sizes, **accuracies}
+
+    def _cached_figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
+        file = self._figures_file(split, grid)
 
         def store() -> None:
-            figures = self._figures(split)
+            figures = self._figures(split, grid)
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(file, json.dumps(figures))
 
@@ -154,29 +147,36 @@ class Workbench:
         return found
 
     def pack(self) -> Parcel:
-        """The dense model, if it was finetuned here, and its figures, for other machines."""
-        return pack(self.folder)
+        """The dense models that were finetuned here, and their figures, for other machines."""
+        self.grids.make()  # now, once, and not by each worker for itself
+        others = self.grids.of_others()
+        return {name: files for name, files in pack(self.folder).items() if name not in others}
 
     def unpack(self, fetch: Callable[[], Parcel]) -> None:
         """Take the dense model and its figures from where they were made, if they are not here."""
-        needed = "model" if self.config.baseline.epochs else self._figures_file("validation").name
+        needed = self.trained[-1] if self.trained else self._figures_file("validation").name
         unpack(self.folder, fetch, needed)
 
-    def adopt(self, place: Place) -> None:
-        """Take for the dense model the one that a sweep keeps at ``place``, if it keeps one.
+    @property
+    def trained(self) -> list[str]:
+        """The names, in :attr:`folder`, of the dense models that this sweep finetunes."""
+        return ["model"] * bool(self.config.baseline.epochs) + self.grids.trained
 
-        Before the first use. Where the cache has another one of the same settings (finetuned by
-        another machine, say), that stays as it is. Raises :class:`~sweep.errors.StorageError`
+    def adopt(self, place: Place) -> None:
+        """Take for the dense models those that a sweep keeps at ``place``, if it keeps any.
+
+        Before the first use. Where the cache has others of the same settings (finetuned by
+        another machine, say), they stay as they are. Raises :class:`~sweep.errors.StorageError`
         where the sweep's cannot be read.
         """
-        wanted = kept(place) if self.config.baseline.epochs else None
+        wanted = kept(place) if self.trained else None
         if wanted is None:
             return
-        fetched = partial(fetch, place, wanted)
-        unpack(self.folder, fetched, "model")
-        if tree_digest(self.folder / "model") != wanted:
+        if not any((self.folder / name).exists() for name in self.trained):
+            unpack(self.folder, partial(fetch, place, wanted), self.trained[-1])
+        if digest_of(self.folder, self.trained) != wanted:
             self.folder = self.folder.with_name(f"{self.folder.name}-{wanted}")
-            unpack(self.folder, fetched, "model")
+            unpack(self.folder, partial(fetch, place, wanted), self.trained[-1])
 
     @property
     def warnings(self) -> list[str]:
@@ -200,7 +200,7 @@ class Workbench:
         weights = prunable_weights(self.dense.model, self.targets)
         check_space(self.config.space, self.start_masks, weights)
         check_groups(self.config.space["granularity"].grid(), weights, self.start_masks)
-        self.calibration.check(self.config.space["method"].grid())
+        self.calibration(None).check(self.config.space["method"].grid())
         if may_distill(self.config):
             _ = self.teacher_logits  # made before trials ask for them, and packed
 
@@ -225,34 +225,40 @@ class Workbench:
         settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
         return Recipe(learning_rate=learning_rate, epochs=epochs, seed=seed, **settings)
 
-    def _figures_file(self, split: str) -> Path:
+    def _figures_file(self, split: str, grid: OnGrid | None = None) -> Path:
         data = self.task.split(split)
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
         config = self.config
         chosen = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
         how = [chosen, config.recover.bf16]
         wanted = [FIGURES, sorted(config.task.metrics)]
-        counted = fingerprint([*how, *wanted, examples])
+        on_grid = [self.grids.key(grid)] if grid else []
+        counted = fingerprint([*how, *wanted, examples, *on_grid])
         return self.folder / f"{split}-{counted}.json"
 
-    def _figures(self, split: str) -> dict[str, Any]:
-        model = self.dense.reset()
+    def _figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
+        model = self.grids.dense(grid).reset()
         data, recipe = self.task.split(split), self.recipe(0.0, 0, 0)
         score = evaluate(model, data, recipe, self.task.pad_id)
         weights = prunable_weights(model, self.targets)
+        size = measure(model, weights, grid is not None).__dict__
+        spent = self._train_seconds(grid)
         return {
             **score.figures(self.config.task.metrics),
-            **measure(model, weights).__dict__,
+            **{name: value for name, value in size.items() if value is not None},
             "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
             "majority_accuracy": majority_share(data),
-            "train_seconds": self._train_seconds(),
+            "train_seconds": spent,
             "eval_seconds": score.seconds,
-            "seconds": self._train_seconds() + score.seconds,
+            "seconds": spent + score.seconds,
         }
 
-    def _train_seconds(self) -> float:
-        file = self.folder / "model" / "finetune.json"
-        return float(json.loads(file.read_text())["train_seconds"]) if file.exists() else 0.0
+    def _train_seconds(self, grid: OnGrid | None) -> float:
+        folders = [self.folder / "model"]
+        folders += [self.grids.folder(grid)] if grid and grid.epochs else []
+        notes = [folder / "finetune.json" for folder in folders]
+        spent = [json.loads(note.read_text())["train_seconds"] for note in notes if note.exists()]
+        return float(sum(spent))
 
     def _starting_model(self) -> nn.Module:
         config = self.config
@@ -263,15 +269,18 @@ class Workbench:
         return model
 
     def _finetune(self) -> None:
-        config = self.config
         model = self._starting_model().to(self.device)
-        recipe = self._baseline_recipe()
+        self.train(model, self.baseline_recipe(), self.folder / "model")
+
+    def train(self, model: nn.Module, recipe: Recipe, folder: Path) -> None:
+        """Finetune, and save into a new folder; masks of before are held where that is asked."""
+        config = self.config
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
         keep = config.pruning.start_masks == "keep"
         held = pairs(model, fitted(read_masks(config.model), model)) if keep else []
         seconds = 0.0
-        for epoch in range(config.baseline.epochs):
+        for epoch in range(recipe.epochs):
             seconds += finetune_epoch(
                 model,
                 optimizer,
@@ -281,13 +290,15 @@ class Workbench:
                 held=held,
                 pad_id=self.task.pad_id,
             )
-        with new_folder(self.folder / "model") as scratch:
+        with new_folder(folder) as scratch:
             model.save_pretrained(scratch)  # type: ignore[operator]
             (scratch / "finetune.json").write_text(json.dumps({"train_seconds": seconds}))
 
-    def _baseline_recipe(self) -> Recipe:
-        settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
-        return Recipe(**(settings | self.config.baseline.model_dump(mode="json")))
+    def baseline_recipe(self) -> Recipe:
+        """How the dense model is finetuned."""
+        own = self.config.baseline.model_dump(mode="json", exclude={"quantization"})
+        usual = self.config.recover.model_dump(mode="json", exclude={"distill"})
+        return Recipe(**usual | own)
 
     def _key(self) -> str:
         """What the dense weights and their figures depend on."""
@@ -297,6 +308,6 @@ class Workbench:
             model = tree_digest(model)
         data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset", "metrics"})]
         fresh = {"seed": config.baseline.seed}  # of weights that no training follows
-        trained = self._baseline_recipe().__dict__ if config.baseline.epochs else fresh
+        trained = self.baseline_recipe().__dict__ if config.baseline.epochs else fresh
         kept = ["keep"] if config.pruning.start_masks == "keep" else []
         return fingerprint([model, data, trained, config.task.max_length, *kept])

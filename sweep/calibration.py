@@ -22,13 +22,14 @@ from sweep.training import Recipe, logits_of, to_device
 
 if TYPE_CHECKING:
     from sweep.baseline import Workbench
+    from sweep.quantization import OnGrid
 
 EXACT = Recipe(learning_rate=0.0, epochs=0, seed=0, bf16=False)
 _STREAM, _FILE = 2, "statistics.safetensors"
 
 
 class Calibration:
-    """What methods know of a bench's dense model beside its weights.
+    """What methods know of a bench's dense model, on a ``grid`` or in floats, beside its weights.
 
     It is run on ``pruning.calibration_samples`` train examples, stratified, drawn from the task's
     seed, so that all trials share them. A kind is collected when a trial first needs it, and kept
@@ -36,8 +37,8 @@ class Calibration:
     since a factor is as large as a matrix: each machine makes its own.
     """
 
-    def __init__(self, bench: Workbench, folder: Path) -> None:
-        self.bench, self.folder = bench, folder
+    def __init__(self, bench: Workbench, grid: OnGrid | None, folder: Path) -> None:
+        self.bench, self.grid, self.folder = bench, grid, folder
         self._found: dict[str, Statistics] = {}
 
     def check(self, methods: Iterable[object]) -> None:
@@ -62,7 +63,8 @@ class Calibration:
         return self._found[kind]
 
     def _collect(self, kind: str) -> None:
-        modules = prunable_modules(self.bench.dense.reset(), self.bench.targets)
+        model = self.bench.grids.dense(self.grid).reset()
+        modules = prunable_modules(model, self.bench.targets)
         found = collect(kind, modules, self._losses())
         with new_folder(self.folder / kind) as scratch:
             save_file({name: part.cpu() for name, part in found.items()}, scratch / _FILE)

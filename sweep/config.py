@@ -23,13 +23,21 @@ from sweep import fields
 from sweep.config_checks import (
     formula_problems,
     metric_problems,
+    quantization_problems,
     resource_problems,
     search_problems,
     start_problems,
     task_problems,
 )
 from sweep.domains import Int
-from sweep.names import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.names import (
+    EXTRA_METRICS,
+    LR_SCHEDULES,
+    METRICS,
+    QUANTIZATIONS,
+    SAMPLERS,
+    SCHEDULERS,
+)
 from sweep.params import Params
 from sweep.problems import Problem, Refused
 from sweep.recovery import distill_problems
@@ -113,6 +121,31 @@ class TaskConfig(Section):
     )
 
 
+class QuantizationConfig(Section):
+    """A grid for inputs, weights and biases of every Linear layer of the dense model."""
+
+    scheme: fields.Quantization = Field(default="fixed", description=_or(QUANTIZATIONS))
+    width: fields.WidthOrNone = Field(default=None, description="bits of fixed; null: 8")
+    frac_width: fields.NaturalOrNone = Field(
+        default=None, description="bits of fixed behind the point; null: half of width"
+    )
+    epochs: fields.Natural = Field(
+        default=0, description="finetuned on the grid (QAT); 0: rounded alone (PTQ)"
+    )
+    learning_rate: fields.Positive = Field(default=5e-5, description="peak of those epochs")
+
+    def __str__(self) -> str:
+        if self.scheme != "fixed":
+            return self.scheme
+        return "fixed {}/{}".format(*self.widths)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Bits, and bits behind the point, of the scheme ``fixed``."""
+        width = 8 if self.width is None else self.width
+        return width, width // 2 if self.frac_width is None else self.frac_width
+
+
 class BaselineConfig(Section):
     """How the dense model is finetuned, once, before anything is pruned."""
 
@@ -123,6 +156,9 @@ class BaselineConfig(Section):
     warmup: fields.Share = Field(default=0.1, description="share of all steps that warm up")
     lr_schedule: fields.LrSchedule = Field(default="linear", description=_or(LR_SCHEDULES))
     seed: fields.Seed = Field(default=0, description="of the order, and of fresh weights")
+    quantization: QuantizationConfig | None = Field(
+        default=None, description="{scheme: fixed, width: 8, frac_width: 4, epochs: 1}; null: none"
+    )
 
 
 class PruningConfig(Section):
@@ -286,6 +322,7 @@ class SweepConfig(Section):
         problems += resource_problems(self)
         problems += start_problems(self)
         problems += distill_problems(self)
+        problems += quantization_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:

@@ -84,6 +84,28 @@ def start_problems(config: SweepConfig) -> list[Problem]:
     return [Problem(("pruning", "start_masks"), what, "keep", allowed, depends=("model",))]
 
 
+def quantization_problems(config: SweepConfig) -> list[Problem]:
+    """Widths that do not go together, or that another scheme has no use for."""
+    chosen, at = config.baseline.quantization, ("baseline", "quantization")
+    if chosen is None:
+        return []
+    if chosen.scheme != "fixed":
+        what = f"is for the scheme fixed; {chosen.scheme} has 8 bits and finds its scales"
+        given = {"width": chosen.width, "frac_width": chosen.frac_width}
+        depends = (".".join((*at, "scheme")),)
+        return [
+            Problem((*at, name), what, value, "null", depends=depends)
+            for name, value in given.items()
+            if value is not None
+        ]
+    width, frac_width = chosen.widths
+    if frac_width <= width:
+        return []
+    what, allowed = f"is above the width, {width}", f"an integer from 0 to {width}"
+    depends = (".".join((*at, "width")),)
+    return [Problem((*at, "frac_width"), what, frac_width, allowed, depends=depends)]
+
+
 def search_problems(config: SweepConfig) -> list[Problem]:
     """What does not fit between the search, the space and the objectives."""
     return [

@@ -15,6 +15,7 @@ from sweep.names import (
     EXTRA_METRICS,
     LR_SCHEDULES,
     METRICS,
+    QUANTIZATIONS,
     SAMPLERS,
     SCHEDULERS,
     START_MASKS,
@@ -66,6 +67,9 @@ SwitchOrAuto = Annotated[bool | str, Checked(Also("auto", Flag()))]
 LrSchedule = Annotated[str, Checked(OneOf(LR_SCHEDULES))]
 Sampler = Annotated[str, Checked(OneOf(SAMPLERS))]
 StartMasks = Annotated[str, Checked(OneOf(START_MASKS))]
+Quantization = Annotated[str, Checked(OneOf(QUANTIZATIONS))]
+WidthOrNone = Annotated[int | None, Checked(Also(None, Number(low=2, high=24, whole=True)))]
+NaturalOrNone = Annotated[int | None, Checked(Also(None, Number(low=0, whole=True)))]
 Scheduler = Annotated[str, Checked(OneOf(SCHEDULERS))]
 ExtraMetric = Annotated[str, Checked(OneOf(EXTRA_METRICS))]
 Objectives = Annotated[dict[str, str], Checked(Each(OneOf(METRICS), OneOf(DIRECTIONS)))]

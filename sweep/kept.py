@@ -1,7 +1,7 @@
-"""The dense model that a sweep finetuned, kept beside its ledger: all its trials start from that.
+"""The dense models that a sweep finetuned, kept beside its ledger: all its trials start from them.
 
-Finetuned again, on another machine, it would come out otherwise, and the trials before and after
-would not compare. It is one file, ``dense/DIGEST.tar``: there whole, or not at all.
+Finetuned again, on another machine, one would come out otherwise, and the trials before and after
+would not compare. They are one file, ``dense/DIGEST.tar``: there whole, or not at all.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from sweep.atomic import write_bytes
-from sweep.cache import fingerprint
+from sweep.cache import fingerprint, tree_digest
 from sweep.errors import StorageError
 from sweep.parcel import Parcel
 from sweep.storage.address import Address
 from sweep.storage.place import PATIENCE, Place
 
-MODEL = "model"
-"""The entry of a parcel that holds the weights."""
+NOTE = "finetune.json"
+"""A file that an entry of a parcel has where it is a model that was finetuned."""
 
 _NAME = re.compile(r"([0-9a-f]{16})\.tar")
 
 
 def kept(place: Place) -> str | None:
-    """The digest of the dense model that is kept at ``place``; None where there is none.
+    """The digest of the dense models that are kept at ``place``; None where there is none.
 
     :class:`~sweep.errors.StorageError` where a store cannot be asked.
     """
@@ -36,11 +36,11 @@ def kept(place: Place) -> str | None:
 
 
 def keep(place: Place, parcel: Parcel) -> None:
-    """Keep a packed dense model at ``place``; of one that was not finetuned, nothing.
+    """Keep packed dense models at ``place``; where none was finetuned, nothing.
 
     :class:`~sweep.errors.StorageError` where disk or store refuses.
     """
-    if MODEL not in parcel:
+    if not any(NOTE in files for files in parcel.values()):
         return
     file = place / f"{digest(parcel)}.tar"
     if isinstance(file, Address):
@@ -81,11 +81,19 @@ def drop(place: Place) -> None:
 
 
 def digest(parcel: Parcel) -> str:
-    """Of the weights and what lies with them: what `tree_digest` says of their folder."""
-    files: Mapping[str, bytes] = parcel.get(MODEL, {})
-    return fingerprint(
-        [(name, hashlib.sha256(data).hexdigest()[:16]) for name, data in sorted(files.items())]
-    )
+    """Of the models that were finetuned: what :func:`digest_of` says of their folders."""
+    finetuned = {entry: files for entry, files in parcel.items() if NOTE in files}
+    return fingerprint({entry: _digest(files) for entry, files in finetuned.items()})
+
+
+def digest_of(folder: Path, entries: Sequence[str]) -> str:
+    """Of the models that lie in ``folder`` under these names."""
+    return fingerprint({entry: tree_digest(folder / entry) for entry in entries})
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    named = [(name, hashlib.sha256(data).hexdigest()[:16]) for name, data in sorted(files.items())]
+    return fingerprint(named)
 
 
 def _all(place: Place) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from sweep.quantization.stored import Held
 
 
 @dataclass(frozen=True)
@@ -16,34 +19,46 @@ class Size:
 
     ``sparsity``: zeros / prunable weights. ``model_sparsity``: the same zeros / all parameters.
     ``nonzero_params``: non-zero values among all parameters. ``size_bytes``: see :func:`measure`.
+
+    Of a model on a grid (`sweep.quantization`) those zeros are of its float weights, and so from
+    pruning alone; ``quantized_sparsity`` is the share of the prunable weights that the grid rounds
+    to zero beside them, None without a grid. The last two are of the values on the grid.
     """
 
     sparsity: float
     model_sparsity: float
     nonzero_params: int
     size_bytes: int
+    quantized_sparsity: float | None = None
 
 
-def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
-    """Count ``model``; ``weights`` are its prunable ones.
+def measure(model: nn.Module, weights: Mapping[str, Tensor], grid: bool = False) -> Size:
+    """Count ``model``; ``weights`` are its prunable ones, ``grid`` says that layers are on one.
 
     ``size_bytes`` is what the parameters take when each prunable matrix is stored as a bitmap and
-    its non-zero values, or dense where that is smaller, and the rest dense. File headers are not
-    in it; no speed is implied by it.
+    its non-zero values, or dense where that is smaller, and the rest dense; on a grid each value
+    in its own bits (`sweep.quantization.stored`), with the scales. File headers are not in it; no
+    speed is implied by it.
     """
+    on_grid = _on_grid(model) if grid else {}
     prunable = {id(weight) for weight in weights.values()}
-    total = zeros = nonzero = size = 0
+    total = zeros = rounded = nonzero = size = 0
     for parameter in model.parameters():
-        count, filled = parameter.numel(), int(parameter.count_nonzero())
+        count, kept = parameter.numel(), int(parameter.count_nonzero())
+        filled, item, beside = kept, float(parameter.element_size()), 0
+        if (held := on_grid.get(id(parameter))) is not None:
+            filled, item, beside = held.filled, held.item, held.beside
         total += count
         nonzero += filled
         if id(parameter) in prunable:
-            zeros += count - filled
-            size += stored_bytes(count, filled, parameter.element_size())
+            zeros += count - kept
+            rounded += kept - filled
+            size += stored_bytes(count, filled, item) + beside
         else:
-            size += count * parameter.element_size()
-    prunable_count = sum(weight.numel() for weight in weights.values())
-    return Size(zeros / prunable_count, zeros / total, nonzero, size)
+            size += math.ceil(count * item) + beside
+    among = sum(weight.numel() for weight in weights.values())
+    share = rounded / among if grid else None
+    return Size(zeros / among, zeros / total, nonzero, size, share)
 
 
 def zeros_of(weights: Mapping[str, Tensor]) -> list[int]:
@@ -51,10 +66,18 @@ def zeros_of(weights: Mapping[str, Tensor]) -> list[int]:
     return [weight.numel() - int(weight.count_nonzero()) for weight in weights.values()]
 
 
-def stored_bytes(count: int, filled: int, item: int) -> int:
+def stored_bytes(count: int, filled: int, item: float) -> int:
     """Bytes of ``count`` values of ``item`` bytes, ``filled`` of them non-zero, smallest form.
 
-    >>> stored_bytes(1000, 100, 4), stored_bytes(1000, 1000, 4)
-    (525, 4000)
+    ``item`` may be a fraction with a denominator of 8: values are packed bit by bit.
+
+    >>> stored_bytes(1000, 100, 4), stored_bytes(1000, 1000, 4), stored_bytes(1000, 100, 0.625)
+    (525, 4000, 188)
     """
-    return min(count * item, -(-count // 8) + filled * item)
+    return min(math.ceil(count * item), math.ceil(count / 8) + math.ceil(filled * item))
+
+
+def _on_grid(model: nn.Module) -> Mapping[int, Held]:
+    from sweep.quantization.stored import held  # torch, which a formula's bench does without
+
+    return held(model)

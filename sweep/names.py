@@ -58,5 +58,8 @@ METRICS = (
 START_MASKS = ("drop", "keep")
 """What becomes of the masks that an exported model brings along."""
 
+QUANTIZATIONS = ("fixed", "int8")
+"""The grids that a model can be put on (`sweep.quantization.scheme`)."""
+
 DIRECTIONS = ("max", "min")
 """Where an objective should go."""

@@ -43,8 +43,9 @@ class Params:
     ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
     but ``method`` counts. ``ramp_epochs`` (whole, 0 to ``finetune_epochs``) spreads the pruning
     (`sweep.recovery`). ``distill_weight`` in [0, 1] and ``distill_temperature`` > 0 are those of
-    `sweep.distillation`; None: as ``recover.distill`` says. ``seed`` is that of masks, batches and
-    dropout; None: whoever runs the trial gives one.
+    `sweep.distillation`; None: as ``recover.distill`` says. ``quantization`` is the grid of the
+    dense model that is pruned (none, fixed, int8); None: what ``baseline.quantization`` says.
+    ``seed`` is that of masks, batches and dropout; None: whoever runs the trial gives one.
     """
 
     sparsity: float = 0.5
@@ -61,6 +62,7 @@ class Params:
     ramp_epochs: int = 0
     distill_weight: float | None = None
     distill_temperature: float | None = None
+    quantization: str | None = None
     seed: int | None = None
 
     @classmethod

@@ -21,7 +21,8 @@ class Record:
     ``correct_bits`` (`sweep.score.pack`) says which examples were answered right, in the order of
     the split; ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in each
     prunable weight, in the order of the baseline's ``prunable_weights``; ``f1`` and ``matthews``
-    come where ``task.metrics`` names them.
+    come where ``task.metrics`` names them; ``quantized_sparsity`` (`sweep.measure.Size`) of a
+    quantised model.
     """
 
     stage: str
@@ -44,6 +45,7 @@ class Record:
     zeros_per_weight: list[int] | None = None
     f1: float | None = None
     matthews: float | None = None
+    quantized_sparsity: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, of what is there."""

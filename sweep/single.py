@@ -40,7 +40,8 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
     for warning in bench.warnings:
         say(f"warning: {warning}")
     baseline = bench.baseline(split)
-    say(f"1. dense model      {split} accuracy {baseline['accuracy']:.4f}")
+    for line in _dense_lines(config, baseline, split):
+        say(line)
     say(f"2. prune            {_describe(params)}")
     seed = config.search.seed if params.seed is None else params.seed
     records = []
@@ -50,6 +51,24 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
     return _figures(params, baseline, records, split)
 
 
+STEPS = {
+    "dense_accuracy": "in floats",
+    "ptq_accuracy": "on the grid",
+    "qat_accuracy": "finetuned on it",
+}
+"""What the dense model went through to be the baseline of a sweep on a grid."""
+
+
+def _dense_lines(config: SweepConfig, baseline: Mapping[str, Any], split: str) -> list[str]:
+    lines = [f"1. dense model      {split} accuracy {baseline['accuracy']:.4f}"]
+    there = [name for name in STEPS if name in baseline]
+    chosen = config.baseline.quantization
+    lines += [f"   {STEPS[name]:16} accuracy {baseline[name]:.4f}" for name in there]
+    if chosen and there:
+        lines[0] += f", quantised: {chosen}"
+    return lines
+
+
 def _describe(params: Params) -> str:
     text = f"weights {params.sparsity:.0%} {params.method} {chosen_by(params.to_dict())}"
     if params.activation_sparsity:
@@ -57,13 +76,18 @@ def _describe(params: Params) -> str:
             f", activations {params.activation_sparsity:.0%} {params.activation_method} "
             f"{params.activation_scope}"
         )
+    if params.quantization is not None:
+        text += f", quantization {params.quantization}"
     return text
 
 
 def _line(record: Record, params: Params) -> str:
     accuracy = f"accuracy {record.accuracy:.4f}"
     if record.epoch == 0:
-        return f"3. pruned model     {accuracy}, sparsity {record.sparsity:.4f}"
+        line = f"3. pruned model     {accuracy}, sparsity {record.sparsity:.4f}"
+        if record.quantized_sparsity is not None:
+            line += f", and {record.quantized_sparsity:.4f} zero on the grid"
+        return line
     line = f"4. finetune epoch {record.epoch} {accuracy}, loss {record.loss:.4f}"
     if record.epoch == params.finetune_epochs:
         line += f"\n5. recovered model  {accuracy} after {record.epoch} epochs"
@@ -80,6 +104,9 @@ def _figures(
         "recovered_accuracy": last.accuracy,
         "sparsity": last.sparsity,
         "model_sparsity": last.model_sparsity,
+        "quantized_sparsity": last.quantized_sparsity,
+        "size_bytes": last.size_bytes,
+        **{name: baseline[name] for name in STEPS if name in baseline},
         "seconds": last.seconds,
         "split": split,
         "examples": last.examples,

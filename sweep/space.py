@@ -31,6 +31,7 @@ from sweep.names import (
     LAYER_PROFILES,
     METHODS,
     NORMALISATIONS,
+    QUANTIZATIONS,
     SCOPES,
 )
 from sweep.problems import Problem, Refused, unknown
@@ -83,6 +84,11 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "distill_temperature": Parameter(
         Number(low=0, above=True), None, "softens the teacher's answers; null: recover's"
+    ),
+    "quantization": Parameter(
+        OneOf(("none", *QUANTIZATIONS)),
+        None,
+        "grid of the model that is pruned; null: what baseline.quantization says",
     ),
     "seed": Parameter(
         Number(low=0, high=2**32 - 1, whole=True),

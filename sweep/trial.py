@@ -34,7 +34,8 @@ from sweep.training import (
 )
 
 if TYPE_CHECKING:
-    from sweep.baseline import Dense, Workbench
+    from sweep.baseline import Workbench
+    from sweep.dense import Dense
 
 CALIBRATION_EXAMPLES = 64
 
@@ -48,8 +49,11 @@ class Trial:
     and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
     stays dropped; ``statistics`` is what the method needs (`sweep.pruning.statistics`).
     ``distillation`` gives what ``params`` ask for, once it is trained. The trial works in
-    ``dense.model``: one trial at a time on it. Raises :class:`~sweep.errors.UsageError` for a ramp
-    longer than the epochs.
+    ``dense.model``: one trial at a time on it. Where that is on a grid, it answers from there;
+    scored, pruned, trained and saved are the floats behind the grid, as they are now (of two
+    weights the smaller one is not the larger one after rounding, to a grid of one scale: magnitudes
+    in floats order those on the grid, and break their many ties). Raises
+    :class:`~sweep.errors.UsageError` for a ramp longer than the epochs.
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class Trial:
             recipe, epochs=params.finetune_epochs, learning_rate=params.learning_rate
         )
         self.baseline_accuracy = baseline_accuracy
-        self.model = dense.reset()
+        self.model, self.on_grid = dense.reset(), dense.scheme is not None
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
@@ -95,14 +99,15 @@ class Trial:
     @classmethod
     def on(cls, bench: Workbench, params: Params, seed: int, split: str = "validation") -> Trial:
         """A trial of ``params`` on what a worker keeps warm."""
+        grid = bench.grids.named(params.quantization)
         return cls(
             params,
-            bench.dense,
+            bench.grids.dense(grid),
             bench.task,
             bench.recipe(params.learning_rate, params.finetune_epochs, seed),
             targets=bench.targets,
             start=bench.start_masks,
-            statistics=bench.calibration.statistics(params.method),
+            statistics=bench.calibration(grid).statistics(params.method),
             distillation=partial(bench.distillation, params),
             split=split,
             baseline_accuracy=bench.baseline(split)["accuracy"],
@@ -192,7 +197,7 @@ class Trial:
     def record(self, stage: str, train_seconds: float = 0.0) -> Record:
         """Evaluate the model as it is now, on the trial's split."""
         score = self.score(self.split)
-        size = measure(self.model, self.weights)
+        size = measure(self.model, self.weights, self.on_grid)
         ramping = self.epoch < self.params.ramp_epochs
         bound = self.recipe.lr_schedule != "constant" and self.epoch < self.recipe.epochs
         new_masks = self.epoch <= self.params.ramp_epochs

@@ -39,12 +39,12 @@ def files(cache: Path) -> dict[Path, int]:
 
 @every_method
 def test_they_are_collected_once_a_machine(make: Make, cache: Path, method: str) -> None:
-    first = Workbench(make(), "cpu").calibration.statistics(method)
+    first = Workbench(make(), "cpu").calibration(None).statistics(method)
     made = files(cache)
     assert len(made) == 1
     other = Workbench(make(), "cpu")
-    assert same(first, other.calibration.statistics(method))
-    assert other.calibration.statistics(method) is other.calibration.statistics(method)
+    assert same(first, other.calibration(None).statistics(method))
+    assert other.calibration(None).statistics(method) is other.calibration(None).statistics(method)
     assert files(cache) == made
     assert set(first) == set(prunable_weights(other.dense.model, other.targets))
 
@@ -56,7 +56,7 @@ def test_they_belong_to_their_settings(make: Make, cache: Path) -> None:
         {"exclude": ["classifier"]},
     ]
     norms = [
-        Workbench(make(pruning=pruning), "cpu").calibration.statistics("wanda")
+        Workbench(make(pruning=pruning), "cpu").calibration(None).statistics("wanda")
         for pruning in settings
     ]
     assert len(files(cache)) == 3
@@ -67,7 +67,7 @@ def test_they_belong_to_their_settings(make: Make, cache: Path) -> None:
 def test_the_norms_are_of_real_tokens(make: Make) -> None:
     """Of the examples themselves, run one at a time by hand; a larger batch would pad them."""
     bench = Workbench(make(pruning={"calibration_samples": 64}), "cpu")
-    found = bench.calibration.statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
+    found = bench.calibration(None).statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
     train, model = bench.task.train, bench.dense.reset().eval()
     inputs = []
     for index in range(len(train)):
@@ -80,7 +80,7 @@ def test_the_norms_are_of_real_tokens(make: Make) -> None:
 @every_method
 def test_the_model_is_as_it_was(bench: Workbench, method: str) -> None:
     before = {name: value.clone() for name, value in bench.dense.weights.items()}
-    bench.calibration.statistics(method)
+    bench.calibration(None).statistics(method)
     model = bench.dense.reset()
     assert same(before, dict(model.state_dict()))
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -88,7 +88,7 @@ def test_the_model_is_as_it_was(bench: Workbench, method: str) -> None:
 
 def test_other_methods_collect_nothing(make: Make, cache: Path) -> None:
     bench = Workbench(make(), "cpu")
-    assert bench.calibration.statistics("l1-norm") == {}
+    assert bench.calibration(None).statistics("l1-norm") == {}
     assert not (cache / "statistics").exists()
 
 
@@ -162,7 +162,7 @@ def test_the_reconstruction_changes_outputs_less_than_masks_alone(bench: Workben
     layer = dense.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     handle = layer.register_forward_pre_hook(lambda m, args: inputs.append(args[0].detach()))
-    for _ in bench.calibration._losses():
+    for _ in bench.calibration(None)._losses():
         pass
     handle.remove()
     x = torch.cat([part.reshape(-1, part.shape[-1]) for part in inputs])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
@@ -68,6 +69,31 @@ def test_a_folder_that_is_no_sweep_is_refused(cli: Cli, tmp_path: Path) -> None:
     assert_refused(cli("report", folder, "c"), 2, "no such folder")
     newer = LedgerBuilder(version=99).write(tmp_path / "newer")
     assert_refused(cli("report", folder, newer), 2, "version 99")
+
+
+def test_the_status_tells_how_a_quantised_dense_model_came_about(cli: Cli, tmp_path: Path) -> None:
+    steps = {"dense_accuracy": 0.9, "ptq_accuracy": 0.5}
+    ledger = LedgerBuilder().baseline(872, **steps).trial("a").record("a", 0, 700, 0.5).end("a")
+    quantised = ledger.write(tmp_path / "a")
+    assert "(dense 1.0000 (floats 0.9000, PTQ 0.5000); unconf" in cli("status", quantised).out
+    told = json.loads(cli("status", quantised, "--json").out)
+    assert {name: told[name] for name in (*steps, "qat_accuracy")} == {
+        **steps,
+        "qat_accuracy": None,
+    }
+    plain = cli("status", small_sweep().write(tmp_path / "b")).out
+    assert "floats" not in plain and "quantization" not in plain
+
+
+def test_a_front_shows_the_grids_that_its_points_chose(cli: Cli, tmp_path: Path) -> None:
+    ledger = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).baseline()
+    for name, grid, correct, size in (("a", "int8", 700, 9_000), ("b", "none", 800, 36_000)):
+        ledger.trial(name, quantization=grid).record(name, 0, correct, 0.5, size_bytes=size)
+        ledger.end(name)
+    lines = cli("front", ledger.write(tmp_path / "a")).out.splitlines()
+    assert lines[0].split()[-3:] == ["trial_id", "quantization", "size_bytes"]
+    found = sorted(line.split()[-3:] for line in lines[1:])
+    assert found == [["a", "int8", "9,000"], ["b", "none", "36,000"]]
 
 
 def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Cli, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_bare_name_is_a_packaged_config_even_next_to_a_folder_of_that_name(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert load_config("digits").name == "digits"
-    assert packaged_names() == ["closed-form", "digits", "imdb", "sst2"]
+    assert packaged_names() == ["closed-form", "digits", "imdb", "sst2", "tutorial"]
 
 
 @pytest.mark.parametrize("source", ["digts", "configs/digits.yml", "Digits"])

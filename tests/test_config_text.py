@@ -53,7 +53,8 @@ def test_a_packaged_config_loads_dumps_and_fits_the_schema(name: str, tmp_path: 
 def test_a_packaged_config_names_its_schema_and_its_command(name: str) -> None:
     lines = (CONFIGS / f"{name}.yaml").read_text().splitlines()
     assert lines[0] == "# yaml-language-server: $schema=schema.json"
-    assert lines[1].startswith(f"# Run: sweep run {name}")
+    command = "trial" if name == "tutorial" else "run"
+    assert lines[1].startswith(f"# Run: sweep {command} {name}")
 
 
 def test_the_committed_schema_is_that_of_the_code() -> None:

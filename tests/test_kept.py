@@ -10,13 +10,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sweep.baseline import Workbench
-from sweep.cache import tree_digest
 from sweep.config import SweepConfig
 from sweep.errors import StorageError
-from sweep.kept import digest, drop, fetch, keep, kept
+from sweep.kept import NOTE, digest, digest_of, drop, fetch, keep, kept
 from tests import tiny
 
-PARCEL = {"model": {"b": b"2", "a": b"1"}, "validation-1.json": {"validation-1.json": b"{}"}}
+PARCEL = {
+    "model": {"b": b"2", "a": b"1", NOTE: b"{}"},
+    "qat-1": {"a": b"3", NOTE: b"{}"},
+    "validation-1.json": {"validation-1.json": b"{}"},
+}
 
 
 @pytest.fixture
@@ -32,10 +35,14 @@ def test_what_was_kept_comes_back(dense: Path) -> None:
 
 
 def test_its_name_is_the_digest_of_the_weights_alone(tmp_path: Path) -> None:
-    for name, data in PARCEL["model"].items():
-        (tmp_path / name).write_bytes(data)
-    assert digest(PARCEL) == tree_digest(tmp_path) == digest({"model": PARCEL["model"]})
-    assert digest(PARCEL) != digest({"model": {"b": b"2", "a": b"0"}})
+    models = {entry: files for entry, files in PARCEL.items() if NOTE in files}
+    for entry, files in models.items():
+        (tmp_path / entry).mkdir()
+        for name, data in files.items():
+            (tmp_path / entry / name).write_bytes(data)
+    assert digest(PARCEL) == digest_of(tmp_path, list(models)) == digest(models)
+    assert digest(PARCEL) != digest({**PARCEL, "model": {**PARCEL["model"], "a": b"0"}})
+    assert digest(PARCEL) != digest({**PARCEL, "qat-1": {**PARCEL["qat-1"], "a": b"0"}})
 
 
 def test_nothing_is_kept_of_a_model_that_was_not_finetuned(dense: Path) -> None:
@@ -98,6 +105,33 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     assert same(third.dense.weights, first.dense.weights) and third.baseline() == figures
     own = on_machine(3, config, monkeypatch, tmp_path)
     assert own.folder != third.folder and not same(own.dense.weights, first.dense.weights)
+
+
+def test_models_finetuned_on_a_grid_are_kept_too(
+    model_folder: Path,
+    data_files: dict[str, str],
+    dense: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    quantization = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
+    made = tiny.make_config(model_folder, data_files, baseline={"quantization": quantization})
+    first = on_machine(1, made, monkeypatch, tmp_path)
+    figures, grid = first.baseline(), first.grids.named(None)
+    keep(dense, first.pack())
+    second = on_machine(2, made, monkeypatch, tmp_path)
+    second.adopt(dense)
+    assert same(second.grids.dense(grid).weights, first.grids.dense(grid).weights)
+    assert second.baseline() == figures
+    # another machine's cache has another one
+    other = on_machine(3, made, monkeypatch, tmp_path)
+    other.baseline()
+    assert grid is not None
+    file = other.grids.folder(grid) / "model.safetensors"
+    save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
+    third = on_machine(3, made, monkeypatch, tmp_path)
+    third.adopt(dense)
+    assert same(third.grids.dense(grid).weights, first.grids.dense(grid).weights)
 
 
 def test_a_sweep_that_keeps_none_changes_nothing(

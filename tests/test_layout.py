@@ -143,7 +143,8 @@ def test_a_config_is_checked_without_the_stack(module: str) -> None:
 def test_schedulers_do_not_load_torch_nor_records_ray(module: str) -> None:
     if in_room(module, "sweep.search", "sweep.driver", "sweep.launch"):
         assert not loaded_with(module) & {"torch", "transformers", "datasets"}
-    if in_room(module, "sweep.tasks", "sweep.pruning", "sweep.training", "sweep.trial"):
+    makers = ("sweep.tasks", "sweep.pruning", "sweep.quantization", "sweep.training", "sweep.trial")
+    if in_room(module, *makers):
         assert not loaded_with(module) & {"ray", "optuna"}
 
 
@@ -178,6 +179,22 @@ def test_statistics_are_those_that_can_be_collected() -> None:
 
     assert {criterion.needs for criterion in CRITERIA.values()} - {"none"} == set(COLLECTORS)
     assert set(OF_INPUTS) < set(COLLECTORS)
+
+
+def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
+    import torch
+
+    from sweep.names import QUANTIZATIONS
+    from sweep.quantization import Scheme
+    from sweep.space import PARAMETERS
+    from sweep.values import OneOf
+
+    x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    grids = [Scheme(name).value(x) for name in QUANTIZATIONS]
+    assert all(not torch.equal(one, x) for one in grids) and not torch.equal(*grids)
+    assert PARAMETERS["quantization"].rule == OneOf(("none", *QUANTIZATIONS))
+    with pytest.raises(KeyError):
+        Scheme("none").value(x)
 
 
 def test_every_method_and_scope_prunes_activations() -> None:
@@ -246,7 +263,7 @@ def test_recovery_settings_are_those_of_a_recipe() -> None:
     known = set(inspect.signature(Recipe).parameters)
     own = {n: f for n, f in RecoverConfig.model_fields.items() if n != "distill"}
     assert set(own) <= known
-    assert set(BaselineConfig.model_fields) <= known
+    assert set(BaselineConfig.model_fields) - {"quantization"} <= known
     given = {"learning_rate", "epochs", "seed"}
     assert known == set(own) | given
     for name, field in own.items():
@@ -260,7 +277,7 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
     assert {name for name in vars(names) if name.isupper()} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
         "EXTRA_METRICS", "DIRECTIONS", "START_MASKS", "NORMALISATIONS", "GRANULARITIES",
-        "LAYER_PROFILES", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",
+        "LAYER_PROFILES", "ACTIVATION_METHODS", "ACTIVATION_SCOPES", "QUANTIZATIONS",
     }  # fmt: skip
     for sampler in names.SAMPLERS:
         for scheduler in names.SCHEDULERS:

@@ -45,6 +45,20 @@ def test_the_five_steps_are_said_in_order(tiny_config: SweepConfig) -> None:
     assert "activations" not in text
 
 
+def test_a_quantised_dense_model_is_told_step_by_step(tiny_config: SweepConfig) -> None:
+    plain = tiny_config.model_dump(mode="json")["baseline"]
+    quantization = {"width": 6, "frac_width": 3, "epochs": 1}
+    figures, said = run(config(tiny_config, baseline={**plain, "quantization": quantization}))
+    assert said[0].endswith(f"{figures['qat_accuracy']:.4f}, quantised: fixed 6/3")
+    assert figures["baseline_accuracy"] == figures["qat_accuracy"]
+    steps = [line.rsplit(" ", 1)[1] for line in said[1:4]]
+    names = ("dense_accuracy", "ptq_accuracy", "qat_accuracy")
+    assert steps == [f"{figures[name]:.4f}" for name in names]
+    zeros = figures["records"][0]["quantized_sparsity"]
+    assert f"and {zeros:.4f} zero on the grid" in "\n".join(said)
+    assert figures["quantized_sparsity"] == figures["records"][-1]["quantized_sparsity"]
+
+
 def test_the_figures_are_those_of_the_records(tiny_config: SweepConfig) -> None:
     figures, _ = run(config(tiny_config))
     records = figures["records"]

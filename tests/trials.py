@@ -41,7 +41,7 @@ def trial(
         bench.dense,
         bench.task,
         recipe(schedule, **how),
-        statistics=bench.calibration.statistics(params.method),
+        statistics=bench.calibration(None).statistics(params.method),
         baseline_accuracy=0.75,
     )
 

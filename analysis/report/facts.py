@@ -43,11 +43,24 @@ def _dense(figures: dict[str, Any]) -> dict[str, str]:
         "examples": number(figures.get("examples")),
         "majority class": percent(figures.get("majority_accuracy")),
         **own,
+        **_steps(figures),
         "loss (nats)": number(figures.get("loss")),
         "non-zero parameters": number(figures.get("nonzero_params")),
         "size": megabytes(figures.get("size_bytes")),
         "time": duration(figures.get("seconds")),
     }
+
+
+def _steps(figures: dict[str, Any]) -> dict[str, str]:
+    """Of a dense model that was quantised: what it was before, and after each step."""
+    names = {
+        "dense_accuracy": "accuracy in floats",
+        "ptq_accuracy": "accuracy after quantisation (PTQ)",
+        "qat_accuracy": "accuracy after finetuning on the grid (QAT)",
+    }
+    found = {said: percent(figures[n]) for n, said in names.items() if known(figures.get(n))}
+    zeros = figures.get("quantized_sparsity")
+    return found | ({"zeros by quantisation": percent(zeros)} if known(zeros) else {})
 
 
 def _nan(value: Any) -> float:

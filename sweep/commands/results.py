@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ PLAIN = {
 
 # What is wrong with what was asked for, not with the storage: exit code 2.
 UNREADABLE = (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage, BadAddress)
+
+STEPS = {"dense_accuracy": "floats", "ptq_accuracy": "PTQ", "qat_accuracy": "QAT"}
+"""Accuracies of a quantised dense model, before rounding, after, and finetuned on the grid."""
 
 # Where a report goes that has no sweep's folder on this machine to go to.
 REPORT = Path("report")
@@ -156,15 +159,24 @@ def print_front(results: analysis.Results) -> None:
     if results.front.empty:
         print("no point yet")
         return
-    baseline = "" if results.baseline is None else f"dense {results.baseline['accuracy']:.4f}; "
+    baseline = "" if results.baseline is None else f"dense {_dense(results.baseline)}; "
     test = "confirmed on test: sweep report" if results.confirmed else "unconfirmed on test"
     print(f"Pareto front on validation ({baseline}{test}):")
     print(front_text(results.front))
 
 
+def _dense(baseline: Mapping[str, Any]) -> str:
+    """The dense accuracy; of a quantised model, what it was at each step to there too."""
+    steps = [f"{STEPS[name]} {baseline[name]:.4f}" for name in STEPS if name in baseline]
+    return f"{baseline['accuracy']:.4f}" + (f" ({', '.join(steps)})" if steps else "")
+
+
 def front_text(points: pd.DataFrame) -> str:
-    """Points as aligned text."""
-    columns = {name: points[name].map(form.format) for name, form in FRONT_COLUMNS.items()}
+    """Points as aligned text; with their grids and bytes where they chose one."""
+    forms = dict(FRONT_COLUMNS)
+    if points["param_quantization"].notna().any():
+        forms |= {"param_quantization": "{}", "size_bytes": "{:,}"}
+    columns = {name: points[name].map(form.format) for name, form in forms.items()}
     for name, plain in PLAIN.items():
         if name in points and points[name].fillna(plain).ne(plain).any():
             columns[name] = points[name]
@@ -185,6 +197,7 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
         "front_points": len(results.front),
         "best_accuracy": _best(results.front["accuracy"]),
         "baseline_accuracy": None if results.baseline is None else results.baseline["accuracy"],
+        **{name: (results.baseline or {}).get(name) for name in STEPS},
         "utilisation": results.utilisation,
         "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
     }

@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sweep.errors import UsageError
+from sweep.handover.grid import FILE as GRID
+from sweep.handover.grid import put_on_grid
 from sweep.pruning import ActivationPruner
 
 if TYPE_CHECKING:
@@ -71,10 +73,12 @@ def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
 
 
 def load_model(folder: str | Path) -> nn.Module:
-    """The exported classifier in a folder, its activations pruned where the trial's were."""
+    """The exported classifier in a folder, its activations pruned and rounded as the trial's."""
     from transformers import AutoModelForSequenceClassification
 
     model: nn.Module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     if (Path(folder) / FILE).is_file():
         attach(model, folder)
+    if (Path(folder) / GRID).is_file():
+        put_on_grid(model, folder)
     return model

@@ -19,13 +19,18 @@ from analysis.report.words import megabytes, number, percent, points, short, spa
 from analysis.statistics import wilson
 from sweep import __version__
 from sweep.config import SweepConfig
+from sweep.handover.activations import FILE as ACTIVATIONS
 from sweep.handover.export import SPARSE, Export
+from sweep.handover.grid import FILE as GRID
 from sweep.handover.model import WEIGHTS
 from sweep.handover.point import Point
 from sweep.handover.to_onnx import FILE as ONNX
 from sweep.handover.usage import loading, reading_sparse, speed
 
 MOST_ROWS = 20
+
+ALSO = {ACTIVATIONS: "activations pruned too", GRID: "each layer's inputs rounded too"}
+"""What `from_pretrained` alone leaves out, by the file that says how."""
 
 Rows = Sequence[Sequence[str]]
 
@@ -152,13 +157,31 @@ def _sparsity(done: Export) -> str:
         ["zeros / prunable weights", percent(record["sparsity"])],
         ["the same zeros / all parameters", percent(record["model_sparsity"])],
         ["non-zero parameters", number(record["nonzero_params"])],
+        *_rounded(record),
         ["`model.safetensors` (dense)", megabytes(dense)],
         [f"`{SPARSE}`", smaller],
     ]
-    return table(("", ""), rows) + (
-        "\n\n`masks.safetensors` has a boolean tensor by module name (True: kept): multiply "
+    masks = (
+        "`masks.safetensors` has a boolean tensor by module name (True: kept): multiply "
         "`MODULE.weight` by it after each step of further training, or start another sweep from "
         "this folder: `sweep run CONFIG model=FOLDER pruning.start_masks=keep`."
+    )
+    return f"{table(('', ''), rows)}{_grid(done)}\n\n{masks}"
+
+
+def _rounded(record: Mapping[str, Any]) -> Rows:
+    share = record.get("quantized_sparsity")
+    return [] if share is None else [["zeros by quantisation / prunable weights", percent(share)]]
+
+
+def _grid(done: Export) -> str:
+    if GRID not in done.files:
+        return ""
+    return (
+        f"\n\n**Quantised.** The weights in `{WEIGHTS}`, and with the scheme `fixed` the biases, are "
+        f"floats that lie on the grid of `{GRID}` (scheme, bits, layers, scales), zeros of the masks "
+        "among them. Packed to their bits, with a bitmap for the zeros, all parameters would take "
+        f"{megabytes(done.point.record['size_bytes'])}; no file here is packed so."
     )
 
 
@@ -167,10 +190,11 @@ def _activations(done: Export) -> str:
     if checked.weights_correct is None:
         return ""
     share = percent(checked.weights_correct / checked.examples)
+    also = [f"{what}, as `{file}` says" for file, what in ALSO.items() if file in done.files]
     return (
         "\n\nThat is the model **with its weights pruned alone**, which answers "
         f"{checked.weights_correct} of {checked.examples} validation examples right ({share}). The "
-        "figures above are with activations pruned too, as `activations.safetensors` says:"
+        f"figures above are with {' and '.join(also)}:"
         "\n\n```python\nfrom sweep.handover.activations import load_model  # prunesweep\n\n"
         "model = load_model(FOLDER)\n```"
     )

@@ -34,7 +34,7 @@ class Checked:
     ``correct`` only where the sweep computed in bfloat16. ``differing``: examples that are answered
     right here and wrong in the ledger, or the other way round. Of an ONNX file: how many examples
     it answers otherwise than the model in float32, and the largest difference of a logit.
-    ``weights_correct``: of a model with pruned activations, with its pruned weights alone.
+    ``weights_correct``: of a model with pruned or rounded activations, with its weights alone.
     """
 
     examples: int

@@ -13,6 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+from torch import nn
 
 from sweep import __version__
 from sweep.atomic import new_folder
@@ -23,6 +24,7 @@ from sweep.folder import SweepFolder, remove_empty
 from sweep.handover import checks, sparse, to_onnx
 from sweep.handover.activations import attach, write_activations
 from sweep.handover.checks import Checked
+from sweep.handover.grid import put_on_grid, settle_on_grid
 from sweep.handover.model import WEIGHTS, write_model
 from sweep.handover.point import Point, rebuilt
 from sweep.model import load_classifier
@@ -56,7 +58,8 @@ def export(
 ) -> Export:
     """Write the model of ``point`` into the new folder ``to``; all of it or nothing.
 
-    It holds the model and its tokenizer as Hugging Face reads them, the masks, the compact file,
+    It holds the model and its tokenizer as Hugging Face reads them (a quantised one's weights on
+    their grid), the masks, how inputs are pruned or rounded, the compact file,
     ``prunesweep.json`` (lineage) and the card. The files are read back: see
     :func:`sweep.handover.checks.check`, and the compact file must give the dense one bit for bit.
     With ``onnx`` there is a graph too, whose answers must be the model's.
@@ -74,14 +77,17 @@ def export(
         trial = rebuilt(bench, folder, point)
         ours = checks.plain_logits(trial.model, bench)
         with _new(to) as scratch:
+            rounded = settle_on_grid(trial, scratch)
             write_model(trial, config, scratch)
             saved = load_classifier(str(scratch), bench.task)
-            pruner = attach(saved, scratch) if write_activations(trial, scratch) else None
+            pruned = write_activations(trial, scratch)
+            weights = _weights_alone(saved, bench) if pruned or rounded else None
+            if pruned:
+                attach(saved, scratch)
+            if rounded:
+                put_on_grid(saved, scratch)
             checked = checks.check(bench, ours, saved, point, may_differ)
-            if pruner is not None:
-                pruner.remove()
-                alone = checks.right(checks.plain_logits(saved, bench), bench)
-                checked = replace(checked, weights_correct=int(alone.sum()))
+            checked = replace(checked, weights_correct=weights)
             _write_sparse(scratch)
             if onnx:
                 to_onnx.write_onnx(saved, bench, scratch)
@@ -122,6 +128,11 @@ def _write_sparse(folder: Path) -> None:
     sparse.save(folder / SPARSE, dense)
     if sparse.digest(sparse.load(folder / SPARSE)) != sparse.digest(dense):
         raise StorageError("the compact file does not give the model back: nothing was exported")
+
+
+def _weights_alone(saved: nn.Module, bench: Workbench) -> int:
+    """How many answers are right of what `from_pretrained` gives."""
+    return int(checks.right(checks.plain_logits(saved, bench), bench).sum())
 
 
 def _sizes(folder: Path) -> dict[str, int]:

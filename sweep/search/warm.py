@@ -11,9 +11,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
-
-from pydantic import ValidationError
 
 from sweep.activity import decided, is_active, is_moot, order
 from sweep.config import SweepConfig
@@ -47,7 +46,7 @@ def warm_events(config: SweepConfig, own: Place) -> list[Event]:
 def _event(config: SweepConfig, path: Place, own: Place) -> Event:
     if absolute(path) == absolute(own):
         raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
-    theirs = _as_read_now(SweepFolder(path))
+    theirs = SweepFolder(path).saved_config()
     if (other := theirs.get("objectives")) != dict(config.objectives):
         raise UsageError(
             f"search.warm_start: the objectives of {path} are others: {other}, and here "
@@ -67,7 +66,7 @@ def _event(config: SweepConfig, path: Place, own: Place) -> Event:
         "name": theirs.get("name"),
         "used": len(used),
         "skipped": dict(skipped),
-        "differs": _differs(config, _as_read(theirs)),
+        "differs": _differs(config, theirs),
         "observations": used,
     }
 
@@ -119,15 +118,6 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     return {name: found[name] for name in space if name in found}
 
 
-def _as_read_now(folder: SweepFolder) -> dict[str, Any]:
-    """The other sweep's config; a setting that came since has its default, which is what it did."""
-    saved = folder.saved_config()
-    try:
-        return {**saved, **folder.begun_with().model_dump(mode="json")}
-    except UsageError:  # of a version whose settings are none of ours
-        return saved
-
-
 def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float]:
     """The figures that objectives and constraints need."""
     found: dict[str, float] = {}
@@ -142,17 +132,11 @@ def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float
     return found
 
 
-def _as_read(theirs: dict[str, Any]) -> dict[str, Any]:
-    """Settings that came since have their defaults; as it is where this version cannot read it."""
-    try:
-        return SweepConfig.model_validate(theirs).model_dump(mode="json")
-    except ValidationError:
-        return theirs
-
-
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
     """``setting: there -> here`` of what makes figures mean something else."""
     ours = config.model_dump(mode="json")
+    with suppress(ValueError):  # as this version reads it: a setting that came since is a default
+        theirs = SweepConfig.model_validate(theirs).model_dump(mode="json")
     old, new = (
         {name: _without_metrics(plain.get(name)) for name in COMPARED} for plain in (theirs, ours)
     )

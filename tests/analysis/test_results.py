@@ -43,8 +43,9 @@ PARAMS = [
     "param_ramp_epochs",
     "param_distill_weight",
     "param_distill_temperature",
+    "param_quantization",
 ]
-EXTRA = ["correct", "examples", "time", "worker", "attempt"]
+EXTRA = ["correct", "examples", "time", "worker", "attempt", "quantized_sparsity"]
 FRONT = [
     "accuracy_low",
     "accuracy_high",

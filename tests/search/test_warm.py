@@ -124,17 +124,6 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
     assert told.state == TrialState.COMPLETE and told.params["granularity"] == "2:4"
 
 
-def test_a_setting_that_came_since_is_no_difference(tmp_path: Path) -> None:
-    folder = write(tmp_path / "other", config(), TRIALS)
-    lines = (folder / "ledger.jsonl").read_text().splitlines()
-    first = json.loads(lines[0])
-    del first["config"]["pruning"]["calibration_samples"]
-    (folder / "ledger.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
-    assert learn(folder)["differs"] == []
-    changed = learn(folder, pruning={"calibration_samples": 64})
-    assert changed["differs"] == ["pruning.calibration_samples: 128 -> 64"]
-
-
 def test_a_parameter_of_another_version_is_left_out_with_its_name(tmp_path: Path) -> None:
     trials: list[Told] = [({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed")]
     event = learn(write(tmp_path / "other", config(), trials))
@@ -156,6 +145,19 @@ def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
     assert event["used"] == 2
     assert event["differs"] == ["task.max_length: 128 -> 32"]
     assert "warning: used although it differs in task.max_length: 128 -> 32" in describe(event)
+
+
+def test_a_setting_that_came_since_is_no_difference(other: Path) -> None:
+    lines = (other / "ledger.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    del first["config"]["baseline"]["quantization"], first["config"]["pruning"]["start_masks"]
+    del first["config"]["pruning"]["calibration_samples"], first["config"]["recover"]["distill"]
+    (other / "ledger.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    event = learn(other)
+    assert (event["used"], event["differs"]) == (2, [])
+    grid = {"quantization": {"scheme": "int8"}}
+    [told] = learn(other, baseline=grid)["differs"]
+    assert told.startswith("baseline.quantization: null -> ")
 
 
 @pytest.mark.parametrize(

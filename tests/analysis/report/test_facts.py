@@ -15,6 +15,18 @@ def test_the_dense_models_figures_and_warnings(tmp_path: Path) -> None:
     assert "models/tiny" in text
 
 
+def test_a_quantised_dense_model_is_told_step_by_step(tmp_path: Path) -> None:
+    steps = {"dense_accuracy": 0.9, "ptq_accuracy": 0.5, "qat_accuracy": 0.8}
+    ledger = LedgerBuilder().baseline(**steps, quantized_sparsity=0.25)
+    text = markdown.section(facts.baseline(load(ledger.write(tmp_path))))
+    assert "| accuracy in floats | 90.00 % |" in text
+    assert "| accuracy after quantisation (PTQ) | 50.00 % |" in text
+    assert "| accuracy after finetuning on the grid (QAT) | 80.00 % |" in text
+    assert "| zeros by quantisation | 25.00 % |" in text
+    plain = load(LedgerBuilder().baseline().write(tmp_path / "plain"))
+    assert "quantisation" not in markdown.section(facts.baseline(plain))
+
+
 def test_the_dense_model_on_test_stands_beside_it(tmp_path: Path) -> None:
     ledger = small_sweep().confirm_round({("t00000", 2): {1: 780}}, dense=785)
     text = markdown.section(facts.baseline(load(ledger.write(tmp_path))))
