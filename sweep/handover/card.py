@@ -178,9 +178,9 @@ def _grid(done: Export) -> str:
     if GRID not in done.files:
         return ""
     return (
-        f"\n\n**Quantised.** The weights in `{WEIGHTS}`, and with the scheme `fixed` the biases, are "
-        f"floats that lie on the grid of `{GRID}` (scheme, bits, layers, scales), zeros of the masks "
-        "among them. Packed to their bits, with a bitmap for the zeros, all parameters would take "
+        f"\n\n**Quantised.** The weights in `{WEIGHTS}` (with `fixed` the biases too) are floats "
+        f"on the grid of `{GRID}` (scheme, bits, layers, scales), zeros of the masks among "
+        "them. Packed to their bits, with a bitmap for the zeros, all parameters would take "
         f"{megabytes(done.point.record['size_bytes'])}; no file here is packed so."
     )
 
