@@ -57,11 +57,14 @@ def submit(
 def _request(
     api: JobsApi, config: SweepConfig, place: str, python: str, number: int
 ) -> dict[str, Any]:
-    package, data = pack({f"{config.name}.yaml": dump_yaml(config)})
+    own = f"sweep-{config.name}" + (f"~{number}" if number > 1 else "")
+    # A package of each job's own: where nodes share a disk, one that comes to a package late, for a
+    # job that has ended, unpacks it anew, and the folder goes from under a job that begins in it.
+    package, data = pack({f"{config.name}.yaml": dump_yaml(config), "job.txt": own})
     api.upload(package, data)
     told = {KEY: config.name, "place": place, "config": json.dumps(_plain(config))}
     return {
-        "submission_id": f"sweep-{config.name}" + (f"~{number}" if number > 1 else ""),
+        "submission_id": own,
         "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
         "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": ENVIRONMENT},
         "metadata": told,
