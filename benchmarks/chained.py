@@ -13,7 +13,8 @@ l1-norm local, for each target sparsity and seed, with the same epochs in all (`
 ``half`` is direct after E / 2 epochs: what a chained trial costs where the checkpoint was there
 anyway. Accuracy is that on validation, in percent; the gain is against direct, paired by seed and
 sparsity, with its standard error. A row is appended to --out when it is done, and skipped when it
-is there. Last line: `chained_gain=... chained_error=... ramp_gain=...`, the best ramp's.
+is there. Last line: `chained_gain=... chained_error=... ramp_gain=...`, the best ramp's, and
+`chained_over_ramp=... over_ramp_error=...`, against that ramp.
 """
 
 from __future__ import annotations
@@ -90,6 +91,13 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("gain", ascending=False)
 
 
+def over(rows: list[Row], ramp: str) -> tuple[float, float]:
+    """The mean gain of chained over a ramp, and its standard error, paired."""
+    wide = pd.DataFrame(rows).pivot_table(["accuracy"], ["sparsity", "seed"], "way")["accuracy"]
+    gains = wide["chained"] - wide[ramp]
+    return float(gains.mean()), float(gains.std() / len(gains) ** 0.5)
+
+
 def main() -> None:
     given = _parser().parse_args()
     torch.set_num_threads(given.threads)
@@ -108,10 +116,11 @@ def main() -> None:
             print(json.dumps(fresh), flush=True)
     found = table(pd.DataFrame(rows))
     print(found.round(2).to_string())
-    ramps = found[found.index.str.startswith("ramp")]
+    ramp = found[found.index.str.startswith("ramp")]["gain"]
     gain, error = found.loc["chained", ["gain", "error"]]
     print(
-        f"chained_gain={gain:+.2f} chained_error={error:.2f} ramp_gain={ramps['gain'].max():+.2f}"
+        f"chained_gain={gain:+.2f} chained_error={error:.2f} ramp_gain={ramp.max():+.2f}",
+        "chained_over_ramp={:+.2f} over_ramp_error={:.2f}".format(*over(rows, str(ramp.idxmax()))),
     )
 
 
