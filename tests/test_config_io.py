@@ -14,6 +14,7 @@ from sweep.config_io import (
     packaged_names,
     parse_config,
 )
+from sweep.domains import Choice, Constant
 from sweep.errors import ConfigError, UsageError
 from tests.test_config_problems import SMALL
 
@@ -91,3 +92,16 @@ def test_a_diff_shows_what_only_one_of_the_two_has() -> None:
         "b.c: 2 -> (not there)",
         "b.d: (not there) -> null",
     ]
+
+
+def test_n_of_m_needs_no_quotes(tmp_path: Path) -> None:
+    """YAML 1.1, which PyYAML speaks, takes 2:4 for 124, a number to base 60."""
+    file = tmp_path / "own.yaml"
+    text = "{name: n, task: {dataset: digits}, space: {granularity: 2:4, method: [l1-norm]}}"
+    file.write_text(text)
+    one = load_config(str(file))
+    assert one.space["granularity"] == Constant("2:4")
+    listed = load_config(str(file), ["space.granularity=[element, 4:8]"])
+    assert listed.space["granularity"] == Choice(("element", "4:8"))
+    file.write_text(dump_yaml(listed))
+    assert load_config(str(file)) == listed
