@@ -150,7 +150,8 @@ def _missing(config: SweepConfig) -> list[Problem]:
     method = found["method"]
     what = f"{method} prunes by what training did, so it needs a ramp, and ramp_epochs can be 0"
     allowed = (
-        f"{method} with ramp_epochs: {{values: [...], when: {{method: {method}}}}} of 1 and more, "
+        "with space.ramp_epochs of 1 or more "
+        f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
         "or {values: [...], when: {ramp_epochs: {low: 1}}}"
     )
     value, depends = config.space["method"].plain(), ("space.ramp_epochs",)
