@@ -25,6 +25,7 @@ from sweep.baseline import Workbench
 from sweep.config import SweepConfig
 from sweep.names import METHODS, SCOPES
 from sweep.params import Params
+from sweep.recovery import LEARNED
 
 SHAPES = {
     "bert-tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2},
@@ -37,6 +38,7 @@ OTHERS = (
     {"scope": "global", "normalise": "rms"},
 )
 WORDS, TOKENS, EXAMPLES = 100, 62, 160
+AT_ONCE = [method for method in METHODS if method not in LEARNED]
 
 
 def made(folder: Path, shape: dict[str, int]) -> tuple[str, list[str]]:
@@ -73,9 +75,9 @@ def bench_of(model: str, files: list[str], tokens: int) -> Workbench:
 
 
 def combinations(sparsity: float) -> Iterator[Params]:
-    for method, scope in itertools.product(METHODS, SCOPES):
+    for method, scope in itertools.product(AT_ONCE, SCOPES):
         yield Params(sparsity, method, scope, finetune_epochs=0)
-    for method, other in itertools.product(METHODS, OTHERS):
+    for method, other in itertools.product(AT_ONCE, OTHERS):
         yield Params(**{"sparsity": sparsity, "method": method, "finetune_epochs": 0, **other})
 
 

@@ -15,7 +15,7 @@ from sweep.atomic import new_folder
 from sweep.cache import once
 from sweep.pruning.criteria import CRITERIA
 from sweep.pruning.fit import check_inputs
-from sweep.pruning.statistics import Statistics, collect
+from sweep.pruning.statistics import COLLECTORS, Statistics, collect
 from sweep.pruning.targets import prunable_modules
 from sweep.tasks.split import stratified
 from sweep.training import Recipe, logits_of, to_device
@@ -48,13 +48,13 @@ class Calibration:
             check_inputs(method, CRITERIA[method].needs, modules)
 
     def statistics(self, method: str) -> Statistics:
-        """What a method needs, by module name, on the model's device.
+        """What a method needs of the dense model, by module name, on the model's device.
 
         Where it is collected now, the bench's model is reset. Raises
         :class:`~sweep.errors.UsageError` where a module does not have it.
         """
         kind = CRITERIA[method].needs
-        if kind == "none":
+        if kind not in COLLECTORS:  # none, or one that comes from the trial itself
             return {}
         if kind not in self._found:
             self.check([method])

@@ -5,7 +5,7 @@ Arrays (or CPU tensors) go in, arrays come out: a task without torch has checkpo
 checkpoints/<trial_id>/epoch-0002/
     model.safetensors       the weights, by the model's own names
     masks.safetensors       masks (a bit a weight), activation thresholds
-    optimizer.safetensors   the moments, while the trial may go on
+    optimizer.safetensors   the moments (in a ramp movement, too), while the trial may go on
     trial.json              epoch, params, seed, the record, digests of the files
 
 In a folder it is written whole or not at all. In an object store ``trial.json`` comes last, and is
@@ -90,7 +90,8 @@ def _save(folder: Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> No
 def load(folder: Place, moments: bool = True) -> Loaded | None:
     """The state and the note of a checkpoint, or None where it is missing or damaged.
 
-    Without ``moments`` the optimiser's state is empty: enough to evaluate, not to go on.
+    Without ``moments`` the optimiser's state (and movement) is empty: enough to evaluate, not to
+    go on.
     :class:`~sweep.errors.StorageError` where a store cannot be asked.
     """
     wanted = FILES if moments else (MODEL, MASKS)
@@ -112,7 +113,7 @@ def _load(folder: Path, wanted: Sequence[str], moments: bool) -> Loaded | None:
             return None
         state = _read_masks(load_file(folder / MASKS), note["shapes"])
         state["model"] = load_file(folder / MODEL)
-        state["optimizer"] = _read_moments(load_file(folder / OPTIMIZER)) if moments else {}
+        state |= _read_moments(load_file(folder / OPTIMIZER) if moments else {})
         return state | {"epoch": note["epoch"], "seconds": note["seconds"]}, note
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         return None
@@ -164,15 +165,21 @@ def _read_masks(arrays: Arrays, shapes: Mapping[str, list[int]]) -> dict[str, An
 
 def _moments(state: Mapping[str, Any]) -> Arrays:
     moments = state["optimizer"].items()
-    return _plain({f"{index}/{key}": v for index, part in moments for key, v in part.items()})
+    movement = {f"movement/{name}": v for name, v in state.get("movement", {}).items()}
+    own = {f"{index}/{key}": v for index, part in moments for key, v in part.items()}
+    return _plain({**own, **movement})
 
 
-def _read_moments(arrays: Arrays) -> dict[int, Arrays]:
+def _read_moments(arrays: Arrays) -> dict[str, Any]:
     optimizer: dict[int, Arrays] = {}
+    movement: Arrays = {}
     for name, value in arrays.items():
-        index, key = name.split("/")
-        optimizer.setdefault(int(index), {})[key] = value
-    return optimizer
+        index, _, key = name.partition("/")
+        if index == "movement":
+            movement[key] = value
+        else:
+            optimizer.setdefault(int(index), {})[key] = value
+    return {"optimizer": optimizer, "movement": movement}
 
 
 def _unpack(bits: Array, shape: list[int]) -> Array:

@@ -6,7 +6,7 @@ a test holds that each table has exactly these names.
 
 from __future__ import annotations
 
-METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt")
+METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt", "movement")
 """How a weight is scored."""
 
 DATA_METHODS = ("taylor", "wanda", "sparsegpt")

@@ -5,6 +5,10 @@ Gupta (2017, arXiv:1710.01878): the first at once, the next at the end of each o
 finetune epochs, before its record. So the record of epoch e has the sparsity :func:`ramped`, full
 from epoch n on, and n = 0 prunes at once. What a step drops stays dropped.
 
+A method of :data:`LEARNED` has nothing to go by until a weight was trained: its n steps begin at
+the end of epoch 1, along ``1 - (1 - e / n) ** 3``, the record of epoch 0 is the dense model's, and
+it needs n >= 1.
+
 Records before epoch n are *partial*: they are models of less sparsity than was asked for, and what
 no trial of that few epochs gives, since a ramp longer than the epochs is refused. From epoch n on
 nothing depends on how many epochs are still to come, and a record is what a trial of
@@ -13,13 +17,14 @@ nothing depends on how many epochs are still to come, and a record is what a tri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sweep.activity import samples
-from sweep.condition import Condition
-from sweep.domains import Choice, Constant, Domain
+from sweep.domains import Choice, Constant
 from sweep.errors import UsageError
+from sweep.meeting import meeting
 from sweep.params import Params, n_of_m
 from sweep.problems import Problem
 
@@ -29,22 +34,44 @@ if TYPE_CHECKING:
 TEMPERATURE = 2.0
 """Of distillation, where ``recover.distill`` is null and the space gives none."""
 
+LEARNED = ("movement",)
+"""Methods that score by what training did to a weight."""
 
-def ramped(sparsity: float, ramp_epochs: int, epoch: int) -> float:
+
+def due(params: Params, epoch: int) -> float:
+    """The sparsity in [0, 1) that a trial of ``params`` is to have after ``epoch`` epochs.
+
+    >>> [due(Params(0.8, "movement", ramp_epochs=2), epoch) for epoch in (0, 1, 2)]
+    [0.0, 0.7000000000000001, 0.8]
+    """
+    at_once = 0 if params.method in LEARNED else 1
+    return ramped(params.sparsity, params.ramp_epochs, epoch, at_once)
+
+
+def ramped(sparsity: float, ramp_epochs: int, epoch: int, at_once: int = 1) -> float:
     """The sparsity to be had after ``epoch`` finetune epochs, in [0, 1).
 
-    ``sparsity * (1 - (1 - (epoch + 1) / (ramp_epochs + 1)) ** 3)``, and exactly ``sparsity`` from
-    epoch ``ramp_epochs`` on.
+    ``sparsity * (1 - (1 - (epoch + a) / (ramp_epochs + a)) ** 3)``, where a = ``at_once`` (1 or 0)
+    is how many steps come before any training, and exactly ``sparsity`` from epoch ``ramp_epochs``
+    on.
 
     >>> [ramped(0.8, 1, epoch) for epoch in (0, 1, 2)]
     [0.7000000000000001, 0.8, 0.8]
     """
-    left = max(0, ramp_epochs - epoch) / (ramp_epochs + 1)
-    return sparsity * (1 - left**3)
+    if epoch >= ramp_epochs:
+        return sparsity
+    return sparsity * (1 - ((ramp_epochs - epoch) / (ramp_epochs + at_once)) ** 3)
 
 
 def check_ramp(params: Params) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a ramp longer than the epochs, or one to N:M."""
+    """Raises :class:`~sweep.errors.UsageError` for a ramp longer than the epochs, or one to N:M;
+    and for none where the method needs one.
+    """
+    if params.method in LEARNED and params.ramp_epochs == 0:
+        raise UsageError(
+            f"method is {params.method}, and ramp_epochs 0: before it is trained nothing is known "
+            "of a weight to prune it by (ramp_epochs >= 1)"
+        )
     if params.ramp_epochs > 0 and n_of_m(params.granularity):
         raise UsageError(
             f"ramp_epochs is {params.ramp_epochs}, and granularity {params.granularity}: there is "
@@ -81,51 +108,54 @@ def may_distill(config: SweepConfig) -> bool:
 
 
 def ramp_problems(config: SweepConfig) -> list[Problem]:
-    """A ramp that can be longer than a trial's epochs, as far as their conditions tell."""
-    ramp, epochs = config.space["ramp_epochs"], config.space["finetune_epochs"]
-    if _can_ramp_to_groups(ramp, config.space["granularity"]):
-        what = "there is no ramp to a granularity N:M"
-        allowed = "0, or {values: [...], when: {granularity: element}}"
-        depends = ("space.granularity",)
-        return [Problem(("space", "ramp_epochs"), what, ramp.plain(), allowed, depends=depends)]
-    for longest, fewest in _pairs(ramp, epochs):
-        if longest > fewest:
-            condition = f"when: {{finetune_epochs: {{low: {longest}}}}}"
+    """A ramp that some trial of a sweep cannot have, or lacks."""
+    return _to_groups(config) or _too_long(config) or _missing(config)
+
+
+def _to_groups(config: SweepConfig) -> list[Problem]:
+    tests = {"ramp_epochs": lambda ramp: ramp > 0, "granularity": lambda g: bool(n_of_m(str(g)))}
+    if meeting(config.space, tests) is None:
+        return []
+    what = "there is no ramp to a granularity N:M"
+    allowed = "0, or {values: [...], when: {granularity: element}}"
+    value, depends = config.space["ramp_epochs"].plain(), ("space.granularity",)
+    return [Problem(("space", "ramp_epochs"), what, value, allowed, depends=depends)]
+
+
+def _too_long(config: SweepConfig) -> list[Problem]:
+    ramp = config.space["ramp_epochs"]
+    on_ramp = [
+        c for domain in config.space.values() for c in domain.when if c.parent == "ramp_epochs"
+    ]
+    for length in map(int, samples(ramp, on_ramp)):
+        tests = {
+            "ramp_epochs": partial(operator.eq, length),
+            "finetune_epochs": partial(operator.gt, length),
+        }
+        if found := meeting(config.space, tests):
+            fewest = found["finetune_epochs"]
+            condition = f"when: {{finetune_epochs: {{low: {length}}}}}"
             allowed = f"at most {fewest}, or {{values: [...], {condition}}} for what is longer"
-            what = f"a ramp of {longest} is longer than the finetune_epochs, which can be {fewest}"
-            depends = ("space.finetune_epochs",)
-            where = ("space", "ramp_epochs")
+            what = f"a ramp of {length} is longer than the finetune_epochs, which can be {fewest}"
+            where, depends = ("space", "ramp_epochs"), ("space.finetune_epochs",)
             return [Problem(where, what, ramp.plain(), allowed, depends=depends)]
     return []
 
 
-def _can_ramp_to_groups(ramp: Domain, granularity: Domain) -> bool:
-    """Whether a ramp can be had beside a granularity N:M."""
-    groups = [value for value in granularity.grid() if n_of_m(str(value))]
-    allowed = [c for c in ramp.when if c.parent == "granularity"]
-    return any(int(length) > 0 for length in samples(ramp, [])) and any(
-        all(c.holds(value) for c in allowed) for value in groups
+def _missing(config: SweepConfig) -> list[Problem]:
+    tests = {"method": lambda m: m in LEARNED, "ramp_epochs": lambda ramp: ramp == 0}
+    found = meeting(config.space, tests)
+    if found is None:
+        return []
+    method = found["method"]
+    what = f"{method} prunes by what training did, so it needs a ramp, and ramp_epochs can be 0"
+    allowed = (
+        "with space.ramp_epochs of 1 or more "
+        f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
+        "or {values: [...], when: {ramp_epochs: {low: 1}}}"
     )
-
-
-def _pairs(ramp: Domain, epochs: Domain) -> Iterator[tuple[int, int]]:
-    """(a length of the ramp, the fewest epochs that it can meet), each length above 0."""
-    on_epochs = [c for c in ramp.when if c.parent == "finetune_epochs"]
-    on_ramp = [c for c in epochs.when if c.parent == "ramp_epochs"]
-    for length in map(int, samples(ramp, on_ramp)):
-        met = list(_met(epochs, length, on_epochs))
-        if length > 0 and met:
-            yield length, min(met)
-
-
-def _met(epochs: Domain, length: int, on_epochs: list[Condition]) -> Iterator[int]:
-    """Numbers of epochs beside a ramp of this length, the smallest among them."""
-    there = all(c.holds(length) for c in epochs.when if c.parent == "ramp_epochs")
-    if there:
-        found = (int(value) for value in samples(epochs, on_epochs))
-        yield from (value for value in found if all(c.holds(value) for c in on_epochs))
-    if epochs.when and not on_epochs:  # where it is not there, it is the default
-        yield Params().finetune_epochs
+    value, depends = config.space["method"].plain(), ("space.ramp_epochs",)
+    return [Problem(("space", "method"), what, value, allowed, depends=depends)]
 
 
 def distill_problems(config: SweepConfig) -> list[Problem]:

@@ -89,6 +89,8 @@ def _line(record: Record, params: Params) -> str:
             line += f", and {record.quantized_sparsity:.4f} zero on the grid"
         return line
     line = f"4. finetune epoch {record.epoch} {accuracy}, loss {record.loss:.4f}"
+    if record.epoch <= params.ramp_epochs:
+        line += f", sparsity {record.sparsity:.4f}"
     if record.epoch == params.finetune_epochs:
         line += f"\n5. recovered model  {accuracy} after {record.epoch} epochs"
     return line

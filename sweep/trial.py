@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,13 @@ from sweep.distillation import Distillation
 from sweep.measure import measure, zeros_of
 from sweep.model import set_dropout
 from sweep.params import Params
-from sweep.pruning import ActivationPruner, Masks, Targets, make_masks
+from sweep.pruning import CRITERIA, ActivationPruner, Masks, Targets, make_masks
 from sweep.pruning.masks import forget
+from sweep.pruning.movement import KIND, Movement
 from sweep.pruning.start import pairs
 from sweep.pruning.targets import prunable_modules, prunable_weights
 from sweep.record import Record
-from sweep.recovery import check_ramp, ramped
+from sweep.recovery import check_ramp, due
 from sweep.score import Score
 from sweep.tasks import Task
 from sweep.training import (
@@ -53,7 +55,7 @@ class Trial:
     scored, pruned, trained and saved are the floats behind the grid, as they are now (of two
     weights the smaller one is not the larger one after rounding, to a grid of one scale: magnitudes
     in floats order those on the grid, and break their many ties). Raises
-    :class:`~sweep.errors.UsageError` for a ramp longer than the epochs.
+    :class:`~sweep.errors.UsageError` for a ramp that cannot be (`sweep.recovery.check_ramp`).
     """
 
     def __init__(
@@ -82,7 +84,10 @@ class Trial:
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
-        self.start, self.statistics = dict(start or {}), dict(statistics or {})
+        moving = CRITERIA[params.method].needs == KIND
+        self.movement = Movement(self.weights if moving else {})
+        self.start = dict(start or {})
+        self.statistics = {**(statistics or {}), **self.movement.scores}
         others = {name: mask for name, mask in self.start.items() if name not in self.weights}
         self.fixed = pairs(self.model, others)
         self.activations = ActivationPruner(
@@ -137,7 +142,7 @@ class Trial:
         """
         started = time.perf_counter()
         generator = torch.Generator().manual_seed(self.recipe.seed)
-        self._prune_to(ramped(self.params.sparsity, self.params.ramp_epochs, 0), generator)
+        self._prune_to(due(self.params, 0), generator)
         self.activations.draw(generator)
         if self.activations.needs_calibration:
             self._calibrate()
@@ -168,16 +173,18 @@ class Trial:
 
         Within a ramp its next step follows, for the weights as they are then.
         """
-        seconds = finetune_epoch(
-            self.model,
-            self.optimizer,
-            self.task.train,
-            self.recipe,
-            epoch=self.epoch,
-            held=[*self.masks.bind(self.weights), *self.fixed],
-            pad_id=self.task.pad_id,
-            distillation=self.distillation(),
-        )
+        ramping = self.epoch < self.params.ramp_epochs
+        with self.movement.recorded() if ramping else nullcontext():
+            seconds = finetune_epoch(
+                self.model,
+                self.optimizer,
+                self.task.train,
+                self.recipe,
+                epoch=self.epoch,
+                held=[*self.masks.bind(self.weights), *self.fixed],
+                pad_id=self.task.pad_id,
+                distillation=self.distillation(),
+            )
         self.epoch += 1
         self.seconds += seconds
         if self.epoch <= self.params.ramp_epochs:
@@ -189,8 +196,7 @@ class Trial:
         started = time.perf_counter()
         path = np.random.SeedSequence([self.recipe.seed, 2, self.epoch])
         generator = torch.Generator().manual_seed(int(path.generate_state(1)[0]))
-        ramp = self.params.ramp_epochs
-        self._prune_to(ramped(self.params.sparsity, ramp, self.epoch), generator)
+        self._prune_to(due(self.params, self.epoch), generator)
         forget(self.optimizer, self.masks.bind(self.weights))
         self.seconds += time.perf_counter() - started
 
@@ -227,6 +233,7 @@ class Trial:
         A copy, because the model is shared: the next trial on it puts the dense weights back.
         """
         moments = self.optimizer.state_dict()["state"]
+        ramping = self.epoch < self.params.ramp_epochs
         return {
             "epoch": self.epoch,
             "seconds": self.seconds,
@@ -234,6 +241,7 @@ class Trial:
             "masks": _copied(self.masks.masks),
             "activations": _copied(self.activations.state),
             "optimizer": {index: _copied(part) for index, part in moments.items()},
+            "movement": _copied(self.movement.scores) if ramping else {},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -248,6 +256,7 @@ class Trial:
         groups = self.optimizer.state_dict()["param_groups"]
         moments = {index: _copied(part) for index, part in state["optimizer"].items()}
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.movement.load(_copied(state.get("movement", {})))
 
     def _calibrate(self) -> None:
         """One forward pass over a few train examples sets the thresholds of the activations."""

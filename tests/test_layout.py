@@ -176,11 +176,22 @@ def test_statistics_are_those_that_can_be_collected() -> None:
     from sweep.names import DATA_METHODS
     from sweep.pruning import CRITERIA
     from sweep.pruning.fit import OF_INPUTS
+    from sweep.pruning.movement import KIND
     from sweep.pruning.statistics import COLLECTORS
 
-    assert {criterion.needs for criterion in CRITERIA.values()} - {"none"} == set(COLLECTORS)
+    needed = {criterion.needs for criterion in CRITERIA.values()}
+    assert needed == {"none", KIND, *COLLECTORS}
+    assert KIND not in COLLECTORS, "a trial's own: the dense model has none"
     assert {name for name, row in CRITERIA.items() if row.needs in COLLECTORS} == set(DATA_METHODS)
     assert set(OF_INPUTS) < set(COLLECTORS)
+
+
+def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
+    from sweep.pruning import CRITERIA
+    from sweep.pruning.movement import KIND
+    from sweep.recovery import LEARNED
+
+    assert {name for name, row in CRITERIA.items() if row.needs == KIND} == set(LEARNED)
 
 
 def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:

@@ -22,7 +22,7 @@ from sweep.measure import stored_bytes
 from sweep.params import Params
 from sweep.parcel import Parcel
 from sweep.record import Record
-from sweep.recovery import check_ramp, ramped
+from sweep.recovery import check_ramp, due
 from sweep.score import Ints, Score
 from sweep.storage.place import Place
 
@@ -129,7 +129,7 @@ class ClosedFormTrial:
 
     @property
     def _sparsity(self) -> float:
-        return ramped(self.params.sparsity, self.params.ramp_epochs, max(self.epoch, 0))
+        return due(self.params, max(self.epoch, 0))
 
     def _drop(self) -> None:
         """The same weights first at every step of a ramp."""

@@ -1,8 +1,9 @@
 """Criteria: a function each, from a weight tensor to scores of its shape; high scores are kept.
 
 A new method is one function here and one row in :data:`CRITERIA`; the contract tests run over the
-table, and ``sweep/names.py`` lists the names for the config. A row says which statistic of the
-dense model it reads (`sweep.pruning.statistics`), and how what is kept makes up for what goes.
+table, and ``sweep/names.py`` lists the names for the config. A row says which statistic it reads,
+of the dense model (`sweep.pruning.statistics`) or of the trial itself (`sweep.pruning.movement`),
+and how what is kept makes up for what goes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sweep.errors import UsageError
+from sweep.pruning.movement import KIND
 from sweep.pruning.obs import reconstruct, saliency
 
 Score = Callable[[Tensor, Tensor | None, torch.Generator], Tensor]
@@ -89,6 +91,16 @@ def sparsegpt(weight: Tensor, factor: Tensor | None, generator: torch.Generator)
     return saliency(weight.detach(), _given(factor))
 
 
+def movement(weight: Tensor, moved: Tensor | None, generator: torch.Generator) -> Tensor:
+    """How far training has moved the weight away from zero, ``moved`` (`sweep.pruning.movement`).
+
+    It has a sign: what shrank goes before what grew, and of two that shrank first the one that
+    shrank more. ``normalise: rms`` divides these signed scores by their root mean square, which is
+    positive, so that all of this holds after it, too.
+    """
+    return _given(moved)
+
+
 def _given(statistic: Tensor | None) -> Tensor:
     if statistic is None:
         raise UsageError(
@@ -105,4 +117,5 @@ CRITERIA: dict[str, Criterion] = {
     "wanda": Criterion(wanda, "input-norm"),
     "lamp": Criterion(lamp),
     "sparsegpt": Criterion(sparsegpt, "inverse-factor", reconstruct),
+    "movement": Criterion(movement, KIND),
 }

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sweep.pruning import CRITERIA
 from sweep.pruning.fit import OF_INPUTS
+from sweep.pruning.movement import KIND
 from sweep.pruning.obs import inverse_factor
 
 Weights = dict[str, Tensor]
@@ -28,7 +29,7 @@ def fitting(method: str, weights: Mapping[str, Tensor]) -> Weights:
 
 
 def statistics(method: str, weights: Mapping[str, Tensor], seed: int = 0) -> Weights:
-    """Of random gradients or inputs."""
+    """Of random gradients, inputs or movements."""
     g = generator(seed + 100)
     return {name: _statistic(CRITERIA[method].needs, weight, g) for name, weight in weights.items()}
 
@@ -36,6 +37,8 @@ def statistics(method: str, weights: Mapping[str, Tensor], seed: int = 0) -> Wei
 def _statistic(kind: str, weight: Tensor, g: torch.Generator) -> Tensor:
     if kind == "gradient":
         return torch.rand(weight.shape, generator=g)
+    if kind == KIND:
+        return torch.randn(weight.shape, generator=g)
     inputs = torch.randn(3 * weight.shape[-1], weight.shape[-1], generator=g)
     return inputs.norm(dim=0) if kind == "input-norm" else inverse_factor(inputs.T @ inputs)
 
@@ -43,7 +46,7 @@ def _statistic(kind: str, weight: Tensor, g: torch.Generator) -> Tensor:
 def even(method: str, weights: Mapping[str, Tensor]) -> Weights:
     """Statistics that make no difference between the weights of a matrix."""
     kind = CRITERIA[method].needs
-    if kind == "gradient":
+    if kind in ("gradient", KIND):
         return {name: torch.ones_like(weight) for name, weight in weights.items()}
     if kind == "input-norm":
         return {name: torch.ones(weight.shape[-1]) for name, weight in weights.items()}
