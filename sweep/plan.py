@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sweep.activity import size
+from sweep.counting import size
 from sweep.domains import Choice
 
 if TYPE_CHECKING:

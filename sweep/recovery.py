@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sweep.activity import samples
 from sweep.condition import Condition
-from sweep.domains import Choice, Constant, Domain
+from sweep.domains import Choice, Constant, Domain, samples
 from sweep.errors import UsageError
 from sweep.params import Params, n_of_m
 from sweep.problems import Problem
