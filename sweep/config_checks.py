@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep import plan
 from sweep.activity import DECIDED_BY, decided, identity
-from sweep.names import EXTRA_METRICS
+from sweep.names import DATA_METHODS, EXTRA_METRICS, METHODS
 from sweep.problems import Problem, show
 from sweep.recovery import ramp_problems
 from sweep.starts import complete
@@ -44,6 +44,12 @@ def formula_problems(config: SweepConfig, is_formula: bool) -> list[Problem]:
     if is_formula and config.model is not None:
         what = f"is not used by task.dataset {task.dataset}"
         problems.append(Problem(("model",), what, config.model, "null", depends=depends))
+    asked = [name for name in config.space["method"].grid() if name in DATA_METHODS]
+    if is_formula and asked:
+        what = f"{asked[0]} looks at data, and task.dataset {task.dataset} has none"
+        allowed = ", ".join(name for name in METHODS if name not in DATA_METHODS)
+        raw = config.space["method"].plain()
+        problems.append(Problem(("space", "method"), what, raw, allowed, depends=depends))
     if not is_formula and task.seconds_per_epoch > 0:
         where, what = ("task", "seconds_per_epoch"), "is for task.dataset closed-form only"
         problems.append(Problem(where, what, task.seconds_per_epoch, "0", depends=depends))

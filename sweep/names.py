@@ -9,6 +9,9 @@ from __future__ import annotations
 METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt")
 """How a weight is scored."""
 
+DATA_METHODS = ("taylor", "wanda", "sparsegpt")
+"""Those of them that look at examples, not at the weights alone."""
+
 SCOPES = ("local", "global", "row")
 """Which scores are compared with which: within one matrix, across all, within one output's row."""
 

@@ -190,6 +190,7 @@ def test_an_epoch_takes_the_time_that_it_is_told_to() -> None:
         (["task.seconds_per_epoch=-1"], "task.seconds_per_epoch"),
         (["task.dataset=digits", "task.seconds_per_epoch=1"], "closed-form only"),
         (["task.subset=x"], "task.subset"),
+        (["space.method=[random, wanda]"], "wanda looks at data, and task.dataset .* has none"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings: list[str], word: str) -> None:

@@ -173,11 +173,13 @@ def test_layer_profiles_are_the_rows_of_their_table() -> None:
 
 
 def test_statistics_are_those_that_can_be_collected() -> None:
+    from sweep.names import DATA_METHODS
     from sweep.pruning import CRITERIA
     from sweep.pruning.fit import OF_INPUTS
     from sweep.pruning.statistics import COLLECTORS
 
     assert {criterion.needs for criterion in CRITERIA.values()} - {"none"} == set(COLLECTORS)
+    assert {name for name, row in CRITERIA.items() if row.needs in COLLECTORS} == set(DATA_METHODS)
     assert set(OF_INPUTS) < set(COLLECTORS)
 
 
@@ -277,7 +279,8 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
     assert {name for name in vars(names) if name.isupper()} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
         "EXTRA_METRICS", "DIRECTIONS", "START_MASKS", "NORMALISATIONS", "GRANULARITIES",
-        "LAYER_PROFILES", "ACTIVATION_METHODS", "ACTIVATION_SCOPES", "QUANTIZATIONS",
+        "LAYER_PROFILES", "DATA_METHODS", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",
+        "QUANTIZATIONS",
     }  # fmt: skip
     for sampler in names.SAMPLERS:
         for scheduler in names.SCHEDULERS:
