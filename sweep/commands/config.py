@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from sweep.config import SweepConfig
-from sweep.config_io import dump_yaml, json_schema, load_config, starter_text
+from sweep.config.io import dump_yaml, json_schema, load_config, starter_text
 from sweep.errors import StorageError, UsageError
 from sweep.plan import plan, results_path
 from sweep.storage.place import place

@@ -10,7 +10,7 @@ import torch
 
 from sweep.baseline import Workbench
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.dense import figures as figures_module
 from sweep.dense import finetuning
 from sweep.driver.reference import reference_point
