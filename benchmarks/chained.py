@@ -30,7 +30,7 @@ import pandas as pd
 import torch
 
 from sweep.baseline import Workbench
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.params import Params
 from sweep.trial import Trial
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from sweep.baseline import Workbench
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.model import fresh_bert, load_classifier
 from sweep.pruning import Targets, make_masks, prunable_weights
 from sweep.tasks import Split

@@ -41,7 +41,7 @@ def prepare(work: Path, epochs: int) -> None:
     import datasets
 
     from sweep.baseline import Workbench
-    from sweep.config_io import load_config
+    from sweep.config.io import load_config
 
     bench = Workbench(load_config("digits", [f"baseline.epochs={epochs}"]), "cpu")
     bench.dense.model.save_pretrained(work / "model")  # type: ignore[operator]

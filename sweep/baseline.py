@@ -1,8 +1,7 @@
-"""The dense model: loaded or finetuned once, evaluated once, kept warm beside the trials."""
+"""The dense model: made and measured once, kept warm beside the trials."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -10,49 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sweep.atomic import new_folder, write_text
-from sweep.cache import cache_root, fingerprint, once, tree_digest
+from sweep.cache import cache_root, fingerprint, once
 from sweep.calibration import Calibration
 from sweep.config import SweepConfig
 from sweep.dense import Dense
+from sweep.dense.caveats import caveats
+from sweep.dense.figures import figures, figures_file
+from sweep.dense.finetuning import baseline_recipe, finetune, key, starting_model
 from sweep.distillation import Distillation
 from sweep.errors import UsageError
-from sweep.handover.start import has_masks, read_masks, share
+from sweep.handover.start import read_masks
 from sweep.kept import digest_of, fetch, kept
-from sweep.measure import measure
-from sweep.model import check_positions, fresh_bert, has_head, load_classifier, set_dropout
+from sweep.model import load_classifier
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
 from sweep.pruning.fit import check_groups
-from sweep.pruning.start import check_space, fitted, pairs
+from sweep.pruning.start import check_space, fitted
 from sweep.quantization import OnGrid
 from sweep.quantization.dense import Grids
 from sweep.recovery import distilled, may_distill
 from sweep.storage.place import Place
 from sweep.tasks import Task, load_task
-from sweep.tasks.task import majority_share
 from sweep.teacher import teacher_logits
-from sweep.training import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.training import Recipe
 from sweep.trial import Trial
-
-SEEN = (
-    "validation is carved from the train split, and the model was finetuned before this sweep "
-    "(baseline.epochs: 0): it may have seen these examples, so validation figures flatter it"
-)
-UNTRAINED = (
-    "the model has no trained classifier head, and baseline.epochs is 0: its answers are chance"
-)
-
-REGROW = (
-    "the model was pruned before ({share:.1%} of the weights that have a mask), and "
-    "pruning.start_masks is drop: where a trial keeps such a weight, finetuning may let it grow"
-)
-
-FIGURES = 2
-"""Of the baseline's figures: raised with each new one, so that no cached file lacks any."""
 
 
 class Workbench:
@@ -91,7 +74,7 @@ class Workbench:
     @cached_property
     def folder(self) -> Path:
         """Where this dense model's weights (if we trained them) and figures are cached."""
-        return cache_root() / "dense" / self._key()
+        return cache_root() / "dense" / key(self.config, self.task)
 
     @cached_property
     def dense(self) -> Dense:
@@ -100,7 +83,7 @@ class Workbench:
         In floats, whatever the config says of grids: :attr:`grids` has those.
         """
         if self.config.baseline.epochs == 0:
-            return Dense.of(self._starting_model(), self.device)
+            return Dense.of(starting_model(self.config, self.task), self.device)
         folder = once(self.folder / "model", self._finetune)
         return Dense.of(load_classifier(str(folder), self.task), self.device)
 
@@ -125,26 +108,7 @@ class Workbench:
         each step to there (``dense_accuracy``, ``ptq_accuracy``, ``qat_accuracy`` if finetuned) and
         the sizes of the model in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
-        grid = self.grids.named(None)
-        figures = self._cached_figures(split, grid)
-        if grid is None:
-            return figures
-        steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
-        found = {name: self._cached_figures(split, step) for name, step in steps.items()}
-        sizes = {f"dense_{name}": found["dense"][name] for name in ("size_bytes", "nonzero_params")}
-        accuracies = {f"{name}_accuracy": each["accuracy"] for name, each in found.items()}
-        return {**figures, **sizes, **accuracies}
-
-    def _cached_figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
-        file = self._figures_file(split, grid)
-
-        def store() -> None:
-            figures = self._figures(split, grid)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, json.dumps(figures))
-
-        found: dict[str, Any] = json.loads(once(file, store).read_text())
-        return found
+        return figures(self, split)
 
     def pack(self) -> Parcel:
         """The dense models that were finetuned here, and their figures, for other machines."""
@@ -154,7 +118,7 @@ class Workbench:
 
     def unpack(self, fetch: Callable[[], Parcel]) -> None:
         """Take the dense model and its figures from where they were made, if they are not here."""
-        needed = self.trained[-1] if self.trained else self._figures_file("validation").name
+        needed = self.trained[-1] if self.trained else figures_file(self, "validation").name
         unpack(self.folder, fetch, needed)
 
     @property
@@ -181,13 +145,7 @@ class Workbench:
     @property
     def warnings(self) -> list[str]:
         """What a reader of the figures must know."""
-        regrow = []
-        if self.config.pruning.start_masks == "drop" and has_masks(self.config.model):
-            regrow = [REGROW.format(share=share(read_masks(self.config.model)))]
-        if self.config.baseline.epochs > 0:
-            return regrow
-        untrained = not has_head(self.dense.model.config)
-        return [SEEN] * self.task.carved + [UNTRAINED] * untrained + regrow
+        return caveats(self)
 
     def check(self) -> None:
         """Fail early, with a sentence, on what would make every trial fail.
@@ -225,89 +183,6 @@ class Workbench:
         settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
         return Recipe(learning_rate=learning_rate, epochs=epochs, seed=seed, **settings)
 
-    def _figures_file(self, split: str, grid: OnGrid | None = None) -> Path:
-        data = self.task.split(split)
-        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
-        config = self.config
-        chosen = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
-        how = [chosen, config.recover.bf16]
-        wanted = [FIGURES, sorted(config.task.metrics)]
-        on_grid = [self.grids.key(grid)] if grid else []
-        counted = fingerprint([*how, *wanted, examples, *on_grid])
-        return self.folder / f"{split}-{counted}.json"
-
-    def _figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
-        model = self.grids.dense(grid).reset()
-        data, recipe = self.task.split(split), self.recipe(0.0, 0, 0)
-        score = evaluate(model, data, recipe, self.task.pad_id)
-        weights = prunable_weights(model, self.targets)
-        size = measure(model, weights, grid is not None).__dict__
-        spent = self._train_seconds(grid)
-        return {
-            **score.figures(self.config.task.metrics),
-            **{name: value for name, value in size.items() if value is not None},
-            "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
-            "majority_accuracy": majority_share(data),
-            "train_seconds": spent,
-            "eval_seconds": score.seconds,
-            "seconds": spent + score.seconds,
-        }
-
-    def _train_seconds(self, grid: OnGrid | None) -> float:
-        folders = [self.folder / "model"]
-        folders += [self.grids.folder(grid)] if grid and grid.epochs else []
-        notes = [folder / "finetune.json" for folder in folders]
-        spent = [json.loads(note.read_text())["train_seconds"] for note in notes if note.exists()]
-        return float(sum(spent))
-
-    def _starting_model(self) -> nn.Module:
-        config = self.config
-        if config.model is None:
-            return fresh_bert(self.task, config.task.max_length, config.baseline.seed)
-        model = load_classifier(config.model, self.task, config.baseline.seed)
-        check_positions(model, config.model, config.task.max_length)
-        return model
-
     def _finetune(self) -> None:
-        model = self._starting_model().to(self.device)
-        self.train(model, self.baseline_recipe(), self.folder / "model")
-
-    def train(self, model: nn.Module, recipe: Recipe, folder: Path) -> None:
-        """Finetune, and save into a new folder; masks of before are held where that is asked."""
-        config = self.config
-        set_dropout(model, recipe.dropout)
-        optimizer = make_optimizer(model, recipe)
-        keep = config.pruning.start_masks == "keep"
-        held = pairs(model, fitted(read_masks(config.model), model)) if keep else []
-        seconds = 0.0
-        for epoch in range(recipe.epochs):
-            seconds += finetune_epoch(
-                model,
-                optimizer,
-                self.task.train,
-                recipe,
-                epoch=epoch,
-                held=held,
-                pad_id=self.task.pad_id,
-            )
-        with new_folder(folder) as scratch:
-            model.save_pretrained(scratch)  # type: ignore[operator]
-            (scratch / "finetune.json").write_text(json.dumps({"train_seconds": seconds}))
-
-    def baseline_recipe(self) -> Recipe:
-        """How the dense model is finetuned."""
-        own = self.config.baseline.model_dump(mode="json", exclude={"quantization"})
-        usual = self.config.recover.model_dump(mode="json", exclude={"distill"})
-        return Recipe(**usual | own)
-
-    def _key(self) -> str:
-        """What the dense weights and their figures depend on."""
-        config = self.config
-        model: Any = config.model
-        if model is not None and Path(model).is_dir():
-            model = tree_digest(model)
-        data = [self.task.key, config.task.model_dump(mode="json", exclude={"dataset", "metrics"})]
-        fresh = {"seed": config.baseline.seed}  # of weights that no training follows
-        trained = self.baseline_recipe().__dict__ if config.baseline.epochs else fresh
-        kept = ["keep"] if config.pruning.start_masks == "keep" else []
-        return fingerprint([model, data, trained, config.task.max_length, *kept])
+        model = starting_model(self.config, self.task).to(self.device)
+        finetune(self, model, baseline_recipe(self.config), self.folder / "model")

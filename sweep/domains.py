@@ -6,8 +6,10 @@ All conditions in ``when`` must hold for the parameter to be there (see `sweep.a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sweep.condition import Condition, plain_when
@@ -148,6 +150,29 @@ class Constant:
 
 
 Domain = Float | Int | Choice | Constant
+
+MOST_LISTED = 100_000
+"""Domains of more values are not gone through value by value."""
+
+
+def samples(domain: Domain, conditions: Sequence[Condition]) -> Iterator[Any]:
+    """Values of a domain: all of a short one, and one for which each condition holds, if any is."""
+    if domain.size <= MOST_LISTED or isinstance(domain, Choice | Constant):
+        yield from domain.grid()
+        return
+    ends = [domain.low, domain.high]
+    for condition in conditions:
+        ends += [end for end in (condition.low, condition.high) if end is not None]
+        ends += [value for value in condition.values if not isinstance(value, str)]
+    ends = sorted({min(max(end, domain.low), domain.high) for end in ends})
+    for value in [*ends, *((a + b) / 2 for a, b in pairwise(ends))]:
+        step = domain.step
+        if step is None:
+            yield value
+        else:
+            whole = domain.low + math.floor((value - domain.low) / step) * step
+            near = (whole, min(whole + step, domain.high))
+            yield from (int(v) if isinstance(domain, Int) else v for v in near)
 
 
 def _decimal(value: float) -> Decimal:

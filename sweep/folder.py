@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from analysis.segments import FOLDER as SEGMENTS
 from sweep.config import SweepConfig
-from sweep.config_io import config_diff, parse_config
-from sweep.config_problems import problems_of
+from sweep.config.io import config_diff, parse_config
+from sweep.config.problems import problems_of
 from sweep.errors import StorageError, UsageError
 from sweep.jsonl import Event
 from sweep.ledger import read_events

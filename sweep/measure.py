@@ -22,7 +22,8 @@ class Size:
 
     Of a model on a grid (`sweep.quantization`) those zeros are of its float weights, and so from
     pruning alone; ``quantized_sparsity`` is the share of the prunable weights that the grid rounds
-    to zero beside them, None without a grid. The last two are of the values on the grid.
+    to zero beside them, None without a grid. ``nonzero_params`` and ``size_bytes`` are of the
+    values on the grid.
     """
 
     sparsity: float

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.activity import DECIDED_BY, decided, is_active, order, samples
+from sweep.activity import DECIDED_BY, decided, is_active, order
 from sweep.condition import Condition
-from sweep.domains import Domain
+from sweep.domains import Domain, samples
 from sweep.params import Params
 
 Test = Callable[[Any], bool]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from sweep.activity import size
+from sweep.counting import size
 from sweep.domains import Choice
 
 if TYPE_CHECKING:
@@ -79,13 +79,30 @@ def worst_case_epochs(config: SweepConfig) -> int:
     )
 
 
+def quantization_epochs(config: SweepConfig) -> dict[str, int]:
+    """Scheme -> the epochs for which the dense model is finetuned on that grid, before any trial.
+
+    Of each scheme that trials can start from, and of the baseline's own; none where
+    ``baseline.quantization`` is null or its epochs are 0.
+    """
+    chosen = config.baseline.quantization
+    if chosen is None or chosen.epochs == 0:
+        return {}
+    asked = dict.fromkeys([chosen.scheme, *config.space["quantization"].grid()])
+    return {str(scheme): chosen.epochs for scheme in asked if scheme not in (None, "none")}
+
+
 def results_path(config: SweepConfig) -> str:
     """The sweep's folder, or its address in an object store."""
     return f"{config.storage.rstrip('/')}/{config.name}"
 
 
 def plan(config: SweepConfig) -> dict[str, Any]:
-    """The plan as plain values, ready for JSON. Epochs are finetune epochs of pruned models."""
+    """The plan as plain values, ready for JSON.
+
+    Epochs are finetune epochs of pruned models, but for those of the dense one: ``baseline_epochs``
+    and ``quantization_epochs``.
+    """
     search = config.search
     stops = search.scheduler != "fifo"
     steps = rungs(search.grace_period, search.reduction_factor, config.max_epochs) if stops else []
@@ -98,6 +115,7 @@ def plan(config: SweepConfig) -> dict[str, Any]:
         "max_epochs": config.max_epochs,
         "worst_case_epochs": worst_case_epochs(config),
         "baseline_epochs": config.baseline.epochs,
+        "quantization_epochs": quantization_epochs(config),
         "budget": config.search.budget.model_dump(mode="json", exclude_none=True),
         "objectives": dict(config.objectives),
         "space": {name: domain.plain() for name, domain in config.space.items()},

@@ -21,8 +21,7 @@ import operator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sweep.activity import samples
-from sweep.domains import Choice, Constant
+from sweep.domains import Choice, Constant, samples
 from sweep.errors import UsageError
 from sweep.meeting import meeting
 from sweep.params import Params, n_of_m

@@ -8,7 +8,7 @@ A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`
     learning_rate: {low: 1e-5, high: 1e-3, log: true, when: {finetune_epochs: {low: 1}}}
     activation_method: {values: [l1-norm, random], when: {activation_sparsity: {low: 0.1}}}
 
-With a `when` the parameter is there only where all of its conditions hold (see `sweep.activity`);
+With a `when` the parameter is there only where all of its conditions hold (see `sweep.counting`);
 where it is not, a trial has its default.
 
 `PARAMETERS` is the one place that says which parameters there are, what each may be, and what it
@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.activity import condition_problems
 from sweep.condition import Condition, read_when, when_schema
+from sweep.counting import condition_problems
 from sweep.domains import Choice, Constant, Domain, Float, Int, width
 from sweep.names import (
     ACTIVATION_METHODS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweep.activity import active, order, samples
+from sweep.activity import active, order
 from sweep.condition import Condition
-from sweep.domains import Domain
+from sweep.domains import Domain, samples
 
 
 def complete(

@@ -13,6 +13,7 @@ from torch import nn
 
 from sweep.baseline import Workbench
 from sweep.config import SweepConfig
+from sweep.dense.figures import figures_file
 from sweep.errors import UsageError
 from sweep.names import GRANULARITIES, METHODS
 from sweep.params import Params
@@ -100,7 +101,7 @@ def test_figures_of_before_stay_cached(make: Make) -> None:
     """How many examples statistics have changes neither the dense model nor its figures."""
     one = Workbench(make(), "cpu")
     other = Workbench(make(pruning={"calibration_samples": 7}), "cpu")
-    assert one._figures_file("validation") == other._figures_file("validation")
+    assert figures_file(one, "validation") == figures_file(other, "validation")
 
 
 # what is refused, before any trial

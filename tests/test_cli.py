@@ -85,7 +85,7 @@ def test_init_writes_a_config_that_check_accepts(cli: Cli, tmp_path: Path) -> No
     assert done.code == 0
     plan = json.loads(done.out)
     assert plan["trials"] == plan["config"]["search"]["trials"]
-    assert {"rungs", "worst_case_epochs", "results"} <= plan.keys()
+    assert {"rungs", "worst_case_epochs", "quantization_epochs", "results"} <= plan.keys()
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 

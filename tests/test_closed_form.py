@@ -19,7 +19,7 @@ from sweep.bench import open_bench
 from sweep.closed_form.bench import OTHERS, WEIGHTS, ClosedForm
 from sweep.closed_form.formula import CHANCE, DENSE, expected_accuracy, recover, share
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.errors import ConfigError, TrialError
 from sweep.names import METHODS, SCOPES
 from sweep.params import Params

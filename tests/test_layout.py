@@ -130,7 +130,7 @@ def test_analysis_reads_without_the_stack(module: str) -> None:
         assert not any(in_room(name, "sweep") for name in imports(module))
 
 
-LIGHT = ("sweep.config", "sweep.space", "sweep.ledger", "sweep.cli")
+LIGHT = ("sweep.config", "sweep.config.io", "sweep.space", "sweep.ledger", "sweep.cli")
 
 
 @pytest.mark.parametrize("module", LIGHT)

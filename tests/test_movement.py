@@ -17,8 +17,8 @@ from sweep.baseline import Workbench
 from sweep.bench import open_bench
 from sweep.closed_form.bench import WEIGHTS
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
-from sweep.config_problems import problems_of
+from sweep.config.io import load_config
+from sweep.config.problems import problems_of
 from sweep.driver.retraining import retrained
 from sweep.errors import UsageError
 from sweep.names import LAYER_PROFILES, NORMALISATIONS, SCOPES

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sweep.baseline import Workbench
 from sweep.config import SweepConfig
 from sweep.plan import plan, rungs
 
@@ -74,6 +75,31 @@ def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:
     assert plan(config(space=space, search={"scheduler": "fifo"}))["rungs"] == []
     assert plan(config(space={"finetune_epochs": 0}))["rungs"] == []
     assert plan(config(space=space))["rungs"] == [0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("quantization", "asked", "epochs"),
+    [
+        (None, None, {}),
+        (None, ["fixed", "int8"], {}),
+        ({"scheme": "int8"}, ["none", "fixed"], {}),
+        ({"epochs": 3}, None, {"fixed": 3}),
+        ({"epochs": 3}, "none", {"fixed": 3}),
+        ({"epochs": 3}, ["none", "int8", "fixed"], {"fixed": 3, "int8": 3}),
+        (
+            {"epochs": 3},
+            {"values": ["int8"], "when": {"method": "l1-norm"}},
+            {"fixed": 3, "int8": 3},
+        ),
+    ],
+)
+def test_a_plan_counts_what_is_finetuned_on_grids(
+    quantization: dict[str, Any] | None, asked: Any, epochs: dict[str, int]
+) -> None:
+    """Against what a worker finetunes: a folder each."""
+    swept = config(baseline={"quantization": quantization}, space={"quantization": asked})
+    assert plan(swept)["quantization_epochs"] == epochs
+    assert len(epochs) == len(Workbench(swept, "cpu").grids.trained)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep import checkpoint
-from sweep.activity import identity, is_moot, size
+from sweep.activity import identity, is_moot
 from sweep.baseline import Workbench
 from sweep.closed_form.bench import WEIGHTS
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
-from sweep.config_problems import problems_of
+from sweep.config.io import load_config
+from sweep.config.problems import problems_of
+from sweep.counting import size
 from sweep.driver.retraining import retrained
 from sweep.errors import UsageError
 from sweep.folder import SweepFolder

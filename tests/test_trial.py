@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.baseline import Dense, Workbench
+from sweep.baseline import Workbench
+from sweep.dense import Dense
 from sweep.errors import TrialError
 from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, METHODS, METRICS, SCOPES
 from sweep.params import Params

@@ -41,7 +41,7 @@ def _bench(config: str, overrides: tuple[str, ...]) -> Any:
     import torch
 
     from sweep.baseline import Workbench
-    from sweep.config_io import load_config
+    from sweep.config.io import load_config
 
     torch.set_num_threads(1)
     return Workbench(load_config(config, list(overrides)), "cpu")

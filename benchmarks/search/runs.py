@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import analysis.pareto
-import sweep.config
+import sweep.config.settings
 import sweep.plan
 import sweep.search
 from benchmarks.search.clock import Clock
@@ -145,6 +145,9 @@ def _code(method: str) -> str:
     files = [here / f"{name}.py" for name in RUNS_DEPEND_ON] + [Path(analysis.pareto.__file__)]
     if is_ours(method):
         files += sorted(Path(str(sweep.search.__file__)).parent.glob("*.py"))
-        files += [Path(sweep.config.__file__), Path(sweep.plan.__file__)]  # what is a default
+        files += [
+            Path(sweep.config.settings.__file__),
+            Path(sweep.plan.__file__),
+        ]  # what is a default
     whole = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
     return whole.hexdigest()[:12]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from sweep.config import SweepConfig
-from sweep.config_io import dump_yaml, json_schema, load_config, starter_text
+from sweep.config.io import dump_yaml, json_schema, load_config, starter_text
 from sweep.errors import StorageError, UsageError
 from sweep.plan import plan, results_path
 from sweep.storage.place import place
@@ -70,7 +70,7 @@ def _warm_starts(config: SweepConfig) -> list[str]:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {part}" for key, part in value.items())
+        return ", ".join(f"{key}: {part}" for key, part in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from sweep import plan
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.errors import ClusterError, UsageError
 from sweep.launch.api import JobsApi
 from sweep.launch.follow import follow, wait

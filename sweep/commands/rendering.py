@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from sweep.config_io import load_config, with_absolute_paths
+from sweep.config.io import load_config, with_absolute_paths
 from sweep.errors import StorageError
 from sweep.plan import results_path
 from sweep.render.kubernetes import render_kubernetes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from sweep import plan
-from sweep.activity import size
 from sweep.commands.results import print_front, refresh_results, refresh_tables
 from sweep.config import SweepConfig
-from sweep.config_io import load_config, with_absolute_paths
+from sweep.config.io import load_config, with_absolute_paths
+from sweep.counting import size
 from sweep.driver.abort import Interrupted
 from sweep.driver.progress import Progress
 from sweep.driver.run import run_sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.errors import TrialError
 
 TRIAL_FAILED = 3

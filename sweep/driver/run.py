@@ -12,7 +12,7 @@ from typing import Any
 
 from sweep import __version__
 from sweep.config import SweepConfig
-from sweep.config_io import dump_yaml
+from sweep.config.io import dump_yaml
 from sweep.confirmation import is_of_confirm
 from sweep.driver.abort import Abort, Interrupted
 from sweep.driver.capacity import Capacity

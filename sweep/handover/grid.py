@@ -8,6 +8,7 @@ trial did.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,15 +60,27 @@ def put_on_grid(model: nn.Module, folder: str | Path) -> Scheme:
     """
     path = Path(folder) / FILE
     about = _read(path)
-    known = (about.get("format"), about.get("version")) == (FORMAT, VERSION)
-    if not known or about.get("scheme") not in QUANTIZATIONS:
-        raise UsageError(f"{path} says nothing of a grid that this version knows")
     if strange := sorted(set(about["modules"]) ^ set(linears(model))):
         raise UsageError(f"{path} is of another model: Linear layer {strange[0]!r} is in one alone")
-    widths = {name: about[name] for name in ("width", "frac_width") if name in about}
-    scheme = Scheme(about["scheme"], **widths)
+    scheme = Scheme(about["scheme"], **_widths(about))
     put(model, scheme, settled=True)
     return scheme
+
+
+def grid_setting(model: str | None) -> dict[str, Any] | None:
+    """The ``baseline.quantization`` of a folder with a grid beside its weights; None: no grid.
+
+    Raises :class:`~sweep.errors.UsageError` where the grid cannot be read.
+    """
+    folder = Path(model or "")
+    if model is None or not all((folder / name).is_file() for name in ("config.json", FILE)):
+        return None
+    about = _read(folder / FILE)
+    return {"scheme": about["scheme"], **_widths(about)}
+
+
+def _widths(about: Mapping[str, Any]) -> dict[str, int]:
+    return {name: about[name] for name in ("width", "frac_width") if name in about}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -75,4 +88,7 @@ def _read(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    known = (found.get("format"), found.get("version")) == (FORMAT, VERSION)
+    if not known or found.get("scheme") not in QUANTIZATIONS:
+        raise UsageError(f"{path} says nothing of a grid that this version knows")
     return found

@@ -12,7 +12,7 @@ import shlex
 from typing import Any
 
 from sweep.config import SweepConfig
-from sweep.config_io import config_diff, dump_yaml
+from sweep.config.io import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
 from sweep.launch.api import JobsApi, Taken
 from sweep.launch.job import KEY, Job, jobs_of

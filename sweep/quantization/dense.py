@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cache import fingerprint, once
+from sweep.dense.finetuning import baseline_recipe, finetune
 from sweep.model import load_classifier
 from sweep.quantization.start import OnGrid, grid_of
 
@@ -75,9 +76,9 @@ class Grids:
 
     def _finetune(self, grid: OnGrid) -> None:
         model = self.dense(grid.untrained).reset()
-        self.bench.train(model, self._recipe(grid), self.folder(grid))
+        finetune(self.bench, model, self._recipe(grid), self.folder(grid))
 
     def _recipe(self, grid: OnGrid) -> Recipe:
         """The baseline's, but for the rate and the epochs."""
-        recipe = self.bench.baseline_recipe()
+        recipe = baseline_recipe(self.bench.config)
         return replace(recipe, epochs=grid.epochs, learning_rate=grid.learning_rate)

@@ -84,9 +84,6 @@ class Scheme:
         known: dict[str, ToGrid] = {"fixed": in_bits, "int8": int8}
         return known[self.name]
 
-    def __str__(self) -> str:
-        return self.name if self.name == "int8" else f"fixed {self.width}/{self.frac_width}"
-
 
 def straight(to_grid: ToGrid, x: Tensor) -> Tensor:
     """``to_grid(x)``, whose gradient is that of ``x``."""

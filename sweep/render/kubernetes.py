@@ -14,7 +14,7 @@ import yaml
 
 from sweep import __version__
 from sweep.config import SweepConfig
-from sweep.config_io import dump_yaml
+from sweep.config.io import dump_yaml
 from sweep.errors import UsageError
 from sweep.plan import results_path
 from sweep.render.checks import (

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from sweep import __version__
 from sweep.config import SweepConfig
-from sweep.config_io import dump_yaml
+from sweep.config.io import dump_yaml
 from sweep.errors import UsageError
 from sweep.render.checks import (
     TIME,

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.activity import Identity, active, identity, order, size
+from sweep.activity import Identity, active, identity, order
+from sweep.counting import size
 from sweep.domains import Domain
 from sweep.search.startup import value_at
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from sweep.activity import decided, is_active, is_moot, order
 from sweep.config import SweepConfig
-from sweep.config_io import config_diff
+from sweep.config.io import config_diff
 from sweep.domains import Domain
 from sweep.errors import UsageError
 from sweep.folder import SweepFolder

@@ -126,7 +126,7 @@ def test_no_room_for_one_trial_is_a_sentence(there: list[dict[str, float]]) -> N
 
 
 def test_a_fraction_of_several_gpus_is_refused() -> None:
-    from sweep.config_io import load_config
+    from sweep.config.io import load_config
 
     with pytest.raises(ConfigError, match=r"resources\.gpu.*1\.5"):
         load_config("closed-form", ["resources.gpu=1.5"])

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.pareto import hypervolume
 from sweep.config import SweepConfig
-from sweep.config_checks import NO_WORST
+from sweep.config.checks import NO_WORST
 from sweep.driver.reference import reference_point
 from sweep.names import EXTRA_METRICS, METRICS
 

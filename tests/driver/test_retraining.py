@@ -13,7 +13,7 @@ from sweep import checkpoint
 from sweep.baseline import Workbench
 from sweep.bench import Bench, open_bench
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.driver.retraining import retrained
 from sweep.errors import TrialError, UsageError
 from sweep.params import Params

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 import analysis
@@ -17,7 +18,7 @@ from sweep.baseline import Workbench
 from sweep.errors import UsageError
 from sweep.handover import checks
 from sweep.handover.activations import load_model
-from sweep.handover.grid import put_on_grid
+from sweep.handover.grid import grid_setting, put_on_grid
 from sweep.quantization.layers import linears
 from sweep.quantization.scheme import fixed
 from tests import tiny
@@ -112,10 +113,31 @@ def test_a_sweep_can_start_from_it(
     assert baseline["loss"] == record["loss"]
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_whoever_leaves_the_grid_is_told_how_to_stay(
+    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Export, number: int
+) -> None:
+    done = export(quantised, "--to", tmp_path / "m", "--trial", f"t0000{number}", "--epoch", 1)
+    assert done.code == 0, done.err
+
+    def told(**sections: Any) -> list[str]:
+        bench = Workbench(tiny.make_config(tmp_path / "m", data_files, **sections), "cpu")
+        return [text for text in bench.warnings if "quantised" in text]
+
+    [warning] = told()
+    path, setting = warning.rsplit("set ", 1)[1].split("=")
+    assert path == "baseline.quantization"
+    found = yaml.safe_load(setting)
+    assert found == [{"scheme": "fixed", "width": 7, "frac_width": 5}, {"scheme": "int8"}][number]
+    assert told(baseline={"epochs": 1}) == [warning]
+    assert told(baseline={"quantization": found}) == []
+
+
 def test_a_model_in_floats_has_no_such_file(exported: Path) -> None:
     assert not (exported / "quantization.json").exists()
     with pytest.raises(UsageError, match=r"quantization\.json cannot be read"):
         put_on_grid(tiny.bert(), exported)
+    assert grid_setting(str(exported)) is None
 
 
 def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:

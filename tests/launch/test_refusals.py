@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.nodes import free_ports
 from sweep.auth import find_token
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.launch.job import Job
 from sweep.launch.submit import check_travels
 from tests.command import assert_refused, call

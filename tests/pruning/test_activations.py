@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweep.baseline import Dense
+from sweep.dense import Dense
 from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from sweep.pruning import ActivationPruner
 from sweep.pruning.activations import keep_above, keep_features, keep_per_token, magnitude_quantile

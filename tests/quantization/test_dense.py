@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 import torch
 
-from sweep import baseline as baseline_module
 from sweep.baseline import Workbench
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
+from sweep.dense import figures as figures_module
+from sweep.dense import finetuning
 from sweep.driver.reference import reference_point
 from sweep.errors import ConfigError
 from sweep.quantization import OnGrid, Scheme
 from sweep.quantization.layers import put
 from sweep.training import evaluate, finetune_epoch, make_optimizer
 from tests import tiny
-from tests.test_baseline import forbidden
+from tests.dense.benches import forbidden
 
 Files = dict[str, str]
 PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}
@@ -80,8 +81,8 @@ def test_it_is_made_once(
     first = make_bench(model_folder, data_files, QAT)
     figures = first.baseline()
     model = first.grids.dense(first.grids.named(None)).reset()
-    monkeypatch.setattr(baseline_module, "finetune_epoch", forbidden)
-    monkeypatch.setattr(baseline_module, "evaluate", forbidden)
+    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
+    monkeypatch.setattr(figures_module, "evaluate", forbidden)
     second = make_bench(model_folder, data_files, QAT, space={"quantization": "int8"})
     assert second.baseline() == figures
     again = second.grids.dense(second.grids.named("fixed")).reset()
@@ -113,7 +114,7 @@ def test_other_machines_are_given_what_was_finetuned(
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache / "elsewhere"))
     there = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
     there.unpack(lambda: parcel)
-    monkeypatch.setattr(baseline_module, "finetune_epoch", forbidden)
+    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
     there.grids.make()
     assert there.baseline() == figures
     there.unpack(lambda: pytest.fail("it is there already"))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sweep import checkpoint
 from sweep.baseline import Workbench
 from sweep.closed_form.bench import ClosedForm
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.driver.retraining import retrained
 from sweep.measure import measure
 from sweep.params import Params

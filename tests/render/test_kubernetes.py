@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.errors import UsageError
 from sweep.render.kubernetes import RAY, render_kubernetes, script
 from sweep.render.pods import KubernetesOptions

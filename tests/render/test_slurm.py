@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.errors import UsageError
 from sweep.render.slurm import SlurmOptions, render_slurm
 from tests.command import assert_refused, call

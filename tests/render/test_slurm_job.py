@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.config_io import load_config
+from sweep.config.io import load_config
 from sweep.render.slurm import SlurmOptions, render_slurm
 
 # Options begin with a dash, and have their value after "=" or are followed by a word of their own.

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from sweep.activity import identity, size
+from sweep.activity import identity
 from sweep.condition import Condition
+from sweep.counting import size
 from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.errors import SweepError
 from sweep.search import samplers

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.pareto import nondominated
-from sweep.activity import Identity, identity, size
+from sweep.activity import Identity, identity
 from sweep.condition import Condition
+from sweep.counting import size
 from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.search.front import Front
 from sweep.search.untried import Untried

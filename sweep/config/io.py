@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sweep.config import EMBEDDED, SweepConfig
-from sweep.config_problems import problems_of
-from sweep.config_text import json_schema, render_starter
+from sweep.config.overrides import apply_overrides
+from sweep.config.problems import problems_of
+from sweep.config.settings import EMBEDDED, SweepConfig
+from sweep.config.text import json_schema, render_starter
 from sweep.errors import ConfigError, UsageError
-from sweep.overrides import apply_overrides
 from sweep.problems import ABSENT, Problem, Refused, closest, show
 from sweep.yaml_text import one_line, parse_yaml
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config_io import (
+from sweep.config.io import (
     dump_yaml,
     json_schema,
     load_config,
@@ -22,7 +22,7 @@ from sweep.config_io import (
 )
 from sweep.names import METRICS, SAMPLERS, SCHEDULERS
 from sweep.space import PARAMETERS
-from tests.test_config import FULL, MINIMAL
+from tests.config.test_settings import FULL, MINIMAL
 
 CONFIGS = resources.files("sweep") / "configs"
 

@@ -16,7 +16,7 @@ from sweep.starts import complete
 from sweep.yaml_text import one_line
 
 if TYPE_CHECKING:
-    from sweep.config import SweepConfig
+    from sweep.config.settings import SweepConfig
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
 """Metrics whose worst value nobody knows before a sweep runs (`sweep.driver.reference`)."""

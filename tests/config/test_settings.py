@@ -226,8 +226,8 @@ def test_a_subset_is_of_a_hub_data_set() -> None:
 IMPORTS = """
 import sys, time
 start = time.process_time()
-import sweep.config, sweep.config_io, sweep.plan
-from sweep.config_io import load_config
+import sweep.config, sweep.config.io, sweep.plan
+from sweep.config.io import load_config
 sweep.plan.plan(load_config("digits"))
 heavy = {"torch", "ray", "optuna", "transformers", "pandas", "numpy", "datasets", "jsonschema"}
 print(time.process_time() - start, *sorted(heavy & set(sys.modules)))

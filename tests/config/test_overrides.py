@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from sweep.config import Files, SweepConfig
-from sweep.config_io import (
+from sweep.config.io import (
     load_config,
     parse_config,
 )
 from sweep.domains import Constant
 from sweep.errors import ConfigError
-from tests.test_config_problems import SMALL, problems
+from tests.config.test_problems import SMALL, problems
 
 
 @pytest.mark.parametrize(

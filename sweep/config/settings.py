@@ -2,7 +2,7 @@
 
 `SweepConfig` is frozen and round-trips: ``model_validate(config.model_dump(mode="json"))`` equals
 ``config``, and the dump written as YAML is a config that runs. Reading files, overrides and the
-wording of errors are in `sweep.config_io`.
+wording of errors are in `sweep.config.io`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from sweep import fields
-from sweep.config_checks import (
+from sweep.config import fields
+from sweep.config.checks import (
     formula_problems,
     metric_problems,
     quantization_problems,

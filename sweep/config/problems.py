@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from sweep.config import SweepConfig
+from sweep.config.settings import SweepConfig
 from sweep.problems import ABSENT, Problem, Refused, closest
 from sweep.space import PARAMETERS, TUTORIAL
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sweep.config import SweepConfig
-from sweep.config_io import (
+from sweep.config.io import (
     parse_config,
 )
-from sweep.config_problems import known_paths
+from sweep.config.problems import known_paths
 from sweep.errors import ConfigError
 from sweep.names import METHODS, METRICS
-from tests.test_config import FULL, MINIMAL
+from tests.config.test_settings import FULL, MINIMAL
 
 SMALL = "name: a\ntask: {dataset: digits}\n"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.config_io import (
+from sweep.config.io import (
     config_diff,
     config_hash,
     dump_yaml,
@@ -16,7 +16,7 @@ from sweep.config_io import (
 )
 from sweep.domains import Choice, Constant
 from sweep.errors import ConfigError, UsageError
-from tests.test_config_problems import SMALL
+from tests.config.test_problems import SMALL
 
 
 def test_a_file_is_read_and_its_overrides_laid_over(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config_io import dump_yaml, parse_config, with_absolute_paths
+from sweep.config.io import dump_yaml, parse_config, with_absolute_paths
 from sweep.errors import ConfigError
 from sweep.names import EXTRA_METRICS
 from sweep.plan import plan, trials

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sweep.config import SearchConfig, SweepConfig
+from sweep.config.settings import SearchConfig, SweepConfig
 from sweep.space import PARAMETERS
 from sweep.yaml_text import one_line
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
+from sweep.config.readers import Bounds, Keyed, Points
 from sweep.domains import Domain
 from sweep.names import (
     DIRECTIONS,
@@ -20,7 +21,6 @@ from sweep.names import (
     SCHEDULERS,
     START_MASKS,
 )
-from sweep.search_readers import Bounds, Keyed, Points
 from sweep.space import parse_space, space_schema
 from sweep.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
 
