@@ -8,9 +8,9 @@ from typing import Any
 from sweep.activity import active, order
 from sweep.bench import open_bench
 from sweep.config import SweepConfig
+from sweep.parameters import PARAMETERS
 from sweep.params import Params, chosen_by
 from sweep.record import Record
-from sweep.space import PARAMETERS
 
 Say = Callable[[str], None]
 

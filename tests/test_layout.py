@@ -198,8 +198,8 @@ def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
     import torch
 
     from sweep.names import QUANTIZATIONS
+    from sweep.parameters import PARAMETERS
     from sweep.quantization import Scheme
-    from sweep.space import PARAMETERS
     from sweep.values import OneOf
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
@@ -262,8 +262,8 @@ def test_schedules_are_those_that_a_recipe_can_follow() -> None:
 
 
 def test_parameters_are_those_of_a_trial() -> None:
+    from sweep.parameters import PARAMETERS
     from sweep.params import Params
-    from sweep.space import PARAMETERS
 
     assert set(PARAMETERS) == {field.name for field in dataclasses.fields(Params)}
 

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from sweep.errors import UsageError
+from sweep.parameters import PARAMETERS
 from sweep.params import Params
-from sweep.space import PARAMETERS
 
 
 def test_the_tutorials_dictionary() -> None:

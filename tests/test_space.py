@@ -10,8 +10,9 @@ import pytest
 
 from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.names import METHODS
+from sweep.parameters import PARAMETERS, TUTORIAL
 from sweep.params import Params
-from sweep.space import PARAMETERS, TUTORIAL, parse_domain, parse_space, space_schema
+from sweep.space import parse_domain, parse_space, space_schema
 
 DOMAINS: list[tuple[str, Any, Domain]] = [
     ("sparsity", {"low": 0.3, "high": 0.95}, Float(0.3, 0.95)),

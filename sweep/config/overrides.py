@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from sweep.parameters import PARAMETERS, TUTORIAL
 from sweep.problems import Problem, Refused
-from sweep.space import PARAMETERS, TUTORIAL
 from sweep.yaml_text import parse_yaml
 
 _GROUPED = {flat: (group, key) for group, keys in TUTORIAL.items() for key, flat in keys.items()}

@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from sweep.config.settings import SweepConfig
+from sweep.parameters import PARAMETERS, TUTORIAL
 from sweep.problems import ABSENT, Problem, Refused, closest
-from sweep.space import PARAMETERS, TUTORIAL
 
 _WORDS = {
     "model_type": ("must be a mapping of settings", "leave the key out for the defaults"),

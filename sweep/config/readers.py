@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.parameters import PARAMETERS
 from sweep.problems import Problem, Refused, unknown
-from sweep.space import PARAMETERS
 from sweep.values import Number, Reader, Value
 
 _NUMBER = Number()

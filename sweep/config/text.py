@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sweep.config.settings import SearchConfig, SweepConfig
-from sweep.space import PARAMETERS
+from sweep.parameters import PARAMETERS
 from sweep.yaml_text import one_line
 
 _HEAD = """\

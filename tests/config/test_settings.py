@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sweep.config import Files, SweepConfig
 from sweep.domains import Constant, Float
 from sweep.names import DIRECTIONS, EXTRA_METRICS, METRICS
-from sweep.space import PARAMETERS
+from sweep.parameters import PARAMETERS
 
 MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
 

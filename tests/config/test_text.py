@@ -21,7 +21,7 @@ from sweep.config.io import (
     starter_text,
 )
 from sweep.names import METRICS, SAMPLERS, SCHEDULERS
-from sweep.space import PARAMETERS
+from sweep.parameters import PARAMETERS
 from tests.config.test_settings import FULL, MINIMAL
 
 CONFIGS = resources.files("sweep") / "configs"
