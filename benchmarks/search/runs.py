@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import analysis.pareto
-import sweep.config.settings
+import sweep.config.sections
 import sweep.plan
 import sweep.search
 from benchmarks.search.clock import Clock
@@ -146,8 +146,8 @@ def _code(method: str) -> str:
     if is_ours(method):
         files += sorted(Path(str(sweep.search.__file__)).parent.glob("*.py"))
         files += [
-            Path(sweep.config.settings.__file__),
+            Path(sweep.config.sections.__file__),  # what is a default
             Path(sweep.plan.__file__),
-        ]  # what is a default
+        ]
     whole = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
     return whole.hexdigest()[:12]

@@ -1,6 +1,7 @@
 """Configs: YAML's plain values, checked, with every error at once. Nothing heavy is imported.
 
-settings    the sections and SweepConfig, with defaults and descriptions
+settings    SweepConfig: all of it
+sections    its sections, with defaults and descriptions
 fields      types of single settings (readers: those of `search` that are more than a value)
 checks      rules between settings
 problems    pydantic's errors in our words
@@ -9,17 +10,15 @@ io          read a config, resolve it, write it
 text        the starter, and the schema for editors
 """
 
-from sweep.config.settings import (
-    CLOSED_FORM,
-    EMBEDDED,
+from sweep.config.sections import (
     BaselineConfig,
     Files,
     RecoverConfig,
     ResourcesConfig,
     SearchConfig,
-    SweepConfig,
     TaskConfig,
 )
+from sweep.config.settings import CLOSED_FORM, EMBEDDED, SweepConfig
 
 __all__ = [
     "CLOSED_FORM",

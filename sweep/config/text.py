@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sweep.config.settings import SearchConfig, SweepConfig
+from sweep.config.sections import SearchConfig
+from sweep.config.settings import SweepConfig
 from sweep.parameters import PARAMETERS
 from sweep.yaml_text import one_line
 

@@ -1,0 +1,247 @@
+"""The sections of a config, each a few settings that belong together, with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from sweep.config import fields
+from sweep.names import EXTRA_METRICS, LR_SCHEDULES, QUANTIZATIONS, SAMPLERS, SCHEDULERS
+from sweep.problems import Problem, Refused
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Names in words.
+
+    >>> one_of(["a", "b", "c"])
+    'a, b or c'
+    """
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+class Section(BaseModel):
+    """What all sections have in common: unknown keys are errors, and nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Files(Section):
+    """Local parquet, csv or jsonl files, one a split."""
+
+    train: fields.Line = Field(description="file to finetune on")
+    validation: fields.LineOrNone = Field(default=None, description="file that the search sees")
+    test: fields.LineOrNone = Field(default=None, description="file read once, after the search")
+
+
+def _read_dataset(raw: object) -> object:
+    if isinstance(raw, Mapping | Files):
+        return Files.model_validate(raw)
+    try:
+        return fields.TEXT.read(raw)
+    except Refused:
+        allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
+        raise Refused(Problem((), "is no data set", raw, allowed)) from None
+
+
+def _read_columns(raw: object) -> str | tuple[str, str]:
+    allowed = "the name of a column, or a list of two names"
+    parts = list(raw) if isinstance(raw, list | tuple) else [raw]
+    if len(parts) > 2 or (isinstance(raw, list | tuple) and len(parts) < 2):
+        raise Refused(Problem((), "must be one column or two", raw, allowed))
+    try:
+        names = [fields.TEXT.read(part) for part in parts]
+    except Refused:
+        raise Refused(Problem((), "must be one column or two", raw, allowed)) from None
+    return names[0] if len(names) == 1 else (names[0], names[1])
+
+
+Dataset = Annotated[str | Files, BeforeValidator(_read_dataset)]
+Columns = Annotated[str | tuple[str, str], BeforeValidator(_read_columns)]
+
+
+class TaskConfig(Section):
+    """What is learned, and what of it the search sees."""
+
+    dataset: Dataset = Field(
+        description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
+    )
+    subset: fields.LineOrNone = Field(default=None, description="configuration of a hub data set")
+    text: Columns = Field(default="text", description="text column, a pair of them, or auto")
+    label: fields.Line = Field(default="label", description="label column, of names or integers")
+    replace: dict[fields.Characters, fields.AnyText] = Field(
+        default={}, description="texts replaced before tokenising"
+    )
+    max_length: fields.Length = Field(default=128, description="tokens; longer texts are cut")
+    validation: fields.InnerShare = Field(
+        default=0.1, description="share carved from train if there is no validation split"
+    )
+    train_samples: fields.CountOrNone = Field(default=None, description="train examples used")
+    eval_samples: fields.CountOrNone = Field(default=None, description="evaluation examples used")
+    metrics: list[fields.ExtraMetric] = Field(
+        default=[], description=f"figures beside accuracy: {one_of(EXTRA_METRICS)}, or both"
+    )
+    seed: fields.Seed = Field(default=0, description="of the carving and of the subsets")
+    seconds_per_epoch: fields.NotNegative = Field(
+        default=0.0, description="closed-form only: what an epoch takes"
+    )
+
+
+class QuantizationConfig(Section):
+    """A grid for inputs, weights and biases of every Linear layer of the dense model."""
+
+    scheme: fields.Quantization = Field(default="fixed", description=one_of(QUANTIZATIONS))
+    width: fields.WidthOrNone = Field(default=None, description="bits of fixed; null: 8")
+    frac_width: fields.NaturalOrNone = Field(
+        default=None, description="bits of fixed behind the point; null: half of width"
+    )
+    epochs: fields.Natural = Field(
+        default=0, description="finetuned on the grid (QAT); 0: rounded alone (PTQ)"
+    )
+    learning_rate: fields.Positive = Field(default=5e-5, description="peak of those epochs")
+
+    def __str__(self) -> str:
+        if self.scheme != "fixed":
+            return self.scheme
+        return "fixed {}/{}".format(*self.widths)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Bits, and bits behind the point, of the scheme ``fixed``."""
+        width = 8 if self.width is None else self.width
+        return width, width // 2 if self.frac_width is None else self.frac_width
+
+
+class BaselineConfig(Section):
+    """How the dense model is finetuned, once, before anything is pruned."""
+
+    epochs: fields.Natural = Field(default=0, description="0: the model is finetuned already")
+    learning_rate: fields.Positive = Field(default=5e-5, description="peak learning rate")
+    batch_size: fields.Count = Field(default=32, description="examples a step")
+    weight_decay: fields.NotNegative = Field(default=0.01, description="of AdamW")
+    warmup: fields.Share = Field(default=0.1, description="share of all steps that warm up")
+    lr_schedule: fields.LrSchedule = Field(default="linear", description=one_of(LR_SCHEDULES))
+    seed: fields.Seed = Field(default=0, description="of the order, and of fresh weights")
+    quantization: QuantizationConfig | None = Field(
+        default=None, description="{scheme: fixed, width: 8, frac_width: 4, epochs: 1}; null: none"
+    )
+
+
+class PruningConfig(Section):
+    """Which weights can be pruned: those of every Linear and Conv layer, unless said otherwise."""
+
+    include: list[fields.Line] = Field(
+        default=[], description="patterns over module names, such as 'encoder.*'; empty: all"
+    )
+    exclude: list[fields.Line] = Field(default=[], description="patterns of modules left alone")
+    embeddings: fields.Switch = Field(default=False, description="prune embeddings too")
+    calibration_samples: fields.Count = Field(
+        default=128, description="train examples for methods that look at data"
+    )
+    start_masks: fields.StartMasks = Field(
+        default="drop",
+        description="of a model that was exported: keep its masks in every trial, or drop them",
+    )
+
+
+class DistillConfig(Section):
+    """How a pruned model learns from a teacher, beside the labels."""
+
+    weight: fields.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
+    temperature: fields.Positive = Field(default=2.0, description="softens the teacher's answers")
+    teacher: fields.LineOrNone = Field(
+        default=None, description="hub id or folder of the same labels; null: the dense model"
+    )
+
+
+class RecoverConfig(Section):
+    """How a pruned model is finetuned; the learning rate and the epochs are in the space."""
+
+    batch_size: fields.Count = Field(default=32, description="examples a step")
+    eval_batch_size: fields.Count = Field(default=128, description="examples a batch")
+    lr_schedule: fields.LrSchedule = Field(
+        default="constant", description="or linear: then only a trial's last epoch counts"
+    )
+    warmup: fields.Share = Field(
+        default=0.1, description="share of one epoch's steps (linear: of all steps)"
+    )
+    weight_decay: fields.NotNegative = Field(default=0.01, description="of AdamW")
+    clip_norm: fields.Positive = Field(default=1.0, description="gradients are clipped to it")
+    dropout: fields.ShareOrNone = Field(default=None, description="null: the model's own")
+    bf16: fields.SwitchOrAuto = Field(default="auto", description="auto: if the hardware has it")
+    distill: DistillConfig | None = Field(
+        default=None, description="{weight: 0.5, temperature: 2.0, teacher: null}; null: none"
+    )
+
+
+class PlateauConfig(Section):
+    """When a front has stopped growing."""
+
+    trials: fields.Count = Field(description="over how many ended trials")
+    gain: fields.Positive = Field(
+        default=0.001, description="least growth of the hypervolume, as a share of it"
+    )
+
+
+class BudgetConfig(Section):
+    """What a sweep may cost. Where one is spent, running trials end and no new one begins."""
+
+    epochs: fields.CountOrNone = Field(default=None, description="finetune epochs of all trials")
+    seconds: fields.PositiveOrNone = Field(default=None, description="wall time of all sessions")
+    plateau: PlateauConfig | None = Field(
+        default=None, description="{trials: K, gain: 0.001}: the front has stopped growing"
+    )
+
+
+class SearchConfig(Section):
+    """Which trials are run, and which are stopped early."""
+
+    sampler: fields.Sampler = Field(
+        default="auto", description=f"proposes params: {one_of(SAMPLERS)}"
+    )
+    scheduler: fields.Scheduler = Field(
+        default="moasha", description=f"stops trials: {one_of(SCHEDULERS)}"
+    )
+    trials: fields.Count = Field(default=64, description="trials in all; a grid runs every point")
+    seed: fields.Seed = Field(default=0, description="of the sampler and of every trial")
+    max_concurrent: fields.CountOrAuto = Field(
+        default="auto", description="trials at once; auto: as many as fit, or can be made to"
+    )
+    grace_period: fields.Natural = Field(
+        default=0, description="epochs before the first stop; 0: right after pruning"
+    )
+    reduction_factor: fields.Factor = Field(
+        default=3.0,
+        description="rungs lie this factor apart; about 1/factor goes on",
+    )
+    margin: fields.NotNegative = Field(
+        default=1.0, description="standard errors of the noise by which a peer must be better"
+    )
+    max_failures: fields.Natural = Field(
+        default=2, description="lost workers that a trial survives"
+    )
+    budget: BudgetConfig = Field(
+        default=BudgetConfig(), description="what a sweep may cost beside its trials; null: no end"
+    )
+    constraints: fields.Constraints = Field(
+        default={}, description="{metric: {min: x, max: y}} that the front should keep to"
+    )
+    starts: fields.Starts = Field(
+        default=[], description="points tried first, such as [{sparsity: 0.5, method: random}]"
+    )
+    warm_start: list[fields.Line] = Field(
+        default=[], description="folders of other sweeps to learn from"
+    )
+    reference: fields.Reference = Field(
+        default={}, description="corner of the hypervolume, where it is not to be the usual one"
+    )
+
+
+class ResourcesConfig(Section):
+    """What one trial takes."""
+
+    cpu: fields.Positive = Field(default=1.0, description="cores")
+    gpu: fields.NotNegative = Field(
+        default=0.0, description="GPUs; a share of one holds for its memory too"
+    )
