@@ -3,20 +3,25 @@
 Plain is `sweep.training.finetune_epoch` under the masks of a model pruned by 80 %. Each way of
 `WAYS` is that epoch with something more, on the same model from the same weights, with the same
 batches in the same order. All take turns, from another one each time, and a ratio is the median of
-each turn's. Last line: `fixed_ratio=1.xx int8_ratio=1.xx`, each way over plain.
+each turn's. Last line: `fixed_ratio=1.xx int8_ratio=1.xx distill_ratio=1.xx`, each way over
+plain. A teacher's pass over train comes once a sweep, and is told apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import torch
 
 from benchmarks.step_time import Rivals, arguments, rivals
+from sweep.distillation import Distillation
 from sweep.quantization import Scheme
 from sweep.quantization.layers import put
+from sweep.training import logits_of, to_device
 
 Epoch = Callable[[Rivals], float]
 """Train one epoch from the start weights; returns its wall seconds."""
@@ -40,9 +45,32 @@ def on_grid(scheme: Scheme) -> Epoch:
     return epoch
 
 
+def distilled(pair: Rivals) -> float:
+    """A teacher's logits in the loss too; they were made before."""
+    return pair.masked(Distillation(_answers(pair), 0.5, 2.0))
+
+
+@cache
+def _answers(pair: Rivals) -> torch.Tensor:
+    """The model's own logits over train, in its order: (examples, labels)."""
+    started = time.perf_counter()
+    pair.again()
+    pair.model.eval()
+    found = [torch.empty(0)] * len(pair.split)
+    with torch.no_grad():
+        for chosen in pair.split.in_order(128):
+            batch = to_device(pair.split.padded(chosen, pair.pad_id), torch.device("cpu"))
+            logits = logits_of(pair.model, batch, pair.recipe)
+            for index, row in zip(chosen.tolist(), logits, strict=True):
+                found[index] = row
+    print(f"the teacher, once a sweep: {time.perf_counter() - started:.3f} s", flush=True)
+    return torch.stack(found)
+
+
 WAYS: Mapping[str, Epoch] = {
     "fixed": on_grid(Scheme("fixed")),
     "int8": on_grid(Scheme("int8")),
+    "distill": distilled,
 }
 """A way to recover, by its name in the last line."""
 

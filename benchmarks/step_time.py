@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from sweep.baseline import Workbench
 from sweep.config import SweepConfig
 from sweep.config.io import load_config
+from sweep.distillation import Distillation
 from sweep.model import fresh_bert, load_classifier
 from sweep.pruning import Targets, make_masks, prunable_weights
 from sweep.tasks import Split
@@ -60,7 +61,7 @@ class Rivals:
         device = next(model.parameters()).device
         self.batches = [to_device(split.padded(chosen, pad_id), device) for chosen in order]
 
-    def masked(self) -> float:
+    def masked(self, distillation: Distillation | None = None) -> float:
         """An epoch of ours, from the start weights."""
         optimizer = self.again()
         return finetune_epoch(
@@ -71,6 +72,7 @@ class Rivals:
             epoch=0,
             held=self.held,
             pad_id=self.pad_id,
+            distillation=distillation,
         )
 
     def bare(self) -> float:

@@ -58,6 +58,10 @@ DEFAULTS = Params().to_dict()
 """What an inactive parameter is."""
 
 RULES = {name: _rules(name) for name in {**MOOT, **MOOT_UNDER}}
+# The same for `is_moot`, which a search asks of each parameter of each point that it looks at.
+_MOOTING = {
+    name: [(rule.parent, frozenset(rule.values)) for rule in rules] for name, rules in RULES.items()
+}
 """Parameter -> all conditions that leave it nothing to do."""
 
 
@@ -154,7 +158,7 @@ def identity(params: Mapping[str, Any]) -> Identity:
 
 def is_moot(name: str, params: Mapping[str, Any]) -> bool:
     """Whether, of these whole params, this one changes nothing."""
-    return any(rule.holds(params.get(rule.parent)) for rule in RULES.get(name, ()))
+    return any(params.get(parent) in values for parent, values in _MOOTING.get(name, ()))
 
 
 def _rounded(value: Any) -> Any:

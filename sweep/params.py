@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any
 
 from sweep.errors import UsageError
 
 
+@cache
 def n_of_m(granularity: str) -> tuple[int, int] | None:
     """How many weights stay of how many; None for single elements.
 

@@ -26,7 +26,7 @@ from sweep.params import Params
 from sweep.recovery import check_ramp, due
 from sweep.trial import Trial
 from tests import tiny
-from tests.trials import PLAIN, every_schedule, figures, recipe, run, same, trial
+from tests.trials import PLAIN, every_schedule, figures, recipe, run, same, saved_goes_on, trial
 
 MOVING = dataclasses.replace(
     PLAIN, method="movement", sparsity=0.8, finetune_epochs=4, ramp_epochs=2
@@ -267,21 +267,14 @@ def test_a_saved_trial_goes_on_bit_for_bit(
     bench: Workbench, tmp_path: Path, after: int, schedule: str
 ) -> None:
     params = dataclasses.replace(MOVING, activation_sparsity=0.3, ramp_epochs=3)
-    whole = trial(bench, params, schedule, dropout=0.2)
-    expected = [figures(record) for record in whole.run()]
-    final = whole.state_dict()
-    first = trial(bench, params, schedule, dropout=0.2)
-    found = [figures(record) for record in first.run(after)]
-    assert set(first.state_dict()["movement"]) == (set(first.weights) if after < 3 else set())
-    checkpoint.save(tmp_path / "saved", first.state_dict(), {})
-    loaded = checkpoint.load(tmp_path / "saved")
-    assert loaded is not None
-    second = trial(bench, params, schedule, dropout=0.2)
-    second.load_state_dict(loaded[0])
-    found += [figures(record) for record in second.run()]
-    assert found == expected
-    assert same(second.state_dict()["model"], final["model"])
-    assert same(second.state_dict()["masks"], final["masks"])
+    saved_goes_on(lambda: trial(bench, params, schedule, dropout=0.2), tmp_path / "saved", after)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_sums_are_saved_while_the_ramp_lasts(bench: Workbench, after: int) -> None:
+    some = trial(bench, dataclasses.replace(MOVING, ramp_epochs=3))
+    list(some.run(after))
+    assert set(some.state_dict()["movement"]) == (set(some.weights) if after < 3 else set())
 
 
 def test_without_what_was_accumulated_it_would_not(bench: Workbench) -> None:

@@ -13,7 +13,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep import checkpoint
 from sweep.activity import identity, is_moot
 from sweep.baseline import Workbench
 from sweep.closed_form.bench import WEIGHTS
@@ -29,7 +28,7 @@ from sweep.recovery import check_ramp, may_distill, ramped
 from sweep.space import parse_domain, parse_space
 from sweep.training import Recipe, make_optimizer
 from tests.tiny import Net, bags
-from tests.trials import PLAIN, every_schedule, figures, run, same, trial
+from tests.trials import PLAIN, every_schedule, figures, run, same, saved_goes_on, trial
 
 RAMP = dataclasses.replace(PLAIN, sparsity=0.8, finetune_epochs=4, ramp_epochs=2)
 
@@ -257,20 +256,7 @@ def test_a_saved_ramp_goes_on_bit_for_bit(
     bench: Workbench, tmp_path: Path, after: int, schedule: str
 ) -> None:
     params = dataclasses.replace(RAMP, method="random", activation_sparsity=0.3)
-    whole = trial(bench, params, schedule, dropout=0.2)
-    expected = [figures(record) for record in whole.run()]
-    final = whole.state_dict()
-    first = trial(bench, params, schedule, dropout=0.2)
-    found = [figures(record) for record in first.run(after)]
-    checkpoint.save(tmp_path / "saved", first.state_dict(), {})
-    loaded = checkpoint.load(tmp_path / "saved")
-    assert loaded is not None
-    second = trial(bench, params, schedule, dropout=0.2)
-    second.load_state_dict(loaded[0])
-    found += [figures(record) for record in second.run()]
-    assert found == expected
-    assert same(second.state_dict()["model"], final["model"])
-    assert same(second.state_dict()["masks"], final["masks"])
+    saved_goes_on(lambda: trial(bench, params, schedule, dropout=0.2), tmp_path / "saved", after)
 
 
 def test_confirm_retrains_a_ramp(bench: Workbench, tmp_path: Path) -> None:

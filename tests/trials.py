@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from sweep import checkpoint
 from sweep.baseline import Workbench
 from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, LR_SCHEDULES
 from sweep.params import Params
@@ -53,6 +56,24 @@ def figures(record: Record) -> dict[str, Any]:
 
 def run(bench: Workbench, params: Params = PLAIN, **how: Any) -> list[dict[str, Any]]:
     return [figures(record) for record in trial(bench, params, **how).run()]
+
+
+def saved_goes_on(make: Callable[[], Trial], folder: Path, after: int) -> None:
+    """A trial that is saved after some epochs, and loaded into another, ends as one in one go."""
+    whole = make()
+    expected = [figures(record) for record in whole.run()]
+    final = whole.state_dict()
+    first = make()
+    found = [figures(record) for record in first.run(after)]
+    checkpoint.save(folder, first.state_dict(), {})
+    loaded = checkpoint.load(folder)
+    assert loaded is not None
+    second = make()
+    second.load_state_dict(loaded[0])
+    found += [figures(record) for record in second.run()]
+    assert found == expected
+    assert same(second.state_dict()["model"], final["model"])
+    assert same(second.state_dict()["masks"], final["masks"])
 
 
 def weights_of(some: Trial) -> dict[str, Tensor]:

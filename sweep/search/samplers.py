@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
+from sweep.domains import Domain
 from sweep.errors import UsageError
 
 POPULATION = 16
@@ -57,6 +59,14 @@ def check_sampler(name: str) -> None:
     missing = [lib for lib in ("torch", "scipy") if importlib.util.find_spec(lib) is None]
     if name == "gp" and missing:
         raise UsageError(f"the sampler gp needs {' and '.join(missing)}: pip install, or use tpe")
+
+
+def check_grid(space: Mapping[str, Domain]) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a range that has no end of values."""
+    for name, domain in space.items():
+        if math.isinf(domain.size):
+            what = "a grid needs a step or a list here: a range has no end of values"
+            raise UsageError(f"space.{name}: {what}")
 
 
 def sampler_seed(seed: int, number: int, attempt: int = 0) -> int:

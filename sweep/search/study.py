@@ -34,7 +34,7 @@ from optuna.trial import TrialState, create_trial
 
 from sweep.activity import Identity, active, decided, identity, is_active, order
 from sweep.domains import Domain
-from sweep.errors import SweepError, UsageError
+from sweep.errors import SweepError
 from sweep.params import Params as Whole
 from sweep.search.distributions import FIDELITY, contains, suggest, told_distributions
 from sweep.search.ehvi import Ehvi
@@ -42,6 +42,7 @@ from sweep.search.samplers import (
     PARENTS,
     SAMPLERS,
     Sampler,
+    check_grid,
     check_sampler,
     first_generation,
     sampler_seed,
@@ -85,7 +86,7 @@ class Study:
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
         self._sampler, self._how = sampler, SAMPLERS[sampler]
         if self._how is None:
-            _check_grid(self._space)
+            check_grid(self._space)
         self._told = told_distributions(self._space)
         self._tried: set[Identity] = set()
         self._untried = Untried(self._space, None if self._how is None else seed)
@@ -293,10 +294,3 @@ def _window(how: Sampler | None, objectives: Mapping[str, str]) -> Window:
 
 def _feasible(violations: Mapping[str, float]) -> bool:
     return all(violation <= 0 for violation in violations.values())
-
-
-def _check_grid(space: Mapping[str, Domain]) -> None:
-    for name, domain in space.items():
-        if math.isinf(domain.size):
-            what = "a grid needs a step or a list here: a range has no end of values"
-            raise UsageError(f"space.{name}: {what}")
