@@ -17,7 +17,7 @@ from analysis import notebook
 from analysis.pareto import FloatArray
 
 # 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who asks for 0.01 means that.
-SLACK = 1e-9
+_SLACK = 1e-9
 
 
 class Bound(NamedTuple):
@@ -35,7 +35,7 @@ class Bound(NamedTuple):
         """How far each row is beyond the bound, in units; 0 where it is kept, inf where unknown."""
         values = front[self.column].to_numpy(dtype=np.float64, na_value=np.nan)
         beyond = self.limit - values if self.least else values - self.limit
-        missed = np.where(beyond <= SLACK * self.unit, 0.0, beyond / self.unit)
+        missed = np.where(beyond <= _SLACK * self.unit, 0.0, beyond / self.unit)
         found: FloatArray = np.where(np.isnan(values), np.inf, missed)
         return found
 
@@ -70,32 +70,45 @@ def best(
     max_size_bytes: float | None = None,
 ) -> Answer:
     """See ``Results.best``; ``split`` is "test" for a front that is confirmed on it."""
-    bounds = []
-    if min_sparsity is not None:
-        _check("min_sparsity", min_sparsity, 0.0, 1.0)
-        words = f"at least {100 * min_sparsity:g} % sparsity"
-        bounds.append(Bound("sparsity", min_sparsity, True, words))
+    asked = bounds(split, min_sparsity, max_drop, max_size_bytes)
     if max_drop is not None:
-        bounds.append(_drop(max_drop, split))
-    if max_size_bytes is not None:
-        _check("max_size_bytes", max_size_bytes, 1.0, math.inf)
-        words = f"at most {max_size_bytes:,.0f} bytes"
-        bounds.append(Bound("size_bytes", max_size_bytes, False, words, max_size_bytes))
-    if max_drop is not None:
-        return choose(front, bounds, ("sparsity", True), "The sparsest point", split)
-    return choose(front, bounds, (_of(split, "accuracy"), True), "The most accurate point", split)
+        return choose(front, asked, ("sparsity", True), "The sparsest point", split)
+    return choose(front, asked, (_of(split, "accuracy"), True), "The most accurate point", split)
 
 
 def least_size(front: pd.DataFrame, split: str, max_drop: float) -> Answer:
     """See ``Results.least_size``."""
-    bounds = [_drop(max_drop, split)]
-    return choose(front, bounds, ("size_bytes", False), "The smallest point", split)
+    asked = bounds(split, max_drop=max_drop)
+    return choose(front, asked, ("size_bytes", False), "The smallest point", split)
 
 
-def _drop(limit: float, split: str) -> Bound:
-    _check("max_drop", limit, -1.0, 1.0)
-    words = f"at most {100 * limit:g} points below dense"
-    return Bound("test_drop" if split == "test" else "accuracy_drop", limit, False, words)
+def bounds(
+    split: str,
+    min_sparsity: float | None = None,
+    max_drop: float | None = None,
+    max_size_bytes: float | None = None,
+) -> list[Bound]:
+    """What is asked of a point, None being nothing; ``ValueError`` for a bound out of its range."""
+    found = []
+    if min_sparsity is not None:
+        _check("min_sparsity", min_sparsity, 0.0, 1.0)
+        words = f"at least {100 * min_sparsity:g} % sparsity"
+        found.append(Bound("sparsity", min_sparsity, True, words))
+    if max_drop is not None:
+        _check("max_drop", max_drop, -1.0, 1.0)
+        words = f"at most {100 * max_drop:g} points below dense"
+        column = "test_drop" if split == "test" else "accuracy_drop"
+        found.append(Bound(column, max_drop, False, words))
+    if max_size_bytes is not None:
+        _check("max_size_bytes", max_size_bytes, 1.0, math.inf)
+        words = f"at most {max_size_bytes:,.0f} bytes"
+        found.append(Bound("size_bytes", max_size_bytes, False, words, max_size_bytes))
+    return found
+
+
+def missed(front: pd.DataFrame, asked: Sequence[Bound]) -> FloatArray:
+    """By how much each row is beyond all that is asked; 0 where it satisfies it."""
+    return sum((bound.missed_by(front) for bound in asked), np.zeros(len(front)))
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
@@ -108,29 +121,29 @@ def _of(split: str, column: str) -> str:
 
 
 def choose(
-    front: pd.DataFrame, bounds: Sequence[Bound], by: tuple[str, bool], what: str, split: str
+    front: pd.DataFrame, asked: Sequence[Bound], by: tuple[str, bool], what: str, split: str
 ) -> Answer:
-    """The row within all ``bounds`` that is best ``by`` (column, whether more is better).
+    """The row that satisfies what is ``asked`` and is best ``by`` (column, whether more is better).
 
     Equals are told apart by accuracy. Where no row is within, ``nearest`` is the feasible row with
     the smallest sum of what it misses.
     """
     (column, more), accuracy = by, _of(split, "accuracy")
-    missed = sum((bound.missed_by(front) for bound in bounds), np.zeros(len(front)))
+    beyond = missed(front, asked)
     known = front[column].notna().to_numpy(dtype=bool)
-    ordered = front[(missed == 0) & known].sort_values(
+    ordered = front[(beyond == 0) & known].sort_values(
         [column, accuracy], ascending=[not more, False], kind="stable"
     )
     point, runner_up = ([row for _, row in ordered.head(2).iterrows()] + [None, None])[:2]
-    nearest = _nearest(front, missed) if point is None else None
-    question = f"{what}{' with ' * bool(bounds)}{' and '.join(bound.words for bound in bounds)}"
+    nearest = _nearest(front, beyond) if point is None else None
+    question = f"{what}{' with ' * bool(asked)}{' and '.join(bound.words for bound in asked)}"
     text = f"{question}: {_text(front, point, runner_up, nearest, split)}"
     return Answer(question, point, runner_up, nearest, text)
 
 
-def _nearest(front: pd.DataFrame, missed: FloatArray) -> pd.Series[Any] | None:
+def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
     keeps = front["feasible"].fillna(False).to_numpy(dtype=bool)
-    distance = np.where(keeps | ~keeps.any(), missed, np.inf)
+    distance = np.where(keeps | ~keeps.any(), beyond, np.inf)
     if not np.isfinite(distance).any():
         return None
     return front.iloc[int(np.argmin(distance))]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
 
+from analysis.choice import bounds, missed, point_text
 from analysis.results import Results
-
-# 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who asks for 0.01 means that.
-_SLACK = 1e-9
 
 
 def points(
@@ -21,22 +18,36 @@ def points(
 ) -> pd.DataFrame:
     """The rows of ``results.front`` that satisfy all that is asked; no row where none does.
 
-    ``min_sparsity``: measured sparsity at least this, in [0, 1]. ``max_drop``: validation accuracy
-    at most this far below the dense baseline, as a share (0.01 is one point), in [-1, 1].
-    ``knee``: only the point at which the whole front bends most, if there is one.
-    Raises ``ValueError`` for bounds outside their ranges.
+    ``min_sparsity``: measured sparsity at least this, in [0, 1]. ``max_drop``: accuracy at most
+    this far below the dense baseline, as a share (0.01 is one point), in [-1, 1]; on test where
+    the whole front is confirmed, else on validation. ``knee``: only the point at which the whole
+    front bends most, if there is one. Raises ``ValueError`` for bounds outside their ranges.
     """
     front = results.front
-    keep = pd.Series(True, index=front.index)
-    if min_sparsity is not None:
-        _check("min_sparsity", min_sparsity, 0.0, 1.0)
-        keep &= front["sparsity"] >= min_sparsity - _SLACK
-    if max_drop is not None:
-        _check("max_drop", max_drop, -1.0, 1.0)
-        keep &= front["accuracy_drop"] <= max_drop + _SLACK
+    beyond = missed(front, bounds(results.split, min_sparsity, max_drop))
+    keep = pd.Series(beyond == 0, index=front.index)
     if knee:
         keep &= front.index == (-1 if results.knee is None else results.knee)
     return front[keep].reset_index(drop=True)
+
+
+def why_none(
+    results: Results,
+    min_sparsity: float | None = None,
+    max_drop: float | None = None,
+    knee: bool = False,
+) -> str:
+    """Why :func:`points` has no row for that, and what comes nearest, in a sentence or two."""
+    if results.front.empty:
+        return "the front has no point yet"
+    if not knee:
+        return results.best(min_sparsity, max_drop).text
+    if results.knee is None:
+        return (
+            f"the front of {len(results.front)} points has no knee: it takes three or more, of "
+            "which one stands well out from the straight line between the ends"
+        )
+    return f"the knee is beyond that: {point_text(results.front.iloc[results.knee], results.split)}"
 
 
 def most(table: pd.DataFrame, column: str) -> pd.Series[Any] | None:
@@ -58,8 +69,3 @@ def _extreme(table: pd.DataFrame, column: str, *, largest: bool) -> pd.Series[An
         return None
     ordered = known.sort_values(column, ascending=not largest, kind="stable")
     return ordered.iloc[0]
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if math.isnan(value) or not low <= value <= high:
-        raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")

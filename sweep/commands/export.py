@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 import analysis
 from analysis import query
@@ -107,14 +110,20 @@ def chosen(results: analysis.Results, question: Question) -> Point:
     """
     if question.trial_id is not None:
         return _of_trial(results, question.trial_id, question.epoch)
+    row = _of_front(results, question)
+    if row is None:
+        why = query.why_none(results, question.min_sparsity, question.max_drop, question.knee)
+        raise NothingFound(f"{results.folder}: {why}")
+    return _point(results, row["trial_id"], int(row["epoch"]))
+
+
+def _of_front(results: analysis.Results, question: Question) -> pd.Series[Any] | None:
+    if question.knee:
+        return None if results.knee is None else results.front.iloc[results.knee]
     try:
-        points = query.points(results, question.min_sparsity, question.max_drop, question.knee)
+        return results.best(question.min_sparsity, question.max_drop).point
     except ValueError as error:
         raise UsageError(str(error)) from error
-    row = query.most(points, "sparsity" if question.min_sparsity is None else "accuracy")
-    if row is None:
-        raise NothingFound(f"no point of the front of {results.folder} answers that")
-    return _point(results, row["trial_id"], int(row["epoch"]))
 
 
 def _of_trial(results: analysis.Results, trial_id: str, epoch: int | None) -> Point:

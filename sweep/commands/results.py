@@ -125,9 +125,7 @@ def show_front(
     except ValueError as error:
         raise UsageError(str(error)) from error
     if points.empty:
-        raise NothingFound(
-            f"no point of the front of {path} answers that; it has {len(results.front)} points"
-        )
+        raise NothingFound(f"{path}: {query.why_none(results, min_sparsity, max_drop, knee)}")
     if as_json:
         print(points.to_json(orient="records", indent=2))
     else:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis import Results, load
-from analysis.query import least, most, points
+from analysis.query import least, most, points, why_none
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder
 
 
@@ -50,6 +50,44 @@ def test_the_knee_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
     on_test = {"a": 0, "b": 5, "c": 600, "d": 300}  # c was lucky: there d beats it
     ledger.confirm_round({(name, 0): {1: DENSE - drop} for name, drop in on_test.items()})
     assert points(load(ledger.write(tmp_path)), knee=True)["trial_id"].tolist() == ["b"]
+
+
+def test_the_drop_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
+    """As in ``Results.best``: b was lucky on validation."""
+    ledger = LedgerBuilder().baseline()
+    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8)):
+        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
+    on_test = {"a": 795, "b": 760, "c": 785}
+    ledger.confirm_round({(name, 0): {21: right} for name, right in on_test.items()})
+    results = load(ledger.write(tmp_path))
+    assert points(results, max_drop=0.01)["trial_id"].tolist() == ["a", "c"]
+    assert "(on test; 95 % interval" in why_none(results, min_sparsity=0.9)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"min_sparsity": 0.95}, "no point of the front satisfies that. The nearest is d after"),
+        ({"max_drop": -0.1}, "at most -10 points below dense: no point of the front satisfies"),
+        ({"knee": True, "max_drop": 0.001}, "the knee is beyond that: c after epoch 0, 80.0 %"),
+    ],
+)
+def test_where_nothing_answers_the_reason_names_what_comes_nearest(
+    results: Results, asked: dict[str, float], words: str
+) -> None:
+    assert points(results, **asked).empty  # type: ignore[arg-type]
+    assert words in why_none(results, **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "the front has no point yet"), (2, "the front of 2 points has no knee")],
+)
+def test_a_front_that_cannot_bend_says_so(tmp_path: Path, count: int, words: str) -> None:
+    ledger = LedgerBuilder().baseline()
+    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6))[:count]:
+        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
+    assert words in why_none(load(ledger.write(tmp_path)), knee=True)
 
 
 def test_a_drop_of_a_point_is_a_drop_of_a_point(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_question_exports_what_front_answers(
 ) -> None:
     done = export(swept, "--to", tmp_path / "new" / "model", *question)
     if question == ["--knee"] and analysis.load(swept).knee is None:
-        assert_refused(done, 4, "no point of the front")
+        assert_refused(done, 4, "has no knee")
         assert list(tmp_path.iterdir()) == []
         return
     assert done.code == 0, done.err
