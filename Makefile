@@ -11,7 +11,7 @@ demo: $(STAMP)  ## a whole sweep on the embedded task, to a report
 	$(BIN)/sweep run digits --out results/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --no-loadscope-reorder
 
 # tests/conftest.py, for who runs sweeps, needs torch; tests/analysis has what it needs below itself.
 test-analysis:  ## the tests of analysis/ where only the six packages that it needs are installed

@@ -1,4 +1,7 @@
-"""What all tests share: no network, one thread, a cache of their own, one small task and model."""
+"""What all tests share: no network, one thread, a cache of their own, one small task and model.
+
+`make test` deals them out to a process a core, by the file: fixtures of a module are made once.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
     from sweep.baseline import Workbench
     from sweep.config import SweepConfig
 
@@ -25,6 +31,27 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The same examples in every run, and no time limit on one: the machine may be busy.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
+
+
+ON_RAY = ("tests/driver/", "tests/launch/")
+"""They share clusters and whole sweeps, and wait more than they compute: one process has them."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Dealt(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "on Ray" if nodeid.startswith(ON_RAY) else str(super()._split_scope(nodeid))
+
+    return Dealt(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest is dealt first; who runs the tests one by one has the quick ones first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(ON_RAY))
 
 
 @pytest.fixture(autouse=True, scope="session")
