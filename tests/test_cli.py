@@ -247,7 +247,7 @@ def test_a_question_out_of_range_is_refused(
 
 def test_a_sweep_without_a_point_yet(cli: Cli, tmp_path: Path) -> None:
     folder = LedgerBuilder().baseline().write(tmp_path / "young")
-    assert_refused(cli("front", folder), 4, "0 points")
+    assert_refused(cli("front", folder), 4, "the front has no point yet")
     done = cli("status", folder)
     assert done.code == 0 and "no point yet" in done.out
 

@@ -36,12 +36,14 @@ _held_here: set[str] = set()
 class Lease:
     """The note of this driver, taken with :meth:`take`.
 
-    ``lost`` is called, from a thread, on each renewal that finds another's note in its place.
+    ``is_lost`` is asked, from a thread, on each renewal that finds another's note in its place.
+    Where it is not, that note is an older driver's, which was about to renew its own when this one
+    came, and is written over: else that one would never learn.
     """
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self.lost: Callable[[], None] = lambda: None
+        self.is_lost: Callable[[], bool] = lambda: False
         self._id, self._beat = secrets.token_hex(8), 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
@@ -78,10 +80,8 @@ class Lease:
         while not self._stop.wait(BEAT):
             try:
                 note = self._read()
-                if note is None or self._is_ours(note):
+                if note is None or self._is_ours(note) or not self.is_lost():
                     self._write()
-                else:
-                    self.lost()
             except StorageError:  # a store that is out of reach is the ledger's to tell
                 continue
 

@@ -76,7 +76,7 @@ class SegmentLedger:
             lease.release()
             raise
         ledger = cls(writer, events, lease, clock)
-        lease.lost = ledger.look_for_fence
+        lease.is_lost = ledger.is_fenced
         return ledger
 
     def append(self, *events: Event) -> list[Event]:
@@ -127,10 +127,11 @@ class SegmentLedger:
         if all(self._writer.writer.encode() in segment.lines[0] for segment in found):
             self.path.remove_tree()
 
-    def look_for_fence(self) -> None:
-        """Stop where another driver has taken over, although there is nothing to write."""
+    def is_fenced(self) -> bool:
+        """Whether another driver has taken over; stops then, although there is nothing to write."""
         if fenced := self._writer.fence():
             self._outbox.fail(fenced)
+        return fenced is not None
 
     def _check(self) -> None:
         if self._is_closed:

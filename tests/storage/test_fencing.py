@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,15 +101,44 @@ def test_an_older_driver_without_anything_to_write_learns_of_it_too(
     old = begun(sweep)
     with impolite():
         new = SegmentLedger.open(sweep / "ledger", create=False)
+    _is_told(old)
+    new.append(event(1))
+    old.close()
+    new.close()
+    assert attempts(sweep) == [1]
+
+
+def test_a_renewal_that_crosses_a_takeover_hides_it_from_nobody(
+    sweep: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older driver has seen its own note, and writes it when the newer one's is there."""
+    monkeypatch.setattr(lease, "BEAT", 0.2)
+    old, crossing, taken = begun(sweep), threading.Event(), threading.Event()
+    write = old._lease._write
+
+    def late() -> None:
+        crossing.set()
+        taken.wait()
+        write()
+
+    monkeypatch.setattr(old._lease, "_write", late)
+    assert crossing.wait(60)
+    with impolite():
+        new = SegmentLedger.open(sweep / "ledger", create=False)
+    taken.set()
+    _is_told(old)
+    new.append(event(1))
+    old.close()
+    new.close()
+    assert attempts(sweep) == [1]
+
+
+def _is_told(old: SegmentLedger) -> None:
     deadline = time.monotonic() + 60
     while old._outbox.failure is None and time.monotonic() < deadline:
         time.sleep(0.05)
     with pytest.raises(Fenced):
         old.sync()
-    new.append(event(1))
-    old.close()
-    new.close()
-    assert attempts(sweep) == [1]
 
 
 def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: Address) -> None:
