@@ -5,7 +5,8 @@
     sweep run benchmarks/head_to_head/sst2.yaml ...     # the same command goes on after a crash
     python -m benchmarks.head_to_head results/head-to-head-imdb
 
-The sweeps are grids; this prints the table of their reports, of these epochs alone, as markdown.
+The sweeps are grids; this prints the table of their reports, of these epochs alone, as markdown,
+and what the teacher is worth, in pairs.
 Last line: `cells=... best_at_90=METHOD SCOPE`, after the last epoch, by mean accuracy.
 """
 
@@ -17,6 +18,7 @@ import analysis
 from analysis.report.document import Document, Section
 from analysis.report.grid import cells, grid_table
 from analysis.report.markdown import render
+from benchmarks.head_to_head.teacher import gains
 
 
 def main() -> None:
@@ -29,6 +31,7 @@ def main() -> None:
     if table is None:
         parser.error(f"{given.folder} has no grid over sparsity with records")
     print(render(Document(results.name, (), (Section("grid", "Head to head", (table,)),))))
+    print(gains(results).round(2).to_string(index=False, na_rep="all"), end="\n\n")
     found = cells(results)
     last = found[(found["epoch"] == max(given.epochs)) & (found["sparsity"] == 0.9)]
     best = last.loc[last["accuracy"].idxmax()] if len(last) else {}

@@ -1,0 +1,38 @@
+"""What a teacher is worth: trials with one beside those without, all else (the seed too) equal."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from analysis import Results
+
+_TEACHER = "param_distill_weight"
+
+
+def gains(results: Results) -> pd.DataFrame:
+    """A row an epoch of finetuning and a sparsity: ``pairs``, ``gain`` and its ``error``.
+
+    ``gain``: mean over the pairs of the validation accuracy with the largest weight of the
+    teacher less that without one, in points; ``error``: its standard error, NaN for one pair.
+    Sparsity NaN: all of them. Nothing where no trial went without, or none with.
+    """
+    pool = results.candidates
+    pool = pool[pool["epoch"] > 0]
+    weights = pool[_TEACHER].dropna().unique() if _TEACHER in pool else []
+    if 0.0 not in weights or len(weights) < 2:
+        return pd.DataFrame(columns=["epoch", "sparsity", "pairs", "gain", "error"])
+    others = [name for name in pool if str(name).startswith("param_") and name != _TEACHER]
+    accuracy = pool.pivot_table("accuracy", [*others, "seed", "epoch"], _TEACHER, dropna=False)
+    pairs = (100 * (accuracy[max(weights)] - accuracy[0.0])).dropna().rename("gain").reset_index()
+    rows = []
+    for epoch, found in pairs.groupby("epoch"):
+        rows.append(_row(epoch, math.nan, found["gain"]))
+        rows += [_row(epoch, key, part["gain"]) for key, part in found.groupby("param_sparsity")]
+    return pd.DataFrame(rows)
+
+
+def _row(epoch: object, sparsity: object, gain: pd.Series[float]) -> dict[str, object]:
+    figures = {"pairs": len(gain), "gain": gain.mean(), "error": gain.sem()}
+    return {"epoch": epoch, "sparsity": sparsity, **figures}
