@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
+from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.report.pages import Page
 from tests.command import Done, assert_refused, call
 
@@ -94,6 +94,24 @@ def test_a_front_shows_the_grids_that_its_points_chose(cli: Cli, tmp_path: Path)
     assert lines[0].split()[-3:] == ["trial_id", "quantization", "size_bytes"]
     found = sorted(line.split()[-3:] for line in lines[1:])
     assert found == [["a", "int8", "9,000"], ["b", "none", "36,000"]]
+
+
+def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """On validation b is 5 examples below dense, on test 25."""
+    ledger = LedgerBuilder().baseline()
+    for name, right, sparsity in (("a", DENSE, 0.3), ("b", DENSE - 5, 0.6)):
+        ledger.trial(name).record(name, 0, right, sparsity).end(name)
+    assert "test_drop" not in cli("front", ledger.write(tmp_path / "young")).out
+    on_test = {("a", 0): {1: DENSE}, ("b", 0): {1: DENSE - 25}}
+    ledger.confirm_round(on_test, dense=DENSE)
+    folder = ledger.write(tmp_path / "confirmed")
+    lines = cli("front", folder).out.splitlines()
+    assert lines[0].split()[-2:] == ["test_accuracy", "test_drop"]
+    assert lines[2].split()[-3:] == ["b", f"{(DENSE - 25) / EXAMPLES:.4f}", f"{25 / EXAMPLES:+.4f}"]
+    within = cli("front", folder, "--max-drop", 0.02).out.splitlines()
+    assert [line.split()[-3] for line in within[1:]] == ["a"]
 
 
 def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Cli, tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ FRONT_COLUMNS = {
     "trial_id": "{}",
 }
 
+TEST_COLUMNS = {"test_accuracy": "{:.4f}", "test_drop": "{:+.4f}"}
+"""Columns that a confirmed front has too: questions to it are answered by these."""
+
 PLAIN = {
     "param_granularity": "element",
     "param_normalise": "none",
@@ -170,8 +173,10 @@ def _dense(baseline: Mapping[str, Any]) -> str:
 
 
 def front_text(points: pd.DataFrame) -> str:
-    """Points as aligned text; with their grids and bytes where they chose one."""
+    """Points as aligned text; figures on test, grids and bytes where there are any."""
     forms = dict(FRONT_COLUMNS)
+    if points["test_accuracy"].notna().any():
+        forms |= TEST_COLUMNS
     if points["param_quantization"].notna().any():
         forms |= {"param_quantization": "{}", "size_bytes": "{:,}"}
     columns = {name: points[name].map(form.format) for name, form in forms.items()}
