@@ -97,8 +97,7 @@ def bounds(
     if max_drop is not None:
         _check("max_drop", max_drop, -1.0, 1.0)
         words = f"at most {100 * max_drop:g} points below dense"
-        column = "test_drop" if split == "test" else "accuracy_drop"
-        found.append(Bound(column, max_drop, False, words))
+        found.append(Bound(_drop_of(split), max_drop, False, words))
     if max_size_bytes is not None:
         _check("max_size_bytes", max_size_bytes, 1.0, math.inf)
         words = f"at most {max_size_bytes:,.0f} bytes"
@@ -118,6 +117,10 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 def _of(split: str, column: str) -> str:
     return f"test_{column}" if split == "test" else column
+
+
+def _drop_of(split: str) -> str:
+    return "test_drop" if split == "test" else "accuracy_drop"
 
 
 def choose(
@@ -169,7 +172,7 @@ def point_text(row: pd.Series[Any], split: str) -> str:
     """A row of the front in words, with its interval and what it is measured on."""
     names = [_of(split, f"accuracy{end}") for end in ("", "_low", "_high")]
     accuracy, low, high = (100 * row[name] for name in names)
-    drop = row["test_drop" if split == "test" else "accuracy_drop"]
+    drop = row[_drop_of(split)]
     where = "on test" if split == "test" else "on validation, unconfirmed"
     to_dense = ""
     if pd.notna(drop):

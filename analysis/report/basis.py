@@ -7,12 +7,10 @@ from typing import Literal
 
 import pandas as pd
 
+from analysis.choice import bounds, missed
 from analysis.results import Results
 
 ONE_POINT = 0.01
-
-# 0.90 - 0.89 is a little more than 0.01 in floating point.
-SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ def measured(results: Results) -> pd.DataFrame:
 def near_dense(results: Results) -> pd.DataFrame:
     """Those of them whose estimate is at most one point below dense."""
     points = measured(results)
-    return points[points[basis_of(results).drop] <= ONE_POINT + SLACK]
+    beyond = missed(points, bounds(basis_of(results).split, max_drop=ONE_POINT))
+    return points[pd.Series(beyond == 0, index=points.index)]
 
 
 def mark(results: Results) -> str:

@@ -23,9 +23,13 @@ def gains(results: Results) -> pd.DataFrame:
     weights = pool[_TEACHER].dropna().unique() if _TEACHER in pool else []
     if 0.0 not in weights or len(weights) < 2:
         return pd.DataFrame(columns=["epoch", "sparsity", "pairs", "gain", "error"])
-    others = [name for name in pool if str(name).startswith("param_") and name != _TEACHER]
-    accuracy = pool.pivot_table("accuracy", [*others, "seed", "epoch"], _TEACHER, dropna=False)
-    pairs = (100 * (accuracy[max(weights)] - accuracy[0.0])).dropna().rename("gain").reset_index()
+    keys = [str(name) for name in pool if str(name).startswith("param_")]
+    keys = [*(name for name in keys if not name.startswith("param_distill_")), "seed", "epoch"]
+    taught, alone = (
+        pool.loc[pool[_TEACHER] == weight, [*keys, "accuracy"]] for weight in (max(weights), 0.0)
+    )
+    pairs = taught.merge(alone, on=keys, suffixes=("", "_alone"))
+    pairs["gain"] = 100 * (pairs["accuracy"] - pairs["accuracy_alone"])
     rows = []
     for epoch, found in pairs.groupby("epoch"):
         rows.append(_row(epoch, math.nan, found["gain"]))

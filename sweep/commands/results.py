@@ -33,7 +33,7 @@ FRONT_COLUMNS = {
 }
 
 TEST_COLUMNS = {"test_accuracy": "{:.4f}", "test_drop": "{:+.4f}"}
-"""Columns that a confirmed front has too: questions to it are answered by these."""
+"""Shown where points are retrained; once all of a front are, questions go by these."""
 
 PLAIN = {
     "param_granularity": "element",
