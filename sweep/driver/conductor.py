@@ -95,7 +95,8 @@ class Conductor:
     def started(self, assignment: Mapping[str, Any]) -> None:
         """A worker has begun with an assignment."""
         trial_id, attempt = assignment["trial_id"], assignment["attempt"]
-        if self.search.trials[trial_id].attempt < attempt:
+        trial = self.search.trials[trial_id]
+        if trial.status == "running" and trial.attempt < attempt:
             epoch = assignment["after"]
             self._write(
                 {"event": "start", "trial_id": trial_id, "attempt": attempt, "epoch": epoch}
@@ -131,9 +132,11 @@ class Conductor:
         """A worker died: its trial is tried again from its last epoch, if it may.
 
         One that was taken away with its machine (``preempted``) does not count against the trial.
+        Said again of an attempt that is over, it changes nothing: the trial is in the queue, or
+        another's, and queued twice it would be handed out to two.
         """
         trial = self.search.trials[trial_id]
-        if trial.status != "running":
+        if trial.status != "running" or attempt <= trial.fence:
             return
         how = {"attempt": attempt, "reason": reason, "preempted": preempted}
         self._write({"event": "lost", "trial_id": trial_id, **how})

@@ -81,7 +81,7 @@ class Confirmer:
     def started(self, assignment: Mapping[str, Any]) -> None:
         """A worker has begun with an assignment."""
         job, attempt = self.confirmation.jobs[assignment["trial_id"]], assignment["attempt"]
-        if job.attempt < attempt:
+        if job.status == "running" and job.attempt < attempt:
             self._write({**_of("confirm_start", job), "attempt": attempt})
 
     def report(self, name: str, attempt: int, result: Mapping[str, Any]) -> bool:
@@ -113,9 +113,10 @@ class Confirmer:
         """A worker died: its job is tried again from its last epoch, if it may.
 
         One that was taken away with its machine (``preempted``) does not count against the job.
+        Said again of an attempt that is over, it changes nothing.
         """
         job = self.confirmation.jobs[name]
-        if job.status != "running":
+        if job.status != "running" or attempt <= job.fence:
             return
         how = {"attempt": attempt, "reason": reason, "preempted": preempted}
         self._write({**_of("confirm_lost", job), **how})

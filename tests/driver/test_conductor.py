@@ -107,6 +107,29 @@ def test_a_late_report_is_refused_at_each_stage_of_its_trials_return(
     assert stage.events == before
 
 
+def test_a_loss_said_twice_is_one_loss(stage: Stage) -> None:
+    """Else the trial is in the queue twice, and begins again after its end."""
+    first = stage.take()
+    stage.report(first, 0)
+    for _ in range(2):
+        stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
+    again, other = stage.take(), stage.take()
+    assert (again["trial_id"], other["trial_id"]) == ("t00000", "t00001")
+    assert len(of_kind(stage.events, "lost")) == 1
+    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
+    assert len(of_kind(stage.events, "lost")) == 1
+    stage.report(again, 1)
+    assert [event["attempt"] for event in of_kind(stage.events, "record")] == [1, 2]
+
+
+def test_a_trial_that_ended_does_not_begin(stage: Stage) -> None:
+    trial = stage.take()
+    assert stage.conductor.report(trial["trial_id"], trial["attempt"], {"error": "broken"})
+    before = stage.events
+    stage.conductor.started(trial | {"attempt": 2})
+    assert stage.events == before
+
+
 def test_a_worker_lost_before_it_began_takes_its_attempt_number_along(stage: Stage) -> None:
     first = stage.conductor.next()
     assert first is not None

@@ -144,6 +144,17 @@ def test_a_lost_job_is_tried_again_for_what_it_had_not_found(scene: Scene) -> No
     assert (lost["trial_id"], lost["attempt"], lost["reason"]) == ("t0", 1, "killed")
 
 
+def test_a_loss_said_twice_is_one_loss(scene: Scene) -> None:
+    first = scene.take()
+    for _ in range(2):
+        scene.confirmer.lost(first["trial_id"], 1, "killed")
+    waiting = [scene.take() for _ in range(4)]
+    names = [assignment["trial_id"] for assignment in waiting]
+    assert len(set(names)) == 4 and first["trial_id"] in names
+    scene.confirmer.lost(first["trial_id"], 1, "killed")
+    assert len(of_kind(scene.events, "confirm_lost")) == 1
+
+
 def test_a_machine_taken_away_does_not_count_against_its_job(scene: Scene) -> None:
     name = scene.take()["trial_id"]
     for attempt in range(1, 6):
