@@ -17,12 +17,17 @@ from sweep.config import SweepConfig
 from sweep.dense import Dense
 from sweep.dense.caveats import caveats
 from sweep.dense.figures import figures, figures_file
-from sweep.dense.finetuning import baseline_recipe, finetune, key, starting_model
+from sweep.dense.finetuning import (
+    baseline_recipe,
+    finetune,
+    finetuned_model,
+    key,
+    starting_model,
+)
 from sweep.distillation import Distillation
 from sweep.errors import UsageError
 from sweep.handover.start import read_masks
 from sweep.kept import digest_of, fetch, kept
-from sweep.model import load_classifier
 from sweep.params import Params
 from sweep.parcel import Parcel, pack, unpack
 from sweep.pruning import Targets, prunable_weights
@@ -85,7 +90,7 @@ class Workbench:
         if self.config.baseline.epochs == 0:
             return Dense.of(starting_model(self.config, self.task), self.device)
         folder = once(self.folder / "model", self._finetune)
-        return Dense.of(load_classifier(str(folder), self.task), self.device)
+        return Dense.of(finetuned_model(folder, self.config, self.task), self.device)
 
     @cached_property
     def grids(self) -> Grids:

@@ -62,6 +62,31 @@ def check_positions(model: nn.Module, name: str, max_length: int) -> None:
         )
 
 
+def check_labels(model: nn.Module, where: str, names: tuple[str, ...]) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a head that orders the data's labels otherwise.
+
+    Letters may differ in case. Other names than the data's say nothing of the order.
+    """
+    theirs = [name.lower() for name in _head_names(model)]
+    ours = [name.lower() for name in names]
+    if sorted(theirs) == sorted(ours) and theirs != ours:
+        raise UsageError(
+            f"{where} has the labels {', '.join(theirs)}, the data {', '.join(ours)}: allowed are "
+            "the same in the same order, or the head's ids (integers) in the label column"
+        )
+
+
+def names_labels(model: nn.Module) -> bool:
+    """Whether a head has names for its labels, other than LABEL_0, LABEL_1 ..."""
+    names = _head_names(model)
+    return names != [f"LABEL_{label}" for label in range(len(names))]
+
+
+def _head_names(model: nn.Module) -> list[str]:
+    config: Any = model.config
+    return [str(config.id2label.get(label)) for label in range(config.num_labels)]
+
+
 def fresh_bert(task: Task, max_length: int, seed: int) -> nn.Module:
     """The embedded task's small BERT: 2 layers, width 128, about 294 k parameters, untrained."""
     from transformers import BertConfig, BertForSequenceClassification

@@ -6,7 +6,7 @@ import copy
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sweep.atomic import write_bytes
 from sweep.cache import fingerprint, once, tree_digest
 from sweep.errors import UsageError
-from sweep.model import check_positions, has_head, load_classifier
+from sweep.model import check_labels, check_positions, has_head, load_classifier
 from sweep.tasks import Split
 from sweep.tasks.encode import same_words
 from sweep.training import Recipe, logits_of, to_device
@@ -66,7 +66,7 @@ def _teacher(bench: Workbench) -> nn.Module:
     check_positions(model, name, config.task.max_length)
     if not has_head(model.config):
         raise UsageError(f"recover.distill.teacher {name!r} has no trained classifier head")
-    _check_labels(name, model, task.label_names)
+    check_labels(model, f"recover.distill.teacher {name!r}", task.label_names)
     words = config.tokenizer or config.model
     if words is not None and not same_words(name, words):
         raise UsageError(
@@ -74,18 +74,6 @@ def _teacher(bench: Workbench) -> nn.Module:
             "other words; allowed: a model of the same tokenizer"
         )
     return model.to(bench.device)
-
-
-def _check_labels(name: str, model: nn.Module, names: tuple[str, ...]) -> None:
-    """The same labels in another order would teach the wrong ones."""
-    config: Any = model.config
-    theirs = [str(config.id2label[i]).lower() for i in range(config.num_labels)]
-    ours = [label.lower() for label in names]
-    if sorted(theirs) == sorted(ours) and theirs != ours:
-        raise UsageError(
-            f"recover.distill.teacher {name!r} has the labels {', '.join(theirs)}, the data "
-            f"{', '.join(ours)}: allowed are the same in the same order"
-        )
 
 
 @torch.no_grad()

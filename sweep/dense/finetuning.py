@@ -12,7 +12,14 @@ from sweep.atomic import new_folder
 from sweep.cache import fingerprint, tree_digest
 from sweep.handover.start import read_masks
 from sweep.kept import NOTE
-from sweep.model import check_positions, fresh_bert, load_classifier, set_dropout
+from sweep.model import (
+    check_labels,
+    check_positions,
+    fresh_bert,
+    load_classifier,
+    names_labels,
+    set_dropout,
+)
 from sweep.pruning.start import fitted, pairs
 from sweep.training import Recipe, finetune_epoch, make_optimizer
 
@@ -31,7 +38,24 @@ def starting_model(config: SweepConfig, task: Task) -> nn.Module:
         return fresh_bert(task, config.task.max_length, config.baseline.seed)
     model = load_classifier(config.model, task, config.baseline.seed)
     check_positions(model, config.model, config.task.max_length)
+    _check_names(model, config, task)
     return model
+
+
+def finetuned_model(folder: Path, config: SweepConfig, task: Task) -> nn.Module:
+    """What :func:`finetune` saved of the config's model.
+
+    Raises :class:`~sweep.errors.UsageError` where it does not fit the task.
+    """
+    model = load_classifier(str(folder), task)
+    _check_names(model, config, task)  # a version before the check may have finetuned it
+    return model
+
+
+def _check_names(model: nn.Module, config: SweepConfig, task: Task) -> None:
+    """Labels in another order than the head's make figures, or the names in an export, wrong."""
+    if names_labels(model):
+        check_labels(model, f"model {config.model!r}", task.label_names)
 
 
 def baseline_recipe(config: SweepConfig) -> Recipe:
