@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison, Incomparable
-    from analysis.events import NewerLedger, NotASweep
     from analysis.loading import load
     from analysis.results import Results
-    from analysis.storage import MissingPackage
+    from sweep.ledger.analysis_storage import MissingPackage
+    from sweep.ledger.read import NewerLedger, NotASweep
 
 _HOME = {
     "Comparison": "analysis.comparison",
     "Incomparable": "analysis.comparison",
-    "MissingPackage": "analysis.storage",
-    "NewerLedger": "analysis.events",
-    "NotASweep": "analysis.events",
+    "MissingPackage": "sweep.ledger.analysis_storage",
+    "NewerLedger": "sweep.ledger.read",
+    "NotASweep": "sweep.ledger.read",
     "Results": "analysis.results",
     "load": "analysis.loading",
 }

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import notebook
-from analysis.pareto import FloatArray
+from sweep.pareto import FloatArray
 
 # 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who asks for 0.01 means that.
 _SLACK = 1e-9

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from analysis import notebook
-from analysis.attainment import attainment
-from analysis.columns import COMPARISON, Kinds, frame
-from analysis.front import objectives
-from analysis.pareto import FloatArray
+from analysis.history.attainment import attainment
 from analysis.results import Results
+from analysis.tables.columns import COMPARISON, Kinds, frame
+from analysis.tables.front import objectives
+from sweep.pareto import FloatArray
 
 
 class Incomparable(ValueError):
@@ -93,7 +93,7 @@ class Comparison:
     def attainment(self, level: float) -> FloatArray:
         """Corners (k, 2), in the order of ``directions``, of what ``level`` of the fronts attain.
 
-        See ``analysis.attainment``. Raises ``ValueError`` for other than two objectives.
+        See ``analysis.history.attainment``. Raises ``ValueError`` for other than two objectives.
         """
         fronts = [objectives(results.front, self.directions) for results in self.results]
         return attainment(fronts, level, list(self.directions.values()))

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, overload
 
-from analysis import storage
-from analysis.collector import no_collector
 from analysis.comparison import Comparison
-from analysis.confirmation import Confirmation, tell_confirmation
-from analysis.cost import cost_of
-from analysis.events import Event, plain_figures, read_ledger
-from analysis.frames import Story, decisions_table, records_table, tell, trials_table
+from analysis.history.cost import cost_of
 from analysis.results import Results
+from analysis.tables.confirmation import Confirmation, tell_confirmation
+from analysis.tables.frames import Story, decisions_table, records_table, tell, trials_table
+from sweep.ledger import analysis_storage as storage
+from sweep.ledger.collector import no_collector
+from sweep.ledger.read import Event, plain_figures, read_ledger
 
 # What a config that names no objectives means.
 _DIRECTIONS = {"accuracy": "max", "sparsity": "max"}

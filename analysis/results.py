@@ -14,18 +14,18 @@ import numpy as np
 import pandas as pd
 
 from analysis import choice, notebook
-from analysis import confirmation as confirm
-from analysis import front as fronts
-from analysis.answers import BoolArray
+from analysis.certainty.answers import BoolArray
+from analysis.certainty.evidence import Evidence, Side
+from analysis.certainty.judgement import Basis, judged, points_of
+from analysis.certainty.paired import Paired
 from analysis.choice import Answer
-from analysis.evidence import Evidence, Side
-from analysis.judged import Basis, judged, points_of
-from analysis.layers import layer_table, layers_of
-from analysis.loaded import Loaded
-from analysis.paired import Paired
-from analysis.pareto import IntArray, hypervolume, knee
-from analysis.timeline import timeline
-from analysis.traces import traces_table
+from analysis.history.layers import layer_table, layers_of
+from analysis.history.timeline import timeline
+from analysis.history.traces import traces_table
+from analysis.tables import confirmation as confirm
+from analysis.tables import front as fronts
+from analysis.tables.loaded import Loaded
+from sweep.pareto import IntArray, hypervolume, knee
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -100,7 +100,8 @@ def load(clock: Clock, folder: Path) -> Results:
 
 def front_and_volume(results: Results) -> tuple[pd.DataFrame, float]:
     """The front's rows with Wilson intervals, and its hypervolume, from the records."""
-    from analysis import front, pareto
+    from analysis.tables import front
+    from sweep import pareto
 
     ways = results.directions
     pool = front.contenders(front.candidates(results.records, ways), results.constraints)

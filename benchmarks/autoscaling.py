@@ -141,7 +141,7 @@ def start(nodes: Cluster, work: Path, trials: int) -> tuple[Path, subprocess.Pop
     }
     file, folder = work / "sweep.yaml", work / "sweep"
     file.write_text(json.dumps(config))
-    code = "from sweep.cli import main; main()"
+    code = "from sweep.cli.main import main; main()"
     command = [sys.executable, "-c", code, "run", file, "--out", folder]
     command += ["--address", nodes.address]
     with (work / "log").open("w") as log:

@@ -29,10 +29,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from sweep.baseline import Workbench
-from sweep.config.io import load_config
-from sweep.params import Params
-from sweep.trial import Trial
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.trial import Trial
+from sweep.config.load import load_config
+from sweep.space.params import Params
 
 Row = dict[str, Any]
 

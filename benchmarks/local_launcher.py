@@ -24,9 +24,9 @@ from pathlib import Path
 from benchmarks.machines.client import ask, has_ray
 from benchmarks.machines.metadata import ADDRESS
 from benchmarks.machines.namespaces import INSIDE, NETWORK, ROOT, isolate, machines
-from sweep.auth import Token
+from sweep.cluster.auth import Token
+from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError
-from sweep.launch.api import JobsApi
 
 CONFIG = "cluster-local.yaml"
 TRIALS = 48
@@ -167,7 +167,7 @@ def spot_notice(launcher: Launcher) -> bool:
     ip = launcher.ips[1]
     ask(ip, f"ip addr add {ADDRESS}/32 dev lo")
     ask(ip, f"setsid {sys.executable} -m benchmarks.machines.metadata > /dev/null 2>&1 &")
-    watch = f"unset PYTHONPATH; ~/env/bin/python -m sweep.driver.preemption {launcher.ips[0]}:6379"
+    watch = f"unset PYTHONPATH; ~/env/bin/python -m sweep.cluster.spot {launcher.ips[0]}:6379"
     said = ask(ip, f"cd /; export RAY_AUTH_MODE=token; {watch}")[1]
     assert "drained: True" in said, said
     gone = [ip, "AUTOSCALER_DRAIN_PREEMPTED"]

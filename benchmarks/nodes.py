@@ -19,10 +19,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.node import DRAINS, STARTS, Node
-from sweep.auth import Token
-from sweep.driver.cluster import ENVIRONMENT
+from sweep.cluster.auth import Token
+from sweep.cluster.connect import ENVIRONMENT
+from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError
-from sweep.launch.api import JobsApi
 
 ROOT = Path(__file__).parents[1]
 

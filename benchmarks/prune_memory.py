@@ -32,7 +32,7 @@ def measure(sparsity: float) -> dict[str, float]:
     """Prune once, in this process, on one core."""
     import torch
 
-    from sweep.pruning import make_masks
+    from sweep.compress.prune import make_masks
 
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)

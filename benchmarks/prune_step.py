@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sweep.baseline import Workbench
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.ramp import LEARNED
 from sweep.config import SweepConfig
-from sweep.names import METHODS, SCOPES
-from sweep.params import Params
-from sweep.recovery import LEARNED
+from sweep.space.names import METHODS, SCOPES
+from sweep.space.params import Params
 
 SHAPES = {
     "bert-tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2},

@@ -1,10 +1,10 @@
 """A finetuning epoch of a pruned model, in several ways, against the plain one.
 
-Plain is `sweep.training.finetune_epoch` under the masks of a model pruned by 80 %. Each way of
-`WAYS` is that epoch with something more, on the same model from the same weights, with the same
+Plain is `sweep.compress.train.finetune_epoch` under the masks of a model pruned by 80 %. Each way
+of `WAYS` is that epoch with something more, on the same model from the same weights, with the same
 batches in the same order. All take turns, from another one each time, and a ratio is the median of
-each turn's. Last line: `fixed_ratio=1.xx int8_ratio=1.xx distill_ratio=1.xx`, each way over
-plain. A teacher's pass over train comes once a sweep, and is told apart.
+each turn's. Last line: `fixed_ratio=1.xx int8_ratio=1.xx distill_ratio=1.xx`, each way over plain.
+A teacher's pass over train comes once a sweep, and is told apart.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from functools import cache
 import torch
 
 from benchmarks.step_time import Rivals, arguments, rivals
-from sweep.distillation import Distillation
-from sweep.quantization import Scheme
-from sweep.quantization.layers import put
-from sweep.training import logits_of, to_device
+from sweep.compress.distillation import Distillation
+from sweep.compress.quantize import Scheme
+from sweep.compress.quantize.layers import put
+from sweep.compress.train import logits_of, to_device
 
 Epoch = Callable[[Rivals], float]
 """Train one epoch from the start weights; returns its wall seconds."""

@@ -37,15 +37,14 @@ from typing import Any
 
 import numpy as np
 
-from sweep import plan
-from sweep.config import SweepConfig
-from sweep.driver.conductor import Conductor
-from sweep.driver.progress import Progress
-from sweep.driver.retention import Retention
-from sweep.driver.view import View
-from sweep.ledger import Ledger
-from sweep.search import hooks  # noqa: F401 - Ray, for its memory
-from sweep.search.state import Search
+from sweep.cluster import hooks  # noqa: F401 - Ray, for its memory
+from sweep.cluster.conductor import Conductor
+from sweep.cluster.listeners import View
+from sweep.cluster.progress import Progress
+from sweep.cluster.retention import Retention
+from sweep.config import SweepConfig, plan
+from sweep.ledger.file import Ledger
+from sweep.search.replay import Search
 
 DENSE, CHANCE, EXAMPLES, PRUNABLE = 0.9, 0.5, 2000, 400_000
 SWEEPS = ("stopping", "unstopped")

@@ -44,7 +44,7 @@ def run(nodes: Cluster, work: Path, trials: int, seconds: float) -> float:
     count = len(nodes.nodes) - 1
     file, folder = work / "scaling.yaml", work / f"on-{count}"
     file.write_text(json.dumps(config(trials, seconds)))
-    code = "from sweep.cli import main; main()"
+    code = "from sweep.cli.main import main; main()"
     command = [sys.executable, "-c", code, "run", str(file), "--out", str(folder)]
     command += ["--address", nodes.address]
     done = subprocess.run(command, env=nodes.environment, capture_output=True, text=True)

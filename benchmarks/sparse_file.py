@@ -23,11 +23,11 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from sweep.handover import sparse
-from sweep.handover.model import plain_zeros
-from sweep.measure import measure
-from sweep.model import fresh_bert
-from sweep.pruning import Targets, make_masks, prunable_weights
+from sweep.compress.measure import measure
+from sweep.compress.models import fresh_bert
+from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.export import sparse
+from sweep.export.files import plain_zeros
 
 FILES = ("dense", "zip", "ours", "ours plain", "counted")
 

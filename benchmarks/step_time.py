@@ -1,8 +1,8 @@
 """One finetuning epoch under masks against a bare PyTorch loop without masks.
 
-Ours is `sweep.training.finetune_epoch` holding the masks of a model pruned by 80 %. The bare loop
-takes the same batches in the same order, ready made as tensors, on the same model from the same
-weights, with the same fused AdamW and clipping, and has no masks, no schedule, no check of the
+Ours is `sweep.compress.train.finetune_epoch` holding the masks of a model pruned by 80 %. The bare
+loop takes the same batches in the same order, ready made as tensors, on the same model from the
+same weights, with the same fused AdamW and clipping, and has no masks, no schedule, no check of the
 loss. The two take turns, and the ratio is the median of each turn's. Last line: `step_ratio=1.xx`,
 ours over bare.
 """
@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sweep.baseline import Workbench
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.distillation import Distillation
+from sweep.compress.models import fresh_bert, load_classifier
+from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.compress.tasks import Split
+from sweep.compress.train import Recipe, finetune_epoch, make_optimizer, to_device
 from sweep.config import SweepConfig
-from sweep.config.io import load_config
-from sweep.distillation import Distillation
-from sweep.model import fresh_bert, load_classifier
-from sweep.pruning import Targets, make_masks, prunable_weights
-from sweep.tasks import Split
-from sweep.training import Recipe, finetune_epoch, make_optimizer, to_device
+from sweep.config.load import load_config
 
 SPARSITY = 0.8
 Batches = list[dict[str, Tensor]]

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import analysis
-from analysis.segments import Segment, head, name_of
-from sweep.jsonl import encode
-from sweep.storage.address import Address
-from sweep.storage.ledger import SegmentLedger
-from sweep.storage.segments import PACK
-from tests.storage.server import BUCKET, s3_server
+from sweep.ledger.address import Address
+from sweep.ledger.lines import encode
+from sweep.ledger.objects import SegmentLedger
+from sweep.ledger.segment_writer import PACK
+from sweep.ledger.segments import Segment, head, name_of
+from tests.ledger.server import BUCKET, s3_server
 
 Value = TypeVar("Value")
 

@@ -40,8 +40,8 @@ def prepare(work: Path, epochs: int) -> None:
     """Train the dense model once, and save it and the data where both sides find them."""
     import datasets
 
-    from sweep.baseline import Workbench
-    from sweep.config.io import load_config
+    from sweep.compress.dense.bench import Workbench
+    from sweep.config.load import load_config
 
     bench = Workbench(load_config("digits", [f"baseline.epochs={epochs}"]), "cpu")
     bench.dense.model.save_pretrained(work / "model")  # type: ignore[operator]
@@ -55,12 +55,12 @@ def prepare(work: Path, epochs: int) -> None:
 
 def run_ours(work: Path, workers: int) -> Rows:
     """The same params through `sweep run`'s own path: the grid sampler, no early stopping."""
+    from sweep.cluster.listeners import View
+    from sweep.cluster.progress import Progress
+    from sweep.cluster.session import run_sweep
     from sweep.config import SweepConfig
-    from sweep.driver.progress import Progress
-    from sweep.driver.run import run_sweep
-    from sweep.driver.view import View
-    from sweep.folder import SweepFolder
-    from sweep.ledger import read_events
+    from sweep.ledger.file import read_events
+    from sweep.ledger.folder import SweepFolder
 
     config = SweepConfig.model_validate(
         {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
-    from sweep.baseline import Workbench
+    from sweep.compress.dense.bench import Workbench
     from sweep.config import SweepConfig
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -33,7 +33,7 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
-ON_RAY = ("tests/driver/", "tests/launch/")
+ON_RAY = ("tests/cluster/",)
 """They share clusters and whole sweeps, and wait more than they compute: one process has them."""
 
 
@@ -78,7 +78,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two labels and its tokenizer. Not to be changed: copy it first."""
-    from tests import tiny
+    from tests.harness import tiny
 
     folder = tmp_path_factory.mktemp("model")
     tiny.save_tokenizer(folder)
@@ -89,7 +89,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A task's files, one a split. Not to be changed: copy them first."""
-    from tests import tiny
+    from tests.harness import tiny
 
     folder = tmp_path_factory.mktemp("data")
     sizes = {"train": 64, "validation": 40, "test": 30}
@@ -102,7 +102,7 @@ def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def tiny_config(model_folder: Path, data_files: dict[str, str]) -> SweepConfig:
     """The config of the small task and model."""
-    from tests import tiny
+    from tests.harness import tiny
 
     return tiny.make_config(model_folder, data_files)
 
@@ -110,6 +110,6 @@ def tiny_config(model_folder: Path, data_files: dict[str, str]) -> SweepConfig:
 @pytest.fixture(scope="session")
 def bench(tiny_config: SweepConfig) -> Workbench:
     """A workbench on the CPU, kept warm as in a worker: each trial resets its model."""
-    from sweep.baseline import Workbench
+    from sweep.compress.dense.bench import Workbench
 
     return Workbench(tiny_config, "cpu")

@@ -98,22 +98,23 @@ class A:
     def f(self):
         import optuna.samplers
 try:
-    from sweep.pruning import masks, CRITERIA
+    from sweep.compress.prune import masks, CRITERIA
 except ImportError:
     from sweep import config
 """
     assert imports_in(source) == {
-        "ray", "typing", "torch", "numpy", "pandas", "optuna", "sweep.pruning.masks", "sweep.config"
+        "ray", "typing", "torch", "numpy", "pandas", "optuna",
+        "sweep.compress.prune.masks", "sweep.config",
     }  # fmt: skip
-    at_import = {"ray", "typing", "pandas", "sweep.pruning.masks", "sweep.config"}
+    at_import = {"ray", "typing", "pandas", "sweep.compress.prune.masks", "sweep.config"}
     assert imports_in(source, at_import=True) == at_import
-    assert "torch" in loaded_with("sweep.trial")
+    assert "torch" in loaded_with("sweep.compress.trial")
     assert len(MODULES) > 50
 
 
 @every_module
 def test_ray_is_for_who_schedules(module: str) -> None:
-    if not in_room(module, "sweep.search", "sweep.driver", "sweep.launch"):
+    if not in_room(module, "sweep.search", "sweep.cluster"):
         assert "ray" not in imports(module)
 
 
@@ -127,10 +128,18 @@ def test_optuna_is_for_the_search(module: str) -> None:
 def test_analysis_reads_without_the_stack(module: str) -> None:
     if in_room(module, "analysis"):
         assert not imports(module) & {"ray", "torch", "transformers", "optuna", "datasets"}
-        assert not any(in_room(name, "sweep") for name in imports(module))
+        known = ("sweep.ledger", "sweep.pareto", "sweep.errors")
+        ours = {name for name in imports(module) if in_room(name, "sweep")}
+        assert all(in_room(name, *known) for name in ours)
 
 
-LIGHT = ("sweep.config", "sweep.config.io", "sweep.space", "sweep.ledger", "sweep.cli")
+LIGHT = (
+    "sweep.config",
+    "sweep.config.load",
+    "sweep.space.parse",
+    "sweep.ledger.file",
+    "sweep.cli.main",
+)
 
 
 @pytest.mark.parametrize("module", LIGHT)
@@ -141,9 +150,15 @@ def test_a_config_is_checked_without_the_stack(module: str) -> None:
 
 @every_module
 def test_schedulers_do_not_load_torch_nor_records_ray(module: str) -> None:
-    if in_room(module, "sweep.search", "sweep.driver", "sweep.launch"):
+    if in_room(module, "sweep.search", "sweep.cluster"):
         assert not loaded_with(module) & {"torch", "transformers", "datasets"}
-    makers = ("sweep.tasks", "sweep.pruning", "sweep.quantization", "sweep.training", "sweep.trial")
+    makers = (
+        "sweep.compress.tasks",
+        "sweep.compress.prune",
+        "sweep.compress.quantize",
+        "sweep.compress.train",
+        "sweep.compress.trial",
+    )
     if in_room(module, *makers):
         assert not loaded_with(module) & {"ray", "optuna"}
 
@@ -159,25 +174,25 @@ def test_no_module_imports_itself_round_a_corner() -> None:
 
 
 def test_methods_are_the_rows_of_criteria() -> None:
-    from sweep.names import METHODS
-    from sweep.pruning import CRITERIA
+    from sweep.compress.prune import CRITERIA
+    from sweep.space.names import METHODS
 
     assert set(CRITERIA) == set(METHODS)
 
 
 def test_layer_profiles_are_the_rows_of_their_table() -> None:
-    from sweep.names import LAYER_PROFILES
-    from sweep.pruning.profiles import PROFILES
+    from sweep.compress.prune.profiles import PROFILES
+    from sweep.space.names import LAYER_PROFILES
 
     assert tuple(PROFILES) == LAYER_PROFILES
 
 
 def test_statistics_are_those_that_can_be_collected() -> None:
-    from sweep.names import DATA_METHODS
-    from sweep.pruning import CRITERIA
-    from sweep.pruning.fit import OF_INPUTS
-    from sweep.pruning.movement import KIND
-    from sweep.pruning.statistics import COLLECTORS
+    from sweep.compress.prune import CRITERIA
+    from sweep.compress.prune.fit import OF_INPUTS
+    from sweep.compress.prune.movement import KIND
+    from sweep.compress.prune.statistics import COLLECTORS
+    from sweep.space.names import DATA_METHODS
 
     needed = {criterion.needs for criterion in CRITERIA.values()}
     assert needed == {"none", KIND, *COLLECTORS}
@@ -187,9 +202,9 @@ def test_statistics_are_those_that_can_be_collected() -> None:
 
 
 def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
-    from sweep.pruning import CRITERIA
-    from sweep.pruning.movement import KIND
-    from sweep.recovery import LEARNED
+    from sweep.compress.prune import CRITERIA
+    from sweep.compress.prune.movement import KIND
+    from sweep.compress.ramp import LEARNED
 
     assert {name for name, row in CRITERIA.items() if row.needs == KIND} == set(LEARNED)
 
@@ -197,10 +212,10 @@ def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> Non
 def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
     import torch
 
-    from sweep.names import QUANTIZATIONS
-    from sweep.parameters import PARAMETERS
-    from sweep.quantization import Scheme
-    from sweep.values import OneOf
+    from sweep.compress.quantize import Scheme
+    from sweep.space.names import QUANTIZATIONS
+    from sweep.space.parameters import PARAMETERS
+    from sweep.space.values import OneOf
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     grids = [Scheme(name).value(x) for name in QUANTIZATIONS]
@@ -213,8 +228,8 @@ def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
 def test_every_method_and_scope_prunes_activations() -> None:
     import torch
 
-    from sweep.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
-    from sweep.pruning import ActivationPruner
+    from sweep.compress.prune import ActivationPruner
+    from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
 
     for method in ACTIVATION_METHODS:
         for scope in ACTIVATION_SCOPES:
@@ -230,29 +245,29 @@ def test_every_method_and_scope_prunes_activations() -> None:
 
 
 def test_samplers_are_the_rows_of_their_table() -> None:
-    from sweep import names
     from sweep.search import samplers
+    from sweep.space import names
 
     assert {"auto", *samplers.SAMPLERS} == set(names.SAMPLERS)
 
 
 def test_metrics_are_figures_of_a_record() -> None:
-    from sweep.names import METRICS
-    from sweep.record import Record
+    from sweep.ledger.record import Record
+    from sweep.space.names import METRICS
 
     assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
 
 
 def test_extra_metrics_are_the_rows_of_their_table() -> None:
-    from sweep.names import EXTRA_METRICS
-    from sweep.score import EXTRA
+    from sweep.compress.score import EXTRA
+    from sweep.space.names import EXTRA_METRICS
 
     assert tuple(EXTRA) == EXTRA_METRICS
 
 
 def test_schedules_are_those_that_a_recipe_can_follow() -> None:
-    from sweep.names import LR_SCHEDULES
-    from sweep.training import Recipe, lr_factor
+    from sweep.compress.train import Recipe, lr_factor
+    from sweep.space.names import LR_SCHEDULES
 
     runs = {
         name: tuple(lr_factor(i, 10, Recipe(1.0, 2, 0, lr_schedule=name)) for i in range(20))
@@ -262,16 +277,16 @@ def test_schedules_are_those_that_a_recipe_can_follow() -> None:
 
 
 def test_parameters_are_those_of_a_trial() -> None:
-    from sweep.parameters import PARAMETERS
-    from sweep.params import Params
+    from sweep.space.parameters import PARAMETERS
+    from sweep.space.params import Params
 
     assert set(PARAMETERS) == {field.name for field in dataclasses.fields(Params)}
 
 
 def test_recovery_settings_are_those_of_a_recipe() -> None:
     """A workbench hands the config's sections to a recipe by name."""
+    from sweep.compress.train import Recipe
     from sweep.config import BaselineConfig, RecoverConfig
-    from sweep.training import Recipe
 
     known = set(inspect.signature(Recipe).parameters)
     own = {n: f for n, f in RecoverConfig.model_fields.items() if n != "distill"}
@@ -284,8 +299,8 @@ def test_recovery_settings_are_those_of_a_recipe() -> None:
 
 
 def test_the_configs_names_are_those_that_are_checked() -> None:
-    from sweep import names
     from sweep.config import SweepConfig
+    from sweep.space import names
 
     assert {name for name in vars(names) if name.isupper()} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",

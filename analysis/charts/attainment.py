@@ -11,8 +11,8 @@ from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.charts.style import GREY
 from analysis.comparison import Comparison
-from analysis.front import objectives
-from analysis.pareto import FloatArray
+from analysis.tables.front import objectives
+from sweep.pareto import FloatArray
 
 FEWEST = 3
 """Sweeps below which there are no quartiles: two are compared with one another."""

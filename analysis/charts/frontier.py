@@ -10,8 +10,8 @@ import pandas as pd
 from analysis.charts import style
 from analysis.charts.panels import Level, Line, Series
 from analysis.charts.style import BLUE, GREEN, Look
-from analysis.pareto import BoolArray, FloatArray, nondominated
 from analysis.results import Results
+from sweep.pareto import BoolArray, FloatArray, nondominated
 
 TEST = "test_accuracy"
 LEAD = Look(BLUE)

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.charts import style
 from analysis.charts.chart import chart_of_panels, once
 from analysis.charts.panels import Axis, Bars, Panel
-from analysis.importance import PER_GROUP, importance
+from analysis.history.importance import PER_GROUP, importance
 from analysis.results import Results
 
 HATCHES = ("", "/", "x", ".", "\\")

@@ -12,8 +12,8 @@ import pandas as pd
 from analysis.charts import thin
 from analysis.charts.chart import Chart, once
 from analysis.charts.style import html_text, math_free
-from analysis.pareto import FloatArray
 from analysis.results import Results
+from sweep.pareto import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ from analysis.charts.chart import chart_of_panels
 from analysis.charts.frontier import dense_level, on_validation
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look
-from analysis.front import contenders, objectives
-from analysis.pareto import nondominated
 from analysis.results import Results
+from analysis.tables.front import contenders, objectives
+from sweep.pareto import nondominated
 
 COLUMNS = 2
 MOST_PANELS = 12

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.charts.style import BLUE, GREY
-from analysis.pareto import FloatArray
+from sweep.pareto import FloatArray
 
 CLEAR = "rgba(0,0,0,0)"
 GRID = "rgba(128,128,128,0.25)"

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.pareto import FloatArray
+from sweep.pareto import FloatArray
 
 Line = Literal["none", "straight", "right-then-up", "up-then-right"]
 """How points are joined; the last two are steps: along x first, or along y first."""

@@ -12,9 +12,9 @@ from analysis.charts import style, thin
 from analysis.charts.chart import chart_of_panels
 from analysis.charts.panels import Axis, Panel, Series, Text, joined
 from analysis.charts.style import BANDS, VERMILION
-from analysis.importance import observations, parameters
-from analysis.pareto import FloatArray
+from analysis.history.importance import observations, parameters
 from analysis.results import Results
+from sweep.pareto import FloatArray
 
 MOST_LINES = 200
 WIDE = 50.0

@@ -8,8 +8,8 @@ import pandas as pd
 from analysis.charts.chart import chart_of_panels, once
 from analysis.charts.panels import Axis, Bars, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, VERMILION, Look
+from analysis.history.rungs import FEWEST, rungs
 from analysis.results import Results
-from analysis.rungs import FEWEST, rungs
 
 _CORRELATIONS = {
     "correlation": ("with the accuracy at the end", Look(BLUE)),

@@ -10,8 +10,8 @@ from analysis.charts.chart import chart_of_panels, once
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS
-from analysis.pareto import IntArray
 from analysis.results import Results
+from sweep.pareto import IntArray
 
 MOST_LINES = 240
 MOST_BANDS = 4

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.front import main_objective
-from analysis.pareto import FloatArray
+from analysis.tables.front import main_objective
+from sweep.pareto import FloatArray
 
 BLUE, SKY, GREEN, GREY = "#0072B2", "#56B4E9", "#009E73", "#7A7A7A"
 ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.pareto import FloatArray, IntArray
+from sweep.pareto import FloatArray, IntArray
 
 MOST_POINTS = 1500
 

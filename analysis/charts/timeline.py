@@ -10,8 +10,8 @@ import pandas as pd
 from analysis.charts.chart import chart_of_panels, once
 from analysis.charts.panels import Axis, Bars, Panel
 from analysis.charts.style import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION
-from analysis.pareto import FloatArray
 from analysis.results import Results
+from sweep.pareto import FloatArray
 
 MOST_BARS = 1500
 MOST_HATCHED = 200

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.query import most
+from analysis.questions import most
 from analysis.report.basis import TEST, basis_of, mark, measured, near_dense
 from analysis.report.document import Block, Inline, Notice, Paragraph, Section, Strong
+from analysis.report.format import UNKNOWN, count, known, percent, short, span
 from analysis.report.points import figures_table, settings_table
-from analysis.report.words import UNKNOWN, count, known, percent, short, span
 from analysis.results import Results
 
 CERTIFIED = "certified"

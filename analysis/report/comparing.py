@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.query import most
+from analysis.questions import most
 from analysis.report.basis import TEST, basis_of, mark, measured, near_dense
 from analysis.report.contents import chart_section
 from analysis.report.document import (
@@ -24,7 +24,7 @@ from analysis.report.document import (
     Strong,
     Table,
 )
-from analysis.report.words import (
+from analysis.report.format import (
     UNKNOWN,
     count,
     duration,

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.report.document import Block, Column, Items, Paragraph, Section, Table
-from analysis.report.words import UNKNOWN, count, known, number, percent, points, short, span
+from analysis.report.format import UNKNOWN, count, known, number, percent, points, short, span
 from analysis.results import Results
 
 MAX_ROWS = 40

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analysis.report import again, answer, confirmation, facts, grid
+from analysis.report import answer, confirmation, facts, grid
+from analysis.report import reproduce as again
 from analysis.report.document import Document, Picture, Section
-from analysis.report.words import short
+from analysis.report.format import short
 from analysis.results import Results
 
 

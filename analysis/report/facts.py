@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.certainty.statistics import wilson
 from analysis.report.document import Block, Column, Items, Notice, Paragraph, Section, Strong, Table
-from analysis.report.words import count, duration, known, megabytes, number, percent, short, span
+from analysis.report.format import count, duration, known, megabytes, number, percent, short, span
 from analysis.results import Results
-from analysis.statistics import wilson
 
 MAX_ROWS = 40
 

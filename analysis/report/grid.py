@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.certainty.statistics import over_seeds
 from analysis.report.document import Column, Section, Table
-from analysis.report.words import UNKNOWN, number, percent, span
+from analysis.report.format import UNKNOWN, number, percent, span
 from analysis.results import Results
-from analysis.statistics import over_seeds
 
 MAX_ROWS, MAX_COLUMNS = 400, 12
 
@@ -31,8 +31,8 @@ def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table
     """A row a combination of the settings that differ and an epoch (all, or those of ``epochs``).
 
     A cell is the mean validation accuracy over seeds with its 95 % interval
-    (`analysis.statistics.over_seeds`) at the sparsity of its column. None where there is no
-    record, one sparsity alone, or more than fits a page (400 rows, 12 columns).
+    (`analysis.certainty.statistics.over_seeds`) at the sparsity of its column. None where there is
+    no record, one sparsity alone, or more than fits a page (400 rows, 12 columns).
     """
     found = cells(results)
     if epochs is not None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.columns import text_columns
 from analysis.report.basis import TEST, basis_of
 from analysis.report.document import Column, Table
-from analysis.report.words import UNKNOWN, megabytes, number, percent, points, short, span
+from analysis.report.format import UNKNOWN, megabytes, number, percent, points, short, span
 from analysis.results import Results
+from analysis.tables.columns import text_columns
 
 MAX_ROWS = 40
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.files import write_whole
 from analysis.report import html, latex, markdown
 from analysis.report.comparing import comparison_report
 from analysis.report.contents import sweep_report
 from analysis.report.document import Document
 from analysis.report.drawing import Drawing, draw
 from analysis.results import Results
-from analysis.tables import write_csv, write_parquet
+from analysis.tables.tables import write_csv, write_parquet
+from sweep.ledger.analysis_files import write_whole
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison

@@ -11,7 +11,7 @@ from benchmarks.faults import here, sabotage
 from benchmarks.faults.bed import LONG, Bed, Sweep, Thunk
 from benchmarks.faults.kills import KILLED
 from benchmarks.faults.verdict import OURS, Case, Event, of_kind
-from sweep.checkpoint import FILES
+from sweep.ledger.checkpoint import FILES
 
 TORN = "ledger torn within its last line"
 TAIL = "ledger lost its tail, checkpoints did not"

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sweep.bench import open_bench
-from sweep.driver.conductor import Conductor
-from sweep.driver.retention import Retention
-from sweep.driver.worker import records
-from sweep.folder import SweepFolder
-from sweep.ledger import Event, Ledger
-from sweep.search.state import Search
+from sweep.cluster.conductor import Conductor
+from sweep.cluster.retention import Retention
+from sweep.cluster.worker import records
+from sweep.compress.open import open_bench
+from sweep.ledger.file import Event, Ledger
+from sweep.ledger.folder import SweepFolder
+from sweep.search.replay import Search
 
 Result = dict[str, Any]
 

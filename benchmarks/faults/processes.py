@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.faults.verdict import Event, read_events
-from sweep.driver.cluster import ENVIRONMENT
+from sweep.cluster.connect import ENVIRONMENT
 
 Sabotage = Callable[[], None]
 Found = TypeVar("Found")
@@ -34,11 +34,11 @@ HANGS = 600.0
 WARM = (
     "ray.tune",
     "optuna",
-    "sweep.cli",
-    "sweep.commands.confirm",
-    "sweep.commands.run",
-    "sweep.driver.confirm",
-    "sweep.search.hooks",
+    "sweep.cli.main",
+    "sweep.cli.confirm",
+    "sweep.cli.run",
+    "sweep.cluster.confirm",
+    "sweep.cluster.hooks",
 )
 
 
@@ -123,7 +123,7 @@ def _command(number: int, log: Path, arguments: list[str], sabotage: Sabotage | 
     sys.argv = ["sweep", *arguments]
     draw_ids_apart(number)
     draw_nothing()
-    from sweep.cli import main
+    from sweep.cli.main import main
 
     if sabotage is not None:
         sabotage()

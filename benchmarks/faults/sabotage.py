@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.faults.verdict import OURS
-from sweep.driver.conductor import Conductor
-from sweep.ledger import Ledger
+from sweep.cluster.conductor import Conductor
+from sweep.ledger.file import Ledger
 
 Result = Mapping[str, Any]
 Strike = Callable[[int, bytes], None]

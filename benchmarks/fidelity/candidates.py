@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweep.baseline import Workbench
-from sweep.params import Params
-from sweep.training import Score, evaluate, make_optimizer
-from sweep.trial import Trial
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.train import Score, evaluate, make_optimizer
+from sweep.compress.trial import Trial
+from sweep.space.params import Params
 
 Reading = tuple[str, int, Score]
 Schedule = Callable[[float], float]

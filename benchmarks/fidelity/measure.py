@@ -24,7 +24,7 @@ class Job:
 
 def measure(job: Job) -> list[dict[str, Any]]:
     """A line for every reading: run, reading, sparsity, seed, epoch, correct, examples."""
-    from sweep.params import Params
+    from sweep.space.params import Params
 
     params = Params(
         sparsity=job.sparsity, finetune_epochs=job.horizon, learning_rate=job.learning_rate
@@ -40,8 +40,8 @@ def measure(job: Job) -> list[dict[str, Any]]:
 def _bench(config: str, overrides: tuple[str, ...]) -> Any:
     import torch
 
-    from sweep.baseline import Workbench
-    from sweep.config.io import load_config
+    from sweep.compress.dense.bench import Workbench
+    from sweep.config.load import load_config
 
     torch.set_num_threads(1)
     return Workbench(load_config(config, list(overrides)), "cpu")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.pareto import hypervolume
 from benchmarks.search.world import DIRECTIONS, Curve, World
+from sweep.pareto import hypervolume
 
 Point = tuple[float, float, float]
 """An accuracy to compare by, sparsity, the true accuracy."""

@@ -20,9 +20,8 @@ from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.rules import Dominated, RayAsha, UnderRule
 from benchmarks.search.syne import SyneMoasha
 from benchmarks.search.world import World
-from sweep import plan
-from sweep.config import SweepConfig
-from sweep.domains import Constant, Domain
+from sweep.config import SweepConfig, plan
+from sweep.space.domains import Constant, Domain
 
 BASE = "random+fifo"
 """What all are measured against."""

@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler
 
 from benchmarks.search.clock import Record
 from benchmarks.search.world import Params
-from sweep.domains import Choice, Constant, Domain, Float
+from sweep.space.domains import Choice, Constant, Domain, Float
 
 
 class PlainOptuna:

@@ -62,8 +62,8 @@ def main() -> None:
 
 def record(job: Job) -> tuple[Key, dict[str, list[Any]]]:
     """A trial from its pruning to its last epoch: correct answers and seconds after each."""
-    from sweep.params import Params
-    from sweep.trial import Trial
+    from sweep.compress.trial import Trial
+    from sweep.space.params import Params
 
     method, scope, sparsity, rate, seed = job.key
     params = Params(
@@ -79,8 +79,8 @@ def record(job: Job) -> tuple[Key, dict[str, list[Any]]]:
 def _bench(config: str, overrides: tuple[str, ...]) -> Any:
     import torch
 
-    from sweep.baseline import Workbench
-    from sweep.config.io import load_config
+    from sweep.compress.dense.bench import Workbench
+    from sweep.config.load import load_config
 
     torch.set_num_threads(1)
     return Workbench(load_config(config, list(overrides)), "cpu")

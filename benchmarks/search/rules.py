@@ -8,7 +8,7 @@ from typing import Protocol
 from benchmarks.search.clock import Record
 from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.world import Params
-from sweep.plan import rungs
+from sweep.config.plan import rungs
 
 
 class Rule(Protocol):

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import analysis.pareto
+import sweep.config.plan
 import sweep.config.sections
-import sweep.plan
+import sweep.pareto
 import sweep.search
 from benchmarks.search.clock import Clock
 from benchmarks.search.methods import Task, is_ours, make_method, parse
@@ -142,12 +142,12 @@ def _rows(file: Path) -> Iterable[Row]:
 def _code(method: str) -> str:
     """A digest of the sources behind a method: a changed rule is run anew, the others are not."""
     here = Path(__file__).parent
-    files = [here / f"{name}.py" for name in RUNS_DEPEND_ON] + [Path(analysis.pareto.__file__)]
+    files = [here / f"{name}.py" for name in RUNS_DEPEND_ON] + [Path(sweep.pareto.__file__)]
     if is_ours(method):
         files += sorted(Path(str(sweep.search.__file__)).parent.glob("*.py"))
         files += [
             Path(sweep.config.sections.__file__),  # what is a default
-            Path(sweep.plan.__file__),
+            Path(sweep.config.plan.__file__),
         ]
     whole = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))
     return whole.hexdigest()[:12]

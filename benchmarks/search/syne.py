@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.search.clock import Record
 from benchmarks.search.world import Params
-from sweep.domains import Choice, Constant, Domain, Float
+from sweep.space.domains import Choice, Constant, Domain, Float
 
 NEVER = datetime(2000, 1, 1)
 """When a trial was made; Syne Tune wants to know, and MOASHA does not look."""

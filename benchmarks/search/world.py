@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.pareto import hypervolume
 from benchmarks.search.table import Table
+from sweep.pareto import hypervolume
 
 Params = dict[str, Any]
 Array = NDArray[np.float64]

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
-from sweep import plan
-from sweep.activity import DECIDED_BY, decided, identity
-from sweep.names import DATA_METHODS, EXTRA_METRICS, METHODS
-from sweep.problems import Problem, show
-from sweep.recovery import ramp_problems
-from sweep.starts import complete
-from sweep.yaml_text import one_line
+from sweep.compress.ramp import ramp_problems
+from sweep.config import plan
+from sweep.space.conditions import DECIDED_BY, decided, identity
+from sweep.space.names import DATA_METHODS, EXTRA_METRICS, METHODS
+from sweep.space.problems import Problem, show
+from sweep.space.starts import complete
+from sweep.space.yaml import one_line
 
 if TYPE_CHECKING:
     from sweep.config.settings import SweepConfig
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
-"""Metrics whose worst value nobody knows before a sweep runs (`sweep.driver.reference`)."""
+"""Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.reference`)."""
 
 
 def task_problems(config: SweepConfig, built_in: Sequence[str]) -> list[Problem]:

@@ -1,4 +1,6 @@
-"""The types of the config's fields: readers of `sweep.values`, in a form that pydantic takes."""
+"""The types of the config's fields: readers of `sweep.space.values`, in a form that pydantic
+takes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from sweep.config.readers import Bounds, Keyed, Points
-from sweep.domains import Domain
-from sweep.names import (
+from sweep.space.domains import Domain
+from sweep.space.names import (
     DIRECTIONS,
     EXTRA_METRICS,
     LR_SCHEDULES,
@@ -21,8 +23,8 @@ from sweep.names import (
     SCHEDULERS,
     START_MASKS,
 )
-from sweep.space import parse_space, space_schema
-from sweep.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
+from sweep.space.parse import parse_space, space_schema
+from sweep.space.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sweep.parameters import PARAMETERS, TUTORIAL
-from sweep.problems import Problem, Refused
-from sweep.yaml_text import parse_yaml
+from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.problems import Problem, Refused
+from sweep.space.yaml import parse_yaml
 
 _GROUPED = {flat: (group, key) for group, keys in TUTORIAL.items() for key, flat in keys.items()}
 

@@ -1,4 +1,4 @@
-"""What pydantic says is wrong with a config, in the words of `sweep.problems`."""
+"""What pydantic says is wrong with a config, in the words of `sweep.space.problems`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from sweep.config.settings import SweepConfig
-from sweep.parameters import PARAMETERS, TUTORIAL
-from sweep.problems import ABSENT, Problem, Refused, closest
+from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.problems import ABSENT, Problem, Refused, closest
 
 _WORDS = {
     "model_type": ("must be a mapping of settings", "leave the key out for the defaults"),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.parameters import PARAMETERS
-from sweep.problems import Problem, Refused, unknown
-from sweep.values import Number, Reader, Value
+from sweep.space.parameters import PARAMETERS
+from sweep.space.problems import Problem, Refused, unknown
+from sweep.space.values import Number, Reader, Value
 
 _NUMBER = Number()
 

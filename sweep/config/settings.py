@@ -2,13 +2,14 @@
 
 `SweepConfig` is frozen and round-trips: ``model_validate(config.model_dump(mode="json"))`` equals
 ``config``, and the dump written as YAML is a config that runs. Reading files, overrides and the
-wording of errors are in `sweep.config.io`.
+wording of errors are in `sweep.config.load`.
 """
 
 from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from sweep.compress.ramp import distill_problems
 from sweep.config import fields
 from sweep.config.checks import (
     formula_problems,
@@ -29,18 +30,17 @@ from sweep.config.sections import (
     TaskConfig,
     one_of,
 )
-from sweep.domains import Int
-from sweep.names import METRICS
-from sweep.params import Params
-from sweep.problems import Refused
-from sweep.recovery import distill_problems
-from sweep.space import parse_space
+from sweep.space.domains import Int
+from sweep.space.names import METRICS
+from sweep.space.params import Params
+from sweep.space.parse import parse_space
+from sweep.space.problems import Refused
 
 EMBEDDED = "digits"
 """The data set that needs no download and, without a model, trains a fresh small BERT."""
 
 CLOSED_FORM = "closed-form"
-"""The task that is a formula: no data, no model, no torch (`sweep.closed_form`)."""
+"""The task that is a formula: no data, no model, no torch (`sweep.compress.tasks`)."""
 
 
 class SweepConfig(Section):

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from sweep.config.sections import SearchConfig
 from sweep.config.settings import SweepConfig
-from sweep.parameters import PARAMETERS
-from sweep.yaml_text import one_line
+from sweep.space.parameters import PARAMETERS
+from sweep.space.yaml import one_line
 
 _HEAD = """\
 # A sweep: how far can this model be pruned, and what does it cost?

@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.pareto import hypervolume
 from sweep.config import SweepConfig
-from sweep.confirmation import is_of_confirm
-from sweep.search.front import Front
+from sweep.pareto import hypervolume
+from sweep.search.rounds import is_of_confirm
+from sweep.search_front import Front
 
 Event = dict[str, Any]
 

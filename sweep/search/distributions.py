@@ -14,7 +14,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from sweep.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 FIDELITY = "finetune_epochs"
 

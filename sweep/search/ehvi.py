@@ -32,14 +32,14 @@ from scipy.special import ndtr
 from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
-from sweep.activity import active, order
-from sweep.domains import Constant, Domain, Int
-from sweep.params import Params as Whole
 from sweep.search.distributions import FIDELITY
 from sweep.search.encoding import Encoding, Spot
-from sweep.search.front import Front
 from sweep.search.startup import spread_shares, value_at
 from sweep.search.surrogate import Array, Shape, Surrogate
+from sweep.search_front import Front
+from sweep.space.conditions import active, order
+from sweep.space.domains import Constant, Domain, Int
+from sweep.space.params import Params as Whole
 
 ACCURACY = {"accuracy": 1.0, "accuracy_drop": -1.0}
 """The objectives that it models, with the sign that makes more better."""

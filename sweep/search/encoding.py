@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.domains import Choice, Constant, Domain
 from sweep.search.distributions import FIDELITY
 from sweep.search.surrogate import Inputs
+from sweep.space.domains import Choice, Constant, Domain
 
 UNKNOWN = -1
 """The index of a choice that is not there."""

@@ -11,8 +11,8 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from sweep.domains import Domain
 from sweep.errors import UsageError
+from sweep.space.domains import Domain
 
 POPULATION = 16
 """Trials in a generation of NSGA-II. Optuna's 50 would leave most of a sweep of 64 random."""

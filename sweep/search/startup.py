@@ -14,8 +14,8 @@ from typing import Any
 
 from scipy.stats import qmc
 
-from sweep.activity import active, order
-from sweep.domains import Constant, Domain, Float, Int
+from sweep.space.conditions import active, order
+from sweep.space.domains import Constant, Domain, Float, Int
 
 STARTUP = 10
 """How many points; what Optuna's TPE and GP want to have seen before they model anything."""

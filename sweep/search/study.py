@@ -9,13 +9,13 @@ replay alike.
 The truth is told: a trial that was stopped after epoch e is COMPLETE with ``finetune_epochs`` = e.
 So that e fits, ``finetune_epochs`` is recorded as an integer from 0 to the space's largest, even
 where the space has one value or a narrower range; the proposals still come from the space. Only
-parameters that are there are told (`sweep.activity`): those that would not be at epoch e are left
-out, since the space itself says that they make no difference there.
+parameters that are there are told (`sweep.space.conditions`): those that would not be at epoch e
+are left out, since the space itself says that they make no difference there.
 
-No configuration is proposed twice (`sweep.activity.identity`: what changes nothing does not count,
-a ``seed`` that the space gives does). What a sampler repeats is asked for again from another
-stream of the same seed, :data:`TRIES` times in all; then the next untried point of the space
-comes, in an order of the seed's; a space without one is exhausted.
+No configuration is proposed twice (`sweep.space.conditions.identity`: what changes nothing does not
+count, a ``seed`` that the space gives does). What a sampler repeats is asked for again from another
+stream of the same seed, :data:`TRIES` times in all; then the next untried point of the space comes,
+in an order of the seed's; a space without one is exhausted.
 
 However long a sweep, a proposal stays fast, and the memory of a sampler bounded: beyond its bounds
 a sampler is shown a part of the trials (`sweep.search.window`; tpe: 200 finished and 64 running,
@@ -32,10 +32,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from sweep.activity import Identity, active, decided, identity, is_active, order
-from sweep.domains import Domain
 from sweep.errors import SweepError
-from sweep.params import Params as Whole
 from sweep.search.distributions import FIDELITY, contains, suggest, told_distributions
 from sweep.search.ehvi import Ehvi
 from sweep.search.samplers import (
@@ -51,7 +48,10 @@ from sweep.search.startup import STARTUP, spread_values, startup_point
 from sweep.search.storage import SamplerAttrs, Storage, create_study
 from sweep.search.untried import Untried
 from sweep.search.window import Window
-from sweep.starts import complete
+from sweep.space.conditions import Identity, active, decided, identity, is_active, order
+from sweep.space.domains import Domain
+from sweep.space.params import Params as Whole
+from sweep.space.starts import complete
 
 TRIES = 3
 """How often a sampler is asked before the next untried point is taken."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sweep.activity import Identity, active, identity, order
-from sweep.counting import size
-from sweep.domains import Domain
 from sweep.search.startup import value_at
+from sweep.space.conditions import Identity, active, identity, order
+from sweep.space.counting import size
+from sweep.space.domains import Domain
 
 TRIES = 1000
 """Random draws from an endless space before it counts as exhausted: what is left is too rare."""

@@ -8,10 +8,9 @@ stood when it was due.
 
 from __future__ import annotations
 
-from sweep import plan
-from sweep.config import SweepConfig
+from sweep.config import SweepConfig, plan
+from sweep.search.jobs import Event, TrialState
 from sweep.search.moasha import Moasha
-from sweep.search.trial_state import Event, TrialState
 
 
 class Verdicts:

@@ -14,17 +14,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from sweep.activity import decided, is_active, is_moot, order
 from sweep.config import SweepConfig
-from sweep.config.io import config_diff
-from sweep.domains import Domain
+from sweep.config.load import config_diff
 from sweep.errors import UsageError
-from sweep.folder import SweepFolder
-from sweep.params import Params
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.open import read_events
+from sweep.ledger.store import Place, absolute, place
 from sweep.search.distributions import FIDELITY, contains, told_distributions
-from sweep.storage.ledgers import read_events
-from sweep.storage.place import Place, absolute, place
-from sweep.yaml_text import one_line
+from sweep.space.conditions import decided, is_active, is_moot, order
+from sweep.space.domains import Domain
+from sweep.space.params import Params
+from sweep.space.yaml import one_line
 
 Event = dict[str, Any]
 

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from sweep.search.front import Front
+from sweep.search_front import Front
 
 
 class Window:

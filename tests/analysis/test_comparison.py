@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis import Comparison, Incomparable, NotASweep, load
-from analysis.attainment import attainment
+from analysis.history.attainment import attainment
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 

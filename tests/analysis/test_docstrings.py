@@ -14,7 +14,12 @@ import analysis
 from tests.analysis.ledgers import DENSE, small_sweep
 
 MODULES = sorted(m.name for m in walk_packages(analysis.__path__, "analysis."))
-WITH_EXAMPLES = {"analysis.pareto", "analysis.statistics", "analysis.paired", "analysis.results"}
+WITH_EXAMPLES = {
+    "sweep.pareto",
+    "analysis.certainty.statistics",
+    "analysis.certainty.paired",
+    "analysis.results",
+}
 
 
 @pytest.fixture(scope="module")

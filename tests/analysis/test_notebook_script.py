@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import analysis
-from analysis.pareto import hypervolume
+from sweep.pareto import hypervolume
 from tests.analysis.ledgers import CONFIG, answered_sweep
 
 SCRIPT = Path(analysis.__file__).parent.parent / "docs" / "notebook.py"

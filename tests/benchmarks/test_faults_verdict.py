@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.verdict import Event, duplicated, judge, lost, of_kind, story
-from tests.driver.stage import Stage
+from tests.cluster.stage import Stage
 
 TRIALS = 10
 

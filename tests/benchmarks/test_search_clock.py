@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.pareto import hypervolume, nondominated
 from benchmarks.search.clock import Clock, Outcome
 from benchmarks.search.table import load_table
 from benchmarks.search.world import DIRECTIONS, World
+from sweep.pareto import hypervolume, nondominated
 from tests.benchmarks.search_tables import write
 
 EPOCHS = 4

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.pareto import hypervolume
 from benchmarks.search.table import Table, load_table
 from benchmarks.search.world import DIRECTIONS, World
+from sweep.pareto import hypervolume
 from tests.benchmarks.search_tables import EXAMPLES, arrays, write
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.config.io import (
+from sweep.config.load import (
     config_diff,
     config_hash,
     dump_yaml,
@@ -14,8 +14,8 @@ from sweep.config.io import (
     packaged_names,
     parse_config,
 )
-from sweep.domains import Choice, Constant
 from sweep.errors import ConfigError, UsageError
+from sweep.space.domains import Choice, Constant
 from tests.config.test_problems import SMALL
 
 

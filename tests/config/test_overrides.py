@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from sweep.config import Files, SweepConfig
-from sweep.config.io import (
-    load_config,
-    parse_config,
-)
-from sweep.domains import Constant
+from sweep.config.load import load_config, parse_config
 from sweep.errors import ConfigError
+from sweep.space.domains import Constant
 from tests.config.test_problems import SMALL, problems
 
 

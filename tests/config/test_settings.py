@@ -13,9 +13,9 @@ import yaml
 from pydantic import ValidationError
 
 from sweep.config import Files, SweepConfig
-from sweep.domains import Constant, Float
-from sweep.names import DIRECTIONS, EXTRA_METRICS, METRICS
-from sweep.parameters import PARAMETERS
+from sweep.space.domains import Constant, Float
+from sweep.space.names import DIRECTIONS, EXTRA_METRICS, METRICS
+from sweep.space.parameters import PARAMETERS
 
 MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
 
@@ -226,9 +226,9 @@ def test_a_subset_is_of_a_hub_data_set() -> None:
 IMPORTS = """
 import sys, time
 start = time.process_time()
-import sweep.config, sweep.config.io, sweep.plan
-from sweep.config.io import load_config
-sweep.plan.plan(load_config("digits"))
+import sweep.config, sweep.config.load, sweep.config.plan
+from sweep.config.load import load_config
+sweep.config.plan.plan(load_config("digits"))
 heavy = {"torch", "ray", "optuna", "transformers", "pandas", "numpy", "datasets", "jsonschema"}
 print(time.process_time() - start, *sorted(heavy & set(sys.modules)))
 """

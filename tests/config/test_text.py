@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config.io import (
+from sweep.config.load import (
     dump_yaml,
     json_schema,
     load_config,
@@ -20,8 +20,8 @@ from sweep.config.io import (
     parse_config,
     starter_text,
 )
-from sweep.names import METRICS, SAMPLERS, SCHEDULERS
-from sweep.parameters import PARAMETERS
+from sweep.space.names import METRICS, SAMPLERS, SCHEDULERS
+from sweep.space.parameters import PARAMETERS
 from tests.config.test_settings import FULL, MINIMAL
 
 CONFIGS = resources.files("sweep") / "configs"

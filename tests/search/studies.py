@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.search.samplers import POPULATION
 from sweep.search.study import Params, Study
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 BOTH = {"accuracy": "max", "size_bytes": "min"}
 ONE = {"accuracy": "max"}

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.pareto import hypervolume
-from sweep.domains import Choice, Constant, Domain, Float, Int
-from sweep.params import Params
+from sweep.pareto import hypervolume
 from sweep.search.ehvi import SPREAD, Ehvi, improvement, staircase
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.params import Params
 
 BOTH = {"accuracy": "max", "sparsity": "max"}
 WAYS = ("max", "max")

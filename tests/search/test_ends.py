@@ -13,9 +13,9 @@ from optuna.trial import TrialState as OptunaState
 
 import analysis
 from sweep.config import SweepConfig
+from sweep.search.jobs import Event, TrialState
 from sweep.search.moasha import Moasha
-from sweep.search.state import Search, end_event
-from sweep.search.trial_state import Event, TrialState
+from sweep.search.replay import Search, end_event
 from tests.search.test_state import Driver, config, record, story
 
 FOUR = {"accuracy": "max", "size_bytes": "min", "epoch": "min", "seconds": "min"}

@@ -12,9 +12,9 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
-from sweep.search.export import export_study, load_exported
-from sweep.search.state import Event
-from tests.command import assert_refused, call
+from sweep.search.optuna_file import export_study, load_exported
+from sweep.search.replay import Event
+from tests.harness.command import assert_refused, call
 from tests.search.test_warm import SPACE, TRIALS, config, events, write
 
 CONSTRAINED = {"constraints": {"accuracy_drop": {"max": 0.005}}}

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from sweep.activity import identity
-from sweep.condition import Condition
-from sweep.counting import size
-from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.errors import SweepError
 from sweep.search import samplers
 from sweep.search.samplers import SAMPLERS
 from sweep.search.startup import STARTUP
 from sweep.search.study import Params, Study
+from sweep.space.condition import Condition
+from sweep.space.conditions import identity
+from sweep.space.counting import size
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from tests.search.studies import (
     BOTH,
     EPOCHS,

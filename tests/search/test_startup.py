@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.domains import Choice, Constant, Domain, Float, Int
 from sweep.search.startup import STARTUP, startup_point
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 SPACE: dict[str, Domain] = {
     "sparsity": Float(0.2, 0.95),

@@ -12,9 +12,9 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from sweep.config import SweepConfig
-from sweep.names import LR_SCHEDULES
-from sweep.search.state import Search, end_event
-from sweep.search.trial_state import Event, TrialState
+from sweep.search.jobs import Event, TrialState
+from sweep.search.replay import Search, end_event
+from sweep.space.names import LR_SCHEDULES
 
 EXAMPLES = 2000
 

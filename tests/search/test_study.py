@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from sweep.domains import Constant, Domain, Float
 from sweep.errors import SweepError, UsageError
-from sweep.names import SAMPLERS as NAMES
 from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Study
+from sweep.space.domains import Constant, Domain, Float
+from sweep.space.names import SAMPLERS as NAMES
 from tests.search.studies import (
     BOTH,
     EPOCHS,
@@ -237,7 +237,7 @@ def test_objectives_have_their_names_and_directions() -> None:
 
 def test_only_gp_needs_torch() -> None:
     code = (
-        "import sys; from sweep.search.study import Study; from sweep.domains import Float;"
+        "import sys; from sweep.search.study import Study; from sweep.space.domains import Float;"
         "s = Study({'sparsity': Float(0, 0.9)}, {'accuracy': 'max'}, 'tpe', 0); s.ask(0);"
         "print(sorted({'torch', 'ray'} & set(sys.modules)))"
     )

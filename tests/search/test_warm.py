@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.search.state import Event, Search
+from sweep.search.replay import Event, Search
 from sweep.search.warm import describe, warm_events
 
 SPACE: dict[str, Any] = {

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.pareto import nondominated
-from sweep.activity import Identity, identity
-from sweep.condition import Condition
-from sweep.counting import size
-from sweep.domains import Choice, Constant, Domain, Float, Int
-from sweep.search.front import Front
+from sweep.pareto import nondominated
 from sweep.search.untried import Untried
 from sweep.search.window import Window
+from sweep.search_front import Front
+from sweep.space.condition import Condition
+from sweep.space.conditions import Identity, identity
+from sweep.space.counting import size
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 AIMS = {"accuracy": "max", "size_bytes": "min", "epoch": "min"}
 points = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=40)

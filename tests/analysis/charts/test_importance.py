@@ -6,7 +6,7 @@ import pytest
 
 from analysis import load
 from analysis.charts.importance import IMPORTANCE, panels
-from analysis.importance import importance
+from analysis.history.importance import importance
 from analysis.results import Results
 from tests.analysis.ledgers import small_sweep
 

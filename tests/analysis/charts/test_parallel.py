@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.charts.parallel import NOT_SET, axes_of, panels, upright
-from analysis.importance import observations
+from analysis.history.importance import observations
 from analysis.results import Results
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from analysis import load
 from analysis.charts.rungs import RUNGS, panels
+from analysis.history.rungs import rungs
 from analysis.results import Results
-from analysis.rungs import rungs
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 

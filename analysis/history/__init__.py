@@ -1,0 +1,1 @@
+"""How a sweep went: its timeline, cost, rungs, and what mattered."""

@@ -1,0 +1,144 @@
+"""What mattered: the share of each objective's variance that each parameter alone explains.
+
+Main effects, as in functional ANOVA (Hutter, Hoos and Leyton-Brown 2014), without a model in
+between: the trials are put into groups by the parameter's values, and the variance between groups
+is compared with that within. What two parameters do together is not seen.
+
+The share is omega squared (Hays 1963), which corrects for the groups' own chance: with many groups
+of few trials the plain share (eta squared) of a parameter without any effect is far above 0.
+
+The trials are those that a sampler proposed, denser where it hoped for most, and its parameters may
+go together there: shares of different parameters can count the same variance twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.results import Results
+from analysis.tables.columns import Kinds, frame
+from sweep.pareto import FloatArray, IntArray
+
+PER_GROUP = 5
+"""Trials that a group of a numeric parameter has at least."""
+MOST_GROUPS = 6
+
+IMPORTANCE: Kinds = {
+    "parameter": "text",
+    "objective": "text",
+    "share": "float",
+    "trials": "int",
+    "groups": "int",
+}
+
+# A parameter that a trial has but that does nothing there: parameter -> (column, where it is 0).
+_MOOT = {
+    "learning_rate": "epoch",
+    "activation_method": "param_activation_sparsity",
+    "activation_scope": "param_activation_sparsity",
+    "distill_weight": "epoch",
+    "distill_temperature": "epoch",
+}
+
+# What others leave it nothing to do: parameter -> (column, its default, values that let it be).
+_ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
+    "sparsity": [("param_granularity", "element", ("element",))],
+    "scope": [("param_granularity", "element", ("element",))],
+    "normalise": [
+        ("param_granularity", "element", ("element",)),
+        ("param_scope", "local", ("global",)),
+    ],
+    "layer_profile": [
+        ("param_granularity", "element", ("element",)),
+        ("param_scope", "local", ("local", "row")),
+    ],
+}
+
+
+def importance(results: Results) -> pd.DataFrame:
+    """One row a parameter and objective, for all parameters that differ between trials.
+
+    ``share`` is in [0, 1], 0 where the groups differ by no more than chance lets them; missing
+    where there are fewer than two groups, fewer than two trials a group, or where the objective
+    does not differ. ``trials``: how many count, which are the last finished evaluation of each
+    trial in which the parameter is set and does something (a learning rate does nothing without
+    epochs). Finetune epochs are those that were trained.
+    """
+    table = observations(results)
+    rows = [
+        {"parameter": name, "objective": objective, **_effect(table, name, objective)}
+        for name in parameters(table)
+        for objective in results.directions
+    ]
+    return frame(rows, IMPORTANCE)
+
+
+def observations(results: Results) -> pd.DataFrame:
+    """One row a trial, its last candidate for the front, with the epochs that it has trained as
+    its ``param_finetune_epochs``."""
+    table = results.candidates.sort_values("epoch", kind="stable")
+    last = table.drop_duplicates("trial_id", keep="last").sort_index()
+    return last.assign(param_finetune_epochs=last["epoch"])
+
+
+def parameters(table: pd.DataFrame) -> list[str]:
+    """Names (without ``param_``) of the parameters that have more than one value."""
+    columns = [str(name) for name in table if str(name).startswith("param_")]
+    return [name.removeprefix("param_") for name in columns if table[name].nunique() > 1]
+
+
+def active(table: pd.DataFrame, parameter: str) -> pd.DataFrame:
+    """The rows in which a parameter is set and does something."""
+    rows = table[table[f"param_{parameter}"].notna()]
+    for column, default, values in _ONLY_UNDER.get(parameter, ()):
+        if column in rows:
+            rows = rows[rows[column].fillna(default).isin(values)]
+    switch = _MOOT.get(parameter)
+    return rows[rows[switch].ne(0).fillna(False)] if switch in rows else rows
+
+
+def groups_of(column: pd.Series[Any]) -> IntArray:
+    """The group of each value, (n,), counted from 0: equal values share one.
+
+    Numbers of more than ``MOST_GROUPS`` values are grouped between their quantiles, about equally
+    many in each, at least ``PER_GROUP``.
+    """
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() <= MOST_GROUPS:
+        return np.asarray(pd.factorize(column)[0], dtype=np.intp)
+    numbers = column.to_numpy(dtype=np.float64)
+    count = min(MOST_GROUPS, max(2, len(numbers) // PER_GROUP))
+    edges = np.unique(np.quantile(numbers, np.arange(1, count) / count))
+    return np.asarray(np.searchsorted(edges, numbers, side="left"), dtype=np.intp)
+
+
+def omega_squared(values: FloatArray, groups: IntArray) -> float:
+    """Share of the variance of ``values`` (n,) that lies between their groups, in [0, 1].
+
+    (between - (k - 1) within) / (total + within), where ``within`` is the mean square within the k
+    groups. NaN where it is not defined.
+
+    >>> omega_squared(np.array([1.0, 1.0, 3.0, 3.0]), np.array([0, 0, 1, 1]))
+    1.0
+    >>> omega_squared(np.array([1.0, 3.0, 1.0, 3.0]), np.array([0, 0, 1, 1]))
+    0.0
+    """
+    names, place = np.unique(groups, return_inverse=True)
+    n, k = len(values), len(names)
+    deviations = values - values.mean() if n else values
+    total = float((deviations**2).sum())
+    if k < 2 or n < 2 * k or total <= 1e-12 * max(1.0, float((values**2).sum())):
+        return float("nan")
+    sums, sizes = np.bincount(place, deviations), np.bincount(place)
+    between = float((sums**2 / sizes).sum())
+    within = max(0.0, total - between) / (n - k)
+    return max(0.0, (between - (k - 1) * within) / (total + within))
+
+
+def _effect(table: pd.DataFrame, parameter: str, objective: str) -> dict[str, Any]:
+    rows = active(table, parameter)
+    groups = groups_of(rows[f"param_{parameter}"])
+    share = omega_squared(rows[objective].to_numpy(np.float64, na_value=np.nan), groups)
+    return {"share": share, "trials": len(rows), "groups": len(np.unique(groups))}

@@ -1,0 +1,67 @@
+"""Which matrices the zeros are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.certainty.answers import Point
+from analysis.tables.columns import LAYERS, frame
+
+
+def layers_of(
+    baseline: Mapping[str, Any] | None, records: Iterable[Mapping[str, Any]], epoch: int
+) -> pd.DataFrame | None:
+    """One row a prunable matrix, in the model's order: ``name, count, zeros, sparsity``.
+
+    ``records`` are those of one trial; the latest at or before ``epoch`` that counts zeros is
+    taken, for masks stay as they are until then. None where the ledger does not tell.
+    """
+    weights = _weights(baseline)
+    told = [r for r in records if _zeros(r) is not None and int(r["epoch"]) <= epoch]
+    latest = max(told, key=lambda record: int(record["epoch"]), default=None)
+    zeros = _zeros(latest or {})
+    if not weights or zeros is None or len(zeros) != len(weights):
+        return None
+    rows = [
+        {"name": name, "count": count, "zeros": zero, "sparsity": zero / count if count else None}
+        for (name, count), zero in zip(weights, zeros, strict=True)
+    ]
+    return frame(rows, LAYERS)
+
+
+def layer_table(points: Mapping[Point, pd.DataFrame | None]) -> pd.DataFrame | None:
+    """Sparsity of each matrix (rows, by name) at each point (columns, ``trial_id:epoch``).
+
+    Columns stand in the order of ``points``, with NaN where it is not known; None where no point's
+    is.
+    """
+    known = {point: table for point, table in points.items() if table is not None}
+    if not known:
+        return None
+    names = next(iter(known.values()))["name"]
+    return pd.DataFrame(
+        {
+            f"{trial}:{epoch}": float("nan") if table is None else table["sparsity"].to_numpy()
+            for (trial, epoch), table in points.items()
+        },
+        index=pd.Index(names.astype(object), name="matrix"),
+        dtype="float64",
+    )
+
+
+def _weights(baseline: Mapping[str, Any] | None) -> list[tuple[str, int]]:
+    given = (baseline or {}).get("prunable_weights")
+    if not isinstance(given, list):
+        return []
+    pairs = [(pair[0], pair[1]) for pair in given if isinstance(pair, list) and len(pair) == 2]
+    fine = [isinstance(name, str) and isinstance(count, int) for name, count in pairs]
+    return pairs if len(pairs) == len(given) and all(fine) else []
+
+
+def _zeros(record: Mapping[str, Any]) -> Sequence[int] | None:
+    given = record.get("zeros_per_weight")
+    fine = isinstance(given, list) and all(isinstance(zero, int) for zero in given)
+    return given if fine else None

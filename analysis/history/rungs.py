@@ -1,0 +1,123 @@
+"""Was stopping too greedy: who was let through at each rung, and what a rung knew of the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.results import Results
+from analysis.tables.columns import Kinds, frame
+from sweep.pareto import FloatArray
+
+FEWEST = 4
+"""Trials below which a correlation says nothing."""
+
+RUNGS: Kinds = {
+    "epoch": "int",
+    "reached": "int",
+    "judged": "int",
+    "stopped": "int",
+    "continued": "int",
+    "survival": "float",
+    "ended": "int",
+    "correlation": "float",
+    "correlation_given_sparsity": "float",
+}
+
+
+def rungs(results: Results) -> pd.DataFrame:
+    """One row a rung, by rising epoch; without any verdict, one row an epoch (what rungs there
+    would have known).
+
+    ``reached``: trials with an evaluation there. ``judged``: those that the scheduler decided on,
+    of which ``stopped`` or ``continued``; ``survival`` = continued / judged.
+
+    ``correlation``: Spearman's, of the accuracy at the rung with that at the end, over the
+    ``ended`` trials which completed later than that. ``correlation_given_sparsity``: the same with
+    the sparsity's rank held (partial rank correlation; Kendall 1942), because sparsity alone orders
+    much of the accuracies at both. Missing below ``FEWEST`` trials, or where all are equal.
+
+    Only survivors have an end. Those that were stopped were the worst of their rung, so the range
+    is cut short, which lowers the correlation; and whoever was stopped by mistake is not in it.
+    """
+    decisions = results.decisions.dropna(subset=["epoch"])
+    verdicts = decisions.groupby("epoch")["action"].value_counts().unstack(fill_value=0)
+    records = results.records[results.records["stage"].ne("baseline")]
+    wanted = ["trial_id", "epoch", "accuracy", "sparsity", "param_ramp_epochs"]
+    table = records[wanted].dropna(subset=["epoch"])
+    ends = _ends(results, table)
+    epochs = sorted(set(verdicts.index)) or sorted(set(table["epoch"]))[:-1]
+    return frame([_row(int(epoch), verdicts, table, ends) for epoch in epochs], RUNGS)
+
+
+def spearman(a: FloatArray, b: FloatArray) -> float:
+    """Rank correlation of two columns (n,), ties by their mean rank; NaN where one is constant.
+
+    >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
+    0.5
+    """
+    first, second = pd.Series(a).rank().to_numpy(), pd.Series(b).rank().to_numpy()
+    if len(first) < 2 or not (np.ptp(first) and np.ptp(second)):
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def partial(a: FloatArray, b: FloatArray, given: FloatArray) -> float:
+    """Spearman's correlation of ``a`` and ``b`` with the rank of ``given`` held; NaN where one of
+    them is constant, or follows from ``given`` alone."""
+    whole, left, right = spearman(a, b), spearman(a, given), spearman(b, given)
+    if np.isnan(left) or np.isnan(right):
+        # Nothing to hold where all have the same sparsity.
+        return whole if np.ptp(given) == 0 else float("nan")
+    rest = (1 - left**2) * (1 - right**2)
+    return float((whole - left * right) / np.sqrt(rest)) if rest > 1e-12 else float("nan")
+
+
+def _ends(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """The last evaluation of each completed trial: epoch and accuracy, by trial_id."""
+    completed = results.trials.loc[results.trials["status"].eq("completed"), "trial_id"]
+    own = table[table["trial_id"].isin(completed)]
+    last = own.sort_values("epoch", kind="stable").groupby("trial_id").tail(1)
+    return last.set_index("trial_id")[["epoch", "accuracy"]]
+
+
+def _row(
+    epoch: int, verdicts: pd.DataFrame, table: pd.DataFrame, ends: pd.DataFrame
+) -> dict[str, Any]:
+    here = table[table["epoch"].eq(epoch)]
+    stopped, continued = (_count(verdicts, epoch, action) for action in ("stop", "continue"))
+    judged = stopped + continued
+    return {
+        "epoch": epoch,
+        "reached": int(here["trial_id"].nunique()),
+        "judged": judged,
+        "stopped": stopped,
+        "continued": continued,
+        "survival": continued / judged if judged else None,
+        **_foresight(epoch, here, ends),
+    }
+
+
+def _count(verdicts: pd.DataFrame, epoch: int, action: str) -> int:
+    if action not in verdicts or epoch not in verdicts.index:
+        return 0
+    return int(verdicts[action].to_dict()[epoch])
+
+
+def _foresight(epoch: int, here: pd.DataFrame, ends: pd.DataFrame) -> dict[str, Any]:
+    """What the accuracies at a rung say of those at the end."""
+    # Within a ramp the sparsity, and with it the accuracy, is not the trial's own yet.
+    here = here[~here["param_ramp_epochs"].gt(epoch).fillna(False)]
+    later = ends.rename(columns={"epoch": "epoch_end", "accuracy": "accuracy_end"})
+    pairs = here.join(later, on="trial_id", how="inner")
+    pairs = pairs[pairs["epoch_end"].gt(epoch)].dropna(subset=["accuracy", "accuracy_end"])
+    found: dict[str, Any] = {"ended": len(pairs)}
+    if len(pairs) >= FEWEST:
+        at, end, sparsity = (
+            pairs[name].to_numpy(np.float64) for name in ("accuracy", "accuracy_end", "sparsity")
+        )
+        found["correlation"] = spearman(at, end)
+        found["correlation_given_sparsity"] = partial(at, end, sparsity)
+    return found

@@ -1,0 +1,119 @@
+"""How the front grew: the hypervolume of what was known after each record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.certainty.answers import Point
+from analysis.history.cost import session_clock
+from analysis.tables.columns import TRACES, frame
+from sweep.ledger.read import Event
+from sweep.pareto import BoolArray, FloatArray, hypervolume
+
+BLOCK = 1024
+
+
+class GrowingVolume:
+    """A front and its hypervolume, point by point.
+
+    ``reference`` has shape (m,), ``directions`` "max" or "min" for each of the m objectives.
+    """
+
+    def __init__(self, reference: Sequence[float], directions: Sequence[str]) -> None:
+        self._signs = np.array([1.0 if way == "max" else -1.0 for way in directions])
+        self._ways = ["max"] * len(self._signs)
+        self._bound = self._signs * np.asarray(reference, dtype=np.float64)
+        self._front = np.empty((0, len(self._signs)))  # more is better
+        self.volume = 0.0
+
+    def add(self, points: FloatArray) -> FloatArray:
+        """The hypervolume after each of the ``points``, shape (n, m) to (n,). No NaN.
+
+        Most points of a sweep add nothing: they are told from the others block by block, at the
+        cost of one comparison with each point of the front.
+        """
+        volumes = np.empty(len(points))
+        for start in range(0, len(points), BLOCK):
+            block = points[start : start + BLOCK] * self._signs
+            news = self._news(block)
+            for place, point in enumerate(block):
+                if news[place]:
+                    self._grow(point)
+                volumes[start + place] = self.volume
+        return volumes
+
+    def _news(self, points: FloatArray) -> BoolArray:
+        """Mask of the points that are inside the reference and not covered by the front."""
+        covers: BoolArray = np.all(self._front[None, :, :] >= points[:, None, :], axis=2)
+        news: BoolArray = np.all(points > self._bound, axis=1) & ~covers.any(axis=1)
+        return news
+
+    def _grow(self, point: FloatArray) -> None:
+        if not self._news(point[None])[0]:
+            return
+        # What the point covers, less what the front covers of that.
+        shared = np.minimum(self._front, point)
+        own = float(np.prod(point - self._bound))
+        self.volume += own - hypervolume(shared, self._bound, self._ways)
+        beaten = (self._front <= point).all(axis=1)
+        self._front = np.vstack([self._front[~beaten], point])
+
+
+def traces_table(
+    events: Iterable[Event],
+    pool: Mapping[Point, Sequence[float]],
+    reference: Sequence[float] | None,
+    directions: Sequence[str],
+) -> pd.DataFrame:
+    """One row a record, in the order of the ledger.
+
+    ``time`` (seconds since 1970), ``seconds`` of the sweep since its first trial started (without
+    the time between a crash or an interrupt and the resume), ``epochs`` (finetune epochs trained so
+    far, in all trials), ``trials`` (ended so far) and ``hypervolume`` of all candidates so far.
+
+    ``pool`` has the objectives of each candidate, shape (m,). Without a ``reference`` (m,) the
+    hypervolume is missing.
+    """
+    rows, points = _steps(events, pool)
+    table = frame(rows, TRACES)
+    if reference is None or table.empty:
+        return table
+    known = np.array([point is not None for point in points])
+    volumes = np.zeros(len(points))
+    grown = GrowingVolume(reference, directions)
+    given = np.array([point for point in points if point is not None], dtype=np.float64)
+    volumes[known] = grown.add(given.reshape(-1, len(directions)))
+    # A record that is no candidate changes nothing.
+    return table.assign(hypervolume=np.maximum.accumulate(volumes))
+
+
+def _steps(
+    events: Iterable[Event], pool: Mapping[Point, Sequence[float]]
+) -> tuple[list[dict[str, float | int]], list[Sequence[float] | None]]:
+    """The rows without their hypervolume, and the objectives of each where it is a candidate."""
+    rows: list[dict[str, float | int]] = []
+    points: list[Sequence[float] | None] = []
+    reached: dict[str, int] = {}
+    seen: set[Point] = set()
+    ended: set[str] = set()
+    epochs = 0
+    for event, seconds in session_clock(events):
+        kind, trial, epoch = event["event"], event.get("trial_id"), event.get("epoch")
+        if kind == "end" and isinstance(trial, str):
+            ended.add(trial)
+        if kind != "record" or not isinstance(trial, str) or not isinstance(epoch, int):
+            continue
+        point = (trial, epoch)
+        if point in seen:
+            continue
+        seen.add(point)
+        epochs += max(0, epoch - reached.get(trial, 0))
+        reached[trial] = max(epoch, reached.get(trial, 0))
+        time = event.get("time", math.nan)
+        rows.append({"time": time, "seconds": seconds, "epochs": epochs, "trials": len(ended)})
+        points.append(pool.get(point))
+    return rows, points

@@ -1,0 +1,1 @@
+"""A ledger as pandas tables: trials, records, the front, the confirmation."""

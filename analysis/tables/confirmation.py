@@ -1,0 +1,227 @@
+"""The confirmation of a front: chosen points, retrained under fresh seeds and read on test.
+
+In its tables ``accuracy`` is on test; ``validation_accuracy`` is that of the retrained model, not
+the one by which the search chose the point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.certainty.answers import Point
+from analysis.certainty.statistics import over_seeds
+from analysis.tables.columns import CONFIRMATION, CONFIRMED, frame
+from sweep.ledger.read import Event
+from sweep.pareto import knee, nondominated
+
+
+@dataclass
+class Confirmation:
+    """What the ledger says of it, told once: of repeated records the first counts."""
+
+    baseline: Event | None = None
+    """The dense model on test."""
+    why: dict[Point, str] = field(default_factory=dict)
+    """The points that were chosen: "front" or "runner-up", by the latest round that says so."""
+    newest: list[Point] = field(default_factory=list)
+    """Those of the latest round, in its order."""
+    records: dict[tuple[str, int, int], Event] = field(default_factory=dict)
+    """By (trial_id, epoch, seed)."""
+    failed: list[Event] = field(default_factory=list)
+    """Retrainings that failed: trial_id, seed, error."""
+    lost: list[Event] = field(default_factory=list)
+    """Workers that died in a retraining: trial_id, seed, attempt, reason."""
+    begun: bool = False
+    running: bool = False
+    problems: list[str] = field(default_factory=list)
+
+    def of(self, point: Point) -> list[Event]:
+        """The records of a point by rising seed."""
+        mine = {key[2]: event for key, event in self.records.items() if key[:2] == point}
+        return [mine[seed] for seed in sorted(mine)]
+
+    @property
+    def points(self) -> list[Point]:
+        """Points that have a record, in the order of their first."""
+        return list(dict.fromkeys((trial, epoch) for trial, epoch, _ in self.records))
+
+
+def tell_confirmation(events: Iterable[Event]) -> Confirmation:
+    """Sort the events of a confirmation by what they are about; others are passed over."""
+    story = Confirmation()
+    for event in events:
+        kind = event["event"]
+        if kind in _TOLD:
+            _TOLD[kind](story, event)
+    return story
+
+
+def _round(story: Confirmation, event: Event) -> None:
+    story.begun = story.running = True
+    points = event.get("points")
+    story.newest = []
+    for point in points if isinstance(points, list) else []:
+        if isinstance(point, dict) and isinstance(point.get("epoch"), int):
+            story.newest.append((str(point.get("trial_id")), point["epoch"]))
+            story.why[story.newest[-1]] = str(point.get("why"))
+
+
+def _baseline(story: Confirmation, event: Event) -> None:
+    story.baseline = story.baseline or event
+
+
+def _record(story: Confirmation, event: Event) -> None:
+    key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
+    if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
+        story.problems.append(
+            f"a confirmation record of {key[0]} lacks its epoch or its seed; it is left out"
+        )
+        return
+    story.records.setdefault(key, event)  # type: ignore[arg-type]
+
+
+def _end(story: Confirmation, event: Event) -> None:
+    if event.get("status") == "failed":
+        story.failed.append(event)
+
+
+def _lost(story: Confirmation, event: Event) -> None:
+    story.lost.append(event)
+
+
+def _finish(story: Confirmation, event: Event) -> None:
+    story.running = False
+
+
+_TOLD = {
+    "confirm": _round,
+    "confirm_baseline": _baseline,
+    "confirm_record": _record,
+    "confirm_end": _end,
+    "confirm_lost": _lost,
+    "confirm_finish": _finish,
+}
+
+
+def confirmation_table(story: Confirmation, more: Iterable[str] = ()) -> pd.DataFrame:
+    """One row a retrained model at a wanted epoch; ``more`` are further columns of numbers."""
+    rows = [
+        {**event, "why": story.why.get((trial, epoch))}
+        for (trial, epoch, _), event in story.records.items()
+    ]
+    new = {name: "float" for name in more if name not in CONFIRMATION}
+    return frame(rows, {**CONFIRMATION, **new})  # type: ignore[dict-item]
+
+
+def confirmed_table(story: Confirmation) -> pd.DataFrame:
+    """One row a point that has figures on test: mean, interval and spread over seeds."""
+    rows = []
+    for trial, epoch in story.points:
+        figures = summary(story.of((trial, epoch)), story.baseline)
+        why = story.why.get((trial, epoch))
+        rows.append({"trial_id": trial, "epoch": epoch, "why": why, **figures})
+    return frame(rows, CONFIRMED)
+
+
+def summary(records: Iterable[Event], dense: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What one point's retrainings say of it on test, by the columns of ``CONFIRMED``.
+
+    ``test_accuracy`` is the mean over seeds with a 95 % interval (``statistics.over_seeds``),
+    ``test_accuracy_spread`` the standard deviation over seeds (ddof 1; missing for one),
+    ``test_drop`` the dense model's accuracy on test minus the mean.
+    """
+    known = [record for record in records if _number(record.get("accuracy")) is not None]
+    if not known:
+        return {}
+    shares = np.array([record["accuracy"] for record in known], dtype=np.float64)
+    examples = _number(known[0].get("examples"))
+    mean, low, high = over_seeds(shares, math.nan if examples is None else examples)
+    baseline = _number((dense or {}).get("accuracy"))
+    return {
+        "test_accuracy": mean,
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        "test_accuracy_spread": float(shares.std(ddof=1)) if len(shares) > 1 else None,
+        "seeds": len(shares),
+        "test_drop": None if baseline is None else baseline - mean,
+        "validation_accuracy": _mean(record.get("validation_accuracy") for record in known),
+    }
+
+
+def state_of(story: Confirmation, front: pd.DataFrame) -> str:
+    """none | running (which a killed one looks like, too) | partial | finished.
+
+    Partial: a round has ended, but points of the front have no figures on test, because their
+    retraining failed or because the front has moved since.
+    """
+    if not story.begun:
+        return "none"
+    if story.running:
+        return "running"
+    return "finished" if front["test_accuracy"].notna().all() else "partial"
+
+
+def optimism_of(front: pd.DataFrame, confirmed: pd.DataFrame) -> dict[str, float] | None:
+    """How much the search flattered the front: means over its confirmed points, as shares.
+
+    ``optimism``: the validation accuracy that chose a point minus its mean on test. It is the sum
+    of ``selection`` (minus the validation accuracy under fresh seeds: the luck that was picked) and
+    ``split`` (fresh validation minus test: how much harder test is). ``points`` says of how many.
+    The parts are NaN where the fresh validation figures are not known. None without a confirmed
+    point.
+    """
+    joined = front[["trial_id", "epoch", "accuracy"]].merge(confirmed, on=["trial_id", "epoch"])
+    joined = joined[joined["test_accuracy"].notna() & joined["accuracy"].notna()]
+    if joined.empty:
+        return None
+    chosen, fresh = joined["accuracy"], joined["validation_accuracy"]
+    # Means that skip gaps would no longer add up.
+    selection, split = (chosen - fresh), (fresh - joined["test_accuracy"])
+    return {
+        "optimism": float((chosen - joined["test_accuracy"]).mean()),
+        "selection": float(selection.mean(skipna=False)),
+        "split": float(split.mean(skipna=False)),
+        "points": len(joined),
+    }
+
+
+def front_on_test(table: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
+    """The confirmed points that none beats by its means on test; those means, one row a point.
+
+    ``table`` is that of :func:`confirmation_table`. By rising sparsity, as the front is.
+    """
+    names = list(dict.fromkeys([*directions, "sparsity"]))
+    means = table.groupby(["trial_id", "epoch"], sort=False)[names].mean().reset_index()
+    means = means.dropna(subset=list(directions), ignore_index=True)
+    points = means[list(directions)].to_numpy(dtype=np.float64)
+    best = nondominated(points, list(directions.values()), keep_duplicates=False)
+    return means[best].sort_values("sparsity", kind="stable", ignore_index=True)
+
+
+def knee_on_test(
+    front: pd.DataFrame, table: pd.DataFrame, directions: Mapping[str, str]
+) -> int | None:
+    """Row of ``front`` at which its points bend most on test, as :func:`front_on_test` has them."""
+    keys = ["trial_id", "epoch"]
+    best = front_on_test(table.merge(front[keys], on=keys), directions)
+    at = knee(best[list(directions)].to_numpy(dtype=np.float64), list(directions.values()))
+    if at is None:
+        return None
+    rows = front[keys].eq(best.loc[at, keys]).all(axis=1)
+    return int(np.flatnonzero(rows)[0])
+
+
+def _number(value: Any) -> float | None:
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if fine else None
+
+
+def _mean(values: Iterable[Any]) -> float | None:
+    known = [number for value in values if (number := _number(value)) is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,99 @@
+"""`sweep render slurm`, `sweep render kubernetes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Write a sweep as a batch script for Slurm, or a RayJob for Kubernetes.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[str, typer.Argument(help="path of a YAML file, or a packaged name (digits)")]
+Settings = Annotated[
+    list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
+]
+File = Annotated[Path | None, typer.Option("--out", help="file to write [standard output]")]
+Results = Annotated[
+    str | None, typer.Option(help="where results go (default: <storage>/<name> of the config)")
+]
+Cpus = Annotated[int | None, typer.Option(min=1, help="of a worker [what its trials take]")]
+Gpus = Annotated[int | None, typer.Option(min=0, help="of a node [what one trial takes]")]
+
+
+@app.command()
+def slurm(
+    config: Config,
+    settings: Settings = None,
+    out: File = None,
+    results: Results = None,
+    nodes: Annotated[int, typer.Option(min=1, help="taken whole")] = 2,
+    cpus: Annotated[int | None, typer.Option(min=1, help="of a node [all]")] = None,
+    gpus: Gpus = None,
+    time: Annotated[str, typer.Option(help="a job's limit; it queues itself again")] = "4:00:00",
+    memory: Annotated[str, typer.Option(help="of a node, as of --mem; 0: all")] = "0",
+    partition: Annotated[str | None, typer.Option(help="of the cluster")] = None,
+    account: Annotated[str | None, typer.Option(help="to be charged")] = None,
+    setup: Annotated[
+        str | None, typer.Option(help="shell lines that put `sweep` on PATH [this environment's]")
+    ] = None,
+    grace: Annotated[int, typer.Option(help="seconds to save in, before the limit")] = 300,
+) -> None:
+    """A batch script: a Ray cluster for the time of a job, which goes on in the next."""
+    from sweep.cli.rendering import write, write_slurm
+    from sweep.cluster.render.slurm import SlurmOptions
+
+    asked = SlurmOptions(nodes, cpus, gpus, time, memory, partition, account, setup or "", grace)
+    write(write_slurm(config, settings or [], results, asked, setup is None), out)
+
+
+@app.command()
+def kubernetes(
+    config: Config,
+    settings: Settings = None,
+    out: File = None,
+    results: Results = None,
+    image: Annotated[str | None, typer.Option(help="with prunesweep (see Dockerfile)")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="pods that run trials")] = 2,
+    min_workers: Annotated[
+        int | None, typer.Option(min=0, help="fewer: Ray's autoscaler starts and ends pods")
+    ] = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    memory: Annotated[str, typer.Option(help="of a worker")] = "16Gi",
+    claim: Annotated[str | None, typer.Option(help="ReadWriteMany volume for results")] = None,
+    mount: Annotated[str, typer.Option(help="where pods see the claim")] = "/shared",
+    secret: Annotated[str, typer.Option(help="with Ray's auth_token")] = "prunesweep-token",
+    env_secret: Annotated[
+        str | None, typer.Option(help="whose keys become variables (AWS_ACCESS_KEY_ID, ...)")
+    ] = None,
+    service_account: Annotated[str | None, typer.Option(help="of the pods")] = None,
+    namespace: Annotated[str | None, typer.Option(help="default: kubectl's")] = None,
+    gpu_resource: Annotated[str, typer.Option(help="GPUs' name there")] = "nvidia.com/gpu",
+    retries: Annotated[int, typer.Option(min=0, help="new clusters where a head is lost")] = 3,
+) -> None:
+    """A KubeRay RayJob, which makes a Ray cluster, runs the sweep and takes it down."""
+    from sweep.cli.rendering import write, write_kubernetes
+    from sweep.cluster.render.pods import IMAGE_NAME, KubernetesOptions
+
+    asked = KubernetesOptions(
+        image=image or IMAGE_NAME,
+        workers=workers,
+        min_workers=min_workers,
+        cpus=cpus,
+        gpus=gpus,
+        memory=memory,
+        claim=claim,
+        mount=mount,
+        secret=secret,
+        env_secret=env_secret,
+        service_account=service_account,
+        namespace=namespace,
+        gpu_resource=gpu_resource,
+        retries=retries,
+    )
+    write(write_kubernetes(config, settings or [], results, asked), out)

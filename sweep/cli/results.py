@@ -1,0 +1,219 @@
+"""`sweep status`, `sweep front`, `sweep report`: what a ledger says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import analysis
+from analysis import questions as query
+from analysis import report
+from analysis.tables import tables
+from sweep.config import SweepConfig, plan
+from sweep.errors import NothingFound, StorageError, UsageError
+from sweep.ledger.analysis_storage import BadAddress
+from sweep.ledger.store import Place, writing
+
+FRONT_COLUMNS = {
+    "sparsity": "{:.3f}",
+    "accuracy": "{:.4f}",
+    "accuracy_low": "{:.4f}",
+    "accuracy_high": "{:.4f}",
+    "accuracy_drop": "{:+.4f}",
+    "model_sparsity": "{:.3f}",
+    "epoch": "{}",
+    "param_method": "{}",
+    "param_scope": "{}",
+    "param_learning_rate": "{:.1e}",
+    "trial_id": "{}",
+}
+
+TEST_COLUMNS = {"test_accuracy": "{:.4f}", "test_drop": "{:+.4f}"}
+"""Shown where points are retrained; once all of a front are, questions go by these."""
+
+PLAIN = {
+    "param_granularity": "element",
+    "param_normalise": "none",
+    "param_layer_profile": "uniform",
+}
+"""Columns that are shown where they say anything else."""
+
+
+# What is wrong with what was asked for, not with the storage: exit code 2.
+UNREADABLE = (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage, BadAddress)
+
+STEPS = {"dense_accuracy": "floats", "ptq_accuracy": "PTQ", "qat_accuracy": "QAT"}
+"""Accuracies of a quantised dense model, before rounding, after, and finetuned on the grid."""
+
+# Where a report goes that has no sweep's folder on this machine to go to.
+REPORT = Path("report")
+
+
+def load(path: str | Place) -> analysis.Results:
+    """The results of a folder, or of an address in an object store.
+
+    Raises :class:`~sweep.errors.UsageError` where it is no sweep, or what reads such an address is
+    not installed here.
+    """
+    try:
+        return analysis.load(path if isinstance(path, Path) else str(path))
+    except UNREADABLE as error:
+        raise UsageError(str(error)) from error
+
+
+def refresh_results(path: Place) -> analysis.Results:
+    """Write the tables, the figures and the reports of a sweep's folder anew."""
+    results = load(path)
+    _write(results, path)
+    return results
+
+
+def refresh_tables(path: Place) -> None:
+    """The tables alone: who interrupts a sweep may not wait for figures."""
+    with _storage(path) as folder:
+        tables.write_tables(load(path), folder)
+
+
+def write_reports(folders: list[str], out: Place | None) -> None:
+    """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
+    if len(folders) > 1:
+        target: Place = out or REPORT
+        _write(_load_all(folders), target)
+    else:
+        results = load(folders[0])
+        target = out or (REPORT if "://" in folders[0] else Path(results.folder))
+        _write(results, target)
+    print(target / "report.html")
+
+
+def _load_all(folders: list[str]) -> analysis.Comparison:
+    try:
+        return analysis.load(folders)
+    except UNREADABLE as error:
+        raise UsageError(str(error)) from error
+
+
+def _write(found: analysis.Results | analysis.Comparison, place: Place) -> None:
+    """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
+    with _storage(place) as folder:
+        if isinstance(found, analysis.Results):
+            tables.write_tables(found, folder)
+            report.write_report(found, folder)
+        else:
+            report.write_comparison(found, folder)
+
+
+@contextmanager
+def _storage(place: Place) -> Iterator[Path]:
+    """A folder to write into, whose files are at the place when the block has ended."""
+    try:
+        with writing(place) as folder:
+            yield folder
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(f"cannot write results into {place}: {reason}") from error
+
+
+def show_front(
+    path: Place, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
+) -> None:
+    """The body of `sweep front`; nothing found is exit code 4."""
+    results = load(path)
+    try:
+        points = query.points(results, min_sparsity, max_drop, knee)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if points.empty:
+        raise NothingFound(f"{path}: {query.why_none(results, min_sparsity, max_drop, knee)}")
+    if as_json:
+        print(points.to_json(orient="records", indent=2))
+    else:
+        print(front_text(points))
+
+
+def show_status(path: Place, as_json: bool) -> None:
+    """The body of `sweep status`."""
+    results = load(path)
+    if as_json:
+        print(json.dumps(status_of(results), indent=2))
+    else:
+        print_status(results)
+
+
+def print_status(results: analysis.Results) -> None:
+    """Progress, failures, the front so far."""
+    found = status_of(results)
+    counts = ", ".join(f"{count} {name}" for name, count in found["trials"].items())
+    print(f"{found['name']}: {found['state']}; {counts} of {found['planned']} planned")
+    print(f"epochs: {found['epochs_spent']} spent, {found['epochs_saved']} saved by stopping")
+    for failure in found["failures"]:
+        print(f"failed {failure['trial_id']}: {failure['error']}")
+    print_front(results)
+
+
+def print_front(results: analysis.Results) -> None:
+    """The front as a table, under a line that says what it is measured on."""
+    if results.front.empty:
+        print("no point yet")
+        return
+    baseline = "" if results.baseline is None else f"dense {_dense(results.baseline)}; "
+    test = "confirmed on test: sweep report" if results.confirmed else "unconfirmed on test"
+    print(f"Pareto front on validation ({baseline}{test}):")
+    print(front_text(results.front))
+
+
+def _dense(baseline: Mapping[str, Any]) -> str:
+    """The dense accuracy; of a quantised model, what it was at each step to there too."""
+    steps = [f"{STEPS[name]} {baseline[name]:.4f}" for name in STEPS if name in baseline]
+    return f"{baseline['accuracy']:.4f}" + (f" ({', '.join(steps)})" if steps else "")
+
+
+def front_text(points: pd.DataFrame) -> str:
+    """Points as aligned text; figures on test, grids and bytes where there are any."""
+    forms = dict(FRONT_COLUMNS)
+    if points["test_accuracy"].notna().any():
+        forms |= TEST_COLUMNS
+    if points["param_quantization"].notna().any():
+        forms |= {"param_quantization": "{}", "size_bytes": "{:,}"}
+    columns = {name: points[name].map(form.format) for name, form in forms.items()}
+    for name, plain in PLAIN.items():
+        if name in points and points[name].fillna(plain).ne(plain).any():
+            columns[name] = points[name]
+    shown = pd.DataFrame(columns)
+    return shown.rename(columns=lambda name: name.removeprefix("param_")).to_string(index=False)
+
+
+def status_of(results: analysis.Results) -> dict[str, Any]:
+    """What `sweep status` says, as plain values."""
+    failed = results.trials[results.trials["status"] == "failed"]
+    return {
+        "name": results.name,
+        "state": results.state,
+        "planned": _planned(results),
+        "trials": results.counts,
+        "epochs_spent": results.epochs_spent,
+        "epochs_saved": results.epochs_saved,
+        "front_points": len(results.front),
+        "best_accuracy": _best(results.front["accuracy"]),
+        "baseline_accuracy": None if results.baseline is None else results.baseline["accuracy"],
+        **{name: (results.baseline or {}).get(name) for name in STEPS},
+        "utilisation": results.utilisation,
+        "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
+    }
+
+
+def _planned(results: analysis.Results) -> int | None:
+    """The trials in all; of a grid its points, whatever ``search.trials`` says."""
+    try:
+        return plan.trials(SweepConfig.model_validate(results.config))
+    except ValueError:  # a ledger of another version
+        return results.trials_planned
+
+
+def _best(column: pd.Series[Any]) -> float | None:
+    return None if column.empty else float(column.max())

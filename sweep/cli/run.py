@@ -1,0 +1,71 @@
+"""`sweep run` and `sweep resume`."""
+
+from __future__ import annotations
+
+import sys
+
+from sweep.cli.results import print_front, refresh_results, refresh_tables
+from sweep.cluster.abort import Interrupted
+from sweep.cluster.listeners import View
+from sweep.cluster.progress import Progress
+from sweep.cluster.session import run_sweep
+from sweep.config import SweepConfig, plan
+from sweep.config.load import load_config, with_absolute_paths
+from sweep.errors import UsageError
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.store import Place, place
+from sweep.space.counting import size
+
+SOME_FAILED = 3
+
+
+def begin(source: str, settings: list[str], out: Place | None, address: str | None) -> None:
+    """Run a sweep; the same command again goes on with it."""
+    config = with_absolute_paths(load_config(source, settings))
+    _run(config, SweepFolder(out or place(plan.results_path(config))), None, address)
+
+
+def go_on(path: Place, trials: int | None, address: str | None) -> None:
+    """Resume the sweep of a folder with the config that it was begun with."""
+    folder = SweepFolder(path)
+    config = folder.begun_with()
+    folder.check_config()
+    planned = plan.trials(config)
+    if trials is not None and trials < planned:
+        raise UsageError(f"--trials is the number in all: at least {planned}, got {trials}")
+    points = size(config.space)
+    if trials is not None and trials > points:
+        what = "a grid" if config.search.sampler == "grid" else "the space"
+        raise UsageError(f"{what} has no more than its {points} points, got --trials {trials}")
+    _run(config, folder, trials, address)
+
+
+def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: str | None) -> None:
+    planned = max(trials or 0, plan.trials(config))
+    view = View(Progress(config.objectives, planned))
+    try:
+        outcome = run_sweep(config, folder, view, address=address, trials=trials)
+    except Interrupted as error:
+        if folder.holds_sweep:
+            refresh_tables(folder.path)
+            view.say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
+        else:
+            view.say(f"{error} before the sweep began; nothing is kept")
+        sys.exit(error.exit_code)
+    results = refresh_results(folder.path)
+    print_front(results)
+    if outcome.spent:
+        view.say(f"ended by its budget: {outcome.spent}")
+    view.say(
+        f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
+        f"{outcome.failed} failed; report: {folder.path / 'report.html'}\n"
+        f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
+        + ("" if outcome.spent else _how_to_extend(config, folder, view.progress.planned))
+    )
+    if outcome.failed:
+        sys.exit(SOME_FAILED)
+
+
+def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
+    more = min(2 * planned, size(config.space))
+    return f" | sweep resume {folder.path} --trials {more}" if more > planned else ""

@@ -1,0 +1,86 @@
+"""SIGINT and SIGTERM, as a question that a driver asks itself between two events."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sweep.cluster.abort import Abort, Interrupted
+from sweep.errors import SweepError
+
+OURS = (signal.SIGINT, signal.SIGTERM)
+
+Stopped = Callable[[], Interrupted | None]
+"""Whether a signal came, and which."""
+
+
+@contextmanager
+def signals() -> Iterator[Stopped]:
+    """Turn SIGINT and SIGTERM into an answer to "were we stopped?" for the time of the block.
+
+    While Ray starts, a handler of its own answers SIGTERM with SystemExit, wherever Python is just
+    then: in a callback that drops exceptions (filelock has one at a fork) it would be lost. So
+    signals are heard on a pipe too, which the interpreter writes to whoever handles them.
+    """
+    got: list[int] = []
+
+    def remember(number: int, frame: object) -> None:
+        got.append(number)
+        if len(got) > 2:  # a person who insists
+            raise KeyboardInterrupt
+
+    def stopped() -> Interrupted | None:
+        for number in OURS:  # ray.init puts its own in place of ours
+            if signal.getsignal(number) is not remember:
+                signal.signal(number, remember)
+        missed = [number for number in _drained(heard) if number in OURS]
+        if missed and not got:
+            got.append(missed[0])
+        return Interrupted(signal.Signals(got[0]).name, got[0]) if got else None
+
+    before = {n: signal.signal(n, remember) for n in OURS}
+    with _pipe() as heard:
+        try:
+            yield stopped
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _pipe() -> Iterator[int]:
+    """The end of a pipe at which the interpreter's signals are heard, for the time of the block."""
+    heard, told = os.pipe()
+    os.set_blocking(heard, False)
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    try:
+        yield heard
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(heard)
+        os.close(told)
+
+
+def _drained(heard: int) -> bytes:
+    """The numbers of the signals that came since it was last asked."""
+    try:
+        return os.read(heard, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def stop_if_asked(stopped: Stopped) -> None:
+    """Raises :class:`~sweep.cluster.abort.Abort` if a signal came."""
+    if interrupted := stopped():
+        raise Abort(interrupted)
+
+
+def cause(left: Abort | SystemExit) -> SweepError:
+    """Why a driver's loop was left."""
+    if isinstance(left, Abort):
+        return left.error
+    # While Ray starts, a handler of its own answers SIGTERM with SystemExit.
+    return Interrupted("SIGTERM", signal.SIGTERM)

@@ -1,0 +1,158 @@
+"""Ray's Jobs API over HTTP, with time limits, and sentences for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from sweep.cluster.auth import Token, find_token, refusal
+from sweep.errors import ClusterError, UsageError
+
+SECONDS = 20
+"""An answer may take so long: submitting waits for the head's job agent."""
+
+TUNNEL = (
+    "is the cluster up, and the address right? From elsewhere, open a tunnel first: "
+    "ssh -N -L 8265:localhost:8265 HEAD, and --address http://127.0.0.1:8265"
+)
+
+
+class Taken(Exception):
+    """A job has this submission id already."""
+
+
+class JobsApi:
+    """The Jobs API at ``url``, the dashboard's address (http://HOST:8265).
+
+    Every method raises :class:`~sweep.errors.ClusterError` where the cluster cannot be reached or
+    refuses; the constructor raises :class:`~sweep.errors.UsageError` for what is no such address.
+    """
+
+    def __init__(self, url: str, token: Token | None = None) -> None:
+        self.url = _checked(url)
+        self.token = token or find_token()
+        local = _is_loopback(urlsplit(self.url).hostname or "")
+        proxies = [urllib.request.ProxyHandler({})] if local else []  # a tunnel needs no proxy
+        self._opener = urllib.request.build_opener(*proxies)
+
+    def ray_version(self) -> str:
+        """Ray's version on the head: the cheapest question, asked first."""
+        answer = self._ask("GET", "/api/version")
+        if not isinstance(answer, dict) or "ray_version" not in answer:
+            raise ClusterError(f"what answers at {self.url} is no Ray dashboard: {TUNNEL}")
+        return str(answer["ray_version"])
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs that were submitted, as the API tells of them."""
+        answer = self._ask("GET", "/api/jobs/")
+        found: list[dict[str, Any]] = answer if isinstance(answer, list) else []
+        return [job for job in found if job.get("type") == "SUBMISSION"]
+
+    def job(self, submission_id: str) -> dict[str, Any]:
+        """One job."""
+        found: dict[str, Any] = self._ask("GET", _path(submission_id))
+        return found
+
+    def logs(self, submission_id: str) -> str:
+        """All that a job has printed so far."""
+        return str(self._ask("GET", f"{_path(submission_id)}/logs").get("logs") or "")
+
+    def submit(self, request: dict[str, Any]) -> None:
+        """Submit a job. Raises :class:`Taken` where its submission id is another's."""
+        try:
+            self._ask("POST", "/api/jobs/", json.dumps(request).encode())
+        except ClusterError as error:
+            if "already exists" in str(error):
+                raise Taken from None
+            raise
+
+    def stop(self, submission_id: str) -> None:
+        """Send a job SIGTERM; returns at once."""
+        self._ask("POST", f"{_path(submission_id)}/stop", b"")
+
+    def upload(self, name: str, data: bytes) -> None:
+        """Put a package there, unless the cluster has it."""
+        where = f"/api/packages/gcs/{quote(name)}"
+        if not self._has(where):
+            self._ask("PUT", where, data)
+
+    def _has(self, where: str) -> bool:
+        try:
+            self._send("GET", where, None)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return False
+            raise self._refused(error) from None
+        except (OSError, HTTPException) as error:
+            raise self._silent(error) from None
+        return True
+
+    def _ask(self, method: str, where: str, data: bytes | None = None) -> Any:
+        """The answer, read as JSON; an empty one is None."""
+        try:
+            text = self._send(method, where, data)
+            return json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            raise self._refused(error) from None
+        except (OSError, HTTPException) as error:
+            raise self._silent(error) from None
+        except ValueError:
+            raise ClusterError(f"what answers at {self.url} is no Ray dashboard") from None
+
+    def _send(self, method: str, where: str, data: bytes | None) -> bytes:
+        request = urllib.request.Request(self.url + where, data, method=method)
+        if data:
+            kind = "application/json" if method == "POST" else "application/octet-stream"
+            request.add_header("Content-Type", kind)
+        if self.token is not None:
+            request.add_header("Authorization", f"Bearer {self.token.text}")
+        with self._opener.open(request, timeout=SECONDS) as answer:
+            return bytes(answer.read())
+
+    def _refused(self, error: urllib.error.HTTPError) -> ClusterError:
+        if error.code in (401, 403):
+            return ClusterError(refusal(self.url, self.token if error.code == 403 else None))
+        if error.code == 404:
+            return ClusterError(
+                f"{self.url} has no {urlsplit(error.url or '').path}: a head needs ray[default] "
+                "for the Jobs API, and the address is the dashboard's (http://HOST:8265)"
+            )
+        lines = error.read().decode(errors="replace").strip().splitlines() or [error.reason]
+        said = [line for line in lines if line.strip(" .")]
+        return ClusterError(f"the cluster at {self.url} refused: {said[-1].strip()} ({error.code})")
+
+    def _silent(self, error: Exception) -> ClusterError:
+        reason = getattr(error, "reason", None) or error
+        text = getattr(reason, "strerror", None) or reason or type(error).__name__
+        return ClusterError(f"no Jobs API answers at {self.url} ({text}): {TUNNEL}")
+
+
+def _path(submission_id: str) -> str:
+    return f"/api/jobs/{quote(submission_id, safe='~')}"
+
+
+def _checked(url: str) -> str:
+    """The address without a slash at its end; ``host:port`` is http."""
+    whole = url if "://" in url else f"http://{url}"
+    try:
+        parts = urlsplit(whole)
+        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:  # a port that is none
+        known = False
+    if not known:
+        raise UsageError(
+            f"--address is where the Jobs API answers, the dashboard's http://HOST:8265; got {url}"
+        )
+    return whole.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,105 @@
+"""A sweep's job as the Jobs API tells of it; which of several belongs to a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.cluster.jobs.api import JobsApi
+from sweep.errors import ClusterError, UsageError
+
+LIVE = ("PENDING", "RUNNING")
+INTERRUPTED = 143
+KEY = "prunesweep"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission of a sweep. ``code`` is its driver's exit code, where it has one."""
+
+    submission_id: str
+    name: str
+    place: str
+    config: Mapping[str, Any]
+    status: str
+    message: str
+    started: float
+    code: int | None
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Job | None:
+        """A job of ours; None for one of somebody else."""
+        metadata = told.get("metadata") or {}
+        if KEY not in metadata:
+            return None
+        return cls(
+            str(told["submission_id"]),
+            str(metadata[KEY]),
+            str(metadata.get("place", "")),
+            json.loads(metadata.get("config", "{}")),
+            str(told["status"]),
+            str(told.get("message") or ""),
+            float(told.get("start_time") or 0) / 1000,
+            told.get("driver_exit_code"),
+        )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it runs, or will."""
+        return self.status in LIVE
+
+    def exit_code(self) -> int:
+        """What `sweep run` ended with there; 143 where somebody stopped it.
+
+        Raises :class:`~sweep.errors.ClusterError` where the driver did not end by itself.
+        """
+        if self.status == "SUCCEEDED":
+            return 0
+        if self.status == "STOPPED":
+            return INTERRUPTED
+        code = self.code or 0
+        if 0 < code < 126 or code in (130, INTERRUPTED):
+            return code
+        raise ClusterError(f"job {self.submission_id} is lost: {self._loss()}")
+
+    def _loss(self) -> str:
+        if self.code == 127:
+            return "the head has no such python on its PATH: name one with --python"
+        if self.code is not None:
+            signal = -self.code if self.code < 0 else self.code - 128
+            return f"its driver was ended by signal {signal}; what was done is kept"
+        lines = self.message.strip().splitlines()
+        return lines[-1] if lines else "the cluster does not say why"
+
+
+def jobs_of(api: JobsApi, name: str) -> list[Job]:
+    """All submissions of the sweep of this name, in their order; or the one job of this id."""
+    ours = sorted(_ours(api.jobs()), key=lambda job: job.started)
+    return [job for job in ours if name in (job.name, job.submission_id)]
+
+
+def latest(api: JobsApi, name: str) -> Job:
+    """The submission of a sweep that runs, else the last.
+
+    Raises :class:`~sweep.errors.UsageError`, with the names that there are, where it has none.
+    """
+    found = jobs_of(api, name)
+    if not found:
+        names = sorted({job.name for job in _ours(api.jobs())})
+        raise UsageError(
+            f"the cluster at {api.url} has no sweep {name!r}; it has: {', '.join(names) or 'none'}"
+        )
+    return next((job for job in found if job.is_live), found[-1])
+
+
+def again(api: JobsApi, job: Job) -> Job:
+    """The job as it is now."""
+    found = Job.of(api.job(job.submission_id))
+    assert found is not None  # its metadata does not change
+    return found
+
+
+def _ours(told: Iterable[Mapping[str, Any]]) -> list[Job]:
+    return [job for one in told if (job := Job.of(one)) is not None]

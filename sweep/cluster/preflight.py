@@ -1,0 +1,142 @@
+"""Before the first trial: is every node fit to run one? Asked on each, all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sweep.cluster import probe
+from sweep.cluster.interrupts import Stopped, stop_if_asked
+from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.config.paths import paths_of
+from sweep.errors import ClusterError, StorageError, SweepError
+from sweep.ledger.analysis_storage import package_of
+from sweep.ledger.probe import marked
+
+SECONDS = 25
+"""A node that has not answered then is said to be late, and the sweep begins without it."""
+
+NAMES = 4
+"""Nodes that a sentence names; of more it says how many."""
+
+ALWAYS = ("sweep", "ray", "numpy", "pydantic", "safetensors", "yaml")
+TRAINING = ("torch", "transformers", "datasets", "sklearn")
+
+Node = dict[str, Any]
+
+
+def preflight(
+    config: SweepConfig, place: str, stopped: Stopped, say: Callable[[str], None]
+) -> None:
+    """Check on every node of the connected cluster that a trial can run there.
+
+    Same versions of Ray, Python and prunesweep as here; results can be written into ``place`` (a
+    folder by its absolute path, or an address), which is one for all; files that the config names
+    are there; a GPU where Ray says so is one for torch too. Nodes that join later are not asked.
+
+    Raises :class:`~sweep.errors.StorageError` where results cannot be written,
+    :class:`~sweep.errors.ClusterError` for all else, with a line for each problem.
+    """
+    import ray
+
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    with marked(place) as mark:
+        packages = ALWAYS if config.task.dataset == CLOSED_FORM else ALWAYS + TRAINING
+        wanted = {
+            "place": place,
+            "mark": mark,
+            "paths": paths_of(config),
+            "packages": [*packages, *filter(None, [package_of(place)])],
+        }
+        found = _ask_all(alive, wanted, config.resources.gpu > 0, stopped)
+    if alive and not found:
+        raise ClusterError(
+            f"none of the cluster's {len(alive)} nodes started a worker in {SECONDS} s: look at "
+            "`ray status` and at the raylets' logs on the head"
+        )
+    for node in alive:
+        if node["NodeID"] not in found:
+            say(f"node {_name(node)} has not answered in {SECONDS} s; going on without its answer")
+    problems = _problems(alive, found)
+    if problems:
+        raise _error(problems)
+
+
+def _ask_all(
+    nodes: list[Node], wanted: dict[str, Any], gpu: bool, stopped: Stopped
+) -> dict[str, probe.Findings]:
+    """What nodes answer, by their ids. One that dies meanwhile is left out."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Affinity
+
+    ray.cloudpickle.register_pickle_by_value(probe)
+    # A worker of its own that ends after: to look for GPUs it must see what a trial must not.
+    task = ray.remote(num_cpus=0, max_retries=0, max_calls=1 if gpu else 0)(probe.look)
+    waiting = {}
+    for node in nodes:
+        here = task.options(scheduling_strategy=Affinity(node["NodeID"], soft=False))
+        has_gpu = gpu and node["Resources"].get("GPU", 0) > 0
+        waiting[here.remote({**wanted, "gpu": has_gpu})] = node
+    found: dict[str, probe.Findings] = {}
+    deadline = time.monotonic() + SECONDS
+    while waiting and time.monotonic() < deadline:
+        stop_if_asked(stopped)
+        for future in ray.wait(list(waiting), timeout=0.2)[0]:
+            node = waiting.pop(future)
+            if (findings := _answer(future, node)) is not None:
+                found[node["NodeID"]] = findings
+    for future in waiting:
+        ray.cancel(future)
+    return found
+
+
+def _answer(future: Any, node: Node) -> probe.Findings | None:
+    """What a node found; None where it is gone: spot machines go at any time."""
+    import ray
+
+    try:
+        found: probe.Findings = ray.get(future)
+        return found
+    except Exception as error:  # ray's own are of many kinds, and the code may not run there
+        if node["NodeID"] not in {n["NodeID"] for n in ray.nodes() if n["Alive"]}:
+            return None
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        return {"versions": {}, "problems": [("setup", f"cannot run a task: {lines[-1].strip()}")]}
+
+
+def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe.Problem]:
+    """What is wrong, each once, with the nodes where it is."""
+    here = probe.versions()
+    where: dict[probe.Problem, list[str]] = {}
+    for node in nodes:
+        findings = found.get(node["NodeID"], {"versions": {}, "problems": []})
+        told = [*_differences(here, findings["versions"]), *map(tuple, findings["problems"])]
+        for kind, text in told:
+            where.setdefault((kind, text), []).append(_name(node))
+    return [(kind, f"{_list(names)}: {text}") for (kind, text), names in where.items()]
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:NAMES])
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return f"node{'s' if len(names) > 1 else ''} {shown}{more}"
+
+
+def _differences(here: dict[str, str], there: dict[str, str]) -> Iterator[probe.Problem]:
+    for name, version in there.items():
+        if version != here[name]:
+            what = f"has {name} {version}, the driver {here[name]}"
+            yield "setup", f"{what}: install the same on all nodes, or use sweep launch"
+
+
+def _error(problems: list[probe.Problem]) -> SweepError:
+    kind = StorageError if all(kind == "storage" for kind, _ in problems) else ClusterError
+    if len(problems) == 1:
+        return kind(problems[0][1])
+    lines = "\n".join(f"  {text}" for _, text in problems)
+    return kind(f"{len(problems)} problems on the cluster's nodes:\n{lines}")
+
+
+def _name(node: Node) -> str:
+    return str(node["NodeManagerAddress"])

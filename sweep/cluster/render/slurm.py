@@ -1,0 +1,99 @@
+"""A batch script for Slurm: a Ray cluster for the time of a job, with `ray symmetric-run`.
+
+What is known to go wrong with `ray symmetric-run` in ray 2.60, and what the script does about it:
+
+- It exits 0 where Ray did not start, and a worker exits 0 or not as it happens: the script goes by
+  the driver's own exit code, and by nothing where there is none.
+- A worker goes ahead as soon as gcs_server answers, fails where the head's own node has not joined
+  by then, and never tries again, so that all wait for it in vain: the script has it try again.
+- It waits 30 s for the nodes, too short for Python on a shared file system: the wait is longer.
+- A head whose name resolves to loopback (Debian's 127.0.1.1) is no head at all where several nodes
+  are asked for, and all wait: the script finds an address that others can reach.
+- Ray counts the CPUs and GPUs of the machine, not of the job: it is told both.
+- A signal to the job's step would end Ray together with the driver: the batch shell takes it
+  (``--signal=B:``), and tells the driver alone.
+- It ends with `ray stop`, which ends all of this user's Ray on a node, and refuses to begin where
+  any Ray runs: nodes are taken whole (``--exclusive``), with a folder of the job's own.
+- Neither it nor `ray start` makes a token: the script makes one a job, and hands it on in the
+  environment, so that nobody else on the network can have Ray run what they like.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from sweep import __version__
+from sweep.cluster.render.checks import TIME, WORD, check, check_line, check_room, default_gpus
+from sweep.config import SweepConfig
+from sweep.config.load import dump_yaml
+from sweep.errors import UsageError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+LEAST_GRACE = 180
+"""Seconds: the driver saves within a minute, and Ray's nodes leave within another."""
+
+
+@dataclass(frozen=True)
+class SlurmOptions:
+    """What to ask Slurm for. Of a node: ``cpus``, None: all; ``gpus``, None: what a trial takes."""
+
+    nodes: int = 2
+    cpus: int | None = None
+    gpus: int | None = None
+    time: str = "4:00:00"
+    memory: str = "0"  # all that a node has
+    partition: str | None = None
+    account: str | None = None
+    setup: str = ""
+    grace: int = 300  # seconds ahead of the time limit at which the driver is told to save
+
+
+def render_slurm(config: SweepConfig, out: str, options: SlurmOptions) -> str:
+    """The batch script of a sweep that keeps its results in ``out``.
+
+    ``config`` is written into it as it is, so that what the job does, when it is queued again too,
+    does not change with the file. Raises :class:`~sweep.errors.UsageError` for options that Slurm
+    would not take.
+    """
+    _check(options)
+    check_line("--results", out)
+    want = config.resources
+    gpus = default_gpus(want.gpu) if options.gpus is None else options.gpus
+    check_room(want.cpu, want.gpu, options.cpus, gpus)
+    return _template().render(
+        name=config.name,
+        config=dump_yaml(config),
+        out=shlex.quote(out),
+        options=options,
+        gpus=gpus,
+        version=__version__,
+    )
+
+
+def _check(options: SlurmOptions) -> None:
+    check("--time", options.time, TIME)
+    check("--memory", options.memory, WORD)
+    check("--partition", options.partition, WORD)
+    check("--account", options.account, WORD)
+    if options.grace < LEAST_GRACE:
+        raise UsageError(f"--grace must be at least {LEAST_GRACE} seconds; got {options.grace}")
+
+
+def _template() -> Template:
+    # Here, since it takes a tenth of a second to import.
+    from jinja2 import Environment, StrictUndefined
+
+    text = resources.files("sweep.cluster.render").joinpath("slurm.sh").read_text(encoding="utf-8")
+    environment = Environment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.from_string(text)

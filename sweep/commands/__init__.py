@@ -1,1 +1,0 @@
-"""The bodies of the commands, imported one at a time by `sweep.cli`."""

@@ -1,0 +1,45 @@
+"""A dense model, pristine, and the one working copy of it that trials take in turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sweep.compress.models import dropout_rates
+from sweep.compress.quantize import Scheme
+from sweep.compress.quantize.layers import put
+
+
+@dataclass
+class Dense:
+    """A dense model that trials start from.
+
+    ``model`` is the one working copy of a worker; :meth:`reset` puts the pristine weights back in
+    it, which costs a memory copy where loading a model costs seconds. Several may share a working
+    copy. With a ``scheme`` it computes on a grid (`sweep.compress.quantize.layers`).
+    """
+
+    model: nn.Module
+    weights: dict[str, Tensor]
+    dropout: dict[str, float]
+    scheme: Scheme | None = None
+
+    @classmethod
+    def of(cls, model: nn.Module, device: torch.device | str = "cpu") -> Dense:
+        """Take ``model`` as it is now for the pristine one."""
+        model = model.to(device)
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        return cls(model, weights, dropout_rates(model))
+
+    def reset(self) -> nn.Module:
+        """The model with its dense weights, dropout and grid, no hooks, no gradients."""
+        put(self.model, self.scheme)
+        for name, module in self.model.named_modules():
+            module._forward_pre_hooks.clear()
+            if isinstance(module, nn.Dropout):
+                module.p = self.dropout[name]
+        self.model.zero_grad(set_to_none=True)
+        self.model.load_state_dict(self.weights)
+        return self.model

@@ -1,0 +1,184 @@
+"""Sequence classifiers: load one, make a fresh small one, set its dropout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sweep.compress.tasks import Task
+from sweep.compress.tasks.encode import is_missing_folder
+from sweep.errors import UsageError
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+
+
+def load_classifier(name: str, task: Task, seed: int = 0, setting: str = "model") -> nn.Module:
+    """A sequence classifier from a folder or the hub, on the CPU, in float32.
+
+    Weights are read from safetensors, never from pickles, and no remote code is run; the head of a
+    checkpoint that has none is drawn from ``seed``; ``setting`` named it. Raises
+    :class:`~sweep.errors.UsageError` where the model is missing or corrupt, where its head does
+    not fit the task's labels, or where it knows fewer tokens than the tokenizer makes.
+    """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    _quiet()
+    _check_folder(name)
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        trained = has_head(config)
+        if not trained:
+            config.num_labels = task.num_labels
+        with _drawn_from(seed):
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                name,
+                config=config,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except Exception as error:  # the library raises many kinds, all of them about this model
+        raise UsageError(f"{setting} {name!r} cannot be loaded: {_first_line(error)}") from error
+    if trained:
+        _check_weights(f"{setting} {name!r}", report)
+    _check_head(f"{setting} {name!r}", config, task)
+    loaded: nn.Module = model
+    return loaded
+
+
+def check_positions(model: nn.Module, name: str, max_length: int) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a model of fewer positions than tokens."""
+    positions = getattr(model.config, "max_position_embeddings", max_length)
+    if max_length > positions:
+        raise UsageError(
+            f"task.max_length is {max_length}, model {name!r} takes {positions} tokens at most"
+        )
+
+
+def check_labels(model: nn.Module, where: str, names: tuple[str, ...]) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a head that orders the data's labels otherwise.
+
+    Letters may differ in case. Other names than the data's say nothing of the order.
+    """
+    theirs = [name.lower() for name in _head_names(model)]
+    ours = [name.lower() for name in names]
+    if sorted(theirs) == sorted(ours) and theirs != ours:
+        raise UsageError(
+            f"{where} has the labels {', '.join(theirs)}, the data {', '.join(ours)}: allowed are "
+            "the same in the same order, or the head's ids (integers) in the label column"
+        )
+
+
+def names_labels(model: nn.Module) -> bool:
+    """Whether a head has names for its labels, other than LABEL_0, LABEL_1 ..."""
+    names = _head_names(model)
+    return names != [f"LABEL_{label}" for label in range(len(names))]
+
+
+def _head_names(model: nn.Module) -> list[str]:
+    config: Any = model.config
+    return [str(config.id2label.get(label)) for label in range(config.num_labels)]
+
+
+def fresh_bert(task: Task, max_length: int, seed: int) -> nn.Module:
+    """The embedded task's small BERT: 2 layers, width 128, about 294 k parameters, untrained."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    _quiet()
+    config = BertConfig(
+        vocab_size=task.vocabulary,
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=256,
+        max_position_embeddings=max(max_length, 64),
+        type_vocab_size=2,
+        num_labels=task.num_labels,
+        hidden_dropout_prob=0.1,
+        attention_probs_dropout_prob=0.0,
+        # A pixel value is a token: 0 is a word here, and no row is ever padded.
+        pad_token_id=None,
+    )
+    with _drawn_from(seed):
+        fresh: nn.Module = BertForSequenceClassification(config)
+        return fresh
+
+
+def dropout_rates(model: nn.Module) -> dict[str, float]:
+    """The rate of every dropout layer, by module name."""
+    layers = model.named_modules()
+    return {name: module.p for name, module in layers if isinstance(module, nn.Dropout)}
+
+
+def set_dropout(model: nn.Module, rate: float | None) -> None:
+    """Set the rate of every dropout layer, in [0, 1); None leaves the model's own."""
+    if rate is None:
+        return
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = rate
+
+
+@contextmanager
+def _drawn_from(seed: int) -> Iterator[None]:
+    """New weights are drawn from the ambient generator: seed it here, and put it back after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _quiet() -> None:
+    """No progress bars and no advice from the library: a worker's output is the sweep's."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _check_folder(name: str) -> None:
+    """A path that looks like a folder must be one, with a config and weights in it."""
+    folder = Path(name)
+    if is_missing_folder(name):
+        raise UsageError(f"model folder not found: {name}")
+    if not folder.exists():
+        return
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"model folder {name} has no config.json")
+    if not any((folder / weights).is_file() for weights in WEIGHTS):
+        raise UsageError(f"model folder {name} has no weights: it needs {WEIGHTS[0]}")
+
+
+def has_head(config: Any) -> bool:
+    """Whether a checkpoint was saved as a classifier, so that its head means something."""
+    return any("SequenceClassification" in name for name in config.architectures or [])
+
+
+def _check_weights(name: str, report: Any) -> None:
+    """Weights that a classifier's file lacks would silently be random."""
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise UsageError(f"{name} lacks weights: {json.dumps(missing[:5])}")
+
+
+def _check_head(name: str, config: Any, task: Task) -> None:
+    if config.num_labels != task.num_labels:
+        raise UsageError(
+            f"{name} has a head of {config.num_labels} labels, the data has "
+            f"{task.num_labels}: {', '.join(task.label_names[:12])}"
+        )
+    if getattr(config, "vocab_size", task.vocabulary) < task.vocabulary:
+        raise UsageError(
+            f"{name} knows {config.vocab_size} tokens, the tokenizer makes "
+            f"{task.vocabulary}: name the model's own in `tokenizer`"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,217 @@
+"""The closed-form task: its bench (as `sweep.compress.dense.bench`) and its trial (as
+`sweep.compress.trial`).
+
+A trial has weights that are really pruned and counted, by a ramp if asked, a state that a
+checkpoint must bring back (without it, a resumed trial would say other figures), and records with
+every field. A formula has no teacher: what distillation is asked for changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sweep.compress.dense.parcel import Parcel
+from sweep.compress.measure import stored_bytes
+from sweep.compress.ramp import check_ramp, due
+from sweep.compress.score import Ints, Score
+from sweep.compress.tasks import formula
+from sweep.config import SweepConfig
+from sweep.errors import TrialError
+from sweep.ledger.record import Record
+from sweep.ledger.store import Place
+from sweep.space.params import Params
+
+MATRICES = {"first.weight": 4000, "second.weight": 4000, "head.weight": 2000}
+WEIGHTS, OTHERS = sum(MATRICES.values()), 2_500
+"""Prunable parameters, and the rest, of 4 bytes each."""
+
+EXAMPLES = 1000
+"""Evaluation examples, unless ``task.eval_samples`` says otherwise."""
+
+STREAMS = {"train": 1, "validation": 2, "test": 3}
+MASK, DENSE_SEED, HARDNESS, ANSWERS = 4, 5, 6, 7
+LABELS = 10
+
+
+class ClosedForm:
+    """A formula on a bench: nothing to load, nothing to train but the time that is asked for."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.config = config
+
+    @property
+    def warnings(self) -> list[str]:
+        """None: nothing here flatters."""
+        return []
+
+    def check(self) -> None:
+        """Nothing can be missing."""
+
+    @property
+    def examples(self) -> int:
+        """How many examples an evaluation has."""
+        return self.config.task.eval_samples or EXAMPLES
+
+    def baseline(self, split: str = "validation") -> dict[str, Any]:
+        """The dense figures, as `sweep.compress.dense.bench.Workbench.baseline` gives them."""
+        score = self.score(formula.DENSE, split, self.config.task.seed, DENSE_SEED)
+        return {
+            **score.figures(self.config.task.metrics),
+            **size_of(0),
+            "prunable_weights": [[name, count] for name, count in MATRICES.items()],
+            "majority_accuracy": formula.CHANCE,
+            "train_seconds": 0.0,
+            "eval_seconds": 0.0,
+            "seconds": 0.0,
+        }
+
+    def pack(self) -> Parcel:
+        """Nothing: a formula is everywhere."""
+        return {}
+
+    def unpack(self, fetch: Callable[[], Parcel]) -> None:
+        """Nothing."""
+
+    def adopt(self, place: Place) -> None:
+        """Nothing."""
+
+    def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:
+        """A trial of ``params``."""
+        return ClosedFormTrial(self, params, seed, split)
+
+    def score(self, accuracy: float, split: str, *path: int) -> Score:
+        """Answers, drawn: the noise of an evaluation set, the same every time for a ``path``.
+
+        How many are right is binomial; which, goes by how hard an example is and by chance, so
+        that two models agree on more examples than strangers would.
+        """
+        started = time.perf_counter()
+        rng = np.random.default_rng([STREAMS[split], *path])
+        correct = int(rng.binomial(self.examples, accuracy))
+        hardness = np.random.default_rng([STREAMS[split], HARDNESS]).random(self.examples)
+        chance = np.random.default_rng([STREAMS[split], ANSWERS, *path])
+        wrong = np.argsort(hardness + chance.random(self.examples), kind="stable")[correct:]
+        labels: Ints = np.arange(self.examples) % LABELS
+        answers = labels.copy()
+        answers[wrong] = (labels[wrong] + chance.integers(1, LABELS, len(wrong))) % LABELS
+        return Score(labels, answers, -math.log(accuracy), time.perf_counter() - started)
+
+
+class ClosedFormTrial:
+    """One trial: a generator of records, in the shape of `sweep.compress.trial.Trial`."""
+
+    def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
+        check_ramp(params)
+        self.bench, self.params, self.seed, self.split = bench, params, seed, split
+        self.epoch = -1  # nothing is pruned yet
+        self.seconds = 0.0
+        self.recovered = 0.0
+        self.kept = np.ones(WEIGHTS, dtype=bool)
+
+    def run(self) -> Iterator[Record]:
+        """Yield a record after pruning and after every finetune epoch."""
+        if self.epoch < 0:
+            self.prune()
+            yield self.record("pruned")
+        while self.epoch < self.params.finetune_epochs:
+            seconds = self.finetune()
+            yield self.record("recovered", seconds)
+
+    def prune(self) -> None:
+        """Drop as many weights as the sparsity says, in a ramp those of its first step."""
+        self.epoch = 0
+        self._drop()
+
+    @property
+    def _sparsity(self) -> float:
+        return due(self.params, max(self.epoch, 0))
+
+    def _drop(self) -> None:
+        """The same weights first at every step of a ramp."""
+        rng = np.random.default_rng([MASK, self.seed])
+        self.kept[rng.permutation(WEIGHTS)[: round(self._sparsity * WEIGHTS)]] = False
+
+    def finetune(self) -> float:
+        """Recover for one epoch; returns its wall seconds."""
+        started = time.perf_counter()
+        time.sleep(self.bench.config.task.seconds_per_epoch)
+        if self.params.learning_rate >= formula.DIVERGES_FROM:
+            raise TrialError(f"diverged: loss is nan in epoch {self.epoch + 1}")
+        self.epoch += 1
+        self.recovered = formula.recover(self.params, self.epoch, self.recovered)
+        if self.epoch <= self.params.ramp_epochs:
+            self._drop()
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        return seconds
+
+    def record(self, stage: str, train_seconds: float = 0.0) -> Record:
+        """Draw the answers at this epoch, on the trial's split."""
+        score = self.score(self.split)
+        baseline = self.bench.baseline(self.split)["accuracy"]
+        ramp = self.params.ramp_epochs
+        ramping = self.epoch < ramp
+        linear = self.bench.config.recover.lr_schedule != "constant"
+        return Record(
+            stage=stage,
+            epoch=self.epoch,
+            partial=ramping or (linear and self.epoch < self.params.finetune_epochs),
+            **score.figures(self.bench.config.task.metrics),
+            **size_of(WEIGHTS - int(self.kept.sum())),
+            baseline_accuracy=baseline,
+            accuracy_drop=baseline - score.accuracy,
+            seconds=self.seconds,
+            train_seconds=train_seconds,
+            eval_seconds=score.seconds,
+            zeros_per_weight=self._zeros() if self.epoch <= ramp else None,
+        )
+
+    def score(self, split: str) -> Score:
+        """The answers at this epoch, on a split."""
+        now = replace(self.params, sparsity=self._sparsity)
+        expected = formula.expected_accuracy(now, self.recovered)
+        score = self.bench.score(expected, split, self.seed, self.epoch)
+        self.seconds += score.seconds
+        return score
+
+    def _zeros(self) -> list[int]:
+        ends = np.cumsum(list(MATRICES.values()))[:-1]
+        return [len(part) - int(part.sum()) for part in np.split(self.kept, ends)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that :meth:`load_state_dict` needs to go on, as `sweep.ledger.checkpoint`
+        stores it.
+        """
+        return {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "model": {"recovered": np.array(self.recovered)},
+            "masks": {"weights": self.kept},
+            "activations": {},
+            "optimizer": {0: {"step": np.array(self.epoch)}},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.recovered = float(state["model"]["recovered"])
+        self.kept = np.array(state["masks"]["weights"])
+
+
+def size_of(zeros: int) -> dict[str, Any]:
+    """The fields of `sweep.compress.measure.Size` for a model with this many of its weights
+    zero.
+    """
+    total = WEIGHTS + OTHERS
+    return {
+        "sparsity": zeros / WEIGHTS,
+        "model_sparsity": zeros / total,
+        "nonzero_params": total - zeros,
+        "size_bytes": stored_bytes(WEIGHTS, WEIGHTS - zeros, 4) + OTHERS * 4,
+    }

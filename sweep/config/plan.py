@@ -1,0 +1,123 @@
+"""What a config will do, worked out before anything runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from sweep.space.counting import size
+from sweep.space.domains import Choice
+
+if TYPE_CHECKING:
+    from sweep.config import SweepConfig
+
+
+def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[int]:
+    """The epochs after which trials are compared, and may be stopped.
+
+    ``grace_period * reduction_factor ** k`` for k = 0, 1, ..., rounded, each once, and below
+    ``max_epochs``: a trial that is at its end needs no stopping.
+
+    A grace period of 0 adds a rung right after pruning to those of 1.
+
+    >>> rungs(1, 3, 30)
+    [1, 3, 9, 27]
+    >>> rungs(0, 3, 6)
+    [0, 1, 3]
+    """
+    if grace_period == 0:
+        return [0, *rungs(1, reduction_factor, max_epochs)] if max_epochs else []
+    found: list[int] = []
+    power = 0
+    while (reached := grace_period * reduction_factor**power) < max_epochs:
+        epoch = round(reached)
+        if epoch >= max_epochs:
+            break
+        if not found or epoch > found[-1]:
+            found.append(epoch)
+        # On to the first power that rounds to more: a factor near 1 has very many that do not.
+        beyond = math.log((epoch + 0.5) / grace_period) / math.log(reduction_factor)
+        power = max(power + 1, math.floor(beyond))
+    return found
+
+
+def fits_ehvi(config: SweepConfig) -> bool:
+    """Whether the sampler ehvi can serve a sweep: accuracy against sparsity, no constraints."""
+    pairs = ({"accuracy": "max", "sparsity": "max"}, {"accuracy_drop": "min", "sparsity": "max"})
+    return dict(config.objectives) in pairs and not config.search.constraints
+
+
+def sampler(config: SweepConfig) -> str:
+    """The sampler that proposes: ``auto`` is ehvi where that can serve, else tpe."""
+    if config.search.sampler != "auto":
+        return config.search.sampler
+    return "ehvi" if fits_ehvi(config) else "tpe"
+
+
+def trials(config: SweepConfig) -> int:
+    """How many trials the sweep runs: every point of a grid, else ``search.trials``.
+
+    No configuration is run twice, so there are never more than the space has.
+    """
+    points = size(config.space)
+    if config.search.sampler == "grid":
+        return int(points)
+    return int(min(config.search.trials, points))
+
+
+def worst_case_epochs(config: SweepConfig) -> int:
+    """The finetune epochs of all trials together, if each has its most and none is stopped.
+
+    A budget is not counted in: trials that run when it is spent go on to their end.
+    """
+    epochs = config.space["finetune_epochs"]
+    if config.search.sampler != "grid" or epochs.when:
+        return trials(config) * config.max_epochs
+    return sum(
+        int(one) * int(size({**config.space, "finetune_epochs": Choice((one,))}))
+        for one in epochs.grid()
+    )
+
+
+def quantization_epochs(config: SweepConfig) -> dict[str, int]:
+    """Scheme -> the epochs for which the dense model is finetuned on that grid, before any trial.
+
+    Of each scheme that trials can start from, and of the baseline's own; none where
+    ``baseline.quantization`` is null or its epochs are 0.
+    """
+    chosen = config.baseline.quantization
+    if chosen is None or chosen.epochs == 0:
+        return {}
+    asked = dict.fromkeys([chosen.scheme, *config.space["quantization"].grid()])
+    return {str(scheme): chosen.epochs for scheme in asked if scheme not in (None, "none")}
+
+
+def results_path(config: SweepConfig) -> str:
+    """The sweep's folder, or its address in an object store."""
+    return f"{config.storage.rstrip('/')}/{config.name}"
+
+
+def plan(config: SweepConfig) -> dict[str, Any]:
+    """The plan as plain values, ready for JSON.
+
+    Epochs are finetune epochs of pruned models, but for those of the dense one: ``baseline_epochs``
+    and ``quantization_epochs``.
+    """
+    search = config.search
+    stops = search.scheduler != "fifo"
+    steps = rungs(search.grace_period, search.reduction_factor, config.max_epochs) if stops else []
+    return {
+        "name": config.name,
+        "trials": trials(config),
+        "sampler": sampler(config),
+        "scheduler": search.scheduler,
+        "rungs": steps,
+        "max_epochs": config.max_epochs,
+        "worst_case_epochs": worst_case_epochs(config),
+        "baseline_epochs": config.baseline.epochs,
+        "quantization_epochs": quantization_epochs(config),
+        "budget": config.search.budget.model_dump(mode="json", exclude_none=True),
+        "objectives": dict(config.objectives),
+        "space": {name: domain.plain() for name, domain in config.space.items()},
+        "results": results_path(config),
+    }

@@ -1,0 +1,163 @@
+"""One record of a sweep as a new folder of files, checked before it is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from torch import nn
+
+from sweep import __version__
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.models import load_classifier
+from sweep.config import SweepConfig
+from sweep.errors import StorageError, UsageError
+from sweep.export import checks, sparse
+from sweep.export import onnx as to_onnx
+from sweep.export.activations import attach, write_activations
+from sweep.export.checks import Checked
+from sweep.export.files import WEIGHTS, write_model
+from sweep.export.grid import put_on_grid, settle_on_grid
+from sweep.export.point import Point, rebuilt
+from sweep.ledger.files import new_folder
+from sweep.ledger.folder import SweepFolder, remove_empty
+
+LINEAGE, SPARSE, CARD = "prunesweep.json", "model.sparse.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written: the folder's files with their bytes, and what the checks found."""
+
+    point: Point
+    checked: Checked
+    files: dict[str, int]
+
+
+Card = Callable[[Export], str]
+"""The text of the model card, from what the other files are."""
+
+
+def export(
+    config: SweepConfig,
+    folder: SweepFolder,
+    point: Point,
+    to: Path,
+    card: Card,
+    *,
+    command: str = "",
+    may_differ: int = 0,
+    onnx: bool = False,
+) -> Export:
+    """Write the model of ``point`` into the new folder ``to``; all of it or nothing.
+
+    It holds the model and its tokenizer as Hugging Face reads them (a quantised one's weights on
+    their grid), the masks, how inputs are pruned or rounded, the compact file,
+    ``prunesweep.json`` (lineage) and the card. The files are read back: see
+    :func:`sweep.export.checks.check`, and the compact file must give the dense one bit for bit.
+    With ``onnx`` there is a graph too, whose answers must be the model's.
+    Raises :class:`~sweep.errors.UsageError` where the point has no checkpoint or ``to`` is there,
+    :class:`~sweep.errors.StorageError` where a check fails or the disk refuses.
+    """
+    if onnx:
+        to_onnx.check_packages()
+        to_onnx.check_params(point.params)
+    if os.path.lexists(to):
+        raise UsageError(f"{to} exists already; name a new folder with --to")
+    bench = Workbench(config, "cpu")
+    bench.adopt(folder.dense)
+    with checks.threads_of_a_worker(config.resources.cpu):
+        trial = rebuilt(bench, folder, point)
+        ours = checks.plain_logits(trial.model, bench)
+        with _new(to) as scratch:
+            rounded = settle_on_grid(trial, scratch)
+            write_model(trial, config, scratch)
+            saved = load_classifier(str(scratch), bench.task)
+            pruned = write_activations(trial, scratch)
+            weights = _weights_alone(saved, bench) if pruned or rounded else None
+            if pruned:
+                attach(saved, scratch)
+            if rounded:
+                put_on_grid(saved, scratch)
+            checked = checks.check(bench, ours, saved, point, may_differ)
+            checked = replace(checked, weights_correct=weights)
+            _write_sparse(scratch)
+            if onnx:
+                to_onnx.write_onnx(saved, bench, scratch)
+                found = to_onnx.onnx_logits(scratch, bench)
+                differing, largest = checks.check_onnx(ours, found, may_differ)
+                checked = replace(checked, onnx_differing=differing, onnx_largest=largest)
+            done = Export(point, checked, _sizes(scratch))
+            (scratch / CARD).write_text(card(done), encoding="utf-8")
+            lineage = _lineage(config, done, command, scratch)
+            (scratch / LINEAGE).write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
+            for file in scratch.iterdir():
+                file.chmod(0o644)  # to be read by others; safetensors writes for its owner alone
+    return done
+
+
+@contextmanager
+def _new(to: Path) -> Iterator[Path]:
+    """A scratch folder that becomes ``to``; where it does not, nothing of it is left."""
+    made = [path for path in to.parents if not path.exists()]
+    try:
+        with new_folder(to) as scratch:
+            yield scratch
+            number = scratch.stat().st_ino
+        if to.stat().st_ino != number:
+            raise UsageError(f"{to} appeared meanwhile, and is left as it is: nothing was exported")
+    except (OSError, SafetensorError) as error:
+        remove_empty(made)
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise StorageError(f"cannot write {to}: {reason or error}") from error
+    except BaseException:
+        remove_empty(made)
+        raise
+
+
+def _write_sparse(folder: Path) -> None:
+    """The compact file, read back against the dense one."""
+    dense = load_file(folder / WEIGHTS)
+    sparse.save(folder / SPARSE, dense)
+    if sparse.digest(sparse.load(folder / SPARSE)) != sparse.digest(dense):
+        raise StorageError("the compact file does not give the model back: nothing was exported")
+
+
+def _weights_alone(saved: nn.Module, bench: Workbench) -> int:
+    """How many answers are right of what `from_pretrained` gives."""
+    return int(checks.right(checks.plain_logits(saved, bench), bench).sum())
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+
+
+def _lineage(config: SweepConfig, done: Export, command: str, folder: Path) -> dict[str, Any]:
+    """Where the model comes from: record and params, sweep, checks, files; for programs."""
+    point = done.point
+    return {
+        "prunesweep": __version__,
+        "command": command,
+        "trial_id": point.trial_id,
+        "epoch": point.epoch,
+        "seed": point.seed,
+        "params": dict(point.params),
+        "record": point.figures,
+        "checks": asdict(done.checked),
+        "sha256": {name: _sha256(folder / name) for name in done.files},
+        "config": config.model_dump(mode="json"),
+    }
+
+
+def _sha256(path: Path) -> str:
+    """As ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

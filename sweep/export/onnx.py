@@ -1,0 +1,114 @@
+"""The model as an ONNX graph, for runtimes other than PyTorch. An optional extra."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sweep.errors import UsageError
+from sweep.export.checks import SPLIT, Logits
+
+if TYPE_CHECKING:
+    from sweep.compress.dense.bench import Workbench
+
+FILE = "model.onnx"
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+_LARGEST = 1_500_000_000  # bytes of weights inside one protobuf file, which can have two gigabytes
+
+
+def check_packages() -> None:
+    """Raises :class:`~sweep.errors.UsageError` where a package of the extra is missing."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"--onnx needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            "installed: pip install 'prunesweep[onnx]'"
+        )
+
+
+def check_params(params: Mapping[str, Any]) -> None:
+    """Raises :class:`~sweep.errors.UsageError` where the graph would leave something out."""
+    if params.get("activation_sparsity"):
+        raise UsageError("--onnx: this trial prunes activations, which the graph has no place for")
+
+
+class _Classifier(nn.Module):
+    """The model with its inputs by place, and the logits alone for an output."""
+
+    def __init__(self, model: nn.Module, names: list[str]) -> None:
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        logits: Tensor = self.model(**dict(zip(self.names, inputs, strict=True))).logits
+        return logits
+
+
+def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
+    """Write ``model.onnx``: (batch, tokens) of ids to logits (batch, labels), both sizes free."""
+    names = _inputs(model)
+    batch = bench.task.split(SPLIT).padded(np.arange(2), bench.task.pad_id)
+    given = tuple(torch.from_numpy(batch[name]) for name in names)
+    sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    weight = sum(part.numel() * part.element_size() for part in model.parameters())
+    with _quiet():
+        torch.onnx.export(
+            _Classifier(model, names).eval(),
+            given,
+            folder / FILE,
+            input_names=names,
+            output_names=["logits"],
+            dynamic_shapes={"inputs": tuple(sizes for _ in names)},
+            external_data=weight > _LARGEST,
+            verbose=False,
+        )
+
+
+def onnx_logits(folder: Path, bench: Workbench) -> Logits:
+    """The logits of the validation examples (examples, labels) by ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    options: Any = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session: Any = onnxruntime.InferenceSession(
+        folder / FILE, options, providers=["CPUExecutionProvider"]
+    )
+    names = [one.name for one in session.get_inputs()]
+    split = bench.task.split(SPLIT)
+    found = np.empty((len(split), bench.task.num_labels), dtype=np.float32)
+    for chosen in split.in_order(bench.config.recover.eval_batch_size):
+        batch = split.padded(chosen, bench.task.pad_id)
+        found[chosen] = session.run(["logits"], {name: batch[name] for name in names})[0]
+    return found
+
+
+def _inputs(model: nn.Module) -> list[str]:
+    import inspect
+
+    known = inspect.signature(model.forward).parameters
+    return [name for name in INPUTS if name in known]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's advice is not for who exports a model."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

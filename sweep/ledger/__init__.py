@@ -1,0 +1,1 @@
+"""A sweep on disk or in an object store: its events, its folder, its checkpoints."""

@@ -1,0 +1,275 @@
+"""The ledger: one JSON object a line, appended by one driver, never changed: a sweep's truth.
+
+**The promise.** What has had an effect outside of the driver is on the disk before: a trial handed
+out, a checkpoint deleted, a finish that tables follow. An append is written to the file at once,
+whole or not at all, and so survives the end of the process, ``kill -9`` included. It survives a
+power cut once it is fsynced. A thread does that as soon as the disk has taken what came before, so
+that all events which arrived meanwhile share one fsync; :meth:`Ledger.sync` waits for it, and a
+driver calls that before an effect which follows from what it has appended. Between two syncs
+a power cut may take a tail of the ledger, and nothing but a tail: the sweep goes on from an earlier
+state, which nothing outside contradicts.
+
+A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts (:mod:`sweep.ledger.lines`);
+damage anywhere else is an error that names the line, because nothing after it can be trusted to
+follow from what is before.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from sweep.errors import StorageError, SweepError, UsageError
+from sweep.ledger.lines import WINDOW, Event, encode, open_to_append, parse, read_all, write_all
+from sweep.ledger.lock import Lock
+
+__all__ = ["VERSION", "Event", "Ledger", "read_events"]
+
+VERSION = 1
+
+
+class Ledger:
+    """The one writer of a ledger file. ``events`` holds what the file held when it was opened."""
+
+    def __init__(
+        self, path: Path, lock: Lock, fd: int, events: list[Event], size: int, clock: Clock
+    ) -> None:
+        self.path = path
+        self.events = events
+        self._lock = lock
+        self._fd = fd
+        self._clock = clock
+        self._last_time = max((time_of(event) for event in events), default=0.0)
+        self._size = self._synced = size  # bytes written, and of those on the disk
+        self._failure: OSError | None = None  # after it, what the disk has is anyone's guess
+        self._is_told = False
+        self._turn = threading.Lock()  # one fsync at a time: who waits may find all done
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool, clock: Clock = time.time) -> Ledger:
+        """Lock the ledger, cut a torn tail, and read what is there; all of it is then on the disk.
+
+        ``create``: begin a new ledger (UsageError if the file holds events already); otherwise
+        go on with one (UsageError if there is none, or nothing in it). ``clock`` gives unix
+        seconds. UsageError too if another driver holds the ledger; StorageError if the file cannot
+        be opened or written, is damaged before its tail, or is of a newer version.
+        """
+        path = Path(path)
+        if not create and not path.exists():
+            raise UsageError(f"{path.parent} is no sweep: it has no {path.name}")
+        lock = Lock.take(path.with_suffix(".lock"))
+        fd = -1
+        try:
+            fd = open_to_append(path)
+            events, size = parse(read_all(fd, path), path)
+            check_version(events, path)
+            check_expected(events, create, path)
+            if os.fstat(fd).st_size > size:
+                os.ftruncate(fd, size)
+            os.fsync(fd)
+        except OSError as error:
+            _give_up(fd, lock)
+            raise StorageError(f"cannot open {path}: {error.strerror or error}") from error
+        except BaseException:
+            _give_up(fd, lock)
+            raise
+        return cls(path, lock, fd, events, size, clock)
+
+    def append(self, *events: Event) -> list[Event]:
+        """Write the events in one piece and return them as written, each with its ``time``.
+
+        They are in the file when this returns, and on the disk soon after: :meth:`sync` waits for
+        that. ``time`` never goes backwards, whatever the clock does. StorageError if they cannot be
+        stored; the file is then as it was before. StorageError too once an fsync has failed, for
+        good. SweepError if one of them is no strict JSON (NaN, infinity, an object); nothing is
+        written then either.
+        """
+        self._check()
+        now = max(round(float(self._clock()), 3), self._last_time)
+        stamped = [{**event, "time": now} for event in events]
+        data = b"".join(encode(event) for event in stamped)
+        before = self._size
+        try:
+            for start in range(0, len(data), WINDOW):
+                self._write(data[start : start + WINDOW])
+        except BaseException as error:  # an interrupt within it must not leave half a line either
+            self._roll_back(before)
+            if isinstance(error, OSError):
+                raise self._cannot_write(error) from error
+            raise
+        self._last_time = now
+        self._sync_soon()
+        return stamped
+
+    def _write(self, data: bytes) -> None:
+        """Write at most ``WINDOW`` bytes, so that no more are unsynced at any time."""
+        if self._size - self._synced + len(data) > WINDOW:
+            self.sync()
+        write_all(self._fd, data)
+        self._size += len(data)
+
+    def sync(self) -> None:
+        """Return when all that was appended is on the disk.
+
+        StorageError if it cannot be: the file is cut to what is, and takes no more.
+        """
+        self._check()
+        self._sync()
+        self._check()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that was appended is on the disk. StorageError as for :meth:`sync`."""
+        self._check()
+        return self._synced == self._size
+
+    def close(self) -> None:
+        """Sync and close the file, and release the lock. Closing twice is fine.
+
+        StorageError as for :meth:`sync`, unless it has been raised before.
+        """
+        if self._fd < 0:
+            return
+        try:
+            if not self._is_told:
+                self.sync()
+        finally:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._wake.set()
+                thread.join()
+            _give_up(self._fd, self._lock)
+            self._fd = -1
+
+    def discard(self) -> None:
+        """Delete a closed ledger that has no events, with its lock."""
+        for path in (self.path, self.path.with_suffix(".lock")):
+            path.unlink(missing_ok=True)
+
+    def _sync_soon(self) -> None:
+        """Let the thread know; there is none before the first append."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_syncing, daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _keep_syncing(self) -> None:
+        while self._wake.wait() and self._thread is not None:
+            self._wake.clear()
+            self._sync()
+
+    def _sync(self) -> None:
+        """One fsync of all that is written, if anything waits for one. It keeps an error."""
+        with self._turn:
+            size = self._size
+            if size == self._synced or self._failure is not None:
+                return
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                self._failure = error
+            else:
+                self._synced = size
+
+    def _check(self) -> None:
+        """Raise what is wrong. Only here, in the writer's thread, is an unsynced tail cut."""
+        if self._fd < 0:
+            raise SweepError(f"{self.path} is closed")
+        if self._failure is not None:
+            if not self._is_told:
+                self._roll_back(self._synced)
+            self._is_told = True
+            raise self._cannot_write(self._failure) from self._failure
+
+    def _cannot_write(self, error: OSError) -> StorageError:
+        return StorageError(f"cannot write {self.path}: {error.strerror or error}")
+
+    def _roll_back(self, good: int) -> None:
+        """Cut what should not be there. If even that fails, refuse every later append."""
+        with self._turn:
+            self._size = min(good, self._size)
+            self._synced = min(self._synced, self._size)
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError as error:
+                self._failure = error
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_events(path: str | Path) -> list[Event]:
+    """The events of a ledger, for readers: no lock, no change, a torn tail is left out.
+
+    UsageError if there is no such file; StorageError if it cannot be read, is damaged before its
+    tail, or is of a newer version.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"{path.parent} is no sweep: it has no {path.name}") from None
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    events, _ = parse(data, path)
+    check_version(events, path)
+    return events
+
+
+Clock = Callable[[], float]
+
+
+class Named(Protocol):
+    """A path, or an address."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parent(self) -> Any: ...
+
+
+def _give_up(fd: int, lock: Lock) -> None:
+    if fd >= 0:
+        os.close(fd)
+    lock.release()
+
+
+def check_version(events: list[Event], path: Named) -> None:
+    """StorageError for a ledger of a newer version."""
+    version = events[0].get("version", VERSION) if events else VERSION
+    if not isinstance(version, int) or version > VERSION:
+        raise StorageError(
+            f"{path} is of version {version}, and this prunesweep reads up to version {VERSION}"
+        )
+
+
+def check_expected(events: list[Event], create: bool, path: Named) -> None:
+    """UsageError where a new ledger is asked for and one is there, or the other way round."""
+    if create and events:
+        raise UsageError(
+            f"{path.parent} holds a sweep already: resume it, or choose another folder"
+        )
+    if not create and not events:
+        raise UsageError(f"{path.parent} is no sweep yet: its {path.name} is empty")
+
+
+def time_of(event: Event) -> float:
+    """Its unix seconds, 0 where it has none."""
+    value = event.get("time", 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,67 @@
+"""What a trial says of one evaluation: the one thing that leaves the world that makes records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Record:
+    """One evaluation of one trial.
+
+    ``epoch`` 0 is the model as pruned. ``partial`` marks a record that is not what a trial of
+    ``finetune_epochs = epoch`` gives: its learning rate is bound to a later end, or its sparsity is
+    still rising (`sweep.compress.ramp`). ``accuracy_drop`` is baseline minus accuracy.
+    ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
+
+    What may be missing (in records of older versions, or because nobody asked) is None:
+    ``correct_bits`` (`sweep.compress.score.pack`) says which examples were answered right, in the
+    order of the split; ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in
+    each prunable weight, in the order of the baseline's ``prunable_weights``; ``f1`` and
+    ``matthews`` come where ``task.metrics`` names them; ``quantized_sparsity``
+    (`sweep.compress.measure.Size`) of a quantised model.
+    """
+
+    stage: str
+    epoch: int
+    partial: bool
+    accuracy: float
+    loss: float
+    correct: int
+    examples: int
+    sparsity: float
+    model_sparsity: float
+    nonzero_params: int
+    size_bytes: int
+    baseline_accuracy: float
+    accuracy_drop: float
+    seconds: float
+    train_seconds: float
+    eval_seconds: float
+    correct_bits: str | None = None
+    zeros_per_weight: list[int] | None = None
+    f1: float | None = None
+    matthews: float | None = None
+    quantized_sparsity: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name, of what is there."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+DETAILS = ("correct_bits", "zeros_per_weight")
+"""What of a record only readers want: a driver that remembers thousands leaves it out."""
+
+
+def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
+    """Why a record cannot be compared with others: a figure missing, or not finite."""
+    for name in needed:
+        if not isinstance(record.get(name), (int, float)):
+            return f"figure {name!r} of epoch {record['epoch']} is missing"
+    for name, value in record.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{name} of epoch {record['epoch']} is {value}"
+    return None

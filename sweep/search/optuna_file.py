@@ -1,0 +1,126 @@
+"""A sweep as an Optuna study in a file, for Optuna's dashboard and plots."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+
+from sweep.config import SweepConfig
+from sweep.errors import StorageError, UsageError
+from sweep.search.jobs import Event, TrialState
+from sweep.search.replay import Search
+from sweep.search.storage import create_study
+from sweep.space.names import METRICS
+
+FORMS = (".db", ".log")
+"""SQLite, and Optuna's journal."""
+
+
+def export_study(config: SweepConfig, events: Iterable[Event], to: Path) -> int:
+    """Write the ended trials of a sweep to the new file ``to``; returns how many there are.
+
+    Each has its params as they came true (left out: those that were not there), values,
+    constraints, times, and as user attributes ``trial_id``, ``status``, ``seed``, ``error`` and the
+    figures of the record that stands for it. Raises :class:`~sweep.errors.UsageError` for a file
+    that exists or has another ending than ``.db`` or ``.log``, and
+    :class:`~sweep.errors.StorageError` where it cannot be written; nothing is left then.
+    """
+    check_target(to)
+    search, times = Search(config), _Times()
+    for event in events:
+        search.apply(event)
+        times.take(event)
+    told = search.study.optuna_study.trials[search.study.learned :]
+    ended = [
+        _with_story(trial, state, search, times)
+        for trial, state in zip(told, search.trials.values(), strict=True)
+        if state.status != "running"
+    ]
+    _write(config, ended, to)
+    return len(ended)
+
+
+def check_target(to: Path) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a file that cannot be the new one."""
+    if to.suffix not in FORMS:
+        raise UsageError(f"--to: a study is a file that ends in {' or '.join(FORMS)}, got {to}")
+    if to.exists():
+        raise UsageError(f"{to} exists already; name a new file with --to")
+
+
+class _Times:
+    """When trials began and ended, in unix seconds."""
+
+    def __init__(self) -> None:
+        self.began: dict[str, float] = {}
+        self.ended: dict[str, float] = {}
+
+    def take(self, event: Event) -> None:
+        if event["event"] in ("trial", "end") and "time" in event:
+            kept = self.began if event["event"] == "trial" else self.ended
+            kept.setdefault(event["trial_id"], event["time"])
+
+
+def _with_story(
+    trial: FrozenTrial, state: TrialState, search: Search, times: _Times
+) -> FrozenTrial:
+    """The trial as others may see it: what it was and when, without what a sampler wrote down."""
+    trial.user_attrs = {
+        "trial_id": state.trial_id,
+        "status": state.status,
+        "seed": state.seed,
+        **({"error": state.error} if state.error else {}),
+        **_figures(search.told_record(state)),
+    }
+    trial.system_attrs = {
+        key: value for key, value in trial.system_attrs.items() if key.startswith("constraints:")
+    }
+    began = times.began.get(state.trial_id, 0.0)
+    trial.datetime_start = datetime.fromtimestamp(began)
+    trial.datetime_complete = datetime.fromtimestamp(times.ended.get(state.trial_id, began))
+    return trial
+
+
+def _figures(record: Event | None) -> dict[str, Any]:
+    values = {name: (record or {}).get(name) for name in METRICS}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
+    """Write beside the target and rename, so that a file is whole or not there."""
+    scratch = to.with_name(f".{os.getpid()}.{to.name}")
+    try:
+        storage = _storage(scratch)
+        create_study(storage, config.objectives, config.name).add_trials(trials)
+        storage.remove_session()
+        scratch.rename(to)
+    except Exception as error:  # sqlalchemy wraps what the disk says in errors of its own
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StorageError(f"cannot write {to}: {first}") from error
+    finally:
+        for left in scratch.parent.glob(f"{scratch.name}*"):
+            left.unlink(missing_ok=True)
+
+
+def _storage(path: Path) -> BaseStorage:
+    if path.suffix == ".db":
+        return RDBStorage(f"sqlite:///{path}")
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def load_exported(path: Path) -> optuna.Study:
+    """The one study in a file that :func:`export_study` wrote."""
+    return optuna.load_study(study_name=None, storage=_storage(path))

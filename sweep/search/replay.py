@@ -1,0 +1,275 @@
+"""The search as a fold over the ledger: what is known, what comes next, what a crash left out.
+
+:class:`Search` holds no truth of its own. A driver asks it for the next event
+(:meth:`Search.propose`, :meth:`Search.judge`, :meth:`Search.due_end`), appends that to the ledger,
+and applies it. A search that has applied the same events in the same order is in the same state, so
+after a crash it is rebuilt by a replay, :meth:`Search.missing_events` are appended, and the sweep
+goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sweep.config import SweepConfig, plan
+from sweep.search import constraints
+from sweep.search.budget import Budget
+from sweep.search.distributions import FIDELITY
+from sweep.search.jobs import Event, Status, TrialState
+from sweep.search.study import Params, Proposal, Study
+from sweep.search.verdicts import Verdicts
+
+
+class Search:
+    """The trials, the study and the rungs of one sweep, rebuilt from its ledger event by event."""
+
+    def __init__(self, config: SweepConfig) -> None:
+        self.trials: dict[str, TrialState] = {}
+        self._seed = config.search.seed
+        self._objectives = dict(config.objectives)
+        self._constraints = config.search.constraints
+        self._study = Study(
+            config.space,
+            config.objectives,
+            plan.sampler(config),
+            config.search.seed,
+            constraints.names(self._constraints),
+            config.search.starts,
+        )
+        self._verdicts = Verdicts(config)
+        self._budget = Budget(config)
+        self._warm: set[str] = set()
+        self._asked: tuple[int, Proposal | None] | None = None
+        self.max_trials = plan.trials(config)
+        self._fold: dict[str, Callable[[Event], None]] = {
+            "trial": self._on_trial,
+            "start": self._on_start,
+            "record": self._on_record,
+            "decision": self._on_decision,
+            "lost": self._on_lost,
+            "end": self._on_end,
+            "resume": self._on_resume,
+            "warm": self._on_warm,
+        }
+
+    @property
+    def study(self) -> Study:
+        """The Optuna study behind the proposals."""
+        return self._study
+
+    def extend(self, trials: int) -> None:
+        """Let there be ``trials`` in all. Fewer than before changes nothing."""
+        self.max_trials = max(self.max_trials, trials)
+
+    # What a driver asks.
+
+    def propose(self) -> Event | None:
+        """The next "trial" event. None if there is to be none: :attr:`why_no_more` says why.
+
+        Nothing changes: until the event is applied, asking again gives the same.
+        """
+        number = len(self.trials)
+        proposal = self._proposal()
+        if proposal is None:
+            return None
+        params, sampler_attrs = proposal
+        given = params.get("seed")
+        return {
+            "event": "trial",
+            "trial_id": f"t{number:05d}",
+            "number": number,
+            "params": params,
+            "seed": _trial_seed(self._seed, number) if given is None else given,
+            "sampler_attrs": sampler_attrs,
+        }
+
+    @property
+    def spent(self) -> str | None:
+        """The budget that is spent, in words; None while none is."""
+        return self._budget.spent
+
+    @property
+    def why_no_more(self) -> str | None:
+        """Why nothing more is proposed; None while something is."""
+        if self._budget.spent is not None:
+            return self._budget.spent
+        if len(self.trials) >= self.max_trials:
+            return f"all {self.max_trials} trials"
+        tried = f"all {len(self.trials)} configurations of the space are tried"
+        return tried if self._proposal() is None else None
+
+    def _proposal(self) -> Proposal | None:
+        """What the study proposes next, asked for once between two events."""
+        number = len(self.trials)
+        if self._budget.spent is not None or number >= self.max_trials:
+            return None
+        if self._asked is None or self._asked[0] != number:
+            self._asked = (number, self._study.ask(number))
+        return self._asked[1]
+
+    def accepts(self, record: Event) -> bool:
+        """Whether a "record" event is news.
+
+        It is not if its trial is unknown, has ended or is stopped, if the trial has a record of
+        this epoch, or if it comes from an attempt that is over: a worker thought dead that is not.
+        """
+        trial = self.trials.get(record["trial_id"])
+        return (
+            trial is not None
+            and trial.status == "running"
+            and not trial.is_stopped
+            and record["epoch"] not in trial.records
+            and record["attempt"] >= trial.attempt
+            and record["attempt"] > trial.fence
+        )
+
+    def judge(self, record: Event) -> Event | None:
+        """The "decision" event for a "record" event, before or after that is applied.
+
+        None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, a
+        scheduler that stops nothing, a record that is not accepted.
+        """
+        trial = self.trials.get(record["trial_id"])
+        if trial is None:
+            return None
+        epoch = record["epoch"]
+        self._verdicts.close()
+        if self.accepts(record):
+            self._verdicts.judge(trial, record)
+        return trial.decisions.get(epoch) or trial.verdicts.get(epoch)
+
+    def due_end(self, trial_id: str) -> Event | None:
+        """The "end" event that the decisions and records of a running trial call for, if any."""
+        trial = self.trials[trial_id]
+        if trial.status != "running":
+            return None
+        if trial.is_stopped:
+            return end_event(trial_id, "stopped")
+        last = trial.last_epoch
+        done = last is not None and last >= trial.finetune_epochs
+        return end_event(trial_id, "completed") if done else None
+
+    def unfinished(self) -> list[TrialState]:
+        """The trials without an "end", by number."""
+        return [trial for trial in self.trials.values() if trial.status == "running"]
+
+    def missing_events(self) -> list[Event]:
+        """What a driver would have written next, had it not been killed: to append and apply.
+
+        A record at a rung whose decision is not in the ledger (decided on the records that stood
+        before it), and the end of a trial that has reached its last epoch or is stopped.
+        """
+        self._verdicts.close()
+        events: list[Event] = []
+        for trial in self.unfinished():
+            undecided = [
+                event for epoch, event in trial.verdicts.items() if epoch not in trial.decisions
+            ]
+            events += undecided
+            if any(event["action"] == "stop" for event in undecided):
+                events.append(end_event(trial.trial_id, "stopped"))
+            elif end := self.due_end(trial.trial_id):
+                events.append(end)
+        return events
+
+    # The fold.
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Unknown kinds, and what is known already, change nothing."""
+        self._verdicts.before(event)
+        handler = self._fold.get(event["event"])
+        if handler is not None:
+            handler(event)
+        self._budget.clock(event)
+
+    def _on_trial(self, event: Event) -> None:
+        if event["trial_id"] in self.trials:
+            return
+        self._study.begin(event["number"], event["params"], event["sampler_attrs"])
+        self.trials[event["trial_id"]] = TrialState(
+            event["trial_id"], event["number"], event["params"], event["seed"]
+        )
+
+    def _on_start(self, event: Event) -> None:
+        self.trials[event["trial_id"]].attempt = event["attempt"]
+
+    def _on_record(self, event: Event) -> None:
+        if self.accepts(event):
+            trial = self.trials[event["trial_id"]]
+            self._verdicts.take(trial, event)
+            trial.records[event["epoch"]] = event
+            self._budget.record(event)
+            if not event["partial"]:
+                self._asked = None
+                self._study.observe(trial.number, trial.params, event)
+
+    def _on_decision(self, event: Event) -> None:
+        self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
+
+    def _on_lost(self, event: Event) -> None:
+        trial = self.trials[event["trial_id"]]
+        trial.lost += not event.get("preempted", False)
+        trial.last_loss = event["reason"]
+        trial.attempt = trial.fence = max(trial.attempt, event["attempt"])
+
+    def _on_end(self, event: Event) -> None:
+        trial = self.trials[event["trial_id"]]
+        if trial.status == "running":
+            trial.status, trial.error = event["status"], event.get("error")
+            self._asked = None
+            self._study.finish(trial.number, *self._observation(trial))
+            self._budget.end()
+
+    def _on_resume(self, event: Event) -> None:
+        self.extend(event.get("trials") or 0)
+
+    def _on_warm(self, event: Event) -> None:
+        if self.trials or event["source"] in self._warm:
+            return
+        self._asked = None
+        self._warm.add(event["source"])
+        for one in event["observations"]:
+            values = [one["metrics"][name] for name in self._objectives]
+            broken = constraints.violations(self._constraints, one["metrics"])
+            self._study.learn((one["params"], values), broken or {})
+
+    def _observation(
+        self, trial: TrialState
+    ) -> tuple[tuple[Params, list[float]] | None, dict[str, float] | None]:
+        """What the study is told of a trial: (params that came true, values), violations.
+
+        That is its last record that is not partial (so under a schedule bound to the horizon only
+        that of a completed trial) and has an epoch that the study can hold. None for a failed
+        trial: its records stay candidates for the front, but where it leads to is a failure.
+        """
+        record = self.told_record(trial)
+        if record is None:
+            return None, None
+        values = [record.get(name) for name in self._objectives]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        broken = constraints.violations(self._constraints, record)
+        if len(numbers) < len(values) or broken is None:
+            return None, None
+        return ({**trial.params, FIDELITY: record["epoch"]}, numbers), broken
+
+    def told_record(self, trial: TrialState) -> Event | None:
+        """The record that stands for a trial that ended; None where it ended as a failure."""
+        if trial.status in ("running", "failed"):
+            return None
+        for epoch in sorted(trial.records, reverse=True):
+            record = trial.records[epoch]
+            if not record["partial"] and self._study.can_tell(epoch):
+                return record
+        return None
+
+
+def end_event(trial_id: str, status: Status, error: str | None = None) -> Event:
+    """An "end" event, without its time."""
+    return {"event": "end", "trial_id": trial_id, "status": status, "error": error}
+
+
+def _trial_seed(seed: int, number: int) -> int:
+    """A trial's own seed, in [0, 2^32): the same for the same sweep, whoever runs it and when."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

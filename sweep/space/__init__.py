@@ -1,0 +1,1 @@
+"""Which parameters a trial can have, what each may be, and which of them are active."""

@@ -1,0 +1,254 @@
+"""The search space: what each parameter of a trial may be.
+
+A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`). In YAML:
+
+    sparsity: {low: 0.3, high: 0.95}      # a range; with step: 0.05 or log: true if wanted
+    method: [l1-norm, random]             # a choice
+    scope: local                          # a constant
+    learning_rate: {low: 1e-5, high: 1e-3, log: true, when: {finetune_epochs: {low: 1}}}
+    activation_method: {values: [l1-norm, random], when: {activation_sparsity: {low: 0.1}}}
+
+With a `when` the parameter is there only where all of its conditions hold (see
+`sweep.space.conditions`); where it is not, a trial has its default. `sweep.space.parameters` has
+the parameters themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sweep.space.condition import Condition, read_when, when_schema
+from sweep.space.counting import condition_problems
+from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
+from sweep.space.parameters import PARAMETERS, TUTORIAL, Parameter
+from sweep.space.problems import Problem, Refused, unknown
+from sweep.space.values import Also, Flag, Number, OneOf, Reader, Value
+
+
+def parse_space(raw: object) -> dict[str, Domain]:
+    """Every parameter's domain, in the order of `PARAMETERS`, from the YAML mapping of a space.
+
+    Accepts the tutorial's ``weight`` and ``activation`` groups too. Raises `Refused` with every
+    problem.
+    """
+    if not isinstance(raw, Mapping):
+        raise Refused(Problem((), "must be a mapping of parameters to domains", raw))
+    problems: list[Problem] = []
+    entries = _entries(raw, problems)
+    domains: dict[str, Domain] = {n: Constant(p.default) for n, p in PARAMETERS.items()}
+    seen: dict[str, tuple[str, ...]] = {}
+    for where, name, value in entries:
+        if name in seen:
+            what = f"gives the same parameter as space.{'.'.join(seen[name])}"
+            problems.append(Problem(where, what, value, "one of the two"))
+        seen[name] = where
+        try:
+            domains[name] = parse_domain(name, value)
+        except Refused as refused:
+            problems += [problem.under(*where) for problem in refused.problems]
+    problems = problems or [
+        problem.under(*seen[name]) for name, problem in condition_problems(domains)
+    ]
+    if problems:
+        raise Refused(*problems)
+    return domains
+
+
+def _entries(
+    raw: Mapping[Any, object], problems: list[Problem]
+) -> list[tuple[tuple[str, ...], str, object]]:
+    """(path as written, parameter, value) of every known key; the others go to ``problems``."""
+    entries: list[tuple[tuple[str, ...], str, object]] = []
+    for key, value in raw.items():
+        group = TUTORIAL.get(key)
+        if key in PARAMETERS:
+            entries.append(((key,), key, value))
+        elif group is None:
+            problems.append(unknown((str(key),), value, [*PARAMETERS, *TUTORIAL]))
+        elif isinstance(value, Mapping):
+            for inner, part in value.items():
+                if inner in group:
+                    entries.append(((key, inner), group[inner], part))
+                else:
+                    problems.append(unknown((key, str(inner)), part, list(group)))
+        elif value is not None:
+            problems.append(Problem((key,), "must be a mapping", value, ", ".join(group)))
+    return entries
+
+
+def parse_domain(name: str, raw: object) -> Domain:
+    """The domain of the parameter ``name`` from its YAML form (or from a domain, checked again).
+
+    Raises `Refused`, a ValueError, with every problem that ``raw`` has.
+    """
+    parameter = PARAMETERS.get(name)
+    if parameter is None:
+        raise Refused(unknown((name,), raw, list(PARAMETERS)))
+    if isinstance(raw, Float | Int | Choice | Constant):
+        raw = raw.plain()
+    if isinstance(raw, Mapping):
+        form = _parse_values if "values" in raw else _parse_range
+        return form(parameter.rule, raw)
+    if isinstance(raw, list | tuple):
+        return _parse_choice(parameter.rule, raw)
+    if parameter.default is None and raw is None:
+        return Constant(None)
+    return Constant(parameter.rule.read(raw))
+
+
+_RANGE = ("low", "high", "log", "step", "when")
+_VALUES = ("values", "when")
+_MOST_STEPS = 1e9
+
+
+class _When:
+    """Reads a ``when`` by the rules of the parameters that it names."""
+
+    allowed = "{parameter: value | [values] | {low: x, high: y}}"
+
+    def read(self, raw: object) -> tuple[Condition, ...]:
+        return read_when(raw, {name: known.rule for name, known in PARAMETERS.items()})
+
+    def schema(self) -> dict[str, Any]:
+        return when_schema(list(PARAMETERS))
+
+
+def _parse_range(rule: Number | OneOf, raw: Mapping[Any, object]) -> Domain:
+    if isinstance(rule, OneOf):
+        raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
+    problems = [unknown((str(key),), raw[key], list(_RANGE)) for key in raw if key not in _RANGE]
+    found: dict[str, Any] = {}
+    for key, reader in _range_rules(rule).items():
+        if key not in raw:
+            if key in ("low", "high"):
+                problems.append(Problem((key,), "is required in a range", raw, rule.allowed))
+            continue
+        try:
+            found[key] = reader.read(raw[key])
+        except Refused as refused:
+            problems += [problem.under(key) for problem in refused.problems]
+    problems += _range_problems(found, raw)
+    if problems:
+        raise Refused(*problems)
+    return _range(rule, found)
+
+
+def _range_rules(rule: Number) -> dict[str, Reader]:
+    step = Also(None, Number(low=0, above=True, whole=rule.whole))
+    return {"low": rule, "high": rule, "log": Flag(), "step": step, "when": _When()}
+
+
+def _range_problems(found: Mapping[str, Any], raw: object) -> list[Problem]:
+    """How the bounds, each fine by itself, do not go together."""
+    low, step = found.get("low"), found.get("step")
+    problems = []
+    if low is not None and found.get("high") is not None:
+        if low > found["high"]:
+            problems.append(Problem((), "low is above high", raw, "low <= high"))
+        elif step is not None and low < found["high"]:
+            problems += _step_problems(step, width(low, found["high"]))
+    if found.get("log") and low is not None and low <= 0:
+        problems.append(Problem(("low",), "a log range cannot start here", low, "> 0"))
+    if found.get("log") and step is not None:
+        problems.append(Problem(("step",), "a log range takes no step", step, "log or step"))
+    return problems
+
+
+def _step_problems(step: float, whole: float) -> list[Problem]:
+    if whole / _MOST_STEPS <= step <= whole:
+        return []
+    allowed = f">= {whole / _MOST_STEPS:g} and <= {whole:g}"
+    return [Problem(("step",), "does not fit the range", step, allowed)]
+
+
+def _range(rule: Number, found: Mapping[str, Any]) -> Domain:
+    """The range; with a step, ``high`` comes down to the last step, as samplers want it."""
+    low, high, log = found["low"], found["high"], found.get("log", False)
+    step, when = found.get("step"), found.get("when", ())
+    if rule.whole:
+        step = step or 1
+        return Int(low, low + (high - low) // step * step, log, step, when)
+    return Float(low, high if step is None else Float(low, high, log, step).last, log, step, when)
+
+
+def _parse_values(rule: Number | OneOf, raw: Mapping[Any, object]) -> Choice:
+    """``{values: [...], when: {...}}``: a choice that is there at times."""
+    problems = [unknown((str(key),), raw[key], list(_VALUES)) for key in raw if key not in _VALUES]
+    values: tuple[Value, ...] = ()
+    when: tuple[Condition, ...] = ()
+    try:
+        items = raw["values"]
+        values = _parse_choice(rule, items if isinstance(items, list | tuple) else []).values
+    except Refused as refused:
+        problems += [problem.under("values") for problem in refused.problems]
+    try:
+        when = _When().read(raw["when"]) if "when" in raw else ()
+    except Refused as refused:
+        problems += [problem.under("when") for problem in refused.problems]
+    if problems:
+        raise Refused(*problems)
+    return Choice(values, when)
+
+
+def _parse_choice(rule: Number | OneOf, raw: list[Any] | tuple[Any, ...]) -> Choice:
+    if not raw:
+        raise Refused(Problem((), "a choice must not be empty", raw, f"a list of {rule.allowed}"))
+    problems: list[Problem] = []
+    values: list[Value] = []
+    for index, item in enumerate(raw):
+        try:
+            value = rule.read(item)
+        except Refused as refused:
+            problems += [problem.under(str(index)) for problem in refused.problems]
+            continue
+        if value in values:
+            problems.append(Problem((str(index),), "is in the list already", item))
+        values.append(value)
+    if problems:
+        raise Refused(*problems)
+    return Choice(tuple(values))
+
+
+def space_schema() -> dict[str, Any]:
+    """JSON schema of the YAML form of a space, with the tutorial's groups."""
+    properties = {name: _domain_schema(parameter) for name, parameter in PARAMETERS.items()}
+    for group, names in TUTORIAL.items():
+        inner = {key: _domain_schema(PARAMETERS[name]) for key, name in names.items()}
+        properties[group] = {
+            "description": f"the tutorial's form of {', '.join(names.values())}",
+            "anyOf": [
+                {"type": "null"},
+                {"type": "object", "properties": inner, "additionalProperties": False},
+            ],
+        }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _domain_schema(parameter: Parameter) -> dict[str, Any]:
+    rule = parameter.rule
+    value = rule.schema()
+    several = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
+    forms: list[dict[str, Any]] = [
+        value,
+        several,
+        {
+            "type": "object",
+            "properties": {"values": several, "when": _When().schema()},
+            "required": ["values"],
+            "additionalProperties": False,
+        },
+    ]
+    if parameter.default is None:
+        forms.append({"type": "null"})
+    if isinstance(rule, Number):
+        bounds = {key: reader.schema() for key, reader in _range_rules(rule).items()}
+        forms.append(
+            {
+                "type": "object",
+                "properties": bounds,
+                "required": ["low", "high"],
+                "additionalProperties": False,
+            }
+        )
+    return {"description": parameter.help, "default": parameter.default, "anyOf": forms}

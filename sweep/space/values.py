@@ -1,0 +1,224 @@
+"""What one plain setting may be: readers that coerce a value, or refuse it and say why.
+
+A reader has ``read(raw)``, which returns the value or raises `Refused`; ``allowed``, its rule in
+words; and ``schema()``, the same rule as JSON schema. The config's sections and the search space
+are made of them: a rule is written once, and a refusal names the rule, the value got and what is
+allowed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from operator import ge, gt, le, lt
+from typing import Any, Protocol
+
+from sweep.space.problems import Problem, Refused, closest
+
+Value = int | float | str
+"""One value of one parameter."""
+
+# What PyYAML leaves a string because YAML 1.1 wants a dot and a signed exponent: 1e-3, 2E5.
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+
+
+class Reader(Protocol):
+    """What every reader below can do."""
+
+    @property
+    def allowed(self) -> str: ...
+
+    def read(self, raw: object) -> Any: ...
+
+    def schema(self) -> dict[str, Any]: ...
+
+
+def as_number(raw: object) -> int | float | None:
+    """``raw`` if it is a number or the text of one, else None; booleans are no numbers."""
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, str):
+        text = raw.strip()
+        if not _NUMBER.fullmatch(text):
+            return None
+        return int(text) if re.fullmatch(r"[-+]?\d{1,300}", text) else float(text)
+    return raw if isinstance(raw, int | float) else None
+
+
+def _is_finite(value: int | float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number in a range; ``whole`` for integers, ``above`` / ``below`` for an open end."""
+
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+    above: bool = False
+    below: bool = False
+
+    @property
+    def allowed(self) -> str:
+        rules = [f"{sign} {bound}" for sign, bound, _ in self._bounds()]
+        return " ".join([self._noun, " and ".join(rules)]).strip()
+
+    @property
+    def _noun(self) -> str:
+        return "an integer" if self.whole else "a number"
+
+    def _bounds(self) -> list[tuple[str, float, Callable[[float, float], bool]]]:
+        bounds: list[tuple[str, float, Callable[[float, float], bool]]] = []
+        if self.low is not None:
+            bounds.append((">", self.low, gt) if self.above else (">=", self.low, ge))
+        if self.high is not None:
+            bounds.append(("<", self.high, lt) if self.below else ("<=", self.high, le))
+        return bounds
+
+    def read(self, raw: object) -> int | float:
+        value = as_number(raw)
+        if value is None:
+            raise self._refused(f"must be {self._noun}", raw)
+        if not _is_finite(value):
+            raise self._refused("must be finite", raw)
+        if self.whole and value != int(value):
+            raise self._refused("must be an integer", raw)
+        if self.whole and abs(value) >= 2**63:
+            raise self._refused("must fit in 64 bits", raw)
+        for sign, bound, holds in self._bounds():
+            if not holds(value, bound):
+                raise self._refused(f"must be {sign} {bound}", raw)
+        return int(value) if self.whole else float(value)
+
+    def _refused(self, what: str, raw: object) -> Refused:
+        return Refused(Problem((), what, raw, self.allowed))
+
+    def schema(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"type": "integer" if self.whole else "number"}
+        if self.low is not None:
+            found["exclusiveMinimum" if self.above else "minimum"] = self.low
+        if self.high is not None:
+            found["exclusiveMaximum" if self.below else "maximum"] = self.high
+        return found
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few names."""
+
+    options: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        return ", ".join(self.options)
+
+    def read(self, raw: object) -> str:
+        if isinstance(raw, str) and raw in self.options:
+            return raw
+        hint = closest(raw, self.options) if isinstance(raw, str) else ""
+        raise Refused(Problem((), "is not one of the known names", raw, self.allowed, hint))
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.options)}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text all of which matches ``pattern``: by default one that is not blank."""
+
+    allowed: str = "a text that is not empty"
+    pattern: str = r"[\s\S]*\S[\s\S]*"
+
+    def read(self, raw: object) -> str:
+        if not isinstance(raw, str):
+            quotes = " (in quotes)" if isinstance(raw, int | float) else ""
+            raise Refused(Problem((), f"must be a text{quotes}", raw, self.allowed))
+        if not re.fullmatch(self.pattern, raw):
+            blank = not raw.strip()
+            what = "must not be empty" if blank else "has characters that it must not have"
+            raise Refused(Problem((), what, raw, self.allowed))
+        return raw
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$"}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """true or false."""
+
+    allowed: str = "true, false"
+
+    def read(self, raw: object) -> bool:
+        if isinstance(raw, bool):
+            return raw
+        raise Refused(Problem((), "must be true or false", raw, self.allowed))
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Also:
+    """One extra value (null, or a word such as ``auto``), or whatever ``reader`` reads."""
+
+    extra: str | None
+    reader: Reader
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.extra or 'null'}, or {self.reader.allowed}"
+
+    def read(self, raw: object) -> Any:
+        if (raw is None or isinstance(raw, str)) and raw == self.extra:
+            return raw
+        try:
+            return self.reader.read(raw)
+        except Refused as refused:
+            wider = [replace(p, allowed=self.allowed) for p in refused.problems]
+            raise Refused(*wider) from None
+
+    def schema(self) -> dict[str, Any]:
+        extra = {"type": "null"} if self.extra is None else {"const": self.extra}
+        return {"anyOf": [extra, self.reader.schema()]}
+
+
+@dataclass(frozen=True)
+class Each:
+    """A mapping with one or more entries, its keys and its values each from a few names."""
+
+    keys: OneOf
+    values: OneOf
+
+    @property
+    def allowed(self) -> str:
+        return f"a mapping of {self.keys.allowed} to {self.values.allowed}"
+
+    def read(self, raw: object) -> dict[str, str]:
+        if not isinstance(raw, Mapping) or not raw:
+            raise Refused(Problem((), "must be a mapping, not empty", raw, self.allowed))
+        problems: list[Problem] = []
+        for key, value in raw.items():
+            for reader, part in ((self.keys, key), (self.values, value)):
+                try:
+                    reader.read(part)
+                except Refused as refused:
+                    problems += [p.under(str(key)) for p in refused.problems]
+        if problems:
+            raise Refused(*problems)
+        return dict(raw)
+
+    def schema(self) -> dict[str, Any]:
+        entries = dict.fromkeys(self.keys.options, self.values.schema())
+        return {
+            "type": "object",
+            "properties": entries,
+            "additionalProperties": False,
+            "minProperties": 1,
+        }

@@ -1,6 +1,0 @@
-"""A data set as tokenised train / validation / test splits."""
-
-from sweep.tasks.split import Split
-from sweep.tasks.task import Task, load_task
-
-__all__ = ["Split", "Task", "load_task"]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import load
+from analysis.certainty.answers import answers_of, stack, unpack
+from analysis.tables.tables import write_tables
+from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
+
+
+@pytest.mark.parametrize("examples", [1, 7, 8, 9, 872])
+def test_answers_come_back_as_they_were_packed(examples: int) -> None:
+    bits = np.random.default_rng(examples).random(examples) < 0.7
+    assert np.array_equal(unpack(pack(bits), examples), bits)
+
+
+@pytest.mark.parametrize("text", ["", "oA=", "oA==oA==", "é", "oAA=", "!!!!"])
+def test_damaged_answers_are_none(text: str) -> None:
+    assert unpack(text, 3) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"correct": 1}, {"examples": 30}, {"examples": 0}, {"correct_bits": 5}, {"examples": None}],
+)
+def test_answers_that_do_not_fit_their_figures_are_none(changed: dict[str, object]) -> None:
+    figures = {"correct_bits": "oA==", "examples": 3, "correct": 2}
+    assert answers_of(figures) is not None
+    assert answers_of({**figures, **changed}) is None
+    assert answers_of(None) is None
+
+
+def test_answers_stack_where_all_are_of_the_same_examples() -> None:
+    two, three = np.array([True, False]), np.array([True, False, True])
+    stacked = stack([two, ~two])
+    assert stacked is not None and stacked.shape == (2, 2)
+    assert stack([two, three]) is None
+    assert stack([two, None]) is None
+    assert stack([two], 3) is None
+    assert stack([]) is None
+
+
+def test_a_sweep_knows_who_got_what_right(tmp_path: Path) -> None:
+    results = load(answered_sweep().write(tmp_path))
+    dense = results.baseline_answers
+    assert dense is not None and results.baseline is not None
+    assert dense.mean() == results.baseline["accuracy"]
+    for row in results.front.itertuples():
+        answers = results.answers(row.trial_id, row.epoch)
+        assert answers is not None and answers.sum() == row.correct
+    assert results.answers("t00000", 9) is None
+    assert results.answers("nobody", 0) is None
+
+
+def test_an_older_ledger_has_no_answers(tmp_path: Path) -> None:
+    results = load(LedgerBuilder().baseline().trial("a").record("a", 0, 9, 0.5).write(tmp_path))
+    assert results.answers("a", 0) is None and results.baseline_answers is None
+
+
+def test_answers_are_in_no_table(tmp_path: Path) -> None:
+    ledger = answered_sweep(4)
+    ledger.confirm_round({("t00000", 1): {5: 700}}, correct_bits="secret")
+    results = load(ledger.write(tmp_path))
+    for path in write_tables(results, tmp_path / "tables"):
+        assert b"correct_bits" not in path.read_bytes()
+    assert "correct_bits" not in results.confirmation
+    assert "correct_bits" not in (results.baseline or {})
+    assert "correct_bits" not in (results.test_baseline or {})

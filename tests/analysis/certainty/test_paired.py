@@ -1,0 +1,110 @@
+"""Pairs against other programs, and against what the tests mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.certainty.paired import (
+    compare,
+    discordant,
+    mcnemar,
+    paired_bootstrap,
+    tango_low,
+    unpaired_low,
+)
+
+PAIRS = [(0, 0), (0, 1), (1, 0), (3, 3), (2, 10), (10, 2), (0, 40), (57, 91), (5000, 5200)]
+
+
+def test_mcnemar_is_that_of_statsmodels() -> None:
+    tables = pytest.importorskip("statsmodels.stats.contingency_tables")
+    for only_a, only_b in PAIRS:
+        table = [[100, only_a], [only_b, 20]]
+        expected = tables.mcnemar(table, exact=True).pvalue
+        assert mcnemar(only_a, only_b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_is_the_binomial_test_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    draw = np.random.default_rng(0)
+    for only_a, only_b in draw.integers(0, 300, (200, 2)):
+        if only_a + only_b:
+            expected = stats.binomtest(int(only_a), int(only_a + only_b)).pvalue
+            assert mcnemar(only_a, only_b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_of_many_examples_stays_a_probability() -> None:
+    assert 0 <= mcnemar(0, 25_000) < 1e-300
+    assert mcnemar(12_500, 12_500) == 1
+
+
+def test_the_paired_bootstrap_is_that_of_drawn_examples() -> None:
+    """One by one, as the book has it; to the noise of two bootstraps."""
+    a = np.array([1] * 60 + [0] * 40)
+    b = np.array([1] * 45 + [0] * 30 + [1] * 25)
+    only_a, only_b = discordant(a.astype(bool), b.astype(bool))
+    draw = np.random.default_rng(1)
+    drawn = draw.integers(0, 100, (20_000, 100))
+    expected = np.quantile((a[drawn] - b[drawn]).mean(axis=1), [0.025, 0.975])
+    low, high = paired_bootstrap(only_a, only_b, 100, np.random.default_rng(2))
+    assert (low, high) == pytest.approx(tuple(expected), abs=0.011)
+
+
+def test_a_paired_bootstrap_is_that_of_its_generator() -> None:
+    one, again = (paired_bootstrap(9, 4, 50, np.random.default_rng(3)) for _ in range(2))
+    assert one == again
+
+
+def likelihood(only_b: np.ndarray, a: float, b: float, n: float, difference: float) -> np.ndarray:
+    """Of shares (only a, only b, neither) that have the difference, up to a constant."""
+    shares = [only_b + difference, only_b, 1 - 2 * only_b - difference]
+    return sum(k * np.log(p) for k, p in zip((a, b, n - a - b), shares, strict=True))
+
+
+@pytest.mark.parametrize(("a", "b", "n"), [(30, 20, 200), (3, 12, 100), (1, 1, 50), (40, 41, 90)])
+def test_tangos_bound_is_where_the_score_test_just_rejects(a: int, b: int, n: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    bound = tango_low(a, b, n)
+    # The likeliest shares with that difference, by trying many.
+    least = max(0.0, -bound)
+    grid = np.linspace(least, (1 - bound) / 2, 400_002)[1:-1]
+    only_b = grid[np.argmax(likelihood(grid, a, b, n, bound))]
+    error = np.sqrt((2 * only_b + bound - bound**2) / n)
+    z = ((a - b) / n - bound) / error
+    assert z == pytest.approx(stats.norm.ppf(0.95), abs=1e-3)
+
+
+def test_tangos_bound_holds_as_often_as_it_says() -> None:
+    """Of 4,000 draws with a true difference of -0.02, about 95 in 100 have a bound below it."""
+    draw = np.random.default_rng(4)
+    numbers = draw.multinomial(400, [0.05, 0.07, 0.88], size=4000)
+    held = [tango_low(int(a), int(b), 400) <= -0.02 for a, b, _ in numbers]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.012)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (5, 0), (0, 5), (50, 50), (100, 0), (0, 100)])
+def test_tangos_bound_is_below_the_difference(a: int, b: int) -> None:
+    bound = tango_low(a, b, 100)
+    assert -1 <= bound <= (a - b) / 100
+    assert tango_low(a, b, 100, level=0.99) <= bound
+
+
+def test_the_unpaired_bound_is_that_of_statsmodels() -> None:
+    proportion = pytest.importorskip("statsmodels.stats.proportion")
+    for a, b, n in [(890, 900, 1000), (99, 50, 100), (0, 3, 40), (40, 40, 40)]:
+        expected, _ = proportion.confint_proportions_2indep(
+            a, n, b, n, method="newcomb", compare="diff", alpha=0.1
+        )
+        assert unpaired_low(a, n, b, n) == pytest.approx(expected)
+
+
+def test_pairs_tell_more_than_two_accuracies() -> None:
+    # 890 and 900 of 1000 right, by models that differ on 30 examples.
+    assert tango_low(10, 20, 1000) > unpaired_low(890, 1000, 900, 1000)
+
+
+def test_answers_to_different_examples_are_not_compared() -> None:
+    draw = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="a and b answered 2 and 3 examples"):
+        compare(("a", np.ones(2, bool)), ("b", np.ones(3, bool)), "test", draw)

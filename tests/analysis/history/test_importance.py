@@ -1,0 +1,129 @@
+"""Shares of variance, against scipy's F and against what chance alone would give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import load
+from analysis.history.importance import (
+    MOST_GROUPS,
+    PER_GROUP,
+    active,
+    groups_of,
+    importance,
+    observations,
+    omega_squared,
+)
+from tests.analysis.charts.sweeps import rich_sweep
+from tests.analysis.ledgers import LedgerBuilder, big_sweep
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_omega_squared_follows_from_f(seed: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    draw = np.random.default_rng(seed)
+    groups = draw.integers(0, 4, size=60)
+    values = draw.normal(size=60) + 0.7 * groups
+    f = stats.f_oneway(*(values[groups == group] for group in range(4))).statistic
+    expected = 3 * (f - 1) / (3 * (f - 1) + 60)
+    assert omega_squared(values, groups) == pytest.approx(max(0.0, expected))
+
+
+def test_what_does_nothing_has_no_share() -> None:
+    draw = np.random.default_rng(0)
+    groups = np.repeat(np.arange(6), 5)
+    shares = [omega_squared(draw.normal(size=30), groups) for _ in range(300)]
+    # The plain share, between / total, would be 5 / 29 = 0.17 on average.
+    assert np.mean(shares) < 0.06
+
+
+def test_shares_do_not_depend_on_units() -> None:
+    draw = np.random.default_rng(1)
+    groups = draw.integers(0, 3, size=40)
+    values = draw.normal(size=40) + groups
+    assert omega_squared(1e6 * values + 7e6, groups) == pytest.approx(omega_squared(values, groups))
+
+
+@pytest.mark.parametrize(
+    ("values", "groups"),
+    [([], []), ([1.0, 2.0], [0, 1]), ([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 0]), ([3.0] * 6, [0, 1] * 3)],
+)
+def test_where_it_is_not_defined_it_is_missing(values: list[float], groups: list[int]) -> None:
+    assert np.isnan(omega_squared(np.array(values), np.array(groups, dtype=np.intp)))
+
+
+def test_numbers_are_grouped_between_quantiles() -> None:
+    numbers = pd.Series(np.random.default_rng(2).normal(size=600))
+    groups = groups_of(numbers)
+    sizes = np.bincount(groups)
+    assert len(sizes) == MOST_GROUPS and sizes.min() >= 99 and sizes.max() <= 101
+    order = np.argsort(numbers.to_numpy())
+    assert (np.diff(groups[order]) >= 0).all()
+    assert np.bincount(groups_of(numbers.head(15))).min() >= PER_GROUP
+    few = pd.Series([1, 2, 2, 1, 3], dtype="Int64")
+    assert len(np.unique(groups_of(few))) == 3
+
+
+def test_one_row_a_parameter_and_objective(tmp_path: Path) -> None:
+    results = load(big_sweep(80).write(tmp_path))
+    table = importance(results)
+    # The other parameters are the same in all trials.
+    varied = ["sparsity", "method", "scope", "finetune_epochs", "learning_rate"]
+    expected = [(name, goal) for name in varied for goal in ("accuracy", "sparsity")]
+    assert list(zip(table["parameter"], table["objective"], strict=True)) == expected
+    shares = table.set_index(["parameter", "objective"])["share"]
+    assert shares["sparsity", "sparsity"] > 0.9
+    assert shares["sparsity", "accuracy"] > 5 * shares["scope", "accuracy"]
+
+
+def test_a_trial_counts_once_with_the_epochs_that_it_trained(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline().trial("a", finetune_epochs=3)
+    ledger.record("a", 0, 500, 0.5).record("a", 1, 600, 0.5).end("a", "stopped")
+    ledger.trial("b", finetune_epochs=0).record("b", 0, 510, 0.5).end("b")
+    table = observations(load(ledger.write(tmp_path)))
+    assert table["trial_id"].tolist() == ["a", "b"]
+    assert table["param_finetune_epochs"].tolist() == [1, 0]
+
+
+def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count(tmp_path: Path) -> None:
+    results = load(rich_sweep().write(tmp_path / "not set"))
+    trained = results.trials[results.trials["epoch"] > 0]
+    counts = importance(results).set_index("parameter")["trials"]
+    assert set(counts["learning_rate"]) == {len(trained)}
+    # Set, but without an epoch to be used in.
+    results = load(big_sweep().write(tmp_path / "moot"))
+    trained = results.trials[results.trials["epoch"] > 0]
+    counts = importance(results).set_index("parameter")["trials"]
+    assert set(counts["learning_rate"]) == {len(trained)} != set(counts["sparsity"])
+
+
+def test_what_another_parameter_decides_does_not_count(tmp_path: Path) -> None:
+    """Under 2:4 there is no sparsity to choose; normalising is for scope global alone."""
+    some = rich_sweep()
+    trials = [event["params"] for event in some.events if event["event"] == "trial"]
+    for index, params in enumerate(trials):
+        params["granularity"] = ("2:4", "element")[index % 2]
+        params["scope"] = ("local", "global")[index // 2 % 2]
+        params["normalise"] = ("none", "rms")[index // 4 % 2]
+        params["layer_profile"] = ("uniform", "erk")[index // 4 % 2]
+    table = observations(load(some.write(tmp_path / "sweep")))
+    free = table["param_granularity"] == "element"
+    whole = table["param_scope"] == "global"
+    assert 0 < free.sum() < len(table)
+    for name, wanted in {
+        "method": len(table),
+        "sparsity": free.sum(),
+        "scope": free.sum(),
+        "normalise": (free & whole).sum(),
+        "layer_profile": (free & ~whole).sum(),
+    }.items():
+        assert len(active(table, name)) == wanted, name
+
+
+def test_a_sweep_without_evaluations_has_no_rows(tmp_path: Path) -> None:
+    table = importance(load(LedgerBuilder().write(tmp_path)))
+    assert table.empty and list(table) == ["parameter", "objective", "share", "trials", "groups"]

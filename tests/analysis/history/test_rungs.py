@@ -1,0 +1,87 @@
+"""Survival at rungs, and rank correlations as scipy has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import load
+from analysis.history.rungs import FEWEST, partial, rungs, spearman
+from tests.analysis.charts.sweeps import rich_sweep
+from tests.analysis.ledgers import LedgerBuilder, big_sweep
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_correlations_are_those_of_scipy(seed: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    draw = np.random.default_rng(seed)
+    # Integers: with ties.
+    a, b, given = draw.integers(0, 12, size=(3, 40)).astype(float)
+    b = b + a
+    assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
+    # The correlation of what a line through the ranks of ``given`` leaves of each.
+    ranks = stats.rankdata(given)
+    rest = [
+        stats.rankdata(one) - np.polyval(np.polyfit(ranks, stats.rankdata(one), 1), ranks)
+        for one in (a, b)
+    ]
+    assert partial(a, b, given) == pytest.approx(stats.pearsonr(*rest).statistic)
+
+
+def test_what_does_not_vary_has_no_correlation() -> None:
+    rising, flat = np.arange(5.0), np.ones(5)
+    assert np.isnan(spearman(rising, flat)) and np.isnan(spearman(flat[:1], flat[:1]))
+    assert partial(rising, rising[::-1], flat) == pytest.approx(-1.0)
+    assert np.isnan(partial(rising, rising**2, rising))
+
+
+def test_counts_are_those_of_the_decisions(tmp_path: Path) -> None:
+    results = load(rich_sweep().write(tmp_path))
+    table = rungs(results).set_index("epoch")
+    assert table.index.tolist() == [0, 1, 3]
+    for epoch, row in table.iterrows():
+        here = results.decisions[results.decisions["epoch"] == epoch]
+        assert row["judged"] == len(here)
+        assert row["stopped"] == (here["action"] == "stop").sum()
+        assert row["survival"] == 1 - row["stopped"] / row["judged"]
+        records = results.records[results.records["epoch"] == epoch]
+        assert row["reached"] == len(records) >= row["judged"]
+    assert table["stopped"].sum() == results.counts["stopped"]
+
+
+def test_the_end_is_that_of_survivors(tmp_path: Path) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    results = load(rich_sweep().write(tmp_path))
+    trials = results.trials.set_index("trial_id")
+    records = results.records.set_index(["trial_id", "epoch"])["accuracy"]
+    longer = trials[(trials["status"] == "completed") & (trials["epoch"] > 1)]
+    at = [records[name, 1] for name in longer.index]
+    row = rungs(results).set_index("epoch").loc[1]
+    assert row["ended"] == len(longer)
+    expected = stats.spearmanr(at, longer["accuracy"]).statistic
+    assert row["correlation"] == pytest.approx(expected)
+
+
+def test_without_verdicts_every_epoch_before_the_last_could_be_a_rung(tmp_path: Path) -> None:
+    table = rungs(load(big_sweep().write(tmp_path)))
+    assert table["epoch"].tolist() == [0, 1, 2]
+    assert table["judged"].tolist() == [0, 0, 0] and table["survival"].isna().all()
+    assert table["correlation"].gt(0).all()
+
+
+def test_a_few_trials_say_nothing(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline()
+    for number in range(FEWEST - 1):
+        name = f"t{number}"
+        ledger.trial(name, finetune_epochs=1).record(name, 0, 500 + number, 0.5)
+        ledger.decision(name, 0, "continue").record(name, 1, 600 + number, 0.5).end(name)
+    table = rungs(load(ledger.write(tmp_path)))
+    assert (table["ended"].tolist(), table["survival"].tolist()) == ([FEWEST - 1], [1.0])
+    assert table["correlation"].isna().all()
+
+
+@pytest.mark.parametrize("ledger", [LedgerBuilder(), LedgerBuilder().baseline().trial("a")])
+def test_no_records_no_rungs(tmp_path: Path, ledger: LedgerBuilder) -> None:
+    assert rungs(load(ledger.write(tmp_path))).empty

@@ -1,0 +1,89 @@
+"""Who had which trial from when to when, whatever happened to workers and driver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis import load
+from analysis.history.timeline import STATUSES, TIMELINE, timeline
+from tests.analysis.charts.sweeps import rich_sweep
+from tests.analysis.ledgers import LedgerBuilder, small_sweep
+
+
+def rows(ledger: LedgerBuilder) -> list[tuple[Any, ...]]:
+    """(trial, attempt, from, to, status), seconds from the first event on."""
+    table, zero = timeline(ledger.events), ledger.events[0]["time"]
+    return [
+        (row.trial_id, row.attempt, row.start - zero, row.end - zero, row.status)
+        for row in table.itertuples()
+    ]
+
+
+def test_each_trial_from_its_start_to_its_end() -> None:
+    assert rows(small_sweep()) == [
+        ("t00000", 1, 9, 39, "completed"),
+        ("t00001", 1, 39, 59, "stopped"),
+        ("t00002", 1, 59, 59, "failed"),
+        ("t00003", 1, 59, 79, "running"),
+    ]
+
+
+def test_the_worker_is_that_of_the_records() -> None:
+    ledger = LedgerBuilder().add("start", trial_id="a", attempt=1, epoch=None)
+    assert timeline(ledger.events)["worker"].tolist() == [pd.NA]
+    ledger.record("a", 0, 500, 0.5, worker="host:7")
+    assert timeline(ledger.events)["worker"].tolist() == ["host:7"]
+
+
+def test_a_lost_worker_ends_an_attempt() -> None:
+    ledger = LedgerBuilder().trial("a").add("lost", 4.0, trial_id="a", attempt=1, reason="SIGKILL")
+    ledger.add("start", 3.0, trial_id="a", attempt=2).record("a", 0, 500, 0.5).end("a")
+    assert rows(ledger) == [("a", 1, 0, 4, "lost"), ("a", 2, 7, 17, "completed")]
+
+
+def test_a_trial_that_is_handed_out_again_was_lost_at_its_last_sign() -> None:
+    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
+    ledger.add("start", 90.0, trial_id="a", attempt=2)
+    assert rows(ledger) == [("a", 1, 0, 10, "lost"), ("a", 2, 100, 100, "running")]
+
+
+def test_a_driver_that_was_killed_and_one_that_was_interrupted() -> None:
+    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
+    killed = rows(ledger.add("resume", 500.0, trials=3))
+    assert killed == [("a", 1, 0, 10, "interrupted")]
+    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
+    told = rows(ledger.add("interrupt", 2.0, signal="SIGINT").add("resume", 500.0, trials=3))
+    assert told == [("a", 1, 0, 12, "interrupted")]
+
+
+def test_confirmation_and_odd_events_are_passed_over() -> None:
+    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5).end("a")
+    before = rows(ledger)
+    ledger.confirm_round({("a", 0): {1: 500}})
+    ledger.add("end", trial_id="b", status="completed").add("start", trial_id=5)
+    ledger.events.append({"event": "start", "trial_id": "c", "time": None})
+    assert rows(ledger) == before
+
+
+def test_seconds_add_up_and_types_stay(tmp_path: Path) -> None:
+    results = load(rich_sweep().write(tmp_path))
+    table = results.timeline
+    pd.testing.assert_series_equal(
+        table["seconds"], table["end"] - table["start"], check_names=False
+    )
+    assert set(table["status"]) <= set(STATUSES)
+    assert table["status"].value_counts()["completed"] == results.counts["completed"]
+    pd.testing.assert_series_equal(timeline(()).dtypes, table.dtypes)
+    assert list(table) == list(TIMELINE)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_worker_has_one_trial_at_a_time(seed: int) -> None:
+    table = timeline(rich_sweep(40, 3, seed).events).dropna(subset=["worker"])
+    for _, mine in table.groupby("worker"):
+        mine = mine.sort_values("start")
+        assert (mine["start"].iloc[1:].to_numpy() >= mine["end"].iloc[:-1].to_numpy() - 1e-6).all()

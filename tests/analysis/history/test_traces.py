@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import load
+from analysis.history.traces import BLOCK, GrowingVolume
+from sweep.pareto import hypervolume
+from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
+
+DIRECTIONS = [
+    ({"accuracy": "max", "sparsity": "max"}, {"accuracy": 0.5, "sparsity": 0.1}),
+    ({"accuracy": "max", "size_bytes": "min"}, {"accuracy": 0.1, "size_bytes": 80_000}),
+    (
+        {"accuracy": "max", "sparsity": "max", "epoch": "min"},
+        {"accuracy": 0.1, "sparsity": 0.0, "epoch": 4.0},
+    ),
+]
+
+
+@pytest.mark.parametrize(("directions", "reference"), DIRECTIONS)
+def test_a_trace_is_what_each_beginning_of_the_ledger_gives(
+    tmp_path: Path, directions: dict[str, str], reference: dict[str, float]
+) -> None:
+    ledger = big_sweep(12, seed=1)
+    ledger.events[0] |= {"directions": directions, "reference_point": reference}
+    traces = load(ledger.write(tmp_path / "whole")).traces()
+    cut, row = copy.copy(ledger), 0
+    for place, event in enumerate(ledger.events):
+        if event["event"] != "record":
+            continue
+        cut.events = ledger.events[: place + 1]
+        then = load(cut.write(tmp_path / "cut"))
+        found = traces.iloc[row]
+        assert found["hypervolume"] == pytest.approx(then.hypervolume)
+        assert found["epochs"] == then.epochs_spent
+        assert found["trials"] == then.counts["completed"] + then.counts["stopped"]
+        assert found["seconds"] == pytest.approx(then.cost.wall_seconds)
+        assert found["time"] == event["time"]
+        row += 1
+    assert row == len(traces) > 20
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_a_volume_grows_as_that_of_all_points(objectives: int) -> None:
+    draw = np.random.default_rng(objectives)
+    points = np.round(draw.random((60, objectives)), 1)
+    ways = ["max", "min", "max", "min"][:objectives]
+    reference = [0.1 if way == "max" else 0.9 for way in ways]
+    grown = GrowingVolume(reference, ways)
+    volumes = np.concatenate([grown.add(points[:7]), grown.add(points[7:])])
+    expected = [hypervolume(points[: n + 1], reference, ways) for n in range(60)]
+    assert volumes == pytest.approx(expected)
+
+
+def test_blocks_leave_no_seam() -> None:
+    points = np.random.default_rng(0).random((2 * BLOCK + 5, 2))
+    grown = GrowingVolume([0, 0], ["max", "max"])
+    volumes = grown.add(points)
+    assert (np.diff(volumes) >= 0).all()
+    for last in (BLOCK - 1, BLOCK, 2 * BLOCK + 4):
+        assert volumes[last] == pytest.approx(
+            hypervolume(points[: last + 1], [0, 0], ["max", "max"])
+        )
+
+
+def test_time_between_sessions_is_not_counted(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 700, 0.5)
+    ledger.add("resume", 100_000, trials=1)
+    ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:9")
+    traces = load(ledger.record("a", 1, 700, 0.5).end("a").write(tmp_path)).traces()
+    assert traces["seconds"].tolist() == [10.0, 20.0]
+    assert traces["trials"].tolist() == [0, 0]
+
+
+def test_partial_records_cost_epochs_and_add_nothing(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 800, 0.9, partial=True)
+    traces = load(ledger.record("a", 1, 700, 0.5).write(tmp_path)).traces()
+    assert traces["hypervolume"].tolist() == [0.0, pytest.approx((700 / 872 - 0.1) * 0.5)]
+    assert traces["epochs"].tolist() == [0, 1]
+
+
+def test_infeasible_points_add_nothing_where_there_are_others(tmp_path: Path) -> None:
+    ledger = small_sweep()
+    bounds = {"search": {"constraints": {"sparsity": {"max": 0.6}}}}
+    ledger.events[0]["config"] = ledger.events[0]["config"] | bounds
+    results = load(ledger.write(tmp_path))
+    assert results.traces()["hypervolume"].iloc[-1] == pytest.approx(results.hypervolume)
+    assert results.hypervolume == pytest.approx((795 / 872 - 0.1) * 0.5)
+
+
+def test_without_a_reference_there_are_steps_but_no_volume(tmp_path: Path) -> None:
+    traces = load(small_sweep().write(tmp_path / "a")).traces()
+    ledger = small_sweep()
+    ledger.events[0]["reference_point"] = {"sparsity": 0.0}
+    bare = load(ledger.write(tmp_path / "b")).traces()
+    assert bare["hypervolume"].isna().all()
+    assert bare["epochs"].tolist() == traces["epochs"].tolist()
+    assert load(LedgerBuilder().write(tmp_path / "c")).traces().empty

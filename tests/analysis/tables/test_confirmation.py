@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import Results, load
+from analysis.certainty.statistics import holm, over_seeds
+from analysis.tables.columns import CONFIRMATION, CONFIRMED
+from sweep.pareto import nondominated
+from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, first, small_sweep
+
+# The front of the small sweep: 795, 650 and 640 of 872 on validation.
+FRONT = [("t00000", 2), ("t00001", 1), ("t00003", 1)]
+TEST = {FRONT[0]: {21: 780, 22: 790, 23: 785}, FRONT[1]: {21: 600, 22: 640, 23: 620}}
+LAST = {FRONT[2]: {21: 630}}
+
+
+def confirmed(folder: Path, *rounds: dict[tuple[str, int], dict[int, int]]) -> Results:
+    ledger = small_sweep()
+    for points in rounds:
+        ledger.confirm_round(points)
+    return load(ledger.write(folder))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return confirmed(tmp_path, TEST, LAST)
+
+
+def test_before_a_confirmation_there_is_none(tmp_path: Path) -> None:
+    results = load(small_sweep().write(tmp_path))
+    assert results.confirmation_state == "none" and not results.confirmed
+    assert results.confirmation.empty and list(results.confirmation) == list(CONFIRMATION)
+    assert results.confirmed_points.empty and list(results.confirmed_points) == list(CONFIRMED)
+    assert results.test_front.empty
+    assert results.test_baseline is None and results.optimism is None
+    assert results.split == "validation"
+
+
+def test_types_are_those_of_an_empty_table(results: Results, tmp_path: Path) -> None:
+    empty = load(LedgerBuilder().write(tmp_path / "empty"))
+    for name in ("confirmation", "confirmed_points", "front"):
+        expected = getattr(empty, name).dtypes
+        pd.testing.assert_series_equal(getattr(results, name).dtypes, expected)
+
+
+def test_one_row_a_retrained_model(results: Results) -> None:
+    table = results.confirmation
+    assert table["seed"].tolist() == [21, 22, 23, 21, 22, 23, 21]
+    assert table["accuracy"].tolist()[:3] == [780 / EXAMPLES, 790 / EXAMPLES, 785 / EXAMPLES]
+    assert table["validation_correct"].tolist()[0] == 785
+    assert set(table["why"]) == {"front"}
+    assert results.test_baseline is not None
+    assert results.test_baseline["correct"] == DENSE - 10
+
+
+def test_the_front_has_its_test_figures(results: Results) -> None:
+    front = results.front
+    assert results.confirmed and results.confirmation_state == "finished"
+    assert front["seeds"].tolist() == [3, 3, 1]
+    mean, low, high = over_seeds([600 / EXAMPLES, 640 / EXAMPLES, 620 / EXAMPLES], EXAMPLES)
+    row = front.iloc[1]
+    assert row["test_accuracy"] == pytest.approx(mean) == pytest.approx(620 / EXAMPLES)
+    assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx((low, high))
+    assert row["test_accuracy_spread"] == pytest.approx(20 / EXAMPLES)
+    assert np.isnan(front["test_accuracy_spread"].iloc[2])
+    assert row["test_drop"] == pytest.approx((DENSE - 10 - 620) / EXAMPLES)
+    assert row["optimism"] == pytest.approx((650 - 620) / EXAMPLES)
+
+
+def test_verdicts_of_a_confirmed_point_are_of_test(results: Results) -> None:
+    # On validation 5 of 872 below dense without answers; on test 5, and the same ones.
+    front = results.front
+    assert front["verdict"].tolist() == ["likely", "not", "not"]
+    assert front["p_value"].notna().all()
+    alone = load(small_sweep().write(Path(results.folder) / "older")).front
+    assert alone["p_value"].isna().all()
+
+
+def test_p_values_are_corrected_over_the_front(results: Results) -> None:
+    single = [
+        results.compare_points(point, "dense", confirm_seed=seed).p_value
+        for point, seed in [(FRONT[0], 22), (FRONT[1], 21), (FRONT[2], 21)]
+    ]
+    # Of three seeds the middle p-value counts, one and a half times.
+    middle = results.compare_points(FRONT[0], "dense", confirm_seed=23).p_value
+    assert single[0] == 1.0  # 790 and 790, the same ones
+    assert results.front["p_value"].iloc[0] == pytest.approx(holm([1.5 * middle, 0, 0])[0])
+
+
+def test_optimism_is_the_sum_of_its_parts(results: Results) -> None:
+    found = results.optimism
+    assert found is not None
+    chosen, test = np.array([795, 650, 640]) / EXAMPLES, np.array([785, 620, 630]) / EXAMPLES
+    assert found["optimism"] == pytest.approx((chosen - test).mean())
+    assert found["split"] == pytest.approx(5 / EXAMPLES)
+    assert found["selection"] + found["split"] == pytest.approx(found["optimism"])
+    assert found["points"] == 3
+
+
+def test_without_fresh_validation_figures_the_parts_are_not_known(tmp_path: Path) -> None:
+    ledger = small_sweep().confirm_round(LAST, validation_accuracy=None)
+    found = load(ledger.write(tmp_path)).optimism
+    assert found is not None and found["optimism"] == pytest.approx(10 / EXAMPLES)
+    assert np.isnan(found["selection"]) and np.isnan(found["split"])
+
+
+def test_the_state_of_a_confirmation(tmp_path: Path) -> None:
+    ledger = small_sweep().confirm_round(TEST, finish=False)
+    assert load(ledger.write(tmp_path)).confirmation_state == "running"
+    ledger.add("confirm_finish", confirm=0)
+    partial = load(ledger.write(tmp_path))
+    assert partial.confirmation_state == "partial" and not partial.confirmed
+    assert partial.front["test_accuracy"].notna().tolist() == [True, True, False]
+    ledger.confirm_round(LAST)
+    assert load(ledger.write(tmp_path)).confirmation_state == "finished"
+    # The search goes on and the front moves.
+    ledger.trial("t9").record("t9", 0, 500, 0.99)
+    assert load(ledger.write(tmp_path)).confirmation_state == "partial"
+
+
+def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
+    results = confirmed(tmp_path, TEST, {FRONT[0]: {21: 1, 24: 700}})
+    mine = results.confirmation[results.confirmation["trial_id"] == "t00000"]
+    assert mine["correct"].tolist() == [780, 790, 785, 700]
+
+
+def test_failed_retrainings_and_lost_workers_are_kept(tmp_path: Path) -> None:
+    ledger = small_sweep().confirm_round(TEST)
+    ledger.add("confirm_lost", trial_id="t00003", seed=21, attempt=1, reason="SIGKILL")
+    ledger.add("confirm_end", trial_id="t00003", seed=21, status="failed", error="not finite")
+    ledger.add("confirm_record", trial_id="t00003", epoch=None, seed=21)
+    results = load(ledger.write(tmp_path))
+    assert [event["error"] for event in results.confirming.failed] == ["not finite"]
+    assert [event["reason"] for event in results.confirming.lost] == ["SIGKILL"]
+    assert len(results.problems) == 1 and "lacks its epoch or its seed" in results.problems[0]
+
+
+def test_a_confirmation_changes_nothing_of_the_search(results: Results, tmp_path: Path) -> None:
+    before = load(small_sweep().write(tmp_path / "before"))
+    pd.testing.assert_frame_equal(results.records, before.records)
+    pd.testing.assert_frame_equal(results.trials, before.trials)
+    assert results.cost == before.cost and results.hypervolume == before.hypervolume
+
+
+def test_the_front_on_test_is_not_that_on_validation(tmp_path: Path) -> None:
+    # On test the runner-up, sparser, is better than the point of the front.
+    ledger = small_sweep().trial("t9", sparsity=0.85).record("t9", 1, 639, 0.85)
+    ledger.confirm_round(TEST | LAST).confirm_round({("t9", 1): {21: 700, 22: 600}}, "runner-up")
+    results = load(ledger.write(tmp_path))
+    assert "t9" not in results.front["trial_id"].tolist()
+    found = results.test_front
+    assert found["trial_id"].tolist() == ["t00000", "t9", "t00003"]
+    assert found["accuracy"].tolist() == pytest.approx([785 / 872, 650 / 872, 630 / 872])
+    points = results.confirmed_points
+    assert points["why"].tolist() == ["front"] * 3 + ["runner-up"]
+    assert nondominated(
+        found[["accuracy", "sparsity"]], ["max", "max"], keep_duplicates=False
+    ).all()
+    # It takes probability from the point that it beats.
+    probability = results.front.set_index("trial_id")["front_probability"]
+    assert probability["t00000"] == 1 and probability["t00001"] < 0.3
+    assert results.basis.split == "test" and results.basis.points == 4
+
+
+def test_a_point_with_a_missing_figure_is_not_confirmed(tmp_path: Path) -> None:
+    ledger = small_sweep().confirm_round(TEST | LAST, accuracy=None)
+    results = load(ledger.write(tmp_path))
+    assert not results.confirmed and results.basis.split == "validation"
+    assert results.front["test_accuracy"].isna().all()
+
+
+def test_the_dense_models_answers_on_test(results: Results) -> None:
+    found = results.compare_points(FRONT[0], "dense", confirm_seed=21)
+    assert (found.split, found.only_a, found.only_b) == ("test", 0, 10)
+    assert first(10) != first(11)

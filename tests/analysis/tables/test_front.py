@@ -1,0 +1,88 @@
+"""front.csv is the non-dominated set of records.csv, as moocore sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import load
+from analysis.tables.front import main_objective
+from analysis.tables.tables import write_tables
+from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, big_sweep, small_sweep
+
+DIRECTIONS = [
+    {"accuracy": "max", "sparsity": "max"},
+    {"accuracy": "max", "size_bytes": "min"},
+    {"loss": "min", "sparsity": "max", "epoch": "min"},
+    {"accuracy": "max"},
+]
+
+
+@pytest.mark.parametrize("directions", DIRECTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_front_csv_is_what_moocore_computes_from_records_csv(
+    tmp_path: Path, directions: dict[str, str], seed: int
+) -> None:
+    moocore = pytest.importorskip("moocore")
+    ledger = big_sweep(60, seed)
+    ledger.events[0]["directions"] = directions
+    write_tables(load(ledger.write(tmp_path)), tmp_path)
+    records, front = pd.read_csv(tmp_path / "records.csv"), pd.read_csv(tmp_path / "front.csv")
+    pool = records[(records["partial"] == False) & (records["stage"] != "baseline")]  # noqa: E712
+    maximise = [way == "max" for way in directions.values()]
+    points = pool[list(directions)].to_numpy(float)
+    expected = moocore.filter_dominated(points, maximise=maximise)
+    got = front[list(directions)].to_numpy(float)
+    assert sorted(map(tuple, got)) == sorted(map(tuple, expected))
+    # Not only the same objectives: the same rows, for the first of equals stands for them.
+    rows = pool[moocore.is_nondominated(points, maximise=maximise)]
+    key = ["trial_id", "stage", "epoch"]
+    assert sorted(front[key].itertuples(index=False)) == sorted(rows[key].itertuples(index=False))
+
+
+def test_of_equal_points_the_first_is_on_the_front(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline()
+    for name in ("b", "a", "c"):
+        ledger.trial(name).record(name, 0, 700, 0.5)
+    assert load(ledger.write(tmp_path)).front["trial_id"].tolist() == ["b"]
+
+
+def test_trials_of_any_status_are_candidates(tmp_path: Path) -> None:
+    ledger = small_sweep().trial("t9").record("t9", 0, 200, 0.99).end("t9", "failed", "oh")
+    front = load(ledger.write(tmp_path)).front
+    assert front["status"].tolist() == ["completed", "stopped", "running", "failed"]
+    assert front["sparsity"].is_monotonic_increasing
+
+
+def test_partial_records_the_dense_model_and_gaps_are_none(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().baseline(correct=EXAMPLES).trial("a")
+    ledger.record("a", 0, 800, 0.9, partial=True).record("a", 1, 500, 0.5)
+    ledger.trial("b").record("b", 0, 870, 0.99, accuracy=None)
+    results = load(ledger.write(tmp_path))
+    assert results.front[["trial_id", "epoch"]].values.tolist() == [["a", 1]]
+    assert len(results.candidates) == 1
+
+
+def test_intervals_hold_the_accuracy_and_test_waits(tmp_path: Path) -> None:
+    front = load(big_sweep().write(tmp_path)).front
+    assert (front["accuracy_low"] < front["accuracy"]).all()
+    assert (front["accuracy"] < front["accuracy_high"]).all()
+    waiting = ["test_accuracy", "test_accuracy_low", "test_accuracy_high", "seeds"]
+    assert front[waiting].isna().all(axis=None)
+
+
+def test_hypervolume_is_that_of_moocore(tmp_path: Path) -> None:
+    moocore = pytest.importorskip("moocore")
+    results = load(big_sweep().write(tmp_path))
+    points = results.front[["accuracy", "sparsity"]].to_numpy(np.float64)
+    expected = moocore.hypervolume(points, ref=[0.1, 0.0], maximise=True)
+    assert results.hypervolume == pytest.approx(expected)
+
+
+def test_what_a_front_is_sorted_by() -> None:
+    assert main_objective({"accuracy": "max", "size_bytes": "min"}) == "size_bytes"
+    assert main_objective({"size_bytes": "min", "sparsity": "max"}) == "sparsity"
+    assert main_objective({"accuracy": "max"}) == "sparsity"

@@ -1,0 +1,300 @@
+"""The `sweep` command: what it answers, and what it says to bad input. No Ray in here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.analysis.ledgers import LedgerBuilder, small_sweep
+from tests.harness.command import Done, assert_refused, call
+
+HEAVY = {"torch", "ray", "transformers", "datasets", "optuna", "pandas", "numpy", "matplotlib"}
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return partial(call, capsys)
+
+
+# Configs.
+
+BAD_SETTINGS = [
+    ("space.sparsity=-0.1", "space.sparsity", "-0.1"),
+    ("space.sparsity=1.0", "space.sparsity", "1.0"),
+    ("space.sparsity=half", "space.sparsity", "half"),
+    ("space.sparsity=.nan", "space.sparsity", "nan"),
+    ("space.method=l2", "space.method", "l1-norm"),
+    ("space.scope=everywhere", "space.scope", "global"),
+    ("search.sampler=tpo", "search.sampler", "did you mean 'tpe'"),
+    ("search.scheduler=asha", "search.scheduler", "moasha"),
+    ("search.trails=8", "search.trails", "did you mean 'trials'"),
+    ("space.sparsity={low: 0.9, high: 0.3}", "space.sparsity", "low"),
+    ("space.learning_rate={low: 0, high: 1, log: true}", "space.learning_rate", "low"),
+    ("objectives={accuracy: max, speed: max}", "objectives", "speed"),
+    ("search.trials=0", "search.trials", "0"),
+]
+
+
+@pytest.mark.parametrize(("setting", "path", "word"), BAD_SETTINGS, ids=lambda value: str(value))
+def test_a_bad_setting_is_named(
+    cli: Cli, tmp_path: Path, setting: str, path: str, word: str
+) -> None:
+    for command in ("check", "run"):
+        assert_refused(cli(command, "digits", setting), 2, "1 problem in digits", path, word)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_says_what_a_warm_start_would_teach(cli: Cli, tmp_path: Path) -> None:
+    other = Path("other")
+    head = {"event": "sweep", "name": "other", "config": {"objectives": {"accuracy": "max"}}}
+    (tmp_path / other).mkdir()
+    (tmp_path / other / "ledger.jsonl").write_text(json.dumps(head) + "\n")
+    setting = f"search.warm_start=[{other}]"
+    done = cli("check", "digits", setting, "objectives={accuracy: max}")
+    assert done.code == 0
+    assert f"warm start from {other}: 0 observations used" in done.out
+    for command in ("check", "run"):
+        assert_refused(cli(command, "digits", setting), 2, "objectives", "other", "sparsity")
+        assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")
+
+
+def test_all_bad_settings_are_reported_at_once(cli: Cli) -> None:
+    done = cli("check", "digits", "space.sparsity=2", "search.trials=0", "storage=")
+    assert_refused(done, 2, "3 problems", "space.sparsity", "search.trials", "storage")
+
+
+@pytest.mark.parametrize("command", ["check", "run", "trial"])
+def test_a_missing_config_is_named(cli: Cli, command: str) -> None:
+    assert_refused(cli(command, "nowhere.yaml"), 2, "nowhere.yaml", "digits")
+
+
+def test_init_writes_a_config_that_check_accepts(cli: Cli, tmp_path: Path) -> None:
+    assert cli("init").code == 0
+    done = cli("check", "sweep.yaml", "--json")
+    assert done.code == 0
+    plan = json.loads(done.out)
+    assert plan["trials"] == plan["config"]["search"]["trials"]
+    assert {"rungs", "worst_case_epochs", "quantization_epochs", "results"} <= plan.keys()
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+def test_init_never_writes_over_a_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("mine")
+    assert_refused(cli("init", "mine.yaml"), 2, "exists")
+    assert (tmp_path / "mine.yaml").read_text() == "mine"
+    assert_refused(cli("init", "mine.yaml/more.yaml"), 6, "cannot write")
+
+
+# A trial.
+
+DIGITS = (
+    "digits",
+    "task.train_samples=100",
+    "task.eval_samples=100",
+    "baseline.epochs=1",
+    "method=l1-norm",
+    "scope=local",
+    "sparsity=0.5",
+)
+
+
+def test_a_trial_prints_one_json_document(cli: Cli, tmp_path: Path) -> None:
+    done = cli("trial", *DIGITS, "learning_rate=1e-3", "finetune_epochs=1", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    shares = ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy", "model_sparsity")
+    assert all(0 <= found[name] <= 1 for name in shares)
+    assert found["sparsity"] == pytest.approx(0.5, abs=1e-4)
+    assert found["seconds"] > 0
+    assert "1. dense model" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_prints_the_five_steps_and_three_accuracies(cli: Cli) -> None:
+    done = cli("trial", *DIGITS, "learning_rate=1e-3", "finetune_epochs=1", "--split", "test")
+    assert done.code == 0, done.err
+    starts = [line[:2] for line in done.out.splitlines()]
+    assert [f"{step}." for step in range(1, 6)] == [start for start in starts if start[1] == "."]
+    for name in ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy", "test examples"):
+        assert name in done.out
+
+
+def test_a_trial_that_diverges_is_exit_code_3(cli: Cli) -> None:
+    done = cli("trial", *DIGITS, "learning_rate=1e30", "finetune_epochs=1", "--json")
+    assert done.code == 3 and done.out == ""
+    assert "error: diverged: loss is" in done.err and "Traceback" not in done.err
+
+
+def test_an_unknown_split_is_refused(cli: Cli) -> None:
+    assert_refused(cli("trial", *DIGITS, "--split", "dev"), 2, "train, validation, test")
+
+
+# Folders.
+
+
+@pytest.mark.parametrize("command", ["resume", "status", "front", "report"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "a file", "no ledger of ours"])
+def test_a_folder_that_is_no_sweep(cli: Cli, tmp_path: Path, command: str, kind: str) -> None:
+    folder = tmp_path / "folder"
+    if kind == "a file":
+        folder.write_text("text")
+    elif kind != "missing":
+        folder.mkdir()
+    if kind == "no ledger of ours":
+        (folder / "ledger.jsonl").write_text('{"event": "paid"}\n{"event": "billed"}\n')
+    before = sorted(tmp_path.rglob("*"))
+    assert_refused(cli(command, folder), 2, "folder")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_with_files_of_something_else_is_not_touched(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "trials.csv").write_text("mine")
+    assert_refused(cli("run", "digits", "--out", tmp_path), 2, "something else", "trials.csv")
+    assert (tmp_path / "trials.csv").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["trials.csv"]
+
+
+def test_a_folder_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    for place in (tmp_path / "file" / "sweep", Path("/proc/sweep")):
+        assert_refused(cli("run", "digits", "--out", place), 6, str(place), "--out")
+        assert_refused(cli("run", "digits", f"storage={place}"), 6, str(place))
+    assert (tmp_path / "file").read_text() == "text"
+
+
+def test_a_ledger_that_is_damaged_in_its_middle_is_left_as_it_is(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "sweep")
+    ledger = folder / "ledger.jsonl"
+    lines = ledger.read_bytes().split(b"\n")
+    lines[3] = lines[3][:20]
+    ledger.write_bytes(b"\n".join(lines))
+    assert_refused(cli("resume", folder), 6, "line 4")
+    assert ledger.read_bytes() == b"\n".join(lines)
+    assert cli("status", folder).code == 0
+
+
+def test_tables_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "sweep")
+    (folder / "figures").write_text("a file where a folder should be")
+    assert_refused(cli("report", folder), 6, "cannot write")
+
+
+# Answers.
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return small_sweep().write(tmp_path / "sweep")
+
+
+def test_the_front_as_a_table_and_as_json(cli: Cli, folder: Path) -> None:
+    rows = json.loads(cli("front", folder, "--json").out)
+    assert [row["sparsity"] for row in rows] == sorted(row["sparsity"] for row in rows)
+    text = cli("front", folder).out
+    assert len(text.strip().splitlines()) == len(rows) + 1
+    assert all(row["trial_id"] in text for row in rows)
+
+
+def test_the_front_answers_questions(cli: Cli, folder: Path) -> None:
+    def ask(*options: object) -> list[dict[str, Any]]:
+        done = cli("front", folder, *options, "--json")
+        assert done.code == 0, done.err
+        return list(json.loads(done.out))
+
+    everything = ask()
+    sparse = ask("--min-sparsity", 0.8)
+    assert sparse == [row for row in everything if row["sparsity"] >= 0.8]
+    close = ask("--max-drop", 0.02)
+    assert close == [row for row in everything if row["accuracy_drop"] <= 0.02]
+    assert len(sparse) and len(close) and len(everything) > len(sparse)
+
+
+def test_the_knee_is_a_point_of_the_front(cli: Cli, tmp_path: Path) -> None:
+    builder = LedgerBuilder().baseline()
+    for number, (sparsity, correct) in enumerate([(0.5, 800), (0.8, 790), (0.95, 400)]):
+        name = f"t{number:05d}"
+        builder.trial(name, sparsity=sparsity, finetune_epochs=0)
+        builder.record(name, 0, correct, sparsity).end(name)
+    done = cli("front", builder.write(tmp_path / "bent"), "--knee", "--json")
+    assert [row["sparsity"] for row in json.loads(done.out)] == [0.8]
+
+
+@pytest.mark.parametrize("options", [("--min-sparsity", 0.99), ("--max-drop", -0.5)])
+def test_nothing_that_answers_is_exit_code_4(
+    cli: Cli, folder: Path, options: tuple[object, ...]
+) -> None:
+    assert_refused(cli("front", folder, *options), 4, "no point")
+    assert_refused(cli("front", folder, *options, "--json"), 4, "no point")
+
+
+@pytest.mark.parametrize("options", [("--min-sparsity", 2), ("--max-drop", "nan")])
+def test_a_question_out_of_range_is_refused(
+    cli: Cli, folder: Path, options: tuple[object, ...]
+) -> None:
+    assert_refused(cli("front", folder, *options), 2, str(options[0])[2:5])
+
+
+def test_a_sweep_without_a_point_yet(cli: Cli, tmp_path: Path) -> None:
+    folder = LedgerBuilder().baseline().write(tmp_path / "young")
+    assert_refused(cli("front", folder), 4, "the front has no point yet")
+    done = cli("status", folder)
+    assert done.code == 0 and "no point yet" in done.out
+
+
+def test_status_as_text_and_as_json(cli: Cli, folder: Path) -> None:
+    found = json.loads(cli("status", folder, "--json").out)
+    assert found["trials"] == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
+    assert found["planned"] == 4 and found["state"] == "running"
+    assert found["epochs_spent"] == 4 and found["epochs_saved"] == 2
+    assert found["failures"] == [{"trial_id": "t00002", "error": "the loss is not finite"}]
+    text = cli("status", folder).out
+    assert "1 failed" in text and "the loss is not finite" in text and "t00002" in text
+
+
+def test_reading_changes_nothing(cli: Cli, folder: Path) -> None:
+    for command in ("status", "front"):
+        cli(command, folder)
+    assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"]
+
+
+# Imports.
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "digits"], ["schema"], ["version"]])
+def test_quick_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom sweep.cli.main import main\n"
+        f"sys.argv = ['sweep', *{arguments!r}]\n"
+        "try: main()\nexcept SystemExit as left: assert not left.code\n"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert HEAVY & set(done.stderr.split()) == set()
+    assert done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_command(cli: Cli) -> None:
+    done = cli("--help")
+    assert done.code == 0
+    for command in ("init", "check", "trial", "run", "resume", "status", "front", "report"):
+        assert f"\n  {command} " in done.out
+
+
+def test_usage_errors_are_exit_code_2(cli: Cli, folder: Path) -> None:
+    for arguments in (["sweep"], ["front"], ["front", folder, "--best"], ["check", "digits", "x"]):
+        done = cli(*arguments)
+        assert done.code == 2 and "Traceback" not in done.err and done.err

@@ -1,0 +1,138 @@
+"""`sweep report`: one sweep into its folder, several beside each other, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
+from tests.analysis.report.pages import Page
+from tests.harness.command import Done, assert_refused, call
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return partial(call, capsys)
+
+
+def test_a_sweeps_report_is_in_its_folder(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "sweep")
+    done = cli("report", folder)
+    assert done.code == 0, done.err
+    assert done.out == f"{folder}/report.html\n"
+    files = {"report.html", "report.md", "trials.csv", "front.parquet", "figures", "tables"}
+    assert files <= {path.name for path in folder.iterdir()}
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_it_goes_elsewhere_where_it_is_told_to(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "sweep")
+    done = cli("report", folder, "--out", "here")
+    assert done.code == 0 and done.out == "here/report.html\n"
+    assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"]
+    assert (tmp_path / "here" / "front.csv").is_file()
+
+
+def test_several_sweeps_are_compared(cli: Cli, tmp_path: Path) -> None:
+    folders = [small_sweep().write(tmp_path / "a"), big_sweep(8).write(tmp_path / "b")]
+    done = cli("report", *folders)
+    assert done.code == 0, done.err
+    assert done.out == "report/report.html\n"
+    assert Page((tmp_path / "report" / "report.html").read_text()).all("h1")[0].text == (
+        "Sweeps compared"
+    )
+    for folder in folders:
+        assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"], "nothing is changed"
+
+
+def test_sweeps_with_other_objectives_do_not_compare(cli: Cli, tmp_path: Path) -> None:
+    one = small_sweep().write(tmp_path / "a")
+    two = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).write(tmp_path / "b")
+    assert_refused(cli("report", one, two), 2, "different objectives", "size_bytes min", str(two))
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_folder_that_is_no_sweep_is_refused(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    assert_refused(cli("report", "b"), 2, "not the folder of a sweep")
+    assert_refused(cli("report", folder, "b"), 2, "not the folder of a sweep")
+    assert_refused(cli("report", folder, "c"), 2, "no such folder")
+    newer = LedgerBuilder(version=99).write(tmp_path / "newer")
+    assert_refused(cli("report", folder, newer), 2, "version 99")
+
+
+def test_the_status_tells_how_a_quantised_dense_model_came_about(cli: Cli, tmp_path: Path) -> None:
+    steps = {"dense_accuracy": 0.9, "ptq_accuracy": 0.5}
+    ledger = LedgerBuilder().baseline(872, **steps).trial("a").record("a", 0, 700, 0.5).end("a")
+    quantised = ledger.write(tmp_path / "a")
+    assert "(dense 1.0000 (floats 0.9000, PTQ 0.5000); unconf" in cli("status", quantised).out
+    told = json.loads(cli("status", quantised, "--json").out)
+    assert {name: told[name] for name in (*steps, "qat_accuracy")} == {
+        **steps,
+        "qat_accuracy": None,
+    }
+    plain = cli("status", small_sweep().write(tmp_path / "b")).out
+    assert "floats" not in plain and "quantization" not in plain
+
+
+def test_a_front_shows_the_grids_that_its_points_chose(cli: Cli, tmp_path: Path) -> None:
+    ledger = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).baseline()
+    for name, grid, correct, size in (("a", "int8", 700, 9_000), ("b", "none", 800, 36_000)):
+        ledger.trial(name, quantization=grid).record(name, 0, correct, 0.5, size_bytes=size)
+        ledger.end(name)
+    lines = cli("front", ledger.write(tmp_path / "a")).out.splitlines()
+    assert lines[0].split()[-3:] == ["trial_id", "quantization", "size_bytes"]
+    found = sorted(line.split()[-3:] for line in lines[1:])
+    assert found == [["a", "int8", "9,000"], ["b", "none", "36,000"]]
+
+
+def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """On validation b is 5 examples below dense, on test 25."""
+    ledger = LedgerBuilder().baseline()
+    for name, right, sparsity in (("a", DENSE, 0.3), ("b", DENSE - 5, 0.6)):
+        ledger.trial(name).record(name, 0, right, sparsity).end(name)
+    assert "test_drop" not in cli("front", ledger.write(tmp_path / "young")).out
+    on_test = {("a", 0): {1: DENSE}, ("b", 0): {1: DENSE - 25}}
+    ledger.confirm_round(on_test, dense=DENSE)
+    folder = ledger.write(tmp_path / "confirmed")
+    lines = cli("front", folder).out.splitlines()
+    assert lines[0].split()[-2:] == ["test_accuracy", "test_drop"]
+    assert lines[2].split()[-3:] == ["b", f"{(DENSE - 25) / EXAMPLES:.4f}", f"{25 / EXAMPLES:+.4f}"]
+    within = cli("front", folder, "--max-drop", 0.02).out.splitlines()
+    assert [line.split()[-3] for line in within[1:]] == ["a"]
+
+
+def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "a")
+    (tmp_path / "file").touch()
+    assert_refused(cli("report", folder, "--out", "file"), 6, "cannot write", "file")
+    assert_refused(cli("report", folder, folder, "--out", "file"), 6, "cannot write")
+
+
+def test_a_sweep_without_trials_and_a_running_one_have_reports(cli: Cli, tmp_path: Path) -> None:
+    new = LedgerBuilder().write(tmp_path / "new")
+    running = small_sweep().write(tmp_path / "running", tail=b'{"event": "rec')
+    for folder, words in ((new, "has no trials yet"), (running, "running")):
+        assert cli("report", folder).code == 0
+        assert words in (folder / "report.md").read_text()
+    assert cli("report", new, running).code == 0
+
+
+def test_no_file_is_left_half_written(cli: Cli, tmp_path: Path) -> None:
+    folder = small_sweep().write(tmp_path / "a")
+    (folder / "report.md").mkdir()
+    done = cli("report", folder)
+    assert_refused(done, 6, "cannot write")
+    assert not [name for name in os.listdir(folder) if ".part" in name]

@@ -1,0 +1,147 @@
+"""One trial without Ray: what it says and what it gives back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sweep.cli.single import run_single, single_params
+from sweep.config import SweepConfig
+from sweep.errors import TrialError, UsageError
+from sweep.space.params import Params
+from tests.harness import tiny
+
+KEYS = (
+    "baseline_accuracy",
+    "pruned_accuracy",
+    "recovered_accuracy",
+    "sparsity",
+    "model_sparsity",
+    "seconds",
+)
+SPACE = {"sparsity": 0.5, "finetune_epochs": 2, "learning_rate": 1e-3}
+
+
+def config(tiny_config: SweepConfig, **sections: Any) -> SweepConfig:
+    plain = tiny_config.model_dump(mode="json")
+    return SweepConfig.model_validate({**plain, "space": SPACE, **sections})
+
+
+def run(some: SweepConfig, split: str = "validation") -> tuple[dict[str, Any], list[str]]:
+    said: list[str] = []
+    return run_single(some, split, said.append), said
+
+
+def test_the_five_steps_are_said_in_order(tiny_config: SweepConfig) -> None:
+    figures, said = run(config(tiny_config))
+    numbers = [line[0] for text in said for line in text.splitlines()]
+    assert numbers == ["1", "2", "3", "4", "4", "5"]
+    text = "\n".join(said)
+    for name in ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy"):
+        assert f"{figures[name]:.4f}" in text
+    assert "weights 50% l1-norm local" in text
+    assert "activations" not in text
+
+
+def test_a_quantised_dense_model_is_told_step_by_step(tiny_config: SweepConfig) -> None:
+    plain = tiny_config.model_dump(mode="json")["baseline"]
+    quantization = {"width": 6, "frac_width": 3, "epochs": 1}
+    figures, said = run(config(tiny_config, baseline={**plain, "quantization": quantization}))
+    assert said[0].endswith(f"{figures['qat_accuracy']:.4f}, quantised: fixed 6/3")
+    assert figures["baseline_accuracy"] == figures["qat_accuracy"]
+    steps = [line.rsplit(" ", 1)[1] for line in said[1:4]]
+    names = ("dense_accuracy", "ptq_accuracy", "qat_accuracy")
+    assert steps == [f"{figures[name]:.4f}" for name in names]
+    zeros = figures["records"][0]["quantized_sparsity"]
+    assert f"and {zeros:.4f} zero on the grid" in "\n".join(said)
+    assert figures["quantized_sparsity"] == figures["records"][-1]["quantized_sparsity"]
+
+
+def test_the_figures_are_those_of_the_records(tiny_config: SweepConfig) -> None:
+    figures, _ = run(config(tiny_config))
+    records = figures["records"]
+    assert set(KEYS) <= set(figures)
+    assert [record["epoch"] for record in records] == [0, 1, 2]
+    assert figures["baseline_accuracy"] == records[0]["baseline_accuracy"]
+    assert figures["pruned_accuracy"] == records[0]["accuracy"]
+    assert figures["recovered_accuracy"] == records[-1]["accuracy"]
+    for name in ("sparsity", "model_sparsity", "seconds"):
+        assert figures[name] == records[-1][name]
+    assert figures["sparsity"] == pytest.approx(0.5, abs=0.01)
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+def test_the_seed_is_the_searchs(tiny_config: SweepConfig) -> None:
+    space = {**SPACE, "method": "random", "finetune_epochs": 0}
+
+    def loss(seed: int) -> float:
+        figures, _ = run(config(tiny_config, space=space, search={"seed": seed}))
+        return float(figures["records"][0]["loss"])
+
+    assert loss(1) == loss(1)
+    assert loss(1) != loss(2)
+
+
+def test_on_test(tiny_config: SweepConfig) -> None:
+    figures, said = run(config(tiny_config), "test")
+    assert (figures["split"], figures["examples"]) == ("test", 30)
+    assert "test accuracy" in said[0]
+
+
+def test_activations_are_described(tiny_config: SweepConfig) -> None:
+    activation = {"sparsity": 0.25, "method": "random", "scope": "global"}
+    weight = {"sparsity": 0.75, "method": "random", "scope": "global"}
+    tutorial = {"weight": weight, "activation": activation, "finetune_epochs": 0}
+    figures, said = run(config(tiny_config, space=tutorial))
+    assert "weights 75% random global, activations 25% random global" in said[1]
+    assert figures["params"]["activation_sparsity"] == 0.25
+    # without a finetune epoch the pruned model is all there is
+    assert figures["recovered_accuracy"] == figures["pruned_accuracy"]
+
+
+def test_constants_are_taken_as_they_are(tiny_config: SweepConfig) -> None:
+    said: list[str] = []
+    assert single_params(config(tiny_config), said.append) == Params(
+        sparsity=0.5, finetune_epochs=2, learning_rate=1e-3
+    )
+    assert said == []
+
+
+def test_of_a_range_the_default_or_the_low_end_is_taken_and_said(tiny_config: SweepConfig) -> None:
+    space = {
+        "sparsity": {"low": 0.1, "high": 0.9},  # holds the default
+        "method": ["random", "l1-norm"],
+        "scope": ["global"],
+        "finetune_epochs": {"low": 3, "high": 5},
+        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+    }
+    said: list[str] = []
+    params = single_params(config(tiny_config, space=space), said.append)
+    default = Params()
+    assert (params.sparsity, params.method) == (default.sparsity, default.method)
+    assert params.scope == "global"
+    assert (params.finetune_epochs, params.learning_rate) == (3, 1e-3)
+    told = {line.split()[0]: line.split()[-1] for line in said}
+    assert told["sparsity"] == str(params.sparsity)
+    assert told["finetune_epochs"] == "3"
+
+
+def test_a_warning_is_said(tiny_config: SweepConfig, data_files: dict[str, str]) -> None:
+    task = {"dataset": {"train": data_files["train"]}, "max_length": 16, "validation": 0.25}
+    _, said = run(config(tiny_config, task=task))
+    assert said[0].startswith("warning: validation is carved from the train split")
+
+
+def test_what_goes_wrong_is_raised(tiny_config: SweepConfig) -> None:
+    with pytest.raises(TrialError, match="diverged"):
+        run(config(tiny_config, space={**SPACE, "learning_rate": 1e38}))
+    with pytest.raises(UsageError, match="nothing to prune"):
+        run(config(tiny_config, pruning={"exclude": ["*"]}))
+
+
+def test_a_missing_test_split(model_folder: Any, data_files: dict[str, str]) -> None:
+    files = {name: data_files[name] for name in ("train", "validation")}
+    with pytest.raises(UsageError, match=r"task\.dataset\.test=FILE"):
+        run(tiny.make_config(model_folder, files, space=SPACE), "test")

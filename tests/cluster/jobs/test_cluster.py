@@ -1,0 +1,118 @@
+"""A launched sweep on three nodes: nodes die, the driver dies, it is stopped; nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import analysis
+from benchmarks.faults.verdict import lost, of_kind
+from benchmarks.launched import Story, Teller, repeated, shared_folder, write_config
+from benchmarks.nodes import Cluster
+from tests.cluster.sweeps import assert_each_once
+from tests.harness.command import assert_refused, call
+
+Capture = pytest.CaptureFixture[str]
+TRIALS = 8
+
+pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
+
+
+@pytest.fixture(scope="module")
+def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    root = tmp_path_factory.mktemp("launched")
+    task = {"dataset": "closed-form", "seconds_per_epoch": 1.0}
+    with shared_folder() as shared:
+        found = Story(shared / "sweep", write_config(root / "tiny.yaml", TRIALS, task=task))
+        Teller(cluster, found, root).tell()
+        yield found
+
+
+def test_the_sweep_ends_and_every_trial_ended_once(story: Story) -> None:
+    assert story.done["third"].code == 0, story.done["third"].text
+    assert_each_once(story.events, TRIALS)
+    assert analysis.load(story.folder).counts["completed"] == TRIALS
+
+
+def test_what_was_written_stands_and_no_more_than_the_epoch_in_flight_was_lost(
+    story: Story,
+) -> None:
+    assert story.before and lost(story.events, story.before, TRIALS) == 0
+    assert of_kind(story.events, "lost") and repeated(story.events) == 0
+
+
+def test_a_lost_driver_is_said_and_the_same_command_goes_on(story: Story) -> None:
+    first = story.done["first"]
+    assert first.wrong(5, "signal 9", "what was done is kept") == ""
+    assert len(of_kind(story.events, "resume")) == 2
+
+
+def test_progress_is_followed(story: Story) -> None:
+    assert "dense baseline" in story.done["first"].text
+    assert story.done["third"].text.startswith("sweep-tiny~3\n")
+    assert f"{TRIALS}/{TRIALS}" in story.done["third"].text
+
+
+def test_two_that_launch_at_once_share_one_job(story: Story) -> None:
+    texts = [story.done[name].text for name in ("first", "joins")]
+    assert sorted("runs already on" in text for text in texts) == [False, True]
+    assert all(text.startswith("sweep-tiny\n") for text in texts)
+
+
+def test_ctrl_c_lets_go_of_the_job_alone(story: Story) -> None:
+    commands = ("sweep logs tiny", "sweep status tiny", "sweep stop tiny", "sweep report /")
+    assert story.done["joins"].wrong(130, "detached", *commands) == ""
+
+
+def test_a_detached_launch_names_its_job_and_leaves(story: Story) -> None:
+    assert story.done["second"].code == 0
+    assert story.done["second"].text.startswith("sweep-tiny~2\n")
+    assert "dense baseline" not in story.done["second"].text
+
+
+def test_status_knows_the_job_and_the_sweep(story: Story) -> None:
+    assert story.done["status"].wrong(0, "job sweep-tiny~2: running", f"of {TRIALS} planned") == ""
+
+
+def test_stop_saves_the_state_and_waits(story: Story) -> None:
+    assert story.done["stop"].wrong(0, "interrupted by SIGTERM; all is saved", "stopped") == ""
+    [interrupt] = of_kind(story.events, "interrupt")
+    assert interrupt["signal"] == "SIGTERM"
+
+
+def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> None:
+    [config] = [word for word in story.driver if word.endswith("/tiny.yaml")]
+    assert "/working_dir_files/_ray_pkg_" in config
+
+
+@pytest.mark.usefixtures("token")
+def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, capsys: Capture) -> None:
+    address = ("--address", cluster.url)
+    done = call(capsys, "logs", story.name, *address)
+    assert done.code == 0 and f"{TRIALS}/{TRIALS}" in done.out
+    assert "all is saved" in call(capsys, "logs", "sweep-tiny~2", *address).out
+    followed = call(capsys, "logs", "sweep-tiny~2", *address, "--follow")
+    assert followed.code == 143 and "launch command again" in followed.err
+    assert "all is saved" in followed.out
+    assert_refused(call(capsys, "logs", "other", *address), 2, "'other'", "it has: tiny")
+
+
+@pytest.mark.usefixtures("token")
+def test_stopping_what_has_ended_says_so(story: Story, cluster: Cluster, capsys: Capture) -> None:
+    done = call(capsys, "stop", story.name, "--address", cluster.url)
+    assert done.code == 0 and "ended already: succeeded" in done.err
+
+
+def test_no_token_and_a_wrong_one(
+    story: Story, cluster: Cluster, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    launch = ("launch", story.config, "--address", cluster.url, "--out", story.folder)
+    assert_refused(call(capsys, *launch), 5, "wants a token", "~/.ray/auth_token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
+    assert_refused(call(capsys, *launch), 5, "refused the token of RAY_AUTH_TOKEN")

@@ -1,0 +1,129 @@
+"""What a driver is told before its first trial: tokens, addresses, a node that is not as others."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sweep
+from benchmarks.faults.processes import Done
+from benchmarks.launched import Command, write_config
+from benchmarks.nodes import Cluster, free_ports
+from sweep.cluster.reach import said
+
+NOBODY = 65534
+CAP_DAC_OVERRIDE = 1
+PR_CAPBSET_DROP = 24
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take rights from a node")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Path]:
+    """Two folders, a and b, that root may write because it is root: they are somebody else's."""
+    folder = Path(tempfile.mkdtemp(prefix="psn-shared-"))
+    for name in ("a", "b"):
+        (folder / name).mkdir(mode=0o755)
+        if os.geteuid() == 0:
+            os.chown(folder / name, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def odd(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A node with another prunesweep, which cannot write the shared folder; its address."""
+    tree = tmp_path_factory.mktemp("other")
+    for package in ("sweep", "analysis"):
+        shutil.copytree(Path(sweep.__file__).parent.parent / package, tree / package)
+    (tree / "sweep" / "__init__.py").write_text('__version__ = "0.0.9"\n')
+    node = cluster.add(prepare=_lose_rights, PYTHONPATH=str(tree)).wait()
+    yield node.address
+    node.kill()
+
+
+def _lose_rights() -> None:
+    """Of this process and what it starts: root's right to write whatever it likes."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def told(
+    cluster: Cluster, odd: str, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Done]:
+    """How each command ended; they run at once."""
+    root = tmp_path_factory.mktemp("told")
+    config = write_config(root / "tiny.yaml", 4, task={"dataset": "closed-form"})
+    files = root / "files.yaml"
+    files.write_text(json.dumps({"name": "files", "model": "/no/model", "task": {"dataset": {
+        "train": "/no/train.csv", "validation": str(config)}}}))  # fmt: skip
+    good, bad = {"RAY_AUTH_TOKEN": cluster.token}, {"RAY_AUTH_TOKEN": "wrong"}
+    own, at = root / "results", ("--address", cluster.address)
+    commands = {
+        "odd": (good, "run", config, "--out", shared / "a", *at),
+        "files": (good, "run", files, "--out", own / "files", *at),
+        "wrong": (bad, "run", config, "--out", own / "wrong", *at),
+        "none": ({}, "run", config, "--out", own / "none", *at),
+        "off": ({**good, "RAY_AUTH_MODE": "disabled"}, "run", config, "--out", own / "off", *at),
+        "web": (good, "run", config, "--out", own / "web", "--address", cluster.url[7:]),
+        "nobody": (good, "run", config, "--out", own / "no", "--address",
+                   f"127.0.0.1:{free_ports(1)[0]}"),
+        "launched": (good, "launch", config, "name=odd", "--out", shared / "b",
+                     "--address", cluster.url),
+    }  # fmt: skip
+    running = {name: Command(root / name, *given) for name, given in commands.items()}
+    done = {name: command.end() for name, command in running.items()}
+    print({name: f"{command.seconds:.0f} s" for name, command in running.items()})
+    return done
+
+
+@as_root
+def test_a_node_that_is_not_as_others(told: dict[str, Done], odd: str, shared: Path) -> None:
+    version = f"node {odd}: has prunesweep 0.0.9"
+    storage = f"node {odd}: {shared / 'a'} cannot be written: Permission denied"
+    assert told["odd"].wrong(5, "error: 2 problems", version, "the driver 0.1.0", storage) == ""
+
+
+@as_root
+def test_storage_that_one_node_cannot_write(told: dict[str, Done], odd: str, shared: Path) -> None:
+    """A launched sweep brings its own source along: storage is all that is wrong."""
+    storage = f"error: node {odd}: {shared / 'b'} cannot be written: Permission denied"
+    assert told["launched"].wrong(6, storage) == ""
+
+
+def test_files_that_no_node_sees(told: dict[str, Done]) -> None:
+    """Beside the odd node's other version."""
+    words = ("does not see model, /no/model", "does not see task.dataset.train, /no/train.csv")
+    assert told["files"].wrong(5, "error: 3 problems", "nodes ", *words) == ""
+
+
+def test_tokens(told: dict[str, Done]) -> None:
+    """Ray itself warns aloud before the sentence, and cannot be kept from it."""
+    how = "set RAY_AUTH_TOKEN to the cluster's token"
+    assert told["wrong"].wrong(5, f"refused the token of RAY_AUTH_TOKEN: {how}") == ""
+    assert told["none"].wrong(5, f"wants a token, and there is none here: {how}") == ""
+    assert told["off"].wrong(5, "there is none here (RAY_AUTH_MODE is disabled)") == ""
+
+
+def test_addresses_where_no_ray_head_answers(told: dict[str, Done]) -> None:
+    assert told["web"].wrong(5, "is no Ray head") == ""
+    assert told["nobody"].wrong(5, "error: nothing answers", "Connection refused") == ""
+
+
+def test_a_refused_sweep_leaves_nothing_behind(told: dict[str, Done], shared: Path) -> None:
+    assert told and [path for path in shared.rglob("*") if path.is_file()] == []
+
+
+def test_what_ray_says_of_versions_is_kept_whole() -> None:
+    text = "Version mismatch: The cluster was started with:\n    Ray: 2.5\n    Python: 3.9\n"
+    text += "This process on node x was started with:\n    Ray: 2.60\n    Python: 3.11\n"
+    found = said(RuntimeError(text))
+    assert "Ray: 2.5 Python: 3.9" in found and "Ray: 2.60 Python: 3.11" in found
+    assert said(RuntimeError("one\ntwo")) == "one"

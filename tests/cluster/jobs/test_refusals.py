@@ -1,0 +1,129 @@
+"""What is refused before anything is sent: addresses, paths of this machine, tokens."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.nodes import free_ports
+from sweep.cluster.auth import find_token
+from sweep.cluster.jobs.job import Job
+from sweep.cluster.jobs.submit import check_travels
+from sweep.config.load import load_config
+from tests.harness.command import assert_refused, call
+
+Capture = pytest.CaptureFixture[str]
+LAUNCH = ("launch", "closed-form", "--out", "/shared/tiny", "--address")
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None: ...
+
+
+@pytest.fixture
+def web_page() -> Iterator[str]:
+    """An HTTP server that is no Ray dashboard."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Silent)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_address_where_nobody_listens(capsys: Capture) -> None:
+    [port] = free_ports(1)
+    done = call(capsys, *LAUNCH, f"http://127.0.0.1:{port}")
+    assert_refused(done, 5, f"127.0.0.1:{port}", "refused", "is the cluster up", "ssh -N -L 8265")
+
+
+def test_an_address_of_something_else(capsys: Capture, web_page: str) -> None:
+    assert_refused(call(capsys, *LAUNCH, web_page), 5, "dashboard", "http://HOST:8265")
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "http://head:port", "http://"])
+def test_what_is_no_address(capsys: Capture, address: str) -> None:
+    assert_refused(call(capsys, *LAUNCH, address), 2, "http://HOST:8265", address)
+
+
+def test_a_driver_is_told_that_the_jobs_api_is_not_for_it(capsys: Capture, tmp_path: Path) -> None:
+    done = call(
+        capsys, "run", "closed-form", "--out", tmp_path / "x", "--address", "http://head:8265"
+    )
+    assert_refused(done, 2, "sweep launch", "HOST:PORT")
+    assert not (tmp_path / "x").exists()
+
+
+def test_results_of_this_machine_do_not_travel(capsys: Capture) -> None:
+    done = call(capsys, "launch", "closed-form", "--address", "http://head:8265")
+    assert_refused(done, 2, "'results/closed-form'", "absolute path", "s3://")
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("model=./bert", "model"),
+        ("task.dataset.train=train.csv", "task.dataset.train"),
+        ("search.warm_start=[results/old]", "search.warm_start"),
+    ],
+)
+def test_nor_does_data(capsys: Capture, setting: str, name: str) -> None:
+    settings = ("imdb", setting, "--out", "/shared/x", "--address", "http://head:8265")
+    assert_refused(call(capsys, "launch", *settings), 2, name, "does not travel", "absolute path")
+
+
+@pytest.mark.parametrize("out", ["ftp://bucket/x", "s3://bucket/x*"])
+def test_nor_do_addresses_of_no_use(capsys: Capture, out: str) -> None:
+    settings = ("closed-form", "--out", out, "--address", "http://head:8265")
+    assert_refused(call(capsys, "launch", *settings), 2, out)
+
+
+def test_what_every_node_finds_travels() -> None:
+    check_travels(load_config("imdb", ["model=/shared/bert", "search.warm_start=[s3://b/x]"]), "/x")
+    check_travels(load_config("imdb"), "s3://bucket/imdb")
+
+
+def test_a_token_is_found_where_ray_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_token() is None
+    file = tmp_path / ".ray" / "auth_token"
+    file.parent.mkdir()
+    file.write_text("own\n")
+    assert (found := find_token()) is not None and found.text == "own"
+    (tmp_path / "given").write_text("given")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "given"))
+    assert (found := find_token()) is not None and found.text == "given"
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "env")
+    assert (found := find_token()) is not None and found == find_token()
+    assert (found.text, found.source) == ("env", "RAY_AUTH_TOKEN")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert find_token() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "ends"),
+    [("SUCCEEDED", 0, 0), ("STOPPED", None, 143), ("FAILED", 3, 3), ("FAILED", 143, 143)],
+)
+def test_a_job_ends_as_its_driver_did(status: str, code: int | None, ends: int) -> None:
+    assert _job(status, code).exit_code() == ends
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(-9, "signal 9"), (137, "signal 9"), (127, "--python"), (None, "no disk")]
+)
+def test_a_lost_driver_is_a_sentence(code: int | None, said: str) -> None:
+    with pytest.raises(Exception, match=said) as error:
+        _job("FAILED", code).exit_code()
+    assert getattr(error.value, "exit_code", None) == 5
+
+
+def _job(status: str, code: int | None) -> Job:
+    told = {"submission_id": "sweep-x", "status": status, "metadata": {"prunesweep": "x"}}
+    job = Job.of({**told, "message": "some\nno disk", "driver_exit_code": code})
+    assert job is not None
+    return job

@@ -1,0 +1,155 @@
+"""The batch script: what Slurm reads of it, what a shell makes of it, and what it refuses.
+
+`benchmarks.batch_script` runs one, on machines of its own, with `ray symmetric-run`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sweep.cluster.render.slurm import SlurmOptions, render_slurm
+from sweep.config import SweepConfig
+from sweep.config.load import load_config
+from sweep.errors import UsageError
+from tests.harness.command import assert_refused, call
+
+GPUS = SlurmOptions(
+    nodes=3,
+    cpus=16,
+    gpus=2,
+    time="1-00:00:00",
+    memory="64G",
+    partition="gpu",
+    account="lab",
+    setup="true",
+)
+
+
+def config(*settings: str) -> SweepConfig:
+    return load_config("closed-form", list(settings))
+
+
+def asked(script: str) -> dict[str, str]:
+    """The options that sbatch reads: up to the first line that is a command."""
+    head = script.split("\n\n")[0]
+    found = re.findall(r"^#SBATCH --([a-z-]+)(?:=(.*))?$", head, flags=re.MULTILINE)
+    assert len(found) == script.count("#SBATCH"), "sbatch reads none after the first command"
+    return dict(found)
+
+
+def test_what_is_asked_of_slurm() -> None:
+    assert asked(render_slurm(config("resources.gpu=0.5"), "/out", GPUS)) == {
+        "job-name": "closed-form",
+        "output": "closed-form-%j.log",
+        "open-mode": "append",
+        "nodes": "3",
+        "ntasks-per-node": "1",
+        "cpus-per-task": "16",
+        "gpus-per-node": "2",
+        "mem": "64G",
+        "partition": "gpu",
+        "account": "lab",
+        "time": "1-00:00:00",
+        "signal": "B:USR1@300",
+        "requeue": "",
+        "exclusive": "",
+    }
+
+
+def test_cpus_alone_ask_for_no_gpu() -> None:
+    script = render_slurm(config(), "/out", SlurmOptions())
+    assert "gpus-per-node" not in script and "--num-gpus=0" in script
+    assert not asked(script).keys() & {"partition", "account", "gpus-per-node"}
+
+
+def test_nodes_are_taken_whole_unless_said_otherwise() -> None:
+    script = render_slurm(config(), "/out", SlurmOptions())
+    assert "cpus-per-task" not in script and asked(script)["mem"] == "0"
+    assert "--cpu-bind=none" in script and '--num-cpus="$SLURM_CPUS_ON_NODE"' in script
+    fewer = render_slurm(config(), "/out", GPUS)
+    assert "--cpus-per-task=16 \\\n" in fewer and "--num-cpus=16 " in fewer
+
+
+def test_a_share_of_a_gpu_is_of_a_whole_one() -> None:
+    script = render_slurm(config("resources.gpu=0.25"), "/out", SlurmOptions())
+    assert asked(script)["gpus-per-node"] == "1" and "--num-gpus=1" in script
+
+
+def test_one_node_waits_for_no_other() -> None:
+    assert "--min-nodes" not in render_slurm(config(), "/out", SlurmOptions(nodes=1))
+    assert "--min-nodes 4" in render_slurm(config(), "/out", SlurmOptions(nodes=4))
+
+
+@pytest.mark.parametrize("options", [SlurmOptions(nodes=1), GPUS])
+def test_a_shell_can_read_it(options: SlurmOptions, tmp_path: Path) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text(render_slurm(config(), "/a folder; with 'signs' $(in it)", options))
+    subprocess.run(["bash", "-n", script], check=True)
+    if shutil.which("shellcheck"):
+        subprocess.run(["shellcheck", "--severity=warning", script], check=True)
+
+
+def test_what_the_job_writes_for_itself(tmp_path: Path) -> None:
+    """Run the two here-documents: the config is the one given, the folder one word."""
+    strange = "/a folder; $(touch harm) 'x'"
+    script = render_slurm(config("search.trials=7"), strange, SlurmOptions())
+    part = script[script.index("cat > ") : script.index("tell_driver()")]
+    subprocess.run(["bash", "-c", f"work={tmp_path}\n{part}"], check=True, cwd=tmp_path)
+    given = SweepConfig.model_validate(yaml.safe_load((tmp_path / "config.yaml").read_text()))
+    assert given == config("search.trials=7")
+    sweep = tmp_path / "sweep"
+    sweep.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > args\nexit 3\n')
+    sweep.chmod(0o755)
+    ended = subprocess.run(
+        ["bash", "driver", str(tmp_path), "10.0.0.1:6379"],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
+    assert ended.returncode == 3 and (tmp_path / "code").read_text() == "3\n"
+    words = (tmp_path / "args").read_text().splitlines()
+    expected = ["run", f"{tmp_path}/config.yaml", "--out", strange, "--address", "10.0.0.1:6379"]
+    assert words == expected and not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (SlurmOptions(time="tomorrow"), ("--time", "'tomorrow'", "4:00:00")),
+        (SlurmOptions(partition="a b"), ("--partition", "'a b'", "letters, digits")),
+        (SlurmOptions(account="x\n#SBATCH --nodes=9"), ("--account",)),
+        (SlurmOptions(memory="$(x)"), ("--memory",)),
+        (SlurmOptions(grace=10), ("--grace", "180", "10")),
+        (SlurmOptions(cpus=1), ("resources", "--cpus")),
+    ],
+)
+def test_options_that_are_none(options: SlurmOptions, words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError) as refused:
+        render_slurm(config("resources.cpu=2"), "/out", options)
+    assert all(word in str(refused.value) for word in words)
+
+
+def test_results_are_one_line() -> None:
+    with pytest.raises(UsageError, match="--results"):
+        render_slurm(config(), "/out\nrm -rf .", SlurmOptions())
+
+
+def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "job.sh"
+    done = call(capsys, "render", "slurm", "closed-form", "search.trials=3", "--out", file)
+    assert done.code == 0 and done.out == "" and str(file) in done.err
+    script = file.read_text()
+    assert "trials: 3" in script and "export PATH=" in script
+    assert f"--out {Path('results/closed-form').resolve()}" in script
+    assert "TOKEN=$(" in script, "the token is made in the job, not written down"
+
+
+def test_the_command_prints_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_refused(call(capsys, "render", "slurm", "closed-form", "--time", "x"), 2, "--time")
+    assert_refused(call(capsys, "render", "slurm", "closed-form", "search.trails=3"), 2, "trails")
+    assert_refused(call(capsys, "render", "slurm", "digits", "--out", "/proc/x"), 6, "cannot write")

@@ -1,0 +1,198 @@
+"""Sweeps in processes of their own: begun, watched through their ledgers, disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from benchmarks.faults.kills import is_alive, worker_pid
+from benchmarks.faults.verdict import Event, duplicated, lost, of_kind, read_events, story
+from tests.harness.command import Done
+
+__all__ = ["Event", "is_alive", "of_kind", "read_events", "story", "worker_pid"]
+
+Found = TypeVar("Found")
+
+# One worker, so that the order of events does not hang on who is faster; rungs that do stop trials.
+CONFIG: dict[str, Any] = {
+    "name": "tiny",
+    "task": {"dataset": "closed-form"},
+    "space": {
+        "sparsity": {"low": 0.3, "high": 0.95},
+        "method": ["l1-norm", "random"],
+        "scope": ["local", "global"],
+        "finetune_epochs": {"low": 1, "high": 3},
+        "learning_rate": {"low": 2e-4, "high": 2e-3, "log": True},
+    },
+    "search": {
+        "trials": 10,
+        "seed": 3,
+        "max_concurrent": 1,
+        "reduction_factor": 2,
+        "margin": 0,
+    },
+}
+
+# The same on a real model: the dataset is replaced, and there is a baseline to train.
+DIGITS: dict[str, Any] = {
+    "task": {"dataset": "digits", "max_length": 64, "train_samples": 200, "eval_samples": 100},
+    "baseline": {"epochs": 10, "learning_rate": 2e-3},
+}
+
+
+def write_config(path: Path, **sections: Mapping[str, Any]) -> Path:
+    """A config file (JSON is YAML) of :data:`CONFIG` with sections merged over it."""
+    merged = {name: {**CONFIG.get(name, {}), **section} for name, section in sections.items()}
+    path.write_text(json.dumps({**CONFIG, **merged}))
+    return path
+
+
+class Process:
+    """A running ``sweep`` command, without a report. ``folder``: of the sweep that it works on."""
+
+    code = (
+        "from benchmarks.faults.processes import draw_nothing; draw_nothing()\n"
+        "from sweep.cli.main import main; main()"
+    )
+
+    def __init__(self, folder: Path, log: Path, *arguments: object) -> None:
+        self.folder, self.log = folder, log
+        self._before = len(self.events)
+        given = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+        with log.open("w") as out, log.with_suffix(".err").open("w") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", self.code, *map(str, arguments)],
+                stdout=out,
+                stderr=err,
+                env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},
+                start_new_session=True,  # a process group to interrupt, as a terminal does
+            )
+        self.pid = self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def err(self) -> str:
+        """What it has said on standard error so far."""
+        return self.log.with_suffix(".err").read_text()
+
+    @property
+    def events(self) -> list[Event]:
+        """What its ledger holds so far."""
+        return read_events(self.folder)
+
+    @property
+    def records(self) -> list[Event]:
+        """What it has recorded itself so far."""
+        return of_kind(self.events[self._before :], "record")
+
+    def mid_trial(self) -> Event | None:
+        """Its last record, if that trial runs and has epochs left to train."""
+        records, events = self.records, self.events
+        if not records or records[-1]["trial_id"] in {
+            e["trial_id"] for e in of_kind(events, "end")
+        }:
+            return None
+        asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
+        return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
+
+    def wait_for(self, find: Callable[[], Found | None], seconds: float = 120) -> Found:
+        """What ``find`` finds, looking again and again while the command runs."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            ended = not self.is_running
+            if (found := find()) is not None:
+                return found
+            assert not ended, f"it ended too early:\n{self.err}"
+            time.sleep(0.02)
+        raise AssertionError(f"nothing in {seconds} s:\n{self.err}")
+
+    def signal(self, number: int) -> None:
+        """To the process alone."""
+        os.kill(self.pid, number)
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does: to the whole process group."""
+        os.killpg(self.pid, signal.SIGINT)
+
+    def end(self, seconds: float = 280) -> Done:
+        """Wait for its end."""
+        code = self._process.wait(seconds)
+        return Done(code, self.log.read_text(), self.err)
+
+    def kill(self) -> None:
+        """End it, and what is left of its process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+class Whole(Process):
+    """A command that draws its report too, as it does for everybody else."""
+
+    code = "from sweep.cli.main import main; main()"
+
+
+@contextmanager
+def started(
+    folder: Path, log: Path, *arguments: object, kind: type[Process] = Process
+) -> Iterator[Process]:
+    """A command for the time of the block."""
+    process = kind(folder, log, *arguments)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def run(folder: Path, log: Path, *arguments: object, kind: type[Process] = Process) -> Done:
+    """A command from its start to its end."""
+    with started(folder, log, *arguments, kind=kind) as process:
+        return process.end()
+
+
+def kill_a_worker(process: Process) -> Event:
+    """Kill a worker actor in the middle of a trial; returns the last record before."""
+    while True:
+        record = process.wait_for(process.mid_trial)
+        pid = worker_pid(record)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.5)  # what it has sent arrives, and it sends no more
+        last = process.mid_trial()
+        if last is not None and last["trial_id"] == record["trial_id"]:
+            os.kill(pid, signal.SIGKILL)
+            return last
+        os.kill(pid, signal.SIGCONT)  # it was at its end: the next one, then
+
+
+def keys(table: pd.DataFrame) -> set[tuple[str, int]]:
+    """(trial, epoch) of each row."""
+    return set(zip(table["trial_id"], table["epoch"].astype(int), strict=True))
+
+
+def assert_each_once(events: list[Event], trials: int) -> None:
+    """Every trial begun and ended once; no (trial, stage, epoch) twice, and none missing."""
+    names = [f"t{number:05d}" for number in range(trials)]
+    assert [event["trial_id"] for event in of_kind(events, "trial")] == names
+    assert sorted(event["trial_id"] for event in of_kind(events, "end")) == names
+    assert duplicated(events) == 0
+    assert lost(events, (), trials) == 0
+    assert events[-1]["event"] == "finish"
+
+
+def session(events: list[Event]) -> list[Event]:
+    """The events since the last resume."""
+    starts = [i for i, event in enumerate(events) if event["event"] in ("sweep", "resume")]
+    return events[starts[-1] :] if starts else []

@@ -1,0 +1,72 @@
+"""A budget and a space without more points, as the driver meets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.cluster import session as run
+from sweep.errors import UsageError
+from sweep.ledger.folder import SweepFolder
+from sweep.search.replay import Search
+from tests.cluster.stage import Stage
+from tests.cluster.sweeps import CONFIG, of_kind
+
+
+def test_when_a_budget_is_spent_what_runs_is_finished_and_nothing_begins(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sweep", budget={"epochs": 4})
+    one, other = stage.take(), stage.take()
+    epoch = 0
+    while not stage.report(one, epoch):
+        epoch += 1
+    while not stage.conductor.search.spent:
+        one, epoch = stage.take(), 0
+        while not stage.report(one, epoch):
+            epoch += 1
+    assert stage.conductor.next() is None
+    assert not stage.conductor.finished  # the other one is out
+    for epoch in range(other["params"]["finetune_epochs"] + 1):
+        stage.report(other, epoch)
+    assert stage.conductor.finished
+    assert len(of_kind(stage.events, "end")) == len(of_kind(stage.events, "trial")) < 10
+
+
+def test_a_lost_trial_is_tried_again_though_the_budget_is_spent(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sweep", budget={"epochs": 1})
+    first, second = stage.take(), stage.take()
+    stage.report(first, 0)
+    stage.report(first, 1)
+    assert stage.conductor.search.spent
+    stage.conductor.lost(second["trial_id"], second["attempt"], "killed")
+    assert stage.take()["trial_id"] == second["trial_id"]
+    assert stage.conductor.next() is None
+
+
+def test_more_trials_past_a_spent_budget_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sweep", budget={"epochs": 3})
+    stage.run()
+    folder = SweepFolder(tmp_path / "sweep")
+    search = Search(stage.config)
+    run._check_budget(search, folder, 50)
+    for event in stage.events:
+        search.apply(event)
+    run._check_budget(search, folder, 0)
+    with pytest.raises(UsageError) as caught:
+        run._check_budget(search, folder, 50)
+    message = str(caught.value)
+    assert "search.budget.epochs" in message
+    assert f"search.warm_start=[{folder.path}]" in message and "search.trials=50" in message
+
+
+def test_a_space_without_more_points_ends_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space: dict[str, Any] = {"sparsity": [0.5, 0.7], "finetune_epochs": 1, "method": "random"}
+    monkeypatch.setitem(CONFIG, "space", space)
+    stage = Stage(tmp_path / "sweep")
+    stage.conductor.search.extend(50)
+    events = stage.run()
+    assert len(of_kind(events, "trial")) == len(of_kind(events, "end")) == 2
+    assert "all 2 configurations" in str(stage.conductor.search.why_no_more)

@@ -1,0 +1,151 @@
+"""How many trials fit, by plain figures of machines; on real ones in test_machines_lost.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sweep.cluster import capacity, machines
+from sweep.cluster.capacity import Capacity, NodeType, fits, possible, read_autoscaler, room
+from sweep.config import ResourcesConfig, SweepConfig
+from sweep.errors import ConfigError, UsageError
+from tests.cluster.sweeps import CONFIG
+
+BIG, SMALL, HEAD = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}, {"CPU": 0.0}
+
+AUTOSCALER: dict[str, Any] = {
+    "max_workers": 5,
+    "head_node_type": "head",
+    "available_node_types": {
+        "head": {"resources": {"CPU": 0}, "max_workers": 0},
+        "gpu": {"resources": {"CPU": 8, "GPU": 1}, "min_workers": 0, "max_workers": 4},
+        "cpu": {"resources": {"CPU": 2}, "max_workers": 10},
+        "unknown": {"resources": {}, "max_workers": 10},
+    },
+}
+
+
+def want(cpu: float = 1.0, gpu: float = 0.0) -> ResourcesConfig:
+    return ResourcesConfig(cpu=cpu, gpu=gpu)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "trials"),
+    [
+        (1, 0, 16),
+        (3, 0, 5),
+        (0.5, 0, 32),
+        (1, 1, 4),
+        (1, 2, 2),
+        (1, 0.5, 8),
+        (1, 0.6, 4),  # a share is of one GPU: what is left of two is no whole one
+        (1, 0.3333, 12),
+        (4, 0.25, 4),
+        (17, 0, 0),
+        (1, 5, 0),
+    ],
+)
+def test_a_machine_holds_what_cpus_and_gpus_allow(cpu: float, gpu: float, trials: int) -> None:
+    assert fits(BIG, want(cpu, gpu)) == trials
+
+
+def test_a_trial_is_on_one_machine() -> None:
+    assert room([SMALL, SMALL, HEAD], want(cpu=2)) == 2
+    assert room([SMALL, SMALL, HEAD], want(cpu=3)) == 0
+    assert room([SMALL, BIG], want(gpu=1)) == 4  # CPUs elsewhere help no trial that wants a GPU
+
+
+def test_an_autoscaler_adds_the_machines_that_hold_most() -> None:
+    assert read_autoscaler(AUTOSCALER, want()) == 4 * 8 + 1 * 2
+    assert read_autoscaler(AUTOSCALER, want(gpu=0.5)) == 8
+    assert read_autoscaler(AUTOSCALER, want(cpu=4, gpu=0.25)) == 8
+    assert read_autoscaler(AUTOSCALER, want(cpu=9)) == 0
+    assert possible([NodeType(BIG, 100)], 0, want()) == 0
+
+
+def test_a_head_that_works_counts_once() -> None:
+    types = {"head": {"resources": {"CPU": 4}, "max_workers": 0}}
+    assert read_autoscaler({**AUTOSCALER, "available_node_types": types}, want()) == 4
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
+    """The machines that are there; the test changes them."""
+    nodes: list[dict[str, float]] = [SMALL, HEAD]
+    monkeypatch.setattr(machines, "present", lambda: list(nodes))
+    monkeypatch.setattr(capacity, "REFRESH_SECONDS", -1.0)
+    return nodes
+
+
+def make(could_be: int = 0, asked: int | str = "auto", **resources: float) -> Capacity:
+    search = {**CONFIG["search"], "max_concurrent": asked}
+    config = {**CONFIG, "search": search, "resources": resources}
+    return Capacity(SweepConfig.model_validate(config), could_be)
+
+
+def test_auto_is_what_fits_or_what_could(there: list[dict[str, float]]) -> None:
+    assert (make().limit, make().present) == (2, 2)
+    assert (make(could_be=9).limit, make(could_be=9).present) == (9, 2)
+    assert make(could_be=1).limit == 2  # machines that the autoscaler does not know of
+
+
+def test_a_number_is_a_bound(there: list[dict[str, float]]) -> None:
+    assert make(asked=1).limit == 1
+    assert make(asked=8).limit == 2  # no more are proposed than can run
+    assert make(asked=8, could_be=20).limit == 8
+
+
+def test_on_kubernetes_a_number_stands(
+    there: list[dict[str, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_CLUSTER_NAME", "c")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    there.clear()
+    assert make(asked=8).limit == 8
+
+
+def test_machines_come_and_go(there: list[dict[str, float]]) -> None:
+    found = make()
+    assert not found.spans_machines
+    there.append(BIG)
+    assert (found.limit, found.present) == (18, 18)
+    assert found.spans_machines
+    there.remove(SMALL)
+    assert found.limit == 16
+    there.clear()
+    assert found.limit == 1  # a trial may wait for a machine, the sweep does not end
+
+
+def test_no_room_for_one_trial_is_a_sentence(there: list[dict[str, float]]) -> None:
+    with pytest.raises(UsageError, match=r"asks for 1 CPU and 0.5 GPU.*cluster has 2 and 0"):
+        make(gpu=0.5)
+    there.append(SMALL)
+    with pytest.raises(UsageError, match="on 2 machines, the largest 2 and 0"):
+        make(cpu=4)
+
+
+def test_a_fraction_of_several_gpus_is_refused() -> None:
+    from sweep.config.load import load_config
+
+    with pytest.raises(ConfigError, match=r"resources\.gpu.*1\.5"):
+        load_config("closed-form", ["resources.gpu=1.5"])
+    assert load_config("closed-form", ["resources.gpu=0.5"]).resources.gpu == 0.5
+    assert load_config("closed-form", ["resources.gpu=2"]).resources.gpu == 2
+
+
+def test_kuberays_resource_says_how_far_it_goes() -> None:
+    def group(cpus: str, **more: Any) -> dict[str, Any]:
+        container = {"name": "ray", "resources": {"limits": {"cpu": cpus, "memory": "8Gi"}}}
+        pod = {"spec": {"containers": [container]}}
+        return {"rayStartParams": {}, "template": pod, **more}
+
+    workers = group("4", groupName="small", replicas=0, minReplicas=0, maxReplicas=5)
+    head = group("2")
+    head["rayStartParams"] = {"num-cpus": "0"}
+    spec = {"headGroupSpec": head, "workerGroupSpecs": [workers], "enableInTreeAutoscaling": True}
+    resource = {"metadata": {"name": "c", "namespace": "default"}, "spec": spec}
+    found = machines.of_ray_cluster(resource)
+    assert found is not None and read_autoscaler(found, want(cpu=2)) == 10
+    spec["enableInTreeAutoscaling"] = False
+    assert machines.of_ray_cluster(resource) is None

@@ -1,0 +1,320 @@
+"""`sweep confirm` with real Ray on the closed-form task: as it should be, and disturbed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import analysis
+from benchmarks.faults import sabotage
+from benchmarks.faults.processes import Done, Driver
+from sweep.ledger.file import Ledger
+from tests.cluster import sweeps
+from tests.cluster.sweeps import Event, of_kind, read_events
+from tests.harness import command
+
+pytestmark = pytest.mark.timeout(600)  # the cluster and the sweeps are the first test's setup
+
+BY_CHANCE = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seconds")
+SPACE = {"finetune_epochs": {"low": 2, "high": 3}}
+TRIALS = 5
+
+
+@dataclass
+class Bed:
+    """A sweep that has ended, to be copied and confirmed on a cluster that is up."""
+
+    root: Path
+    address: str
+    folder: Path
+
+    def copy(self, name: str) -> Path:
+        return Path(shutil.copytree(self.folder, self.root / name))
+
+    def start(self, folder: Path, *options: object, sabotage: Any = None) -> Driver:
+        given = ("confirm", folder, "--address", self.address, *options)
+        return Driver(folder, *given, sabotage=sabotage)
+
+    def confirm(self, folder: Path, *options: object, sabotage: Any = None) -> Done:
+        return self.start(folder, *options, sabotage=sabotage).end()
+
+
+def searched(root: Path, address: str, seconds: float = 0.0) -> Bed:
+    """A sweep of :data:`TRIALS` trials; an epoch of it takes so many seconds."""
+    sections: dict[str, Any] = {"space": SPACE, "search": {"trials": TRIALS}}
+    config = sweeps.write_config(root / "c.yaml", task={"seconds_per_epoch": seconds}, **sections)
+    folder = root / "sweep"
+    done = Driver(folder, "run", config, "--out", folder, "--address", address).end()
+    assert done.code == 0, done.text
+    return Bed(root, address, folder)
+
+
+@pytest.fixture(scope="module")
+def bed(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
+    return searched(tmp_path_factory.mktemp("confirm"), address)
+
+
+@dataclass
+class Confirmed:
+    folder: Path
+    done: Done
+
+    @property
+    def events(self) -> list[Event]:
+        return read_events(self.folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(bed: Bed) -> Confirmed:
+    folder = bed.copy("undisturbed")
+    return Confirmed(folder, bed.confirm(folder, "--seeds", 2, "--runners-up", 1))
+
+
+def records(events: list[Event]) -> list[Event]:
+    """The test records by point and seed, less whose work it was and what time it took."""
+    found = [
+        {name: value for name, value in event.items() if name not in BY_CHANCE}
+        for event in of_kind(events, "confirm_record")
+    ]
+    return sorted(found, key=lambda e: (e["trial_id"], e["epoch"], e["seed"]))
+
+
+def assert_whole(events: list[Event]) -> None:
+    """Every pair of the newest round has its record, none twice; every retraining ended once."""
+    begun = of_kind(events, "confirm")[-1]
+    wanted = {(p["trial_id"], p["epoch"], s) for p in begun["points"] for s in begun["seeds"]}
+    found = Counter((e["trial_id"], e["epoch"], e["seed"]) for e in records(events))
+    assert set(found) >= wanted and set(found.values()) == {1}
+    assert len(of_kind(events, "confirm_baseline")) == 1
+    assert events[-1] == {**events[-1], "event": "confirm_finish", "confirm": begun["confirm"]}
+
+
+def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Confirmed) -> None:
+    assert undisturbed.done.code == 0, undisturbed.done.text
+    events = undisturbed.events
+    assert_whole(events)
+    [begun] = of_kind(events, "confirm")
+    front = pd.read_csv(undisturbed.folder / "front.csv")
+    told = {(p["trial_id"], p["epoch"]) for p in begun["points"] if p["why"] == "front"}
+    assert told == sweeps.keys(front)
+    assert [p["why"] for p in begun["points"]].count("runner-up") == 1
+    used = {event["seed"] for event in of_kind(events, "trial")}
+    assert len(set(begun["seeds"])) == 2 and not used & set(begun["seeds"])
+
+
+def test_a_trials_epochs_come_from_one_retraining(undisturbed: Confirmed) -> None:
+    events = undisturbed.events
+    [begun] = of_kind(events, "confirm")
+    trials = {point["trial_id"] for point in begun["points"]}
+    assert len(trials) < len(begun["points"]), "no trial is wanted twice: choose another seed"
+    starts = Counter((e["trial_id"], e["seed"]) for e in of_kind(events, "confirm_start"))
+    ends = Counter((e["trial_id"], e["seed"]) for e in of_kind(events, "confirm_end"))
+    assert starts == ends == Counter(itertools.product(trials, begun["seeds"]))
+
+
+def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Confirmed) -> None:
+    before = (bed.folder / "ledger.jsonl").read_bytes()
+    assert (undisturbed.folder / "ledger.jsonl").read_bytes().startswith(before)
+    assert b'"test"' not in before.split(b"\n", 1)[1]  # but in the config, where it may be named
+    [dense] = of_kind(undisturbed.events, "confirm_baseline")
+    assert dense["split"] == "test"
+    for event in of_kind(undisturbed.events, "confirm_record"):
+        assert event["split"] == "test" and event["baseline_accuracy"] == dense["accuracy"]
+        assert event["accuracy_drop"] == pytest.approx(dense["accuracy"] - event["accuracy"])
+        assert event["validation_examples"] == 1000
+    figures = [(e["accuracy"], e["validation_accuracy"]) for e in records(undisturbed.events)]
+    assert any(test != validation for test, validation in figures)
+
+
+def test_the_table_says_what_the_events_do(undisturbed: Confirmed) -> None:
+    text, events = undisturbed.done.text, undisturbed.events
+    [begun] = of_kind(events, "confirm")
+    for point in begun["points"]:
+        key = (point["trial_id"], point["epoch"])
+        mine = [e for e in records(events) if (e["trial_id"], e["epoch"]) == key]
+        accuracies = [event["accuracy"] for event in mine]
+        cells = [f"{statistics.fmean(accuracies):.4f}", f"{statistics.stdev(accuracies):.4f}", "2"]
+        assert any(set(cells) <= set(line.split()) and key[0] in line for line in text.splitlines())
+    assert "optimism of the front (validation minus test):" in text
+
+
+def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
+    bed: Bed, undisturbed: Confirmed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not (undisturbed.folder / "checkpoints" / "confirm").exists()
+    for given in (("status", undisturbed.folder, "--json"), ("resume", undisturbed.folder)):
+        before = undisturbed.events
+        done = command.call(capsys, *given)
+        assert done.code == 0, done.err
+        assert undisturbed.events == before
+    left, right = analysis.load(bed.folder), analysis.load(undisturbed.folder)
+    assert right.state == "finished"
+    assert left.records.equals(right.records) and left.trials.equals(right.trials)
+
+
+def test_again_it_does_nothing_and_needs_no_ray(
+    undisturbed: Confirmed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = undisturbed.events
+    given = ("confirm", undisturbed.folder, "--seeds", 2, "--runners-up", 1)
+    done = command.call(capsys, *given, "--address", "127.0.0.1:1")  # where nothing answers
+    assert done.code == 0, done.err
+    assert undisturbed.events == before
+    assert "on test" in done.out
+
+
+def test_more_seeds_and_a_front_that_moved_add_what_is_missing(
+    bed: Bed, undisturbed: Confirmed
+) -> None:
+    folder = Path(shutil.copytree(undisturbed.folder, bed.root / "more"))
+    assert bed.confirm(folder, "--seeds", 3, "--runners-up", 1).code == 0
+    one, two = of_kind(read_events(folder), "confirm")
+    assert two["seeds"][:2] == one["seeds"] and two["points"] == one["points"]
+    more = len(one["points"])
+    assert len(records(read_events(folder))) == 3 * more
+    given = ("resume", folder, "--trials", TRIALS + 5, "--address", bed.address)
+    assert Driver(folder, *given).end().code == 0
+    assert bed.confirm(folder, "--seeds", 3, "--runners-up", 0).code == 0
+    events = read_events(folder)
+    assert_whole(events)
+    assert events[: len(undisturbed.events)] == undisturbed.events
+    assert of_kind(events, "confirm")[-1]["seeds"] == two["seeds"]
+    front = sweeps.keys(pd.read_csv(folder / "front.csv"))
+    new = front - {(p["trial_id"], p["epoch"]) for p in two["points"]}
+    assert new, "the front has not moved: choose another seed"
+    assert len(records(events)) == 3 * (more + len(new))
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_killed_again_and_again_it_loses_nothing_and_does_nothing_twice(
+    bed: Bed, undisturbed: Confirmed, torn: bool
+) -> None:
+    """SIGKILL as the driver's fourth line reaches the file, or half of it; until it is done."""
+    folder = bed.copy(f"killed-{torn}")
+    kill = partial(sabotage.kill_at, 4, torn=torn)
+    codes: list[int] = []
+    while 0 not in codes:
+        before = read_events(folder)
+        done = bed.confirm(folder, "--seeds", 2, "--runners-up", 1, sabotage=kill)
+        codes.append(done.code)
+        after = read_events(folder)
+        assert after[: len(before)] == before
+        assert len(after) > len(before) or after[-1]["event"] == "confirm_finish", done.text
+    assert len(codes) > 4 and set(codes[:-1]) == {-signal.SIGKILL}
+    assert_whole(after)
+    assert records(after) == records(undisturbed.events)
+
+
+def slow_record(driver: Driver, among: int = 1) -> Event | None:
+    found = of_kind(driver.events, "confirm_record")
+    return found[among - 1] if len(found) >= among else None
+
+
+@pytest.fixture(scope="module")
+def slow(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
+    """A sweep whose epochs take half a second: time to be disturbed in."""
+    return searched(tmp_path_factory.mktemp("slow"), address, 0.5)
+
+
+def test_a_killed_worker_is_made_good_and_a_signal_obeyed(slow: Bed) -> None:
+    """A worker killed within a retraining; later SIGTERM; then the same command goes on."""
+    folder = slow.copy("disturbed")
+    driver = slow.start(folder, "--seeds", 2, "--runners-up", 0)
+    record = driver.wait_for(lambda: slow_record(driver))
+    begun = driver.wait_for(lambda: of_kind(driver.events, "confirm_start")[1:] or None)
+    assert record is not None and begun is not None  # by the same warm worker, for a second or so
+    os.kill(sweeps.worker_pid(record), signal.SIGKILL)
+    driver.wait_for(lambda: slow_record(driver, 3))
+    driver.signal(signal.SIGTERM)
+    done = driver.end()
+    assert done.code == 143 and f"sweep confirm {folder}" in done.text, done.text
+    before = read_events(folder)
+    [lost] = of_kind(before, "confirm_lost")
+    assert not of_kind(before, "confirm_finish")
+    assert slow.confirm(folder, "--seeds", 2, "--runners-up", 0).code == 0
+    events = read_events(folder)
+    assert events[: len(before)] == before
+    assert_whole(events)
+    again = [
+        event["attempt"]
+        for event in of_kind(events, "confirm_start")
+        if (event["trial_id"], event["seed"]) == (lost["trial_id"], lost["seed"])
+    ]
+    assert again[:2] == [1, 2]
+    other = slow.copy("calm")
+    assert slow.confirm(other, "--seeds", 2, "--runners-up", 0).code == 0
+    assert records(events) == records(read_events(other))
+
+
+# what cannot be confirmed
+
+
+def test_no_sweep_no_front_and_a_folder_in_use_are_refused(
+    bed: Bed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.assert_refused(command.call(capsys, "confirm", tmp_path / "none"), 2, "no such folder")
+    young = bed.copy("young")
+    lines = (young / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    (young / "ledger.jsonl").write_bytes(b"".join(lines[:4]))
+    command.assert_refused(command.call(capsys, "confirm", young), 2, "has no front yet")
+    assert len(read_events(young)) == 4
+    with Ledger.open(young / "ledger.jsonl", create=False):
+        command.assert_refused(command.call(capsys, "confirm", young), 2, "in use")
+
+
+def test_a_cluster_that_is_not_there_leaves_the_ledger_as_it_was(
+    bed: Bed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = bed.copy("alone")
+    done = command.call(capsys, "confirm", folder, "--address", "127.0.0.1:1")
+    command.assert_refused(done, 5, "nothing answers")
+    assert read_events(folder) == read_events(bed.folder)
+
+
+def test_a_task_without_a_test_split_is_refused(
+    bed: Bed, model_folder: Path, data_files: dict[str, str]
+) -> None:
+    folder = bed.copy("no-test")
+    (folder / "config.yaml").unlink()
+    path = folder / "ledger.jsonl"
+    head, *rest = path.read_text().splitlines(keepends=True)
+    files = {name: file for name, file in data_files.items() if name != "test"}
+    config = json.loads(head)
+    config["config"] |= {"model": str(model_folder)}
+    config["config"]["task"] |= {"dataset": files, "max_length": 16, "seconds_per_epoch": 0}
+    path.write_text("".join([json.dumps(config) + "\n", *rest]))
+    before = read_events(folder)
+    done = bed.confirm(folder)
+    assert done.wrong(2, "the data has no split 'test'", "task.dataset.test=FILE") == ""
+    assert read_events(folder) == before
+
+
+def test_retrainings_that_failed_are_told_by_the_exit_code(
+    undisturbed: Confirmed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(undisturbed.folder, tmp_path / "failed"))
+    events = undisturbed.events
+    end = of_kind(events, "confirm_end")[-1]
+    gone = (end["trial_id"], end["seed"])
+    changed = [
+        {**event, "status": "failed", "error": "diverged"} if event == end else event
+        for event in events
+        if event["event"] != "confirm_record" or (event["trial_id"], event["seed"]) != gone
+    ]
+    lines = "".join(json.dumps(event) + "\n" for event in changed)
+    (folder / "ledger.jsonl").write_text(lines)
+    done = command.call(capsys, "confirm", folder, "--seeds", 2, "--runners-up", 1)
+    assert done.code == 3 and "1 retrainings failed" in done.err
+    assert read_events(folder) == changed

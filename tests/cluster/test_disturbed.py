@@ -1,0 +1,104 @@
+"""Real training under a lost worker and a kill -9 is the same training, bit for bit.
+
+All faults, one by one, and without torch: test_faults.py.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.cluster import sweeps
+from tests.cluster.conftest import Story, Sweep
+from tests.cluster.sweeps import DIGITS, assert_each_once, keys, of_kind, session, story
+
+
+def test_a_killed_worker_costs_a_retry_from_the_last_epoch(disturbed: Story) -> None:
+    events, before = disturbed.events["killed"], disturbed.before_worker_died
+    lost = of_kind(session(events), "lost")
+    assert [(e["trial_id"], e["attempt"]) for e in lost] == [
+        (before["trial_id"], before["attempt"])
+    ]
+    after = events[events.index(lost[0]) + 1 :]
+    start = of_kind(after, "start")[0]
+    assert start["trial_id"] == before["trial_id"]
+    assert (start["attempt"], start["epoch"]) == (before["attempt"] + 1, before["epoch"])
+    record = of_kind(after, "record")[0]
+    assert (record["trial_id"], record["epoch"]) == (before["trial_id"], before["epoch"] + 1)
+    assert record["worker"] != before["worker"]
+
+
+def test_a_killed_driver_takes_its_workers_along(disturbed: Story) -> None:
+    assert disturbed.done["killed"].code == -signal.SIGKILL
+    deadline = time.monotonic() + 60
+    while any(map(sweeps.is_alive, disturbed.orphans)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(sweeps.is_alive, disturbed.orphans))
+
+
+def test_in_the_end_every_trial_is_finished_once(disturbed: Story) -> None:
+    assert disturbed.done["finished"].code == 0, disturbed.done["finished"].err
+    assert_each_once(disturbed.events["finished"], trials=6)
+
+
+def test_nothing_that_a_ledger_held_was_ever_changed(disturbed: Story) -> None:
+    for before, after in pairwise(disturbed.events.values()):
+        assert after[: len(before)] == before and len(after) > len(before)
+
+
+def test_params_records_and_decisions_are_those_of_the_undisturbed_sweep(
+    disturbed: Story, trained: Sweep
+) -> None:
+    assert trained.done.code == 0, trained.done.err
+    assert story(disturbed.events["finished"]) == story(trained.events)
+
+
+def test_the_front_and_its_weights_are_too(disturbed: Story, trained: Sweep) -> None:
+    front = pd.read_csv(disturbed.folder / "front.csv")
+    assert keys(front) == keys(pd.read_csv(trained.folder / "front.csv"))
+    assert weights(disturbed.folder) == weights(trained.folder) != {}
+
+
+def test_it_goes_on_with_the_dense_model_that_it_began_with(disturbed: Story) -> None:
+    """Seconds tell: finetuned again, on the same machine, it would have the same weights."""
+    [baseline] = of_kind(disturbed.events["finished"], "baseline")
+    [note] = (disturbed.folder.parent / "cache" / "dense").rglob("finetune.json")
+    assert json.loads(note.read_text())["train_seconds"] == baseline["train_seconds"]
+    assert len(list((disturbed.folder / "dense").iterdir())) == 1
+    assert "the dense model has accuracy" not in disturbed.done["finished"].err
+
+
+@pytest.mark.parametrize("moment", ["Ray starts", "baseline is trained"])
+def test_a_signal_before_the_sweep_began_leaves_nothing(moment: str, tmp_path: Path) -> None:
+    baseline = {"epochs": 200, "learning_rate": 1.1e-3}  # of no other test: not in the cache
+    sections = {**DIGITS, "baseline": baseline}
+    config = sweeps.write_config(tmp_path / "tiny.yaml", **sections)
+    folder = tmp_path / "new" / "sweep"
+
+    def is_there() -> bool | None:
+        said = "preparing data" in process.err
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return (said if moment == "baseline is trained" else bool(children.read_text())) or None
+
+    with sweeps.started(folder, tmp_path / "log", "run", config, "--out", folder) as process:
+        process.wait_for(is_there)
+        process.signal(signal.SIGTERM)
+        done = process.end()
+    assert done.code == 143, done.err
+    assert "nothing is kept" in done.err
+    # Ray's handler raises wherever Python is; where that is a callback, Python says so and goes on.
+    assert "Traceback" not in done.err or "Exception ignored in" in done.err
+    assert not folder.parent.exists()
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    root = folder / "checkpoints"
+    return {
+        str(file.relative_to(root)): file.read_bytes() for file in root.rglob("model.safetensors")
+    }

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from sweep.cluster.abort import Interrupted
+from sweep.cluster.interrupts import OURS, Stopped, signals
+
+
+@pytest.fixture
+def stopped() -> Iterator[Stopped]:
+    with signals() as found:
+        yield found
+
+
+def tell(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def name(interrupted: Interrupted | None) -> str | None:
+    return None if interrupted is None else interrupted.signal_name
+
+
+def test_nothing_came(stopped: Stopped) -> None:
+    assert stopped() is None
+
+
+@pytest.mark.parametrize("number", OURS)
+def test_the_first_signal_is_the_answer_from_then_on(stopped: Stopped, number: int) -> None:
+    tell(number)
+    tell(signal.SIGTERM)
+    assert name(stopped()) == name(stopped()) == signal.Signals(number).name
+
+
+@pytest.mark.parametrize("number", OURS)
+def test_one_that_another_handler_took_is_heard(stopped: Stopped, number: int) -> None:
+    """As Ray's does while it starts, whose SystemExit a callback may drop."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(number)
+
+    signal.signal(number, leave)
+    with suppress(SystemExit):
+        tell(number)
+    assert name(stopped()) == signal.Signals(number).name
+    assert signal.getsignal(number) is not leave, "ours is back"
+
+
+def test_other_signals_are_none_of_ours(stopped: Stopped) -> None:
+    before = signal.signal(signal.SIGUSR2, lambda number, frame: None)
+    tell(signal.SIGUSR2)
+    signal.signal(signal.SIGUSR2, before)
+    assert stopped() is None
+
+
+def test_who_insists_gets_through(stopped: Stopped) -> None:
+    tell(signal.SIGINT)
+    tell(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        tell(signal.SIGINT)
+
+
+def test_afterwards_all_is_as_it_was() -> None:
+    handlers = [signal.getsignal(number) for number in OURS]
+    with signals():
+        assert signal.set_wakeup_fd(-1) >= 0
+    assert [signal.getsignal(number) for number in OURS] == handlers
+    assert signal.set_wakeup_fd(-1) == -1

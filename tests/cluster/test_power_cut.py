@@ -1,0 +1,128 @@
+"""The power goes at any moment: what the world has seen of a sweep, its ledger still has."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweep.cluster.retention import Retention
+from sweep.cluster.worker import records
+from sweep.compress.tasks.closed_form import ClosedForm
+from sweep.ledger.file import Event, read_events
+from sweep.ledger.record import Record
+from tests.cluster.stage import Stage
+from tests.cluster.sweeps import assert_each_once, of_kind
+from tests.harness.disk import disk_under, idle_thread
+
+TRIALS, WORKERS = 4, 2
+TIMELESS = {"seconds": 1.0, "train_seconds": 1.0, "eval_seconds": 0.0}
+
+
+class Crew:
+    """The workers' own code on a closed-form task, in turns, with its checkpoints on disk."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.root = stage, stage.path.parent / "checkpoints"
+        self.handed: list[dict[str, Any]] = []
+        self.busy: dict[int, tuple[dict[str, Any], Iterator[Record]]] = {}
+
+    def step(self, worker: int) -> None:
+        """A record of the worker's trial, or a trial for a worker that has none."""
+        if worker not in self.busy:
+            if (assignment := self.stage.conductor.next()) is not None:
+                self.stage.conductor.started(assignment)
+                self.handed.append(assignment)
+                bench = ClosedForm(self.stage.config)
+                self.busy[worker] = (assignment, records(bench, self.root, assignment))
+            return
+        assignment, coming = self.busy[worker]
+        result = {"record": json.dumps(next(coming).to_dict() | TIMELESS)}
+        if self.stage.conductor.report(assignment["trial_id"], assignment["attempt"], result):
+            del self.busy[worker]
+
+    def lose(self, worker: int) -> None:
+        if worker in self.busy:
+            assignment, _ = self.busy.pop(worker)
+            self.stage.conductor.lost(assignment["trial_id"], assignment["attempt"], "killed")
+
+    def finish(self) -> list[Event]:
+        """One worker does what is left; the events of the sweep."""
+        while self.busy or not self.stage.conductor.finished:
+            self.step(0)
+        self.stage.conductor.note({"event": "finish"})
+        self.stage.ledger.close()
+        return self.stage.events
+
+    def checkpoints(self) -> set[tuple[str, int]]:
+        return {(f.parent.name, int(f.name.removeprefix("epoch-"))) for f in self.root.glob("*/*")}
+
+
+# What happens: a worker does a step, or is lost; the disk has caught up; there is time to tidy.
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from(["step"] * 6 + ["tidy"] * 2 + ["lose", "sync"]),
+        st.integers(0, WORKERS - 1),
+    ),
+    min_size=4,
+    max_size=30,
+)
+
+
+def live(crew: Crew, story: list[tuple[str, int]]) -> None:
+    for what, worker in story:
+        if what == "sync":
+            crew.stage.ledger._sync()  # the thread's turn
+        elif what == "tidy":
+            crew.stage.conductor.tidy()
+        else:
+            getattr(crew, what)(worker)
+
+
+def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
+    """Whoever was told something, and whatever was deleted, finds its reason in the ledger."""
+    trials = {event["trial_id"]: event for event in of_kind(survivors, "trial")}
+    records = {(event["trial_id"], event["epoch"]) for event in of_kind(survivors, "record")}
+    for assignment in crew.handed:
+        trial = trials[assignment["trial_id"]]
+        assert (trial["params"], trial["seed"]) == (assignment["params"], assignment["seed"])
+        after = assignment["after"]
+        assert after is None or (assignment["trial_id"], after) in records
+    ended = {event["trial_id"] for event in of_kind(survivors, "end")}
+    keeper = Retention(crew.root, crew.stage.config.objectives)
+    for event in survivors:
+        keeper.take(event)
+    newest = {(t, max(e for name, e in records if name == t)) for t, _ in records if t not in ended}
+    needed = {(trial_id, epoch) for trial_id, epoch in newest | set(keeper.front) if epoch > 0}
+    assert needed <= crew.checkpoints()
+
+
+@settings(deadline=None, max_examples=30)
+@given(happenings, happenings, st.randoms(use_true_random=False))
+def test_after_a_power_cut_the_sweep_goes_on_and_nothing_contradicts_it(
+    story: list[tuple[str, int]], later: list[tuple[str, int]], chance: random.Random
+) -> None:
+    with TemporaryDirectory() as temporary, idle_thread():
+        folder = Path(temporary) / "sweep"
+        path = folder / "ledger.jsonl"
+        for happened in (story, later):
+            with disk_under(path) as disk:
+                crew = Crew(Stage(folder, clock=lambda: 1.0, trials=TRIALS, max_failures=99))
+                crew.stage.conductor.note({"event": "workers", "count": WORKERS})
+                live(crew, happened)
+                left = disk.cut_power(chance)
+                crew.stage.ledger.close()
+            path.write_bytes(left)
+            assert_nothing_seen_is_missing(crew, read_events(path))
+        events = Crew(Stage(folder, trials=TRIALS, max_failures=99)).finish()
+        assert_each_once(events, TRIALS)
+        for trial in of_kind(events, "trial"):
+            name = trial["trial_id"]
+            epochs = [e["epoch"] for e in of_kind(events, "record") if e["trial_id"] == name]
+            assert epochs == list(range(len(epochs))), "no record is left out"

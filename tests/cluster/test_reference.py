@@ -1,0 +1,51 @@
+"""The corner of the hypervolume is fixed before a sweep, for every objective that has one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sweep.cluster.reference import reference_point
+from sweep.config import SweepConfig
+from sweep.config.checks import NO_WORST
+from sweep.pareto import hypervolume
+from sweep.space.names import EXTRA_METRICS, METRICS
+
+BASELINE = {
+    "accuracy": 0.9,
+    "majority_accuracy": 0.25,
+    "nonzero_params": 1000,
+    "size_bytes": 4000,
+}
+BEST = {"accuracy": "max", "accuracy_drop": "min", "sparsity": "max", "model_sparsity": "max"}
+BEST |= dict.fromkeys(("nonzero_params", "size_bytes", "epoch", *NO_WORST), "min")
+BEST |= dict.fromkeys(EXTRA_METRICS, "max")
+
+
+def config(objectives: dict[str, str], **reference: float) -> SweepConfig:
+    plain: dict[str, Any] = {"name": "r", "objectives": objectives}
+    plain["task"] = {"dataset": "digits", "metrics": list(EXTRA_METRICS)}
+    plain["space"] = {"finetune_epochs": {"low": 0, "high": 5}}
+    return SweepConfig.model_validate({**plain, "search": {"reference": reference}})
+
+
+def test_every_metric_has_a_worst_value_or_is_known_to_have_none() -> None:
+    assert set(BEST) == set(METRICS)
+    point = reference_point(config(BEST), BASELINE)
+    assert set(point) == set(METRICS) - set(NO_WORST)
+    assert point["accuracy_drop"] == pytest.approx(0.65)
+    assert (point["accuracy"], point["sparsity"], point["size_bytes"]) == (0.25, 0.0, 4000.0)
+
+
+def test_a_trial_that_runs_to_its_end_counts() -> None:
+    objectives = {"accuracy": "max", "epoch": "min"}
+    point = list(reference_point(config(objectives), BASELINE).values())
+    assert hypervolume([[0.9, 5]], point, ["max", "min"]) > 0
+
+
+def test_a_person_may_fix_it_and_an_odd_direction_has_none() -> None:
+    assert reference_point(config({"seconds": "min"}, seconds=60), BASELINE) == {"seconds": 60.0}
+    fixed = config({"accuracy": "max", "sparsity": "max"}, accuracy=0.5, loss=3)
+    assert reference_point(fixed, BASELINE) == {"accuracy": 0.5, "sparsity": 0.0}
+    assert reference_point(config({"sparsity": "min"}), BASELINE) == {}

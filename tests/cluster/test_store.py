@@ -1,0 +1,202 @@
+"""A whole sweep in an object store: run, killed, resumed, confirmed, reported."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import analysis
+from sweep.ledger.address import Address
+from tests.cluster import sweeps
+from tests.cluster.conftest import Sweep
+from tests.cluster.sweeps import Event, assert_each_once, keys, of_kind
+from tests.harness.command import Done, call
+from tests.ledger.server import Server, s3_server
+
+pytest.importorskip("s3fs")
+pytest.importorskip("moto")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+
+
+@dataclass
+class Stored:
+    """A sweep whose driver was killed, whose next one fell asleep and was taken over by a third
+    which ended it; then confirmed. ``done``: how each command ended."""
+
+    config: Path
+    address: Address
+    done: dict[str, Done] = field(default_factory=dict)
+    left: list[Event] = field(default_factory=list)
+    """What the killed driver had left."""
+    after_resume: list[Event] = field(default_factory=list)
+    """All there was when the sweep had ended, and the sleeping driver still slept."""
+
+    @property
+    def events(self) -> list[Event]:
+        return read(self.address)
+
+
+def read(address: Address) -> list[Event]:
+    try:
+        return analysis.load(str(address)).events
+    except analysis.NotASweep:
+        return []
+
+
+def mid_trial(events: list[Event], least: int) -> Event | None:
+    """The last record of at least so many events, if its trial has epochs left to train."""
+    records = of_kind(events, "record")
+    ended = {event["trial_id"] for event in of_kind(events, "end")}
+    if len(events) < least or not records or records[-1]["trial_id"] in ended:
+        return None
+    asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
+    return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
+
+
+class Process(sweeps.Process):
+    """A command on a sweep in a store; a driver that is silent is given up sooner than always."""
+
+    code = (
+        "from sweep.ledger.probe import lease; lease.BEAT, lease.STALE = 0.5, 4.0\n"
+        "from sweep.cli.main import main; main()"
+    )
+
+    def __init__(self, address: Address, log: Path, *arguments: object) -> None:
+        self.address = address
+        super().__init__(log.parent, log, *arguments)
+
+    @property
+    def events(self) -> list[Event]:
+        return read(self.address)
+
+
+class Bare(Process):
+    """The same without a report."""
+
+    code = "from benchmarks.faults.processes import draw_nothing; draw_nothing()\n" + Process.code
+
+
+@contextmanager
+def ended(process: Process) -> Iterator[Process]:
+    """A process for the time of the block."""
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    root = tmp_path_factory.mktemp("stored")
+    config = sweeps.write_config(root / "tiny.yaml", task={"seconds_per_epoch": 0.3})
+    stored = Stored(config, Address.of("s3://bucket/sweeps/tiny"))
+    address = stored.address
+    with ended(Process(address, root / "run", "run", config, "--out", address)) as killed:
+        killed.wait_for(lambda: mid_trial(killed.events, 3))
+        killed.signal(signal.SIGKILL)
+        stored.done["run"] = killed.end()
+    stored.left = stored.events
+    with ended(Process(address, root / "asleep", "resume", address)) as asleep:
+        asleep.wait_for(lambda: mid_trial(asleep.events, len(stored.left) + 8))
+        asleep.signal(signal.SIGSTOP)
+        with ended(Process(address, root / "resume", "resume", address)) as process:
+            stored.done["resume"] = process.end()
+        stored.after_resume = stored.events
+        asleep.signal(signal.SIGCONT)
+        stored.done["asleep"] = asleep.end()
+    confirm = ("confirm", address, "--seeds", 1, "--runners-up", 0)
+    with ended(Bare(address, root / "confirm", *confirm)) as process:
+        stored.done["confirm"] = process.end()
+    return stored
+
+
+def test_it_goes_on_where_the_killed_driver_stopped(stored: Stored, undisturbed: Sweep) -> None:
+    assert stored.done["run"].code == -signal.SIGKILL
+    assert stored.done["resume"].code == 0, stored.done["resume"].err
+    events = [e for e in stored.events if not e["event"].startswith("confirm")]
+    assert events[: len(stored.left)] == stored.left
+    assert_each_once(events, trials=10)
+
+    def figures(events: list[Event]) -> list[tuple[Any, ...]]:
+        names = ("trial_id", "epoch", "accuracy", "sparsity")
+        return [tuple(e[name] for name in names) for e in of_kind(events, "record")]
+
+    assert figures(events) == figures(undisturbed.events)
+
+
+def test_a_driver_that_was_taken_over_while_it_slept_writes_nothing_more(stored: Stored) -> None:
+    done = stored.done["asleep"]
+    assert done.code == 6 and "was taken over by another driver (pid" in done.err, done.err
+    assert "Traceback" not in done.err
+    events = stored.after_resume
+    assert_each_once(events, trials=10)
+    assert stored.events[: len(events)] == events
+
+
+def test_it_leaves_what_the_contract_says(stored: Stored, undisturbed: Sweep) -> None:
+    names = stored.address.names()
+    tables = [f"{table}.{kind}" for table in ("trials", "records", "front") for kind in ("csv",)]
+    for name in ("config.yaml", "report.html", "report.md", "figures/front.png", *tables):
+        assert name in names
+    assert "driver.json" not in names and not [n for n in names if ".mark" in n or ".probe" in n]
+    front = pd.read_csv(undisturbed.folder / "front.csv")
+    wanted = {f"{name}/epoch-{epoch:04d}" for name, epoch in keys(front) if epoch > 0}
+    kept = {"/".join(n.split("/")[1:3]) for n in names if n.startswith("checkpoints/")}
+    assert kept == wanted
+    assert not [n for n in names if "optimizer" in n]
+
+
+def test_the_commands_read_it(
+    stored: Stored,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status = call(capsys, "status", stored.address, "--json")
+    assert status.code == 0 and json.loads(status.out)["state"] == "finished"
+    assert call(capsys, "front", stored.address, "--min-sparsity", "0.5").code == 0
+    report = call(capsys, "report", stored.address)
+    assert report.code == 0 and (tmp_path / "report" / "report.html").is_file()
+    there = stored.address.parent / "report"
+    assert call(capsys, "report", stored.address, "--out", there).out == f"{there}/report.html\n"
+    assert "report.html" in there.names()
+    assert call(capsys, "export-study", stored.address).code == 0
+    assert (tmp_path / "study.db").is_file()
+    refused = call(capsys, "export", stored.address, "--knee", "--to", "s3://bucket/model")
+    assert refused.code == 2 and "new folder on this machine" in refused.err
+
+
+def test_it_is_confirmed_there(stored: Stored) -> None:
+    done = stored.done["confirm"]
+    assert done.code == 0 and "on test" in done.out, done.err
+    assert analysis.load(str(stored.address)).confirmation_state == "finished"
+
+
+def test_a_sweep_is_begun_once_with_one_config(
+    stored: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = call(capsys, "run", stored.config, "search.seed=9", "--out", stored.address)
+    assert done.code == 2 and "holds another sweep" in done.err and "search.seed" in done.err
+    again = call(capsys, "run", stored.config, "--out", stored.address)
+    assert (again.code == 0 and "10 trials" in again.err) or "completed" in again.err
+    (stored.address.parent / "else" / "trials.csv").write_bytes(b"mine")
+    other = stored.address.parent / "else"
+    done = call(capsys, "run", stored.config, "--out", other)
+    assert done.code == 2 and "holds files of something else: trials.csv" in done.err
+    assert other.names() == ["trials.csv"]

@@ -1,0 +1,195 @@
+"""Statistics of a bench: collected once, shared, and refused with a sentence where they cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.dense.figures import figures_file
+from sweep.compress.prune import CRITERIA
+from sweep.compress.prune.statistics import COLLECTORS
+from sweep.compress.prune.targets import prunable_weights
+from sweep.compress.ramp import LEARNED
+from sweep.config import SweepConfig
+from sweep.errors import UsageError
+from sweep.space.names import GRANULARITIES, METHODS
+from sweep.space.params import Params
+from tests.harness import tiny
+from tests.harness.trials import same, weights_of
+
+Make = Callable[..., SweepConfig]
+WITH_DATA = [method for method in METHODS if CRITERIA[method].needs in COLLECTORS]
+AT_ONCE = [method for method in METHODS if method not in LEARNED]
+every_method = pytest.mark.parametrize("method", WITH_DATA)
+
+
+@pytest.fixture
+def make(model_folder: Path, data_files: dict[str, str], cache: Path) -> Make:
+    """Configs of the small task, with a cache of their own."""
+    return lambda **sections: tiny.make_config(model_folder, data_files, **sections)
+
+
+def files(cache: Path) -> dict[Path, int]:
+    found = (cache / "statistics").rglob("*.safetensors")
+    return {path: path.stat().st_mtime_ns for path in found}
+
+
+@every_method
+def test_they_are_collected_once_a_machine(make: Make, cache: Path, method: str) -> None:
+    first = Workbench(make(), "cpu").calibration(None).statistics(method)
+    made = files(cache)
+    assert len(made) == 1
+    other = Workbench(make(), "cpu")
+    assert same(first, other.calibration(None).statistics(method))
+    assert other.calibration(None).statistics(method) is other.calibration(None).statistics(method)
+    assert files(cache) == made
+    assert set(first) == set(prunable_weights(other.dense.model, other.targets))
+
+
+def test_they_belong_to_their_settings(make: Make, cache: Path) -> None:
+    settings: list[dict[str, Any]] = [
+        {},
+        {"calibration_samples": 8},
+        {"exclude": ["classifier"]},
+    ]
+    norms = [
+        Workbench(make(pruning=pruning), "cpu").calibration(None).statistics("wanda")
+        for pruning in settings
+    ]
+    assert len(files(cache)) == 3
+    assert not same(norms[0], norms[1])
+    assert "classifier" in norms[0] and "classifier" not in norms[2]
+
+
+def test_the_norms_are_of_real_tokens(make: Make) -> None:
+    """Of the examples themselves, run one at a time by hand; a larger batch would pad them."""
+    bench = Workbench(make(pruning={"calibration_samples": 64}), "cpu")
+    found = bench.calibration(None).statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
+    train, model = bench.task.train, bench.dense.reset().eval()
+    inputs = []
+    for index in range(len(train)):
+        ids = torch.tensor(train.tokens[train.offsets[index] : train.offsets[index + 1]]).long()
+        with torch.no_grad():
+            inputs.append(model.bert.embeddings(ids.unsqueeze(0))[0])  # type: ignore[union-attr,operator]
+    torch.testing.assert_close(found, torch.cat(inputs).norm(dim=0), rtol=1e-4, atol=1e-4)
+
+
+@every_method
+def test_the_model_is_as_it_was(bench: Workbench, method: str) -> None:
+    before = {name: value.clone() for name, value in bench.dense.weights.items()}
+    bench.calibration(None).statistics(method)
+    model = bench.dense.reset()
+    assert same(before, dict(model.state_dict()))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_other_methods_collect_nothing(make: Make, cache: Path) -> None:
+    bench = Workbench(make(), "cpu")
+    for method in set(METHODS) - set(WITH_DATA):
+        assert bench.calibration(None).statistics(method) == {}
+    assert not (cache / "statistics").exists()
+
+
+def test_figures_of_before_stay_cached(make: Make) -> None:
+    """How many examples statistics have changes neither the dense model nor its figures."""
+    one = Workbench(make(), "cpu")
+    other = Workbench(make(pruning={"calibration_samples": 7}), "cpu")
+    assert figures_file(one, "validation") == figures_file(other, "validation")
+
+
+# what is refused, before any trial
+
+
+@pytest.mark.parametrize("method", [m for m in WITH_DATA if CRITERIA[m].needs != "gradient"])
+def test_embeddings_have_no_inputs_to_score_by(make: Make, method: str) -> None:
+    space = {"method": ["l1-norm", method]}
+    bench = Workbench(make(space=space, pruning={"embeddings": True}), "cpu")
+    with pytest.raises(UsageError, match=f"method {method} .* is of kind Embedding"):
+        bench.check()
+    with pytest.raises(UsageError, match="is of kind Embedding"):
+        bench.trial(Params(method=method), seed=0)
+
+
+@pytest.mark.parametrize("granularity", [name for name in GRANULARITIES if name != "element"])
+def test_n_of_m_that_does_not_divide_a_matrix(
+    tmp_path: Path, data_files: dict[str, str], cache: Path, granularity: str
+) -> None:
+    tiny.save_tokenizer(tmp_path)
+    tiny.save_bert(tmp_path, intermediate_size=42)
+    config = tiny.make_config(tmp_path, data_files, space={"granularity": ["element", granularity]})
+    with pytest.raises(UsageError, match=r"output\.dense, of shape \(32, 42\), has rows of 42"):
+        Workbench(config, "cpu").check()
+
+
+def test_what_fits_is_let_through(make: Make) -> None:
+    space = {"method": AT_ONCE, "granularity": list(GRANULARITIES)}
+    Workbench(make(space=space), "cpu").check()
+
+
+# in a trial
+
+
+def test_a_trial_of_each_method_is_the_same_again(bench: Workbench) -> None:
+    """On resume and on export the masks, and what makes up for them, are made again."""
+    for method in AT_ONCE:
+        params = Params(0.7, method, "row", finetune_epochs=0)
+        found = []
+        for _ in range(2):
+            trial = bench.trial(params, seed=4)
+            trial.prune()
+            found.append(weights_of(trial))
+        assert same(*found), method
+
+
+@pytest.mark.parametrize("method", AT_ONCE)
+@pytest.mark.parametrize("granularity", ["2:4", "4:8"])
+def test_n_of_m_is_held_through_finetuning(bench: Workbench, method: str, granularity: str) -> None:
+    kept, group = map(int, granularity.split(":"))
+    params = Params(0.9, method, granularity=granularity, finetune_epochs=1, learning_rate=1e-2)
+    trial = bench.trial(params, seed=1)
+    for record in trial.run():
+        assert record.sparsity == pytest.approx(0.5, abs=1e-4)
+        for weight in trial.weights.values():
+            assert (weight.reshape(-1, group).count_nonzero(dim=1) <= kept).all()
+
+
+def test_the_reconstruction_changes_outputs_less_than_masks_alone(bench: Workbench) -> None:
+    inputs: list[torch.Tensor] = []
+    name = "bert.encoder.layer.0.intermediate.dense"
+    dense = bench.dense.reset()
+    layer = dense.get_submodule(name)
+    assert isinstance(layer, nn.Linear)
+    handle = layer.register_forward_pre_hook(lambda m, args: inputs.append(args[0].detach()))
+    for _ in bench.calibration(None)._losses():
+        pass
+    handle.remove()
+    x = torch.cat([part.reshape(-1, part.shape[-1]) for part in inputs])
+    before = layer.weight.detach().clone()
+    params = Params(0.6, "sparsegpt", "row", finetune_epochs=0)
+    trial = bench.trial(params, seed=0)
+    trial.prune()
+    after, mask = trial.weights[name].detach(), trial.masks.masks[name]
+    rebuilt = (x @ (after - before).T).square().sum()
+    masked = (x @ (before * mask - before).T).square().sum()
+    assert torch.equal(after != 0, mask)
+    assert rebuilt < 0.8 * masked
+
+
+def test_profiles_and_normalising_reach_the_masks(bench: Workbench) -> None:
+    def zeros(**how: Any) -> list[int]:
+        trial = bench.trial(dataclasses.replace(Params(0.6, finetune_epochs=0), **how), seed=0)
+        [record] = trial.run()
+        assert record.zeros_per_weight is not None
+        return record.zeros_per_weight
+
+    assert zeros(layer_profile="erk") != zeros()
+    assert zeros(scope="row", layer_profile="erk") == zeros(layer_profile="erk")
+    assert zeros(scope="global", normalise="rms") != zeros(scope="global")
+    assert zeros(scope="global", layer_profile="erk") == zeros(scope="global")

@@ -1,0 +1,94 @@
+"""The figures of the dense model: what they are, and that they are measured once."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sweep.compress.dense import figures as figures_module
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.measure import measure
+from sweep.compress.prune import Targets, prunable_weights
+from tests.compress.dense.benches import Files, forbidden, make_bench
+from tests.harness import tiny
+
+
+def test_the_figures_are_what_can_be_measured(
+    model_folder: Path, data_files: Files, cache: Path
+) -> None:
+    bench = make_bench(model_folder, data_files)
+    figures = bench.baseline("test")
+    model, test = tiny.bert().eval(), bench.task.split("test")
+    correct = 0
+    for index in range(len(test)):
+        batch = test.padded(np.array([index]), 0)
+        logits = model(torch.from_numpy(batch["input_ids"])).logits
+        correct += int(logits.argmax()) == int(test.labels[index])
+    size = measure(model, prunable_weights(model, Targets()))
+    assert (figures["correct"], figures["examples"]) == (correct, 30)
+    assert figures["accuracy"] == correct / 30
+    assert figures["majority_accuracy"] == 0.5
+    assert {name: figures.get(name) for name in size.__dict__} == size.__dict__
+    assert figures["sparsity"] == 0
+    counts = {name: weight.numel() for name, weight in prunable_weights(model, Targets()).items()}
+    assert figures["prunable_weights"] == [[name, count] for name, count in counts.items()]
+    assert len(base64.b64decode(figures["correct_bits"])) == 4  # a bit for each of 30 examples
+    assert figures["seconds"] == figures["train_seconds"] + figures["eval_seconds"] > 0
+
+
+def test_it_is_evaluated_once(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = ("validation", "test")
+    first = {split: make_bench(model_folder, data_files).baseline(split) for split in splits}
+    assert first["validation"] != first["test"]
+    monkeypatch.setattr(figures_module, "evaluate", forbidden)
+    again = {split: make_bench(model_folder, data_files).baseline(split) for split in splits}
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": {"eval_samples": 20}},
+        {"task": {"max_length": 5}},
+        {"pruning": {"exclude": ["classifier"]}},
+        {"recover": {"bf16": True}},
+    ],
+)
+def test_what_figures_depend_on_is_measured_anew(
+    model_folder: Path,
+    data_files: Files,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+) -> None:
+    make_bench(model_folder, data_files).baseline()
+    monkeypatch.setattr(figures_module, "evaluate", forbidden)
+    make_bench(model_folder, data_files, search={"seed": 3}).baseline()
+    with pytest.raises(AssertionError, match="done already"):
+        make_bench(model_folder, data_files, **change).baseline()
+
+
+def test_figures_that_lack_what_is_asked_for_now_are_not_taken_from_the_cache(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = make_bench(model_folder, data_files)
+    assert "f1" not in plain.baseline()
+    asking = make_bench(model_folder, data_files, task={"metrics": ["f1", "matthews"]})
+    assert asking.folder == plain.folder and asking.task.key == plain.task.key  # the same model
+    assert {"f1", "matthews"} <= set(asking.baseline())
+    monkeypatch.setattr(figures_module, "FIGURES", figures_module.FIGURES + 1)
+    monkeypatch.setattr(figures_module, "evaluate", forbidden)
+    with pytest.raises(AssertionError, match="done already"):
+        make_bench(model_folder, data_files).baseline()
+
+
+def test_figures_are_plain_values(bench: Workbench) -> None:
+    assert json.loads(json.dumps(bench.baseline(), allow_nan=False)) == bench.baseline()

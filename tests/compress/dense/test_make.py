@@ -1,0 +1,124 @@
+"""The dense model is finetuned by its recipe, once, and anew where that says otherwise."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sweep.compress.dense import make as finetuning
+from sweep.compress.models import load_classifier, set_dropout
+from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.errors import TrialError
+from tests.compress.dense.benches import EPOCHS, Files, forbidden, make_bench, weights
+from tests.harness import tiny
+
+
+def test_a_model_changed_in_place_is_another(
+    model_folder: Path, data_files: Files, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    before = make_bench(copy, data_files)
+    assert before.folder == make_bench(model_folder, data_files).folder
+    tiny.save_bert(copy, initializer_range=0.1)
+    assert make_bench(copy, data_files).folder != before.folder
+
+
+def test_it_is_finetuned_by_the_recipe(model_folder: Path, data_files: Files, cache: Path) -> None:
+    settings = {"epochs": 2, "learning_rate": 3e-3, "seed": 5, "warmup": 0.25, "batch_size": 8}
+    bench = make_bench(
+        model_folder, data_files, baseline=settings, recover={"dropout": 0.3, "clip_norm": 0.5}
+    )
+    recipe = Recipe(3e-3, 2, 5, 8, 16, "linear", 0.25, dropout=0.3, clip_norm=0.5)
+    model = load_classifier(str(model_folder), bench.task)
+    set_dropout(model, 0.3)
+    optimizer = make_optimizer(model, recipe)
+    for epoch in range(2):
+        finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=epoch)
+    assert torch.equal(weights(bench.dense.model), weights(model))
+    figures = bench.baseline()
+    assert figures["loss"] == evaluate(model, bench.task.split("validation"), recipe).loss
+    assert figures["train_seconds"] > 0
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+
+
+def test_it_is_finetuned_once(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_bench(model_folder, data_files, **EPOCHS)
+    expected, figures = weights(first.dense.model), first.baseline()
+    assert not torch.equal(expected, weights(tiny.bert()))
+    before = stamps(first.folder)
+    assert "model.safetensors" in before
+    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
+    second = make_bench(model_folder, data_files, **EPOCHS, space={"sparsity": 0.9})
+    assert torch.equal(weights(second.dense.model), expected)
+    assert second.baseline() == figures
+    assert stamps(second.folder) == before
+
+
+def test_a_finetuning_that_dies_leaves_nothing(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench(model_folder, data_files, baseline={"epochs": 1, "learning_rate": 1e38})
+    with pytest.raises(TrialError, match="diverged"):
+        bench.baseline()
+    assert not bench.folder.exists()
+
+
+DIFFERENT: list[dict[str, Any]] = [
+    {"baseline": {"epochs": 3}},
+    {"baseline": {"epochs": 2, "learning_rate": 1e-4}},
+    {"baseline": {"epochs": 2, "seed": 1}},
+    {"baseline": {"epochs": 2, "lr_schedule": "constant"}},
+    {"baseline": {"epochs": 2, "batch_size": 4}},
+    {**EPOCHS, "task": {"max_length": 7}},
+    {**EPOCHS, "task": {"train_samples": 10}},
+    {**EPOCHS, "task": {"replace": {"good": "bad"}}},
+    {**EPOCHS, "recover": {"dropout": 0.0}},
+    {**EPOCHS, "recover": {"clip_norm": 0.1}},
+]
+
+
+def test_other_settings_are_another_model(model_folder: Path, data_files: Files) -> None:
+    folders = [
+        make_bench(model_folder, data_files, **sections).folder
+        for sections in ({}, EPOCHS, *DIFFERENT)
+    ]
+    assert len(set(folders)) == len(folders)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"name": "other"},
+        {"search": {"seed": 9, "trials": 3}},
+        {"space": {"sparsity": 0.9}},
+        {"recover": {"lr_schedule": "linear", "warmup": 0.5, "batch_size": 3}},
+        {"storage": "elsewhere"},
+    ],
+)
+def test_settings_of_the_search_are_not(
+    model_folder: Path, data_files: Files, sections: dict[str, Any]
+) -> None:
+    plain = make_bench(model_folder, data_files, **EPOCHS)
+    assert make_bench(model_folder, data_files, **EPOCHS, **sections).folder == plain.folder
+
+
+def test_a_model_without_a_head_is_given_one_and_finetuned(
+    model_folder: Path, data_files: Files, tmp_path: Path, cache: Path
+) -> None:
+    headless = tmp_path / "headless"
+    tiny.save_tokenizer(headless)
+    tiny.bert().bert.save_pretrained(headless)
+    bench = make_bench(headless, data_files, baseline={"epochs": 3, "learning_rate": 5e-3})
+    start = load_classifier(str(headless), bench.task)
+    recipe = bench.recipe(0.0, 0, 0)
+    before = evaluate(start, bench.task.train, recipe).loss
+    assert evaluate(bench.dense.model, bench.task.train, recipe).loss < before

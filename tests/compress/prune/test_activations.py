@@ -1,0 +1,314 @@
+"""Activations: a sample's output is its own, whoever shares its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sweep.compress.dense.working import Dense
+from sweep.compress.prune import ActivationPruner
+from sweep.compress.prune.activations import (
+    keep_above,
+    keep_features,
+    keep_per_token,
+    magnitude_quantile,
+)
+from sweep.compress.prune.targets import Targets, prunable_modules
+from sweep.compress.tasks import Split
+from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
+from tests.harness import tiny
+
+PAIRS = [(method, scope) for method in ACTIVATION_METHODS for scope in ACTIVATION_SCOPES]
+every_pair = pytest.mark.parametrize(("method", "scope"), PAIRS)
+
+Batch = dict[str, Tensor]
+
+
+def sentences(count: int = 12, seed: int = 0) -> Split:
+    """Rows of 2 to 12 tokens, none of them padding."""
+    rng = np.random.default_rng(seed)
+    words = len(tiny.VOCABULARY)
+    ids = [rng.integers(1, words, size=rng.integers(2, 13)).tolist() for _ in range(count)]
+    return Split.of(ids, np.arange(count) % 2)
+
+
+def batch_of(split: Split, indices: list[int], extra: int = 0, filler: int = 0) -> Batch:
+    """A padded batch, with ``extra`` more columns of padding, all padding made of ``filler``."""
+    arrays = split.padded(np.array(indices), filler)
+    arrays.pop("labels")
+    widened = {
+        key: np.pad(part, ((0, 0), (0, extra)), constant_values=filler if key == "input_ids" else 0)
+        for key, part in arrays.items()
+    }
+    return {key: torch.from_numpy(part) for key, part in widened.items()}
+
+
+def logits(model: nn.Module, batch: Batch) -> Tensor:
+    with torch.no_grad():
+        return model.eval()(**batch).logits
+
+
+def prepared(
+    model: nn.Module, method: str, scope: str, sparsity: float = 0.5, seed: int = 0
+) -> ActivationPruner:
+    pruner = ActivationPruner(prunable_modules(model, Targets()), sparsity, method, scope)
+    pruner.draw(torch.Generator().manual_seed(seed))
+    if pruner.needs_calibration:
+        calibration = batch_of(sentences(seed=9), list(range(12)))
+        valid = calibration["attention_mask"].bool()
+        model.eval()
+        pruner.calibrate(lambda: model(**calibration), valid)
+    pruner.attach()
+    return pruner
+
+
+@contextmanager
+def inputs_of(modules: dict[str, nn.Linear]) -> Iterator[dict[str, Tensor]]:
+    """What reaches each module at its last call, before hooks that are registered later."""
+    seen: dict[str, Tensor] = {}
+
+    def look(name: str) -> object:
+        return lambda module, inputs: seen.__setitem__(name, inputs[0].detach().clone())
+
+    handles = [m.register_forward_pre_hook(look(n)) for n, m in modules.items()]
+    yield seen
+    for handle in handles:
+        handle.remove()
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_pre_hooks) for module in model.modules())
+
+
+@every_pair
+def test_a_sample_does_not_see_its_neighbours_or_the_padding(method: str, scope: str) -> None:
+    model, split = tiny.bert(), sentences()
+    prepared(model, method, scope)
+    together = logits(model, batch_of(split, list(range(len(split)))))
+    for index in range(len(split)):
+        alone = logits(model, batch_of(split, [index]))[0]
+        padded = logits(model, batch_of(split, [index], extra=9, filler=5))[0]
+        torch.testing.assert_close(alone, together[index], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(alone, padded, rtol=1e-5, atol=1e-5)
+
+
+@every_pair
+def test_pruning_changes_the_output_and_removing_it_gives_it_back(method: str, scope: str) -> None:
+    model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
+    dense = logits(model, batch)
+    pruner = prepared(model, method, scope)
+    assert (logits(model, batch) - dense).abs().max() > 0.01
+    pruner.remove()
+    assert torch.equal(logits(model, batch), dense)
+
+
+@every_pair
+def test_evaluation_is_deterministic(method: str, scope: str) -> None:
+    model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
+    prepared(model, method, scope)
+    first = logits(model, batch)
+    other = logits(model, batch_of(sentences(seed=4), list(range(12))))
+    assert not torch.equal(first, other)
+    assert torch.equal(logits(model, batch), first)
+
+
+@every_pair
+def test_what_is_restored_prunes_alike(method: str, scope: str) -> None:
+    model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
+    state = prepared(model, method, scope).state
+    expected = logits(model, batch)
+    again = tiny.bert()
+    pruner = ActivationPruner(prunable_modules(again, Targets()), 0.5, method, scope)
+    pruner.restore(state)
+    pruner.attach()
+    assert torch.equal(logits(again, batch), expected)
+
+
+@every_pair
+def test_sparsity_zero_attaches_nothing(method: str, scope: str) -> None:
+    model = tiny.bert()
+    pruner = prepared(model, method, scope, sparsity=0.0)
+    assert hooks(model) == 0
+    assert not pruner.needs_calibration
+    assert pruner.state == {}
+
+
+@every_pair
+def test_a_reset_leaves_no_hooks(method: str, scope: str) -> None:
+    dense = Dense.of(tiny.bert())
+    prepared(dense.model, method, scope)
+    assert hooks(dense.model) == 14
+    assert hooks(dense.reset()) == 0
+
+
+@every_pair
+def test_attaching_twice_is_attaching_once(method: str, scope: str) -> None:
+    model = tiny.bert()
+    pruner = prepared(model, method, scope)
+    pruner.attach()
+    assert hooks(model) == 14
+    pruner.remove()
+    assert hooks(model) == 0
+
+
+def test_only_linear_layers_have_features() -> None:
+    modules = {"conv": nn.Conv2d(1, 1, 3), "words": nn.Embedding(3, 2), "linear": nn.Linear(2, 2)}
+    assert set(ActivationPruner(modules, 0.5, "l1-norm", "local").modules) == {"linear"}
+
+
+# l1-norm, local: each token its own largest
+
+
+def test_per_token_by_hand() -> None:
+    x = torch.tensor([[[3.0, -1.0, 0.5, -4.0], [0.1, 0.2, -0.3, 0.4]]])
+    kept = [[[3.0, 0, 0, -4.0], [0, 0, -0.3, 0.4]]]
+    assert torch.equal(keep_per_token(x, 0.5), torch.tensor(kept))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.99, 0.9999])
+def test_each_token_loses_exactly_its_share(sparsity: float, dtype: torch.dtype) -> None:
+    # distinct magnitudes, so that no tie blurs the count
+    order = [torch.randperm(20, generator=torch.Generator().manual_seed(i)) for i in range(6)]
+    x = (torch.stack(order) + 1).to(dtype).view(2, 3, 20) * -1
+    zeros = (keep_per_token(x, sparsity) == 0).sum(-1)
+    assert torch.equal(zeros, torch.full((2, 3), min(round(sparsity * 20), 19)))
+
+
+def test_equal_features_are_all_kept() -> None:
+    x = torch.full((2, 8), -0.5)
+    assert torch.equal(keep_per_token(x, 0.5), x)
+
+
+def test_a_share_too_small_to_count_changes_nothing() -> None:
+    x = torch.randn(2, 8)
+    assert keep_per_token(x, 0.01) is x
+
+
+def test_gradients_flow_through_what_is_kept_only() -> None:
+    x = torch.tensor([[1.0, -2.0, 3.0, -4.0]], requires_grad=True)
+    keep_per_token(x, 0.5).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[0.0, 0.0, 1.0, 1.0]]
+
+
+# l1-norm, global: a threshold a layer, from real tokens of train data
+
+
+def test_the_threshold_is_the_quantile_by_sorting() -> None:
+    x = torch.randn(40, 7, generator=torch.Generator().manual_seed(0))
+    for sparsity in (0.05, 0.5, 0.93):
+        threshold = magnitude_quantile(x, sparsity)
+        assert threshold == x.abs().flatten().sort().values[round(sparsity * 280) - 1]
+        assert int((keep_above(x, threshold) == 0).sum()) == round(sparsity * 280)
+
+
+def test_thresholds_come_from_real_tokens_layer_behind_layer() -> None:
+    """Each is the quantile of what reaches its layer once the layers before it are pruned."""
+    model = tiny.bert()
+    pruner = ActivationPruner(prunable_modules(model, Targets()), 0.6, "l1-norm", "global")
+    batch = batch_of(sentences(), list(range(12)))
+    valid = batch["attention_mask"].bool()
+    model.eval()
+    pruner.calibrate(lambda: model(**batch), valid)
+    assert hooks(model) == 0
+    with inputs_of(pruner.modules) as seen:
+        pruner.attach()
+        logits(model, batch)
+    assert set(seen) == set(pruner.state)
+    for name, x in seen.items():
+        real = x[valid] if x.dim() == 3 else x
+        magnitudes = real.abs().flatten().sort().values
+        assert pruner.state[name] == magnitudes[round(0.6 * len(magnitudes)) - 1]
+    whole = seen["bert.encoder.layer.0.attention.self.query"].abs().flatten().sort().values
+    padding_too = whole[round(0.6 * len(whole)) - 1]
+    assert pruner.state["bert.encoder.layer.0.attention.self.query"] != padding_too
+
+
+def test_thresholds_do_not_depend_on_padding() -> None:
+    states = []
+    for extra, filler in ((0, 0), (10, 0), (10, 6)):
+        model = tiny.bert().eval()
+        pruner = ActivationPruner(prunable_modules(model, Targets()), 0.6, "l1-norm", "global")
+        batch = batch_of(sentences(), list(range(12)), extra, filler)
+        pruner.calibrate(lambda m=model, b=batch: m(**b), batch["attention_mask"].bool())
+        states.append(torch.stack([pruner.state[name] for name in sorted(pruner.state)]))
+    torch.testing.assert_close(states[0], states[1], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(states[0], states[2], rtol=1e-5, atol=1e-6)
+
+
+# random: features, fixed for the trial
+
+
+def random_state(scope: str, sparsity: float = 0.5, seed: int = 0) -> dict[str, Tensor]:
+    return prepared(tiny.bert(), "random", scope, sparsity, seed).state
+
+
+@pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.999])
+def test_random_features_count(sparsity: float) -> None:
+    local = random_state("local", sparsity)
+    for mask in local.values():
+        dropped, total = int((~mask).sum()), mask.numel()
+        assert abs(dropped - sparsity * total) < 1
+        assert dropped < total
+    whole = random_state("global", sparsity).values()
+    total = sum(mask.numel() for mask in whole)
+    dropped = sum(int((~mask).sum()) for mask in whole)
+    assert abs(dropped - sparsity * total) < 1
+    assert dropped < total
+
+
+@pytest.mark.parametrize("scope", ACTIVATION_SCOPES)
+def test_random_features_hang_on_the_seed_alone(scope: str) -> None:
+    one, same, other = (random_state(scope, seed=seed) for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_random_features_are_those_that_the_layer_gets() -> None:
+    layer = nn.Linear(6, 6)
+    pruner = ActivationPruner({"layer": layer}, 0.5, "random", "local")
+    pruner.draw(torch.Generator().manual_seed(0))
+    pruner.attach()
+    mask = pruner.state["layer"]
+    assert int(mask.sum()) == 3
+    for mode in (True, False):
+        layer.train(mode)
+        x = torch.randn(5, 2, 6)
+        expected = nn.functional.linear(torch.where(mask, x, 0.0), layer.weight, layer.bias)
+        assert torch.equal(layer(x), expected)
+
+
+def test_keep_features_keeps_the_dtype() -> None:
+    x = torch.ones(2, 3, dtype=torch.bfloat16)
+    assert keep_features(x, torch.tensor([True, False, True])).dtype == torch.bfloat16
+
+
+# the memo of per-token pruning
+
+
+def plainly_pruned(model: nn.Module, sparsity: float) -> nn.Module:
+    for module in prunable_modules(model, Targets()).values():
+        module.register_forward_pre_hook(lambda m, inputs: keep_per_token(inputs[0], sparsity))
+    return model
+
+
+def test_the_memo_changes_nothing_forward_or_backward() -> None:
+    plain, memo = plainly_pruned(tiny.bert(), 0.5), tiny.bert()
+    prepared(memo, "l1-norm", "local", 0.5)
+    split = sentences()
+    for indices in ([0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 2, 3]):
+        batch = batch_of(split, indices)
+        assert torch.equal(logits(plain, batch), logits(memo, batch))
+        for model in (plain, memo):
+            model.zero_grad()
+            model(**batch).logits.square().sum().backward()
+        for one, other in zip(plain.parameters(), memo.parameters(), strict=True):
+            assert (one.grad is None) == (other.grad is None)
+            if one.grad is not None:
+                torch.testing.assert_close(one.grad, other.grad)

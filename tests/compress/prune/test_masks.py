@@ -1,0 +1,153 @@
+"""Masks: exactly as many, exactly zero, and held so through momentum, decay and clipping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sweep.compress.prune import Masks, Targets, make_masks, prunable_weights
+from sweep.compress.prune.masks import hold, keep_largest, pruned_count
+from sweep.compress.prune.select import ordered_keys
+from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
+from tests.harness.tiny import Net, bags
+
+Optimizers = Callable[[nn.Module, Recipe], torch.optim.Optimizer]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def pruned_net(sparsity: float = 0.6, scope: str = "local") -> tuple[Net, dict[str, Tensor], Masks]:
+    net = Net()
+    weights = prunable_weights(net, Targets(embeddings=True))
+    masks = make_masks(weights, sparsity, "l1-norm", scope, generator())
+    masks.apply(weights)
+    return net, weights, masks
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.data())
+def test_exactly_the_smallest_go(values: list[int], data: st.DataObject) -> None:
+    count = data.draw(st.integers(0, len(values)))
+    cut = data.draw(st.integers(0, len(values)))
+    scores = torch.tensor(values, dtype=torch.float32)
+    parts = [ordered_keys(scores[:cut]), ordered_keys(scores[cut:])]
+    kept = torch.cat(keep_largest(parts, count, generator()))
+    assert int((~kept).sum()) == count
+    if 0 < count < len(values):
+        assert scores[~kept].max() <= scores[kept].min()
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 1000])
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.9, 0.999999])
+def test_a_count_is_within_one_of_the_share_and_leaves_one(sparsity: float, total: int) -> None:
+    assert abs(pruned_count(sparsity, total) - sparsity * total) < 1
+    assert 0 <= pruned_count(sparsity, total) < total
+
+
+def test_apply_gives_exactly_the_masked_weights() -> None:
+    net = Net()
+    weights = prunable_weights(net, Targets())
+    before = {name: weight.clone() for name, weight in weights.items()}
+    others = {n: p.clone() for n, p in net.named_parameters() if not n.endswith("weight")}
+    masks = make_masks(weights, 0.4, "random", "global", generator())
+    masks.apply(weights)
+    for name, mask in masks.masks.items():
+        assert torch.equal(weights[name], torch.where(mask, before[name], torch.tensor(0.0)))
+    for name, value in others.items():
+        assert torch.equal(net.get_parameter(name), value)
+    zeros = sum(int((weight == 0).sum()) for weight in weights.values())
+    assert zeros == masks.pruned
+
+
+def test_only_matrices_that_lost_a_weight_are_held() -> None:
+    weights = {"cut": torch.ones(2, 2), "whole": torch.ones(2, 2)}
+    mask = torch.tensor([[True, False], [True, True]])
+    masks = Masks({"cut": mask, "whole": torch.ones(2, 2, dtype=torch.bool)})
+    [(weight, held)] = masks.bind(weights)
+    assert weight is weights["cut"]
+    assert torch.equal(held, mask)
+
+
+def test_hold_zeroes_the_gradients_of_pruned_weights_only() -> None:
+    weight, idle = torch.ones(2, 2, requires_grad=True), torch.ones(2, requires_grad=True)
+    weight.grad = torch.full((2, 2), 3.0)
+    hold([(weight, torch.tensor([[True, False], [False, True]])), (idle, torch.ones(2).bool())])
+    assert weight.grad.tolist() == [[3.0, 0.0], [0.0, 3.0]]
+    assert idle.grad is None
+
+
+def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        net.parameters(), recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay
+    )
+
+
+@pytest.mark.parametrize("make", [make_optimizer, sgd], ids=["adamw", "sgd"])
+@pytest.mark.parametrize("learning_rate", [1e-3, 0.3])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01, 1.0])
+def test_pruned_weights_are_zero_after_every_step(
+    make: Optimizers, learning_rate: float, weight_decay: float
+) -> None:
+    net, weights, masks = pruned_net()
+    start = {name: weight.detach().clone() for name, weight in weights.items()}
+    recipe = Recipe(learning_rate, 2, 0, batch_size=8, weight_decay=weight_decay)
+    optimizer = make(net, recipe)
+    steps = []
+
+    def check(*_: object) -> None:
+        steps.append(all(bool((weights[n][~m] == 0).all()) for n, m in masks.masks.items()))
+
+    optimizer.register_step_post_hook(check)
+    for epoch in range(2):
+        held = masks.bind(weights)
+        finetune_epoch(net, optimizer, bags(), recipe, epoch=epoch, held=held)
+    assert steps == [True] * 12  # 48 examples, 8 a step, twice
+    for name, mask in masks.masks.items():
+        moved = (weights[name] != start[name])[mask]
+        assert moved.float().mean() > 0.9
+        state = optimizer.state[weights[name]]
+        for key in ("exp_avg", "exp_avg_sq", "momentum_buffer"):
+            if key in state:
+                assert not state[key][~mask].any()
+                assert state[key][mask].any()
+
+
+def test_without_the_masks_pruned_weights_come_back() -> None:
+    """The control: what the tests above hold is not true by itself."""
+    net, weights, masks = pruned_net()
+    recipe = Recipe(1e-2, 1, 0, batch_size=8)
+    finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
+    assert all(weights[name][~mask].any() for name, mask in masks.masks.items())
+
+
+def test_clipping_never_sees_a_masked_gradient() -> None:
+    """One step by hand: the first moment is a tenth of the masked gradient, clipped by its norm."""
+    clip, data = 1e-3, bags(count=16)
+    recipe = Recipe(1e-3, 1, 0, batch_size=16, clip_norm=clip, warmup=0.0)
+    net, weights, masks = pruned_net(0.8)
+    twin, twin_weights, _ = pruned_net(0.8)
+    optimizer = make_optimizer(net, recipe)
+    finetune_epoch(net, optimizer, data, recipe, epoch=0, held=masks.bind(weights))
+
+    batch = {key: torch.from_numpy(part) for key, part in data.padded(range(16), 0).items()}
+    logits = twin(batch["input_ids"], batch["attention_mask"]).logits
+    nn.functional.cross_entropy(logits, batch["labels"]).backward()
+
+    def norm() -> float:
+        grads = [p.grad for p in twin.parameters() if p.grad is not None]
+        return float(torch.stack([grad.pow(2).sum() for grad in grads]).sum().sqrt())
+
+    leaky = norm()
+    for name, mask in masks.masks.items():
+        twin_weights[name].grad[~mask] = 0.0
+    assert clip < norm() < 0.95 * leaky
+    for parameter, twin_parameter in zip(net.parameters(), twin.parameters(), strict=True):
+        clipped = twin_parameter.grad * clip / norm()
+        moment = optimizer.state[parameter]["exp_avg"]
+        torch.testing.assert_close(moment, 0.1 * clipped, rtol=1e-3, atol=1e-9)

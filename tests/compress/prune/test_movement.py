@@ -1,0 +1,99 @@
+"""Movement by hand, and hooks that are gone when they should be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sweep.compress.prune import make_masks
+from sweep.compress.prune.movement import Movement
+from tests.compress.prune.known import generator
+
+
+def layer() -> nn.Linear:
+    made = nn.Linear(4, 1, bias=False)
+    with torch.no_grad():
+        made.weight.copy_(torch.tensor([[0.5, -2.0, 1.0, -0.1]]))
+    return made
+
+
+def step(some: nn.Linear, gradient: list[float], rate: float = 0.1) -> None:
+    """A step of SGD on a loss whose gradient in the weights is the input."""
+    optimizer = torch.optim.SGD(some.parameters(), lr=rate)
+    optimizer.zero_grad()
+    some(torch.tensor([gradient])).sum().backward()
+    optimizer.step()
+
+
+def test_two_steps_by_hand() -> None:
+    """-w g: (-0.5, 2, 2, -0.05), then of (0.4, -2.1, 1.2, -0.05): (-0.8, 0, -1.2, 0.2)."""
+    some = layer()
+    movement = Movement({"layer": some.weight})
+    with movement.recorded():
+        step(some, [1.0, 1.0, -2.0, -0.5])
+        step(some, [2.0, 0.0, 1.0, 4.0])
+    wanted = torch.tensor([[-1.3, 2.0, 0.8, 0.15]])
+    torch.testing.assert_close(movement.scores["layer"], wanted)
+    # the largest weights that are left are not those of l1-norm: the one that shrank goes first
+    weights = {"layer": some.weight}
+    for sparsity, kept in ((0.25, [0, 1, 1, 1]), (0.5, [0, 1, 1, 0]), (0.75, [0, 1, 0, 0])):
+        found = make_masks(
+            weights, sparsity, "movement", "local", generator(0), statistics=movement.scores
+        )
+        assert found.masks["layer"].int().tolist() == [kept]
+
+
+def test_it_is_how_far_squares_grow() -> None:
+    """Of plain descent: w'^2 = (w - r g)^2, so squares grow by 2 r S, and r^2 g^2 a step."""
+    rate, some, g = 0.05, layer().double(), generator(1)
+    movement = Movement({"layer": some.weight})
+    before, squares = some.weight.detach().clone(), torch.zeros(1, 4, dtype=torch.float64)
+    optimizer = torch.optim.SGD(some.parameters(), lr=rate)
+    with movement.recorded():
+        for _ in range(10):
+            optimizer.zero_grad()
+            some(torch.randn(3, 4, generator=g, dtype=torch.float64)).square().sum().backward()
+            assert some.weight.grad is not None
+            squares += some.weight.grad.square()
+            optimizer.step()
+    grown = some.weight.detach().square() - before.square()
+    torch.testing.assert_close(grown, 2 * rate * movement.scores["layer"] + rate**2 * squares)
+
+
+def fail_after_a_step(some: nn.Linear) -> None:
+    step(some, [1.0, 1.0, -2.0, -0.5])
+    step(some, [1.0])
+
+
+def test_hooks_are_gone_after_it() -> None:
+    some = layer()
+    movement = Movement({"layer": some.weight})
+    with pytest.raises(RuntimeError, match="cannot be multiplied"), movement.recorded():
+        fail_after_a_step(some)
+    before = movement.scores["layer"].clone()
+    assert before.any()
+    step(some, [2.0, 0.0, 1.0, 4.0])
+    assert torch.equal(movement.scores["layer"], before)
+
+
+def test_hooks_are_gone_where_one_cannot_be_set() -> None:
+    some, frozen = layer(), layer().requires_grad_(False)
+    movement = Movement({"some": some.weight, "frozen": frozen.weight})
+    with pytest.raises(RuntimeError), movement.recorded():
+        pass
+    step(some, [1.0, 1.0, -2.0, -0.5])
+    assert not movement.scores["some"].any()
+
+
+def test_normalising_keeps_signs_and_the_order_within_a_matrix() -> None:
+    """Of rms 2 and 20: -1, 0.1, -0.5, 1.3 of their own, whatever the scale."""
+    moved = {"small": torch.tensor([[-2.0, 0.2, 2.8]]), "large": torch.tensor([[-20.0, 2.0, 28.0]])}
+    weights = {name: torch.ones(1, 3) for name in moved}
+    for normalise, kept in (("none", [[1, 1, 1], [0, 1, 1]]), ("rms", [[0, 1, 1], [0, 1, 1]])):
+        sparsity = 1 / 6 if normalise == "none" else 1 / 3
+        found = make_masks(
+            weights, sparsity, "movement", "global", generator(0),
+            statistics=moved, normalise=normalise,
+        ).masks  # fmt: skip
+        assert [found[name][0].int().tolist() for name in moved] == kept

@@ -1,0 +1,135 @@
+"""The surgeon against dense least squares."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from sweep.compress.prune.obs import DAMPENING, inverse_factor, reconstruct, refine, saliency, sweep
+from tests.compress.prune.known import generator
+
+INPUTS, COLUMNS = 60, 9
+
+
+def layer(columns: int = COLUMNS, rows: int = 4, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Weights (rows, columns) and correlated inputs (tokens, columns)."""
+    g = generator(seed)
+    mix = torch.randn(columns, columns, generator=g, dtype=torch.float64)
+    inputs = torch.randn(INPUTS + columns, columns, generator=g, dtype=torch.float64) @ mix
+    return torch.randn(rows, columns, generator=g, dtype=torch.float64), inputs
+
+
+def dampened(inputs: Tensor) -> Tensor:
+    """Inputs whose X^T X is that of ``inputs`` with the dampening on its diagonal."""
+    gram = inputs.T @ inputs
+    extra = (DAMPENING * gram.diagonal().mean()).sqrt() * torch.eye(len(gram), dtype=gram.dtype)
+    return torch.cat([inputs, extra])
+
+
+def damage(inputs: Tensor, change: Tensor) -> Tensor:
+    return (dampened(inputs) @ change.T).square().sum()
+
+
+def refit(inputs: Tensor, row: Tensor, free: Tensor, fixed: Tensor) -> Tensor:
+    """The row with its ``free`` columns refitted so that outputs change least, the others being
+    what ``fixed`` has there: by dense least squares."""
+    x = dampened(inputs)
+    target = x @ row - x[:, ~free] @ fixed[~free]
+    found = fixed.clone()
+    found[free] = torch.linalg.lstsq(x[:, free], target).solution
+    return found
+
+
+def test_the_factor_is_of_the_inverse() -> None:
+    _, inputs = layer()
+    factor = inverse_factor(inputs.T @ inputs)
+    assert torch.equal(factor, factor.triu())
+    x = dampened(inputs)
+    torch.testing.assert_close(factor.T @ factor @ (x.T @ x), torch.eye(COLUMNS).double())
+
+
+@pytest.mark.parametrize("hessian", [torch.zeros(5, 5), torch.ones(5, 5)])
+def test_a_singular_hessian_has_a_factor(hessian: Tensor) -> None:
+    factor = inverse_factor(hessian)
+    assert torch.isfinite(factor).all()
+    same = saliency(torch.ones(2, 5), factor)
+    torch.testing.assert_close(same, same[0, 0].expand(2, 5))
+
+
+def test_saliency_is_the_damage_after_the_best_refit() -> None:
+    weight, inputs = layer()
+    scores = saliency(weight, inverse_factor(inputs.T @ inputs))
+    for row in range(len(weight)):
+        for column in range(COLUMNS):
+            free = torch.arange(COLUMNS) != column
+            refitted = refit(inputs, weight[row], free, torch.zeros(COLUMNS).double())
+            found = damage(inputs, (refitted - weight[row]).unsqueeze(0))
+            torch.testing.assert_close(scores[row, column], found)
+
+
+def test_what_lies_right_of_all_that_goes_is_refitted_by_least_squares() -> None:
+    """Then nothing is passed before the last loss, and the sweep is the exact optimum."""
+    weight, inputs = layer()
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    mask[:, :4] = False
+    found = sweep(weight, mask, inverse_factor(inputs.T @ inputs))
+    for row, old in zip(found, weight, strict=True):
+        torch.testing.assert_close(row, refit(inputs, old, mask[0], torch.zeros_like(old)))
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, 150])
+def test_each_loss_is_made_up_for_by_the_columns_right_of_it(columns: int) -> None:
+    """Column after column by dense least squares, those passed being fixed; 150 are two blocks."""
+    weight, inputs = layer(columns, rows=1)
+    mask = torch.rand(1, columns, generator=generator(1)) > 0.5
+    wanted = weight[0]
+    for column in range(columns):
+        if not mask[0, column]:
+            fixed = wanted.clone()
+            fixed[column] = 0
+            wanted = refit(inputs, wanted, torch.arange(columns) > column, fixed)
+    found = sweep(weight, mask, inverse_factor(inputs.T @ inputs))
+    torch.testing.assert_close(found[0], wanted)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_refined_it_is_the_least_squares_solution_of_each_row(seed: int) -> None:
+    weight, inputs = layer(seed=seed)
+    mask = torch.rand(weight.shape, generator=generator(seed)) > 0.5
+    x = dampened(inputs)
+    found = refine(weight, mask, weight * mask, x.T @ x, steps=3 * COLUMNS)
+    for row, old, kept in zip(found, weight, mask, strict=True):
+        torch.testing.assert_close(row, refit(inputs, old, kept, torch.zeros_like(old)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_stage_does_less_damage_than_the_one_before(seed: int) -> None:
+    """What weighs least goes, as in a trial; float32, as in a trial."""
+    weight, inputs = layer(40, 6, seed)
+    factor = inverse_factor(inputs.T @ inputs)
+    scores = saliency(weight, factor)
+    mask = scores > scores.quantile(0.6, dim=1, keepdim=True)
+    masked, swept = weight * mask, sweep(weight, mask, factor)
+    found = reconstruct(weight.float(), mask, factor.float()).double()
+    assert torch.equal(found != 0, mask)
+    stages = [damage(inputs, new - weight) for new in (masked, swept, found)]
+    assert stages[1] < stages[0]
+    assert stages[2] < 0.8 * stages[0]
+    assert stages[2] < 0.9 * stages[1]
+
+
+def test_damage_falls_with_each_step() -> None:
+    weight, inputs = layer(40, 6)
+    mask = torch.rand(weight.shape, generator=generator(0)) > 0.6
+    x = dampened(inputs)
+    found = [refine(weight, mask, weight * mask, x.T @ x, steps) for steps in range(8)]
+    costs = [float(damage(inputs, one - weight)) for one in found]
+    assert costs == sorted(costs, reverse=True) and len(set(costs)) == 8
+
+
+def test_where_nothing_goes_nothing_changes() -> None:
+    weight, inputs = layer()
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    found = reconstruct(weight, mask, inverse_factor(inputs.T @ inputs))
+    assert torch.equal(found, weight)

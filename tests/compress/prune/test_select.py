@@ -1,0 +1,122 @@
+"""Radix selection against a plain sort, on all that a float32 can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweep.compress.prune import make_masks
+from sweep.compress.prune.select import Threshold, kth_smallest, ordered_keys
+from sweep.space.names import SCOPES
+
+finite = st.floats(width=32, allow_nan=False)
+# Few distinct values, so that ties are common, and all the awkward ones.
+awkward = st.sampled_from(
+    [0.0, -0.0, 1.0, -1.0, 1.5, float("inf"), -float("inf"), 2**-149, -(2**-149)]
+)
+scores = st.lists(finite | awkward, min_size=1, max_size=60)
+
+
+def floats(values: list[float]) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def by_sorting(values: list[float], k: int) -> tuple[float, int, int]:
+    """The k-th smallest, how many are smaller, how many are equal."""
+    kth = sorted(values)[k - 1]
+    return kth, sum(v < kth for v in values), sum(v == kth for v in values)
+
+
+def value_of(threshold: Threshold, values: torch.Tensor) -> float:
+    return float(values[ordered_keys(values) == threshold.key][0])
+
+
+@given(finite | awkward, finite | awkward)
+def test_keys_have_the_order_of_the_scores(one: float, other: float) -> None:
+    a, b = ordered_keys(floats([one, other])).tolist()
+    assert (a < b, a == b) == (one < other, one == other)
+
+
+def test_keys_leave_the_scores_alone() -> None:
+    values = floats([-1.0, -0.0, 2.0])
+    ordered_keys(values)
+    assert torch.equal(values.view(torch.int32), floats([-1.0, -0.0, 2.0]).view(torch.int32))
+
+
+@given(scores, st.data())
+def test_it_is_the_kth_of_a_sort(values: list[float], data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, len(values)))
+    given_floats = floats(values)
+    found = kth_smallest([ordered_keys(given_floats)], k)
+    kth, below, equal = by_sorting(values, k)
+    assert value_of(found, given_floats) == kth
+    assert (found.below, found.equal) == (below, equal)
+
+
+@given(scores, st.data())
+def test_how_the_scores_are_spread_over_tensors_does_not_matter(
+    values: list[float], data: st.DataObject
+) -> None:
+    k = data.draw(st.integers(1, len(values)))
+    cut = data.draw(st.integers(0, len(values)))
+    keys = ordered_keys(floats(values))
+    assert kth_smallest([keys[:cut], keys[cut:]], k) == kth_smallest([keys], k)
+
+
+@pytest.mark.parametrize("decimals", [7, 1])
+def test_many_scores_against_kthvalue(decimals: int) -> None:
+    """More than one chunk; one decimal makes thousands of ties."""
+    values = torch.randn(600, 1000, generator=torch.Generator().manual_seed(0)).round(
+        decimals=decimals
+    )
+    keys = ordered_keys(values)
+    for k in (1, 2, 1000, 300_000, 599_999, 600_000):
+        found = kth_smallest([keys[:100], keys[100:]], k)
+        expected = values.reshape(-1).kthvalue(k).values
+        assert value_of(found, values) == expected
+        assert found.below == int((values < expected).sum())
+        assert found.equal == int((values == expected).sum())
+
+
+@pytest.mark.parametrize("k", [-1, 0, 4])
+def test_there_is_no_kth_of_fewer(k: int) -> None:
+    with pytest.raises(ValueError, match=r"1\.\.3"):
+        kth_smallest([ordered_keys(floats([1, 2, 3]))], k)
+
+
+@settings(max_examples=5)
+@given(st.integers(0, 2**31))
+def test_half_precision_is_ordered_too(seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=50)
+    half = torch.tensor(values, dtype=torch.bfloat16)
+    keys = ordered_keys(half).tolist()
+    assert np.array_equal(np.argsort(keys, kind="stable"), half.float().argsort(stable=True))
+
+
+BEYOND = 2**24 + 1000  # torch.quantile refuses more than 2^24, and float32 cannot count them
+
+
+def test_global_pruning_beyond_what_a_float_can_count() -> None:
+    """By the definition of a selection, for which no second copy of the weights is needed."""
+    generator = torch.Generator().manual_seed(0)
+    weights = {
+        "huge": torch.rand(BEYOND, generator=generator),
+        "small": torch.rand(100, 10, generator=generator),
+    }
+    found = make_masks(weights, 0.75, "l1-norm", "global", generator)
+    assert found.pruned == round(0.75 * (BEYOND + 1000))
+    dropped = max(float((weights[n] * ~mask).max()) for n, mask in found.masks.items())
+    for name, mask in found.masks.items():
+        # nothing below the largest dropped weight is kept
+        assert float(weights[name].masked_fill_(~mask, 2.0).min()) >= dropped
+
+
+def test_the_scopes_are_those_that_a_config_allows() -> None:
+    weights = {"a": torch.rand(3, 3)}
+    for scope in SCOPES:
+        make_masks(weights, 0.5, "l1-norm", scope, torch.Generator())
+    with pytest.raises(KeyError):
+        make_masks(weights, 0.5, "l1-norm", "elsewhere", torch.Generator())

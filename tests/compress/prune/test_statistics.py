@@ -1,0 +1,108 @@
+"""Statistics against independent computations: finite differences, sums over explicit inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sweep.compress.prune import Targets
+from sweep.compress.prune.fit import check_inputs
+from sweep.compress.prune.obs import inverse_factor
+from sweep.compress.prune.statistics import COLLECTORS, collect
+from sweep.compress.prune.targets import prunable_modules
+from sweep.compress.train import to_device
+from sweep.errors import UsageError
+from tests.harness import tiny
+
+SPLIT = tiny.bags(12)
+
+
+def loss_of(net: nn.Module, index: int) -> Tensor:
+    batch = to_device(SPLIT.padded(np.array([index]), 0), torch.device("cpu"))
+    labels = batch.pop("labels")
+    batch.pop("token_type_ids")
+    return cross_entropy(net(**batch).logits, labels)
+
+
+def losses(net: nn.Module, count: int = len(SPLIT)) -> Iterator[Tensor]:
+    return (loss_of(net, index) for index in range(count))
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    """Root mean square over the examples of (L(w + h) - L(w - h)) / 2h."""
+    net = tiny.Net().double()
+    modules = prunable_modules(net, Targets())
+    found = collect("gradient", modules, losses(net))
+    step = 1e-5
+    for name, module in modules.items():
+        weight = module.weight
+        assert isinstance(weight, Tensor) and found[name].shape == weight.shape
+        for place in ((0, 0), (1, 3), (2, 7)):
+            slopes = []
+            for index in range(len(SPLIT)):
+                with torch.no_grad():
+                    weight[place] += step
+                    above = loss_of(net, index)
+                    weight[place] -= 2 * step
+                    slopes.append(float(above - loss_of(net, index)) / (2 * step))
+                    weight[place] += step
+            wanted = float(np.sqrt(np.mean(np.square(slopes))))
+            assert float(found[name][place]) == pytest.approx(wanted, rel=1e-4, abs=1e-9)
+
+
+def test_collecting_leaves_no_gradients_and_no_hooks() -> None:
+    net = tiny.Net()
+    modules = prunable_modules(net, Targets())
+    for kind in COLLECTORS:
+        collect(kind, modules, losses(net))
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert not any(module._forward_pre_hooks for module in net.modules())
+
+
+def head_inputs(net: tiny.Net) -> Tensor:
+    """What the head of ``net`` is given, by its formula."""
+    found = []
+    for index in range(len(SPLIT)):
+        ids = torch.from_numpy(SPLIT.padded(np.array([index]), 0)["input_ids"])
+        found.append(torch.tanh(net.hidden(net.words(ids).mean(1))))
+    return torch.cat(found).detach()
+
+
+def test_input_statistics_are_of_all_inputs() -> None:
+    net = tiny.Net()
+    modules = prunable_modules(net, Targets())
+    inputs = head_inputs(net)
+    norms = collect("input-norm", modules, losses(net))["head"]
+    torch.testing.assert_close(norms, inputs.norm(dim=0))
+    factor = collect("inverse-factor", modules, losses(net))["head"]
+    torch.testing.assert_close(factor, inverse_factor(inputs.T @ inputs), rtol=1e-3, atol=1e-3)
+
+
+def test_every_token_is_a_row_of_the_inputs() -> None:
+    layer = nn.Linear(3, 2)
+    batches = [torch.randn(1, length, 3) for length in (2, 5)]
+    found = collect("input-norm", {"layer": layer}, (layer(x).sum() for x in batches))["layer"]
+    rows = torch.cat([x.reshape(-1, 3) for x in batches])
+    torch.testing.assert_close(found, rows.norm(dim=0))
+
+
+@pytest.mark.parametrize("kind", COLLECTORS)
+def test_a_module_that_is_never_run_is_named(kind: str) -> None:
+    net = tiny.Net()
+    modules = {**prunable_modules(net, Targets()), "spare": nn.Linear(4, 4)}
+    with pytest.raises(UsageError, match=r"module spare was never run .*pruning\.exclude"):
+        collect(kind, modules, losses(net))
+
+
+def test_methods_that_look_at_inputs_want_linear_layers() -> None:
+    modules = {"body": nn.Linear(4, 4), "words": nn.Embedding(4, 4)}
+    check_inputs("taylor", "gradient", modules)
+    with pytest.raises(
+        UsageError, match=r"method wanda .* words is of kind Embedding: .*\[words\]"
+    ):
+        check_inputs("wanda", "input-norm", modules)

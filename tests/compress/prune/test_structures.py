@@ -1,0 +1,110 @@
+"""Exact in small groups: rows that lose alike, and N of each M."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sweep.compress.prune import make_masks
+from sweep.compress.prune.select import ordered_keys
+from sweep.compress.prune.structures import fair_level, n_of_m_mask, row_masks, unique_keys
+from sweep.errors import UsageError
+from tests.compress.prune.known import generator
+
+shapes = st.tuples(st.integers(1, 6), st.integers(1, 7))
+
+
+def keys_of(rows: int, width: int, seed: int) -> Tensor:
+    """Few different values, so that there are ties."""
+    values = torch.randint(-3, 4, (rows, width), generator=generator(seed))
+    return ordered_keys(values.float())
+
+
+def test_unique_keys_keep_the_order_and_have_no_ties() -> None:
+    keys = keys_of(6, 7, 0)
+    unique = unique_keys(keys, generator(1))
+    assert len(unique.unique()) == unique.numel()
+    for one, other in itertools.combinations(range(keys.numel()), 2):
+        if keys.view(-1)[one] < keys.view(-1)[other]:
+            assert unique.view(-1)[one] < unique.view(-1)[other]
+
+
+@given(shapes, st.integers(0, 40), st.integers(0, 99))
+def test_rows_lose_their_lowest(shape: tuple[int, int], count: int, seed: int) -> None:
+    rows, width = shape
+    keys = keys_of(rows, width, seed)
+    mask = row_masks(keys, count, torch.zeros(rows, dtype=torch.int64), generator(seed))
+    lost = (~mask).sum(1)
+    assert int(lost.sum()) == min(count, rows * (width - 1))
+    assert int(lost.max() - lost.min()) <= 1
+    for row, kept in zip(keys, mask, strict=True):
+        if not kept.all():
+            assert row[~kept].max() <= row[kept].min()
+
+
+def test_the_odd_ones_come_from_rows_whose_next_is_lowest() -> None:
+    keys = torch.tensor([[10, 20, 30], [1, 2, 3], [5, 6, 7]], dtype=torch.int32)
+    mask = row_masks(keys, 5, torch.zeros(3, dtype=torch.int64), generator(0))
+    assert mask.tolist() == [[False, True, True], [False, False, True], [False, False, True]]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=6), st.integers(0, 40))
+def test_the_level_is_fair(gone: list[int], count: int) -> None:
+    """Against the slow way: one at a time from a row that has lost least."""
+    most, slow = 6, list(gone)
+    while sum(slow) < count and min(slow) < most:
+        slow[slow.index(min(slow))] += 1
+    level, extra = fair_level(torch.tensor(gone), count, most)
+    fast = [max(lost, level) for lost in gone]
+    assert sum(fast) + min(extra, fast.count(level) if level < most else 0) == sum(slow)
+    assert extra <= sum(lost <= level for lost in gone) or level == most
+
+
+def test_rows_that_lost_more_stay_and_the_others_make_up() -> None:
+    start = {"a": torch.tensor([[False, False, False, True], [True] * 4])}
+    weights = {"a": torch.tensor([[0.0, 0.0, 0.0, 4.0], [5.0, 6.0, 7.0, 8.0]])}
+    found = make_masks(weights, 0.5, "l1-norm", "row", generator(0), start).masks["a"]
+    assert found.tolist() == [[False, False, False, True], [False, True, True, True]]
+    more = make_masks(weights, 0.625, "l1-norm", "row", generator(0), start).masks["a"]
+    assert more.tolist() == [[False, False, False, True], [False, False, True, True]]
+
+
+@given(st.integers(1, 5), st.integers(0, 99), st.sampled_from([(2, 4), (4, 8), (1, 2)]))
+def test_each_group_keeps_its_highest(rows: int, seed: int, ratio: tuple[int, int]) -> None:
+    kept, group = ratio
+    keys = keys_of(rows, 3 * group, seed)
+    mask = n_of_m_mask(keys, kept, group, generator(seed))
+    for values, flags in zip(keys.view(-1, group), mask.view(-1, group), strict=True):
+        assert int(flags.sum()) == kept
+        assert values[~flags].max() <= values[flags].min()
+
+
+@pytest.mark.parametrize("granularity", ["2:4", "4:8"])
+def test_a_convs_row_is_an_output_channel(granularity: str) -> None:
+    weight = torch.randn(3, 4, 2, generator=generator(0))
+    conv = make_masks({"c": weight}, 0, "l1-norm", "local", generator(0), granularity=granularity)
+    flat = {"c": weight.view(3, 8)}
+    rows = make_masks(flat, 0, "l1-norm", "local", generator(0), granularity=granularity)
+    assert torch.equal(conv.masks["c"].view(3, 8), rows.masks["c"])
+
+
+def test_a_row_that_m_does_not_divide_is_named() -> None:
+    weights = {"fine": torch.ones(3, 8), "odd": torch.ones(4, 6)}
+    message = r"granularity 2:4 .* odd, of shape \(4, 6\), has rows of 6.*pruning.exclude: \[odd\]"
+    with pytest.raises(UsageError, match=message):
+        make_masks(weights, 0.5, "l1-norm", "local", generator(0), granularity="2:4")
+
+
+def test_start_masks_go_first_in_their_groups_or_are_refused() -> None:
+    weights = {"a": torch.tensor([[4.0, 0.0, 2.0, 1.0]])}
+    start = {"a": torch.tensor([[True, False, True, True]])}
+    found = make_masks(weights, 0, "random", "local", generator(0), start, granularity="2:4")
+    assert not found.masks["a"][0, 1] and int(found.masks["a"].sum()) == 2
+    poor = {"a": torch.tensor([[True, False, False, False]])}
+    with pytest.raises(UsageError, match="leave fewer in 1 groups of a: take granularity element"):
+        make_masks(weights, 0, "random", "local", generator(0), poor, granularity="2:4")

@@ -1,0 +1,81 @@
+"""Which weights may go: kinds of modules, patterns over their names."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sweep.compress.prune.targets import Targets, prunable_modules, prunable_weights
+from sweep.errors import UsageError
+from tests.harness import tiny
+
+
+class Mixed(nn.Module):
+    """One of each kind, and a Linear whose weight is another's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(5, 4)
+        self.norm = nn.LayerNorm(4)
+        self.encoder = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3, bias=False))
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.tied = nn.Linear(4, 4)
+        self.tied.weight = self.encoder[0].weight
+
+
+def names(model: nn.Module, **targets: object) -> set[str]:
+    return set(prunable_modules(model, Targets(**targets)))  # type: ignore[arg-type]
+
+
+def test_linear_and_conv_by_default_each_weight_once() -> None:
+    assert names(Mixed()) == {"encoder.0", "encoder.2", "conv"}
+
+
+def test_embeddings_only_if_asked() -> None:
+    assert names(Mixed(), embeddings=True) == {"encoder.0", "encoder.2", "conv", "words"}
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        (("encoder.*",), (), {"encoder.0", "encoder.2"}),
+        (("encoder.*", "conv"), ("*.2",), {"encoder.0", "conv"}),
+        ((), ("encoder.*",), {"conv", "tied"}),
+        (("[ct]*",), (), {"conv", "tied"}),
+    ],
+)
+def test_patterns(include: tuple[str, ...], exclude: tuple[str, ...], expected: set[str]) -> None:
+    assert names(Mixed(), include=include, exclude=exclude) == expected
+
+
+def test_patterns_mind_the_case() -> None:
+    assert names(Mixed(), exclude=("CONV",)) == names(Mixed())
+
+
+def test_a_weight_is_the_models_own_parameter() -> None:
+    model = Mixed()
+    found = prunable_weights(model, Targets())
+    assert found["conv"] is model.conv.weight
+    assert found["encoder.0"] is model.tied.weight
+
+
+@pytest.mark.parametrize("targets", [Targets(include=("decoder.*",)), Targets(exclude=("*",))])
+def test_nothing_left_is_an_error_that_shows_names(targets: Targets) -> None:
+    with pytest.raises(UsageError, match=r"nothing to prune.*encoder\.0"):
+        prunable_modules(Mixed(), targets)
+
+
+def test_a_model_with_nothing_to_prune() -> None:
+    with pytest.raises(UsageError, match="no Linear or Conv"):
+        prunable_modules(nn.Sequential(nn.LayerNorm(3)), Targets())
+
+
+def test_a_bert_as_in_the_tutorial() -> None:
+    """Six Linear weights a layer, the pooler and the classifier; no bias, LayerNorm, embedding."""
+    weights = prunable_weights(tiny.bert(), Targets())
+    assert len(weights) == 2 * 6 + 2
+    assert {"bert.pooler.dense", "classifier"} < set(weights)
+    assert {weight.dim() for weight in weights.values()} == {2}
+    assert not any("embeddings" in name or "Norm" in name for name in weights)
+    assert all(isinstance(weight, torch.Tensor) for weight in weights.values())

@@ -1,0 +1,182 @@
+"""The dense model on a grid: which one, made once, its figures; what a config may say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sweep.cluster.reference import reference_point
+from sweep.compress.dense import figures as figures_module
+from sweep.compress.dense import make as finetuning
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.quantize import OnGrid, Scheme
+from sweep.compress.quantize.layers import put
+from sweep.compress.train import evaluate, finetune_epoch, make_optimizer
+from sweep.config import SweepConfig
+from sweep.config.load import load_config
+from sweep.errors import ConfigError
+from tests.compress.dense.benches import forbidden
+from tests.harness import tiny
+
+Files = dict[str, str]
+PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}
+QAT: dict[str, Any] = {**PTQ, "epochs": 2, "learning_rate": 2e-3}
+
+
+def make_bench(
+    model: Path, files: Files, quantization: dict[str, Any] | None, **sections: Any
+) -> Workbench:
+    baseline = {"quantization": quantization, **sections.pop("baseline", {})}
+    return Workbench(tiny.make_config(model, files, baseline=baseline, **sections), "cpu")
+
+
+def test_a_trials_parameter_names_a_grid(model_folder: Path, data_files: Files) -> None:
+    def named(quantization: dict[str, Any] | None) -> list[OnGrid | None]:
+        grids = make_bench(model_folder, data_files, quantization).grids
+        return [grids.named(name) for name in (None, "none", "fixed", "int8")]
+
+    usual, int8 = OnGrid(Scheme("fixed", 8, 4)), OnGrid(Scheme("int8"))
+    assert named(None) == [None, None, usual, int8]
+    assert named(PTQ) == [OnGrid(Scheme("fixed", 6, 3)), None, OnGrid(Scheme("fixed", 6, 3)), int8]
+    trained = OnGrid(Scheme("int8"), 1, 5e-5)
+    fixed = OnGrid(Scheme("fixed", 8, 4), 1, 5e-5)
+    assert named({"scheme": "int8", "epochs": 1}) == [trained, None, fixed, trained]
+    assert OnGrid(Scheme("fixed", 5, 2)) == named({"width": 5})[0]  # half of them are the fraction
+
+
+def test_the_figures_are_those_of_each_step(
+    model_folder: Path, data_files: Files, cache: Path
+) -> None:
+    """Against a model that is rounded, and finetuned, by hand."""
+    bench = make_bench(model_folder, data_files, QAT)
+    found, plain = bench.baseline(), make_bench(model_folder, data_files, None).baseline()
+    model, validation = tiny.bert(), bench.task.split("validation")
+    recipe = bench.recipe(2e-3, 2, 0)
+    recipe = type(recipe)(**{**recipe.__dict__, "lr_schedule": "linear"})
+    scores = [evaluate(model, validation, recipe)]
+    put(model, Scheme("fixed", 6, 3))
+    scores.append(evaluate(model, validation, recipe))
+    optimizer = make_optimizer(model, recipe)
+    for epoch in range(2):
+        finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=epoch)
+    scores.append(evaluate(model, validation, recipe))
+    steps = [found[f"{step}_accuracy"] for step in ("dense", "ptq", "qat")]
+    assert steps == [score.accuracy for score in scores]
+    assert found["loss"] == scores[-1].loss
+    assert len({score.loss for score in scores}) == 3
+    assert found["train_seconds"] > 0 == plain["train_seconds"]
+    assert plain["accuracy"] == found["dense_accuracy"]
+    assert not {"dense_accuracy", "ptq_accuracy", "quantized_sparsity"} & set(plain)
+    rounded = make_bench(model_folder, data_files, PTQ).baseline()
+    assert rounded["accuracy"] == rounded["ptq_accuracy"] == scores[1].accuracy
+    assert "qat_accuracy" not in rounded
+
+
+def test_it_is_made_once(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_bench(model_folder, data_files, QAT)
+    figures = first.baseline()
+    model = first.grids.dense(first.grids.named(None)).reset()
+    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
+    monkeypatch.setattr(figures_module, "evaluate", forbidden)
+    second = make_bench(model_folder, data_files, QAT, space={"quantization": "int8"})
+    assert second.baseline() == figures
+    again = second.grids.dense(second.grids.named("fixed")).reset()
+    state = model.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in again.state_dict().items())
+    assert second.dense.reset() is again  # one working copy
+    assert type(again.classifier) is torch.nn.Linear
+
+
+@pytest.mark.parametrize("change", [{"epochs": 1}, {"learning_rate": 1e-4}, {"frac_width": 2}])
+def test_another_grid_is_another_model(
+    model_folder: Path, data_files: Files, change: dict[str, Any]
+) -> None:
+    one, other = (make_bench(model_folder, data_files, {**QAT, **c}) for c in ({}, change))
+    plain = make_bench(model_folder, data_files, None)
+    assert one.folder == other.folder == plain.folder  # the model in floats is the same
+    assert one.grids.trained != other.grids.trained
+
+
+def test_other_machines_are_given_what_was_finetuned(
+    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = {"quantization": ["none", "fixed", "int8"]}
+    here = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
+    figures = here.baseline()
+    parcel = here.pack()
+    assert {name for name in parcel if name.startswith("qat-")} == set(here.grids.trained)
+    assert len(here.grids.trained) == 2
+    monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache / "elsewhere"))
+    there = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
+    there.unpack(lambda: parcel)
+    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
+    there.grids.make()
+    assert there.baseline() == figures
+    there.unpack(lambda: pytest.fail("it is there already"))
+
+
+def test_a_grid_makes_a_model_small(model_folder: Path, data_files: Files) -> None:
+    """But a sweep's reference point is the model in floats: some of its trials may be."""
+    bench = make_bench(model_folder, data_files, {"scheme": "int8"}, objectives=SIZE)
+    rounded, plain = bench.baseline(), make_bench(model_folder, data_files, None).baseline()
+    model = tiny.bert()
+    linears = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    weights, outputs = (
+        sum(m.weight.numel() for m in linears),
+        sum(m.out_features for m in linears),
+    )
+    zeros = sum(count for _, count in plain["prunable_weights"]) * rounded["quantized_sparsity"]
+    assert plain["size_bytes"] - rounded["size_bytes"] == 3 * weights - 2 * outputs
+    assert plain["nonzero_params"] - rounded["nonzero_params"] == pytest.approx(zeros)
+    assert 0 < zeros < 0.05 * weights
+    assert reference_point(bench.config, rounded)["size_bytes"] == plain["size_bytes"]
+
+
+SIZE = {"accuracy": "max", "size_bytes": "min"}
+
+
+# what a config may say
+
+
+def test_an_old_config_is_one_without_a_grid() -> None:
+    config = load_config("digits")
+    assert config.baseline.quantization is None
+    plain = config.model_dump(mode="json")
+    del plain["baseline"]["quantization"], plain["space"]["quantization"]
+    assert SweepConfig.model_validate(plain) == config
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("{width: 1}", ("baseline.quantization.width", "must be >= 2", "<= 24")),
+        ("{width: 4.5}", ("baseline.quantization.width", "an integer")),
+        ("{width: 25}", ("baseline.quantization.width", "must be <= 24")),
+        ("{frac_width: 9}", ("frac_width: is above the width, 8", "got 9", "from 0 to 8")),
+        ("{width: 4, frac_width: 5}", ("frac_width: is above the width, 4",)),
+        ("{frac_width: -1}", ("frac_width", "must be >= 0")),
+        ("{scheme: int4}", ("scheme", "fixed, int8", "int4")),
+        ("{scheme: int8, width: 8}", ("width: is for the scheme fixed", "null")),
+        ("{scheme: int8, frac_width: 4}", ("frac_width: is for the scheme fixed",)),
+        ("{epochs: -1}", ("epochs", ">= 0")),
+        ("{learning_rate: 0}", ("learning_rate", "> 0")),
+        ("{bits: 8}", ("bits", "unknown")),
+        ("int8", ("baseline.quantization",)),
+    ],
+)
+def test_what_makes_no_grid_is_refused(setting: str, told: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("digits", [f"baseline.quantization={setting}"])
+    assert all(part in str(caught.value) for part in told), caught.value
+
+
+def test_a_parameter_of_a_trial_is_one_of_the_schemes() -> None:
+    space = load_config("digits", ["space.quantization=[none, int8]"]).space
+    assert list(space["quantization"].grid()) == ["none", "int8"]
+    with pytest.raises(ConfigError, match="none, fixed, int8"):
+        load_config("digits", ["space.quantization=[none, int4]"])

@@ -1,0 +1,142 @@
+"""Linear layers on a grid: what they compute, and what they leave as it was."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from sweep.compress.dense.working import Dense
+from sweep.compress.prune import ActivationPruner, Targets
+from sweep.compress.prune.activations import keep_per_token
+from sweep.compress.prune.targets import prunable_modules
+from sweep.compress.quantize import Scheme
+from sweep.compress.quantize.layers import GridLinear, grid_layers, linears, put, settle
+from sweep.compress.quantize.scheme import fixed, int8
+from tests.harness import tiny
+from tests.harness.trials import same
+
+SCHEMES = [Scheme("fixed"), Scheme("int8")]
+every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=str)
+IDS = torch.arange(12).view(2, 6)
+
+
+def layer() -> nn.Linear:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return nn.Linear(5, 3)
+
+
+def test_a_layer_multiplies_what_is_on_the_grid() -> None:
+    x, one = torch.randn(4, 5, generator=torch.Generator().manual_seed(1)), layer()
+    model = nn.Sequential(one)
+    put(model, Scheme("fixed", 6, 4))
+    w, b, rounded = (fixed(part, 6, 4) for part in (one.weight, one.bias, x))
+    assert torch.equal(model(x), nn.functional.linear(rounded, w, b))
+    put(model, Scheme("int8"))
+    expected = nn.functional.linear(int8(x), int8(one.weight), one.bias)
+    assert torch.equal(model(x), expected)
+    put(model, None)
+    assert type(one) is nn.Linear
+    assert torch.equal(model(x), nn.functional.linear(x, one.weight, one.bias))
+    assert vars(one).keys() == vars(layer()).keys()
+
+
+@every_scheme
+def test_names_and_values_of_tensors_are_those_of_before(scheme: Scheme) -> None:
+    model, plain = tiny.bert(), tiny.bert()
+    put(model, scheme)
+    assert same(model.state_dict(), plain.state_dict())
+    assert list(grid_layers(model)) == list(linears(plain)) and len(linears(plain)) == 14
+    assert [type(m).__name__ for m in model.modules() if type(m) is nn.Linear] == []
+    model.load_state_dict(plain.state_dict())
+
+
+@every_scheme
+def test_copies_compute_alike(scheme: Scheme) -> None:
+    model = tiny.bert().eval()
+    dense = model(IDS).logits
+    put(model, scheme)
+    found = model(IDS).logits
+    assert not torch.equal(found, dense)
+    assert torch.equal(copy.deepcopy(model)(IDS).logits, found)
+    assert torch.equal(pickle.loads(pickle.dumps(model))(IDS).logits, found)
+    put(model, None)
+    assert torch.equal(model(IDS).logits, dense)
+
+
+@every_scheme
+def test_a_settled_model_computes_the_same_and_holds_it(scheme: Scheme) -> None:
+    model = tiny.bert().eval()
+    put(model, scheme)
+    found, before = model(IDS).logits, copy.deepcopy(model.state_dict())
+    settle(model)
+    assert torch.equal(model(IDS).logits, found)
+    settle(model)  # which changes nothing more
+    assert torch.equal(model(IDS).logits, found)
+    for name, one in grid_layers(model).items():
+        assert torch.equal(one.weight, scheme.value(before[f"{name}.weight"]))
+        assert torch.equal(one.bias, scheme.bias(before[f"{name}.bias"]))
+    embedding = "bert.embeddings.word_embeddings.weight"
+    assert torch.equal(model.state_dict()[embedding], before[embedding])
+
+
+@every_scheme
+def test_floats_behind_the_grid_learn(scheme: Scheme) -> None:
+    """A step smaller than the grid's moves the float, not the answer; many such steps do."""
+    model = nn.Sequential(layer())
+    put(model, scheme)
+    x = torch.ones(1, 5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+    start, before = model(x).detach(), model[0].weight.detach().clone()
+    for _ in range(3000):
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        optimizer.step()
+    assert torch.allclose(model[0].weight, before - 3000 * 1e-4, atol=1e-3)
+    assert bool((model(x) < start - 1).all())
+
+
+def test_activations_are_pruned_first_and_stay_zero() -> None:
+    one = layer()
+    model = nn.Sequential(one)
+    put(model, Scheme("fixed"))
+    pruner = ActivationPruner({"0": one}, 0.6, "l1-norm", "local")
+    pruner.attach()
+    x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(2))
+    rounded = fixed(keep_per_token(x, 0.6))
+    assert int((rounded == 0).sum()) >= 24
+    expected = nn.functional.linear(rounded, fixed(one.weight), fixed(one.bias))
+    assert torch.equal(model(x), expected)
+
+
+def test_a_reset_takes_the_model_on_and_off_the_grid() -> None:
+    dense = Dense.of(tiny.bert())
+    on_grid = Dense(dense.model, dense.weights, dense.dropout, Scheme("int8"))
+    floats = dense.reset().eval()(IDS).logits
+    rounded = on_grid.reset().eval()(IDS).logits
+    settle(dense.model)
+    assert not torch.equal(floats, rounded)
+    assert torch.equal(dense.reset().eval()(IDS).logits, floats)
+    assert torch.equal(on_grid.reset().eval()(IDS).logits, rounded)
+    assert isinstance(dense.model.classifier, GridLinear)
+    assert set(prunable_modules(dense.model, Targets())) == set(linears(dense.model))
+
+
+def test_a_weight_that_an_embedding_uses_too_is_left_alone() -> None:
+    model = nn.Sequential(nn.Embedding(7, 5), nn.Linear(5, 7), nn.Linear(7, 2, bias=False))
+    model[1].weight = model[0].weight
+    put(model, Scheme("fixed"))
+    assert list(grid_layers(model)) == ["2"]
+    assert model(torch.tensor([1])).shape == (1, 2)
+
+
+def test_half_precision_runs_on_the_grid() -> None:
+    model = tiny.bert().eval()
+    put(model, Scheme("fixed"))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(IDS).logits
+    assert logits.isfinite().all()

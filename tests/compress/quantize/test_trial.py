@@ -1,0 +1,164 @@
+"""A trial on a grid: zeros of two kinds, masks and grid through finetuning, resumed bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sweep.cluster.retraining import retrained
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.measure import measure
+from sweep.compress.prune import Targets, prunable_weights
+from sweep.compress.prune.masks import make_masks
+from sweep.compress.quantize import Scheme
+from sweep.compress.quantize.layers import put
+from sweep.compress.quantize.scheme import fixed, int8
+from sweep.compress.tasks.closed_form import ClosedForm
+from sweep.compress.trial import Trial
+from sweep.config.load import load_config
+from sweep.ledger import checkpoint
+from sweep.space.params import Params
+from tests.harness import tiny
+from tests.harness.trials import figures, same
+
+PARAMS = Params(sparsity=0.5, finetune_epochs=2, learning_rate=1e-3)
+GRIDS = {"fixed": fixed, "int8": int8}
+every_grid = pytest.mark.parametrize("name", list(GRIDS))
+
+
+def trial(bench: Workbench, name: str, seed: int = 0, **params: object) -> Trial:
+    chosen = dataclasses.replace(PARAMS, quantization=name, **params)  # type: ignore[arg-type]
+    return Trial.on(bench, chosen, seed)
+
+
+@every_grid
+def test_zeros_of_pruning_and_of_the_grid_are_counted_apart(bench: Workbench, name: str) -> None:
+    some = trial(bench, name, sparsity=0.05)
+    for record in some.run():
+        kept = torch.cat([mask.flatten() for mask in some.masks.masks.values()])
+        floats = torch.cat([weight.detach().flatten() for weight in some.weights.values()])
+        rounded = torch.cat([GRIDS[name](w.detach()).flatten() for w in some.weights.values()])
+        assert record.sparsity == int((~kept).sum()) / len(kept) == pytest.approx(0.05, abs=1e-3)
+        assert not rounded[~kept].any() and bool(floats[kept].all())
+        lost = int((rounded[kept] == 0).sum())
+        assert record.quantized_sparsity == lost / len(kept)
+        assert (lost > 0) == (name == "fixed")  # those that are left are too large for int8's zero
+        total = sum(parameter.numel() for parameter in some.model.parameters())
+        assert record.model_sparsity == int((~kept).sum()) / total
+
+
+@every_grid
+def test_weights_are_ranked_as_they_are_now(bench: Workbench, name: str) -> None:
+    """After another trial trained, and on the floats: the grid's many ties are no choice."""
+    list(trial(bench, "none", seed=4).run())
+    some = trial(bench, name)
+    some.prune()
+    model = tiny.bert()
+    weights = prunable_weights(model, Targets())
+    expected = make_masks(weights, 0.5, "l1-norm", "local", torch.Generator())
+    assert same(some.masks.masks, expected.masks)
+    for key, mask in some.masks.masks.items():  # what goes is no larger on a fixed grid either
+        rounded = fixed(weights[key].detach()).abs()
+        assert rounded[~mask].max() <= rounded[mask].min()
+
+
+@every_grid
+def test_a_saved_trial_goes_on_bit_for_bit(bench: Workbench, tmp_path: Path, name: str) -> None:
+    params = {"activation_sparsity": 0.4, "finetune_epochs": 3}
+    whole = trial(bench, name, **params)
+    expected, final = [figures(record) for record in whole.run()], whole.state_dict()
+    first = trial(bench, name, **params)
+    found = [figures(record) for record in first.run(1)]
+    checkpoint.save(tmp_path / "epoch-0001", first.state_dict(), {})
+    list(trial(bench, "none").run())
+    list(trial(bench, "fixed" if name == "int8" else "int8").run())
+    loaded = checkpoint.load(tmp_path / "epoch-0001")
+    assert loaded is not None
+    second = trial(bench, name, **params)
+    second.load_state_dict(loaded[0])
+    assert found + [figures(record) for record in second.run()] == expected
+    assert same(second.state_dict()["model"], final["model"])
+
+
+def test_a_grid_changes_what_is_learned_and_none_is_the_trial_of_before(bench: Workbench) -> None:
+    def run(name: str | None) -> list[dict[str, object]]:
+        chosen = dataclasses.replace(PARAMS, quantization=name)
+        return [figures(record) for record in Trial.on(bench, chosen, 0).run()]
+
+    plain, none = run(None), run("none")
+    assert plain == none and "quantized_sparsity" not in plain[0]
+    fixed, whole = run("fixed"), run("int8")
+    assert len({records[-1]["loss"] for records in (plain, fixed, whole)}) == 3  # type: ignore[misc]
+
+
+def test_a_drop_is_to_the_one_baseline_of_the_sweep(
+    model_folder: Path, data_files: dict[str, str]
+) -> None:
+    baseline = {"quantization": {"width": 4, "epochs": 1}}
+    bench = Workbench(tiny.make_config(model_folder, data_files, baseline=baseline), "cpu")
+    dense = bench.baseline()["accuracy"]
+    for name in (None, "none", "fixed", "int8"):
+        [record] = Trial.on(bench, Params(finetune_epochs=0, quantization=name), 0).run()
+        assert record.baseline_accuracy == dense
+        assert record.accuracy_drop == dense - record.accuracy
+        assert (record.quantized_sparsity is None) == (name == "none")
+    [record] = Trial.on(bench, Params(sparsity=0.0, finetune_epochs=0), 0).run()
+    assert record.loss == bench.baseline()["loss"]
+
+
+@every_grid
+def test_it_is_retrained_on_its_grid(bench: Workbench, tmp_path: Path, name: str) -> None:
+    """As `sweep confirm` does it: the same seed gives the trial again, read on test."""
+    params = {**PARAMS.to_dict(), "sparsity": 0.05, "quantization": name}
+    assignment = {"trial_id": "c", "params": params, "seed": 3, "wanted": [0, 2]}
+    found = list(retrained(bench, tmp_path, assignment))
+    expected = [r.to_dict() for r in trial(bench, name, seed=3, sparsity=0.05).run()]
+    assert [record["validation_correct"] for record in found] == [
+        expected[epoch]["correct"] for epoch in (0, 2)
+    ]
+    assert [record["quantized_sparsity"] for record in found] == [
+        expected[epoch]["quantized_sparsity"] for epoch in (0, 2)
+    ]
+    assert {record["examples"] for record in found} == {30}
+
+
+def test_a_formula_takes_the_parameter() -> None:
+    bench = ClosedForm(load_config("closed-form", ["space.quantization=[none, int8]"]))
+    found = [
+        [figures(record) for record in bench.trial(Params(quantization=name), 0).run()]
+        for name in (None, "int8")
+    ]
+    assert found[0] == found[1] and len(found[0]) == 2
+
+
+# size
+
+
+def small(values: Tensor) -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2), nn.Linear(2, 1, bias=False))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.5)
+        model[0].weight.copy_(values)
+    return model
+
+
+def test_bytes_by_hand() -> None:
+    """8 weights: 4 pruned, 2 rounded to zero by 5 bits with 1 behind the point; 2 are left."""
+    model = small(torch.tensor([[0.0, 0.0, 0.1, 1.0], [0.0, 0.0, 0.2, -1.0]]))
+    put(model, Scheme("fixed", 5, 1))
+    size = measure(model, {"0": model[0].weight}, grid=True)
+    assert (size.sparsity, size.quantized_sparsity) == (4 / 8, 2 / 8)
+    assert size.nonzero_params == 2 + 2 + 4 + 2
+    bitmap_and_two, bias, norm, other = 1 + 2, math.ceil(2 * 5 / 8), 4 * 4, math.ceil(2 * 5 / 8)
+    assert size.size_bytes == bitmap_and_two + bias + norm + other
+    put(model, Scheme("int8"))
+    size = measure(model, {"0": model[0].weight}, grid=True)
+    assert (size.sparsity, size.quantized_sparsity) == (4 / 8, 0.0)
+    # two rows: a scale of two bytes each; the bias is two floats
+    assert size.size_bytes == (1 + 4 + 2 * 2) + 2 * 4 + norm + (2 + 2)

@@ -1,0 +1,215 @@
+"""The closed-form task: a formula with a real trade-off, in the shape of a trial."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweep.compress.open import open_bench
+from sweep.compress.tasks.closed_form import OTHERS, WEIGHTS, ClosedForm
+from sweep.compress.tasks.formula import CHANCE, DENSE, expected_accuracy, recover, share
+from sweep.config import SweepConfig
+from sweep.config.load import load_config
+from sweep.errors import ConfigError, TrialError
+from sweep.ledger import checkpoint
+from sweep.ledger.record import Record
+from sweep.space.names import METHODS, SCOPES
+from sweep.space.params import Params
+
+
+def bench(**task: Any) -> ClosedForm:
+    found = open_bench(load_config("closed-form", [f"task.{k}={v}" for k, v in task.items()]))
+    assert isinstance(found, ClosedForm)
+    return found
+
+
+def after(params: Params, epochs: int) -> float:
+    """Expected accuracy after so many epochs."""
+    recovered = 0.0
+    for epoch in range(1, epochs + 1):
+        recovered = recover(params, epoch, recovered)
+    return expected_accuracy(params, recovered)
+
+
+def figures(record: Record) -> dict[str, Any]:
+    """A record without what the clock says."""
+    return {name: v for name, v in record.to_dict().items() if not name.endswith("seconds")}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("epochs", [0, 1, 2, 5])
+def test_sparsity_costs_accuracy_between_dense_and_chance(
+    method: str, scope: str, epochs: int
+) -> None:
+    sparsities = np.linspace(0, 0.99, 34)
+    curve = [after(Params(s, method, scope), epochs) for s in sparsities]
+    assert all(a > b for a, b in pairwise(curve))
+    assert min(curve) > CHANCE and max(curve) < DENSE
+    assert curve[0] > DENSE - 0.01 and curve[-1] < 0.6
+
+
+def test_magnitudes_beat_chance_and_finetuning_helps() -> None:
+    middle = Params(0.6, "l1-norm", learning_rate=1e-3)
+    assert after(middle, 0) > after(dataclasses.replace(middle, method="random"), 0) + 0.3
+    assert after(middle, 3) > after(middle, 1) > after(middle, 0)
+    assert after(dataclasses.replace(middle, activation_sparsity=0.5), 0) < after(middle, 0)
+
+
+def test_the_sparse_end_starts_slowly() -> None:
+    sparse = Params(0.85, learning_rate=1e-3)
+    assert after(sparse, 1) == after(sparse, 0) < after(sparse, 2) - 0.2
+
+
+@pytest.mark.parametrize(("sparsity", "waits"), [(0.5, 0), (0.9, 1)])
+def test_epochs_recover_what_the_closed_form_says(sparsity: float, waits: int) -> None:
+    params, recovered = Params(sparsity, learning_rate=4e-4), 0.0
+    for epoch in range(1, 8):
+        recovered = recover(params, epoch, recovered)
+        left = (1 - share(params.learning_rate)) ** (epoch - waits)
+        assert math.isclose(recovered, 1 - left, rel_tol=1e-12)
+
+
+def test_the_best_learning_rate_lies_within_the_space() -> None:
+    rates = np.logspace(-4, -2, 41)
+    assert max(rates, key=share) == pytest.approx(1e-3)
+
+
+def test_answers_are_drawn_as_from_examples() -> None:
+    """Mean and variance of a binomial, over the seeds of trials."""
+    small, params = bench(eval_samples=200), Params(0.5, finetune_epochs=0)
+    drawn = [next(small.trial(params, seed).run()).correct for seed in range(600)]
+    p = after(params, 0)
+    error = math.sqrt(200 * p * (1 - p) / len(drawn))
+    assert abs(np.mean(drawn) - 200 * p) < 4 * error
+    assert np.var(drawn) == pytest.approx(200 * p * (1 - p), rel=0.25)
+
+
+def test_models_of_one_split_err_on_the_same_examples_more_than_strangers_would() -> None:
+    params = Params(0.5, finetune_epochs=0)
+    one, other = (bench().score(after(params, 0), "validation", seed, 0).right for seed in (1, 2))
+    both = float((~one & ~other).mean())
+    assert both > 1.5 * (1 - one.mean()) * (1 - other.mean())
+    assert (one != other).any()
+
+
+def test_zeros_are_counted_matrix_by_matrix() -> None:
+    some = bench(metrics="[f1]")
+    first, last = some.trial(Params(0.3, finetune_epochs=1), 3).run()
+    assert first.zeros_per_weight is not None and last.zeros_per_weight is None
+    names, counts = zip(*some.baseline()["prunable_weights"], strict=True)
+    assert len(set(names)) == len(first.zeros_per_weight) and sum(counts) == WEIGHTS
+    assert sum(first.zeros_per_weight) == 0.3 * WEIGHTS
+    assert all(0 < z < n for z, n in zip(first.zeros_per_weight, counts, strict=True))
+    assert first.f1 is not None and first.matthews is None and "f1" in some.baseline()
+
+
+def test_a_trial_is_its_seeds_and_nothing_else() -> None:
+    params = Params(0.7, finetune_epochs=3)
+    runs = [[figures(r) for r in bench().trial(params, seed).run()] for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+    held_out = [figures(r) for r in bench().trial(params, 1, "test").run()]
+    assert [r["correct"] for r in held_out] != [r["correct"] for r in runs[0]]
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.33333, 0.5, 0.99])
+def test_weights_are_counted(sparsity: float) -> None:
+    [record] = bench().trial(Params(sparsity, finetune_epochs=0), 0).run()
+    zeros = round(sparsity * WEIGHTS)
+    assert record.sparsity == zeros / WEIGHTS
+    assert record.nonzero_params == WEIGHTS + OTHERS - zeros
+    assert record.model_sparsity == pytest.approx(zeros / (WEIGHTS + OTHERS))
+    assert record.accuracy == record.correct / record.examples
+
+
+def test_a_longer_trial_begins_as_a_shorter_one() -> None:
+    """Epochs are the fidelity: nothing depends on how many there will be."""
+    short, long = (
+        [figures(r) for r in bench().trial(Params(0.6, finetune_epochs=n), 5).run()] for n in (2, 4)
+    )
+    assert long[:3] == short and len(long) == 5
+
+
+def test_under_a_bound_schedule_only_the_last_record_counts() -> None:
+    config = load_config("closed-form", ["recover.lr_schedule=linear"])
+    trial = open_bench(config).trial(Params(0.6, finetune_epochs=2), 0)
+    assert [record.partial for record in trial.run()] == [True, True, False]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_from_a_checkpoint_it_goes_on_the_same(tmp_path: Path, epochs: int) -> None:
+    params = Params(0.83, finetune_epochs=4, learning_rate=3e-4)
+    whole = [figures(record) for record in bench().trial(params, 9).run()]
+    first = bench().trial(params, 9)
+    records = first.run()
+    for _ in range(epochs + 1):
+        next(records)
+    checkpoint.save(tmp_path / "epoch", first.state_dict(), {})
+    loaded = checkpoint.load(tmp_path / "epoch")
+    assert loaded is not None
+    second = bench().trial(params, 9)
+    second.load_state_dict(loaded[0])
+    assert [figures(record) for record in second.run()] == whole[epochs + 1 :]
+
+
+def test_without_its_state_it_would_not() -> None:
+    """So a resume that lost the state cannot go unseen."""
+    params = Params(0.7, finetune_epochs=2)
+    whole = [figures(record) for record in bench().trial(params, 9).run()]
+    forgetful = bench().trial(params, 9)
+    forgetful.prune()
+    forgetful.epoch = 1
+    assert [figures(record) for record in forgetful.run()] != whole[2:]
+
+
+def test_an_absurd_learning_rate_diverges() -> None:
+    records = bench().trial(Params(0.5, learning_rate=1.0), 0).run()
+    assert next(records).epoch == 0
+    with pytest.raises(TrialError, match="diverged"):
+        next(records)
+
+
+def test_an_epoch_takes_the_time_that_it_is_told_to() -> None:
+    *_, record = bench(seconds_per_epoch=0.05).trial(Params(0.5), 0).run()
+    assert record.train_seconds >= 0.05 and record.seconds >= record.train_seconds
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        (["model=bert"], "model: is not used by task.dataset closed-form"),
+        (["task.seconds_per_epoch=-1"], "task.seconds_per_epoch"),
+        (["task.dataset=digits", "task.seconds_per_epoch=1"], "closed-form only"),
+        (["task.subset=x"], "task.subset"),
+        (["space.method=[random, wanda]"], "wanda looks at data, and task.dataset .* has none"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings: list[str], word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        load_config("closed-form", settings)
+
+
+def test_a_trial_by_hand_needs_no_torch() -> None:
+    code = (
+        "import sys, json\nfrom sweep.cli.main import main\n"
+        "sys.argv = ['sweep', 'trial', 'closed-form', 'sparsity=0.7', '--json']\n"
+        "try: main()\nexcept SystemExit as left: assert not left.code\n"
+        "assert not {'torch', 'transformers', 'datasets', 'ray'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["sparsity"] == 0.7
+
+
+def test_the_config_is_one_that_the_search_can_use() -> None:
+    config = load_config("closed-form")
+    assert SweepConfig.model_validate(config.model_dump(mode="json")) == config
+    assert config.model is None and config.max_epochs > 3

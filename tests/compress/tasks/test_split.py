@@ -1,0 +1,155 @@
+"""Splits: flat arrays that give back the rows they were made of, in whatever batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.compress.tasks.split import Split, stratified
+from sweep.errors import UsageError
+
+token_rows = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=40)
+label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=80)
+
+PAD = 0
+
+
+def make(rows: list[list[int]]) -> Split:
+    """Row i has label i, and segments that are its tokens' parities."""
+    return Split.of(rows, np.arange(len(rows)), [[t % 2 for t in row] for row in rows])
+
+
+def many(count: int = 300, seed: int = 0) -> Split:
+    rng = np.random.default_rng(seed)
+    return make([rng.integers(1, 99, size=rng.integers(1, 20)).tolist() for _ in range(count)])
+
+
+def rows_of(split: Split) -> list[list[int]]:
+    cuts = zip(split.offsets[:-1], split.offsets[1:], strict=True)
+    return [split.tokens[start:end].tolist() for start, end in cuts]
+
+
+@given(token_rows)
+def test_rows_come_back(rows: list[list[int]]) -> None:
+    split = make(rows)
+    assert rows_of(split) == rows
+    assert split.lengths.tolist() == [len(row) for row in rows]
+    assert len(split) == len(rows)
+    assert split.segments.tolist() == [t % 2 for row in rows for t in row]
+
+
+def test_single_texts_are_one_segment() -> None:
+    split = Split.of([[1, 2], [3]], np.array([0, 1]))
+    assert split.segments.tolist() == [0, 0, 0]
+
+
+@given(token_rows, st.data())
+def test_a_subset_has_those_rows_in_that_order(rows: list[list[int]], data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1))
+    subset = make(rows).subset(np.array(chosen))
+    assert rows_of(subset) == [rows[i] for i in chosen]
+    assert subset.labels.tolist() == chosen
+    assert subset.segments.tolist() == [t % 2 for i in chosen for t in rows[i]]
+
+
+@given(token_rows, st.data())
+def test_a_batch_is_padded_to_its_longest_only(rows: list[list[int]], data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=8))
+    batch = make(rows).padded(np.array(chosen), PAD)
+    longest = max(len(rows[i]) for i in chosen)
+    assert {part.dtype for part in batch.values()} == {np.dtype(np.int64)}
+    for line, i in enumerate(chosen):
+        rest = longest - len(rows[i])
+        assert batch["input_ids"][line].tolist() == rows[i] + [PAD] * rest
+        assert batch["attention_mask"][line].tolist() == [1] * len(rows[i]) + [0] * rest
+        assert batch["token_type_ids"][line].tolist() == [t % 2 for t in rows[i]] + [0] * rest
+    assert batch["labels"].tolist() == chosen
+
+
+@given(token_rows, st.integers(1, 7), st.integers(0, 9))
+def test_batches_hold_every_example_once(rows: list[list[int]], size: int, seed: int) -> None:
+    split = make(rows)
+    for batches in (
+        list(split.in_order(size)),
+        split.shuffled(size, np.random.default_rng(seed)),
+    ):
+        assert sorted(np.concatenate(batches).tolist()) == list(range(len(rows)))
+        assert all(1 <= len(batch) <= size for batch in batches)
+        assert len(batches) == -(-len(rows) // size)
+
+
+def padding(split: Split, batches: list[np.ndarray]) -> int:
+    return sum(int((split.lengths[b].max() - split.lengths[b]).sum()) for b in batches)
+
+
+def test_batches_are_grouped_by_length() -> None:
+    split = many()
+    order = np.random.default_rng(0).permutation(len(split))
+    plain = padding(split, [order[i : i + 10] for i in range(0, len(order), 10)])
+    assert padding(split, split.shuffled(10, np.random.default_rng(0))) < plain / 5
+    assert padding(split, list(split.in_order(10))) < plain / 5
+
+
+def test_the_longest_batch_is_evaluated_first() -> None:
+    split = many()
+    longest = [int(split.lengths[batch].max()) for batch in split.in_order(16)]
+    assert longest[0] == split.lengths.max()
+    assert longest == sorted(longest, reverse=True)
+
+
+def test_shuffling_hangs_on_the_generator() -> None:
+    split = many()
+    one, same, other = (
+        [batch.tolist() for batch in split.shuffled(16, np.random.default_rng(seed))]
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+    lengths = [int(split.lengths[batch].max()) for batch in one]
+    assert lengths != sorted(lengths)
+
+
+def test_a_split_is_mapped_from_disk(tmp_path: Path) -> None:
+    split = many(20)
+    split.save(tmp_path / "split")
+    found = Split.open(tmp_path / "split")
+    for name in ("tokens", "offsets", "labels", "segments"):
+        array = getattr(found, name)
+        assert isinstance(array, np.memmap)
+        assert array.dtype == getattr(split, name).dtype
+        assert np.array_equal(array, getattr(split, name))
+    batch = found.padded(np.array([3, 5]), PAD)
+    assert all(part.flags.writeable for part in batch.values())
+
+
+@given(label_lists, st.integers(1, 100), st.integers(0, 9))
+def test_a_stratified_subset_has_the_shares_of_all(
+    labels: list[int], count: int, seed: int
+) -> None:
+    array = np.array(labels)
+    chosen = stratified(array, count, np.random.default_rng(seed))
+    taken = min(count, len(labels))
+    assert len(set(chosen.tolist())) == len(chosen) == taken
+    assert chosen.tolist() == sorted(chosen.tolist())
+    for label in set(labels):
+        ideal = labels.count(label) * taken / len(labels)
+        assert abs(int((array[chosen] == label).sum()) - ideal) < 1
+
+
+def test_a_stratified_subset_is_drawn_by_the_generator() -> None:
+    labels = np.arange(200) % 3
+    one, same, other = (
+        stratified(labels, 50, np.random.default_rng(s)).tolist() for s in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_subset_of_nothing_is_refused(count: int) -> None:
+    with pytest.raises(UsageError, match="at least one example"):
+        stratified(np.arange(4), count, np.random.default_rng(0))

@@ -1,0 +1,264 @@
+"""Distillation: the loss by itself, in an epoch, and the teacher's logits, made once."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, log_softmax, softmax
+
+from sweep.compress.dense import bench as baseline
+from sweep.compress.dense import teacher
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.distillation import Distillation, distilled_loss
+from sweep.compress.train import Recipe, finetune_epoch, logits_of, make_optimizer, to_device
+from sweep.config import SweepConfig
+from sweep.errors import UsageError
+from sweep.space.params import Params
+from tests.harness import tiny
+from tests.harness.tiny import Net, bags
+from tests.harness.trials import PLAIN, figures
+
+HALF = dataclasses.replace(PLAIN, distill_weight=0.5)
+
+
+def logits(seed: int, batch: int = 6, labels: int = 3) -> torch.Tensor:
+    drawn = torch.randn(batch, labels, generator=torch.Generator().manual_seed(seed))
+    return drawn.requires_grad_()
+
+
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+
+
+# The loss.
+
+
+@given(st.floats(0, 1), st.floats(0.1, 20))
+def test_it_is_the_sum_that_the_paper_writes(weight: float, temperature: float) -> None:
+    ours, theirs = logits(0), logits(1)
+    found = distilled_loss(ours, theirs, LABELS, weight, temperature)
+    p, q = softmax(theirs / temperature, -1), softmax(ours / temperature, -1)
+    divergence = (p * (p.log() - q.log())).sum(-1).mean()
+    own = -log_softmax(ours, -1)[torch.arange(6), LABELS].mean()
+    expected = (1 - weight) * own + weight * temperature**2 * divergence
+    assert found.item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-5)
+
+
+def test_at_its_ends_it_is_one_loss_alone() -> None:
+    ours, theirs = logits(0), logits(1)
+    assert torch.equal(distilled_loss(ours, theirs, LABELS, 0, 3), cross_entropy(ours, LABELS))
+    own = distilled_loss(ours, ours.detach(), LABELS, 1, 3)
+    own.backward()  # type: ignore[no-untyped-call]
+    assert own.item() == pytest.approx(0, abs=1e-6)
+    assert ours.grad is not None and ours.grad.abs().max() < 1e-6
+    one, other = (distilled_loss(ours, theirs, labels, 1, 3) for labels in (LABELS, LABELS.flip(0)))
+    assert torch.equal(one, other), "at weight 1 labels do not count"
+
+
+def test_the_gradient_does_not_fade_with_temperature() -> None:
+    """At high temperatures it tends to that of half the mean squared difference of centred logits,
+    over the number of labels (the paper's section 2.1)."""
+    ours, theirs = logits(0), logits(1).detach()
+    distilled_loss(ours, theirs, LABELS, 1, 1000).backward()  # type: ignore[no-untyped-call]
+    gap = (ours - ours.mean(-1, keepdim=True)) - (theirs - theirs.mean(-1, keepdim=True))
+    assert ours.grad is not None
+    assert torch.allclose(ours.grad, gap / 3 / 6, atol=2e-3)
+
+
+# An epoch.
+
+
+def test_each_example_meets_its_own_logits() -> None:
+    """A teacher that knows the labels well, in the split's order, is as good as the labels."""
+    data, recipe = bags(40), Recipe(0.01, 1, 3, batch_size=8)
+    sure = 50.0 * torch.nn.functional.one_hot(torch.tensor(data.labels), 3).float()
+    nets = []
+    for distillation in (
+        None,
+        Distillation(sure, 1.0, 1.0),
+        Distillation(sure.roll(1, 0), 1.0, 1.0),
+    ):
+        net = Net()
+        optimizer = make_optimizer(net, recipe)
+        finetune_epoch(net, optimizer, data, recipe, epoch=0, distillation=distillation)
+        nets.append(net.hidden.weight.detach())
+    assert torch.allclose(nets[0], nets[1], atol=1e-6)
+    assert not torch.allclose(nets[0], nets[2], atol=1e-3)
+
+
+# A trial.
+
+
+def bench_with(tiny_config: SweepConfig, **recover: Any) -> Workbench:
+    plain = tiny_config.model_dump(mode="json")
+    plain["recover"] |= recover
+    return Workbench(SweepConfig.model_validate(plain), "cpu")
+
+
+def records(bench: Workbench, params: Params) -> list[dict[str, Any]]:
+    return [figures(record) for record in bench.trial(params, 4).run()]
+
+
+def test_weight_0_is_no_distillation_bit_for_bit(
+    bench: Workbench, tiny_config: SweepConfig
+) -> None:
+    plain = records(bench, PLAIN)
+    with_settings = bench_with(tiny_config, distill={"weight": 0.5})
+    zero = dataclasses.replace(PLAIN, distill_weight=0.0, distill_temperature=3.0)
+    assert records(bench, zero) == records(with_settings, zero) == plain
+    assert records(with_settings, PLAIN) != plain
+
+
+def test_params_go_before_the_configs_settings(bench: Workbench, tiny_config: SweepConfig) -> None:
+    settings = {"weight": 0.5, "temperature": 3.0}
+    ours = bench_with(tiny_config, distill=settings)
+    found = ours.distillation(PLAIN)
+    assert found is not None and (found.weight, found.temperature) == (0.5, 3.0)
+    found = ours.distillation(dataclasses.replace(PLAIN, distill_temperature=1.0))
+    assert found is not None and (found.weight, found.temperature) == (0.5, 1.0)
+    found = bench.distillation(HALF)
+    assert found is not None and (found.weight, found.temperature) == (0.5, 2.0)
+    assert bench.distillation(PLAIN) is None
+    assert ours.distillation(dataclasses.replace(PLAIN, finetune_epochs=0)) is None
+
+
+def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
+    """The dense model as its own teacher: its answers are the wanted ones, example by example."""
+    train, model = bench.task.train, bench.dense.reset().eval()
+    chosen = np.arange(len(train))[::-1].copy()
+    batch = to_device(train.padded(chosen, bench.task.pad_id), torch.device("cpu"))
+    ours = logits_of(model, batch, bench.recipe(0.0, 0, 0))
+    distillation = bench.distillation(dataclasses.replace(PLAIN, distill_weight=1.0))
+    assert distillation is not None
+    assert distillation.loss(ours, batch["labels"], chosen).item() < 1e-9
+    assert distillation.loss(ours, batch["labels"], chosen[::-1].copy()).item() > 1e-3
+
+
+def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
+    tiny_config: SweepConfig, cache: Path, bench: Workbench
+) -> None:
+    """Rebuilding a point of the front, to export it, needs no teacher; resuming one does."""
+    expected = records(bench, HALF)
+    fresh = bench_with(tiny_config)
+    first = fresh.trial(HALF, 4)
+    first.prune()
+    assert not list(fresh.folder.glob("teacher*"))
+    found = [figures(record) for record in first.run()]
+    assert list(fresh.folder.glob("teacher*"))
+    assert found == expected[1:]
+
+
+def test_it_goes_on_bit_for_bit(bench: Workbench) -> None:
+    expected = records(bench, HALF)
+    first = bench.trial(HALF, 4)
+    list(first.run(1))
+    state = first.state_dict()
+    second = bench.trial(HALF, 4)
+    second.load_state_dict(state)
+    assert [figures(record) for record in second.run()] == expected[2:]
+
+
+# The teacher.
+
+
+def test_its_logits_are_the_dense_models_without_dropout(bench: Workbench) -> None:
+    list(bench.trial(PLAIN, 0).run())  # the working copy is pruned and trained by now
+    fresh = Workbench(bench.config, "cpu")
+    train = fresh.task.train
+    model = fresh.dense.reset().eval()
+    for index in (0, 7, len(train) - 1):
+        batch = to_device(train.padded(np.array([index]), fresh.task.pad_id), torch.device("cpu"))
+        with torch.no_grad():
+            own = logits_of(model, batch, fresh.recipe(0.0, 0, 0))[0]
+        assert torch.allclose(bench.teacher_logits[index], own, atol=1e-5)
+
+
+def test_they_are_made_once_and_packed_for_other_machines(
+    tiny_config: SweepConfig, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = bench_with(tiny_config)
+    plain.check()
+    plain.baseline()
+    assert not [name for name in plain.pack() if name.startswith("teacher")]
+
+    made = bench_with(tiny_config, distill={})
+    assert made.folder == plain.folder, "the dense model is the same"
+    made.check()
+    [name] = [name for name in made.pack() if name.startswith("teacher")]
+    parcel = made.pack()
+    monkeypatch.setattr(teacher, "_answers", None)  # nobody makes them again
+    again = bench_with(tiny_config, distill={"weight": 0.3})
+    assert torch.equal(again.teacher_logits, made.teacher_logits)
+    monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache.with_name("elsewhere")))
+    away = bench_with(tiny_config, distill={})
+    away.unpack(lambda: parcel)
+    assert (away.folder / name).is_file()
+    assert torch.equal(away.teacher_logits, made.teacher_logits)
+
+
+def test_another_model_can_teach(
+    tiny_config: SweepConfig, model_folder: Path, tmp_path: Path
+) -> None:
+    bigger = tmp_path / "bigger"
+    tiny.save_tokenizer(bigger)
+    tiny.save_bert(bigger, num_hidden_layers=3)
+    ours = bench_with(tiny_config, distill={"teacher": str(bigger)})
+    ours.check()
+    assert not torch.allclose(ours.teacher_logits, bench_with(tiny_config).teacher_logits)
+    same = bench_with(tiny_config, distill={"teacher": str(model_folder)})
+    assert torch.equal(same.teacher_logits, bench_with(tiny_config).teacher_logits)
+    assert records(ours, PLAIN) != records(same, PLAIN)
+
+
+def _save(folder: Path, words: tuple[str, ...] = tiny.VOCABULARY, **settings: Any) -> None:
+    tiny.save_tokenizer(folder, words)
+    tiny.save_bert(folder, **settings)
+
+
+TEACHERS = {
+    "another head": ({"labels": 3}, r"recover.distill.teacher .* has a head of 3 labels, the data"),
+    "other order": (
+        {"id2label": {0: "1", 1: "0"}, "label2id": {"1": 0, "0": 1}},
+        r"has the labels 1, 0, the data 0, 1: allowed are the same in the same order",
+    ),
+    "fewer words": ({"vocabulary": 5}, r"recover.distill.teacher .* knows 5 tokens"),
+    "few positions": ({"max_position_embeddings": 8}, r"max_length is 16, model .* takes 8 tokens"),
+    "other words": (
+        {"words": tuple(reversed(tiny.VOCABULARY))},
+        r"has another tokenizer than .*: it would read other words; allowed: a model of the same",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [*TEACHERS, "nowhere", "headless"])
+def test_one_that_does_not_fit_is_refused(
+    tiny_config: SweepConfig, tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "teacher"
+    settings, message = TEACHERS.get(kind, ({}, ""))
+    if kind != "nowhere":
+        words = settings.get("words", tiny.VOCABULARY)
+        _save(folder, words, **{k: v for k, v in settings.items() if k != "words"})
+    else:
+        message = "model folder not found"
+    if kind == "headless":
+        shutil.rmtree(folder)
+        tiny.save_tokenizer(folder)
+        tiny.bert().bert.save_pretrained(folder)  # type: ignore[union-attr, operator]
+        message = "has no trained classifier head"
+    with pytest.raises(UsageError, match=message):
+        bench_with(tiny_config, distill={"teacher": str(folder)}).check()
+
+
+def test_no_teacher_is_asked_for_where_nothing_is_distilled(
+    tiny_config: SweepConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "teacher_logits", None)
+    bench_with(tiny_config, distill={"weight": 0, "teacher": "nowhere/at/all"}).check()

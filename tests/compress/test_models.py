@@ -1,0 +1,152 @@
+"""Models: loaded as they are or refused in a sentence; fresh ones by their seed."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from sweep.compress.models import dropout_rates, fresh_bert, load_classifier, set_dropout
+from sweep.compress.tasks import Split, Task
+from sweep.errors import UsageError
+from tests.harness import tiny
+
+
+def task_of(labels: int = 2, vocabulary: int = len(tiny.VOCABULARY)) -> Task:
+    def no_split(name: str) -> Split:
+        raise AssertionError(f"loading a model read {name}")
+
+    return Task(tuple("abcdefghij"[:labels]), 0, vocabulary, False, "key", no_split)
+
+
+@pytest.fixture
+def folder(model_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the model folder that a test may break."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(a == b and torch.equal(v, w) for (a, v), (b, w) in pairs)
+
+
+def test_a_folder_gives_what_was_saved_in_it(model_folder: Path) -> None:
+    model = load_classifier(str(model_folder), task_of())
+    assert same_weights(model, tiny.bert())
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_half_precision_is_loaded_in_single(tmp_path: Path) -> None:
+    tiny.bert().to(torch.bfloat16).save_pretrained(tmp_path)
+    model = load_classifier(str(tmp_path), task_of())
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_a_missing_folder() -> None:
+    with pytest.raises(UsageError, match="model folder not found: /nowhere/model"):
+        load_classifier("/nowhere/model", task_of())
+
+
+def test_a_folder_without_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    with pytest.raises(UsageError, match=r"has no config\.json"):
+        load_classifier(str(folder), task_of())
+
+
+def test_a_folder_without_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UsageError, match=r"has no weights: it needs model\.safetensors"):
+        load_classifier(str(folder), task_of())
+
+
+def test_pickled_weights_are_not_read(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save(tiny.bert().state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(UsageError, match="has no weights"):
+        load_classifier(str(folder), task_of())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_truncated_weights(folder: Path, share: float) -> None:
+    file = folder / "model.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UsageError, match=r"model .* cannot be loaded: \S"):
+        load_classifier(str(folder), task_of())
+
+
+def test_garbage_for_a_config(folder: Path) -> None:
+    (folder / "config.json").write_text("{ not json")
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        load_classifier(str(folder), task_of())
+
+
+@pytest.mark.parametrize("lost", ["classifier.weight", "bert.encoder.layer.1.output.dense.weight"])
+def test_weights_that_are_not_there(folder: Path, lost: str) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    del tensors[lost]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=f"lacks weights.*{lost}"):
+        load_classifier(str(folder), task_of())
+
+
+@pytest.mark.parametrize("labels", [3, 10])
+def test_a_head_that_does_not_fit_the_labels(model_folder: Path, labels: int) -> None:
+    with pytest.raises(UsageError, match=f"head of 2 labels, the data has {labels}: a, b, c"):
+        load_classifier(str(model_folder), task_of(labels))
+
+
+def test_a_tokenizer_of_more_tokens_than_the_model_knows(model_folder: Path) -> None:
+    known = len(tiny.VOCABULARY)
+    with pytest.raises(UsageError, match=f"knows {known} tokens, the tokenizer makes {known + 1}"):
+        load_classifier(str(model_folder), task_of(vocabulary=known + 1))
+    load_classifier(str(model_folder), task_of(vocabulary=known - 1))
+
+
+def test_a_model_without_a_head_gets_one_by_the_seed(tmp_path: Path) -> None:
+    """Each worker loads the model by itself: their heads must be one."""
+    tiny.bert().bert.save_pretrained(tmp_path)
+    ambient = torch.random.get_rng_state()
+    one, same, other = (load_classifier(str(tmp_path), task_of(3), seed) for seed in (4, 4, 5))
+    assert torch.equal(torch.random.get_rng_state(), ambient)
+    assert one.classifier.weight.shape == (3, 32)
+    assert same_weights(one, same)
+    assert not torch.equal(one.classifier.weight, other.classifier.weight)
+    assert same_weights(one.bert, tiny.bert().bert)
+
+
+def test_a_fresh_bert_hangs_on_its_seed_alone() -> None:
+    task = task_of(10, 17)
+    ambient = torch.random.get_rng_state()
+    one, same, other = (fresh_bert(task, 64, seed) for seed in (0, 0, 1))
+    assert torch.equal(torch.random.get_rng_state(), ambient)
+    assert same_weights(one, same)
+    assert not same_weights(one, other)
+    assert sum(parameter.numel() for parameter in one.parameters()) == pytest.approx(294e3, rel=0.1)
+
+
+def test_a_fresh_bert_fits_its_task() -> None:
+    model = fresh_bert(replace(task_of(10), vocabulary=17), 100, 0).eval()
+    batch = Split.of([list(range(17)) * 5] * 2, np.array([0, 9])).padded(np.array([0, 1]), 0)
+    ids = torch.from_numpy(batch["input_ids"])
+    assert model(ids).logits.shape == (2, 10)
+    # a pixel of 0 is a word like another: its embedding is not the zero of a padding index
+    assert model.bert.embeddings.word_embeddings.weight[0].any()
+
+
+def test_dropout_is_set_everywhere_or_nowhere() -> None:
+    model = tiny.bert()
+    own = dropout_rates(model)
+    assert set(own.values()) == {0.1}
+    set_dropout(model, None)
+    assert dropout_rates(model) == own
+    set_dropout(model, 0.3)
+    assert dropout_rates(model) == dict.fromkeys(own, 0.3)
+    set_dropout(model, 0.0)
+    assert dropout_rates(model) == dict.fromkeys(own, 0.0)

@@ -1,0 +1,266 @@
+"""The two loops over batches, against loops written plainly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sweep.compress.tasks import Split
+from sweep.compress.train import (
+    Recipe,
+    autocast,
+    evaluate,
+    finetune_epoch,
+    logits_of,
+    lr_factor,
+    make_optimizer,
+    to_device,
+)
+from sweep.errors import TrialError
+from sweep.space.names import LR_SCHEDULES
+from tests.harness import tiny
+from tests.harness.tiny import Net, bags
+
+every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
+
+
+@every_schedule
+def test_the_optimizer_gets_the_schedules_rates(schedule: str) -> None:
+    net, data = Net(), bags(40)
+    recipe = Recipe(0.02, 3, 0, batch_size=8, lr_schedule=schedule, warmup=0.3)
+    optimizer = make_optimizer(net, recipe)
+    rates: list[float] = []
+    optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+    for epoch in range(3):
+        finetune_epoch(net, optimizer, data, recipe, epoch=epoch)
+    assert rates == pytest.approx([0.02 * lr_factor(i, 5, recipe) for i in range(15)])
+
+
+# the optimizer
+
+
+def test_only_matrices_are_decayed() -> None:
+    net = Net()
+    groups = make_optimizer(net, Recipe(0.1, 1, 0, weight_decay=0.5)).param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert {name: decay[id(p)] for name, p in net.named_parameters()} == {
+        "words.weight": 0.5,
+        "hidden.weight": 0.5,
+        "hidden.bias": 0.0,
+        "head.weight": 0.5,
+        "head.bias": 0.0,
+    }
+
+
+def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
+    """The same training by a plain loop: unfused AdamW, clipping, the schedule as a formula."""
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in net.parameters() if p.dim() > 1]},
+            {"params": [p for p in net.parameters() if p.dim() == 1], "weight_decay": 0.0},
+        ],
+        weight_decay=recipe.weight_decay,
+        foreach=False,
+    )
+    for epoch in range(epochs):
+        order = np.random.default_rng([recipe.seed, epoch])
+        batches = split.shuffled(recipe.batch_size, order)
+        for index, chosen in enumerate(batches):
+            rate = lr_factor(epoch * len(batches) + index, len(batches), recipe)
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * rate
+            batch = to_device(split.padded(chosen, 0), torch.device("cpu"))
+            logits = net(batch["input_ids"], batch["attention_mask"]).logits
+            loss = cross_entropy(logits, batch["labels"])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
+            optimizer.step()
+
+
+@every_schedule
+def test_finetuning_is_the_plain_loop(schedule: str) -> None:
+    recipe = Recipe(0.01, 2, 3, batch_size=8, lr_schedule=schedule, clip_norm=0.1)
+    net, twin, data = Net(), Net(), bags()
+    optimizer = make_optimizer(net, recipe)
+    for epoch in range(2):
+        assert finetune_epoch(net, optimizer, data, recipe, epoch=epoch) > 0
+    plain_epochs(twin, data, recipe, 2)
+    for one, other in zip(net.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_it_learns() -> None:
+    """Whether the words of a row are low or high, on average, is what a bag of words can tell."""
+    net, data = Net(labels=2), bags(200)
+    means = np.add.reduceat(data.tokens, data.offsets[:-1]) / data.lengths
+    data = replace(data, labels=(means > 5.5).astype(np.int64))
+    recipe = Recipe(0.05, 6, 0, batch_size=16)
+    before = evaluate(net, data, recipe)
+    optimizer = make_optimizer(net, recipe)
+    for epoch in range(6):
+        finetune_epoch(net, optimizer, data, recipe, epoch=epoch)
+    after = evaluate(net, data, recipe)
+    assert after.loss < before.loss / 2
+    assert after.accuracy > 0.9 > before.accuracy
+
+
+@contextmanager
+def seen_batches(net: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """The ids and the attention mask of each call of the model."""
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def look(module: nn.Module, args: object, kwargs: dict[str, Tensor]) -> None:
+        seen.append((kwargs["input_ids"], kwargs["attention_mask"]))
+
+    handle = net.register_forward_pre_hook(look, with_kwargs=True)
+    yield seen
+    handle.remove()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_every_example_once_padded_to_the_longest_of_its_batch(training: bool) -> None:
+    net, data, pad = Net(), bags(50), 11
+    recipe = Recipe(0.01, 1, 0, batch_size=8, eval_batch_size=8)
+    with seen_batches(net) as seen:
+        if training:
+            finetune_epoch(net, make_optimizer(net, recipe), data, recipe, epoch=0, pad_id=pad)
+        else:
+            evaluate(net, data, recipe, pad_id=pad)
+    rows = []
+    for ids, real in seen:
+        assert int(real.sum(1).max()) == ids.shape[1]
+        assert (ids[real == 0] == pad).all()
+        rows += [row[mask.bool()].tolist() for row, mask in zip(ids, real, strict=True)]
+    cuts = zip(data.offsets[:-1], data.offsets[1:], strict=True)
+    assert sorted(rows) == sorted(data.tokens[a:b].tolist() for a, b in cuts)
+    assert len(seen) == 7
+
+
+def test_epochs_have_orders_of_their_own_by_the_seed() -> None:
+    def order(seed: int, epoch: int) -> list[list[int]]:
+        net, recipe = Net(), Recipe(0.0, 2, seed, batch_size=8)
+        with seen_batches(net) as seen:
+            finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=epoch)
+        return [ids.flatten().tolist() for ids, _ in seen]
+
+    assert order(0, 0) == order(0, 0)
+    assert len({str(order(*which)) for which in ((0, 0), (0, 1), (1, 0))}) == 3
+
+
+# evaluation
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_evaluation_is_a_naive_loop(size: int) -> None:
+    net, data = Net(seed=3), bags(45)
+    score = evaluate(net, data, Recipe(0.0, 1, 0, eval_batch_size=size))
+    correct, losses = 0, []
+    for index in range(len(data)):
+        row = torch.from_numpy(data.padded(np.array([index]), 0)["input_ids"])
+        logits = net(row, torch.ones_like(row)).logits
+        label = torch.tensor([int(data.labels[index])])
+        correct += int(logits.argmax() == label)
+        losses.append(cross_entropy(logits, label).item())
+    assert (score.correct, score.examples) == (correct, 45)
+    assert score.accuracy == correct / 45
+    assert score.loss == pytest.approx(np.mean(losses), rel=1e-5)
+    assert score.seconds > 0
+
+
+def test_evaluation_has_no_dropout_and_no_gradients() -> None:
+    net, data, recipe = Net(), bags(), Recipe(0.0, 1, 0)
+    net.drop.p = 0.5
+    net.train()
+    one, other = evaluate(net, data, recipe), evaluate(net, data, recipe)
+    assert (one.correct, one.loss) == (other.correct, other.loss)
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_segments_reach_a_model_that_has_them() -> None:
+    model, recipe = tiny.bert().eval(), Recipe(0.0, 1, 0)
+    rows = [[2, 4, 3, 5, 3]]
+    plain = Split.of(rows, np.array([0]))
+    pair = Split.of(rows, np.array([0]), [[0, 0, 0, 1, 1]])
+    assert evaluate(model, plain, recipe).loss != evaluate(model, pair, recipe).loss
+
+
+# what goes wrong, and what is left alone
+
+
+def test_a_huge_learning_rate_ends_in_a_reason() -> None:
+    net, data = Net(), bags()
+    recipe = Recipe(1e38, 1, 0, batch_size=8, warmup=0.0)
+    with pytest.raises(
+        TrialError, match=r"diverged: loss is (nan|inf) at step \d+ of epoch 1 .*1e\+38"
+    ):
+        finetune_epoch(net, make_optimizer(net, recipe), data, recipe, epoch=0)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_weights_that_are_not_finite_end_in_a_reason(value: float) -> None:
+    net, recipe = Net(), Recipe(0.1, 1, 0)
+    nn.init.constant_(net.head.weight, value)
+    with pytest.raises(TrialError, match="diverged: the loss on 48 evaluation examples is"):
+        evaluate(net, bags(), recipe)
+    with pytest.raises(TrialError, match="diverged: loss is nan at step 0 of epoch 3"):
+        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=2)
+
+
+def test_a_diverging_step_is_not_taken() -> None:
+    net, recipe = Net(), Recipe(0.1, 1, 0, weight_decay=0.5)
+    nn.init.constant_(net.head.bias, math.nan)
+    before = net.hidden.weight.detach().clone()
+    with pytest.raises(TrialError):
+        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
+    assert torch.equal(net.hidden.weight, before)
+
+
+def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights after an epoch with dropout, and the ambient generator before and after."""
+    net, recipe = Net(), Recipe(0.01, 1, seed, batch_size=8)
+    net.drop.p = dropout
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(ambient)
+        before = torch.random.get_rng_state()
+        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
+        after = torch.random.get_rng_state()
+    return net.hidden.weight.detach(), before, after
+
+
+def test_dropout_neither_touches_nor_feels_the_ambient_generator() -> None:
+    one, before, after = trained(ambient=1)
+    assert torch.equal(before, after)
+    assert torch.equal(one, trained(ambient=2)[0])
+    assert not torch.equal(one, trained(ambient=1, dropout=0.0)[0])
+    assert not torch.equal(one, trained(ambient=1, seed=1)[0])
+
+
+def test_an_error_puts_the_ambient_generator_back_too() -> None:
+    net, recipe = Net(), Recipe(0.1, 1, 0)
+    nn.init.constant_(net.head.bias, math.nan)
+    before = torch.random.get_rng_state()
+    with pytest.raises(TrialError):
+        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_bf16_is_for_who_asks_on_a_cpu() -> None:
+    cpu, net = torch.device("cpu"), Net()
+    batch = to_device(bags().padded(np.arange(4), 0), cpu)
+    exact = logits_of(net, batch, Recipe(0.0, 1, 0, bf16=False))
+    assert torch.equal(logits_of(net, batch, Recipe(0.0, 1, 0, bf16="auto")), exact)
+    rounded = logits_of(net, batch, Recipe(0.0, 1, 0, bf16=True))
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(rounded, exact)
+    torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.02)
+    with autocast(True, cpu):
+        assert net.hidden(torch.ones(1, 8)).dtype == torch.bfloat16

@@ -1,0 +1,237 @@
+"""The loop: what it records, and that nothing leaks from one trial to the next."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+import pytest
+import torch
+
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.dense.working import Dense
+from sweep.compress.prune import Targets
+from sweep.compress.ramp import LEARNED
+from sweep.compress.tasks import Task
+from sweep.compress.trial import Trial
+from sweep.errors import TrialError
+from sweep.ledger.record import Record
+from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, METHODS, METRICS, SCOPES
+from sweep.space.params import Params
+from tests.harness import tiny
+from tests.harness.trials import (
+    PLAIN,
+    WITH_ACTIVATIONS,
+    every_schedule,
+    figures,
+    recipe,
+    run,
+    same,
+    trial,
+    weights_of,
+)
+
+# what is recorded
+
+
+def test_a_record_has_every_metric() -> None:
+    assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
+
+
+def test_the_stages(bench: Workbench) -> None:
+    records = list(trial(bench, dataclasses.replace(PLAIN, finetune_epochs=3)).run())
+    assert [(record.stage, record.epoch) for record in records] == [
+        ("pruned", 0),
+        ("recovered", 1),
+        ("recovered", 2),
+        ("recovered", 3),
+    ]
+    assert records[0].train_seconds == 0
+    assert all(record.train_seconds > 0 for record in records[1:])
+    assert all(record.eval_seconds > 0 for record in records)
+    spent = list(itertools.accumulate(r.train_seconds + r.eval_seconds for r in records))
+    for record, least in zip(records, spent, strict=True):
+        # the trial's seconds are those and the seconds of pruning
+        assert least <= record.seconds <= least + 5
+    assert len({record.loss for record in records}) == 4
+    for record in records:
+        assert record.accuracy == record.correct / record.examples
+        assert record.accuracy_drop == 0.75 - record.accuracy
+        assert record.examples == len(bench.task.split("validation"))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("sparsity", [0.0, 0.37, 0.95])
+def test_sparsity_is_measured_and_held(
+    bench: Workbench, method: str, scope: str, sparsity: float
+) -> None:
+    ramp = int(method in LEARNED)
+    some = trial(bench, Params(sparsity, method, scope, 1, learning_rate=1e-2, ramp_epochs=ramp))
+    prunable = sum(weight.numel() for weight in some.weights.values())
+    total = sum(parameter.numel() for parameter in some.model.parameters())
+    for record in some.run():
+        zeros = sum(int((weight == 0).sum()) for weight in some.weights.values())
+        assert record.sparsity == zeros / prunable
+        assert record.model_sparsity == zeros / total
+        wanted = 0.0 if record.epoch < ramp else sparsity
+        assert abs(zeros - wanted * prunable) <= (1 if scope == "global" else len(some.weights))
+
+
+@every_schedule
+def test_partial_marks_what_a_shorter_trial_would_not_give(bench: Workbench, schedule: str) -> None:
+    marks = [record["partial"] for record in run(bench, schedule=schedule)]
+    assert marks == ([False] * 3 if schedule == "constant" else [True, True, False])
+    only_pruned = dataclasses.replace(PLAIN, finetune_epochs=0)
+    assert [r["partial"] for r in run(bench, only_pruned, schedule=schedule)] == [False]
+
+
+@every_schedule
+def test_epochs_are_the_fidelity_if_the_schedule_has_no_horizon(
+    bench: Workbench, schedule: str
+) -> None:
+    long = run(bench, PLAIN, schedule=schedule)
+    short = run(bench, dataclasses.replace(PLAIN, finetune_epochs=1), schedule=schedule)
+    assert long[0]["loss"] == short[0]["loss"]
+    assert (long[1] == short[1]) == (schedule == "constant")
+    assert (long[1]["loss"] == short[1]["loss"]) == (schedule == "constant")
+
+
+def test_without_pruning_and_training_it_is_the_dense_model(bench: Workbench) -> None:
+    [record] = Trial.on(bench, Params(sparsity=0.0, finetune_epochs=0), 0).run()
+    baseline = bench.baseline()
+    for name in ("accuracy", "loss", "correct", "examples", "sparsity", "size_bytes"):
+        assert getattr(record, name) == baseline[name]
+    assert record.accuracy_drop == 0
+
+
+def test_on_a_workbench_it_takes_the_configs_settings(bench: Workbench) -> None:
+    some = Trial.on(bench, PLAIN, seed=5, split="test")
+    assert (some.recipe.seed, some.recipe.batch_size, some.recipe.warmup) == (5, 16, 0.1)
+    assert (some.recipe.epochs, some.recipe.learning_rate) == (2, 1e-3)
+    assert next(some.run()).examples == 30
+
+
+def test_a_seed_chooses_masks_batches_and_dropout(bench: Workbench) -> None:
+    assert run(bench, seed=1) == run(bench, seed=1)
+    assert run(bench, seed=1)[1:] != run(bench, seed=2)[1:]
+    random = dataclasses.replace(PLAIN, method="random", finetune_epochs=0)
+    assert run(bench, random, seed=1) != run(bench, random, seed=2)
+
+
+@pytest.mark.parametrize("params", WITH_ACTIVATIONS)
+def test_activations_change_what_is_learned(bench: Workbench, params: Params) -> None:
+    assert run(bench, params) == run(bench, params)
+    losses = [record["loss"] for record in run(bench, params)]
+    assert all(a != b["loss"] for a, b in zip(losses, run(bench), strict=True))
+
+
+def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
+    """Calibration and training give a model only the inputs that it has."""
+    data = tiny.bags()
+    task = Task(("a", "b", "c"), 0, 12, False, "bags", lambda name: data)
+    for params in WITH_ACTIVATIONS:
+        some = Trial(params, Dense.of(tiny.Net()), task, recipe(), targets=Targets())
+        assert [record.epoch for record in some.run()] == [0, 1, 2]
+
+
+def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
+    place = ACTIVATION_METHODS.index("l1-norm") * len(ACTIVATION_SCOPES)
+    params = WITH_ACTIVATIONS[place + ACTIVATION_SCOPES.index("global")]
+    some = trial(bench, params)
+    read: list[str] = []
+    task = bench.task
+
+    def split(name: str) -> Any:
+        read.append(name)
+        return task.split(name)
+
+    some.task = Task(task.label_names, task.pad_id, task.vocabulary, task.carved, task.key, split)
+    some.prune()
+    assert read == ["train"]
+    assert len(some.activations.state) == 14
+
+
+# nothing leaks from one trial to the next
+
+
+def die_half_way(bench: Workbench) -> None:
+    records = trial(bench, WITH_ACTIVATIONS[0], dropout=0.5).run()
+    next(records)
+    next(records)
+    records.close()
+
+
+def diverge(bench: Workbench) -> None:
+    params = dataclasses.replace(WITH_ACTIVATIONS[1], learning_rate=1e38)
+    with pytest.raises(TrialError, match="diverged"):
+        run(bench, params)
+
+
+def die_after_backward(bench: Workbench) -> None:
+    some = trial(bench)
+    some.prune()
+    batch = bench.task.train.padded(range(4), 0)  # type: ignore[arg-type]
+    tensors = {key: torch.from_numpy(part) for key, part in batch.items()}
+    some.model.train()(**tensors).loss.backward()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *(lambda bench, p=params: run(bench, p) for params in WITH_ACTIVATIONS),
+        lambda bench: run(bench, dataclasses.replace(PLAIN, method="random", scope="global")),
+        lambda bench: run(bench, dropout=0.5),
+        lambda bench: torch.manual_seed(123),
+        die_half_way,
+        diverge,
+        die_after_backward,
+    ],
+    ids=[
+        *("-".join(pair) for pair in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)),
+        "other masks",
+        "dropout",
+        "ambient seed",
+        "half-way",
+        "diverged",
+        "backward",
+    ],
+)
+def test_a_trial_is_the_same_whatever_came_before(bench: Workbench, before: Any) -> None:
+    first = trial(bench)
+    expected = [figures(record) for record in first.run()]
+    final = weights_of(first)
+    before(bench)
+    second = trial(bench)
+    assert [figures(record) for record in second.run()] == expected
+    assert same(weights_of(second), final)
+
+
+def test_a_new_trial_starts_from_the_dense_weights(bench: Workbench) -> None:
+    dense = bench.dense
+    run(bench)
+    assert not same(dense.model.state_dict(), dense.weights)
+    some = trial(bench)
+    assert same(some.model.state_dict(), dense.weights)
+    assert all(parameter.grad is None for parameter in some.model.parameters())
+
+
+# what goes wrong
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.5])
+def test_infinite_weights_end_the_trial(bench: Workbench, sparsity: float) -> None:
+    model = tiny.bert()
+    with torch.no_grad():
+        model.classifier.weight.fill_(float("inf"))
+    some = Trial(Params(sparsity=sparsity), Dense.of(model), bench.task, recipe())
+    with pytest.raises(TrialError, match="diverged"):
+        next(some.run())
+
+
+def test_a_diverging_trial_keeps_its_records_so_far(bench: Workbench) -> None:
+    records = trial(bench, dataclasses.replace(PLAIN, learning_rate=1e38)).run()
+    assert next(records).stage == "pruned"
+    with pytest.raises(TrialError, match=r"diverged: .*learning rate 1e\+38"):
+        next(records)

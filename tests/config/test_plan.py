@@ -1,0 +1,115 @@
+"""The plan of a sweep."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from typing import Any
+
+import pytest
+
+from sweep.compress.dense.bench import Workbench
+from sweep.config import SweepConfig
+from sweep.config.plan import plan, rungs
+
+
+def config(**sections: Any) -> SweepConfig:
+    return SweepConfig.model_validate({"name": "p", "task": {"dataset": "digits"}, **sections})
+
+
+@pytest.mark.parametrize("grace_period", [1, 2, 5])
+@pytest.mark.parametrize("reduction_factor", [1.01, 1.3, 1.5, 2, 2.5, 3, 4, 1e300])
+@pytest.mark.parametrize("max_epochs", [0, 1, 2, 3, 9, 40])
+def test_rungs_are_the_rounded_powers_below_the_end(
+    grace_period: int, reduction_factor: float, max_epochs: int
+) -> None:
+    powers = itertools.takewhile(
+        lambda value: value < max_epochs,
+        (grace_period * reduction_factor**k for k in range(1000)),
+    )
+    expected = sorted({round(value) for value in powers} - {max_epochs})
+    assert rungs(grace_period, reduction_factor, max_epochs) == expected
+
+
+def test_rungs_of_a_factor_hardly_above_one_are_all_epochs_and_take_no_time() -> None:
+    assert rungs(1, 1 + 1e-12, 50) == list(range(1, 50))
+    assert rungs(1, math.nextafter(1, 2), 4) == [1, 2, 3]
+
+
+def test_rungs_of_a_very_long_trial() -> None:
+    found = rungs(1, 2, 2**62)
+    assert found == [2**k for k in range(62)]
+
+
+def test_a_plan_counts_trials_and_their_most_epochs() -> None:
+    space = {"finetune_epochs": {"low": 0, "high": 10}}
+    result = plan(config(space=space, search={"trials": 7, "grace_period": 2}))
+    assert result["trials"] == 7
+    assert result["max_epochs"] == 10
+    assert result["rungs"] == [2, 6]
+    assert result["worst_case_epochs"] == 70
+    assert result["objectives"] == {"accuracy": "max", "sparsity": "max"}
+    assert json.loads(json.dumps(result)) == result
+
+
+@pytest.mark.parametrize(
+    "epochs", [[0, 1, 5], {"low": 0, "high": 4}, {"low": 1, "high": 8, "step": 3}, 2]
+)
+def test_a_grid_runs_every_point(epochs: Any) -> None:
+    space = {
+        "sparsity": {"low": 0.1, "high": 0.9, "step": 0.2},
+        "method": ["l1-norm", "random"],
+        "finetune_epochs": epochs,
+    }
+    swept = config(space=space, search={"sampler": "grid", "trials": 3})
+    points = list(itertools.product(*(domain.grid() for domain in swept.space.values())))
+    place = list(swept.space).index("finetune_epochs")
+    result = plan(swept)
+    assert result["trials"] == len(points)
+    assert result["worst_case_epochs"] == sum(int(point[place]) for point in points)
+
+
+def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:
+    space = {"finetune_epochs": 9}
+    assert plan(config(space=space, search={"scheduler": "fifo"}))["rungs"] == []
+    assert plan(config(space={"finetune_epochs": 0}))["rungs"] == []
+    assert plan(config(space=space))["rungs"] == [0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("quantization", "asked", "epochs"),
+    [
+        (None, None, {}),
+        (None, ["fixed", "int8"], {}),
+        ({"scheme": "int8"}, ["none", "fixed"], {}),
+        ({"epochs": 3}, None, {"fixed": 3}),
+        ({"epochs": 3}, "none", {"fixed": 3}),
+        ({"epochs": 3}, ["none", "int8", "fixed"], {"fixed": 3, "int8": 3}),
+        (
+            {"epochs": 3},
+            {"values": ["int8"], "when": {"method": "l1-norm"}},
+            {"fixed": 3, "int8": 3},
+        ),
+    ],
+)
+def test_a_plan_counts_what_is_finetuned_on_grids(
+    quantization: dict[str, Any] | None, asked: Any, epochs: dict[str, int]
+) -> None:
+    """Against what a worker finetunes: a folder each."""
+    swept = config(baseline={"quantization": quantization}, space={"quantization": asked})
+    assert plan(swept)["quantization_epochs"] == epochs
+    assert len(epochs) == len(Workbench(swept, "cpu").grids.trained)
+
+
+@pytest.mark.parametrize(
+    ("storage", "path"),
+    [
+        ("results", "results/p"),
+        ("results/", "results/p"),
+        ("s3://bucket/a", "s3://bucket/a/p"),
+        ("/", "/p"),
+    ],
+)
+def test_results_go_to_a_folder_of_the_sweeps_name(storage: str, path: str) -> None:
+    assert plan(config(storage=storage))["results"] == path

@@ -1,0 +1,44 @@
+"""One sweep's folder, and one export of it, that several tests look at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sweep.compress.dense.bench import Workbench
+from tests.export.sweeps import write_sweep
+from tests.harness.command import Done, call
+
+
+@pytest.fixture(scope="session")
+def swept(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep's folder. Not to be changed: copy it first."""
+    return write_sweep(tmp_path_factory.mktemp("swept") / "tiny", bench)
+
+
+@pytest.fixture
+def own(swept: Path, tmp_path: Path) -> Path:
+    """A copy of that folder to change."""
+    return Path(shutil.copytree(swept, tmp_path / "own"))
+
+
+@pytest.fixture(scope="session")
+def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `sweep export` gives for epoch 2 of t00001. Not to be changed."""
+    to = tmp_path_factory.mktemp("exported") / "model"
+    from sweep.cli.export import Question, export_point
+
+    export_point(swept, to, Question(trial_id="t00001", epoch=2))
+    return to
+
+
+@pytest.fixture
+def export(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """`sweep export FOLDER ...`."""
+
+    def run(*arguments: object) -> Done:
+        return call(capsys, "export", *arguments)
+
+    return run

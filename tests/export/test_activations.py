@@ -1,0 +1,83 @@
+"""A trial whose activations are pruned: exported with what its accuracy rests on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import analysis
+from sweep.compress.dense.bench import Workbench
+from sweep.errors import UsageError
+from sweep.export import checks
+from sweep.export.activations import attach, load_model
+from sweep.space.names import ACTIVATION_SCOPES
+from tests.export.sweeps import Folder
+from tests.harness import tiny
+from tests.harness.command import Done, assert_refused
+
+Export = Callable[..., Done]
+METHODS = ("l1-norm", "random")
+WAYS = [(method, scope) for method in METHODS for scope in ACTIVATION_SCOPES]
+
+
+@pytest.fixture(scope="module")
+def pruned(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of one trial for each way to prune activations."""
+    folder = Folder(tmp_path_factory.mktemp("activations") / "sweep", bench)
+    for number, (method, scope) in enumerate(WAYS):
+        how = {"activation_sparsity": 0.6, "activation_method": method, "activation_scope": scope}
+        folder.trial(f"t{number:05}", {"sparsity": 0.5, "finetune_epochs": 1, **how})
+        folder.end(f"t{number:05}")
+    return folder.write()
+
+
+@pytest.mark.parametrize("number", range(len(WAYS)), ids=str)
+def test_it_loads_and_answers_as_recorded(
+    pruned: Path, bench: Workbench, tmp_path: Path, export: Export, number: int
+) -> None:
+    name, to = f"t{number:05}", tmp_path / "m"
+    done = export(pruned, "--to", to, "--trial", name, "--epoch", 1)
+    assert done.code == 0, done.err
+    model = load_model(to)
+    found = checks.plain_logits(model, bench)
+    answers = analysis.load(pruned).answers(name, 1)
+    assert answers is not None
+    assert checks.right(found, bench).tolist() == answers.tolist()
+    (to / "activations.safetensors").rename(to / "elsewhere")
+    alone = checks.plain_logits(load_model(to), bench)
+    assert not np.array_equal(alone, found)
+    counted = json.loads((to / "prunesweep.json").read_text())["checks"]["weights_correct"]
+    assert counted == int(checks.right(alone, bench).sum())
+    card = (to / "README.md").read_text()
+    assert f"{counted} of 40 validation examples" in card and "load_model(FOLDER)" in card
+
+
+def test_a_graph_has_no_place_for_them(pruned: Path, tmp_path: Path, export: Export) -> None:
+    done = export(pruned, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")
+    assert_refused(done, 2, "--onnx: this trial prunes activations")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_them_has_no_such_file(exported: Path) -> None:
+    assert not (exported / "activations.safetensors").exists()
+    assert not any(module._forward_pre_hooks for module in load_model(exported).modules())
+
+
+def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, export: Export) -> None:
+    to = tmp_path / "m"
+    assert export(pruned, "--to", to, "--trial", "t00001", "--epoch", 0).code == 0
+    with pytest.raises(UsageError, match="of another model: there is no Linear layer 'bert"):
+        attach(tiny.Net(), to)
+    state = load_file(to / "activations.safetensors")
+    assert len(state) == 14 and all(isinstance(value, torch.Tensor) for value in state.values())
+    save_file(state, to / "activations.safetensors")
+    with pytest.raises(UsageError, match="says nothing of pruned activations"):
+        load_model(to)
+    with pytest.raises(UsageError, match="cannot be read"):
+        attach(tiny.Net(), tmp_path)

@@ -1,0 +1,125 @@
+"""The model card: its figures are the ledger's, and its code runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import analysis
+from sweep.export.card import table
+from sweep.export.sparse import digest
+from tests.harness.command import Done
+
+Export = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def text(exported: Path) -> str:
+    return (exported / "README.md").read_text()
+
+
+def test_the_header_is_one_that_the_hub_reads(text: str) -> None:
+    from huggingface_hub import ModelCard
+
+    data = ModelCard(text).data
+    assert (data.library_name, data.pipeline_tag) == ("transformers", "text-classification")
+    assert data.base_model is None  # a folder of this machine means nothing elsewhere
+
+
+def test_its_figures_are_those_of_the_ledger(swept: Path, text: str) -> None:
+    results = analysis.load(swept)
+    assert results.baseline is not None
+    (record,) = [r for r in results.story.records if (r["trial_id"], r["epoch"]) == ("t00001", 2)]
+    for accuracy in (record["accuracy"], results.baseline["accuracy"]):
+        assert f"{100 * accuracy:.2f} %" in text
+    assert f"{100 * record['sparsity']:.2f} %" in text
+    assert f"{100 * record['model_sparsity']:.2f} %" in text
+    assert "**Not confirmed on test.**" in text and "they flatter it" in text
+    for row in results.front.itertuples():
+        assert re.search(rf"{row.trial_id}\W.*{100 * row.sparsity:.1f} %", text)
+
+
+def test_it_says_who_made_it_from_what(text: str) -> None:
+    for words in ("trial `t00001` after 2", "| method | l1-norm |", "t00001, 2, 5", "torch 2.13.0"):
+        assert words in text
+    assert "No speed-up was measured" in text
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_its_code_loads_the_model(exported: Path, text: str) -> None:
+    code = blocks(text)[0]
+    found: dict[str, object] = {"FOLDER": exported, "print": lambda *given: None}
+    exec(code, found)
+    assert type(found["model"]).__name__ == "BertForSequenceClassification"
+    assert "max_length=16" in code
+
+
+def test_its_code_reads_the_compact_file(exported: Path, text: str) -> None:
+    found: dict[str, object] = {}
+    exec(blocks(text)[1], found)
+    tensors = found["load_sparse"](exported / "model.sparse.safetensors")  # type: ignore[operator]
+    assert digest(tensors) == digest(load_file(exported / "model.safetensors"))
+
+
+def test_figures_on_test_come_first_where_they_are_known(
+    own: Path, tmp_path: Path, export: Export
+) -> None:
+    events = [json.loads(line) for line in (own / "ledger.jsonl").read_text().splitlines()]
+    (record,) = [
+        e for e in events if e["event"] == "record" and (e["trial_id"], e["epoch"]) == ("t00001", 2)
+    ]
+    front = analysis.load(own).front
+    points = [*zip(front["trial_id"], front["epoch"].astype(int), strict=True), ("t00001", 2)]
+    made = [{"trial_id": t, "epoch": e, "why": "front"} for t, e in dict.fromkeys(points)]
+    figures = {name: value for name, value in record.items() if name != "correct_bits"}
+    told = [
+        {"event": "confirm", "confirm": 0, "points": made, "seeds": [1, 2], "time": 2000.0},
+        {**figures, "event": "confirm_baseline", "accuracy": 0.7, "correct": 21, "examples": 30},
+    ]
+    for point in made:
+        for seed, correct in ((1, 18), (2, 20)):
+            found = {"accuracy": correct / 30, "correct": correct, "examples": 30, "seed": seed}
+            told.append({**figures, **point, **found, "event": "confirm_record"})
+    with (own / "ledger.jsonl").open("a") as file:
+        file.writelines(json.dumps(event) + "\n" for event in told)
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
+    assert done.code == 0, done.err
+    text = (tmp_path / "m" / "README.md").read_text()
+    assert "Not confirmed" not in text
+    assert "| **these settings, trained again** | 63.33 % |" in text
+    assert "test, 30 examples, 2 seeds" in text and "70.00 %" in text
+    assert "not of these very weights" in text
+    assert "Accuracies are on test, means over fresh seeds." in text
+
+
+def test_a_cell_cannot_break_its_table() -> None:
+    made = table(("a", "b"), [["x | y\nz", "1"]])
+    assert made.splitlines() == ["| a | b |", "| --- | --- |", "| x \\| y z | 1 |"]
+
+
+def test_text_labels_are_named(swept: Path, exported: Path, tmp_path: Path) -> None:
+    from sweep.export.files import _name_labels
+
+    file = tmp_path / "config.json"
+    for names, wanted in [(("bad", "good"), {"0": "bad", "1": "good"}), (("0", "1"), None)]:
+        shutil.copy(exported / "config.json", file)
+        before = json.loads(file.read_text()).get("id2label")
+        _name_labels(file, names)
+        assert json.loads(file.read_text()).get("id2label") == (wanted or before)
+
+
+def test_the_masks_are_those_of_the_weights_in_the_card(exported: Path, text: str) -> None:
+    masks = load_file(exported / "masks.safetensors")
+    share = 1 - sum(int(m.sum()) for m in masks.values()) / sum(m.size for m in masks.values())
+    assert f"{100 * share:.2f} %" in text
+    assert np.isfinite(share)

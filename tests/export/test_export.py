@@ -1,0 +1,286 @@
+"""`sweep export`: what it writes loads and answers as recorded, and what it cannot do it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import analysis
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.models import load_classifier
+from sweep.export import checks, sparse
+from sweep.ledger import checkpoint
+from sweep.space.params import Params
+from tests.export.sweeps import TRIALS
+from tests.harness.command import Done, assert_refused
+
+Export = Callable[..., Done]
+FILES = {
+    "README.md", "config.json", "masks.safetensors", "model.safetensors",
+    "model.sparse.safetensors", "prunesweep.json", "tokenizer.json", "tokenizer_config.json",
+}  # fmt: skip
+
+
+def trial_model(bench: Workbench, swept: Path, name: str, epoch: int) -> torch.nn.Module:
+    """The trial's model at an epoch, straight from the checkpoint's own tensors."""
+    model = bench.dense.reset()
+    where = checkpoint.epoch_folder(swept / "checkpoints", name, epoch)
+    model.load_state_dict(load_file(where / "model.safetensors"))
+    return model
+
+
+def test_it_writes_the_files_that_are_promised(exported: Path) -> None:
+    assert {file.name for file in exported.iterdir()} == FILES
+    assert {file.stat().st_mode & 0o777 for file in exported.iterdir()} == {0o644}
+    assert [path.name for path in exported.parent.iterdir()] == ["model"]
+
+
+def test_from_pretrained_gives_the_checkpoints_logits_bit_for_bit(
+    bench: Workbench, swept: Path, exported: Path
+) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    model = AutoModelForSequenceClassification.from_pretrained(exported)
+    ours = checks.plain_logits(trial_model(bench, swept, "t00001", 2), bench)
+    found = checks.plain_logits(model, bench)
+    assert np.array_equal(found.view(np.int32), ours.view(np.int32))
+    assert AutoTokenizer.from_pretrained(exported)("good film")["input_ids"][0] == 2
+
+
+def test_the_accuracy_is_the_recorded_one_to_the_example(
+    bench: Workbench, swept: Path, exported: Path
+) -> None:
+    model = load_classifier(str(exported), bench.task)
+    right = checks.right(checks.plain_logits(model, bench), bench)
+    recorded = analysis.load(swept).answers("t00001", 2)
+    assert recorded is not None
+    assert right.tolist() == recorded.tolist()
+
+
+def test_masks_and_weights_agree(exported: Path) -> None:
+    masks, weights = (
+        load_file(exported / "masks.safetensors"),
+        load_file(exported / "model.safetensors"),
+    )
+    assert len(masks) == 14
+    for name, mask in masks.items():
+        weight = weights[f"{name}.weight"]
+        assert mask.dtype == torch.bool and mask.shape == weight.shape
+        assert not torch.signbit(weight[~mask]).any() and not weight[~mask].any()
+    pruned = sum(int((~mask).sum()) for mask in masks.values())
+    assert pruned / sum(mask.numel() for mask in masks.values()) == pytest.approx(0.6, abs=1e-3)
+
+
+def test_the_compact_file_gives_the_model_back(exported: Path) -> None:
+    dense = load_file(exported / "model.safetensors")
+    compact = sparse.load(exported / "model.sparse.safetensors")
+    assert compact.keys() == dense.keys()
+    assert all(np.array_equal(compact[name], dense[name].numpy()) for name in dense)
+
+
+def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> None:
+    lineage = json.loads((exported / "prunesweep.json").read_text())
+    assert (lineage["trial_id"], lineage["epoch"], lineage["seed"]) == ("t00001", 2, 5)
+    assert lineage["params"] == Params.of(TRIALS["t00001"]).to_dict()
+    assert lineage["config"] == json.loads((swept / "ledger.jsonl").open().readline())["config"]
+    assert lineage["checks"]["differing"] == 0
+    assert "correct_bits" not in lineage["record"]
+    for name, digest in lineage["sha256"].items():
+        assert hashlib.sha256((exported / name).read_bytes()).hexdigest() == digest
+    assert {*lineage["sha256"], "prunesweep.json", "README.md"} == FILES
+
+
+@pytest.mark.parametrize("question", [["--knee"], ["--max-drop", 1], ["--min-sparsity", 0.2]])
+def test_a_question_exports_what_front_answers(
+    swept: Path, tmp_path: Path, export: Export, question: list[object]
+) -> None:
+    done = export(swept, "--to", tmp_path / "new" / "model", *question)
+    if question == ["--knee"] and analysis.load(swept).knee is None:
+        assert_refused(done, 4, "has no knee")
+        assert list(tmp_path.iterdir()) == []
+        return
+    assert done.code == 0, done.err
+    assert "as recorded" in done.out
+    front = analysis.load(swept).front
+    lineage = json.loads((tmp_path / "new" / "model" / "prunesweep.json").read_text())
+    assert (lineage["trial_id"], lineage["epoch"]) in set(
+        zip(front["trial_id"], front["epoch"], strict=True)
+    )
+
+
+def test_epoch_0_is_pruned_again_from_its_seed(swept: Path, tmp_path: Path, export: Export) -> None:
+    done = export(swept, "--to", tmp_path / "m", "--trial", "t00002", "--epoch", 0)
+    assert done.code == 0, done.err
+    masks = load_file(tmp_path / "m" / "masks.safetensors")
+    pruned = sum(int((~mask).sum()) for mask in masks.values())
+    assert pruned == round(0.9 * sum(mask.numel() for mask in masks.values()))
+
+
+def test_a_trial_without_an_epoch_gives_its_best(
+    swept: Path, tmp_path: Path, export: Export
+) -> None:
+    assert export(swept, "--to", tmp_path / "m", "--trial", "t00001").code == 0
+    records = [r for r in analysis.load(swept).story.records if r["trial_id"] == "t00001"]
+    best = max(records, key=lambda record: record["accuracy"])
+    assert json.loads((tmp_path / "m" / "prunesweep.json").read_text())["epoch"] == best["epoch"]
+
+
+# what cannot be done
+
+
+def refused(done: Done, code: int, folder: Path, *words: str) -> None:
+    """It ended with a sentence, and nothing is left of it in ``folder``."""
+    assert_refused(done, code, *words)
+    assert [path.name for path in folder.iterdir() if path.name != "own"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ([], 2, "name one point"),
+        (["--knee", "--max-drop", 0.1], 2, "name one point"),
+        (["--knee", "--epoch", 1], 2, "--epoch goes with --trial"),
+        (["--max-drop", 7], 2, "max_drop must be from -1 to 1"),
+        (["--min-sparsity", 0.99], 4, "no point of the front"),
+        (["--trial", "t00009"], 4, "no trial 't00009'"),
+        (["--trial", "t00001", "--epoch", 7], 4, "no record of epoch 7; it has: 0, 1, 2"),
+        (["--trial", "t00003"], 2, "t00003 failed: diverged: loss is nan"),
+        (["--trial", "t00003"], 2, "--epoch 0"),
+        (["--trial", "t00004"], 2, "the worker died) has no record to export"),
+    ],
+)
+def test_a_question_without_an_answer(
+    swept: Path, tmp_path: Path, export: Export, options: list[object], code: int, words: str
+) -> None:
+    refused(export(swept, "--to", tmp_path / "a" / "b", *options), code, tmp_path, words)
+
+
+def test_what_a_failed_trial_had_before_is_exported_by_its_epoch(
+    swept: Path, tmp_path: Path, export: Export
+) -> None:
+    assert export(swept, "--to", tmp_path / "m", "--trial", "t00003", "--epoch", 0).code == 0
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_what_is_there_is_never_touched(
+    swept: Path, tmp_path: Path, export: Export, kind: str
+) -> None:
+    to = tmp_path / "taken"
+    {"file": to.touch, "folder": to.mkdir, "link": lambda: to.symlink_to("nowhere")}[kind]()
+    before = (to.lstat().st_ino, to.lstat().st_mtime_ns)
+    done = export(swept, "--to", to, "--trial", "t00000")
+    assert_refused(done, 2, "exists already")
+    assert (to.lstat().st_ino, to.lstat().st_mtime_ns) == before
+    assert list(tmp_path.iterdir()) == [to]
+
+
+def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
+    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = tmp_path / "model"
+
+    def meanwhile(*given: object) -> None:  # another process does, just before the end
+        to.mkdir()
+        (to / "mine").write_text("mine")
+
+    from sweep.export import export as module
+
+    monkeypatch.setattr(module, "_lineage", meanwhile)
+    assert_refused(export(swept, "--to", to, "--trial", "t00000"), 2, "appeared meanwhile")
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "mine"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_trial_without_a_whole_checkpoint(
+    own: Path, tmp_path: Path, export: Export, damage: str
+) -> None:
+    where = checkpoint.epoch_folder(own / "checkpoints", "t00001", 2)
+    if damage == "missing":
+        shutil.rmtree(where)
+    else:
+        (where / "model.safetensors").write_bytes(b"half")
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
+    refused(done, 2, tmp_path, "t00001 has no whole checkpoint of epoch 2", "--epoch 0")
+
+
+def test_a_checkpoint_of_another_trial(own: Path, tmp_path: Path, export: Export) -> None:
+    where = own / "checkpoints"
+    shutil.rmtree(where / "t00001" / "epoch-0001")
+    shutil.copytree(where / "t00002" / "epoch-0001", where / "t00001" / "epoch-0001")
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 1)
+    refused(done, 2, tmp_path, "is of another trial")
+
+
+def with_record(own: Path, **changes: object) -> None:
+    """Change what the ledger says of t00001 after epoch 2."""
+    lines = (own / "ledger.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    for event in events:
+        if (event["event"], event.get("trial_id"), event.get("epoch")) == ("record", "t00001", 2):
+            event.update(changes)
+    (own / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def test_other_answers_than_recorded_are_not_exported(
+    own: Path, tmp_path: Path, export: Export
+) -> None:
+    with_record(own, correct=3, correct_bits=None)
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
+    refused(done, 6, tmp_path, "the record says 3", "answered otherwise", "--may-differ")
+
+
+def test_other_answers_are_exported_where_that_is_allowed(
+    own: Path, tmp_path: Path, export: Export
+) -> None:
+    with_record(own, correct=3, correct_bits=None)
+    done = export(
+        own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2, "--may-differ", 40
+    )
+    assert done.code == 0, done.err
+    assert "as recorded" not in done.out and "answered otherwise than recorded" in done.out
+
+
+def test_the_disk_is_full(
+    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sparse, "save", full)
+    done = export(swept, "--to", tmp_path / "a" / "m", "--trial", "t00000")
+    refused(done, 6, tmp_path, "cannot write", "No space left on device")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(
+    swept: Path,
+    tmp_path: Path,
+    export: Export,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    def interrupted(*given: object) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(sparse, "save", interrupted)
+    done = export(swept, "--to", tmp_path / "a" / "m", "--trial", "t00000")
+    assert done.code == 128 + number
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_model_is_gone_since(own: Path, tmp_path: Path, export: Export) -> None:
+    text = (own / "ledger.jsonl").read_text()
+    model = json.loads(text.splitlines()[0])["config"]["model"]
+    (own / "ledger.jsonl").write_text(text.replace(model, "/nowhere/model"))
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00000")
+    refused(done, 2, tmp_path, "folder not found: /nowhere/model")

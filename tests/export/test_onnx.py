@@ -1,0 +1,57 @@
+"""`sweep export --onnx`: the graph answers as the model does, and says so where it cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweep.errors import StorageError
+from sweep.export import onnx as to_onnx
+from sweep.export.checks import check_onnx
+from tests.harness.command import Done, assert_refused
+
+Export = Callable[..., Done]
+
+
+def test_the_graph_answers_as_the_model_does(
+    swept: Path, exported: Path, tmp_path: Path, export: Export
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    done = export(swept, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2, "--onnx")
+    assert done.code == 0, done.err
+    lineage = json.loads((tmp_path / "m" / "prunesweep.json").read_text())
+    assert lineage["checks"]["onnx_differing"] == 0
+    assert 0 <= lineage["checks"]["onnx_largest"] < 1e-4
+    assert "model.onnx" in lineage["sha256"]
+    assert "it gives the same answers" in (tmp_path / "m" / "README.md").read_text()
+    assert (tmp_path / "m" / "model.safetensors").read_bytes() == (
+        exported / "model.safetensors"
+    ).read_bytes()
+    session = onnxruntime.InferenceSession(tmp_path / "m" / "model.onnx")
+    for shape in ((1, 1), (3, 7), (40, 16)):  # any batch, any length
+        batch = {one.name: np.ones(shape, dtype=np.int64) for one in session.get_inputs()}
+        assert session.run(["logits"], batch)[0].shape == (shape[0], 2)
+
+
+def test_the_extra_is_missing(
+    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(to_onnx, "PACKAGES", ("onnx", "no_such_runtime"))
+    done = export(swept, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")
+    assert_refused(done, 2, "no_such_runtime", "pip install 'prunesweep[onnx]'")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_answers_are_refused() -> None:
+    ours = np.array([[0.1, 0.2], [0.4, 0.3]], dtype=np.float32)
+    near = np.array([[0.1, 0.2], [0.3, 0.3001]], dtype=np.float32)
+    assert check_onnx(ours, ours + np.float32(0.5), 0) == (0, pytest.approx(0.5))
+    assert check_onnx(ours, near, 1)[0] == 1
+    with pytest.raises(StorageError, match="1 of 2 validation examples otherwise"):
+        check_onnx(ours, near, 0)
+    with pytest.raises(StorageError, match="otherwise"):
+        check_onnx(ours, np.full_like(ours, np.nan), 2)

@@ -1,0 +1,182 @@
+"""The compact file: every bit comes back, its bytes are what `size_bytes` says, damage is seen."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from sweep.compress.measure import measure
+from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.errors import StorageError, UsageError
+from sweep.export.planes import join, split
+from sweep.export.sparse import digest, load, pack, save, unpack
+from tests.harness import tiny
+
+TYPES = ("float32", "float16", "float64", "int8", "uint8", "int32", "int64")
+SHAPES = ((), (0,), (1,), (7,), (8,), (9,), (3, 5), (2, 3, 4), (64, 48))
+
+
+def some(shape: tuple[int, ...], kind: str, sparsity: float, seed: int = 0) -> NDArray[Any]:
+    draw = np.random.default_rng(seed)
+    return np.where(draw.random(shape) < sparsity, 0, draw.normal(size=shape) * 50).astype(kind)
+
+
+def same(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> bool:
+    """To the last bit, types and shapes too."""
+    return one.keys() == other.keys() and all(
+        (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
+        for a, b in ((one[name], other[name]) for name in one)
+    )
+
+
+@pytest.mark.parametrize("deflate", [True, False])
+@pytest.mark.parametrize("sparsity", [0.0, 0.02, 0.5, 0.9, 1.0])
+def test_every_type_and_shape_comes_back_bit_for_bit(
+    tmp_path: Path, sparsity: float, deflate: bool
+) -> None:
+    tensors = {
+        f"{kind} {shape}": np.asarray(some(shape, kind, sparsity))
+        for kind in TYPES
+        for shape in SHAPES
+    }
+    save(tmp_path / "s", tensors, deflate)
+    assert same(load(tmp_path / "s"), tensors)
+
+
+def test_what_is_zero_is_the_number_without_a_bit(tmp_path: Path) -> None:
+    odd = np.zeros(64, dtype=np.float32)
+    odd[:5] = [-0.0, np.nan, np.inf, -np.inf, 1e-45]
+    save(tmp_path / "s", {"odd": odd, "view": odd.reshape(8, 8).T})
+    assert same(load(tmp_path / "s"), {"odd": odd, "view": odd.reshape(8, 8).T.copy()})
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 1.5, -2.0]), min_size=1, max_size=70))
+def test_it_is_never_larger_than_dense(values: list[float]) -> None:
+    dense = np.array(values, dtype=np.float32)
+    packed = pack(dense)
+    filled = int((dense != 0).sum())
+    bytes_packed = -(-dense.size // 8) + 4 * filled
+    if packed is None:
+        assert bytes_packed >= dense.nbytes
+    else:
+        assert sum(part.nbytes for part in packed) == bytes_packed < dense.nbytes
+        assert unpack(*packed, [dense.size]).tobytes() == dense.tobytes()
+
+
+def test_the_bytes_are_those_that_a_record_counts(tmp_path: Path) -> None:
+    model = tiny.bert()
+    weights = prunable_weights(model, Targets())
+    make_masks(weights, 0.7, "l1-norm", "local", torch.Generator()).apply(weights)
+    with torch.no_grad():
+        prunable = {id(weight) for weight in weights.values()}
+        for (
+            parameter
+        ) in model.parameters():  # no -0.0, and elsewhere no zeros that are there anyway
+            parameter.add_(0.0) if id(parameter) in prunable else parameter.fill_(1.0)
+    counted = measure(model, weights).size_bytes
+    tensors = {name: value.detach().numpy() for name, value in model.named_parameters()}
+    save(tmp_path / "s", tensors, deflate=False)
+    assert sum(part.nbytes for part in load_file(tmp_path / "s").values()) == counted
+    header = int.from_bytes((tmp_path / "s").read_bytes()[:8], "little")
+    assert (tmp_path / "s").stat().st_size == counted + header + 8
+
+
+def test_in_planes_it_is_smaller_than_zip(tmp_path: Path) -> None:
+    tensors = {"w": some((256, 128), "float32", 0.8), "b": some((4096,), "float32", 0)}
+    save_file(tensors, tmp_path / "dense")
+    for deflate in (True, False):
+        save(tmp_path / f"{deflate}", tensors, deflate)
+    zipped = len(zlib.compress((tmp_path / "dense").read_bytes(), 9))
+    sizes = [(tmp_path / f"{deflate}").stat().st_size for deflate in (True, False)]
+    assert sizes[0] < min(zipped, sizes[1])
+
+
+@given(st.lists(st.sampled_from([0.0, 1.5, -2.0, 1e-40]), min_size=1, max_size=600))
+def test_planes_are_smaller_or_not_made(values: list[float]) -> None:
+    dense = np.array(values, dtype=np.float32)
+    found = split(dense)
+    if found is not None:
+        assert found[0].nbytes + found[1].nbytes < dense.nbytes
+        assert join(*found, "<f4", dense.size).tobytes() == dense.tobytes()
+
+
+def test_any_reader_of_safetensors_finds_what_is_said(tmp_path: Path) -> None:
+    save(tmp_path / "s", {"w": np.array([[0, 3, 0], [0, 0, 4]], dtype=np.float32)}, deflate=False)
+    parts = load_file(tmp_path / "s")
+    assert parts["bitmask/w"].tolist() == [0b01000100]
+    assert parts["values/w"].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9, 0.999])
+def test_a_flipped_bit_is_seen(tmp_path: Path, place: float) -> None:
+    save(tmp_path / "s", {"w": some((40, 40), "float32", 0.8), "b": some((40,), "float32", 0)})
+    content = bytearray((tmp_path / "s").read_bytes())
+    content[int(place * len(content))] ^= 4
+    (tmp_path / "s").write_bytes(content)
+    with pytest.raises(StorageError):
+        load(tmp_path / "s")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 600])
+def test_a_cut_file_is_seen(tmp_path: Path, keep: int) -> None:
+    save(tmp_path / "s", {"w": some((40, 40), "float32", 0.8)})
+    (tmp_path / "s").write_bytes((tmp_path / "s").read_bytes()[:keep])
+    with pytest.raises(StorageError, match="cannot read"):
+        load(tmp_path / "s")
+
+
+def parts_of(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    tensors = {"w": some((64, 64), "float32", 0.8)}
+    save(path, tensors)
+    with safe_open(path, framework="numpy") as file:
+        about = file.metadata()
+    assert about["sha256"] == digest(tensors)
+    assert [*json.loads(about["planes"])] == ["bitmask/w", "values/w"]
+    return load_file(path), about
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shapes": '{"w": [64, 65]}'}, "bytes of bits"),
+        ({"shapes": '{"w": [64, 64], "x": [4]}'}, "damaged"),
+        ({"shapes": '{"w": [64, "a"]}'}, "damaged"),
+        ({"shapes": "["}, "damaged"),
+        ({"shapes": '{"w": [32, 128]}'}, "not those that were saved"),
+        ({"planes": "{}"}, "damaged"),
+        ({"planes": '{"bitmask/w": ["|u1", 511]}'}, "upper bytes of 511"),
+        ({"planes": '{"bitmask/w": ["|u1", 512], "values/w": ["<f8", 819]}'}, "lower and"),
+        ({"planes": '{"bitmask/w": ["nothing", 512]}'}, "damaged"),
+        ({"sha256": "0"}, "not those that were saved"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    tmp_path: Path, change: dict[str, str], words: str
+) -> None:
+    parts, about = parts_of(tmp_path / "s")
+    save_file(parts, tmp_path / "s", metadata=about | change)
+    with pytest.raises(StorageError, match=words):
+        load(tmp_path / "s")
+
+
+def test_other_files_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    parts, about = parts_of(tmp_path / "s")
+    save_file(parts, tmp_path / "other")
+    save_file(parts, tmp_path / "newer", metadata=about | {"version": "2"})
+    with pytest.raises(UsageError, match="no such file"):
+        load(tmp_path / "missing")
+    with pytest.raises(UsageError, match="no sparse file"):
+        load(tmp_path / "other")
+    with pytest.raises(UsageError, match="of version 2, this version reads 1"):
+        load(tmp_path / "newer")

@@ -1,0 +1,218 @@
+"""A sweep that starts from an exported model: its masks kept, or dropped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.prune import make_masks
+from sweep.compress.ramp import LEARNED
+from sweep.config import SweepConfig
+from sweep.errors import UsageError
+from sweep.space.names import METHODS, SCOPES
+from sweep.space.params import Params
+from tests.harness import tiny
+from tests.harness.command import Done, assert_refused, call
+
+KEEP = {"start_masks": "keep"}
+START = 0.6  # what the exported model was pruned to, per matrix
+
+Make = Callable[..., SweepConfig]
+
+
+@pytest.fixture
+def make(exported: Path, data_files: dict[str, str]) -> Make:
+    return partial(tiny.make_config, exported, data_files)
+
+
+@pytest.fixture(scope="module")
+def kept(exported: Path, data_files: dict[str, str]) -> Workbench:
+    config = tiny.make_config(exported, data_files, pruning=KEEP, space={"sparsity": 0.8})
+    return Workbench(config, "cpu")
+
+
+def weights_of(model: torch.nn.Module, masks: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: model.get_parameter(f"{name}.weight").detach() for name in masks}
+
+
+# by hand, on 1 x 4 layers
+
+
+def row(*values: float) -> Tensor:
+    return torch.tensor([values])
+
+
+def kept_of(mask: Tensor) -> list[int]:
+    return mask.int().flatten().tolist()
+
+
+def test_what_is_gone_goes_first_and_counts() -> None:
+    weights = {"a": row(9.0, 1.0, 2.0, 3.0)}
+    start = {"a": torch.tensor([[False, True, True, True]])}
+    masks = make_masks(weights, 0.5, "l1-norm", "local", torch.Generator(), start)
+    assert kept_of(masks.masks["a"]) == [0, 0, 1, 1]
+    same = make_masks(weights, 0.25, "l1-norm", "local", torch.Generator(), start)
+    assert kept_of(same.masks["a"]) == [0, 1, 1, 1]
+
+
+def test_a_matrix_that_has_lost_more_than_is_asked_stays_as_it_is() -> None:
+    weights = {"a": row(1.0, 2.0, 3.0, 4.0), "b": row(5.0, 6.0, 7.0, 8.0)}
+    start = {"a": torch.tensor([[True, False, False, False]])}
+    local = make_masks(weights, 0.5, "l1-norm", "local", torch.Generator(), start)
+    assert (kept_of(local.masks["a"]), kept_of(local.masks["b"])) == ([1, 0, 0, 0], [0, 0, 1, 1])
+    whole = make_masks(weights, 0.5, "l1-norm", "global", torch.Generator(), start)
+    assert (kept_of(whole.masks["a"]), kept_of(whole.masks["b"])) == ([0, 0, 0, 0], [1, 1, 1, 1])
+    none = make_masks(weights, 0.0, "l1-norm", "global", torch.Generator(), start)
+    assert (kept_of(none.masks["a"]), kept_of(none.masks["b"])) == ([1, 0, 0, 0], [1, 1, 1, 1])
+
+
+# on a model
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in LEARNED])
+def test_kept_masks_are_within_every_trials(kept: Workbench, method: str, scope: str) -> None:
+    trial = kept.trial(Params(0.8, method, scope, finetune_epochs=0), seed=3)
+    trial.prune()
+    total = sum(mask.numel() for mask in trial.masks.masks.values())
+    assert trial.masks.pruned == pytest.approx(0.8 * total, abs=7)
+    for name, mask in kept.start_masks.items():
+        assert not (trial.masks.masks[name] & ~mask).any()
+
+
+def test_kept_masks_are_held_through_finetuning(kept: Workbench) -> None:
+    trial = kept.trial(Params(0.61, "random", finetune_epochs=2, learning_rate=1e-2), seed=3)
+    records = list(trial.run())
+    assert [round(record.sparsity, 2) for record in records] == [0.61] * 3
+    for name, weight in weights_of(trial.model, kept.start_masks).items():
+        assert not weight[~kept.start_masks[name]].any()
+
+
+def test_they_are_held_in_modules_that_are_not_pruned_now(make: Make) -> None:
+    pruning = {**KEEP, "exclude": ["classifier", "*.query"]}
+    bench = Workbench(make(pruning=pruning, space={"sparsity": 0.7}), "cpu")
+    trial = bench.trial(Params(0.7, finetune_epochs=1, learning_rate=1e-2), seed=3)
+    list(trial.run())
+    assert "classifier" not in trial.masks.masks
+    for name in ("classifier", "bert.encoder.layer.0.attention.self.query"):
+        weight = trial.model.get_parameter(f"{name}.weight").detach()
+        assert not weight[~bench.start_masks[name]].any()
+
+
+def test_dropped_masks_let_weights_grow_back(make: Make) -> None:
+    bench = Workbench(make(), "cpu")
+    trial = bench.trial(Params(0.2, finetune_epochs=1, learning_rate=1e-2), seed=3)
+    first, last = trial.run()
+    assert first.sparsity == pytest.approx(START, abs=1e-2)  # zeros that are there are zeros
+    assert last.sparsity == pytest.approx(0.2, abs=1e-2)
+
+
+def test_the_dense_models_own_finetuning_holds_them(make: Make, cache: Path) -> None:
+    baseline = {"epochs": 1, "learning_rate": 1e-2}
+    held = Workbench(make(baseline=baseline, pruning=KEEP, space={"sparsity": 0.7}), "cpu")
+    free = Workbench(make(baseline=baseline), "cpu")
+    assert held.baseline()["sparsity"] == pytest.approx(START, abs=1e-2)
+    assert free.baseline()["sparsity"] < 0.1
+    assert held.start_masks and not free.start_masks
+
+
+def test_a_model_with_masks_that_are_dropped_is_told_of(make: Make) -> None:
+    (warning,) = [text for text in Workbench(make(), "cpu").warnings if "pruned before" in text]
+    assert "60.0%" in warning and "start_masks is drop" in warning
+    kept = Workbench(make(pruning=KEEP, space={"sparsity": 0.7}), "cpu")
+    assert not any("pruned before" in text for text in kept.warnings)
+
+
+@pytest.mark.parametrize(
+    "sparsity", [0.5, [0.9, 0.3], {"low": 0.2, "high": 0.9}, {"low": 0.0, "high": 0.9, "step": 0.1}]
+)
+def test_less_than_there_is_cannot_be_asked_for(make: Make, sparsity: Any) -> None:
+    bench = Workbench(make(pruning=KEEP, space={"sparsity": sparsity}), "cpu")
+    with pytest.raises(UsageError, match=r"space.sparsity begins at 0.* begin at 0\.5998"):
+        bench.check()
+
+
+@pytest.mark.parametrize("sparsity", [START, [0.6, 0.9], {"low": 0.7, "high": 0.9}])
+def test_as_much_as_there_is_can(make: Make, sparsity: Any) -> None:
+    Workbench(make(pruning=KEEP, space={"sparsity": sparsity}), "cpu").check()
+
+
+def damaged(folder: Path, how: str) -> None:
+    file = folder / "masks.safetensors"
+    masks = load_file(file)
+    if how == "missing":
+        file.unlink()
+    elif how == "cut":
+        file.write_bytes(file.read_bytes()[:100])
+    elif how == "kind":
+        save_file({name: mask.float() for name, mask in masks.items()}, file)
+    elif how == "name":
+        save_file({f"{name}x": mask for name, mask in masks.items()}, file)
+    elif how == "shape":
+        save_file({name: mask[:1].contiguous() for name, mask in masks.items()}, file)
+    else:
+        save_file({name: torch.zeros_like(mask) for name, mask in masks.items()}, file)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("missing", "has no masks to keep"),
+        ("cut", "cannot be read"),
+        ("kind", "holds no masks"),
+        ("name", "no such weight"),
+        ("shape", r"the model one of \(32, 32\)"),
+        ("other", "are not zero where its mask drops them"),
+    ],
+)
+def test_masks_that_cannot_be_kept(
+    exported: Path, data_files: dict[str, str], tmp_path: Path, how: str, words: str
+) -> None:
+    folder = Path(shutil.copytree(exported, tmp_path / "model"))
+    damaged(folder, how)
+    config = tiny.make_config(folder, data_files, pruning=KEEP, space={"sparsity": 0.7})
+    with pytest.raises(UsageError, match=words):
+        Workbench(config, "cpu").check()
+
+
+# as a user says it
+
+
+@pytest.fixture
+def sweep(
+    exported: Path, data_files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    config = tiny.make_config(exported, data_files)
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps(config.model_dump(mode="json")))
+    return lambda command, *settings: call(capsys, command, file, *settings)
+
+
+def test_check_says_what_is_kept(sweep: Callable[..., Done], model_folder: Path) -> None:
+    keep = ("pruning.start_masks=keep", "space.sparsity=0.7")
+    assert "0.5998 of the weights" in sweep("check", *keep).out
+    assert_refused(sweep("check", *keep, f"model={model_folder}"), 2, "has no masks to keep")
+    assert_refused(sweep("check", "pruning.start_masks=hold"), 2, "pruning.start_masks", "keep")
+    assert_refused(
+        sweep("check", "pruning.start_masks=keep", "model=null", "task.dataset=digits"),
+        2,
+        "needs a model that has masks",
+    )
+
+
+def test_a_trial_goes_on_from_an_export(sweep: Callable[..., Done]) -> None:
+    settings = ("pruning.start_masks=keep", "finetune_epochs=1")
+    assert_refused(sweep("trial", *settings, "sparsity=0.3"), 2, "begins at 0.3")
+    done = sweep("trial", *settings, "sparsity=0.75", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["sparsity"] == pytest.approx(0.75, abs=1e-2)

@@ -1,0 +1,39 @@
+"""The `sweep` command in this process, with what it printed and its exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from sweep.cli.main import main
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
+    """Run ``sweep`` with these arguments."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["sweep", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+    out, err = capsys.readouterr()
+    return Done(int(left.value.code or 0), out, err)
+
+
+def assert_refused(done: Done, code: int, *words: str) -> None:
+    """The command ended with ``code`` and one message for people, which has these words."""
+    assert done.code == code, done
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err + done.out
+    for word in words:
+        assert word in done.err, done.err

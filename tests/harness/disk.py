@@ -1,0 +1,63 @@
+"""A disk that keeps what was fsynced, and of the rest what a power cut happens to leave."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from sweep.ledger.file import Ledger
+
+PAGE = 512
+
+
+class Disk:
+    """What would be left of one file if the power went now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.safe = 0  # bytes that an fsync has brought to the disk
+        self.syncs = 0
+        self.error: OSError | None = None
+        self.turn = threading.Event()  # cleared: an fsync does not return
+        self.turn.set()
+
+    def fsync(self, fd: int) -> None:
+        """In place of the system's."""
+        here = os.fstat(fd)
+        if not self.path.exists() or here.st_ino != self.path.stat().st_ino:
+            return
+        self.syncs += 1
+        self.turn.wait(timeout=30)
+        if self.error is not None:
+            raise self.error
+        self.safe = here.st_size
+
+    def cut_power(self, chance: random.Random) -> bytes:
+        """The file's bytes after a power cut; the unsynced ones end anywhere, and have holes."""
+        whole = self.path.read_bytes()
+        left = bytearray(whole[: chance.randint(self.safe, len(whole))])
+        for page in range(self.safe // PAGE, len(left) // PAGE + 1):
+            if chance.random() < 0.3:
+                start, end = max(page * PAGE, self.safe), min((page + 1) * PAGE, len(left))
+                left[start:end] = bytes(end - start)
+        return bytes(left)
+
+
+@contextmanager
+def disk_under(path: Path) -> Iterator[Disk]:
+    """A disk under the file at ``path``, for the time of the block."""
+    disk = Disk(path)
+    with patch.object(os, "fsync", disk.fsync):
+        yield disk
+
+
+@contextmanager
+def idle_thread() -> Iterator[None]:
+    """Ledgers in the block sync when they are told to, and not on their own."""
+    with patch.object(Ledger, "_sync_soon", lambda ledger: None):
+        yield

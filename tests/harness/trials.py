@@ -1,0 +1,84 @@
+"""Small trials on a warm workbench, for the tests that compare what they give."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.train import Recipe
+from sweep.compress.trial import Trial
+from sweep.ledger import checkpoint
+from sweep.ledger.record import Record
+from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, LR_SCHEDULES
+from sweep.space.params import Params
+
+TIMES = ("seconds", "train_seconds", "eval_seconds")
+PLAIN = Params(sparsity=0.6, finetune_epochs=2, learning_rate=1e-3)
+WITH_ACTIVATIONS = [
+    dataclasses.replace(
+        PLAIN, activation_sparsity=0.4, activation_method=method, activation_scope=scope
+    )
+    for method, scope in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)
+]
+
+every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
+
+
+def recipe(schedule: str = "constant", seed: int = 0, dropout: float | None = None) -> Recipe:
+    return Recipe(0.0, 0, seed, 16, 16, lr_schedule=schedule, dropout=dropout, warmup=0.3)
+
+
+def trial(
+    bench: Workbench, params: Params = PLAIN, schedule: str = "constant", **how: Any
+) -> Trial:
+    return Trial(
+        params,
+        bench.dense,
+        bench.task,
+        recipe(schedule, **how),
+        statistics=bench.calibration(None).statistics(params.method),
+        baseline_accuracy=0.75,
+    )
+
+
+def figures(record: Record) -> dict[str, Any]:
+    """All of a record but how long it took."""
+    return {name: value for name, value in record.to_dict().items() if name not in TIMES}
+
+
+def run(bench: Workbench, params: Params = PLAIN, **how: Any) -> list[dict[str, Any]]:
+    return [figures(record) for record in trial(bench, params, **how).run()]
+
+
+def saved_goes_on(make: Callable[[], Trial], folder: Path, after: int) -> None:
+    """A trial that is saved after some epochs, and loaded into another, ends as one in one go."""
+    whole = make()
+    expected = [figures(record) for record in whole.run()]
+    final = whole.state_dict()
+    first = make()
+    found = [figures(record) for record in first.run(after)]
+    checkpoint.save(folder, first.state_dict(), {})
+    loaded = checkpoint.load(folder)
+    assert loaded is not None
+    second = make()
+    second.load_state_dict(loaded[0])
+    found += [figures(record) for record in second.run()]
+    assert found == expected
+    assert same(second.state_dict()["model"], final["model"])
+    assert same(second.state_dict()["masks"], final["masks"])
+
+
+def weights_of(some: Trial) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in some.model.state_dict().items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)

@@ -1,0 +1,231 @@
+"""Checkpoints: whole or not at all, and never believed when damaged."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.trial import Trial
+from sweep.errors import StorageError
+from sweep.ledger import checkpoint
+from sweep.ledger.checkpoint import FILES, epoch_folder, finish, latest, load, save
+from sweep.space.params import Params
+
+State = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def state(bench: Workbench) -> State:
+    """Of a trial after an epoch, with thresholds of activations."""
+    params = Params(0.5, learning_rate=1e-3, activation_sparsity=0.3, activation_scope="global")
+    trial = Trial.on(bench, params, seed=0)
+    list(trial.run())
+    return trial.state_dict()
+
+
+def small_state(epoch: int, masks: Mapping[str, Tensor] | None = None) -> State:
+    return {
+        "epoch": epoch,
+        "seconds": 1.5,
+        "model": {"w": torch.full((2, 2), float(epoch))},
+        "masks": dict(masks or {"w": torch.tensor([[True, False], [False, True]])}),
+        "activations": {},
+        "optimizer": {0: {"step": torch.tensor(3.0), "exp_avg": torch.ones(2, 2)}},
+    }
+
+
+def two_epochs(root: Path) -> Path:
+    """Epochs 1 and 2 of a trial; returns the newer folder."""
+    for epoch in (1, 2):
+        save(epoch_folder(root, "t00000", epoch), small_state(epoch), {"seed": epoch})
+    return epoch_folder(root, "t00000", 2)
+
+
+def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Arrays or tensors: the same names, values, shapes and types."""
+    pairs = [
+        (torch.as_tensor(one[name]), torch.as_tensor(other[name])) for name in one if name in other
+    ]
+    return set(one) == set(other) and all(
+        a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs
+    )
+
+
+def test_a_state_comes_back_whole(state: State, tmp_path: Path) -> None:
+    note = {"trial_id": "t00000", "params": {"sparsity": 0.5}, "record": {"accuracy": 0.5}}
+    save(tmp_path / "epoch-0001", state, note)
+    loaded = load(tmp_path / "epoch-0001")
+    assert loaded is not None
+    found, found_note = loaded
+    assert (found["epoch"], found["seconds"]) == (1, state["seconds"])
+    assert equal(found["model"], state["model"])
+    assert equal(found["masks"], state["masks"])
+    assert equal(found["activations"], state["activations"])
+    assert len(found["activations"]) == 14
+    assert set(found["optimizer"]) == set(state["optimizer"])
+    for index, moments in state["optimizer"].items():
+        assert equal(found["optimizer"][index], moments)
+    assert note.items() <= found_note.items()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (8, 2), (4, 2, 3), (17,), (100, 33)])
+def test_masks_of_any_shape_come_back_a_bit_a_weight(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    masks = {
+        "random": torch.rand(shape, generator=generator) < 0.5,
+        "none": torch.zeros(shape, dtype=torch.bool),
+        "all": torch.ones(shape, dtype=torch.bool),
+    }
+    save(tmp_path / "e", small_state(1, masks), {})
+    loaded = load(tmp_path / "e")
+    assert loaded is not None
+    assert equal(loaded[0]["masks"], masks)
+    stored = load_file(tmp_path / "e" / "masks.safetensors")
+    assert {part.numel() for part in stored.values()} == {-(-masks["all"].numel() // 8)}
+
+
+def test_the_model_is_readable_by_its_own_names(state: State, tmp_path: Path) -> None:
+    save(tmp_path / "e", state, {})
+    assert equal(load_file(tmp_path / "e" / "model.safetensors"), state["model"])
+
+
+def test_the_newest_is_taken(tmp_path: Path) -> None:
+    two_epochs(tmp_path)
+    save(epoch_folder(tmp_path, "t00001", 7), small_state(7), {})
+    found = latest(tmp_path, "t00000")
+    assert found is not None
+    assert (found[0]["epoch"], found[1]["seed"]) == (2, 2)
+    assert latest(tmp_path, "t00002") is None
+    assert latest(tmp_path / "nowhere", "t00000") is None
+
+
+@pytest.mark.parametrize(("most", "epoch"), [(0, None), (1, 1), (2, 2), (3, 2)])
+def test_a_newer_one_than_asked_for_is_passed_over(
+    tmp_path: Path, most: int, epoch: int | None
+) -> None:
+    two_epochs(tmp_path)
+    found = latest(tmp_path, "t00000", most)
+    assert (None if found is None else found[0]["epoch"]) == epoch
+
+
+def cut(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "missing": Path.unlink,
+    "empty": lambda file: file.write_bytes(b""),
+    "truncated": cut,
+    "garbage": lambda file: file.write_bytes(b"\xff\x00garbage" * 100),
+    "one bit": flip,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", [*FILES, "trial.json"])
+def test_a_damaged_one_is_passed_over(tmp_path: Path, name: str, damage: str) -> None:
+    newer = two_epochs(tmp_path)
+    DAMAGE[damage](newer / name)
+    assert load(newer) is None
+    found = latest(tmp_path, "t00000")
+    assert found is not None
+    assert found[0]["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "1", "null", "{}", '{"digests": null}', '{"digests": {}}', '"trial"', '{"digests": []}'],
+)
+def test_json_that_is_no_note_is_passed_over(tmp_path: Path, text: str) -> None:
+    newer = two_epochs(tmp_path)
+    (newer / "trial.json").write_text(text)
+    assert load(newer) is None
+
+
+def test_a_folder_that_was_never_finished_is_passed_over(tmp_path: Path) -> None:
+    two_epochs(tmp_path)
+    epoch_folder(tmp_path, "t00000", 3).mkdir()
+    (tmp_path / "t00000" / ".epoch-0004.x1y2").mkdir()
+    found = latest(tmp_path, "t00000")
+    assert found is not None
+    assert found[0]["epoch"] == 2
+
+
+def test_what_was_there_is_replaced(tmp_path: Path) -> None:
+    newer = two_epochs(tmp_path)
+    (newer / "masks.safetensors").write_bytes(b"")
+    save(newer, small_state(5), {})
+    loaded = load(newer)
+    assert loaded is not None
+    assert loaded[0]["epoch"] == 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("I/O error: No space")],
+)
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_full_disk_leaves_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int, error: Exception
+) -> None:
+    real, calls = checkpoint.save_file, []
+
+    def full(tensors: dict[str, Tensor], file: Path) -> None:
+        calls.append(file)
+        if len(calls) > written:
+            file.write_bytes(b"half")
+            raise error
+        real(tensors, file)
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(StorageError, match=r"epoch-0001 cannot be written: .*No space"):
+        save(tmp_path / "epoch-0001", small_state(1), {})
+    assert len(calls) == written + 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "t00000").write_text("a file")
+    with pytest.raises(StorageError, match="cannot be written"):
+        save(epoch_folder(tmp_path, "t00000", 1), small_state(1), {})
+
+
+def test_finishing_drops_the_moments_only(tmp_path: Path) -> None:
+    newer = two_epochs(tmp_path)
+    before = {file.name: file.read_bytes() for file in newer.iterdir()}
+    finish(newer)
+    finish(newer)
+    del before["optimizer.safetensors"]
+    assert {file.name: file.read_bytes() for file in newer.iterdir()} == before
+    assert load(newer) is None  # a trial cannot go on from it
+    loaded = load(newer, moments=False)
+    assert loaded is not None
+    expected = small_state(2)
+    assert equal(loaded[0]["model"], expected["model"])
+    assert equal(loaded[0]["masks"], expected["masks"])
+    assert loaded[0]["optimizer"] == {}
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "masks.safetensors", "trial.json"])
+def test_without_moments_the_rest_must_still_be_whole(tmp_path: Path, name: str) -> None:
+    newer = two_epochs(tmp_path)
+    flip(newer / name)
+    assert load(newer, moments=False) is None

@@ -1,0 +1,265 @@
+"""Two drivers on one sweep in an object store: the newer goes on, the older stops, nothing is lost.
+
+The lease that refuses a second driver politely is switched off where two must live at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pytest
+
+from sweep.errors import UsageError
+from sweep.ledger import lease
+from sweep.ledger.address import Address
+from sweep.ledger.objects import SegmentLedger
+from sweep.ledger.open import read_events
+from sweep.ledger.segment_writer import Fenced
+
+FIRST = {"event": "sweep", "version": 1}
+
+
+@contextmanager
+def impolite() -> Iterator[None]:
+    """Drivers take over at once from those that are alive."""
+    with patch.object(lease.Lease, "_make_sure", lambda self, note, say: None):
+        yield
+
+
+def begun(sweep: Address) -> SegmentLedger:
+    ledger = SegmentLedger.open(sweep / "ledger", create=True)
+    ledger.append(FIRST)
+    ledger.sync()
+    return ledger
+
+
+def event(number: int) -> dict[str, object]:
+    return {"event": "start", "attempt": number}
+
+
+def _write(ledger: SegmentLedger, one: dict[str, object]) -> None:
+    ledger.append(one)
+    ledger.sync()
+
+
+def attempts(sweep: Address) -> list[int]:
+    return [e["attempt"] for e in read_events(sweep / "ledger") if e["event"] == "start"]
+
+
+def test_an_older_driver_is_fenced_at_its_next_write(sweep: Address) -> None:
+    old = begun(sweep)
+    old.append(event(1))
+    old.sync()
+    with impolite():
+        new = SegmentLedger.open(sweep / "ledger", create=False)
+    assert [e["event"] for e in new.events] == ["sweep", "start"]
+    with pytest.raises(Fenced, match=rf"taken over by another driver \(pid {os.getpid()} on"):
+        _write(old, event(2))
+    for refused in (lambda: old.append(event(3)), old.sync, lambda: old.is_synced):
+        with pytest.raises(Fenced):
+            refused()
+    new.append(event(4))
+    new.sync()
+    old.close()
+    new.close()
+    assert attempts(sweep) == [1, 4]
+
+
+def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: Address) -> None:
+    with patch("sweep.ledger.segment_writer.PACK", 4):
+        old = begun(sweep)
+        with impolite():
+            new = SegmentLedger.open(sweep / "ledger", create=False)
+        for number in range(20):
+            new.append(event(number))
+            new.sync()
+        names = (sweep / "ledger").names()
+        assert len([name for name in names if "-" in name]) >= 4 and len(names) < 12
+        with pytest.raises(Fenced):
+            _write(old, event(100))
+        old.close()
+        new.close()
+    assert attempts(sweep) == list(range(20))
+    with SegmentLedger.open(sweep / "ledger", create=False) as third:
+        assert len(third.events) == 21
+
+
+def test_an_older_driver_without_anything_to_write_learns_of_it_too(
+    sweep: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    old = begun(sweep)
+    with impolite():
+        new = SegmentLedger.open(sweep / "ledger", create=False)
+    _is_told(old)
+    new.append(event(1))
+    old.close()
+    new.close()
+    assert attempts(sweep) == [1]
+
+
+def test_a_renewal_that_crosses_a_takeover_hides_it_from_nobody(
+    sweep: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older driver has seen its own note, and writes it when the newer one's is there."""
+    monkeypatch.setattr(lease, "BEAT", 0.2)
+    old, crossing, taken = begun(sweep), threading.Event(), threading.Event()
+    write = old._lease._write
+
+    def late() -> None:
+        crossing.set()
+        taken.wait()
+        write()
+
+    monkeypatch.setattr(old._lease, "_write", late)
+    assert crossing.wait(60)
+    with impolite():
+        new = SegmentLedger.open(sweep / "ledger", create=False)
+    taken.set()
+    _is_told(old)
+    new.append(event(1))
+    old.close()
+    new.close()
+    assert attempts(sweep) == [1]
+
+
+def _is_told(old: SegmentLedger) -> None:
+    deadline = time.monotonic() + 60
+    while old._outbox.failure is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with pytest.raises(Fenced):
+        old.sync()
+
+
+def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: Address) -> None:
+    ledger = begun(sweep)
+    create, calls = Address.create, []
+
+    def deaf(self: Address, data: bytes, patience: float = 0.0) -> None:
+        create(self, data, patience)
+        calls.append(self)
+        create(self, data, patience)  # the second try of what had arrived: 412
+
+    with patch.object(Address, "create", deaf):
+        ledger.append(event(1))
+        ledger.sync()
+    ledger.append(event(2))
+    ledger.close()
+    assert len(calls) == 1 and attempts(sweep) == [1, 2]
+
+
+def test_an_older_driver_that_goes_on_writing_is_caught(sweep: Address) -> None:
+    old = begun(sweep)
+    taken = SegmentLedger.open
+
+    def first_one_more(path: Address, most: int | None = None) -> object:
+        found = real(path, most)
+        if most is None and not old._outbox.failure and len(attempts(sweep)) < 3:
+            old.append(event(len(attempts(sweep))))
+            old.sync()  # after the new one has looked, before it takes over
+        return found
+
+    from sweep.ledger import objects as module
+
+    real = module.read_segments
+    with impolite(), patch.object(module, "read_segments", first_one_more):
+        new = taken(sweep / "ledger", create=False)
+    assert [e.get("attempt") for e in new.events] == [None, 0, 1, 2]
+    with pytest.raises(Fenced):
+        _write(old, event(9))
+    old.close()
+    new.close()
+    assert attempts(sweep) == [0, 1, 2]
+
+
+DRIVE = """
+    import sys, time
+    from sweep.ledger.address import Address
+    from sweep.ledger.objects import SegmentLedger
+    ledger = SegmentLedger.open(Address.of(sys.argv[1]), create=False)
+    print("open", flush=True)
+    for number in range(100000):
+        ledger.append({"event": "start", "attempt": number}, {"event": "record", "attempt": number})
+        if number % 7 == 0:
+            ledger.sync()
+            print(number, flush=True)
+"""
+
+
+@contextmanager
+def driving(sweep: Address) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(DRIVE), f"{sweep}/ledger"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "open\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_synced(
+    sweep: Address,
+) -> None:
+    begun(sweep).close()
+    with driving(sweep) as process:
+        assert process.stdout is not None
+        synced = [int(process.stdout.readline()) for _ in range(6)][-1]
+        with pytest.raises(UsageError, match=rf"in use by another driver: pid {process.pid} on"):
+            SegmentLedger.open(sweep / "ledger", create=False)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    started = time.monotonic()
+    with SegmentLedger.open(sweep / "ledger", create=False) as ledger:  # at once: it ran here
+        assert time.monotonic() - started < lease.STALE
+        found = [(e["event"], e["attempt"]) for e in ledger.events[1:]]
+    assert len(found) >= 2 * synced
+    assert found == [(k, n) for n in range(len(found) // 2) for k in ("start", "record")]
+
+
+def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
+    sweep: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.2)
+    note = {"id": "x", "beat": 7, "stale": 1.0, "driver": "pid 1 on elsewhere", "pid": 1}
+    (sweep / "driver.json").write_bytes(json.dumps(note | {"machine": "another"}).encode())
+    started = time.monotonic()
+    said: list[tuple[float, str]] = []
+    ledger = SegmentLedger.open(
+        sweep / "ledger",
+        create=True,
+        say=lambda line: said.append((time.monotonic() - started, line)),
+    )
+    assert time.monotonic() - started >= 1.0
+    ledger.close()
+    [(when, line)] = said
+    assert when < 0.9 and "pid 1 on elsewhere: waiting up to 1 s to see" in line
+    assert "driver.json" not in sweep.names()
+
+
+def test_a_note_that_is_renewed_is_respected(
+    sweep: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.2)
+    ledger = begun(sweep)
+    monkeypatch.setattr(lease, "_held_here", set())
+    monkeypatch.setattr(lease, "_is_gone", lambda note: False)
+    with pytest.raises(UsageError, match=r"in use by another driver: pid .* 20 s after its end"):
+        SegmentLedger.open(sweep / "ledger", create=False)
+    lease._held_here.add(ledger._lease._id)
+    ledger.close()

@@ -1,0 +1,260 @@
+"""The ledger: whole or not at all, one writer, torn tails cut, damage named."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sweep.errors import StorageError, SweepError, UsageError
+from sweep.ledger.file import VERSION, Event, Ledger, read_events
+
+FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
+
+
+def ticking(*times: float) -> Iterator[float]:
+    yield from times
+
+
+def written(path: Path, count: int = 3) -> list[Event]:
+    """A ledger of ``count`` events after the first, and what it holds."""
+    with Ledger.open(path, create=True) as ledger:
+        return ledger.append(FIRST, *({"event": "start", "attempt": i} for i in range(count)))
+
+
+def run_python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_what_is_appended_is_read_back_by_readers_and_by_the_next_writer(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    events = written(path)
+    assert read_events(path) == events
+    with Ledger.open(path, create=False) as ledger:
+        assert ledger.events == events
+        more = ledger.append({"event": "finish"})
+    assert read_events(path) == events + more
+    assert [json.loads(line) for line in path.read_text().splitlines()] == events + more
+
+
+def test_time_never_goes_backwards_not_even_across_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    clock = ticking(100.0, 50.0, 200.5)
+    with Ledger.open(path, create=True, clock=lambda: next(clock)) as ledger:
+        for _ in range(3):
+            ledger.append({"event": "start"})
+    with Ledger.open(path, create=False, clock=lambda: 7.0) as ledger:
+        ledger.append({"event": "start"})
+    assert [event["time"] for event in read_events(path)] == [100.0, 100.0, 200.5, 200.5]
+
+
+def test_events_of_one_append_share_one_time_and_one_piece(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    events = written(path, 5)
+    assert len({event["time"] for event in events}) == 1
+    assert path.read_bytes().count(b"\n") == 6
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object()])
+def test_an_event_that_is_no_strict_json_writes_nothing(tmp_path: Path, bad: object) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with Ledger.open(path, create=True) as ledger:
+        ledger.append(FIRST)
+        before = path.read_bytes()
+        with pytest.raises(SweepError, match="record"):
+            ledger.append({"event": "start"}, {"event": "record", "loss": bad})
+        assert path.read_bytes() == before
+        ledger.append({"event": "finish"})
+    assert [event["event"] for event in read_events(path)] == ["sweep", "finish"]
+
+
+def test_a_ledger_torn_at_any_byte_of_its_last_line_loses_that_line_alone(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl"
+    events = written(whole)
+    data = whole.read_bytes()
+    start = data[:-1].rindex(b"\n") + 1
+    for cut in range(start, len(data)):
+        path = tmp_path / f"{cut}.jsonl"
+        path.write_bytes(data[:cut])
+        assert read_events(path) == events[:-1]
+        assert path.read_bytes() == data[:cut], "a reader changes nothing"
+        with Ledger.open(path, create=False) as ledger:
+            assert ledger.events == events[:-1]
+            assert path.read_bytes() == data[:start]
+            more = ledger.append({"event": "finish"})
+        assert read_events(path) == events[:-1] + more
+
+
+@pytest.mark.parametrize("garbage", [b"\0" * 40, b"{\n", b"\n", b"[1]\n", b'"x"\n', b"\xff\xfe\n"])
+def test_a_last_line_that_is_no_event_is_cut(tmp_path: Path, garbage: bytes) -> None:
+    path = tmp_path / "ledger.jsonl"
+    events = written(path)
+    with path.open("ab") as file:
+        file.write(garbage)
+    assert read_events(path) == events
+    with Ledger.open(path, create=False) as ledger:
+        assert ledger.events == events
+    assert read_events(path) == events
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_damage_before_the_last_line_is_an_error_that_names_the_line(
+    tmp_path: Path, line: int
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    written(path)
+    lines = path.read_bytes().split(b"\n")
+    lines[line] = b"{" + lines[line][5:]
+    damaged = b"\n".join(lines)
+    path.write_bytes(damaged)
+    with pytest.raises(StorageError, match=f"line {line + 1} of 4"):
+        read_events(path)
+    with pytest.raises(StorageError, match=f"line {line + 1} of 4"):
+        Ledger.open(path, create=False)
+    assert path.read_bytes() == damaged
+    with pytest.raises(StorageError):  # the failed open has let go of the lock
+        Ledger.open(path, create=False)
+
+
+def test_a_newer_version_is_refused_and_both_versions_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(json.dumps(FIRST | {"version": VERSION + 8}) + "\n")
+    for look in (lambda: read_events(path), lambda: Ledger.open(path, create=False)):
+        with pytest.raises(StorageError, match=f"version {VERSION + 8}.*version {VERSION}"):
+            look()
+
+
+def test_a_folder_without_a_ledger_is_no_sweep(tmp_path: Path) -> None:
+    for look in (
+        lambda: read_events(tmp_path / "ledger.jsonl"),
+        lambda: Ledger.open(tmp_path / "ledger.jsonl", create=False),
+    ):
+        with pytest.raises(UsageError, match="is no sweep"):
+            look()
+    assert not list(tmp_path.iterdir()), "asking leaves nothing behind"
+
+
+def test_a_sweep_is_not_begun_twice_but_an_empty_ledger_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_text('{"event":"swe')  # killed within its first line
+    with pytest.raises(UsageError, match="is no sweep yet"):
+        Ledger.open(path, create=False)
+    written(path)
+    with pytest.raises(UsageError, match="holds a sweep"):
+        Ledger.open(path, create=True)
+
+
+@pytest.mark.parametrize("missing", ["nowhere/ledger.jsonl", "file/ledger.jsonl"])
+def test_a_ledger_that_cannot_be_opened_is_a_storage_error(tmp_path: Path, missing: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot"):
+        Ledger.open(tmp_path / missing, create=True)
+    (tmp_path / "ledger.jsonl").mkdir()
+    with pytest.raises(StorageError, match="cannot"):
+        Ledger.open(tmp_path / "ledger.jsonl", create=True)
+    with pytest.raises(StorageError, match="cannot"):
+        read_events(tmp_path / "ledger.jsonl")
+
+
+def test_a_second_opener_in_the_same_process_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    written(path)
+    first = Ledger.open(path, create=False)
+    with pytest.raises(UsageError, match=str(os.getpid())):
+        Ledger.open(path, create=False)
+    read_events(path)  # closes another handle of the file, which must not free the lock
+    with pytest.raises(UsageError):
+        Ledger.open(path, create=False)
+    first.close()
+    first.close()
+    with pytest.raises(SweepError, match="closed"):
+        first.append({"event": "finish"})
+    Ledger.open(path, create=False).close()
+
+
+HOLD = """
+    import os, sys, time
+    from sweep.ledger.file import Ledger
+    ledger = Ledger.open(sys.argv[1], create=False)
+    if os.fork() == 0:  # an orphan must not keep the lock
+        time.sleep(30)
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(30)
+"""
+
+
+def test_a_second_driver_is_told_who_holds_the_ledger_until_that_one_is_killed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    written(path)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HOLD), str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match=f"pid {holder.pid} on "):
+            Ledger.open(path, create=False)
+        assert len(read_events(path)) == 4
+        holder.kill()
+        holder.wait()
+        Ledger.open(path, create=False).close()
+    finally:
+        os.killpg(holder.pid, signal.SIGKILL)
+        holder.wait()
+        if holder.stdout is not None:
+            holder.stdout.close()
+
+
+FILL = """
+    import resource, sys
+    from pathlib import Path
+    from sweep.errors import StorageError
+    from sweep.ledger.file import Ledger
+    path, room = Path(sys.argv[1]), int(sys.argv[2])
+    with Ledger.open(path, create=False) as ledger:
+        good = path.read_bytes()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) + room, resource.RLIM_INFINITY))
+        for _ in range(2):
+            try:
+                ledger.append({"event": "start"}, {"event": "record", "text": "x" * 300})
+            except StorageError as error:
+                assert "cannot write" in str(error), error
+            else:
+                raise SystemExit("there was no room, and nobody said so")
+            assert path.read_bytes() == good
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        ledger.append({"event": "finish"})
+"""
+
+
+@pytest.mark.parametrize("room", [0, 1, 60, 200])
+def test_a_full_disk_leaves_the_ledger_as_it_was_and_usable(tmp_path: Path, room: int) -> None:
+    path = tmp_path / "ledger.jsonl"
+    written(path)
+    done = run_python(FILL, path, room)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [event["event"] for event in read_events(path)][-2:] == ["start", "finish"]
+
+
+def test_importing_the_ledger_imports_nothing_heavy() -> None:
+    heavy = {"ray", "torch", "optuna", "numpy", "pandas", "pydantic", "transformers"}
+    done = run_python(f"import sys, sweep.ledger.file; print(sorted({heavy!r} & set(sys.modules)))")
+    assert done.stdout.strip() == "[]", done.stderr

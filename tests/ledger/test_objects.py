@@ -1,0 +1,151 @@
+"""Segments: packed, read while they are packed, and never believed when something is missing."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+import analysis
+from sweep.errors import StorageError, UsageError
+from sweep.ledger.address import Address
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.objects import SegmentLedger
+from sweep.ledger.open import read_events
+from tests.analysis.ledgers import small_sweep
+
+FIRST = {"event": "sweep", "version": 1, "config": {}}
+
+
+def written(sweep: Address, count: int) -> SegmentLedger:
+    """A ledger of ``count`` segments after that of its first event."""
+    ledger = SegmentLedger.open(sweep / "ledger", create=True)
+    for number in range(-1, count):
+        ledger.append(FIRST if number < 0 else {"event": "start", "attempt": number})
+        ledger.sync()
+    return ledger
+
+
+def test_events_that_come_during_a_put_share_the_next_segment(sweep: Address) -> None:
+    with written(sweep, 0) as ledger:
+        before = len((sweep / "ledger").names())
+        turn, put = threading.Event(), ledger._writer.put
+
+        def slow(lines: bytes) -> None:
+            assert turn.wait(30)
+            put(lines)
+
+        with patch.object(ledger._outbox, "_send", slow):
+            for number in range(50):
+                ledger.append({"event": "start", "attempt": number})
+                time.sleep(0.001)
+            assert not ledger.is_synced
+            turn.set()
+            ledger.sync()
+        assert len((sweep / "ledger").names()) - before <= 2
+    assert len(read_events(sweep / "ledger")) == 51
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_segment_that_is_missing_is_damage(sweep: Address, packed: bool) -> None:
+    with patch("sweep.ledger.segment_writer.PACK", 3 if packed else 256):
+        written(sweep, 6).close()
+    names = [name for name in (sweep / "ledger").names() if "-" in name] if packed else []
+    (sweep / "ledger" / (names[1] if names else "00000004.jsonl")).remove()
+    with patch("sweep.ledger.segments._PAUSE", 0.0):
+        with pytest.raises(StorageError, match="is damaged: segment 4 is missing"):
+            read_events(sweep / "ledger")
+        with pytest.raises(analysis.NotASweep, match="segment 4 is missing"):
+            analysis.load(str(sweep))
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage\n", b'{"segment":9}\n', b'{"segment":"x"}\n'])
+def test_a_segment_that_is_none_is_damage(sweep: Address, content: bytes) -> None:
+    written(sweep, 3).close()
+    (sweep / "ledger" / "00000003.jsonl").write_bytes(content)
+    with (
+        patch("sweep.ledger.segments._PAUSE", 0.0),
+        pytest.raises(StorageError, match="00000003"),
+    ):
+        SegmentLedger.open(sweep / "ledger", create=False)
+
+
+def test_a_line_that_is_no_event_is_damage(sweep: Address) -> None:
+    written(sweep, 1).close()
+    (sweep / "ledger" / "00000003.jsonl").write_bytes(b'{"segment":3}\n{"half":')
+    with pytest.raises(StorageError, match="segment 3 has a line without event"):
+        read_events(sweep / "ledger")
+
+
+def test_packing_cut_short_at_any_step_changes_nothing(sweep: Address) -> None:
+    class Cut(Exception):
+        pass
+
+    def cut(*args: object) -> None:
+        raise Cut
+
+    create = Address.create
+
+    def create_and_cut(*args: Any) -> None:
+        create(*args)
+        raise Cut
+
+    for number, step in enumerate(("create", "remove_all")):
+        here = sweep / str(number)
+        with written(here, 5) as ledger:
+            before = read_events(here / "ledger")
+            patched = cut if step == "remove_all" else create_and_cut
+            with patch.object(Address, step, patched), pytest.raises(Cut):
+                ledger._writer.pack()
+            assert read_events(here / "ledger") == before
+            ledger._writer.pack()
+            assert read_events(here / "ledger") == before
+        with SegmentLedger.open(here / "ledger", create=False) as again:
+            assert again.events == before
+
+
+def test_readers_are_not_disturbed_by_packing(sweep: Address) -> None:
+    seen: list[int] = []
+    with patch("sweep.ledger.segment_writer.PACK", 4), written(sweep, 0) as ledger:
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                events = read_events(sweep / "ledger")
+                assert [e["attempt"] for e in events[1:]] == list(range(len(events) - 1))
+                seen.append(len(events))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for number in range(25):
+            ledger.append({"event": "start", "attempt": number})
+            ledger.sync()
+        done.set()
+        reader.join()
+    assert seen and seen == sorted(seen)
+    assert len(read_events(sweep / "ledger")) == 26
+
+
+def test_a_copy_in_a_folder_is_read_and_so_is_a_folders_in_a_store(
+    sweep: Address, tmp_path: Path
+) -> None:
+    here = small_sweep().write(tmp_path / "here")
+    (sweep / "ledger.jsonl").write_bytes((here / "ledger.jsonl").read_bytes())
+    assert analysis.load(str(sweep)).events == analysis.load(here).events
+    folder = SweepFolder(sweep)
+    assert folder.holds_sweep and read_events(folder.ledger) == analysis.load(here).events
+    with pytest.raises(UsageError, match="copied to a store can be read there, but not gone on"):
+        SegmentLedger.open(folder.ledger, create=False)
+    other = sweep / "other"
+    written(other, 9).close()
+    for name in (other / "ledger").names():
+        target = tmp_path / "copy" / "ledger" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((other / "ledger" / name).read_bytes())
+    assert analysis.load(tmp_path / "copy").events == read_events(other / "ledger")
+    shutil.rmtree(tmp_path / "copy")

@@ -1,0 +1,219 @@
+"""Checkpoints, probes and what is said of stores that cannot be used."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweep.cluster.retention import Retention
+from sweep.errors import StorageError, UsageError
+from sweep.ledger import checkpoint
+from sweep.ledger.address import Address
+from sweep.ledger.patience import patiently
+from sweep.ledger.probe import marked, probe
+from sweep.ledger.store import place
+from tests.harness.command import Done, assert_refused, call
+from tests.ledger.server import Server, s3_server, s3fs
+
+THERE = "s3://bucket/x"
+OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
+
+
+def state(epoch: int) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        "seconds": 1.5,
+        "model": {"w": np.full((2, 2), float(epoch))},
+        "masks": {"w": np.array([[True, False], [False, True]])},
+        "activations": {},
+        "optimizer": {0: {"step": np.array(3.0)}},
+    }
+
+
+def save(root: Address, epoch: int, trial: str = "t00000") -> Address:
+    folder = checkpoint.epoch_folder(root, trial, epoch)
+    checkpoint.save(folder, state(epoch), {"seed": epoch})
+    return folder
+
+
+def epoch_of(root: Address, most: int = 9999) -> int | None:
+    found = checkpoint.latest(root, "t00000", most)
+    return None if found is None else int(found[0]["epoch"])
+
+
+def test_a_checkpoint_comes_back_whole(sweep: Address) -> None:
+    loaded = checkpoint.load(save(sweep, 3))
+    assert loaded is not None
+    found, note = loaded
+    assert (found["epoch"], note["seed"]) == (3, 3)
+    assert np.array_equal(found["model"]["w"], state(3)["model"]["w"])
+    assert np.array_equal(found["masks"]["w"], state(3)["masks"]["w"])
+    assert found["optimizer"][0]["step"] == 3.0
+
+
+def test_half_and_damaged_checkpoints_are_passed_over(sweep: Address) -> None:
+    assert epoch_of(sweep) is None
+    for epoch in (1, 2, 3, 4, 5):
+        save(sweep, epoch)
+    (checkpoint.epoch_folder(sweep, "t00000", 5) / "trial.json").remove()  # died while it uploaded
+    (checkpoint.epoch_folder(sweep, "t00000", 4) / "masks.safetensors").remove()
+    (checkpoint.epoch_folder(sweep, "t00000", 3) / "model.safetensors").write_bytes(b"other")
+    assert epoch_of(sweep) == 2
+    assert epoch_of(sweep, most=1) == 1
+    save(sweep, 4)
+    assert epoch_of(sweep) == 4
+    checkpoint.drop_older(sweep, "t00000", 4)
+    assert {name.split("/")[1] for name in sweep.names()} == {"epoch-0004", "epoch-0005"}
+
+
+@pytest.mark.parametrize("trials", [2, 20])
+def test_retention_deletes_what_nothing_needs(sweep: Address, trials: int) -> None:
+    retention = Retention(sweep, OBJECTIVES)
+    for number in range(trials):
+        name = f"t{number:05d}"
+        for epoch in (1, 2):
+            save(sweep, epoch, name)
+            figures = {"accuracy": 0.5 + number + (epoch == 1) / 2, "sparsity": 0.5 - number}
+            retention.take(
+                {"event": "record", "trial_id": name, "epoch": epoch, "partial": False, **figures}
+            )
+        if number:
+            retention.take({"event": "end", "trial_id": name, "status": "completed"})
+    save(sweep, 3, "t00001")  # written by a worker that never came to report it
+    retention.tidy()
+    retention.close()
+    files = ["masks.safetensors", "model.safetensors", "trial.json"]
+    running = sorted([*files, "optimizer.safetensors"])
+    wanted = {f"t00000/epoch-000{epoch}/{name}" for epoch in (1, 2) for name in running}
+    wanted |= {f"t{n:05d}/epoch-0001/{name}" for n in range(1, trials) for name in files}
+    assert set(sweep.names()) == wanted
+
+
+def test_a_probe_leaves_nothing_and_sees_a_mark(sweep: Address, tmp_path: Path) -> None:
+    for where in (str(sweep), str(tmp_path)):
+        probe(where)
+        with marked(where) as mark:
+            probe(where, mark)
+        with pytest.raises(StorageError, match="is not the same place"):
+            probe(where, mark)
+    assert sweep.names() == [] and list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"no folder .*nowhere; on a cluster it must be shared"):
+        probe(str(tmp_path / "nowhere"))
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="no folder"):
+        probe(str(tmp_path / "file"))
+
+
+def test_a_bucket_that_is_not_there_is_told(server: Server) -> None:
+    there = "s3://no-such-bucket/sweeps"
+    with pytest.raises(StorageError, match="there is no bucket 'no-such-bucket'"):
+        probe(there)
+    with pytest.raises(StorageError, match="there is no bucket"):
+        Address.of(there).names()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ftp://x/y", "a sweep is kept in a folder"),
+        ("s3://", "names no bucket"),
+        ("s3://bucket/run-[1]", r"may not hold '\['"),
+        ("s3://bucket/*/x", r"may not hold '\*'"),
+    ],
+)
+def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        place(text)
+
+
+Told = Callable[..., Done]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """A command with these variables, and no other that begins with AWS."""
+
+    def tell(environment: dict[str, str], *arguments: str) -> Done:
+        s3fs.S3FileSystem.clear_instance_cache()  # it looks at the environment once
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return call(capsys, *arguments)
+
+    yield tell
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: Told) -> None:
+    run, status = ("run", "closed-form", "--out", THERE), ("status", THERE)
+    with s3_server() as server:
+        server.demand_keys()
+        for arguments in (run, status):
+            done = told(server.environment, *arguments)
+            assert_refused(done, 6, "the store refused", "check the credentials")
+        without = {k: v for k, v in server.environment.items() if "KEY" not in k}
+        assert_refused(told(without, *run), 6, "no credentials were found; set AWS_ACCESS_KEY_ID")
+    started = time.monotonic()
+    assert_refused(told(server.environment, *run), 6, "cannot be reached")
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "closed-form", "--out", THERE),
+        *(("report", *places) for places in ([THERE], [THERE, THERE])),
+        *((command, THERE) for command in ("resume", "status", "front", "confirm")),
+        ("export", THERE, "--to", "model", "--knee"),
+        ("run", "closed-form", f"search.warm_start=[{THERE}]", "--out"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:20],
+)
+def test_a_missing_package_is_named_by_every_command(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As bad usage: it is not the storage that is at fault."""
+    from fsspec.registry import _registry
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)  # where it was used before
+    own = ("folder",) if arguments[-1] == "--out" else ()
+    done = call(capsys, *arguments, *own)
+    assert_refused(done, 2, "s3:// addresses need s3fs", "pip install 'prunesweep[s3]'")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
+    from botocore.exceptions import ClientError, EndpointConnectionError
+
+    busy = ClientError({"Error": {"Code": "SlowDown", "Message": "slow down"}}, "PutObject")
+    gone = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+    refused = PermissionError("not you")
+    left: list[Exception] = [busy, gone]
+
+    def moody() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    assert patiently(moody, 30.0) == "done"
+    left[:] = [refused, busy]
+    with pytest.raises(PermissionError):
+        patiently(moody, 30.0)
+    with pytest.raises(ClientError):
+        patiently(moody, 0.0)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import MissingPackage, NewerLedger, NotASweep, load
+from sweep.ledger import analysis_storage as storage
+from tests.analysis.ledgers import LedgerBuilder, small_sweep
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """An address in fsspec's store in memory, with a sweep."""
+    fsspec = pytest.importorskip("fsspec")
+    address = f"memory://{tmp_path.name}/digits"
+    ledger = small_sweep().write(tmp_path) / "ledger.jsonl"
+    fsspec.filesystem("memory").pipe_file(f"{address}/ledger.jsonl", ledger.read_bytes())
+    return address
+
+
+@pytest.mark.parametrize("end", ["", "/", "/ledger.jsonl"])
+def test_a_sweep_in_a_store_is_read_as_one_in_a_folder(
+    store: str, end: str, tmp_path: Path
+) -> None:
+    there, here = load(store + end), load(tmp_path)
+    pd.testing.assert_frame_equal(there.records, here.records)
+    pd.testing.assert_frame_equal(there.front, here.front)
+    assert there.folder == store and there.name == "toy"
+
+
+def test_a_store_and_a_folder_compare(store: str, tmp_path: Path) -> None:
+    assert load([store, tmp_path]).table["folder"].tolist() == [store, str(tmp_path)]
+
+
+def test_a_nameless_sweep_in_a_store_has_its_folders_name(store: str, tmp_path: Path) -> None:
+    import fsspec
+
+    content = LedgerBuilder(name=None, config={}).write(tmp_path / "x") / "ledger.jsonl"
+    fsspec.filesystem("memory").pipe_file(f"{store}/ledger.jsonl", content.read_bytes())
+    assert load(store).name == "digits"
+
+
+def test_a_place_without_a_ledger_is_no_sweep(store: str) -> None:
+    with pytest.raises(NotASweep, match=r"digits/other: not the folder of a sweep"):
+        load(f"{store}/other")
+
+
+def test_a_store_keeps_the_rules_of_a_folder(store: str) -> None:
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    files.pipe_file(f"{store}/new/ledger.jsonl", b'{"event": "sweep", "version": 2}\n')
+    with pytest.raises(NewerLedger, match="version 2"):
+        load(f"{store}/new")
+    torn = files.cat_file(f"{store}/ledger.jsonl") + b'{"event": "rec'
+    files.pipe_file(f"{store}/torn/ledger.jsonl", torn)
+    assert load(f"{store}/torn").problems == []
+
+
+def test_an_unknown_kind_of_address_is_said() -> None:
+    pytest.importorskip("fsspec")
+    with pytest.raises(OSError, match="nonsense:// is no kind of address"):
+        load("nonsense://bucket/sweep")
+
+
+@pytest.mark.parametrize(("address", "needs"), [("s3://b/x", "s3fs"), ("gs://b/x", "gcsfs")])
+def test_what_is_not_installed_is_named(
+    address: str, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None in sys.modules is how Python notes a module that cannot be imported.
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    extra = needs.removesuffix("fs")
+    with pytest.raises(MissingPackage, match=rf"need {needs},.* 'prunesweep\[{extra}\]'") as raised:
+        load(address)
+    assert address in str(raised.value) and isinstance(raised.value, ImportError)
+
+
+@pytest.mark.parametrize("address", ["s3://b/x*", "memory://b?/x", "gs://b/[x]", "s3://b/x["])
+def test_patterns_are_no_addresses(address: str) -> None:
+    with pytest.raises(storage.BadAddress, match="may not hold"):
+        load(address)
+
+
+def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    files = fsspec.filesystem("memory")
+
+    class Moody(type(files)):  # type: ignore[misc]
+        protocol = "moody"
+
+        def cat_file(self, *args: object, **kwargs: object) -> bytes:
+            raise RuntimeError("no credentials")
+
+    fsspec.register_implementation("moody", Moody, clobber=True)
+    with pytest.raises(OSError, match=r"moody://b/x.*: the store gave an error \(no cred"):
+        load("moody://b/x")
+
+
+def test_paths_of_this_machine_are_paths() -> None:
+    assert storage.location("a/b/") == Path("a/b") == storage.location(Path("a/b"))
+    assert storage.parent(Path("a/b")) == Path("a") and storage.parent("s3://a/b") == "s3://a"
+    assert storage.last_name(Path("/a/b")) == storage.last_name("s3://a/b") == "b"

@@ -1,0 +1,205 @@
+"""When the ledger's events are safe: shared fsyncs, failed ones, and what a power cut leaves."""
+
+from __future__ import annotations
+
+import errno
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.errors import StorageError
+from sweep.ledger.file import Event, Ledger, read_events
+from sweep.ledger.lines import WINDOW
+from tests.harness.disk import Disk, disk_under, idle_thread
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.jsonl"
+
+
+@pytest.fixture
+def disk(path: Path) -> Iterator[Disk]:
+    with disk_under(path) as disk:
+        yield disk
+        disk.turn.set()
+
+
+def event(number: int, size: int = 0) -> Event:
+    return {"event": "start", "attempt": number, "text": "x" * size}
+
+
+def wait_until(what: object, seconds: float = 30) -> None:
+    assert callable(what)
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_an_append_is_in_the_file_before_it_is_on_the_disk(path: Path, disk: Disk) -> None:
+    with Ledger.open(path, create=True) as ledger:
+        disk.turn.clear()
+        written = ledger.append(event(0), event(1))
+        assert read_events(path) == written
+        assert disk.safe == 0 and not ledger.is_synced
+        disk.turn.set()
+        ledger.sync()
+        assert ledger.is_synced
+        assert disk.safe == path.stat().st_size
+
+
+def test_what_is_appended_gets_to_the_disk_without_being_asked(path: Path, disk: Disk) -> None:
+    with Ledger.open(path, create=True) as ledger:
+        ledger.append(event(0))
+        wait_until(lambda: ledger.is_synced)
+        assert disk.safe == path.stat().st_size
+
+
+def test_events_that_come_during_an_fsync_share_the_next_one(path: Path, disk: Disk) -> None:
+    with Ledger.open(path, create=True) as ledger:
+        before = disk.syncs
+        disk.turn.clear()
+        ledger.append(event(0))
+        wait_until(lambda: disk.syncs == before + 1)
+        for number in range(1, 50):
+            ledger.append(event(number))
+        disk.turn.set()
+        ledger.sync()
+        assert disk.syncs == before + 2
+        ledger.sync()
+        assert disk.syncs == before + 2, "nothing waits, so nothing is to be done"
+
+
+def test_closing_brings_all_to_the_disk_and_opening_what_another_left(
+    path: Path, disk: Disk
+) -> None:
+    with idle_thread():
+        with Ledger.open(path, create=True) as ledger:
+            ledger.append(event(0))
+            assert disk.safe == 0
+        assert disk.safe == path.stat().st_size
+        disk.safe = 0  # as if the last writer had been killed
+        Ledger.open(path, create=False).close()
+        assert disk.safe == path.stat().st_size
+
+
+def test_no_more_than_a_window_is_ever_unsynced(path: Path, disk: Disk) -> None:
+    with idle_thread(), Ledger.open(path, create=True) as ledger:
+        for number in range(40):
+            ledger.append(event(number, size=WINDOW // 7))
+            assert path.stat().st_size - disk.safe <= WINDOW
+        ledger.append(event(40, size=5 * WINDOW))  # larger than that itself
+        assert path.stat().st_size - disk.safe <= WINDOW
+    assert len(read_events(path)) == 41
+
+
+def test_a_failed_fsync_ends_it_and_leaves_what_was_safe(path: Path, disk: Disk) -> None:
+    ledger = Ledger.open(path, create=True)
+    safe = ledger.append(event(0))
+    ledger.sync()
+    disk.error = OSError(errno.EIO, "input/output error")
+    ledger.append(event(1))
+    with pytest.raises(StorageError, match="input/output error"):
+        ledger.sync()
+    disk.error = None  # a second fsync may succeed, and mean nothing: what was lost is lost
+    for refused in (lambda: ledger.append(event(2)), ledger.sync, lambda: ledger.is_synced):
+        with pytest.raises(StorageError, match="input/output error"):
+            refused()
+    ledger.close()
+    assert read_events(path) == safe
+
+
+def test_a_failed_fsync_in_the_background_is_told_by_the_next_append(
+    path: Path, disk: Disk
+) -> None:
+    ledger = Ledger.open(path, create=True)
+    safe = ledger.append(event(0))
+    ledger.sync()
+    disk.error = OSError(errno.ENOSPC, "no space left")
+    before = disk.syncs
+    ledger.append(event(1))
+    wait_until(lambda: disk.syncs > before and not ledger._turn.locked())
+    with pytest.raises(StorageError, match="no space left"):
+        ledger.append(event(2))
+    ledger.close()
+    assert read_events(path) == safe
+
+
+def test_a_failed_fsync_that_nobody_heard_of_is_told_at_the_close(path: Path, disk: Disk) -> None:
+    ledger = Ledger.open(path, create=True)
+    disk.error = OSError(errno.EIO, "input/output error")
+    ledger.append(event(0))
+    with pytest.raises(StorageError, match="input/output error"):
+        ledger.close()
+    ledger.close()
+    disk.error = None
+    Ledger.open(path, create=True).close()  # the lock is free, and nothing was left
+
+
+def test_a_ledger_without_appends_has_no_thread(path: Path) -> None:
+    before = threading.active_count()
+    with Ledger.open(path, create=True) as ledger:
+        assert threading.active_count() == before
+        ledger.append(event(0))
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 900), st.booleans()), min_size=1, max_size=40),
+    st.randoms(use_true_random=False),
+)
+def test_a_power_cut_takes_nothing_that_was_synced_and_leaves_a_ledger(
+    appends: list[tuple[int, bool]], chance: random.Random
+) -> None:
+    with TemporaryDirectory() as folder, idle_thread():
+        path = Path(folder) / "ledger.jsonl"
+        with disk_under(path) as disk:
+            ledger = Ledger.open(path, create=True, clock=lambda: 1.0)
+            written: list[Event] = []
+            safe = 0
+            for number, (size, syncs) in enumerate(appends):
+                written += ledger.append(event(number, size))
+                if syncs:
+                    ledger.sync()
+                    safe = len(written)
+            left = disk.cut_power(chance)
+            ledger.close()
+        path.write_bytes(left)
+        survivors = read_events(path)
+        assert survivors == written[: len(survivors)]
+        assert len(survivors) >= safe
+        with Ledger.open(path, create=not survivors) as ledger:
+            assert ledger.events == survivors
+            more = ledger.append(event(-1))
+        assert read_events(path) == survivors + more
+
+
+@pytest.mark.parametrize(("beyond", "is_damage"), [(0, False), (1, True)])
+def test_holes_are_torn_tail_only_where_a_power_cut_can_leave_them(
+    path: Path, beyond: int, is_damage: bool
+) -> None:
+    with Ledger.open(path, create=True) as ledger:
+        ledger.append(event(0))
+        first = path.stat().st_size
+        ledger.append(*(event(number, size=200) for number in range(1, 400)))
+    data = bytearray(path.read_bytes())
+    lines = [first + at + 1 for at, byte in enumerate(data[first:]) if byte == ord("\n")]
+    start = next(at for at in lines if len(data) - at <= WINDOW)
+    if beyond:
+        start = max(at for at in lines if len(data) - at > WINDOW)
+    data[start + 10 : start + 20] = bytes(10)
+    path.write_bytes(data)
+    if is_damage:
+        with pytest.raises(StorageError, match="is damaged"):
+            read_events(path)
+    else:
+        assert read_events(path)[-1]["attempt"] == lines.index(start) + 1

@@ -1,0 +1,152 @@
+"""Rounds of a confirmation, as a fold: what is wanted, what is missing, and under which seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sweep.search.rounds import Confirmation, Event, Job, is_of_confirm
+from sweep.search.to_confirm import Point
+
+SEED = 7
+A, B, C = Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runner-up")
+
+
+def fold(events: list[Event]) -> Confirmation:
+    confirmation = Confirmation()
+    for event in events:
+        confirmation.apply(event)
+    return confirmation
+
+
+def searched(*seeds: int) -> list[Event]:
+    given = enumerate(seeds or (5, 6, 8))
+    return [{"event": "trial", "trial_id": f"t{i}", "params": {}, "seed": s} for i, s in given]
+
+
+def begin(events: list[Event], points: list[Point], count: int) -> list[Event]:
+    """The events with a further round."""
+    round_event = fold(events).next_round(points, count, SEED)
+    assert round_event is not None
+    return [*events, round_event]
+
+
+def found(events: list[Event], some: Any = lambda job, epoch: True) -> list[Event]:
+    """The events with all records of the round under way, and its end."""
+    for job in fold(events).unfinished:
+        own = {"trial_id": job.trial_id, "seed": job.seed}
+        for epoch in sorted(job.wanted):
+            if some(job, epoch):
+                events = [*events, {"event": "confirm_record", "epoch": epoch, **own}]
+        done = fold(events)
+        end = done.due_end(done.jobs[job.name])
+        events = [*events, *([end] if end else [])]
+    finish = fold(events).finish_event()
+    return [*events, *([finish] if finish else [])]
+
+
+def pairs(events: list[Event]) -> list[tuple[str, int, int]]:
+    """What is wanted now: (trial, epoch, seed)."""
+    return [(j.trial_id, e, j.seed) for j in fold(events).unfinished for e in sorted(j.wanted)]
+
+
+def test_a_round_wants_every_point_under_every_seed_in_as_few_retrainings() -> None:
+    events = begin(searched(), [A, B, C], 2)
+    assert [p["why"] for p in events[-1]["points"]] == ["front", "front", "runner-up"]
+    one, other = events[-1]["seeds"]
+    assert pairs(events) == [
+        ("t0", 1, one), ("t0", 3, one), ("t1", 0, one),
+        ("t0", 1, other), ("t0", 3, other), ("t1", 0, other),
+    ]  # fmt: skip
+    confirmation = fold(events)
+    assert len(confirmation.unfinished) == 4
+    assert (confirmation.done, confirmation.planned) == (0, 6)
+    after = fold(found(events))
+    assert (after.done, after.planned, after.is_open, after.unfinished) == (6, 6, False, [])
+
+
+def test_seeds_follow_from_the_sweeps_and_the_round_and_are_none_of_the_search() -> None:
+    seeds = begin(searched(), [A], 4)[-1]["seeds"]
+    assert begin(searched(), [A], 4)[-1]["seeds"] == seeds and len(set(seeds)) == 4
+    assert fold(searched()).next_round([A], 4, SEED + 1)["seeds"] != seeds  # type: ignore[index]
+    used = begin(searched(seeds[0], seeds[2]), [A], 4)[-1]["seeds"]
+    assert used[:2] == [seeds[1], seeds[3]] and len(set(used)) == 4
+    assert not {seeds[0], seeds[2]} & set(used)
+
+
+def test_nothing_is_asked_for_twice() -> None:
+    events = begin(searched(), [A, C], 2)
+    assert fold(events).next_round([A, C], 2, SEED) is None  # it is under way
+    assert fold(events).next_round([A], 1, SEED) is None
+    events = found(events)
+    assert events[-1] == {"event": "confirm_finish", "confirm": 0}
+    assert fold(events).next_round([A, C], 2, SEED) is None
+    assert fold(events).next_round([C], 1, SEED) is None
+
+
+def test_more_seeds_add_only_what_is_missing() -> None:
+    events = found(begin(searched(), [A, B], 2))
+    more = begin(events, [A, B], 3)
+    assert more[-1]["confirm"] == 1
+    assert more[-1]["seeds"][:2] == events[3]["seeds"]
+    new = more[-1]["seeds"][2]
+    assert new not in events[3]["seeds"]
+    assert pairs(more) == [("t0", 1, new), ("t0", 3, new)]
+
+
+def test_a_front_that_moved_adds_what_is_new_also_of_a_trial_that_was_retrained() -> None:
+    events = found(begin(searched(), [A, C], 2))
+    seeds = events[3]["seeds"]
+    moved = begin(events, [B, A], 2)
+    assert moved[-1]["seeds"] == seeds
+    assert pairs(moved) == [("t0", 3, seeds[0]), ("t0", 3, seeds[1])]
+    assert fold(found(moved)).next_round([A, B, C], 2, SEED) is None
+
+
+def test_a_round_that_is_overtaken_is_dropped_and_what_it_found_is_kept() -> None:
+    events = begin(searched(), [A, C], 2)
+    first = events[-1]["seeds"][0]
+    events = found(events, lambda job, epoch: job.trial_id == "t0" and job.seed == first)
+    assert fold(events).is_open and fold(events).finish_event() is None
+    moved = begin(events, [A], 3)
+    assert moved[-1]["seeds"][:2] == events[3]["seeds"]
+    assert {seed for *_, seed in pairs(moved)} == set(moved[-1]["seeds"]) - {first}
+    assert {trial for trial, *_ in pairs(moved)} == {"t0"}
+
+
+def test_a_retraining_that_failed_is_not_tried_again_and_is_told() -> None:
+    events = begin(searched(), [A, C], 2)
+    job = fold(events).unfinished[0]
+    own = {"trial_id": job.trial_id, "seed": job.seed}
+    failed = {"event": "confirm_end", **own, "status": "failed", "error": "diverged"}
+    events = found([*events, failed])
+    assert [(j.trial_id, j.error) for j in fold(events).failed] == [("t0", "diverged")]
+    assert fold(events).next_round([A, C], 2, SEED) is None
+    more = begin(events, [A, C], 3)
+    assert {seed for *_, seed in pairs(more)} == {more[-1]["seeds"][2]}
+    assert fold(begin(events, [C], 3)).failed == []  # of a point that nobody asks for now
+
+
+def test_attempts_go_on_counting_in_a_later_round() -> None:
+    events = begin(searched(), [A], 1)
+    own = {"trial_id": "t0", "seed": events[-1]["seeds"][0]}
+    start = {"event": "confirm_start", **own, "attempt": 1}
+    lost = {"event": "confirm_lost", **own, "attempt": 1, "reason": "killed"}
+    events = found([*events, start, lost, {**start, "attempt": 2}])
+    [job] = fold(begin(events, [A, B], 1)).unfinished
+    assert (job.attempt, job.fence, job.lost, job.wanted) == (2, 1, 0, {3})
+
+
+@pytest.mark.parametrize(("attempt", "news"), [(1, False), (2, True), (3, True)])
+def test_who_was_thought_dead_is_not_heard(attempt: int, news: bool) -> None:
+    job = Job("t0", 1, {1}, attempt=2, fence=1, status="running")
+    assert job.accepts(attempt) is news
+    job.status = "completed"
+    assert not job.accepts(attempt)
+
+
+def test_events_of_a_confirmation_are_known_from_those_of_a_search() -> None:
+    events = found(begin(searched(), [A], 1))
+    told = [event["event"] for event in events if is_of_confirm(event)]
+    assert told == ["confirm", "confirm_record", "confirm_end", "confirm_finish"]

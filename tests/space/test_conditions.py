@@ -1,0 +1,205 @@
+"""Parameters that are there at times: how a config says it, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.config import SweepConfig
+from sweep.space.condition import Condition
+from sweep.space.conditions import active, decided, identity, is_active, order
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.params import Params
+from sweep.space.parse import parse_domain, parse_space, space_schema
+from sweep.space.starts import complete
+
+RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
+FORMS: list[tuple[str, Any, Domain]] = [
+    (
+        "learning_rate",
+        {"low": "1e-5", "high": 1e-3, "log": True, "when": {"finetune_epochs": {"low": 1}}},
+        Float(1e-5, 1e-3, log=True, when=(Condition("finetune_epochs", low=1),)),
+    ),
+    (
+        "finetune_epochs",
+        {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5, "high": 0.9}, "method": "random"}},
+        Int(
+            0, 5, when=(Condition("sparsity", low=0.5, high=0.9), Condition("method", ("random",)))
+        ),
+    ),
+    (
+        "scope",
+        {"values": ["global"], "when": {"method": ["l1-norm", "random"]}},
+        Choice(("global",), (Condition("method", ("l1-norm", "random")),)),
+    ),
+    ("method", {"values": ["random", "l1-norm"]}, Choice(("random", "l1-norm"))),
+    ("seed", [0, 1, 2], Choice((0, 1, 2))),
+    ("seed", None, Constant(None)),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "domain"), FORMS)
+def test_each_form_is_read_and_its_plain_form_gives_it_again(
+    name: str, raw: Any, domain: Domain
+) -> None:
+    assert parse_domain(name, raw) == domain
+    assert parse_domain(name, domain.plain()) == domain
+    validator = jsonschema.Draft202012Validator(space_schema())
+    assert validator.is_valid({name: domain.plain()})
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"method": {"values": ["random"], "when": {"depth": 1}}}, "method.when.depth: unknown"),
+        ({"method": {"values": ["random"], "when": {"sparsty": 1}}}, "did you mean 'sparsity'?"),
+        ({"method": {"values": ["random"], "when": {}}}, "method.when: must be a mapping, not"),
+        ({"method": {"values": ["random"], "when": "sparse"}}, "method.when: must be a mapping"),
+        ({"method": {"values": [], "when": {"sparsity": 0.5}}}, "method.values: a choice must not"),
+        ({"method": {"values": "random"}}, "method.values: a choice must not be empty"),
+        ({"method": {"values": ["random"], "low": 1}}, "method.low: unknown key"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": {}}}}, "must have low, high or"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": {"min": 1}}}}, "must have low"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": 1.5}}}, "must be an integer"),
+        ({"learning_rate": RATES | {"when": {"method": {"low": 1}}}}, "a range needs numbers"),
+        (
+            {"learning_rate": RATES | {"when": {"sparsity": {"low": 0.9, "high": 0.1}}}},
+            "learning_rate.when.sparsity: low is above high",
+        ),
+        ({"seed": 2**32}, "seed: must be <= 4294967295"),
+        ({"seed": [None, 1]}, "seed.0: must be an integer"),
+    ],
+)  # fmt: skip
+def test_a_condition_that_makes_no_sense_is_refused(raw: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_space(raw)
+    assert message in str(caught.value)
+
+
+def test_what_an_inactive_parent_would_be_does_not_count() -> None:
+    """The learning rate's default would fulfil the condition; without epochs it is not there."""
+    space = parse_space(
+        {
+            "finetune_epochs": [0, 1],
+            "learning_rate": {"values": [5e-5, 1e-3], "when": {"finetune_epochs": 1}},
+            "scope": {"values": ["global"], "when": {"learning_rate": 5e-5}},
+        }
+    )
+    there = {name: domain for name, domain in space.items() if name in space}
+    assert not is_active(there["scope"], {"finetune_epochs": 0})
+    assert is_active(there["scope"], {"finetune_epochs": 1, "learning_rate": 5e-5})
+
+
+@given(st.floats(0, 0.9), st.integers(0, 3))
+def test_params_hold_what_is_there_in_the_order_of_the_space(sparsity: float, epochs: int) -> None:
+    space = parse_space(
+        {
+            "sparsity": {"low": 0, "high": 0.9},
+            "finetune_epochs": {"low": 0, "high": 3},
+            "learning_rate": RATES,
+            "method": {"values": ["random"], "when": {"sparsity": {"low": 0.5}}},
+        }
+    )
+    wanted = {"sparsity": sparsity, "finetune_epochs": epochs}
+    wanted |= {"learning_rate": 1e-3, "method": "random"}
+    params = active(space, order(space), lambda name, found: wanted[name])
+    assert ("learning_rate" in params) == (epochs >= 1)
+    assert ("method" in params) == (sparsity >= 0.5)
+    assert "seed" not in params  # none is given, so each trial has its own
+    assert [name for name in space if name in params] == list(params)
+    assert Params.of(params).learning_rate == (1e-3 if epochs else 5e-5)
+
+
+def test_what_changes_nothing_is_no_other_configuration() -> None:
+    untrained = {"sparsity": 0.5, "finetune_epochs": 0}
+    assert identity({**untrained, "learning_rate": 1e-3}) == identity(untrained)
+    assert identity({**untrained, "activation_method": "random"}) == identity(untrained)
+    assert identity({"sparsity": 0.0, "method": "random"}) == identity({"sparsity": 0})
+    assert identity({"sparsity": 0.1 + 0.2}) == identity({"sparsity": 0.3})
+    for other in ({"seed": 1}, {"method": "random"}, {"finetune_epochs": 1}, {"sparsity": 0.6}):
+        assert identity({**untrained, **other}) != identity(untrained)
+
+
+@pytest.mark.parametrize("sparsity", [0.9, [0.7, 0.8], {"low": 0.7, "high": 0.9}])
+def test_the_sparsity_of_n_of_m_is_decided(sparsity: Any) -> None:
+    space = parse_space({"sparsity": sparsity, "granularity": ["element", "2:4"]})
+    for granularity, wanted in {"element": 0.9, "2:4": 0.5}.items():
+        values = {"sparsity": 0.9, "granularity": granularity}
+        found = active(space, order(space), lambda name, _, values=values: values[name])  # type: ignore[misc]
+        assert found["sparsity"] == wanted
+    assert decided("sparsity", {}) is None and decided("method", {"granularity": "2:4"}) is None
+
+
+def test_what_n_of_m_leaves_nothing_to_do_is_no_other_configuration() -> None:
+    paired = identity({"granularity": "2:4"})
+    for other in ({"sparsity": 0.9}, {"scope": "global"}, {"normalise": "rms"},
+                  {"layer_profile": "erk"}, {"sparsity": 0.0, "scope": "row"}):  # fmt: skip
+        assert identity({"granularity": "2:4", **other}) == paired
+    for other in ({"granularity": "4:8"}, {"method": "random"}, {"granularity": "element"}):
+        assert identity({"granularity": "2:4", **other}) != paired
+
+
+def test_a_profile_is_for_local_and_normalising_for_global() -> None:
+    for scope, moot in (("local", "normalise"), ("row", "normalise"), ("global", "layer_profile")):
+        plain = {"sparsity": 0.5, "scope": scope}
+        for name, value in (("normalise", "rms"), ("layer_profile", "erk")):
+            assert (identity({**plain, name: value}) == identity(plain)) == (name == moot)
+
+
+def test_parameters_that_are_not_searched_leave_the_order_as_it_was() -> None:
+    """So that grids, and samplers that count parameters, propose what they did."""
+    space = parse_space({"sparsity": [0.3, 0.5], "method": ["random"], "scope": ["local"]})
+    assert order(space) == list(space)
+
+
+def test_granularity_may_hang_on_the_method() -> None:
+    granularity = {"values": ["2:4", "element"], "when": {"method": "random"}}
+    space = parse_space({"method": ["l1-norm", "random"], "granularity": granularity})
+    values = {"method": "random", "granularity": "2:4"}
+    assert active(space, order(space), lambda name, _: values[name])["sparsity"] == 0.5
+    values = {"method": "l1-norm", "granularity": "2:4"}
+    without = {n: v for n, v in Params().to_dict().items() if n != "granularity" and v is not None}
+    assert active(space, order(space), lambda name, _: values[name]) == without
+
+
+# Starting points.
+
+
+def test_a_start_cannot_say_otherwise_than_its_granularity() -> None:
+    plain = {"name": "n", "task": {"dataset": "digits"},
+             "space": {"sparsity": [0.5, 0.9], "granularity": ["element", "2:4"]}}  # fmt: skip
+    fine = [{"granularity": "2:4"}, {"sparsity": 0.9, "granularity": "element"}]
+    SweepConfig.model_validate({**plain, "search": {"starts": fine}})
+    wrong = [{"sparsity": 0.9, "granularity": "2:4"}]
+    with pytest.raises(ValueError, match=r"is 0\.5 under this granularity"):
+        SweepConfig.model_validate({**plain, "search": {"starts": wrong}})
+
+
+def test_a_start_keeps_what_is_given_and_takes_the_rest_from_the_spread() -> None:
+    space = parse_space({"sparsity": {"low": 0.1, "high": 0.9}, "scope": ["local", "global"]})
+    spread = {"sparsity": 0.3, "scope": "global"}
+    params = complete(space, {"sparsity": 0.7}, spread.__getitem__)
+    assert params == {**complete(space, {}, spread.__getitem__), "sparsity": 0.7}
+    assert params["scope"] == "global"
+
+
+@given(st.integers(0, 5), st.floats(0.1, 0.9))
+def test_parents_take_the_nearest_value_that_lets_what_is_given_be_there(
+    epochs: int, sparsity: float
+) -> None:
+    space = parse_space(
+        {
+            "sparsity": {"low": 0.1, "high": 0.9},
+            "finetune_epochs": {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5}}},
+            "learning_rate": {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 2}}},
+        }
+    )
+    spread = {"sparsity": sparsity, "finetune_epochs": epochs, "learning_rate": 1e-4}
+    params = complete(space, {"learning_rate": 1e-3}, spread.__getitem__)
+    assert params["learning_rate"] == 1e-3
+    assert params["finetune_epochs"] == max(epochs, 2)
+    assert params["sparsity"] == max(sparsity, 0.5)

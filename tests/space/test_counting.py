@@ -1,0 +1,102 @@
+"""How many configurations a space has, and what of it can never be there."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.space.conditions import active, identity, order
+from sweep.space.counting import size
+from sweep.space.parse import parse_space
+
+RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
+
+
+domains = st.fixed_dictionaries(
+    {
+        "sparsity": st.sampled_from(
+            [[0, 0.5], [0.5, 0.7], 0.5, {"low": 0, "high": 0.5, "step": 0.25}]
+        ),
+        "method": st.sampled_from(
+            [["l1-norm", "random"], {"values": ["l1-norm", "random"], "when": {"sparsity": 0.5}}]
+        ),
+        "finetune_epochs": st.sampled_from([[0, 1, 2], {"low": 1, "high": 3}, 1]),
+        "learning_rate": st.sampled_from([[1e-4, 1e-3], RATES, 1e-3]),
+        "scope": st.sampled_from(
+            [["local", "global"], {"values": ["local"], "when": {"method": "random"}}]
+        ),
+        "normalise": st.sampled_from(["none", ["none", "rms"]]),
+        "granularity": st.sampled_from(
+            ["element", "2:4", ["element", "2:4", "4:8"],
+             {"values": ["2:4", "element"], "when": {"finetune_epochs": 1}}]
+        ),
+        "layer_profile": st.sampled_from(["uniform", ["uniform", "erk"]]),
+        "seed": st.sampled_from([None, [0, 1]]),
+    }
+)  # fmt: skip
+
+
+@given(domains)
+def test_the_size_of_a_space_is_the_number_of_its_configurations(raw: dict[str, Any]) -> None:
+    space = parse_space(raw)
+    names = order(space)
+    found = {
+        identity(active(space, names, lambda name, _, point=point: point[name]))  # type: ignore[misc]
+        for values in itertools.product(*(space[name].grid() for name in names))
+        for point in [dict(zip(names, values, strict=True))]
+    }
+    assert size(space) == len(found)
+
+
+def test_one_endless_range_makes_a_space_endless_unless_it_never_matters() -> None:
+    rate = {"low": 1e-5, "high": 1e-3}
+    assert size(parse_space({"learning_rate": rate, "finetune_epochs": [0, 1]})) == float("inf")
+    assert size(parse_space({"learning_rate": rate, "finetune_epochs": 0, "seed": [1, 2]})) == 2
+
+
+def test_n_of_m_alone_has_no_sparsity_to_search() -> None:
+    space = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
+    assert size(parse_space(space)) == 1
+    assert size(parse_space({**space, "granularity": ["2:4", "element"]})) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (
+            {"learning_rate": RATES, "finetune_epochs": 0},
+            "learning_rate.when.finetune_epochs: can never hold, got {\"low\": 1}; "
+            "allowed: what space.finetune_epochs can be: 0",
+        ),
+        (
+            {"scope": {"values": ["local"], "when": {"seed": 3}}},
+            "scope.when.seed: can never hold",
+        ),
+        (
+            {"learning_rate": RATES, "finetune_epochs": {"low": 0, "high": 9, "step": 1},
+             "scope": {"values": ["local"], "when": {"finetune_epochs": 0, "learning_rate": 1e-3}}},
+            "scope.when: its conditions never hold together",
+        ),
+        (
+            {"scope": {"values": ["local"], "when": {"method": "random"}},
+             "method": {"values": ["random"], "when": {"scope": "local"}}},
+            "method.when: its conditions go round in a circle",
+        ),
+        ({"scope": {"values": ["local"], "when": {"scope": "local"}}}, "scope.when: its"),
+        ({"weight": {"scope": {"values": ["local"], "when": {"seed": 3}}}}, "scope.when.seed"),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_there_is_refused(raw: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_space(raw)
+    assert message in str(caught.value)
+
+
+def test_what_decides_cannot_hang_on_what_it_decides() -> None:
+    granularity = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
+    with pytest.raises(ValueError, match="go round in a circle"):
+        parse_space({"sparsity": {"low": 0.1, "high": 0.9}, "granularity": granularity})

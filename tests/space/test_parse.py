@@ -1,0 +1,219 @@
+"""Domains and their YAML forms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.names import METHODS
+from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.params import Params
+from sweep.space.parse import parse_domain, parse_space, space_schema
+
+DOMAINS: list[tuple[str, Any, Domain]] = [
+    ("sparsity", {"low": 0.3, "high": 0.95}, Float(0.3, 0.95)),
+    ("sparsity", {"low": 0, "high": 0.9, "step": 0.3}, Float(0.0, 0.9, step=0.3)),
+    ("sparsity", [0.5, "5e-1", 0.75][::2], Choice((0.5, 0.75))),
+    ("sparsity", 0, Constant(0.0)),
+    ("method", ["random", "l1-norm"], Choice(("random", "l1-norm"))),
+    ("scope", "global", Constant("global")),
+    ("finetune_epochs", {"low": 0, "high": 4}, Int(0, 4)),
+    ("finetune_epochs", {"low": 1, "high": 9, "log": True}, Int(1, 9, log=True)),
+    ("finetune_epochs", {"low": 0, "high": 6, "step": 2}, Int(0, 6, step=2)),
+    ("finetune_epochs", 3.0, Constant(3)),
+    ("learning_rate", {"low": "1e-5", "high": "1E-3", "log": True}, Float(1e-5, 1e-3, log=True)),
+    ("learning_rate", "1e-3", Constant(1e-3)),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "domain"), DOMAINS)
+def test_each_form_is_read_and_its_plain_form_gives_it_again(
+    name: str, raw: Any, domain: Domain
+) -> None:
+    assert parse_domain(name, raw) == domain
+    assert parse_domain(name, domain.plain()) == domain
+    assert parse_domain(name, domain) == domain
+
+
+@pytest.mark.parametrize(("name", "raw", "domain"), DOMAINS)
+def test_the_grid_has_as_many_values_as_the_size_says_and_all_are_contained(
+    name: str, raw: Any, domain: Domain
+) -> None:
+    if math.isinf(domain.size):
+        with pytest.raises(ValueError, match="needs a step or a list"):
+            domain.grid()
+        return
+    values = domain.grid()
+    assert len(set(values)) == len(values) == domain.size
+    assert all(domain.contains(value) for value in values)
+
+
+def test_a_stepped_range_is_exact_in_decimals_and_ends_at_its_last_step() -> None:
+    domain = parse_domain("sparsity", {"low": 0.1, "high": 0.95, "step": 0.1})
+    assert domain.grid() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert domain.plain() == {"low": 0.1, "high": 0.9, "step": 0.1}
+    assert parse_domain("finetune_epochs", {"low": 1, "high": 6, "step": 2}).grid() == [1, 3, 5]
+    assert parse_domain("sparsity", {"low": 0.2, "high": 0.3, "step": 0.1}).grid() == [0.2, 0.3]
+
+
+def test_a_value_of_a_float_sum_is_on_the_grid() -> None:
+    domain = Float(0.1, 0.9, step=0.1)
+    assert domain.contains(0.1 + 0.1 + 0.1)  # 0.30000000000000004
+    assert not domain.contains(0.35)
+    assert not domain.contains(1.0)
+    assert not domain.contains(0.0)
+
+
+@pytest.mark.parametrize("value", [True, False, None, "0.5", math.nan, math.inf, [0.5]])
+def test_what_is_no_number_is_in_no_range(value: object) -> None:
+    for domain in (Float(0, 1), Float(0, 1, step=0.5), Int(0, 1), Constant(0.5), Choice((0, 1))):
+        assert not domain.contains(value)
+
+
+def test_ranges_hold_both_ends_and_integers_only_integers() -> None:
+    assert Float(0.2, 0.4).contains(0.2) and Float(0.2, 0.4).contains(0.4)
+    assert Int(0, 4).contains(4) and not Int(0, 4).contains(2.5)
+    assert not Int(0, 4, step=2).contains(3)
+
+
+@pytest.mark.parametrize(
+    ("raw", "rule", "got"),
+    [
+        ("half", "must be a number", "'half'"),
+        (math.nan, "must be finite", "nan"),
+        (math.inf, "must be finite", "inf"),
+        ("nan", "must be a number", "'nan'"),
+        (-0.1, "must be >= 0", "-0.1"),
+        (1.0, "must be < 1", "1.0"),
+        (True, "must be a number", "true"),
+        (None, "must be a number", "null"),
+        (10**400, "must be finite", "1000"),
+    ],
+)
+def test_a_wrong_sparsity_is_refused_with_the_rule_the_value_and_what_is_allowed(
+    raw: object, rule: str, got: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_domain("sparsity", raw)
+    message = str(caught.value)
+    assert message.startswith(f"{rule}, got {got}")
+    assert "allowed: a number >= 0 and < 1" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "message"),
+    [
+        ("sparsity", {"low": 0.9, "high": 0.3}, "low is above high"),
+        ("sparsity", {"low": 0.5}, "high: is required in a range"),
+        ("sparsity", {"low": 0.5, "high": 1.0}, "high: must be < 1"),
+        ("sparsity", {"low": 0, "high": 0.5, "log": True}, "low: a log range cannot start here"),
+        ("sparsity", {"low": 0.1, "high": 0.5, "log": "yes"}, "log: must be true or false"),
+        ("sparsity", {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}, "takes no step"),
+        ("sparsity", {"low": 0.1, "high": 0.5, "step": 0}, "step: must be > 0"),
+        ("sparsity", {"low": 0.1, "high": 0.5, "step": 0.6}, "step: does not fit the range"),
+        ("sparsity", {"low": 0.1, "high": 0.5, "step": 1e-300}, "step: does not fit the range"),
+        ("sparsity", {"low": 0.1, "hihg": 0.5}, "did you mean 'high'?"),
+        ("sparsity", [], "a choice must not be empty"),
+        ("sparsity", [0.5, "0.5"], "1: is in the list already, got '0.5'"),
+        ("sparsity", [[0.5]], "0: must be a number"),
+        ("finetune_epochs", True, "must be an integer, got true"),
+        ("finetune_epochs", 1.5, "must be an integer, got 1.5"),
+        ("finetune_epochs", -1, "must be >= 0"),
+        ("finetune_epochs", 2**63, "must fit in 64 bits"),
+        ("finetune_epochs", {"low": 0, "high": 4, "log": True}, "a log range cannot start here"),
+        ("finetune_epochs", {"low": 0, "high": 4, "step": 0.5}, "step: must be an integer"),
+        ("learning_rate", {"low": 0, "high": 1e-3, "log": True}, "low: must be > 0, got 0"),
+        ("method", "l1norm", "got 'l1norm'; allowed: l1-norm, random, taylor"),
+        ("method", {"low": 1, "high": 2}, "a range needs numbers"),
+        ("scope", ["local", "local"], "1: is in the list already"),
+        ("sparsty", 0.5, "did you mean 'sparsity'?"),
+    ],
+)
+def test_a_wrong_domain_is_refused(name: str, raw: object, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_domain(name, raw)
+    assert message in str(caught.value)
+
+
+def test_all_that_is_wrong_with_a_space_is_said_at_once() -> None:
+    raw = {"sparsity": {"low": "half", "high": 2}, "method": ["foo", "random"], "depth": 3}
+    with pytest.raises(ValueError) as caught:
+        parse_space(raw)
+    for part in ("sparsity.low:", "sparsity.high:", "method.0:", "depth: unknown key"):
+        assert part in str(caught.value)
+
+
+def test_a_space_has_every_parameter_those_not_given_as_constants() -> None:
+    space = parse_space({"method": list(METHODS)})
+    assert list(space) == list(PARAMETERS)
+    assert space["method"] == Choice(METHODS)
+    for name in set(PARAMETERS) - {"method"}:
+        assert space[name] == Constant(PARAMETERS[name].default)
+
+
+def test_the_tutorials_dictionary_means_the_flat_names() -> None:
+    weight = {"sparsity": {"low": 0.1, "high": 0.9}, "method": "random", "scope": "global"}
+    activation = {"sparsity": 0.25, "method": "random", "scope": "global"}
+    flat = {**weight, **{f"activation_{key}": value for key, value in activation.items()}}
+    assert parse_space({"weight": weight, "activation": activation}) == parse_space(flat)
+    assert parse_space({"weight": {"scope": "global"}, "activation": None}) == parse_space(
+        {"scope": "global"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"sparsity": 0.5, "weight": {"sparsity": 0.5}}, "weight.sparsity: gives the same"),
+        ({"weight": {"learning_rate": 1}}, "weight.learning_rate: unknown key"),
+        ({"weight": 0.5}, "weight: must be a mapping"),
+        ([0.5], "must be a mapping of parameters"),
+    ],
+)
+def test_a_wrong_use_of_the_tutorials_form_is_refused(raw: object, message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        parse_space(raw)
+    assert message in str(caught.value)
+
+
+def test_every_default_and_help_is_there_and_every_default_is_allowed() -> None:
+    for name, parameter in PARAMETERS.items():
+        assert parse_domain(name, parameter.default) == Constant(parameter.default)
+        assert parameter.help
+    assert {flat for keys in TUTORIAL.values() for flat in keys.values()} < set(PARAMETERS)
+
+
+def test_a_trial_takes_just_these_parameters_with_these_defaults() -> None:
+    assert Params().to_dict() == {name: known.default for name, known in PARAMETERS.items()}
+
+
+@pytest.mark.parametrize(("name", "raw", "domain"), DOMAINS)
+def test_the_json_schema_knows_each_form(name: str, raw: Any, domain: Domain) -> None:
+    validator = jsonschema.Draft202012Validator(space_schema())
+    assert validator.is_valid({name: domain.plain()})
+    group = next((g for g, keys in TUTORIAL.items() if name in keys.values()), None)
+    if group is not None:
+        assert validator.is_valid({group: {name: domain.plain()}})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"sparsity": 1.0},
+        {"sparsity": []},
+        {"sparsity": {"low": 0.1}},
+        {"sparsity": {"low": 0.1, "high": 0.2, "stp": 1}},
+        {"finetune_epochs": 1.5},
+        {"method": "l1norm"},
+        {"method": {"low": 0, "high": 1}},
+        {"depth": 3},
+    ],
+)
+def test_the_json_schema_refuses_what_the_space_refuses(raw: dict[str, Any]) -> None:
+    assert not jsonschema.Draft202012Validator(space_schema()).is_valid(raw)
+    with pytest.raises(ValueError):
+        parse_space(raw)
