@@ -12,7 +12,7 @@ from analysis.results import Results
 from analysis.tables.confirmation import Confirmation, tell_confirmation
 from analysis.tables.frames import Story, decisions_table, records_table, tell, trials_table
 from sweep.ledger import analysis_storage as storage
-from sweep.ledger.collector import no_collector
+from sweep.ledger.files import no_collector
 from sweep.ledger.read import Event, plain_figures, read_ledger
 
 # What a config that names no objectives means.

@@ -27,7 +27,7 @@ from benchmarks.faults.processes import Done
 from benchmarks.faults.verdict import Event, duplicated, lost, of_kind, read_events
 from benchmarks.node import Node
 from benchmarks.nodes import ROOT, Cluster, cluster
-from sweep.cluster.auth import Token
+from sweep.cluster.connect import Token
 from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import latest
 

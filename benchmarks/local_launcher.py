@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks.machines.client import ask, has_ray
 from benchmarks.machines.metadata import ADDRESS
 from benchmarks.machines.namespaces import INSIDE, NETWORK, ROOT, isolate, machines
-from sweep.cluster.auth import Token
+from sweep.cluster.connect import Token
 from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError
 

@@ -19,8 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.node import DRAINS, STARTS, Node
-from sweep.cluster.auth import Token
-from sweep.cluster.connect import ENVIRONMENT
+from sweep.cluster.connect import ENVIRONMENT, Token
 from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError
 

@@ -24,7 +24,7 @@ import torch
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.ramp import LEARNED
 from sweep.config import SweepConfig
-from sweep.space.names import METHODS, SCOPES
+from sweep.space.parameters import METHODS, SCOPES
 from sweep.space.params import Params
 
 SHAPES = {

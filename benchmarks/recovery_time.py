@@ -18,10 +18,9 @@ from functools import cache
 import torch
 
 from benchmarks.step_time import Rivals, arguments, rivals
-from sweep.compress.distillation import Distillation
 from sweep.compress.quantize import Scheme
 from sweep.compress.quantize.layers import put
-from sweep.compress.train import logits_of, to_device
+from sweep.compress.train import Distillation, logits_of, to_device
 
 Epoch = Callable[[Rivals], float]
 """Train one epoch from the start weights; returns its wall seconds."""

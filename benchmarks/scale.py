@@ -37,10 +37,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.cluster import hooks  # noqa: F401 - Ray, for its memory
+from sweep.cluster import tune as hooks  # noqa: F401 - Ray, for its memory
 from sweep.cluster.conductor import Conductor
-from sweep.cluster.listeners import View
-from sweep.cluster.progress import Progress
+from sweep.cluster.listeners import Progress, View
 from sweep.cluster.retention import Retention
 from sweep.config import SweepConfig, plan
 from sweep.ledger.file import Ledger

@@ -20,11 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.distillation import Distillation
 from sweep.compress.models import fresh_bert, load_classifier
 from sweep.compress.prune import Targets, make_masks, prunable_weights
 from sweep.compress.tasks import Split
-from sweep.compress.train import Recipe, finetune_epoch, make_optimizer, to_device
+from sweep.compress.train import Distillation, Recipe, finetune_epoch, make_optimizer, to_device
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 

@@ -17,8 +17,7 @@ from typing import Any, TypeVar
 import analysis
 from sweep.ledger.address import Address
 from sweep.ledger.lines import encode
-from sweep.ledger.objects import SegmentLedger
-from sweep.ledger.segment_writer import PACK
+from sweep.ledger.objects import PACK, SegmentLedger
 from sweep.ledger.segments import Segment, head, name_of
 from tests.ledger.server import BUCKET, s3_server
 

@@ -175,24 +175,24 @@ def test_no_module_imports_itself_round_a_corner() -> None:
 
 def test_methods_are_the_rows_of_criteria() -> None:
     from sweep.compress.prune import CRITERIA
-    from sweep.space.names import METHODS
+    from sweep.space.parameters import METHODS
 
     assert set(CRITERIA) == set(METHODS)
 
 
 def test_layer_profiles_are_the_rows_of_their_table() -> None:
-    from sweep.compress.prune.profiles import PROFILES
-    from sweep.space.names import LAYER_PROFILES
+    from sweep.compress.prune.structures import PROFILES
+    from sweep.space.parameters import LAYER_PROFILES
 
     assert tuple(PROFILES) == LAYER_PROFILES
 
 
 def test_statistics_are_those_that_can_be_collected() -> None:
     from sweep.compress.prune import CRITERIA
+    from sweep.compress.prune.criteria import KIND
     from sweep.compress.prune.fit import OF_INPUTS
-    from sweep.compress.prune.movement import KIND
     from sweep.compress.prune.statistics import COLLECTORS
-    from sweep.space.names import DATA_METHODS
+    from sweep.space.parameters import DATA_METHODS
 
     needed = {criterion.needs for criterion in CRITERIA.values()}
     assert needed == {"none", KIND, *COLLECTORS}
@@ -203,7 +203,7 @@ def test_statistics_are_those_that_can_be_collected() -> None:
 
 def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
     from sweep.compress.prune import CRITERIA
-    from sweep.compress.prune.movement import KIND
+    from sweep.compress.prune.criteria import KIND
     from sweep.compress.ramp import LEARNED
 
     assert {name for name, row in CRITERIA.items() if row.needs == KIND} == set(LEARNED)
@@ -213,8 +213,7 @@ def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
     import torch
 
     from sweep.compress.quantize import Scheme
-    from sweep.space.names import QUANTIZATIONS
-    from sweep.space.parameters import PARAMETERS
+    from sweep.space.parameters import PARAMETERS, QUANTIZATIONS
     from sweep.space.values import OneOf
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
@@ -229,7 +228,7 @@ def test_every_method_and_scope_prunes_activations() -> None:
     import torch
 
     from sweep.compress.prune import ActivationPruner
-    from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
+    from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
 
     for method in ACTIVATION_METHODS:
         for scope in ACTIVATION_SCOPES:
@@ -246,28 +245,28 @@ def test_every_method_and_scope_prunes_activations() -> None:
 
 def test_samplers_are_the_rows_of_their_table() -> None:
     from sweep.search import samplers
-    from sweep.space import names
+    from sweep.space import parameters as names
 
     assert {"auto", *samplers.SAMPLERS} == set(names.SAMPLERS)
 
 
 def test_metrics_are_figures_of_a_record() -> None:
     from sweep.ledger.record import Record
-    from sweep.space.names import METRICS
+    from sweep.space.parameters import METRICS
 
     assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
 
 
 def test_extra_metrics_are_the_rows_of_their_table() -> None:
     from sweep.compress.score import EXTRA
-    from sweep.space.names import EXTRA_METRICS
+    from sweep.space.parameters import EXTRA_METRICS
 
     assert tuple(EXTRA) == EXTRA_METRICS
 
 
 def test_schedules_are_those_that_a_recipe_can_follow() -> None:
     from sweep.compress.train import Recipe, lr_factor
-    from sweep.space.names import LR_SCHEDULES
+    from sweep.space.parameters import LR_SCHEDULES
 
     runs = {
         name: tuple(lr_factor(i, 10, Recipe(1.0, 2, 0, lr_schedule=name)) for i in range(20))
@@ -300,9 +299,10 @@ def test_recovery_settings_are_those_of_a_recipe() -> None:
 
 def test_the_configs_names_are_those_that_are_checked() -> None:
     from sweep.config import SweepConfig
-    from sweep.space import names
+    from sweep.space import parameters as names
 
-    assert {name for name in vars(names) if name.isupper()} == {
+    public = {name for name in vars(names) if name.isupper() and name[0] != "_"}
+    assert public - {"PARAMETERS", "TUTORIAL"} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
         "EXTRA_METRICS", "DIRECTIONS", "START_MASKS", "NORMALISATIONS", "GRANULARITIES",
         "LAYER_PROFILES", "DATA_METHODS", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",

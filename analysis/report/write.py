@@ -13,7 +13,7 @@ from analysis.report.document import Document
 from analysis.report.drawing import Drawing, draw
 from analysis.results import Results
 from analysis.tables.tables import write_csv, write_parquet
-from sweep.ledger.analysis_files import write_whole
+from sweep.ledger.files import write_whole
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.results import Results
 from analysis.tables.columns import text_columns
-from sweep.ledger.analysis_files import write_whole
+from sweep.ledger.files import write_whole
 
 # A cell that starts with one of these is run as a formula by a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

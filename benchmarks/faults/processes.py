@@ -38,7 +38,7 @@ WARM = (
     "sweep.cli.confirm",
     "sweep.cli.run",
     "sweep.cluster.confirm",
-    "sweep.cluster.hooks",
+    "sweep.cluster.tune",
 )
 
 

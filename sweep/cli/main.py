@@ -272,3 +272,9 @@ def report(
 def version() -> None:
     """Print the version."""
     print(__version__)
+
+
+# `python -m sweep`: the command where it is not on PATH, as in a job on a cluster.
+
+if __name__ == "__main__":
+    main()

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from sweep.cluster.render.kubernetes import render_kubernetes
+from sweep.cluster.render.pods import KubernetesOptions
+from sweep.cluster.render.slurm import SlurmOptions, render_slurm
+from sweep.config.load import load_config, with_absolute_paths
+from sweep.config.plan import results_path
+from sweep.errors import StorageError
 
 app = typer.Typer(
     help="Write a sweep as a batch script for Slurm, or a RayJob for Kubernetes.",
@@ -44,7 +54,7 @@ def slurm(
     grace: Annotated[int, typer.Option(help="seconds to save in, before the limit")] = 300,
 ) -> None:
     """A batch script: a Ray cluster for the time of a job, which goes on in the next."""
-    from sweep.cli.rendering import write, write_slurm
+    pass
     from sweep.cluster.render.slurm import SlurmOptions
 
     asked = SlurmOptions(nodes, cpus, gpus, time, memory, partition, account, setup or "", grace)
@@ -77,7 +87,7 @@ def kubernetes(
     retries: Annotated[int, typer.Option(min=0, help="new clusters where a head is lost")] = 3,
 ) -> None:
     """A KubeRay RayJob, which makes a Ray cluster, runs the sweep and takes it down."""
-    from sweep.cli.rendering import write, write_kubernetes
+    pass
     from sweep.cluster.render.pods import IMAGE_NAME, KubernetesOptions
 
     asked = KubernetesOptions(
@@ -97,3 +107,39 @@ def kubernetes(
         retries=retries,
     )
     write(write_kubernetes(config, settings or [], results, asked), out)
+
+
+# What `sweep render` does: a config, resolved where it is asked for, as a file for a scheduler.
+
+
+def write_slurm(
+    source: str, settings: list[str], results: str | None, options: SlurmOptions, here: bool
+) -> str:
+    """The batch script; ``here``: it runs with the environment that this command runs in."""
+    config = with_absolute_paths(load_config(source, settings))
+    place = results or results_path(config)
+    if "://" not in place:
+        place = str(Path(place).resolve())
+    if here:
+        folder = shlex.quote(str(Path(sys.executable).parent))
+        options = replace(options, setup=f'export PATH={folder}:"$PATH"')
+    return render_slurm(config, place, options)
+
+
+def write_kubernetes(
+    source: str, settings: list[str], results: str | None, options: KubernetesOptions
+) -> str:
+    """The manifest."""
+    return render_kubernetes(load_config(source, settings), options, results)
+
+
+def write(text: str, file: Path | None) -> None:
+    """To a file, or to standard output; StorageError where the file cannot be written."""
+    if file is None:
+        print(text, end="")
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    print(f"wrote {file}; its first lines say how to use it", file=sys.stderr)

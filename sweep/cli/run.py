@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 from sweep.cli.results import print_front, refresh_results, refresh_tables
-from sweep.cluster.abort import Interrupted
-from sweep.cluster.listeners import View
-from sweep.cluster.progress import Progress
+from sweep.cluster.interrupts import Interrupted
+from sweep.cluster.listeners import Progress, View
 from sweep.cluster.session import run_sweep
 from sweep.config import SweepConfig, plan
 from sweep.config.load import load_config, with_absolute_paths

@@ -16,19 +16,56 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from sweep.cluster.abort import Abort
+from sweep.cluster.interrupts import Abort
 from sweep.cluster.retention import Retention
-from sweep.cluster.scribe import Scribe
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.collector import no_collector
 from sweep.ledger.file import Event
+from sweep.ledger.files import no_collector
 from sweep.ledger.open import Journal
 from sweep.ledger.record import DETAILS, unusable
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search, end_event
+
+# The ledger as a driver uses it: where it cannot be written, the session is over.
+
+
+class Scribe:
+    """Appends to a ledger and waits for the disk.
+
+    What goes wrong is an :class:`~sweep.cluster.interrupts.Abort`, which passes through Ray's loop.
+    """
+
+    def __init__(self, ledger: Journal) -> None:
+        self.ledger = ledger
+
+    def write(self, *events: Event) -> list[Event]:
+        """Append events, if any; returns them as the ledger has them, with their times."""
+        with _or_abort():
+            return self.ledger.append(*events) if events else []
+
+    def sync(self) -> None:
+        """Return when all that was appended is on the disk."""
+        with _or_abort():
+            self.ledger.sync()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that was appended is on the disk."""
+        with _or_abort():
+            return self.ledger.is_synced
+
+
+@contextmanager
+def _or_abort() -> Iterator[None]:
+    try:
+        yield
+    except StorageError as error:
+        raise Abort(error) from error
+
 
 Listener = Callable[[Event], None]
 
@@ -107,7 +144,7 @@ class Conductor:
 
         ``result`` holds one of: ``record`` (JSON text), ``error`` (the trial cannot go on),
         ``storage_error`` or ``usage_error`` (no trial can: raises
-        :class:`~sweep.cluster.abort.Abort`).
+        :class:`~sweep.cluster.interrupts.Abort`).
         """
         trial = self.search.trials[trial_id]
         if attempt < trial.attempt or attempt <= trial.fence or trial.status != "running":
@@ -152,7 +189,7 @@ class Conductor:
     def tidy(self) -> None:
         """Delete checkpoints that nothing needs any more: for idle moments, several a second.
 
-        Raises :class:`~sweep.cluster.abort.Abort` if the ledger could not be synced meanwhile.
+        Raises :class:`~sweep.cluster.interrupts.Abort` if the ledger could not be synced meanwhile.
         """
         if self._scribe.is_synced and not self.retention.is_tidy:
             self.retention.tidy()

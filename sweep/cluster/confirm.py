@@ -7,19 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.cluster.abort import Abort, Interrupted
 from sweep.cluster.capacity import Capacity
 from sweep.cluster.confirmer import Confirmer
 from sweep.cluster.connect import connected
-from sweep.cluster.interrupts import Stopped, cause, signals, stop_if_asked
+from sweep.cluster.interrupts import Abort, Interrupted, Stopped, cause, signals, stop_if_asked
 from sweep.cluster.preflight import preflight
 from sweep.cluster.tune import Dense, run_through_tune
 from sweep.config import SweepConfig
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.file import Event
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.objects import Fenced
 from sweep.ledger.open import Journal, open_ledger
-from sweep.ledger.segment_writer import Fenced
 from sweep.ledger.store import absolute
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point, choose

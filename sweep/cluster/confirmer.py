@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweep.cluster.abort import Abort
-from sweep.cluster.scribe import Scribe
+from sweep.cluster.conductor import Scribe
+from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.file import Event
 from sweep.ledger.open import Journal
@@ -89,7 +89,7 @@ class Confirmer:
 
         ``result`` holds one of: ``record`` (JSON text), ``error`` (the job cannot go on),
         ``storage_error`` or ``usage_error`` (no job can: raises
-        :class:`~sweep.cluster.abort.Abort`).
+        :class:`~sweep.cluster.interrupts.Abort`).
         """
         job = self.confirmation.jobs[name]
         if not job.accepts(attempt):
@@ -134,7 +134,7 @@ class Confirmer:
     def tidy(self) -> None:
         """Delete the checkpoints of jobs that ended: for idle moments, several a second.
 
-        Raises :class:`~sweep.cluster.abort.Abort` if the ledger could not be synced meanwhile.
+        Raises :class:`~sweep.cluster.interrupts.Abort` if the ledger could not be synced meanwhile.
         """
         while self._untidy and self._scribe.is_synced:
             remove_tree(self.root / self._untidy.pop())

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from sweep.driver_front import Front
-from sweep.ledger.broom import Order, broom_for
-from sweep.ledger.checkpoint import name_of
+from sweep.ledger.checkpoint import Order, broom_for, name_of
 from sweep.ledger.file import Event
 from sweep.ledger.store import Place
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from sweep.compress.quantize.stored import Held
+    from sweep.compress.quantize.layers import Held
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor], grid: bool = False)
 
     ``size_bytes`` is what the parameters take when each prunable matrix is stored as a bitmap and
     its non-zero values, or dense where that is smaller, and the rest dense; on a grid each value
-    in its own bits (`sweep.compress.quantize.stored`), with the scales. File headers are not in it;
+    in its own bits (`sweep.compress.quantize.layers`), with the scales. File headers are not in it;
     no speed is implied by it.
     """
     on_grid = _on_grid(model) if grid else {}
@@ -79,6 +79,6 @@ def stored_bytes(count: int, filled: int, item: float) -> int:
 
 
 def _on_grid(model: nn.Module) -> Mapping[int, Held]:
-    from sweep.compress.quantize.stored import held  # torch, which a formula's bench does without
+    from sweep.compress.quantize.layers import held  # torch, which a formula's bench does without
 
     return held(model)

@@ -25,7 +25,7 @@ from sweep.errors import UsageError
 from sweep.space.domains import Choice, Constant, samples
 from sweep.space.meeting import meeting
 from sweep.space.params import Params, n_of_m
-from sweep.space.problems import Problem
+from sweep.space.values import Problem
 
 if TYPE_CHECKING:
     from sweep.config import RecoverConfig, SweepConfig

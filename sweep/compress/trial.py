@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sweep.compress.distillation import Distillation
 from sweep.compress.measure import measure, zeros_of
 from sweep.compress.models import set_dropout
 from sweep.compress.prune import CRITERIA, ActivationPruner, Masks, Targets, make_masks
+from sweep.compress.prune.criteria import KIND, Movement
+from sweep.compress.prune.fit import pairs
 from sweep.compress.prune.masks import forget
-from sweep.compress.prune.movement import KIND, Movement
-from sweep.compress.prune.start import pairs
 from sweep.compress.prune.targets import prunable_modules, prunable_weights
 from sweep.compress.ramp import check_ramp, due
 from sweep.compress.score import Score
 from sweep.compress.tasks import Task
 from sweep.compress.train import (
+    Distillation,
     Recipe,
     evaluate,
     finetune_epoch,

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.compress.ramp import ramp_problems
 from sweep.config import plan
-from sweep.space.conditions import DECIDED_BY, decided, identity
-from sweep.space.names import DATA_METHODS, EXTRA_METRICS, METHODS
-from sweep.space.problems import Problem, show
-from sweep.space.starts import complete
+from sweep.space.conditions import DECIDED_BY, complete, decided, identity
+from sweep.space.parameters import DATA_METHODS, EXTRA_METRICS, METHODS
+from sweep.space.values import Problem, show
 from sweep.space.yaml import one_line
 
 if TYPE_CHECKING:
     from sweep.config.settings import SweepConfig
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
-"""Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.reference`)."""
+"""Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.session`)."""
 
 
 def task_problems(config: SweepConfig, built_in: Sequence[str]) -> list[Problem]:

@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from sweep.config.readers import Bounds, Keyed, Points
 from sweep.space.domains import Domain
-from sweep.space.names import (
+from sweep.space.parameters import (
     DIRECTIONS,
     EXTRA_METRICS,
     LR_SCHEDULES,

@@ -1,4 +1,4 @@
-"""What pydantic says is wrong with a config, in the words of `sweep.space.problems`."""
+"""What pydantic says is wrong with a config, in the words of `sweep.space.values`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from sweep.config.settings import SweepConfig
 from sweep.space.parameters import PARAMETERS, TUTORIAL
-from sweep.space.problems import ABSENT, Problem, Refused, closest
+from sweep.space.values import ABSENT, Problem, Refused, closest
 
 _WORDS = {
     "model_type": ("must be a mapping of settings", "leave the key out for the defaults"),

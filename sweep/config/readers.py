@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.space.parameters import PARAMETERS
-from sweep.space.problems import Problem, Refused, unknown
-from sweep.space.values import Number, Reader, Value
+from sweep.space.values import Number, Problem, Reader, Refused, Value, unknown
 
 _NUMBER = Number()
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweep.config import fields
-from sweep.space.names import EXTRA_METRICS, LR_SCHEDULES, QUANTIZATIONS, SAMPLERS, SCHEDULERS
-from sweep.space.problems import Problem, Refused
+from sweep.space.parameters import EXTRA_METRICS, LR_SCHEDULES, QUANTIZATIONS, SAMPLERS, SCHEDULERS
+from sweep.space.values import Problem, Refused
 
 
 def one_of(names: Sequence[str]) -> str:

@@ -31,10 +31,10 @@ from sweep.config.sections import (
     one_of,
 )
 from sweep.space.domains import Int
-from sweep.space.names import METRICS
+from sweep.space.parameters import METRICS
 from sweep.space.params import Params
 from sweep.space.parse import parse_space
-from sweep.space.problems import Refused
+from sweep.space.values import Refused
 
 EMBEDDED = "digits"
 """The data set that needs no download and, without a model, trains a fresh small BERT."""

@@ -16,8 +16,8 @@ from torch import nn
 
 from sweep.compress.prune import ActivationPruner
 from sweep.errors import UsageError
-from sweep.export.grid import FILE as GRID
-from sweep.export.grid import put_on_grid
+from sweep.export.files import FILE as GRID
+from sweep.export.files import put_on_grid
 
 if TYPE_CHECKING:
     from sweep.compress.trial import Trial

@@ -24,8 +24,7 @@ from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx
 from sweep.export.activations import attach, write_activations
 from sweep.export.checks import Checked
-from sweep.export.files import WEIGHTS, write_model
-from sweep.export.grid import put_on_grid, settle_on_grid
+from sweep.export.files import WEIGHTS, put_on_grid, settle_on_grid, write_model
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder
 from sweep.ledger.folder import SweepFolder, remove_empty

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +21,6 @@ from typing import Any
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.address import Address
-from sweep.ledger.segment_writer import driver_name
 
 BEAT, STALE = 5.0, 20.0
 """Seconds from one renewal to the next, and after which a note that was not renewed is void."""
@@ -163,3 +163,8 @@ def _machine() -> str | None:
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return None
+
+
+def driver_name() -> str:
+    """This process, for people."""
+    return f"pid {os.getpid()} on {socket.gethostname()}"

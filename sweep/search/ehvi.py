@@ -33,9 +33,8 @@ from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
 from sweep.search.distributions import FIDELITY
-from sweep.search.encoding import Encoding, Spot
 from sweep.search.startup import spread_shares, value_at
-from sweep.search.surrogate import Array, Shape, Surrogate
+from sweep.search.surrogate import Array, Encoding, Shape, Spot, Surrogate
 from sweep.search_front import Front
 from sweep.space.conditions import active, order
 from sweep.space.domains import Constant, Domain, Int

@@ -19,7 +19,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.search.jobs import Event, TrialState
 from sweep.search.replay import Search
 from sweep.search.storage import create_study
-from sweep.space.names import METRICS
+from sweep.space.parameters import METRICS
 
 FORMS = (".db", ".log")
 """SQLite, and Optuna's journal."""

@@ -44,14 +44,12 @@ from sweep.search.samplers import (
     first_generation,
     sampler_seed,
 )
-from sweep.search.startup import STARTUP, spread_values, startup_point
+from sweep.search.startup import STARTUP, Untried, spread_values, startup_point
 from sweep.search.storage import SamplerAttrs, Storage, create_study
-from sweep.search.untried import Untried
 from sweep.search.window import Window
-from sweep.space.conditions import Identity, active, decided, identity, is_active, order
+from sweep.space.conditions import Identity, active, complete, decided, identity, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import Params as Whole
-from sweep.space.starts import complete
 
 TRIES = 3
 """How often a sampler is asked before the next untried point is taken."""

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from graphlib import CycleError
 from typing import Any
 
-from sweep.space.condition import Condition
 from sweep.space.conditions import DECIDED_BY, DEFAULTS, RULES, decided, order
-from sweep.space.domains import MOST_LISTED, Domain, samples
-from sweep.space.problems import Problem
+from sweep.space.domains import MOST_LISTED, Condition, Domain, samples
+from sweep.space.values import Problem
 from sweep.space.yaml import one_line
 
 

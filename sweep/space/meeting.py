@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.space.condition import Condition
 from sweep.space.conditions import DECIDED_BY, decided, is_active, order
-from sweep.space.domains import Domain, samples
+from sweep.space.domains import Condition, Domain, samples
 from sweep.space.params import Params
 
 Test = Callable[[Any], bool]

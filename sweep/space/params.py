@@ -45,7 +45,7 @@ class Params:
     ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
     but ``method`` counts. ``ramp_epochs`` (whole, 0 to ``finetune_epochs``) spreads the pruning
     (`sweep.compress.ramp`). ``distill_weight`` in [0, 1] and ``distill_temperature`` > 0 are those
-    of `sweep.compress.distillation`; None: as ``recover.distill`` says. ``quantization`` is the
+    of `sweep.compress.train`; None: as ``recover.distill`` says. ``quantization`` is the
     grid of the dense model that is pruned (none, fixed, int8); None: what ``baseline.quantization``
     says. ``seed`` is that of masks, batches and dropout; None: whoever runs the trial gives one.
     """

@@ -18,12 +18,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.space.condition import Condition, read_when, when_schema
 from sweep.space.counting import condition_problems
-from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
+from sweep.space.domains import (
+    Choice,
+    Condition,
+    Constant,
+    Domain,
+    Float,
+    Int,
+    read_when,
+    when_schema,
+    width,
+)
 from sweep.space.parameters import PARAMETERS, TUTORIAL, Parameter
-from sweep.space.problems import Problem, Refused, unknown
-from sweep.space.values import Also, Flag, Number, OneOf, Reader, Value
+from sweep.space.values import Also, Flag, Number, OneOf, Problem, Reader, Refused, Value, unknown
 
 
 def parse_space(raw: object) -> dict[str, Domain]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sweep.space.problems import Problem, Refused
+from sweep.space.values import Problem, Refused
 
 Path = tuple[str, ...]
 

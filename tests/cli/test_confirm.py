@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sweep.cli.confirmed import confirmed_text
+from sweep.cli.confirm import confirmed_text
 
 Event = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.abort import Abort
+from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.record import DETAILS
 from tests.cluster.stage import Stage

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.abort import Abort
 from sweep.cluster.confirmer import Confirmer
+from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.file import Event, Ledger, read_events
 from sweep.search.rounds import Confirmation

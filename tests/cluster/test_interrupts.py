@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from sweep.cluster.abort import Interrupted
-from sweep.cluster.interrupts import OURS, Stopped, signals
+from sweep.cluster.interrupts import OURS, Interrupted, Stopped, signals
 
 
 @pytest.fixture

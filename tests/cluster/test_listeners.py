@@ -6,8 +6,7 @@ import io
 
 import pytest
 
-from sweep.cluster.listeners import View
-from sweep.cluster.progress import Progress
+from sweep.cluster.listeners import Progress, View
 from tests.analysis.ledgers import big_sweep, small_sweep
 
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.progress import Progress
+from sweep.cluster.listeners import Progress
 from sweep.ledger.file import Event
 
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}

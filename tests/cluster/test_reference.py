@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.reference import reference_point
+from sweep.cluster.session import reference_point
 from sweep.config import SweepConfig
 from sweep.config.checks import NO_WORST
 from sweep.pareto import hypervolume
-from sweep.space.names import EXTRA_METRICS, METRICS
+from sweep.space.parameters import EXTRA_METRICS, METRICS
 
 BASELINE = {
     "accuracy": 0.9,

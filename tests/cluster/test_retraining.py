@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.retraining import retrained
+from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.open import Bench, open_bench
 from sweep.config import SweepConfig

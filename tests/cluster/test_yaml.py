@@ -145,7 +145,7 @@ def launched(config: dict[str, Any], demand: dict[str, float], refused: str = ""
     from ray.autoscaler._private.resource_demand_scheduler import get_nodes_for
     from ray.autoscaler.node_launch_exception import NodeLaunchException
 
-    from sweep.cluster.spot_first import score
+    from sweep.cluster.spot import score
 
     tracker = NodeProviderAvailabilityTracker(timer=lambda: 0.0)
     if refused:
@@ -160,7 +160,7 @@ def test_spot_first_on_demand_while_spot_has_none() -> None:
     """By Ray's scheduler of nodes, on the file's types, with the scorer that the file names."""
     config = prepared("cluster.yaml")
     start = commands(config, "head_start_ray")
-    assert "RAY_AUTOSCALER_UTILIZATION_SCORER=sweep.cluster.spot_first.score" in start
+    assert "RAY_AUTOSCALER_UTILIZATION_SCORER=sweep.cluster.spot.score" in start
     one = {"CPU": 1.0, "GPU": 1.0}
     assert launched(config, one) == {"gpu-spot": 3}
     assert launched(config, one, refused="gpu-spot") == {"gpu-on-demand": 3}

@@ -17,8 +17,15 @@ from torch.nn.functional import cross_entropy, log_softmax, softmax
 from sweep.compress.dense import bench as baseline
 from sweep.compress.dense import teacher
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.distillation import Distillation, distilled_loss
-from sweep.compress.train import Recipe, finetune_epoch, logits_of, make_optimizer, to_device
+from sweep.compress.train import (
+    Distillation,
+    Recipe,
+    distilled_loss,
+    finetune_epoch,
+    logits_of,
+    make_optimizer,
+    to_device,
+)
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.space.params import Params

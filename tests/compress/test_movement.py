@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweep.cluster.retraining import retrained
+from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.open import open_bench
 from sweep.compress.ramp import check_ramp, due
@@ -23,7 +23,7 @@ from sweep.config.load import load_config
 from sweep.config.problems import problems_of
 from sweep.errors import UsageError
 from sweep.ledger import checkpoint
-from sweep.space.names import LAYER_PROFILES, NORMALISATIONS, SCOPES
+from sweep.space.parameters import LAYER_PROFILES, NORMALISATIONS, SCOPES
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.trials import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweep.compress.gpu import PROCESS_BYTES, memory_fraction
+from sweep.compress.open import PROCESS_BYTES, memory_fraction
 from sweep.errors import UsageError
 
 GIB = 1024**3

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.cluster.retraining import retrained
+from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.ramp import check_ramp, may_distill, ramped
 from sweep.compress.tasks.closed_form import WEIGHTS

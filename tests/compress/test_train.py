@@ -25,7 +25,7 @@ from sweep.compress.train import (
     to_device,
 )
 from sweep.errors import TrialError
-from sweep.space.names import LR_SCHEDULES
+from sweep.space.parameters import LR_SCHEDULES
 from tests.harness import tiny
 from tests.harness.tiny import Net, bags
 

@@ -17,7 +17,7 @@ from sweep.compress.tasks import Task
 from sweep.compress.trial import Trial
 from sweep.errors import TrialError
 from sweep.ledger.record import Record
-from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, METHODS, METRICS, SCOPES
+from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES, METHODS, METRICS, SCOPES
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.trials import (

@@ -10,7 +10,7 @@ import pytest
 
 from sweep.compress.dense.bench import Workbench
 from sweep.ledger import checkpoint
-from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES
+from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from sweep.space.params import Params
 from tests.harness.trials import PLAIN, WITH_ACTIVATIONS, every_schedule, figures, run, same, trial
 

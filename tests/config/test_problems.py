@@ -8,7 +8,7 @@ from sweep.config import SweepConfig
 from sweep.config.load import parse_config
 from sweep.config.problems import known_paths
 from sweep.errors import ConfigError
-from sweep.space.names import METHODS, METRICS
+from sweep.space.parameters import METHODS, METRICS
 from tests.config.test_settings import FULL, MINIMAL
 
 SMALL = "name: a\ntask: {dataset: digits}\n"

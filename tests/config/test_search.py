@@ -12,7 +12,7 @@ from sweep.config import SweepConfig
 from sweep.config.load import dump_yaml, parse_config, with_absolute_paths
 from sweep.config.plan import plan, trials
 from sweep.errors import ConfigError
-from sweep.space.names import EXTRA_METRICS
+from sweep.space.parameters import EXTRA_METRICS
 
 SPACE: dict[str, Any] = {
     "sparsity": {"low": 0.1, "high": 0.9},

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from sweep.config import Files, SweepConfig
 from sweep.space.domains import Constant, Float
-from sweep.space.names import DIRECTIONS, EXTRA_METRICS, METRICS
-from sweep.space.parameters import PARAMETERS
+from sweep.space.parameters import DIRECTIONS, EXTRA_METRICS, METRICS, PARAMETERS
 
 MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
 

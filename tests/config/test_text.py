@@ -20,8 +20,7 @@ from sweep.config.load import (
     parse_config,
     starter_text,
 )
-from sweep.space.names import METRICS, SAMPLERS, SCHEDULERS
-from sweep.space.parameters import PARAMETERS
+from sweep.space.parameters import METRICS, PARAMETERS, SAMPLERS, SCHEDULERS
 from tests.config.test_settings import FULL, MINIMAL
 
 CONFIGS = resources.files("sweep") / "configs"

@@ -20,7 +20,7 @@ from sweep.compress.quantize.scheme import fixed
 from sweep.errors import UsageError
 from sweep.export import checks
 from sweep.export.activations import load_model
-from sweep.export.grid import grid_setting, put_on_grid
+from sweep.export.files import grid_setting, put_on_grid
 from tests.export.sweeps import Folder
 from tests.harness import tiny
 from tests.harness.command import Done

@@ -17,7 +17,7 @@ from sweep.compress.train import Recipe
 from sweep.compress.trial import Trial
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
-from sweep.space.names import ACTIVATION_METHODS, ACTIVATION_SCOPES, LR_SCHEDULES
+from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES, LR_SCHEDULES
 from sweep.space.params import Params
 
 TIMES = ("seconds", "train_seconds", "eval_seconds")

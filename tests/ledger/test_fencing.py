@@ -22,9 +22,8 @@ import pytest
 from sweep.errors import UsageError
 from sweep.ledger import lease
 from sweep.ledger.address import Address
-from sweep.ledger.objects import SegmentLedger
+from sweep.ledger.objects import Fenced, SegmentLedger
 from sweep.ledger.open import read_events
-from sweep.ledger.segment_writer import Fenced
 
 FIRST = {"event": "sweep", "version": 1}
 
@@ -76,7 +75,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: Address) -> None:
 
 
 def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: Address) -> None:
-    with patch("sweep.ledger.segment_writer.PACK", 4):
+    with patch("sweep.ledger.objects.PACK", 4):
         old = begun(sweep)
         with impolite():
             new = SegmentLedger.open(sweep / "ledger", create=False)

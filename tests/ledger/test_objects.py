@@ -53,7 +53,7 @@ def test_events_that_come_during_a_put_share_the_next_segment(sweep: Address) ->
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_segment_that_is_missing_is_damage(sweep: Address, packed: bool) -> None:
-    with patch("sweep.ledger.segment_writer.PACK", 3 if packed else 256):
+    with patch("sweep.ledger.objects.PACK", 3 if packed else 256):
         written(sweep, 6).close()
     names = [name for name in (sweep / "ledger").names() if "-" in name] if packed else []
     (sweep / "ledger" / (names[1] if names else "00000004.jsonl")).remove()
@@ -111,7 +111,7 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: Address) -> None:
 
 def test_readers_are_not_disturbed_by_packing(sweep: Address) -> None:
     seen: list[int] = []
-    with patch("sweep.ledger.segment_writer.PACK", 4), written(sweep, 0) as ledger:
+    with patch("sweep.ledger.objects.PACK", 4), written(sweep, 0) as ledger:
         done = threading.Event()
 
         def read() -> None:

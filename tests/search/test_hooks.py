@@ -12,7 +12,7 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
-from sweep.cluster.hooks import Decide, HandOut
+from sweep.cluster.tune import Decide, HandOut
 
 
 class Conductor:

@@ -14,7 +14,7 @@ from optuna.trial import TrialState as OptunaState
 from sweep.config import SweepConfig
 from sweep.search.jobs import Event, TrialState
 from sweep.search.replay import Search, end_event
-from sweep.space.names import LR_SCHEDULES
+from sweep.space.parameters import LR_SCHEDULES
 
 EXAMPLES = 2000
 

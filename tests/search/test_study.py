@@ -14,7 +14,7 @@ from sweep.errors import SweepError, UsageError
 from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Study
 from sweep.space.domains import Constant, Domain, Float
-from sweep.space.names import SAMPLERS as NAMES
+from sweep.space.parameters import SAMPLERS as NAMES
 from tests.search.studies import (
     BOTH,
     EPOCHS,

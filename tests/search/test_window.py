@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.pareto import nondominated
-from sweep.search.untried import Untried
+from sweep.search.startup import Untried
 from sweep.search.window import Window
 from sweep.search_front import Front
-from sweep.space.condition import Condition
 from sweep.space.conditions import Identity, identity
 from sweep.space.counting import size
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 
 AIMS = {"accuracy": "max", "size_bytes": "min", "epoch": "min"}
 points = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=40)

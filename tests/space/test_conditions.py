@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.config import SweepConfig
-from sweep.space.condition import Condition
-from sweep.space.conditions import active, decided, identity, is_active, order
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.conditions import active, complete, decided, identity, is_active, order
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 from sweep.space.params import Params
 from sweep.space.parse import parse_domain, parse_space, space_schema
-from sweep.space.starts import complete
 
 RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
 FORMS: list[tuple[str, Any, Domain]] = [

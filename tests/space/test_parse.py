@@ -9,8 +9,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
-from sweep.space.names import METHODS
-from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.parameters import METHODS, PARAMETERS, TUTORIAL
 from sweep.space.params import Params
 from sweep.space.parse import parse_domain, parse_space, space_schema
 

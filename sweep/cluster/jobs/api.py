@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sweep.cluster.auth import Token, find_token, refusal
+from sweep.cluster.connect import Token, find_token, refusal
 from sweep.errors import ClusterError, UsageError
 
 SECONDS = 20

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.caveats import caveats
-from sweep.compress.dense.figures import figures, figures_file
+from sweep.compress.dense.figures import caveats, figures, figures_file
 from sweep.compress.dense.grids import Grids
 from sweep.compress.dense.make import (
     baseline_recipe,
@@ -22,19 +21,16 @@ from sweep.compress.dense.make import (
     key,
     starting_model,
 )
-from sweep.compress.dense.parcel import Parcel, pack, unpack
-from sweep.compress.dense.ship import digest_of, fetch, kept
+from sweep.compress.dense.ship import Parcel, digest_of, fetch, kept, pack, unpack
 from sweep.compress.dense.teacher import teacher_logits
 from sweep.compress.dense.working import Dense
-from sweep.compress.distillation import Distillation
 from sweep.compress.prune import Targets, prunable_weights
-from sweep.compress.prune.fit import check_groups
-from sweep.compress.prune.start import check_space, fitted
+from sweep.compress.prune.fit import check_groups, check_space, fitted
 from sweep.compress.quantize import OnGrid
 from sweep.compress.ramp import distilled, may_distill
 from sweep.compress.start_masks import read_masks
 from sweep.compress.tasks import Task, load_task
-from sweep.compress.train import Recipe
+from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import Trial
 from sweep.config import SweepConfig
 from sweep.errors import UsageError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sweep.compress.dense.make import baseline_recipe, finetune
 from sweep.compress.models import load_classifier
-from sweep.compress.quantize.on_grid import OnGrid, grid_of
+from sweep.compress.quantize.scheme import OnGrid, grid_of
 from sweep.ledger.cache import fingerprint, once
 
 if TYPE_CHECKING:

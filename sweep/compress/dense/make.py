@@ -17,7 +17,7 @@ from sweep.compress.models import (
     names_labels,
     set_dropout,
 )
-from sweep.compress.prune.start import fitted, pairs
+from sweep.compress.prune.fit import fitted, pairs
 from sweep.compress.start_masks import read_masks
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from sweep.ledger.cache import fingerprint, tree_digest

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 
 from sweep.compress.prune.criteria import CRITERIA
-from sweep.compress.prune.fit import check_groups
-from sweep.compress.prune.profiles import PROFILES, Profile, pruned_count
+from sweep.compress.prune.fit import check_groups, dropped, sink
 from sweep.compress.prune.select import Threshold, kth_smallest, ordered_keys
-from sweep.compress.prune.start import dropped, sink
-from sweep.compress.prune.structures import n_of_m_mask, row_masks
+from sweep.compress.prune.structures import PROFILES, Profile, n_of_m_mask, pruned_count, row_masks
 from sweep.space.params import n_of_m
 
 

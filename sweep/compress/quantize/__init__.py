@@ -7,7 +7,6 @@ start       which grid a dense model is on, and how it is finetuned there
 dense       the dense model of a bench on its grids
 """
 
-from sweep.compress.quantize.on_grid import OnGrid
-from sweep.compress.quantize.scheme import Scheme
+from sweep.compress.quantize.scheme import OnGrid, Scheme
 
 __all__ = ["OnGrid", "Scheme"]

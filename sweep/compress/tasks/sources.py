@@ -11,7 +11,7 @@ import numpy as np
 
 from sweep.compress.tasks.split import Ints, Split, stratified
 from sweep.errors import UsageError
-from sweep.space.problems import closest
+from sweep.space.values import closest
 
 if TYPE_CHECKING:
     import datasets

@@ -8,7 +8,7 @@ import pytest
 
 from analysis import load
 from analysis.tables.tables import write_csv, write_tables
-from sweep.ledger.analysis_files import write_whole
+from sweep.ledger.files import write_whole
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, big_sweep, small_sweep
 
 TABLES = ("trials", "records", "front")

@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from sweep.cluster.jobs.package import pack
+from sweep.cluster.jobs.submit import pack
 
 EXTRA = {"tiny.yaml": "name: tiny\ntask: {dataset: closed-form}\n"}
 

@@ -16,7 +16,7 @@ import sweep
 from benchmarks.faults.processes import Done
 from benchmarks.launched import Command, write_config
 from benchmarks.nodes import Cluster, free_ports
-from sweep.cluster.reach import said
+from sweep.cluster.connect import said
 
 NOBODY = 65534
 CAP_DAC_OVERRIDE = 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.nodes import free_ports
-from sweep.cluster.auth import find_token
+from sweep.cluster.connect import find_token
 from sweep.cluster.jobs.job import Job
 from sweep.cluster.jobs.submit import check_travels
 from sweep.config.load import load_config

@@ -19,7 +19,7 @@ from sweep.compress.prune.targets import prunable_weights
 from sweep.compress.ramp import LEARNED
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.space.names import GRANULARITIES, METHODS
+from sweep.space.parameters import GRANULARITIES, METHODS
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.trials import same, weights_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.compress.dense.parcel import Parcel, pack, unpack
+from sweep.compress.dense.ship import Parcel, pack, unpack
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA
+from sweep.compress.prune.criteria import KIND
 from sweep.compress.prune.fit import OF_INPUTS
-from sweep.compress.prune.movement import KIND
 from sweep.compress.prune.obs import inverse_factor
 
 Weights = dict[str, Tensor]

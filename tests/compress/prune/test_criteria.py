@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA, Masks, make_masks
-from sweep.compress.prune.movement import KIND
+from sweep.compress.prune.criteria import KIND
 from sweep.compress.prune.obs import inverse_factor
 from sweep.errors import UsageError
-from sweep.space.names import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
+from sweep.space.parameters import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
 from tests.compress.prune.known import Weights, even, fitting, generator, statistics
 
 every_method = pytest.mark.parametrize("method", sorted(CRITERIA))

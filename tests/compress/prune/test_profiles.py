@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.compress.prune.profiles import PROFILES, erk, pruned_count, uniform
+from sweep.compress.prune.structures import PROFILES, erk, pruned_count, uniform
 
 SHAPES = {
     "wide": torch.Size([20, 50]),

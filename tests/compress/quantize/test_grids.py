@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.cluster.reference import reference_point
+from sweep.cluster.session import reference_point
 from sweep.compress.dense import figures as figures_module
 from sweep.compress.dense import make as finetuning
 from sweep.compress.dense.bench import Workbench

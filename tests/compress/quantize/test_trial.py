@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweep.cluster.retraining import retrained
+from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights

@@ -15,14 +15,22 @@ import numpy as np
 import pytest
 
 from sweep.compress.open import open_bench
-from sweep.compress.tasks.closed_form import OTHERS, WEIGHTS, ClosedForm
-from sweep.compress.tasks.formula import CHANCE, DENSE, expected_accuracy, recover, share
+from sweep.compress.tasks.closed_form import (
+    CHANCE,
+    DENSE,
+    OTHERS,
+    WEIGHTS,
+    ClosedForm,
+    expected_accuracy,
+    recover,
+    share,
+)
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import ConfigError, TrialError
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
-from sweep.space.names import METHODS, SCOPES
+from sweep.space.parameters import METHODS, SCOPES
 from sweep.space.params import Params
 
 
