@@ -1,11 +1,23 @@
-"""What a trial says of one evaluation: the one thing that leaves the world that makes records."""
+"""What a trial says of one evaluation, and the events that hold such figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
+
+from sweep.ledger.events import (
+    BASELINE,
+    CONFIRM_BASELINE,
+    CONFIRM_RECORD,
+    RECORD,
+    BaselineEvent,
+    ConfirmBaselineEvent,
+    ConfirmRecordEvent,
+    Event,
+    RecordEvent,
+)
 
 
 @dataclass(frozen=True)
@@ -65,3 +77,40 @@ def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
         if isinstance(value, float) and not math.isfinite(value):
             return f"{name} of epoch {record['epoch']} is {value}"
     return None
+
+
+def baseline_event(
+    figures: Mapping[str, Any], reference_point: Mapping[str, float]
+) -> BaselineEvent:
+    """The figures of the dense model on validation, with the corner of the hypervolume."""
+    return cast(
+        BaselineEvent, {"event": BASELINE, **figures, "reference_point": dict(reference_point)}
+    )
+
+
+def confirm_baseline_event(figures: Mapping[str, Any]) -> ConfirmBaselineEvent:
+    """The figures of the dense model on test."""
+    return cast(ConfirmBaselineEvent, {"event": CONFIRM_BASELINE, **figures, "split": "test"})
+
+
+def record_event(
+    trial_id: str, attempt: int, figures: Mapping[str, Any], worker: str | None
+) -> RecordEvent:
+    """``figures`` are those of a :class:`Record`."""
+    own = {"event": RECORD, "trial_id": trial_id, "attempt": attempt}
+    return cast(RecordEvent, {**own, **figures, "worker": worker})
+
+
+def confirm_record_event(
+    trial_id: str, seed: int, attempt: int, figures: Mapping[str, Any], worker: str | None
+) -> ConfirmRecordEvent:
+    """``figures`` are those of a record on test, and some on validation."""
+    own = {"event": CONFIRM_RECORD, "trial_id": trial_id, "seed": seed}
+    how = {"attempt": attempt, "worker": worker, "split": "test"}
+    return cast(ConfirmRecordEvent, {**own, **how, **figures})
+
+
+def drop_details(event: Event) -> None:
+    """Remove from a record what only readers want: a driver remembers thousands of records."""
+    for name in DETAILS:
+        cast(dict[str, Any], event).pop(name, None)
