@@ -22,9 +22,8 @@ import numpy as np
 import torch
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.ramp import LEARNED
 from sweep.config import SweepConfig
-from sweep.space.parameters import METHODS, SCOPES
+from sweep.space.parameters import LEARNED, METHODS, SCOPES
 from sweep.space.params import Params
 
 SHAPES = {

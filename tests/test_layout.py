@@ -204,7 +204,7 @@ def test_statistics_are_those_that_can_be_collected() -> None:
 def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
     from sweep.compress.prune import CRITERIA
     from sweep.compress.prune.criteria import KIND
-    from sweep.compress.ramp import LEARNED
+    from sweep.space.parameters import LEARNED
 
     assert {name for name, row in CRITERIA.items() if row.needs == KIND} == set(LEARNED)
 
@@ -305,7 +305,7 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
     assert public - {"PARAMETERS", "TUTORIAL"} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
         "EXTRA_METRICS", "DIRECTIONS", "START_MASKS", "NORMALISATIONS", "GRANULARITIES",
-        "LAYER_PROFILES", "DATA_METHODS", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",
+        "LAYER_PROFILES", "DATA_METHODS", "LEARNED", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",
         "QUANTIZATIONS",
     }  # fmt: skip
     for sampler in names.SAMPLERS:

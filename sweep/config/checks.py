@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
-from sweep.compress.ramp import ramp_problems
 from sweep.config import plan
 from sweep.space.conditions import DECIDED_BY, complete, decided, identity
-from sweep.space.parameters import DATA_METHODS, EXTRA_METRICS, METHODS
+from sweep.space.domains import Choice, Constant, samples
+from sweep.space.meeting import meeting
+from sweep.space.parameters import DATA_METHODS, EXTRA_METRICS, LEARNED, METHODS
+from sweep.space.params import Params, n_of_m
 from sweep.space.values import Problem, show
 from sweep.space.yaml import one_line
 
 if TYPE_CHECKING:
+    from sweep.config.sections import RecoverConfig
     from sweep.config.settings import SweepConfig
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
 """Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.session`)."""
+
+TEMPERATURE = 2.0
+"""Of distillation, where ``recover.distill`` is null and the space gives none."""
 
 
 def task_problems(config: SweepConfig, built_in: Sequence[str]) -> list[Problem]:
@@ -221,4 +229,94 @@ def _warm_problems(config: SweepConfig) -> list[Problem]:
         Problem(("search", "warm_start"), "has a folder more than once", path, "each once")
         for path, count in counted.items()
         if count > 1
+    ]
+
+
+def distilled(recover: RecoverConfig, params: Params) -> tuple[float, float]:
+    """(weight in [0, 1], temperature > 0) of a trial's distillation; weight 0: none."""
+    settings = recover.distill
+    weight = 0.0 if settings is None else settings.weight
+    temperature = TEMPERATURE if settings is None else settings.temperature
+    return (
+        weight if params.distill_weight is None else params.distill_weight,
+        temperature if params.distill_temperature is None else params.distill_temperature,
+    )
+
+
+def may_distill(config: SweepConfig) -> bool:
+    """Whether any trial of a sweep can ask for the teacher's logits."""
+    domain = config.space["distill_weight"]
+    if config.max_epochs == 0:
+        return False
+    usual, _ = distilled(config.recover, Params())
+    if isinstance(domain, Constant):
+        return bool(usual if domain.value is None else domain.value)
+    most = max(map(float, domain.values)) if isinstance(domain, Choice) else domain.high
+    return most > 0 or (bool(domain.when) and usual > 0)
+
+
+def ramp_problems(config: SweepConfig) -> list[Problem]:
+    """A ramp that some trial of a sweep cannot have, or lacks."""
+    return _to_groups(config) or _too_long(config) or _missing(config)
+
+
+def _to_groups(config: SweepConfig) -> list[Problem]:
+    tests = {"ramp_epochs": lambda ramp: ramp > 0, "granularity": lambda g: bool(n_of_m(str(g)))}
+    if meeting(config.space, tests) is None:
+        return []
+    what = "there is no ramp to a granularity N:M"
+    allowed = "0, or {values: [...], when: {granularity: element}}"
+    value, depends = config.space["ramp_epochs"].plain(), ("space.granularity",)
+    return [Problem(("space", "ramp_epochs"), what, value, allowed, depends=depends)]
+
+
+def _too_long(config: SweepConfig) -> list[Problem]:
+    ramp = config.space["ramp_epochs"]
+    on_ramp = [
+        c for domain in config.space.values() for c in domain.when if c.parent == "ramp_epochs"
+    ]
+    for length in map(int, samples(ramp, on_ramp)):
+        tests = {
+            "ramp_epochs": partial(operator.eq, length),
+            "finetune_epochs": partial(operator.gt, length),
+        }
+        if found := meeting(config.space, tests):
+            fewest = found["finetune_epochs"]
+            condition = f"when: {{finetune_epochs: {{low: {length}}}}}"
+            allowed = f"at most {fewest}, or {{values: [...], {condition}}} for what is longer"
+            what = f"a ramp of {length} is longer than the finetune_epochs, which can be {fewest}"
+            where, depends = ("space", "ramp_epochs"), ("space.finetune_epochs",)
+            return [Problem(where, what, ramp.plain(), allowed, depends=depends)]
+    return []
+
+
+def _missing(config: SweepConfig) -> list[Problem]:
+    tests = {"method": lambda m: m in LEARNED, "ramp_epochs": lambda ramp: ramp == 0}
+    found = meeting(config.space, tests)
+    if found is None:
+        return []
+    method = found["method"]
+    what = f"{method} prunes by what training did, so it needs a ramp, and ramp_epochs can be 0"
+    allowed = (
+        "with space.ramp_epochs of 1 or more "
+        f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
+        "or {values: [...], when: {ramp_epochs: {low: 1}}}"
+    )
+    value, depends = config.space["method"].plain(), ("space.ramp_epochs",)
+    return [Problem(("space", "method"), what, value, allowed, depends=depends)]
+
+
+def distill_problems(config: SweepConfig) -> list[Problem]:
+    """A temperature where nothing is distilled."""
+    temperature = config.space["distill_temperature"]
+    if temperature == Constant(None) or may_distill(config):
+        return []
+    return [
+        Problem(
+            ("space", "distill_temperature"),
+            "changes nothing: no trial is distilled",
+            temperature.plain(),
+            "with space.distill_weight (or recover.distill.weight) above 0",
+            depends=("space.distill_weight", "recover.distill"),
+        )
     ]

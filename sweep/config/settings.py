@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from sweep.compress.ramp import distill_problems
 from sweep.config import fields
 from sweep.config.checks import (
+    distill_problems,
     formula_problems,
     metric_problems,
     quantization_problems,

@@ -17,6 +17,9 @@ METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt", "movemen
 DATA_METHODS = ("taylor", "wanda", "sparsegpt")
 """Those of them that look at examples, not at the weights alone."""
 
+LEARNED = ("movement",)
+"""Those of them that score by what training did to a weight: they need a ramp."""
+
 SCOPES = ("local", "global", "row")
 """Which scores are compared with which: within one matrix, across all, within one output's row."""
 

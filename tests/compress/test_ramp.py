@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.ramp import check_ramp, may_distill, ramped
+from sweep.compress.ramp import check_ramp, ramped
 from sweep.compress.tasks.closed_form import WEIGHTS
 from sweep.compress.train import Recipe, make_optimizer
 from sweep.config import SweepConfig
+from sweep.config.checks import may_distill
 from sweep.config.load import load_config
 from sweep.config.problems import problems_of
 from sweep.errors import UsageError

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune import make_masks
-from sweep.compress.ramp import LEARNED
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.space.parameters import METHODS, SCOPES
+from sweep.space.parameters import LEARNED, METHODS, SCOPES
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.command import Done, assert_refused, call

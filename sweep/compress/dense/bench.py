@@ -27,12 +27,12 @@ from sweep.compress.dense.working import Dense
 from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.fit import check_groups, check_space, fitted
 from sweep.compress.quantize import OnGrid
-from sweep.compress.ramp import distilled, may_distill
 from sweep.compress.start_masks import read_masks
 from sweep.compress.tasks import Task, load_task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import Trial
 from sweep.config import SweepConfig
+from sweep.config.checks import distilled, may_distill
 from sweep.errors import UsageError
 from sweep.ledger.cache import cache_root, fingerprint, once
 from sweep.ledger.store import Place

@@ -20,7 +20,6 @@ from sweep.compress.dense.ship import Parcel
 from sweep.compress.measure import stored_bytes
 from sweep.compress.ramp import check_ramp, due
 from sweep.compress.score import Ints, Score
-from sweep.compress.tasks import closed_form as formula
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
 from sweep.ledger.record import Record
@@ -109,12 +108,12 @@ class ClosedForm:
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """The dense figures, as `sweep.compress.dense.bench.Workbench.baseline` gives them."""
-        score = self.score(formula.DENSE, split, self.config.task.seed, DENSE_SEED)
+        score = self.score(DENSE, split, self.config.task.seed, DENSE_SEED)
         return {
             **score.figures(self.config.task.metrics),
             **size_of(0),
             "prunable_weights": [[name, count] for name, count in MATRICES.items()],
-            "majority_accuracy": formula.CHANCE,
+            "majority_accuracy": CHANCE,
             "train_seconds": 0.0,
             "eval_seconds": 0.0,
             "seconds": 0.0,
@@ -190,10 +189,10 @@ class ClosedFormTrial:
         """Recover for one epoch; returns its wall seconds."""
         started = time.perf_counter()
         time.sleep(self.bench.config.task.seconds_per_epoch)
-        if self.params.learning_rate >= formula.DIVERGES_FROM:
+        if self.params.learning_rate >= DIVERGES_FROM:
             raise TrialError(f"diverged: loss is nan in epoch {self.epoch + 1}")
         self.epoch += 1
-        self.recovered = formula.recover(self.params, self.epoch, self.recovered)
+        self.recovered = recover(self.params, self.epoch, self.recovered)
         if self.epoch <= self.params.ramp_epochs:
             self._drop()
         seconds = time.perf_counter() - started
@@ -224,7 +223,7 @@ class ClosedFormTrial:
     def score(self, split: str) -> Score:
         """The answers at this epoch, on a split."""
         now = replace(self.params, sparsity=self._sparsity)
-        expected = formula.expected_accuracy(now, self.recovered)
+        expected = expected_accuracy(now, self.recovered)
         score = self.bench.score(expected, split, self.seed, self.epoch)
         self.seconds += score.seconds
         return score

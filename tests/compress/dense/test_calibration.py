@@ -16,10 +16,9 @@ from sweep.compress.dense.figures import figures_file
 from sweep.compress.prune import CRITERIA
 from sweep.compress.prune.statistics import COLLECTORS
 from sweep.compress.prune.targets import prunable_weights
-from sweep.compress.ramp import LEARNED
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.space.parameters import GRANULARITIES, METHODS
+from sweep.space.parameters import GRANULARITIES, LEARNED, METHODS
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.trials import same, weights_of
