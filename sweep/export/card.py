@@ -53,17 +53,13 @@ It gives the tensors of `model.safetensors` back bit for bit: `sweep.export.spar
 reads it, and checks that by a SHA-256. Without prunesweep, with numpy and safetensors alone:
 
 ```python
-import json, math, zlib
+import json, math
 import numpy as np
 from safetensors import safe_open
 
 def load_sparse(path):
     with safe_open(path, framework="numpy") as file:
         about, parts = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
-    for key, (kind, count) in json.loads(about["planes"]).items():  # bytes, the highest deflated
-        high = np.frombuffer(zlib.decompress(parts[f"high/{key}"].tobytes()), np.uint8)
-        planes = np.vstack([parts[f"low/{key}"].reshape(-1, count), high])
-        parts[key] = np.ascontiguousarray(planes.T).view(kind).reshape(-1)
     tensors = {}
     for name, shape in json.loads(about["shapes"]).items():
         flat = parts.get(f"dense/{name}")

@@ -1,4 +1,4 @@
-"""A compact file of a pruned model: a bit a value, and the values that are not zero.
+"""A compact file of a pruned model: a bitmap for each matrix, and its values that are not zero.
 
 It is a safetensors file, so that any reader opens it without running code. Of each tensor NAME it
 holds, whichever is smaller:
@@ -7,15 +7,13 @@ holds, whichever is smaller:
     bitmask/NAME    uint8, a bit a value in C order, the first one the highest; 1: there is a value
     values/NAME     those values in that order, of the tensor's own type
 
-and any of these, KEY, as two parts where they are smaller (:mod:`sweep.export.planes`):
+In its metadata are ``format``, ``version``, ``shapes`` (JSON, NAME -> shape) and ``sha256``
+(:func:`digest` of the tensors). What counts as zero is a value without a set bit, so that -0.0 and
+NaN survive: reading gives back every tensor bit for bit.
 
-    low/KEY         uint8 (bytes - 1, values): all but the highest byte of each value
-    high/KEY        uint8, a zlib stream: the highest byte of each
-
-In its metadata are ``format``, ``version``, ``shapes`` (JSON, NAME -> shape), ``planes`` (JSON,
-KEY -> type and number of values, of those in two parts) and ``sha256`` (:func:`digest` of the
-tensors). What counts as zero is a value without a set bit, so that -0.0 and NaN survive: reading
-gives back every tensor bit for bit.
+Version 1, which prunesweep 0.1 wrote, is read too: it may hold any of these, KEY, in two parts,
+``low/KEY`` (all but the highest byte of each value) and ``high/KEY`` (a zlib stream of the highest
+bytes), which its metadata ``planes`` names (JSON, KEY -> type and number of values).
 
 Needs numpy and safetensors, and no torch.
 """
@@ -35,19 +33,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sweep.errors import StorageError, UsageError
-from sweep.export.planes import join, split
 
-FORMAT, VERSION = "prunesweep-sparse", "1"
+FORMAT, VERSION = "prunesweep-sparse", "2"
+KNOWN = ("1", VERSION)
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 
-def save(path: str | Path, tensors: Mapping[str, Array], deflate: bool = True) -> None:
-    """Write ``tensors`` (of any shape; types of 1, 2, 4 or 8 bytes) as a new file.
-
-    Without ``deflate`` nothing is in two parts: a tenth larger, and simpler to read.
-    """
+def save(path: str | Path, tensors: Mapping[str, Array]) -> None:
+    """Write ``tensors`` (of any shape; types of 1, 2, 4 or 8 bytes) as a new file."""
     parts: Arrays = {}
     for name, tensor in tensors.items():
         packed = pack(tensor)
@@ -55,23 +50,9 @@ def save(path: str | Path, tensors: Mapping[str, Array], deflate: bool = True) -
             parts[f"dense/{name}"] = np.asarray(tensor, order="C")
         else:
             parts[f"bitmask/{name}"], parts[f"values/{name}"] = packed
-    planes = _split(parts) if deflate else {}
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
     about = {"format": FORMAT, "version": VERSION, "sha256": digest(tensors)}
-    about |= {"shapes": json.dumps(shapes), "planes": json.dumps(planes)}
-    save_file(parts, path, metadata=about)
-
-
-def _split(parts: Arrays) -> dict[str, tuple[str, int]]:
-    """Replace what is smaller in two parts by them; says of each of those its type and size."""
-    planes = {}
-    for key in list(parts):
-        found = split(parts[key])
-        if found is not None:
-            whole = parts.pop(key)
-            parts[f"low/{key}"], parts[f"high/{key}"] = found
-            planes[key] = (whole.dtype.str, whole.size)
-    return planes
+    save_file(parts, path, metadata=about | {"shapes": json.dumps(shapes)})
 
 
 def load(path: str | Path) -> Arrays:
@@ -82,7 +63,8 @@ def load(path: str | Path) -> Arrays:
     """
     parts, about = _read(Path(path))
     try:
-        _join(parts, json.loads(about["planes"]))
+        if about["version"] == "1":
+            _join_planes(parts, json.loads(about["planes"]))
         tensors = _tensors(parts, json.loads(about["shapes"]))
     except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
@@ -134,21 +116,16 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
             about = file.metadata() or {}
             if about.get("format") != FORMAT:
                 raise UsageError(f"{path} is no sparse file of this project")
-            if about.get("version") != VERSION:
+            if about.get("version") not in KNOWN:
                 raise UsageError(
-                    f"{path} is of version {about.get('version')}, this version reads {VERSION}"
+                    f"{path} is of version {about.get('version')}, this version reads "
+                    f"{' and '.join(KNOWN)}"
                 )
             return {name: file.get_tensor(name) for name in list(file.keys())}, about
     except FileNotFoundError:
         raise UsageError(f"no such file: {path}") from None
     except (OSError, SafetensorError) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
-
-
-def _join(parts: Arrays, planes: Mapping[str, Any]) -> None:
-    """Put together again what is in two parts."""
-    for key, (kind, count) in planes.items():
-        parts[key] = join(parts.pop(f"low/{key}"), parts.pop(f"high/{key}"), kind, count)
 
 
 def _tensors(parts: Arrays, shapes: Mapping[str, list[int]]) -> Arrays:
@@ -160,3 +137,15 @@ def _tensors(parts: Arrays, shapes: Mapping[str, list[int]]) -> Arrays:
         else:
             tensors[name] = dense.reshape(shape)
     return tensors
+
+
+def _join_planes(parts: Arrays, planes: Mapping[str, Any]) -> None:
+    """Put together what a file of version 1 holds in two parts. Raises ValueError or zlib.error
+    where they do not fit.
+    """
+    for key, (kind, count) in planes.items():
+        low, high = parts.pop(f"low/{key}"), parts.pop(f"high/{key}")
+        inflated = zlib.decompressobj().decompress(high.tobytes(), count + 1)
+        highest = np.frombuffer(inflated, dtype=np.uint8).reshape(1, count)
+        rows = np.vstack([low.reshape(-1, count), highest])  # a byte of each value, lowest first
+        parts[key] = np.ascontiguousarray(rows.T).view(kind).reshape(count)
