@@ -13,7 +13,7 @@ from analysis.report.document import Document
 from analysis.report.drawing import Drawing, draw
 from analysis.results import Results
 from analysis.tables.tables import write_csv, write_parquet
-from sweep.ledger.files import write_whole
+from sweep.ledger.files import REPORTED, refuse_links, write_whole
 
 if TYPE_CHECKING:
     from analysis.comparison import Comparison
@@ -24,10 +24,12 @@ def write_report(results: Results, folder: str | Path) -> list[Path]:
 
     ``report.html`` needs no other file; ``report.md`` shows ``figures/*.png`` (``.svg`` beside
     them); ``tables/*.tex`` are the report's tables for LaTeX. Works for a sweep at any time:
-    without trials, running, finished. Raises ``OSError`` where the files cannot be written.
+    without trials, running, finished. Raises ``OSError`` where the files cannot be written, or
+    would be through a symbolic link in ``folder``.
     """
     from analysis.charts import CHARTS
 
+    refuse_links(Path(folder), *REPORTED)
     drawings = draw(CHARTS, results, Path(folder) / "figures")
     document = sweep_report(results, [each.picture for each in drawings])
     return _write(document, drawings, Path(folder))
@@ -42,6 +44,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     from analysis.charts import COMPARISON_CHARTS
 
     folder = Path(folder)
+    refuse_links(folder, *REPORTED)
     drawings = draw(COMPARISON_CHARTS, comparison, folder / "figures")
     document = comparison_report(comparison, [each.picture for each in drawings])
     written = _write(document, drawings, folder)

@@ -18,7 +18,7 @@ from sweep.errors import ClusterError, UsageError
 from sweep.ledger.file import Event
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.objects import Fenced
-from sweep.ledger.open import Journal, open_ledger
+from sweep.ledger.open import Journal
 from sweep.ledger.store import absolute
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point, choose
@@ -49,7 +49,7 @@ def run_confirm(
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
     exit code that the contract gives; whatever is raised, the ledger holds all that happened.
     """
-    with signals() as stopped, open_ledger(folder.ledger, create=False, say=say) as ledger:
+    with signals() as stopped, folder.open(create=False, say=say) as ledger:
         try:
             return _confirm(config, folder, ledger, say, stopped, seeds, runners_up, address)
         except (Abort, SystemExit) as left:

@@ -27,7 +27,7 @@ from sweep.errors import ClusterError, UsageError
 from sweep.ledger.file import VERSION, Event
 from sweep.ledger.folder import SweepFolder, remove_empty
 from sweep.ledger.objects import Fenced
-from sweep.ledger.open import Journal, open_ledger
+from sweep.ledger.open import Journal
 from sweep.ledger.store import absolute, read_text, write_text
 from sweep.search.replay import Search
 from sweep.search.rounds import is_of_confirm
@@ -105,7 +105,7 @@ def run_sweep(
     made = folder.create()
     with (
         signals() as stopped,
-        open_ledger(folder.ledger, create=not begun, say=view.say) as ledger,
+        folder.open(create=not begun, say=view.say) as ledger,
     ):
         try:
             spent = _conduct(config, folder, ledger, view, stopped, trials, address)

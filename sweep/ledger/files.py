@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -43,7 +44,8 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """The same, of bytes."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    # No link can wait under a random name.
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         scratch.write_bytes(data)
         sync(scratch)
@@ -61,7 +63,10 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-# Files that are there whole or not at all, also for a reader at the same moment.
+# Files that are there whole or not at all, and where they are meant to be.
+
+REPORTED = ("figures", "tables")
+"""The folders that a report writes its files into, beside ``report.html``."""
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -70,14 +75,37 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     The folder is made if need be. When ``write`` fails, an older ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: writers pick a format by it.
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # The suffix stays last: writers pick a format by it. No link can wait under a random name.
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")
     try:
         write(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """Raise ``OSError`` where one of ``names`` in ``folder``, or what is below it, is a link.
+
+    A sweep's folder may come from someone else. What is written or deleted through a symbolic link
+    in it lies elsewhere, and is not the sweep's. The way to ``folder`` may have links: that is how
+    the user named it.
+    """
+    for path in _within(folder, names):
+        if path.is_symlink():
+            raise OSError(
+                f"{path} is a symbolic link: through one, nothing in a sweep's folder is written "
+                "or deleted; remove it, or move what it leads to into its place"
+            )
+
+
+def _within(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """Each of the names before what is below it."""
+    for name in names:
+        yield folder / name
+        for above, folders, files in os.walk(folder / name):
+            yield from (Path(above, each) for each in (*folders, *files))
 
 
 # The garbage collector, out of the way of those who make a million objects that stay.

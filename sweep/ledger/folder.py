@@ -18,7 +18,10 @@ from sweep.config.problems import problems_of
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.address import Address
 from sweep.ledger.file import read_events
+from sweep.ledger.files import REPORTED, refuse_links
+from sweep.ledger.lease import Say
 from sweep.ledger.lines import Event
+from sweep.ledger.open import Journal, open_ledger
 from sweep.ledger.probe import probe
 from sweep.ledger.reading import first_event
 from sweep.ledger.segments import FOLDER as SEGMENTS
@@ -33,6 +36,11 @@ OURS = (
     "report.html",
     "report.md",
 )
+
+
+UNLINKED = ("ledger.jsonl", "ledger.lock", "checkpoints", "dense", "allocations", *REPORTED)
+"""What a driver and its workers write in place, or delete from. They replace whole any other file,
+and so a link in its place, too."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,19 @@ class SweepFolder:
         except ValidationError as error:
             what = problems_of(error)[0].line
             raise UsageError(f"{self.ledger} began with settings of another kind: {what}") from None
+
+    def open(self, *, create: bool, say: Say = lambda line: None) -> Journal:
+        """Become the one driver of the sweep: its ledger, as :func:`open_ledger` opens it.
+
+        Raises :class:`~sweep.errors.StorageError` too where a symbolic link within the folder leads
+        elsewhere: driver and workers would write and delete there.
+        """
+        if isinstance(self.path, Path):
+            try:
+                refuse_links(self.path, *UNLINKED)
+            except OSError as error:
+                raise StorageError(str(error)) from error
+        return open_ledger(self.ledger, create=create, say=say)
 
     def check_same(self, config: SweepConfig) -> None:
         """Refuse to go on with other settings than the sweep was begun with.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import StorageError, SweepError
+from sweep.ledger.read import misnamed
 
 WINDOW = 64 * 1024
 """Bytes at the end of the file that may be unsynced, and so may have holes after a power cut."""
@@ -51,7 +52,8 @@ def read_all(fd: int, path: Path) -> bytes:
 def parse(data: bytes, path: object) -> tuple[list[Event], int]:
     """The events, and the length in bytes of what is good. A torn tail is not part of it.
 
-    StorageError if the file, read from ``path``, is damaged before its tail.
+    StorageError if the file, read from ``path``, is damaged before its tail, or if an event of it
+    is :func:`~sweep.ledger.read.misnamed`.
     """
     whole = data.rfind(b"\n") + 1
     lines = data[:whole].split(b"\n")[:-1]
@@ -65,6 +67,8 @@ def parse(data: bytes, path: object) -> tuple[list[Event], int]:
             if is_last or is_hole:
                 break
             raise StorageError(f"{path} is damaged: line {index + 1} of {len(lines)} is no event")
+        if wrong := misnamed(event):
+            raise StorageError(f"{path} is damaged: line {index + 1} of {len(lines)}: {wrong}")
         events.append(event)
         good += len(line) + 1
     return events, good

@@ -1,12 +1,14 @@
 """The ledger, read: one JSON object a line, in the order in which things happened.
 
 Reading never changes the ledger and works while a sweep writes to it. A torn last line is left
-out; a damaged line elsewhere is left out too, and said in ``Ledger.problems``.
+out; a damaged line elsewhere is left out too, and said in ``Ledger.problems``. A line is damaged
+too where :func:`misnamed` finds fault with it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,10 @@ LEDGER = "ledger.jsonl"
 VERSION = 1
 
 Event = dict[str, Any]
+
+# Every trial that a sweep proposes is named like t00012.
+_TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SEEDS = 2**32
 
 # Lines that are parsed at once.
 _TOGETHER = 4096
@@ -77,12 +83,43 @@ def parse(content: bytes, file: str | Path) -> Ledger:
     events: list[Event] = []
     problems: list[str] = []
     for number, event in enumerate(_each(lines), 1):
-        if event is not None:
+        if event is None:
+            if number < len(lines):
+                problems.append(f"line {number} of the ledger is not an event; it is left out")
+        elif wrong := misnamed(event):
+            problems.append(f"line {number} of the ledger: {wrong}; it is left out")
+        else:
             events.append(event)
-        elif number < len(lines):
-            problems.append(f"line {number} of the ledger is not an event; it is left out")
     _check(file, content, events)
     return Ledger(events, problems)
+
+
+def misnamed(event: Event) -> str | None:
+    """The sentence that says which id or seed of an event may not name a file; None for none.
+
+    A trial's checkpoints lie in a folder named by its id, those of a retraining in one named by the
+    trial's id and a seed. A ledger may come from someone else, and none of its names may be a path:
+    what lies elsewhere would be overwritten, or deleted.
+    """
+    named = [each for each in (event, *_listed(event.get("points"))) if isinstance(each, dict)]
+    for name in (each["trial_id"] for each in named if "trial_id" in each):
+        if not (isinstance(name, str) and _TRIAL_ID.fullmatch(name)):
+            return (
+                "a trial_id is 1 to 64 ASCII letters, digits, '-' or '_', and begins with a letter "
+                f"or a digit; got {name!a:.100}"
+            )
+    if event["event"].startswith("confirm"):
+        for seed in (event.get("seed", 0), *_listed(event.get("seeds"))):
+            if not (type(seed) is int and 0 <= seed < _SEEDS):
+                return f"a seed is an integer from 0 to {_SEEDS - 1}; got {seed!a:.100}"
+    return None
+
+
+def _listed(value: Any) -> list[Any]:
+    """What a list holds. Anything else that is there counts as one entry, which will not do."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _lines(content: bytes) -> Sequence[str | bytes]:

@@ -8,6 +8,7 @@ from sweep.ledger.address import Address
 from sweep.ledger.file import check_version
 from sweep.ledger.lines import Event, event_of
 from sweep.ledger.lines import parse as parse_file
+from sweep.ledger.read import misnamed
 from sweep.ledger.segments import Damaged, Segment
 
 FILE = "ledger.jsonl"
@@ -30,7 +31,7 @@ def read_segments(path: Address, most: int | None = None) -> list[Segment]:
 
 
 def parse(found: list[Segment], path: Address) -> list[Event]:
-    """The events of segments. StorageError for a line that is none."""
+    """The events of segments. StorageError for a line that is none, or is misnamed."""
     return [_event(line, segment, path) for segment in found for line in segment.events]
 
 
@@ -38,6 +39,9 @@ def _event(line: bytes, segment: Segment, path: Address) -> Event:
     event = event_of(line)
     if event is None:
         raise StorageError(f"{path} is damaged: segment {segment.number} has a line without event")
+    if wrong := misnamed(event):
+        number = segment.lines.index(line) + 1
+        raise StorageError(f"{path} is damaged: line {number} of segment {segment.number}: {wrong}")
     return event
 
 

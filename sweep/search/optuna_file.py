@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +101,8 @@ def _figures(record: Event | None) -> dict[str, Any]:
 
 def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
     """Write beside the target and rename, so that a file is whole or not there."""
-    scratch = to.with_name(f".{os.getpid()}.{to.name}")
+    # No link can wait under a random name.
+    scratch = to.with_name(f".{secrets.token_hex(8)}.{to.name}")
     try:
         storage = _storage(scratch)
         create_study(storage, config.objectives, config.name).add_trials(trials)

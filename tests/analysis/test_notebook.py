@@ -45,8 +45,8 @@ def test_a_confirmed_sweep_shows_test_figures(tmp_path: Path) -> None:
 
 def test_text_of_a_sweep_is_text(tmp_path: Path) -> None:
     nasty = "<img src=x onerror=alert(1)>"
-    ledger = LedgerBuilder(name=nasty).baseline().trial(nasty, method="<b>bold</b>")
-    results = load(ledger.record(nasty, 0, 700, 0.5).write(tmp_path))
+    ledger = LedgerBuilder(name=nasty).baseline().trial("t", method=nasty, scope="<b>bold</b>")
+    results = load(ledger.record("t", 0, 700, 0.5).write(tmp_path))
     answer = results.best()
     for html in (
         results._repr_html_(),

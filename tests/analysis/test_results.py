@@ -241,4 +241,4 @@ def test_events_that_make_no_sense_are_left_out_and_said(tmp_path: Path) -> None
     ledger.add("something new", trial_id=5)
     results = load(ledger.write(tmp_path))
     assert len(results.records) == 8
-    assert len(results.problems) == 2
+    assert len(results.problems) == 3

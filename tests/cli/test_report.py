@@ -42,6 +42,38 @@ def test_it_goes_elsewhere_where_it_is_told_to(cli: Cli, tmp_path: Path) -> None
     assert (tmp_path / "here" / "front.csv").is_file()
 
 
+@pytest.mark.parametrize("name", ["figures", "tables"])
+def test_no_report_goes_through_a_link_in_the_folder(cli: Cli, tmp_path: Path, name: str) -> None:
+    """Neither are files written there nor those of charts that have nothing to show deleted."""
+    folder = small_sweep().write(tmp_path / "sweep")
+    victim = tmp_path / "elsewhere"
+    victim.mkdir()
+    for chart in ("front", "importance", "methods"):
+        (victim / f"{chart}.png").write_text("precious")
+    (folder / name).symlink_to(victim)
+    for arguments in ([folder], [folder, folder, "--out", folder]):
+        done = cli("report", *arguments)
+        assert_refused(done, 6, f"cannot write results into {folder}: ", "is a symbolic link")
+    assert {file.name for file in victim.iterdir()} == {
+        "front.png",
+        "importance.png",
+        "methods.png",
+    }
+    assert {file.read_text() for file in victim.iterdir()} == {"precious"}
+
+
+def test_a_link_in_place_of_a_file_is_replaced(cli: Cli, tmp_path: Path) -> None:
+    """Also one that waits under the name that the file has while it is written."""
+    folder = small_sweep().write(tmp_path / "sweep")
+    (tmp_path / "victim").write_text("precious")
+    waiting = f".report.{os.getpid()}.part.html"
+    for name in ("report.html", "trials.csv", "front.parquet", waiting):
+        (folder / name).symlink_to(tmp_path / "victim")
+    assert cli("report", folder).code == 0
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert [path.name for path in folder.iterdir() if path.is_symlink()] == [waiting]
+
+
 def test_several_sweeps_are_compared(cli: Cli, tmp_path: Path) -> None:
     folders = [small_sweep().write(tmp_path / "a"), big_sweep(8).write(tmp_path / "b")]
     done = cli("report", *folders)

@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.file import VERSION, Event, Ledger, read_events
+from sweep.ledger.read import misnamed, parse
+from sweep.search.rounds import Job
 
 FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
 
@@ -126,6 +130,84 @@ def test_damage_before_the_last_line_is_an_error_that_names_the_line(
     assert path.read_bytes() == damaged
     with pytest.raises(StorageError):  # the failed open has let go of the lock
         Ledger.open(path, create=False)
+
+
+NASTY = [
+    "../../x",
+    "/etc",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\\b",
+    ".hidden",
+    "t\0",
+    "t\n",
+    "t" * 65,
+    "*",
+    "-r",
+]
+ODD = [None, 5, True, ["t"], {"t": 1}]
+paths = st.one_of(
+    st.lists(st.sampled_from([*NASTY, "t00003", "~", " "]), max_size=4).map("".join), st.text()
+)
+
+
+def with_id(given: object) -> list[Event]:
+    """An event of each kind that has ids, and one of a kind that nobody knows."""
+    kinds = ("trial", "record", "end", "confirm_end", "new")
+    round_of_it = {"event": "confirm", "points": [{"trial_id": "t1"}, {"trial_id": given}]}
+    return [*({"event": kind, "trial_id": given, "seed": 1} for kind in kinds), round_of_it]
+
+
+@given(paths)
+@example("t00012")
+@example("t1234567")
+def test_an_id_is_one_plain_name_or_is_refused(name: str) -> None:
+    """However its folder is reached, an id that is taken names a child of it, and nothing else."""
+    wrong = {misnamed(event) for event in with_id(name)}
+    assert len(wrong) == 1, "each kind is under the same rule"
+    if wrong == {None}:
+        for part in (name, Job(name, 2**32 - 1).name):
+            assert os.path.normpath(f"/root/{part}") == f"/root/{part}" and part.isprintable()
+            assert part.isascii() and not set(part) & set("/\\:*?[] ") and len(part) < 100
+
+
+@given(st.integers(0, 10**9))
+def test_the_ids_that_sweeps_give_are_taken(number: int) -> None:
+    assert {misnamed(event) for event in with_id(f"t{number:05d}")} == {None}
+
+
+@pytest.mark.parametrize("bad", [*NASTY, *ODD])
+def test_a_ledger_with_an_id_that_is_no_name_is_damaged(tmp_path: Path, bad: object) -> None:
+    """Its last line too: it is whole, and so was not torn."""
+    path = tmp_path / "ledger.jsonl"
+    for event in with_id(bad):
+        for events, line in (([FIRST, event, FIRST], "2 of 3"), ([FIRST, event], "2 of 2")):
+            data = "".join(json.dumps(each) + "\n" for each in events).encode()
+            path.write_bytes(data)
+            for look in (lambda: read_events(path), lambda: Ledger.open(path, create=False)):
+                with pytest.raises(StorageError, match=f"line {line}: a trial_id is .*; got ") as e:
+                    look()
+                assert str(e.value).isprintable()
+            assert path.read_bytes() == data
+            read = parse(data, path)
+            assert read.events == [each for each in events if each is not event]
+            assert [problem[:7] for problem in read.problems] == ["line 2 "]
+
+
+@pytest.mark.parametrize("bad", ["../../x", "5", -1, 2**32, 1.0, True, None, [1], {"../x": 1}])
+def test_the_seed_of_a_retraining_is_a_number(bad: object) -> None:
+    """It is part of the name of a folder, by the event itself or by the round that it is of."""
+    told = [
+        {"event": f"confirm_{kind}", "trial_id": "t00001", "seed": bad} for kind in ("end", "x")
+    ]
+    rounds = [
+        {"event": "confirm", "points": [], "seeds": seeds} for seeds in ([1, bad], {"a": bad})
+    ]
+    for event in (*told, *rounds):
+        assert "a seed is an integer from 0 to 4294967295; got " in str(misnamed(event))
+    assert misnamed({"event": "trial", "trial_id": "t00001", "seed": bad}) is None
 
 
 def test_a_newer_version_is_refused_and_both_versions_are_named(tmp_path: Path) -> None:

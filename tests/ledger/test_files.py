@@ -64,6 +64,18 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert left_in(tmp_path) == {"file.json"}
 
 
+def test_no_link_takes_what_is_written_elsewhere(tmp_path: Path) -> None:
+    """Neither in the file's place nor under a name that it may have while it is written."""
+    (tmp_path / "victim").write_text("precious")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("file.json", f".file.json.{os.getpid()}"):
+        (folder / name).symlink_to(tmp_path / "victim")
+    write_text(folder / "file.json", "new")
+    assert (folder / "file.json").read_text() == "new"
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,18 @@ def test_events_that_come_during_a_put_share_the_next_segment(sweep: Address) ->
     assert len(read_events(sweep / "ledger")) == 51
 
 
+def test_an_id_that_is_no_name_is_damage(sweep: Address) -> None:
+    with written(sweep, 1) as ledger:
+        ledger.append({"event": "finish"}, {"event": "end", "trial_id": "../t00001"})
+    words = r"line 3 of segment 4: a trial_id is 1 to 64 .*; got '\.\./t00001'"
+    for look in (read_events, lambda path: SegmentLedger.open(path, create=False)):
+        with pytest.raises(StorageError, match=words):
+            look(sweep / "ledger")
+    read = analysis.load(str(sweep))
+    assert [event["event"] for event in read.events] == ["sweep", "start", "finish"]
+    assert read.problems[0].startswith("line 4 of the ledger: a trial_id is 1 to 64 ")
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_segment_that_is_missing_is_damage(sweep: Address, packed: bool) -> None:
     with patch("sweep.ledger.objects.PACK", 3 if packed else 256):

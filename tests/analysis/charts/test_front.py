@@ -135,8 +135,8 @@ def test_thousands_are_thinned_and_the_front_is_not(tmp_path: Path) -> None:
 
 
 def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
-    ledger = LedgerBuilder(name="<b>a</b> $x$").baseline().trial("<i>$t$")
-    results = results_of(ledger.record("<i>$t$", 0, 500, 0.5), tmp_path)
+    ledger = LedgerBuilder(name="<b>a</b> $x$").baseline().trial("t", method="<i>$t$")
+    results = results_of(ledger.record("t", 0, 500, 0.5), tmp_path)
     figure, paper = FRONT.interactive(results), FRONT.static(results)
     assert figure is not None and paper is not None
     assert "<b>" not in figure.to_json() and "<i>" not in figure.to_json()

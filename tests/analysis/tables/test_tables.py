@@ -56,12 +56,12 @@ def test_names_of_columns_are_no_formulas_either(tmp_path: Path) -> None:
 
 
 def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline().trial("=t", method="@m").record("=t", 0, 9, 0.5)
-    ledger.confirm_round({("=t", 0): {1: 8}}, why="+why", worker="=1+1")
+    ledger = LedgerBuilder().baseline().trial("t", method="@m").record("t", 0, 9, 0.5)
+    ledger.confirm_round({("t", 0): {1: 8}}, why="+why", worker="=1+1")
     write_tables(load(ledger.write(tmp_path)), tmp_path)
     for name, columns in (
-        ("front", ("trial_id", "param_method")),
-        ("confirmation", ("trial_id", "why", "worker")),
+        ("front", ("param_method",)),
+        ("confirmation", ("why", "worker")),
     ):
         (row,) = pd.read_csv(tmp_path / f"{name}.csv").to_dict("records")
         assert all(row[column].startswith("'") for column in columns)

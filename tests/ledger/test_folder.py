@@ -1,0 +1,128 @@
+"""A sweep's folder may come from someone else: nothing in it leads out of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.config.load import load_config
+from sweep.errors import StorageError
+from sweep.ledger.folder import SweepFolder
+from tests.harness.command import assert_refused, call
+
+INSIDE = (
+    "ledger.jsonl",
+    "ledger.lock",
+    "checkpoints",
+    "checkpoints/t00000",
+    "checkpoints/t00000/epoch-0001",
+    "checkpoints/t00000/epoch-0001/model.safetensors",
+    "checkpoints/confirm",
+    "checkpoints/confirm/t00000-1",
+    "dense",
+    "dense/0123456789abcdef.tar",
+    "allocations",
+    "figures",
+    "tables",
+)
+
+
+def sweep_at(path: Path) -> SweepFolder:
+    """A sweep that was begun, with a trial."""
+    path.mkdir(parents=True, exist_ok=True)
+    own = {"event": "trial", "trial_id": "t00000", "number": 0, "params": {}, "seed": 1}
+    write(path, {"event": "sweep", "version": 1, "config": config()}, own)
+    return SweepFolder(path)
+
+
+def config() -> dict[str, Any]:
+    settings: dict[str, Any] = load_config("closed-form", []).model_dump(mode="json")
+    return settings
+
+
+def write(path: Path, *events: dict[str, Any]) -> None:
+    (path / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """What someone would not like to lose."""
+    folder = tmp_path / "elsewhere"
+    (folder / "epoch-0001").mkdir(parents=True)
+    for name in ("file", "optimizer.safetensors", "front.png", "epoch-0001/file"):
+        (folder / name).write_text("precious")
+    return folder
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def replace_by_link(path: Path, target: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "nothing"])
+@pytest.mark.parametrize("name", INSIDE)
+def test_no_driver_opens_a_folder_with_a_link_in_it(
+    tmp_path: Path, elsewhere: Path, name: str, kind: str
+) -> None:
+    folder = sweep_at(tmp_path / "sweep")
+    before = content(elsewhere)
+    target = {"folder": elsewhere, "file": elsewhere / "file", "nothing": tmp_path / "new"}[kind]
+    replace_by_link(tmp_path / "sweep" / name, target)
+    for create in (False, True):
+        with pytest.raises(StorageError, match=f"{name} is a symbolic link"):
+            folder.open(create=create)
+    assert content(elsewhere) == before and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["resume", "confirm"])
+def test_a_command_says_which_link_it_does_not_follow(
+    tmp_path: Path, elsewhere: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep_at(tmp_path / "sweep")
+    before = content(elsewhere)
+    replace_by_link(tmp_path / "sweep" / "checkpoints" / "t00000", elsewhere)
+    done = call(capsys, command, tmp_path / "sweep")
+    assert_refused(done, 6, "checkpoints/t00000 is a symbolic link", "remove it")
+    assert content(elsewhere) == before
+
+
+@pytest.mark.parametrize("command", ["resume", "confirm", "export-study"])
+def test_a_command_says_which_name_it_does_not_take(
+    tmp_path: Path, elsewhere: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sweep_at(tmp_path / "sweep")
+    before = content(elsewhere)
+    first = {"event": "sweep", "version": 1, "config": config()}
+    end = {"event": "end", "trial_id": str(elsewhere), "status": "completed"}
+    write(tmp_path / "sweep", first, end, {"event": "finish"})
+    done = call(capsys, command, folder.path)
+    assert_refused(done, 6, "line 2 of 3", "a trial_id is 1 to 64", repr(str(elsewhere)))
+    assert content(elsewhere) == before
+
+
+def test_the_way_to_the_folder_may_have_links(tmp_path: Path) -> None:
+    sweep_at(tmp_path / "large disk" / "sweep")
+    (tmp_path / "results").symlink_to(tmp_path / "large disk")
+    (tmp_path / "sweep").symlink_to(tmp_path / "results" / "sweep")
+    for path in (tmp_path / "results" / "sweep", tmp_path / "sweep"):
+        with SweepFolder(path).open(create=False) as ledger:
+            ledger.append({"event": "resume"})
+    kinds = [json.loads(line)["event"] for line in (path / "ledger.jsonl").open()]
+    assert kinds == ["sweep", "trial", "resume", "resume"]
+
+
+def test_what_is_not_the_sweeps_may_be_a_link(tmp_path: Path, elsewhere: Path) -> None:
+    folder = sweep_at(tmp_path / "sweep")
+    (tmp_path / "sweep" / "data").symlink_to(elsewhere)
+    folder.open(create=False).close()
