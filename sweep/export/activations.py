@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sweep.compress.prune import ActivationPruner
+from sweep.compress.quantize.grid_file import GRID
 from sweep.errors import UsageError
-from sweep.export.files import FILE as GRID
 from sweep.export.files import put_on_grid
 
 if TYPE_CHECKING:

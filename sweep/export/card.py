@@ -18,10 +18,10 @@ from analysis import Results
 from analysis.certainty.statistics import wilson
 from analysis.report.format import megabytes, number, percent, points, short, span
 from sweep import __version__
+from sweep.compress.quantize.grid_file import GRID
 from sweep.config import SweepConfig
 from sweep.export.activations import FILE as ACTIVATIONS
 from sweep.export.export import SPARSE, Export
-from sweep.export.files import FILE as GRID
 from sweep.export.files import WEIGHTS
 from sweep.export.onnx import FILE as ONNX
 from sweep.export.point import Point

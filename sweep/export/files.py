@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sweep.compress.quantize import Scheme
+from sweep.compress.quantize.grid_file import GRID, read_grid, setting, write_grid
 from sweep.compress.quantize.layers import grid_layers, linears, put, settle
 from sweep.compress.quantize.scheme import int8_scales
 from sweep.compress.start_masks import MASKS
 from sweep.compress.tasks.encode import load_tokenizer
 from sweep.errors import UsageError
-from sweep.space.parameters import QUANTIZATIONS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,22 +79,17 @@ def _name_labels(path: Path, names: tuple[str, ...]) -> None:
 # computes with inputs in floats; :func:`~sweep.export.activations.load_model` rounds them, as the
 # trial did.
 
-FILE = "quantization.json"
-FORMAT, VERSION = "prunesweep-quantization", "1"
-
 
 def settle_on_grid(trial: Trial, folder: Path) -> bool:
-    """Round the trial's own weights, and write the grid; False, and no file, where there is none.
+    """Round the trial's own weights, and write the grid (`sweep.compress.quantize.grid_file`).
 
-    The file has ``scheme`` and ``modules`` (names of Linear layers); of ``fixed`` also ``width``
-    and ``frac_width``, of ``int8`` also ``scales``: of each module one an output channel, by which
-    its weights are whole numbers from -127 to 127.
+    False, and no file, where there is none.
     """
     layers = grid_layers(trial.model)
     if not layers:
         return False
     scheme = next(iter(layers.values())).scheme
-    about: dict[str, Any] = {"format": FORMAT, "version": VERSION, "scheme": scheme.name}
+    about: dict[str, Any] = {"scheme": scheme.name}
     if scheme.name == "fixed":
         about |= {"width": scheme.width, "frac_width": scheme.frac_width}
     about["modules"] = list(layers)
@@ -103,7 +98,7 @@ def settle_on_grid(trial: Trial, folder: Path) -> bool:
         with torch.no_grad():
             scales = {n: int8_scales(layer.weight).flatten() for n, layer in layers.items()}
         about["scales"] = {name: found.tolist() for name, found in scales.items()}
-    (folder / FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
+    write_grid(folder / GRID, about)
     return True
 
 
@@ -113,37 +108,11 @@ def put_on_grid(model: nn.Module, folder: str | Path) -> Scheme:
     Raises :class:`~sweep.errors.UsageError` where the folder has no such file, or one that does not
     fit the model.
     """
-    path = Path(folder) / FILE
-    about = _read(path)
+    path = Path(folder) / GRID
+    about = read_grid(path)
     if strange := sorted(set(about["modules"]) ^ set(linears(model))):
         raise UsageError(f"{path} is of another model: Linear layer {strange[0]!r} is in one alone")
-    scheme = Scheme(about["scheme"], **_widths(about))
+    widths = setting(about)
+    scheme = Scheme(widths.pop("scheme"), **widths)
     put(model, scheme, settled=True)
     return scheme
-
-
-def grid_setting(model: str | None) -> dict[str, Any] | None:
-    """The ``baseline.quantization`` of a folder with a grid beside its weights; None: no grid.
-
-    Raises :class:`~sweep.errors.UsageError` where the grid cannot be read.
-    """
-    folder = Path(model or "")
-    if model is None or not all((folder / name).is_file() for name in ("config.json", FILE)):
-        return None
-    about = _read(folder / FILE)
-    return {"scheme": about["scheme"], **_widths(about)}
-
-
-def _widths(about: Mapping[str, Any]) -> dict[str, int]:
-    return {name: about[name] for name in ("width", "frac_width") if name in about}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    known = (found.get("format"), found.get("version")) == (FORMAT, VERSION)
-    if not known or found.get("scheme") not in QUANTIZATIONS:
-        raise UsageError(f"{path} says nothing of a grid that this version knows")
-    return found
