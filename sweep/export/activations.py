@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from sweep.compress.prune import ActivationPruner
-from sweep.compress.quantize.grid_file import GRID
+from sweep.compress.quantize.layers import GRID_FILE, put_on_grid
 from sweep.errors import UsageError
-from sweep.export.files import put_on_grid
-
-if TYPE_CHECKING:
-    from sweep.compress.trial import Trial
 
 FILE = "activations.safetensors"
 FORMAT = "prunesweep-activations"
 
 
-def write_activations(trial: Trial, folder: Path) -> bool:
+def write_activations(pruner: ActivationPruner, folder: Path) -> bool:
     """Write what :func:`attach` needs; False, and no file, where none are pruned.
 
     The file holds thresholds (scalars) or masks (True = kept) by module name, where the method has
     any, and in its metadata ``modules``, ``sparsity``, ``method`` and ``scope``.
     """
-    pruner = trial.activations
     if not pruner.modules:
         return False
     state = {name: value.detach().cpu().contiguous() for name, value in pruner.state.items()}
@@ -79,6 +74,6 @@ def load_model(folder: str | Path) -> nn.Module:
     model: nn.Module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     if (Path(folder) / FILE).is_file():
         attach(model, folder)
-    if (Path(folder) / GRID).is_file():
+    if (Path(folder) / GRID_FILE).is_file():
         put_on_grid(model, folder)
     return model

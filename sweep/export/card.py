@@ -18,7 +18,7 @@ from analysis import Results
 from analysis.certainty.statistics import wilson
 from analysis.report.format import megabytes, number, percent, points, short, span
 from sweep import __version__
-from sweep.compress.quantize.grid_file import GRID
+from sweep.compress.quantize.layers import GRID_FILE
 from sweep.config import SweepConfig
 from sweep.export.activations import FILE as ACTIVATIONS
 from sweep.export.export import SPARSE, Export
@@ -98,7 +98,7 @@ def reading_sparse() -> str:
 
 MOST_ROWS = 20
 
-ALSO = {ACTIVATIONS: "activations pruned too", GRID: "each layer's inputs rounded too"}
+ALSO = {ACTIVATIONS: "activations pruned too", GRID_FILE: "each layer's inputs rounded too"}
 """What `from_pretrained` alone leaves out, by the file that says how."""
 
 Rows = Sequence[Sequence[str]]
@@ -244,11 +244,11 @@ def _rounded(record: Mapping[str, Any]) -> Rows:
 
 
 def _grid(done: Export) -> str:
-    if GRID not in done.files:
+    if GRID_FILE not in done.files:
         return ""
     return (
         f"\n\n**Quantised.** The weights in `{WEIGHTS}` (with `fixed` the biases too) are floats "
-        f"on the grid of `{GRID}` (scheme, bits, layers, scales), zeros of the masks among "
+        f"on the grid of `{GRID_FILE}` (scheme, bits, layers, scales), zeros of the masks among "
         "them. Packed to their bits, with a bitmap for the zeros, all parameters would take "
         f"{megabytes(done.point.record['size_bytes'])}; no file here is packed so."
     )

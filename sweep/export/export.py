@@ -18,13 +18,14 @@ from torch import nn
 from sweep import __version__
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import load_classifier
+from sweep.compress.quantize.layers import put_on_grid, settle_on_grid
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx
 from sweep.export.activations import attach, write_activations
 from sweep.export.checks import Checked
-from sweep.export.files import WEIGHTS, put_on_grid, settle_on_grid, write_model
+from sweep.export.files import WEIGHTS, write_model
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder
 from sweep.ledger.folder import SweepFolder, remove_empty
@@ -77,10 +78,11 @@ def export(
         trial = rebuilt(bench, folder, point)
         ours = checks.plain_logits(trial.model, bench)
         with _new(to) as scratch:
-            rounded = settle_on_grid(trial, scratch)
-            write_model(trial, config, scratch)
+            rounded = settle_on_grid(trial.model, scratch)
+            names, tokenizer = bench.task.label_names, config.tokenizer or config.model
+            write_model(trial.model, trial.masks.masks, names, tokenizer, scratch)
             saved = load_classifier(str(scratch), bench.task)
-            pruned = write_activations(trial, scratch)
+            pruned = write_activations(trial.activations, scratch)
             weights = _weights_alone(saved, bench) if pruned or rounded else None
             if pruned:
                 attach(saved, scratch)

@@ -108,13 +108,13 @@ def test_a_cell_cannot_break_its_table() -> None:
 
 
 def test_text_labels_are_named(swept: Path, exported: Path, tmp_path: Path) -> None:
-    from sweep.export.files import _name_labels
+    from sweep.export.files import name_labels
 
     file = tmp_path / "config.json"
     for names, wanted in [(("bad", "good"), {"0": "bad", "1": "good"}), (("0", "1"), None)]:
         shutil.copy(exported / "config.json", file)
         before = json.loads(file.read_text()).get("id2label")
-        _name_labels(file, names)
+        name_labels(file, names)
         assert json.loads(file.read_text()).get("id2label") == (wanted or before)
 
 

@@ -15,13 +15,11 @@ from safetensors.torch import load_file
 
 import analysis
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.quantize.grid_file import grid_setting
-from sweep.compress.quantize.layers import linears
+from sweep.compress.quantize.layers import grid_setting, linears, put_on_grid
 from sweep.compress.quantize.scheme import fixed
 from sweep.errors import UsageError
 from sweep.export import checks
 from sweep.export.activations import load_model
-from sweep.export.files import put_on_grid
 from tests.export.sweeps import Folder
 from tests.harness import tiny
 from tests.harness.command import Done

@@ -10,7 +10,7 @@ from sweep.compress.dense.make import seconds
 from sweep.compress.measure import measure
 from sweep.compress.models import has_head
 from sweep.compress.prune import prunable_weights
-from sweep.compress.quantize.grid_file import grid_setting
+from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.start_masks import has_masks, read_masks, share
 from sweep.compress.tasks.task import majority_share
 from sweep.compress.train import evaluate

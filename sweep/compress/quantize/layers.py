@@ -1,19 +1,36 @@
-"""Linear layers on a grid: a layer's own tensors stay floats, and are rounded when it is used.
+"""Linear layers on a grid: how they compute, what they hold, and the file that says so.
 
-A layer changes its class and nothing else: names of tensors, hooks, state and optimiser are those
-of before. Hooks on its input, such as those that prune activations, come first, and what they set
-to zero stays zero; so does what a mask holds at zero.
+A layer's own tensors stay floats, and are rounded when it is used. It changes its class and nothing
+else: names of tensors, hooks, state and optimiser are those of before. Hooks on its input, such as
+those that prune activations, come first, and what they set to zero stays zero; so does what a mask
+holds at zero.
+
+A saved model (:func:`settle_on_grid`) has its weights on the grid as they are, so that
+``from_pretrained`` gives them, and a JSON file beside them. ``from_pretrained`` computes with
+inputs in floats; :func:`put_on_grid` lets the layers round them, as the trial did.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from sweep.compress.quantize.scheme import Scheme
+from sweep.compress.quantize.scheme import Scheme, int8_scales
+from sweep.errors import UsageError
+from sweep.space.parameters import QUANTIZATIONS
+
+GRID_FILE = "quantization.json"
+FORMAT, VERSION = "prunesweep-quantization", "1"
+
+SCALE_BYTES = 2
+"""Of a scale of ``int8``, a bfloat16 an output channel."""
 
 
 class GridLinear(nn.Linear):
@@ -83,19 +100,12 @@ def settle(model: nn.Module) -> None:
         layer.settled = True
 
 
-# What a model on a grid holds of each tensor: how many values that are not zero, in how many bits.
-#
-# Counted are bits a weight and bits a bias as the scheme has them, and two bytes for each scale of
-# ``int8`` (a bfloat16 an output channel). Its biases are floats of four bytes.
-
-SCALE_BYTES = 2
-
-
 @dataclass(frozen=True)
 class Held:
-    """One tensor: ``filled`` values of ``item`` bytes (a fraction of 8 bits) are not zero.
+    """What a tensor on a grid holds: ``filled`` values of ``item`` bytes are not zero.
 
-    ``beside`` are bytes that come on top, whatever its zeros.
+    ``item`` may be a fraction: a weight or bias has the bits of its scheme, a bias beside ``int8``
+    weights stays a float of four bytes. ``beside`` are the bytes of scales, whatever the zeros.
     """
 
     filled: int
@@ -105,7 +115,7 @@ class Held:
 
 @torch.no_grad()
 def held(model: nn.Module) -> dict[int, Held]:
-    """Of each parameter that is on a grid, by its id."""
+    """What each parameter that is on a grid holds, by its id."""
     found = {}
     for layer in grid_layers(model).values():
         weight, bias = on_grid(layer)
@@ -115,4 +125,68 @@ def held(model: nn.Module) -> dict[int, Held]:
         found[id(layer.weight)] = Held(filled, layer.scheme.bits / 8, scales)
         if bias is not None and whole:
             found[id(layer.bias)] = Held(int(bias.count_nonzero()), layer.scheme.bits / 8)
+    return found
+
+
+def settle_on_grid(model: nn.Module, folder: Path) -> bool:
+    """Round the model's own weights, and write the grid; False, and no file, where there is none.
+
+    The file has ``scheme`` and ``modules`` (names of Linear layers); of ``fixed`` also ``width``
+    and ``frac_width``, of ``int8`` also ``scales``: of each module one an output channel, by which
+    its weights are whole numbers from -127 to 127.
+    """
+    layers = grid_layers(model)
+    if not layers:
+        return False
+    scheme = next(iter(layers.values())).scheme
+    about: dict[str, Any] = {"format": FORMAT, "version": VERSION, "scheme": scheme.name}
+    if scheme.name == "fixed":
+        about |= {"width": scheme.width, "frac_width": scheme.frac_width}
+    about["modules"] = list(layers)
+    settle(model)
+    if scheme.name == "int8":
+        with torch.no_grad():
+            scales = {n: int8_scales(layer.weight).flatten() for n, layer in layers.items()}
+        about["scales"] = {name: found.tolist() for name, found in scales.items()}
+    (folder / GRID_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
+    return True
+
+
+def put_on_grid(model: nn.Module, folder: str | Path) -> None:
+    """Let a model that was loaded from ``folder`` round its inputs, as its file says.
+
+    Raises :class:`~sweep.errors.UsageError` where the folder has no such file, or one that does not
+    fit the model.
+    """
+    path = Path(folder) / GRID_FILE
+    about = _read(path)
+    if strange := sorted(set(about["modules"]) ^ set(linears(model))):
+        raise UsageError(f"{path} is of another model: Linear layer {strange[0]!r} is in one alone")
+    put(model, Scheme(about["scheme"], **_widths(about)), settled=True)
+
+
+def grid_setting(model: str | None) -> dict[str, Any] | None:
+    """The ``baseline.quantization`` of a folder with a grid beside its weights; None: no grid.
+
+    Raises :class:`~sweep.errors.UsageError` where the grid cannot be read.
+    """
+    folder = Path(model or "")
+    if model is None or not all((folder / name).is_file() for name in ("config.json", GRID_FILE)):
+        return None
+    about = _read(folder / GRID_FILE)
+    return {"scheme": about["scheme"], **_widths(about)}
+
+
+def _widths(about: Mapping[str, Any]) -> dict[str, int]:
+    return {name: about[name] for name in ("width", "frac_width") if name in about}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    known = (found.get("format"), found.get("version")) == (FORMAT, VERSION)
+    if not known or found.get("scheme") not in QUANTIZATIONS:
+        raise UsageError(f"{path} says nothing of a grid that this version knows")
     return found
