@@ -25,19 +25,13 @@ from sweep.export.export import SPARSE, Export
 from sweep.export.files import WEIGHTS
 from sweep.export.onnx import FILE as ONNX
 from sweep.export.point import Point
+from sweep.export.sparse import READER
 
-# What a card says whatever the figures: how to load a model, what zeros bring, a file's form.
+MOST_ROWS = 20
+"""Of the front, in the table of its points."""
 
-_LOAD = """```python
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-model = AutoModelForSequenceClassification.from_pretrained(FOLDER).eval()
-{tokenizer}```"""
-
-_TOKENIZER = """tokenizer = AutoTokenizer.from_pretrained(FOLDER)
-batch = tokenizer({texts}, truncation=True, max_length={length}, padding=True, return_tensors="pt")
-print(model(**batch).logits.softmax(-1), model.config.id2label)
-"""
+ALSO = {ACTIVATIONS: "activations pruned too", GRID_FILE: "each layer's inputs rounded too"}
+"""What `from_pretrained` alone leaves out, by the file that says how."""
 
 _SPEED = """\
 Zeros in a dense matrix make nothing faster: PyTorch multiplies by them as by any number, so
@@ -48,60 +42,12 @@ sparsity and above and slower at 80 % and below where we measured it (`python -m
 benchmarks.zeros_speed`); those of GPUs want 2 zeros in every 4 weights. No speed-up was measured
 for this model, and none is claimed."""
 
-_SPARSE = """\
-It gives the tensors of `model.safetensors` back bit for bit: `sweep.export.sparse.load(FILE)`
+_COMPACT = f"""\
+It gives the tensors of `{WEIGHTS}` back bit for bit: `sweep.export.sparse.load(FILE)`
 reads it, and checks that by a SHA-256. Without prunesweep, with numpy and safetensors alone:
 
 ```python
-import json, math
-import numpy as np
-from safetensors import safe_open
-
-def load_sparse(path):
-    with safe_open(path, framework="numpy") as file:
-        about, parts = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
-    tensors = {}
-    for name, shape in json.loads(about["shapes"]).items():
-        flat = parts.get(f"dense/{name}")
-        if flat is None:  # a bit a value, and the values that are not zero
-            values, bits = parts[f"values/{name}"], parts[f"bitmask/{name}"]
-            flat = np.zeros(math.prod(shape), values.dtype)
-            flat[np.unpackbits(bits, count=flat.size).astype(bool)] = values
-        tensors[name] = flat.reshape(shape)
-    return tensors
-```"""
-
-
-def loading(config: SweepConfig) -> str:
-    """Code that loads the model, with what the sweep did to its texts."""
-    if config.tokenizer is None and config.model is None:
-        return (
-            _LOAD.format(tokenizer="").replace(", AutoTokenizer", "")
-            + "\n\nIts tokens are the digits' pixels, 0 to 16, row by row: there is no tokenizer."
-        )
-    texts = '["a text"]' if isinstance(config.task.text, str) else '["a text"], ["its pair"]'
-    code = _TOKENIZER.format(texts=texts, length=config.task.max_length)
-    replaced = [f"{old!r} by {new!r}" for old, new in config.task.replace.items()]
-    note = f"\n\nReplace first, as the sweep did: {', '.join(replaced)}." if replaced else ""
-    return _LOAD.format(tokenizer=code) + note
-
-
-def speed() -> str:
-    """Honest words (`python -m benchmarks.zeros_speed` measures them)."""
-    return _SPEED
-
-
-def reading_sparse() -> str:
-    """How to read the compact file with and without this project."""
-    return _SPARSE
-
-
-MOST_ROWS = 20
-
-ALSO = {ACTIVATIONS: "activations pruned too", GRID_FILE: "each layer's inputs rounded too"}
-"""What `from_pretrained` alone leaves out, by the file that says how."""
-
-Rows = Sequence[Sequence[str]]
+{READER}```"""
 
 
 def card(results: Results, config: SweepConfig, done: Export, command: str) -> str:
@@ -117,20 +63,20 @@ def card(results: Results, config: SweepConfig, done: Export, command: str) -> s
         "## How sparse it is",
         _sparsity(done),
         "## How to load it",
-        loading(config) + _activations(done) + _onnx(done),
+        _loading(config) + _activations(done) + _onnx(done),
         "## Speed",
-        speed(),
+        _SPEED,
         "## The front that it was chosen from",
         _front(results, done),
         "## Where it comes from",
         _lineage(results, config, done, command),
         f"## The compact file, `{SPARSE}`",
-        reading_sparse(),
+        _COMPACT,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def table(head: Sequence[str], rows: Rows) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; what would end a cell is escaped."""
     lines = [head, ["---"] * len(head), *rows]
     cells = [[short(cell).replace("|", "\\|") for cell in line] for line in lines]
@@ -226,21 +172,17 @@ def _sparsity(done: Export) -> str:
         ["zeros / prunable weights", percent(record["sparsity"])],
         ["the same zeros / all parameters", percent(record["model_sparsity"])],
         ["non-zero parameters", number(record["nonzero_params"])],
-        *_rounded(record),
         ["`model.safetensors` (dense)", megabytes(dense)],
         [f"`{SPARSE}`", smaller],
     ]
+    if (rounded := record.get("quantized_sparsity")) is not None:
+        rows.insert(3, ["zeros by quantisation / prunable weights", percent(rounded)])
     masks = (
         "`masks.safetensors` has a boolean tensor by module name (True: kept): multiply "
         "`MODULE.weight` by it after each step of further training, or start another sweep from "
         "this folder: `sweep run CONFIG model=FOLDER pruning.start_masks=keep`."
     )
     return f"{table(('', ''), rows)}{_grid(done)}\n\n{masks}"
-
-
-def _rounded(record: Mapping[str, Any]) -> Rows:
-    share = record.get("quantized_sparsity")
-    return [] if share is None else [["zeros by quantisation / prunable weights", percent(share)]]
 
 
 def _grid(done: Export) -> str:
@@ -252,6 +194,32 @@ def _grid(done: Export) -> str:
         "them. Packed to their bits, with a bitmap for the zeros, all parameters would take "
         f"{megabytes(done.point.record['size_bytes'])}; no file here is packed so."
     )
+
+
+_LOAD = """```python
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+model = AutoModelForSequenceClassification.from_pretrained(FOLDER).eval()
+{tokenizer}```"""
+
+_TOKENIZER = """tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+batch = tokenizer({texts}, truncation=True, max_length={length}, padding=True, return_tensors="pt")
+print(model(**batch).logits.softmax(-1), model.config.id2label)
+"""
+
+
+def _loading(config: SweepConfig) -> str:
+    """Code that loads the model, with what the sweep did to its texts."""
+    if config.tokenizer is None and config.model is None:
+        return (
+            _LOAD.format(tokenizer="").replace(", AutoTokenizer", "")
+            + "\n\nIts tokens are the digits' pixels, 0 to 16, row by row: there is no tokenizer."
+        )
+    texts = '["a text"]' if isinstance(config.task.text, str) else '["a text"], ["its pair"]'
+    code = _TOKENIZER.format(texts=texts, length=config.task.max_length)
+    replaced = [f"{old!r} by {new!r}" for old, new in config.task.replace.items()]
+    note = f"\n\nReplace first, as the sweep did: {', '.join(replaced)}." if replaced else ""
+    return _LOAD.format(tokenizer=code) + note
 
 
 def _activations(done: Export) -> str:
@@ -273,9 +241,8 @@ def _onnx(done: Export) -> str:
     checked = done.checked
     if checked.onnx_largest is None:
         return ""
-    told = "the same answers" if not checked.onnx_differing else "all answers"
-    if checked.onnx_differing:
-        told += f" but {checked.onnx_differing}"
+    others = checked.onnx_differing
+    told = f"all answers but {others}" if others else "the same answers"
     return (
         f"\n\n`{ONNX}` is the same model for ONNX Runtime: `input_ids` and the other inputs as "
         f"int64 (batch, tokens), `logits` (batch, labels). On the {checked.examples:,} validation "
@@ -285,17 +252,16 @@ def _onnx(done: Export) -> str:
 
 
 def _front(results: Results, done: Export) -> str:
-    front, point = results.front, done.point
-    split = results.split
-    accuracy, drop = (
-        ("test_accuracy", "test_drop") if split == "test" else ("accuracy", "accuracy_drop")
-    )
+    front, point, split = results.front, done.point, results.split
+    accuracy, drop = "accuracy", "accuracy_drop"
+    if split == "test":
+        accuracy, drop = "test_accuracy", "test_drop"
     rows = []
     for _, row in front.head(MOST_ROWS).iterrows():
-        chosen = (row["trial_id"], row["epoch"]) == (point.trial_id, point.epoch)
+        is_this = (row["trial_id"], row["epoch"]) == (point.trial_id, point.epoch)
         rows.append(
             [
-                f"**{row['trial_id']}**" if chosen else row["trial_id"],
+                f"**{row['trial_id']}**" if is_this else row["trial_id"],
                 str(row["epoch"]),
                 percent(row["sparsity"], 1),
                 percent(row[accuracy]),
