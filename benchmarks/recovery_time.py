@@ -20,7 +20,7 @@ import torch
 from benchmarks.step_time import Rivals, arguments, rivals
 from sweep.compress.quantize import Scheme
 from sweep.compress.quantize.layers import put
-from sweep.compress.train import Distillation, logits_of, to_device
+from sweep.compress.train import Distillation, all_logits
 
 Epoch = Callable[[Rivals], float]
 """Train one epoch from the start weights; returns its wall seconds."""
@@ -54,16 +54,9 @@ def _answers(pair: Rivals) -> torch.Tensor:
     """The model's own logits over train, in its order: (examples, labels)."""
     started = time.perf_counter()
     pair.again()
-    pair.model.eval()
-    found = [torch.empty(0)] * len(pair.split)
-    with torch.no_grad():
-        for chosen in pair.split.in_order(128):
-            batch = to_device(pair.split.padded(chosen, pair.pad_id), torch.device("cpu"))
-            logits = logits_of(pair.model, batch, pair.recipe)
-            for index, row in zip(chosen.tolist(), logits, strict=True):
-                found[index] = row
+    found = all_logits(pair.model, pair.split, batch_size=128, pad_id=pair.pad_id)
     print(f"the teacher, once a sweep: {time.perf_counter() - started:.3f} s", flush=True)
-    return torch.stack(found)
+    return torch.from_numpy(found)
 
 
 WAYS: Mapping[str, Epoch] = {

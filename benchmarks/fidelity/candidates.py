@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.train import Score, evaluate, make_optimizer
+from sweep.compress.train import Score, make_optimizer
 from sweep.compress.trial import Trial
 from sweep.space.params import Params
 
@@ -173,4 +173,4 @@ def _trial(bench: Workbench, params: Params, seed: int, schedule: str) -> Trial:
 
 
 def _score(trial: Trial) -> Score:
-    return evaluate(trial.model, trial.task.split(trial.split), trial.recipe, trial.task.pad_id)
+    return trial.score(trial.split)

@@ -1,12 +1,18 @@
-"""Finetune one epoch, evaluate: the only loops over batches, for the baseline and every trial."""
+"""Finetune one epoch, evaluate: the only loops over batches, for the baseline and every trial.
+
+No loop waits for the device at each step: losses and answers stay there until several steps are
+done. On a CPU the figures are the same bit for bit.
+"""
 
 from __future__ import annotations
 
 import inspect
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,46 +26,13 @@ from sweep.compress.score import Score
 from sweep.compress.tasks import Split
 from sweep.errors import TrialError
 
-# Distillation (Hinton et al. 2015, arXiv:1503.02531): learn from a teacher's logits too.
-
-
-def distilled_loss(
-    logits: Tensor, teacher: Tensor, labels: Tensor, weight: float, temperature: float
-) -> Tensor:
-    """``(1 - weight) * CE(logits, labels) + weight * T^2 * KL(teacher || logits)``, a scalar.
-
-    ``logits`` and ``teacher`` (batch, labels) are softened by the temperature T > 0 within the KL,
-    whose gradients shrink by 1 / T^2: hence the factor. ``labels`` (batch,); ``weight`` in [0, 1].
-    Mean over the batch.
-    """
-    hard = cross_entropy(logits, labels)
-    student = log_softmax(logits / temperature, -1)
-    wanted = log_softmax(teacher / temperature, -1)
-    soft = kl_div(student, wanted, log_target=True, reduction="batchmean")
-    return (1 - weight) * hard + weight * temperature**2 * soft
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """How one trial is distilled.
-
-    ``teacher`` (examples, labels): its logits over the train split, in that split's order, on the
-    trial's device. ``weight`` in (0, 1], ``temperature`` > 0.
-    """
-
-    teacher: Tensor
-    weight: float
-    temperature: float
-
-    def loss(self, logits: Tensor, labels: Tensor, chosen: NDArray[np.integer]) -> Tensor:
-        """:func:`distilled_loss` of a batch of the examples ``chosen``."""
-        place = torch.as_tensor(np.asarray(chosen), device=self.teacher.device)
-        return distilled_loss(logits, self.teacher[place], labels, self.weight, self.temperature)
+STEPS_UNSEEN = 64
+"""Steps between two looks at the losses: each look waits for all that the device has to do."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to finetune.
+    """How to finetune, and to evaluate on the way.
 
     ``epochs`` is the horizon, which only the ``linear`` schedule depends on. ``warmup`` is a share
     in [0, 1): of the first epoch's steps for ``constant`` (so that nothing depends on the
@@ -100,6 +73,40 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
+@dataclass(frozen=True)
+class Distillation:
+    """How one trial is distilled: it learns from a teacher's logits too.
+
+    ``teacher`` (examples, labels): its logits over the train split, in that split's order, on the
+    trial's device. ``weight`` in (0, 1], ``temperature`` > 0.
+    """
+
+    teacher: Tensor
+    weight: float
+    temperature: float
+
+    def loss(self, logits: Tensor, labels: Tensor, chosen: NDArray[np.integer]) -> Tensor:
+        """:func:`distilled_loss` of a batch of the examples ``chosen``."""
+        rows = to_device({"rows": np.asarray(chosen)}, self.teacher.device)["rows"]
+        return distilled_loss(logits, self.teacher[rows], labels, self.weight, self.temperature)
+
+
+def distilled_loss(
+    logits: Tensor, teacher: Tensor, labels: Tensor, weight: float, temperature: float
+) -> Tensor:
+    """``(1 - weight) * CE(logits, labels) + weight * T^2 * KL(teacher || logits)``, a scalar.
+
+    Hinton et al. 2015, arXiv:1503.02531. ``logits`` and ``teacher`` (batch, labels) are softened by
+    the temperature T > 0 within the KL, whose gradients shrink by 1 / T^2: hence the factor.
+    ``labels`` (batch,); ``weight`` in [0, 1]. Mean over the batch.
+    """
+    hard = cross_entropy(logits, labels)
+    student = log_softmax(logits / temperature, -1)
+    wanted = log_softmax(teacher / temperature, -1)
+    soft = kl_div(student, wanted, log_target=True, reduction="batchmean")
+    return (1 - weight) * hard + weight * temperature**2 * soft
+
+
 def finetune_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -116,85 +123,126 @@ def finetune_epoch(
     ``held`` are pairs (weight, mask) whose pruned entries get no gradient; with ``distillation``
     a teacher's logits over this split have their share in the loss. Batch order and dropout
     are drawn from (seed, epoch) alone, so that an epoch can be repeated from a checkpoint. Raises
-    :class:`~sweep.errors.TrialError` when the loss is no longer finite.
+    :class:`~sweep.errors.TrialError` when a loss is not finite; the model is of no use then.
     """
     started = time.perf_counter()
     device = next(model.parameters()).device
     batches = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, epoch]))
+    unseen: list[Tensor] = []
     model.train()
     with _seeded(recipe.seed, epoch, device):
-        for index, batch in enumerate(_batches(split, batches, pad_id, device)):
-            step = epoch * len(batches) + index
-            factor = lr_factor(step, len(batches), recipe)
+        for index, chosen in enumerate(batches):
+            factor = lr_factor(epoch * len(batches) + index, len(batches), recipe)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor
-            loss = _loss(model, batch, recipe, batches[index], distillation)
+            batch = to_device(split.padded(chosen, pad_id), device)
+            loss = _loss(model, batch, recipe.bf16, chosen, distillation)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             hold(held)
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm, foreach=True)
-            if not torch.isfinite(loss):
-                raise TrialError(
-                    f"diverged: loss is {loss.item()} at step {index} of epoch {epoch + 1} "
-                    f"(learning rate {recipe.learning_rate:g})"
-                )
             optimizer.step()
+            unseen.append(loss.detach())
+            if len(unseen) == STEPS_UNSEEN or index + 1 == len(batches):
+                _check_finite(unseen, index + 1 - len(unseen), epoch, recipe)
+                unseen = []
     return time.perf_counter() - started
 
 
+def _loss(
+    model: nn.Module,
+    batch: Mapping[str, Tensor],
+    bf16: str | bool,
+    chosen: NDArray[np.integer],
+    distillation: Distillation | None,
+) -> Tensor:
+    logits = logits_of(model, batch, bf16)
+    if distillation is None:
+        return cross_entropy(logits, batch["labels"])
+    return distillation.loss(logits, batch["labels"], chosen)
+
+
+def _check_finite(losses: Sequence[Tensor], first: int, epoch: int, recipe: Recipe) -> None:
+    """Refuse losses, of the steps from ``first`` on, of which one is not finite."""
+    for step, loss in enumerate(torch.stack(list(losses)).tolist(), first):
+        if not math.isfinite(loss):
+            raise TrialError(
+                f"diverged: loss is {loss} at step {step} of epoch {epoch + 1} "
+                f"(learning rate {recipe.learning_rate:g})"
+            )
+
+
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Split, recipe: Recipe, pad_id: int = 0) -> Score:
+def evaluate(
+    model: nn.Module, split: Split, *, batch_size: int, bf16: str | bool = "auto", pad_id: int = 0
+) -> Score:
     """The answers and the mean loss over a split; deterministic.
 
     Raises :class:`~sweep.errors.TrialError` where the model's outputs are not finite.
     """
     started = time.perf_counter()
-    device = next(model.parameters()).device
-    model.eval()
-    answers, loss = np.empty(len(split), dtype=np.int64), 0.0
-    for chosen in split.in_order(recipe.eval_batch_size):
-        batch = to_device(split.padded(chosen, pad_id), device)
-        logits = logits_of(model, batch, recipe)
-        loss += float(cross_entropy(logits, batch["labels"], reduction="sum"))
-        answers[chosen] = logits.argmax(-1).cpu().numpy()
+    places, found, losses = [], [], []
+    for chosen, batch, logits in _in_order(model, split, batch_size, bf16, pad_id):
+        places.append(chosen)
+        found.append(logits.argmax(-1))
+        losses.append(cross_entropy(logits, batch["labels"], reduction="sum"))
+    answers = np.empty(len(split), dtype=np.int64)
+    answers[np.concatenate(places)] = torch.cat(found).cpu().numpy()
+    loss = 0.0
+    for part in torch.stack(losses).tolist():  # in double precision, one batch after the other
+        loss += part
     if not np.isfinite(loss):
         raise TrialError(f"diverged: the loss on {len(split)} evaluation examples is {loss}")
     mean = loss / len(split)
     return Score(np.asarray(split.labels), answers, mean, time.perf_counter() - started)
 
 
-def to_device(batch: dict[str, Any], device: torch.device) -> dict[str, Tensor]:
+@torch.no_grad()
+def all_logits(
+    model: nn.Module, split: Split, *, batch_size: int, bf16: str | bool = "auto", pad_id: int = 0
+) -> NDArray[np.float32]:
+    """The logits of a split (examples, labels), in its order, finite or not."""
+    places, found = [], []
+    for chosen, _, logits in _in_order(model, split, batch_size, bf16, pad_id):
+        places.append(chosen)
+        found.append(logits)
+    together: NDArray[np.float32] = torch.cat(found).cpu().numpy()
+    return together[np.argsort(np.concatenate(places))]
+
+
+def _in_order(
+    model: nn.Module, split: Split, batch_size: int, bf16: str | bool, pad_id: int
+) -> Iterator[tuple[NDArray[np.integer], dict[str, Tensor], Tensor]]:
+    """Places, batch and logits, batch by batch; dropout is off."""
+    device = next(model.parameters()).device
+    model.eval()
+    for chosen in split.in_order(batch_size):
+        batch = to_device(split.padded(chosen, pad_id), device)
+        yield chosen, batch, logits_of(model, batch, bf16)
+
+
+def to_device(batch: Mapping[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
     """A batch of arrays as tensors on ``device``."""
-    return {key: torch.from_numpy(array).to(device) for key, array in batch.items()}
+    tensors = {key: torch.from_numpy(array) for key, array in batch.items()}
+    if device.type != "cuda":
+        return {key: tensor.to(device) for key, tensor in tensors.items()}
+    # From pinned memory a copy does not wait for what the GPU has still to do.
+    return {key: t.pin_memory().to(device, non_blocking=True) for key, t in tensors.items()}
 
 
-def _batches(
-    split: Split, indices: Any, pad_id: int, device: torch.device
-) -> Iterator[dict[str, Tensor]]:
-    for chosen in indices:
-        yield to_device(split.padded(chosen, pad_id), device)
-
-
-def _loss(
-    model: nn.Module,
-    batch: dict[str, Tensor],
-    recipe: Recipe,
-    chosen: Any,
-    distillation: Distillation | None,
-) -> Tensor:
-    logits = logits_of(model, batch, recipe)
-    if distillation is None:
-        return cross_entropy(logits, batch["labels"])
-    return distillation.loss(logits, batch["labels"], chosen)
-
-
-def logits_of(model: nn.Module, batch: dict[str, Tensor], recipe: Recipe) -> Tensor:
+def logits_of(model: nn.Module, batch: Mapping[str, Tensor], bf16: str | bool) -> Tensor:
     """Logits (batch, labels) of a batch with its labels, in float32."""
-    known = inspect.signature(model.forward).parameters  # not every model has segments
-    inputs = {key: value for key, value in batch.items() if key in known and key != "labels"}
-    with autocast(recipe.bf16, batch["labels"].device):
+    known = _inputs(type(model))  # type: ignore[arg-type]  # a class has a hash
+    inputs = {key: value for key, value in batch.items() if key in known}
+    with autocast(bf16, batch["labels"].device):
         logits: Tensor = model(**inputs).logits
     return logits.float()
+
+
+@cache
+def _inputs(kind: type[nn.Module]) -> frozenset[str]:
+    """What models of a class take: not every one has segments."""
+    return frozenset(inspect.signature(kind.forward).parameters) - {"labels"}
 
 
 def autocast(bf16: str | bool, device: torch.device) -> AbstractContextManager[Any]:

@@ -223,7 +223,13 @@ class Trial:
 
     def score(self, split: str) -> Score:
         """Let the model as it is now answer a split."""
-        score = evaluate(self.model, self.task.split(split), self.recipe, self.task.pad_id)
+        score = evaluate(
+            self.model,
+            self.task.split(split),
+            batch_size=self.recipe.eval_batch_size,
+            bf16=self.recipe.bf16,
+            pad_id=self.task.pad_id,
+        )
         self.seconds += score.seconds
         return score
 
@@ -267,7 +273,7 @@ class Trial:
         batch = to_device(train.padded(chosen, self.task.pad_id), device)
         self.model.eval()
         self.activations.calibrate(
-            lambda: logits_of(self.model, batch, self.recipe), batch["attention_mask"].bool()
+            lambda: logits_of(self.model, batch, self.recipe.bf16), batch["attention_mask"].bool()
         )
 
 

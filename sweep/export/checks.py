@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sweep.compress.train import Recipe, logits_of, to_device
+from sweep.compress.train import all_logits
 from sweep.errors import StorageError, TrialError
 from sweep.export.point import Point
 
@@ -47,16 +47,15 @@ class Checked:
     weights_correct: int | None = None
 
 
-@torch.no_grad()
-def logits(model: nn.Module, bench: Workbench, recipe: Recipe) -> Logits:
+def logits(model: nn.Module, bench: Workbench, bf16: str | bool) -> Logits:
     """The logits of the validation examples (examples, labels), in their order."""
-    split, pad_id = bench.task.split(SPLIT), bench.task.pad_id
-    device = next(model.parameters()).device
-    found = np.empty((len(split), bench.task.num_labels), dtype=np.float32)
-    model.eval()
-    for chosen in split.in_order(recipe.eval_batch_size):
-        batch = to_device(split.padded(chosen, pad_id), device)
-        found[chosen] = logits_of(model, batch, recipe).cpu().numpy()
+    found = all_logits(
+        model,
+        bench.task.split(SPLIT),
+        batch_size=bench.config.recover.eval_batch_size,
+        bf16=bf16,
+        pad_id=bench.task.pad_id,
+    )
     if not np.isfinite(found).all():
         raise TrialError("the model's outputs are not finite")
     return found
@@ -70,7 +69,7 @@ def right(found: Logits, bench: Workbench) -> Bools:
 
 def plain_logits(model: nn.Module, bench: Workbench) -> Logits:
     """:func:`logits` in float32, whatever the sweep computed in."""
-    return logits(model, bench, replace(bench.recipe(0.0, 0, 0), bf16=False))
+    return logits(model, bench, bf16=False)
 
 
 def check(
@@ -81,7 +80,6 @@ def check(
     Raises :class:`~sweep.errors.StorageError` where a logit of the two models differs in a bit,
     or where more than ``may_differ`` examples are answered otherwise than recorded.
     """
-    recipe = bench.recipe(0.0, 0, 0)
     found = plain_logits(saved, bench)
     if not np.array_equal(found.view(np.int32), ours.view(np.int32)):
         raise StorageError(
@@ -89,9 +87,9 @@ def check(
             "the saved model than in the trial's: nothing was exported"
         )
     answered = plainly = right(found, bench)
-    bf16 = recipe.bf16 is True  # "auto" is float32 on a CPU
+    bf16 = bench.config.recover.bf16 is True  # "auto" is float32 on a CPU
     if bf16:
-        answered = right(logits(saved, bench, recipe), bench)
+        answered = right(logits(saved, bench, bf16), bench)
     differing = _differing(answered, point)
     if differing > may_differ:
         raise StorageError(_told(differing, int(answered.sum()), point, bench))

@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.score import EXTRA, Ints, Score, confusion, macro_f1, matthews, pack
-from sweep.compress.train import Recipe, evaluate
+from sweep.compress.train import evaluate
 from sweep.compress.trial import Trial
 from sweep.space.parameters import EXTRA_METRICS
 from tests.harness.tiny import Net, bags
@@ -45,7 +45,7 @@ def test_bits_tell_which_examples_were_right(examples: int) -> None:
 @pytest.mark.parametrize("size", [1, 5, 100])
 def test_they_are_in_the_order_of_the_split_whatever_the_batches(size: int) -> None:
     net, data = Net(seed=3), bags(45)
-    score = evaluate(net, data, Recipe(0.0, 1, 0, eval_batch_size=size))
+    score = evaluate(net, data, batch_size=size)
     expected = []
     for index in range(len(data)):
         row = torch.from_numpy(data.padded(np.array([index]), 0)["input_ids"])

@@ -15,6 +15,8 @@ from torch.nn.functional import cross_entropy
 
 from sweep.compress.tasks import Split
 from sweep.compress.train import (
+    STEPS_UNSEEN,
+    Distillation,
     Recipe,
     autocast,
     evaluate,
@@ -104,11 +106,11 @@ def test_it_learns() -> None:
     means = np.add.reduceat(data.tokens, data.offsets[:-1]) / data.lengths
     data = replace(data, labels=(means > 5.5).astype(np.int64))
     recipe = Recipe(0.05, 6, 0, batch_size=16)
-    before = evaluate(net, data, recipe)
+    before = evaluate(net, data, batch_size=50)
     optimizer = make_optimizer(net, recipe)
     for epoch in range(6):
         finetune_epoch(net, optimizer, data, recipe, epoch=epoch)
-    after = evaluate(net, data, recipe)
+    after = evaluate(net, data, batch_size=50)
     assert after.loss < before.loss / 2
     assert after.accuracy > 0.9 > before.accuracy
 
@@ -129,12 +131,12 @@ def seen_batches(net: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
 @pytest.mark.parametrize("training", [True, False])
 def test_every_example_once_padded_to_the_longest_of_its_batch(training: bool) -> None:
     net, data, pad = Net(), bags(50), 11
-    recipe = Recipe(0.01, 1, 0, batch_size=8, eval_batch_size=8)
+    recipe = Recipe(0.01, 1, 0, batch_size=8)
     with seen_batches(net) as seen:
         if training:
             finetune_epoch(net, make_optimizer(net, recipe), data, recipe, epoch=0, pad_id=pad)
         else:
-            evaluate(net, data, recipe, pad_id=pad)
+            evaluate(net, data, batch_size=8, pad_id=pad)
     rows = []
     for ids, real in seen:
         assert int(real.sum(1).max()) == ids.shape[1]
@@ -162,7 +164,7 @@ def test_epochs_have_orders_of_their_own_by_the_seed() -> None:
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_evaluation_is_a_naive_loop(size: int) -> None:
     net, data = Net(seed=3), bags(45)
-    score = evaluate(net, data, Recipe(0.0, 1, 0, eval_batch_size=size))
+    score = evaluate(net, data, batch_size=size)
     correct, losses = 0, []
     for index in range(len(data)):
         row = torch.from_numpy(data.padded(np.array([index]), 0)["input_ids"])
@@ -177,20 +179,21 @@ def test_evaluation_is_a_naive_loop(size: int) -> None:
 
 
 def test_evaluation_has_no_dropout_and_no_gradients() -> None:
-    net, data, recipe = Net(), bags(), Recipe(0.0, 1, 0)
+    net, data = Net(), bags()
     net.drop.p = 0.5
     net.train()
-    one, other = evaluate(net, data, recipe), evaluate(net, data, recipe)
+    one, other = (evaluate(net, data, batch_size=16) for _ in range(2))
     assert (one.correct, one.loss) == (other.correct, other.loss)
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
 def test_segments_reach_a_model_that_has_them() -> None:
-    model, recipe = tiny.bert().eval(), Recipe(0.0, 1, 0)
+    model = tiny.bert()
     rows = [[2, 4, 3, 5, 3]]
     plain = Split.of(rows, np.array([0]))
     pair = Split.of(rows, np.array([0]), [[0, 0, 0, 1, 1]])
-    assert evaluate(model, plain, recipe).loss != evaluate(model, pair, recipe).loss
+    one, other = (evaluate(model, split, batch_size=1) for split in (plain, pair))
+    assert one.loss != other.loss
 
 
 # what goes wrong, and what is left alone
@@ -210,18 +213,28 @@ def test_weights_that_are_not_finite_end_in_a_reason(value: float) -> None:
     net, recipe = Net(), Recipe(0.1, 1, 0)
     nn.init.constant_(net.head.weight, value)
     with pytest.raises(TrialError, match="diverged: the loss on 48 evaluation examples is"):
-        evaluate(net, bags(), recipe)
+        evaluate(net, bags(), batch_size=16)
     with pytest.raises(TrialError, match="diverged: loss is nan at step 0 of epoch 3"):
         finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=2)
 
 
-def test_a_diverging_step_is_not_taken() -> None:
-    net, recipe = Net(), Recipe(0.1, 1, 0, weight_decay=0.5)
-    nn.init.constant_(net.head.bias, math.nan)
-    before = net.hidden.weight.detach().clone()
-    with pytest.raises(TrialError):
-        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
-    assert torch.equal(net.hidden.weight, before)
+@pytest.mark.parametrize("bad", [0, 5, STEPS_UNSEEN - 1, STEPS_UNSEEN, STEPS_UNSEEN + 7])
+def test_the_first_step_that_diverges_is_named_wherever_the_losses_are_looked_at(bad: int) -> None:
+    """A teacher that knows one example as infinite makes the loss of its step so."""
+    data, recipe = bags(STEPS_UNSEEN + 8), Recipe(0.01, 1, 0, batch_size=1, warmup=0.0)
+    order = data.shuffled(1, np.random.default_rng([0, 0]))
+    teacher = torch.zeros(len(data), 3)
+    teacher[int(order[bad][0]), 0] = math.inf
+    net = Net()
+    with pytest.raises(TrialError, match=f"at step {bad} of epoch 1 "):
+        finetune_epoch(
+            net,
+            make_optimizer(net, recipe),
+            data,
+            recipe,
+            epoch=0,
+            distillation=Distillation(teacher, 0.5, 1.0),
+        )
 
 
 def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
@@ -256,9 +269,9 @@ def test_an_error_puts_the_ambient_generator_back_too() -> None:
 def test_bf16_is_for_who_asks_on_a_cpu() -> None:
     cpu, net = torch.device("cpu"), Net()
     batch = to_device(bags().padded(np.arange(4), 0), cpu)
-    exact = logits_of(net, batch, Recipe(0.0, 1, 0, bf16=False))
-    assert torch.equal(logits_of(net, batch, Recipe(0.0, 1, 0, bf16="auto")), exact)
-    rounded = logits_of(net, batch, Recipe(0.0, 1, 0, bf16=True))
+    exact = logits_of(net, batch, bf16=False)
+    assert torch.equal(logits_of(net, batch, bf16="auto"), exact)
+    rounded = logits_of(net, batch, bf16=True)
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, exact)
     torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.02)

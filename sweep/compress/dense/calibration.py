@@ -16,7 +16,7 @@ from sweep.compress.prune.fit import check_inputs
 from sweep.compress.prune.statistics import COLLECTORS, Statistics, collect
 from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.tasks.split import stratified
-from sweep.compress.train import Recipe, logits_of, to_device
+from sweep.compress.train import logits_of, to_device
 from sweep.ledger.cache import once
 from sweep.ledger.files import new_folder
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sweep.compress.dense.bench import Workbench
     from sweep.compress.quantize import OnGrid
 
-EXACT = Recipe(learning_rate=0.0, epochs=0, seed=0, bf16=False)
 _STREAM, _FILE = 2, "statistics.safetensors"
 
 
@@ -77,4 +76,4 @@ class Calibration:
         for index in stratified(task.train.labels, config.pruning.calibration_samples, rng):
             example = task.train.padded(np.array([index]), task.pad_id)
             batch = to_device(example, self.bench.device)
-            yield cross_entropy(logits_of(model, batch, EXACT), batch["labels"])
+            yield cross_entropy(logits_of(model, batch, bf16=False), batch["labels"])

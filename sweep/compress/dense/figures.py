@@ -66,8 +66,14 @@ def _cached(bench: Workbench, split: str, grid: OnGrid | None) -> dict[str, Any]
 
 def _measured(bench: Workbench, split: str, grid: OnGrid | None) -> dict[str, Any]:
     model = bench.grids.dense(grid).reset()
-    data, recipe = bench.task.split(split), bench.recipe(0.0, 0, 0)
-    score = evaluate(model, data, recipe, bench.task.pad_id)
+    data, recover = bench.task.split(split), bench.config.recover
+    score = evaluate(
+        model,
+        data,
+        batch_size=recover.eval_batch_size,
+        bf16=recover.bf16,
+        pad_id=bench.task.pad_id,
+    )
     weights = prunable_weights(model, bench.targets)
     size = measure(model, weights, grid is not None).__dict__
     spent = _train_seconds(bench, grid)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sweep.compress.models import check_labels, check_positions, has_head, load_classifier
-from sweep.compress.tasks import Split
 from sweep.compress.tasks.encode import same_words
-from sweep.compress.train import Recipe, logits_of, to_device
+from sweep.compress.train import all_logits
 from sweep.errors import UsageError
 from sweep.ledger.cache import fingerprint, once, tree_digest
 from sweep.ledger.files import write_bytes
@@ -76,16 +75,15 @@ def _teacher(bench: Workbench) -> nn.Module:
     return model.to(bench.device)
 
 
-@torch.no_grad()
 def _answers(model: nn.Module, bench: Workbench) -> NDArray[np.float32]:
-    train: Split = bench.task.train
-    recipe: Recipe = bench.recipe(0.0, 0, 0)
-    device = next(model.parameters()).device
-    model.eval()
-    found = np.empty((len(train), bench.task.num_labels), dtype=np.float32)
-    for chosen in train.in_order(recipe.eval_batch_size):
-        batch = to_device(train.padded(chosen, bench.task.pad_id), device)
-        found[chosen] = logits_of(model, batch, recipe).cpu().numpy()
+    recover, task = bench.config.recover, bench.task
+    found = all_logits(
+        model,
+        task.train,
+        batch_size=recover.eval_batch_size,
+        bf16=recover.bf16,
+        pad_id=task.pad_id,
+    )
     if not np.isfinite(found).all():
         raise UsageError(f"the teacher's logits are not finite: {_name(bench) or 'dense model'}")
     return found

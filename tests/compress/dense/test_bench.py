@@ -52,7 +52,7 @@ def test_digits_from_a_fresh_model(cache: Path, monkeypatch: pytest.MonkeyPatch)
     optimizer = make_optimizer(model, recipe)
     finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=0)
     assert torch.equal(weights(bench.dense.model), weights(model))
-    score = evaluate(model, bench.task.split("validation"), recipe)
+    score = evaluate(model, bench.task.split("validation"), batch_size=16)
     assert bench.baseline()["loss"] == score.loss
     monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
     params = Params(sparsity=0.5, finetune_epochs=1)

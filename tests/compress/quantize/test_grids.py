@@ -56,13 +56,13 @@ def test_the_figures_are_those_of_each_step(
     model, validation = tiny.bert(), bench.task.split("validation")
     recipe = bench.recipe(2e-3, 2, 0)
     recipe = type(recipe)(**{**recipe.__dict__, "lr_schedule": "linear"})
-    scores = [evaluate(model, validation, recipe)]
+    scores = [evaluate(model, validation, batch_size=16)]
     put(model, Scheme("fixed", 6, 3))
-    scores.append(evaluate(model, validation, recipe))
+    scores.append(evaluate(model, validation, batch_size=16))
     optimizer = make_optimizer(model, recipe)
     for epoch in range(2):
         finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=epoch)
-    scores.append(evaluate(model, validation, recipe))
+    scores.append(evaluate(model, validation, batch_size=16))
     steps = [found[f"{step}_accuracy"] for step in ("dense", "ptq", "qat")]
     assert steps == [score.accuracy for score in scores]
     assert found["loss"] == scores[-1].loss
