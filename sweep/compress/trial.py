@@ -96,6 +96,7 @@ class Trial:
             params.activation_method,
             params.activation_scope,
         )
+        dense.undo.append(self.activations.remove)
         self.optimizer = make_optimizer(self.model, self.recipe)
         self.masks = Masks({})
         self.epoch = -1  # nothing is pruned yet

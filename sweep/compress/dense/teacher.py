@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +56,7 @@ def _key(bench: Workbench) -> str:
 def _teacher(bench: Workbench) -> nn.Module:
     name, config, task = _name(bench), bench.config, bench.task
     if name is None:
-        # A copy: the working one may be in the hands of a trial.
-        dense = bench.dense
-        return replace(dense, model=copy.deepcopy(dense.model)).reset()
+        return bench.dense.another()  # the working copy may be in the hands of a trial
     model = load_classifier(name, task, setting="recover.distill.teacher")
     check_positions(model, name, config.task.max_length)
     if not has_head(model.config):

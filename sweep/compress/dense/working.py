@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +20,15 @@ class Dense:
 
     ``model`` is the one working copy of a worker; :meth:`reset` puts the pristine weights back in
     it, which costs a memory copy where loading a model costs seconds. Several may share a working
-    copy. With a ``scheme`` it computes on a grid (`sweep.compress.quantize.layers`).
+    copy. With a ``scheme`` it computes on a grid (`sweep.compress.quantize.layers`). ``undo`` is
+    what takes off the working copy what a trial put on it: its hooks.
     """
 
     model: nn.Module
     weights: dict[str, Tensor]
     dropout: dict[str, float]
     scheme: Scheme | None = None
+    undo: list[Callable[[], None]] = field(default_factory=list)
 
     @classmethod
     def of(cls, model: nn.Module, device: torch.device | str = "cpu") -> Dense:
@@ -34,12 +38,18 @@ class Dense:
         return cls(model, weights, dropout_rates(model))
 
     def reset(self) -> nn.Module:
-        """The model with its dense weights, dropout and grid, no hooks, no gradients."""
+        """The model with its dense weights, dropout and grid, no trial's hooks, no gradients."""
+        while self.undo:
+            self.undo.pop()()
         put(self.model, self.scheme)
         for name, module in self.model.named_modules():
-            module._forward_pre_hooks.clear()
             if isinstance(module, nn.Dropout):
                 module.p = self.dropout[name]
         self.model.zero_grad(set_to_none=True)
         self.model.load_state_dict(self.weights)
         return self.model
+
+    def another(self) -> nn.Module:
+        """A dense model of its own, for who must not disturb the working copy."""
+        model, undo = copy.deepcopy((self.model, self.undo))
+        return replace(self, model=model, undo=undo).reset()

@@ -105,10 +105,12 @@ class ActivationPruner:
             module.register_forward_pre_hook(partial(threshold_then_prune, name))
             for name, module in self.modules.items()
         ]
-        with torch.no_grad():
-            forward()
-        for handle in handles:
-            handle.remove()
+        try:
+            with torch.no_grad():
+                forward()
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw the feature masks of method ``random``."""

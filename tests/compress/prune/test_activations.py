@@ -141,7 +141,7 @@ def test_sparsity_zero_attaches_nothing(method: str, scope: str) -> None:
 @every_pair
 def test_a_reset_leaves_no_hooks(method: str, scope: str) -> None:
     dense = Dense.of(tiny.bert())
-    prepared(dense.model, method, scope)
+    dense.undo.append(prepared(dense.model, method, scope).remove)
     assert hooks(dense.model) == 14
     assert hooks(dense.reset()) == 0
 
