@@ -14,10 +14,10 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n logical --no-loadscope-reorder
 
 # tests/conftest.py, for who runs sweeps, needs torch; tests/analysis has what it needs below itself.
-test-analysis:  ## the tests of analysis/ where only the six packages that it needs are installed
+test-analysis:  ## the tests of analysis/ where only what it needs is installed: six packages, moocore and scipy
 	$(PYTHON) -m venv --clear $(SIX)
 	$(SIX)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		pandas numpy pyarrow matplotlib plotly jinja2 pytest pytest-timeout
+		pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy pytest pytest-timeout
 	$(SIX)/bin/python -m pytest --confcutdir=tests/analysis tests/analysis
 
 lint: $(STAMP)

@@ -1,15 +1,15 @@
-"""Pareto fronts: which points nobody beats, how much they cover, where the front bends.
+"""Pareto fronts: which points are dominated by none, how much they cover, where the front bends.
 
 ``points`` has shape (n, m): n points, m objectives, all numbers (no NaN). ``directions`` has one
 ``"max"`` or ``"min"`` for each objective, always given, so that no objective is turned by accident.
-Inside, everything is minimised.
+Inside, everything is minimised. Dominance, ranks and hypervolume are computed by moocore, which is
+imported when they are first asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,8 @@ IntArray = NDArray[np.intp]
 
 CLEAR_KNEE = 0.1
 
+Item = TypeVar("Item")
+
 
 def nondominated(
     points: ArrayLike, directions: Sequence[str], *, keep_duplicates: bool
@@ -28,7 +30,8 @@ def nondominated(
 
     A point dominates another when it is at least as good in every objective and better in one.
     Equal points do not dominate each other: ``keep_duplicates`` keeps all of them, otherwise the
-    first one stands for all. O(n log n) for two objectives, O(n x front) beyond.
+    first one stands for all. O(n log n) for up to three objectives (Kung, Luccio and Preparata,
+    1975).
 
     >>> points = [[0.9, 0.5], [0.8, 0.7], [0.8, 0.6], [0.8, 0.7]]
     >>> nondominated(points, ["max", "max"], keep_duplicates=False)
@@ -36,56 +39,45 @@ def nondominated(
     >>> nondominated(points, ["max", "max"], keep_duplicates=True)
     array([ True,  True, False,  True])
     """
-    unique, first, inverse = _unique(_minimised(points, directions))
-    best = _front(unique)
-    if keep_duplicates:
-        return best[inverse]
-    mask = np.zeros(len(inverse), dtype=np.bool_)
-    mask[first[best]] = True
-    return mask
+    import moocore
+
+    places = _places(_minimised(points, directions))
+    return np.asarray(moocore.is_nondominated(places, keep_weakly=keep_duplicates), dtype=np.bool_)
 
 
 def nondominated_rank(points: ArrayLike, directions: Sequence[str]) -> IntArray:
     """Rank of each point, shape (n,): 0 on the front, 1 on the front of the rest, and so on.
 
-    Equal points have equal ranks.
+    Equal points have equal ranks. O(n log n) for two objectives (Jensen, 2003).
 
     >>> nondominated_rank([[1, 4], [2, 2], [3, 3], [2, 2], [4, 4]], ["min", "min"])
     array([0, 0, 1, 0, 2])
     """
-    unique, _, inverse = _unique(_minimised(points, directions))
-    ranks = np.zeros(len(unique), dtype=np.intp)
-    left, rank = np.arange(len(unique)), 0
-    while len(left):
-        best = _front(unique[left])
-        ranks[left[best]] = rank
-        left, rank = left[~best], rank + 1
-    return ranks[inverse]
+    import moocore
+
+    places = _places(_minimised(points, directions))
+    return np.asarray(moocore.pareto_rank(places), dtype=np.intp)
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike, directions: Sequence[str]) -> float:
     """Volume that the points dominate, bounded by ``reference`` (shape (m,)), which is fixed.
 
-    Points that are not better than the reference in every objective add nothing. A sweep for two
-    objectives, O(n log n). Beyond, moocore where it is installed (Guerreiro and Fonseca, 2018, and
-    Fonseca, Paquete and López-Ibáñez, 2006), else slices of the sweep, O(n^(m-1) log n): for
-    fronts, not clouds. All are exact.
+    Points that are not better than the reference in every objective add nothing. Exact; O(n log n)
+    for two and three objectives (Fonseca, Paquete and López-Ibáñez, 2006; Guerreiro and Fonseca,
+    2018). ValueError for a point or a reference that is not finite.
 
     >>> hypervolume([[0.9, 0.5], [0.8, 0.75]], [0.5, 0.0], ["max", "max"])
     0.275
     >>> hypervolume([[1, 2, 3]], [2, 4, 6], ["min", "min", "min"])
     6.0
     """
+    import moocore
+
     costs = _minimised(points, directions)
     bound = _minimised(np.asarray(reference, dtype=np.float64)[None, :], directions)[0]
     if not (np.isfinite(costs).all() and np.isfinite(bound).all()):
         raise ValueError("a hypervolume needs finite points and a finite reference point")
-    unique, _, _ = _unique(costs[(costs < bound).all(axis=1)])
-    front = unique[_front(unique)]
-    moocore = _moocore() if len(directions) > 2 and len(front) else None
-    if moocore is None:
-        return _volume(front, bound)
-    return float(moocore.hypervolume(front, ref=bound))
+    return float(moocore.hypervolume(costs, ref=bound))
 
 
 def knee(points: ArrayLike, directions: Sequence[str]) -> int | None:
@@ -118,72 +110,79 @@ def knee(points: ArrayLike, directions: Sequence[str]) -> int | None:
     return int(members[np.argmax(gain)]) if gain.max() >= CLEAR_KNEE else None
 
 
+class Front(Generic[Item]):
+    """A front that grows point by point, at the cost of a comparison with each of its points.
+
+    It holds the items whose values no other item's dominate, in the order in which they came; of
+    equal values the first item stands. They are those that :func:`nondominated` finds among all
+    that were added. ``directions``: "max" or "min" for each value.
+    """
+
+    def __init__(self, directions: Iterable[str]) -> None:
+        self.items: list[Item] = []
+        self._signs = _signs(list(directions))
+        self._costs = np.empty((0, len(self._signs)))
+
+    def add(self, item: Item, values: Sequence[float]) -> list[Item] | None:
+        """Let an item in. Returns the items that it dominates, which leave the front.
+
+        None if the item does not belong on the front. ``values`` must not have NaN.
+        """
+        costs = self._signs * np.asarray(values, dtype=np.float64)
+        if (self._costs <= costs).all(axis=1).any():
+            return None
+        stays: BoolArray = np.asarray((self._costs < costs).any(axis=1))
+        out = [old for old, kept in zip(self.items, stays, strict=True) if not kept]
+        self.items = [old for old, kept in zip(self.items, stays, strict=True) if kept]
+        self.items.append(item)
+        self._costs = np.vstack([self._costs[stays], costs])
+        return out
+
+    @property
+    def points(self) -> FloatArray:
+        """The values of the items, shape (items, objectives)."""
+        found: FloatArray = self._costs * self._signs
+        return found
+
+    def spread(self, most: int) -> list[Item]:
+        """At most ``most`` items, evenly along the first objective, ends included, best first."""
+        ordered = [self.items[i] for i in np.argsort(self._costs[:, 0], kind="stable")]
+        if len(ordered) <= most:
+            return ordered
+        places = np.linspace(0, len(ordered) - 1, most).round().astype(int)
+        return [ordered[i] for i in np.unique(places)]
+
+
 def _minimised(points: ArrayLike, directions: Sequence[str]) -> FloatArray:
     """``points`` as an (n, m) array in which smaller is better; ValueError if it is not one."""
     values = np.asarray(points, dtype=np.float64)
-    if not directions or not set(directions) <= {"max", "min"}:
-        raise ValueError(f"directions must be 'max' or 'min' for each objective, got {directions}")
+    signs = _signs(directions)
     if values.size == 0:
         values = values.reshape(0, len(directions))
     if values.ndim != 2 or values.shape[1] != len(directions):
         raise ValueError(f"points have shape {values.shape}, but {len(directions)} directions")
     if np.isnan(values).any():
         raise ValueError("points must not have NaN: leave out incomplete ones first")
-    signs = np.array([-1.0 if direction == "max" else 1.0 for direction in directions])
     costs: FloatArray = values * signs
     return costs
 
 
-def _unique(costs: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
-    """Distinct rows in lexicographic order, the first index of each, and each row's place."""
-    # + 0.0 turns -0.0 into 0.0, which are equal numbers but different bytes.
-    unique, first, inverse = np.unique(costs + 0.0, axis=0, return_index=True, return_inverse=True)
-    return unique, first, inverse.reshape(-1)
+def _signs(directions: Sequence[str]) -> FloatArray:
+    """-1 for each "max", 1 for each "min"; ValueError for another word."""
+    if not directions or not set(directions) <= {"max", "min"}:
+        raise ValueError(f"directions must be 'max' or 'min' for each objective, got {directions}")
+    return np.array([-1.0 if direction == "max" else 1.0 for direction in directions])
 
 
-def _front(unique: FloatArray) -> BoolArray:
-    """Mask of the non-dominated rows among distinct rows in lexicographic order."""
-    mask = np.zeros(len(unique), dtype=np.bool_)
-    if unique.shape[1] == 2 and len(unique):
-        lowest = np.minimum.accumulate(unique[:, 1])
-        mask[0] = True
-        mask[1:] = unique[1:, 1] < lowest[:-1]
-        return mask
-    left = np.arange(len(unique))
-    while len(left):
-        # The lexicographic first of what is left is beaten by nothing that is left.
-        mask[left[0]] = True
-        left = left[(unique[left] < unique[left[0]]).any(axis=1)]
-    return mask
+def _places(costs: FloatArray) -> FloatArray:
+    """The place of each value among the distinct values of its column, from 0.
 
-
-@cache
-def _moocore() -> Any:
-    """The package, where it is installed; else None."""
-    try:
-        import moocore
-    except ImportError:
-        return None
-    return moocore
-
-
-def _volume(front: FloatArray, bound: FloatArray) -> float:
-    """Hypervolume of non-dominated rows below ``bound``, in lexicographic order."""
-    if not len(front):
-        return 0.0
-    if len(bound) == 1:
-        return float(bound[0] - front[0, 0])
-    if len(bound) == 2:
-        tops = np.append(bound[1], front[:-1, 1])
-        return float(((bound[0] - front[:, 0]) * (tops - front[:, 1])).sum())
-    # Slices along the first objective: between two neighbours, the points before them count.
-    ends = np.append(front[1:, 0], bound[0])
-    total = 0.0
-    for count, depth in enumerate(ends - front[:, 0], 1):
-        if depth > 0:
-            rest, _, _ = _unique(front[:count, 1:])
-            total += float(depth) * _volume(rest[_front(rest)], bound[1:])
-    return total
+    Dominance depends on the order of the values alone. moocore crashes on infinite ones.
+    """
+    places = np.empty_like(costs)
+    for column, values in enumerate(costs.T):
+        places[:, column] = np.unique(values, return_inverse=True)[1]
+    return places
 
 
 def _plane(ends: FloatArray) -> FloatArray | None:

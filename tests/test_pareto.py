@@ -1,4 +1,4 @@
-"""Fronts and volumes against moocore, and against what they mean."""
+"""Dominance, ranks and volumes against what they mean: every pair and every cell, written out."""
 
 from __future__ import annotations
 
@@ -6,80 +6,87 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from sweep import pareto
-from sweep.pareto import hypervolume, knee, nondominated, nondominated_rank
+from sweep.pareto import Front, hypervolume, knee, nondominated, nondominated_rank
 
-CASES = range(500)
+values = st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 0.25, 0.5, 2.0, np.inf])
+directions = st.lists(st.sampled_from(["max", "min"]), min_size=1, max_size=4)
 
 
-def case(seed: int) -> tuple[np.ndarray, list[str], list[bool]]:
-    """A cloud of 0 to 30 points, 2 to 4 objectives, with ties and duplicates in most."""
+@st.composite
+def clouds(draw: st.DrawFn) -> tuple[np.ndarray, list[str]]:
+    """Up to 25 points of one to four objectives, with ties, duplicates and infinite values."""
+    ways = draw(directions)
+    return draw(arrays(float, (draw(st.integers(0, 25)), len(ways)), elements=values)), ways
+
+
+def dominated(points: np.ndarray, ways: list[str]) -> np.ndarray:
+    """Whether some row dominates a row, for each row."""
+    better = points * np.where(np.array(ways) == "max", 1.0, -1.0)
+    return np.array([any((q >= p).all() and (q > p).any() for q in better) for p in better], bool)
+
+
+@given(clouds())
+def test_nondominated_is_what_no_other_point_dominates(cloud: tuple[np.ndarray, list[str]]) -> None:
+    points, ways = cloud
+    best = ~dominated(points, ways)
+    first = [not (points[:i] == point).all(axis=1).any() for i, point in enumerate(points)]
+    assert nondominated(points, ways, keep_duplicates=True).tolist() == best.tolist()
+    one_each = nondominated(points, ways, keep_duplicates=False)
+    assert one_each.tolist() == (best & np.array(first, bool)).tolist()
+
+
+@given(clouds())
+def test_a_rank_is_a_front_of_what_lower_ranks_leave(cloud: tuple[np.ndarray, list[str]]) -> None:
+    points, ways = cloud
+    expected, left, rank = np.zeros(len(points), int), np.arange(len(points)), 0
+    while len(left):
+        expected[left[~dominated(points[left], ways)]] = rank
+        left, rank = left[dominated(points[left], ways)], rank + 1
+    assert nondominated_rank(points, ways).tolist() == expected.tolist()
+
+
+@given(clouds())
+def test_a_front_that_grows_is_the_non_dominated_set_after_every_point(
+    cloud: tuple[np.ndarray, list[str]],
+) -> None:
+    points, ways = cloud
+    front: Front[int] = Front(ways)
+    for count, point in enumerate(points):
+        before = list(front.items)
+        out = front.add(count, point.tolist())
+        mask = nondominated(points[: count + 1], ways, keep_duplicates=False)
+        assert front.items == np.flatnonzero(mask).tolist()
+        assert out == ([item for item in before if not mask[item]] if mask[count] else None)
+    assert np.array_equal(front.points, points[front.items])
+
+
+def test_a_thinned_front_keeps_its_ends_and_is_even() -> None:
+    front: Front[int] = Front(["max", "max"])
+    for index in range(101):
+        front.add(index, (index / 100, 1 - index / 100))
+    assert front.spread(5) == [100, 75, 50, 25, 0]
+    assert front.spread(101) == list(range(100, -1, -1))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4), st.integers(0, 12))
+def test_hypervolume_counts_the_cells_of_a_grid(seed: int, objectives: int, count: int) -> None:
+    """Cells of different sizes; some points lie outside the reference point, some on its border."""
     draw = np.random.default_rng(seed)
-    count, objectives = int(draw.integers(0, 31)), int(draw.integers(2, 5))
-    points = draw.random((count, objectives))
-    if seed % 3:
-        points = np.round(points * draw.integers(2, 6)) / 4 - 0.5
-    if count and seed % 2:
-        points = points[draw.integers(0, count, count)]
-    maximise = [bool(flag) for flag in draw.integers(0, 2, objectives)]
-    return points, ["max" if flag else "min" for flag in maximise], maximise
-
-
-@pytest.mark.parametrize("keep", [True, False])
-def test_nondominated_is_that_of_moocore(keep: bool) -> None:
-    moocore = pytest.importorskip("moocore")
-    for seed in CASES:
-        points, directions, maximise = case(seed)
-        if not len(points):
-            continue
-        expected = moocore.is_nondominated(points, maximise=maximise, keep_weakly=keep)
-        got = nondominated(points, directions, keep_duplicates=keep)
-        assert np.array_equal(got, expected), seed
-
-
-def test_ranks_are_those_of_moocore() -> None:
-    moocore = pytest.importorskip("moocore")
-    for seed in CASES:
-        points, directions, maximise = case(seed)
-        if len(points):
-            expected = moocore.pareto_rank(points, maximise=maximise)
-            assert np.array_equal(nondominated_rank(points, directions), expected), seed
-
-
-@pytest.mark.parametrize("ours", [True, False])
-def test_hypervolume_is_that_of_moocore(ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With and without it: our own slices are what a machine without moocore has."""
-    moocore = pytest.importorskip("moocore")
-    if ours:
-        monkeypatch.setattr(pareto, "_moocore", lambda: None)
-    for seed in CASES:
-        points, directions, maximise = case(seed)
-        if not len(points):
-            continue
-        # Some points are outside the reference point, some on its border.
-        reference = np.where(maximise, -0.25, 0.25)
-        expected = moocore.hypervolume(points, ref=reference, maximise=maximise)
-        assert hypervolume(points, reference, directions) == pytest.approx(expected), seed
-
-
-def test_nondominated_is_what_no_other_point_beats() -> None:
-    for seed in range(50):
-        points, directions, maximise = case(seed)
-        better = points * np.where(maximise, 1, -1)
-        beaten = [any((q >= p).all() and (q > p).any() for q in better) for p in better]
-        got = nondominated(points, directions, keep_duplicates=True)
-        assert got.tolist() == [not flag for flag in beaten]
-
-
-def test_a_duplicate_is_stood_for_by_its_first() -> None:
-    points = [[0, 0], [1, 2], [2, 1], [1, 2]]
-    first = nondominated(points, ["max", "max"], keep_duplicates=False)
-    assert first.tolist() == [False, True, True, False]
-
-
-def test_minus_zero_equals_zero() -> None:
-    assert nondominated([[0.0, 1], [-0.0, 1]], ["max", "max"], keep_duplicates=False).sum() == 1
+    ways = draw.choice(["max", "min"], objectives).tolist()
+    edges = np.cumsum(draw.random((objectives, 6)), axis=1)  # from the reference point on
+    places = draw.integers(-1, 6, (count, objectives))
+    cells = np.array(list(product(range(5), repeat=objectives)))
+    sizes = np.prod([np.diff(edges[i])[cells[:, i]] for i in range(objectives)], axis=0)
+    covered = (cells[:, None, :] < places[None, :, :]).all(axis=2).any(axis=1)
+    signs = np.where(np.array(ways) == "max", 1, -1)
+    lengths = np.column_stack([edges[i][places[:, i]] for i in range(objectives)])
+    lengths[places < 0] = edges[:, 0].min() - 1
+    got = hypervolume(signs * lengths, signs * edges[:, 0], ways)
+    assert got == pytest.approx(sizes[covered].sum(), rel=1e-9, abs=1e-12)
 
 
 def test_one_objective_and_no_points() -> None:
@@ -89,22 +96,6 @@ def test_one_objective_and_no_points() -> None:
     assert nondominated([], ["max", "min"], keep_duplicates=True).tolist() == []
     assert nondominated_rank([], ["max", "min"]).tolist() == []
     assert hypervolume([], [0, 0], ["max", "max"]) == 0
-
-
-def test_hypervolume_counts_the_cells_of_a_grid() -> None:
-    cells = np.array(list(product(range(5), repeat=3)))
-    points = np.array([[1, 4, 2], [3, 2, 2], [2, 2, 5], [4, 1, 1]])
-    below = (cells[:, None, :] < points[None, :, :]).all(axis=2).any(axis=1)
-    assert hypervolume(points, [0, 0, 0], ["max"] * 3) == below.sum()
-
-
-def test_hypervolume_does_not_change_with_dominated_points_or_order() -> None:
-    draw = np.random.default_rng(5)
-    points = draw.random((25, 4))
-    directions = ["max"] * 4
-    front = points[nondominated(points, directions, keep_duplicates=False)]
-    whole = hypervolume(points, np.zeros(4), directions)
-    assert hypervolume(front[::-1], np.zeros(4), directions) == pytest.approx(whole)
 
 
 def test_knee_is_where_it_was_put() -> None:

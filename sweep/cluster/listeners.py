@@ -17,8 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.driver_front import Front
 from sweep.ledger.file import Event
+from sweep.pareto import Front
 from sweep.space.params import Params, chosen_by
 
 # Where a sweep stands: a fold over its events, for the live view.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from sweep.driver_front import Front
 from sweep.ledger.checkpoint import Order, broom_for, name_of
 from sweep.ledger.file import Event
 from sweep.ledger.store import Place
+from sweep.pareto import Front
 
 Point = tuple[str, int]  # trial id, epoch
 
@@ -47,7 +47,7 @@ class Retention:
         values = [event.get(name) for name in self.objectives]
         numbers = [float(value) for value in values if value is not None]
         if not event["partial"] and len(numbers) == len(values):
-            self._untidy.update(trial_id for trial_id, _ in self._front.add(point, numbers))
+            self._untidy.update(trial_id for trial_id, _ in self._front.add(point, numbers) or ())
 
     @property
     def is_tidy(self) -> bool:

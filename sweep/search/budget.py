@@ -16,9 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.config import SweepConfig
-from sweep.pareto import hypervolume
+from sweep.pareto import Front, hypervolume
 from sweep.search.rounds import is_of_confirm
-from sweep.search_front import Front
 
 Event = dict[str, Any]
 
@@ -94,7 +93,7 @@ class _Plateau:
         limits = config.search.budget.plateau
         assert limits is not None
         self._gain, self._objectives = limits.gain, dict(config.objectives)
-        self._front = Front(self._objectives)
+        self._front: Front[None] = Front(self._objectives.values())
         self._volumes: deque[float] = deque(maxlen=limits.trials + 1)
         self._grown = True
         self.reference: Mapping[str, float] = config.search.reference
@@ -104,7 +103,7 @@ class _Plateau:
         values = [event.get(name) for name in self._objectives]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if not event["partial"] and len(numbers) == len(values):
-            self._grown |= self._front.add(0, numbers)
+            self._grown |= self._front.add(None, numbers) is not None
 
     def end(self) -> None:
         if self._objectives.keys() - self.reference.keys():

@@ -32,10 +32,10 @@ from scipy.special import ndtr
 from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
+from sweep.pareto import Front
 from sweep.search.distributions import FIDELITY
 from sweep.search.startup import spread_shares, value_at
 from sweep.search.surrogate import Array, Encoding, Shape, Spot, Surrogate
-from sweep.search_front import Front
 from sweep.space.conditions import active, order
 from sweep.space.domains import Constant, Domain, Int
 from sweep.space.params import Params as Whole
@@ -81,7 +81,7 @@ class Ehvi:
         self._reported: set[int] = set()
         self._places: set[tuple[int, int]] = set()  # trial, epoch
         self._records: list[tuple[Spot, float, float, float]] = []  # accuracy, sparsity, noise
-        self._front = Front({"accuracy": "max", "sparsity": "max"})
+        self._front: Front[int] = Front(["max", "max"])
         self._newest: deque[int] = deque(maxlen=SEEN)
         self._libraries = ThreadpoolController()
 

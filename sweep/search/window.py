@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from sweep.search_front import Front
+from sweep.pareto import Front
 
 
 class Window:
@@ -25,7 +25,7 @@ class Window:
 
     def __init__(self, objectives: Mapping[str, str], finished: int, running: int) -> None:
         self._most_finished, self._most_running = finished, running
-        self._front = Front(objectives)
+        self._front: Front[int] = Front(objectives.values())
         self._recent: deque[int] = deque(maxlen=finished)
         self._running: dict[int, None] = {}
         self._finished = 0

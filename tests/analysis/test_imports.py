@@ -13,8 +13,8 @@ import analysis
 
 FOLDER = Path(analysis.__file__).parent
 ALLOWED = {"analysis", "sweep", "pandas", "numpy", "pyarrow", "matplotlib", "plotly", "jinja2"}
-# Imported where they are needed, with a word on what to install or a way without.
-OPTIONAL = {"fsspec", "moocore"}
+# Imported where they are needed.
+LATE = {"fsspec", "moocore"}
 FILES = sorted(FOLDER.rglob("*.py"))
 
 
@@ -32,7 +32,7 @@ def imported(tree: ast.AST) -> set[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_only_the_light_packages_are_imported(file: Path) -> None:
     names = imported(ast.parse(file.read_text(encoding="utf-8")))
-    assert names - ALLOWED - OPTIONAL - set(sys.stdlib_module_names) == set()
+    assert names - ALLOWED - LATE - set(sys.stdlib_module_names) == set()
 
 
 def loaded_by(code: str) -> set[str]:
@@ -56,8 +56,8 @@ def test_loading_needs_no_plots_and_no_stack() -> None:
     assert not heavy & loaded_by("import analysis, analysis.report, analysis.charts; analysis.load")
 
 
-def test_what_is_optional_waits_until_it_is_needed() -> None:
-    assert not OPTIONAL & loaded_by("import analysis; analysis.load, analysis.Comparison")
+def test_what_is_seldom_needed_is_imported_late() -> None:
+    assert not LATE & loaded_by("import analysis; analysis.load, analysis.Comparison")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -1,4 +1,4 @@
-"""The front that grows point by point, what a sampler is shown, and what is left to try."""
+"""What a sampler is shown, and what is left to try."""
 
 from __future__ import annotations
 
@@ -10,37 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.pareto import nondominated
 from sweep.search.startup import Untried
 from sweep.search.window import Window
-from sweep.search_front import Front
 from sweep.space.conditions import Identity, identity
 from sweep.space.counting import size
 from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 
 AIMS = {"accuracy": "max", "size_bytes": "min", "epoch": "min"}
-points = st.lists(st.tuples(*[st.integers(0, 4).map(float)] * 3), max_size=40)
-
-
-@given(points)
-def test_a_front_has_the_points_that_nobody_dominates_the_first_of_equals(
-    found: list[tuple[float, ...]],
-) -> None:
-    front = Front(AIMS)
-    for index, point in enumerate(found):
-        front.add(index, point)
-    mask = nondominated(np.array(found).reshape(-1, 3), list(AIMS.values()), keep_duplicates=False)
-    assert sorted(front.spread(100)) == np.flatnonzero(mask).tolist()
-    assert {tuple(p) for p in front.points.tolist()} == {
-        p for p, kept in zip(found, mask, strict=True) if kept
-    }
-
-
-def test_a_thinned_front_keeps_its_ends_and_is_even() -> None:
-    front = Front({"accuracy": "max", "sparsity": "max"})
-    for index in range(101):
-        front.add(index, (index / 100, 1 - index / 100))
-    assert front.spread(5) == [100, 75, 50, 25, 0]
 
 
 def test_a_small_sweep_is_shown_whole() -> None:
