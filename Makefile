@@ -23,6 +23,7 @@ test-analysis:  ## the tests of analysis/ where only what it needs is installed:
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 # pip, not uv: torch's CPU build may lie in a folder that only pip is told of.

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.verdict import of_kind, read_events
-from benchmarks.nodes import Cluster, cluster
+from tests.faults.verdict import of_kind, read_events
+from tests.harness.nodes import Cluster, cluster
 
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
 HEAD = "ray.head.default"

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.faults.verdict import read_events
 from benchmarks.machines.client import ask, has_ray
 from benchmarks.machines.namespaces import INSIDE, ROOT, isolate, machines
+from tests.faults.verdict import read_events
 
 TRIALS = 24
 JOB = 4711

@@ -132,7 +132,7 @@ def say(text: str) -> None:
 
 def ends(ledger: Path) -> Counter[str]:
     """How often each trial has ended."""
-    from benchmarks.faults.verdict import read_events
+    from tests.faults.verdict import read_events
 
     with suppress(FileNotFoundError):
         events = read_events(ledger.parent)
@@ -154,7 +154,7 @@ def sweep(launcher: Launcher, folder: Path) -> tuple[int, int, float]:
     """A sweep with a loss in its midst: trials lost, trials ended twice, seconds to come back."""
     out = folder / "results"
     settings = (f"search.trials={TRIALS}", "task.seconds_per_epoch=0.5")
-    command = (sys.executable, "-m", "sweep", "launch", "closed-form", *settings)
+    command = (sys.executable, "-m", "sweep.cli.main", "launch", "closed-form", *settings)
     running = launcher.start(*command, "--address", URL, "--out", str(out))
     seconds = lose_a_worker(launcher, out / "ledger.jsonl")
     assert running.wait(WAITS) == 0, launcher.said()

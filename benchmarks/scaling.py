@@ -18,8 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.verdict import of_kind, read_events
-from benchmarks.nodes import Cluster, cluster
+from tests.faults.verdict import of_kind, read_events
+from tests.harness.nodes import Cluster, cluster
 
 EPOCHS = 2
 

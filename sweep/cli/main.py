@@ -274,7 +274,7 @@ def version() -> None:
     print(__version__)
 
 
-# `python -m sweep`: the command where it is not on PATH, as in a job on a cluster.
+# `python -m sweep.cli.main`: the command where it is not on PATH, as in a job on a cluster.
 
 if __name__ == "__main__":
     main()

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.processes import cluster
 from tests.cluster import sweeps
 from tests.cluster.sweeps import Event
+from tests.faults.processes import cluster
 from tests.harness.command import Done
 
 

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from benchmarks.faults.kills import is_alive, worker_pid
-from benchmarks.faults.verdict import Event, duplicated, lost, of_kind, read_events, story
+from tests.faults.kills import is_alive, worker_pid
+from tests.faults.verdict import Event, duplicated, lost, of_kind, read_events, story
 from tests.harness.command import Done
 
 __all__ = ["Event", "is_alive", "of_kind", "read_events", "story", "worker_pid"]
@@ -61,7 +61,7 @@ class Process:
     """A running ``sweep`` command, without a report. ``folder``: of the sweep that it works on."""
 
     code = (
-        "from benchmarks.faults.processes import draw_nothing; draw_nothing()\n"
+        "from tests.faults.processes import draw_nothing; draw_nothing()\n"
         "from sweep.cli.main import main; main()"
     )
 

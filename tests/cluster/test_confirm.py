@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 
 import analysis
-from benchmarks.faults import sabotage
-from benchmarks.faults.processes import Done, Driver
 from sweep.ledger.file import Ledger
 from tests.cluster import sweeps
 from tests.cluster.sweeps import Event, of_kind, read_events
+from tests.faults import sabotage
+from tests.faults.processes import Done, Driver
 from tests.harness import command
 
 pytestmark = pytest.mark.timeout(600)  # the cluster and the sweeps are the first test's setup

@@ -1,4 +1,4 @@
-"""A few of each fault of `python -m benchmarks.faults`: nothing lost, nothing twice."""
+"""A few of each fault of `python -m tests.faults`: nothing lost, nothing twice."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from itertools import chain, islice
 
 import pytest
 
-from benchmarks.faults import figures, files, folders, kills
-from benchmarks.faults.bed import Bed
-from benchmarks.faults.matrix import FAULTS, run
-from benchmarks.faults.verdict import Case
+from tests.faults import figures, files, folders, kills
+from tests.faults.bed import Bed
+from tests.faults.matrix import FAULTS, run
+from tests.faults.verdict import Case
 
 pytestmark = pytest.mark.timeout(900)  # all sweeps are run in the first test's setup
 

@@ -72,7 +72,7 @@ class Process(sweeps.Process):
     """A command on a sweep in a store; a driver that is silent is given up sooner than always."""
 
     code = (
-        "from sweep.ledger.probe import lease; lease.BEAT, lease.STALE = 0.5, 4.0\n"
+        "from sweep.ledger import lease; lease.BEAT, lease.STALE = 0.5, 4.0\n"
         "from sweep.cli.main import main; main()"
     )
 
@@ -88,7 +88,7 @@ class Process(sweeps.Process):
 class Bare(Process):
     """The same without a report."""
 
-    code = "from benchmarks.faults.processes import draw_nothing; draw_nothing()\n" + Process.code
+    code = "from tests.faults.processes import draw_nothing; draw_nothing()\n" + Process.code
 
 
 @contextmanager

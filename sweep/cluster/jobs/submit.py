@@ -115,7 +115,8 @@ def _entrypoint(file: str, place: str, python: str) -> str:
     """
     return (
         'source="$PWD"; cd / && PYTHONPATH="$source${PYTHONPATH:+:$PYTHONPATH}" '
-        f'exec {shlex.join(shlex.split(python))} -m sweep run "$source"/{shlex.quote(file)} '
+        f"exec {shlex.join(shlex.split(python))} -m sweep.cli.main "
+        f'run "$source"/{shlex.quote(file)} '
         f"--out {shlex.quote(place)}"
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.nodes import Cluster
-from benchmarks.nodes import cluster as on_this_machine
+from tests.harness.nodes import Cluster
+from tests.harness.nodes import cluster as on_this_machine
 
 
 @pytest.fixture(scope="package")

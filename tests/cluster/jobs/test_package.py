@@ -29,7 +29,7 @@ def test_its_name_is_that_of_its_content() -> None:
 
 def test_it_runs_where_nothing_of_ours_is_installed(tmp_path: Path) -> None:
     zipfile.ZipFile(io.BytesIO(pack(EXTRA)[1])).extractall(tmp_path)
-    command = [sys.executable, "-m", "sweep", "check", "tiny.yaml", "--json"]
+    command = [sys.executable, "-m", "sweep.cli.main", "check", "tiny.yaml", "--json"]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert '"name": "tiny"' in done.stdout

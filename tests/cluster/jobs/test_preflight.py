@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import sweep
-from benchmarks.faults.processes import Done
-from benchmarks.launched import Command, write_config
-from benchmarks.nodes import Cluster, free_ports
 from sweep.cluster.connect import said
+from tests.faults.processes import Done
+from tests.harness.launched import Command, write_config
+from tests.harness.nodes import Cluster, free_ports
 
 NOBODY = 65534
 CAP_DAC_OVERRIDE = 1

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.nodes import free_ports
 from sweep.cluster.connect import find_token
 from sweep.cluster.jobs.job import Job
 from sweep.cluster.jobs.submit import check_travels
 from sweep.config.load import load_config
 from tests.harness.command import assert_refused, call
+from tests.harness.nodes import free_ports
 
 Capture = pytest.CaptureFixture[str]
 LAUNCH = ("launch", "closed-form", "--out", "/shared/tiny", "--address")

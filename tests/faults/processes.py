@@ -21,8 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.faults.verdict import Event, read_events
 from sweep.cluster.connect import ENVIRONMENT
+from tests.faults.verdict import Event, read_events
 
 Sabotage = Callable[[], None]
 Found = TypeVar("Found")

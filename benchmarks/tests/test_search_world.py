@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.search.table import Table, load_table
 from benchmarks.search.world import DIRECTIONS, World
+from benchmarks.tests.search_tables import EXAMPLES, arrays, write
 from sweep.pareto import hypervolume
-from tests.benchmarks.search_tables import EXAMPLES, arrays, write
 
 
 @pytest.fixture(scope="module")

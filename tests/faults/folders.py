@@ -7,11 +7,11 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from benchmarks.faults import sabotage
-from benchmarks.faults.bed import Bed, Thunk
-from benchmarks.faults.kills import KILLED, worker_pid
-from benchmarks.faults.processes import command
-from benchmarks.faults.verdict import Case, of_kind
+from tests.faults import sabotage
+from tests.faults.bed import Bed, Thunk
+from tests.faults.kills import KILLED, worker_pid
+from tests.faults.processes import command
+from tests.faults.verdict import Case, of_kind
 
 
 def full_disk(bed: Bed, shares: tuple[float, ...] = (0.2, 0.5, 0.8, 1.0)) -> Iterator[Thunk]:

@@ -20,7 +20,7 @@ from benchmarks.search.measures import (
 from benchmarks.search.methods import BASE
 from benchmarks.search.table import load_table
 from benchmarks.search.world import World
-from tests.benchmarks.search_tables import write
+from benchmarks.tests.search_tables import write
 
 CURVE = [(0, 3.0, 0.2, 0.3), (4, 20.0, 0.6, 0.6), (9, 44.0, 0.5, 0.8)]
 

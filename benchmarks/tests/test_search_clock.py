@@ -11,8 +11,8 @@ import pytest
 from benchmarks.search.clock import Clock, Outcome
 from benchmarks.search.table import load_table
 from benchmarks.search.world import DIRECTIONS, World
+from benchmarks.tests.search_tables import write
 from sweep.pareto import hypervolume, nondominated
-from tests.benchmarks.search_tables import write
 
 EPOCHS = 4
 

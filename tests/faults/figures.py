@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from benchmarks.faults import here, sabotage
-from benchmarks.faults.bed import LONG, Bed, Thunk
-from benchmarks.faults.kills import KILLED
-from benchmarks.faults.processes import Done
-from benchmarks.faults.sabotage import MISSING
-from benchmarks.faults.verdict import Case, of_kind
+from tests.faults import here, sabotage
+from tests.faults.bed import LONG, Bed, Thunk
+from tests.faults.kills import KILLED
+from tests.faults.processes import Done
+from tests.faults.sabotage import MISSING
+from tests.faults.verdict import Case, of_kind
 
 CHANGES: dict[int, dict[str, Any]] = {
     0: {"accuracy": math.nan},

@@ -1,6 +1,6 @@
 """Every fault, injected into real sweeps; a table, and `faults=N lost=0 duplicated=0`.
 
-    python -m benchmarks.faults [--only NAME ...]
+    python -m tests.faults [--only NAME ...]
 
 Exits with 1 if anything was lost or duplicated, or is not as promised.
 """
@@ -14,10 +14,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.faults.bed import Bed
-from benchmarks.faults.matrix import FAULTS, run
-from benchmarks.faults.processes import cluster
-from benchmarks.faults.verdict import Case
+from tests.faults.bed import Bed
+from tests.faults.matrix import FAULTS, run
+from tests.faults.processes import cluster
+from tests.faults.verdict import Case
 
 CPUS = 6
 """Of the cluster, by name: two cases at a time have up to two workers and a dying one each."""
@@ -25,7 +25,7 @@ CPUS = 6
 
 def main() -> int:
     """Run the matrix; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--at-once", type=int, default=2, help="cases at a time")
     given = parser.parse_args()

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.search import runs
 from benchmarks.search.methods import BASE
 from benchmarks.search.runs import Job, plan_jobs, run, run_all
-from tests.benchmarks.search_tables import write
+from benchmarks.tests.search_tables import write
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from benchmarks.node import DRAINS, STARTS, Node
 from sweep.cluster.connect import ENVIRONMENT, Token
 from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError
+from tests.harness.node import DRAINS, STARTS, Node
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 PATIENCE = {
     "RAY_raylet_start_wait_time_s": str(int(STARTS)),  # a float crashes Ray

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.faults.verdict import OURS
 from sweep.cluster.conductor import Conductor
 from sweep.ledger.file import Ledger
+from tests.faults.verdict import OURS
 
 Result = Mapping[str, Any]
 Strike = Callable[[int, bytes], None]

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.faults import sabotage
-from benchmarks.faults.bed import LONG, Bed, Thunk
-from benchmarks.faults.processes import Driver
-from benchmarks.faults.verdict import Case, Event, of_kind, story
+from tests.faults import sabotage
+from tests.faults.bed import LONG, Bed, Thunk
+from tests.faults.processes import Driver
+from tests.faults.verdict import Case, Event, of_kind, story
 
 KILLED = -signal.SIGKILL
 

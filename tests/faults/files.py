@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.faults import here, sabotage
-from benchmarks.faults.bed import LONG, Bed, Sweep, Thunk
-from benchmarks.faults.kills import KILLED
-from benchmarks.faults.verdict import OURS, Case, Event, of_kind
 from sweep.ledger.checkpoint import FILES
+from tests.faults import here, sabotage
+from tests.faults.bed import LONG, Bed, Sweep, Thunk
+from tests.faults.kills import KILLED
+from tests.faults.verdict import OURS, Case, Event, of_kind
 
 TORN = "ledger torn within its last line"
 TAIL = "ledger lost its tail, checkpoints did not"

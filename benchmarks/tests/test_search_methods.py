@@ -11,7 +11,7 @@ from benchmarks.search.plain_optuna import PlainOptuna
 from benchmarks.search.rules import Dominated
 from benchmarks.search.table import load_table
 from benchmarks.search.world import World
-from tests.benchmarks.search_tables import write
+from benchmarks.tests.search_tables import write
 
 
 @pytest.fixture(scope="module")

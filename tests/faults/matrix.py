@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from benchmarks.faults import figures, files, folders, kills
-from benchmarks.faults.bed import Bed, Thunk
-from benchmarks.faults.verdict import Case
+from tests.faults import figures, files, folders, kills
+from tests.faults.bed import Bed, Thunk
+from tests.faults.verdict import Case
 
 Fault = Callable[[Bed], Iterable[Thunk]]
 

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.processes import Done, Driver, Sabotage
-from benchmarks.faults.verdict import Case, Event, judge, read_events
+from tests.faults.processes import Done, Driver, Sabotage
+from tests.faults.verdict import Case, Event, judge, read_events
 
 Thunk = Callable[[], Case]
 
@@ -118,7 +118,7 @@ class Sweep:
         self.ledger.write_bytes(b"".join(lines) + tail)
 
     def judge(self, fault: str, name: str, **how: Any) -> Case:
-        """See :func:`benchmarks.faults.verdict.judge`."""
+        """See :func:`tests.faults.verdict.judge`."""
         return judge(fault, name, self.folder, trials=self.trials, **how)
 
     def survive(

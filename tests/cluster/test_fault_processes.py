@@ -8,7 +8,7 @@ import sys
 SCRIPT = """
 import os, sys
 import ray.tune
-from benchmarks.faults.processes import draw_ids_apart
+from tests.faults.processes import draw_ids_apart
 for number in map(int, sys.argv[1:]):
     if os.fork() == 0:
         draw_ids_apart(number)

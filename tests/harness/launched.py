@@ -1,0 +1,212 @@
+"""A launched sweep on three nodes of this machine, and all that can befall it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from sweep.cluster.connect import Token
+from sweep.cluster.jobs.api import JobsApi
+from sweep.cluster.jobs.job import latest
+from tests.faults.processes import Done
+from tests.faults.verdict import Event, of_kind, read_events
+from tests.harness.node import Node
+from tests.harness.nodes import ROOT, Cluster
+
+Found = TypeVar("Found")
+HANGS = 600.0
+ASK_SECONDS = 5.0
+"""Between two questions to the Jobs API, which answers slowly where its machine is busy."""
+
+
+def write_config(path: Path, trials: int, **sections: Any) -> Path:
+    """A config file of a sweep for two workers, whose trials have 2 to 4 epochs."""
+    config: dict[str, Any] = {
+        "name": path.stem,
+        "space": {
+            "sparsity": {"low": 0.3, "high": 0.95},
+            "method": ["l1-norm", "random"],
+            "scope": ["local", "global"],
+            "finetune_epochs": {"low": 2, "high": 4},
+            "learning_rate": {"low": 2e-4, "high": 2e-3, "log": True},
+        },
+        "search": {"trials": trials, "seed": 3, "scheduler": "fifo", "max_concurrent": 2},
+        **sections,
+    }
+    path.write_text(json.dumps(config))
+    return path
+
+
+class Command:
+    """A `sweep` command in a process of its own. ``env`` is added to what it inherits, less Ray's.
+
+    Standard output and standard error are kept apart, in ``log`` and beside it.
+    """
+
+    def __init__(self, log: Path, env: dict[str, str], *arguments: object) -> None:
+        self.out, self.err = log, log.with_suffix(".err")
+        home = {"HOME": str(log.parent), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        given = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_A", "RAY_JOB"))}
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sweep.cli.main", *map(str, arguments)],
+                stdout=out,
+                stderr=err,
+                env={**given, **home, **env},
+                preexec_fn=_listen_to_ctrl_c,
+                cwd=log.parent,  # Ray lets workers import from where their driver stands
+            )
+        self.started = time.monotonic()
+        self.seconds = 0.0
+
+    def end(self) -> Done:
+        """Wait for its end; ``text`` is what it printed, standard output first."""
+        code = self.process.wait(HANGS)
+        self.seconds = time.monotonic() - self.started
+        return Done(code, self.out.read_text() + self.err.read_text())
+
+
+def _listen_to_ctrl_c() -> None:
+    """In the new process: what a shell runs in the background inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@dataclass
+class Story:
+    """How each command ended, and what it left. ``driver``: the first driver's command line."""
+
+    folder: Path
+    config: Path
+    done: dict[str, Done] = field(default_factory=dict)
+    driver: Sequence[str] = ()
+    before: Sequence[Event] = ()
+
+    @property
+    def name(self) -> str:
+        return self.config.stem
+
+    @property
+    def events(self) -> list[Event]:
+        """What the ledger holds."""
+        return read_events(self.folder)
+
+
+class Teller:
+    """Launches the sweep of a story on a cluster, watches it, and disturbs it."""
+
+    def __init__(self, cluster: Cluster, story: Story, root: Path) -> None:
+        self.cluster, self.story, self.root = cluster, story, root
+        self.env = {"RAY_AUTH_TOKEN": cluster.token}
+        self.at = ("--address", cluster.url)
+
+    def tell(self) -> None:
+        """All of it, in order."""
+        first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
+        with self._after_records(3) as driver:
+            self.story.driver = driver.cmdline()
+            self._lose_node(Node.kill)
+        with self._after_records(2):
+            joins.process.send_signal(signal.SIGINT)
+            self._ends("joins", joins)
+            self._lose_node(Node.drain)
+        with self._after_records(2) as driver:
+            self.story.before = self.story.events
+            driver.kill()
+        self._ends("first", first)
+        self._ends("second", self._launch("second", "--detach"))
+        with self._after_records(2):
+            self._ends("status", self._command("status", "status", self.story.name, *self.at))
+        self._ends("stop", self._command("stop", "stop", self.story.name, *self.at))
+        self._ends("third", self._launch("third"))
+
+    @contextmanager
+    def _after_records(self, count: int) -> Iterator[psutil.Process]:
+        """Wait for so many more; then the driver stands still for the time of the block.
+
+        On a busy machine what happens in it may take longer than the rest of the sweep.
+        """
+        have = len(of_kind(self.story.events, "record"))
+        self._wait_for(lambda: len(of_kind(self.story.events, "record")) >= have + count)
+        driver = self._driver()
+        driver.suspend()
+        try:
+            yield driver
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                driver.resume()
+
+    def _launch(self, log: str, *options: str) -> Command:
+        out = ("--out", self.story.folder)
+        return self._command(log, "launch", self.story.config, *self.at, *out, *options)
+
+    def _command(self, log: str, *arguments: object) -> Command:
+        return Command(self.root / log, self.env, *arguments)
+
+    def _ends(self, name: str, command: Command) -> None:
+        self.story.done[name] = command.end()
+        print(f"{name}: exit code {command.process.returncode}", file=sys.stderr)
+
+    def _lose_node(self, how: Callable[[Node], None]) -> None:
+        """One worker node goes, another comes."""
+        how(self.cluster.workers[0])
+        self.cluster.add()
+
+    def _wait_for(self, find: Callable[[], bool]) -> None:
+        """Until it is so; AssertionError where the job ends first, or nothing happens."""
+        started = asked = time.monotonic()
+        while not find():
+            time.sleep(0.05)
+            if time.monotonic() - asked > ASK_SECONDS:
+                self._check_job(hangs=time.monotonic() - started > HANGS)
+                asked = time.monotonic()
+
+    def _check_job(self, hangs: bool) -> None:
+        api = JobsApi(self.cluster.url, Token(self.cluster.token, "the cluster"))
+        found = [job for job in api.jobs() if (job["metadata"] or {}).get("prunesweep")]
+        job = latest(api, self.story.name) if found else None
+        said = api.logs(job.submission_id)[-3000:] if job else "no job"
+        assert job is None or job.is_live, f"{job}\n{said}"
+        assert not hangs, said
+
+    def _driver(self) -> psutil.Process:
+        """The driver's process on the head."""
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "run" in words and str(self.story.folder) in words and "-m" in words:
+                return process
+        raise AssertionError("no driver runs")
+
+
+def repeated(events: Sequence[Event]) -> int:
+    """Attempts that began elsewhere than after their trial's last record: epochs done twice."""
+    stands: dict[str, int | None] = {}
+    count = 0
+    for event in events:
+        if event["event"] == "start":
+            count += event["epoch"] != stands.get(event["trial_id"])
+        elif event["event"] == "record":
+            stands[event["trial_id"]] = event["epoch"]
+    return count
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """What all nodes see: on one machine, any folder that is not a job's own."""
+    folder = Path(tempfile.mkdtemp(prefix="psn-shared-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
