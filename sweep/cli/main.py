@@ -217,7 +217,7 @@ def confirm(
 @app.command()
 def export(
     folder: Folder,
-    to: Annotated[Any, typer.Option(parser=place, metavar="DIR", help="the new folder")],
+    to: Annotated[str, typer.Option(metavar="DIR", help="the new folder")],
     trial_id: Annotated[str | None, typer.Option("--trial", help="a trial of the sweep")] = None,
     epoch: Annotated[int | None, typer.Option(min=0, help="of --trial (default: its best)")] = None,
     knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
@@ -231,7 +231,8 @@ def export(
     ] = False,
 ) -> None:
     """Hand a point of the front over as a Hugging Face folder, checked."""
-    from sweep.cli.export import Question, export_point
+    from sweep.cli.export import export_point
+    from sweep.export.point import Question
 
     question = Question(trial_id, epoch, knee, max_drop, min_sparsity)
     export_point(folder, to, question, may_differ, onnx)
@@ -245,9 +246,9 @@ def export_study(
     ] = None,
 ) -> None:
     """Write a sweep as an Optuna study, which optuna-dashboard opens."""
-    from sweep.cli.study import export
+    from sweep.cli.export import export_study
 
-    export(folder, to)
+    export_study(folder, to)
 
 
 @app.command()

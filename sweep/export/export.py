@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -19,7 +19,7 @@ from sweep import __version__
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import load_classifier
 from sweep.compress.quantize.layers import put_on_grid, settle_on_grid
-from sweep.config import SweepConfig
+from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx
@@ -29,6 +29,10 @@ from sweep.export.files import WEIGHTS, write_model
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder
 from sweep.ledger.folder import SweepFolder, remove_empty
+from sweep.ledger.store import Place
+
+if TYPE_CHECKING:
+    from sweep.compress.trial import Trial
 
 LINEAGE, SPARSE, CARD = "prunesweep.json", "model.sparse.safetensors", "README.md"
 
@@ -70,26 +74,16 @@ def export(
     if onnx:
         to_onnx.check_packages()
         to_onnx.check_params(point.params)
-    if os.path.lexists(to):
-        raise UsageError(f"{to} exists already; name a new folder with --to")
+    check_request(config, folder.path, to)
     bench = Workbench(config, "cpu")
     bench.adopt(folder.dense)
     with checks.threads_of_a_worker(config.resources.cpu):
         trial = rebuilt(bench, folder, point)
         ours = checks.plain_logits(trial.model, bench)
         with _new(to) as scratch:
-            rounded = settle_on_grid(trial.model, scratch)
-            names, tokenizer = bench.task.label_names, config.tokenizer or config.model
-            write_model(trial.model, trial.masks.masks, names, tokenizer, scratch)
-            saved = load_classifier(str(scratch), bench.task)
-            pruned = write_activations(trial.activations, scratch)
-            weights = _weights_alone(saved, bench) if pruned or rounded else None
-            if pruned:
-                attach(saved, scratch)
-            if rounded:
-                put_on_grid(saved, scratch)
+            saved, weights_correct = _write_model(trial, bench, scratch)
             checked = checks.check(bench, ours, saved, point, may_differ)
-            checked = replace(checked, weights_correct=weights)
+            checked = replace(checked, weights_correct=weights_correct)
             _write_sparse(scratch)
             if onnx:
                 to_onnx.write_onnx(saved, bench, scratch)
@@ -103,6 +97,40 @@ def export(
             for file in scratch.iterdir():
                 file.chmod(0o644)  # to be read by others; safetensors writes for its owner alone
     return done
+
+
+def check_request(config: SweepConfig, sweep: Place, to: Path) -> None:
+    """Refuse what can be refused before anything is read.
+
+    Raises :class:`~sweep.errors.UsageError` where ``to`` is there, or the sweep at the place
+    ``sweep`` is of a formula.
+    """
+    if os.path.lexists(to):
+        raise UsageError(f"{to} exists already; name a new folder with --to")
+    if config.task.dataset == CLOSED_FORM:
+        raise UsageError(f"{sweep} swept a formula ({CLOSED_FORM}): there is no model to export")
+
+
+def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Module, int | None]:
+    """Write the trial's model, and what prunes or rounds its inputs.
+
+    Returns the model read back from the files, and how many answers are right with its weights
+    alone; None where nothing else is to be done.
+    """
+    config = bench.config
+    rounded = settle_on_grid(trial.model, folder)
+    names, tokenizer = bench.task.label_names, config.tokenizer or config.model
+    write_model(trial.model, trial.masks.masks, names, tokenizer, folder)
+    saved = load_classifier(str(folder), bench.task)
+    pruned = write_activations(trial.activations, folder)
+    if not (pruned or rounded):
+        return saved, None
+    weights_correct = int(checks.right(checks.plain_logits(saved, bench), bench).sum())
+    if pruned:
+        attach(saved, folder)
+    if rounded:
+        put_on_grid(saved, folder)
+    return saved, weights_correct
 
 
 @contextmanager
@@ -130,11 +158,6 @@ def _write_sparse(folder: Path) -> None:
     sparse.save(folder / SPARSE, dense)
     if sparse.digest(sparse.load(folder / SPARSE)) != sparse.digest(dense):
         raise StorageError("the compact file does not give the model back: nothing was exported")
-
-
-def _weights_alone(saved: nn.Module, bench: Workbench) -> int:
-    """How many answers are right of what `from_pretrained` gives."""
-    return int(checks.right(checks.plain_logits(saved, bench), bench).sum())
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A point of a sweep (one epoch of one trial), and the trial as it stood there."""
+"""Which point of a sweep is meant (one epoch of one trial), and the trial as it stood there."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sweep.errors import UsageError
+from analysis import Results, questions
+from analysis.tables.frames import Trial as Story
+from sweep.errors import NothingFound, UsageError
 from sweep.ledger import checkpoint
 from sweep.ledger.record import DETAILS
 from sweep.space.params import Params
@@ -42,6 +45,91 @@ class Point:
 
     def __str__(self) -> str:
         return f"{self.trial_id} after epoch {self.epoch}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What names the point: a trial (and an epoch of it), or a question to the front."""
+
+    trial_id: str | None = None
+    epoch: int | None = None
+    knee: bool = False
+    max_drop: float | None = None
+    min_sparsity: float | None = None
+
+    def check(self) -> None:
+        """Raises :class:`~sweep.errors.UsageError` unless it is exactly one."""
+        given = [
+            self.trial_id is not None,
+            self.knee,
+            self.max_drop is not None,
+            self.min_sparsity is not None,
+        ]
+        if sum(given) != 1:
+            raise UsageError("name one point: --trial ID, --knee, --max-drop Y or --min-sparsity X")
+        if self.epoch is not None and self.trial_id is None:
+            raise UsageError("--epoch goes with --trial")
+
+
+def chosen(results: Results, question: Question) -> Point:
+    """The point that answers the question.
+
+    Raises :class:`~sweep.errors.NothingFound` where there is none, and
+    :class:`~sweep.errors.UsageError` for a failed trial of which no epoch is named.
+    """
+    if question.trial_id is not None:
+        return _of_trial(results, question.trial_id, question.epoch)
+    row = _of_front(results, question)
+    if row is None:
+        why = questions.why_none(results, question.min_sparsity, question.max_drop, question.knee)
+        raise NothingFound(f"{results.folder}: {why}")
+    return _point(results, row["trial_id"], int(row["epoch"]))
+
+
+def _of_front(results: Results, question: Question) -> pd.Series[Any] | None:
+    if question.knee:
+        return None if results.knee is None else results.front.iloc[results.knee]
+    try:
+        return results.best(question.min_sparsity, question.max_drop).point
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:
+    """An epoch of a trial; its best finished one where none is named."""
+    trial = results.story.trials.get(trial_id)
+    if trial is None:
+        raise NothingFound(f"{results.folder} has no trial {trial_id!r}")
+    epochs = [record["epoch"] for record in trial.records]
+    if not epochs:
+        why = f": {trial.error}" if trial.error else ""
+        raise UsageError(f"trial {trial_id} ({trial.status}{why}) has no record to export")
+    if epoch is None:
+        return _point(results, trial_id, _best(trial))
+    if epoch not in epochs:
+        has = ", ".join(map(str, epochs))
+        raise NothingFound(f"trial {trial_id} has no record of epoch {epoch}; it has: {has}")
+    return _point(results, trial_id, epoch)
+
+
+def _best(trial: Story) -> int:
+    if trial.status == "failed":
+        epochs = " or ".join(str(record["epoch"]) for record in trial.records)
+        raise UsageError(
+            f"trial {trial.trial_id} failed: {trial.error}; what it had before is named by its "
+            f"epoch: --epoch {epochs}"
+        )
+    finished = [record for record in trial.records if record.get("partial") is False]
+    best = max(finished or trial.records, key=lambda record: float(record["accuracy"]))
+    return int(best["epoch"])
+
+
+def _point(results: Results, trial_id: str, epoch: int) -> Point:
+    trial = results.story.trials[trial_id]
+    record = next(record for record in trial.records if record["epoch"] == epoch)
+    assert trial.seed is not None  # every trial event has one
+    answers = results.answers(trial_id, epoch)
+    return Point(trial_id, epoch, trial.params, trial.seed, record, answers)
 
 
 def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> Trial:

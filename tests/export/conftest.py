@@ -28,9 +28,10 @@ def own(swept: Path, tmp_path: Path) -> Path:
 def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `sweep export` gives for epoch 2 of t00001. Not to be changed."""
     to = tmp_path_factory.mktemp("exported") / "model"
-    from sweep.cli.export import Question, export_point
+    from sweep.cli.export import export_point
+    from sweep.export.point import Question
 
-    export_point(swept, to, Question(trial_id="t00001", epoch=2))
+    export_point(swept, str(to), Question(trial_id="t00001", epoch=2))
     return to
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,13 +190,14 @@ def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
 ) -> None:
     to = tmp_path / "model"
 
-    def meanwhile(*given: object) -> None:  # another process does, just before the end
+    write = sparse.save
+
+    def meanwhile(*given: Any) -> None:  # another process makes the folder while this one writes
         to.mkdir()
         (to / "mine").write_text("mine")
+        write(*given)
 
-    from sweep.export import export as module
-
-    monkeypatch.setattr(module, "_lineage", meanwhile)
+    monkeypatch.setattr(sparse, "save", meanwhile)
     assert_refused(export(swept, "--to", to, "--trial", "t00000"), 2, "appeared meanwhile")
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "mine"]
 
