@@ -33,7 +33,7 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
-ON_RAY = ("tests/cluster/",)
+ON_RAY = ("tests/stories/",)
 """They share clusters and whole sweeps, and wait more than they compute: one process has them."""
 
 

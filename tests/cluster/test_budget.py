@@ -11,8 +11,8 @@ from sweep.cluster import session as run
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.search.replay import Search
-from tests.cluster.stage import Stage
-from tests.cluster.sweeps import CONFIG, of_kind
+from tests.harness.stage import Stage
+from tests.harness.sweeps import CONFIG, of_kind
 
 
 def test_when_a_budget_is_spent_what_runs_is_finished_and_nothing_begins(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sweep.cluster import capacity, machines
 from sweep.cluster.capacity import Capacity, NodeType, fits, possible, read_autoscaler, room
 from sweep.config import ResourcesConfig, SweepConfig
 from sweep.errors import ConfigError, UsageError
-from tests.cluster.sweeps import CONFIG
+from tests.harness.sweeps import CONFIG
 
 BIG, SMALL, HEAD = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}, {"CPU": 0.0}
 

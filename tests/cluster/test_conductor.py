@@ -11,9 +11,9 @@ import pytest
 from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.record import DETAILS
-from tests.cluster.stage import Stage
-from tests.cluster.sweeps import assert_each_once, of_kind, story
 from tests.harness.disk import disk_under, idle_thread
+from tests.harness.stage import Stage
+from tests.harness.sweeps import assert_each_once, of_kind, story
 
 
 @pytest.fixture

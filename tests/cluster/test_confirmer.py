@@ -16,7 +16,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.file import Event, Ledger, read_events
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point
-from tests.cluster.sweeps import of_kind
+from tests.harness.sweeps import of_kind
 
 POINTS = [Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runner-up")]
 BY_CHANCE = ("time", "attempt")

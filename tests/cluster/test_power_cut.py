@@ -17,9 +17,9 @@ from sweep.cluster.worker import records
 from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.ledger.file import Event, read_events
 from sweep.ledger.record import Record
-from tests.cluster.stage import Stage
-from tests.cluster.sweeps import assert_each_once, of_kind
 from tests.harness.disk import disk_under, idle_thread
+from tests.harness.stage import Stage
+from tests.harness.sweeps import assert_each_once, of_kind
 
 TRIALS, WORKERS = 4, 2
 TIMELESS = {"seconds": 1.0, "train_seconds": 1.0, "eval_seconds": 0.0}

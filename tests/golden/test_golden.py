@@ -1,7 +1,7 @@
 """Sweeps that version 0.1 left behind are read, reported, exported and resumed as 0.1 did it.
 
 README.md beside this file says what lies here. Going on with the interrupted sweep takes Ray:
-`tests/cluster/test_golden.py`.
+`tests/stories/test_golden.py`.
 """
 
 from __future__ import annotations

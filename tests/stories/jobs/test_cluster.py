@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import analysis
-from tests.cluster.sweeps import assert_each_once
 from tests.faults.verdict import lost, of_kind
 from tests.harness.command import assert_refused, call
 from tests.harness.launched import Story, Teller, repeated, shared_folder, write_config
 from tests.harness.nodes import Cluster
+from tests.harness.sweeps import assert_each_once
 
 Capture = pytest.CaptureFixture[str]
 TRIALS = 8

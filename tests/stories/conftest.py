@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import sweeps
-from tests.cluster.sweeps import Event
 from tests.faults.processes import cluster
+from tests.harness import sweeps
 from tests.harness.command import Done
+from tests.harness.sweeps import Event
 
 
 @dataclass

@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.cluster import sweeps
-from tests.cluster.conftest import Story, Sweep
-from tests.cluster.sweeps import DIGITS, assert_each_once, keys, of_kind, session, story
+from tests.harness import sweeps
+from tests.harness.sweeps import DIGITS, assert_each_once, keys, of_kind, session, story
+from tests.stories.conftest import Story, Sweep
 
 
 def test_a_killed_worker_costs_a_retry_from_the_last_epoch(disturbed: Story) -> None:

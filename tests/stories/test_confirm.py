@@ -19,11 +19,10 @@ import pytest
 
 import analysis
 from sweep.ledger.file import Ledger
-from tests.cluster import sweeps
-from tests.cluster.sweeps import Event, of_kind, read_events
 from tests.faults import sabotage
 from tests.faults.processes import Done, Driver
-from tests.harness import command
+from tests.harness import command, sweeps
+from tests.harness.sweeps import Event, of_kind, read_events
 
 pytestmark = pytest.mark.timeout(600)  # the cluster and the sweeps are the first test's setup
 

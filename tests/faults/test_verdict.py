@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.stage import Stage
 from tests.faults.verdict import Event, duplicated, judge, lost, of_kind, story
+from tests.harness.stage import Stage
 
 TRIALS = 10
 

@@ -15,11 +15,11 @@ import pytest
 
 import analysis
 from sweep.ledger.address import Address
-from tests.cluster import sweeps
-from tests.cluster.conftest import Sweep
-from tests.cluster.sweeps import Event, assert_each_once, keys, of_kind
+from tests.harness import sweeps
 from tests.harness.command import Done, call
+from tests.harness.sweeps import Event, assert_each_once, keys, of_kind
 from tests.ledger.server import Server, s3_server
+from tests.stories.conftest import Sweep
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")

@@ -12,10 +12,10 @@ import pytest
 
 import analysis
 from analysis.tables.columns import CONTRACT, FRONT, PARAMS
-from tests.cluster import sweeps
-from tests.cluster.conftest import Sweep
-from tests.cluster.sweeps import CONFIG, assert_each_once, keys, of_kind, story
+from tests.harness import sweeps
 from tests.harness.command import assert_refused, call
+from tests.harness.sweeps import CONFIG, assert_each_once, keys, of_kind, story
+from tests.stories.conftest import Sweep
 
 FILES = ("config.yaml", "ledger.jsonl", "report.md")
 TABLES = ("trials", "records", "front")

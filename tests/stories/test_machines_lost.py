@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import sweeps
-from tests.cluster.sweeps import DIGITS, assert_each_once
 from tests.faults.verdict import Event, of_kind, read_events
+from tests.harness import sweeps
 from tests.harness.node import Node
 from tests.harness.nodes import Cluster, cluster
+from tests.harness.sweeps import DIGITS, assert_each_once
 
 pytestmark = pytest.mark.timeout(400)  # the sweep is the first test's setup
 

@@ -12,7 +12,7 @@ from sweep.cluster.retention import Retention
 from sweep.config import SweepConfig
 from sweep.ledger.file import Clock, Event, Ledger, read_events
 from sweep.search.replay import Search
-from tests.cluster.sweeps import CONFIG
+from tests.harness.sweeps import CONFIG
 
 EXAMPLES = 400
 

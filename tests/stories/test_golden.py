@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.cluster import sweeps
-from tests.cluster.sweeps import assert_each_once, of_kind, read_events
+from tests.harness import sweeps
+from tests.harness.sweeps import assert_each_once, of_kind, read_events
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "interrupted"
 
