@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sweep.cluster.render.kubernetes import render_kubernetes
-from sweep.cluster.render.pods import KubernetesOptions
-from sweep.cluster.render.slurm import SlurmOptions, render_slurm
-from sweep.config.load import load_config, with_absolute_paths
-from sweep.config.plan import results_path
 from sweep.errors import StorageError
 
 app = typer.Typer(
@@ -54,11 +47,13 @@ def slurm(
     grace: Annotated[int, typer.Option(help="seconds to save in, before the limit")] = 300,
 ) -> None:
     """A batch script: a Ray cluster for the time of a job, which goes on in the next."""
-    pass
-    from sweep.cluster.render.slurm import SlurmOptions
+    from sweep.cluster.render.slurm import SlurmOptions, render_slurm, this_environment
+    from sweep.config.load import load_config, with_absolute_paths
 
-    asked = SlurmOptions(nodes, cpus, gpus, time, memory, partition, account, setup or "", grace)
-    write(write_slurm(config, settings or [], results, asked, setup is None), out)
+    lines = this_environment() if setup is None else setup
+    asked = SlurmOptions(nodes, cpus, gpus, time, memory, partition, account, lines, grace)
+    resolved = with_absolute_paths(load_config(config, settings or []))
+    _write(render_slurm(resolved, results, asked), out)
 
 
 @app.command()
@@ -87,8 +82,9 @@ def kubernetes(
     retries: Annotated[int, typer.Option(min=0, help="new clusters where a head is lost")] = 3,
 ) -> None:
     """A KubeRay RayJob, which makes a Ray cluster, runs the sweep and takes it down."""
-    pass
+    from sweep.cluster.render.kubernetes import render_kubernetes
     from sweep.cluster.render.pods import IMAGE_NAME, KubernetesOptions
+    from sweep.config.load import load_config
 
     asked = KubernetesOptions(
         image=image or IMAGE_NAME,
@@ -106,34 +102,10 @@ def kubernetes(
         gpu_resource=gpu_resource,
         retries=retries,
     )
-    write(write_kubernetes(config, settings or [], results, asked), out)
+    _write(render_kubernetes(load_config(config, settings or []), asked, results), out)
 
 
-# What `sweep render` does: a config, resolved where it is asked for, as a file for a scheduler.
-
-
-def write_slurm(
-    source: str, settings: list[str], results: str | None, options: SlurmOptions, here: bool
-) -> str:
-    """The batch script; ``here``: it runs with the environment that this command runs in."""
-    config = with_absolute_paths(load_config(source, settings))
-    place = results or results_path(config)
-    if "://" not in place:
-        place = str(Path(place).resolve())
-    if here:
-        folder = shlex.quote(str(Path(sys.executable).parent))
-        options = replace(options, setup=f'export PATH={folder}:"$PATH"')
-    return render_slurm(config, place, options)
-
-
-def write_kubernetes(
-    source: str, settings: list[str], results: str | None, options: KubernetesOptions
-) -> str:
-    """The manifest."""
-    return render_kubernetes(load_config(source, settings), options, results)
-
-
-def write(text: str, file: Path | None) -> None:
+def _write(text: str, file: Path | None) -> None:
     """To a file, or to standard output; StorageError where the file cannot be written."""
     if file is None:
         print(text, end="")

@@ -10,7 +10,6 @@ from sweep.cluster.listeners import Progress, View
 from sweep.cluster.session import run_sweep
 from sweep.config import SweepConfig, plan
 from sweep.config.load import load_config, with_absolute_paths
-from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Place, place
 from sweep.space.counting import size
@@ -29,13 +28,8 @@ def go_on(path: Place, trials: int | None, address: str | None) -> None:
     folder = SweepFolder(path)
     config = folder.begun_with()
     folder.check_config()
-    planned = plan.trials(config)
-    if trials is not None and trials < planned:
-        raise UsageError(f"--trials is the number in all: at least {planned}, got {trials}")
-    points = size(config.space)
-    if trials is not None and trials > points:
-        what = "a grid" if config.search.sampler == "grid" else "the space"
-        raise UsageError(f"{what} has no more than its {points} points, got --trials {trials}")
+    if trials is not None:
+        plan.check_extension(config, trials)
     _run(config, folder, trials, address)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from sweep.errors import UsageError
 from sweep.space.counting import size
 from sweep.space.domains import Choice
 
@@ -63,6 +64,18 @@ def trials(config: SweepConfig) -> int:
     if config.search.sampler == "grid":
         return int(points)
     return int(min(config.search.trials, points))
+
+
+def check_extension(config: SweepConfig, count: int) -> None:
+    """Raises :class:`~sweep.errors.UsageError` unless the sweep can have ``count`` trials in all:
+    no fewer than are planned, and no more than there are points.
+    """
+    planned, points = trials(config), size(config.space)
+    if count < planned:
+        raise UsageError(f"--trials is the number in all: at least {planned}, got {count}")
+    if count > points:
+        what = "a grid" if config.search.sampler == "grid" else "the space"
+        raise UsageError(f"{what} has no more than its {points} points, got --trials {count}")
 
 
 def worst_case_epochs(config: SweepConfig) -> int:

@@ -21,14 +21,17 @@ What is known to go wrong with `ray symmetric-run` in ray 2.60, and what the scr
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep import __version__
 from sweep.cluster.render.checks import TIME, WORD, check, check_line, check_room, default_gpus
 from sweep.config import SweepConfig
 from sweep.config.load import dump_yaml
+from sweep.config.plan import results_path
 from sweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,22 +56,31 @@ class SlurmOptions:
     grace: int = 300  # seconds ahead of the time limit at which the driver is told to save
 
 
-def render_slurm(config: SweepConfig, out: str, options: SlurmOptions) -> str:
+def this_environment() -> str:
+    """The shell line that puts this environment's commands on PATH."""
+    return f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
+
+
+def render_slurm(config: SweepConfig, out: str | None, options: SlurmOptions) -> str:
     """The batch script of a sweep that keeps its results in ``out``.
 
-    ``config`` is written into it as it is, so that what the job does, when it is queued again too,
-    does not change with the file. Raises :class:`~sweep.errors.UsageError` for options that Slurm
-    would not take.
+    ``out`` is a folder or an address in an object store; None: the config's. ``config`` is written
+    into the script as it is, so that what the job does, when it is queued again too, does not
+    change with the file. Raises :class:`~sweep.errors.UsageError` for options that Slurm would not
+    take.
     """
     _check(options)
-    check_line("--results", out)
+    place = out or results_path(config)
+    if "://" not in place:
+        place = str(Path(place).resolve())
+    check_line("--results", place)
     want = config.resources
     gpus = default_gpus(want.gpu) if options.gpus is None else options.gpus
     check_room(want.cpu, want.gpu, options.cpus, gpus)
     return _template().render(
         name=config.name,
         config=dump_yaml(config),
-        out=shlex.quote(out),
+        out=shlex.quote(place),
         options=options,
         gpus=gpus,
         version=__version__,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cli.trial import run_single, single_params
+from sweep.compress.single import run_single, single_params
 from sweep.config import SweepConfig
 from sweep.errors import TrialError, UsageError
 from sweep.space.params import Params

@@ -1,0 +1,116 @@
+"""One trial here, without Ray: the tutorial's five steps and its three accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sweep.compress.open import open_bench
+from sweep.config import SweepConfig
+from sweep.ledger.record import Record
+from sweep.space.conditions import active, order
+from sweep.space.parameters import PARAMETERS
+from sweep.space.params import Params, chosen_by
+
+Say = Callable[[str], None]
+
+STEPS = {
+    "dense_accuracy": "in floats",
+    "ptq_accuracy": "on the grid",
+    "qat_accuracy": "finetuned on it",
+}
+"""What the dense model went through to be the baseline of a sweep on a grid."""
+
+
+def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
+    """Run one trial of ``config`` and evaluate on ``split``; the figures as one JSON-able dict.
+
+    ``say`` gets the tutorial's steps, a line each, as they happen. Raises
+    :class:`~sweep.errors.UsageError` for what cannot be used, and
+    :class:`~sweep.errors.TrialError` where the trial diverges.
+    """
+    bench = open_bench(config)
+    params = single_params(config, say)
+    bench.check()
+    for warning in bench.warnings:
+        say(f"warning: {warning}")
+    baseline = bench.baseline(split)
+    for line in _dense_lines(config, baseline, split):
+        say(line)
+    say(f"2. prune            {_describe(params)}")
+    seed = config.search.seed if params.seed is None else params.seed
+    records = []
+    for record in bench.trial(params, seed, split).run():
+        records.append(record)
+        say(_line(record, params))
+    return _figures(params, baseline, records, split)
+
+
+def single_params(config: SweepConfig, say: Say) -> Params:
+    """The params of a lone trial: constants as they are, a range's default (said aloud)."""
+
+    def choose(name: str, found: Mapping[str, Any]) -> Any:
+        domain, default = config.space[name], PARAMETERS[name].default
+        value = default if domain.contains(default) else domain.nth(0)
+        say(f"{name} is a range in the config: this trial takes {value}")
+        return value
+
+    return Params.of(active(config.space, order(config.space), choose))
+
+
+def _dense_lines(config: SweepConfig, baseline: Mapping[str, Any], split: str) -> list[str]:
+    lines = [f"1. dense model      {split} accuracy {baseline['accuracy']:.4f}"]
+    there = [name for name in STEPS if name in baseline]
+    chosen = config.baseline.quantization
+    lines += [f"   {STEPS[name]:16} accuracy {baseline[name]:.4f}" for name in there]
+    if chosen and there:
+        lines[0] += f", quantised: {chosen}"
+    return lines
+
+
+def _describe(params: Params) -> str:
+    text = f"weights {params.sparsity:.0%} {params.method} {chosen_by(params.to_dict())}"
+    if params.activation_sparsity:
+        text += (
+            f", activations {params.activation_sparsity:.0%} {params.activation_method} "
+            f"{params.activation_scope}"
+        )
+    if params.quantization is not None:
+        text += f", quantization {params.quantization}"
+    return text
+
+
+def _line(record: Record, params: Params) -> str:
+    accuracy = f"accuracy {record.accuracy:.4f}"
+    if record.epoch == 0:
+        line = f"3. pruned model     {accuracy}, sparsity {record.sparsity:.4f}"
+        if record.quantized_sparsity is not None:
+            line += f", and {record.quantized_sparsity:.4f} zero on the grid"
+        return line
+    line = f"4. finetune epoch {record.epoch} {accuracy}, loss {record.loss:.4f}"
+    if record.epoch <= params.ramp_epochs:
+        line += f", sparsity {record.sparsity:.4f}"
+    if record.epoch == params.finetune_epochs:
+        line += f"\n5. recovered model  {accuracy} after {record.epoch} epochs"
+    return line
+
+
+def _figures(
+    params: Params, baseline: dict[str, Any], records: list[Record], split: str
+) -> dict[str, Any]:
+    last = records[-1]
+    return {
+        "baseline_accuracy": baseline["accuracy"],
+        "pruned_accuracy": records[0].accuracy,
+        "recovered_accuracy": last.accuracy,
+        "sparsity": last.sparsity,
+        "model_sparsity": last.model_sparsity,
+        "quantized_sparsity": last.quantized_sparsity,
+        "size_bytes": last.size_bytes,
+        **{name: baseline[name] for name in STEPS if name in baseline},
+        "seconds": last.seconds,
+        "split": split,
+        "examples": last.examples,
+        "params": params.to_dict(),
+        "records": [record.to_dict() for record in records],
+    }
