@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import notebook
 from analysis.history.attainment import attainment
 from analysis.results import Results
 from analysis.tables.columns import COMPARISON, Kinds, frame
 from analysis.tables.front import objectives
+from analysis.tables.html import section, table_html
 from sweep.pareto import FloatArray
 
 
@@ -45,7 +45,8 @@ class Comparison:
         return len(self.results)
 
     def _repr_html_(self) -> str:
-        return notebook.comparison_html(self)
+        tables = map(table_html, (self.table, self.config_differences))
+        return section(f"{len(self)} sweeps", "compared", *tables)
 
     @property
     def directions(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, overload
 
+from analysis.charts import FRONT
 from analysis.comparison import Comparison
 from analysis.history.cost import cost_of
 from analysis.results import Results
@@ -72,6 +73,7 @@ def _load(path: Place) -> Results:
         events=ledger.events,
         story=story,
         confirming=confirmation,
+        draw_front=FRONT.static,
         lost=story.lost,
         problems=ledger.problems + story.problems + confirmation.problems,
     )

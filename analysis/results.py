@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from analysis import choice, notebook
+from analysis import questions
 from analysis.certainty.answers import BoolArray
 from analysis.certainty.evidence import Evidence, Side
 from analysis.certainty.judgement import Basis, judged, points_of
 from analysis.certainty.paired import Paired
-from analysis.choice import Answer
 from analysis.history.layers import layer_table, layers_of
 from analysis.history.timeline import timeline
 from analysis.history.traces import traces_table
+from analysis.questions import Answer
 from analysis.tables import confirmation as confirm
 from analysis.tables import front as fronts
+from analysis.tables.html import front_html, section
 from analysis.tables.loaded import Loaded
 from sweep.pareto import IntArray, hypervolume, knee
 
@@ -43,7 +44,12 @@ class Results(Loaded):
         return f"<Results of {self.name}: {parts} front>"
 
     def _repr_html_(self) -> str:
-        return notebook.results_html(self)
+        counts = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
+        standing = f"{self.state}; {counts or 'no trials yet'}"
+        if self.front.empty:
+            return section(self.name, f"{standing}; no point on the front yet")
+        front = "confirmed on test" if self.confirmed else "UNCONFIRMED: validation figures"
+        return section(self.name, f"{standing}; front {front}", front_html(self.front))
 
     # the front
 
@@ -54,7 +60,7 @@ class Results(Loaded):
         Columns beside those of ``records``, missing until they are known: ``accuracy_low`` and
         ``accuracy_high`` (95 % Wilson), the ``test_`` columns, ``seeds`` and ``test_drop``
         (``confirmation.summary``), ``optimism`` (accuracy minus test_accuracy),
-        ``front_probability`` (``certainty``), ``verdict`` (``verdicts``), ``p_value`` (McNemar
+        ``front_probability`` (``bootstrap``), ``verdict`` (``verdicts``), ``p_value`` (McNemar
         against dense, Holm-corrected over the front), ``feasible`` (``search.constraints``).
         """
         return self._judged[0]
@@ -103,9 +109,7 @@ class Results(Loaded):
 
     def plot_front(self) -> Figure | None:
         """The front as a matplotlib figure, which Jupyter shows; None where there is no point."""
-        from analysis.charts.front import FRONT
-
-        return FRONT.static(self)
+        return self.draw_front(self)
 
     # questions
 
@@ -134,7 +138,7 @@ class Results(Loaded):
         >>> results.best(min_sparsity=0.95).nearest["trial_id"]
         't00003'
         """
-        return choice.best(self.front, self.split, min_sparsity, max_drop, max_size_bytes)
+        return questions.best(self.front, self.split, min_sparsity, max_drop, max_size_bytes)
 
     def least_size(self, max_drop: float) -> Answer:
         """The smallest point of the front (``size_bytes``) within ``max_drop`` of dense.
@@ -144,7 +148,7 @@ class Results(Loaded):
         >>> results.least_size(max_drop=0.01).point["size_bytes"]
         60000
         """
-        return choice.least_size(self.front, self.split, max_drop)
+        return questions.least_size(self.front, self.split, max_drop)
 
     # example by example
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.certainty import certainty
+from analysis.certainty import bootstrap
 from analysis.certainty.answers import Point, answers_of, stack
 from analysis.certainty.evidence import Evidence
 from analysis.certainty.statistics import holm
@@ -41,10 +41,10 @@ class Basis:
     def text(self) -> str:
         """It in a sentence."""
         how = (
-            f"{certainty.RESAMPLES:,} bootstrap resamples of the {self.split} examples, the same "
+            f"{bootstrap.RESAMPLES:,} bootstrap resamples of the {self.split} examples, the same "
             f"for all {self.points} points that were weighed"
             if self.paired
-            else f"{certainty.RESAMPLES:,} binomial draws of each accuracy on {self.split} by "
+            else f"{bootstrap.RESAMPLES:,} binomial draws of each accuracy on {self.split} by "
             f"itself, for the ledger holds no answers of single examples"
         )
         seeds = f", and of {self.seeds} seeds" if self.paired and self.seeds > 1 else ""
@@ -69,7 +69,7 @@ def judged(
     weighed = _weighed(pool, places, directions, evidence, on_test)
     drawn, kept, paired = _drawn(weighed.records, len(front), generator)
     points = objectives(weighed.rows, directions)[kept]
-    probability = certainty.front_probability(points, directions, drawn)
+    probability = bootstrap.front_probability(points, directions, drawn)
     against = [evidence.to_dense(point) for point in points_of(front)]
     added: dict[str, Any] = {
         "verdict": [one.verdict for one in against],
@@ -115,7 +115,7 @@ def _weighed(
         rows = pool.iloc[[*places, *more]]
         return _Weighed(rows, [story.of(point) for point in points_of(rows)])
     most = max(NEAREST, POINTS - len(places))
-    near = certainty.near(objectives(pool, directions), directions, places, most)
+    near = bootstrap.near(objectives(pool, directions), directions, places, most)
     rows = pool.iloc[[*places, *near]]
     return _Weighed(rows, [[evidence.record(point) or {}] for point in points_of(rows)])
 
@@ -132,10 +132,10 @@ def _drawn(
     known = {n: rows for n, rows in answers.items() if rows is not None}
     examples_of = {rows.shape[1] for rows in known.values()}
     if front and known.keys() >= set(range(front)) and len(examples_of) == 1:
-        return certainty.resampled_means(list(known.values()), generator), list(known), True
+        return bootstrap.resampled_means(list(known.values()), generator), list(known), True
     shares = [float(np.mean([_number(r.get("accuracy")) for r in some])) for some in records]
     examples = [_number(some[0].get("examples")) for some in records]
-    drawn = certainty.binomial(np.array(shares), np.array(examples), generator)
+    drawn = bootstrap.binomial(np.array(shares), np.array(examples), generator)
     return drawn, list(range(len(records))), False
 
 

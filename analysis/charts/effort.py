@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts import thin
 from analysis.charts.chart import chart_of_panels, once
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, Look
 from analysis.results import Results
+from analysis.tables import thin
 
 MOST_STEPS = 400
 

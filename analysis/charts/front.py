@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.charts import style, thin
+from analysis.charts import style
 from analysis.charts.chart import chart_of_panels
 from analysis.charts.frontier import (
     TEST,
@@ -26,6 +26,7 @@ from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.save import save
 from analysis.charts.style import GREY, ORANGE, SKY
 from analysis.results import Results
+from analysis.tables import thin
 
 
 def panels(results: Results) -> list[Panel]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.charts import thin
 from analysis.charts.chart import Chart, once
 from analysis.charts.style import html_text, math_free
 from analysis.results import Results
+from analysis.tables import thin
 from sweep.pareto import FloatArray
 
 if TYPE_CHECKING:

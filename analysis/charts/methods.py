@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.charts import style, thin
+from analysis.charts import style
 from analysis.charts.chart import chart_of_panels
 from analysis.charts.frontier import dense_level, on_validation
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look
 from analysis.results import Results
+from analysis.tables import thin
 from analysis.tables.front import contenders, objectives
 from sweep.pareto import nondominated
 

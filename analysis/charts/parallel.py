@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.charts import style, thin
+from analysis.charts import style
 from analysis.charts.chart import chart_of_panels
 from analysis.charts.panels import Axis, Panel, Series, Text, joined
 from analysis.charts.style import BANDS, VERMILION
 from analysis.history.importance import observations, parameters
 from analysis.results import Results
+from analysis.tables import thin
 from sweep.pareto import FloatArray
 
 MOST_LINES = 200

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts import style, thin
+from analysis.charts import style
 from analysis.charts.chart import chart_of_panels, once
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS
 from analysis.results import Results
+from analysis.tables import thin
 from sweep.pareto import IntArray
 
 MOST_LINES = 240

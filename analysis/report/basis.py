@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from analysis.choice import bounds, missed
+from analysis.questions import bounds, missed
 from analysis.results import Results
 
 ONE_POINT = 0.01

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.report.basis import TEST, basis_of
 from analysis.report.document import Column, Table
 from analysis.report.format import UNKNOWN, megabytes, number, percent, points, short, span
 from analysis.results import Results
+from analysis.tables import thin
 from analysis.tables.columns import text_columns
 
 MAX_ROWS = 40
@@ -67,9 +67,7 @@ def _thinned(results: Results) -> str:
 
 
 def _table(key: str, caption: str, cells: Cells, results: Results) -> Table:
-    rows = results.front
-    if len(rows) > MAX_ROWS:
-        rows = rows.iloc[np.linspace(0, len(rows) - 1, MAX_ROWS).round().astype(int)]
+    rows = thin.rows(results.front, MAX_ROWS)
     shown = tuple(tuple(show(row) for _, show in cells) for _, row in rows.iterrows())
     return Table(key, caption, tuple(column for column, _ in cells), shown)
 

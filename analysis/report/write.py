@@ -12,7 +12,7 @@ from analysis.report.contents import sweep_report
 from analysis.report.document import Document
 from analysis.report.drawing import Drawing, draw
 from analysis.results import Results
-from analysis.tables.tables import write_csv, write_parquet
+from analysis.tables.files import write_csv, write_parquet
 from sweep.ledger.files import REPORTED, refuse_links, write_whole
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,6 +14,9 @@ from analysis.history.cost import Cost
 from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Story
 from sweep.ledger.read import Event, plain_figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STATUSES = ("completed", "stopped", "failed", "running")
 
@@ -48,6 +52,8 @@ class Loaded:
     """The events of the search, sorted by what they are about."""
     confirming: Confirmation
     """The events of the confirmation, likewise."""
+    draw_front: Callable[[Any], Figure | None]
+    """Draws the front of a sweep; given, because charts know tables and no table knows a chart."""
     lost: list[Event] = field(default_factory=list)
     """Workers that died: trial_id, attempt, reason."""
     problems: list[str] = field(default_factory=list)

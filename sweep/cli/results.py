@@ -13,7 +13,7 @@ import pandas as pd
 import analysis
 from analysis import questions as query
 from analysis import report
-from analysis.tables import tables
+from analysis.tables.files import write_tables
 from sweep.config import SweepConfig, plan
 from sweep.errors import NothingFound, StorageError, UsageError
 from sweep.ledger.analysis_storage import BadAddress
@@ -76,7 +76,7 @@ def refresh_results(path: Place) -> analysis.Results:
 def refresh_tables(path: Place) -> None:
     """The tables alone: who interrupts a sweep may not wait for figures."""
     with _storage(path) as folder:
-        tables.write_tables(load(path), folder)
+        write_tables(load(path), folder)
 
 
 def write_reports(folders: list[str], out: Place | None) -> None:
@@ -102,7 +102,7 @@ def _write(found: analysis.Results | analysis.Comparison, place: Place) -> None:
     """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
     with _storage(place) as folder:
         if isinstance(found, analysis.Results):
-            tables.write_tables(found, folder)
+            write_tables(found, folder)
             report.write_report(found, folder)
         else:
             report.write_comparison(found, folder)

@@ -1,21 +1,43 @@
+"""Which points of a front answer a question: all of them, the best, or what comes nearest."""
+
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analysis import Results, load
-from analysis.questions import least, most, points, why_none
-from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder
+from analysis.questions import most, points, why_none
+from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep
+
+POINTS = (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8), ("d", 300, 0.9))
+
+
+def four(on_test: Mapping[str, int] | None = None, count: int = 4) -> LedgerBuilder:
+    """A front that bends at 0.8: drops of 0, 5, 9 and 300 examples of 872.
+
+    ``on_test``: how many test examples each point gets right, where it is confirmed.
+    """
+    ledger = LedgerBuilder().baseline()
+    for name, drop, sparsity in POINTS[:count]:
+        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
+    if on_test:
+        ledger.confirm_round({(name, 0): {21: right} for name, right in on_test.items()})
+    return ledger
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    """A front that bends at 0.8: drops of 0, 5, 9 and 300 examples of 872."""
-    ledger = LedgerBuilder().baseline()
-    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8), ("d", 300, 0.9)):
-        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
-    return load(ledger.write(tmp_path))
+    return load(four().write(tmp_path))
+
+
+def named(row: Any) -> str | None:
+    return None if row is None else str(row["trial_id"])
+
+
+# all points
 
 
 @pytest.mark.parametrize(
@@ -44,24 +66,9 @@ def test_points_satisfy_all_that_is_asked(
 
 
 def test_the_knee_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline()
-    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8), ("d", 300, 0.9)):
-        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
-    on_test = {"a": 0, "b": 5, "c": 600, "d": 300}  # c was lucky: there d beats it
-    ledger.confirm_round({(name, 0): {1: DENSE - drop} for name, drop in on_test.items()})
+    # c was lucky: on test d beats it.
+    ledger = four({"a": DENSE, "b": DENSE - 5, "c": DENSE - 600, "d": DENSE - 300})
     assert points(load(ledger.write(tmp_path)), knee=True)["trial_id"].tolist() == ["b"]
-
-
-def test_the_drop_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
-    """As in ``Results.best``: b was lucky on validation."""
-    ledger = LedgerBuilder().baseline()
-    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8)):
-        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
-    on_test = {"a": 795, "b": 760, "c": 785}
-    ledger.confirm_round({(name, 0): {21: right} for name, right in on_test.items()})
-    results = load(ledger.write(tmp_path))
-    assert points(results, max_drop=0.01)["trial_id"].tolist() == ["a", "c"]
-    assert "(on test; 95 % interval" in why_none(results, min_sparsity=0.9)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +91,9 @@ def test_where_nothing_answers_the_reason_names_what_comes_nearest(
     [(0, "the front has no point yet"), (2, "the front of 2 points has no knee")],
 )
 def test_a_front_that_cannot_bend_says_so(tmp_path: Path, count: int, words: str) -> None:
-    ledger = LedgerBuilder().baseline()
-    for name, drop, sparsity in (("a", 0, 0.3), ("b", 5, 0.6))[:count]:
-        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
-    assert words in why_none(load(ledger.write(tmp_path)), knee=True)
+    results = load(four(count=count).write(tmp_path))
+    assert points(results, knee=True, min_sparsity=0.1).empty
+    assert words in why_none(results, knee=True)
 
 
 def test_a_drop_of_a_point_is_a_drop_of_a_point(tmp_path: Path) -> None:
@@ -96,23 +102,108 @@ def test_a_drop_of_a_point_is_a_drop_of_a_point(tmp_path: Path) -> None:
     assert len(points(load(ledger.write(tmp_path)), max_drop=0.01)) == 1
 
 
-def test_a_front_without_a_bend_has_no_knee(tmp_path: Path) -> None:
-    results = load(LedgerBuilder().baseline().write(tmp_path))
-    assert points(results, knee=True, min_sparsity=0.1).empty
+def test_the_most_of_a_column(results: Results) -> None:
+    assert named(most(points(results, max_drop=0.02), "sparsity")) == "c"
+    assert most(results.front.iloc[:0], "sparsity") is None
+    assert most(results.front, "test_accuracy") is None
+
+
+# the best point
 
 
 @pytest.mark.parametrize(
-    "asked", [{"min_sparsity": float("nan")}, {"min_sparsity": 80}, {"max_drop": 5}]
+    ("asked", "point", "runner_up", "nearest"),
+    [
+        ({}, "a", "b", None),
+        ({"min_sparsity": 0.6}, "b", "c", None),
+        ({"min_sparsity": 0.85}, "d", None, None),
+        ({"min_sparsity": 0.95}, None, None, "d"),
+        ({"max_drop": 0.01}, "b", "a", None),
+        ({"max_drop": 9 / EXAMPLES}, "c", "b", None),
+        ({"max_drop": -0.1}, None, None, "a"),
+        ({"max_size_bytes": 4 * 12_000}, "c", "d", None),
+        ({"max_size_bytes": 100}, None, None, "d"),
+        ({"max_drop": 0.02, "min_sparsity": 0.5}, "c", "b", None),
+        # 0.02 too dense, or 0.32 below dense too far.
+        ({"max_drop": 0.02, "min_sparsity": 0.82}, None, None, "c"),
+    ],
+)
+def test_the_best_point(
+    results: Results, asked: dict[str, float], point: str, runner_up: str, nearest: str
+) -> None:
+    answer = results.best(**asked)
+    found = (named(answer.point), named(answer.runner_up), named(answer.nearest))
+    assert found == (point, runner_up, nearest)
+
+
+def test_the_least_size_within_a_drop(results: Results) -> None:
+    answer = results.least_size(max_drop=0.02)
+    assert (named(answer.point), named(answer.runner_up)) == ("c", "b")
+    assert results.least_size(max_drop=-0.5).point is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_is_what_no_other_point_within_beats(tmp_path: Path, seed: int) -> None:
+    results = load(big_sweep(40, seed).write(tmp_path))
+    for least in (0.3, 0.6, 0.9):
+        answer = results.best(min_sparsity=least)
+        within = results.front[results.front["sparsity"] >= least]
+        if answer.point is None:
+            assert within.empty
+        else:
+            assert answer.point["accuracy"] == within["accuracy"].max()
+
+
+def test_the_text_says_what_was_asked_and_what_it_rests_on(results: Results) -> None:
+    text = results.best(max_drop=0.01, min_sparsity=0.5).text
+    asked = "The sparsest point with at least 50 % sparsity and at most 1 points below dense: "
+    assert text.startswith(f"{asked}b after epoch 0, 60.0 % sparsity at 91.17 % accuracy")
+    assert "on validation, unconfirmed" in text and "0.57 points below dense" in text
+    none = results.best(min_sparsity=0.95)
+    assert "no point of the front satisfies that. The nearest is d after" in none.text
+    assert "Runner-up: c after epoch 0" in results.best(min_sparsity=0.6).text
+    assert repr(none) == f"<Answer: {none.text}>"
+
+
+def test_a_confirmed_front_answers_on_test(tmp_path: Path) -> None:
+    """On test b falls behind c, and c within a point of dense."""
+    ledger = four({"a": 795, "b": 760, "c": 785, "d": 480})
+    results = load(ledger.write(tmp_path))
+    assert named(results.best(min_sparsity=0.5).point) == "c"
+    answer = results.best(max_drop=0.01)
+    assert named(answer.point) == "c" and "(on test; 95 % interval" in answer.text
+    assert named(results.least_size(max_drop=0.01).point) == "c"
+    assert points(results, max_drop=0.01)["trial_id"].tolist() == ["a", "c"]
+    assert "(on test; 95 % interval" in why_none(results, min_sparsity=0.95)
+
+
+def test_the_nearest_is_feasible(tmp_path: Path) -> None:
+    ledger = four()
+    search = {"constraints": {"accuracy_drop": {"max": 0.1}}}
+    ledger.events[0]["config"] = ledger.events[0]["config"] | {"search": search}
+    results = load(ledger.write(tmp_path))
+    assert named(results.best(min_sparsity=0.95).nearest) == "c"
+
+
+def test_an_empty_front_answers_nothing(tmp_path: Path) -> None:
+    answer = load(LedgerBuilder().write(tmp_path)).best(min_sparsity=0.5)
+    assert answer.point is None and answer.nearest is None
+    assert answer.text.endswith("the front has no point yet.")
+
+
+def test_without_a_dense_model_no_drop_is_known(tmp_path: Path) -> None:
+    ledger = LedgerBuilder().trial("a").record("a", 0, 700, 0.5, accuracy_drop=None)
+    answer = load(ledger.write(tmp_path)).best(max_drop=0.5)
+    assert answer.point is None and answer.nearest is None
+
+
+@pytest.mark.parametrize(
+    "asked", [{"min_sparsity": 80}, {"min_sparsity": float("nan")}, {"max_drop": 5}]
 )
 def test_bounds_outside_their_range_are_refused(results: Results, asked: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be from"):
         points(results, **asked)  # type: ignore[arg-type]
-
-
-def test_most_and_least(results: Results) -> None:
-    sparsest = most(points(results, max_drop=0.02), "sparsity")
-    smallest = least(points(results, max_drop=0.02), "size_bytes")
-    assert sparsest is not None and smallest is not None
-    assert sparsest["trial_id"] == smallest["trial_id"] == "c"
-    assert most(results.front.iloc[:0], "sparsity") is None
-    assert most(results.front, "test_accuracy") is None
+    with pytest.raises(ValueError, match="must be from"):
+        results.best(**asked)
+    with pytest.raises(ValueError, match="max_size_bytes must be from"):
+        results.best(max_size_bytes=0)

@@ -7,7 +7,7 @@ import pytest
 
 from analysis import load
 from analysis.certainty.answers import answers_of, stack, unpack
-from analysis.tables.tables import write_tables
+from analysis.tables.files import write_tables
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
 
 

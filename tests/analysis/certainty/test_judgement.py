@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import load
-from analysis.certainty.certainty import front_probability, resampled
+from analysis.certainty.bootstrap import front_probability, resampled
 from analysis.tables.front import feasible, objectives
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep
 

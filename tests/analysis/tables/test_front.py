@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from analysis import load
+from analysis.tables.files import write_tables
 from analysis.tables.front import main_objective
-from analysis.tables.tables import write_tables
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, big_sweep, small_sweep
 
 DIRECTIONS = [

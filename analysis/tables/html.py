@@ -1,17 +1,14 @@
-"""What Jupyter shows: HTML in which every text of a sweep is text, and nothing more."""
+"""Tables as HTML, for Jupyter: every text of a sweep is text in it, never markup."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from analysis.comparison import Comparison
-    from analysis.results import Results
+from analysis.tables import thin
 
 ROWS = 20
 
@@ -37,16 +34,6 @@ _SHOWN: dict[str, Any] = {
 }
 
 
-def results_html(results: Results) -> str:
-    """A sweep: where it stands, and its front, of which at most ``ROWS`` points are shown."""
-    counts = ", ".join(f"{count} {status}" for status, count in results.counts.items() if count)
-    confirmed = "confirmed on test" if results.confirmed else "UNCONFIRMED: validation figures"
-    head = f"{results.state}; {counts or 'no trials yet'}"
-    if results.front.empty:
-        return _section(results.name, head + "; no point on the front yet", "")
-    return _section(results.name, f"{head}; front {confirmed}", front_html(results.front))
-
-
 def answer_html(text: str, rows: Mapping[str, pd.Series[Any] | None]) -> str:
     """An answer: its sentence, and its points by their names."""
     known = {name: row for name, row in rows.items() if row is not None}
@@ -58,18 +45,21 @@ def answer_html(text: str, rows: Mapping[str, pd.Series[Any] | None]) -> str:
     return f"<p>{escape(text)}</p>{table}"
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """Several sweeps: their table, and what differs in their configs."""
-    parts = [comparison.table, comparison.config_differences]
-    tables = "".join(part.to_html(index=False, border=0, na_rep="-") for part in parts)
-    return _section(f"{len(comparison.results)} sweeps", "compared", tables)
+def section(title: str, text: str, *tables: str) -> str:
+    """A small heading, a line of text, and ``tables``, which are HTML."""
+    return f"<h4>{escape(title)}</h4><p>{escape(text)}</p>{''.join(tables)}"
+
+
+def table_html(table: pd.DataFrame) -> str:
+    """A whole table, as pandas shows it."""
+    return table.to_html(index=False, border=0, na_rep="-", escape=True)
 
 
 def front_html(front: pd.DataFrame, first: list[str] | None = None) -> str:
     """Rows of the front as an HTML table: the columns that have a value, thinned evenly."""
     rows, note = front, ""
     if len(front) > ROWS:
-        rows = front.iloc[np.linspace(0, len(front) - 1, ROWS).round().astype(int)]
+        rows = thin.rows(front, ROWS)
         note = f"<p>{ROWS} of {len(front)} points, evenly spaced.</p>"
     columns = [name for name in _SHOWN if name in rows and rows[name].notna().any()]
     shown = pd.DataFrame(
@@ -84,7 +74,3 @@ def front_html(front: pd.DataFrame, first: list[str] | None = None) -> str:
 
 def _cell(show: Any, cell: Any) -> str:
     return "-" if pd.isna(cell) else show(cell)
-
-
-def _section(title: str, text: str, body: str) -> str:
-    return f"<h4>{escape(title)}</h4><p>{escape(text)}</p>{body}"

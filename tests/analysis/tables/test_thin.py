@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.thin import evenly, note, spread
+from analysis.tables.thin import evenly, note, spread
 
 
 # Seeds, not hypothesis: these tests run where only what analysis/ needs is installed, too.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.certainty.certainty import (
+from analysis.certainty.bootstrap import (
     binomial,
     front_probability,
     near,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from sweep.pareto import FloatArray, IntArray
 
@@ -34,6 +35,11 @@ def evenly(count: int, most: int) -> IntArray:
     if count <= most:
         return np.arange(count)
     return np.linspace(0, count - 1, most).round().astype(np.intp)
+
+
+def rows(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most ``most`` rows of a table, evenly spaced, its ends among them."""
+    return table.iloc[evenly(len(table), most)]
 
 
 def note(shown: int, of: int, noun: str) -> str:

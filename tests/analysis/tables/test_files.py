@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import load
-from analysis.tables.tables import write_csv, write_tables
+from analysis.tables.files import write_csv, write_tables
 from sweep.ledger.files import write_whole
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, big_sweep, small_sweep
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analysis import load
-from analysis.notebook import ROWS
+from analysis.tables.html import ROWS
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, small_sweep
 
 
