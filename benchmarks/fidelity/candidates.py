@@ -166,7 +166,7 @@ class Average:
 
 
 def _trial(bench: Workbench, params: Params, seed: int, schedule: str) -> Trial:
-    trial = Trial.on(bench, params, seed)
+    trial = bench.trial(params, seed)
     trial.recipe = replace(trial.recipe, lr_schedule=schedule)
     trial.prune()
     return trial

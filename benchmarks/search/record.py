@@ -62,7 +62,6 @@ def main() -> None:
 
 def record(job: Job) -> tuple[Key, dict[str, list[Any]]]:
     """A trial from its pruning to its last epoch: correct answers and seconds after each."""
-    from sweep.compress.trial import Trial
     from sweep.space.params import Params
 
     method, scope, sparsity, rate, seed = job.key
@@ -70,7 +69,7 @@ def record(job: Job) -> tuple[Key, dict[str, list[Any]]]:
         sparsity=sparsity, method=method, scope=scope, finetune_epochs=job.epochs,
         learning_rate=rate,
     )  # fmt: skip
-    records = list(Trial.on(_bench(job.config, job.overrides), params, seed).run())
+    records = list(_bench(job.config, job.overrides).trial(params, seed).run())
     seconds = [round(found.train_seconds + found.eval_seconds, 3) for found in records]
     return job.key, {"correct": [found.correct for found in records], "seconds": seconds}
 

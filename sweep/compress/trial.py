@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sweep.compress.dense.working import Dense
 from sweep.compress.measure import measure, zeros_of
 from sweep.compress.models import set_dropout
 from sweep.compress.prune import CRITERIA, ActivationPruner, Masks, Targets, make_masks
@@ -35,21 +35,18 @@ from sweep.compress.train import (
 from sweep.ledger.record import Record
 from sweep.space.params import Params
 
-if TYPE_CHECKING:
-    from sweep.compress.dense.bench import Workbench
-    from sweep.compress.dense.working import Dense
-
 CALIBRATION_EXAMPLES = 64
 
 
 class Trial:
     """One prune-and-recover trial: a generator of records.
 
-    >>> # records = list(Trial(Params(sparsity=0.7), bench, seed=0).run())
+    >>> # records = list(bench.trial(Params(sparsity=0.7), seed=0).run())
 
-    ``recipe.epochs`` and ``recipe.learning_rate`` come from ``params``; masks, order of batches
-    and dropout all from ``seed``. What the masks ``start`` drop (by module name, of any module)
-    stays dropped; ``statistics`` is what the method needs (`sweep.compress.prune.statistics`).
+    ``recipe`` has the epochs and the learning rate of ``params``; masks, order of batches and
+    dropout are all drawn from its seed. What the masks ``start`` drop (by module name, of any
+    module) stays dropped; ``statistics`` is what the method needs
+    (`sweep.compress.prune.statistics`).
     ``distillation`` gives what ``params`` ask for, once it is trained. The trial works in
     ``dense.model``: one trial at a time on it. Where that is on a grid, it answers from there;
     scored, pruned, trained and saved are the floats behind the grid, as they are now (of two
@@ -75,10 +72,7 @@ class Trial:
     ) -> None:
         check_ramp(params)
         self.params, self.task, self.split = params, task, split
-        self.metrics, self.distillation = metrics, distillation
-        self.recipe = replace(
-            recipe, epochs=params.finetune_epochs, learning_rate=params.learning_rate
-        )
+        self.recipe, self.metrics, self.distillation = recipe, metrics, distillation
         self.baseline_accuracy = baseline_accuracy
         self.model, self.on_grid = dense.reset(), dense.scheme is not None
         set_dropout(self.model, recipe.dropout)
@@ -101,24 +95,6 @@ class Trial:
         self.masks = Masks({})
         self.epoch = -1  # nothing is pruned yet
         self.seconds = 0.0
-
-    @classmethod
-    def on(cls, bench: Workbench, params: Params, seed: int, split: str = "validation") -> Trial:
-        """A trial of ``params`` on what a worker keeps warm."""
-        grid = bench.grids.named(params.quantization)
-        return cls(
-            params,
-            bench.grids.dense(grid),
-            bench.task,
-            bench.recipe(params.learning_rate, params.finetune_epochs, seed),
-            targets=bench.targets,
-            start=bench.start_masks,
-            statistics=bench.calibration(grid).statistics(params.method),
-            distillation=partial(bench.distillation, params),
-            split=split,
-            baseline_accuracy=bench.baseline(split)["accuracy"],
-            metrics=bench.config.task.metrics,
-        )
 
     def run(self, epochs: int | None = None) -> Iterator[Record]:
         """Yield a record after pruning and after every finetune epoch.

@@ -14,8 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
-from sweep.compress.dense import bench as baseline
-from sweep.compress.dense import teacher
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.train import (
     Distillation,
@@ -29,6 +27,7 @@ from sweep.compress.train import (
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.space.params import Params
+from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 from tests.harness.tiny import Net, bags
 from tests.harness.trials import PLAIN, figures
@@ -200,9 +199,9 @@ def test_they_are_made_once_and_packed_for_other_machines(
     made.check()
     [name] = [name for name in made.pack() if name.startswith("teacher")]
     parcel = made.pack()
-    monkeypatch.setattr(teacher, "_answers", None)  # nobody makes them again
-    again = bench_with(tiny_config, distill={"weight": 0.3})
-    assert torch.equal(again.teacher_logits, made.teacher_logits)
+    with nothing_is_made(cache):
+        again = bench_with(tiny_config, distill={"weight": 0.3})
+        assert torch.equal(again.teacher_logits, made.teacher_logits)
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache.with_name("elsewhere")))
     away = bench_with(tiny_config, distill={})
     away.unpack(lambda: parcel)
@@ -264,8 +263,5 @@ def test_one_that_does_not_fit_is_refused(
         bench_with(tiny_config, distill={"teacher": str(folder)}).check()
 
 
-def test_no_teacher_is_asked_for_where_nothing_is_distilled(
-    tiny_config: SweepConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(baseline, "teacher_logits", None)
+def test_no_teacher_is_asked_for_where_nothing_is_distilled(tiny_config: SweepConfig) -> None:
     bench_with(tiny_config, distill={"weight": 0, "teacher": "nowhere/at/all"}).check()

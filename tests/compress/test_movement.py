@@ -317,7 +317,7 @@ def test_kept_masks_are_there_from_the_first_record_on(bench: Workbench, scope: 
     plain = trial(bench)
     start = {n: torch.rand(w.shape, generator=g) < 0.7 for n, w in plain.weights.items()}
     params = dataclasses.replace(MOVING, scope=scope)
-    some = Trial(params, bench.dense, bench.task, recipe(), start=start)
+    some = Trial(params, bench.dense, bench.task, recipe(params), start=start)
     some.prune()
     assert same(some.masks.masks, start)
     list(some.run())

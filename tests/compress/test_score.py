@@ -103,13 +103,8 @@ def test_figures_that_nobody_asked_for_are_not_there() -> None:
 
 def test_a_trials_records_carry_them(bench: Workbench) -> None:
     """Bits, zeros a weight after pruning, and what ``task.metrics`` asks for."""
-    some = Trial(
-        replace(PLAIN, scope="global", finetune_epochs=1),
-        bench.dense,
-        bench.task,
-        bench.recipe(1e-3, 1, 0),
-        metrics=EXTRA_METRICS,
-    )
+    params = replace(PLAIN, scope="global", finetune_epochs=1)
+    some = Trial(params, bench.dense, bench.task, bench.recipe(params, 0), metrics=EXTRA_METRICS)
     data = bench.task.split("validation")
     for record in some.run():
         logits = [

@@ -105,7 +105,7 @@ def test_epochs_are_the_fidelity_if_the_schedule_has_no_horizon(
 
 
 def test_without_pruning_and_training_it_is_the_dense_model(bench: Workbench) -> None:
-    [record] = Trial.on(bench, Params(sparsity=0.0, finetune_epochs=0), 0).run()
+    [record] = bench.trial(Params(sparsity=0.0, finetune_epochs=0), 0).run()
     baseline = bench.baseline()
     for name in ("accuracy", "loss", "correct", "examples", "sparsity", "size_bytes"):
         assert getattr(record, name) == baseline[name]
@@ -113,7 +113,7 @@ def test_without_pruning_and_training_it_is_the_dense_model(bench: Workbench) ->
 
 
 def test_on_a_workbench_it_takes_the_configs_settings(bench: Workbench) -> None:
-    some = Trial.on(bench, PLAIN, seed=5, split="test")
+    some = bench.trial(PLAIN, seed=5, split="test")
     assert (some.recipe.seed, some.recipe.batch_size, some.recipe.warmup) == (5, 16, 0.1)
     assert (some.recipe.epochs, some.recipe.learning_rate) == (2, 1e-3)
     assert next(some.run()).examples == 30
@@ -138,7 +138,7 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
     data = tiny.bags()
     task = Task(("a", "b", "c"), 0, 12, False, "bags", lambda name: data)
     for params in WITH_ACTIVATIONS:
-        some = Trial(params, Dense.of(tiny.Net()), task, recipe(), targets=Targets())
+        some = Trial(params, Dense.of(tiny.Net()), task, recipe(params), targets=Targets())
         assert [record.epoch for record in some.run()] == [0, 1, 2]
 
 

@@ -99,7 +99,7 @@ def test_a_plan_counts_what_is_finetuned_on_grids(
     """Against what a worker finetunes: a folder each."""
     swept = config(baseline={"quantization": quantization}, space={"quantization": asked})
     assert plan(swept)["quantization_epochs"] == epochs
-    assert len(epochs) == len(Workbench(swept, "cpu").grids.trained)
+    assert len(epochs) == len(Workbench(swept, "cpu").trained)
 
 
 @pytest.mark.parametrize(

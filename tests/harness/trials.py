@@ -32,8 +32,22 @@ WITH_ACTIVATIONS = [
 every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
 
 
-def recipe(schedule: str = "constant", seed: int = 0, dropout: float | None = None) -> Recipe:
-    return Recipe(0.0, 0, seed, 16, 16, lr_schedule=schedule, dropout=dropout, warmup=0.3)
+def recipe(
+    params: Params = PLAIN,
+    schedule: str = "constant",
+    seed: int = 0,
+    dropout: float | None = None,
+) -> Recipe:
+    return Recipe(
+        params.learning_rate,
+        params.finetune_epochs,
+        seed,
+        batch_size=16,
+        eval_batch_size=16,
+        lr_schedule=schedule,
+        dropout=dropout,
+        warmup=0.3,
+    )
 
 
 def trial(
@@ -43,7 +57,7 @@ def trial(
         params,
         bench.dense,
         bench.task,
-        recipe(schedule, **how),
+        recipe(params, schedule, **how),
         statistics=bench.calibration(None).statistics(params.method),
         baseline_accuracy=0.75,
     )

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.trial import Trial
 from sweep.errors import StorageError
 from sweep.ledger import checkpoint
 from sweep.ledger.checkpoint import FILES, epoch_folder, finish, latest, load, save
@@ -27,7 +26,7 @@ State = dict[str, Any]
 def state(bench: Workbench) -> State:
     """Of a trial after an epoch, with thresholds of activations."""
     params = Params(0.5, learning_rate=1e-3, activation_sparsity=0.3, activation_scope="global")
-    trial = Trial.on(bench, params, seed=0)
+    trial = bench.trial(params, seed=0)
     list(trial.run())
     return trial.state_dict()
 

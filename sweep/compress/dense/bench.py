@@ -1,8 +1,8 @@
-"""The dense model: made and measured once, kept warm beside the trials."""
+"""The bench of a task with a model: the one place that puts together what a trial needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,21 +12,24 @@ import torch
 from torch import Tensor
 
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.figures import caveats, figures, figures_file
-from sweep.compress.dense.grids import Grids
+from sweep.compress.dense.figures import SEEN, UNTRAINED, Figures, of_steps, off_grid, regrow
 from sweep.compress.dense.make import (
-    baseline_recipe,
-    finetune,
-    finetuned_model,
-    key,
-    starting_model,
+    FLOATS,
+    ON_GRID,
+    DenseModels,
+    Source,
+    entry,
+    grid_key,
+    train_seconds,
 )
 from sweep.compress.dense.ship import Parcel, digest_of, fetch, kept, pack, unpack
-from sweep.compress.dense.teacher import teacher_logits
+from sweep.compress.dense.teacher import Teacher
 from sweep.compress.dense.working import Dense
+from sweep.compress.models import has_head
 from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.fit import check_groups, check_space, fitted
 from sweep.compress.quantize import OnGrid
+from sweep.compress.quantize.scheme import grid_of
 from sweep.compress.start_masks import read_masks
 from sweep.compress.tasks import Task, load_task
 from sweep.compress.train import Distillation, Recipe
@@ -34,13 +37,13 @@ from sweep.compress.trial import Trial
 from sweep.config import SweepConfig
 from sweep.config.checks import distilled, may_distill
 from sweep.errors import UsageError
-from sweep.ledger.cache import cache_root, fingerprint, once
+from sweep.ledger.cache import cache_root, fingerprint
 from sweep.ledger.store import Place
 from sweep.space.params import Params
 
 
 class Workbench:
-    """What a worker keeps between trials: the task, the dense model and its figures.
+    """What a worker keeps between trials: the task, the dense models and their figures.
 
     Everything is made at first use, from the caches where they hold it, so that the first worker
     to ask pays and the others open what it left.
@@ -54,7 +57,7 @@ class Workbench:
     @cached_property
     def task(self) -> Task:
         """The tokenised task."""
-        return load_task(self.config)
+        return load_task(self.config.task, self.config.model, self.config.tokenizer)
 
     @cached_property
     def targets(self) -> Targets:
@@ -72,60 +75,134 @@ class Workbench:
             return {}
         return fitted(read_masks(self.config.model), self.dense.reset())
 
+    # The dense models.
+
     @cached_property
     def folder(self) -> Path:
-        """Where this dense model's weights (if we trained them) and figures are cached."""
-        return cache_root() / "dense" / key(self.config, self.task)
+        """Where the dense models' weights (if we trained them) and figures are cached."""
+        settings = self.config.task.model_dump(mode="json", exclude={"dataset", "metrics"})
+        key = self._source.key(self.task, settings, self._baseline_recipe)
+        return cache_root() / "dense" / key
 
     @cached_property
+    def models(self) -> DenseModels:
+        """The dense models, in floats and on the grids that the config and its trials name."""
+        return DenseModels(self._source, self.task, self._baseline_recipe, self.folder, self.device)
+
+    @property
     def dense(self) -> Dense:
-        """The dense model: loaded, or finetuned if ``baseline.epochs > 0`` and nobody has yet.
+        """The dense model in floats, whatever the config says of grids."""
+        return self.models.get()
 
-        In floats, whatever the config says of grids: :attr:`grids` has those.
-        """
-        if self.config.baseline.epochs == 0:
-            return Dense.of(starting_model(self.config, self.task), self.device)
-        folder = once(self.folder / "model", self._finetune)
-        return Dense.of(finetuned_model(folder, self.config, self.task), self.device)
+    def grid(self, name: str | None) -> OnGrid | None:
+        """What a trial's ``quantization`` means; None: what the config says."""
+        return grid_of(self.config.baseline, name)
 
-    @cached_property
-    def grids(self) -> Grids:
-        """The dense model on the grids that the config and its trials name."""
-        return Grids(self)
+    @property
+    def _source(self) -> Source:
+        config = self.config
+        keep = config.pruning.start_masks == "keep"
+        return Source(config.model, config.task.max_length, config.baseline.seed, keep)
+
+    @property
+    def _baseline_recipe(self) -> Recipe:
+        """How the dense model is finetuned."""
+        own = self.config.baseline.model_dump(mode="json", exclude={"quantization"})
+        usual = self.config.recover.model_dump(mode="json", exclude={"distill"})
+        return Recipe(**usual | own)
+
+    @property
+    def _grids(self) -> list[OnGrid | None]:
+        """That of the baseline, and those that a trial can start from."""
+        values = self.config.space["quantization"].grid()
+        return list(dict.fromkeys(self.grid(name) for name in (None, *values)))
+
+    # What is known of them.
 
     def calibration(self, grid: OnGrid | None) -> Calibration:
         """What methods know of the dense model on a grid beside its weights."""
         if grid not in self._calibrations:
-            which = [asdict(self.targets), self.config.pruning.calibration_samples]
-            which += [self.grids.key(grid)] if grid else []
+            samples = self.config.pruning.calibration_samples
+            which = [asdict(self.targets), samples, *self._key_of(grid)]
             folder = cache_root() / "statistics" / f"{self.folder.name}-{fingerprint(which)}"
-            self._calibrations[grid] = Calibration(self, grid, folder)
+            dense, seed = self.models.get(grid), self.config.task.seed
+            made = Calibration(dense, self.task, self.targets, samples, seed, folder)
+            self._calibrations[grid] = made
         return self._calibrations[grid]
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
-        """The dense model's figures on a split (see DESIGN: the ``baseline`` event).
+        """The dense model's figures on a split (what the ``baseline`` event holds).
 
         With ``baseline.quantization`` they are of the model on its grid, and have the accuracies of
         each step to there (``dense_accuracy``, ``ptq_accuracy``, ``qat_accuracy`` if finetuned) and
         the sizes of the model in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
-        return figures(self, split)
+        grid = self.grid(None)
+        found = self._figures(split, grid)
+        if grid is None:
+            return found
+        steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
+        return found | of_steps({name: self._figures(split, step) for name, step in steps.items()})
 
-    def pack(self) -> Parcel:
-        """The dense models that were finetuned here, and their figures, for other machines."""
-        self.grids.make()  # now, once, and not by each worker for itself
-        others = self.grids.of_others()
-        return {name: files for name, files in pack(self.folder).items() if name not in others}
+    @property
+    def _measures(self) -> Figures:
+        recover = self.config.recover
+        return Figures(
+            self.folder,
+            self.task,
+            self.targets,
+            self.config.pruning.model_dump(mode="json", exclude={"calibration_samples"}),
+            self.config.task.metrics,
+            recover.eval_batch_size,
+            recover.bf16,
+        )
 
-    def unpack(self, fetch: Callable[[], Parcel]) -> None:
-        """Take the dense model and its figures from where they were made, if they are not here."""
-        needed = self.trained[-1] if self.trained else figures_file(self, "validation").name
-        unpack(self.folder, fetch, needed)
+    def _figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
+        def make() -> tuple[Dense, float]:
+            dense = self.models.get(grid)
+            names = [FLOATS, *self._entries([grid])]
+            return dense, sum(train_seconds(self.folder / name) for name in names)
+
+        return self._measures.of(split, make, *self._key_of(grid))
+
+    def _key_of(self, grid: OnGrid | None) -> list[str]:
+        return [grid_key(grid, self._baseline_recipe)] if grid else []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know."""
+        config, found = self.config, []
+        if config.baseline.epochs == 0:
+            found += [SEEN] * self.task.carved
+            found += [UNTRAINED] * (not has_head(self.dense.model.config))
+        if config.pruning.start_masks == "drop":
+            found += regrow(config.model)
+        if config.baseline.quantization is None:
+            found += off_grid(config.model)
+        return found
+
+    # The dense models on other machines.
 
     @property
     def trained(self) -> list[str]:
         """The names, in :attr:`folder`, of the dense models that this sweep finetunes."""
-        return ["model"] * bool(self.config.baseline.epochs) + self.grids.trained
+        return [FLOATS] * bool(self.config.baseline.epochs) + self._entries(self._grids)
+
+    def _entries(self, grids: Sequence[OnGrid | None]) -> list[str]:
+        """The names of those of the models on grids that are finetuned."""
+        return [entry(grid, self._baseline_recipe) for grid in grids if grid and grid.epochs]
+
+    def pack(self) -> Parcel:
+        """The dense models that were finetuned here, and their figures, for other machines."""
+        for grid in self._grids:
+            self.models.get(grid)  # now, once, and not by each worker for itself
+        others = {folder.name for folder in self.folder.glob(f"{ON_GRID}*")} - set(self.trained)
+        return {name: files for name, files in pack(self.folder).items() if name not in others}
+
+    def unpack(self, fetch: Callable[[], Parcel]) -> None:
+        """Take the dense model and its figures from where they were made, if they are not here."""
+        needed = self.trained[-1] if self.trained else self._measures.file("validation").name
+        unpack(self.folder, fetch, needed)
 
     def adopt(self, place: Place) -> None:
         """Take for the dense models those that a sweep keeps at ``place``, if it keeps any.
@@ -143,10 +220,7 @@ class Workbench:
             self.folder = self.folder.with_name(f"{self.folder.name}-{wanted}")
             unpack(self.folder, partial(fetch, place, wanted), self.trained[-1])
 
-    @property
-    def warnings(self) -> list[str]:
-        """What a reader of the figures must know."""
-        return caveats(self)
+    # Trials.
 
     def check(self) -> None:
         """Fail early, with a sentence, on what would make every trial fail.
@@ -165,10 +239,16 @@ class Workbench:
 
     @cached_property
     def teacher_logits(self) -> Tensor:
-        """What the teacher says of train: see
-        :func:`sweep.compress.dense.teacher.teacher_logits`.
-        """
-        return teacher_logits(self)
+        """What the teacher says of train (`sweep.compress.dense.teacher.Teacher.logits`)."""
+        config = self.config
+        teacher = Teacher(
+            config.recover.distill.teacher if config.recover.distill else None,
+            config.tokenizer or config.model,
+            config.task.max_length,
+            config.recover.eval_batch_size,
+            config.recover.bf16,
+        )
+        return teacher.logits(self.folder, self.task, self.models.get, self.device)
 
     def distillation(self, params: Params) -> Distillation | None:
         """How a trial of ``params`` is distilled; None where it is not."""
@@ -178,14 +258,28 @@ class Workbench:
         return Distillation(self.teacher_logits, weight, temperature)
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
-        """A trial of ``params``, in the working copy of the dense model."""
-        return Trial.on(self, params, seed, split)
+        """A trial of ``params``, in the working copy of the dense model.
 
-    def recipe(self, learning_rate: float, epochs: int, seed: int) -> Recipe:
-        """The finetuning recipe of a trial."""
+        Raises :class:`~sweep.errors.UsageError` for a ramp that cannot be, and for a method that
+        has no use for a module.
+        """
+        grid = self.grid(params.quantization)
+        return Trial(
+            params,
+            self.models.get(grid),
+            self.task,
+            self.recipe(params, seed),
+            targets=self.targets,
+            start=self.start_masks,
+            statistics=self.calibration(grid).statistics(params.method),
+            distillation=partial(self.distillation, params),
+            split=split,
+            baseline_accuracy=self.baseline(split)["accuracy"],
+            metrics=self.config.task.metrics,
+        )
+
+    def recipe(self, params: Params, seed: int) -> Recipe:
+        """How a trial is finetuned."""
         settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
-        return Recipe(learning_rate=learning_rate, epochs=epochs, seed=seed, **settings)
-
-    def _finetune(self) -> None:
-        model = starting_model(self.config, self.task).to(self.device)
-        finetune(self, model, baseline_recipe(self.config), self.folder / "model")
+        epochs, rate = params.finetune_epochs, params.learning_rate
+        return Recipe(learning_rate=rate, epochs=epochs, seed=seed, **settings)

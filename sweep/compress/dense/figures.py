@@ -1,100 +1,99 @@
-"""The figures of a bench's dense model, in floats and on grids: measured once, and cached."""
+"""The figures of dense models: measured once, and cached; what a reader of them must know."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sweep.compress.dense.make import seconds
+from sweep.compress.dense.working import Dense
 from sweep.compress.measure import measure
-from sweep.compress.models import has_head
-from sweep.compress.prune import prunable_weights
+from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.start_masks import has_masks, read_masks, share
+from sweep.compress.tasks import Task
 from sweep.compress.tasks.task import majority_share
 from sweep.compress.train import evaluate
 from sweep.ledger.cache import fingerprint, once
 from sweep.ledger.files import write_text
 
-if TYPE_CHECKING:
-    from sweep.compress.dense.bench import Workbench
-    from sweep.compress.quantize import OnGrid
-    from sweep.config import SweepConfig
-
-
 FIGURES = 2
 """Of the baseline's figures: raised with each new one, so that no cached file lacks any."""
 
 
-def figures(bench: Workbench, split: str) -> dict[str, Any]:
-    """Those of the baseline: see :meth:`sweep.compress.dense.bench.Workbench.baseline`."""
-    grid = bench.grids.named(None)
-    found = _cached(bench, split, grid)
-    if grid is None:
+@dataclass(frozen=True)
+class Figures:
+    """Measures dense models on a task's splits, and caches what it finds in ``folder``.
+
+    ``pruning`` are the settings that say which weights are counted, ``targets`` is made of them.
+    """
+
+    folder: Path
+    task: Task
+    targets: Targets
+    pruning: Mapping[str, Any]
+    metrics: Sequence[str]
+    batch_size: int
+    bf16: str | bool
+
+    def file(self, split: str, grid: str | None = None) -> Path:
+        """Where the figures on a split are cached; ``grid`` is the key of a model on a grid."""
+        data = self.task.split(split)
+        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
+        how = [dict(self.pruning), self.bf16]
+        wanted = [FIGURES, sorted(self.metrics)]
+        counted = fingerprint([*how, *wanted, examples, *([grid] if grid else [])])
+        return self.folder / f"{split}-{counted}.json"
+
+    def of(
+        self,
+        split: str,
+        make: Callable[[], tuple[Dense, float]],
+        grid: str | None = None,
+    ) -> dict[str, Any]:
+        """The figures of a model, from the cache or measured.
+
+        ``make`` gives the model, and the seconds that it was finetuned.
+        """
+        file = self.file(split, grid)
+
+        def store() -> None:
+            measured = self._measured(split, *make())
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps(measured))
+
+        found: dict[str, Any] = json.loads(once(file, store).read_text())
         return found
-    named = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
-    steps = {name: _cached(bench, split, step) for name, step in named.items()}
+
+    def _measured(self, split: str, dense: Dense, spent: float) -> dict[str, Any]:
+        model, data = dense.reset(), self.task.split(split)
+        score = evaluate(
+            model, data, batch_size=self.batch_size, bf16=self.bf16, pad_id=self.task.pad_id
+        )
+        weights = prunable_weights(model, self.targets)
+        size = measure(model, weights, dense.scheme is not None).__dict__
+        return {
+            **score.figures(self.metrics),
+            **{name: value for name, value in size.items() if value is not None},
+            "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
+            "majority_accuracy": majority_share(data),
+            "train_seconds": spent,
+            "eval_seconds": score.seconds,
+            "seconds": spent + score.seconds,
+        }
+
+
+def of_steps(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the figures of a model on a grid say of the steps to there, by name.
+
+    ``dense`` is one of them: the model in floats, whose sizes are said too.
+    """
     sizes = {f"dense_{name}": steps["dense"][name] for name in ("size_bytes", "nonzero_params")}
     accuracies = {f"{name}_accuracy": each["accuracy"] for name, each in steps.items()}
-    return {**found, **sizes, **accuracies}
+    return {**sizes, **accuracies}
 
-
-def figures_file(bench: Workbench, split: str, grid: OnGrid | None = None) -> Path:
-    """Where those of the model on a grid (None: in floats) are cached."""
-    data, config = bench.task.split(split), bench.config
-    examples = fingerprint([split, len(data), data.labels.tolist()[:4096], bench.task.key])
-    chosen = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
-    how = [chosen, config.recover.bf16]
-    wanted = [FIGURES, sorted(config.task.metrics)]
-    on_grid = [bench.grids.key(grid)] if grid else []
-    counted = fingerprint([*how, *wanted, examples, *on_grid])
-    return bench.folder / f"{split}-{counted}.json"
-
-
-def _cached(bench: Workbench, split: str, grid: OnGrid | None) -> dict[str, Any]:
-    file = figures_file(bench, split, grid)
-
-    def store() -> None:
-        measured = _measured(bench, split, grid)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(measured))
-
-    found: dict[str, Any] = json.loads(once(file, store).read_text())
-    return found
-
-
-def _measured(bench: Workbench, split: str, grid: OnGrid | None) -> dict[str, Any]:
-    model = bench.grids.dense(grid).reset()
-    data, recover = bench.task.split(split), bench.config.recover
-    score = evaluate(
-        model,
-        data,
-        batch_size=recover.eval_batch_size,
-        bf16=recover.bf16,
-        pad_id=bench.task.pad_id,
-    )
-    weights = prunable_weights(model, bench.targets)
-    size = measure(model, weights, grid is not None).__dict__
-    spent = _train_seconds(bench, grid)
-    return {
-        **score.figures(bench.config.task.metrics),
-        **{name: value for name, value in size.items() if value is not None},
-        "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
-        "majority_accuracy": majority_share(data),
-        "train_seconds": spent,
-        "eval_seconds": score.seconds,
-        "seconds": spent + score.seconds,
-    }
-
-
-def _train_seconds(bench: Workbench, grid: OnGrid | None) -> float:
-    folders = [bench.folder / "model"]
-    folders += [bench.grids.folder(grid)] if grid and grid.epochs else []
-    return sum(map(seconds, folders))
-
-
-# What a reader of a sweep's figures must know of the model that it starts from.
 
 SEEN = (
     "validation is carved from the train split, and the model was finetuned before this sweep "
@@ -114,28 +113,14 @@ OFF_GRID = (
 )
 
 
-def caveats(bench: Workbench) -> list[str]:
-    """A sentence each."""
-    config = bench.config
-    if config.baseline.epochs > 0:
-        return _of_before(config)
-    untrained = not has_head(bench.dense.model.config)
-    return [SEEN] * bench.task.carved + [UNTRAINED] * untrained + _of_before(config)
+def regrow(model: str | None) -> list[str]:
+    """The sentence on masks that an exported model brings along, and that are not kept."""
+    return [REGROW.format(share=share(read_masks(model)))] if has_masks(model) else []
 
 
-def _of_before(config: SweepConfig) -> list[str]:
-    """What an exported model brings along, and the config does not ask for."""
-    return _regrow(config) + _off_grid(config)
-
-
-def _regrow(config: SweepConfig) -> list[str]:
-    if config.pruning.start_masks == "keep" or not has_masks(config.model):
-        return []
-    return [REGROW.format(share=share(read_masks(config.model)))]
-
-
-def _off_grid(config: SweepConfig) -> list[str]:
-    setting = grid_setting(config.model) if config.baseline.quantization is None else None
+def off_grid(model: str | None) -> list[str]:
+    """The sentence on a grid that an exported model is on, and a sweep is not."""
+    setting = grid_setting(model)
     if setting is None:
         return []
     return [OFF_GRID.format(setting=", ".join(f"{k}: {v}" for k, v in setting.items()))]

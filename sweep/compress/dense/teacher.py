@@ -3,83 +3,85 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sweep.compress.dense.working import Dense
 from sweep.compress.models import check_labels, check_positions, has_head, load_classifier
+from sweep.compress.tasks import Task
 from sweep.compress.tasks.encode import same_words
 from sweep.compress.train import all_logits
 from sweep.errors import UsageError
 from sweep.ledger.cache import fingerprint, once, tree_digest
 from sweep.ledger.files import write_bytes
 
-if TYPE_CHECKING:
-    from sweep.compress.dense.bench import Workbench
 
+@dataclass(frozen=True)
+class Teacher:
+    """Who teaches: a hub id or a folder, or (``name`` None) the dense model.
 
-def teacher_logits(bench: Workbench) -> Tensor:
-    """Logits (train examples, labels), float32, in the order of train, on the bench's device.
-
-    Dropout is off. They lie beside the dense model, so that one worker of a machine makes them
-    for all trials, and the driver packs them up with it for other machines. Raises
-    :class:`~sweep.errors.UsageError` for a teacher that does not fit.
+    ``words`` is whose tokenizer its pupils read by; None where the task has none.
     """
-    file = bench.folder / f"teacher-{_key(bench)}.npy"
 
-    def store() -> None:
-        array = io.BytesIO()
-        np.save(array, _answers(_teacher(bench), bench))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(file, array.getvalue())
+    name: str | None
+    words: str | None
+    max_length: int
+    batch_size: int
+    bf16: str | bool
 
-    return torch.from_numpy(np.load(once(file, store))).to(bench.device)
+    def logits(
+        self, folder: Path, task: Task, dense: Callable[[], Dense], device: torch.device
+    ) -> Tensor:
+        """Logits (train examples, labels), float32, in the order of train, on ``device``.
 
+        Dropout is off. They lie in ``folder``, beside the dense model, so that one worker of a
+        machine makes them for all trials, and they are packed with it for other machines. Raises
+        :class:`~sweep.errors.UsageError` for a teacher that does not fit.
+        """
+        file = folder / f"teacher-{self._key(device)}.npy"
 
-def _name(bench: Workbench) -> str | None:
-    settings = bench.config.recover.distill
-    return None if settings is None else settings.teacher
+        def store() -> None:
+            array = io.BytesIO()
+            np.save(array, self._answers(task, dense, device))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, array.getvalue())
 
+        return torch.from_numpy(np.load(once(file, store))).to(device)
 
-def _key(bench: Workbench) -> str:
-    """What the logits depend on, beside the dense model and the data."""
-    name = _name(bench)
-    if name is not None and Path(name).is_dir():
-        name = tree_digest(name)
-    return fingerprint([name, bench.config.recover.bf16, bench.device.type])
+    def _key(self, device: torch.device) -> str:
+        """What the logits depend on, beside the dense model and the data."""
+        name = self.name
+        if name is not None and Path(name).is_dir():
+            name = tree_digest(name)
+        return fingerprint([name, self.bf16, device.type])
 
-
-def _teacher(bench: Workbench) -> nn.Module:
-    name, config, task = _name(bench), bench.config, bench.task
-    if name is None:
-        return bench.dense.another()  # the working copy may be in the hands of a trial
-    model = load_classifier(name, task, setting="recover.distill.teacher")
-    check_positions(model, name, config.task.max_length)
-    if not has_head(model.config):
-        raise UsageError(f"recover.distill.teacher {name!r} has no trained classifier head")
-    check_labels(model, f"recover.distill.teacher {name!r}", task.label_names)
-    words = config.tokenizer or config.model
-    if words is not None and not same_words(name, words):
-        raise UsageError(
-            f"recover.distill.teacher {name!r} has another tokenizer than {words!r}: it would read "
-            "other words; allowed: a model of the same tokenizer"
+    def _answers(
+        self, task: Task, dense: Callable[[], Dense], device: torch.device
+    ) -> NDArray[np.float32]:
+        # Not the dense model's working copy: that may be in the hands of a trial.
+        model = dense().another() if self.name is None else self._load(self.name, task).to(device)
+        found = all_logits(
+            model, task.train, batch_size=self.batch_size, bf16=self.bf16, pad_id=task.pad_id
         )
-    return model.to(bench.device)
+        if not np.isfinite(found).all():
+            raise UsageError(f"the teacher's logits are not finite: {self.name or 'dense model'}")
+        return found
 
-
-def _answers(model: nn.Module, bench: Workbench) -> NDArray[np.float32]:
-    recover, task = bench.config.recover, bench.task
-    found = all_logits(
-        model,
-        task.train,
-        batch_size=recover.eval_batch_size,
-        bf16=recover.bf16,
-        pad_id=task.pad_id,
-    )
-    if not np.isfinite(found).all():
-        raise UsageError(f"the teacher's logits are not finite: {_name(bench) or 'dense model'}")
-    return found
+    def _load(self, name: str, task: Task) -> nn.Module:
+        model = load_classifier(name, task, setting="recover.distill.teacher")
+        check_positions(model, name, self.max_length)
+        if not has_head(model.config):
+            raise UsageError(f"recover.distill.teacher {name!r} has no trained classifier head")
+        check_labels(model, f"recover.distill.teacher {name!r}", task.label_names)
+        if self.words is not None and not same_words(name, self.words):
+            raise UsageError(
+                f"recover.distill.teacher {name!r} has another tokenizer than {self.words!r}: it "
+                "would read other words; allowed: a model of the same tokenizer"
+            )
+        return model

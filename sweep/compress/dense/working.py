@@ -37,6 +37,11 @@ class Dense:
         weights = {name: value.clone() for name, value in model.state_dict().items()}
         return cls(model, weights, dropout_rates(model))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
     def reset(self) -> nn.Module:
         """The model with its dense weights, dropout and grid, no trial's hooks, no gradients."""
         while self.undo:

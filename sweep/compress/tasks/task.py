@@ -21,7 +21,7 @@ from sweep.compress.tasks.encode import (
 )
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Split, stratified
-from sweep.config import SweepConfig, TaskConfig
+from sweep.config import TaskConfig
 from sweep.errors import UsageError
 from sweep.ledger.cache import cache_root, file_digest, fingerprint, once
 from sweep.ledger.files import new_folder
@@ -73,14 +73,14 @@ def majority_share(split: Split) -> float:
     return float(np.bincount(split.labels).max() / len(split))
 
 
-def load_task(config: SweepConfig) -> Task:
-    """The task of a config, tokenised (or found in the cache).
+def load_task(settings: TaskConfig, model: str | None, tokenizer: str | None) -> Task:
+    """A task, tokenised (or found in the cache); by the model's tokenizer where none is named.
 
     Raises :class:`~sweep.errors.UsageError` for missing files, columns, labels and splits.
     """
-    if config.task.dataset == "digits":
-        return _digits(config.task)
-    return _Texts(config).task()
+    if settings.dataset == "digits":
+        return _digits(settings)
+    return _Texts(settings, model, tokenizer).task()
 
 
 def _rng(seed: int, *path: int) -> np.random.Generator:
@@ -107,12 +107,12 @@ def _digits(task: TaskConfig) -> Task:
 class _Texts:
     """A data set of texts: files or hub, each split tokenised once and cached."""
 
-    def __init__(self, config: SweepConfig) -> None:
-        self.config, self.settings = config, config.task
-        name = config.tokenizer or config.model
+    def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
+        self.settings = settings
+        name = tokenizer or model
         assert name is not None  # the config refuses a text task without a model
         if is_missing_folder(name):
-            what = "tokenizer" if config.tokenizer else "model"
+            what = "tokenizer" if tokenizer else "model"
             raise UsageError(f"{what} folder not found: {name}")
         self.tokenizer_name = name
         self.tokenizer_key = tokenizer_key(name)

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.compress.dense import make as finetuning
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import fresh_bert
 from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
-from sweep.compress.trial import Trial
 from sweep.errors import UsageError
 from sweep.space.params import Params
-from tests.compress.dense.benches import Files, forbidden, make_bench, weights
+from tests.compress.dense.benches import Files, make_bench, nothing_is_made, weights
 from tests.harness import tiny
 
 
@@ -45,7 +43,7 @@ def digits(epochs: int = 1, seed: int = 0) -> Workbench:
     return make_bench(None, "digits", task=task, baseline={"epochs": epochs, "seed": seed})
 
 
-def test_digits_from_a_fresh_model(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_from_a_fresh_model(cache: Path) -> None:
     bench = digits()
     model = fresh_bert(bench.task, 64, 0)
     recipe = Recipe(1e-3, 1, 0, 16, 16, "linear")
@@ -54,9 +52,8 @@ def test_digits_from_a_fresh_model(cache: Path, monkeypatch: pytest.MonkeyPatch)
     assert torch.equal(weights(bench.dense.model), weights(model))
     score = evaluate(model, bench.task.split("validation"), batch_size=16)
     assert bench.baseline()["loss"] == score.loss
-    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
-    params = Params(sparsity=0.5, finetune_epochs=1)
-    records = list(Trial.on(digits(), params, seed=0).run())
+    with nothing_is_made(cache):
+        records = list(digits().trial(Params(sparsity=0.5, finetune_epochs=1), seed=0).run())
     assert [record.epoch for record in records] == [0, 1]
     assert records[0].baseline_accuracy == score.accuracy
 
@@ -105,14 +102,9 @@ def by_name(tmp_path: Path) -> Files:
 
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_a_head_with_the_labels_in_another_order_is_refused(
-    tmp_path: Path,
-    by_name: Files,
-    cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    epochs: int,
+    tmp_path: Path, by_name: Files, cache: Path, epochs: int
 ) -> None:
     """Every answer would count as its opposite: in the figures, or by its name in an export."""
-    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
     model = named(tmp_path / "model", "Good", "Bad")
     bench = make_bench(model, by_name, baseline={"epochs": epochs})
     message = (
@@ -120,6 +112,7 @@ def test_a_head_with_the_labels_in_another_order_is_refused(
     )
     with pytest.raises(UsageError, match=message):
         bench.check()
+    assert not bench.folder.exists()  # nothing was finetuned
 
 
 def test_so_is_one_that_was_finetuned_before_this_was_checked(

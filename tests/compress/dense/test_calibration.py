@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.dense.figures import figures_file
 from sweep.compress.prune import CRITERIA
 from sweep.compress.prune.statistics import COLLECTORS
 from sweep.compress.prune.targets import prunable_weights
@@ -20,6 +19,7 @@ from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.space.parameters import GRANULARITIES, LEARNED, METHODS
 from sweep.space.params import Params
+from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 from tests.harness.trials import same, weights_of
 
@@ -96,11 +96,11 @@ def test_other_methods_collect_nothing(make: Make, cache: Path) -> None:
     assert not (cache / "statistics").exists()
 
 
-def test_figures_of_before_stay_cached(make: Make) -> None:
+def test_figures_of_before_stay_cached(make: Make, cache: Path) -> None:
     """How many examples statistics have changes neither the dense model nor its figures."""
-    one = Workbench(make(), "cpu")
-    other = Workbench(make(pruning={"calibration_samples": 7}), "cpu")
-    assert figures_file(one, "validation") == figures_file(other, "validation")
+    figures = Workbench(make(), "cpu").baseline()
+    with nothing_is_made(cache):
+        assert Workbench(make(pruning={"calibration_samples": 7}), "cpu").baseline() == figures
 
 
 # what is refused, before any trial
@@ -166,7 +166,7 @@ def test_the_reconstruction_changes_outputs_less_than_masks_alone(bench: Workben
     layer = dense.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     handle = layer.register_forward_pre_hook(lambda m, args: inputs.append(args[0].detach()))
-    for _ in bench.calibration(None)._losses():
+    for _ in bench.calibration(None).losses():
         pass
     handle.remove()
     x = torch.cat([part.reshape(-1, part.shape[-1]) for part in inputs])

@@ -117,21 +117,20 @@ def test_models_finetuned_on_a_grid_are_kept_too(
     quantization = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
     made = tiny.make_config(model_folder, data_files, baseline={"quantization": quantization})
     first = on_machine(1, made, monkeypatch, tmp_path)
-    figures, grid = first.baseline(), first.grids.named(None)
+    figures, grid = first.baseline(), first.grid(None)
     keep(dense, first.pack())
     second = on_machine(2, made, monkeypatch, tmp_path)
     second.adopt(dense)
-    assert same(second.grids.dense(grid).weights, first.grids.dense(grid).weights)
+    assert same(second.models.get(grid).weights, first.models.get(grid).weights)
     assert second.baseline() == figures
     # another machine's cache has another one
     other = on_machine(3, made, monkeypatch, tmp_path)
     other.baseline()
-    assert grid is not None
-    file = other.grids.folder(grid) / "model.safetensors"
+    file = other.folder / other.trained[0] / "model.safetensors"
     save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
     third = on_machine(3, made, monkeypatch, tmp_path)
     third.adopt(dense)
-    assert same(third.grids.dense(grid).weights, first.grids.dense(grid).weights)
+    assert same(third.models.get(grid).weights, first.models.get(grid).weights)
 
 
 def test_a_sweep_that_keeps_none_changes_nothing(

@@ -9,16 +9,14 @@ import pytest
 import torch
 
 from sweep.cluster.session import reference_point
-from sweep.compress.dense import figures as figures_module
-from sweep.compress.dense import make as finetuning
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import put
-from sweep.compress.train import evaluate, finetune_epoch, make_optimizer
+from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
-from tests.compress.dense.benches import forbidden
+from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 
 Files = dict[str, str]
@@ -35,8 +33,8 @@ def make_bench(
 
 def test_a_trials_parameter_names_a_grid(model_folder: Path, data_files: Files) -> None:
     def named(quantization: dict[str, Any] | None) -> list[OnGrid | None]:
-        grids = make_bench(model_folder, data_files, quantization).grids
-        return [grids.named(name) for name in (None, "none", "fixed", "int8")]
+        bench = make_bench(model_folder, data_files, quantization)
+        return [bench.grid(name) for name in (None, "none", "fixed", "int8")]
 
     usual, int8 = OnGrid(Scheme("fixed", 8, 4)), OnGrid(Scheme("int8"))
     assert named(None) == [None, None, usual, int8]
@@ -54,8 +52,7 @@ def test_the_figures_are_those_of_each_step(
     bench = make_bench(model_folder, data_files, QAT)
     found, plain = bench.baseline(), make_bench(model_folder, data_files, None).baseline()
     model, validation = tiny.bert(), bench.task.split("validation")
-    recipe = bench.recipe(2e-3, 2, 0)
-    recipe = type(recipe)(**{**recipe.__dict__, "lr_schedule": "linear"})
+    recipe = Recipe(2e-3, 2, 0, batch_size=16, lr_schedule="linear")
     scores = [evaluate(model, validation, batch_size=16)]
     put(model, Scheme("fixed", 6, 3))
     scores.append(evaluate(model, validation, batch_size=16))
@@ -75,17 +72,14 @@ def test_the_figures_are_those_of_each_step(
     assert "qat_accuracy" not in rounded
 
 
-def test_it_is_made_once(
-    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_made_once(model_folder: Path, data_files: Files, cache: Path) -> None:
     first = make_bench(model_folder, data_files, QAT)
     figures = first.baseline()
-    model = first.grids.dense(first.grids.named(None)).reset()
-    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
-    monkeypatch.setattr(figures_module, "evaluate", forbidden)
-    second = make_bench(model_folder, data_files, QAT, space={"quantization": "int8"})
-    assert second.baseline() == figures
-    again = second.grids.dense(second.grids.named("fixed")).reset()
+    model = first.models.get(first.grid(None)).reset()
+    with nothing_is_made(cache):
+        second = make_bench(model_folder, data_files, QAT, space={"quantization": "int8"})
+        assert second.baseline() == figures
+        again = second.models.get(second.grid("fixed")).reset()
     state = model.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in again.state_dict().items())
     assert second.dense.reset() is again  # one working copy
@@ -99,7 +93,7 @@ def test_another_grid_is_another_model(
     one, other = (make_bench(model_folder, data_files, {**QAT, **c}) for c in ({}, change))
     plain = make_bench(model_folder, data_files, None)
     assert one.folder == other.folder == plain.folder  # the model in floats is the same
-    assert one.grids.trained != other.grids.trained
+    assert one.trained != other.trained
 
 
 def test_other_machines_are_given_what_was_finetuned(
@@ -109,14 +103,14 @@ def test_other_machines_are_given_what_was_finetuned(
     here = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
     figures = here.baseline()
     parcel = here.pack()
-    assert {name for name in parcel if name.startswith("qat-")} == set(here.grids.trained)
-    assert len(here.grids.trained) == 2
+    assert {name for name in parcel if name.startswith("qat-")} == set(here.trained)
+    assert len(here.trained) == 2
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache / "elsewhere"))
     there = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
     there.unpack(lambda: parcel)
-    monkeypatch.setattr(finetuning, "finetune_epoch", forbidden)
-    there.grids.make()
-    assert there.baseline() == figures
+    with nothing_is_made(cache / "elsewhere" / "dense"):
+        there.pack()
+        assert there.baseline() == figures
     there.unpack(lambda: pytest.fail("it is there already"))
 
 

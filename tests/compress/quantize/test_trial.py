@@ -33,7 +33,7 @@ every_grid = pytest.mark.parametrize("name", list(GRIDS))
 
 def trial(bench: Workbench, name: str, seed: int = 0, **params: object) -> Trial:
     chosen = dataclasses.replace(PARAMS, quantization=name, **params)  # type: ignore[arg-type]
-    return Trial.on(bench, chosen, seed)
+    return bench.trial(chosen, seed)
 
 
 @every_grid
@@ -88,7 +88,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(bench: Workbench, tmp_path: Path, nam
 def test_a_grid_changes_what_is_learned_and_none_is_the_trial_of_before(bench: Workbench) -> None:
     def run(name: str | None) -> list[dict[str, object]]:
         chosen = dataclasses.replace(PARAMS, quantization=name)
-        return [figures(record) for record in Trial.on(bench, chosen, 0).run()]
+        return [figures(record) for record in bench.trial(chosen, 0).run()]
 
     plain, none = run(None), run("none")
     assert plain == none and "quantized_sparsity" not in plain[0]
@@ -103,11 +103,11 @@ def test_a_drop_is_to_the_one_baseline_of_the_sweep(
     bench = Workbench(tiny.make_config(model_folder, data_files, baseline=baseline), "cpu")
     dense = bench.baseline()["accuracy"]
     for name in (None, "none", "fixed", "int8"):
-        [record] = Trial.on(bench, Params(finetune_epochs=0, quantization=name), 0).run()
+        [record] = bench.trial(Params(finetune_epochs=0, quantization=name), 0).run()
         assert record.baseline_accuracy == dense
         assert record.accuracy_drop == dense - record.accuracy
         assert (record.quantized_sparsity is None) == (name == "none")
-    [record] = Trial.on(bench, Params(sparsity=0.0, finetune_epochs=0), 0).run()
+    [record] = bench.trial(Params(sparsity=0.0, finetune_epochs=0), 0).run()
     assert record.loss == bench.baseline()["loss"]
 
 

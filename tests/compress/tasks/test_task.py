@@ -27,7 +27,11 @@ def files(data_files: Files, tmp_path: Path) -> Files:
 
 
 def load(model: Path, files: Any, **task: Any) -> Task:
-    return load_task(tiny.make_config(model, files, task=task))
+    return of(tiny.make_config(model, files, task=task))
+
+
+def of(config: SweepConfig) -> Task:
+    return load_task(config.task, config.model, config.tokenizer)
 
 
 def contents(split: Split) -> Counter[tuple[Any, ...]]:
@@ -306,7 +310,7 @@ def test_a_missing_folder_is_called_by_what_it_should_be(
     given = {"model": str(model_folder), what: "/nowhere/at/all"}
     config = tiny.make_config(given.pop("model"), files, **given)
     with pytest.raises(UsageError, match=f"{what} folder not found: /nowhere/at/all"):
-        load_task(config)
+        of(config)
 
 
 def test_a_folder_without_a_tokenizer(model_folder: Path, files: Files, tmp_path: Path) -> None:
@@ -332,8 +336,7 @@ def test_nothing_is_cached_of_a_load_that_failed(
 
 
 def digits(**task: Any) -> Task:
-    config: SweepConfig = tiny.make_config(None, "digits", task={"max_length": 64, **task})
-    return load_task(config)
+    return of(tiny.make_config(None, "digits", task={"max_length": 64, **task}))
 
 
 def test_digits() -> None:
