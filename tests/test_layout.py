@@ -60,24 +60,23 @@ def test_layer_profiles_are_the_rows_of_their_table() -> None:
 
 def test_statistics_are_those_that_can_be_collected() -> None:
     from sweep.compress.prune import CRITERIA
-    from sweep.compress.prune.criteria import KIND
-    from sweep.compress.prune.fit import OF_INPUTS
-    from sweep.compress.prune.statistics import COLLECTORS
+    from sweep.compress.prune.statistics import COLLECTORS, MOVEMENT
+    from sweep.compress.prune.targets import OF_INPUTS
     from sweep.space.parameters import DATA_METHODS
 
     needed = {criterion.needs for criterion in CRITERIA.values()}
-    assert needed == {"none", KIND, *COLLECTORS}
-    assert KIND not in COLLECTORS, "a trial's own: the dense model has none"
+    assert needed == {"none", MOVEMENT, *COLLECTORS}
+    assert MOVEMENT not in COLLECTORS, "a trial's own: the dense model has none"
     assert {name for name, row in CRITERIA.items() if row.needs in COLLECTORS} == set(DATA_METHODS)
     assert set(OF_INPUTS) < set(COLLECTORS)
 
 
 def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
     from sweep.compress.prune import CRITERIA
-    from sweep.compress.prune.criteria import KIND
+    from sweep.compress.prune.statistics import MOVEMENT
     from sweep.space.parameters import LEARNED
 
-    assert {name for name, row in CRITERIA.items() if row.needs == KIND} == set(LEARNED)
+    assert {name for name, row in CRITERIA.items() if row.needs == MOVEMENT} == set(LEARNED)
 
 
 def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:

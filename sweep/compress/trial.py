@@ -16,9 +16,8 @@ from sweep.compress.dense.working import Dense
 from sweep.compress.measure import measure, zeros_of
 from sweep.compress.models import set_dropout
 from sweep.compress.prune import CRITERIA, ActivationPruner, Masks, Targets, make_masks
-from sweep.compress.prune.criteria import KIND, Movement
-from sweep.compress.prune.fit import pairs
-from sweep.compress.prune.masks import forget
+from sweep.compress.prune.masks import forget, pairs
+from sweep.compress.prune.statistics import MOVEMENT, Movement
 from sweep.compress.prune.targets import prunable_modules, prunable_weights
 from sweep.compress.ramp import check_ramp, due
 from sweep.compress.score import Score
@@ -78,7 +77,7 @@ class Trial:
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
-        moving = CRITERIA[params.method].needs == KIND
+        moving = CRITERIA[params.method].needs == MOVEMENT
         self.movement = Movement(self.weights if moving else {})
         self.start = dict(start or {})
         self.statistics = {**(statistics or {}), **self.movement.scores}

@@ -22,7 +22,8 @@ from sweep.compress.models import (
     names_labels,
     set_dropout,
 )
-from sweep.compress.prune.fit import fitted, pairs
+from sweep.compress.prune.masks import pairs
+from sweep.compress.prune.targets import fitted
 from sweep.compress.quantize import OnGrid
 from sweep.compress.start_masks import read_masks
 from sweep.compress.tasks import Task

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sweep.compress.prune.criteria import CRITERIA
-from sweep.compress.prune.fit import check_groups, dropped, sink
 from sweep.compress.prune.select import Threshold, kth_smallest, ordered_keys
 from sweep.compress.prune.structures import PROFILES, Profile, n_of_m_mask, pruned_count, row_masks
+from sweep.compress.prune.targets import check_groups, dropped
 from sweep.space.params import n_of_m
 
 
@@ -84,13 +84,18 @@ def make_masks(
     def keys(name: str) -> Tensor:
         scores = score(weights[name], known.get(name), generator)
         scores = over_rms(scores, weights[name]) if apart else scores
-        return sink(ordered_keys(scores), start.get(name))
+        return _sink(ordered_keys(scores), start.get(name))
 
     if ratio is not None:
         check_groups([granularity], weights, start)
         return Masks({n: _in_rows(keys(n), n_of_m_mask, *ratio, generator) for n in weights})
     choice = _Choice(weights, keys, sparsity, PROFILES[layer_profile], start, generator)
     return Masks({"local": choice.local, "row": choice.row, "global": choice.whole}[scope]())
+
+
+def _sink(keys: Tensor, mask: Tensor | None) -> Tensor:
+    """Put what ``mask`` drops below all else, in place; ``keys`` as ``select.ordered_keys``."""
+    return keys if mask is None else keys.masked_fill_(~mask, torch.iinfo(torch.int32).min)
 
 
 def over_rms(scores: Tensor, weight: Tensor) -> Tensor:
@@ -187,6 +192,11 @@ class Masks:
     def bind(self, weights: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Pairs (weight, mask) of those matrices that lost any weight, for :func:`hold`."""
         return [(weights[name], m) for name, m in self.masks.items() if not bool(m.all())]
+
+
+def pairs(model: nn.Module, masks: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Pairs (weight, mask) of the model's modules, for :func:`hold`."""
+    return [(model.get_parameter(f"{name}.weight"), mask) for name, mask in masks.items()]
 
 
 @torch.no_grad()

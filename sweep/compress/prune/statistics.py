@@ -1,21 +1,24 @@
-"""What criteria know of the dense model beside its weights: a tensor a module, by kind.
+"""What criteria know of a model beside its weights: a tensor a module, by kind.
 
-Collected over calibration examples, one at a time, so that no padding is ever in it whatever a
-model does with its inputs. ``losses`` below are a generator that runs the model on one example and
-yields its loss, as often as there are examples; hooks and gradients do the rest.
+Those of :data:`COLLECTORS` are of the dense model, collected over calibration examples, one at a
+time, so that no padding is ever in it whatever a model does with its inputs. ``losses`` below are a
+generator that runs the model on one example and yields its loss, as often as there are examples;
+hooks and gradients do the rest. :data:`MOVEMENT` is of the trial itself, recorded while it trains.
 
 ======================  =========================================================  =============
 kind                    what                                                       shape
 ======================  =========================================================  =============
 ``gradient``            root mean square over examples of the loss's gradient      the weight's
 ``input-norm``          l2 norm of each input feature over all tokens              (in,)
-``inverse-factor``      `sweep.compress.prune.obs.inverse_factor` of the inputs' X^T X    (in, in)
+``inverse-factor``      `obs.inverse_factor` of the inputs' X^T X                  (in, in)
+``movement``            :class:`Movement`                                          the weight's
 ======================  =========================================================  =============
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -26,6 +29,9 @@ from sweep.errors import UsageError
 
 Statistics = dict[str, Tensor]
 Losses = Iterable[Tensor]
+
+MOVEMENT = "movement"
+"""The kind that a trial records itself: there is no collector of it."""
 
 
 def collect(kind: str, modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
@@ -95,3 +101,48 @@ COLLECTORS: dict[str, Callable[[Mapping[str, nn.Module], Losses], Statistics]] =
     "input-norm": input_norms,
     "inverse-factor": inverse_factors,
 }
+
+
+class Movement:
+    """Which weights training moves away from zero (Sanh, Wolf and Rush 2020, arXiv:2005.07683).
+
+    ``scores``, by name, are ``S = -sum of w * dL/dw`` over the steps that are recorded, each of its
+    leaf tensor's shape and device; zero at first, and added to in place. S is positive where steps
+    against the gradient take a weight away from zero, negative where they shrink it. Magnitude says
+    where a weight is, movement where it goes, which matters where finetuning has little time.
+    Before training nothing is known, so nothing is pruned at once by it (`sweep.compress.ramp`).
+
+    The gradients are those of the loss that is trained (a distilled one, where it is distilled), as
+    ``backward`` leaves them: before they are clipped, so that one steep batch counts as what it is.
+    Learning rate and moments of the optimiser are left out, as in the paper. A pruned weight is
+    zero and adds nothing; unlike in the paper, whose masks are soft until the end, it does not come
+    back.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self.weights = dict(weights)
+        self.scores = {name: torch.zeros_like(w.detach()) for name, w in weights.items()}
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """While it is open, each ``backward`` adds a step; afterwards no hook is left."""
+        handles = []
+        try:
+            for name, weight in self.weights.items():
+                add = partial(_add, self.scores[name])
+                handles.append(weight.register_post_accumulate_grad_hook(add))  # type: ignore[no-untyped-call]
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def load(self, scores: Mapping[str, Tensor]) -> None:
+        """Go on from the ``scores`` of a checkpoint."""
+        for name, score in scores.items():
+            self.scores[name].copy_(score)
+
+
+@torch.no_grad()
+def _add(score: Tensor, weight: Tensor) -> None:
+    assert weight.grad is not None  # the hook runs when it is there
+    score.addcmul_(weight, weight.grad, value=-1)

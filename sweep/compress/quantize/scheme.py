@@ -1,4 +1,6 @@
-"""Numbers on the grid that a deployed model can hold. Pure functions; 0 is on every grid.
+"""Numbers on the grid that a deployed model can hold, and which grid a dense model is on.
+
+Rounding is by pure functions; 0 is on every grid.
 
 - ``fixed``: ``width`` bits, ``frac_width`` of them behind the binary point: one grid for inputs,
   weights and biases (MASE's tutorials 3 and 4, 8 / 4).
@@ -107,13 +109,11 @@ class _Straight(torch.autograd.Function):
         return gradients[0], None
 
 
-# A dense model on a grid: which grid, and how it was finetuned there.
-
-
 @dataclass(frozen=True)
 class OnGrid:
-    """``epochs`` 0: post-training quantisation (PTQ); else so many are finetuned on the grid (QAT).
+    """A dense model's grid, and how it was finetuned there.
 
+    ``epochs`` 0: post-training quantisation (PTQ); else so many are finetuned on the grid (QAT).
     ``learning_rate`` is the peak of that finetuning.
     """
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA
-from sweep.compress.prune.criteria import KIND
-from sweep.compress.prune.fit import OF_INPUTS
 from sweep.compress.prune.obs import inverse_factor
+from sweep.compress.prune.statistics import MOVEMENT
+from sweep.compress.prune.targets import OF_INPUTS
 
 Weights = dict[str, Tensor]
 
@@ -37,7 +37,7 @@ def statistics(method: str, weights: Mapping[str, Tensor], seed: int = 0) -> Wei
 def _statistic(kind: str, weight: Tensor, g: torch.Generator) -> Tensor:
     if kind == "gradient":
         return torch.rand(weight.shape, generator=g)
-    if kind == KIND:
+    if kind == MOVEMENT:
         return torch.randn(weight.shape, generator=g)
     inputs = torch.randn(3 * weight.shape[-1], weight.shape[-1], generator=g)
     return inputs.norm(dim=0) if kind == "input-norm" else inverse_factor(inputs.T @ inputs)
@@ -46,7 +46,7 @@ def _statistic(kind: str, weight: Tensor, g: torch.Generator) -> Tensor:
 def even(method: str, weights: Mapping[str, Tensor]) -> Weights:
     """Statistics that make no difference between the weights of a matrix."""
     kind = CRITERIA[method].needs
-    if kind in ("gradient", KIND):
+    if kind in ("gradient", MOVEMENT):
         return {name: torch.ones_like(weight) for name, weight in weights.items()}
     if kind == "input-norm":
         return {name: torch.ones(weight.shape[-1]) for name, weight in weights.items()}

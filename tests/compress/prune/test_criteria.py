@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA, Masks, make_masks
-from sweep.compress.prune.criteria import KIND
 from sweep.compress.prune.obs import inverse_factor
+from sweep.compress.prune.statistics import MOVEMENT
 from sweep.errors import UsageError
 from sweep.space.parameters import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
 from tests.compress.prune.known import Weights, even, fitting, generator, statistics
@@ -70,13 +70,13 @@ def test_scores_have_the_weights_shape_and_leave_the_weights_alone(method: str) 
         scores = CRITERIA[method].score(weight, known[name], generator(0))
         assert scores.shape == weight.shape
         assert torch.isfinite(scores).all()
-        assert (scores >= 0).all() or CRITERIA[method].needs == KIND  # which has a sign
+        assert (scores >= 0).all() or CRITERIA[method].needs == MOVEMENT  # which has a sign
         assert torch.equal(weight, before)
 
 
 @every_method
 def test_zeros_score_lowest_so_that_what_was_pruned_stays_pruned(method: str) -> None:
-    if method == "random" or CRITERIA[method].needs == KIND:
+    if method == "random" or CRITERIA[method].needs == MOVEMENT:
         return  # chance, and what did not move stands above what shrank: start masks nest them
     some = {"w": torch.randn(6, 8, generator=generator(0))}
     some["w"][:, ::2] = 0

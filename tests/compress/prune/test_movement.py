@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sweep.compress.prune import make_masks
-from sweep.compress.prune.criteria import Movement
+from sweep.compress.prune.statistics import Movement
 from tests.compress.prune.known import generator
 
 

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sweep.compress.prune import Targets
-from sweep.compress.prune.fit import check_inputs
 from sweep.compress.prune.obs import inverse_factor
 from sweep.compress.prune.statistics import COLLECTORS, collect
-from sweep.compress.prune.targets import prunable_modules
+from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.train import to_device
 from sweep.errors import UsageError
 from tests.harness import tiny
