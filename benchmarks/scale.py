@@ -40,8 +40,10 @@ import numpy as np
 from sweep.cluster import tune as hooks  # noqa: F401 - Ray, for its memory
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.listeners import Progress, View
+from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention
 from sweep.config import SweepConfig, plan
+from sweep.ledger.events import FINISH, WORKERS
 from sweep.ledger.file import Ledger
 from sweep.search.replay import Search
 
@@ -106,7 +108,7 @@ def open_driver(
     ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
     view = View(Progress(config.objectives, config.search.trials), io.StringIO())
     keeper = Retention(folder / "checkpoints", config.objectives)
-    return Conductor(Search(config), ledger, config.objectives, keeper, 2, view.take), view
+    return Conductor(Search(config), ledger, keeper, 2, view.take), view
 
 
 class Pool:
@@ -126,13 +128,13 @@ class Pool:
 
     def run(self) -> None:
         """To the end of the sweep."""
-        self.conductor.note({"event": "workers", "count": len(self._free)})
+        self.conductor.note({"event": WORKERS, "count": len(self._free)})
         ticked = time.monotonic()
         self._hand_out()
         while self._due:
             self.now, worker, trial, epoch = heapq.heappop(self._due)
-            result = {"record": self._record(trial, epoch), "worker": f"host:{worker}"}
-            if self.decide(trial["trial_id"], trial["attempt"], result):
+            report = Report(self._record(trial, epoch), worker=f"host:{worker}")
+            if self.decide(trial["trial_id"], trial["attempt"], report):
                 self._free.append(worker)
                 self._hand_out()
             else:
@@ -140,7 +142,7 @@ class Pool:
             if time.monotonic() - ticked > TICK_SECONDS:
                 self.tidy()
                 ticked = time.monotonic()
-        self.conductor.note({"event": "finish"})
+        self.conductor.note({"event": FINISH, "reason": None})
         self.conductor.ledger.close()
 
     def _hand_out(self) -> None:
@@ -152,13 +154,13 @@ class Pool:
         pace = 1 + (trial["seed"] + epoch) % 97 / 97
         heapq.heappush(self._due, (self.now + 10 * pace, worker, trial, epoch))
 
-    def _record(self, trial: dict[str, Any], epoch: int) -> str:
+    def _record(self, trial: dict[str, Any], epoch: int) -> dict[str, Any]:
         """A record as a worker sends it, its checkpoint written."""
         if epoch:
             folder = self.root / trial["trial_id"] / f"epoch-{epoch:04d}"
             folder.mkdir(parents=True)
             (folder / "optimizer.safetensors").touch()
-        return json.dumps(record(trial, epoch))
+        return record(trial, epoch)
 
 
 def record(trial: dict[str, Any], epoch: int) -> dict[str, Any]:
@@ -196,7 +198,7 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
     pool = Pool(folder, config, workers)
     with pool.view:
         pool.run()
-    trials = list(pool.conductor.search.trials.values())
+    trials = list(pool.conductor.work.trials.values())
     return {
         **{name: getattr(pool, name).figures for name in QUESTIONS},
         "records": sum(len(trial.records) for trial in trials),
@@ -212,6 +214,7 @@ def resume(folder: Path, config: SweepConfig) -> dict[str, Any]:
     started, worked = time.perf_counter(), time.process_time()
     conductor, _ = open_driver(folder, config, time.time, create=False)
     conductor.replay(conductor.ledger.events)
+    conductor.begin()
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     conductor.ledger.close()
     return {"seconds": seconds, "cpu_seconds": cpu_seconds, "memory_mib": peak_mib()}

@@ -56,7 +56,7 @@ def prepare(work: Path, epochs: int) -> None:
 def run_ours(work: Path, workers: int) -> Rows:
     """The same params through `sweep run`'s own path: the grid sampler, no early stopping."""
     from sweep.cluster.listeners import Progress, View
-    from sweep.cluster.session import run_sweep
+    from sweep.cluster.run import run_sweep
     from sweep.config import SweepConfig
     from sweep.ledger.file import read_events
     from sweep.ledger.folder import SweepFolder

@@ -5,7 +5,8 @@ from __future__ import annotations
 from benchmarks.search.clock import Record
 from benchmarks.search.world import Params
 from sweep.config import SweepConfig
-from sweep.search.replay import Event, Search
+from sweep.ledger.file import Event
+from sweep.search.replay import Search
 
 
 class Ours:
@@ -31,7 +32,7 @@ class Ours:
 
     def end(self, number: int) -> None:
         """What the search itself says of how the trial ended."""
-        self._apply(self._search.due_end(_id(number)))
+        self._apply(self._search.job(_id(number)).due_end())
 
     def _apply(self, *events: Event | None) -> None:
         for event in events:

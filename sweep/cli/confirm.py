@@ -28,9 +28,7 @@ def confirm(path: Place, seeds: int, runners_up: int, address: str | None) -> No
     config = folder.begun_with()
     folder.check_config()
     try:
-        outcome = run_confirm(
-            config, folder, _say, seeds=seeds, runners_up=runners_up, address=address
-        )
+        outcome = run_confirm(config, folder, seeds=seeds, runners_up=runners_up, address=address)
     except Interrupted as error:
         refresh_tables(path)
         _say(f"{error}; all is saved. To go on: sweep confirm {path}")

@@ -11,6 +11,7 @@ import typer
 
 from sweep import __version__
 from sweep.cli.render import app as render
+from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
 from sweep.ledger.store import place
 
@@ -53,6 +54,7 @@ def main() -> None:
     # Threads of torch that spin while they wait get in each other's way as soon as anything else
     # runs on the machine: an epoch of small layers took 22 times as long. Workers inherit it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    log_to_terminal()
     try:
         app()
     except SweepError as error:

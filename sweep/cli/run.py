@@ -7,7 +7,7 @@ import sys
 from sweep.cli.results import print_front, refresh_results, refresh_tables
 from sweep.cluster.interrupts import Interrupted
 from sweep.cluster.listeners import Progress, View
-from sweep.cluster.session import run_sweep
+from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig, plan
 from sweep.config.load import load_config, with_absolute_paths
 from sweep.ledger.folder import SweepFolder
@@ -41,15 +41,15 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
     except Interrupted as error:
         if folder.holds_sweep:
             refresh_tables(folder.path)
-            view.say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
+            _say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
         else:
-            view.say(f"{error} before the sweep began; nothing is kept")
+            _say(f"{error} before the sweep began; nothing is kept")
         sys.exit(error.exit_code)
     results = refresh_results(folder.path)
     print_front(results)
     if outcome.spent:
-        view.say(f"ended by its budget: {outcome.spent}")
-    view.say(
+        _say(f"ended by its budget: {outcome.spent}")
+    _say(
         f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
         f"{outcome.failed} failed; report: {folder.path / 'report.html'}\n"
         f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
@@ -57,6 +57,10 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
     )
     if outcome.failed:
         sys.exit(SOME_FAILED)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:

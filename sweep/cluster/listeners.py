@@ -1,7 +1,12 @@
-"""What a person sees while a sweep runs: a live table on a terminal, else a line a trial."""
+"""What a person sees while a sweep runs: a live table on a terminal, else a line a trial.
+
+:class:`Progress` is the fold over a sweep's events that says where it stands, :class:`View` shows
+it. Every event costs little, however many there were: what can be counted is counted as it comes.
+"""
 
 from __future__ import annotations
 
+import logging
 import statistics
 import sys
 import time
@@ -17,13 +22,35 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.ledger.file import Event
+from sweep.cluster.log import FILE_ONLY
+from sweep.ledger.events import (
+    BASELINE,
+    END,
+    LOST,
+    RECORD,
+    EndEvent,
+    Event,
+    RecordEvent,
+    ResumeEvent,
+    StartEvent,
+    TrialEvent,
+    WorkersEvent,
+)
+from sweep.ledger.fold import Fold
 from sweep.pareto import Front
 from sweep.space.params import Params, chosen_by
 
-# Where a sweep stands: a fold over its events, for the live view.
-#
-# Every event costs little, however many there were: what can be counted is counted as it comes.
+logger = logging.getLogger(__name__)
+
+REDRAW_SECONDS = 0.5
+ROWS = 12
+"""Of the front and of running trials: what fits a small terminal."""
+
+OTHER = (
+    "warning: to the worker of %s the dense model has accuracy %.4f, and %.4f when the sweep "
+    "began: it was made again, has changed, or is on other hardware; trials before and after may "
+    "not compare"
+)
 
 PACE = 1000
 """Trials that ended last, from which the time left is estimated."""
@@ -37,7 +64,7 @@ class Row:
     params: dict[str, Any]
     status: str = "waiting"
     error: str | None = None
-    record: Event | None = None
+    record: RecordEvent | None = None
     seconds: float = 0.0
 
     @property
@@ -46,7 +73,7 @@ class Row:
         return None if self.record is None else self.record["epoch"]
 
 
-class Progress:
+class Progress(Fold):
     """Counts, rows and the front so far. ``planned`` is the number of trials in all."""
 
     def __init__(self, objectives: Mapping[str, str], planned: int) -> None:
@@ -59,18 +86,12 @@ class Progress:
         """Finetune epochs trained so far."""
         self.epochs_saved = 0
         """Finetune epochs that stopped trials did not have to train."""
-        self._front: Front[Event] = Front(objectives.values())
+        self._front: Front[RecordEvent] = Front(objectives.values())
         self._counts: Counter[str] = Counter()
         self._took: deque[float] = deque(maxlen=PACE)
 
-    def take(self, event: Event) -> None:
-        """Learn of one event."""
-        handler = getattr(self, f"_on_{event['event']}", None)
-        if handler is not None:
-            handler(event)
-
     @property
-    def front(self) -> list[Event]:
+    def front(self) -> list[RecordEvent]:
         """The records on the front so far."""
         return self._front.items
 
@@ -91,31 +112,37 @@ class Progress:
         rounds = (self.planned - self.done) / max(1, self.workers)
         return low * rounds, high * rounds
 
-    def _on_workers(self, event: Event) -> None:
+    def on_workers(self, event: WorkersEvent) -> None:
+        """So many work at a time."""
         self.workers = event["count"]
 
-    def _on_resume(self, event: Event) -> None:
+    def on_resume(self, event: ResumeEvent) -> None:
+        """There may be more trials than planned."""
         self.planned = max(self.planned, event.get("trials") or 0)
 
-    def _on_trial(self, event: Event) -> None:
+    def on_trial(self, event: TrialEvent) -> None:
+        """A trial waits."""
         self.rows[event["trial_id"]] = Row(event["trial_id"], Params.of(event["params"]).to_dict())
         self._counts["waiting"] += 1
 
-    def _on_start(self, event: Event) -> None:
+    def on_start(self, event: StartEvent) -> None:
+        """A trial runs."""
         row = self.rows[event["trial_id"]]
         self._set_status(row, "running")
         self.running[row.trial_id] = row
 
-    def _on_record(self, event: Event) -> None:
+    def on_record(self, event: RecordEvent) -> None:
+        """A trial has come further."""
         row = self.rows[event["trial_id"]]
         self.epochs_spent += event["epoch"] - (row.epoch or 0)
         row.record, row.seconds = event, event["seconds"]
         values = [event.get(name) for name in self.objectives]
-        numbers = [float(value) for value in values if value is not None]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
         if not event["partial"] and len(numbers) == len(values):
             self._front.add(event, numbers)
 
-    def _on_end(self, event: Event) -> None:
+    def on_end(self, event: EndEvent) -> None:
+        """A trial ends."""
         row = self.rows[event["trial_id"]]
         self._set_status(row, event["status"])
         row.error = event.get("error")
@@ -131,17 +158,6 @@ class Progress:
         row.status = status
 
 
-REDRAW_SECONDS = 0.5
-
-OTHER = (
-    "warning: to the worker of {trial_id} the dense model has accuracy {found:.4f}, and {told:.4f} "
-    "when the sweep began: it was made again, has changed, or is on other hardware; trials before "
-    "and after may not compare"
-)
-
-ROWS = 12  # of the front and of running trials: what fits a small terminal
-
-
 class View:
     """Follows events; draws to ``stream`` (standard error: data goes to standard output)."""
 
@@ -153,25 +169,28 @@ class View:
         self._is_open = False
         self._dense: float | None = None  # its accuracy, as long as all trials agree
 
-    def say(self, line: str) -> None:
-        """A line of its own."""
-        self.console.print(line, markup=False)
-
     def take(self, event: Event) -> None:
-        """Follow an event; in the block, and without a terminal, print the trials that end."""
-        self.progress.take(event)
+        """Follow an event; in the block, log what a person waits for."""
+        self.progress.apply(event)
         self._compare(event)
-        if event["event"] == "end" and self._is_open and self.live is None:
-            self.say(self._line(self.progress.rows[event["trial_id"]]))
+        if not self._is_open:
+            return
+        if event["event"] == END:
+            shown = {"terminal": self.live is None}
+            logger.info("%s", self._line(self.progress.rows[event["trial_id"]]), extra=shown)
+        elif event["event"] == LOST:
+            who = event["trial_id"], event["attempt"]
+            reason = event["reason"]
+            logger.warning("%s: attempt %d lost its worker (%s)", *who, reason, extra=FILE_ONLY)
 
     def _compare(self, event: Event) -> None:
-        """Say once that a trial started from another dense model than the sweep did."""
-        if event["event"] == "baseline":
+        """Log once that a trial started from another dense model than the sweep did."""
+        if event["event"] == BASELINE:
             self._dense = event.get("accuracy")
-        elif event["event"] == "record" and self._dense is not None:
+        elif event["event"] == RECORD and self._dense is not None:
             found = event.get("baseline_accuracy", self._dense)
             if found != self._dense:
-                self.say(OTHER.format(trial_id=event["trial_id"], told=self._dense, found=found))
+                logger.warning(OTHER, event["trial_id"], found, self._dense)
                 self._dense = None
 
     def refresh(self) -> None:

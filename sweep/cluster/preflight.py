@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sweep.cluster import probe
@@ -13,6 +14,8 @@ from sweep.config.load import paths_of
 from sweep.errors import ClusterError, StorageError, SweepError
 from sweep.ledger.analysis_storage import package_of
 from sweep.ledger.probe import marked
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 25
 """A node that has not answered then is said to be late, and the sweep begins without it."""
@@ -26,9 +29,7 @@ TRAINING = ("torch", "transformers", "datasets", "sklearn")
 Node = dict[str, Any]
 
 
-def preflight(
-    config: SweepConfig, place: str, stopped: Stopped, say: Callable[[str], None]
-) -> None:
+def preflight(config: SweepConfig, place: str, stopped: Stopped) -> None:
     """Check on every node of the connected cluster that a trial can run there.
 
     Same versions of Ray, Python and prunesweep as here; results can be written into ``place`` (a
@@ -57,7 +58,11 @@ def preflight(
         )
     for node in alive:
         if node["NodeID"] not in found:
-            say(f"node {_name(node)} has not answered in {SECONDS} s; going on without its answer")
+            logger.warning(
+                "node %s has not answered in %d s; going on without its answer",
+                _name(node),
+                SECONDS,
+            )
     problems = _problems(alive, found)
     if problems:
         raise _error(problems)

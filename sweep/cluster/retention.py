@@ -1,4 +1,8 @@
-"""Which checkpoints stay: the newest of a running trial, and those of points on the front."""
+"""Which checkpoints stay, as folds over the ledger, and the deletion of those that nothing needs.
+
+Applying an event deletes nothing. ``tidy`` does, once what was applied is on the disk: a checkpoint
+must not go on the word of a record that a power cut then takes back.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from sweep.ledger.checkpoint import Order, broom_for, name_of
-from sweep.ledger.file import Event
-from sweep.ledger.store import Place
+from sweep.ledger.events import ConfirmEndEvent, EndEvent, RecordEvent
+from sweep.ledger.fold import Fold
+from sweep.ledger.store import Place, remove_tree
 from sweep.pareto import Front
+from sweep.search.jobs import retraining_name
 
 Point = tuple[str, int]  # trial id, epoch
 
 
-class Retention:
-    """A fold over the ledger that knows which checkpoints neither resume nor export needs.
+class Retention(Fold):
+    """Of a search: the newest of a running trial stays, and those of points on the front.
 
-    Taking an event deletes nothing. :meth:`tidy` does, once what was taken is on the disk: a
-    checkpoint must not go on the word of a record that a power cut then takes back.
+    Neither resume nor export needs any other. ``root`` is where workers keep the checkpoints.
     """
 
     def __init__(self, root: Place, objectives: Mapping[str, str]) -> None:
@@ -32,22 +37,20 @@ class Retention:
         """The points on the front so far."""
         return self._front.items
 
-    def take(self, event: Event) -> None:
-        """Learn of a record or an end."""
-        if event["event"] == "record":
-            self._record(event)
-        elif event["event"] == "end":
-            self._newest.pop(event["trial_id"], None)
-            self._untidy.add(event["trial_id"])
-
-    def _record(self, event: Event) -> None:
+    def on_record(self, event: RecordEvent) -> None:
+        """The trial's newest is another; the front may have changed."""
         point = (event["trial_id"], event["epoch"])
         self._newest[event["trial_id"]] = event["epoch"]
         self._untidy.add(event["trial_id"])
         values = [event.get(name) for name in self.objectives]
-        numbers = [float(value) for value in values if value is not None]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
         if not event["partial"] and len(numbers) == len(values):
             self._untidy.update(trial_id for trial_id, _ in self._front.add(point, numbers) or ())
+
+    def on_end(self, event: EndEvent) -> None:
+        """The trial needs its newest no more."""
+        self._newest.pop(event["trial_id"], None)
+        self._untidy.add(event["trial_id"])
 
     @property
     def is_tidy(self) -> bool:
@@ -55,7 +58,7 @@ class Retention:
         return not self._untidy
 
     def tidy(self) -> None:
-        """Delete what is not needed any more, as far as the events taken say."""
+        """Delete what is not needed any more, as far as the events applied say."""
         on_front: dict[str, set[str]] = defaultdict(set)
         for trial_id, epoch in self._front.items:
             on_front[trial_id].add(name_of(epoch))
@@ -70,3 +73,29 @@ class Retention:
         epoch = self._newest.get(trial_id)
         newest = None if epoch is None else name_of(epoch)
         return Order(trial_id, newest, frozenset(on_front))
+
+
+class RetrainingRetention(Fold):
+    """Of a confirmation: those of retrainings that have not ended stay, all under ``root``."""
+
+    def __init__(self, root: Place) -> None:
+        self.root = root
+        self._ended: set[str] = set()
+
+    def on_confirm_end(self, event: ConfirmEndEvent) -> None:
+        """Nobody goes on with this retraining."""
+        self._ended.add(retraining_name(event["trial_id"], event["seed"]))
+
+    @property
+    def is_tidy(self) -> bool:
+        """Whether nothing waits for :meth:`tidy`."""
+        return not self._ended
+
+    def tidy(self) -> None:
+        """Delete the checkpoints of retrainings that ended."""
+        while self._ended:
+            remove_tree(self.root / self._ended.pop())
+
+    def close(self) -> None:
+        """Delete what is left: the round is over."""
+        remove_tree(self.root)

@@ -1,4 +1,12 @@
-"""What a driver asks of Ray: the dense model and its figures from one task, trials through Tune."""
+"""Trials through Ray Tune: what a conductor hands out is run, and what happens is told to it.
+
+Tune asks its search algorithm what to run, its scheduler whether to go on, and its callbacks what
+happens. Three thin adapters pass each question on to one :class:`Conducts`; none keeps state of its
+own. Retries are the conductor's too (``max_failures`` of Tune stays 0): Tune would not write them
+down.
+
+Importing this module imports Ray, which then reads :data:`sweep.cluster.connect.ENVIRONMENT`.
+"""
 
 from __future__ import annotations
 
@@ -9,80 +17,36 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import ray
-from ray import cloudpickle
+from ray import cloudpickle, tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from sweep.cluster.interrupts import Stopped, stop_if_asked
-from sweep.compress.dense.ship import kept as is_kept
-from sweep.config import CLOSED_FORM, SweepConfig
-from sweep.errors import ClusterError, StorageError, UsageError
+from sweep.cluster.machines import is_going
+from sweep.cluster.report import REPORT, Report
+from sweep.cluster.worker import Worker
+from sweep.config import SweepConfig
+from sweep.errors import ClusterError
 from sweep.ledger.store import Place, absolute
 
 MOST = 10_000
 """What Tune is told of how many trials wait or run at a time: the true bound may change."""
 
 
-class Dense:
-    """The dense baseline of a sweep, made in a worker process: the driver never loads a model.
+class Conducts(Protocol):
+    """What the adapters need of a driver (:class:`sweep.cluster.conductor.Conductor`)."""
 
-    ``place`` is where the sweep keeps it.
-    """
+    @property
+    def finished(self) -> bool: ...
 
-    def __init__(self, config: SweepConfig, place: Place, stopped: Stopped) -> None:
-        self.config, self.place, self.stopped = config, absolute(place), stopped
-        self._parcel: Any = None
+    def next(self) -> dict[str, Any] | None: ...
 
-    def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
-        """The dense model's figures on a split. A sweep that ``begins`` keeps the model.
+    def started(self, assignment: Mapping[str, Any]) -> None: ...
 
-        Raises :class:`~sweep.errors.UsageError` for what is wrong with model or data, and
-        :class:`~sweep.cluster.interrupts.Abort` on a signal.
-        """
-        import ray
+    def report(self, name: str, attempt: int, report: Report) -> bool: ...
 
-        try:
-            figures, self._parcel = self._prepare(split, begins)
-        except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
-            raise
-        except ray.exceptions.RayError as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ClusterError(f"the baseline's worker died: {first}") from error
-        if kind := figures.get("error"):
-            raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
-        return figures
-
-    def placed(self) -> list[Any]:
-        """A reference to the packed model, for workers on machines that have not made it.
-
-        The object is the driver's own, so that no machine that goes takes it along. Empty for a
-        task without a model, and where workers find the model with the sweep. Raises as
-        :meth:`figures` does.
-        """
-        import ray
-
-        if self.config.task.dataset == CLOSED_FORM or is_kept(self.place):
-            return []
-        if self._parcel is None:
-            self.figures()
-        parcel, self._parcel = ray.get(self._parcel), None
-        return [ray.put(parcel)]
-
-    def _prepare(self, split: str, begins: bool) -> tuple[dict[str, Any], Any]:
-        """The figures, and a reference to the packed model, which stays where it was made."""
-        import ray
-
-        from sweep.cluster.worker import prepare
-
-        want = self.config.resources
-        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
-        settings = self.config.model_dump(mode="json")
-        figures, parcel = task(prepare).remote(settings, split, str(self.place), begins)
-        while not ray.wait([figures], timeout=0.2)[0]:
-            stop_if_asked(self.stopped)
-        return ray.get(figures), parcel
+    def lost(self, name: str, attempt: int, reason: str, preempted: bool) -> None: ...
 
 
 def run_through_tune(
@@ -98,15 +62,9 @@ def run_through_tune(
 
     ``checkpoints`` is the root folder that workers keep them in, ``kept`` that of the dense model;
     ``limit()`` is how many trials may be out at this moment; ``tick`` is called several times a
-    second; ``dense`` is what :meth:`Dense.placed` gave. Raises
+    second; ``dense`` is what :meth:`sweep.cluster.baseline.Dense.placed` gave. Raises
     :class:`~sweep.errors.ClusterError` where Tune ends before its time.
     """
-    from ray import tune
-
-    pass
-    from sweep.cluster.machines import is_going
-    from sweep.cluster.worker import Worker
-
     trainable = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
@@ -139,28 +97,6 @@ def run_through_tune(
         raise ClusterError("Ray Tune ended before all was done")
 
 
-# Thin adapters between Ray Tune's hooks and whoever conducts the sweep.
-#
-# Tune asks its search algorithm what to run, its scheduler whether to go on, and its callbacks what
-# happens. All three pass the question on to one :class:`Conducts`; none keeps state of its own.
-# Retries are ours too (``max_failures`` of Tune stays 0), because Tune would not write them down.
-
-
-class Conducts(Protocol):
-    """What the adapters need of a driver."""
-
-    @property
-    def finished(self) -> bool: ...
-
-    def next(self) -> dict[str, Any] | None: ...
-
-    def started(self, assignment: Mapping[str, Any]) -> None: ...
-
-    def report(self, trial_id: str, attempt: int, result: Mapping[str, Any]) -> bool: ...
-
-    def lost(self, trial_id: str, attempt: int, reason: str, preempted: bool) -> None: ...
-
-
 class _NotSaved:
     """Tune pickles what it is given, for a restore that we never do (the ledger is the state)."""
 
@@ -169,7 +105,7 @@ class _NotSaved:
 
 
 class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
-    """Gives Tune the next assignment; not OptunaSearch, whose faults FACTS.md lists.
+    """Gives Tune the next assignment.
 
     No more are out at a time than ``limit()`` says, which may change as the cluster does.
     """
@@ -215,7 +151,7 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pass a worker's result on."""
-        over = self.conductor.report(*_who(trial), result)
+        over = self.conductor.report(*_who(trial), result[REPORT])
         return str(TrialScheduler.STOP if over else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sweep.config.settings import SweepConfig
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
-"""Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.session`)."""
+"""Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.baseline`)."""
 
 TEMPERATURE = 2.0
 """Of distillation, where ``recover.distill`` is null and the space gives none."""

@@ -35,10 +35,19 @@ OURS = (
     "checkpoints",
     "report.html",
     "report.md",
+    "driver.log",
 )
 
 
-UNLINKED = ("ledger.jsonl", "ledger.lock", "checkpoints", "dense", "allocations", *REPORTED)
+UNLINKED = (
+    "ledger.jsonl",
+    "ledger.lock",
+    "driver.log",
+    "checkpoints",
+    "dense",
+    "allocations",
+    *REPORTED,
+)
 """What a driver and its workers write in place, or delete from. They replace whole any other file,
 and so a link in its place, too."""
 
@@ -58,6 +67,11 @@ class SweepFolder:
     def config(self) -> Place:
         """The resolved config, runnable as it stands."""
         return self.path / "config.yaml"
+
+    @property
+    def log(self) -> Place:
+        """What drivers said, with times; for a person to read."""
+        return self.path / "driver.log"
 
     @property
     def checkpoints(self) -> Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from sweep.ledger import file as files
 from sweep.ledger import reading
@@ -19,9 +19,9 @@ class Journal(Protocol):
     it means.
     """
 
-    events: list[Event]
+    events: list[Any]
 
-    def append(self, *events: Event) -> list[Event]: ...
+    def append(self, *events: Any) -> list[Any]: ...
 
     def sync(self) -> None: ...
 

@@ -13,13 +13,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
 
 from sweep.config import SweepConfig
+from sweep.ledger.events import RESUME, SWEEP, ReadEvent, RecordEvent, is_of_confirm
 from sweep.pareto import Front, hypervolume
-from sweep.search.rounds import is_of_confirm
-
-Event = dict[str, Any]
 
 
 class Budget:
@@ -44,20 +41,20 @@ class Budget:
         """Wall time of all sessions, up to the last event."""
         return self._seconds
 
-    def clock(self, event: Event) -> None:
+    def clock(self, event: ReadEvent) -> None:
         """An event of the search, of whatever kind: time goes on."""
         if is_of_confirm(event):
             return
         time = event.get("time")
         if isinstance(time, int | float):
-            if self._last is not None and event["event"] not in ("sweep", "resume"):
+            if self._last is not None and event["event"] not in (SWEEP, RESUME):
                 self._seconds += max(0.0, time - self._last)
             self._last = time
         if self._plateau and "reference_point" in event:
             self._plateau.reference = event["reference_point"]
         self._look()
 
-    def record(self, event: Event) -> None:
+    def record(self, event: RecordEvent) -> None:
         """A record that counts."""
         self._epochs[event["trial_id"]] = max(
             event["epoch"], self._epochs.get(event["trial_id"], 0)
@@ -99,7 +96,7 @@ class _Plateau:
         self.reference: Mapping[str, float] = config.search.reference
         self.reached: str | None = None
 
-    def record(self, event: Event) -> None:
+    def record(self, event: RecordEvent) -> None:
         values = [event.get(name) for name in self._objectives]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
         if not event["partial"] and len(numbers) == len(values):

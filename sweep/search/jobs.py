@@ -1,29 +1,51 @@
-"""One trial of a search, as the ledger has it."""
+"""What is run until it ends, in one attempt or several: a trial, or a retraining of a confirmation.
+
+A :class:`Job` is the state that both share, as the ledger has it. The driver (`sweep.cluster`)
+knows no more of either than what is public here.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sweep.ledger.events import (
+    CONFIRM_LOST,
+    CONFIRM_START,
+    LOST,
+    START,
+    ConfirmEndEvent,
+    ConfirmLostEvent,
+    ConfirmRecordEvent,
+    ConfirmStartEvent,
+    DecisionEvent,
+    EndEvent,
+    LostEvent,
+    RecordEvent,
+    StartEvent,
+    confirm_end_event,
+    end_event,
+)
+from sweep.ledger.record import confirm_record_event, record_event
 from sweep.search.distributions import FIDELITY
-from sweep.space.params import Params as Whole
+from sweep.space.params import Params
 
-Event = dict[str, Any]
-Status = Literal["running", "completed", "stopped", "failed"]
+Status = Literal["idle", "running", "completed", "stopped", "failed"]
+"""``idle``: a retraining that the newest round does not want."""
 
 
-@dataclass
-class TrialState:
-    """One trial as the ledger has it.
+@dataclass(kw_only=True)
+class Job(ABC):
+    """Params to run under a seed, and how far that has come.
 
     ``attempt`` is the highest that began or was lost (0: none yet), and those up to ``fence`` are
     over; ``lost`` counts the workers that died under it, less those taken away with their machines
-    (preempted), and ``last_loss`` is why the last of all died;
-    ``records`` and ``decisions`` are events by epoch, in the order of the ledger.
+    (preempted), and ``last_loss`` is why the last of all died.
     """
 
     trial_id: str
-    number: int
     params: dict[str, Any]
     seed: int
     attempt: int = 0
@@ -32,10 +54,86 @@ class TrialState:
     last_loss: str | None = None
     status: Status = "running"
     error: str | None = None
-    records: dict[int, Event] = field(default_factory=dict)
-    decisions: dict[int, Event] = field(default_factory=dict)
-    verdicts: dict[int, Event] = field(default_factory=dict, compare=False)
+
+    # What a driver asks.
+
+    @property
+    def name(self) -> str:
+        """What it is called among workers, and by its checkpoints."""
+        return self.trial_id
+
+    def accepts(self, attempt: int) -> bool:
+        """Whether what an attempt says is news: it runs, and no later attempt has taken over."""
+        return self.status == "running" and attempt >= self.attempt and attempt > self.fence
+
+    @abstractmethod
+    def wants(self, epoch: int) -> bool:
+        """Whether a record of this epoch is news."""
+
+    @abstractmethod
+    def due_end(self) -> EndEvent | ConfirmEndEvent | None:
+        """The event that ends it, if it runs and has all that is wanted of it."""
+
+    def assignment(self) -> dict[str, Any]:
+        """What a worker needs for the next attempt: ``trial_id`` (the name), ``params``, ``seed``,
+        ``attempt``, and what its kind adds.
+        """
+        return {
+            "trial_id": self.name,
+            "params": self.params,
+            "seed": self.seed,
+            "attempt": self.attempt + 1,
+        }
+
+    @abstractmethod
+    def start_event(self, attempt: int) -> StartEvent | ConfirmStartEvent:
+        """A worker has begun with an attempt."""
+
+    @abstractmethod
+    def record_event(
+        self, attempt: int, figures: Mapping[str, Any], worker: str | None
+    ) -> RecordEvent | ConfirmRecordEvent:
+        """An attempt has the figures of an epoch."""
+
+    @abstractmethod
+    def lost_event(
+        self, attempt: int, reason: str, preempted: bool
+    ) -> LostEvent | ConfirmLostEvent:
+        """The worker of an attempt is lost."""
+
+    @abstractmethod
+    def failed_event(self, error: str) -> EndEvent | ConfirmEndEvent:
+        """It cannot go on."""
+
+    # The fold.
+
+    def on_start(self, event: StartEvent | ConfirmStartEvent) -> None:
+        """An attempt began."""
+        self.attempt = event["attempt"]
+
+    def on_lost(self, event: LostEvent | ConfirmLostEvent) -> None:
+        """An attempt is over, and those before it."""
+        self.lost += not event.get("preempted", False)
+        self.last_loss = event["reason"]
+        self.attempt = self.fence = max(self.attempt, event["attempt"])
+
+    def on_end(self, event: EndEvent | ConfirmEndEvent) -> None:
+        """It has ended."""
+        self.status, self.error = event["status"], event.get("error")
+
+
+@dataclass(kw_only=True)
+class TrialState(Job):
+    """One trial of a search; records and decisions are events by epoch, in the ledger's order."""
+
+    number: int
+    records: dict[int, RecordEvent] = field(default_factory=dict)
+    decisions: dict[int, DecisionEvent] = field(default_factory=dict)
+    verdicts: dict[int, DecisionEvent] = field(default_factory=dict, compare=False)
     """What the rule was asked and said, whether the ledger has it yet or not."""
+
+    def __str__(self) -> str:
+        return self.trial_id
 
     @property
     def last_epoch(self) -> int | None:
@@ -45,14 +143,125 @@ class TrialState:
     @property
     def finetune_epochs(self) -> int:
         """The epochs that it was asked to run; by default where the space leaves them out."""
-        return int(self.params.get(FIDELITY, Whole().finetune_epochs))
+        return int(self.params.get(FIDELITY, Params().finetune_epochs))
 
     @property
     def ramp_epochs(self) -> int:
         """The epoch from which it has the sparsity that it was asked to have."""
-        return int(self.params.get("ramp_epochs", Whole().ramp_epochs))
+        return int(self.params.get("ramp_epochs", Params().ramp_epochs))
 
     @property
     def is_stopped(self) -> bool:
         """Whether a decision in the ledger stops it."""
         return any(event["action"] == "stop" for event in self.decisions.values())
+
+    def wants(self, epoch: int) -> bool:
+        """Whether it has no record of this epoch, and is not stopped."""
+        return epoch not in self.records and not self.is_stopped
+
+    def due_end(self) -> EndEvent | None:
+        """The "end" that a running trial's decisions and records call for, if any."""
+        if self.status != "running":
+            return None
+        if self.is_stopped:
+            return end_event(self.trial_id, "stopped")
+        last = self.last_epoch
+        done = last is not None and last >= self.finetune_epochs
+        return end_event(self.trial_id, "completed") if done else None
+
+    def assignment(self) -> dict[str, Any]:
+        """As of any job, and ``after``: the last epoch that the ledger has, None before epoch 0."""
+        return {**super().assignment(), "after": self.last_epoch}
+
+    def start_event(self, attempt: int) -> StartEvent:
+        """A "start", with the epoch that the attempt goes on from."""
+        return {
+            "event": START,
+            "trial_id": self.trial_id,
+            "attempt": attempt,
+            "epoch": self.last_epoch,
+        }
+
+    def record_event(
+        self, attempt: int, figures: Mapping[str, Any], worker: str | None
+    ) -> RecordEvent:
+        """A "record"."""
+        return record_event(self.trial_id, attempt, figures, worker)
+
+    def lost_event(self, attempt: int, reason: str, preempted: bool) -> LostEvent:
+        """A "lost"."""
+        return {
+            "event": LOST,
+            "trial_id": self.trial_id,
+            "attempt": attempt,
+            "reason": reason,
+            "preempted": preempted,
+        }
+
+    def failed_event(self, error: str) -> EndEvent:
+        """An "end"."""
+        return end_event(self.trial_id, "failed", error)
+
+
+@dataclass(kw_only=True)
+class Retraining(Job):
+    """A trial's params again, under a fresh seed, for the epochs ``wanted`` that nobody has yet."""
+
+    wanted: set[int] = field(default_factory=set)
+    status: Status = "idle"
+
+    def __str__(self) -> str:
+        return f"{self.trial_id} seed {self.seed}"
+
+    @property
+    def name(self) -> str:
+        """The trial's id and the seed: a trial has one retraining a seed."""
+        return retraining_name(self.trial_id, self.seed)
+
+    def wants(self, epoch: int) -> bool:
+        """Whether the round wants this epoch, and nobody has it."""
+        return epoch in self.wanted
+
+    def due_end(self) -> ConfirmEndEvent | None:
+        """The "confirm_end" of a running retraining without a wanted epoch."""
+        done = self.status == "running" and not self.wanted
+        return confirm_end_event(self.trial_id, self.seed, "completed") if done else None
+
+    def assignment(self) -> dict[str, Any]:
+        """As of any job, and ``wanted``: the epochs that are still without figures, ascending."""
+        return {**super().assignment(), "wanted": sorted(self.wanted)}
+
+    def start_event(self, attempt: int) -> ConfirmStartEvent:
+        """A "confirm_start"."""
+        return {
+            "event": CONFIRM_START,
+            "trial_id": self.trial_id,
+            "seed": self.seed,
+            "attempt": attempt,
+        }
+
+    def record_event(
+        self, attempt: int, figures: Mapping[str, Any], worker: str | None
+    ) -> ConfirmRecordEvent:
+        """A "confirm_record"."""
+        return confirm_record_event(self.trial_id, self.seed, attempt, figures, worker)
+
+    def lost_event(self, attempt: int, reason: str, preempted: bool) -> ConfirmLostEvent:
+        """A "confirm_lost"."""
+        return {
+            "event": CONFIRM_LOST,
+            "trial_id": self.trial_id,
+            "seed": self.seed,
+            "attempt": attempt,
+            "reason": reason,
+            "preempted": preempted,
+        }
+
+    def failed_event(self, error: str) -> ConfirmEndEvent:
+        """A "confirm_end"."""
+        return confirm_end_event(self.trial_id, self.seed, "failed", error)
+
+
+def retraining_name(trial_id: str, seed: int) -> str:
+    """The name of the retraining of a trial under a seed."""
+    return f"{trial_id}-{seed}"

@@ -67,10 +67,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
+from sweep.ledger.events import DECISION, DecisionEvent
 from sweep.search.rung import Point, Rung
 
 NOISY = ("accuracy", "accuracy_drop")
@@ -101,9 +102,10 @@ class Decision:
     rank: int
     beaten_by: tuple[str, ...]
 
-    def to_event(self) -> dict[str, Any]:
+    def to_event(self) -> DecisionEvent:
         """The ledger's "decision" event, without its time."""
-        return {"event": "decision", **vars(self), "beaten_by": list(self.beaten_by)}
+        own = {"event": DECISION, **vars(self), "beaten_by": list(self.beaten_by)}
+        return cast(DecisionEvent, own)
 
 
 class Moasha:

@@ -16,7 +16,9 @@ from optuna.trial import FrozenTrial
 
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
-from sweep.search.jobs import Event, TrialState
+from sweep.ledger.events import EndEvent, ReadEvent, RecordEvent, TrialEvent
+from sweep.ledger.fold import Fold
+from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
 from sweep.search.storage import create_study
 from sweep.space.parameters import METRICS
@@ -25,7 +27,7 @@ FORMS = (".db", ".log")
 """SQLite, and Optuna's journal."""
 
 
-def export_study(config: SweepConfig, events: Iterable[Event], to: Path) -> int:
+def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> int:
     """Write the ended trials of a sweep to the new file ``to``; returns how many there are.
 
     Each has its params as they came true (left out: those that were not there), values,
@@ -38,7 +40,7 @@ def export_study(config: SweepConfig, events: Iterable[Event], to: Path) -> int:
     search, times = Search(config), _Times()
     for event in events:
         search.apply(event)
-        times.take(event)
+        times.apply(event)
     told = search.study.optuna_study.trials[search.study.learned :]
     ended = [
         _with_story(trial, state, search, times)
@@ -57,17 +59,20 @@ def check_target(to: Path) -> None:
         raise UsageError(f"{to} exists already; name a new file with --to")
 
 
-class _Times:
+class _Times(Fold):
     """When trials began and ended, in unix seconds."""
 
     def __init__(self) -> None:
         self.began: dict[str, float] = {}
         self.ended: dict[str, float] = {}
 
-    def take(self, event: Event) -> None:
-        if event["event"] in ("trial", "end") and "time" in event:
-            kept = self.began if event["event"] == "trial" else self.ended
-            kept.setdefault(event["trial_id"], event["time"])
+    def on_trial(self, event: TrialEvent) -> None:
+        if "time" in event:
+            self.began.setdefault(event["trial_id"], event["time"])
+
+    def on_end(self, event: EndEvent) -> None:
+        if "time" in event:
+            self.ended.setdefault(event["trial_id"], event["time"])
 
 
 def _with_story(
@@ -90,8 +95,8 @@ def _with_story(
     return trial
 
 
-def _figures(record: Event | None) -> dict[str, Any]:
-    values = {name: (record or {}).get(name) for name in METRICS}
+def _figures(record: RecordEvent | None) -> dict[str, Any]:
+    values = {} if record is None else {name: record.get(name) for name in METRICS}
     return {
         name: value
         for name, value in values.items()

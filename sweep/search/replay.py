@@ -1,63 +1,44 @@
 """The search as a fold over the ledger: what is known, what comes next, what a crash left out.
 
 :class:`Search` holds no truth of its own. A driver asks it for the next event
-(:meth:`Search.propose`, :meth:`Search.judge`, :meth:`Search.due_end`), appends that to the ledger,
-and applies it. A search that has applied the same events in the same order is in the same state, so
-after a crash it is rebuilt by a replay, :meth:`Search.missing_events` are appended, and the sweep
-goes on as if nothing had happened.
+(:meth:`Search.propose`, :meth:`Search.judge`, :meth:`~sweep.search.jobs.TrialState.due_end`),
+appends that to the ledger, and applies it. A search that has applied the same events in the same
+order is in the same state, so after a crash it is rebuilt by a replay,
+:meth:`Search.missing_events` are appended, and the sweep goes on as if nothing had happened.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from sweep.config import SweepConfig, plan
-from sweep.search import replay as constraints
+from sweep.ledger.events import (
+    TRIAL,
+    DecisionEvent,
+    EndEvent,
+    Event,
+    LostEvent,
+    ReadEvent,
+    RecordEvent,
+    ResumeEvent,
+    StartEvent,
+    TrialEvent,
+    WarmEvent,
+    end_event,
+)
+from sweep.ledger.fold import Fold
 from sweep.search.budget import Budget
 from sweep.search.distributions import FIDELITY
-from sweep.search.jobs import Event, Status, TrialState
+from sweep.search.jobs import TrialState
 from sweep.search.study import Params, Proposal, Study
 from sweep.search.verdicts import Verdicts
 
-# Constraints on a record's figures, as Optuna has them: by how much each is broken.
 
-Constraints = Mapping[str, Mapping[str, float]]
-"""Metric -> {"min": x, "max": y}, or one of the two; see ``search.constraints``."""
-
-
-def names(constraints: Constraints) -> list[str]:
-    """What each bound is called: ``accuracy_drop <= 0.02``."""
-    return [_name(metric, end, bound) for metric, end, bound in _bounds(constraints)]
-
-
-def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str, float] | None:
-    """Name of a bound -> how far ``record`` is beyond it: 0 or less where it is kept.
-
-    None where the record lacks a figure, or has one that is not finite.
-    """
-    found: dict[str, float] = {}
-    for metric, end, bound in _bounds(constraints):
-        value = record.get(metric)
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            return None
-        beyond = value - bound if end == "max" else bound - value
-        found[_name(metric, end, bound)] = float(beyond)
-    return found
-
-
-def _bounds(constraints: Constraints) -> list[tuple[str, str, float]]:
-    return [(m, end, bound) for m, ends in constraints.items() for end, bound in ends.items()]
-
-
-def _name(metric: str, end: str, bound: float) -> str:
-    return f"{metric} {'<=' if end == 'max' else '>='} {bound:g}"
-
-
-class Search:
+class Search(Fold):
     """The trials, the study and the rungs of one sweep, rebuilt from its ledger event by event."""
 
     def __init__(self, config: SweepConfig) -> None:
@@ -70,7 +51,7 @@ class Search:
             config.objectives,
             plan.sampler(config),
             config.search.seed,
-            constraints.names(self._constraints),
+            constraint_names(self._constraints),
             config.search.starts,
         )
         self._verdicts = Verdicts(config)
@@ -78,16 +59,6 @@ class Search:
         self._warm: set[str] = set()
         self._asked: tuple[int, Proposal | None] | None = None
         self.max_trials = plan.trials(config)
-        self._fold: dict[str, Callable[[Event], None]] = {
-            "trial": self._on_trial,
-            "start": self._on_start,
-            "record": self._on_record,
-            "decision": self._on_decision,
-            "lost": self._on_lost,
-            "end": self._on_end,
-            "resume": self._on_resume,
-            "warm": self._on_warm,
-        }
 
     @property
     def study(self) -> Study:
@@ -100,7 +71,16 @@ class Search:
 
     # What a driver asks.
 
-    def propose(self) -> Event | None:
+    @property
+    def needed(self) -> Collection[str]:
+        """The figures that a record must have."""
+        return self._objectives
+
+    def job(self, name: str) -> TrialState:
+        """A trial that has begun."""
+        return self.trials[name]
+
+    def propose(self) -> TrialEvent | None:
         """The next "trial" event. None if there is to be none: :attr:`why_no_more` says why.
 
         Nothing changes: until the event is applied, asking again gives the same.
@@ -112,7 +92,7 @@ class Search:
         params, sampler_attrs = proposal
         given = params.get("seed")
         return {
-            "event": "trial",
+            "event": TRIAL,
             "trial_id": f"t{number:05d}",
             "number": number,
             "params": params,
@@ -144,23 +124,18 @@ class Search:
             self._asked = (number, self._study.ask(number))
         return self._asked[1]
 
-    def accepts(self, record: Event) -> bool:
+    def accepts(self, record: RecordEvent) -> bool:
         """Whether a "record" event is news.
 
         It is not if its trial is unknown, has ended or is stopped, if the trial has a record of
         this epoch, or if it comes from an attempt that is over: a worker thought dead that is not.
         """
         trial = self.trials.get(record["trial_id"])
-        return (
-            trial is not None
-            and trial.status == "running"
-            and not trial.is_stopped
-            and record["epoch"] not in trial.records
-            and record["attempt"] >= trial.attempt
-            and record["attempt"] > trial.fence
-        )
+        if trial is None or not trial.accepts(record["attempt"]):
+            return False
+        return trial.wants(record["epoch"])
 
-    def judge(self, record: Event) -> Event | None:
+    def judge(self, record: RecordEvent) -> DecisionEvent | None:
         """The "decision" event for a "record" event, before or after that is applied.
 
         None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, a
@@ -174,17 +149,6 @@ class Search:
         if self.accepts(record):
             self._verdicts.judge(trial, record)
         return trial.decisions.get(epoch) or trial.verdicts.get(epoch)
-
-    def due_end(self, trial_id: str) -> Event | None:
-        """The "end" event that the decisions and records of a running trial call for, if any."""
-        trial = self.trials[trial_id]
-        if trial.status != "running":
-            return None
-        if trial.is_stopped:
-            return end_event(trial_id, "stopped")
-        last = trial.last_epoch
-        done = last is not None and last >= trial.finetune_epochs
-        return end_event(trial_id, "completed") if done else None
 
     def unfinished(self) -> list[TrialState]:
         """The trials without an "end", by number."""
@@ -205,32 +169,36 @@ class Search:
             events += undecided
             if any(event["action"] == "stop" for event in undecided):
                 events.append(end_event(trial.trial_id, "stopped"))
-            elif end := self.due_end(trial.trial_id):
+            elif end := trial.due_end():
                 events.append(end)
         return events
 
     # The fold.
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event | ReadEvent) -> None:
         """Take one event in. Unknown kinds, and what is known already, change nothing."""
         self._verdicts.before(event)
-        handler = self._fold.get(event["event"])
-        if handler is not None:
-            handler(event)
+        super().apply(event)
         self._budget.clock(event)
 
-    def _on_trial(self, event: Event) -> None:
+    def on_trial(self, event: TrialEvent) -> None:
+        """A trial begins."""
         if event["trial_id"] in self.trials:
             return
         self._study.begin(event["number"], event["params"], event["sampler_attrs"])
         self.trials[event["trial_id"]] = TrialState(
-            event["trial_id"], event["number"], event["params"], event["seed"]
+            trial_id=event["trial_id"],
+            number=event["number"],
+            params=event["params"],
+            seed=event["seed"],
         )
 
-    def _on_start(self, event: Event) -> None:
-        self.trials[event["trial_id"]].attempt = event["attempt"]
+    def on_start(self, event: StartEvent) -> None:
+        """A worker begins with a trial."""
+        self.trials[event["trial_id"]].on_start(event)
 
-    def _on_record(self, event: Event) -> None:
+    def on_record(self, event: RecordEvent) -> None:
+        """A record counts, once."""
         if self.accepts(event):
             trial = self.trials[event["trial_id"]]
             self._verdicts.take(trial, event)
@@ -240,34 +208,36 @@ class Search:
                 self._asked = None
                 self._study.observe(trial.number, trial.params, event)
 
-    def _on_decision(self, event: Event) -> None:
+    def on_decision(self, event: DecisionEvent) -> None:
+        """The ledger's word on a record."""
         self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
 
-    def _on_lost(self, event: Event) -> None:
-        trial = self.trials[event["trial_id"]]
-        trial.lost += not event.get("preempted", False)
-        trial.last_loss = event["reason"]
-        trial.attempt = trial.fence = max(trial.attempt, event["attempt"])
+    def on_lost(self, event: LostEvent) -> None:
+        """A worker is lost."""
+        self.trials[event["trial_id"]].on_lost(event)
 
-    def _on_end(self, event: Event) -> None:
+    def on_end(self, event: EndEvent) -> None:
+        """A trial ends: the study learns how."""
         trial = self.trials[event["trial_id"]]
         if trial.status == "running":
-            trial.status, trial.error = event["status"], event.get("error")
+            trial.on_end(event)
             self._asked = None
             self._study.finish(trial.number, *self._observation(trial))
             self._budget.end()
 
-    def _on_resume(self, event: Event) -> None:
+    def on_resume(self, event: ResumeEvent) -> None:
+        """A further session may have more trials."""
         self.extend(event.get("trials") or 0)
 
-    def _on_warm(self, event: Event) -> None:
+    def on_warm(self, event: WarmEvent) -> None:
+        """What another sweep observed is learned, before the first trial and once."""
         if self.trials or event["source"] in self._warm:
             return
         self._asked = None
         self._warm.add(event["source"])
         for one in event["observations"]:
             values = [one["metrics"][name] for name in self._objectives]
-            broken = constraints.violations(self._constraints, one["metrics"])
+            broken = violations(self._constraints, one["metrics"])
             self._study.learn((one["params"], values), broken or {})
 
     def _observation(
@@ -284,12 +254,12 @@ class Search:
             return None, None
         values = [record.get(name) for name in self._objectives]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
-        broken = constraints.violations(self._constraints, record)
+        broken = violations(self._constraints, record)
         if len(numbers) < len(values) or broken is None:
             return None, None
         return ({**trial.params, FIDELITY: record["epoch"]}, numbers), broken
 
-    def told_record(self, trial: TrialState) -> Event | None:
+    def told_record(self, trial: TrialState) -> RecordEvent | None:
         """The record that stands for a trial that ended; None where it ended as a failure."""
         if trial.status in ("running", "failed"):
             return None
@@ -300,11 +270,37 @@ class Search:
         return None
 
 
-def end_event(trial_id: str, status: Status, error: str | None = None) -> Event:
-    """An "end" event, without its time."""
-    return {"event": "end", "trial_id": trial_id, "status": status, "error": error}
-
-
 def _trial_seed(seed: int, number: int) -> int:
     """A trial's own seed, in [0, 2^32): the same for the same sweep, whoever runs it and when."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+# Constraints on a record's figures, as Optuna has them: by how much each is broken.
+
+Constraints = Mapping[str, Mapping[str, float]]
+"""Metric -> {"min": x, "max": y}, or one of the two; see ``search.constraints``."""
+
+
+def constraint_names(constraints: Constraints) -> list[str]:
+    """What each bound is called: ``accuracy_drop <= 0.02``."""
+    return [name for name, *_ in _bounds(constraints)]
+
+
+def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str, float] | None:
+    """Name of a bound -> how far ``record`` is beyond it: 0 or less where it is kept.
+
+    None where the record lacks a figure, or has one that is not finite.
+    """
+    found: dict[str, float] = {}
+    for name, metric, end, bound in _bounds(constraints):
+        value = record.get(metric)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        found[name] = float(value - bound if end == "max" else bound - value)
+    return found
+
+
+def _bounds(constraints: Constraints) -> Iterator[tuple[str, str, str, float]]:
+    for metric, ends in constraints.items():
+        for end, bound in ends.items():
+            yield f"{metric} {'<=' if end == 'max' else '>='} {bound:g}", metric, end, bound

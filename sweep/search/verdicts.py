@@ -9,7 +9,8 @@ stood when it was due.
 from __future__ import annotations
 
 from sweep.config import SweepConfig, plan
-from sweep.search.jobs import Event, TrialState
+from sweep.ledger.events import DECISION, ReadEvent, RecordEvent
+from sweep.search.jobs import TrialState
 from sweep.search.moasha import Moasha
 
 
@@ -24,9 +25,9 @@ class Verdicts:
     def __init__(self, config: SweepConfig) -> None:
         self._rule = _rule(config)
         self._horizon_bound = config.recover.lr_schedule == "linear"
-        self._open: tuple[TrialState, Event] | None = None
+        self._open: tuple[TrialState, RecordEvent] | None = None
 
-    def take(self, trial: TrialState, record: Event) -> None:
+    def take(self, trial: TrialState, record: RecordEvent) -> None:
         """Let a record count at its rung; its verdict is open until the next event."""
         if self._rule is None or not self._is_compared(trial, record):
             return
@@ -34,12 +35,12 @@ class Verdicts:
         if record["epoch"] < trial.finetune_epochs:
             self._open = trial, record
 
-    def before(self, event: Event) -> None:
+    def before(self, event: ReadEvent) -> None:
         """Close what is open, with the ledger's own word if ``event`` is that."""
         if self._open is None:
             return
         trial, record = self._open
-        place = "decision", trial.trial_id, record["epoch"]
+        place = DECISION, trial.trial_id, record["epoch"]
         if (event["event"], event.get("trial_id"), event.get("epoch")) == place:
             self._open = None
         else:
@@ -51,7 +52,7 @@ class Verdicts:
             self.judge(*self._open)
             self._open = None
 
-    def judge(self, trial: TrialState, record: Event) -> None:
+    def judge(self, trial: TrialState, record: RecordEvent) -> None:
         """Keep the verdict on a record in ``trial.verdicts``, if it is at a rung."""
         epoch = record["epoch"]
         if self._rule is None or not self._is_compared(trial, record):
@@ -61,7 +62,7 @@ class Verdicts:
         if decision := self._rule.judge(trial.trial_id, epoch, record):
             trial.verdicts[epoch] = decision.to_event()
 
-    def _is_compared(self, trial: TrialState, record: Event) -> bool:
+    def _is_compared(self, trial: TrialState, record: RecordEvent) -> bool:
         if record["epoch"] < trial.ramp_epochs:
             return False
         return bool(record["partial"]) == self._horizon_bound

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from sweep.config import SweepConfig
 from sweep.config.load import config_diff
 from sweep.errors import UsageError
+from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.open import read_events
 from sweep.ledger.store import Place, absolute, place
@@ -26,15 +27,13 @@ from sweep.space.domains import Domain
 from sweep.space.params import Params
 from sweep.space.yaml import one_line
 
-Event = dict[str, Any]
-
 _DEFAULTS = Params().to_dict()
 
 COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
 """Sections that make figures what they are; where they differ, a warning says so."""
 
 
-def warm_events(config: SweepConfig, own: Place) -> list[Event]:
+def warm_events(config: SweepConfig, own: Place) -> list[WarmEvent]:
     """One "warm" event, without its time, for each folder in ``search.warm_start``.
 
     ``own`` is this sweep's folder. Raises :class:`~sweep.errors.UsageError` for a folder that is no
@@ -43,7 +42,7 @@ def warm_events(config: SweepConfig, own: Place) -> list[Event]:
     return [_event(config, place(path), own) for path in config.search.warm_start]
 
 
-def _event(config: SweepConfig, path: Place, own: Place) -> Event:
+def _event(config: SweepConfig, path: Place, own: Place) -> WarmEvent:
     if absolute(path) == absolute(own):
         raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
     theirs = SweepFolder(path).saved_config()
@@ -61,7 +60,7 @@ def _event(config: SweepConfig, path: Place, own: Place) -> Event:
         else:
             used.append({"params": found, "metrics": _metrics(config, record, path)})
     return {
-        "event": "warm",
+        "event": WARM,
         "source": str(path),
         "name": theirs.get("name"),
         "used": len(used),
@@ -71,7 +70,7 @@ def _event(config: SweepConfig, path: Place, own: Place) -> Event:
     }
 
 
-def describe(event: Event) -> str:
+def describe(event: WarmEvent) -> str:
     """An event in words."""
     lines = [f"warm start from {event['source']}: {event['used']} observations used"]
     lines += [f"  {count} not used: {reason}" for reason, count in event["skipped"].items()]
@@ -80,18 +79,18 @@ def describe(event: Event) -> str:
     return "\n".join(lines)
 
 
-def _finished(events: list[Event]) -> Iterator[tuple[dict[str, Any], Event]]:
+def _finished(events: Iterable[ReadEvent]) -> Iterator[tuple[dict[str, Any], ReadEvent]]:
     """(params as asked, last record that is not partial) of each trial that ended well."""
     params: dict[str, dict[str, Any]] = {}
-    last: dict[str, Event] = {}
+    last: dict[str, ReadEvent] = {}
     for event in events:
         name = event.get("trial_id", "")
-        if event["event"] == "trial":
+        if event["event"] == TRIAL:
             params.setdefault(name, event["params"])
-        elif event["event"] == "record" and not event.get("partial"):
+        elif event["event"] == RECORD and not event.get("partial"):
             if name not in last or event["epoch"] > last[name]["epoch"]:
                 last[name] = event
-        elif event["event"] == "end" and event["status"] != "failed" and name in last:
+        elif event["event"] == END and event["status"] != "failed" and name in last:
             yield params[name], last.pop(name)
 
 
@@ -118,7 +117,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     return {name: found[name] for name in space if name in found}
 
 
-def _metrics(config: SweepConfig, record: Event, path: Place) -> dict[str, float]:
+def _metrics(config: SweepConfig, record: ReadEvent, path: Place) -> dict[str, float]:
     """The figures that objectives and constraints need."""
     found: dict[str, float] = {}
     for name in (*config.objectives, *config.search.constraints):

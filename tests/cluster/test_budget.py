@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster import session as run
+from sweep.cluster.run import check_budget
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.search.replay import Search
@@ -21,7 +21,7 @@ def test_when_a_budget_is_spent_what_runs_is_finished_and_nothing_begins(tmp_pat
     epoch = 0
     while not stage.report(one, epoch):
         epoch += 1
-    while not stage.conductor.search.spent:
+    while not stage.search.spent:
         one, epoch = stage.take(), 0
         while not stage.report(one, epoch):
             epoch += 1
@@ -38,8 +38,8 @@ def test_a_lost_trial_is_tried_again_though_the_budget_is_spent(tmp_path: Path) 
     first, second = stage.take(), stage.take()
     stage.report(first, 0)
     stage.report(first, 1)
-    assert stage.conductor.search.spent
-    stage.conductor.lost(second["trial_id"], second["attempt"], "killed")
+    assert stage.search.spent
+    stage.lose(second)
     assert stage.take()["trial_id"] == second["trial_id"]
     assert stage.conductor.next() is None
 
@@ -49,12 +49,12 @@ def test_more_trials_past_a_spent_budget_are_refused_with_what_to_do(tmp_path: P
     stage.run()
     folder = SweepFolder(tmp_path / "sweep")
     search = Search(stage.config)
-    run._check_budget(search, folder, 50)
+    check_budget(search, folder, 50)
     for event in stage.events:
         search.apply(event)
-    run._check_budget(search, folder, 0)
+    check_budget(search, folder, 0)
     with pytest.raises(UsageError) as caught:
-        run._check_budget(search, folder, 50)
+        check_budget(search, folder, 50)
     message = str(caught.value)
     assert "search.budget.epochs" in message
     assert f"search.warm_start=[{folder.path}]" in message and "search.trials=50" in message
@@ -66,7 +66,7 @@ def test_a_space_without_more_points_ends_the_sweep(
     space: dict[str, Any] = {"sparsity": [0.5, 0.7], "finetune_epochs": 1, "method": "random"}
     monkeypatch.setitem(CONFIG, "space", space)
     stage = Stage(tmp_path / "sweep")
-    stage.conductor.search.extend(50)
+    stage.search.extend(50)
     events = stage.run()
     assert len(of_kind(events, "trial")) == len(of_kind(events, "end")) == 2
-    assert "all 2 configurations" in str(stage.conductor.search.why_no_more)
+    assert "all 2 configurations" in str(stage.search.why_no_more)

@@ -1,19 +1,38 @@
-"""The conductor with made-up workers: every answer it gives, without Ray and in a moment."""
+"""The conductor with made-up workers: every answer it gives, of a search and of a confirmation."""
 
 from __future__ import annotations
 
 import errno
+import math
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sweep.cluster.interrupts import Abort
-from sweep.errors import StorageError, SweepError, UsageError
+from sweep.cluster.report import Report
+from sweep.errors import StorageError, SweepError, TrialError, UsageError
+from sweep.ledger.file import Event
 from sweep.ledger.record import DETAILS
 from tests.harness.disk import disk_under, idle_thread
-from tests.harness.stage import Stage
+from tests.harness.stage import POINTS, Cast, Scene, Stage
 from tests.harness.sweeps import assert_each_once, of_kind, story
+
+Open = Callable[..., Cast]
+
+
+@pytest.fixture(params=[Stage, Scene], ids=["search", "confirmation"])
+def open_cast(request: pytest.FixtureRequest) -> Open:
+    found: Open = request.param
+    return found
+
+
+@pytest.fixture
+def cast(open_cast: Open, tmp_path: Path) -> Cast:
+    return open_cast(tmp_path / "sweep")
 
 
 @pytest.fixture
@@ -21,7 +40,22 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path / "sweep")
 
 
-def test_trials_are_handed_out_in_order_and_written_down_first(stage: Stage) -> None:
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path / "sweep")
+
+
+def first(cast: Cast) -> tuple[dict[str, Any], int, int]:
+    """An assignment with two epochs or more to report, and the first two of them."""
+    while len(epochs := list(cast.epochs(assignment := cast.take()))) < 2:
+        pass
+    return assignment, epochs[0], epochs[1]
+
+
+# A job from its proposal to its end.
+
+
+def test_jobs_are_handed_out_in_order_and_written_down_first(stage: Stage) -> None:
     first, second = stage.take(), stage.take()
     assert (first["trial_id"], second["trial_id"]) == ("t00000", "t00001")
     assert first["after"] is None and first["attempt"] == 1
@@ -29,173 +63,301 @@ def test_trials_are_handed_out_in_order_and_written_down_first(stage: Stage) -> 
     assert stage.heard == stage.events
 
 
+def test_a_retraining_serves_all_wanted_epochs_of_a_trial(scene: Scene) -> None:
+    first = scene.take()
+    assert first["wanted"] == [1, 3] and first["attempt"] == 1
+    assert first["params"] == {"sparsity": 0.5}
+    [begun] = of_kind(scene.events, "confirm")
+    assert first["seed"] == begun["seeds"][0]
+    assert not scene.report(first, 1) and scene.report(first, 3, validation_accuracy=0.9)
+    [one, other] = scene.of_kind("record")
+    assert (one["trial_id"], one["epoch"], one["seed"]) == ("t0", 1, first["seed"])
+    assert one["split"] == "test" and one["worker"] == "host:1"
+    assert other["validation_accuracy"] == 0.9
+    [end] = scene.of_kind("end")
+    assert (end["trial_id"], end["status"], end["error"]) == ("t0", "completed", None)
+
+
+def test_a_line_has_its_keys_in_the_order_of_0_1(cast: Cast) -> None:
+    assignment, epoch, _ = first(cast)
+    cast.report(assignment, epoch)
+    figures = ["stage", "epoch", "partial", "accuracy", "validation_accuracy", "examples"]
+    figures += ["sparsity", "seconds"]
+    [line] = cast.of_kind("record")
+    if cast.prefix:
+        own = ["event", "trial_id", "seed", "attempt", "worker", "split"]
+        assert list(line) == [*own, *figures, "time"]
+    else:
+        assert list(line) == ["event", "trial_id", "attempt", *figures, "worker", "time"]
+
+
 def test_a_whole_sweep_ends_and_is_told_once(stage: Stage) -> None:
-    events = stage.run()
-    assert_each_once(events, trials=10)
+    assert_each_once(stage.run(), trials=10)
     assert stage.conductor.next() is None and stage.conductor.finished
+
+
+def assert_each_point_once(events: list[Event], seeds: int = 2) -> None:
+    found = Counter(
+        (e["trial_id"], e["epoch"], e["seed"]) for e in of_kind(events, "confirm_record")
+    )
+    assert set(found.values()) == {1} and len(found) == len(POINTS) * seeds
+    ends = Counter((e["trial_id"], e["seed"]) for e in of_kind(events, "confirm_end"))
+    assert set(ends.values()) == {1} and len(ends) == 2 * seeds
+    assert events[-1]["event"] == "confirm_finish"
+
+
+def test_a_whole_round_ends_and_is_told_once(scene: Scene) -> None:
+    assert_each_point_once(scene.run())
+    assert scene.conductor.next() is None and scene.conductor.finished
 
 
 @pytest.mark.parametrize("share", [i / 10 for i in range(10)])
 def test_cut_anywhere_and_replayed_it_goes_on_the_same(
-    stage: Stage, tmp_path: Path, share: float
+    cast: Cast, open_cast: Open, tmp_path: Path, share: float
 ) -> None:
-    whole = stage.run()
-    lines = stage.path.read_bytes().splitlines(keepends=True)
-    (tmp_path / "again").mkdir()
-    cut = max(1, int(share * len(lines)))
-    (tmp_path / "again" / "ledger.jsonl").write_bytes(b"".join(lines[:cut]))
-    again = Stage(tmp_path / "again").run()
-    assert story(again) == story(whole)
-    assert again[:cut] == whole[:cut]
+    begun = 1 if cast.events == [] else len(cast.events)
+    whole = cast.run()
+    lines = cast.path.read_bytes().splitlines(keepends=True)
+    cut = begun + int(share * (len(lines) - begun))
+    for torn in (b"", lines[cut][: len(lines[cut]) // 2]):
+        folder = tmp_path / f"again-{len(torn)}"
+        folder.mkdir()
+        (folder / "ledger.jsonl").write_bytes(b"".join(lines[:cut]) + torn)
+        again = open_cast(folder).run()
+        assert told(again) == told(whole)
+        assert again[:cut] == whole[:cut]
 
 
-def test_what_only_readers_want_is_in_the_file_and_not_in_memory(stage: Stage) -> None:
-    trial = stage.take()
-    stage.report(trial, 0, correct_bits="oA==", zeros_per_weight=[1, 2])
-    [record] = of_kind(stage.events, "record")
+def told(events: list[Event]) -> list[Event]:
+    """What happened, whoever did it and when."""
+    return [
+        {key: value for key, value in event.items() if key not in ("time", "attempt")}
+        for event in story(events)
+        if event["event"] != "confirm_start"
+    ]
+
+
+def test_what_only_readers_want_is_in_the_file_and_not_in_memory(
+    cast: Cast, open_cast: Open
+) -> None:
+    assignment, epoch, _ = first(cast)
+    cast.report(assignment, epoch, correct_bits="oA==", zeros_per_weight=[1, 2])
+    [record] = cast.of_kind("record")
     assert (record["correct_bits"], record["zeros_per_weight"]) == ("oA==", [1, 2])
+    [heard] = of_kind(cast.heard, cast.prefix + "record")
+    assert heard == {k: v for k, v in record.items() if k not in DETAILS}
+
+
+def test_a_replay_keeps_no_details_either(stage: Stage) -> None:
+    stage.report(stage.take(), 0, correct_bits="oA==", zeros_per_weight=[1, 2])
+    [record] = stage.of_kind("record")
     stage.ledger.close()
-    for some in (stage, Stage(stage.path.parent)):  # as it came, and replayed
-        [kept] = some.conductor.search.trials["t00000"].records.values()
-        assert kept == {k: v for k, v in record.items() if k not in DETAILS}
-        assert of_kind(some.heard, "record") == [kept]
+    again = Stage(stage.path.parent)
+    [kept] = again.search.trials["t00000"].records.values()
+    assert kept == {k: v for k, v in record.items() if k not in DETAILS}
+    assert of_kind(again.heard, "record") == [kept]
 
 
-def test_the_same_record_twice_is_written_once(stage: Stage) -> None:
-    trial = stage.take()
-    stage.report(trial, 0)
-    count = len(stage.events)
-    assert stage.report(trial, 0, accuracy=0.5) is False
-    assert len(stage.events) == count
+def test_the_same_record_twice_is_written_once(cast: Cast) -> None:
+    assignment, epoch, _ = first(cast)
+    cast.report(assignment, epoch)
+    before = cast.events
+    assert cast.report(assignment, epoch, accuracy=0.5) is False
+    assert cast.events == before
 
 
-def test_a_lost_trial_comes_first_and_goes_on_from_its_last_epoch(stage: Stage) -> None:
-    lost, other = stage.take(), stage.take()
-    stage.report(lost, 0)
-    stage.conductor.lost(lost["trial_id"], lost["attempt"], "killed")
-    again = stage.take()
-    assert (again["trial_id"], again["attempt"], again["after"]) == (lost["trial_id"], 2, 0)
+# Workers that are lost.
+
+
+def test_a_lost_job_is_tried_again_for_what_it_had_not_found(cast: Cast) -> None:
+    lost, epoch, next_epoch = first(cast)
+    cast.report(lost, epoch)
+    cast.lose(lost)
+    again = cast.take_again(lost["trial_id"])
+    assert again["attempt"] == 2
+    assert next(iter(cast.epochs(again))) == next_epoch
     assert again["params"] == lost["params"] and again["seed"] == lost["seed"]
+    [event] = cast.of_kind("lost")
+    assert (event["attempt"], event["reason"], event["preempted"]) == (1, "killed", False)
+
+
+def test_a_lost_trial_comes_before_a_new_one(stage: Stage) -> None:
+    lost, other = stage.take(), stage.take()
+    stage.lose(lost)
+    assert stage.take()["trial_id"] == lost["trial_id"]
     assert other["trial_id"] == "t00001"
 
 
-def test_a_worker_thought_dead_has_no_say(stage: Stage) -> None:
-    ghost = stage.take()
-    stage.conductor.lost(ghost["trial_id"], ghost["attempt"], "silent")
-    stage.take()
-    before = stage.events
-    assert stage.report(ghost, 0) is True
-    assert stage.events == before
-
-
 @pytest.mark.parametrize("moment", ["lost", "handed out", "begun again"])
-@pytest.mark.parametrize("epoch", [0, 1])
-def test_a_late_report_is_refused_at_each_stage_of_its_trials_return(
-    stage: Stage, moment: str, epoch: int
-) -> None:
-    first = stage.take()
-    stage.report(first, 0)
-    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
-    if moment != "lost":
-        again = stage.conductor.next()
+def test_a_late_report_is_refused_at_each_stage_of_its_jobs_return(cast: Cast, moment: str) -> None:
+    ghost, epoch, next_epoch = first(cast)
+    cast.report(ghost, epoch)
+    cast.lose(ghost)
+    while moment != "lost":
+        again = cast.conductor.next()
         assert again is not None
-        if moment == "begun again":
-            stage.conductor.started(again)
-    before = stage.events
-    assert stage.report(first, epoch, accuracy=0.99) is True
-    assert stage.conductor.report(first["trial_id"], first["attempt"], {"error": "late"}) is True
-    assert stage.events == before
+        if again["trial_id"] == ghost["trial_id"]:
+            if moment == "begun again":
+                cast.conductor.started(again)
+            break
+    before = cast.events
+    for late in (epoch, next_epoch):
+        assert cast.report(ghost, late, accuracy=0.99) is True
+    assert cast.fail(ghost, TrialError("late")) is True
+    assert cast.fail(ghost, StorageError("late")) is True
+    assert cast.events == before
 
 
-def test_a_loss_said_twice_is_one_loss(stage: Stage) -> None:
-    """Else the trial is in the queue twice, and begins again after its end."""
-    first = stage.take()
-    stage.report(first, 0)
+def test_a_loss_said_twice_is_one_loss(cast: Cast) -> None:
+    """Else the job is in the queue twice, and begins again after its end."""
+    lost, epoch, next_epoch = first(cast)
+    cast.report(lost, epoch)
     for _ in range(2):
-        stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
-    again, other = stage.take(), stage.take()
-    assert (again["trial_id"], other["trial_id"]) == ("t00000", "t00001")
-    assert len(of_kind(stage.events, "lost")) == 1
-    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
-    assert len(of_kind(stage.events, "lost")) == 1
-    stage.report(again, 1)
-    assert [event["attempt"] for event in of_kind(stage.events, "record")] == [1, 2]
+        cast.lose(lost)
+    again = cast.take_again(lost["trial_id"])
+    cast.lose(lost)
+    assert len(cast.of_kind("lost")) == 1
+    cast.report(again, next_epoch)
+    assert [event["attempt"] for event in cast.of_kind("record")] == [1, 2]
+    for _ in range(4):
+        if (other := cast.conductor.next()) is not None:
+            assert other["trial_id"] != lost["trial_id"]
 
 
-def test_a_trial_that_ended_does_not_begin(stage: Stage) -> None:
-    trial = stage.take()
-    assert stage.conductor.report(trial["trial_id"], trial["attempt"], {"error": "broken"})
-    before = stage.events
-    stage.conductor.started(trial | {"attempt": 2})
-    assert stage.events == before
+def test_a_job_that_ended_does_not_begin(cast: Cast) -> None:
+    assignment = cast.take()
+    assert cast.fail(assignment, TrialError("broken"))
+    before = cast.events
+    cast.conductor.started(assignment | {"attempt": 2})
+    cast.lose(assignment | {"attempt": 2})
+    assert cast.events == before
 
 
-def test_a_worker_lost_before_it_began_takes_its_attempt_number_along(stage: Stage) -> None:
-    first = stage.conductor.next()
-    assert first is not None
-    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
-    again = stage.take()
-    assert (again["trial_id"], again["attempt"]) == (first["trial_id"], first["attempt"] + 1)
-    stage.report(first, 0, accuracy=0.99)
-    stage.report(again, 0)
-    assert [event["attempt"] for event in of_kind(stage.events, "record")] == [again["attempt"]]
+def test_a_worker_lost_before_it_began_takes_its_attempt_number_along(cast: Cast) -> None:
+    ghost = cast.conductor.next()
+    assert ghost is not None
+    cast.lose(ghost)
+    again = cast.take_again(ghost["trial_id"])
+    assert again["attempt"] == ghost["attempt"] + 1
+    epoch = next(iter(cast.epochs(again)))
+    cast.report(ghost, epoch, accuracy=0.99)
+    cast.report(again, epoch)
+    assert [event["attempt"] for event in cast.of_kind("record")] == [again["attempt"]]
 
 
-def test_a_crash_after_the_last_loss_does_not_give_the_trial_another_try(tmp_path: Path) -> None:
-    stage = Stage(tmp_path / "sweep", max_failures=0)
-    first = stage.take()
-    stage.conductor.lost(first["trial_id"], first["attempt"], "killed")
-    stage.ledger.close()
-    whole = stage.events
-    lines = stage.path.read_bytes().splitlines(keepends=True)
-    stage.path.write_bytes(b"".join(lines[:-1]))  # less its end
-    again = Stage(stage.path.parent, max_failures=0)
+def test_a_job_that_loses_worker_after_worker_fails_alone(open_cast: Open, tmp_path: Path) -> None:
+    cast = open_cast(tmp_path / "sweep", max_failures=1)
+    name = (assignment := cast.take())["trial_id"]
+    cast.lose(assignment)
+    cast.lose(cast.take_again(name), "out of memory")
+    end = cast.events[-1]
+    assert (end["event"], end["status"]) == (cast.prefix + "end", "failed")
+    assert end["error"] == "its worker was lost 2 times; last: out of memory"
+    if (other := cast.conductor.next()) is not None:
+        assert other["trial_id"] != name
+
+
+def test_a_failed_retraining_is_told_and_is_no_further_work(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "sweep", max_failures=0)
+    jobs = [scene.take() for _ in range(4)]
+    scene.lose(jobs[0])
+    for job in jobs[1:]:
+        for epoch in job["wanted"]:
+            scene.report(job, epoch)
+    assert scene.conductor.finished
+    scene.finish()
+    assert len(scene.confirmation.failed) == 1
+    scene.ledger.close()
+    again = Scene(scene.path.parent)
+    assert again.conductor.finished and again.conductor.next() is None
+
+
+def test_a_crash_after_the_last_loss_does_not_give_another_try(
+    open_cast: Open, tmp_path: Path
+) -> None:
+    cast = open_cast(tmp_path / "sweep", max_failures=0)
+    lost = cast.take()
+    cast.lose(lost)
+    cast.ledger.close()
+    whole = cast.events
+    lines = cast.path.read_bytes().splitlines(keepends=True)
+    cast.path.write_bytes(b"".join(lines[:-1]))  # less its end
+    again = open_cast(cast.path.parent, max_failures=0)
     assert story(again.events) == story(whole)
-    assert again.take()["trial_id"] != first["trial_id"]
+    assert again.take()["trial_id"] != lost["trial_id"]
 
 
-def test_a_trial_that_loses_worker_after_worker_fails(tmp_path: Path) -> None:
-    stage = Stage(tmp_path / "sweep", max_failures=1)
-    for _ in range(2):
-        trial = stage.take()
-        stage.conductor.lost(trial["trial_id"], trial["attempt"], "out of memory")
-    end = stage.events[-1]
-    assert (end["event"], end["status"]) == ("end", "failed")
-    assert "lost 2 times" in end["error"] and "out of memory" in end["error"]
-    assert stage.take()["trial_id"] == "t00001"
+def test_a_machine_taken_away_does_not_count_against_its_job(
+    open_cast: Open, tmp_path: Path
+) -> None:
+    cast = open_cast(tmp_path / "sweep", max_failures=0)
+    name = (assignment := cast.take())["trial_id"]
+    for _ in range(3):
+        cast.lose(assignment, "told to go", gone=True)
+        assignment = cast.take_again(name)
+    assert cast.of_kind("end") == []
+    assert assignment["attempt"] == 4
+    cast.lose(assignment)
+    assert cast.events[-1]["error"] == "its worker was lost 1 times; last: killed"
 
 
-def test_an_error_ends_its_trial_and_no_other(stage: Stage) -> None:
+def test_an_unfinished_trial_is_first_after_a_crash(stage: Stage) -> None:
     trial = stage.take()
-    over = stage.conductor.report(trial["trial_id"], 1, {"error": "diverged: loss is nan"})
-    assert over is True
-    assert of_kind(stage.events, "end")[0]["error"] == "diverged: loss is nan"
-    assert len(of_kind(stage.run(), "end")) == 10
+    stage.report(trial, 0)
+    stage.ledger.close()
+    assert Stage(stage.path.parent).take() == trial | {"attempt": 2, "after": 0}
+
+
+# What goes wrong in a worker.
+
+
+def test_an_error_ends_its_job_and_no_other(cast: Cast) -> None:
+    assignment = cast.take()
+    assert cast.fail(assignment, TrialError("diverged: loss is nan")) is True
+    [end] = cast.of_kind("end")
+    assert (end["status"], end["error"]) == ("failed", "diverged: loss is nan")
+    cast.run()
+    assert len(cast.of_kind("end")) == (4 if cast.prefix else 10)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"accuracy": None}, "'accuracy'"), ({"loss": float("nan")}, "loss")],
+    [
+        ({"accuracy": None}, "'accuracy' of epoch {} is missing"),
+        ({"accuracy": math.nan}, "accuracy of epoch {} is nan"),
+        ({"loss": math.inf}, "loss of epoch {} is inf"),
+        ({"loss": np.float32(0.5)}, "record' cannot be written"),
+    ],
 )
-def test_a_record_that_cannot_be_compared_fails_its_trial(
-    stage: Stage, changes: dict[str, Any], reason: str
+def test_figures_that_cannot_be_fail_their_job(
+    cast: Cast, changes: dict[str, Any], reason: str
 ) -> None:
-    assert stage.report(stage.take(), 0, **changes) is True
-    end = stage.events[-1]
-    assert end["status"] == "failed" and reason in end["error"]
-    assert of_kind(stage.events, "record") == []
+    assignment, epoch, _ = first(cast)
+    assert cast.report(assignment, epoch, **changes) is True
+    end = cast.events[-1]
+    assert end["status"] == "failed" and reason.format(epoch) in end["error"]
+    assert cast.of_kind("record") == []
+
+
+def test_a_retraining_needs_a_figure_on_validation_too(scene: Scene) -> None:
+    assert scene.report(scene.take(), 1, validation_accuracy=None) is True
+    assert "'validation_accuracy' of epoch 1 is missing" in scene.events[-1]["error"]
 
 
 @pytest.mark.parametrize("kind", [StorageError, UsageError])
-def test_what_would_fail_every_trial_ends_the_sweep_not_the_trial(
-    stage: Stage, kind: type[SweepError]
+def test_what_no_job_can_go_on_with_ends_the_session_not_the_job(
+    cast: Cast, kind: type[SweepError]
 ) -> None:
-    trial = stage.take()
-    name = {StorageError: "storage_error", UsageError: "usage_error"}[kind]
-    with pytest.raises(Abort) as abort:
-        stage.conductor.report(trial["trial_id"], 1, {name: "no space left"})
-    assert isinstance(abort.value.error, kind)
-    assert of_kind(stage.events, "end") == []
+    assignment = cast.take()
+    with pytest.raises(Abort) as left:
+        cast.fail(assignment, kind("no space left"))
+    assert isinstance(left.value.error, kind)
+    assert cast.of_kind("end") == []
+    with pytest.raises(Abort):
+        cast.say(assignment, Report())
+
+
+# Checkpoints, and what waits for the disk.
 
 
 def test_only_what_resume_and_export_need_keeps_its_checkpoint(stage: Stage) -> None:
@@ -215,77 +377,90 @@ def test_only_what_resume_and_export_need_keeps_its_checkpoint(stage: Stage) -> 
     assert folders == ["epoch-0002"]
 
 
-def test_an_unfinished_trial_is_first_after_a_crash(stage: Stage) -> None:
-    trial = stage.take()
-    stage.report(trial, 0)
-    stage.ledger.close()
-    again = Stage(stage.path.parent).take()
-    assert again == trial | {"attempt": 2, "after": 0}
+def test_checkpoints_go_with_their_retraining_and_the_rest_with_the_round(scene: Scene) -> None:
+    job, other = scene.take(), scene.take()
+    for name in (job["trial_id"], other["trial_id"]):
+        (scene.root / name / "epoch-0001").mkdir(parents=True)
+    for epoch in job["wanted"]:
+        scene.report(job, epoch)
+    scene.ledger.sync()
+    scene.conductor.tidy()
+    assert [path.name for path in scene.root.iterdir()] == [other["trial_id"]]
+    for epoch in other["wanted"]:
+        scene.report(other, epoch)
+    scene.run()
+    assert not scene.root.exists()
 
 
-def test_a_trial_is_handed_out_when_all_that_it_follows_from_is_on_the_disk(
-    tmp_path: Path,
+def test_a_job_is_handed_out_when_all_that_it_follows_from_is_on_the_disk(
+    open_cast: Open, tmp_path: Path
 ) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
     with disk_under(path) as disk, idle_thread():
-        stage = Stage(path.parent)
-        trial = stage.take()
-        assert f'"{trial["trial_id"]}"'.encode() in path.read_bytes()[: disk.safe]
-        stage.report(trial, 0)
-        assert disk.safe < path.stat().st_size, "a trial that goes on waits for no disk"
-        stage.conductor.next()
+        cast = open_cast(path.parent)
+        assignment, epoch, _ = first(cast)
+        begun = path.read_bytes()[: disk.safe]
+        assert f'"{assignment["trial_id"].partition("-")[0]}"'.encode() in begun
+        cast.report(assignment, epoch)
+        assert disk.safe < path.stat().st_size, "a job that goes on waits for no disk"
+        cast.conductor.next()
         assert disk.safe == path.stat().st_size
-        stage.conductor.note({"event": "finish"})
+        cast.conductor.note({"event": "finish", "reason": None})
         assert disk.safe == path.stat().st_size
-        stage.ledger.close()
+        cast.ledger.close()
 
 
-def test_no_checkpoint_goes_on_the_word_of_a_record_that_may_yet_be_lost(tmp_path: Path) -> None:
+def better_and_better(cast: Cast, assignment: dict[str, Any]) -> None:
+    for epoch, accuracy in ((0, 0.1), (1, 0.1), (2, 0.9)):
+        cast.report(assignment, epoch, accuracy=accuracy)
+
+
+def diverges(cast: Cast, assignment: dict[str, Any]) -> None:
+    cast.fail(assignment, TrialError("diverged"))
+
+
+@pytest.mark.parametrize(
+    ("open_cast", "happens"),
+    [(Stage, better_and_better), (Stage, diverges), (Scene, diverges)],
+    indirect=["open_cast"],
+)
+def test_no_checkpoint_goes_on_the_word_of_an_event_that_may_yet_be_lost(
+    open_cast: Open, tmp_path: Path, happens: Callable[[Cast, dict[str, Any]], None]
+) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
     with disk_under(path), idle_thread():
-        stage = Stage(path.parent)
-        trial = stage.take()
-        old = path.parent / "checkpoints" / trial["trial_id"] / "epoch-0001"
+        cast = open_cast(path.parent)
+        assignment = cast.take()
+        old = path.parent / "checkpoints" / assignment["trial_id"] / "epoch-0001"
         old.mkdir(parents=True)
-        for epoch, accuracy in ((0, 0.1), (1, 0.1), (2, 0.9)):
-            stage.report(trial, epoch, accuracy=accuracy)
-        stage.conductor.tidy()
+        happens(cast, assignment)
+        cast.conductor.tidy()
         assert old.exists()
-        stage.ledger.sync()
-        stage.conductor.tidy()
+        cast.ledger.sync()
+        cast.conductor.tidy()
         assert not old.exists()
-        stage.ledger.close()
+        cast.ledger.close()
 
 
 @pytest.mark.parametrize("question", ["next", "report", "tidy", "note"])
-def test_a_ledger_that_cannot_be_synced_stops_the_sweep(tmp_path: Path, question: str) -> None:
+def test_a_ledger_that_cannot_be_synced_stops_the_session(
+    open_cast: Open, tmp_path: Path, question: str
+) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
     with disk_under(path) as disk, idle_thread():
-        stage = Stage(path.parent)
-        trial = stage.take()
-        stage.ledger.sync()
+        cast = open_cast(path.parent)
+        assignment, epoch, next_epoch = first(cast)
+        cast.ledger.sync()
         disk.error = OSError(errno.EIO, "input/output error")
-        stage.report(trial, 0)
-        stage.ledger._sync()  # the thread's turn
+        cast.report(assignment, epoch)
+        cast.ledger._sync()  # the thread's turn
         ask = {
-            "next": stage.conductor.next,
-            "report": lambda: stage.report(trial, 1),
-            "tidy": stage.conductor.tidy,
-            "note": lambda: stage.conductor.note({"event": "finish"}),
+            "next": cast.conductor.next,
+            "report": lambda: cast.report(assignment, next_epoch),
+            "tidy": cast.conductor.tidy,
+            "note": lambda: cast.conductor.note({"event": "finish", "reason": None}),
         }
         with pytest.raises(Abort, match="input/output error"):
             ask[question]()
-        stage.ledger.close()
-        assert of_kind(stage.events, "record") == []
-
-
-def test_a_machine_taken_away_does_not_count_against_its_trial(tmp_path: Path) -> None:
-    stage = Stage(tmp_path / "sweep", max_failures=0)
-    for _ in range(3):
-        trial = stage.take()
-        stage.conductor.lost(trial["trial_id"], trial["attempt"], "told to go", True)
-    assert of_kind(stage.events, "end") == []
-    again = stage.take()
-    assert (again["trial_id"], again["attempt"]) == (trial["trial_id"], 4)
-    stage.conductor.lost(again["trial_id"], again["attempt"], "killed")
-    assert stage.events[-1]["error"] == "its worker was lost 1 times; last: killed"
+        cast.ledger.close()
+        assert cast.of_kind("record") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import pytest
 
@@ -31,9 +32,17 @@ def shown(stream: io.StringIO, trials: int, monkeypatch: pytest.MonkeyPatch) -> 
     return stream.getvalue()
 
 
-def test_without_a_terminal_a_line_a_finished_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = shown(io.StringIO(), 4, monkeypatch).splitlines()
-    assert len(lines) == 3
+def on_terminal(log: pytest.LogCaptureFixture) -> list[str]:
+    """The messages that a terminal shows."""
+    return [r.getMessage() for r in log.records if getattr(r, "terminal", True)]
+
+
+def test_without_a_terminal_a_line_a_finished_trial(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert shown(io.StringIO(), 4, monkeypatch) == ""
+    lines = on_terminal(caplog)
     assert [line.split()[:3] for line in lines] == [
         ["1/4", "t00000", "completed"],
         ["2/4", "t00001", "stopped"],
@@ -42,12 +51,17 @@ def test_without_a_terminal_a_line_a_finished_trial(monkeypatch: pytest.MonkeyPa
     assert "the loss is not finite" in lines[2]
 
 
-def test_on_a_terminal_trials_counts_and_the_front(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_trials_counts_and_the_front(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     text = shown(Terminal(), 4, monkeypatch)
     assert "3/4 trials (1 completed, 1 stopped, 1 failed)" in text
     assert "epochs 4 spent, 2 saved" in text
     assert "t00003" in text and "running" in text and "1/3" in text
     assert "front so far" in text
+    assert on_terminal(caplog) == []
+    assert len(caplog.messages) == 3, "the log has every end all the same"
 
 
 def test_time_left_is_a_range_once_trials_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,23 +69,34 @@ def test_time_left_is_a_range_once_trials_have_ended(monkeypatch: pytest.MonkeyP
     assert " to " in text and " left" in text
 
 
-def test_trials_of_another_dense_model_are_told_once() -> None:
-    stream = io.StringIO()
-    view = View(Progress(OBJECTIVES, 4), stream)
+def test_a_loss_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    lost = {"event": "lost", "trial_id": "t00000", "attempt": 2, "reason": "killed"}
+    view = View(Progress(OBJECTIVES, 4), io.StringIO())
+    view.take(lost)
+    assert caplog.messages == [], "of an earlier session"
+    with view:
+        view.take(lost)
+    assert caplog.messages == ["t00000: attempt 2 lost its worker (killed)"]
+    assert on_terminal(caplog) == []
+
+
+def test_trials_of_another_dense_model_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    view = View(Progress(OBJECTIVES, 4), io.StringIO())
     for event in small_sweep().events:
         view.take(event)
-    assert stream.getvalue() == ""
+    assert caplog.messages == []
     records = [event for event in small_sweep().events if event["event"] == "record"]
     for event in records:
         view.take({**event, "baseline_accuracy": event["baseline_accuracy"] - 0.1})
-    assert stream.getvalue().count("warning: to the worker of t0000") == 1
+    [message] = on_terminal(caplog)
+    assert message.startswith("warning: to the worker of t0000")
 
 
-def test_trials_of_an_earlier_session_are_not_told_again() -> None:
-    stream = io.StringIO()
-    view = View(Progress(OBJECTIVES, 4), stream)
+def test_trials_of_an_earlier_session_are_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    view = View(Progress(OBJECTIVES, 4), io.StringIO())
     events = small_sweep().events
     for event in [*events[:2], {"event": "workers", "count": 2}, *events[2:]]:
         view.take(event)
-    assert stream.getvalue() == ""
+    assert caplog.messages == []
     assert view.progress.done == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention
 from sweep.cluster.worker import records
 from sweep.compress.tasks.closed_form import ClosedForm
@@ -43,20 +43,19 @@ class Crew:
                 self.busy[worker] = (assignment, records(bench, self.root, assignment))
             return
         assignment, coming = self.busy[worker]
-        result = {"record": json.dumps(next(coming).to_dict() | TIMELESS)}
-        if self.stage.conductor.report(assignment["trial_id"], assignment["attempt"], result):
+        if self.stage.say(assignment, Report(next(coming).to_dict() | TIMELESS)):
             del self.busy[worker]
 
     def lose(self, worker: int) -> None:
         if worker in self.busy:
             assignment, _ = self.busy.pop(worker)
-            self.stage.conductor.lost(assignment["trial_id"], assignment["attempt"], "killed")
+            self.stage.lose(assignment)
 
     def finish(self) -> list[Event]:
         """One worker does what is left; the events of the sweep."""
         while self.busy or not self.stage.conductor.finished:
             self.step(0)
-        self.stage.conductor.note({"event": "finish"})
+        self.stage.finish()
         self.stage.ledger.close()
         return self.stage.events
 
@@ -97,7 +96,7 @@ def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
     ended = {event["trial_id"] for event in of_kind(survivors, "end")}
     keeper = Retention(crew.root, crew.stage.config.objectives)
     for event in survivors:
-        keeper.take(event)
+        keeper.apply(event)
     newest = {(t, max(e for name, e in records if name == t)) for t, _ in records if t not in ended}
     needed = {(trial_id, epoch) for trial_id, epoch in newest | set(keeper.front) if epoch > 0}
     assert needed <= crew.checkpoints()

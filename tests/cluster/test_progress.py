@@ -33,7 +33,7 @@ def end(trial_id: str, status: str, error: str | None = None) -> Event:
 def after(*events: Event, planned: int = 10) -> Progress:
     progress = Progress(OBJECTIVES, planned)
     for event in events:
-        progress.take(event)
+        progress.apply(event)
     return progress
 
 
@@ -41,7 +41,7 @@ def test_a_trial_goes_from_waiting_to_its_end() -> None:
     progress = after(trial("a"))
     seen = [progress.rows["a"].status]
     for event in (start("a"), record("a", 0), end("a", "failed", "diverged")):
-        progress.take(event)
+        progress.apply(event)
         seen.append(progress.rows["a"].status)
     assert seen == ["waiting", "running", "running", "failed"]
     assert progress.rows["a"].error == "diverged"
@@ -101,7 +101,7 @@ def test_the_front_so_far() -> None:
         (record("b", 4, accuracy=None), [("a", 1), ("b", 0)]),
     ]
     for event, expected in stories:
-        progress.take(event)
+        progress.apply(event)
         assert sorted(points(progress)) == expected
     assert progress.rows["b"].record is stories[-1][0]
 
@@ -111,8 +111,8 @@ def test_the_time_left_is_a_range_from_what_ended_trials_took() -> None:
     took = [10.0, 20.0, 60.0, 30.0]
     for i, seconds in enumerate(took):
         assert (progress.seconds_left() is None) == (i < 3)
-        progress.take(record(str(i), 1, seconds=seconds))
-        progress.take(end(str(i), "stopped" if i % 2 else "completed"))
+        progress.apply(record(str(i), 1, seconds=seconds))
+        progress.apply(end(str(i), "stopped" if i % 2 else "completed"))
     low, _, high = statistics.quantiles(took, n=4)
     assert progress.seconds_left() == pytest.approx((low * 6 / 2, high * 6 / 2))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.session import reference_point
+from sweep.cluster.baseline import reference_point
 from sweep.config import SweepConfig
 from sweep.config.checks import NO_WORST
 from sweep.pareto import hypervolume

@@ -97,9 +97,9 @@ def test_the_newest_of_a_running_trial_and_the_front_stay(
             write(root, trial, epoch)
             records.append(record(trial, epoch, accuracy / 4, size, partial))
             running[trial] = epoch
-            keeper.take(records[-1])
+            keeper.apply(records[-1])
             if over:
-                keeper.take(end(trial))
+                keeper.apply(end(trial))
                 ended.add(trial)
                 del running[trial]
             if not tidies:
@@ -118,10 +118,10 @@ def test_what_a_worker_left_of_an_unreported_epoch_goes_with_the_end(tmp_path: P
     keeper = Retention(tmp_path, OBJECTIVES)
     for epoch, accuracy in ((1, 0.9), (2, 0.5)):
         write(tmp_path, "a", epoch)
-        keeper.take(record("a", epoch, accuracy, 1))
+        keeper.apply(record("a", epoch, accuracy, 1))
     write(tmp_path, "a", 3)  # stopped before it was reported
     (tmp_path / "a" / ".epoch-0004.half").mkdir()
-    keeper.take(end("a"))
+    keeper.apply(end("a"))
     keeper.tidy()
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"epoch-0001"}
 
@@ -129,11 +129,11 @@ def test_what_a_worker_left_of_an_unreported_epoch_goes_with_the_end(tmp_path: P
 def test_a_record_without_an_objective_is_no_candidate(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
     write(tmp_path, "a", 1)
-    keeper.take({**record("a", 1, 0.9, 1), "accuracy": None})
+    keeper.apply({**record("a", 1, 0.9, 1), "accuracy": None})
     keeper.tidy()
     assert keeper.front == []
     assert there(tmp_path) == {("a", 1)}  # the trial is running
-    keeper.take(end("a"))
+    keeper.apply(end("a"))
     keeper.tidy()
     assert there(tmp_path) == set()
 
@@ -146,15 +146,15 @@ def test_a_replay_of_the_ledger_changes_nothing_on_disk(tmp_path: Path) -> None:
     for trial, epoch, accuracy, size in figures:
         write(tmp_path, trial, epoch)
         events.append(record(trial, epoch, accuracy, size))
-        keeper.take(events[-1])
+        keeper.apply(events[-1])
     events.append(end("a"))
-    keeper.take(events[-1])
+    keeper.apply(events[-1])
     keeper.tidy()
     before = there(tmp_path)
     assert before == {("a", 2), ("b", 1), ("b", 2)}
     again = Retention(tmp_path, OBJECTIVES)
     for event in events:
-        again.take(event)
+        again.apply(event)
     again.tidy()
     assert there(tmp_path) == before
     assert set(again.front) == set(keeper.front)
@@ -162,9 +162,9 @@ def test_a_replay_of_the_ledger_changes_nothing_on_disk(tmp_path: Path) -> None:
 
 def test_a_trial_without_checkpoints_can_end(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
-    keeper.take(record("a", 0, 0.5, 1))
-    keeper.take(end("a"))
-    keeper.take(end("b"))
+    keeper.apply(record("a", 0, 0.5, 1))
+    keeper.apply(end("a"))
+    keeper.apply(end("b"))
     keeper.tidy()
     assert there(tmp_path) == set()
     assert set(keeper.front) == {("a", 0)}
@@ -173,9 +173,9 @@ def test_a_trial_without_checkpoints_can_end(tmp_path: Path) -> None:
 def test_a_folder_that_someone_removed_is_not_missed(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
     write(tmp_path, "a", 1)
-    keeper.take(record("a", 1, 0.5, 1))
+    keeper.apply(record("a", 1, 0.5, 1))
     shutil.rmtree(tmp_path / "a")
-    keeper.take(end("a"))
+    keeper.apply(end("a"))
     keeper.tidy()
     assert set(keeper.front) == {("a", 1)}
 
@@ -184,8 +184,8 @@ def test_taking_an_event_deletes_nothing(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
     for epoch in (1, 2, 3):
         write(tmp_path, "a", epoch)
-        keeper.take(record("a", epoch, 0.5, 1))
-    keeper.take(end("a"))
+        keeper.apply(record("a", epoch, 0.5, 1))
+    keeper.apply(end("a"))
     assert len(there(tmp_path)) == 3 and not keeper.is_tidy
     keeper.tidy()
     assert there(tmp_path) == {("a", 1)} and keeper.is_tidy

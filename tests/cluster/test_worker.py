@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweep.cluster.worker import Worker
+from sweep.cluster.worker import sentence
 
 
 class OutOfMemoryError(RuntimeError):
@@ -12,14 +12,13 @@ class OutOfMemoryError(RuntimeError):
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("error", "begins"),
     [
         (ValueError("bad"), "ValueError: bad"),
         (OutOfMemoryError("CUDA out of memory. Tried ..."), "out of GPU memory with resources.gpu"),
     ],
 )
-def test_an_error_is_a_sentence(error: Exception, sentence: str) -> None:
-    worker = Worker.__new__(Worker)
-    worker.settings = {"resources": {"gpu": 0.25}}
-    assert worker._sentence(error).startswith(sentence)
-    assert "0.25" in worker._sentence(error) or isinstance(error, ValueError)
+def test_an_error_is_a_sentence(error: Exception, begins: str) -> None:
+    said = sentence(error, {"resources": {"gpu": 0.25}})
+    assert said.startswith(begins)
+    assert "0.25" in said or isinstance(error, ValueError)

@@ -5,55 +5,54 @@ For faults that lie in files alone, of which there are thousands.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sweep.cluster.conductor import Conductor
+from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention
 from sweep.cluster.worker import records
 from sweep.compress.open import open_bench
-from sweep.ledger.file import Event, Ledger
+from sweep.ledger.events import FINISH, Event
+from sweep.ledger.file import Ledger
 from sweep.ledger.folder import SweepFolder
 from sweep.search.replay import Search
-
-Result = dict[str, Any]
 
 
 def go_on(
     path: Path,
     *,
     leave: Callable[[Event], bool] = lambda event: False,
-    arrive: Callable[[Any], Any] = lambda result: result,
+    arrive: Callable[[Report], Report] = lambda report: report,
 ) -> None:
     """Go on with the sweep in ``path``, which has begun, to its end.
 
     ``leave``: the driver is gone after the first event of which this is true. ``arrive``: what
-    happens to a worker's result on its way.
+    happens to a worker's report on its way.
     """
     folder = SweepFolder(path)
     heard: list[Event] = []
     with Ledger.open(folder.ledger, create=False) as ledger:
         conductor = _conductor(folder, ledger, heard.append)
         conductor.replay(ledger.events)
+        conductor.begin()
         while not conductor.finished:
             if not _work(conductor, folder, arrive, lambda: any(map(leave, heard))):
                 return
-        conductor.note({"event": "finish"})
+        conductor.note({"event": FINISH, "reason": None})
 
 
 def _conductor(folder: SweepFolder, ledger: Ledger, listen: Callable[[Event], None]) -> Conductor:
     config = folder.begun_with()
     retention = Retention(folder.checkpoints, config.objectives)
     failures = config.search.max_failures
-    return Conductor(Search(config), ledger, config.objectives, retention, failures, listen)
+    return Conductor(Search(config), ledger, retention, failures, listen)
 
 
 def _work(
     conductor: Conductor,
     folder: SweepFolder,
-    arrive: Callable[[Any], Any],
+    arrive: Callable[[Report], Report],
     is_gone: Callable[[], bool],
 ) -> bool:
     """One worker and one assignment; False if the driver was gone before its end."""
@@ -61,8 +60,8 @@ def _work(
     assert assignment is not None, "nothing to hand out, and not finished"
     conductor.started(assignment)
     for record in records(open_bench(folder.begun_with()), folder.checkpoints, assignment):
-        result: Result = {"record": json.dumps(record.to_dict()), "worker": "here:1"}
-        over = conductor.report(assignment["trial_id"], assignment["attempt"], arrive(result))
+        report = arrive(Report(record.to_dict(), worker="here:1"))
+        over = conductor.report(assignment["trial_id"], assignment["attempt"], report)
         if is_gone():
             return False
         if over:

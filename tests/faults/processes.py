@@ -38,6 +38,7 @@ WARM = (
     "sweep.cli.confirm",
     "sweep.cli.run",
     "sweep.cluster.confirm",
+    "sweep.cluster.run",
     "sweep.cluster.tune",
 )
 

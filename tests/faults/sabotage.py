@@ -13,13 +13,14 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sweep.cluster.conductor import Conductor
+from sweep.cluster.report import Report
 from sweep.ledger.file import Ledger
 from tests.faults.verdict import OURS
 
-Result = Mapping[str, Any]
 Strike = Callable[[int, bytes], None]
 
 MISSING = "(missing)"
@@ -89,15 +90,15 @@ def send_late_reports() -> None:
 
 def _speak(conductor: Conductor, trial_id: str, attempt: int) -> None:
     """The last record again, and the one that would come next, under an attempt that is over."""
-    if attempt < 1 or not conductor.search.trials[trial_id].records:
+    records = conductor.work.job(trial_id).records
+    if attempt < 1 or not records:
         return
-    records = conductor.search.trials[trial_id].records
     last = records[max(records)]
     for epoch in (last["epoch"], last["epoch"] + 1):
         late = {**last, "epoch": epoch, "accuracy": ZOMBIE}
         for name in ("event", "trial_id", "attempt", "time", "worker"):
             late.pop(name, None)
-        conductor.report(trial_id, attempt, {"record": json.dumps(late), "worker": "zombie:1"})
+        conductor.report(trial_id, attempt, Report(late, worker="zombie:1"))
 
 
 class Tampering:
@@ -106,22 +107,22 @@ class Tampering:
     def __init__(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
         self.changes, self.count = dict(changes), 0
 
-    def __call__(self, result: Result) -> Result:
-        """The result of a worker as it arrives."""
+    def __call__(self, report: Report) -> Report:
+        """The report of a worker as it arrives."""
         number, self.count = self.count, self.count + 1
-        if number not in self.changes:
-            return result
-        fields = json.loads(result["record"]) | self.changes[number]
-        fields = {name: value for name, value in fields.items() if value != MISSING}
-        return {**result, "record": json.dumps(fields)}
+        if number not in self.changes or report.figures is None:
+            return report
+        figures = {**report.figures, **self.changes[number]}
+        figures = {name: value for name, value in figures.items() if value != MISSING}
+        return replace(report, figures=figures)
 
 
 def tamper(changes: Mapping[int, Mapping[str, Any]]) -> None:
     """Put a :class:`Tampering` between the workers and the driver."""
     report, tampering = Conductor.report, Tampering(changes)
 
-    def report_tampered(self: Conductor, trial_id: str, attempt: int, result: Result) -> bool:
-        return report(self, trial_id, attempt, tampering(result))
+    def report_tampered(self: Conductor, name: str, attempt: int, told: Report) -> bool:
+        return report(self, name, attempt, tampering(told))
 
     Conductor.report = report_tampered  # type: ignore[method-assign]
 

@@ -1,45 +1,45 @@
-"""A real conductor, search and ledger, with made-up workers: sweeps without Ray, in a moment."""
+"""A real conductor and ledger, with made-up workers: without Ray, and in a moment."""
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sweep.cluster.conductor import Conductor
-from sweep.cluster.retention import Retention
+from sweep.cluster.conductor import Conductor, Keeper, Work
+from sweep.cluster.report import Report
+from sweep.cluster.retention import Retention, RetrainingRetention
 from sweep.config import SweepConfig
+from sweep.errors import SweepError
 from sweep.ledger.file import Clock, Event, Ledger, read_events
 from sweep.search.replay import Search
-from tests.harness.sweeps import CONFIG
+from sweep.search.rounds import Confirmation
+from sweep.search.to_confirm import Point
+from tests.harness.sweeps import CONFIG, of_kind
 
 EXAMPLES = 400
 
 
-class Stage:
-    """A conductor on a ledger in ``folder``, and one worker that knows all results beforehand."""
+class Cast:
+    """A conductor on a ledger in ``folder``, and workers that know all results beforehand."""
 
-    def __init__(self, folder: Path, clock: Clock = time.time, **search: Any) -> None:
-        folder.mkdir(exist_ok=True)
-        plain = {**CONFIG, "search": {**CONFIG["search"], **search}}
-        self.config = SweepConfig.model_validate(plain)
-        self.path = folder / "ledger.jsonl"
-        self.ledger = Ledger.open(self.path, create=not self.path.exists(), clock=clock)
+    prefix = ""
+
+    def __init__(
+        self, folder: Path, work: Work, ledger: Ledger, keeper: Keeper, max_failures: int
+    ) -> None:
+        self.path, self.ledger, self.work, self.keeper = ledger.path, ledger, work, keeper
         self.heard: list[Event] = []
-        self.conductor = Conductor(
-            Search(self.config),
-            self.ledger,
-            self.config.objectives,
-            Retention(folder / "checkpoints", self.config.objectives),
-            self.config.search.max_failures,
-            self.heard.append,
-        )
-        self.conductor.replay(self.ledger.events)
+        self.conductor = Conductor(work, ledger, keeper, max_failures, self.heard.append)
 
     @property
     def events(self) -> list[Event]:
         return read_events(self.path)
+
+    def of_kind(self, kind: str) -> list[Event]:
+        """The events so far that tell this of a job: "start", "record", "lost" or "end"."""
+        return of_kind(self.events, self.prefix + kind)
 
     def take(self) -> dict[str, Any]:
         """The next assignment, started."""
@@ -48,21 +48,107 @@ class Stage:
         self.conductor.started(assignment)
         return assignment
 
+    def take_again(self, name: str) -> dict[str, Any]:
+        """The next assignment of this job, started, and all that come before it."""
+        while (assignment := self.take())["trial_id"] != name:
+            pass
+        return assignment
+
     def report(self, assignment: dict[str, Any], epoch: int, **changes: Any) -> bool:
-        """A record of a trial; True if the trial is over."""
-        result = {"record": json.dumps(record(assignment, epoch) | changes), "worker": "host:1"}
-        return self.conductor.report(assignment["trial_id"], assignment["attempt"], result)
+        """The figures of an epoch; True if the job is over."""
+        figures = record(assignment, epoch) | changes
+        return self.say(assignment, Report(figures, worker="host:1"))
+
+    def fail(self, assignment: dict[str, Any], error: SweepError) -> bool:
+        """Why there are no figures; True if the job is over."""
+        return self.say(assignment, Report(error=error))
+
+    def say(self, assignment: dict[str, Any], report: Report) -> bool:
+        return self.conductor.report(assignment["trial_id"], assignment["attempt"], report)
+
+    def lose(self, assignment: dict[str, Any], reason: str = "killed", gone: bool = False) -> None:
+        """Its worker dies; ``gone``: with its machine, which was told to go."""
+        self.conductor.lost(assignment["trial_id"], assignment["attempt"], reason, gone)
+
+    def epochs(self, assignment: dict[str, Any]) -> Iterable[int]:
+        """What is still to be reported, in order."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Note that all is done."""
+        raise NotImplementedError
 
     def run(self) -> list[Event]:
-        """One worker takes trial after trial, to the end."""
+        """One worker takes job after job, to the end."""
         while not self.conductor.finished:
             assignment = self.take()
-            epoch = -1 if assignment["after"] is None else assignment["after"]
-            while not self.report(assignment, epoch := epoch + 1):
-                pass
-        self.conductor.note({"event": "finish"})
+            assert any(self.report(assignment, epoch) for epoch in self.epochs(assignment))
+        self.finish()
         self.ledger.close()
         return self.events
+
+
+class Stage(Cast):
+    """A search."""
+
+    def __init__(self, folder: Path, clock: Clock = time.time, **search: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        plain = {**CONFIG, "search": {**CONFIG["search"], **search}}
+        self.config = SweepConfig.model_validate(plain)
+        path = folder / "ledger.jsonl"
+        ledger = Ledger.open(path, create=not path.exists(), clock=clock)
+        self.search = Search(self.config)
+        keeper = Retention(folder / "checkpoints", self.config.objectives)
+        super().__init__(folder, self.search, ledger, keeper, self.config.search.max_failures)
+        self.conductor.replay(self.ledger.events)
+        self.conductor.begin()
+
+    def epochs(self, assignment: dict[str, Any]) -> Iterable[int]:
+        after = assignment["after"]
+        return range(0 if after is None else after + 1, assignment["params"]["finetune_epochs"] + 1)
+
+    def finish(self) -> None:
+        self.conductor.note({"event": "finish", "reason": None})
+
+
+POINTS = [Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runner-up")]
+
+
+class Scene(Cast):
+    """A confirmation of :data:`POINTS`: a search that has ended, and a round of retrainings."""
+
+    prefix = "confirm_"
+
+    def __init__(self, folder: Path, seeds: int = 2, max_failures: int = 1) -> None:
+        folder.mkdir(exist_ok=True)
+        path = folder / "ledger.jsonl"
+        if not path.exists():
+            self._search(path)
+        ledger = Ledger.open(path, create=False)
+        self.root = folder / "checkpoints"
+        self.confirmation = Confirmation()
+        for event in ledger.events:
+            self.confirmation.apply(event)
+        begun = self.confirmation.next_round(POINTS, seeds, 7)
+        keeper = RetrainingRetention(self.root)
+        super().__init__(folder, self.confirmation, ledger, keeper, max_failures)
+        self.conductor.begin(*([begun] if begun else []))
+
+    def _search(self, path: Path) -> None:
+        with Ledger.open(path, create=True) as ledger:
+            for number in range(2):
+                params = {"sparsity": 0.5 + number / 10}
+                trial = {"event": "trial", "trial_id": f"t{number}", "seed": number}
+                ledger.append({**trial, "params": params})
+            ledger.append({"event": "finish"})
+
+    def epochs(self, assignment: dict[str, Any]) -> Iterable[int]:
+        return list(assignment["wanted"])
+
+    def finish(self) -> None:
+        if event := self.confirmation.finish_event():
+            self.conductor.note(event)
+        self.keeper.close()
 
 
 def record(assignment: dict[str, Any], epoch: int) -> dict[str, Any]:
@@ -74,6 +160,7 @@ def record(assignment: dict[str, Any], epoch: int) -> dict[str, Any]:
         "epoch": epoch,
         "partial": False,
         "accuracy": accuracy,
+        "validation_accuracy": accuracy,
         "examples": EXAMPLES,
         "sparsity": sparsity,
         "seconds": 1.0 + epoch,

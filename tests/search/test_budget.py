@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sweep.config import SweepConfig
-from sweep.search.budget import Budget, Event
+from sweep.ledger.file import Event
+from sweep.search.budget import Budget
 
 REFERENCE = {"accuracy": 0.1, "sparsity": 0.0}
 

@@ -13,9 +13,11 @@ from optuna.trial import TrialState as OptunaState
 
 import analysis
 from sweep.config import SweepConfig
-from sweep.search.jobs import Event, TrialState
+from sweep.ledger.events import end_event
+from sweep.ledger.file import Event
+from sweep.search.jobs import TrialState
 from sweep.search.moasha import Moasha
-from sweep.search.replay import Search, end_event
+from sweep.search.replay import Search
 from tests.search.test_state import Driver, config, record, story
 
 FOUR = {"accuracy": "max", "size_bytes": "min", "epoch": "min", "seconds": "min"}
@@ -159,7 +161,7 @@ def test_any_number_of_objectives(sampler: str, count: int) -> None:
         for epoch in range(trial.finetune_epochs + 1):
             driver.emit(with_figures(trial, epoch, 1))
             driver.emit(driver.search.judge(with_figures(trial, epoch, 1)))
-            if end := driver.search.due_end(trial.trial_id):
+            if end := trial.due_end():
                 driver.emit(end)
                 break
     for event in driver.ledger:

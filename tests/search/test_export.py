@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
+from sweep.ledger.file import Event
 from sweep.search.optuna_file import export_study, load_exported
-from sweep.search.replay import Event
 from tests.harness.command import assert_refused, call
 from tests.search.test_warm import SPACE, TRIALS, config, events, write
 

@@ -12,6 +12,7 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
+from sweep.cluster.report import Report
 from sweep.cluster.tune import Decide, HandOut
 
 
@@ -31,7 +32,7 @@ class Conductor:
 
     def started(self, assignment: Mapping[str, Any]) -> None: ...
 
-    def report(self, trial_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
+    def report(self, name: str, attempt: int, report: Report) -> bool:
         return False
 
     def lost(self, *told: Any) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from sweep.search.rounds import Confirmation, Event, Job, is_of_confirm
+from sweep.ledger.events import is_of_confirm
+from sweep.ledger.file import Event
+from sweep.search.jobs import Retraining
+from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point
 
 SEED = 7
@@ -34,13 +37,12 @@ def begin(events: list[Event], points: list[Point], count: int) -> list[Event]:
 
 def found(events: list[Event], some: Any = lambda job, epoch: True) -> list[Event]:
     """The events with all records of the round under way, and its end."""
-    for job in fold(events).unfinished:
+    for job in fold(events).unfinished():
         own = {"trial_id": job.trial_id, "seed": job.seed}
         for epoch in sorted(job.wanted):
             if some(job, epoch):
                 events = [*events, {"event": "confirm_record", "epoch": epoch, **own}]
-        done = fold(events)
-        end = done.due_end(done.jobs[job.name])
+        end = fold(events).job(job.name).due_end()
         events = [*events, *([end] if end else [])]
     finish = fold(events).finish_event()
     return [*events, *([finish] if finish else [])]
@@ -48,7 +50,7 @@ def found(events: list[Event], some: Any = lambda job, epoch: True) -> list[Even
 
 def pairs(events: list[Event]) -> list[tuple[str, int, int]]:
     """What is wanted now: (trial, epoch, seed)."""
-    return [(j.trial_id, e, j.seed) for j in fold(events).unfinished for e in sorted(j.wanted)]
+    return [(j.trial_id, e, j.seed) for j in fold(events).unfinished() for e in sorted(j.wanted)]
 
 
 def test_a_round_wants_every_point_under_every_seed_in_as_few_retrainings() -> None:
@@ -60,10 +62,10 @@ def test_a_round_wants_every_point_under_every_seed_in_as_few_retrainings() -> N
         ("t0", 1, other), ("t0", 3, other), ("t1", 0, other),
     ]  # fmt: skip
     confirmation = fold(events)
-    assert len(confirmation.unfinished) == 4
+    assert len(confirmation.unfinished()) == 4
     assert (confirmation.done, confirmation.planned) == (0, 6)
     after = fold(found(events))
-    assert (after.done, after.planned, after.is_open, after.unfinished) == (6, 6, False, [])
+    assert (after.done, after.planned, after.is_open, after.unfinished()) == (6, 6, False, [])
 
 
 def test_seeds_follow_from_the_sweeps_and_the_round_and_are_none_of_the_search() -> None:
@@ -117,7 +119,7 @@ def test_a_round_that_is_overtaken_is_dropped_and_what_it_found_is_kept() -> Non
 
 def test_a_retraining_that_failed_is_not_tried_again_and_is_told() -> None:
     events = begin(searched(), [A, C], 2)
-    job = fold(events).unfinished[0]
+    job = fold(events).unfinished()[0]
     own = {"trial_id": job.trial_id, "seed": job.seed}
     failed = {"event": "confirm_end", **own, "status": "failed", "error": "diverged"}
     events = found([*events, failed])
@@ -134,13 +136,14 @@ def test_attempts_go_on_counting_in_a_later_round() -> None:
     start = {"event": "confirm_start", **own, "attempt": 1}
     lost = {"event": "confirm_lost", **own, "attempt": 1, "reason": "killed"}
     events = found([*events, start, lost, {**start, "attempt": 2}])
-    [job] = fold(begin(events, [A, B], 1)).unfinished
+    [job] = fold(begin(events, [A, B], 1)).unfinished()
     assert (job.attempt, job.fence, job.lost, job.wanted) == (2, 1, 0, {3})
 
 
 @pytest.mark.parametrize(("attempt", "news"), [(1, False), (2, True), (3, True)])
 def test_who_was_thought_dead_is_not_heard(attempt: int, news: bool) -> None:
-    job = Job("t0", 1, {1}, attempt=2, fence=1, status="running")
+    own: dict[str, Any] = {"trial_id": "t0", "params": {}, "seed": 1, "wanted": {1}}
+    job = Retraining(**own, attempt=2, fence=1, status="running")
     assert job.accepts(attempt) is news
     job.status = "completed"
     assert not job.accepts(attempt)

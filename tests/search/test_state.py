@@ -12,8 +12,10 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from sweep.config import SweepConfig
-from sweep.search.jobs import Event, TrialState
-from sweep.search.replay import Search, end_event
+from sweep.ledger.events import end_event
+from sweep.ledger.file import Event
+from sweep.search.jobs import TrialState
+from sweep.search.replay import Search
 from sweep.space.parameters import LR_SCHEDULES
 
 EXAMPLES = 2000
@@ -102,7 +104,7 @@ class Driver:
         assert self.search.accepts(event)
         self.emit(event)
         self.emit(self.search.judge(event))
-        self.emit(self.search.due_end(trial.trial_id))
+        self.emit(trial.due_end())
 
     def run(self, workers: int = 1, most: float = float("inf"), seed: int = 0) -> list[Event]:
         """Go on until nothing is left, or the ledger has ``most`` events."""
@@ -400,7 +402,7 @@ def test_a_record_without_an_objective_is_told_as_a_failure() -> None:
     bare = record(trial, 0, attempt=1)
     del bare["accuracy"]
     driver.emit(bare)
-    driver.emit(driver.search.due_end(trial.trial_id))
+    driver.emit(trial.due_end())
     assert trial.status == "completed"
     assert driver.search.study.optuna_study.trials[0].state == OptunaState.FAIL
 

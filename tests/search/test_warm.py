@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.search.replay import Event, Search
+from sweep.ledger.file import Event
+from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
 
 SPACE: dict[str, Any] = {

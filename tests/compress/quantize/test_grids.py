@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.cluster.session import reference_point
+from sweep.cluster.baseline import reference_point
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import put

@@ -1,0 +1,160 @@
+"""The dense baseline of a sweep, made in a worker process: the driver never loads a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sweep.cluster.interrupts import Stopped, stop_if_asked
+from sweep.compress.dense.ship import keep
+from sweep.compress.dense.ship import kept as is_kept
+from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.errors import ClusterError, StorageError, SweepError, UsageError
+from sweep.ledger.store import Place, absolute, place
+
+if TYPE_CHECKING:
+    from sweep.compress.dense.ship import Parcel
+    from sweep.compress.open import Bench
+
+
+class Dense:
+    """Has the dense model of a sweep prepared on the connected cluster.
+
+    ``place`` is where the sweep keeps it.
+    """
+
+    def __init__(self, config: SweepConfig, place: Place, stopped: Stopped) -> None:
+        self.config, self.place, self.stopped = config, absolute(place), stopped
+        self._parcel: Any = None
+
+    def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
+        """The dense model's figures on a split. A sweep that ``begins`` keeps the model.
+
+        Raises :class:`~sweep.errors.UsageError` for what is wrong with model or data, and
+        :class:`~sweep.cluster.interrupts.Abort` on a signal.
+        """
+        import ray
+
+        try:
+            figures, self._parcel = self._prepare(split, begins)
+        except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
+            raise
+        except ray.exceptions.RayError as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ClusterError(f"the baseline's worker died: {first}") from error
+        if kind := figures.get("error"):
+            raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
+        return figures
+
+    def placed(self) -> list[Any]:
+        """A reference to the packed model, for workers on machines that have not made it.
+
+        The object is the driver's own, so that no machine that goes takes it along. Empty for a
+        task without a model, and where workers find the model with the sweep. Raises as
+        :meth:`figures` does.
+        """
+        import ray
+
+        if self.config.task.dataset == CLOSED_FORM or is_kept(self.place):
+            return []
+        if self._parcel is None:
+            self.figures()
+        parcel, self._parcel = ray.get(self._parcel), None
+        return [ray.put(parcel)]
+
+    def _prepare(self, split: str, begins: bool) -> tuple[dict[str, Any], Any]:
+        """The figures, and a reference to the packed model, which stays where it was made."""
+        import ray
+
+        want = self.config.resources
+        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
+        settings = self.config.model_dump(mode="json")
+        figures, parcel = task(prepare).remote(settings, split, str(self.place), begins)
+        while not ray.wait([figures], timeout=0.2)[0]:
+            stop_if_asked(self.stopped)
+        return ray.get(figures), parcel
+
+
+def prepare(
+    settings: dict[str, Any], split: str, kept: str, begins: bool
+) -> tuple[dict[str, Any], Parcel]:
+    """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
+
+    No trial runs meanwhile: on CPUs it has all threads of its machine. ``kept`` is where the sweep
+    keeps its dense model; one that ``begins`` has it kept, where that is not done.
+
+    Returns the figures of the "baseline" event, or ``{"error": kind, "message": text}``; and the
+    dense model, packed.
+    """
+    config = SweepConfig.model_validate(settings)
+    cpus = config.resources.cpu if config.resources.gpu else own_cpus()
+    try:
+        bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
+        bench.adopt(place(kept))
+        bench.check()
+        figures = bench.baseline(split)
+        told = {"warnings": bench.warnings, "model": config.model or "fresh"}
+        parcel = bench.pack()
+        if begins and not is_kept(place(kept)):
+            keep(place(kept), parcel)
+        return {**figures, **told}, parcel
+    except SweepError as error:
+        return {"error": type(error).__name__, "message": str(error)}, {}
+    except OSError as error:
+        return {"error": StorageError.__name__, "message": str(error)}, {}
+
+
+def make_bench(config: SweepConfig, threads: int) -> Bench:
+    """The bench of a worker process, with as many threads as it has CPUs to itself."""
+    from sweep.compress.open import open_bench
+
+    gpu = config.resources.gpu
+    return open_bench(config, None if gpu else "cpu", threads, gpu)
+
+
+def own_cpus() -> int:
+    """The CPUs of this machine, as far as Ray has them to give away."""
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    given = [node["Resources"].get("CPU", 1) for node in ray.nodes() if node["NodeID"] == own]
+    return min(int(given[0]) if given else 1, os.cpu_count() or 1)
+
+
+def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[str, float]:
+    """The corner of the hypervolume, fixed before a sweep runs.
+
+    That is, for each objective, its worst value that is still worth nothing, as far as one is
+    known. For accuracy that of always answering the majority class; for sparsity 0; for sizes that
+    of the dense model (in floats, though the baseline be quantised: some trials may not be); for
+    epochs one more than the space has, so that a trial which runs to its end still counts; for F1
+    and Matthews' correlation 0. A loss and times have no worst value that anyone knows before a
+    sweep: taking one from its records would move with them, so those objectives are left out, and
+    there is no hypervolume, unless ``search.reference`` (which goes before all others) gives one.
+    """
+    majority = float(baseline["majority_accuracy"])
+    worst = {
+        ("accuracy", "max"): majority,
+        ("accuracy_drop", "min"): float(baseline["accuracy"]) - majority,
+        ("sparsity", "max"): 0.0,
+        ("model_sparsity", "max"): 0.0,
+        ("nonzero_params", "min"): _of_dense("nonzero_params", baseline),
+        ("size_bytes", "min"): _of_dense("size_bytes", baseline),
+        ("epoch", "min"): config.max_epochs + 1.0,
+        ("f1", "max"): 0.0,
+        ("matthews", "max"): 0.0,
+    }
+    known = {
+        name: worst[name, way] for name, way in config.objectives.items() if (name, way) in worst
+    }
+    return {
+        name: value
+        for name in config.objectives
+        if (value := config.search.reference.get(name, known.get(name))) is not None
+    }
+
+
+def _of_dense(name: str, baseline: Mapping[str, Any]) -> float:
+    """A size of the model in floats; the baseline's own where that is in floats itself."""
+    return float(baseline.get(f"dense_{name}", baseline[name]))

@@ -1,0 +1,201 @@
+"""A sweep from a config to its end, or on from where a ledger stops."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sweep import __version__
+from sweep.cluster.baseline import Dense, reference_point
+from sweep.cluster.conductor import Conductor
+from sweep.cluster.interrupts import Abort, Interrupted, cause
+from sweep.cluster.listeners import View
+from sweep.cluster.retention import Retention
+from sweep.cluster.session import Cluster, Session, opened
+from sweep.compress.dense.ship import drop
+from sweep.config import SweepConfig
+from sweep.config.load import dump_yaml
+from sweep.errors import UsageError
+from sweep.ledger.events import (
+    BASELINE,
+    FINISH,
+    INTERRUPT,
+    RESUME,
+    SWEEP,
+    WARM,
+    WORKERS,
+    Event,
+    SweepEvent,
+    WarmEvent,
+    is_of_confirm,
+)
+from sweep.ledger.file import VERSION
+from sweep.ledger.folder import SweepFolder, remove_empty
+from sweep.ledger.open import Journal
+from sweep.ledger.record import baseline_event
+from sweep.ledger.store import read_text, write_text
+from sweep.search.replay import Search
+from sweep.search.warm import describe, warm_events
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = ("ray", "optuna", "torch", "transformers", "datasets", "pandas")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended: the trials by status, and the budget that was spent, if one was."""
+
+    completed: int
+    stopped: int
+    failed: int
+    spent: str | None
+
+
+def run_sweep(
+    config: SweepConfig,
+    folder: SweepFolder,
+    view: View,
+    *,
+    address: str | None = None,
+    trials: int | None = None,
+) -> Outcome:
+    """Begin the sweep in ``folder``, or go on with it; returns when it is done.
+
+    ``trials`` raises the number of trials in all. Raises a :class:`~sweep.errors.SweepError` with
+    the exit code that the contract gives; whatever is raised, the ledger holds all that happened.
+    """
+    begun = folder.holds_sweep
+    if begun:
+        folder.check_same(config)
+    made = folder.create()
+    with opened(config, folder, address, "resume", create=not begun) as session:
+        try:
+            spent = _search(session, view, trials or 0)
+        except (Abort, SystemExit) as left:
+            error = cause(left)
+            if isinstance(error, Interrupted) and folder.holds_sweep:
+                session.ledger.append({"event": INTERRUPT, "signal": error.signal_name})
+            raise
+        finally:
+            _remove_unbegun(folder, session.ledger, made)
+    count = view.progress.count
+    return Outcome(count("completed"), count("stopped"), count("failed"), spent)
+
+
+def _search(session: Session, view: View, trials: int) -> str | None:
+    """Replay what the ledger holds; connect to Ray only if that leaves something to do.
+
+    Returns the budget that was spent, if one was.
+    """
+    config, folder = session.config, session.folder
+    search, keeper = Search(config), Retention(folder.checkpoints, config.objectives)
+    conductor = Conductor(search, session.ledger, keeper, config.search.max_failures, view.take)
+    conductor.replay(session.ledger.events)
+    conductor.begin()
+    check_budget(search, folder, trials)
+    search.extend(trials)
+    told = [event["event"] for event in session.ledger.events if not is_of_confirm(event)]
+    warm = [] if BASELINE in told else _warm_events(session)
+    if BASELINE not in told or not conductor.finished:
+        with session.connected() as cluster:
+            if BASELINE not in told:
+                conductor.replay(_first_events(session, warm, cluster.dense))
+                session.log.begin(folder.log)
+            if read_text(folder.config) is None:
+                write_text(folder.config, dump_yaml(config))
+            if told:
+                conductor.note({"event": RESUME, "trials": search.max_trials})
+            _run_trials(cluster, conductor, view)
+    elif told[-1] == FINISH:
+        return search.spent
+    conductor.note({"event": FINISH, "reason": search.why_no_more})
+    keeper.close()
+    return search.spent
+
+
+def check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
+    """Refuse more than the search's trials where a budget is spent: they would never begin.
+
+    Raises :class:`~sweep.errors.UsageError`.
+    """
+    if search.spent and trials > search.max_trials:
+        raise UsageError(
+            f"no trial can be added: {search.spent}. A sweep keeps its settings; for more, begin a "
+            f"new one that learns from it: sweep run {folder.config} search.trials={trials} "
+            f"search.warm_start=[{folder.path}] --out DIR, with a larger search.budget"
+        )
+
+
+def _warm_events(session: Session) -> list[WarmEvent]:
+    """What the sweep learns from others, less what its ledger has already; said aloud."""
+    have = [event["source"] for event in session.ledger.events if event["event"] == WARM]
+    found = warm_events(session.config, session.folder.path)
+    events = [event for event in found if event["source"] not in have]
+    for event in events:
+        logger.info("%s", describe(event))
+    return events
+
+
+def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequence[Event]:
+    """Prepare the dense baseline; write the ledger's first events, or what it lost of them."""
+    logger.info("preparing data and dense baseline")
+    started, config, ledger = time.time(), session.config, session.ledger
+    if not ledger.events:
+        drop(session.folder.dense)  # of a beginning that came to nothing, perhaps otherwise set
+    baseline = dense.figures(begins=True)
+    logger.info(
+        "dense baseline: accuracy %.4f on %d validation examples (%.0f s)",
+        baseline["accuracy"],
+        baseline["examples"],
+        time.time() - started,
+    )
+    for warning in baseline["warnings"]:
+        logger.warning("warning: %s", warning)
+    reference = reference_point(config, baseline)
+    first: SweepEvent = {
+        "event": SWEEP,
+        "version": VERSION,
+        "name": config.name,
+        "config": config.model_dump(mode="json"),
+        "versions": _versions(),
+        "directions": dict(config.objectives),
+        "reference_point": reference,
+    }
+    head = [] if ledger.events else [first]
+    return ledger.append(*head, *warm, baseline_event(baseline, reference))
+
+
+def _versions() -> dict[str, str]:
+    # Ours is not installed where a job brought it along.
+    found = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "prunesweep": __version__, **found}
+
+
+def _run_trials(cluster: Cluster, conductor: Conductor, view: View) -> None:
+    workers = 0
+
+    def tick() -> None:
+        nonlocal workers
+        if cluster.capacity.present > workers:
+            workers = cluster.capacity.present
+            conductor.note({"event": WORKERS, "count": workers})
+        view.refresh()
+
+    with view:
+        cluster.run(conductor, cluster.session.folder.checkpoints, tick)
+
+
+def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> None:
+    """A sweep that never began leaves nothing behind, and no folder that it ``made``."""
+    ledger.close()
+    if folder.holds_sweep:
+        return
+    ledger.discard()
+    drop(folder.dense)
+    remove_empty(made)

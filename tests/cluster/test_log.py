@@ -1,0 +1,56 @@
+"""What a driver says: to the terminal as it is, to driver.log with times and levels."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from sweep.cluster.log import FILE_ONLY, driver_log, log_to_terminal
+
+SAID = logging.getLogger("sweep.somewhere")
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
+
+
+def test_a_terminal_shows_messages_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    log_to_terminal()
+    log_to_terminal()
+    SAID.info("%d of %d", 1, 2)
+    SAID.warning("warning: rare")
+    SAID.warning("a loss", extra=FILE_ONLY)
+    SAID.debug("detail")
+    assert capsys.readouterr() == ("", "1 of 2\nwarning: rare\n")
+
+
+def test_a_file_has_all_of_the_block_with_time_and_level(tmp_path: Path) -> None:
+    path = tmp_path / "driver.log"
+    path.write_text("of an earlier driver\n")
+    SAID.warning("before")
+    with driver_log() as log:
+        SAID.info("waiting")
+        assert path.read_text() == "of an earlier driver\n", "it is not ours yet"
+        log.begin(path)
+        SAID.warning("a loss", extra=FILE_ONLY)
+        first, *lines = path.read_text().splitlines()
+    SAID.warning("after")
+    assert first == "of an earlier driver" and len(lines) == 2
+    assert re.fullmatch(rf"{STAMP} INFO    waiting", lines[0])
+    assert re.fullmatch(rf"{STAMP} WARNING a loss", lines[1])
+    assert len(path.read_text().splitlines()) == 3
+
+
+def test_a_log_that_never_begins_leaves_nothing(tmp_path: Path) -> None:
+    with driver_log():
+        SAID.error("refused")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with driver_log() as log:
+        log.begin(tmp_path / "gone" / "driver.log")
+        SAID.info("lost")
+    assert "Traceback" not in capsys.readouterr().err
