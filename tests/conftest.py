@@ -1,5 +1,8 @@
 """What all tests share: no network, one thread, a cache of their own, one small task and model.
 
+OMP_NUM_THREADS takes another number of threads, and ATEN_CPU_CAPABILITY=default or avx2 the kernels
+of another processor: the tests hold with each, as sums may be taken in any order.
+
 `make test` deals them out to a process a core, by the file: fixtures of a module are made once.
 """
 
@@ -65,7 +68,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _one_thread() -> None:
     import torch
 
-    torch.set_num_threads(1)
+    if "OMP_NUM_THREADS" not in os.environ:  # which torch has read
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from sweep.compress.train import (
     distilled_loss,
     finetune_epoch,
     logits_of,
-    make_optimizer,
     to_device,
 )
 from sweep.config import SweepConfig
@@ -29,6 +28,7 @@ from sweep.errors import UsageError
 from sweep.space.params import Params
 from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
+from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
 from tests.harness.trials import PLAIN, figures
 
@@ -36,8 +36,9 @@ HALF = dataclasses.replace(PLAIN, distill_weight=0.5)
 
 
 def logits(seed: int, batch: int = 6, labels: int = 3) -> torch.Tensor:
-    drawn = torch.randn(batch, labels, generator=torch.Generator().manual_seed(seed))
-    return drawn.requires_grad_()
+    """In double precision: the factor T^2 multiplies what rounding leaves of the KL."""
+    g = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, labels, generator=g, dtype=torch.float64).requires_grad_()
 
 
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
@@ -54,7 +55,8 @@ def test_it_is_the_sum_that_the_paper_writes(weight: float, temperature: float) 
     divergence = (p * (p.log() - q.log())).sum(-1).mean()
     own = -log_softmax(ours, -1)[torch.arange(6), LABELS].mean()
     expected = (1 - weight) * own + weight * temperature**2 * divergence
-    assert found.item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-5)
+    slack = rounding(ours, steps=100) * max(1, temperature**2)
+    assert found.item() == pytest.approx(expected.item(), rel=0, abs=slack)
 
 
 def test_at_its_ends_it_is_one_loss_alone() -> None:
@@ -62,28 +64,34 @@ def test_at_its_ends_it_is_one_loss_alone() -> None:
     assert torch.equal(distilled_loss(ours, theirs, LABELS, 0, 3), cross_entropy(ours, LABELS))
     own = distilled_loss(ours, ours.detach(), LABELS, 1, 3)
     own.backward()  # type: ignore[no-untyped-call]
-    assert own.item() == pytest.approx(0, abs=1e-6)
-    assert ours.grad is not None and ours.grad.abs().max() < 1e-6
+    assert own.item() == pytest.approx(0, abs=rounding(ours))
+    assert ours.grad is not None and ours.grad.abs().max() < rounding(ours)
     one, other = (distilled_loss(ours, theirs, labels, 1, 3) for labels in (LABELS, LABELS.flip(0)))
     assert torch.equal(one, other), "at weight 1 labels do not count"
 
 
 def test_the_gradient_does_not_fade_with_temperature() -> None:
     """At high temperatures it tends to that of half the mean squared difference of centred logits,
-    over the number of labels (the paper's section 2.1)."""
-    ours, theirs = logits(0), logits(1).detach()
-    distilled_loss(ours, theirs, LABELS, 1, 1000).backward()  # type: ignore[no-untyped-call]
+    over the number of labels (the paper's section 2.1); what is left out falls as 1 / T."""
+    ours, theirs, temperature = logits(0), logits(1).detach(), 1000
+    distilled_loss(ours, theirs, LABELS, 1, temperature).backward()  # type: ignore[no-untyped-call]
     gap = (ours - ours.mean(-1, keepdim=True)) - (theirs - theirs.mean(-1, keepdim=True))
+    wanted = (gap / 3 / 6).detach()
     assert ours.grad is not None
-    assert torch.allclose(ours.grad, gap / 3 / 6, atol=2e-3)
+    largest = float(torch.cat([ours.detach(), theirs]).abs().max())
+    share = 2 * largest / temperature
+    torch.testing.assert_close(ours.grad, wanted, rtol=0, atol=share * float(wanted.abs().max()))
 
 
 # An epoch.
 
 
 def test_each_example_meets_its_own_logits() -> None:
-    """A teacher that knows the labels well, in the split's order, is as good as the labels."""
-    data, recipe = bags(40), Recipe(0.01, 1, 3, batch_size=8)
+    """A teacher that knows the labels well, in the split's order, is as good as the labels.
+
+    By plain descent: Adam divides by a gradient's size, which blows up the rounding of a small one.
+    """
+    data, recipe = bags(40), Recipe(0.5, 1, 3, batch_size=8)
     sure = 50.0 * torch.nn.functional.one_hot(torch.tensor(data.labels), 3).float()
     nets = []
     for distillation in (
@@ -92,11 +100,11 @@ def test_each_example_meets_its_own_logits() -> None:
         Distillation(sure.roll(1, 0), 1.0, 1.0),
     ):
         net = Net()
-        optimizer = make_optimizer(net, recipe)
+        optimizer = torch.optim.SGD(net.parameters(), lr=recipe.learning_rate)
         finetune_epoch(net, optimizer, data, recipe, epoch=0, distillation=distillation)
         nets.append(net.hidden.weight.detach())
-    assert torch.allclose(nets[0], nets[1], atol=1e-6)
-    assert not torch.allclose(nets[0], nets[2], atol=1e-3)
+    assert_near(nets[1], nets[0])
+    assert (nets[2] - nets[0]).abs().max() > 100 * rounding(nets[0])
 
 
 # A trial.
@@ -143,8 +151,9 @@ def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
     ours = logits_of(model, batch, bf16=False)
     distillation = bench.distillation(dataclasses.replace(PLAIN, distill_weight=1.0))
     assert distillation is not None
-    assert distillation.loss(ours, batch["labels"], chosen).item() < 1e-9
-    assert distillation.loss(ours, batch["labels"], chosen[::-1].copy()).item() > 1e-3
+    own = distillation.loss(ours, batch["labels"], chosen).item()
+    mixed = distillation.loss(ours, batch["labels"], chosen[::-1].copy()).item()
+    assert abs(own) < rounding(ours, steps=10) < mixed / 100
 
 
 def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
@@ -183,7 +192,7 @@ def test_its_logits_are_the_dense_models_without_dropout(bench: Workbench) -> No
         batch = to_device(train.padded(np.array([index]), fresh.task.pad_id), torch.device("cpu"))
         with torch.no_grad():
             own = logits_of(model, batch, bf16=False)[0]
-        assert torch.allclose(bench.teacher_logits[index], own, atol=1e-5)
+        assert_near(bench.teacher_logits[index], own)
 
 
 def test_they_are_made_once_and_packed_for_other_machines(

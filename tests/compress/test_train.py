@@ -29,6 +29,7 @@ from sweep.compress.train import (
 from sweep.errors import TrialError
 from sweep.space.parameters import LR_SCHEDULES
 from tests.harness import tiny
+from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
 
 every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
@@ -80,7 +81,7 @@ def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * rate
             batch = to_device(split.padded(chosen, 0), torch.device("cpu"))
-            logits = net(batch["input_ids"], batch["attention_mask"]).logits
+            logits = net(batch["input_ids"], batch["attention_mask"]).logits.float()
             loss = cross_entropy(logits, batch["labels"])
             optimizer.zero_grad()
             loss.backward()
@@ -90,14 +91,16 @@ def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
 
 @every_schedule
 def test_finetuning_is_the_plain_loop(schedule: str) -> None:
+    """In double precision but for the logits: Adam divides by a gradient's size, which blows up
+    the rounding of a small one."""
     recipe = Recipe(0.01, 2, 3, batch_size=8, lr_schedule=schedule, clip_norm=0.1)
-    net, twin, data = Net(), Net(), bags()
+    net, twin, data = Net().double(), Net().double(), bags()
     optimizer = make_optimizer(net, recipe)
     for epoch in range(2):
         assert finetune_epoch(net, optimizer, data, recipe, epoch=epoch) > 0
     plain_epochs(twin, data, recipe, 2)
     for one, other in zip(net.parameters(), twin.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        assert_near(one, other, steps=10**6)
 
 
 def test_it_learns() -> None:
@@ -274,6 +277,7 @@ def test_bf16_is_for_who_asks_on_a_cpu() -> None:
     rounded = logits_of(net, batch, bf16=True)
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, exact)
-    torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.02)
+    slack = rounding(exact.bfloat16(), steps=10)
+    torch.testing.assert_close(rounded, exact, rtol=0, atol=slack)
     with autocast(True, cpu):
         assert net.hidden(torch.ones(1, 8)).dtype == torch.bfloat16

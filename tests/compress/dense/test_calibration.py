@@ -21,6 +21,7 @@ from sweep.space.parameters import GRANULARITIES, LEARNED, METHODS
 from sweep.space.params import Params
 from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
+from tests.harness.rounding import assert_near
 from tests.harness.trials import same, weights_of
 
 Make = Callable[..., SweepConfig]
@@ -77,7 +78,7 @@ def test_the_norms_are_of_real_tokens(make: Make) -> None:
         ids = torch.tensor(train.tokens[train.offsets[index] : train.offsets[index + 1]]).long()
         with torch.no_grad():
             inputs.append(model.bert.embeddings(ids.unsqueeze(0))[0])  # type: ignore[union-attr,operator]
-    torch.testing.assert_close(found, torch.cat(inputs).norm(dim=0), rtol=1e-4, atol=1e-4)
+    assert_near(found, torch.cat(inputs).norm(dim=0))
 
 
 @every_method

@@ -22,6 +22,7 @@ from sweep.compress.prune.targets import Targets, prunable_modules
 from sweep.compress.tasks import Split
 from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from tests.harness import tiny
+from tests.harness.rounding import assert_near
 
 PAIRS = [(method, scope) for method in ACTIVATION_METHODS for scope in ACTIVATION_SCOPES]
 every_pair = pytest.mark.parametrize(("method", "scope"), PAIRS)
@@ -87,14 +88,15 @@ def hooks(model: nn.Module) -> int:
 
 @every_pair
 def test_a_sample_does_not_see_its_neighbours_or_the_padding(method: str, scope: str) -> None:
-    model, split = tiny.bert(), sentences()
+    """In double precision, where no rounding carries a feature over its threshold."""
+    model, split = tiny.bert().double(), sentences()
     prepared(model, method, scope)
     together = logits(model, batch_of(split, list(range(len(split)))))
     for index in range(len(split)):
         alone = logits(model, batch_of(split, [index]))[0]
         padded = logits(model, batch_of(split, [index], extra=9, filler=5))[0]
-        torch.testing.assert_close(alone, together[index], rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(alone, padded, rtol=1e-5, atol=1e-5)
+        assert_near(alone, together[index])
+        assert_near(alone, padded)
 
 
 @every_pair
@@ -231,15 +233,16 @@ def test_thresholds_come_from_real_tokens_layer_behind_layer() -> None:
 
 
 def test_thresholds_do_not_depend_on_padding() -> None:
+    """In double precision, as above; a threshold is kept in single."""
     states = []
     for extra, filler in ((0, 0), (10, 0), (10, 6)):
-        model = tiny.bert().eval()
+        model = tiny.bert().double().eval()
         pruner = ActivationPruner(prunable_modules(model, Targets()), 0.6, "l1-norm", "global")
         batch = batch_of(sentences(), list(range(12)), extra, filler)
         pruner.calibrate(lambda m=model, b=batch: m(**b), batch["attention_mask"].bool())
         states.append(torch.stack([pruner.state[name] for name in sorted(pruner.state)]))
-    torch.testing.assert_close(states[0], states[1], rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(states[0], states[2], rtol=1e-5, atol=1e-6)
+    assert_near(states[1], states[0], steps=2)
+    assert_near(states[2], states[0], steps=2)
 
 
 # random: features, fixed for the trial
@@ -298,8 +301,13 @@ def plainly_pruned(model: nn.Module, sparsity: float) -> nn.Module:
     return model
 
 
+def gradients(model: nn.Module) -> Tensor:
+    """All in one: some are zero but for rounding, such as those of the keys' biases."""
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
 def test_the_memo_changes_nothing_forward_or_backward() -> None:
-    plain, memo = plainly_pruned(tiny.bert(), 0.5), tiny.bert()
+    plain, memo = plainly_pruned(tiny.bert().double(), 0.5), tiny.bert().double()
     prepared(memo, "l1-norm", "local", 0.5)
     split = sentences()
     for indices in ([0, 1, 2, 3], [4, 5, 6, 7], [0, 1, 2, 3]):
@@ -310,5 +318,4 @@ def test_the_memo_changes_nothing_forward_or_backward() -> None:
             model(**batch).logits.square().sum().backward()
         for one, other in zip(plain.parameters(), memo.parameters(), strict=True):
             assert (one.grad is None) == (other.grad is None)
-            if one.grad is not None:
-                torch.testing.assert_close(one.grad, other.grad)
+        assert_near(gradients(memo), gradients(plain))

@@ -14,6 +14,7 @@ from sweep.compress.prune import Masks, Targets, make_masks, prunable_weights
 from sweep.compress.prune.masks import hold, keep_largest, pruned_count
 from sweep.compress.prune.select import ordered_keys
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
+from tests.harness.rounding import assert_near
 from tests.harness.tiny import Net, bags
 
 Optimizers = Callable[[nn.Module, Recipe], torch.optim.Optimizer]
@@ -148,6 +149,6 @@ def test_clipping_never_sees_a_masked_gradient() -> None:
         twin_weights[name].grad[~mask] = 0.0
     assert clip < norm() < 0.95 * leaky
     for parameter, twin_parameter in zip(net.parameters(), twin.parameters(), strict=True):
-        clipped = twin_parameter.grad * clip / norm()
+        clipped = twin_parameter.grad * clip / (norm() + 1e-6)  # as torch has it
         moment = optimizer.state[parameter]["exp_avg"]
-        torch.testing.assert_close(moment, 0.1 * clipped, rtol=1e-3, atol=1e-9)
+        assert_near(moment, 0.1 * clipped, steps=100)

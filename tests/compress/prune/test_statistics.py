@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sweep.compress.prune import Targets
-from sweep.compress.prune.obs import inverse_factor
+from sweep.compress.prune.obs import DAMPENING, inverse_factor
 from sweep.compress.prune.statistics import COLLECTORS, collect
 from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.train import to_device
 from sweep.errors import UsageError
 from tests.harness import tiny
+from tests.harness.rounding import assert_near, rounding
 
 SPLIT = tiny.bags(12)
 
@@ -33,11 +34,15 @@ def losses(net: nn.Module, count: int = len(SPLIT)) -> Iterator[Tensor]:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    """Root mean square over the examples of (L(w + h) - L(w - h)) / 2h."""
+    """Root mean square over the examples of (L(w + h) - L(w - h)) / 2h.
+
+    Which is off by about h^2 for the curve, and by the rounding of the loss over h.
+    """
     net = tiny.Net().double()
     modules = prunable_modules(net, Targets())
     found = collect("gradient", modules, losses(net))
     step = 1e-5
+    slack = 10 * (step**2 + rounding(loss_of(net, 0), steps=1) / step)
     for name, module in modules.items():
         weight = module.weight
         assert isinstance(weight, Tensor) and found[name].shape == weight.shape
@@ -51,7 +56,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
                     slopes.append(float(above - loss_of(net, index)) / (2 * step))
                     weight[place] += step
             wanted = float(np.sqrt(np.mean(np.square(slopes))))
-            assert float(found[name][place]) == pytest.approx(wanted, rel=1e-4, abs=1e-9)
+            assert float(found[name][place]) == pytest.approx(wanted, rel=0, abs=slack)
 
 
 def test_collecting_leaves_no_gradients_and_no_hooks() -> None:
@@ -77,9 +82,11 @@ def test_input_statistics_are_of_all_inputs() -> None:
     modules = prunable_modules(net, Targets())
     inputs = head_inputs(net)
     norms = collect("input-norm", modules, losses(net))["head"]
-    torch.testing.assert_close(norms, inputs.norm(dim=0))
+    assert_near(norms, inputs.norm(dim=0), steps=100)
     factor = collect("inverse-factor", modules, losses(net))["head"]
-    torch.testing.assert_close(factor, inverse_factor(inputs.T @ inputs), rtol=1e-3, atol=1e-3)
+    gram = inputs.T @ inputs
+    condition = float(torch.linalg.cond(gram + DAMPENING * gram.diagonal().mean() * torch.eye(10)))
+    assert_near(factor, inverse_factor(gram), steps=round(10 * condition))
 
 
 def test_every_token_is_a_row_of_the_inputs() -> None:
@@ -87,7 +94,7 @@ def test_every_token_is_a_row_of_the_inputs() -> None:
     batches = [torch.randn(1, length, 3) for length in (2, 5)]
     found = collect("input-norm", {"layer": layer}, (layer(x).sum() for x in batches))["layer"]
     rows = torch.cat([x.reshape(-1, 3) for x in batches])
-    torch.testing.assert_close(found, rows.norm(dim=0))
+    assert_near(found, rows.norm(dim=0), steps=100)
 
 
 @pytest.mark.parametrize("kind", COLLECTORS)
