@@ -4,17 +4,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SIX := $(VENV)-six
+PYTEST := $(BIN)/python -m pytest -n logical --no-loadscope-reorder
+# what is tested without torch and without Ray
+LIGHT := tests/config tests/ledger tests/search tests/space tests/analysis tests/test_pareto.py
 
-.PHONY: demo test test-analysis lint clean
+.PHONY: demo check light test test-all test-analysis lint clean
 
 demo: $(STAMP)  ## a whole sweep on the embedded task, to a report
 	$(BIN)/sweep run digits --out results/demo
 
-test: $(STAMP)
-	$(BIN)/python -m pytest -n logical --no-loadscope-reorder
+check: $(STAMP)  ## in a minute: lint, types, and the tests that need neither torch nor Ray
+	$(MAKE) -j2 lint light
 
-# tests/conftest.py, for who runs sweeps, needs torch; tests/analysis has what it needs below itself.
-test-analysis:  ## the tests of analysis/ where only what it needs is installed: six packages, moocore and scipy
+light: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow" -x $(LIGHT)
+
+test: $(STAMP)  ## all but what is marked slow, in less than five minutes
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP)  ## everything: whole sweeps killed and resumed, every fault, every matrix
+	$(PYTEST) tests benchmarks/tests
+
+# tests/conftest.py is for who runs sweeps; tests/analysis has what it needs below itself.
+test-analysis:  ## the tests of analysis/ where only the packages that it needs are installed
 	$(PYTHON) -m venv --clear $(SIX)
 	$(SIX)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy pytest pytest-timeout

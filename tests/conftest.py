@@ -3,7 +3,9 @@
 OMP_NUM_THREADS takes another number of threads, and ATEN_CPU_CAPABILITY=default or avx2 the kernels
 of another processor: the tests hold with each, as sums may be taken in any order.
 
-`make test` deals them out to a process a core, by the file: fixtures of a module are made once.
+`make test` leaves out what is marked `slow`, and `make test-all` has everything. Both deal the
+tests out to a process a core, by the file: fixtures of a module are made once. Nothing here imports
+torch or Ray before a test needs it, so that `make check` takes seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is imported
 
 # What a shell runs in the background inherits that Ctrl-C is ignored; some tests are about Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -62,14 +65,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRUNESWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    import torch
-
-    if "OMP_NUM_THREADS" not in os.environ:  # which torch has read
-        torch.set_num_threads(1)
 
 
 @pytest.fixture
