@@ -80,7 +80,7 @@ def export_study(path: Place, to: Path | None) -> None:
 
     folder = SweepFolder(path)
     config = folder.begun_with()
-    target = to or (path if isinstance(path, Path) else Path()) / "study.db"
+    target = to or Path("" if "://" in str(path) else str(path)) / "study.db"
     check_target(target)
     count = export_study(config, read_events(folder.ledger), target)
     address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)

@@ -61,7 +61,7 @@ def load(path: str | Place) -> analysis.Results:
     not installed here.
     """
     try:
-        return analysis.load(path if isinstance(path, Path) else str(path))
+        return analysis.load(str(path))
     except UNREADABLE as error:
         raise UsageError(str(error)) from error
 
