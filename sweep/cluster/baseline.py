@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.interrupts import Stopped, stop_if_asked
-from sweep.compress.dense.ship import keep
-from sweep.compress.dense.ship import kept as is_kept
+from sweep.compress.dense.ship import digest, keep, kept
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError
 from sweep.ledger.store import Place, absolute, place
 
 if TYPE_CHECKING:
-    from sweep.compress.dense.ship import Parcel
     from sweep.compress.open import Bench
 
 
@@ -26,7 +24,7 @@ class Dense:
 
     def __init__(self, config: SweepConfig, place: Place, stopped: Stopped) -> None:
         self.config, self.place, self.stopped = config, absolute(place), stopped
-        self._parcel: Any = None
+        self._packed: Any = None
 
     def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
         """The dense model's figures on a split. A sweep that ``begins`` keeps the model.
@@ -37,7 +35,7 @@ class Dense:
         import ray
 
         try:
-            figures, self._parcel = self._prepare(split, begins)
+            figures, self._packed = self._prepare(split, begins)
         except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
             raise
         except ray.exceptions.RayError as error:
@@ -47,8 +45,8 @@ class Dense:
             raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
         return figures
 
-    def placed(self) -> list[Any]:
-        """A reference to the packed model, for workers on machines that have not made it.
+    def placed(self) -> list[tuple[str | None, Any]]:
+        """The packed model's digest, and a reference to it, for machines that have not made it.
 
         The object is the driver's own, so that no machine that goes takes it along. Empty for a
         task without a model, and where workers find the model with the sweep. Raises as
@@ -56,12 +54,12 @@ class Dense:
         """
         import ray
 
-        if self.config.task.dataset == CLOSED_FORM or is_kept(self.place):
+        if self.config.task.dataset == CLOSED_FORM or kept(self.place):
             return []
-        if self._parcel is None:
+        if self._packed is None:
             self.figures()
-        parcel, self._parcel = ray.get(self._parcel), None
-        return [ray.put(parcel)]
+        packed, self._packed = ray.get(self._packed), None
+        return [(digest(packed), ray.put(packed))]
 
     def _prepare(self, split: str, begins: bool) -> tuple[dict[str, Any], Any]:
         """The figures, and a reference to the packed model, which stays where it was made."""
@@ -70,18 +68,18 @@ class Dense:
         want = self.config.resources
         task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
         settings = self.config.model_dump(mode="json")
-        figures, parcel = task(prepare).remote(settings, split, str(self.place), begins)
+        figures, packed = task(prepare).remote(settings, split, str(self.place), begins)
         while not ray.wait([figures], timeout=0.2)[0]:
             stop_if_asked(self.stopped)
-        return ray.get(figures), parcel
+        return ray.get(figures), packed
 
 
 def prepare(
-    settings: dict[str, Any], split: str, kept: str, begins: bool
-) -> tuple[dict[str, Any], Parcel]:
+    settings: dict[str, Any], split: str, where: str, begins: bool
+) -> tuple[dict[str, Any], bytes]:
     """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
 
-    No trial runs meanwhile: on CPUs it has all threads of its machine. ``kept`` is where the sweep
+    No trial runs meanwhile: on CPUs it has all threads of its machine. ``where`` is where the sweep
     keeps its dense model; one that ``begins`` has it kept, where that is not done.
 
     Returns the figures of the "baseline" event, or ``{"error": kind, "message": text}``; and the
@@ -91,18 +89,19 @@ def prepare(
     cpus = config.resources.cpu if config.resources.gpu else own_cpus()
     try:
         bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
-        bench.adopt(place(kept))
+        found = kept(place(where))
+        bench.adopt(found)
         bench.check()
         figures = bench.baseline(split)
         told = {"warnings": bench.warnings, "model": config.model or "fresh"}
-        parcel = bench.pack()
-        if begins and not is_kept(place(kept)):
-            keep(place(kept), parcel)
-        return {**figures, **told}, parcel
+        packed = bench.pack()
+        if begins and found is None:
+            keep(place(where), packed)
+        return {**figures, **told}, packed
     except SweepError as error:
-        return {"error": type(error).__name__, "message": str(error)}, {}
+        return {"error": type(error).__name__, "message": str(error)}, b""
     except OSError as error:
-        return {"error": StorageError.__name__, "message": str(error)}, {}
+        return {"error": StorageError.__name__, "message": str(error)}, b""
 
 
 def make_bench(config: SweepConfig, threads: int) -> Bench:

@@ -17,6 +17,7 @@ from ray import tune
 from sweep.cluster.baseline import make_bench
 from sweep.cluster.machines import draining
 from sweep.cluster.report import REPORT, Report
+from sweep.compress.dense.ship import Shipped, kept
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger import checkpoint
@@ -49,8 +50,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     ) -> None:
         """Called once an actor; ``settings`` is the resolved config.
 
-        ``kept`` is where the sweep keeps its dense model. ``dense`` holds a reference to a packed
-        one, if it keeps none and workers are on several machines.
+        ``kept`` is where the sweep keeps its dense model. ``dense`` holds the digest of a packed
+        one and a reference to it, if it keeps none and workers are on several machines.
         """
         self.settings, self.root = settings, place(checkpoints)
         self.kept, self.dense = place(kept), dense
@@ -100,10 +101,9 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         if self.bench is None:
             config = SweepConfig.model_validate(self.settings)
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
-            self.bench.adopt(self.kept)
-            for reference in self.dense:
-                with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it
-                    self.bench.unpack(partial(ray.get, reference))
+            sent = [Shipped(digest, partial(ray.get, packed)) for digest, packed in self.dense]
+            with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it
+                self.bench.adopt(kept(self.kept) or next(iter(sent), None))
         return self.bench
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from sweep.compress.dense.ship import Parcel
+from sweep.compress.dense.ship import Shipped
 from sweep.compress.score import Score
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import UsageError
 from sweep.ledger.record import Record
-from sweep.ledger.store import Place
 from sweep.space.params import Params
 
 
@@ -48,11 +47,9 @@ class Bench(Protocol):
 
     def baseline(self, split: str = "validation") -> dict[str, Any]: ...
 
-    def pack(self) -> Parcel: ...
+    def pack(self) -> bytes: ...
 
-    def unpack(self, fetch: Callable[[], Parcel]) -> None: ...
-
-    def adopt(self, place: Place) -> None: ...
+    def adopt(self, shipped: Shipped | None) -> None: ...
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Runs: ...
 

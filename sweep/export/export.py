@@ -17,6 +17,7 @@ from torch import nn
 
 from sweep import __version__
 from sweep.compress.dense.bench import Workbench
+from sweep.compress.dense.ship import kept
 from sweep.compress.models import load_classifier
 from sweep.compress.quantize.layers import put_on_grid, settle_on_grid
 from sweep.config import CLOSED_FORM, SweepConfig
@@ -76,7 +77,7 @@ def export(
         to_onnx.check_params(point.params)
     check_request(config, folder.path, to)
     bench = Workbench(config, "cpu")
-    bench.adopt(folder.dense)
+    bench.adopt(kept(folder.dense))
     with checks.threads_of_a_worker(config.resources.cpu):
         trial = rebuilt(bench, folder, point)
         ours = checks.plain_logits(trial.model, bench)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
 from sweep.compress.dense.bench import Workbench
+from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.train import (
     Distillation,
     Recipe,
@@ -201,19 +202,20 @@ def test_they_are_made_once_and_packed_for_other_machines(
     plain = bench_with(tiny_config)
     plain.check()
     plain.baseline()
-    assert not [name for name in plain.pack() if name.startswith("teacher")]
+    plain.pack()
+    assert not list(plain.folder.glob("teacher*"))
 
     made = bench_with(tiny_config, distill={})
     assert made.folder == plain.folder, "the dense model is the same"
     made.check()
-    [name] = [name for name in made.pack() if name.startswith("teacher")]
-    parcel = made.pack()
+    packed = made.pack()
+    [name] = [path.name for path in made.folder.glob("teacher*")]
     with nothing_is_made(cache):
         again = bench_with(tiny_config, distill={"weight": 0.3})
         assert torch.equal(again.teacher_logits, made.teacher_logits)
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache.with_name("elsewhere")))
     away = bench_with(tiny_config, distill={})
-    away.unpack(lambda: parcel)
+    away.adopt(Shipped(digest(packed), lambda: packed))
     assert (away.folder / name).is_file()
     assert torch.equal(away.teacher_logits, made.teacher_logits)
 

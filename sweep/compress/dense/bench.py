@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from sweep.compress.dense.make import (
     grid_key,
     train_seconds,
 )
-from sweep.compress.dense.ship import Parcel, digest_of, fetch, kept, pack, unpack
+from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import Teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import has_head
@@ -38,7 +38,6 @@ from sweep.config import SweepConfig
 from sweep.config.checks import distilled, may_distill
 from sweep.errors import UsageError
 from sweep.ledger.cache import cache_root, fingerprint
-from sweep.ledger.store import Place
 from sweep.space.params import Params
 
 
@@ -192,33 +191,29 @@ class Workbench:
         """The names of those of the models on grids that are finetuned."""
         return [entry(grid, self._baseline_recipe) for grid in grids if grid and grid.epochs]
 
-    def pack(self) -> Parcel:
+    def pack(self) -> bytes:
         """The dense models that were finetuned here, and their figures, for other machines."""
         for grid in self._grids:
             self.models.get(grid)  # now, once, and not by each worker for itself
-        others = {folder.name for folder in self.folder.glob(f"{ON_GRID}*")} - set(self.trained)
-        return {name: files for name, files in pack(self.folder).items() if name not in others}
+        on_grids = {folder.name for folder in self.folder.glob(f"{ON_GRID}*")}
+        return pack(self.folder, leave=on_grids - set(self.trained))
 
-    def unpack(self, fetch: Callable[[], Parcel]) -> None:
-        """Take the dense model and its figures from where they were made, if they are not here."""
-        needed = self.trained[-1] if self.trained else self._measures.file("validation").name
-        unpack(self.folder, fetch, needed)
+    def adopt(self, shipped: Shipped | None) -> None:
+        """Take the dense models and their figures from where they were made; None: nowhere.
 
-    def adopt(self, place: Place) -> None:
-        """Take for the dense models those that a sweep keeps at ``place``, if it keeps any.
-
-        Before the first use. Where the cache has others of the same settings (finetuned by
-        another machine, say), they stay as they are. Raises :class:`~sweep.errors.StorageError`
-        where the sweep's cannot be read.
+        Before the first use. Where the cache has other models of the same settings (finetuned by
+        another machine, say), they stay as they are. What was packed under a config that finetunes
+        nothing, where this one does, or the other way round, is not taken. Raises
+        :class:`~sweep.errors.StorageError` where a sweep's own cannot be read.
         """
-        wanted = kept(place) if self.trained else None
-        if wanted is None:
+        if shipped is None or bool(shipped.digest) != bool(self.trained):
             return
+        needed = self.trained[-1] if self.trained else self._measures.file("validation").name
         if not any((self.folder / name).exists() for name in self.trained):
-            unpack(self.folder, partial(fetch, place, wanted), self.trained[-1])
-        if digest_of(self.folder, self.trained) != wanted:
-            self.folder = self.folder.with_name(f"{self.folder.name}-{wanted}")
-            unpack(self.folder, partial(fetch, place, wanted), self.trained[-1])
+            unpack(self.folder, shipped.read, needed)
+        if self.trained and digest_of(self.folder, self.trained) != shipped.digest:
+            self.folder = self.folder.with_name(f"{self.folder.name}-{shipped.digest}")
+            unpack(self.folder, shipped.read, needed)
 
     # Trials.
 

@@ -1,7 +1,11 @@
-"""The dense models that a sweep finetuned, kept beside its ledger: all its trials start from them.
+"""The dense models of a sweep for other machines: packed once, kept beside its ledger or sent.
 
-Finetuned again, on another machine, one would come out otherwise, and the trials before and after
-would not compare. They are one file, ``dense/DIGEST.tar``: there whole, or not at all.
+All trials of a sweep start from the same ones. Finetuned again, on another machine, one would come
+out otherwise, and the trials before and after would not compare.
+
+Packed, they are the bytes of a tar file: all that the cache's folder of them holds, figures too. If
+any was finetuned, the sweep keeps it as ``dense/DIGEST.tar``: there whole, or not at all. If none
+was, it is sent along with the trials.
 """
 
 from __future__ import annotations
@@ -10,8 +14,10 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sweep.errors import StorageError
@@ -20,96 +26,87 @@ from sweep.ledger.cache import fingerprint, once, tree_digest
 from sweep.ledger.files import new_folder, write_bytes
 from sweep.ledger.store import PATIENCE, Place
 
-# A folder of the cache as one value, so that what one machine made need not be made on another.
+NOTE = "finetune.json"
+"""A file that a folder has where the model in it was finetuned."""
 
-Parcel = Mapping[str, Mapping[str, bytes]]
-"""Files by name, of each entry of the folder; a file of the folder itself is an entry of one."""
+_NAME = re.compile(r"([0-9a-f]{16})\.tar")
+
+Entries = Mapping[str, Mapping[str, bytes]]
+"""Files by name, of each entry of a folder; a file of the folder itself is an entry of one."""
 
 
-def pack(folder: Path) -> Parcel:
-    """All that ``folder`` holds, its folders one level deep; what is hidden (locks) stays."""
+@dataclass(frozen=True)
+class Shipped:
+    """Packed dense models, and how to get at their bytes.
+
+    ``digest`` is that of the models among them that were finetuned; None where there is none.
+    """
+
+    digest: str | None
+    read: Callable[[], bytes]
+
+
+def pack(folder: Path, leave: Container[str] = ()) -> bytes:
+    """All that ``folder`` holds but the entries to ``leave``, its folders one level deep.
+
+    What is hidden (locks) stays.
+    """
     entries = [path for path in sorted(folder.glob("*")) if not path.name.startswith(".")]
-    return {entry.name: _files(entry) for entry in entries}
+    return _packed({path.name: _files(path) for path in entries if path.name not in leave})
 
 
-def unpack(folder: Path, fetch: Callable[[], Parcel], needed: str) -> None:
-    """Put a parcel into ``folder``, unless the entry ``needed`` is there; ``fetch`` gets it.
+def unpack(folder: Path, read: Callable[[], bytes], needed: str) -> None:
+    """Put what was packed into ``folder``, unless the entry ``needed`` is there.
 
-    Entries appear whole, ``needed`` the last of all. Of processes that ask at once, one fetches.
+    Entries appear whole, ``needed`` the last of all. Of processes that ask at once, one reads.
     """
 
     def store() -> None:
-        parcel = fetch()
-        for name in sorted(parcel, key=lambda name: name == needed):
-            _put(folder / name, parcel[name])
+        entries = _unpacked(read())
+        for name in sorted(entries, key=lambda name: name == needed):
+            _put(folder / name, entries[name])
 
     once(folder / needed, store)
 
 
-def _files(entry: Path) -> dict[str, bytes]:
-    files = [entry] if entry.is_file() else [file for file in entry.iterdir() if file.is_file()]
-    return {file.name: file.read_bytes() for file in files}
+def digest(packed: bytes) -> str | None:
+    """Of the models that were finetuned; None where none was."""
+    entries = _unpacked(packed)
+    finetuned = {name: _digest(files) for name, files in entries.items() if NOTE in files}
+    return fingerprint(finetuned) if finetuned else None
 
 
-def _put(target: Path, files: Mapping[str, bytes]) -> None:
-    if target.exists():
-        return
-    if list(files) == [target.name]:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_name(f".{target.name}.part")
-        scratch.write_bytes(files[target.name])
-        scratch.replace(target)
-        return
-    with new_folder(target) as scratch:
-        for name, data in files.items():
-            (scratch / name).write_bytes(data)
+def digest_of(folder: Path, entries: Sequence[str]) -> str:
+    """The :func:`digest` of the models that lie in ``folder`` under these names."""
+    return fingerprint({entry: tree_digest(folder / entry) for entry in entries})
 
 
-NOTE = "finetune.json"
-"""A file that an entry of a parcel has where it is a model that was finetuned."""
+def kept(place: Place) -> Shipped | None:
+    """The dense models that are kept at ``place``; None where none are.
 
-_NAME = re.compile(r"([0-9a-f]{16})\.tar")
-
-
-def kept(place: Place) -> str | None:
-    """The digest of the dense models that are kept at ``place``; None where there is none.
-
-    :class:`~sweep.errors.StorageError` where a store cannot be asked.
+    Raises :class:`~sweep.errors.StorageError` where a store cannot be asked; ``read`` does where
+    they cannot be read, or are damaged.
     """
-    return next(iter(_all(place)), None)
+    return next((Shipped(name, partial(_read, place, name)) for name in _all(place)), None)
 
 
-def keep(place: Place, parcel: Parcel) -> None:
+def keep(place: Place, packed: bytes) -> None:
     """Keep packed dense models at ``place``; where none was finetuned, nothing.
 
-    :class:`~sweep.errors.StorageError` where disk or store refuses.
+    Raises :class:`~sweep.errors.StorageError` where disk or store refuses.
     """
-    if not any(NOTE in files for files in parcel.values()):
+    name = digest(packed)
+    if name is None:
         return
-    file = place / f"{digest(parcel)}.tar"
+    file = place / f"{name}.tar"
     if isinstance(file, Address):
-        file.write_bytes(_packed(parcel), PATIENCE)
+        file.write_bytes(packed, PATIENCE)
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(file, _packed(parcel))
+        write_bytes(file, packed)
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
-
-
-def fetch(place: Place, wanted: str) -> Parcel:
-    """The parcel that is kept at ``place`` under a digest.
-
-    :class:`~sweep.errors.StorageError` where it cannot be read, or is damaged.
-    """
-    file = place / f"{wanted}.tar"
-    try:
-        parcel = _unpacked(file.read_bytes())
-    except (OSError, tarfile.TarError) as error:
-        raise StorageError(f"cannot read the sweep's dense model, {file}: {error}") from error
-    if digest(parcel) != wanted:
-        raise StorageError(f"the sweep's dense model is damaged: {file} is not what was kept")
-    return parcel
 
 
 def drop(place: Place) -> None:
@@ -124,22 +121,6 @@ def drop(place: Place) -> None:
             place.rmdir()
 
 
-def digest(parcel: Parcel) -> str:
-    """Of the models that were finetuned: what :func:`digest_of` says of their folders."""
-    finetuned = {entry: files for entry, files in parcel.items() if NOTE in files}
-    return fingerprint({entry: _digest(files) for entry, files in finetuned.items()})
-
-
-def digest_of(folder: Path, entries: Sequence[str]) -> str:
-    """Of the models that lie in ``folder`` under these names."""
-    return fingerprint({entry: tree_digest(folder / entry) for entry in entries})
-
-
-def _digest(files: Mapping[str, bytes]) -> str:
-    named = [(name, hashlib.sha256(data).hexdigest()[:16]) for name, data in sorted(files.items())]
-    return fingerprint(named)
-
-
 def _all(place: Place) -> list[str]:
     if isinstance(place, Address):
         names = place.names(PATIENCE)
@@ -148,10 +129,44 @@ def _all(place: Place) -> list[str]:
     return [found[1] for name in names if (found := _NAME.fullmatch(name))]
 
 
-def _packed(parcel: Parcel) -> bytes:
+def _read(place: Place, wanted: str) -> bytes:
+    file = place / f"{wanted}.tar"
+    try:
+        packed = file.read_bytes()
+        found = digest(packed)
+    except (OSError, tarfile.TarError) as error:
+        raise StorageError(f"cannot read the sweep's dense model, {file}: {error}") from error
+    if found != wanted:
+        raise StorageError(f"the sweep's dense model is damaged: {file} is not what was kept")
+    return packed
+
+
+def _files(entry: Path) -> dict[str, bytes]:
+    files = [entry] if entry.is_file() else [file for file in entry.iterdir() if file.is_file()]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def _put(target: Path, files: Mapping[str, bytes]) -> None:
+    if target.exists():
+        return
+    if list(files) == [target.name]:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, files[target.name])
+        return
+    with new_folder(target) as scratch:
+        for name, data in files.items():
+            (scratch / name).write_bytes(data)
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    named = [(name, hashlib.sha256(data).hexdigest()[:16]) for name, data in sorted(files.items())]
+    return fingerprint(named)
+
+
+def _packed(entries: Entries) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        for entry, files in sorted(parcel.items()):
+        for entry, files in sorted(entries.items()):
             for name, data in sorted(files.items()):
                 item = tarfile.TarInfo(f"{entry}/{name}")
                 item.size = len(data)
@@ -159,12 +174,14 @@ def _packed(parcel: Parcel) -> bytes:
     return stream.getvalue()
 
 
-def _unpacked(data: bytes) -> Parcel:
-    parcel: dict[str, dict[str, bytes]] = {}
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+def _unpacked(packed: bytes) -> Entries:
+    entries: dict[str, dict[str, bytes]] = {}
+    if not packed:  # by a bench without a model
+        return entries
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         for item in tar:
             entry, _, name = item.name.partition("/")
             file = tar.extractfile(item)
             if file is not None and {entry, name}.isdisjoint({"", ".", ".."}) and "/" not in name:
-                parcel.setdefault(entry, {})[name] = file.read()
-    return parcel
+                entries.setdefault(entry, {})[name] = file.read()
+    return entries

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sweep.compress.dense.ship import Parcel
+from sweep.compress.dense.ship import Shipped
 from sweep.compress.measure import stored_bytes
 from sweep.compress.ramp import check_ramp, due
 from sweep.compress.score import Ints, Score
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
 from sweep.ledger.record import Record
-from sweep.ledger.store import Place
 from sweep.space.params import Params
 
 # Accuracy as a formula of a trial's params and epoch, shaped like what small BERTs do.
@@ -119,14 +118,11 @@ class ClosedForm:
             "seconds": 0.0,
         }
 
-    def pack(self) -> Parcel:
+    def pack(self) -> bytes:
         """Nothing: a formula is everywhere."""
-        return {}
+        return b""
 
-    def unpack(self, fetch: Callable[[], Parcel]) -> None:
-        """Nothing."""
-
-    def adopt(self, place: Place) -> None:
+    def adopt(self, shipped: Shipped | None) -> None:
         """Nothing."""
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:

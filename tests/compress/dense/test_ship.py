@@ -1,7 +1,12 @@
-"""A finetuned dense model stays with its sweep, and is what every machine goes on with."""
+"""What one machine made, put in place on another: whole, once, and only if it is needed.
+
+A finetuned dense model stays with its sweep, and is what every machine goes on with.
+"""
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,16 +15,95 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.dense.ship import NOTE, digest, digest_of, drop, fetch, keep, kept
+from sweep.compress.dense.ship import (
+    NOTE,
+    Shipped,
+    digest,
+    digest_of,
+    drop,
+    keep,
+    kept,
+    pack,
+    unpack,
+)
 from sweep.config import SweepConfig
 from sweep.errors import StorageError
 from tests.harness import tiny
 
-PARCEL = {
-    "model": {"b": b"2", "a": b"1", NOTE: b"{}"},
-    "qat-1": {"a": b"3", NOTE: b"{}"},
-    "validation-1.json": {"validation-1.json": b"{}"},
+MODELS = ("model", "qat-1")
+FILES = {
+    **{f"{model}/{file}": f"{model}'s {file}" for model in MODELS for file in ("b", "a", NOTE)},
+    "validation-1.json": "{}",
+    ".model.lock": "",
 }
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    return write(tmp_path / "made", FILES)
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return {str(file.relative_to(folder)): file.read_text() for file in files}
+
+
+# Packed and unpacked.
+
+
+def test_what_was_packed_is_there_after_but_locks_and_what_was_to_be_left(
+    made: Path, tmp_path: Path
+) -> None:
+    unpack(tmp_path / "other", lambda: pack(made), "model")
+    there = {name: text for name, text in FILES.items() if name != ".model.lock"}
+    assert contents(tmp_path / "other") == there
+    unpack(tmp_path / "less", lambda: pack(made, leave={"qat-1"}), "model")
+    assert set(there) - set(contents(tmp_path / "less")) == {"qat-1/a", "qat-1/b", f"qat-1/{NOTE}"}
+
+
+def test_nothing_is_read_that_is_there(made: Path) -> None:
+    unpack(made, lambda: pytest.fail("it is there"), "model")
+    unpack(made, lambda: pytest.fail("it is there"), "validation-1.json")
+
+
+def test_what_is_there_stays(made: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other", {"validation-1.json": "[1]"})
+    unpack(other, lambda: pack(made), "model")
+    assert contents(other)["validation-1.json"] == "[1]" and contents(other)["model/a"]
+
+
+@pytest.mark.parametrize("empty", ["a folder", "a bench without a model"])
+def test_of_nothing_there_is_nothing(tmp_path: Path, empty: str) -> None:
+    packed = pack(tmp_path / "nothing") if empty == "a folder" else b""
+    unpack(tmp_path / "other", lambda: packed, "model")
+    assert contents(tmp_path / "other") == {} and digest(packed) is None
+
+
+def test_a_name_that_leads_elsewhere_is_passed_over(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name in ("../out", "model/../../out", "/model/out", "model/..", "model/a"):
+            tar.addfile(tarfile.TarInfo(name))
+    unpack(tmp_path / "folder" / "dense", stream.getvalue, "model")
+    assert set(contents(tmp_path)) == {"folder/dense/model/a"}
+
+
+def test_the_digest_is_that_of_the_finetuned_weights_alone(made: Path, tmp_path: Path) -> None:
+    whole = digest(pack(made))
+    assert whole == digest_of(made, MODELS) == digest(pack(made, leave={"validation-1.json"}))
+    changed = [{**FILES, f"{model}/a": "0"} for model in MODELS]
+    for number, files in enumerate(changed):
+        assert digest(pack(write(tmp_path / str(number), files))) != whole
+
+
+# Kept with a sweep.
 
 
 @pytest.fixture
@@ -27,45 +111,41 @@ def dense(tmp_path: Path) -> Path:
     return tmp_path / "sweep" / "dense"
 
 
-def test_what_was_kept_comes_back(dense: Path) -> None:
+def test_what_was_kept_comes_back(made: Path, dense: Path) -> None:
     assert kept(dense) is None
-    keep(dense, PARCEL)
-    assert kept(dense) == digest(PARCEL)
-    assert fetch(dense, digest(PARCEL)) == PARCEL
+    keep(dense, pack(made))
+    found = kept(dense)
+    assert found is not None
+    assert found.digest == digest(pack(made)) and found.read() == pack(made)
+    assert [file.name for file in dense.iterdir()] == [f"{found.digest}.tar"]
 
 
-def test_its_name_is_the_digest_of_the_weights_alone(tmp_path: Path) -> None:
-    models = {entry: files for entry, files in PARCEL.items() if NOTE in files}
-    for entry, files in models.items():
-        (tmp_path / entry).mkdir()
-        for name, data in files.items():
-            (tmp_path / entry / name).write_bytes(data)
-    assert digest(PARCEL) == digest_of(tmp_path, list(models)) == digest(models)
-    assert digest(PARCEL) != digest({**PARCEL, "model": {**PARCEL["model"], "a": b"0"}})
-    assert digest(PARCEL) != digest({**PARCEL, "qat-1": {**PARCEL["qat-1"], "a": b"0"}})
-
-
-def test_nothing_is_kept_of_a_model_that_was_not_finetuned(dense: Path) -> None:
-    keep(dense, {"validation-1.json": {"validation-1.json": b"{}"}})
+def test_nothing_is_kept_of_a_model_that_was_not_finetuned(made: Path, dense: Path) -> None:
+    keep(dense, pack(made, leave=MODELS))
     assert kept(dense) is None and not dense.exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"no tar", b"\0" * 10240])
-def test_a_damaged_one_is_told(dense: Path, damage: bytes) -> None:
-    keep(dense, PARCEL)
-    (dense / f"{digest(PARCEL)}.tar").write_bytes(damage)
+def test_a_damaged_one_is_told(made: Path, dense: Path, damage: bytes) -> None:
+    keep(dense, pack(made))
+    found = kept(dense)
+    assert found is not None
+    (dense / f"{found.digest}.tar").write_bytes(damage)
     with pytest.raises(StorageError, match="dense model"):
-        fetch(dense, digest(PARCEL))
+        found.read()
 
 
-def test_dropping_it_leaves_what_is_not_ours(dense: Path) -> None:
-    keep(dense, PARCEL)
+def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Path) -> None:
+    keep(dense, pack(made))
     drop(dense)
     assert not dense.exists()
-    keep(dense, PARCEL)
+    keep(dense, pack(made))
     (dense / "notes.tar").touch()
     drop(dense)
     assert kept(dense) is None and [file.name for file in dense.iterdir()] == ["notes.tar"]
+
+
+# Taken by a bench.
 
 
 @pytest.fixture
@@ -81,6 +161,12 @@ def on_machine(
     return Workbench(config, "cpu")
 
 
+def of_sweep(dense: Path) -> Shipped:
+    found = kept(dense)
+    assert found is not None
+    return found
+
+
 def same(one: Mapping[str, torch.Tensor], two: Mapping[str, torch.Tensor]) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
@@ -92,7 +178,7 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     figures = first.baseline()
     keep(dense, first.pack())
     second = on_machine(2, config, monkeypatch, tmp_path)
-    second.adopt(dense)
+    second.adopt(of_sweep(dense))
     assert second.folder.name == first.folder.name  # the next sweep there need not finetune
     assert same(second.dense.weights, first.dense.weights) and second.baseline() == figures
 
@@ -101,7 +187,7 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     file = other.folder / "model" / "model.safetensors"
     save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
     third = on_machine(3, config, monkeypatch, tmp_path)
-    third.adopt(dense)
+    third.adopt(of_sweep(dense))
     assert same(third.dense.weights, first.dense.weights) and third.baseline() == figures
     own = on_machine(3, config, monkeypatch, tmp_path)
     assert own.folder != third.folder and not same(own.dense.weights, first.dense.weights)
@@ -120,7 +206,7 @@ def test_models_finetuned_on_a_grid_are_kept_too(
     figures, grid = first.baseline(), first.grid(None)
     keep(dense, first.pack())
     second = on_machine(2, made, monkeypatch, tmp_path)
-    second.adopt(dense)
+    second.adopt(of_sweep(dense))
     assert same(second.models.get(grid).weights, first.models.get(grid).weights)
     assert second.baseline() == figures
     # another machine's cache has another one
@@ -129,18 +215,17 @@ def test_models_finetuned_on_a_grid_are_kept_too(
     file = other.folder / other.trained[0] / "model.safetensors"
     save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
     third = on_machine(3, made, monkeypatch, tmp_path)
-    third.adopt(dense)
+    third.adopt(of_sweep(dense))
     assert same(third.models.get(grid).weights, first.models.get(grid).weights)
 
 
-def test_a_sweep_that_keeps_none_changes_nothing(
-    config: SweepConfig, dense: Path, model_folder: Path, data_files: dict[str, str]
+def test_what_was_made_under_another_config_is_not_taken(
+    config: SweepConfig, made: Path, model_folder: Path, data_files: dict[str, str]
 ) -> None:
-    bench = Workbench(config, "cpu")
-    before = bench.folder
-    bench.adopt(dense)
-    assert bench.folder == before and not (before / "model").exists()
-    keep(dense, PARCEL)  # of a config that was another: not for one that finetunes nothing
+    """Whether anything is finetuned is what shows."""
     as_it_is = Workbench(tiny.make_config(model_folder, data_files), "cpu")
-    as_it_is.adopt(dense)
-    assert not (as_it_is.folder / "model").exists()
+    for bench, leave in ((Workbench(config, "cpu"), MODELS), (as_it_is, ())):
+        before, packed = bench.folder, pack(made, leave)
+        bench.adopt(Shipped(digest(packed), lambda packed=packed: packed))
+        assert bench.folder == before
+        assert not any((before / name).exists() for name in (*MODELS, "validation-1.json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from sweep.cluster.baseline import reference_point
 from sweep.compress.dense.bench import Workbench
+from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import put
 from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
@@ -102,16 +104,17 @@ def test_other_machines_are_given_what_was_finetuned(
     space = {"quantization": ["none", "fixed", "int8"]}
     here = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
     figures = here.baseline()
-    parcel = here.pack()
-    assert {name for name in parcel if name.startswith("qat-")} == set(here.trained)
+    packed = here.pack()
+    shipped = Shipped(digest(packed), lambda: packed)
     assert len(here.trained) == 2
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache / "elsewhere"))
     there = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
-    there.unpack(lambda: parcel)
+    there.adopt(shipped)
+    assert {path.name for path in there.folder.glob("qat-*")} == set(here.trained)
     with nothing_is_made(cache / "elsewhere" / "dense"):
         there.pack()
         assert there.baseline() == figures
-    there.unpack(lambda: pytest.fail("it is there already"))
+    there.adopt(dataclasses.replace(shipped, read=lambda: pytest.fail("it is there already")))
 
 
 def test_a_grid_makes_a_model_small(model_folder: Path, data_files: Files) -> None:
