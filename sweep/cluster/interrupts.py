@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM, as a question that a driver asks itself between two events."""
+"""SIGINT and SIGTERM, as a question that a driver asks itself between two events.
+
+:class:`Abort` is how the driver then leaves Ray Tune's loop at once, and for other reasons too.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sweep.errors import SweepError
-
-# How the driver leaves Ray Tune's loop at once.
 
 
 class Abort(BaseException):

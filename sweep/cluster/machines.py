@@ -1,14 +1,17 @@
 """What Ray says of a cluster's machines: which are there, which are on their way out, which may be.
 
-Ray has no public interface for the second and the third; what is private here is read only, and a
-release without it makes the answer poorer (no autoscaler, nothing drained), never wrong.
+Ray has no public interface for the second and the third; where a release lacks what is private
+here, the answer is poorer (no autoscaler, nothing drained), never wrong. Other private names of
+Ray's are here too: the head that is asked whether it is one, the drain of a node, the autoscaler's
+own score.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,9 @@ import yaml
 ASK_SECONDS = 10.0
 HEAD = "node:__internal_head__"
 """The resource that a cluster's head has, and no other node."""
+
+ALIVE = 0
+"""The state of a node that is there, in Ray's numbers."""
 
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 TOLD = (1, 3, 4)
@@ -56,6 +62,33 @@ def is_going(node_id: str) -> bool:
         return True
     reasons = [node.get("DeathReason") for node in ray.nodes() if node["NodeID"] == node_id]
     return any(reason in TOLD for reason in reasons)
+
+
+def drain(address: str, why: str, seconds: float = 25.0) -> bool:
+    """Have this machine's node at the Ray cluster ``address`` drained within ``seconds``.
+
+    Whether Ray agreed; False too where this machine has no node there. No connection is needed.
+    """
+    from ray._private.services import get_node_ip_address
+    from ray.core.generated.autoscaler_pb2 import DrainNodeReason
+
+    head, here = head_at(address), get_node_ip_address()
+    ours = [
+        info.node_id.hex()
+        for info in head.get_all_node_info().values()
+        if info.node_manager_address == here and info.state == ALIVE
+    ]
+    reason = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+    deadline = int((time.time() + seconds) * 1000)
+    agreed = [head.drain_node(node, reason, why, deadline)[0] for node in ours]
+    return bool(agreed) and all(agreed)
+
+
+def head_at(address: str) -> Any:
+    """A client of the head at ``address``, which is asked for its cluster's id at once."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+    return GcsClient(address=address)
 
 
 def autoscaler_config() -> dict[str, Any] | None:
@@ -125,3 +158,17 @@ def of_ray_cluster(resource: dict[str, Any]) -> dict[str, Any] | None:
         return None
     found = autoscaling_config._derive_autoscaling_config_from_ray_cr(resource)
     return dict(found)
+
+
+def autoscaler_score(
+    node_resources: Mapping[str, float],
+    resources: Sequence[Mapping[str, float]],
+    node_availability_summary: Any,
+) -> tuple[object, ...] | None:
+    """The score of Ray's own autoscaler (v1) for a node type, None where no bundle fits on it."""
+    from ray.autoscaler._private import resource_demand_scheduler
+
+    score: tuple[object, ...] | None = resource_demand_scheduler._resource_based_utilization_scorer(
+        node_resources, resources, node_availability_summary=node_availability_summary
+    )
+    return score

@@ -21,6 +21,7 @@ from sweep.cluster.preflight import preflight
 from sweep.config import SweepConfig
 from sweep.errors import ClusterError, SweepError
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.lease import driver_name
 from sweep.ledger.objects import Fenced
 from sweep.ledger.open import Journal
 from sweep.ledger.store import Place, absolute
@@ -104,7 +105,12 @@ def opened(
     """
     again = f"sweep {verb} {folder.path}"
     where = address or os.environ.get("RAY_ADDRESS")
-    with driver_log() as log, signals() as stopped, folder.open(create=create) as ledger:
+    with (
+        driver_log() as log,
+        signals() as stopped,
+        folder.open(create=create, say=logger.info) as ledger,
+    ):
+        logger.info("driver %s: %s", driver_name(), again, extra=FILE_ONLY)
         if ledger.events:
             log.begin(folder.log)
         try:
