@@ -21,8 +21,8 @@ _HEAD = """\
 #
 # It runs as it stands, with nothing to download. Every setting is here; one that you delete takes
 # its default. Any of them can be given on the command line too: sweep run FILE search.trials=8
-# Completion in an editor: save the output of `sweep schema` as sweep.schema.json, and put
-# yaml-language-server: $schema=sweep.schema.json  into a comment on the first line.
+# Completion in an editor, once  sweep schema > sweep.schema.json  has been run in this folder:
+# yaml-language-server: $schema=sweep.schema.json
 """
 
 _SPACE_NOTE = (

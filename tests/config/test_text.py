@@ -49,20 +49,14 @@ def test_a_packaged_config_loads_dumps_and_fits_the_schema(name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", packaged_names())
-def test_a_packaged_config_names_its_schema_and_its_command(name: str) -> None:
+def test_a_packaged_config_begins_with_its_command(name: str) -> None:
     lines = (CONFIGS / f"{name}.yaml").read_text().splitlines()
-    assert lines[0] == "# yaml-language-server: $schema=schema.json"
     command = "trial" if name == "tutorial" else "run"
-    assert lines[1].startswith(f"# Run: sweep {command} {name}")
-
-
-def test_the_committed_schema_is_that_of_the_code() -> None:
-    committed = json.loads((CONFIGS / "schema.json").read_text())
-    assert committed == json_schema(), "run: sweep schema > sweep/configs/schema.json"
-    jsonschema.Draft202012Validator.check_schema(committed)
+    assert lines[0].startswith(f"# Run: sweep {command} {name}")
 
 
 def test_the_schema_allows_what_a_config_allows_and_no_more() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
     validator = jsonschema.Draft202012Validator(json_schema())
     numbers = json.loads(json.dumps(FULL).replace('"1e-3"', "0.001").replace('"1e-5"', "0.00001"))
     numbers["task"] |= {"validation": 0.1, "replace": {"a": ""}}
@@ -88,6 +82,7 @@ def test_the_starter_is_a_config_and_explains_every_setting() -> None:
     assert config.task.dataset == "digits"
     assert not jsonschema.Draft202012Validator(json_schema()).is_valid({**given, "x": 1})
     lines = text.splitlines()
+    assert "# yaml-language-server: $schema=sweep.schema.json" in lines
     assert max(map(len, lines)) <= 100
     for number, line in enumerate(lines):
         explained = "#" in line or lines[number - 1].lstrip().startswith("#")
