@@ -172,7 +172,7 @@ def test_the_configs_names_are_those_that_are_checked() -> None:
     from sweep.space import parameters as names
 
     public = {name for name in vars(names) if name.isupper() and name[0] != "_"}
-    assert public - {"PARAMETERS", "TUTORIAL"} == {
+    assert public - {"PARAMETERS", "TUTORIAL", "WHEN", "FIXED"} == {
         "METHODS", "SCOPES", "SAMPLERS", "SCHEDULERS", "LR_SCHEDULES", "METRICS",
         "EXTRA_METRICS", "DIRECTIONS", "START_MASKS", "NORMALISATIONS", "GRANULARITIES",
         "LAYER_PROFILES", "DATA_METHODS", "LEARNED", "ACTIVATION_METHODS", "ACTIVATION_SCOPES",

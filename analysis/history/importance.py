@@ -47,6 +47,7 @@ _MOOT = {
 _ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "sparsity": [("param_granularity", "element", ("element",))],
     "scope": [("param_granularity", "element", ("element",))],
+    "ramp_epochs": [("param_granularity", "element", ("element",))],
     "normalise": [
         ("param_granularity", "element", ("element",)),
         ("param_scope", "local", ("global",)),

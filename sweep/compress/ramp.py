@@ -9,8 +9,11 @@ A method of :data:`~sweep.space.parameters.LEARNED` has nothing to go by until a
 trained: its n steps begin at the end of epoch 1, along ``1 - (1 - e / n) ** 3``, the record of
 epoch 0 is the dense model's, and it needs n >= 1.
 
+A ramp that is longer than the trial is shortened to it, and a ramp to N:M prunes at once
+(`sweep.space.params.longest_ramp`).
+
 Records before epoch n are *partial*: they are models of less sparsity than was asked for, and what
-no trial of that few epochs gives, since a ramp longer than the epochs is refused. From epoch n on
+no trial of that few epochs gives, since its ramp would be shorter. From epoch n on
 nothing depends on how many epochs are still to come, and a record is what a trial of
 ``finetune_epochs`` = its epoch gives (given a horizon-free learning rate).
 """
@@ -19,13 +22,13 @@ from __future__ import annotations
 
 from sweep.errors import UsageError
 from sweep.space.parameters import LEARNED
-from sweep.space.params import Params, n_of_m
+from sweep.space.params import Params
 
 
 def due(params: Params, epoch: int) -> float:
     """The sparsity in [0, 1) that a trial of ``params`` is to have after ``epoch`` epochs.
 
-    >>> [due(Params(0.8, "movement", ramp_epochs=2), epoch) for epoch in (0, 1, 2)]
+    >>> [due(Params(0.8, "movement", finetune_epochs=2, ramp_epochs=2), e) for e in (0, 1, 2)]
     [0.0, 0.7000000000000001, 0.8]
     """
     at_once = 0 if params.method in LEARNED else 1
@@ -48,21 +51,10 @@ def ramped(sparsity: float, ramp_epochs: int, epoch: int, at_once: int = 1) -> f
 
 
 def check_ramp(params: Params) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a ramp longer than the epochs, or one to N:M;
-    and for none where the method needs one.
-    """
+    """Raises :class:`~sweep.errors.UsageError` for no ramp where the method needs one."""
     if params.method in LEARNED and params.ramp_epochs == 0:
         raise UsageError(
             f"method is {params.method}, and ramp_epochs 0: before it is trained nothing is known "
-            "of a weight to prune it by (ramp_epochs >= 1)"
-        )
-    if params.ramp_epochs > 0 and n_of_m(params.granularity):
-        raise UsageError(
-            f"ramp_epochs is {params.ramp_epochs}, and granularity {params.granularity}: there is "
-            "no less of that to begin with (ramp_epochs = 0)"
-        )
-    if params.ramp_epochs > params.finetune_epochs:
-        raise UsageError(
-            f"ramp_epochs is {params.ramp_epochs}, and the trial has finetune_epochs = "
-            f"{params.finetune_epochs}: a ramp ends within them (ramp_epochs <= finetune_epochs)"
+            "of a weight to prune it by (ramp_epochs >= 1, finetune_epochs >= 1, granularity "
+            "element)"
         )

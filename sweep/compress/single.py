@@ -8,7 +8,7 @@ from typing import Any
 from sweep.compress.open import open_bench
 from sweep.config import SweepConfig
 from sweep.ledger.record import Record
-from sweep.space.conditions import active, order
+from sweep.space.active import active, order
 from sweep.space.parameters import PARAMETERS
 from sweep.space.params import Params, chosen_by
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from sweep.config import plan
-from sweep.space.conditions import DECIDED_BY, complete, decided, identity
-from sweep.space.domains import Choice, Constant, samples
-from sweep.space.meeting import meeting
-from sweep.space.parameters import DATA_METHODS, EXTRA_METRICS, LEARNED, METHODS
-from sweep.space.params import Params, n_of_m
+from sweep.space.active import complete, fixed, identity
+from sweep.space.conditions import Condition
+from sweep.space.domains import Choice, Constant, Domain, samples
+from sweep.space.parameters import DATA_METHODS, EXTRA_METRICS, FIXED, LEARNED, METHODS
+from sweep.space.params import Params
 from sweep.space.values import Problem, show
 from sweep.space.yaml import one_line
 
@@ -124,7 +122,7 @@ def search_problems(config: SweepConfig) -> list[Problem]:
     return [
         *_grace_problems(config),
         *_grid_problems(config),
-        *ramp_problems(config),
+        *_ramp_problems(config),
         *_ehvi_problems(config),
         *_start_problems(config),
         *_plateau_problems(config),
@@ -195,9 +193,9 @@ def _point_problems(config: SweepConfig, start: dict[str, Any]) -> list[Problem]
             )
     there = {} if problems else complete(space, start, lambda name: space[name].nth(0))
     for name in start if not problems else ():
-        only = decided(name, there)
+        only = fixed(name, there)
         if only is not None and start[name] != only:
-            what, depends = f"is {only:g} under this {DECIDED_BY[name]}", (f"space.{name}",)
+            what, depends = f"is {only:g} under this {FIXED[name][0]}", (f"space.{name}",)
             problems.append(Problem((name,), what, start[name], f"{only:g}", depends=depends))
         elif name not in there:
             conditions = {c.parent: c.plain() for c in space[name].when}
@@ -255,55 +253,41 @@ def may_distill(config: SweepConfig) -> bool:
     return most > 0 or (bool(domain.when) and usual > 0)
 
 
-def ramp_problems(config: SweepConfig) -> list[Problem]:
-    """A ramp that some trial of a sweep cannot have, or lacks."""
-    return _to_groups(config) or _too_long(config) or _missing(config)
-
-
-def _to_groups(config: SweepConfig) -> list[Problem]:
-    tests = {"ramp_epochs": lambda ramp: ramp > 0, "granularity": lambda g: bool(n_of_m(str(g)))}
-    if meeting(config.space, tests) is None:
-        return []
-    what = "there is no ramp to a granularity N:M"
-    allowed = "0, or {values: [...], when: {granularity: element}}"
-    value, depends = config.space["ramp_epochs"].plain(), ("space.granularity",)
-    return [Problem(("space", "ramp_epochs"), what, value, allowed, depends=depends)]
-
-
-def _too_long(config: SweepConfig) -> list[Problem]:
-    ramp = config.space["ramp_epochs"]
-    on_ramp = [
-        c for domain in config.space.values() for c in domain.when if c.parent == "ramp_epochs"
-    ]
-    for length in map(int, samples(ramp, on_ramp)):
-        tests = {
-            "ramp_epochs": partial(operator.eq, length),
-            "finetune_epochs": partial(operator.gt, length),
-        }
-        if found := meeting(config.space, tests):
-            fewest = found["finetune_epochs"]
-            condition = f"when: {{finetune_epochs: {{low: {length}}}}}"
-            allowed = f"at most {fewest}, or {{values: [...], {condition}}} for what is longer"
-            what = f"a ramp of {length} is longer than the finetune_epochs, which can be {fewest}"
-            where, depends = ("space", "ramp_epochs"), ("space.finetune_epochs",)
-            return [Problem(where, what, ramp.plain(), allowed, depends=depends)]
+def _ramp_problems(config: SweepConfig) -> list[Problem]:
+    """A method that learns from training, in a space whose trials may have no ramp for it."""
+    space = config.space
+    for method in set(space["method"].grid()).intersection(LEARNED):
+        if any(_lacks_ramp(space, {**given, "method": method}) for given in _short_ramps(space)):
+            return [_no_ramp(method, space["method"])]
     return []
 
 
-def _missing(config: SweepConfig) -> list[Problem]:
-    tests = {"method": lambda m: m in LEARNED, "ramp_epochs": lambda ramp: ramp == 0}
-    found = meeting(config.space, tests)
-    if found is None:
-        return []
-    method = found["method"]
-    what = f"{method} prunes by what training did, so it needs a ramp, and ramp_epochs can be 0"
-    allowed = (
-        "with space.ramp_epochs of 1 or more "
+def _no_ramp(method: str, domain: Domain) -> Problem:
+    return Problem(
+        ("space", "method"),
+        f"{method} prunes by what training did, so it needs a ramp, and trials may have none",
+        domain.plain(),
+        "with ramp_epochs and finetune_epochs of 1 or more and granularity element "
         f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
-        "or {values: [...], when: {ramp_epochs: {low: 1}}}"
+        "or {values: [...], when: {ramp_epochs: {low: 1}}}",
+        depends=("space.ramp_epochs", "space.finetune_epochs", "space.granularity"),
     )
-    value, depends = config.space["method"].plain(), ("space.ramp_epochs",)
-    return [Problem(("space", "method"), what, value, allowed, depends=depends)]
+
+
+def _short_ramps(space: Mapping[str, Domain]) -> Iterator[dict[str, Any]]:
+    """Values, each of which may leave a trial no ramp."""
+    yield {}
+    tests = [Condition("ramp_epochs", low=1), Condition("finetune_epochs", low=1)]
+    tests += [Condition("granularity", ("element",)), *space["ramp_epochs"].when]
+    for test in tests:
+        failing = (v for v in samples(space[test.parent], [test]) if not test.holds(v))
+        yield from ({test.parent: value} for value in failing)
+
+
+def _lacks_ramp(space: Mapping[str, Domain], given: Mapping[str, Any]) -> bool:
+    """Whether there is a trial with these values (or, at worst, another one) that has no ramp."""
+    params = Params(**complete(space, given, lambda name: space[name].nth(0)))
+    return params.method == given["method"] and params.ramp_epochs == 0
 
 
 def distill_problems(config: SweepConfig) -> list[Problem]:

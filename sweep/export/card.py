@@ -26,6 +26,7 @@ from sweep.export.files import WEIGHTS
 from sweep.export.onnx import FILE as ONNX
 from sweep.export.point import Point
 from sweep.export.sparse import READER
+from sweep.space.params import Params
 
 MOST_ROWS = 20
 """Of the front, in the table of its points."""
@@ -102,7 +103,7 @@ def _about(results: Results, done: Export) -> str:
     differing = done.checked.differing
     text += f", but for {differing} examples." if differing else ", example by example."
     if record.get("partial"):
-        ramping = int(record["epoch"]) < int(point.params.get("ramp_epochs", 0))
+        ramping = int(record["epoch"]) < Params.of(point.params).ramp_epochs
         why = "sparsity was still rising" if ramping else "learning rate was still falling"
         text += f" Its {why}: it is not what a whole trial gives."
     return text

@@ -36,7 +36,7 @@ from sweep.pareto import Front
 from sweep.search.distributions import FIDELITY
 from sweep.search.startup import spread_shares, value_at
 from sweep.search.surrogate import Array, Encoding, Shape, Spot, Surrogate
-from sweep.space.conditions import active, order
+from sweep.space.active import active, order
 from sweep.space.domains import Constant, Domain, Int
 from sweep.space.params import Params as Whole
 

@@ -30,7 +30,7 @@ from sweep.ledger.events import (
 )
 from sweep.ledger.record import confirm_record_event, record_event
 from sweep.search.distributions import FIDELITY
-from sweep.space.params import Params
+from sweep.space.params import Params, longest_ramp
 
 Status = Literal["idle", "running", "completed", "stopped", "failed"]
 """``idle``: a retraining that the newest round does not want."""
@@ -148,7 +148,9 @@ class TrialState(Job):
     @property
     def ramp_epochs(self) -> int:
         """The epoch from which it has the sparsity that it was asked to have."""
-        return int(self.params.get("ramp_epochs", Params().ramp_epochs))
+        granularity = self.params.get("granularity", Params.granularity)
+        longest = longest_ramp(self.finetune_epochs, granularity)
+        return int(min(self.params.get("ramp_epochs", Params.ramp_epochs), longest))
 
     @property
     def is_stopped(self) -> bool:

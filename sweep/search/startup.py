@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from sweep.space.conditions import Identity, active, identity, order
+from sweep.space.active import Identity, active, identity, order
 from sweep.space.counting import size
 from sweep.space.domains import Constant, Domain, Float, Int
 

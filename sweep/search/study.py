@@ -9,10 +9,10 @@ replay alike.
 The truth is told: a trial that was stopped after epoch e is COMPLETE with ``finetune_epochs`` = e.
 So that e fits, ``finetune_epochs`` is recorded as an integer from 0 to the space's largest, even
 where the space has one value or a narrower range; the proposals still come from the space. Only
-parameters that are there are told (`sweep.space.conditions`): those that would not be at epoch e
+parameters that are there are told (`sweep.space.active`): those that would not be at epoch e
 are left out, since the space itself says that they make no difference there.
 
-No configuration is proposed twice (`sweep.space.conditions.identity`: what changes nothing does not
+No configuration is proposed twice (`sweep.space.active.identity`: what changes nothing does not
 count, a ``seed`` that the space gives does). What a sampler repeats is asked for again from another
 stream of the same seed, :data:`TRIES` times in all; then the next untried point of the space comes,
 in an order of the seed's; a space without one is exhausted.
@@ -47,7 +47,7 @@ from sweep.search.samplers import (
 from sweep.search.startup import STARTUP, Untried, spread_values, startup_point
 from sweep.search.storage import SamplerAttrs, Storage, create_study
 from sweep.search.window import Window
-from sweep.space.conditions import Identity, active, complete, decided, identity, is_active, order
+from sweep.space.active import Identity, active, complete, fixed, identity, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import Params as Whole
 
@@ -274,7 +274,7 @@ class Study:
 
     def _tells(self, name: str, params: Params) -> bool:
         """Whether the study hears of a value: of one that others decided only where it fits."""
-        free = decided(name, params) is None
+        free = fixed(name, params) is None
         return name in params and (free or contains(self._told[name], params[name]))
 
     def _can_hold(self, observation: Observation, violations: Mapping[str, float]) -> bool:

@@ -22,7 +22,7 @@ from sweep.ledger.folder import SweepFolder
 from sweep.ledger.open import read_events
 from sweep.ledger.store import Place, absolute, place
 from sweep.search.distributions import FIDELITY, contains, told_distributions
-from sweep.space.conditions import decided, is_active, is_moot, order
+from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import Params
 from sweep.space.yaml import one_line
@@ -101,14 +101,15 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
         return f"unknown parameter {strange[0]}"
     epochs = told_distributions(space)[FIDELITY]
     found: dict[str, Any] = {}
+    matters = effective(whole)
     for name in order(space):
         domain, value = space[name], whole[name]
-        there, only = is_active(domain, found), decided(name, found)
+        there, only = is_active(domain, found), fixed(name, found)
         if only is not None:
             found[name] = only
         elif there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
             found[name] = value
-        elif name == "seed" or is_moot(name, whole):
+        elif name == "seed" or name not in matters:
             continue  # another seed is another sample of the same thing
         elif there:
             return f"{name} is outside of {one_line(domain.plain())}"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError
+from math import inf
 from typing import Any
 
-from sweep.space.conditions import DECIDED_BY, DEFAULTS, RULES, decided, order
-from sweep.space.domains import MOST_LISTED, Condition, Domain, samples
+from sweep.space.active import DEFAULTS, conditions_on, fixed, order
+from sweep.space.conditions import Condition
+from sweep.space.domains import MOST_LISTED, Constant, Domain, samples
+from sweep.space.parameters import FIXED
+from sweep.space.params import longest_ramp
 from sweep.space.values import Problem
 from sweep.space.yaml import one_line
 
@@ -17,7 +21,8 @@ from sweep.space.yaml import one_line
 def size(space: Mapping[str, Domain]) -> int | float:
     """How many configurations a space has; infinitely many with a range without a step.
 
-    An upper bound where a parameter that others depend on has more than 100,000 values.
+    An upper bound where a parameter that others depend on has more than 100,000 values, or where
+    the finetune epochs depend on the ramp that they shorten.
     """
     return _Tree.of(space).count(0, _Outcome(), set())
 
@@ -56,19 +61,29 @@ def _plain_of(domain: Domain) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What the values of some parameters make of others: switched off, moot, or decided."""
+    """What the values of some parameters make of others.
+
+    ``off``: left out by the space; ``idle``: made inactive by a built-in condition; ``fixed``: with
+    the value that is left; ``capped``: with the most that a value counts as.
+    """
 
     off: frozenset[str] = frozenset()
-    moot: frozenset[str] = frozenset()
-    decided: frozenset[tuple[str, float]] = frozenset()
+    idle: frozenset[str] = frozenset()
+    fixed: frozenset[tuple[str, float]] = frozenset()
+    capped: frozenset[tuple[str, float]] = frozenset()
 
     def __or__(self, more: _Outcome) -> _Outcome:
-        return _Outcome(self.off | more.off, self.moot | more.moot, self.decided | more.decided)
+        return _Outcome(
+            self.off | more.off,
+            self.idle | more.idle,
+            self.fixed | more.fixed,
+            self.capped | more.capped,
+        )
 
 
 @dataclass(frozen=True)
 class _Tree:
-    """A space as a walk over its parameters, in which values that decide alike are one branch."""
+    """A space as a walk over its parameters, in which values of the same outcome are one branch."""
 
     names: list[str]
     tests: dict[str, _Tests]
@@ -78,24 +93,26 @@ class _Tree:
     @classmethod
     def of(cls, space: Mapping[str, Domain]) -> _Tree:
         tests = {name: _Tests.on(name, space) for name in space}
-        found = {name: _branches(space[name], test) for name, test in tests.items()}
+        found = {name: test.branches() for name, test in tests.items()}
         return cls(order(space), tests, found)
 
     def count(self, index: int, known: _Outcome, reached: set[str]) -> int | float:
         """Configurations from the ``index``-th parameter on; ``reached`` gets the active ones."""
         if index == len(self.names):
             return 1
-        name, decided_ones = self.names[index], dict(known.decided)
-        if name in known.off and name not in decided_ones:
-            return self.count(index + 1, known | self.tests[name].inactive(), reached)
+        name, left = self.names[index], dict(known.fixed)
+        tests = self.tests[name]
+        if name in known.off and name not in left:
+            return self.count(index + 1, known | tests.inactive(), reached)
         reached.add(name)
-        if name in decided_ones:
-            outcome = self.tests[name].decide(decided_ones[name])
-            return self.count(index + 1, known | outcome, reached)
+        if name in left:
+            return self.count(index + 1, known | tests.outcome(left[name]), reached)
+        most = min((most for child, most in known.capped if child == name), default=inf)
+        branches = self.branches[name] if most == inf else tests.branches(most)
         total: int | float = 0
-        for outcome, number in self.branches[name].items():
+        for outcome, number in branches.items():
             below = self.count(index + 1, known | outcome, reached)
-            if name in known.moot:
+            if name in known.idle:
                 return below
             total += number * below
         return total
@@ -106,46 +123,57 @@ class _Tests:
     """What hangs on the value of one parameter."""
 
     name: str
+    domain: Domain
     conditions: list[tuple[str, Condition]]
-    mooted: list[tuple[str, Condition]]
-    decides: list[str]
+    built_in: list[tuple[str, Condition]]
+    fixes: list[str]
+    ramp: float
+    """The longest ramp of the space, if this parameter can shorten it, else 0."""
 
     @classmethod
     def on(cls, name: str, space: Mapping[str, Domain]) -> _Tests:
         conditions = [
             (child, c) for child, domain in space.items() for c in domain.when if c.parent == name
         ]
-        mooted = [
-            (child, rule)
-            for child, rules in RULES.items()
-            for rule in rules
-            if rule.parent == name and child in space and space[child].size > 1
+        built_in = [
+            (child, condition)
+            for child, domain in space.items()
+            for condition in conditions_on(child)
+            if condition.parent == name and domain.size > 1
         ]
-        decides = [child for child, by in DECIDED_BY.items() if by == name and child in space]
-        return cls(name, conditions, mooted, decides)
+        fixes = [child for child, (parent, _) in FIXED.items() if parent == name and child in space]
+        ramp = space.get("ramp_epochs", Constant(0))
+        shortens = name in ("finetune_epochs", "granularity") and ramp.size > 1
+        longest = max(map(float, samples(ramp, []))) if shortens else 0
+        return cls(name, space[name], conditions, built_in, fixes, longest)
 
     def __bool__(self) -> bool:
-        return bool(self.conditions or self.mooted or self.decides)
+        return bool(self.conditions or self.built_in or self.fixes or self.ramp)
 
-    def decide(self, value: Any) -> _Outcome:
+    def outcome(self, value: Any) -> _Outcome:
         known = {self.name: value}
-        values = ((child, decided(child, known)) for child in self.decides)
+        values = ((child, fixed(child, known)) for child in self.fixes)
+        most = longest_ramp(**known) if self.ramp else inf
         return _Outcome(
             frozenset(child for child, c in self.conditions if not c.holds(value)),
-            frozenset(child for child, rule in self.mooted if rule.holds(value)),
+            frozenset(child for child, c in self.built_in if not c.holds(value)),
             frozenset((child, only) for child, only in values if only is not None),
+            frozenset([("ramp_epochs", most)] if most < self.ramp else []),
         )
 
     def inactive(self) -> _Outcome:
-        default = self.decide(DEFAULTS.get(self.name))
-        off = frozenset(child for child, _ in self.conditions)
-        return _Outcome(off, default.moot, default.decided)
+        default = self.outcome(DEFAULTS.get(self.name))
+        return replace(default, off=frozenset(child for child, _ in self.conditions))
 
-
-def _branches(domain: Domain, tests: _Tests) -> dict[_Outcome, int | float]:
-    if not tests:
-        return {_Outcome(): domain.size}
-    if domain.size <= MOST_LISTED:
-        return dict(Counter(tests.decide(value) for value in domain.grid()))
-    some = samples(domain, [condition for _, condition in (*tests.conditions, *tests.mooted)])
-    return {tests.decide(value): domain.size for value in some}
+    def branches(self, most: float = inf) -> dict[_Outcome, int | float]:
+        """Outcome -> number of values, where those above ``most`` are all as good as ``most``."""
+        if not self and most == inf:
+            return {_Outcome(): self.domain.size}
+        if self.domain.size <= MOST_LISTED:
+            values = self.domain.grid()
+            if most < inf:
+                kinds = {(min(value, most), self.outcome(value)) for value in values}
+                return dict(Counter(outcome for _, outcome in kinds))
+            return dict(Counter(map(self.outcome, values)))
+        some = samples(self.domain, [c for _, c in (*self.conditions, *self.built_in)])
+        return {self.outcome(value): self.domain.size for value in some}

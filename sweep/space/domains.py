@@ -1,127 +1,19 @@
 """Domains: what one parameter may be. Small frozen values that know no YAML and no sampler.
 
-All conditions in ``when`` must hold for the parameter to be there (see `sweep.space.conditions`).
+All conditions in ``when`` must hold for the parameter to be active (see `sweep.space.active`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from sweep.space.values import Number, Problem, Reader, Refused, Value, as_number, unknown
-
-# Conditions: a parameter that is there only while another one has certain values.
-
-ALLOWED = "{parameter: value | [values] | {low: x, high: y}}"
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Holds where ``parent`` has one of ``values``, or lies from ``low`` to ``high``.
-
-    An end that is None is open. Where ``parent`` is inactive itself, no condition on it holds.
-    """
-
-    parent: str
-    values: tuple[Value, ...] = ()
-    low: float | None = None
-    high: float | None = None
-
-    def holds(self, value: object) -> bool:
-        """Whether ``value`` of the parent lets the parameter be there."""
-        if self.values:
-            return any(_same(value, own) for own in self.values)
-        if not isinstance(value, int | float):
-            return False
-        low = -math.inf if self.low is None else self.low
-        return low <= value <= (math.inf if self.high is None else self.high)
-
-    def plain(self) -> Any:
-        """The YAML form of what the parent must be."""
-        if self.values:
-            return self.values[0] if len(self.values) == 1 else list(self.values)
-        ends = {"low": self.low, "high": self.high}
-        return {name: end for name, end in ends.items() if end is not None}
-
-
-def _same(value: object, own: Value) -> bool:
-    """Equal, but for the rounding error of a sum of steps."""
-    if isinstance(value, int | float) and isinstance(own, int | float):
-        return math.isclose(value, own, rel_tol=1e-9, abs_tol=1e-12)
-    return value == own
-
-
-def plain_when(conditions: Sequence[Condition]) -> dict[str, Any]:
-    """``{"when": ...}`` for a domain's YAML form; nothing where there is no condition."""
-    if not conditions:
-        return {}
-    return {"when": {condition.parent: condition.plain() for condition in conditions}}
-
-
-def read_when(raw: object, rules: Mapping[str, Reader]) -> tuple[Condition, ...]:
-    """The conditions of a ``when``; ``rules`` says what each parameter of a trial may be.
-
-    Raises `Refused` with every problem.
-    """
-    if not isinstance(raw, Mapping) or not raw:
-        raise Refused(Problem((), "must be a mapping, not empty", raw, ALLOWED))
-    problems: list[Problem] = []
-    found: list[Condition] = []
-    for key, test in raw.items():
-        if key not in rules:
-            problems.append(unknown((str(key),), test, list(rules)))
-            continue
-        try:
-            found.append(_read_test(key, test, rules[key]))
-        except Refused as refused:
-            problems += [problem.under(key) for problem in refused.problems]
-    if problems:
-        raise Refused(*problems)
-    return tuple(found)
-
-
-def _read_test(parent: str, raw: object, rule: Reader) -> Condition:
-    if isinstance(raw, Mapping):
-        return _read_range(parent, raw, rule)
-    items = raw if isinstance(raw, list | tuple) else [raw]
-    if not items:
-        raise Refused(Problem((), "must not be empty", raw, ALLOWED))
-    return Condition(parent, values=tuple(rule.read(item) for item in items))
-
-
-def _read_range(parent: str, raw: Mapping[Any, object], rule: Reader) -> Condition:
-    if not isinstance(rule, Number):
-        raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
-    strange = [key for key in raw if key not in ("low", "high")]
-    if strange or not raw:
-        raise Refused(Problem((), "must have low, high or both", raw, "{low: x, high: y}"))
-    low, high = (rule.read(raw[end]) if end in raw else None for end in ("low", "high"))
-    if low is not None and high is not None and low > high:
-        raise Refused(Problem((), "low is above high", raw, "low <= high"))
-    return Condition(parent, low=low, high=high)
-
-
-def when_schema(names: Sequence[str]) -> dict[str, Any]:
-    """JSON schema of a ``when``."""
-    value = {"type": ["number", "string"]}
-    ends = {"low": {"type": "number"}, "high": {"type": "number"}}
-    span = {
-        "type": "object",
-        "properties": ends,
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
-    return {
-        "description": "the parameter is there only where these others have these values",
-        "type": "object",
-        "propertyNames": {"enum": list(names)},
-        "additionalProperties": {"anyOf": [value, {"type": "array", "items": value}, span]},
-        "minProperties": 1,
-    }
+from sweep.space.conditions import Condition, plain_when
+from sweep.space.values import Value, as_number
 
 
 @dataclass(frozen=True)
@@ -271,7 +163,8 @@ def samples(domain: Domain, conditions: Sequence[Condition]) -> Iterator[Any]:
     ends = [domain.low, domain.high]
     for condition in conditions:
         ends += [end for end in (condition.low, condition.high) if end is not None]
-        ends += [value for value in condition.values if not isinstance(value, str)]
+        listed = (*condition.values, *condition.unless)
+        ends += [value for value in listed if not isinstance(value, str)]
     ends = sorted({min(max(end, domain.low), domain.high) for end in ends})
     for value in [*ends, *((a + b) / 2 for a, b in pairwise(ends))]:
         step = domain.step

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sweep.space.conditions import Condition
+from sweep.space.params import n_of_m
 from sweep.space.values import Number, OneOf, Value
 
 # The names that a config may use, as light tuples: nothing heavy is imported to check a config.
@@ -115,7 +117,9 @@ PARAMETERS: dict[str, Parameter] = {
         OneOf(ACTIVATION_SCOPES), "local", "a sample's own threshold, or one for a layer"
     ),
     "ramp_epochs": Parameter(
-        Number(low=0, whole=True), 0, "epochs over which the sparsity rises; 0: at once"
+        Number(low=0, whole=True),
+        0,
+        "epochs over which the sparsity rises, finetune_epochs at most; 0: at once",
     ),
     "distill_weight": Parameter(
         Number(low=0, high=1), None, "share of the loss that is the teacher's; null: recover's"
@@ -134,6 +138,34 @@ PARAMETERS: dict[str, Parameter] = {
         "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
     ),
 }
+
+
+def _some(parent: str) -> Condition:
+    return Condition(parent, unless=(0,))
+
+
+_ELEMENT = Condition("granularity", ("element",))
+
+WHEN: dict[str, tuple[Condition, ...]] = {
+    "learning_rate": (_some("finetune_epochs"),),
+    "method": (_some("sparsity"),),
+    "scope": (_some("sparsity"), _ELEMENT),
+    "normalise": (_some("sparsity"), _ELEMENT, Condition("scope", ("global",))),
+    "layer_profile": (_some("sparsity"), _ELEMENT, Condition("scope", ("local", "row"))),
+    "activation_method": (_some("activation_sparsity"),),
+    "activation_scope": (_some("activation_sparsity"),),
+    "ramp_epochs": (_some("sparsity"),),
+    "distill_weight": (_some("finetune_epochs"),),
+    "distill_temperature": (_some("distill_weight"),),
+}
+"""Parameter -> the conditions without which it changes nothing (`sweep.space.active`)."""
+
+_N_OF_M = {name: kept for name in GRANULARITIES if (kept := n_of_m(name))}
+
+FIXED: dict[str, tuple[str, dict[str, float]]] = {
+    "sparsity": ("granularity", {name: 1 - n / m for name, (n, m) in _N_OF_M.items()})
+}
+"""Parameter -> the one that fixes it, and the value that each value of that one leaves it."""
 
 TUTORIAL: dict[str, dict[str, str]] = {
     "weight": {key: key for key in ("sparsity", "method", "scope")},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from math import inf
 from typing import Any
 
 from sweep.errors import UsageError
@@ -19,6 +20,14 @@ def n_of_m(granularity: str) -> tuple[int, int] | None:
     """
     kept, colon, group = granularity.partition(":")
     return (int(kept), int(group)) if colon else None
+
+
+def longest_ramp(finetune_epochs: float = inf, granularity: str = "element") -> float:
+    """The most epochs that a trial's ramp can take: all that it has; 0 to N:M, at once.
+
+    There is no less of N:M to begin with.
+    """
+    return 0 if n_of_m(granularity) else finetune_epochs
 
 
 def chosen_by(params: Mapping[str, Any]) -> str:
@@ -43,11 +52,12 @@ class Params:
     over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
     weights are scored, ``scope`` which of them are compared with which, ``normalise`` and
     ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
-    but ``method`` counts. ``ramp_epochs`` (whole, 0 to ``finetune_epochs``) spreads the pruning
-    (`sweep.compress.ramp`). ``distill_weight`` in [0, 1] and ``distill_temperature`` > 0 are those
-    of `sweep.compress.train`; None: as ``recover.distill`` says. ``quantization`` is the
-    grid of the dense model that is pruned (none, fixed, int8); None: what ``baseline.quantization``
-    says. ``seed`` is that of masks, batches and dropout; None: whoever runs the trial gives one.
+    but ``method`` counts. ``ramp_epochs`` (whole) spreads the pruning (`sweep.compress.ramp`); one
+    above :func:`longest_ramp` is shortened to that. ``distill_weight`` in [0, 1] and
+    ``distill_temperature`` > 0 are those of `sweep.compress.train`; None: as ``recover.distill``
+    says. ``quantization`` is the grid of the dense model that is pruned (none, fixed, int8); None:
+    what ``baseline.quantization`` says. ``seed`` is that of masks, batches and dropout; None:
+    whoever runs the trial gives one.
     """
 
     sparsity: float = 0.5
@@ -66,6 +76,10 @@ class Params:
     distill_temperature: float | None = None
     quantization: str | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        longest = int(longest_ramp(self.finetune_epochs, self.granularity))
+        object.__setattr__(self, "ramp_epochs", min(self.ramp_epochs, longest))
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Params:

@@ -8,28 +8,19 @@ A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`
     learning_rate: {low: 1e-5, high: 1e-3, log: true, when: {finetune_epochs: {low: 1}}}
     activation_method: {values: [l1-norm, random], when: {activation_sparsity: {low: 0.1}}}
 
-With a `when` the parameter is there only where all of its conditions hold (see
-`sweep.space.conditions`); where it is not, a trial has its default. `sweep.space.parameters` has
+With a `when` the parameter is active only where all of its conditions hold (see
+`sweep.space.active`); where it is not, a trial has its default. `sweep.space.parameters` has
 the parameters themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sweep.space.conditions import ALLOWED, Condition, read_when
 from sweep.space.counting import condition_problems
-from sweep.space.domains import (
-    Choice,
-    Condition,
-    Constant,
-    Domain,
-    Float,
-    Int,
-    read_when,
-    when_schema,
-    width,
-)
+from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
 from sweep.space.parameters import PARAMETERS, TUTORIAL, Parameter
 from sweep.space.values import Also, Flag, Number, OneOf, Problem, Reader, Refused, Value, unknown
 
@@ -56,7 +47,7 @@ def parse_space(raw: object) -> dict[str, Domain]:
         except Refused as refused:
             problems += [problem.under(*where) for problem in refused.problems]
     problems = problems or [
-        problem.under(*seen[name]) for name, problem in condition_problems(domains)
+        problem.under(*seen.get(name, (name,))) for name, problem in condition_problems(domains)
     ]
     if problems:
         raise Refused(*problems)
@@ -113,7 +104,7 @@ _MOST_STEPS = 1e9
 class _When:
     """Reads a ``when`` by the rules of the parameters that it names."""
 
-    allowed = "{parameter: value | [values] | {low: x, high: y}}"
+    allowed = ALLOWED
 
     def read(self, raw: object) -> tuple[Condition, ...]:
         return read_when(raw, {name: known.rule for name, known in PARAMETERS.items()})
@@ -260,3 +251,22 @@ def _domain_schema(parameter: Parameter) -> dict[str, Any]:
             }
         )
     return {"description": parameter.help, "default": parameter.default, "anyOf": forms}
+
+
+def when_schema(names: Sequence[str]) -> dict[str, Any]:
+    """JSON schema of a ``when``."""
+    value = {"type": ["number", "string"]}
+    ends = {"low": {"type": "number"}, "high": {"type": "number"}}
+    span = {
+        "type": "object",
+        "properties": ends,
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    return {
+        "description": "the parameter is there only where these others have these values",
+        "type": "object",
+        "propertyNames": {"enum": list(names)},
+        "additionalProperties": {"anyOf": [value, {"type": "array", "items": value}, span]},
+        "minProperties": 1,
+    }

@@ -15,16 +15,14 @@ from hypothesis import strategies as st
 
 from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.ramp import check_ramp, ramped
+from sweep.compress.ramp import ramped
 from sweep.compress.tasks.closed_form import WEIGHTS
 from sweep.compress.train import Recipe, make_optimizer
 from sweep.config import SweepConfig
 from sweep.config.checks import may_distill
 from sweep.config.load import load_config
-from sweep.config.problems import problems_of
-from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
-from sweep.space.conditions import identity, is_moot
+from sweep.space.active import effective, identity
 from sweep.space.counting import size
 from sweep.space.params import Params
 from sweep.space.parse import parse_domain, parse_space
@@ -54,7 +52,7 @@ def test_without_a_ramp_it_is_one_shot(sparsity: float, epoch: int) -> None:
     assert ramped(sparsity, 0, epoch) == sparsity
 
 
-# What is refused.
+# What is asked for.
 
 
 def config(space: dict[str, Any], **sections: Any) -> SweepConfig:
@@ -86,62 +84,35 @@ def test_a_ramp_that_fits_the_epochs_is_taken(space: dict[str, Any]) -> None:
     assert config(space).space["ramp_epochs"] == asked
 
 
+@pytest.mark.parametrize(("asked", "epochs", "ramp"), [(5, 3, 3), (3, 3, 3), (2, 3, 2), (1, 0, 0)])
+def test_a_ramp_that_is_longer_than_the_trial_is_shortened_to_it(
+    bench: Workbench, asked: int, epochs: int, ramp: int
+) -> None:
+    params = dataclasses.asdict(RAMP) | {"finetune_epochs": epochs}
+    long, short = (Params(**{**params, "ramp_epochs": n}) for n in (asked, ramp))
+    assert long == short and identity({**params, "ramp_epochs": asked}) == identity(short.to_dict())
+    records = [record.to_dict() for record in trial(bench, long).run()]
+    assert [r["partial"] for r in records] == [epoch < ramp for epoch in range(epochs + 1)]
+    assert records[-1]["sparsity"] == pytest.approx(0.8, abs=1e-2)
+
+
 @pytest.mark.parametrize(
-    ("space", "message"),
+    "space",
     [
-        (
-            {"ramp_epochs": 2},
-            "space.ramp_epochs: a ramp of 2 is longer than the finetune_epochs, which can be 1, "
-            "got 2; allowed: at most 1, or {values: [...], when: {finetune_epochs: {low: 2}}} for",
-        ),
-        ({"ramp_epochs": [0, 3], "finetune_epochs": {"low": 2, "high": 5}}, "which can be 2"),
-        (
-            {"ramp_epochs": {"values": [0, 3], "when": LOW_2}, "finetune_epochs": [0, 2, 4]},
-            "a ramp of 3 is longer than the finetune_epochs, which can be 2",
-        ),
-        # without the random method there is the default of one epoch
-        (
-            {
-                "ramp_epochs": 2,
-                "method": ["l1-norm", "random"],
-                "finetune_epochs": {"values": [3], "when": {"method": "random"}},
-            },
-            "which can be 1",
-        ),
-        (
-            {"ramp_epochs": [0, 1], "granularity": ["element", "2:4"]},
-            "space.ramp_epochs: there is no ramp to a granularity N:M, got [0, 1]; allowed: 0, or",
-        ),
-        (
-            {
-                "ramp_epochs": [1, 2],
-                "finetune_epochs": {"low": 2, "high": 3, "when": {"ramp_epochs": 1}},
-            },
-            "a ramp of 2 is longer than the finetune_epochs, which can be 1",
-        ),
+        {"ramp_epochs": 2},
+        {"ramp_epochs": [0, 3], "finetune_epochs": {"low": 0, "high": 5}},
+        {"ramp_epochs": [0, 1], "granularity": ["element", "2:4"]},
     ],
-)  # fmt: skip
-def test_one_that_may_be_longer_is_refused(space: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        config(space)
-    assert message in "\n".join(problem.line for problem in problems_of(caught.value))  # type: ignore[arg-type]
+)
+def test_a_space_may_ask_for_more_than_some_trials_can_have(space: dict[str, Any]) -> None:
+    assert config(space).space["ramp_epochs"] == parse_domain("ramp_epochs", space["ramp_epochs"])
 
 
-@pytest.mark.parametrize(("ramp", "epochs"), [(1, 0), (3, 2)])
-def test_a_trial_with_a_ramp_too_long_is_refused(bench: Workbench, ramp: int, epochs: int) -> None:
-    params = Params(finetune_epochs=epochs, ramp_epochs=ramp)
-    for make in (check_ramp, lambda p: trial(bench, p), lambda p: bench.trial(p, 0)):
-        with pytest.raises(
-            UsageError, match=f"ramp_epochs is {ramp}, .*finetune_epochs = {epochs}"
-        ):
-            make(params)
-
-
-def test_a_trial_with_a_ramp_to_groups_is_refused(bench: Workbench) -> None:
-    params = Params(sparsity=0.5, granularity="2:4", finetune_epochs=1, ramp_epochs=1)
-    for make in (check_ramp, lambda p: trial(bench, p), lambda p: bench.trial(p, 0)):
-        with pytest.raises(UsageError, match="ramp_epochs is 1, and granularity 2:4"):
-            make(params)
+def test_there_is_no_ramp_to_groups(bench: Workbench) -> None:
+    params = dataclasses.replace(PLAIN, granularity="2:4", finetune_epochs=1)
+    ramp = dataclasses.replace(params, ramp_epochs=1)
+    assert identity(ramp.to_dict()) == identity({**params.to_dict(), "ramp_epochs": 1})
+    assert run(bench, ramp) == run(bench, params)
 
 
 # What matters.
@@ -156,11 +127,11 @@ def test_a_ramp_to_no_sparsity_is_no_ramp() -> None:
 
 
 def test_what_distillation_leaves_nothing_to_do() -> None:
+    names = {"distill_weight", "distill_temperature"}
     whole = {**Params().to_dict(), "distill_weight": 0.5, "distill_temperature": 3.0}
-    assert not is_moot("distill_weight", whole) and not is_moot("distill_temperature", whole)
-    assert is_moot("distill_temperature", whole | {"distill_weight": 0})
-    for name in ("distill_weight", "distill_temperature"):
-        assert is_moot(name, whole | {"finetune_epochs": 0})
+    assert names <= set(effective(whole))
+    assert names & set(effective(whole | {"distill_weight": 0})) == {"distill_weight"}
+    assert not names & set(effective(whole | {"finetune_epochs": 0}))
     space = parse_space(
         {"finetune_epochs": [0, 2], "distill_weight": [0, 0.5, 1], "distill_temperature": [1, 4]}
     )

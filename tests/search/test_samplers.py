@@ -16,9 +16,10 @@ from sweep.search import samplers
 from sweep.search.samplers import SAMPLERS
 from sweep.search.startup import STARTUP
 from sweep.search.study import Params, Study
-from sweep.space.conditions import identity
+from sweep.space.active import identity
+from sweep.space.conditions import Condition
 from sweep.space.counting import size
-from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from tests.search.studies import (
     BOTH,
     EPOCHS,

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from sweep.search.startup import Untried
 from sweep.search.window import Window
-from sweep.space.conditions import Identity, identity
+from sweep.space.active import Identity, identity
+from sweep.space.conditions import Condition
 from sweep.space.counting import size
-from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 AIMS = {"accuracy": "max", "size_bytes": "min", "epoch": "min"}
 

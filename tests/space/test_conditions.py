@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.config import SweepConfig
-from sweep.space.conditions import active, complete, decided, identity, is_active, order
-from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
+from sweep.space.active import active, complete, fixed, identity, is_active, order
+from sweep.space.conditions import Condition
+from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import Params
 from sweep.space.parse import parse_domain, parse_space, space_schema
 
@@ -129,7 +130,7 @@ def test_the_sparsity_of_n_of_m_is_decided(sparsity: Any) -> None:
         values = {"sparsity": 0.9, "granularity": granularity}
         found = active(space, order(space), lambda name, _, values=values: values[name])  # type: ignore[misc]
         assert found["sparsity"] == wanted
-    assert decided("sparsity", {}) is None and decided("method", {"granularity": "2:4"}) is None
+    assert fixed("sparsity", {}) is None and fixed("method", {"granularity": "2:4"}) is None
 
 
 def test_what_n_of_m_leaves_nothing_to_do_is_no_other_configuration() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.space.conditions import active, identity, order
+from sweep.space.active import active, identity, order
 from sweep.space.counting import size
 from sweep.space.parse import parse_space
 
@@ -35,6 +35,10 @@ domains = st.fixed_dictionaries(
              {"values": ["2:4", "element"], "when": {"finetune_epochs": 1}}]
         ),
         "layer_profile": st.sampled_from(["uniform", ["uniform", "erk"]]),
+        "ramp_epochs": st.sampled_from(
+            [0, 2, [0, 1, 3], {"low": 1, "high": 4},
+             {"values": [0, 2, 3], "when": {"sparsity": 0.5}}]
+        ),
         "seed": st.sampled_from([None, [0, 1]]),
     }
 )  # fmt: skip
@@ -56,6 +60,15 @@ def test_one_endless_range_makes_a_space_endless_unless_it_never_matters() -> No
     rate = {"low": 1e-5, "high": 1e-3}
     assert size(parse_space({"learning_rate": rate, "finetune_epochs": [0, 1]})) == float("inf")
     assert size(parse_space({"learning_rate": rate, "finetune_epochs": 0, "seed": [1, 2]})) == 2
+
+
+def test_ramps_that_no_trial_is_long_enough_for_are_one() -> None:
+    space = {"ramp_epochs": {"low": 0, "high": 3}, "finetune_epochs": {"low": 0, "high": 3}}
+    assert size(parse_space(space)) == 1 + 2 + 3 + 4
+    assert size(parse_space({**space, "granularity": "2:4"})) == 4
+    # where the epochs hang on the ramp, that is more than there are
+    more = {"values": [1, 2], "when": {"ramp_epochs": {"low": 1}}}
+    assert size(parse_space({"ramp_epochs": [0, 1, 2], "finetune_epochs": more})) == 5
 
 
 def test_n_of_m_alone_has_no_sparsity_to_search() -> None:
@@ -100,3 +113,5 @@ def test_what_decides_cannot_hang_on_what_it_decides() -> None:
     granularity = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
     with pytest.raises(ValueError, match="go round in a circle"):
         parse_space({"sparsity": {"low": 0.1, "high": 0.9}, "granularity": granularity})
+    with pytest.raises(ValueError, match="go round in a circle"):
+        parse_space({"granularity": granularity})
