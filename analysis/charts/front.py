@@ -6,7 +6,6 @@ what validation said stays visible, faintly, with the runners-up that were retra
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,7 +22,6 @@ from analysis.charts.frontier import (
     step,
 )
 from analysis.charts.panels import Axis, Panel, Series
-from analysis.charts.save import save
 from analysis.charts.style import GREY, ORANGE, SKY
 from analysis.results import Results
 from analysis.tables import thin
@@ -68,12 +66,6 @@ def cloud(results: Results) -> list[Series]:
         for label, part, hollow in kinds
         if len(part)
     ]
-
-
-def save_front(results: Results, folder: str | Path) -> list[Path]:
-    """Draw the front to ``folder``/front.png and front.svg, if there is one."""
-    figure = FRONT.static(results)
-    return save(figure, folder, FRONT.key) if figure is not None else []
 
 
 def _dense(results: Results) -> dict[str, Any] | None:

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike
 
 from sweep.pareto import FloatArray, nondominated
 
-LEVELS = (0.25, 0.5, 0.75)
-
 
 def attainment(fronts: Sequence[ArrayLike], level: float, directions: Sequence[str]) -> FloatArray:
     """The corners of the surface that at least ``level`` of the fronts attain, shape (k, 2).

@@ -11,8 +11,6 @@ import pandas as pd
 from analysis.tables.columns import Kinds, frame
 from sweep.ledger.read import Event
 
-STATUSES = ("completed", "stopped", "failed", "lost", "interrupted", "running")
-
 TIMELINE: Kinds = {
     "worker": "text",
     "trial_id": "text",

@@ -110,8 +110,3 @@ class Document:
         """All tables, in their order."""
         for section in self.sections:
             yield from (block for block in section.blocks if isinstance(block, Table))
-
-
-def text_of(parts: tuple[Inline, ...]) -> str:
-    """Inline parts without their emphasis."""
-    return "".join(part.text if isinstance(part, Strong) else part for part in parts)

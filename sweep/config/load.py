@@ -6,8 +6,6 @@ Whatever is wrong is reported at once, as one `ConfigError` with a line a proble
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "config_diff",
-    "config_hash",
     "dump_yaml",
     "json_schema",
     "load_config",
@@ -300,13 +297,6 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
         for path in plain["search"]["warm_start"]
     ]
     return SweepConfig.model_validate(plain)
-
-
-def config_hash(config: SweepConfig) -> str:
-    """Twelve hex digits that differ where two resolved configs do."""
-    plain = config.model_dump(mode="json")
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

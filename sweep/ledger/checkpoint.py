@@ -145,11 +145,6 @@ def drop_older(root: Place, trial_id: str, epoch: int) -> None:
             remove_tree(root / trial_id / name)
 
 
-def finish(folder: Path) -> None:
-    """Drop what only a trial that goes on needs."""
-    (folder / OPTIMIZER).unlink(missing_ok=True)
-
-
 def _plain(tensors: Mapping[str, ArrayLike]) -> Arrays:
     return {name: np.asarray(value, order="C") for name, value in tensors.items()}
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
@@ -125,8 +124,3 @@ def _storage(path: Path) -> BaseStorage:
     if path.suffix == ".db":
         return RDBStorage(f"sqlite:///{path}")
     return JournalStorage(JournalFileBackend(str(path)))
-
-
-def load_exported(path: Path) -> optuna.Study:
-    """The one study in a file that :func:`export_study` wrote."""
-    return optuna.load_study(study_name=None, storage=_storage(path))

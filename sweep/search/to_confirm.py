@@ -25,7 +25,6 @@ from sweep.pareto import nondominated
 from sweep.search.moasha import standard_error
 
 Event = dict[str, Any]
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)

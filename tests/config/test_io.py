@@ -8,11 +8,9 @@ import pytest
 
 from sweep.config.load import (
     config_diff,
-    config_hash,
     dump_yaml,
     load_config,
     packaged_names,
-    parse_config,
 )
 from sweep.errors import ConfigError, UsageError
 from sweep.space.domains import Choice, Constant
@@ -62,16 +60,6 @@ def test_a_file_that_is_no_text_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes(b"name: \xff")
     with pytest.raises(UsageError, match="no UTF-8 text"):
         load_config(str(tmp_path / "x.yaml"))
-
-
-def test_a_hash_is_of_the_resolved_config_however_it_was_written() -> None:
-    short = parse_config(SMALL)
-    spelled = parse_config(dump_yaml(short))
-    assert config_hash(short) == config_hash(spelled)
-    assert len(config_hash(short)) == 12 and int(config_hash(short), 16) >= 0
-    others = [["search.seed=1"], ["space.sparsity=0.6"], ["name=b"], ["task.seed=3"]]
-    hashes = {config_hash(parse_config(SMALL, other)) for other in others}
-    assert len(hashes | {config_hash(short)}) == 5
 
 
 def test_a_diff_names_each_setting_that_differs_and_no_other() -> None:

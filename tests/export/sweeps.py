@@ -49,7 +49,6 @@ class Folder:
                 where = checkpoint.epoch_folder(self.path / "checkpoints", trial_id, record.epoch)
                 note = {"trial_id": trial_id, "params": whole, "seed": seed}
                 checkpoint.save(where, trial.state_dict(), note)
-                checkpoint.finish(where)
             self.add("record", trial_id=trial_id, attempt=1, worker="host:1", **record.to_dict())
 
     def end(self, trial_id: str, status: str = "completed", error: str | None = None) -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.file import Event
-from sweep.search.optuna_file import export_study, load_exported
+from sweep.search.optuna_file import export_study
 from tests.harness.command import assert_refused, call
 from tests.search.test_warm import SPACE, TRIALS, config, events, write
 
@@ -22,6 +25,13 @@ CONSTRAINED = {"constraints": {"accuracy_drop": {"max": 0.005}}}
 
 def timed(found: list[Event]) -> list[Event]:
     return [{**event, "time": 1e9 + 10.0 * number} for number, event in enumerate(found)]
+
+
+def load_exported(path: Path) -> optuna.Study:
+    """The one study in a file, as Optuna opens it."""
+    if path.suffix == ".db":
+        return optuna.load_study(study_name=None, storage=f"sqlite:///{path}")
+    return optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(path))))
 
 
 def settings() -> SweepConfig:

@@ -41,8 +41,7 @@ READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
 
 AUTO = "auto"  # as task.text: the data's only text column
 
-DIGITS_WORDS = 17  # pixel values 0 to 16
-DIGITS_LENGTH = 64  # 8 x 8 pixels, row by row
+DIGITS_WORDS = 17  # pixel values 0 to 16; a text is 8 x 8 of them, row by row
 DIGITS_LABELS = 10
 
 

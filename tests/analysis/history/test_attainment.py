@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.history.attainment import LEVELS, attainment
+from analysis.history.attainment import attainment
 from sweep.pareto import nondominated
 
+LEVELS = (0.25, 0.5, 0.75)
 WAYS = [["min", "min"], ["max", "max"], ["max", "min"]]
 
 

@@ -7,8 +7,13 @@ import pytest
 from analysis import load
 from analysis.report import markdown
 from analysis.report.answer import section, standing
-from analysis.report.document import text_of
+from analysis.report.document import Inline, Strong
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep, small_sweep
+
+
+def text_of(parts: tuple[Inline, ...]) -> str:
+    """Inline parts without their emphasis."""
+    return "".join(part.text if isinstance(part, Strong) else part for part in parts)
 
 
 def answer(ledger: LedgerBuilder, folder: Path) -> str:

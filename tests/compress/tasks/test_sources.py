@@ -11,7 +11,6 @@ import pytest
 from sweep.compress.tasks.sources import (
     AUTO,
     DIGITS_LABELS,
-    DIGITS_LENGTH,
     DIGITS_WORDS,
     Raw,
     digits_split,
@@ -184,14 +183,14 @@ def test_digits_are_cut_in_three_and_nothing_is_lost(seed: int) -> None:
     found = [
         (row.tolist(), int(label))
         for split in splits.values()
-        for row, label in zip(split.tokens.reshape(-1, DIGITS_LENGTH), split.labels, strict=True)
+        for row, label in zip(split.tokens.reshape(-1, 64), split.labels, strict=True)
     ]
     whole = [
         (row.astype(int).tolist(), int(label)) for row, label in zip(images, labels, strict=True)
     ]
     assert sorted(found) == sorted(whole)
     for split in splits.values():
-        assert set(split.lengths.tolist()) == {DIGITS_LENGTH}
+        assert set(split.lengths.tolist()) == {64}
         assert split.tokens.max() < DIGITS_WORDS
         share = np.bincount(split.labels, minlength=DIGITS_LABELS) / len(split)
         assert np.abs(share - np.bincount(labels) / len(labels)).max() < 0.01
