@@ -33,9 +33,6 @@ class Words:
         self.dataset: dict[str, str | None] = {**files, "test": None}
         self.task: dict[str, Any] = {"max_length": 16}
 
-    def rows(self, split: str, rows: list[tiny.Row]) -> None:
-        self.dataset[split] = tiny.write(self.folder / f"{split}.jsonl", rows)
-
     def save(self) -> Path:
         path = self.folder / "words.yaml"
         task = {"dataset": self.dataset, **self.task}
@@ -46,6 +43,9 @@ class Words:
 @pytest.fixture
 def words(tmp_path: Path, model_folder: Path, data_files: dict[str, str]) -> Words:
     return Words(tmp_path, model_folder, data_files)
+
+
+# Each spoils the files of a good config, and says which words the sentence must have.
 
 
 def no_model(words: Words) -> str:
@@ -94,72 +94,6 @@ def no_tokenizer(words: Words) -> str:
     return "tokenizer"
 
 
-def no_train_file(words: Words) -> str:
-    words.dataset["train"] = str(words.folder / "nowhere.csv")
-    return "data file not found"
-
-
-def no_validation_file(words: Words) -> str:
-    words.dataset["validation"] = str(words.folder / "nowhere.csv")
-    return "data file not found"
-
-
-def no_text_column(words: Words) -> str:
-    words.task["text"] = "txt"
-    return "did you mean 'text'"
-
-
-def no_label_column(words: Words) -> str:
-    words.task["label"] = "lable"
-    return "did you mean 'label'"
-
-
-def no_known_format(words: Words) -> str:
-    file = words.folder / "train.xls"
-    file.write_text("text,label")
-    words.dataset["train"] = str(file)
-    return "allowed: .parquet, .csv, .jsonl"
-
-
-def no_table(words: Words) -> str:
-    file = words.folder / "train.parquet"
-    file.write_bytes(b"PAR1 but not really")
-    words.dataset["train"] = str(file)
-    return "cannot be read"
-
-
-def three_labels(words: Words) -> str:
-    words.rows("train", [{"text": "good", "label": i % 3} for i in range(30)])
-    return "a head of 2 labels"
-
-
-def strange_label(words: Words) -> str:
-    words.rows("validation", [{"text": "good", "label": i} for i in (0, 1, 7)])
-    return "label 7"
-
-
-def negative_label(words: Words) -> str:
-    words.rows("train", [{"text": "good", "label": i} for i in (0, 1, -1)])
-    return "label -1"
-
-
-def one_label(words: Words) -> str:
-    words.rows("train", [{"text": "good", "label": 0} for _ in range(30)])
-    return "at least 2 labels"
-
-
-def empty_train(words: Words) -> str:
-    file = words.folder / "train.csv"
-    file.write_text("text,label\n")
-    words.dataset["train"] = str(file)
-    return "empty"
-
-
-def empty_validation(words: Words) -> str:
-    words.rows("validation", [])
-    return "validation.jsonl"
-
-
 def nothing_carved(words: Words) -> str:
     words.dataset["validation"] = None
     words.task["validation"] = 0.001
@@ -167,40 +101,72 @@ def nothing_carved(words: Words) -> str:
 
 
 SPOILT = [
-    no_model,
-    no_weights,
-    torn_weights,
-    no_weights_but_junk,
-    headless_weights,
-    no_model_config,
-    torn_model_config,
-    no_tokenizer,
-    no_train_file,
-    no_validation_file,
-    no_text_column,
-    no_label_column,
-    no_known_format,
-    no_table,
-    three_labels,
-    strange_label,
-    negative_label,
-    one_label,
-    empty_train,
-    empty_validation,
-    nothing_carved,
+    no_model, no_weights, torn_weights, no_weights_but_junk, headless_weights, no_model_config,
+    torn_model_config, no_tokenizer, nothing_carved,
+]  # fmt: skip
+
+FILES = [
+    ("train", "nowhere.csv", None, "data file not found"),
+    ("validation", "nowhere.csv", None, "data file not found"),
+    ("train", "train.xls", b"text,label", "allowed: .parquet, .csv, .jsonl"),
+    ("train", "train.parquet", b"PAR1 but not really", "cannot be read"),
+    ("train", "train.csv", b"text,label\n", "empty"),
+]
+"""Of a split: the file, what it has in it, and the words of the sentence."""
+
+LABELS = [
+    ("train", [0, 1, 2] * 10, "a head of 2 labels"),
+    ("train", [0, 1, -1], "label -1"),
+    ("train", [0] * 30, "at least 2 labels"),
+    ("validation", [0, 1, 7], "label 7"),
+    ("validation", [], "validation.jsonl"),
 ]
 
 
-@pytest.mark.usefixtures("cache")
-@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
-def test_what_is_wrong_with_model_or_data_is_a_sentence(
-    cli: Cli, words: Words, spoil: Callable[[Words], str]
-) -> None:
-    word = spoil(words)
+def assert_one_sentence(cli: Cli, words: Words, word: str) -> None:
     done = cli("trial", words.save())
     assert_refused(done, 2, word)
     assert len(done.err.strip().splitlines()) == 1
     assert not (words.folder / "results").exists()
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+def test_what_is_wrong_with_the_model_is_a_sentence(
+    cli: Cli, words: Words, spoil: Callable[[Words], str]
+) -> None:
+    assert_one_sentence(cli, words, spoil(words))
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(("split", "name", "content", "word"), FILES)
+def test_what_is_wrong_with_a_file_is_a_sentence(
+    cli: Cli, words: Words, split: str, name: str, content: bytes | None, word: str
+) -> None:
+    file = words.folder / name
+    if content is not None:
+        file.write_bytes(content)
+    words.dataset[split] = str(file)
+    assert_one_sentence(cli, words, word)
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(("split", "labels", "word"), LABELS)
+def test_what_is_wrong_with_labels_is_a_sentence(
+    cli: Cli, words: Words, split: str, labels: list[int], word: str
+) -> None:
+    rows: list[tiny.Row] = [{"text": "good", "label": label} for label in labels]
+    words.dataset[split] = tiny.write(words.folder / f"{split}.jsonl", rows)
+    assert_one_sentence(cli, words, word)
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(("column", "name"), [("text", "txt"), ("label", "lable")])
+def test_a_column_that_is_not_there_is_a_sentence(
+    cli: Cli, words: Words, column: str, name: str
+) -> None:
+    words.task[column] = name
+    assert_one_sentence(cli, words, f"did you mean '{column}'")
 
 
 def test_a_cache_that_cannot_be_written_is_a_storage_problem(

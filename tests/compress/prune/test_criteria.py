@@ -57,10 +57,6 @@ def same(one: Masks, other: Masks) -> bool:
     return all(torch.equal(one.masks[name], other.masks[name]) for name in one.masks)
 
 
-def test_the_table_has_the_names_that_a_config_allows() -> None:
-    assert set(CRITERIA) == set(METHODS)
-
-
 @every_method
 def test_scores_have_the_weights_shape_and_leave_the_weights_alone(method: str) -> None:
     some = fitting(method, weights())
