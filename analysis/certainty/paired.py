@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.certainty.answers import BoolArray
-from analysis.certainty.statistics import bisect, quantile, wilson
+from analysis.certainty.statistics import quantile, wilson
 
 RESAMPLES = 10_000
 
@@ -26,17 +26,9 @@ def mcnemar(only_a: int, only_b: int) -> float:
     >>> print(f"{mcnemar(2, 10):.4f}")
     0.0386
     """
-    tosses, fewer = only_a + only_b, min(only_a, only_b)
-    # P(fewer) by logarithms, for factorials of thousands; the rest of the tail relative to it.
-    log_p = (
-        math.lgamma(tosses + 1)
-        - math.lgamma(fewer + 1)
-        - math.lgamma(tosses - fewer + 1)
-        - tosses * math.log(2)
-    )
-    k = np.arange(fewer, 0, -1, dtype=np.float64)
-    tail = 1.0 + float(np.cumprod(k / (tosses - k + 1)).sum())
-    return min(1.0, 2 * math.exp(log_p) * tail)
+    from scipy.special import bdtr
+
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
 
 
 def paired_bootstrap(
@@ -71,8 +63,14 @@ def tango_low(only_a: float, only_b: float, examples: float, level: float = 0.95
     -0.0263 -0.0017
     """
     z = quantile(2 * level - 1)
-    estimate = (only_a - only_b) / examples
-    return bisect(lambda d: _score(only_a, only_b, examples, d) > z, -1.0, estimate)
+    low, high = -1.0, (only_a - only_b) / examples
+    # By halves: the root finders of scipy ask for the ends, where the statistic may not be defined.
+    while low < (middle := (low + high) / 2) < high:
+        if _score(only_a, only_b, examples, middle) > z:
+            low = middle
+        else:
+            high = middle
+    return middle
 
 
 def _score(a: float, b: float, n: float, difference: float) -> float:

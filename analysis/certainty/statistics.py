@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from statistics import NormalDist
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from sweep.pareto import FloatArray
 
 
 def wilson(
@@ -45,37 +44,10 @@ def quantile(level: float, freedom: int | None = None) -> float:
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be in (0, 1), got {level}")
-    if freedom is None:
-        return NormalDist().inv_cdf(0.5 + level / 2)
-    # The share within +-t rises with t: double until it is enough, then halve the bracket.
-    high = 1.0
-    while _within(high, freedom) < level:
-        high *= 2
-    return bisect(lambda t: _within(t, freedom) < level, 0.0, high)
+    from scipy.special import ndtri, stdtrit
 
-
-def bisect(below: Callable[[float], bool], low: float, high: float) -> float:
-    """Where ``below`` turns from true (at ``low``) to false (at ``high``), to the last digit."""
-    for _ in range(200):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if below(middle) else (low, middle)
-    return (low + high) / 2
-
-
-def _within(t: float, freedom: int) -> float:
-    """Probability of (-t, t) under Student's t; Abramowitz and Stegun (1964), 26.7.3 and 26.7.4."""
-    angle = math.atan(t / math.sqrt(freedom))
-    cosine, odd = math.cos(angle), freedom % 2
-    term = total = cosine if odd else 1.0
-    for step in range(2 + odd, freedom, 2):
-        term *= cosine * cosine * (step - 1) / step
-        total += term
-    if not odd:
-        return math.sin(angle) * total
-    rest = math.sin(angle) * total if freedom > 1 else 0.0
-    return 2 / math.pi * (angle + rest)
+    share = 0.5 + level / 2
+    return float(ndtri(share) if freedom is None else stdtrit(freedom, share))
 
 
 def over_seeds(

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.certainty.statistics import holm, over_seeds, quantile, rueger, seeds_margin, wilson
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
 def test_wilson_is_that_of_scipy(level: float) -> None:
-    stats = pytest.importorskip("scipy.stats")
     pairs = [(0, 1), (1, 1), (0, 50), (50, 50), (1, 3), (437, 872), (869, 872), (12_345, 25_000)]
     low, high = wilson(*zip(*pairs, strict=True), level=level)
     for place, (correct, examples) in enumerate(pairs):
@@ -29,13 +30,21 @@ def test_a_level_is_a_share() -> None:
         wilson(1, 2, level=95)
 
 
+def density(t: np.ndarray, freedom: int) -> np.ndarray:
+    """Of Student's t."""
+    log = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
+    whole: np.ndarray = math.exp(log) * (1 + t * t / freedom) ** (-(freedom + 1) / 2)
+    return whole / math.sqrt(freedom * math.pi)
+
+
 @pytest.mark.parametrize("level", [0.1, 0.9, 0.95, 0.999])
-def test_quantiles_are_those_of_scipy(level: float) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    assert quantile(level) == pytest.approx(stats.norm.ppf(0.5 + level / 2))
-    for freedom in (1, 2, 3, 4, 5, 9, 10, 31, 200):
-        expected = stats.t.ppf(0.5 + level / 2, freedom)
-        assert quantile(level, freedom) == pytest.approx(expected, rel=1e-9), freedom
+def test_the_share_between_the_quantiles_is_the_level(level: float) -> None:
+    assert quantile(level) == pytest.approx(NormalDist().inv_cdf(0.5 + level / 2), rel=1e-9)
+    assert quantile(level, 1) == pytest.approx(math.tan(math.pi * level / 2), rel=1e-9)
+    for freedom in (2, 3, 9, 200):
+        t = np.linspace(0, quantile(level, freedom), 100_001)
+        within = 2 * np.trapezoid(density(t, freedom), t)
+        assert within == pytest.approx(level, rel=1e-6), freedom
 
 
 def test_one_seed_has_wilsons_interval() -> None:
@@ -49,7 +58,6 @@ def test_seeds_that_agree_make_nothing_surer() -> None:
 
 
 def test_the_spread_over_seeds_widens_in_squares() -> None:
-    stats = pytest.importorskip("scipy.stats")
     shares = np.array([0.88, 0.90, 0.93])
     mean, low, high = over_seeds(shares, 2000)
     wide = stats.t.ppf(0.975, 2) * stats.sem(shares)

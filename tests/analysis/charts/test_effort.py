@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import moocore
 import numpy as np
 import pytest
 
@@ -23,7 +24,6 @@ def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -
 
 def test_a_step_is_the_hypervolume_of_what_was_known(tmp_path: Path) -> None:
     results = load(small_sweep().write(tmp_path))
-    moocore = pytest.importorskip("moocore")
     table = growth(results)
     assert table["epochs"].tolist() == [0, 1, 2, 3, 4]
     records = results.records[results.records["stage"] != "baseline"]

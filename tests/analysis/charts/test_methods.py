@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import moocore
 import numpy as np
-import pytest
 
 from analysis import load
 from analysis.charts.methods import METHODS, MOST_PANELS, combinations, panels
@@ -23,7 +23,6 @@ def test_each_combination_has_its_evaluations(rich: Results) -> None:
 
 
 def test_the_line_of_a_panel_is_the_front_of_its_combination(rich: Results) -> None:
-    moocore = pytest.importorskip("moocore")
     for panel, (_, part) in zip(panels(rich), combinations(rich), strict=True):
         (line,) = [one for one in panel.series if one.label == "front of the combination"]
         points = part[["sparsity", "accuracy"]].to_numpy(float)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis import load
 from analysis.history.importance import (
@@ -24,7 +25,6 @@ from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 @pytest.mark.parametrize("seed", range(20))
 def test_omega_squared_follows_from_f(seed: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
     draw = np.random.default_rng(seed)
     groups = draw.integers(0, 4, size=60)
     values = draw.normal(size=60) + 0.7 * groups

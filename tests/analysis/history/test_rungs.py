@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis import load
 from analysis.history.rungs import FEWEST, partial, rungs, spearman
@@ -15,7 +16,6 @@ from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 @pytest.mark.parametrize("seed", range(10))
 def test_correlations_are_those_of_scipy(seed: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
     draw = np.random.default_rng(seed)
     # Integers: with ties.
     a, b, given = draw.integers(0, 12, size=(3, 40)).astype(float)
@@ -52,7 +52,6 @@ def test_counts_are_those_of_the_decisions(tmp_path: Path) -> None:
 
 
 def test_the_end_is_that_of_survivors(tmp_path: Path) -> None:
-    stats = pytest.importorskip("scipy.stats")
     results = load(rich_sweep().write(tmp_path))
     trials = results.trials.set_index("trial_id")
     records = results.records.set_index(["trial_id", "epoch"])["accuracy"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import moocore
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,7 +27,6 @@ DIRECTIONS = [
 def test_front_csv_is_what_moocore_computes_from_records_csv(
     tmp_path: Path, directions: dict[str, str], seed: int
 ) -> None:
-    moocore = pytest.importorskip("moocore")
     ledger = big_sweep(60, seed)
     ledger.events[0]["directions"] = directions
     write_tables(load(ledger.write(tmp_path)), tmp_path)
@@ -75,7 +75,6 @@ def test_intervals_hold_the_accuracy_and_test_waits(tmp_path: Path) -> None:
 
 
 def test_hypervolume_is_that_of_moocore(tmp_path: Path) -> None:
-    moocore = pytest.importorskip("moocore")
     results = load(big_sweep().write(tmp_path))
     points = results.front[["accuracy", "sparsity"]].to_numpy(np.float64)
     expected = moocore.hypervolume(points, ref=[0.1, 0.0], maximise=True)
