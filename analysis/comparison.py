@@ -13,10 +13,28 @@ import pandas as pd
 
 from analysis.history.attainment import attainment
 from analysis.results import Results
-from analysis.tables.columns import COMPARISON, Kinds, frame
+from analysis.tables.columns import Kinds, frame
 from analysis.tables.front import objectives
 from analysis.tables.html import section, table_html
 from sweep.pareto import FloatArray
+
+COMPARISON: Kinds = {
+    "name": "text",
+    "folder": "text",
+    "state": "text",
+    "hypervolume": "float",
+    "hypervolume_share": "float",
+    "front_points": "int",
+    "trials": "int",
+    "evaluations": "int",
+    "epochs": "int",
+    "epochs_saved": "int",
+    "seconds": "float",
+    "utilisation": "float",
+    "best_accuracy": "float",
+    "baseline_accuracy": "float",
+    "confirmed": "bool",
+}
 
 
 class Incomparable(ValueError):

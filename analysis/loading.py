@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,6 +14,7 @@ from analysis.results import Results
 from analysis.tables.confirmation import Confirmation, tell_confirmation
 from analysis.tables.frames import Story, decisions_table, records_table, tell, trials_table
 from sweep.ledger import analysis_storage as storage
+from sweep.ledger.events import FINISH, INTERRUPT, RESUME
 from sweep.ledger.files import no_collector
 from sweep.ledger.read import Event, plain_figures, read_ledger
 
@@ -43,7 +45,7 @@ def load(path: Place | Places) -> Results | Comparison:
     is a pattern (``*``, ``?``, ``[``).
     """
     with no_collector():
-        if isinstance(path, str | Path):
+        if isinstance(path, str | PathLike):
             return _load(path)
         return Comparison([_load(one) for one in path])
 
@@ -104,7 +106,7 @@ def _directions(head: Event, config: dict[str, Any]) -> dict[str, str]:
 
 def _with_trials(config: dict[str, Any], events: list[Event]) -> dict[str, Any]:
     """The config with the number of trials that the last extension asked for."""
-    resumed = (event.get("trials") for event in events if event["event"] == "resume")
+    resumed = (event.get("trials") for event in events if event["event"] == RESUME)
     asked = [number for number in resumed if isinstance(number, int)]
     if not asked:
         return config
@@ -118,6 +120,6 @@ def _reference_point(head: Event, baseline: Event | None) -> dict[str, float]:
 
 
 def _state(events: list[Event]) -> str:
-    states = {"finish": "finished", "interrupt": "interrupted", "resume": "running"}
+    states = {FINISH: "finished", INTERRUPT: "interrupted", RESUME: "running"}
     told = [states[event["event"]] for event in events if event["event"] in states]
     return told[-1] if told else "running"

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from analysis.charts.attainment import ATTAINMENT
 from analysis.charts.chart import Chart
-from analysis.charts.effort import EFFORT
-from analysis.charts.efforts import EFFORTS
+from analysis.charts.effort import EFFORT, EFFORTS
 from analysis.charts.front import FRONT
 from analysis.charts.fronts import FRONTS
 from analysis.charts.importance import IMPORTANCE

@@ -1,13 +1,16 @@
-"""What the search got for its epochs: the hypervolume of the front as it grew."""
+"""What a search, or several, got for its epochs: the hypervolume of the front as it grew."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from analysis.charts import style
 from analysis.charts.chart import chart_of_panels, once
+from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, Look
+from analysis.comparison import Comparison
 from analysis.results import Results
 from analysis.tables import thin
 
@@ -81,4 +84,40 @@ def _empty(results: Results) -> str:
 
 EFFORT = chart_of_panels(
     "hypervolume", "Hypervolume against epochs", panels, caption=_caption, empty=_empty
+)
+
+
+def panels_of_several(comparison: Comparison) -> list[Panel]:
+    """One panel; none where no sweep has a hypervolume."""
+    series = [
+        line(results, name, style.look(place))
+        for place, (name, results) in enumerate(named(comparison))
+        if not growth(results).empty
+    ]
+    return [Panel(EPOCHS, VOLUME, series=series, height=340)] if series else []
+
+
+def _caption_of_several(comparison: Comparison) -> str:
+    known = [results for results in comparison.results if not growth(results).empty]
+    if not known:
+        return ""
+    missing = len(comparison.results) - len(known)
+    left_out = f" {missing} of the sweeps have none yet." if missing else ""
+    return (
+        "What each front covers, on validation, against the fixed reference point "
+        f"({reference(known[0])}), by the finetune epochs that all trials of the sweep have "
+        f"taken.{left_out}"
+    )
+
+
+def _empty_of_several(comparison: Comparison) -> str:
+    return "None of the sweeps has a hypervolume: no finished evaluation, or no reference point."
+
+
+EFFORTS = chart_of_panels(
+    "hypervolumes",
+    "Hypervolume against epochs",
+    panels_of_several,
+    caption=_caption_of_several,
+    empty=_empty_of_several,
 )

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.charts.page import ACROSS, TITLE, dress, floats
+from analysis.charts.page import ACROSS, TITLE, dress, floats, html_text
 from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
-from analysis.charts.style import html_text, short
+from analysis.charts.style import short
 from sweep.pareto import FloatArray
 
 _HATCHED = {"fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.8)", "size": 6, "solidity": 0.35}

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts.chart import Chart, once
-from analysis.charts.style import html_text, math_free
+from analysis.charts.page import html_text
+from analysis.charts.static import math_free
 from analysis.results import Results
 from analysis.tables import thin
 from sweep.pareto import FloatArray

@@ -6,6 +6,7 @@ grey that shows on white and on black. Numbers travel as 32-bit floats: seven di
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -57,3 +58,8 @@ def dress(figure: Any, height: float, *, has_titles: bool = False, has_labels: b
 def floats(values: FloatArray) -> Any:
     """The numbers of a trace, small."""
     return np.asarray(values, dtype=np.float32)
+
+
+def html_text(text: object) -> str:
+    """User's text for plotly, which takes tags for markup."""
+    return escape(str(text), quote=False)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
-from analysis.charts.style import math_free
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,6 +56,11 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
         axes.set_visible(False)
     _legend(figure)
     return figure
+
+
+def math_free(text: object) -> str:
+    """User's text for matplotlib, which takes what is between two dollars for a formula."""
+    return str(text).replace("$", r"\$")
 
 
 def _panel(axes: Axes, panel: Panel, legend: Legend) -> None:

@@ -1,4 +1,4 @@
-"""What all charts share: colours, markers, units, and user's text that stays text.
+"""What all charts share: colours, markers and units.
 
 Colours are Okabe and Ito's, which the colour-blind tell apart, without the black and the yellow of
 that set: they must show on a white page and on a dark one. What differs in colour differs in marker
@@ -7,7 +7,6 @@ or in dashes too.
 
 from __future__ import annotations
 
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -100,16 +99,6 @@ def values(table: pd.DataFrame, column: str, metric: str | None = None) -> Float
         return np.full(len(table), np.nan)
     numbers = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(numbers * scale(metric or column).factor, dtype=np.float64)
-
-
-def html_text(text: object) -> str:
-    """User's text for plotly, which takes tags for markup."""
-    return escape(str(text), quote=False)
-
-
-def math_free(text: object) -> str:
-    """User's text for matplotlib, which takes what is between two dollars for a formula."""
-    return str(text).replace("$", r"\$")
 
 
 def notes(table: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from analysis.tables.frames import Trial
+from sweep.ledger.events import END, RECORD, RESUME, START, WORKERS
 from sweep.ledger.read import Event
 
 
@@ -32,7 +33,7 @@ class Cost:
 
 
 # Of the events, those that a session is counted by.
-_COUNTED = frozenset({"workers", "start", "record", "end"})
+_COUNTED = frozenset({WORKERS, START, RECORD, END})
 
 
 @dataclass
@@ -59,15 +60,15 @@ class _Session:
         if kind not in _COUNTED:
             return
         time = event.get("time")
-        if kind == "workers" and isinstance(event.get("count"), int):
+        if kind == WORKERS and isinstance(event.get("count"), int):
             self.counted = max(self.counted or 0, event["count"])
-        if kind == "record" and event.get("worker"):
+        if kind == RECORD and event.get("worker"):
             self.seen.add(str(event["worker"]))
         if not isinstance(time, int | float):
             return
-        if kind == "start" and self.begin is None:
+        if kind == START and self.begin is None:
             self.begin = time
-        if kind in ("record", "end"):
+        if kind in (RECORD, END):
             self.end = time
 
 
@@ -100,7 +101,7 @@ def _busy(trial: Trial) -> float:
 def _sessions(events: Iterable[Event]) -> Iterator[_Session]:
     session = _Session()
     for event in events:
-        if event["event"] == "resume":
+        if event["event"] == RESUME:
             yield session
             session = _Session()
         session.add(event)
@@ -115,7 +116,7 @@ def session_clock(events: Iterable[Event]) -> Iterator[tuple[Event, float]]:
     """
     session, before = _Session(), 0.0
     for event in events:
-        if event["event"] == "resume":
+        if event["event"] == RESUME:
             before += session.wall
             session = _Session()
         session.add(event)

@@ -8,7 +8,14 @@ from typing import Any
 import pandas as pd
 
 from analysis.certainty.answers import Point
-from analysis.tables.columns import LAYERS, frame
+from analysis.tables.columns import Kinds, frame
+
+LAYERS: Kinds = {
+    "name": "text",
+    "count": "int",
+    "zeros": "int",
+    "sparsity": "float",
+}
 
 
 def layers_of(

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import Kinds, frame
+from sweep.ledger.events import END, INTERRUPT, LOST, RECORD, RESUME, START
 from sweep.ledger.read import Event
 
 TIMELINE: Kinds = {
@@ -64,19 +65,20 @@ class _Telling:
 
     def take(self, event: Event) -> None:
         kind, self._now = event["event"], float(event["time"])
-        if kind in ("resume", "interrupt"):
-            self._break_off(is_told=kind == "interrupt")
+        if kind in (RESUME, INTERRUPT):
+            self._break_off(is_told=kind == INTERRUPT)
             return
         name = event.get("trial_id")
         if not isinstance(name, str):
             return
-        if kind == "start":
+        if kind == START:
             self._start(name, event)
-        elif kind == "record":
+        elif kind == RECORD:
             self._record(name, event)
-        elif kind in ("end", "lost"):
-            status = "lost" if kind == "lost" else str(event.get("status", "completed"))
-            self._close(name, self._now, status)
+        elif kind == LOST:
+            self._close(name, self._now, "lost")
+        elif kind == END:
+            self._close(name, self._now, str(event.get("status", "completed")))
 
     def finished(self) -> list[dict[str, Any]]:
         """All rows; what has no end is running."""

@@ -10,11 +10,20 @@ import pandas as pd
 
 from analysis.certainty.answers import Point
 from analysis.history.cost import session_clock
-from analysis.tables.columns import TRACES, frame
+from analysis.tables.columns import Kinds, frame
+from sweep.ledger.events import END, RECORD
 from sweep.ledger.read import Event
 from sweep.pareto import BoolArray, FloatArray, hypervolume
 
 BLOCK = 1024
+
+TRACES: Kinds = {
+    "time": "float",
+    "seconds": "float",
+    "epochs": "int",
+    "trials": "int",
+    "hypervolume": "float",
+}
 
 
 class GrowingVolume:
@@ -103,9 +112,9 @@ def _steps(
     epochs = 0
     for event, seconds in session_clock(events):
         kind, trial, epoch = event["event"], event.get("trial_id"), event.get("epoch")
-        if kind == "end" and isinstance(trial, str):
+        if kind == END and isinstance(trial, str):
             ended.add(trial)
-        if kind != "record" or not isinstance(trial, str) or not isinstance(epoch, int):
+        if kind != RECORD or not isinstance(trial, str) or not isinstance(epoch, int):
             continue
         point = (trial, epoch)
         if point in seen:

@@ -7,10 +7,17 @@ from typing import Any
 import pandas as pd
 
 from analysis.questions import most
-from analysis.report.basis import TEST, basis_of, mark, measured, near_dense
 from analysis.report.document import Block, Inline, Notice, Paragraph, Section, Strong
 from analysis.report.format import UNKNOWN, count, known, percent, short, span
-from analysis.report.points import figures_table, settings_table
+from analysis.report.points import (
+    TEST,
+    basis_of,
+    figures_table,
+    mark,
+    measured,
+    near_dense,
+    settings_table,
+)
 from analysis.results import Results
 
 CERTIFIED = "certified"

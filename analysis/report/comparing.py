@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from analysis.comparison import Comparison
 from analysis.questions import most
-from analysis.report.basis import TEST, basis_of, mark, measured, near_dense
-from analysis.report.contents import chart_section
 from analysis.report.document import (
     Block,
     Code,
@@ -23,6 +22,7 @@ from analysis.report.document import (
     Section,
     Strong,
     Table,
+    chart_section,
 )
 from analysis.report.format import (
     UNKNOWN,
@@ -35,10 +35,8 @@ from analysis.report.format import (
     short,
     span,
 )
+from analysis.report.points import TEST, basis_of, mark, measured, near_dense
 from analysis.results import Results
-
-if TYPE_CHECKING:
-    from analysis.comparison import Comparison
 
 # Columns of the comparison's table that are shown: title, and how a cell is told.
 _COST: dict[str, tuple[str, Callable[[Any], str]]] = {

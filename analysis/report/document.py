@@ -110,3 +110,8 @@ class Document:
         """All tables, in their order."""
         for section in self.sections:
             yield from (block for block in section.blocks if isinstance(block, Table))
+
+
+def chart_section(picture: Picture) -> Section:
+    """A chart under a heading of its own."""
+    return Section(f"chart-{picture.key}", picture.title, (picture,))

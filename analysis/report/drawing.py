@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.charts.save import save
 from analysis.report.document import Picture
+from sweep.ledger.files import write_whole
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from analysis.charts import Chart
 
 
@@ -46,3 +48,18 @@ def _draw(chart: Chart[Any], source: Any, folder: Path) -> Drawing:
         () if static is None else tuple(save(static, folder, chart.key)),
         None if interactive is None else str(interactive.to_json()),
     )
+
+
+def save(figure: Figure, folder: str | Path, stem: str) -> list[Path]:
+    """Write ``folder``/``stem``.png (160 dpi) and .svg; returns both paths.
+
+    The same figure gives the same files. Raises ``OSError`` where they cannot be written.
+    """
+    import matplotlib
+
+    png, svg = Path(folder) / f"{stem}.png", Path(folder) / f"{stem}.svg"
+    write_whole(png, lambda part: figure.savefig(part, dpi=160))
+    # No date, no random ids; text stays text.
+    with matplotlib.rc_context({"svg.hashsalt": "prunesweep", "svg.fonttype": "none"}):
+        write_whole(svg, lambda part: figure.savefig(part, metadata={"Date": None}))
+    return [png, svg]

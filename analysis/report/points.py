@@ -1,13 +1,17 @@
-"""The front as tables: what each point is worth beside dense, and with which settings it came."""
+"""The points of a front: which figures a report leads with, what each point is worth beside dense.
+
+A report leads with the figures of test as soon as there are any, else with those of validation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.report.basis import TEST, basis_of
+from analysis.questions import bounds, missed
 from analysis.report.document import Column, Table
 from analysis.report.format import UNKNOWN, megabytes, number, percent, points, short, span
 from analysis.results import Results
@@ -22,6 +26,48 @@ _SHOWN_ANYWAY = ("accuracy", "sparsity", "model_sparsity", "epoch", "size_bytes"
 
 Row = Any
 Cells = list[tuple[Column, Callable[[Row], str]]]
+
+ONE_POINT = 0.01
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A split, and the columns of ``front`` that hold its figures (shares in [0, 1])."""
+
+    split: Literal["test", "validation"]
+    accuracy: str
+    low: str
+    high: str
+    drop: str
+    """Dense minus the point's accuracy."""
+
+
+VALIDATION = Basis("validation", "accuracy", "accuracy_low", "accuracy_high", "accuracy_drop")
+TEST = Basis("test", "test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_drop")
+
+
+def basis_of(results: Results) -> Basis:
+    """Test where any point of the front was read there; validation figures are never a result."""
+    return TEST if results.front["test_accuracy"].notna().any() else VALIDATION
+
+
+def measured(results: Results) -> pd.DataFrame:
+    """The points of the front that have figures of the split that the report leads with."""
+    return results.front[results.front[basis_of(results).accuracy].notna()]
+
+
+def near_dense(results: Results) -> pd.DataFrame:
+    """Those of them whose estimate is at most one point below dense."""
+    points = measured(results)
+    beyond = missed(points, bounds(basis_of(results).split, max_drop=ONE_POINT))
+    return points[pd.Series(beyond == 0, index=points.index)]
+
+
+def mark(results: Results) -> str:
+    """What a heading says of the front's standing: "" once all of it has test figures."""
+    if results.front.empty or results.confirmed:
+        return ""
+    return " (PARTLY CONFIRMED)" if basis_of(results) is TEST else " (UNCONFIRMED)"
 
 
 def figures_table(results: Results) -> Table:

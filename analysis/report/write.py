@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from analysis.report import html, latex, markdown
+from analysis.comparison import Comparison
+from analysis.report import answer, confirmation, facts, grid, html, latex, markdown, reproduce
 from analysis.report.comparing import comparison_report
-from analysis.report.contents import sweep_report
-from analysis.report.document import Document
+from analysis.report.document import Document, Picture, chart_section
 from analysis.report.drawing import Drawing, draw
+from analysis.report.format import short
 from analysis.results import Results
 from analysis.tables.files import write_csv, write_parquet
 from sweep.ledger.files import REPORTED, refuse_links, write_whole
-
-if TYPE_CHECKING:
-    from analysis.comparison import Comparison
 
 
 def write_report(results: Results, folder: str | Path) -> list[Path]:
@@ -56,6 +53,26 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
         written.append(write_csv(table, folder / f"{name}.csv"))
         written.append(write_parquet(table, folder / f"{name}.parquet"))
     return written
+
+
+def sweep_report(results: Results, pictures: Iterable[Picture]) -> Document:
+    """The report of one sweep, at any time: without trials, running, finished, confirmed.
+
+    ``pictures`` are its charts, in the order in which they are to stand.
+    """
+    sections = (
+        answer.section(results),
+        *confirmation.sections(results),
+        facts.baseline(results),
+        *grid.sections(results),
+        *map(chart_section, pictures),
+        facts.cost(results),
+        facts.failures(results),
+        reproduce.settings(results),
+        reproduce.versions_and_seeds(results),
+        reproduce.commands(results),
+    )
+    return Document(short(results.name), answer.standing(results), sections)
 
 
 def _write(document: Document, drawings: Sequence[Drawing], folder: Path) -> list[Path]:

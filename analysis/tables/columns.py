@@ -110,36 +110,6 @@ CONFIRMED: Kinds = {
     **TEST,
     "validation_accuracy": "float",
 }
-LAYERS: Kinds = {
-    "name": "text",
-    "count": "int",
-    "zeros": "int",
-    "sparsity": "float",
-}
-TRACES: Kinds = {
-    "time": "float",
-    "seconds": "float",
-    "epochs": "int",
-    "trials": "int",
-    "hypervolume": "float",
-}
-COMPARISON: Kinds = {
-    "name": "text",
-    "folder": "text",
-    "state": "text",
-    "hypervolume": "float",
-    "hypervolume_share": "float",
-    "front_points": "int",
-    "trials": "int",
-    "evaluations": "int",
-    "epochs": "int",
-    "epochs_saved": "int",
-    "seconds": "float",
-    "utilisation": "float",
-    "best_accuracy": "float",
-    "baseline_accuracy": "float",
-    "confirmed": "bool",
-}
 DECISIONS: Kinds = {
     "trial_id": "text",
     "epoch": "int",

@@ -11,7 +11,7 @@ import pytest
 import analysis
 from analysis import load
 from analysis.charts import CHARTS, COMPARISON_CHARTS, Chart
-from analysis.charts.save import save
+from analysis.report.drawing import save
 from analysis.results import Results
 from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep

@@ -8,8 +8,7 @@ import pytest
 
 import analysis
 from analysis import load
-from analysis.charts.effort import EFFORT, growth, line, panels
-from analysis.charts.efforts import panels as panels_of_several
+from analysis.charts.effort import EFFORT, growth, line, panels, panels_of_several
 from analysis.results import Results
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 

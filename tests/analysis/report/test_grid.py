@@ -9,8 +9,8 @@ import pytest
 
 from analysis import load
 from analysis.certainty.statistics import over_seeds, wilson
-from analysis.report.contents import sweep_report
 from analysis.report.grid import cells, grid_table
+from analysis.report.write import sweep_report
 from tests.analysis.ledgers import CONFIG, EXAMPLES, LedgerBuilder, small_sweep
 
 SEARCH = {"sampler": "grid", "scheduler": "fifo", "trials": 64, "seed": 0}
