@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from sweep.config import SweepConfig
-from sweep.config.load import dump_yaml, json_schema, load_config, starter_text
+from sweep.config.load import load_config
 from sweep.config.plan import plan, results_path
+from sweep.config.text import dump_yaml, json_schema, starter
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.store import place
 
@@ -16,7 +17,7 @@ def write_starter(path: Path) -> None:
     """Write the commented starter, never over a file."""
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(starter_text())
+            file.write(starter(load_config("digits", ["name=my-sweep"])))
     except FileExistsError:
         raise UsageError(f"{path} exists already; name another file") from None
     except OSError as error:

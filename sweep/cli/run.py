@@ -9,7 +9,8 @@ from sweep.cluster.interrupts import Interrupted
 from sweep.cluster.listeners import Progress, View
 from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig, plan
-from sweep.config.load import load_config, with_absolute_paths
+from sweep.config.load import load_config
+from sweep.config.paths import with_absolute_paths
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Place, place
 from sweep.space.counting import size

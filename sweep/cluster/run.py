@@ -19,7 +19,7 @@ from sweep.cluster.retention import Retention
 from sweep.cluster.session import Cluster, Session, opened
 from sweep.compress.dense.ship import drop
 from sweep.config import SweepConfig
-from sweep.config.load import dump_yaml
+from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 from sweep.ledger.events import (
     BASELINE,

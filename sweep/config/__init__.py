@@ -1,15 +1,16 @@
 """Configs: YAML's plain values, checked, with every error at once. Nothing heavy is imported.
 
-settings    SweepConfig: all of it
-sections    its sections, with defaults and descriptions
-fields      types of single settings (readers: those of `search` that are more than a value)
-checks      rules between settings
-problems    pydantic's errors in our words
-overrides   ``key=value`` of a command line
-io          read a config, resolve it, write it
-text        the starter, and the schema for editors
+config         SweepConfig: all of it, the sections and how they fit
+settings       its sections together (sections: each by itself; fields: types of single settings)
+checks         rules between sections (search_checks: between search, space and objectives)
+load           read a config, with ``key=value`` of a command line (overrides)
+problems       pydantic's errors in our words
+plan           what a config will do
+text           a config as YAML, the starter, and the schema for editors
+paths          the files and folders that a config names
 """
 
+from sweep.config.config import SweepConfig
 from sweep.config.sections import (
     BaselineConfig,
     Files,
@@ -18,7 +19,7 @@ from sweep.config.sections import (
     SearchConfig,
     TaskConfig,
 )
-from sweep.config.settings import CLOSED_FORM, EMBEDDED, SweepConfig
+from sweep.config.settings import CLOSED_FORM, EMBEDDED
 
 __all__ = [
     "CLOSED_FORM",

@@ -13,18 +13,43 @@ from pydantic_core import CoreSchema, core_schema
 
 from sweep.config.readers import Bounds, Keyed, Points
 from sweep.space.domains import Domain
-from sweep.space.parameters import (
-    DIRECTIONS,
-    EXTRA_METRICS,
-    LR_SCHEDULES,
-    METRICS,
-    QUANTIZATIONS,
-    SAMPLERS,
-    SCHEDULERS,
-    START_MASKS,
-)
+from sweep.space.parameters import QUANTIZATIONS
 from sweep.space.parse import parse_space, space_schema
 from sweep.space.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
+
+SAMPLERS = ("auto", "ehvi", "tpe", "nsga2", "gp", "random", "grid")
+"""What proposes params; ``auto`` is ehvi where the objectives allow that, else tpe."""
+
+SCHEDULERS = ("moasha", "fifo")
+"""What stops trials early; ``fifo`` stops none."""
+
+LR_SCHEDULES = ("constant", "linear")
+"""How a learning rate moves over the steps; only ``constant`` does not depend on the horizon."""
+
+EXTRA_METRICS = ("f1", "matthews")
+"""The figures that a record has only where ``task.metrics`` asks for them."""
+
+METRICS = (
+    "accuracy",
+    "loss",
+    "sparsity",
+    "model_sparsity",
+    "nonzero_params",
+    "size_bytes",
+    "accuracy_drop",
+    "seconds",
+    "train_seconds",
+    "eval_seconds",
+    "epoch",
+    *EXTRA_METRICS,
+)
+"""The figures of a record that can be an objective."""
+
+START_MASKS = ("drop", "keep")
+"""What becomes of the masks that an exported model brings along."""
+
+DIRECTIONS = ("max", "min")
+"""Where an objective should go."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Configs in and out: a file, or a packaged config, and overrides -> SweepConfig -> YAML.
+"""Configs in: a file, or a packaged config, with overrides -> SweepConfig.
 
 Whatever is wrong is reported at once, as one `ConfigError` with a line a problem.
 """
@@ -6,116 +6,22 @@ Whatever is wrong is reported at once, as one `ConfigError` with a line a proble
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sweep.config import Files, SweepConfig
+from sweep.config.config import SweepConfig
+from sweep.config.overrides import apply_overrides
 from sweep.config.problems import problems_of
 from sweep.config.settings import EMBEDDED
-from sweep.config.text import json_schema, render_starter
 from sweep.errors import ConfigError, UsageError
-from sweep.space.parameters import PARAMETERS, TUTORIAL
-from sweep.space.values import ABSENT, Problem, Refused, closest, show
-from sweep.space.yaml import one_line, parse_yaml
+from sweep.space.values import Problem, Refused, closest, show
+from sweep.space.yaml import parse_yaml
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
-
-
-__all__ = [
-    "config_diff",
-    "dump_yaml",
-    "json_schema",
-    "load_config",
-    "packaged_names",
-    "parse_config",
-    "starter_text",
-]
-
-
-# ``key=value`` arguments: settings from the command line, laid over those of a file.
-
-_GROUPED = {flat: (group, key) for group, keys in TUTORIAL.items() for key, flat in keys.items()}
-
-
-def apply_overrides(
-    data: dict[str, Any], overrides: Iterable[str], single_trial: bool = False
-) -> tuple[dict[str, Any], list[Problem]]:
-    """``data`` with the overrides laid over it, later over earlier, and what is wrong with them.
-
-    A value is YAML. A path into a plain value replaces that value by a mapping:
-    ``task.dataset.train=FILE`` over ``dataset: imdb`` gives ``dataset: {train: FILE}``. With
-    ``single_trial`` a bare parameter name (or the tutorial's ``weight``, ``activation``) is short
-    for ``space.<name>``. ``data`` itself is left as it is.
-    """
-    result = dict(data)
-    problems: list[Problem] = []
-    for text in overrides:
-        try:
-            path, value = _parse(text)
-        except Refused as refused:
-            problems += refused.problems
-            continue
-        if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
-            path = ("space", *path)
-        if path[0] == "space":
-            _drop_other_form(result, path[1:], value)
-        _set(result, path, value)
-    return result, problems
-
-
-def _parse(text: str) -> tuple[tuple[str, ...], Any]:
-    key, equals, raw = text.partition("=")
-    path = tuple(key.strip().split("."))
-    if not equals or not all(path):
-        raise Refused(
-            Problem((key,), "an override is written key=value", text, "a.dotted.path=value")
-        )
-    try:
-        value, problems = parse_yaml(raw)
-    except Refused as refused:
-        allowed = "a YAML value; put quotes around a text that has : # { [ * & ! % @ in it"
-        wrong = (replace(problem, got=raw, allowed=allowed) for problem in refused.problems)
-        raise Refused(*(problem.under(*path) for problem in wrong)) from None
-    if problems:
-        raise Refused(*(problem.under(*path) for problem in problems))
-    return path, value
-
-
-def _set(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    for key in path[:-1]:
-        inner = data.get(key)
-        # A copy, since YAML anchors can make two sections one object, and the caller keeps its own.
-        data[key] = dict(inner) if isinstance(inner, dict) else {}
-        data = data[key]
-    data[path[-1]] = value
-
-
-def _drop_other_form(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Take what an override replaces out of the space, if it is there in its other form.
-
-    Else ``sparsity=0.6`` over the tutorial's ``weight: {sparsity: 0.5}`` would be given twice.
-    """
-    space = data.get("space")
-    if not path or not isinstance(space, dict):
-        return
-    space = data["space"] = dict(space)
-    name, inner = path[0], path[1:]
-    if name in _GROUPED:
-        group, key = _GROUPED[name]
-        if isinstance(space.get(group), dict):
-            space[group] = {k: v for k, v in space[group].items() if k != key}
-    elif name in TUTORIAL:
-        given = inner[:1] or (value if isinstance(value, dict) else ())
-        for key in given:
-            space.pop(TUTORIAL[name].get(key, ""), None)
-
-
-_BLOCKS = ("task", "baseline", "pruning", "space", "recover", "search", "resources")
 
 # What pass two puts where a required key is missing, to see what else is wrong.
 _STAND_INS: dict[str, Any] = {"name": "x", "task": {"dataset": EMBEDDED}}
@@ -264,69 +170,3 @@ def _missing(source: str) -> UsageError:
     hint = f"; did you mean '{near}'?" if near else ""
     packaged = ", ".join(names)
     return UsageError(f"no config {show(source)}: no such file; packaged configs: {packaged}{hint}")
-
-
-def dump_yaml(config: SweepConfig) -> str:
-    """The resolved config as YAML that runs as it stands: every setting, none left to a default."""
-    lines = [f"# The resolved config of sweep {config.name}, runnable as it stands: sweep run FILE"]
-    for name, value in config.model_dump(mode="json").items():
-        if name in _BLOCKS:
-            lines += [f"{name}:", *(f"  {key}: {one_line(part)}" for key, part in value.items())]
-        else:
-            lines.append(f"{name}: {one_line(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def starter_text() -> str:
-    """A config to start from: every setting with what it means; it runs as it stands."""
-    return render_starter(load_config("digits", ["name=my-sweep"]))
-
-
-def with_absolute_paths(config: SweepConfig) -> SweepConfig:
-    """The config with its files and folders spelled out: workers and a resume stand elsewhere."""
-    plain = config.model_dump(mode="json")
-    for name in ("model", "tokenizer"):
-        if plain[name] is not None and Path(plain[name]).is_dir():
-            plain[name] = str(Path(plain[name]).resolve())
-    dataset = plain["task"]["dataset"]
-    if isinstance(dataset, dict):
-        files = {split: path and str(Path(path).resolve()) for split, path in dataset.items()}
-        plain["task"]["dataset"] = files
-    plain["search"]["warm_start"] = [
-        path if "://" in path else str(Path(path).resolve())
-        for path in plain["search"]["warm_start"]
-    ]
-    return SweepConfig.model_validate(plain)
-
-
-def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """``path: old -> new`` for every setting in which two resolved configs (plain dicts) differ."""
-    return list(_differences(old, new, ""))
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key in [*old, *(key for key in new if key not in old)]:
-        before, after = old.get(key, ABSENT), new.get(key, ABSENT)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from _differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            shown = ("(not there)" if part is ABSENT else show(part) for part in (before, after))
-            yield f"{prefix}{key}: {' -> '.join(shown)}"
-
-
-# The files and folders that a config names: what every machine of a sweep must find.
-
-
-def is_path(name: str) -> bool:
-    """Whether a model's name is a path on some machine, and no hub id."""
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_dir()
-
-
-def paths_of(config: SweepConfig) -> dict[str, str]:
-    """Setting and path of all that trials read; hub ids are none."""
-    named = {"model": config.model, "tokenizer": config.tokenizer}
-    found = {setting: name for setting, name in named.items() if name and is_path(name)}
-    if isinstance(config.task.dataset, Files):
-        files = config.task.dataset.model_dump(mode="json").items()
-        found |= {f"task.dataset.{split}": path for split, path in files if path}
-    return found

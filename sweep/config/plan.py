@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sweep.config.sections import RecoverConfig
+from sweep.config.settings import Settings
 from sweep.errors import UsageError
 from sweep.space.counting import size
-from sweep.space.domains import Choice
+from sweep.space.domains import Choice, Constant
+from sweep.space.params import Params
 
-if TYPE_CHECKING:
-    from sweep.config import SweepConfig
+TEMPERATURE = 2.0
+"""Of distillation, where ``recover.distill`` is null and the space gives none."""
 
 
 def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[int]:
@@ -42,20 +45,20 @@ def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[i
     return found
 
 
-def fits_ehvi(config: SweepConfig) -> bool:
+def fits_ehvi(config: Settings) -> bool:
     """Whether the sampler ehvi can serve a sweep: accuracy against sparsity, no constraints."""
     pairs = ({"accuracy": "max", "sparsity": "max"}, {"accuracy_drop": "min", "sparsity": "max"})
     return dict(config.objectives) in pairs and not config.search.constraints
 
 
-def sampler(config: SweepConfig) -> str:
+def sampler(config: Settings) -> str:
     """The sampler that proposes: ``auto`` is ehvi where that can serve, else tpe."""
     if config.search.sampler != "auto":
         return config.search.sampler
     return "ehvi" if fits_ehvi(config) else "tpe"
 
 
-def trials(config: SweepConfig) -> int:
+def trials(config: Settings) -> int:
     """How many trials the sweep runs: every point of a grid, else ``search.trials``.
 
     No configuration is run twice, so there are never more than the space has.
@@ -66,7 +69,7 @@ def trials(config: SweepConfig) -> int:
     return int(min(config.search.trials, points))
 
 
-def check_extension(config: SweepConfig, count: int) -> None:
+def check_extension(config: Settings, count: int) -> None:
     """Raises :class:`~sweep.errors.UsageError` unless the sweep can have ``count`` trials in all:
     no fewer than are planned, and no more than there are points.
     """
@@ -78,7 +81,7 @@ def check_extension(config: SweepConfig, count: int) -> None:
         raise UsageError(f"{what} has no more than its {points} points, got --trials {count}")
 
 
-def worst_case_epochs(config: SweepConfig) -> int:
+def worst_case_epochs(config: Settings) -> int:
     """The finetune epochs of all trials together, if each has its most and none is stopped.
 
     A budget is not counted in: trials that run when it is spent go on to their end.
@@ -92,7 +95,7 @@ def worst_case_epochs(config: SweepConfig) -> int:
     )
 
 
-def quantization_epochs(config: SweepConfig) -> dict[str, int]:
+def quantization_epochs(config: Settings) -> dict[str, int]:
     """Scheme -> the epochs for which the dense model is finetuned on that grid, before any trial.
 
     Of each scheme that trials can start from, and of the baseline's own; none where
@@ -105,12 +108,35 @@ def quantization_epochs(config: SweepConfig) -> dict[str, int]:
     return {str(scheme): chosen.epochs for scheme in asked if scheme not in (None, "none")}
 
 
-def results_path(config: SweepConfig) -> str:
+def distilled(recover: RecoverConfig, params: Params) -> tuple[float, float]:
+    """(weight in [0, 1], temperature > 0) of a trial's distillation; weight 0: none."""
+    settings = recover.distill
+    weight = 0.0 if settings is None else settings.weight
+    temperature = TEMPERATURE if settings is None else settings.temperature
+    return (
+        weight if params.distill_weight is None else params.distill_weight,
+        temperature if params.distill_temperature is None else params.distill_temperature,
+    )
+
+
+def may_distill(config: Settings) -> bool:
+    """Whether any trial of a sweep can ask for the teacher's logits."""
+    domain = config.space["distill_weight"]
+    if config.max_epochs == 0:
+        return False
+    usual, _ = distilled(config.recover, Params())
+    if isinstance(domain, Constant):
+        return bool(usual if domain.value is None else domain.value)
+    most = max(map(float, domain.values)) if isinstance(domain, Choice) else domain.high
+    return most > 0 or (bool(domain.when) and usual > 0)
+
+
+def results_path(config: Settings) -> str:
     """The sweep's folder, or its address in an object store."""
     return f"{config.storage.rstrip('/')}/{config.name}"
 
 
-def plan(config: SweepConfig) -> dict[str, Any]:
+def plan(config: Settings) -> dict[str, Any]:
     """The plan as plain values, ready for JSON.
 
     Epochs are finetune epochs of pruned models, but for those of the dense one: ``baseline_epochs``

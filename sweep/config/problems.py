@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from sweep.config.settings import SweepConfig
+from sweep.config.settings import Settings
 from sweep.space.parameters import PARAMETERS, TUTORIAL
 from sweep.space.values import ABSENT, Problem, Refused, closest
 
@@ -62,7 +62,7 @@ def _elsewhere() -> dict[str, str]:
 
 
 def _help(where: tuple[str, ...]) -> str:
-    fields, text = SweepConfig.model_fields, ""
+    fields, text = Settings.model_fields, ""
     for key in where:
         text = fields[key].description or ""
         fields = getattr(_section(fields[key].annotation), "model_fields", {})
@@ -74,7 +74,7 @@ def known_paths() -> tuple[str, ...]:
     """The dotted path of every section and setting, with the parameters of the space."""
     groups = [f"{group}.{key}" for group, keys in TUTORIAL.items() for key in keys]
     space = [f"space.{name}" for name in (*PARAMETERS, *TUTORIAL, *groups)]
-    return (*_walk(SweepConfig, ""), *space)
+    return (*_walk(Settings, ""), *space)
 
 
 def _walk(section: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweep.config import fields
-from sweep.space.parameters import EXTRA_METRICS, LR_SCHEDULES, QUANTIZATIONS, SAMPLERS, SCHEDULERS
+from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, SAMPLERS, SCHEDULERS
+from sweep.space.parameters import QUANTIZATIONS
 from sweep.space.values import Problem, Refused
 
 

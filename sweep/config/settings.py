@@ -1,25 +1,11 @@
-"""The config of a sweep: YAML's plain values, checked.
-
-`SweepConfig` is frozen and round-trips: ``model_validate(config.model_dump(mode="json"))`` equals
-``config``, and the dump written as YAML is a config that runs. Reading files, overrides and the
-wording of errors are in `sweep.config.load`.
-"""
+"""The settings of a sweep, section by section; `sweep.config.config` says how they must fit."""
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field
 
 from sweep.config import fields
-from sweep.config.checks import (
-    distill_problems,
-    formula_problems,
-    metric_problems,
-    quantization_problems,
-    resource_problems,
-    search_problems,
-    start_problems,
-    task_problems,
-)
+from sweep.config.fields import METRICS
 from sweep.config.sections import (
     BaselineConfig,
     PruningConfig,
@@ -31,10 +17,8 @@ from sweep.config.sections import (
     one_of,
 )
 from sweep.space.domains import Int
-from sweep.space.parameters import METRICS
 from sweep.space.params import Params
 from sweep.space.parse import parse_space
-from sweep.space.values import Refused
 
 EMBEDDED = "digits"
 """The data set that needs no download and, without a model, trains a fresh small BERT."""
@@ -43,12 +27,8 @@ CLOSED_FORM = "closed-form"
 """The task that is a formula: no data, no model, no torch (`sweep.compress.tasks`)."""
 
 
-class SweepConfig(Section):
-    """A whole sweep.
-
-    Validated in the context ``{"single_trial": True}`` it may have a search that does not fit its
-    space, since one trial has no search.
-    """
+class Settings(Section):
+    """The sections of a config, each right by itself."""
 
     name: fields.Slug = Field(description="name of the sweep and of its folder")
     model: fields.LineOrNone = Field(
@@ -78,18 +58,3 @@ class SweepConfig(Section):
         epochs = self.space["finetune_epochs"]
         most = epochs.high if isinstance(epochs, Int) else int(max(epochs.grid()))
         return max(most, Params().finetune_epochs) if epochs.when else most
-
-    @model_validator(mode="after")
-    def _sections_agree(self, info: ValidationInfo) -> SweepConfig:
-        problems = task_problems(self, (EMBEDDED, CLOSED_FORM))
-        problems += formula_problems(self, self.task.dataset == CLOSED_FORM)
-        problems += metric_problems(self)
-        problems += resource_problems(self)
-        problems += start_problems(self)
-        problems += distill_problems(self)
-        problems += quantization_problems(self)
-        if not (info.context or {}).get("single_trial"):
-            problems += search_problems(self)
-        if problems:
-            raise Refused(*problems)
-        return self

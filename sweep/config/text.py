@@ -1,16 +1,17 @@
-"""The config's settings for people and for editors: a starter file, and a JSON schema."""
+"""Configs as text: a dump that runs, a starter, how two of them differ, a JSON schema."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from sweep.config.config import SweepConfig
 from sweep.config.sections import SearchConfig
-from sweep.config.settings import SweepConfig
 from sweep.space.parameters import PARAMETERS
+from sweep.space.values import ABSENT, show
 from sweep.space.yaml import one_line
 
 _HEAD = """\
@@ -36,6 +37,32 @@ _WIDTH = 100
 _COLUMN = 32
 
 
+def dump_yaml(config: SweepConfig) -> str:
+    """The resolved config as YAML that runs as it stands: every setting, none left to a default."""
+    lines = [f"# The resolved config of sweep {config.name}, runnable as it stands: sweep run FILE"]
+    for name, value in config.model_dump(mode="json").items():
+        if name == "space" or isinstance(getattr(config, name), BaseModel):
+            lines += [f"{name}:", *(f"  {key}: {one_line(part)}" for key, part in value.items())]
+        else:
+            lines.append(f"{name}: {one_line(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """``path: old -> new`` for every setting in which two resolved configs (plain dicts) differ."""
+    return list(_differences(old, new, ""))
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key in [*old, *(key for key in new if key not in old)]:
+        before, after = old.get(key, ABSENT), new.get(key, ABSENT)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            shown = ("(not there)" if part is ABSENT else show(part) for part in (before, after))
+            yield f"{prefix}{key}: {' -> '.join(shown)}"
+
+
 def json_schema() -> dict[str, Any]:
     """JSON schema of a config as it stands in YAML, for editors."""
     schema = SweepConfig.model_json_schema()
@@ -56,8 +83,8 @@ def _drop_titles(node: Any) -> None:
             _drop_titles(inner)
 
 
-def render_starter(config: SweepConfig) -> str:
-    """``config`` as YAML, each setting with its meaning in a comment."""
+def starter(config: SweepConfig) -> str:
+    """A config to start from: ``config`` as YAML, each setting with its meaning in a comment."""
     lines = [_HEAD, *_commented(_entries(config), "")]
     for name in type(config).model_fields:
         section = getattr(config, name)

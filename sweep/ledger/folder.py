@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep.config import SweepConfig
-from sweep.config.load import config_diff, parse_config
+from sweep.config.load import parse_config
 from sweep.config.problems import problems_of
+from sweep.config.text import config_diff
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.address import Address
 from sweep.ledger.file import read_events

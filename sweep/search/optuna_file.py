@@ -14,13 +14,13 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from sweep.config import SweepConfig
+from sweep.config.fields import METRICS
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import EndEvent, ReadEvent, RecordEvent, TrialEvent
 from sweep.ledger.fold import Fold
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
 from sweep.search.storage import create_study
-from sweep.space.parameters import METRICS
 
 FORMS = (".db", ".log")
 """SQLite, and Optuna's journal."""

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from sweep.config import SweepConfig
-from sweep.config.load import config_diff
+from sweep.config.text import config_diff
 from sweep.errors import UsageError
 from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder

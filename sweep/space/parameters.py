@@ -40,42 +40,8 @@ ACTIVATION_METHODS = ("l1-norm", "random")
 ACTIVATION_SCOPES = ("local", "global")
 """A threshold a token, or one a layer."""
 
-SAMPLERS = ("auto", "ehvi", "tpe", "nsga2", "gp", "random", "grid")
-"""What proposes params; ``auto`` is ehvi where the objectives allow that, else tpe."""
-
-SCHEDULERS = ("moasha", "fifo")
-"""What stops trials early; ``fifo`` stops none."""
-
-LR_SCHEDULES = ("constant", "linear")
-"""How a learning rate moves over the steps; only ``constant`` does not depend on the horizon."""
-
-EXTRA_METRICS = ("f1", "matthews")
-"""The figures that a record has only where ``task.metrics`` asks for them."""
-
-METRICS = (
-    "accuracy",
-    "loss",
-    "sparsity",
-    "model_sparsity",
-    "nonzero_params",
-    "size_bytes",
-    "accuracy_drop",
-    "seconds",
-    "train_seconds",
-    "eval_seconds",
-    "epoch",
-    *EXTRA_METRICS,
-)
-"""The figures of a record that can be an objective."""
-
-START_MASKS = ("drop", "keep")
-"""What becomes of the masks that an exported model brings along."""
-
 QUANTIZATIONS = ("fixed", "int8")
 """The grids that a model can be put on (`sweep.compress.quantize.scheme`)."""
-
-DIRECTIONS = ("max", "min")
-"""Where an objective should go."""
 
 
 @dataclass(frozen=True)

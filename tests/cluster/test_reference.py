@@ -8,9 +8,9 @@ import pytest
 
 from sweep.cluster.baseline import reference_point
 from sweep.config import SweepConfig
-from sweep.config.checks import NO_WORST
+from sweep.config.fields import EXTRA_METRICS, METRICS
+from sweep.config.search_checks import NO_WORST
 from sweep.pareto import hypervolume
-from sweep.space.parameters import EXTRA_METRICS, METRICS
 
 BASELINE = {
     "accuracy": 0.9,

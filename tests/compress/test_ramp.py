@@ -19,8 +19,8 @@ from sweep.compress.ramp import ramped
 from sweep.compress.tasks.closed_form import WEIGHTS
 from sweep.compress.train import Recipe, make_optimizer
 from sweep.config import SweepConfig
-from sweep.config.checks import may_distill
 from sweep.config.load import load_config
+from sweep.config.plan import may_distill
 from sweep.ledger.folder import SweepFolder
 from sweep.space.active import effective, identity
 from sweep.space.counting import size

@@ -16,7 +16,7 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.score import EXTRA, Ints, Score, confusion, macro_f1, matthews, pack
 from sweep.compress.train import evaluate
 from sweep.compress.trial import Trial
-from sweep.space.parameters import EXTRA_METRICS
+from sweep.config.fields import EXTRA_METRICS
 from tests.harness.tiny import Net, bags
 from tests.harness.trials import PLAIN
 

@@ -26,8 +26,8 @@ from sweep.compress.train import (
     make_optimizer,
     to_device,
 )
+from sweep.config.fields import LR_SCHEDULES
 from sweep.errors import TrialError
-from sweep.space.parameters import LR_SCHEDULES
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags

@@ -14,16 +14,10 @@ from sweep.compress.dense.working import Dense
 from sweep.compress.prune import Targets
 from sweep.compress.tasks import Task
 from sweep.compress.trial import Trial
+from sweep.config.fields import METRICS
 from sweep.errors import TrialError
 from sweep.ledger.record import Record
-from sweep.space.parameters import (
-    ACTIVATION_METHODS,
-    ACTIVATION_SCOPES,
-    LEARNED,
-    METHODS,
-    METRICS,
-    SCOPES,
-)
+from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES, LEARNED, METHODS, SCOPES
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.trials import (

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.config.load import (
-    config_diff,
-    dump_yaml,
-    load_config,
-    packaged_names,
-)
+from sweep.config.load import load_config, packaged_names
+from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ConfigError, UsageError
 from sweep.space.domains import Choice, Constant
 from tests.config.test_problems import SMALL

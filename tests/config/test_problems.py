@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sweep.config import SweepConfig
+from sweep.config.fields import METRICS
 from sweep.config.load import parse_config
 from sweep.config.problems import known_paths
 from sweep.errors import ConfigError
-from sweep.space.parameters import METHODS, METRICS
+from sweep.space.parameters import METHODS
 from tests.config.test_settings import FULL, MINIMAL
 
 SMALL = "name: a\ntask: {dataset: digits}\n"

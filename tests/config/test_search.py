@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config.load import dump_yaml, parse_config, with_absolute_paths
+from sweep.config.fields import EXTRA_METRICS
+from sweep.config.load import parse_config
+from sweep.config.paths import with_absolute_paths
 from sweep.config.plan import plan, trials
+from sweep.config.text import dump_yaml
 from sweep.errors import ConfigError
-from sweep.space.parameters import EXTRA_METRICS
 
 SPACE: dict[str, Any] = {
     "sparsity": {"low": 0.1, "high": 0.9},

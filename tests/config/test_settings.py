@@ -13,8 +13,9 @@ import yaml
 from pydantic import ValidationError
 
 from sweep.config import Files, SweepConfig
+from sweep.config.fields import DIRECTIONS, EXTRA_METRICS, METRICS
 from sweep.space.domains import Constant, Float
-from sweep.space.parameters import DIRECTIONS, EXTRA_METRICS, METRICS, PARAMETERS
+from sweep.space.parameters import PARAMETERS
 
 MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
 

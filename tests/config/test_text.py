@@ -12,15 +12,10 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config.load import (
-    dump_yaml,
-    json_schema,
-    load_config,
-    packaged_names,
-    parse_config,
-    starter_text,
-)
-from sweep.space.parameters import METRICS, PARAMETERS, SAMPLERS, SCHEDULERS
+from sweep.config.fields import METRICS, SAMPLERS, SCHEDULERS
+from sweep.config.load import load_config, packaged_names, parse_config
+from sweep.config.text import dump_yaml, json_schema, starter
+from sweep.space.parameters import PARAMETERS
 from tests.config.test_settings import FULL, MINIMAL
 
 CONFIGS = resources.files("sweep") / "configs"
@@ -75,7 +70,7 @@ def test_the_schema_allows_what_a_config_allows_and_no_more() -> None:
 
 
 def test_the_starter_is_a_config_and_explains_every_setting() -> None:
-    text = starter_text()
+    text = starter(load_config("digits", ["name=my-sweep"]))
     config = parse_config(text)
     given = yaml.safe_load(text)
     assert given == config.model_dump(mode="json")  # so nothing is left out

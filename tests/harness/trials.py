@@ -15,9 +15,10 @@ from torch import Tensor
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.train import Recipe
 from sweep.compress.trial import Trial
+from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
-from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES, LR_SCHEDULES
+from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from sweep.space.params import Params
 
 TIMES = ("seconds", "train_seconds", "eval_seconds")

@@ -12,11 +12,11 @@ import pytest
 from optuna.trial import TrialState as OptunaState
 
 from sweep.config import SweepConfig
+from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger.events import end_event
 from sweep.ledger.file import Event
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
-from sweep.space.parameters import LR_SCHEDULES
 
 EXAMPLES = 2000
 

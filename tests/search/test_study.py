@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
+from sweep.config.fields import SAMPLERS as NAMES
 from sweep.errors import SweepError, UsageError
 from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Study
 from sweep.space.domains import Constant, Domain, Float
-from sweep.space.parameters import SAMPLERS as NAMES
 from tests.search.studies import (
     BOTH,
     EPOCHS,

@@ -27,8 +27,8 @@ from sweep.cluster.render.checks import (
 )
 from sweep.cluster.render.pods import CONFIG_FOLDER, KubernetesOptions, Plain, pod
 from sweep.config import SweepConfig
-from sweep.config.load import dump_yaml
 from sweep.config.plan import results_path
+from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 
 KUBERAY = "1.6"

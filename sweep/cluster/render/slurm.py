@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING
 from sweep import __version__
 from sweep.cluster.render.checks import TIME, WORD, check, check_line, check_room, default_gpus
 from sweep.config import SweepConfig
-from sweep.config.load import dump_yaml
 from sweep.config.plan import results_path
+from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from sweep.compress.tasks import Task, load_task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import Trial
 from sweep.config import SweepConfig
-from sweep.config.checks import distilled, may_distill
+from sweep.config.plan import distilled, may_distill
 from sweep.errors import UsageError
 from sweep.ledger.cache import cache_root, fingerprint
 from sweep.space.params import Params
