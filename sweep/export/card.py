@@ -116,24 +116,22 @@ def _is(table: pd.DataFrame, point: Point) -> pd.Series[bool]:
 
 
 def _scores(results: Results, done: Export) -> str:
-    record, checked = done.point.record, done.checked
-    rows = [_row("this model", record)]
-    dense = results.baseline
-    if dense is not None:
-        rows.append(_row("the dense model", dense))
+    checked, rows = done.checked, [_row("this model", done.point.record)]
+    if results.baseline is not None:
+        rows.append(_row("the dense model", results.baseline))
     trials = sum(results.counts.values())
     text = (
         f"The search saw validation, and this point was chosen among {trials} trials by such "
         "figures: they flatter it."
     )
-    tested = _tested(results, done)
+    figures, said = _tested(results, done)
     if checked.bf16:
         plain = percent(checked.plain_correct / checked.examples)
         text += (
             f" They were computed in bfloat16; in float32, as `from_pretrained` loads it, this "
             f"model answers {checked.plain_correct} of {checked.examples} right ({plain})."
         )
-    return "\n\n".join([table(("", "accuracy", "95 %", "on"), rows + tested[0]), text, tested[1]])
+    return "\n\n".join([table(("", "accuracy", "95 %", "on"), rows + figures), text, said])
 
 
 def _row(name: str, figures: Mapping[str, Any], on: str = "validation") -> list[str]:

@@ -92,11 +92,7 @@ def export(
                 differing, largest = checks.check_onnx(ours, found, may_differ)
                 checked = replace(checked, onnx_differing=differing, onnx_largest=largest)
             done = Export(point, checked, _sizes(scratch))
-            (scratch / CARD).write_text(card(done), encoding="utf-8")
-            lineage = _lineage(config, done, command, scratch)
-            (scratch / LINEAGE).write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
-            for file in scratch.iterdir():
-                file.chmod(0o644)  # to be read by others; safetensors writes for its owner alone
+            _describe(config, done, command, card, scratch)
     return done
 
 
@@ -163,6 +159,15 @@ def _write_sparse(folder: Path) -> None:
 
 def _sizes(folder: Path) -> dict[str, int]:
     return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+
+
+def _describe(config: SweepConfig, done: Export, command: str, card: Card, folder: Path) -> None:
+    """Write the card and the lineage, and let others than the owner read all files."""
+    (folder / CARD).write_text(card(done), encoding="utf-8")
+    lineage = _lineage(config, done, command, folder)
+    (folder / LINEAGE).write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
+    for file in folder.iterdir():
+        file.chmod(0o644)  # safetensors writes for the owner alone
 
 
 def _lineage(config: SweepConfig, done: Export, command: str, folder: Path) -> dict[str, Any]:
