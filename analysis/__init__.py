@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from analysis.comparison import Comparison, Incomparable
     from analysis.loading import load
     from analysis.results import Results
-    from sweep.ledger.analysis_storage import MissingPackage
     from sweep.ledger.read import NewerLedger, NotASweep
+    from sweep.ledger.store_errors import MissingPackage
 
 _HOME = {
     "Comparison": "analysis.comparison",
     "Incomparable": "analysis.comparison",
-    "MissingPackage": "sweep.ledger.analysis_storage",
+    "MissingPackage": "sweep.ledger.store_errors",
     "NewerLedger": "sweep.ledger.read",
     "NotASweep": "sweep.ledger.read",
     "Results": "analysis.results",

@@ -13,10 +13,10 @@ from analysis.history.cost import cost_of
 from analysis.results import Results
 from analysis.tables.confirmation import Confirmation, tell_confirmation
 from analysis.tables.frames import Story, decisions_table, records_table, tell, trials_table
-from sweep.ledger import analysis_storage as storage
-from sweep.ledger.events import FINISH, INTERRUPT, RESUME
+from analysis.tables.loaded import plain_figures
+from sweep.ledger.events import FINISH, INTERRUPT, RESUME, ReadEvent
 from sweep.ledger.files import no_collector
-from sweep.ledger.read import Event, plain_figures, read_ledger
+from sweep.ledger.read import Ledger, read_ledger
 
 # What a config that names no objectives means.
 _DIRECTIONS = {"accuracy": "max", "sparsity": "max"}
@@ -46,22 +46,21 @@ def load(path: Place | Places) -> Results | Comparison:
     """
     with no_collector():
         if isinstance(path, str | PathLike):
-            return _load(path)
-        return Comparison([_load(one) for one in path])
+            return _results(read_ledger(path))
+        return Comparison([_results(read_ledger(one)) for one in path])
 
 
-def _load(path: Place) -> Results:
-    ledger = read_ledger(path)
-    head: Event = ledger.events[0] if ledger.events else {}
+def _results(ledger: Ledger) -> Results:
+    head: ReadEvent = ledger.events[0] if ledger.events else {}
     config = _with_trials(_mapping(head.get("config")), ledger.events)
     story, confirmation = tell(ledger.events), tell_confirmation(ledger.events)
     directions = _directions(head, config)
     seed = _mapping(config.get("baseline")).get("seed")
     figures = [*directions, *_metrics(config, story, confirmation)]
-    folder = _folder(path)
+    folder = ledger.folder
     return Results(
-        folder=folder,
-        name=str(head.get("name") or config.get("name") or storage.last_name(folder)),
+        folder=folder.local or str(folder),
+        name=str(head.get("name") or config.get("name") or folder.absolute().name),
         trials=trials_table(story, figures),
         records=records_table(story, seed, figures),
         decisions=decisions_table(story),
@@ -81,16 +80,14 @@ def _load(path: Place) -> Results:
     )
 
 
-def _folder(path: Place) -> Path | str:
-    place = storage.location(path)
-    is_file = place.is_file() if isinstance(place, Path) else place.endswith(".jsonl")
-    return storage.parent(place) if is_file else place
-
-
 def _metrics(config: dict[str, Any], story: Story, confirmation: Confirmation) -> list[str]:
     """The figures beside accuracy that were asked for, or are there."""
     asked = _mapping(config.get("task")).get("metrics")
-    told: Iterable[Event] = [*story.records, *confirmation.records.values(), story.baseline or {}]
+    told: Iterable[ReadEvent] = [
+        *story.records,
+        *confirmation.records.values(),
+        story.baseline or {},
+    ]
     names = {name for event in told for name in _METRICS if name in event}
     asked = asked if isinstance(asked, list) else []
     return [name for name in _METRICS if name in names or name in asked]
@@ -100,11 +97,11 @@ def _mapping(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _directions(head: Event, config: dict[str, Any]) -> dict[str, str]:
+def _directions(head: ReadEvent, config: dict[str, Any]) -> dict[str, str]:
     return _mapping(head.get("directions")) or _mapping(config.get("objectives")) or _DIRECTIONS
 
 
-def _with_trials(config: dict[str, Any], events: list[Event]) -> dict[str, Any]:
+def _with_trials(config: dict[str, Any], events: list[ReadEvent]) -> dict[str, Any]:
     """The config with the number of trials that the last extension asked for."""
     resumed = (event.get("trials") for event in events if event["event"] == RESUME)
     asked = [number for number in resumed if isinstance(number, int)]
@@ -113,13 +110,13 @@ def _with_trials(config: dict[str, Any], events: list[Event]) -> dict[str, Any]:
     return {**config, "search": {**_mapping(config.get("search")), "trials": asked[-1]}}
 
 
-def _reference_point(head: Event, baseline: Event | None) -> dict[str, float]:
+def _reference_point(head: ReadEvent, baseline: ReadEvent | None) -> dict[str, float]:
     point = _mapping(head.get("reference_point"))
     point.update(_mapping((baseline or {}).get("reference_point")))
     return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
 
 
-def _state(events: list[Event]) -> str:
+def _state(events: list[ReadEvent]) -> str:
     states = {FINISH: "finished", INTERRUPT: "interrupted", RESUME: "running"}
     told = [states[event["event"]] for event in events if event["event"] in states]
     return told[-1] if told else "running"

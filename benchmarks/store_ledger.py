@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import analysis
-from sweep.ledger.address import Address
 from sweep.ledger.lines import encode
 from sweep.ledger.objects import PACK, SegmentLedger
 from sweep.ledger.segments import Segment, head, name_of
+from sweep.ledger.store_objects import ObjectStore
 from tests.ledger.server import BUCKET, s3_server
 
 Value = TypeVar("Value")
@@ -46,7 +46,7 @@ def events(records: int) -> Iterator[dict[str, Any]]:
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
 
 
-def fill(ledger: Address, records: int) -> int:
+def fill(ledger: ObjectStore, records: int) -> int:
     """Write the ledger as if each event had been a segment of its own; returns how many."""
     segments = [
         Segment(number, [head(number, writer="x"), encode({**event, "time": number})])
@@ -76,7 +76,7 @@ def main() -> None:
     records = parser.parse_args().records
     with s3_server() as server:
         os.environ.update(server.environment)
-        sweep = Address.of(f"s3://{BUCKET}/long")
+        sweep = ObjectStore.at(f"s3://{BUCKET}/long")
         count, _ = timed("written", lambda: fill(sweep / "ledger", records))
         print(f"{count} events, {len((sweep / 'ledger').names())} objects")
         ledger, opened = timed(

@@ -58,8 +58,8 @@ def run_ours(work: Path, workers: int) -> Rows:
     from sweep.cluster.listeners import Progress, View
     from sweep.cluster.run import run_sweep
     from sweep.config import SweepConfig
-    from sweep.ledger.file import read_events
     from sweep.ledger.folder import SweepFolder
+    from sweep.ledger.read import read_events
 
     config = SweepConfig.model_validate(
         {

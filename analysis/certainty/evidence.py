@@ -13,7 +13,7 @@ from analysis.certainty.paired import Paired, compare
 from analysis.certainty.verdicts import ToDense, to_dense
 from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Trial
-from sweep.ledger.read import Event
+from sweep.ledger.events import ReadEvent
 
 Side = Point | Literal["dense"]
 """A point or the dense model."""
@@ -24,11 +24,11 @@ class Evidence:
     """Records of the search, of its dense model and of the confirmation."""
 
     trials: Mapping[str, Trial]
-    baseline: Event | None
+    baseline: ReadEvent | None
     """The dense model on validation."""
     confirmation: Confirmation
 
-    def record(self, point: Point) -> Event | None:
+    def record(self, point: Point) -> ReadEvent | None:
         """The search's record of a point; None where there is none."""
         trial = self.trials.get(point[0])
         mine = (r for r in trial.records if r["epoch"] == point[1]) if trial else iter(())

@@ -17,7 +17,7 @@ from analysis.certainty.statistics import holm
 from analysis.tables.columns import FRONT, TEST, series
 from analysis.tables.confirmation import Confirmation, summary
 from analysis.tables.front import front_rows, objectives
-from sweep.ledger.read import Event
+from sweep.ledger.events import ReadEvent
 from sweep.pareto import FloatArray, IntArray
 
 # With this many points in all, the nearest of those off the front are weighed with it, too.
@@ -97,7 +97,7 @@ class _Weighed(NamedTuple):
     """The points that are weighed against each other, those of the front first."""
 
     rows: pd.DataFrame
-    records: list[list[Event]]
+    records: list[list[ReadEvent]]
     """Of each row, one a seed."""
 
 
@@ -121,7 +121,7 @@ def _weighed(
 
 
 def _drawn(
-    records: list[list[Event]], front: int, generator: np.random.Generator
+    records: list[list[ReadEvent]], front: int, generator: np.random.Generator
 ) -> tuple[FloatArray, list[int], bool]:
     """Drawn accuracies (resamples, kept), the points that were kept, and whether in pairs.
 

@@ -24,7 +24,7 @@ import numpy as np
 from analysis.certainty.answers import BoolArray, answers_of, stack
 from analysis.certainty.paired import discordant, mcnemar, tango_low, unpaired_low
 from analysis.certainty.statistics import rueger, seeds_margin
-from sweep.ledger.read import Event
+from sweep.ledger.events import ReadEvent
 
 MARGIN = 0.01
 LEVEL = 0.95
@@ -63,7 +63,7 @@ def verdict(difference: float, low: float, margin: float = MARGIN) -> str | None
     return "likely" if difference >= -margin - _SLACK else "not"
 
 
-def to_dense(records: Sequence[Event], dense: Mapping[str, Any] | None) -> ToDense:
+def to_dense(records: Sequence[ReadEvent], dense: Mapping[str, Any] | None) -> ToDense:
     """Compare one point, one record a seed, with the dense model's figures on the same split."""
     counted = [r for r in records if _counts(r)]
     if not counted or dense is None or not _counts(dense):
@@ -91,7 +91,7 @@ def _pairs(answers: BoolArray, reference: BoolArray) -> tuple[float, float]:
     return low, rueger([mcnemar(*pair) for pair in numbers])
 
 
-def _unpaired(records: Sequence[Event], dense: Mapping[str, Any]) -> float:
+def _unpaired(records: Sequence[ReadEvent], dense: Mapping[str, Any]) -> float:
     correct = float(np.mean([record["correct"] for record in records]))
     examples = float(np.mean([record["examples"] for record in records]))
     return unpaired_low(correct, examples, dense["correct"], dense["examples"], LEVEL)

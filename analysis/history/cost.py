@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from analysis.tables.frames import Trial
-from sweep.ledger.events import END, RECORD, RESUME, START, WORKERS
-from sweep.ledger.read import Event
+from sweep.ledger.events import END, RECORD, RESUME, START, WORKERS, ReadEvent
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class _Session:
     def workers(self) -> int:
         return self.counted if self.counted is not None else len(self.seen)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: ReadEvent) -> None:
         kind = event["event"]
         if kind not in _COUNTED:
             return
@@ -72,7 +71,7 @@ class _Session:
             self.end = time
 
 
-def cost_of(events: Iterable[Event], trials: Iterable[Trial]) -> Cost:
+def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
     """Add up a ledger.
 
     Workers are those of a ``workers`` event, else the distinct ``worker`` values of the records of
@@ -98,7 +97,7 @@ def _busy(trial: Trial) -> float:
     return sum(value for value in spent if isinstance(value, int | float))
 
 
-def _sessions(events: Iterable[Event]) -> Iterator[_Session]:
+def _sessions(events: Iterable[ReadEvent]) -> Iterator[_Session]:
     session = _Session()
     for event in events:
         if event["event"] == RESUME:
@@ -108,7 +107,7 @@ def _sessions(events: Iterable[Event]) -> Iterator[_Session]:
     yield session
 
 
-def session_clock(events: Iterable[Event]) -> Iterator[tuple[Event, float]]:
+def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, float]]:
     """Each event with the seconds since a trial first started, as ``Cost.wall_seconds`` has them.
 
     Time between the last record or end of a session and the first start of the next is not in. NaN

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import Kinds, frame
-from sweep.ledger.events import END, INTERRUPT, LOST, RECORD, RESUME, START
-from sweep.ledger.read import Event
+from sweep.ledger.events import END, INTERRUPT, LOST, RECORD, RESUME, START, ReadEvent
 
 TIMELINE: Kinds = {
     "worker": "text",
@@ -39,7 +38,7 @@ class _Stay:
         return {**vars(self), **spent}
 
 
-def timeline(events: Iterable[Event]) -> pd.DataFrame:
+def timeline(events: Iterable[ReadEvent]) -> pd.DataFrame:
     """One row an attempt at a trial, in the order in which they ended: the search alone, without
     its confirmation.
 
@@ -63,7 +62,7 @@ class _Telling:
         self._open: dict[str, _Stay] = {}
         self._now = 0.0
 
-    def take(self, event: Event) -> None:
+    def take(self, event: ReadEvent) -> None:
         kind, self._now = event["event"], float(event["time"])
         if kind in (RESUME, INTERRUPT):
             self._break_off(is_told=kind == INTERRUPT)
@@ -85,14 +84,14 @@ class _Telling:
         running = [stay.row(self._now, "running") for stay in self._open.values()]
         return self._rows + running
 
-    def _start(self, name: str, event: Event) -> None:
+    def _start(self, name: str, event: ReadEvent) -> None:
         if name in self._open:
             # Handed out again without a word: whoever had it is gone.
             self._close(name, self._open[name].last, "lost")
         worker = event.get("worker")
         self._open[name] = _Stay(name, event.get("attempt"), self._now, self._now, worker)
 
-    def _record(self, name: str, event: Event) -> None:
+    def _record(self, name: str, event: ReadEvent) -> None:
         stay = self._open.get(name)
         if stay is not None:
             stay.worker = event.get("worker") or stay.worker

@@ -11,8 +11,7 @@ import pandas as pd
 from analysis.certainty.answers import Point
 from analysis.history.cost import session_clock
 from analysis.tables.columns import Kinds, frame
-from sweep.ledger.events import END, RECORD
-from sweep.ledger.read import Event
+from sweep.ledger.events import END, RECORD, ReadEvent
 from sweep.pareto import BoolArray, FloatArray, hypervolume
 
 BLOCK = 1024
@@ -73,7 +72,7 @@ class GrowingVolume:
 
 
 def traces_table(
-    events: Iterable[Event],
+    events: Iterable[ReadEvent],
     pool: Mapping[Point, Sequence[float]],
     reference: Sequence[float] | None,
     directions: Sequence[str],
@@ -101,7 +100,7 @@ def traces_table(
 
 
 def _steps(
-    events: Iterable[Event], pool: Mapping[Point, Sequence[float]]
+    events: Iterable[ReadEvent], pool: Mapping[Point, Sequence[float]]
 ) -> tuple[list[dict[str, float | int]], list[Sequence[float] | None]]:
     """The rows without their hypervolume, and the objectives of each where it is a candidate."""
     rows: list[dict[str, float | int]] = []

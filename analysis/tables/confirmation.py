@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.certainty.answers import Point
 from analysis.certainty.statistics import over_seeds
 from analysis.tables.columns import CONFIRMATION, CONFIRMED, frame
-from sweep.ledger.read import Event
+from sweep.ledger.events import ReadEvent
 from sweep.pareto import knee, nondominated
 
 
@@ -25,23 +25,23 @@ from sweep.pareto import knee, nondominated
 class Confirmation:
     """What the ledger says of it, told once: of repeated records the first counts."""
 
-    baseline: Event | None = None
+    baseline: ReadEvent | None = None
     """The dense model on test."""
     why: dict[Point, str] = field(default_factory=dict)
     """The points that were chosen: "front" or "runner-up", by the latest round that says so."""
     newest: list[Point] = field(default_factory=list)
     """Those of the latest round, in its order."""
-    records: dict[tuple[str, int, int], Event] = field(default_factory=dict)
+    records: dict[tuple[str, int, int], ReadEvent] = field(default_factory=dict)
     """By (trial_id, epoch, seed)."""
-    failed: list[Event] = field(default_factory=list)
+    failed: list[ReadEvent] = field(default_factory=list)
     """Retrainings that failed: trial_id, seed, error."""
-    lost: list[Event] = field(default_factory=list)
+    lost: list[ReadEvent] = field(default_factory=list)
     """Workers that died in a retraining: trial_id, seed, attempt, reason."""
     begun: bool = False
     running: bool = False
     problems: list[str] = field(default_factory=list)
 
-    def of(self, point: Point) -> list[Event]:
+    def of(self, point: Point) -> list[ReadEvent]:
         """The records of a point by rising seed."""
         mine = {key[2]: event for key, event in self.records.items() if key[:2] == point}
         return [mine[seed] for seed in sorted(mine)]
@@ -52,7 +52,7 @@ class Confirmation:
         return list(dict.fromkeys((trial, epoch) for trial, epoch, _ in self.records))
 
 
-def tell_confirmation(events: Iterable[Event]) -> Confirmation:
+def tell_confirmation(events: Iterable[ReadEvent]) -> Confirmation:
     """Sort the events of a confirmation by what they are about; others are passed over."""
     story = Confirmation()
     for event in events:
@@ -62,7 +62,7 @@ def tell_confirmation(events: Iterable[Event]) -> Confirmation:
     return story
 
 
-def _round(story: Confirmation, event: Event) -> None:
+def _round(story: Confirmation, event: ReadEvent) -> None:
     story.begun = story.running = True
     points = event.get("points")
     story.newest = []
@@ -72,11 +72,11 @@ def _round(story: Confirmation, event: Event) -> None:
             story.why[story.newest[-1]] = str(point.get("why"))
 
 
-def _baseline(story: Confirmation, event: Event) -> None:
+def _baseline(story: Confirmation, event: ReadEvent) -> None:
     story.baseline = story.baseline or event
 
 
-def _record(story: Confirmation, event: Event) -> None:
+def _record(story: Confirmation, event: ReadEvent) -> None:
     key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
     if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
         story.problems.append(
@@ -86,16 +86,16 @@ def _record(story: Confirmation, event: Event) -> None:
     story.records.setdefault(key, event)  # type: ignore[arg-type]
 
 
-def _end(story: Confirmation, event: Event) -> None:
+def _end(story: Confirmation, event: ReadEvent) -> None:
     if event.get("status") == "failed":
         story.failed.append(event)
 
 
-def _lost(story: Confirmation, event: Event) -> None:
+def _lost(story: Confirmation, event: ReadEvent) -> None:
     story.lost.append(event)
 
 
-def _finish(story: Confirmation, event: Event) -> None:
+def _finish(story: Confirmation, event: ReadEvent) -> None:
     story.running = False
 
 
@@ -129,7 +129,7 @@ def confirmed_table(story: Confirmation) -> pd.DataFrame:
     return frame(rows, CONFIRMED)
 
 
-def summary(records: Iterable[Event], dense: Mapping[str, Any] | None) -> dict[str, Any]:
+def summary(records: Iterable[ReadEvent], dense: Mapping[str, Any] | None) -> dict[str, Any]:
     """What one point's retrainings say of it on test, by the columns of ``CONFIRMED``.
 
     ``test_accuracy`` is the mean over seeds with a 95 % interval (``statistics.over_seeds``),

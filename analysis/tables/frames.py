@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import CONTRACT, DECISIONS, EXTRA, Kinds, frame, param_kinds
-from sweep.ledger.read import Event
+from sweep.ledger.events import ReadEvent
 
 BASELINE = "baseline"
 
@@ -28,11 +28,11 @@ class Trial:
     error: str | None = None
     worker: str | None = None
     attempt: int | None = None
-    records: list[Event] = field(default_factory=list)
-    last: Event | None = None
+    records: list[ReadEvent] = field(default_factory=list)
+    last: ReadEvent | None = None
     """The record of the latest epoch."""
 
-    def add(self, record: Event) -> None:
+    def add(self, record: ReadEvent) -> None:
         """Take a record, the first of its epoch."""
         self.records.append(record)
         if self.last is None or record["epoch"] > self.last["epoch"]:
@@ -54,20 +54,20 @@ class Trial:
 class Story:
     """The ledger's events, told once: repeated ones are left out, the first one counts."""
 
-    baseline: Event | None = None
+    baseline: ReadEvent | None = None
     trials: dict[str, Trial] = field(default_factory=dict)
-    records: list[Event] = field(default_factory=list)
-    decisions: list[Event] = field(default_factory=list)
-    lost: list[Event] = field(default_factory=list)
+    records: list[ReadEvent] = field(default_factory=list)
+    decisions: list[ReadEvent] = field(default_factory=list)
+    lost: list[ReadEvent] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def trial(self, event: Event) -> Trial:
+    def trial(self, event: ReadEvent) -> Trial:
         """The trial that an event is about, made at its first mention."""
         name = str(event["trial_id"])
         return self.trials.setdefault(name, Trial(name))
 
 
-def tell(events: Iterable[Event]) -> Story:
+def tell(events: Iterable[ReadEvent]) -> Story:
     """Sort the events by what they are about. Unknown events are passed over."""
     story = Story()
     seen: set[tuple[Any, ...] | None] = set()
@@ -88,7 +88,7 @@ def tell(events: Iterable[Event]) -> Story:
     return story
 
 
-def _key(event: Event) -> tuple[Any, ...] | None:
+def _key(event: ReadEvent) -> tuple[Any, ...] | None:
     """What makes an event one and the same; None where it may repeat."""
     kind, name = event["event"], event["trial_id"]
     if kind == "trial":
@@ -100,20 +100,20 @@ def _key(event: Event) -> tuple[Any, ...] | None:
     return None
 
 
-def _trial(story: Story, event: Event) -> None:
+def _trial(story: Story, event: ReadEvent) -> None:
     trial = story.trial(event)
     params = event.get("params")
     trial.params = params if isinstance(params, dict) else {}
     trial.seed = event.get("seed")
 
 
-def _start(story: Story, event: Event) -> None:
+def _start(story: Story, event: ReadEvent) -> None:
     trial = story.trial(event)
     trial.status, trial.error = "running", None
     trial.worker, trial.attempt = event.get("worker"), event.get("attempt")
 
 
-def _record(story: Story, event: Event) -> None:
+def _record(story: Story, event: ReadEvent) -> None:
     if not isinstance(event.get("epoch"), int):
         story.problems.append(f"a record of {event['trial_id']} has no epoch; it is left out")
         return
@@ -121,16 +121,16 @@ def _record(story: Story, event: Event) -> None:
     story.records.append(event)
 
 
-def _end(story: Story, event: Event) -> None:
+def _end(story: Story, event: ReadEvent) -> None:
     trial = story.trial(event)
     trial.status, trial.error = str(event.get("status", "completed")), event.get("error")
 
 
-def _decision(story: Story, event: Event) -> None:
+def _decision(story: Story, event: ReadEvent) -> None:
     story.decisions.append(event)
 
 
-def _lost(story: Story, event: Event) -> None:
+def _lost(story: Story, event: ReadEvent) -> None:
     story.lost.append(event)
 
 
@@ -205,12 +205,12 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
     return {**started, **(trial.last or {}), **totals, **_about(trial)}
 
 
-def _numbers(records: list[Event], name: str) -> list[float]:
+def _numbers(records: list[ReadEvent], name: str) -> list[float]:
     values = (record.get(name) for record in records)
     return [float(value) for value in values if isinstance(value, int | float)]
 
 
-def _baseline_row(event: Event) -> dict[str, Any]:
+def _baseline_row(event: ReadEvent) -> dict[str, Any]:
     own = {"trial_id": BASELINE, "stage": BASELINE, "epoch": None, "partial": False}
     accuracy = event.get("accuracy")
     return {**event, **own, "baseline_accuracy": accuracy, "accuracy_drop": 0.0}

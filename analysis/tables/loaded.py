@@ -13,7 +13,15 @@ import pandas as pd
 from analysis.history.cost import Cost
 from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Story
-from sweep.ledger.read import Event, plain_figures
+from sweep.ledger.events import ReadEvent
+
+
+def plain_figures(event: ReadEvent | None) -> dict[str, Any] | None:
+    """What a dense model's event says, without its kind and the answers to single examples."""
+    if event is None:
+        return None
+    return {name: value for name, value in event.items() if name not in ("event", "correct_bits")}
+
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +54,7 @@ class Loaded:
     cost: Cost
     state: str
     """finished | interrupted | running (which a sweep whose driver was killed looks like, too)."""
-    events: list[Event]
+    events: list[ReadEvent]
     """The ledger, event by event."""
     story: Story
     """The events of the search, sorted by what they are about."""
@@ -54,7 +62,7 @@ class Loaded:
     """The events of the confirmation, likewise."""
     draw_front: Callable[[Any], Figure | None]
     """Draws the front of a sweep; given, because charts know tables and no table knows a chart."""
-    lost: list[Event] = field(default_factory=list)
+    lost: list[ReadEvent] = field(default_factory=list)
     """Workers that died: trial_id, attempt, reason."""
     problems: list[str] = field(default_factory=list)
     """What was wrong with the ledger, a sentence each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.search.clock import Record
 from benchmarks.search.world import Params
 from sweep.config import SweepConfig
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
 from sweep.search.replay import Search
 
 

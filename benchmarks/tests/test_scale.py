@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import scale
-from sweep.ledger.file import read_events
+from sweep.ledger.read import read_events
 
 TRIALS, WORKERS, RECORDS = 30, 7, 4
 

@@ -10,7 +10,7 @@ from sweep.config.load import load_config
 from sweep.config.plan import plan, results_path
 from sweep.config.text import dump_yaml, json_schema, starter
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.store import place
+from sweep.ledger.store import store_at
 
 
 def write_starter(path: Path) -> None:
@@ -66,7 +66,7 @@ def _warm_starts(config: SweepConfig) -> list[str]:
         return []
     from sweep.search.warm import describe, warm_events
 
-    return [describe(event) for event in warm_events(config, place(results_path(config)))]
+    return [describe(event) for event in warm_events(config, store_at(results_path(config)))]
 
 
 def _plain(value: object) -> str:

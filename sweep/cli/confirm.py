@@ -12,8 +12,9 @@ import analysis
 from sweep.cli.results import refresh_results, refresh_tables
 from sweep.cluster.confirm import run_confirm
 from sweep.cluster.interrupts import Interrupted
+from sweep.config.saved import begun_with, check_config
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.store import Place
+from sweep.ledger.store import Store
 
 SOME_FAILED = 3
 
@@ -22,11 +23,11 @@ HEAD = (
 )  # fmt: skip
 
 
-def confirm(path: Place, seeds: int, runners_up: int, address: str | None) -> None:
+def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> None:
     """Confirm the sweep of a folder; the same command again goes on, or adds what is missing."""
     folder = SweepFolder(path)
-    config = folder.begun_with()
-    folder.check_config()
+    config = begun_with(folder)
+    check_config(folder)
     try:
         outcome = run_confirm(config, folder, seeds=seeds, runners_up=runners_up, address=address)
     except Interrupted as error:

@@ -10,17 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweep.config.saved import begun_with
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.open import read_events
-from sweep.ledger.store import Place
+from sweep.ledger.read import read_events
+from sweep.ledger.store import Store
 
 if TYPE_CHECKING:
     from sweep.export.point import Question
 
 
 def export_point(
-    path: Place, to: str, question: Question, may_differ: int = 0, onnx: bool = False
+    path: Store, to: str, question: Question, may_differ: int = 0, onnx: bool = False
 ) -> None:
     """Export the one point that the options name, into the new folder ``to``."""
     from sweep.cli.results import load
@@ -32,7 +33,7 @@ def export_point(
     if "://" in to:
         raise UsageError(f"--to is a new folder on this machine; got {to}")
     folder = SweepFolder(path)
-    config = folder.begun_with()
+    config = begun_with(folder)
     check_request(config, path, Path(to))
     results = load(path)
     point = chosen(results, question)
@@ -71,7 +72,7 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def export_study(path: Place, to: Path | None) -> None:
+def export_study(path: Store, to: Path | None) -> None:
     """Write the sweep of a folder as an Optuna study, by default to study.db in it.
 
     Of a sweep in an object store it is in the working folder: a database needs a file.
@@ -79,8 +80,8 @@ def export_study(path: Place, to: Path | None) -> None:
     from sweep.search.optuna_file import FORMS, check_target, export_study
 
     folder = SweepFolder(path)
-    config = folder.begun_with()
-    target = to or Path("" if "://" in str(path) else str(path)) / "study.db"
+    config = begun_with(folder)
+    target = to or (path.local or Path()) / "study.db"
     check_target(target)
     count = export_study(config, read_events(folder.ledger), target)
     address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)

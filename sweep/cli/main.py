@@ -13,7 +13,7 @@ from sweep import __version__
 from sweep.cli.render import app as render
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
-from sweep.ledger.store import place
+from sweep.ledger.store import store_at
 
 app = typer.Typer(
     name="sweep",
@@ -31,15 +31,15 @@ Settings = Annotated[
     list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
-# A folder, or an address in an object store: a Place, which is a union, and so nothing for typer.
+# A folder, or an address in an object store: a Store is a protocol: no type for typer.
 Folder = Annotated[
-    Any, typer.Argument(parser=place, metavar="DIR", help="a sweep's folder, or s3://bucket/...")
+    Any, typer.Argument(parser=store_at, metavar="DIR", help="a sweep's folder, or s3://bucket/...")
 ]
 Out = Annotated[
     Any,
     typer.Option(
         "--out",
-        parser=place,
+        parser=store_at,
         metavar="DIR",
         help="folder, or s3://bucket/... (default: <storage>/<name>)",
     ),
@@ -172,7 +172,7 @@ def status(
     folder: Annotated[
         Any,
         typer.Argument(
-            parser=place, metavar="DIR", help="a sweep's folder; with --address, its name"
+            parser=store_at, metavar="DIR", help="a sweep's folder; with --address, its name"
         ),
     ],
     as_json: Json = False,
@@ -259,7 +259,7 @@ def report(
     out: Annotated[
         Any,
         typer.Option(
-            parser=place,
+            parser=store_at,
             metavar="DIR",
             help="where to write [the sweep's folder; report, where several are compared]",
         ),

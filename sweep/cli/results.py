@@ -16,8 +16,7 @@ from analysis import report
 from analysis.tables.files import write_tables
 from sweep.config import SweepConfig, plan
 from sweep.errors import NothingFound, StorageError, UsageError
-from sweep.ledger.analysis_storage import BadAddress
-from sweep.ledger.store import Place, writing
+from sweep.ledger.store import Folder, Store, store_at
 
 FRONT_COLUMNS = {
     "sparsity": "{:.3f}",
@@ -44,49 +43,43 @@ PLAIN = {
 """Columns that are shown where they say anything else."""
 
 
-# What is wrong with what was asked for, not with the storage: exit code 2.
-UNREADABLE = (analysis.NotASweep, analysis.Incomparable, analysis.MissingPackage, BadAddress)
-
 STEPS = {"dense_accuracy": "floats", "ptq_accuracy": "PTQ", "qat_accuracy": "QAT"}
 """Accuracies of a quantised dense model, before rounding, after, and finetuned on the grid."""
 
 # Where a report goes that has no sweep's folder on this machine to go to.
-REPORT = Path("report")
+REPORT = Folder(Path("report"))
 
 
-def load(path: str | Place) -> analysis.Results:
+def load(path: str | Store) -> analysis.Results:
     """The results of a folder, or of an address in an object store.
 
     Raises :class:`~sweep.errors.UsageError` where it is no sweep, or what reads such an address is
     not installed here.
     """
-    try:
-        return analysis.load(str(path))
-    except UNREADABLE as error:
-        raise UsageError(str(error)) from error
+    return analysis.load(str(path))
 
 
-def refresh_results(path: Place) -> analysis.Results:
+def refresh_results(path: Store) -> analysis.Results:
     """Write the tables, the figures and the reports of a sweep's folder anew."""
     results = load(path)
     _write(results, path)
     return results
 
 
-def refresh_tables(path: Place) -> None:
+def refresh_tables(path: Store) -> None:
     """The tables alone: who interrupts a sweep may not wait for figures."""
     with _storage(path) as folder:
         write_tables(load(path), folder)
 
 
-def write_reports(folders: list[str], out: Place | None) -> None:
+def write_reports(folders: list[str], out: Store | None) -> None:
     """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
     if len(folders) > 1:
-        target: Place = out or REPORT
+        target = out or REPORT
         _write(_load_all(folders), target)
     else:
         results = load(folders[0])
-        target = out or (REPORT if "://" in folders[0] else Path(results.folder))
+        target = out or (REPORT if "://" in folders[0] else store_at(results.folder))
         _write(results, target)
     print(target / "report.html")
 
@@ -94,11 +87,11 @@ def write_reports(folders: list[str], out: Place | None) -> None:
 def _load_all(folders: list[str]) -> analysis.Comparison:
     try:
         return analysis.load(folders)
-    except UNREADABLE as error:
+    except analysis.Incomparable as error:
         raise UsageError(str(error)) from error
 
 
-def _write(found: analysis.Results | analysis.Comparison, place: Place) -> None:
+def _write(found: analysis.Results | analysis.Comparison, place: Store) -> None:
     """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
     with _storage(place) as folder:
         if isinstance(found, analysis.Results):
@@ -109,10 +102,10 @@ def _write(found: analysis.Results | analysis.Comparison, place: Place) -> None:
 
 
 @contextmanager
-def _storage(place: Place) -> Iterator[Path]:
+def _storage(place: Store) -> Iterator[Path]:
     """A folder to write into, whose files are at the place when the block has ended."""
     try:
-        with writing(place) as folder:
+        with place.writing() as folder:
             yield folder
     except OSError as error:
         reason = error.strerror or error
@@ -120,7 +113,7 @@ def _storage(place: Place) -> Iterator[Path]:
 
 
 def show_front(
-    path: Place, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
+    path: Store, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
 ) -> None:
     """The body of `sweep front`; nothing found is exit code 4."""
     results = load(path)
@@ -136,7 +129,7 @@ def show_front(
         print(front_text(points))
 
 
-def show_status(path: Place, as_json: bool) -> None:
+def show_status(path: Store, as_json: bool) -> None:
     """The body of `sweep status`."""
     results = load(path)
     if as_json:

@@ -11,24 +11,25 @@ from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig, plan
 from sweep.config.load import load_config
 from sweep.config.paths import with_absolute_paths
+from sweep.config.saved import begun_with, check_config
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.store import Place, place
+from sweep.ledger.store import Store
 from sweep.space.counting import size
 
 SOME_FAILED = 3
 
 
-def begin(source: str, settings: list[str], out: Place | None, address: str | None) -> None:
+def begin(source: str, settings: list[str], out: Store | None, address: str | None) -> None:
     """Run a sweep; the same command again goes on with it."""
     config = with_absolute_paths(load_config(source, settings))
-    _run(config, SweepFolder(out or place(plan.results_path(config))), None, address)
+    _run(config, SweepFolder(out or plan.results_path(config)), None, address)
 
 
-def go_on(path: Place, trials: int | None, address: str | None) -> None:
+def go_on(path: Store, trials: int | None, address: str | None) -> None:
     """Resume the sweep of a folder with the config that it was begun with."""
     folder = SweepFolder(path)
-    config = folder.begun_with()
-    folder.check_config()
+    config = begun_with(folder)
+    check_config(folder)
     if trials is not None:
         plan.check_extension(config, trials)
     _run(config, folder, trials, address)

@@ -10,7 +10,7 @@ from sweep.cluster.interrupts import Stopped, stop_if_asked
 from sweep.compress.dense.ship import digest, keep, kept
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError
-from sweep.ledger.store import Place, absolute, place
+from sweep.ledger.store import Store, store_at
 
 if TYPE_CHECKING:
     from sweep.compress.open import Bench
@@ -22,8 +22,8 @@ class Dense:
     ``place`` is where the sweep keeps it.
     """
 
-    def __init__(self, config: SweepConfig, place: Place, stopped: Stopped) -> None:
-        self.config, self.place, self.stopped = config, absolute(place), stopped
+    def __init__(self, config: SweepConfig, place: Store, stopped: Stopped) -> None:
+        self.config, self.place, self.stopped = config, place.absolute(), stopped
         self._packed: Any = None
 
     def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
@@ -89,14 +89,14 @@ def prepare(
     cpus = config.resources.cpu if config.resources.gpu else own_cpus()
     try:
         bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
-        found = kept(place(where))
+        found = kept(store_at(where))
         bench.adopt(found)
         bench.check()
         figures = bench.baseline(split)
         told = {"warnings": bench.warnings, "model": config.model or "fresh"}
         packed = bench.pack()
         if begins and found is None:
-            keep(place(where), packed)
+            keep(store_at(where), packed)
         return {**figures, **told}, packed
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}, b""

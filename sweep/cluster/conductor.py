@@ -25,7 +25,7 @@ from sweep.cluster.report import Report
 from sweep.errors import StorageError, SweepError, TrialError
 from sweep.ledger.events import DecisionEvent, Event, TrialEvent
 from sweep.ledger.files import no_collector
-from sweep.ledger.open import Journal
+from sweep.ledger.journal import Journal
 from sweep.ledger.record import drop_details, unusable
 from sweep.search.jobs import Job
 

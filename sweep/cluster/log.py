@@ -10,10 +10,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from sweep.errors import StorageError
-from sweep.ledger.store import Place, read_text, write_text
+from sweep.ledger.store import Store, read_text
 
 LOGGER = logging.getLogger("sweep")
 
@@ -51,10 +50,10 @@ class DriverLog(logging.Handler):
         self.setFormatter(
             logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
         )
-        self._place: Place | None = None
+        self._place: Store | None = None
         self._lines: list[str] = []
 
-    def begin(self, place: Place) -> None:
+    def begin(self, place: Store) -> None:
         """Write to this file: what was logged before, and what will be."""
         self._place = place
         self._append()
@@ -68,12 +67,14 @@ class DriverLog(logging.Handler):
         """Write what is not written yet."""
         if self._lines and self._place is not None:
             with suppress(StorageError):
-                write_text(self._place, (read_text(self._place) or "") + self._taken())
+                text = (read_text(self._place) or "") + self._taken()
+                self._place.write_bytes(text.encode())
         super().close()
 
     def _append(self) -> None:
-        if isinstance(self._place, Path):
-            with suppress(OSError), self._place.open("a", encoding="utf-8") as file:
+        path = None if self._place is None else self._place.local
+        if path is not None:
+            with suppress(OSError), path.open("a", encoding="utf-8") as file:
                 file.write(self._taken())
 
     def _taken(self) -> str:

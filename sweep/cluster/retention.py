@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
-from sweep.ledger.checkpoint import Order, broom_for, name_of
+from sweep.ledger.checkpoint import Broom, Order, name_of
 from sweep.ledger.events import ConfirmEndEvent, EndEvent, RecordEvent
 from sweep.ledger.fold import Fold
-from sweep.ledger.store import Place, remove_tree
+from sweep.ledger.store import Store, store_at
 from sweep.pareto import Front
 from sweep.search.jobs import retraining_name
 
@@ -25,9 +26,9 @@ class Retention(Fold):
     Neither resume nor export needs any other. ``root`` is where workers keep the checkpoints.
     """
 
-    def __init__(self, root: Place, objectives: Mapping[str, str]) -> None:
+    def __init__(self, root: Store | Path, objectives: Mapping[str, str]) -> None:
         self.root, self.objectives = root, dict(objectives)
-        self._broom = broom_for(root)
+        self._broom = Broom(root)
         self._front: Front[Point] = Front(objectives.values())
         self._newest: dict[str, int] = {}  # epoch recorded last, of trials that have not ended
         self._untidy: set[str] = set()
@@ -78,8 +79,8 @@ class Retention(Fold):
 class RetrainingRetention(Fold):
     """Of a confirmation: those of retrainings that have not ended stay, all under ``root``."""
 
-    def __init__(self, root: Place) -> None:
-        self.root = root
+    def __init__(self, root: Store | Path) -> None:
+        self.root = store_at(root)
         self._ended: set[str] = set()
 
     def on_confirm_end(self, event: ConfirmEndEvent) -> None:
@@ -94,8 +95,8 @@ class RetrainingRetention(Fold):
     def tidy(self) -> None:
         """Delete the checkpoints of retrainings that ended."""
         while self._ended:
-            remove_tree(self.root / self._ended.pop())
+            (self.root / self._ended.pop()).remove_tree()
 
     def close(self) -> None:
         """Delete what is left: the round is over."""
-        remove_tree(self.root)
+        self.root.remove_tree()

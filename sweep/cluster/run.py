@@ -19,6 +19,7 @@ from sweep.cluster.retention import Retention
 from sweep.cluster.session import Cluster, Session, opened
 from sweep.compress.dense.ship import drop
 from sweep.config import SweepConfig
+from sweep.config.saved import check_same
 from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 from sweep.ledger.events import (
@@ -34,11 +35,11 @@ from sweep.ledger.events import (
     WarmEvent,
     is_of_confirm,
 )
-from sweep.ledger.file import VERSION
-from sweep.ledger.folder import SweepFolder, remove_empty
-from sweep.ledger.open import Journal
+from sweep.ledger.files import remove_empty
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.journal import VERSION, Journal
 from sweep.ledger.record import baseline_event
-from sweep.ledger.store import read_text, write_text
+from sweep.ledger.store import read_text
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
 
@@ -72,7 +73,7 @@ def run_sweep(
     """
     begun = folder.holds_sweep
     if begun:
-        folder.check_same(config)
+        check_same(folder, config)
     made = folder.create()
     with opened(config, folder, address, "resume", create=not begun) as session:
         try:
@@ -108,7 +109,7 @@ def _search(session: Session, view: View, trials: int) -> str | None:
                 conductor.replay(_first_events(session, warm, cluster.dense))
                 session.log.begin(folder.log)
             if read_text(folder.config) is None:
-                write_text(folder.config, dump_yaml(config))
+                folder.config.write_bytes(dump_yaml(config).encode())
             if told:
                 conductor.note({"event": RESUME, "trials": search.max_trials})
             _run_trials(cluster, conductor, view)

@@ -21,10 +21,10 @@ from sweep.cluster.preflight import preflight
 from sweep.config import SweepConfig
 from sweep.errors import ClusterError, SweepError
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.journal import Journal
 from sweep.ledger.lease import driver_name
 from sweep.ledger.objects import Fenced
-from sweep.ledger.open import Journal
-from sweep.ledger.store import Place, absolute
+from sweep.ledger.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Session:
         with connected(self.address):
             stop_if_asked(self.stopped)
             if self.address:
-                preflight(self.config, str(absolute(self.folder.path)), self.stopped)
+                preflight(self.config, str(self.folder.path.absolute()), self.stopped)
             dense = Dense(self.config, self.folder.dense, self.stopped)
             yield Cluster(self, Capacity(self.config), dense)
 
@@ -64,7 +64,7 @@ class Cluster:
     capacity: Capacity
     dense: Dense
 
-    def run(self, conductor: Conductor, checkpoints: Place, tick: Callable[[], None]) -> None:
+    def run(self, conductor: Conductor, checkpoints: Store, tick: Callable[[], None]) -> None:
         """Let workers do all that the conductor hands out, with checkpoints below a place.
 
         ``tick`` is called several times a second. Raises :class:`~sweep.errors.ClusterError` where

@@ -28,7 +28,7 @@ from sweep.cluster.report import REPORT, Report
 from sweep.cluster.worker import Worker
 from sweep.config import SweepConfig
 from sweep.errors import ClusterError
-from sweep.ledger.store import Place, absolute
+from sweep.ledger.store import Store
 
 MOST = 10_000
 """What Tune is told of how many trials wait or run at a time: the true bound may change."""
@@ -51,8 +51,8 @@ class Conducts(Protocol):
 
 def run_through_tune(
     config: SweepConfig,
-    checkpoints: Place,
-    kept: Place,
+    checkpoints: Store,
+    kept: Store,
     conductor: Conducts,
     limit: Callable[[], int],
     tick: Callable[[], None],
@@ -68,8 +68,8 @@ def run_through_tune(
     trainable = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
-        checkpoints=str(absolute(checkpoints)),
-        kept=str(absolute(kept)),
+        checkpoints=str(checkpoints.absolute()),
+        kept=str(kept.absolute()),
         dense=list(dense),
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}

@@ -22,7 +22,7 @@ from sweep.config import SweepConfig
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
-from sweep.ledger.store import Place, place
+from sweep.ledger.store import Store, store_at
 from sweep.space.params import Params
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         ``kept`` is where the sweep keeps its dense model. ``dense`` holds the digest of a packed
         one and a reference to it, if it keeps none and workers are on several machines.
         """
-        self.settings, self.root = settings, place(checkpoints)
-        self.kept, self.dense = place(kept), dense
+        self.settings, self.root = settings, store_at(checkpoints)
+        self.kept, self.dense = store_at(kept), dense
         self.bench: Bench | None = None
         self.reset_config(config)
 
@@ -117,7 +117,7 @@ def sentence(error: Exception, settings: Mapping[str, Any]) -> str:
     )
 
 
-def records(bench: Bench, root: Place, assignment: Assignment) -> Iterator[Record]:
+def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[Record]:
     """Records after the last one that the ledger has, from the newest whole checkpoint.
 
     Every epoch is a checkpoint under ``root`` before it is a record. One of a later epoch than the
@@ -136,7 +136,7 @@ def records(bench: Bench, root: Place, assignment: Assignment) -> Iterator[Recor
             yield record
 
 
-def retrained(bench: Bench, root: Place, assignment: Assignment) -> Iterator[dict[str, Any]]:
+def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dict[str, Any]]:
     """A record on test, with what validation says, after each of the epochs ``wanted``.
 
     Trained is up to the last of them, whatever ``finetune_epochs`` says, but under the schedule of
@@ -176,7 +176,7 @@ def _on_test(trial: Runs, train_seconds: float) -> dict[str, Any]:
 class Saved:
     """The checkpoints under ``root`` of what is assigned, told from others' by some of its keys."""
 
-    root: Place
+    root: Store
     assignment: Assignment
     keys: Sequence[str]
 

@@ -28,9 +28,9 @@ from sweep.export.activations import attach, write_activations
 from sweep.export.checks import Checked
 from sweep.export.files import WEIGHTS, write_model
 from sweep.export.point import Point, rebuilt
-from sweep.ledger.files import new_folder
-from sweep.ledger.folder import SweepFolder, remove_empty
-from sweep.ledger.store import Place
+from sweep.ledger.files import new_folder, remove_empty
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.store import Store
 
 if TYPE_CHECKING:
     from sweep.compress.trial import Trial
@@ -96,7 +96,7 @@ def export(
     return done
 
 
-def check_request(config: SweepConfig, sweep: Place, to: Path) -> None:
+def check_request(config: SweepConfig, sweep: Store, to: Path) -> None:
     """Refuse what can be refused before anything is read.
 
     Raises :class:`~sweep.errors.UsageError` where ``to`` is there, or the sweep at the place

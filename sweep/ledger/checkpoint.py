@@ -18,13 +18,11 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,10 +30,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from sweep.errors import StorageError
-from sweep.ledger.address import Address
 from sweep.ledger.cache import file_digest
-from sweep.ledger.files import new_folder
-from sweep.ledger.store import PATIENCE, Place, remove_tree, upload_folder
+from sweep.ledger.store import Store, store_at
+from sweep.ledger.store_objects import PATIENCE
 
 MODEL, MASKS, OPTIMIZER = FILES = (
     "model.safetensors",
@@ -43,8 +40,9 @@ MODEL, MASKS, OPTIMIZER = FILES = (
     "optimizer.safetensors",
 )
 NOTE = "trial.json"
+PREFIX = "epoch-"
 
-AnyPlace = TypeVar("AnyPlace", Path, Address, Place)
+AnyStore = TypeVar("AnyStore", Path, Store)
 Loaded = tuple[dict[str, Any], dict[str, Any]]
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -52,33 +50,23 @@ Arrays = dict[str, Array]
 
 def name_of(epoch: int) -> str:
     """A checkpoint's name; names sort as epochs do."""
-    return f"epoch-{epoch:04d}"
+    return f"{PREFIX}{epoch:04d}"
 
 
-def epoch_folder(root: AnyPlace, trial_id: str, epoch: int) -> AnyPlace:
+def epoch_folder(root: AnyStore, trial_id: str, epoch: int) -> AnyStore:
     """Where the checkpoint of a trial's epoch lies."""
     return root / trial_id / name_of(epoch)
 
 
-def save(folder: Place, state: Mapping[str, Any], note: Mapping[str, Any]) -> None:
+def save(folder: Store | Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> None:
     """Write a ``Trial.state_dict()`` and a ``note`` (any JSON, the record in it).
 
     Raises :class:`~sweep.errors.StorageError` where disk or store refuses; a disk has nothing of it
     then.
     """
-    if isinstance(folder, Address):
-        (folder / NOTE).remove()  # while files change under it, it is none
-        with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-            _save(Path(scratch) / folder.name, state, note)
-            upload_folder(Path(scratch) / folder.name, folder, last=NOTE)
-    else:
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged one, or one of an older attempt
-        _save(folder, state, note)
-
-
-def _save(folder: Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> None:
     try:
-        with new_folder(folder) as scratch:
+        # What is there is a damaged one, or one of an older attempt.
+        with store_at(folder).replacing(last=NOTE) as scratch:
             save_file(_plain(state["model"]), scratch / MODEL)
             save_file(_masks(state), scratch / MASKS)
             save_file(_moments(state), scratch / OPTIMIZER)
@@ -87,11 +75,13 @@ def _save(folder: Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> No
             shapes = {name: list(mask.shape) for name, mask in state["masks"].items()}
             text = json.dumps({**meta, "shapes": shapes, "digests": digests, **note})
             (scratch / NOTE).write_text(text)
+    except StorageError:  # an object store's, which says it all
+        raise
     except (OSError, SafetensorError) as error:
         raise StorageError(f"checkpoint {folder} cannot be written: {error}") from error
 
 
-def load(folder: Place, moments: bool = True) -> Loaded | None:
+def load(folder: Store | Path, moments: bool = True) -> Loaded | None:
     """The state and the note of a checkpoint, or None where it is missing or damaged.
 
     Without ``moments`` the optimiser's state (and movement) is empty: enough to evaluate, not to
@@ -99,15 +89,8 @@ def load(folder: Place, moments: bool = True) -> Loaded | None:
     :class:`~sweep.errors.StorageError` where a store cannot be asked.
     """
     wanted = FILES if moments else (MODEL, MASKS)
-    if isinstance(folder, Path):
-        return _load(folder, wanted, moments)
-    contents = folder.read_all([NOTE, *wanted], PATIENCE)
-    if contents is None:
-        return None
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-        for name, content in zip([NOTE, *wanted], contents, strict=True):
-            (Path(scratch) / name).write_bytes(content)
-        return _load(Path(scratch), wanted, moments)
+    with store_at(folder).reading([NOTE, *wanted]) as files:
+        return None if files is None else _load(files, wanted, moments)
 
 
 def _load(folder: Path, wanted: Sequence[str], moments: bool) -> Loaded | None:
@@ -123,7 +106,7 @@ def _load(folder: Path, wanted: Sequence[str], moments: bool) -> Loaded | None:
         return None
 
 
-def latest(root: Place, trial_id: str, most: int = 9999) -> Loaded | None:
+def latest(root: Store | Path, trial_id: str, most: int = 9999) -> Loaded | None:
     """The newest whole checkpoint of a trial up to epoch ``most``; damaged ones are passed over."""
     for name in reversed(names(root / trial_id)):
         if name <= name_of(most) and (found := load(root / trial_id / name)) is not None:
@@ -131,18 +114,16 @@ def latest(root: Place, trial_id: str, most: int = 9999) -> Loaded | None:
     return None
 
 
-def names(trial: Place) -> list[str]:
+def names(trial: Store | Path) -> list[str]:
     """The names of what may be a trial's checkpoints, oldest first."""
-    if isinstance(trial, Path):
-        return sorted(folder.name for folder in trial.glob("epoch-*"))
-    return sorted({name.partition("/")[0] for name in trial.names(PATIENCE)})
+    return [name for name in store_at(trial).children(PATIENCE) if name.startswith(PREFIX)]
 
 
-def drop_older(root: Place, trial_id: str, epoch: int) -> None:
+def drop_older(root: Store | Path, trial_id: str, epoch: int) -> None:
     """Delete a trial's checkpoints of epochs before ``epoch``."""
     for name in names(root / trial_id):
         if name < name_of(epoch):
-            remove_tree(root / trial_id / name)
+            store_at(root / trial_id / name).remove_tree()
 
 
 def _plain(tensors: Mapping[str, ArrayLike]) -> Arrays:
@@ -185,8 +166,6 @@ def _unpack(bits: Array, shape: list[int]) -> Array:
     return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
 
 
-# Deletes checkpoints: of a folder at once, of an object store from a thread, in bulk.
-
 WHOLE_LISTING = 16
 """Trials from which on one listing of all is less work than one of each."""
 
@@ -206,74 +185,32 @@ class Order:
     newest: str | None
     keep: frozenset[str]
 
-    def is_over(self, name: str) -> bool:
-        """Whether a checkpoint goes."""
-        return name not in self.keep and (self.newest is None or name < self.newest)
+    def covers(self, name: str) -> bool:
+        """Whether a folder ("epoch-0001"), or a file in one, is to be deleted."""
+        folder, _, file = name.partition("/")
+        if self.newest is None:  # also of an epoch that was never reported, or never whole
+            return folder not in self.keep or file == OPTIMIZER
+        return folder not in self.keep and folder.startswith(PREFIX) and folder < self.newest
 
 
-class Broom(Protocol):
-    """Carries orders out."""
+class Broom:
+    """Deletes checkpoints below ``root``: in a folder at once, in an object store from a thread.
 
-    def sweep(self, orders: Sequence[Order]) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def broom_for(root: Place) -> Broom:
-    """``root`` is the place of all checkpoints."""
-    return StoreBroom(root) if isinstance(root, Address) else FolderBroom(root)
-
-
-class FolderBroom:
-    """Deletes at once."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def sweep(self, orders: Sequence[Order]) -> None:
-        """As far as the disk lets it."""
-        for order in orders:
-            if order.newest is None:
-                self._finish(order)
-            else:
-                self._thin_out(order)
-
-    def close(self) -> None:
-        """Nothing is left to do."""
-
-    def _thin_out(self, order: Order) -> None:
-        """Of a running trial, drop what it has moved on from."""
-        for folder in (self.root / order.trial_id).glob("epoch-*"):
-            if order.is_over(folder.name):
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _finish(self, order: Order) -> None:
-        """Leave of an ended trial what export needs."""
-        trial = self.root / order.trial_id
-        with contextlib.suppress(FileNotFoundError):
-            for folder in trial.iterdir():
-                if order.is_over(folder.name):  # also of an epoch that was never reported
-                    shutil.rmtree(folder, ignore_errors=True)
-                else:
-                    (folder / OPTIMIZER).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not there, or not empty
-            trial.rmdir()
-
-
-class StoreBroom:
-    """Deletes from a thread: a store takes tens of milliseconds for each request.
-
-    What was ordered may be done later, even by a driver that has been fenced meanwhile: what is no
-    longer needed once is never needed again.
+    A store takes tens of milliseconds for each request. What was ordered may be done later, even by
+    a driver that has been fenced meanwhile: what is no longer needed once is never needed again.
     """
 
-    def __init__(self, root: Address) -> None:
-        self.root = root
+    def __init__(self, root: Store | Path) -> None:
+        self.root = store_at(root)
         self._orders: queue.SimpleQueue[Sequence[Order] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def sweep(self, orders: Sequence[Order]) -> None:
-        """Returns at once."""
+        """Carry orders out, as far as disk or store lets it; what is left does no harm."""
+        if self.root.local is not None:
+            for order in orders:
+                self._clear(order)
+            return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
@@ -286,13 +223,24 @@ class StoreBroom:
             self._thread.join(CLOSING_SECONDS)
             self._thread = None
 
+    def _clear(self, order: Order) -> None:
+        """Carry out one order, folder by folder."""
+        trial = self.root / order.trial_id
+        with contextlib.suppress(StorageError):
+            for name in trial.children():
+                if order.covers(name):
+                    (trial / name).remove_tree()
+                elif order.newest is None:
+                    (trial / name / OPTIMIZER).remove()
+            if order.newest is None:
+                trial.remove()
+
     def _run(self) -> None:
         while (orders := self._orders.get()) is not None:
-            with contextlib.suppress(StorageError):  # as on a disk: what is left does no harm
-                self._carry_out({order.trial_id: order for order in self._with_more(orders)})
+            self._carry_out({order.trial_id: order for order in self._with_more(orders)})
 
     def _with_more(self, orders: Sequence[Order]) -> Iterable[Order]:
-        """These, and what has been ordered meanwhile: of a trial the last word counts."""
+        """These, and what has been ordered meanwhile: of a trial the last order counts."""
         yield from orders
         while not self._orders.empty():
             if (more := self._orders.get()) is None:
@@ -300,21 +248,17 @@ class StoreBroom:
                 return
             yield from more
 
-    def _carry_out(self, orders: dict[str, Order]) -> None:
-        self.root.remove_all(
-            name
-            for name in self._names(orders)
-            if (order := orders.get(name.split("/")[0])) and _goes(order, name)
-        )
+    def _carry_out(self, orders: Mapping[str, Order]) -> None:
+        """Carry out orders with as few requests as can be."""
+        with contextlib.suppress(StorageError):
+            self.root.remove_all(
+                name
+                for name in self._names(orders)
+                if (order := orders.get(name.partition("/")[0]))
+                and order.covers(name.partition("/")[2])
+            )
 
-    def _names(self, orders: dict[str, Order]) -> list[str]:
+    def _names(self, orders: Mapping[str, Order]) -> list[str]:
         if len(orders) >= WHOLE_LISTING:
             return self.root.names()
         return [f"{trial}/{name}" for trial in orders for name in (self.root / trial).names()]
-
-
-def _goes(order: Order, name: str) -> bool:
-    """Whether an object ("t00001/epoch-0001/model.safetensors") is to be deleted."""
-    parts = name.split("/")
-    is_moments = order.newest is None and parts[-1] == OPTIMIZER
-    return order.is_over(parts[1]) or is_moments

@@ -1,13 +1,9 @@
-"""The ledger: one JSON object a line, appended by one driver, never changed: a sweep's truth.
+"""A ledger in a file: one JSON object a line, appended by one driver, never changed.
 
-**The promise.** What has had an effect outside of the driver is on the disk before: a trial handed
-out, a checkpoint deleted, a finish that tables follow. An append is written to the file at once,
-whole or not at all, and so survives the end of the process, ``kill -9`` included. It survives a
-power cut once it is fsynced. A thread does that as soon as the disk has taken what came before, so
-that all events which arrived meanwhile share one fsync; :meth:`Ledger.sync` waits for it, and a
-driver calls that before an effect which follows from what it has appended. Between two syncs
-a power cut may take a tail of the ledger, and nothing but a tail: the sweep goes on from an earlier
-state, which nothing outside contradicts.
+An append is written to the file at once, whole or not at all, and so survives the end of the
+process, ``kill -9`` included. It survives a power cut once it is fsynced. A thread does that as
+soon as the disk has taken what came before, so that all events which arrived meanwhile share one
+fsync; :meth:`Ledger.sync` waits for it.
 
 A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts (:mod:`sweep.ledger.lines`);
 damage anywhere else is an error that names the line, because nothing after it can be trusted to
@@ -21,25 +17,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
 
 from sweep.errors import StorageError, SweepError, UsageError
-from sweep.ledger.lines import WINDOW, Event, encode, open_to_append, parse, read_all, write_all
-
-__all__ = ["VERSION", "Event", "Ledger", "read_events"]
-
-
-# One driver a sweep: an exclusive lock on a file that names its holder.
+from sweep.ledger.events import Event
+from sweep.ledger.files import sync
+from sweep.ledger.journal import Clock, Journal, check_expected, check_version
+from sweep.ledger.lines import WINDOW, parse
 
 # POSIX locks belong to a process: a second take in the same one would be granted, but for this.
 _held_here: set[str] = set()
 
 
 class Lock:
-    """A POSIX lock (lockf), taken with :meth:`take`.
+    """One driver a sweep: a POSIX lock (lockf) on a file that names its holder.
 
     The system drops it when the process ends, however it ends, and a forked child does not inherit
     it, so that no orphan can lock a sweep out. It has a file of its own, because closing any other
@@ -80,21 +71,17 @@ class Lock:
         _held_here.discard(self._key)
 
 
-VERSION = 1
+class Ledger(Journal):
+    """The one writer of a ledger file, opened with :meth:`open`."""
 
-
-class Ledger:
-    """The one writer of a ledger file. ``events`` holds what the file held when it was opened."""
+    path: Path
 
     def __init__(
         self, path: Path, lock: Lock, fd: int, events: list[Event], size: int, clock: Clock
     ) -> None:
-        self.path = path
-        self.events = events
+        super().__init__(path, events, clock)
         self._lock = lock
         self._fd = fd
-        self._clock = clock
-        self._last_time = max((time_of(event) for event in events), default=0.0)
         self._size = self._synced = size  # bytes written, and of those on the disk
         self._failure: OSError | None = None  # after it, what the disk has is anyone's guess
         self._is_told = False
@@ -117,8 +104,8 @@ class Ledger:
         lock = Lock.take(path.with_suffix(".lock"))
         fd = -1
         try:
-            fd = open_to_append(path)
-            events, size = parse(read_all(fd, path), path)
+            fd = _open_to_append(path)
+            events, size = parse(_read_all(fd, path), path)
             check_version(events, path)
             check_expected(events, create, path)
             if os.fstat(fd).st_size > size:
@@ -132,37 +119,23 @@ class Ledger:
             raise
         return cls(path, lock, fd, events, size, clock)
 
-    def append(self, *events: Event) -> list[Event]:
-        """Write the events in one piece and return them as written, each with its ``time``.
-
-        They are in the file when this returns, and on the disk soon after: :meth:`sync` waits for
-        that. ``time`` never goes backwards, whatever the clock does. StorageError if they cannot be
-        stored; the file is then as it was before. StorageError too once an fsync has failed, for
-        good. SweepError if one of them is no strict JSON (NaN, infinity, an object); nothing is
-        written then either.
-        """
-        self._check()
-        now = max(round(float(self._clock()), 3), self._last_time)
-        stamped = [{**event, "time": now} for event in events]
-        data = b"".join(encode(event) for event in stamped)
+    def _write(self, lines: bytes) -> None:
         before = self._size
         try:
-            for start in range(0, len(data), WINDOW):
-                self._write(data[start : start + WINDOW])
+            for start in range(0, len(lines), WINDOW):
+                self._write_part(lines[start : start + WINDOW])
         except BaseException as error:  # an interrupt within it must not leave half a line either
             self._roll_back(before)
             if isinstance(error, OSError):
                 raise self._cannot_write(error) from error
             raise
-        self._last_time = now
         self._sync_soon()
-        return stamped
 
-    def _write(self, data: bytes) -> None:
+    def _write_part(self, data: bytes) -> None:
         """Write at most ``WINDOW`` bytes, so that no more are unsynced at any time."""
         if self._size - self._synced + len(data) > WINDOW:
             self.sync()
-        write_all(self._fd, data)
+        _write_all(self._fd, data)
         self._size += len(data)
 
     def sync(self) -> None:
@@ -176,15 +149,10 @@ class Ledger:
 
     @property
     def is_synced(self) -> bool:
-        """Whether all that was appended is on the disk. StorageError as for :meth:`sync`."""
         self._check()
         return self._synced == self._size
 
     def close(self) -> None:
-        """Sync and close the file, and release the lock. Closing twice is fine.
-
-        StorageError as for :meth:`sync`, unless it has been raised before.
-        """
         if self._fd < 0:
             return
         try:
@@ -199,7 +167,6 @@ class Ledger:
             self._fd = -1
 
     def discard(self) -> None:
-        """Delete a closed ledger that has no events, with its lock."""
         for path in (self.path, self.path.with_suffix(".lock")):
             path.unlink(missing_ok=True)
 
@@ -251,75 +218,38 @@ class Ledger:
             except OSError as error:
                 self._failure = error
 
-    def __enter__(self) -> Ledger:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+def _open_to_append(path: Path) -> int:
+    """A descriptor that appends. The folder is synced too: a new name must survive a power cut."""
+    is_new = not path.exists()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    if is_new:
+        sync(path.parent)
+    return fd
 
 
-def read_events(path: str | Path) -> list[Event]:
-    """The events of a ledger, for readers: no lock, no change, a torn tail is left out.
-
-    UsageError if there is no such file; StorageError if it cannot be read, is damaged before its
-    tail, or is of a newer version.
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UsageError(f"{path.parent} is no sweep: it has no {path.name}") from None
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    events, _ = parse(data, path)
-    check_version(events, path)
-    return events
+def _read_all(fd: int, path: Path) -> bytes:
+    """The whole file. StorageError if it gets shorter meanwhile."""
+    size = os.fstat(fd).st_size
+    chunks = []
+    offset = 0
+    while offset < size:
+        chunk = os.pread(fd, size - offset, offset)
+        if not chunk:
+            raise StorageError(f"{path} shrank while it was read")
+        chunks.append(chunk)
+        offset += len(chunk)
+    return b"".join(chunks)
 
 
-Clock = Callable[[], float]
-
-
-class Named(Protocol):
-    """A path, or an address."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def parent(self) -> Any: ...
+def _write_all(fd: int, data: bytes) -> None:
+    """Write until all of it is written."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def _give_up(fd: int, lock: Lock) -> None:
     if fd >= 0:
         os.close(fd)
     lock.release()
-
-
-def check_version(events: list[Event], path: Named) -> None:
-    """StorageError for a ledger of a newer version."""
-    version = events[0].get("version", VERSION) if events else VERSION
-    if not isinstance(version, int) or version > VERSION:
-        raise StorageError(
-            f"{path} is of version {version}, and this prunesweep reads up to version {VERSION}"
-        )
-
-
-def check_expected(events: list[Event], create: bool, path: Named) -> None:
-    """UsageError where a new ledger is asked for and one is there, or the other way round."""
-    if create and events:
-        raise UsageError(
-            f"{path.parent} holds a sweep already: resume it, or choose another folder"
-        )
-    if not create and not events:
-        raise UsageError(f"{path.parent} is no sweep yet: its {path.name} is empty")
-
-
-def time_of(event: Event) -> float:
-    """Its unix seconds, 0 where it has none."""
-    value = event.get("time", 0.0)
-    return float(value) if isinstance(value, int | float) else 0.0

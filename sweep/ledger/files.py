@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are there whole or not at all, and where they are meant to be."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from sweep.ledger.store_errors import StoreError
 
 
 @contextmanager
@@ -63,8 +65,6 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-# Files that are there whole or not at all, and where they are meant to be.
-
 REPORTED = ("figures", "tables")
 """The folders that a report writes its files into, beside ``report.html``."""
 
@@ -86,7 +86,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def refuse_links(folder: Path, *names: str) -> None:
-    """Raise ``OSError`` where one of ``names`` in ``folder``, or what is below it, is a link.
+    """Raise :class:`StoreError` where one of ``names``, or what is below it, is a link.
 
     A sweep's folder may come from someone else. What is written or deleted through a symbolic link
     in it lies elsewhere, and is not the sweep's. The way to ``folder`` may have links: that is how
@@ -94,7 +94,7 @@ def refuse_links(folder: Path, *names: str) -> None:
     """
     for path in _within(folder, names):
         if path.is_symlink():
-            raise OSError(
+            raise StoreError(
                 f"{path} is a symbolic link: through one, nothing in a sweep's folder is written "
                 "or deleted; remove it, or move what it leads to into its place"
             )
@@ -108,12 +108,19 @@ def _within(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
             yield from (Path(above, each) for each in (*folders, *files))
 
 
-# The garbage collector, out of the way of those who make a million objects that stay.
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders that are empty, in their order."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Nothing that a ledger gives is garbage, and each search for some walks all of it."""
+    """Keep the garbage collector out of the way of code that makes a million objects that stay.
+
+    Nothing that a ledger gives is garbage, and each search for garbage walks all of it.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.address import Address
+from sweep.ledger.store import Store
 
 BEAT, STALE = 5.0, 20.0
 """Seconds from one renewal to the next, and after which a note that was not renewed is void."""
@@ -41,15 +41,15 @@ class Lease:
     came, and is written over: else that one would never learn.
     """
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, note: Store) -> None:
+        self._note = note
         self.is_lost: Callable[[], bool] = lambda: False
         self._id, self._beat = secrets.token_hex(8), 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     @classmethod
-    def take(cls, sweep: Address, say: Say = lambda line: None) -> Lease:
+    def take(cls, sweep: Store, say: Say = lambda line: None) -> Lease:
         """UsageError if another driver is at work; StorageError if the store refuses.
 
         ``say`` is told where that takes a while.
@@ -72,7 +72,7 @@ class Lease:
         _held_here.discard(self._id)
         try:
             if self._is_ours(self._read()):
-                self._address.remove()
+                self._note.remove()
         except StorageError:  # it will be void soon
             return
 
@@ -92,13 +92,13 @@ class Lease:
         """Return when the driver of a note is surely, or most likely, gone."""
         if note.get("id") in _held_here:
             raise UsageError(
-                f"{self._address.parent} is in use by this very process (pid {os.getpid()})"
+                f"{self._note.parent} is in use by this very process (pid {os.getpid()})"
             )
         if _is_gone(note):
             return
         seconds = float(note.get("stale", STALE))
         say(
-            f"{self._address.parent} may be in use by another driver, {note.get('driver')}: "
+            f"{self._note.parent} may be in use by another driver, {note.get('driver')}: "
             f"waiting up to {seconds:.0f} s to see whether it is gone"
         )
         deadline = time.monotonic() + seconds
@@ -109,13 +109,13 @@ class Lease:
                 return
             if (now.get("id"), now.get("beat")) != (note.get("id"), note.get("beat")):
                 raise UsageError(
-                    f"{self._address.parent} is in use by another driver: {now.get('driver')}; "
+                    f"{self._note.parent} is in use by another driver: {now.get('driver')}; "
                     f"one that is gone can be replaced {STALE:.0f} s after its end"
                 )
 
     def _read(self) -> Note | None:
         try:
-            note = json.loads(self._address.read_bytes())
+            note = json.loads(self._note.read_bytes())
         except FileNotFoundError:
             return None
         except ValueError:
@@ -125,14 +125,14 @@ class Lease:
     def _is_first(self) -> bool:
         """Whether there was no note, and now is this one."""
         try:
-            self._address.create(self._text())
+            self._note.create(self._text())
         except FileExistsError:
             return False
         return True
 
     def _write(self) -> None:
         self._beat += 1
-        self._address.write_bytes(self._text())
+        self._note.write_bytes(self._text())
 
     def _text(self) -> bytes:
         note = {"id": self._id, "beat": self._beat, "stale": STALE, "driver": driver_name()}

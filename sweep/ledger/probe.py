@@ -1,82 +1,74 @@
-"""Whether a place can be used from where this process runs: asked on every node before a sweep."""
+"""Whether a store can be used from where this process runs: asked on every node before a sweep."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from sweep.errors import StorageError
-from sweep.ledger.address import Address
-from sweep.ledger.store import place as place_of
+from sweep.ledger.store import Store, store_at
+from sweep.ledger.store_errors import StoreError
 
 PATIENCE = 5.0
 """Seconds for which a store that is out of reach is tried again."""
 
 
-def probe(place: str, mark: str | None = None) -> None:
-    """Write, read back and delete a small object (or file, in a folder that is there) at ``place``.
+def probe(where: str, mark: str | None = None) -> None:
+    """Write, read back and delete a small file in a folder that is there, or in an object store.
 
     ``mark``: the name that :func:`marked` gave, perhaps on another machine: it must be seen from
     here too, else this is another place of the same name. StorageError with a sentence that names
     this host where anything fails; :class:`~sweep.errors.UsageError` for an address of no use.
     """
-    where = place_of(place)
+    store = store_at(where)
     try:
-        if isinstance(where, Address):
-            _probe_store(where)
-        else:
-            _probe_folder(where)
+        prove(store)
         if mark is not None:
-            _see(where, mark)
+            _see(store, mark)
     except StorageError as error:
         raise StorageError(f"{error} (seen from {socket.gethostname()})") from error
 
 
 @contextmanager
-def marked(place: str) -> Iterator[str]:
-    """Leave a mark at ``place`` for the time of the block, and yield its name."""
-    where = place_of(place)
-    mark = where / f".mark-{secrets.token_hex(8)}"
-    try:
-        if isinstance(mark, Address):
-            mark.write_bytes(b"mark", PATIENCE)
-        else:
-            mark.write_bytes(b"mark")
-    except OSError as error:
-        raise StorageError(f"{where} cannot be written: {error.strerror or error}") from error
+def marked(where: str) -> Iterator[str]:
+    """Leave a mark at ``where`` for the time of the block, and yield its name."""
+    mark = store_at(where) / f".mark-{secrets.token_hex(8)}"
+    _create(mark, b"mark")
     try:
         yield mark.name
     finally:
-        with suppress(OSError, StorageError):
-            if isinstance(mark, Address):
-                mark.remove()
-            else:
-                mark.unlink()
+        with suppress(StorageError):
+            mark.remove()
 
 
-def _probe_store(where: Address) -> None:
+def prove(store: Store) -> None:
+    """Raise a :class:`~sweep.errors.StorageError` if files cannot be created once and read back."""
     content = secrets.token_hex(8).encode()
-    trial = where / f".probe-{content.decode()}"
-    trial.write_bytes(content, PATIENCE)
+    trial = store / f".probe-{content.decode()}"
     try:
+        _create(trial, content)
         if trial.read_bytes() != content:
-            raise StorageError(f"{where} does not give back what is written there")
+            raise StoreError(f"{store} does not give back what is written there")
         if not _creates_once(trial):
-            raise StorageError(
-                f"{where} writes over an object that it was asked to create (it ignores "
+            raise StoreError(
+                f"{store} writes over an object that it was asked to create (it ignores "
                 "If-None-Match): two drivers could not be told apart; keep the sweep elsewhere"
             )
     except FileNotFoundError as error:
-        raise StorageError(f"{where} does not give back what is written there") from error
+        raise StoreError(f"{store} does not give back what is written there") from error
     finally:
         trial.remove()
 
 
-def _creates_once(there: Address) -> bool:
+def _create(there: Store, content: bytes) -> None:
+    """Nobody else has this name: what is there already is of a try whose answer was lost."""
+    with suppress(FileExistsError):
+        there.create(content, PATIENCE)
+
+
+def _creates_once(there: Store) -> bool:
     try:
         there.create(b"again", PATIENCE)
     except FileExistsError:
@@ -84,33 +76,11 @@ def _creates_once(there: Address) -> bool:
     return False
 
 
-def _probe_folder(where: Path) -> None:
-    if not where.is_dir():
-        raise StorageError(
-            f"there is no folder {where}; on a cluster it must be shared, and mounted at the same "
-            "path on every node"
-        )
-    content = secrets.token_hex(8)
-    trial = where / f".probe-{content}"
+def _see(store: Store, mark: str) -> None:
     try:
-        with open(trial, "x", encoding="ascii") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if trial.read_text(encoding="ascii") != content:
-            raise StorageError(f"{where} does not give back what is written there")
-    except OSError as error:
-        raise StorageError(f"{where} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            trial.unlink()
-
-
-def _see(where: Path | Address, mark: str) -> None:
-    try:
-        (where / mark).read_bytes()
-    except OSError as error:
+        (store / mark).read_bytes()
+    except FileNotFoundError as error:
         raise StorageError(
-            f"{where} is not the same place as where the driver runs (its mark is not there): it "
+            f"{store} is not the same place as where the driver runs (its mark is not there): it "
             "must be shared by all nodes"
         ) from error

@@ -1,35 +1,27 @@
-"""The ledger, read: one JSON object a line, in the order in which things happened.
+"""The ledger of a sweep, read: from one file, or from segments in an object store.
 
-Reading never changes the ledger and works while a sweep writes to it. A torn last line is left
-out; a damaged line elsewhere is left out too, and said in ``Ledger.problems``. A line is damaged
-too where :func:`misnamed` finds fault with it.
+Reading never changes a ledger, needs no lock, and works while a sweep writes to it. A driver, and
+whoever takes a sweep further, reads with :func:`read_events`: damage before the torn tail is an
+error. Who only looks at a sweep reads with :func:`read_ledger`: what is damaged is left out.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep.ledger import analysis_storage as storage
+from sweep.errors import StorageError, UsageError
 from sweep.ledger import segments
+from sweep.ledger.events import SWEEP, Event, ReadEvent
+from sweep.ledger.journal import VERSION, check_version
+from sweep.ledger.lines import each, misnamed, parse, salvage
+from sweep.ledger.segments import FOLDER, Damaged, Segment, joined
+from sweep.ledger.store import Store, store_at
 
-LEDGER = "ledger.jsonl"
-VERSION = 1
-
-Event = dict[str, Any]
-
-# Every trial that a sweep proposes is named like t00012.
-_TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SEEDS = 2**32
-
-# Lines that are parsed at once.
-_TOGETHER = 4096
+FILE = "ledger.jsonl"
 
 
-class NotASweep(ValueError):
+class NotASweep(UsageError, ValueError):
     """There is no ledger of a sweep at this path."""
 
 
@@ -38,158 +30,146 @@ class NewerLedger(NotASweep):
 
 
 class Ledger(NamedTuple):
-    """``events`` in file order; ``problems``: one sentence for each line that was left out."""
+    """``events`` in file order; ``problems``: one sentence for each line that was left out.
 
-    events: list[Event]
+    ``folder`` is that of the sweep.
+    """
+
+    events: list[ReadEvent]
     problems: list[str]
+    folder: Store
 
 
-def read_ledger(path: str | Path) -> Ledger:
+def read_events(ledger: Store | Path) -> list[Any]:
+    """The events of a ledger, :data:`FILE` or a folder of segments; a torn tail is left out.
+
+    UsageError if there is none; StorageError if it cannot be read, is damaged before its tail, or
+    is of a newer version.
+    """
+    ledger = store_at(ledger)
+    events = _events(ledger)
+    if events is None:
+        raise UsageError(f"{ledger.parent} is no sweep: it has no {ledger.name}")
+    check_version(events, ledger)
+    return events
+
+
+def _events(ledger: Store) -> list[Event] | None:
+    """None where there is no ledger."""
+    if ledger.name == FOLDER:
+        return parse_segments(segments_of(ledger), ledger) or _events(ledger.parent / FILE)
+    try:
+        return parse(ledger.read_bytes(), ledger)[0]
+    except FileNotFoundError:
+        return None
+
+
+def first_event(ledger: Store) -> Event | None:
+    """The event that a ledger begins with; None where there is none yet."""
+    if ledger.name == FOLDER:
+        for most in (4, None):  # segments by which drivers took over have none
+            found = [one for one in segments_of(ledger, most) if one.events]
+            if found:
+                return parse_segments([found[0]._replace(lines=found[0].lines[:2])], ledger)[0]
+        return first_event(ledger.parent / FILE)
+    try:
+        data = ledger.read_bytes()
+    except FileNotFoundError:
+        return None
+    first = data[: data.find(b"\n") + 1]
+    events = parse(first, ledger)[0] or parse(data, ledger)[0]
+    check_version(events, ledger)
+    return events[0] if events else None
+
+
+def segments_of(ledger: Store, most: int | None = None) -> list[Segment]:
+    """The segments of a ledger, of its first ``most`` objects or of all.
+
+    StorageError where they cannot be read.
+    """
+    try:
+        return segments.read_segments(ledger, most)
+    except Damaged as error:
+        raise StorageError(f"{ledger} is damaged: {error}") from error
+
+
+def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
+    """The events of segments. StorageError for a line that is none, or is misnamed."""
+    lines = joined(found)
+    if not lines.endswith(b"\n"):
+        lines += b"\n" if lines else b""  # a segment is whole: its last line is one too
+    events: list[Event] = []
+    for number, event in enumerate(each(lines), 1):
+        wrong = None if event is None else misnamed(event)
+        if event is None or wrong:
+            segment, line = segments.place_of(number, found)
+            where = f"segment {segment.number}"
+            what = (
+                f"line {line} of {where}: {wrong}" if wrong else f"{where} has a line without event"
+            )
+            raise StorageError(f"{ledger} is damaged: {what}")
+        events.append(event)
+    return events
+
+
+def check_no_copy(ledger: Store) -> None:
+    """UsageError for a copy of a folder's sweep, which can be read and not written."""
+    if _events(ledger.parent / FILE) and not ledger.names():
+        raise UsageError(
+            f"{ledger.parent} has the {FILE} of a folder: a sweep that was copied to a store can "
+            "be read there, but not gone on with; resume it in its folder"
+        )
+
+
+def read_ledger(path: str | Path | Store) -> Ledger:
     """Read the ledger of the sweep in folder ``path`` (or the ledger file ``path``).
 
-    ``path`` may be an address (s3://, gs://, ...), where the ledger is segments
-    (:mod:`sweep.ledger.segments`) or a file. A ledger in which nothing is written yet gives no
-    events. Raises ``NotASweep`` for a path that has no ledger or whose ledger is something else,
-    ``NewerLedger`` for one from a newer version, ``OSError`` for a file that cannot be read,
+    ``path`` may be an address that fsspec knows. A ledger in which nothing is written yet gives no
+    events. Raises :class:`NotASweep` for a path that has no ledger or whose ledger is something
+    else, :class:`NewerLedger` for one from a newer version,
+    :class:`~sweep.ledger.store_errors.StoreError` (an OSError) for a file that cannot be read,
     ``MissingPackage`` where an object store needs a package that is not there.
     """
-    place = storage.location(path)
-    name = place.name if isinstance(place, Path) else storage.last_name(place)
-    if not name.endswith(".jsonl") and (found := _segmented(place)):
-        return parse(segments.joined(found), f"{place}/{segments.FOLDER}")
-    if isinstance(place, Path):
-        file = ledger_file(place)
-        return parse(file.read_bytes(), file)
-    address = place if name.endswith(".jsonl") else f"{place}/{LEDGER}"
-    content = storage.read(address)
-    if content is not None:
-        return parse(content, address)
-    raise NotASweep(f"{place}: not the folder of a sweep (it has no {LEDGER})")
-
-
-def _segmented(place: str | Path) -> list[segments.Segment]:
-    """The segments of a ledger that is in an object store, or was copied from one."""
+    store = store_at(path, to_write=False)
+    if _is_file(store):
+        return _salvaged(_content(store, store), store, store.parent)
     try:
-        return segments.read_place(place)
-    except segments.Damaged as error:
-        raise NotASweep(f"{place}: the ledger is damaged: {error}") from error
+        found = segments.read_segments(store / FOLDER)
+    except Damaged as error:
+        raise NotASweep(f"{store}: the ledger is damaged: {error}") from error
+    if found:
+        return _salvaged(joined(found), store / FOLDER, store)
+    return _salvaged(_content(store / FILE, store), store / FILE, store)
 
 
-def parse(content: bytes, file: str | Path) -> Ledger:
-    """The ledger in the bytes of a ``file``, which is named in errors."""
-    # What follows the last newline is being written, or was torn off by a crash. A last line that
-    # is no event is a torn one too: the writer cuts both when it opens the ledger.
-    lines = _lines(content)
-    events: list[Event] = []
-    problems: list[str] = []
-    for number, event in enumerate(_each(lines), 1):
-        if event is None:
-            if number < len(lines):
-                problems.append(f"line {number} of the ledger is not an event; it is left out")
-        elif wrong := misnamed(event):
-            problems.append(f"line {number} of the ledger: {wrong}; it is left out")
-        else:
-            events.append(event)
+def _is_file(store: Store) -> bool:
+    """Whether a path or an address is that of a ledger's file, and not of a sweep's folder."""
+    return store.name.endswith(".jsonl") if store.local is None else store.local.is_file()
+
+
+def _content(file: Store, named: Store) -> bytes:
+    if named.local is not None and not named.local.exists():
+        raise NotASweep(f"{named}: there is no such folder")
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise NotASweep(f"{named}: not the folder of a sweep (it has no {FILE})") from None
+
+
+def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:
+    events, problems = salvage(content)
     _check(file, content, events)
-    return Ledger(events, problems)
+    return Ledger(events, problems, folder)
 
 
-def misnamed(event: Event) -> str | None:
-    """The sentence that says which id or seed of an event may not name a file; None for none.
-
-    A trial's checkpoints lie in a folder named by its id, those of a retraining in one named by the
-    trial's id and a seed. A ledger may come from someone else, and none of its names may be a path:
-    what lies elsewhere would be overwritten, or deleted.
-    """
-    named = [each for each in (event, *_listed(event.get("points"))) if isinstance(each, dict)]
-    for name in (each["trial_id"] for each in named if "trial_id" in each):
-        if not (isinstance(name, str) and _TRIAL_ID.fullmatch(name)):
-            return (
-                "a trial_id is 1 to 64 ASCII letters, digits, '-' or '_', and begins with a letter "
-                f"or a digit; got {name!a:.100}"
-            )
-    if event["event"].startswith("confirm"):
-        for seed in (event.get("seed", 0), *_listed(event.get("seeds"))):
-            if not (type(seed) is int and 0 <= seed < _SEEDS):
-                return f"a seed is an integer from 0 to {_SEEDS - 1}; got {seed!a:.100}"
-    return None
-
-
-def _listed(value: Any) -> list[Any]:
-    """What a list holds. Anything else that is there counts as one entry, which will not do."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _lines(content: bytes) -> Sequence[str | bytes]:
-    """The lines that a newline ends: text where all of it is, which is parsed faster."""
-    try:
-        return content.decode("utf-8").split("\n")[:-1]
-    except UnicodeDecodeError:
-        return content.split(b"\n")[:-1]
-
-
-def ledger_file(path: str | Path) -> Path:
-    """The ledger's file for a sweep's folder or for the file itself; ``NotASweep`` if neither."""
-    path = Path(path)
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise NotASweep(f"{path}: there is no such folder")
-    if not (path / LEDGER).is_file():
-        raise NotASweep(f"{path}: not the folder of a sweep (it has no {LEDGER})")
-    return path / LEDGER
-
-
-def plain_figures(event: Event | None) -> dict[str, Any] | None:
-    """What a dense model's event says, without its kind and the answers to single examples."""
-    if event is None:
-        return None
-    return {name: value for name, value in event.items() if name not in ("event", "correct_bits")}
-
-
-def _each(lines: Sequence[str | bytes]) -> Iterator[Event | None]:
-    """The event of each line; None for a line that is none."""
-    for start in range(0, len(lines), _TOGETHER):
-        part = lines[start : start + _TOGETHER]
-        yield from _at_once(part) or map(_event, part)
-
-
-def _at_once(lines: Sequence[str | bytes]) -> list[Event] | None:
-    """Many lines as one array, whose events then share their keys: less time, and less memory.
-
-    None where a line is not an event, or is not text. (No crash leaves two events and a comma on
-    one line, so the number of events tells that none is damaged.)
-    """
-    text = [line for line in lines if isinstance(line, str)]
-    try:
-        values = json.loads(f"[{','.join(text)}]")
-    except (ValueError, RecursionError):
-        return None
-    return values if len(values) == len(lines) and all(map(_is_event, values)) else None
-
-
-def _event(line: str | bytes) -> Event | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return value if _is_event(value) else None
-
-
-def _is_event(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("event"), str)
-
-
-def _check(file: str | Path, content: bytes, events: list[Event]) -> None:
+def _check(file: Store, content: bytes, events: list[ReadEvent]) -> None:
     if not events:
         # A sweep that was just made: nothing yet, or a first line that is still being written.
         if content.strip() and (b"\n" in content or not content.startswith(b"{")):
             raise NotASweep(f"{file}: not the ledger of a sweep (no line of it is an event)")
         return
-    if events[0]["event"] != "sweep":
-        raise NotASweep(f"{file}: not the ledger of a sweep (its first event is not `sweep`)")
+    if events[0]["event"] != SWEEP:
+        raise NotASweep(f"{file}: not the ledger of a sweep (its first event is not `{SWEEP}`)")
     version = events[0].get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
         raise NewerLedger(

@@ -14,11 +14,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from sweep.ledger import analysis_storage as storage
+from sweep.ledger.store import Store
 
 FOLDER = "ledger"
 
@@ -27,8 +26,6 @@ _HEAD = b'{"segment":'
 
 # Listings and reads that packing may overtake are done again, so many times, so many seconds apart.
 _TRIES, _PAUSE = 8, 0.25
-
-Read = Callable[[Sequence[str]], list[bytes] | None]
 
 
 class Part(NamedTuple):
@@ -128,16 +125,16 @@ def _number(line: bytes) -> int:
         return -1
 
 
-def read_segments(names: Callable[[], list[str]], read: Read) -> list[Segment]:
-    """All segments. ``names`` lists the objects, ``read`` gives their bytes, None if one is gone.
+def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
+    """The segments of the ledger at ``ledger``, of its first ``most`` objects or of all.
 
     A driver may pack segments meanwhile, and delete them: what does not fit is looked at again.
     Raises :class:`Damaged` if it never does.
     """
     for left in reversed(range(_TRIES)):
         try:
-            chosen = parts(names())
-            contents = read([part.name for part in chosen])
+            chosen = parts(ledger.children())[:most]
+            contents = ledger.read_all([part.name for part in chosen])
             if contents is not None:
                 return segments(zip(chosen, contents, strict=True))
         except Damaged:
@@ -147,29 +144,24 @@ def read_segments(names: Callable[[], list[str]], read: Read) -> list[Segment]:
     raise Damaged("its objects come and go faster than they can be read")
 
 
-def read_place(place: str | Path) -> list[Segment]:
-    """The segments of the sweep at an address, or of a copy of it in a folder; [] for none."""
-    if isinstance(place, Path):
-        return read_segments(lambda: _local_names(place), lambda names: _local_read(place, names))
-    root = f"{place}/{FOLDER}"
-    return read_segments(
-        lambda: storage.names(root),
-        lambda names: storage.read_all([f"{root}/{name}" for name in names]),
-    )
-
-
-def _local_names(place: Path) -> list[str]:
-    folder = place / FOLDER
-    return [file.name for file in folder.iterdir()] if folder.is_dir() else []
-
-
-def _local_read(place: Path, names: Sequence[str]) -> list[bytes] | None:
-    try:
-        return [(place / FOLDER / name).read_bytes() for name in names]
-    except FileNotFoundError:
-        return None
+def loose_of(found: list[Segment], names: Iterable[str]) -> list[Segment]:
+    """The segments at the end that no pack holds yet; ``names`` are those of the objects."""
+    packed = max((part.last for part in parts(names) if part.last > part.first), default=0)
+    return [segment for segment in found if segment.number > packed]
 
 
 def joined(found: Iterable[Segment]) -> bytes:
     """The ledger as one file would have it."""
     return b"".join(line for segment in found for line in segment.events)
+
+
+def place_of(number: int, found: Iterable[Segment]) -> tuple[Segment, int]:
+    """The segment that has a line of the :func:`joined` ledger, and the number that it has there.
+
+    Both count from 1, and a segment's first line is its head.
+    """
+    for segment in found:
+        if number <= len(segment.events):
+            return segment, number + 1
+        number -= len(segment.events)
+    raise ValueError(f"the ledger ends {number} lines before that")

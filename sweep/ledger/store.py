@@ -1,86 +1,226 @@
-"""A place is a folder or file (``Path``), or an :class:`~sweep.ledger.address.Address`."""
+"""Where a sweep is: a folder on this machine or an address in an object store, used alike."""
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self, TypeVar
 
-from sweep.errors import StorageError
-from sweep.ledger.address import Address
-from sweep.ledger.files import write_text as write_file
+from sweep.ledger import files
+from sweep.ledger.store_errors import StoreError
+from sweep.ledger.store_objects import PATIENCE, ObjectStore
 
-Place = Path | Address
-
-PATIENCE = 60.0
-"""Seconds for which results are written again where the store is out of reach for a moment."""
+Value = TypeVar("Value")
 
 
-def place(text: str | Path | Address) -> Place:
-    """The place that a user names: an address where it has ``://`` in it.
+class Store(Protocol):
+    """A folder, or a file in one; in an object store, all objects below an address, or one of them.
 
-    Raises :class:`~sweep.errors.UsageError` for an address that a sweep cannot use.
+    Where something goes wrong, every method raises :class:`~sweep.ledger.store_errors.StoreError`
+    (a StorageError, exit code 6, and an OSError) with a sentence that says what to do;
+    ``FileNotFoundError`` and ``FileExistsError`` only where that is said below.
+    ``patience``: for so many seconds, a store that is out of reach for a moment is tried again.
     """
-    if isinstance(text, str) and "://" in text:
-        return Address.of(text)
-    return Path(text) if isinstance(text, str) else text
+
+    @property
+    def name(self) -> str:
+        """The last part of its path or address."""
+
+    @property
+    def parent(self) -> Self:
+        """The folder that it lies in."""
+
+    @property
+    def local(self) -> Path | None:
+        """Its path; None where it is not on this machine."""
+
+    def __truediv__(self, name: str) -> Self: ...
+
+    def absolute(self) -> Self:
+        """The same place for a process that stands elsewhere."""
+
+    def read_bytes(self) -> bytes:
+        """The bytes of a file. FileNotFoundError where there is none."""
+
+    def read_all(self, names: Iterable[str], patience: float = 0.0) -> list[bytes] | None:
+        """The bytes of several files below; None where one of them is not there."""
+
+    def names(self, patience: float = 0.0) -> list[str]:
+        """All files below, by their names relative to this place, sorted; none where it is not."""
+
+    def children(self, patience: float = 0.0) -> list[str]:
+        """The names of what lies directly below, sorted."""
+
+    def write_bytes(self, data: bytes, patience: float = PATIENCE) -> None:
+        """Write a file whole: a reader sees the old bytes or the new ones."""
+
+    def create(self, data: bytes, patience: float = PATIENCE) -> None:
+        """Write a file where there is none, in a folder that is there: else FileExistsError."""
+
+    def remove(self) -> None:
+        """Delete a file, or a folder that is empty, as far as it is there."""
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Delete several files below, as far as they are there."""
+
+    def remove_tree(self) -> None:
+        """Delete all that is there, as far as that can be done: what is left does no harm."""
+
+    def make(self) -> list[Path]:
+        """Make the folder; returns the folders that were made for it, innermost first."""
+
+    def replacing(self, last: str) -> AbstractContextManager[Path]:
+        """A new folder, which takes the place of this one when the block ends without an error.
+
+        A reader that finds the file ``last`` finds all others; whether they belong together it must
+        check itself.
+        """
+
+    def writing(self) -> AbstractContextManager[Path]:
+        """A folder on this machine to write files into, which are here when the block has ended."""
+
+    def reading(self, names: Sequence[str]) -> AbstractContextManager[Path | None]:
+        """A folder on this machine that has these files; None where one of them is not there."""
 
 
-def absolute(where: Place) -> Place:
-    """The same place for a process that stands elsewhere."""
-    return where.resolve() if isinstance(where, Path) else where
+def store_at(where: str | Path | Store, *, to_write: bool = True) -> Store:
+    """The store that a user names: an object store where the text has ``://`` in it, else a folder.
+
+    ``to_write``: one that a sweep can be kept in; else any that fsspec can read. Raises
+    :class:`~sweep.errors.UsageError` for an address of no use.
+    """
+    if isinstance(where, str) and "://" in where:
+        return ObjectStore.at(where, to_write=to_write)
+    return Folder(Path(where)) if isinstance(where, str | os.PathLike) else where
 
 
-def read_text(where: Place) -> str | None:
-    """The text at a place; None where there is none. StorageError where it cannot be read."""
+def read_text(store: Store) -> str | None:
+    """The text of a file; None where there is none."""
     try:
-        return where.read_bytes().decode()
+        return store.read_bytes().decode()
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise StorageError(f"cannot read {where}: {error.strerror or error}") from error
 
 
-def write_text(where: Place, text: str) -> None:
-    """Write a text whole. StorageError where it cannot be written."""
-    if isinstance(where, Address):
-        where.write_bytes(text.encode(), PATIENCE)
-        return
-    try:
-        write_file(where, text)
-    except OSError as error:
-        raise StorageError(f"cannot write {where}: {error.strerror or error}") from error
+@dataclass(frozen=True, order=True)
+class Folder:
+    """A path on this machine, as a :class:`Store`."""
 
+    path: Path
 
-def remove_tree(where: Place) -> None:
-    """Delete all that is there, as far as that can be done."""
-    if isinstance(where, Path):
-        shutil.rmtree(where, ignore_errors=True)
-        return
-    try:
-        where.remove_tree()
-    except StorageError:  # as on a disk: what is left takes room, and does no harm
-        return
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __truediv__(self, name: str) -> Folder:
+        return Folder(self.path / name)
+
+    @property
+    def name(self) -> str:
+        """See :class:`Store`, as for all that follows."""
+        return self.path.name
+
+    @property
+    def parent(self) -> Folder:
+        return Folder(self.path.parent)
+
+    @property
+    def local(self) -> Path:
+        return self.path
+
+    def absolute(self) -> Folder:
+        return Folder(self.path.resolve())
+
+    def read_bytes(self) -> bytes:
+        with _told("read", self.path, FileNotFoundError):
+            return self.path.read_bytes()
+
+    def read_all(self, names: Iterable[str], patience: float = 0.0) -> list[bytes] | None:
+        try:
+            return [(self / name).read_bytes() for name in names]
+        except FileNotFoundError:
+            return None
+
+    def names(self, patience: float = 0.0) -> list[str]:
+        found = [Path(above, name) for above, _, files in os.walk(self.path) for name in files]
+        return sorted(file.relative_to(self.path).as_posix() for file in found)
+
+    def children(self, patience: float = 0.0) -> list[str]:
+        try:
+            return sorted(os.listdir(self.path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def write_bytes(self, data: bytes, patience: float = PATIENCE) -> None:
+        with _told("write", self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_bytes(self.path, data)
+
+    def create(self, data: bytes, patience: float = PATIENCE) -> None:
+        if not self.path.parent.is_dir():
+            raise StoreError(
+                f"there is no folder {self.path.parent}; on a cluster it must be shared, and "
+                "mounted at the same path on every node"
+            )
+        try:
+            with open(self.path, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            raise
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"{self.path.parent} cannot be written: {reason}") from error
+
+    def remove(self) -> None:
+        with _told("delete", self.path), suppress(FileNotFoundError, NotADirectoryError):
+            if self.path.is_dir() and not self.path.is_symlink():
+                with suppress(OSError):  # not empty
+                    self.path.rmdir()
+            else:
+                self.path.unlink()
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self / name).remove()
+
+    def remove_tree(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def make(self) -> list[Path]:
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            files.remove_empty(made)
+            raise StoreError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        return made
+
+    @contextmanager
+    def replacing(self, last: str) -> Iterator[Path]:
+        self.remove_tree()
+        with files.new_folder(self.path) as scratch:
+            yield scratch
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        yield self.path
+
+    @contextmanager
+    def reading(self, names: Sequence[str]) -> Iterator[Path | None]:
+        yield self.path if all((self.path / name).is_file() for name in names) else None
 
 
 @contextmanager
-def writing(where: Place) -> Iterator[Path]:
-    """A folder to write files into, which are at the place when the block has ended.
-
-    The place itself where it is a folder; else one that is uploaded. StorageError where it cannot.
-    """
-    if isinstance(where, Path):
-        yield where
-        return
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-        yield Path(scratch)
-        upload_folder(Path(scratch), where)
-
-
-def upload_folder(folder: Path, where: Address, last: str | None = None) -> None:
-    """Upload all files of a folder, that named ``last`` after all others."""
-    files = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
-    for name in sorted(files, key=lambda name: (name == last, name)):
-        (where / name).upload(folder / name, PATIENCE)
+def _told(what: str, path: Path, but: type[OSError] | tuple[()] = ()) -> Iterator[None]:
+    """An error of the system, ``but`` this one, as a sentence."""
+    try:
+        yield
+    except but:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot {what} {path}: {error.strerror or error}") from error

@@ -19,8 +19,8 @@ from sweep.config.text import config_diff
 from sweep.errors import UsageError
 from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.open import read_events
-from sweep.ledger.store import Place, absolute, place
+from sweep.ledger.read import read_events
+from sweep.ledger.store import Store, store_at
 from sweep.search.distributions import FIDELITY, contains, told_distributions
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
@@ -33,17 +33,17 @@ COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
 """Sections that make figures what they are; where they differ, a warning says so."""
 
 
-def warm_events(config: SweepConfig, own: Place) -> list[WarmEvent]:
+def warm_events(config: SweepConfig, own: Store) -> list[WarmEvent]:
     """One "warm" event, without its time, for each folder in ``search.warm_start``.
 
     ``own`` is this sweep's folder. Raises :class:`~sweep.errors.UsageError` for a folder that is no
     sweep or ``own``, other objectives or directions, and a record without a figure that is needed.
     """
-    return [_event(config, place(path), own) for path in config.search.warm_start]
+    return [_event(config, store_at(path), own) for path in config.search.warm_start]
 
 
-def _event(config: SweepConfig, path: Place, own: Place) -> WarmEvent:
-    if absolute(path) == absolute(own):
+def _event(config: SweepConfig, path: Store, own: Store) -> WarmEvent:
+    if path.absolute() == own.absolute():
         raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
     theirs = SweepFolder(path).saved_config()
     if (other := theirs.get("objectives")) != dict(config.objectives):
@@ -118,7 +118,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     return {name: found[name] for name in space if name in found}
 
 
-def _metrics(config: SweepConfig, record: ReadEvent, path: Place) -> dict[str, float]:
+def _metrics(config: SweepConfig, record: ReadEvent, path: Store) -> dict[str, float]:
     """The figures that objectives and constraints need."""
     found: dict[str, float] = {}
     for name in (*config.objectives, *config.search.constraints):

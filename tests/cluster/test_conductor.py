@@ -15,7 +15,7 @@ import pytest
 from sweep.cluster.interrupts import Abort
 from sweep.cluster.report import Report
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
 from sweep.ledger.record import DETAILS
 from tests.harness.disk import disk_under, idle_thread
 from tests.harness.stage import POINTS, Cast, Scene, Stage

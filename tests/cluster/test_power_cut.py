@@ -15,7 +15,8 @@ from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention
 from sweep.cluster.worker import records
 from sweep.compress.tasks.closed_form import ClosedForm
-from sweep.ledger.file import Event, read_events
+from sweep.ledger.events import Event
+from sweep.ledger.read import read_events
 from sweep.ledger.record import Record
 from tests.harness.disk import disk_under, idle_thread
 from tests.harness.stage import Stage

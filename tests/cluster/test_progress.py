@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sweep.cluster.listeners import Progress
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
 
 OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
 

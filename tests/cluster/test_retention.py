@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sweep.cluster.retention import Point, Retention
 from sweep.ledger.checkpoint import epoch_folder
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
 
 OBJECTIVES = {"accuracy": "max", "size_bytes": "min"}
 

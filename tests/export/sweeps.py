@@ -8,7 +8,7 @@ from typing import Any
 
 from sweep.compress.dense.bench import Workbench
 from sweep.ledger import checkpoint
-from sweep.ledger.file import VERSION
+from sweep.ledger.journal import VERSION
 from sweep.space.params import Params
 
 TRIALS: dict[str, dict[str, Any]] = {

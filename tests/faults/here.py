@@ -13,9 +13,10 @@ from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention
 from sweep.cluster.worker import records
 from sweep.compress.open import open_bench
+from sweep.config.saved import begun_with
 from sweep.ledger.events import FINISH, Event
-from sweep.ledger.file import Ledger
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.journal import Journal
 from sweep.search.replay import Search
 
 
@@ -32,7 +33,7 @@ def go_on(
     """
     folder = SweepFolder(path)
     heard: list[Event] = []
-    with Ledger.open(folder.ledger, create=False) as ledger:
+    with folder.open(create=False) as ledger:
         conductor = _conductor(folder, ledger, heard.append)
         conductor.replay(ledger.events)
         conductor.begin()
@@ -42,8 +43,8 @@ def go_on(
         conductor.note({"event": FINISH, "reason": None})
 
 
-def _conductor(folder: SweepFolder, ledger: Ledger, listen: Callable[[Event], None]) -> Conductor:
-    config = folder.begun_with()
+def _conductor(folder: SweepFolder, ledger: Journal, listen: Callable[[Event], None]) -> Conductor:
+    config = begun_with(folder)
     retention = Retention(folder.checkpoints, config.objectives)
     failures = config.search.max_failures
     return Conductor(Search(config), ledger, retention, failures, listen)
@@ -59,7 +60,7 @@ def _work(
     assignment = conductor.next()
     assert assignment is not None, "nothing to hand out, and not finished"
     conductor.started(assignment)
-    for record in records(open_bench(folder.begun_with()), folder.checkpoints, assignment):
+    for record in records(open_bench(begun_with(folder)), folder.checkpoints, assignment):
         report = arrive(Report(record.to_dict(), worker="here:1"))
         over = conductor.report(assignment["trial_id"], assignment["attempt"], report)
         if is_gone():

@@ -12,7 +12,10 @@ from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention, RetrainingRetention
 from sweep.config import SweepConfig
 from sweep.errors import SweepError
-from sweep.ledger.file import Clock, Event, Ledger, read_events
+from sweep.ledger.events import Event
+from sweep.ledger.file import Ledger
+from sweep.ledger.journal import Clock
+from sweep.ledger.read import read_events
 from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point

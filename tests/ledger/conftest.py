@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sweep.ledger.address import Address
+from sweep.ledger.store_objects import ObjectStore
 from tests.ledger.server import BUCKET, Server, s3_server
 
 pytest.importorskip("s3fs")
@@ -25,6 +25,6 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def sweep(server: Server) -> Address:
+def sweep(server: Server) -> ObjectStore:
     """Where a sweep may be."""
-    return Address.of(f"s3://{BUCKET}/sweeps/{next(_numbers)}")
+    return ObjectStore.at(f"s3://{BUCKET}/sweeps/{next(_numbers)}")

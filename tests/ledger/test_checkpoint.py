@@ -16,7 +16,7 @@ from torch import Tensor
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import StorageError
 from sweep.ledger import checkpoint
-from sweep.ledger.checkpoint import FILES, epoch_folder, latest, load, save
+from sweep.ledger.checkpoint import FILES, OPTIMIZER, Broom, Order, epoch_folder, latest, load, save
 from sweep.space.params import Params
 
 State = dict[str, Any]
@@ -207,9 +207,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         save(epoch_folder(tmp_path, "t00000", 1), small_state(1), {})
 
 
-def test_without_the_moments_there_is_the_model_alone(tmp_path: Path) -> None:
+def test_of_a_trial_that_ended_the_moments_go_and_what_is_not_kept(tmp_path: Path) -> None:
     newer = two_epochs(tmp_path)
-    (newer / "optimizer.safetensors").unlink()
+    before = {file.name: file.read_bytes() for file in newer.iterdir()}
+    (newer.parent / ".epoch-0003.half").mkdir()
+    (newer.parent / ".epoch-0003.half" / "model.safetensors").touch()
+    for _ in range(2):
+        Broom(tmp_path).sweep([Order("t00000", None, frozenset([newer.name]))])
+    assert [folder.name for folder in newer.parent.iterdir()] == [newer.name]
+    del before[OPTIMIZER]
+    assert {file.name: file.read_bytes() for file in newer.iterdir()} == before
     assert load(newer) is None  # a trial cannot go on from it
     loaded = load(newer, moments=False)
     assert loaded is not None

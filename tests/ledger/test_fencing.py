@@ -21,9 +21,9 @@ import pytest
 
 from sweep.errors import UsageError
 from sweep.ledger import lease
-from sweep.ledger.address import Address
 from sweep.ledger.objects import Fenced, SegmentLedger
-from sweep.ledger.open import read_events
+from sweep.ledger.read import read_events
+from sweep.ledger.store_objects import ObjectStore
 
 FIRST = {"event": "sweep", "version": 1}
 
@@ -35,7 +35,7 @@ def impolite() -> Iterator[None]:
         yield
 
 
-def begun(sweep: Address) -> SegmentLedger:
+def begun(sweep: ObjectStore) -> SegmentLedger:
     ledger = SegmentLedger.open(sweep / "ledger", create=True)
     ledger.append(FIRST)
     ledger.sync()
@@ -51,11 +51,11 @@ def _write(ledger: SegmentLedger, one: dict[str, object]) -> None:
     ledger.sync()
 
 
-def attempts(sweep: Address) -> list[int]:
+def attempts(sweep: ObjectStore) -> list[int]:
     return [e["attempt"] for e in read_events(sweep / "ledger") if e["event"] == "start"]
 
 
-def test_an_older_driver_is_fenced_at_its_next_write(sweep: Address) -> None:
+def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None:
     old = begun(sweep)
     old.append(event(1))
     old.sync()
@@ -74,7 +74,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: Address) -> None:
     assert attempts(sweep) == [1, 4]
 
 
-def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: Address) -> None:
+def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectStore) -> None:
     with patch("sweep.ledger.objects.PACK", 4):
         old = begun(sweep)
         with impolite():
@@ -94,7 +94,7 @@ def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: Address) 
 
 
 def test_an_older_driver_without_anything_to_write_learns_of_it_too(
-    sweep: Address, monkeypatch: pytest.MonkeyPatch
+    sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.05)
     old = begun(sweep)
@@ -108,7 +108,7 @@ def test_an_older_driver_without_anything_to_write_learns_of_it_too(
 
 
 def test_a_renewal_that_crosses_a_takeover_hides_it_from_nobody(
-    sweep: Address, monkeypatch: pytest.MonkeyPatch
+    sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The older driver has seen its own note, and writes it when the newer one's is there."""
     monkeypatch.setattr(lease, "BEAT", 0.2)
@@ -140,16 +140,16 @@ def _is_told(old: SegmentLedger) -> None:
         old.sync()
 
 
-def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: Address) -> None:
+def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: ObjectStore) -> None:
     ledger = begun(sweep)
-    create, calls = Address.create, []
+    create, calls = ObjectStore.create, []
 
-    def deaf(self: Address, data: bytes, patience: float = 0.0) -> None:
+    def deaf(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
         create(self, data, patience)
         calls.append(self)
         create(self, data, patience)  # the second try of what had arrived: 412
 
-    with patch.object(Address, "create", deaf):
+    with patch.object(ObjectStore, "create", deaf):
         ledger.append(event(1))
         ledger.sync()
     ledger.append(event(2))
@@ -157,11 +157,11 @@ def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: Address) -> Non
     assert len(calls) == 1 and attempts(sweep) == [1, 2]
 
 
-def test_an_older_driver_that_goes_on_writing_is_caught(sweep: Address) -> None:
+def test_an_older_driver_that_goes_on_writing_is_caught(sweep: ObjectStore) -> None:
     old = begun(sweep)
     taken = SegmentLedger.open
 
-    def first_one_more(path: Address, most: int | None = None) -> object:
+    def first_one_more(path: ObjectStore, most: int | None = None) -> object:
         found = real(path, most)
         if most is None and not old._outbox.failure and len(attempts(sweep)) < 3:
             old.append(event(len(attempts(sweep))))
@@ -170,8 +170,8 @@ def test_an_older_driver_that_goes_on_writing_is_caught(sweep: Address) -> None:
 
     from sweep.ledger import objects as module
 
-    real = module.read_segments
-    with impolite(), patch.object(module, "read_segments", first_one_more):
+    real = module.segments_of
+    with impolite(), patch.object(module, "segments_of", first_one_more):
         new = taken(sweep / "ledger", create=False)
     assert [e.get("attempt") for e in new.events] == [None, 0, 1, 2]
     with pytest.raises(Fenced):
@@ -183,9 +183,9 @@ def test_an_older_driver_that_goes_on_writing_is_caught(sweep: Address) -> None:
 
 DRIVE = """
     import sys, time
-    from sweep.ledger.address import Address
+    from sweep.ledger.store_objects import ObjectStore
     from sweep.ledger.objects import SegmentLedger
-    ledger = SegmentLedger.open(Address.of(sys.argv[1]), create=False)
+    ledger = SegmentLedger.open(ObjectStore.at(sys.argv[1]), create=False)
     print("open", flush=True)
     for number in range(100000):
         ledger.append({"event": "start", "attempt": number}, {"event": "record", "attempt": number})
@@ -196,7 +196,7 @@ DRIVE = """
 
 
 @contextmanager
-def driving(sweep: Address) -> Iterator[subprocess.Popen[str]]:
+def driving(sweep: ObjectStore) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(DRIVE), f"{sweep}/ledger"],
         stdout=subprocess.PIPE,
@@ -213,7 +213,7 @@ def driving(sweep: Address) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_synced(
-    sweep: Address,
+    sweep: ObjectStore,
 ) -> None:
     begun(sweep).close()
     with driving(sweep) as process:
@@ -232,7 +232,7 @@ def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_
 
 
 def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
-    sweep: Address, monkeypatch: pytest.MonkeyPatch
+    sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.2)
     note = {"id": "x", "beat": 7, "stale": 1.0, "driver": "pid 1 on elsewhere", "pid": 1}
@@ -252,7 +252,7 @@ def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
 
 
 def test_a_note_that_is_renewed_is_respected(
-    sweep: Address, monkeypatch: pytest.MonkeyPatch
+    sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.2)
     ledger = begun(sweep)

@@ -16,8 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sweep.errors import StorageError, SweepError, UsageError
-from sweep.ledger.file import VERSION, Event, Ledger, read_events
-from sweep.ledger.read import misnamed, parse
+from sweep.ledger.events import Event
+from sweep.ledger.file import Ledger
+from sweep.ledger.journal import VERSION
+from sweep.ledger.lines import misnamed, salvage
+from sweep.ledger.read import read_events
 from sweep.search.rounds import Job
 
 FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
@@ -191,9 +194,9 @@ def test_a_ledger_with_an_id_that_is_no_name_is_damaged(tmp_path: Path, bad: obj
                     look()
                 assert str(e.value).isprintable()
             assert path.read_bytes() == data
-            read = parse(data, path)
-            assert read.events == [each for each in events if each is not event]
-            assert [problem[:7] for problem in read.problems] == ["line 2 "]
+            found, problems = salvage(data)
+            assert found == [each for each in events if each is not event]
+            assert [problem[:7] for problem in problems] == ["line 2 "]
 
 
 @pytest.mark.parametrize("bad", ["../../x", "5", -1, 2**32, 1.0, True, None, [1], {"../x": 1}])

@@ -13,16 +13,16 @@ import pytest
 
 import analysis
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.address import Address
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.objects import SegmentLedger
-from sweep.ledger.open import read_events
+from sweep.ledger.read import read_events
+from sweep.ledger.store_objects import ObjectStore
 from tests.analysis.ledgers import small_sweep
 
 FIRST = {"event": "sweep", "version": 1, "config": {}}
 
 
-def written(sweep: Address, count: int) -> SegmentLedger:
+def written(sweep: ObjectStore, count: int) -> SegmentLedger:
     """A ledger of ``count`` segments after that of its first event."""
     ledger = SegmentLedger.open(sweep / "ledger", create=True)
     for number in range(-1, count):
@@ -31,7 +31,7 @@ def written(sweep: Address, count: int) -> SegmentLedger:
     return ledger
 
 
-def test_events_that_come_during_a_put_share_the_next_segment(sweep: Address) -> None:
+def test_events_that_come_during_a_put_share_the_next_segment(sweep: ObjectStore) -> None:
     with written(sweep, 0) as ledger:
         before = len((sweep / "ledger").names())
         turn, put = threading.Event(), ledger._writer.put
@@ -51,7 +51,7 @@ def test_events_that_come_during_a_put_share_the_next_segment(sweep: Address) ->
     assert len(read_events(sweep / "ledger")) == 51
 
 
-def test_an_id_that_is_no_name_is_damage(sweep: Address) -> None:
+def test_an_id_that_is_no_name_is_damage(sweep: ObjectStore) -> None:
     with written(sweep, 1) as ledger:
         ledger.append({"event": "finish"}, {"event": "end", "trial_id": "../t00001"})
     words = r"line 3 of segment 4: a trial_id is 1 to 64 .*; got '\.\./t00001'"
@@ -64,7 +64,7 @@ def test_an_id_that_is_no_name_is_damage(sweep: Address) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_segment_that_is_missing_is_damage(sweep: Address, packed: bool) -> None:
+def test_a_segment_that_is_missing_is_damage(sweep: ObjectStore, packed: bool) -> None:
     with patch("sweep.ledger.objects.PACK", 3 if packed else 256):
         written(sweep, 6).close()
     names = [name for name in (sweep / "ledger").names() if "-" in name] if packed else []
@@ -77,7 +77,7 @@ def test_a_segment_that_is_missing_is_damage(sweep: Address, packed: bool) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b'{"segment":9}\n', b'{"segment":"x"}\n'])
-def test_a_segment_that_is_none_is_damage(sweep: Address, content: bytes) -> None:
+def test_a_segment_that_is_none_is_damage(sweep: ObjectStore, content: bytes) -> None:
     written(sweep, 3).close()
     (sweep / "ledger" / "00000003.jsonl").write_bytes(content)
     with (
@@ -87,21 +87,21 @@ def test_a_segment_that_is_none_is_damage(sweep: Address, content: bytes) -> Non
         SegmentLedger.open(sweep / "ledger", create=False)
 
 
-def test_a_line_that_is_no_event_is_damage(sweep: Address) -> None:
+def test_a_line_that_is_no_event_is_damage(sweep: ObjectStore) -> None:
     written(sweep, 1).close()
     (sweep / "ledger" / "00000003.jsonl").write_bytes(b'{"segment":3}\n{"half":')
     with pytest.raises(StorageError, match="segment 3 has a line without event"):
         read_events(sweep / "ledger")
 
 
-def test_packing_cut_short_at_any_step_changes_nothing(sweep: Address) -> None:
+def test_packing_cut_short_at_any_step_changes_nothing(sweep: ObjectStore) -> None:
     class Cut(Exception):
         pass
 
     def cut(*args: object) -> None:
         raise Cut
 
-    create = Address.create
+    create = ObjectStore.create
 
     def create_and_cut(*args: Any) -> None:
         create(*args)
@@ -112,7 +112,7 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: Address) -> None:
         with written(here, 5) as ledger:
             before = read_events(here / "ledger")
             patched = cut if step == "remove_all" else create_and_cut
-            with patch.object(Address, step, patched), pytest.raises(Cut):
+            with patch.object(ObjectStore, step, patched), pytest.raises(Cut):
                 ledger._writer.pack()
             assert read_events(here / "ledger") == before
             ledger._writer.pack()
@@ -121,7 +121,7 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: Address) -> None:
             assert again.events == before
 
 
-def test_readers_are_not_disturbed_by_packing(sweep: Address) -> None:
+def test_readers_are_not_disturbed_by_packing(sweep: ObjectStore) -> None:
     seen: list[int] = []
     with patch("sweep.ledger.objects.PACK", 4), written(sweep, 0) as ledger:
         done = threading.Event()
@@ -144,7 +144,7 @@ def test_readers_are_not_disturbed_by_packing(sweep: Address) -> None:
 
 
 def test_a_copy_in_a_folder_is_read_and_so_is_a_folders_in_a_store(
-    sweep: Address, tmp_path: Path
+    sweep: ObjectStore, tmp_path: Path
 ) -> None:
     here = small_sweep().write(tmp_path / "here")
     (sweep / "ledger.jsonl").write_bytes((here / "ledger.jsonl").read_bytes())

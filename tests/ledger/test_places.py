@@ -15,10 +15,10 @@ import pytest
 from sweep.cluster.retention import Retention
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import checkpoint
-from sweep.ledger.address import Address
-from sweep.ledger.patience import patiently
 from sweep.ledger.probe import marked, probe
-from sweep.ledger.store import place
+from sweep.ledger.store import store_at
+from sweep.ledger.store_errors import retry
+from sweep.ledger.store_objects import ObjectStore
 from tests.harness.command import Done, assert_refused, call
 from tests.ledger.server import Server, s3_server, s3fs
 
@@ -37,18 +37,18 @@ def state(epoch: int) -> dict[str, Any]:
     }
 
 
-def save(root: Address, epoch: int, trial: str = "t00000") -> Address:
+def save(root: ObjectStore, epoch: int, trial: str = "t00000") -> ObjectStore:
     folder = checkpoint.epoch_folder(root, trial, epoch)
     checkpoint.save(folder, state(epoch), {"seed": epoch})
     return folder
 
 
-def epoch_of(root: Address, most: int = 9999) -> int | None:
+def epoch_of(root: ObjectStore, most: int = 9999) -> int | None:
     found = checkpoint.latest(root, "t00000", most)
     return None if found is None else int(found[0]["epoch"])
 
 
-def test_a_checkpoint_comes_back_whole(sweep: Address) -> None:
+def test_a_checkpoint_comes_back_whole(sweep: ObjectStore) -> None:
     loaded = checkpoint.load(save(sweep, 3))
     assert loaded is not None
     found, note = loaded
@@ -58,7 +58,7 @@ def test_a_checkpoint_comes_back_whole(sweep: Address) -> None:
     assert found["optimizer"][0]["step"] == 3.0
 
 
-def test_half_and_damaged_checkpoints_are_passed_over(sweep: Address) -> None:
+def test_half_and_damaged_checkpoints_are_passed_over(sweep: ObjectStore) -> None:
     assert epoch_of(sweep) is None
     for epoch in (1, 2, 3, 4, 5):
         save(sweep, epoch)
@@ -74,7 +74,7 @@ def test_half_and_damaged_checkpoints_are_passed_over(sweep: Address) -> None:
 
 
 @pytest.mark.parametrize("trials", [2, 20])
-def test_retention_deletes_what_nothing_needs(sweep: Address, trials: int) -> None:
+def test_retention_deletes_what_nothing_needs(sweep: ObjectStore, trials: int) -> None:
     retention = Retention(sweep, OBJECTIVES)
     for number in range(trials):
         name = f"t{number:05d}"
@@ -96,7 +96,7 @@ def test_retention_deletes_what_nothing_needs(sweep: Address, trials: int) -> No
     assert set(sweep.names()) == wanted
 
 
-def test_a_probe_leaves_nothing_and_sees_a_mark(sweep: Address, tmp_path: Path) -> None:
+def test_a_probe_leaves_nothing_and_sees_a_mark(sweep: ObjectStore, tmp_path: Path) -> None:
     for where in (str(sweep), str(tmp_path)):
         probe(where)
         with marked(where) as mark:
@@ -119,7 +119,7 @@ def test_a_bucket_that_is_not_there_is_told(server: Server) -> None:
     with pytest.raises(StorageError, match="there is no bucket 'no-such-bucket'"):
         probe(there)
     with pytest.raises(StorageError, match="there is no bucket"):
-        Address.of(there).names()
+        ObjectStore.at(there).names()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_bucket_that_is_not_there_is_told(server: Server) -> None:
 )
 def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        place(text)
+        store_at(text)
 
 
 Told = Callable[..., Done]
@@ -211,9 +211,9 @@ def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
             raise left.pop(0)
         return "done"
 
-    assert patiently(moody, 30.0) == "done"
+    assert retry(moody, 30.0) == "done"
     left[:] = [refused, busy]
     with pytest.raises(PermissionError):
-        patiently(moody, 30.0)
+        retry(moody, 30.0)
     with pytest.raises(ClientError):
-        patiently(moody, 0.0)
+        retry(moody, 0.0)

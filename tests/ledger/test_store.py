@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from analysis import MissingPackage, NewerLedger, NotASweep, load
-from sweep.ledger import analysis_storage as storage
+from sweep.ledger.store import Folder, store_at
+from sweep.ledger.store_errors import BadAddress
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 
@@ -80,7 +81,7 @@ def test_what_is_not_installed_is_named(
 
 @pytest.mark.parametrize("address", ["s3://b/x*", "memory://b?/x", "gs://b/[x]", "s3://b/x["])
 def test_patterns_are_no_addresses(address: str) -> None:
-    with pytest.raises(storage.BadAddress, match="may not hold"):
+    with pytest.raises(BadAddress, match="may not hold"):
         load(address)
 
 
@@ -100,6 +101,8 @@ def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:
 
 
 def test_paths_of_this_machine_are_paths() -> None:
-    assert storage.location("a/b/") == Path("a/b") == storage.location(Path("a/b"))
-    assert storage.parent(Path("a/b")) == Path("a") and storage.parent("s3://a/b") == "s3://a"
-    assert storage.last_name(Path("/a/b")) == storage.last_name("s3://a/b") == "b"
+    assert store_at("a/b/") == Folder(Path("a/b")) == store_at(Path("a/b"))
+    for text in ("a/b", "s3://a/b/"):
+        there = store_at(text)
+        assert there.name == "b" and there.parent / "b" == there
+        assert str(there) == text.rstrip("/")

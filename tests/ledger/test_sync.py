@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.errors import StorageError
-from sweep.ledger.file import Event, Ledger, read_events
+from sweep.ledger.events import Event
+from sweep.ledger.file import Ledger
 from sweep.ledger.lines import WINDOW
+from sweep.ledger.read import read_events
 from tests.harness.disk import Disk, disk_under, idle_thread
 
 

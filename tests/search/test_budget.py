@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sweep.config import SweepConfig
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
 from sweep.search.budget import Budget
 
 REFERENCE = {"accuracy": 0.1, "sparsity": 0.0}

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
 from sweep.search.optuna_file import export_study
 from tests.harness.command import assert_refused, call
 from tests.search.test_warm import SPACE, TRIALS, config, events, write

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sweep.ledger.events import is_of_confirm
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event, is_of_confirm
 from sweep.search.jobs import Retraining
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point

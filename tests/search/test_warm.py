@@ -11,7 +11,8 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.ledger.file import Event
+from sweep.ledger.events import Event
+from sweep.ledger.store import store_at
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
 
@@ -75,7 +76,9 @@ def write(folder: Path, settings: SweepConfig, trials: list[Told]) -> Path:
 
 def learn(folder: Path, own: Path | None = None, **sections: Any) -> Event:
     search = {**sections.pop("search", {}), "warm_start": [str(folder)]}
-    (event,) = warm_events(config(search=search, **sections), own or folder.parent / "own")
+    (event,) = warm_events(
+        config(search=search, **sections), store_at(own or folder.parent / "own")
+    )
     return json.loads(json.dumps(event, allow_nan=False))
 
 

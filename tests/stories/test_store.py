@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from sweep.ledger.address import Address
+from sweep.ledger.store_objects import ObjectStore
 from tests.harness import sweeps
 from tests.harness.command import Done, call
 from tests.harness.sweeps import Event, assert_each_once, keys, of_kind
@@ -39,7 +39,7 @@ class Stored:
     which ended it; then confirmed. ``done``: how each command ended."""
 
     config: Path
-    address: Address
+    address: ObjectStore
     done: dict[str, Done] = field(default_factory=dict)
     left: list[Event] = field(default_factory=list)
     """What the killed driver had left."""
@@ -51,7 +51,7 @@ class Stored:
         return read(self.address)
 
 
-def read(address: Address) -> list[Event]:
+def read(address: ObjectStore) -> list[Event]:
     try:
         return analysis.load(str(address)).events
     except analysis.NotASweep:
@@ -76,7 +76,7 @@ class Process(sweeps.Process):
         "from sweep.cli.main import main; main()"
     )
 
-    def __init__(self, address: Address, log: Path, *arguments: object) -> None:
+    def __init__(self, address: ObjectStore, log: Path, *arguments: object) -> None:
         self.address = address
         super().__init__(log.parent, log, *arguments)
 
@@ -104,7 +104,7 @@ def ended(process: Process) -> Iterator[Process]:
 def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
     root = tmp_path_factory.mktemp("stored")
     config = sweeps.write_config(root / "tiny.yaml", task={"seconds_per_epoch": 0.3})
-    stored = Stored(config, Address.of("s3://bucket/sweeps/tiny"))
+    stored = Stored(config, ObjectStore.at("s3://bucket/sweeps/tiny"))
     address = stored.address
     with ended(Process(address, root / "run", "run", config, "--out", address)) as killed:
         killed.wait_for(lambda: mid_trial(killed.events, 3))

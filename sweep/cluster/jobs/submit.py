@@ -23,7 +23,7 @@ from sweep.config import SweepConfig
 from sweep.config.paths import paths_of
 from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
-from sweep.ledger.address import Address
+from sweep.ledger.store import store_at
 
 # The source tree as a small zip file, named by its content: what a job on a cluster runs.
 
@@ -128,7 +128,7 @@ def check_travels(config: SweepConfig, place: str) -> None:
     Raises :class:`~sweep.errors.UsageError`.
     """
     if "://" in place:
-        Address.of(place)
+        store_at(place)
     elif not place.startswith("/"):
         raise UsageError(
             f"results would go to {place!r}, a folder of this machine; on a cluster give one that "

@@ -15,16 +15,16 @@ import io
 import re
 import tarfile
 from collections.abc import Callable, Container, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from sweep.errors import StorageError
-from sweep.ledger.address import Address
 from sweep.ledger.cache import fingerprint, once, tree_digest
 from sweep.ledger.files import new_folder, write_bytes
-from sweep.ledger.store import PATIENCE, Place
+from sweep.ledger.store import Store
+from sweep.ledger.store_errors import StoreError
+from sweep.ledger.store_objects import PATIENCE
 
 NOTE = "finetune.json"
 """A file that a folder has where the model in it was finetuned."""
@@ -81,7 +81,7 @@ def digest_of(folder: Path, entries: Sequence[str]) -> str:
     return fingerprint({entry: tree_digest(folder / entry) for entry in entries})
 
 
-def kept(place: Place) -> Shipped | None:
+def kept(place: Store) -> Shipped | None:
     """The dense models that are kept at ``place``; None where none are.
 
     Raises :class:`~sweep.errors.StorageError` where a store cannot be asked; ``read`` does where
@@ -90,7 +90,7 @@ def kept(place: Place) -> Shipped | None:
     return next((Shipped(name, partial(_read, place, name)) for name in _all(place)), None)
 
 
-def keep(place: Place, packed: bytes) -> None:
+def keep(place: Store, packed: bytes) -> None:
     """Keep packed dense models at ``place``; where none was finetuned, nothing.
 
     Raises :class:`~sweep.errors.StorageError` where disk or store refuses.
@@ -98,42 +98,27 @@ def keep(place: Place, packed: bytes) -> None:
     name = digest(packed)
     if name is None:
         return
-    file = place / f"{name}.tar"
-    if isinstance(file, Address):
-        file.write_bytes(packed, PATIENCE)
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(file, packed)
-    except OSError as error:
-        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
+    (place / f"{name}.tar").write_bytes(packed)
 
 
-def drop(place: Place) -> None:
+def drop(place: Store) -> None:
     """Delete what is kept, and the folder if nothing else is in it."""
-    for name in _all(place):
-        if isinstance(place, Address):
-            (place / f"{name}.tar").remove()
-        else:
-            (place / f"{name}.tar").unlink(missing_ok=True)
-    if isinstance(place, Path):
-        with suppress(OSError):
-            place.rmdir()
+    place.remove_all(f"{name}.tar" for name in _all(place))
+    place.remove()
 
 
-def _all(place: Place) -> list[str]:
-    if isinstance(place, Address):
-        names = place.names(PATIENCE)
-    else:
-        names = sorted(file.name for file in place.glob("*.tar"))
+def _all(place: Store) -> list[str]:
+    names = place.children(PATIENCE)
     return [found[1] for name in names if (found := _NAME.fullmatch(name))]
 
 
-def _read(place: Place, wanted: str) -> bytes:
+def _read(place: Store, wanted: str) -> bytes:
     file = place / f"{wanted}.tar"
     try:
         packed = file.read_bytes()
         found = digest(packed)
+    except StoreError:
+        raise
     except (OSError, tarfile.TarError) as error:
         raise StorageError(f"cannot read the sweep's dense model, {file}: {error}") from error
     if found != wanted:

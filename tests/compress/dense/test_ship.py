@@ -28,6 +28,7 @@ from sweep.compress.dense.ship import (
 )
 from sweep.config import SweepConfig
 from sweep.errors import StorageError
+from sweep.ledger.store import Store, store_at
 from tests.harness import tiny
 
 MODELS = ("model", "qat-1")
@@ -107,26 +108,26 @@ def test_the_digest_is_that_of_the_finetuned_weights_alone(made: Path, tmp_path:
 
 
 @pytest.fixture
-def dense(tmp_path: Path) -> Path:
-    return tmp_path / "sweep" / "dense"
+def dense(tmp_path: Path) -> Store:
+    return store_at(tmp_path / "sweep" / "dense")
 
 
-def test_what_was_kept_comes_back(made: Path, dense: Path) -> None:
+def test_what_was_kept_comes_back(made: Path, dense: Store) -> None:
     assert kept(dense) is None
     keep(dense, pack(made))
     found = kept(dense)
     assert found is not None
     assert found.digest == digest(pack(made)) and found.read() == pack(made)
-    assert [file.name for file in dense.iterdir()] == [f"{found.digest}.tar"]
+    assert dense.children() == [f"{found.digest}.tar"]
 
 
-def test_nothing_is_kept_of_a_model_that_was_not_finetuned(made: Path, dense: Path) -> None:
+def test_nothing_is_kept_of_a_model_that_was_not_finetuned(made: Path, dense: Store) -> None:
     keep(dense, pack(made, leave=MODELS))
-    assert kept(dense) is None and not dense.exists()
+    assert kept(dense) is None and dense.children() == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"no tar", b"\0" * 10240])
-def test_a_damaged_one_is_told(made: Path, dense: Path, damage: bytes) -> None:
+def test_a_damaged_one_is_told(made: Path, dense: Store, damage: bytes) -> None:
     keep(dense, pack(made))
     found = kept(dense)
     assert found is not None
@@ -135,14 +136,14 @@ def test_a_damaged_one_is_told(made: Path, dense: Path, damage: bytes) -> None:
         found.read()
 
 
-def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Path) -> None:
+def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Store) -> None:
     keep(dense, pack(made))
     drop(dense)
-    assert not dense.exists()
+    assert dense.name not in dense.parent.children()
     keep(dense, pack(made))
-    (dense / "notes.tar").touch()
+    (dense / "notes.tar").write_bytes(b"")
     drop(dense)
-    assert kept(dense) is None and [file.name for file in dense.iterdir()] == ["notes.tar"]
+    assert kept(dense) is None and dense.children() == ["notes.tar"]
 
 
 # Taken by a bench.
@@ -161,7 +162,7 @@ def on_machine(
     return Workbench(config, "cpu")
 
 
-def of_sweep(dense: Path) -> Shipped:
+def of_sweep(dense: Store) -> Shipped:
     found = kept(dense)
     assert found is not None
     return found
@@ -172,7 +173,7 @@ def same(one: Mapping[str, torch.Tensor], two: Mapping[str, torch.Tensor]) -> bo
 
 
 def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
-    config: SweepConfig, dense: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: SweepConfig, dense: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = on_machine(1, config, monkeypatch, tmp_path)
     figures = first.baseline()
@@ -196,7 +197,7 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
 def test_models_finetuned_on_a_grid_are_kept_too(
     model_folder: Path,
     data_files: dict[str, str],
-    dense: Path,
+    dense: Store,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
