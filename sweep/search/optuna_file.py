@@ -19,8 +19,8 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import EndEvent, ReadEvent, RecordEvent, TrialEvent
 from sweep.ledger.fold import Fold
 from sweep.search.jobs import TrialState
+from sweep.search.optuna_study import study_of
 from sweep.search.replay import Search
-from sweep.search.storage import create_study
 
 FORMS = (".db", ".log")
 """SQLite, and Optuna's journal."""
@@ -109,7 +109,7 @@ def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
     scratch = to.with_name(f".{secrets.token_hex(8)}.{to.name}")
     try:
         storage = _storage(scratch)
-        create_study(storage, config.objectives, config.name).add_trials(trials)
+        study_of(trials, config.objectives, storage, config.name)
         storage.remove_session()
         scratch.rename(to)
     except Exception as error:  # sqlalchemy wraps what the disk says in errors of its own

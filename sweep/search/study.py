@@ -1,10 +1,10 @@
-"""One Optuna study of a sweep: what proposes params, and what it is told afterwards.
+"""What proposes the params of trials, and what it is told afterwards.
 
-The study is a fold over the ledger and nothing else. A proposal is a pure function of the trials
-in it: :meth:`Study.ask` builds the sampler afresh, seeded from (seed, number), and leaves no trace.
-What the sampler wrote down for later (NSGA-II's generations and parents) comes back as
-``sampler_attrs``, goes into the ledger, and is put in place by :meth:`Study.begin`, live and in a
-replay alike.
+A :class:`Study` is a fold over the ledger and nothing else. A proposal is a pure function of the
+trials in it: a stock sampler of Optuna is made afresh, seeded from (seed, number), and asked on a
+study that is built for this one question (`sweep.search.optuna_study`). What the sampler wrote down
+for later (NSGA-II's generations and parents) comes back as ``sampler_attrs``, goes into the ledger,
+and is put in place by :meth:`Study.begin`, live and in a replay alike.
 
 The truth is told: a trial that was stopped after epoch e is COMPLETE with ``finetune_epochs`` = e.
 So that e fits, ``finetune_epochs`` is recorded as an integer from 0 to the space's largest, even
@@ -18,7 +18,7 @@ stream of the same seed, :data:`TRIES` times in all; then the next untried point
 in an order of the seed's; a space without one is exhausted.
 
 However long a sweep, a proposal stays fast, and the memory of a sampler bounded: beyond its bounds
-a sampler is shown a part of the trials (`sweep.search.window`; tpe: 200 finished and 64 running,
+a sampler is shown a part of the trials (`sweep.search.samplers`; tpe: 200 finished and 64 running,
 with more than two objectives 100 and 64). Up to there it proposes exactly what it would with all
 of them.
 """
@@ -30,24 +30,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import SweepError
-from sweep.search.distributions import FIDELITY, contains, suggest, told_distributions
+from sweep.search.distributions import FIDELITY, Told, suggest
 from sweep.search.ehvi import Ehvi
+from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
 from sweep.search.samplers import (
     PARENTS,
     SAMPLERS,
-    Sampler,
     check_grid,
     check_sampler,
     first_generation,
     sampler_seed,
+    window_of,
 )
 from sweep.search.startup import STARTUP, Untried, spread_values, startup_point
-from sweep.search.storage import SamplerAttrs, Storage, create_study
-from sweep.search.window import Window
-from sweep.space.active import Identity, active, complete, fixed, identity, is_active, order
+from sweep.space.active import Identity, active, complete, identity, order
 from sweep.space.domains import Domain
 from sweep.space.params import Params as Whole
 
@@ -64,7 +63,7 @@ class Study:
     """Proposals for a space and several objectives.
 
     ``space``: parameter -> domain; ``objectives``: metric -> "max" or "min", in the order of the
-    values told; ``sampler``: tpe, nsga2, gp, random or grid; ``seed`` >= 0; ``constraints``: the
+    values told; ``sampler``: a name of `sweep.search.samplers`; ``seed`` >= 0; ``constraints``: the
     names of the violations that each observation comes with; ``starts``: points that come first,
     whole or in part. Grid ignores what it is told. UsageError for an unknown sampler, a grid over
     an endless range, or gp without torch.
@@ -80,29 +79,28 @@ class Study:
         starts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         check_sampler(sampler)
-        self._space, self._names, self._objectives = dict(space), order(space), list(objectives)
+        if sampler == "grid":
+            check_grid(space)
+        self._space, self._names, self._objectives = dict(space), order(space), dict(objectives)
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
-        self._sampler, self._how = sampler, SAMPLERS[sampler]
-        if self._how is None:
-            check_grid(self._space)
-        self._told = told_distributions(self._space)
+        self._sampler, self._stock = sampler, SAMPLERS[sampler]
+        self._told = Told(space)
+        self._trials: list[FrozenTrial] = []  # those of other sweeps first
+        self._study_attrs: dict[str, Any] = {}  # of the samplers
         self._tried: set[Identity] = set()
-        self._untried = Untried(self._space, None if self._how is None else seed)
-        self._storage = Storage()
-        self._study = create_study(self._storage, objectives)
-        self._window = _window(self._how, objectives)
+        self._untried = Untried(self._space, None if sampler == "grid" else seed)
+        self._window = window_of(self._stock, objectives)
         self._begun = self._warm = 0
-        self._parents: list[int] = []
         self._ehvi = Ehvi(space, objectives) if sampler == "ehvi" else None
 
     @property
     def optuna_study(self) -> optuna.Study:
-        """The study itself, for plots, dashboards and tests; not to be written to.
+        """All trials as an Optuna study, for plots, dashboards and tests; built anew each time.
 
         Its first trials are those learned from other sweeps (:meth:`learn`), if any; then come
         this sweep's, by number.
         """
-        return self._study
+        return study_of(self._trials, self._objectives)
 
     @property
     def learned(self) -> int:
@@ -130,16 +128,14 @@ class Study:
         if number < len(self._starts):
             yield from self._start(number)
         startup = number - len(self._starts)
-        if self._how is None:
-            return
-        if self._how.spread and 0 <= startup < STARTUP - self._warm:
+        if self._stock and self._stock.spread and 0 <= startup < STARTUP - self._warm:
             yield startup_point(self._space, sampler_seed(self._seed, 0), startup), {}
         for attempt in range(TRIES):
-            if self._ehvi is None:
+            if self._stock is not None:
                 yield self._sampled(sampler_seed(self._seed, number, attempt))
-            elif self._ehvi.is_ready:
+            elif self._ehvi is not None and self._ehvi.is_ready:
                 yield self._ehvi.propose(sampler_seed(self._seed, number, attempt)), {}
-            else:
+            elif self._ehvi is not None:
                 spread = sampler_seed(self._seed, number // 16, attempt)
                 yield self._ehvi.spread(spread, number % 16), {}
 
@@ -152,16 +148,26 @@ class Study:
             yield params, first_generation(self._sampler)
 
     def _sampled(self, seed: int) -> Proposal:
-        assert self._how is not None
-        self._study.sampler = self._how.make(seed)
-        with self._storage.scratch(self._window.places(self._parents)) as written:
-            trial = self._study.ask()
-            params = active(
+        """What the stock sampler proposes to a study of the trials that it is shown."""
+        assert self._stock is not None
+        places = self._window.places(self._parents())
+        shown = range(len(self._trials)) if places is None else places
+        return sample(
+            self._stock.make(seed),
+            {place: self._trials[place] for place in shown},
+            self._study_attrs,
+            self._objectives,
+            lambda trial: active(
                 self._space,
                 self._names,
                 lambda name, found: suggest(trial, name, self._space[name]),
-            )
-        return params, written
+            ),
+        )
+
+    def _parents(self) -> list[int]:
+        """The places of NSGA-II's parents: of this generation, and of the one before."""
+        found = [value for key, value in self._study_attrs.items() if key.startswith(PARENTS)]
+        return [place for parents in found[-2:] for place in parents]
 
     # Telling.
 
@@ -172,19 +178,9 @@ class Study:
         """
         if self._begun:
             raise SweepError("observations of other sweeps come before the first trial")
-        params, values = observation
-        known = self._as_told(params)
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.COMPLETE,
-                params=known,
-                distributions={name: self._told[name] for name in known},
-                system_attrs=first_generation(self._sampler).get("trial", {}),
-                values=[float(value) for value in values],
-                constraints=dict(violations),
-            )
-        )
-        self._window.end(self._warm, values, _feasible(violations))
+        attrs = first_generation(self._sampler).get("trial", {})
+        self._trials.append(self._complete(observation, violations, attrs))
+        self._window.end(self._warm, observation[1], _feasible(violations))
         self._show(-1 - self._warm, observation)
         self._warm += 1
 
@@ -192,17 +188,13 @@ class Study:
         """Add trial ``number`` as running. Trials begin in the order of their numbers."""
         if number != self._begun:
             raise SweepError(f"trial {number} begins out of order: trial {self._begun} comes next")
-        for key, value in sampler_attrs.get("study", {}).items():
-            self._storage.set_study_system_attr(self._study._study_id, key, value)
-            if key.startswith(PARENTS):
-                self._parents = [*self._parents[-len(value) :], *value]
-        known = {name: params[name] for name in self._told if self._tells(name, params)}
-        self._study.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=known,
-                distributions={name: self._told[name] for name in known},
-                system_attrs=dict(sampler_attrs.get("trial", {})),
+        self._study_attrs |= sampler_attrs.get("study", {})
+        self._trials.append(
+            make_trial(
+                TrialState.RUNNING,
+                self._told.of_running(params),
+                self._told.distributions,
+                sampler_attrs.get("trial", {}),
             )
         )
         self._begun += 1
@@ -221,7 +213,7 @@ class Study:
 
         It can hold every epoch that a trial reaches; where the space lists epochs, only those.
         """
-        return FIDELITY not in self._told or contains(self._told[FIDELITY], epoch)
+        return self._told.has_epoch(epoch)
 
     def finish(
         self,
@@ -233,27 +225,37 @@ class Study:
 
         ``violations``: constraint -> by how much it is broken (0 or less: kept), one for each. None
         for the observation, a value that is not finite, or params that the study cannot hold are
-        told as FAIL. Where the params differ from those asked (stopped early), the trial's are set
-        right first.
+        told as FAIL, with the params that were asked.
         """
-        place = self._warm + number
+        place, violations = self._warm + number, violations or {}
+        begun = self._trials[place]
         if self._ehvi is not None:
             self._ehvi.end(number)
-        if observation is None or not self._can_hold(observation, violations or {}):
-            self._storage.set_trial_state_values(place, TrialState.FAIL)
+        if observation is None or not self._can_hold(observation, violations):
+            self._trials[place] = make_trial(
+                TrialState.FAIL, begun.params, begun.distributions, begun.system_attrs
+            )
             self._window.end(place, None, feasible=False)
             return
-        params, values = observation
-        known = self._as_told(params)
-        if known != self._storage.trial(place).params:
-            self._storage.set_params(place, known, self._told)
-        for name, violation in (violations or {}).items():
-            optuna.Trial(self._study, place).set_constraint(name, float(violation))
-        # Study.tell says the same, and copies the trial for an answer.
-        told = [float(value) for value in values]
-        self._storage.set_trial_state_values(place, TrialState.COMPLETE, told)
+        self._trials[place] = self._complete(observation, violations, begun.system_attrs)
         self._show(number, observation)
-        self._window.end(place, values, _feasible(violations or {}))
+        self._window.end(place, observation[1], _feasible(violations))
+
+    def _complete(
+        self,
+        observation: Observation,
+        violations: Mapping[str, float],
+        attrs: Mapping[str, Any],
+    ) -> FrozenTrial:
+        params, values = observation
+        return make_trial(
+            TrialState.COMPLETE,
+            self._told.of_ended(params),
+            self._told.distributions,
+            attrs,
+            values,
+            violations,
+        )
 
     def _show(self, number: int, observation: Observation) -> None:
         """Show an observation to a sampler that learns from records, if it has not seen it."""
@@ -263,31 +265,11 @@ class Study:
             epoch = params.get(FIDELITY, Whole().finetune_epochs)
             self._ehvi.observe(number, params, {**figures, "epoch": epoch})
 
-    def _as_told(self, params: Params) -> Params:
-        """The values that the study gets to know: of the parameters that are there."""
-        there: Params = {}
-        for name in self._names:
-            if name in params and is_active(self._space[name], there):
-                there[name] = params[name]
-        told = (name for name in self._told if name in there)
-        return {name: there[name] for name in told if contains(self._told[name], there[name])}
-
-    def _tells(self, name: str, params: Params) -> bool:
-        """Whether the study hears of a value: of one that others decided only where it fits."""
-        free = fixed(name, params) is None
-        return name in params and (free or contains(self._told[name], params[name]))
-
     def _can_hold(self, observation: Observation, violations: Mapping[str, float]) -> bool:
         params, values = observation
-        held = all(contains(self._told[n], params[n]) for n in self._told if self._tells(n, params))
         whole = set(violations) == self._constraints
-        return held and whole and all(map(math.isfinite, [*values, *violations.values()]))
-
-
-def _window(how: Sampler | None, objectives: Mapping[str, str]) -> Window:
-    if how is None:
-        return Window(objectives, 0, 0)
-    return Window(objectives, how.finished // (1 if len(objectives) < 3 else 2), how.running)
+        finite = all(map(math.isfinite, [*values, *violations.values()]))
+        return whole and finite and self._told.has(params)
 
 
 def _feasible(violations: Mapping[str, float]) -> bool:

@@ -21,7 +21,7 @@ from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
 from sweep.ledger.store import Store, store_at
-from sweep.search.distributions import FIDELITY, contains, told_distributions
+from sweep.search.distributions import FIDELITY, Told
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import Params
@@ -99,7 +99,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
     whole = {**_DEFAULTS, **params}
     if strange := sorted(set(whole) - set(space)):
         return f"unknown parameter {strange[0]}"
-    epochs = told_distributions(space)[FIDELITY]
+    told = Told(space)
     found: dict[str, Any] = {}
     matters = effective(whole)
     for name in order(space):
@@ -107,7 +107,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
         there, only = is_active(domain, found), fixed(name, found)
         if only is not None:
             found[name] = only
-        elif there and (contains(epochs, value) if name == FIDELITY else domain.contains(value)):
+        elif there and (told.has_epoch(value) if name == FIDELITY else domain.contains(value)):
             found[name] = value
         elif name == "seed" or name not in matters:
             continue  # another seed is another sample of the same thing

@@ -91,11 +91,8 @@ def replay(study: Study, log: Log) -> None:
 
 
 def contents(study: Study) -> list[Any]:
-    """Everything in the study that a sampler or a plot can see, but for dates."""
-    inner = study.optuna_study
-    trials = [
-        (t.number, t._trial_id, t.state, t.params, t.distributions, t.values, t.system_attrs)
-        for t in inner.trials
+    """Everything in the study that a sampler or a plot can see of its trials, but for dates."""
+    return [
+        (t.number, t.state, t.params, t.distributions, t.values, t.constraints, t.system_attrs)
+        for t in study.optuna_study.trials
     ]
-    attrs = inner._storage.get_study_system_attrs(inner._study_id)
-    return [trials, attrs, inner.directions, inner.metric_names]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep.search.samplers import Window
 from sweep.search.startup import Untried
-from sweep.search.window import Window
 from sweep.space.active import Identity, identity
 from sweep.space.conditions import Condition
 from sweep.space.counting import size
