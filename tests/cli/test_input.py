@@ -5,23 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.harness import tiny
-from tests.harness.command import Done, assert_refused, call
-
-Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return partial(call, capsys)
+from tests.harness.command import Command, assert_refused
 
 
 class Words:
@@ -123,7 +113,7 @@ LABELS = [
 ]
 
 
-def assert_one_sentence(cli: Cli, words: Words, word: str) -> None:
+def assert_one_sentence(cli: Command, words: Words, word: str) -> None:
     done = cli("trial", words.save())
     assert_refused(done, 2, word)
     assert len(done.err.strip().splitlines()) == 1
@@ -133,7 +123,7 @@ def assert_one_sentence(cli: Cli, words: Words, word: str) -> None:
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
 def test_what_is_wrong_with_the_model_is_a_sentence(
-    cli: Cli, words: Words, spoil: Callable[[Words], str]
+    cli: Command, words: Words, spoil: Callable[[Words], str]
 ) -> None:
     assert_one_sentence(cli, words, spoil(words))
 
@@ -141,7 +131,7 @@ def test_what_is_wrong_with_the_model_is_a_sentence(
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(("split", "name", "content", "word"), FILES)
 def test_what_is_wrong_with_a_file_is_a_sentence(
-    cli: Cli, words: Words, split: str, name: str, content: bytes | None, word: str
+    cli: Command, words: Words, split: str, name: str, content: bytes | None, word: str
 ) -> None:
     file = words.folder / name
     if content is not None:
@@ -153,7 +143,7 @@ def test_what_is_wrong_with_a_file_is_a_sentence(
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(("split", "labels", "word"), LABELS)
 def test_what_is_wrong_with_labels_is_a_sentence(
-    cli: Cli, words: Words, split: str, labels: list[int], word: str
+    cli: Command, words: Words, split: str, labels: list[int], word: str
 ) -> None:
     rows: list[tiny.Row] = [{"text": "good", "label": label} for label in labels]
     words.dataset[split] = tiny.write(words.folder / f"{split}.jsonl", rows)
@@ -163,14 +153,14 @@ def test_what_is_wrong_with_labels_is_a_sentence(
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(("column", "name"), [("text", "txt"), ("label", "lable")])
 def test_a_column_that_is_not_there_is_a_sentence(
-    cli: Cli, words: Words, column: str, name: str
+    cli: Command, words: Words, column: str, name: str
 ) -> None:
     words.task[column] = name
     assert_one_sentence(cli, words, f"did you mean '{column}'")
 
 
 def test_a_cache_that_cannot_be_written_is_a_storage_problem(
-    cli: Cli, words: Words, monkeypatch: pytest.MonkeyPatch
+    cli: Command, words: Words, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(words.save() / "cache"))
     assert_refused(cli("trial", words.save()), 6, "words.yaml")

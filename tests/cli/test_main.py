@@ -5,27 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
-from tests.harness.command import Done, assert_refused, call
+from tests.harness.command import Command, assert_refused
 
 HEAVY = {"torch", "ray", "transformers", "datasets", "optuna", "pandas", "numpy", "matplotlib"}
-
-Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return partial(call, capsys)
-
 
 # Configs.
 
@@ -48,14 +36,14 @@ BAD_SETTINGS = [
 
 @pytest.mark.parametrize(("setting", "path", "word"), BAD_SETTINGS, ids=lambda value: str(value))
 def test_a_bad_setting_is_named(
-    cli: Cli, tmp_path: Path, setting: str, path: str, word: str
+    cli: Command, tmp_path: Path, setting: str, path: str, word: str
 ) -> None:
     for command in ("check", "run"):
         assert_refused(cli(command, "digits", setting), 2, "1 problem in digits", path, word)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_says_what_a_warm_start_would_teach(cli: Cli, tmp_path: Path) -> None:
+def test_check_says_what_a_warm_start_would_teach(cli: Command, tmp_path: Path) -> None:
     other = Path("other")
     head = {"event": "sweep", "name": "other", "config": {"objectives": {"accuracy": "max"}}}
     (tmp_path / other).mkdir()
@@ -69,17 +57,17 @@ def test_check_says_what_a_warm_start_would_teach(cli: Cli, tmp_path: Path) -> N
         assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")
 
 
-def test_all_bad_settings_are_reported_at_once(cli: Cli) -> None:
+def test_all_bad_settings_are_reported_at_once(cli: Command) -> None:
     done = cli("check", "digits", "space.sparsity=2", "search.trials=0", "storage=")
     assert_refused(done, 2, "3 problems", "space.sparsity", "search.trials", "storage")
 
 
 @pytest.mark.parametrize("command", ["check", "run", "trial"])
-def test_a_missing_config_is_named(cli: Cli, command: str) -> None:
+def test_a_missing_config_is_named(cli: Command, command: str) -> None:
     assert_refused(cli(command, "nowhere.yaml"), 2, "nowhere.yaml", "digits")
 
 
-def test_init_writes_a_config_that_check_accepts(cli: Cli, tmp_path: Path) -> None:
+def test_init_writes_a_config_that_check_accepts(cli: Command, tmp_path: Path) -> None:
     assert cli("init").code == 0
     done = cli("check", "sweep.yaml", "--json")
     assert done.code == 0
@@ -89,7 +77,7 @@ def test_init_writes_a_config_that_check_accepts(cli: Cli, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
-def test_init_never_writes_over_a_file(cli: Cli, tmp_path: Path) -> None:
+def test_init_never_writes_over_a_file(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("mine")
     assert_refused(cli("init", "mine.yaml"), 2, "exists")
     assert (tmp_path / "mine.yaml").read_text() == "mine"
@@ -109,7 +97,7 @@ DIGITS = (
 )
 
 
-def test_a_trial_prints_one_json_document(cli: Cli, tmp_path: Path) -> None:
+def test_a_trial_prints_one_json_document(cli: Command, tmp_path: Path) -> None:
     done = cli("trial", *DIGITS, "learning_rate=1e-3", "finetune_epochs=1", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
@@ -121,7 +109,7 @@ def test_a_trial_prints_one_json_document(cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_trial_prints_the_five_steps_and_three_accuracies(cli: Cli) -> None:
+def test_a_trial_prints_the_five_steps_and_three_accuracies(cli: Command) -> None:
     done = cli("trial", *DIGITS, "learning_rate=1e-3", "finetune_epochs=1", "--split", "test")
     assert done.code == 0, done.err
     starts = [line[:2] for line in done.out.splitlines()]
@@ -130,13 +118,13 @@ def test_a_trial_prints_the_five_steps_and_three_accuracies(cli: Cli) -> None:
         assert name in done.out
 
 
-def test_a_trial_that_diverges_is_exit_code_3(cli: Cli) -> None:
+def test_a_trial_that_diverges_is_exit_code_3(cli: Command) -> None:
     done = cli("trial", *DIGITS, "learning_rate=1e30", "finetune_epochs=1", "--json")
     assert done.code == 3 and done.out == ""
     assert "error: diverged: loss is" in done.err and "Traceback" not in done.err
 
 
-def test_an_unknown_split_is_refused(cli: Cli) -> None:
+def test_an_unknown_split_is_refused(cli: Command) -> None:
     assert_refused(cli("trial", *DIGITS, "--split", "dev"), 2, "train, validation, test")
 
 
@@ -145,7 +133,7 @@ def test_an_unknown_split_is_refused(cli: Cli) -> None:
 
 @pytest.mark.parametrize("command", ["resume", "status", "front", "report"])
 @pytest.mark.parametrize("kind", ["missing", "empty", "a file", "no ledger of ours"])
-def test_a_folder_that_is_no_sweep(cli: Cli, tmp_path: Path, command: str, kind: str) -> None:
+def test_a_folder_that_is_no_sweep(cli: Command, tmp_path: Path, command: str, kind: str) -> None:
     folder = tmp_path / "folder"
     if kind == "a file":
         folder.write_text("text")
@@ -158,14 +146,14 @@ def test_a_folder_that_is_no_sweep(cli: Cli, tmp_path: Path, command: str, kind:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_with_files_of_something_else_is_not_touched(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_with_files_of_something_else_is_not_touched(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "trials.csv").write_text("mine")
     assert_refused(cli("run", "digits", "--out", tmp_path), 2, "something else", "trials.csv")
     assert (tmp_path / "trials.csv").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["trials.csv"]
 
 
-def test_a_folder_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     for place in (tmp_path / "file" / "sweep", Path("/proc/sweep")):
         assert_refused(cli("run", "digits", "--out", place), 6, str(place), "--out")
@@ -173,7 +161,9 @@ def test_a_folder_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "text"
 
 
-def test_a_ledger_that_is_damaged_in_its_middle_is_left_as_it_is(cli: Cli, tmp_path: Path) -> None:
+def test_a_ledger_that_is_damaged_in_its_middle_is_left_as_it_is(
+    cli: Command, tmp_path: Path
+) -> None:
     folder = small_sweep().write(tmp_path / "sweep")
     ledger = folder / "ledger.jsonl"
     lines = ledger.read_bytes().split(b"\n")
@@ -184,7 +174,7 @@ def test_a_ledger_that_is_damaged_in_its_middle_is_left_as_it_is(cli: Cli, tmp_p
     assert cli("status", folder).code == 0
 
 
-def test_tables_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
+def test_tables_that_cannot_be_written(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "sweep")
     (folder / "figures").write_text("a file where a folder should be")
     assert_refused(cli("report", folder), 6, "cannot write")
@@ -198,7 +188,7 @@ def folder(tmp_path: Path) -> Path:
     return small_sweep().write(tmp_path / "sweep")
 
 
-def test_the_front_as_a_table_and_as_json(cli: Cli, folder: Path) -> None:
+def test_the_front_as_a_table_and_as_json(cli: Command, folder: Path) -> None:
     rows = json.loads(cli("front", folder, "--json").out)
     assert [row["sparsity"] for row in rows] == sorted(row["sparsity"] for row in rows)
     text = cli("front", folder).out
@@ -206,7 +196,7 @@ def test_the_front_as_a_table_and_as_json(cli: Cli, folder: Path) -> None:
     assert all(row["trial_id"] in text for row in rows)
 
 
-def test_the_front_answers_questions(cli: Cli, folder: Path) -> None:
+def test_the_front_answers_questions(cli: Command, folder: Path) -> None:
     def ask(*options: object) -> list[dict[str, Any]]:
         done = cli("front", folder, *options, "--json")
         assert done.code == 0, done.err
@@ -220,7 +210,7 @@ def test_the_front_answers_questions(cli: Cli, folder: Path) -> None:
     assert len(sparse) and len(close) and len(everything) > len(sparse)
 
 
-def test_the_knee_is_a_point_of_the_front(cli: Cli, tmp_path: Path) -> None:
+def test_the_knee_is_a_point_of_the_front(cli: Command, tmp_path: Path) -> None:
     builder = LedgerBuilder().baseline()
     for number, (sparsity, correct) in enumerate([(0.5, 800), (0.8, 790), (0.95, 400)]):
         name = f"t{number:05d}"
@@ -232,7 +222,7 @@ def test_the_knee_is_a_point_of_the_front(cli: Cli, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [("--min-sparsity", 0.99), ("--max-drop", -0.5)])
 def test_nothing_that_answers_is_exit_code_4(
-    cli: Cli, folder: Path, options: tuple[object, ...]
+    cli: Command, folder: Path, options: tuple[object, ...]
 ) -> None:
     assert_refused(cli("front", folder, *options), 4, "no point")
     assert_refused(cli("front", folder, *options, "--json"), 4, "no point")
@@ -240,19 +230,19 @@ def test_nothing_that_answers_is_exit_code_4(
 
 @pytest.mark.parametrize("options", [("--min-sparsity", 2), ("--max-drop", "nan")])
 def test_a_question_out_of_range_is_refused(
-    cli: Cli, folder: Path, options: tuple[object, ...]
+    cli: Command, folder: Path, options: tuple[object, ...]
 ) -> None:
     assert_refused(cli("front", folder, *options), 2, str(options[0])[2:5])
 
 
-def test_a_sweep_without_a_point_yet(cli: Cli, tmp_path: Path) -> None:
+def test_a_sweep_without_a_point_yet(cli: Command, tmp_path: Path) -> None:
     folder = LedgerBuilder().baseline().write(tmp_path / "young")
     assert_refused(cli("front", folder), 4, "the front has no point yet")
     done = cli("status", folder)
     assert done.code == 0 and "no point yet" in done.out
 
 
-def test_status_as_text_and_as_json(cli: Cli, folder: Path) -> None:
+def test_status_as_text_and_as_json(cli: Command, folder: Path) -> None:
     found = json.loads(cli("status", folder, "--json").out)
     assert found["trials"] == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
     assert found["planned"] == 4 and found["state"] == "running"
@@ -262,7 +252,7 @@ def test_status_as_text_and_as_json(cli: Cli, folder: Path) -> None:
     assert "1 failed" in text and "the loss is not finite" in text and "t00002" in text
 
 
-def test_reading_changes_nothing(cli: Cli, folder: Path) -> None:
+def test_reading_changes_nothing(cli: Command, folder: Path) -> None:
     for command in ("status", "front"):
         cli(command, folder)
     assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"]
@@ -287,14 +277,14 @@ def test_quick_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_names_every_command(cli: Cli) -> None:
+def test_help_names_every_command(cli: Command) -> None:
     done = cli("--help")
     assert done.code == 0
     for command in ("init", "check", "trial", "run", "resume", "status", "front", "report"):
         assert f"\n  {command} " in done.out
 
 
-def test_usage_errors_are_exit_code_2(cli: Cli, folder: Path) -> None:
+def test_usage_errors_are_exit_code_2(cli: Command, folder: Path) -> None:
     for arguments in (["sweep"], ["front"], ["front", folder, "--best"], ["check", "digits", "x"]):
         done = cli(*arguments)
         assert done.code == 2 and "Traceback" not in done.err and done.err

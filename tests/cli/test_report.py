@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.report.pages import Page
-from tests.harness.command import Done, assert_refused, call
-
-Cli = Callable[..., Done]
+from tests.harness.command import Command, assert_refused
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return partial(call, capsys)
-
-
-def test_a_sweeps_report_is_in_its_folder(cli: Cli, tmp_path: Path) -> None:
+def test_a_sweeps_report_is_in_its_folder(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "sweep")
     done = cli("report", folder)
     assert done.code == 0, done.err
@@ -34,7 +23,7 @@ def test_a_sweeps_report_is_in_its_folder(cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_it_goes_elsewhere_where_it_is_told_to(cli: Cli, tmp_path: Path) -> None:
+def test_it_goes_elsewhere_where_it_is_told_to(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "sweep")
     done = cli("report", folder, "--out", "here")
     assert done.code == 0 and done.out == "here/report.html\n"
@@ -43,7 +32,9 @@ def test_it_goes_elsewhere_where_it_is_told_to(cli: Cli, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["figures", "tables"])
-def test_no_report_goes_through_a_link_in_the_folder(cli: Cli, tmp_path: Path, name: str) -> None:
+def test_no_report_goes_through_a_link_in_the_folder(
+    cli: Command, tmp_path: Path, name: str
+) -> None:
     """Neither are files written there nor those of charts that have nothing to show deleted."""
     folder = small_sweep().write(tmp_path / "sweep")
     victim = tmp_path / "elsewhere"
@@ -62,7 +53,7 @@ def test_no_report_goes_through_a_link_in_the_folder(cli: Cli, tmp_path: Path, n
     assert {file.read_text() for file in victim.iterdir()} == {"precious"}
 
 
-def test_a_link_in_place_of_a_file_is_replaced(cli: Cli, tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_file_is_replaced(cli: Command, tmp_path: Path) -> None:
     """Also one that waits under the name that the file has while it is written."""
     folder = small_sweep().write(tmp_path / "sweep")
     (tmp_path / "victim").write_text("precious")
@@ -74,7 +65,7 @@ def test_a_link_in_place_of_a_file_is_replaced(cli: Cli, tmp_path: Path) -> None
     assert [path.name for path in folder.iterdir() if path.is_symlink()] == [waiting]
 
 
-def test_several_sweeps_are_compared(cli: Cli, tmp_path: Path) -> None:
+def test_several_sweeps_are_compared(cli: Command, tmp_path: Path) -> None:
     folders = [small_sweep().write(tmp_path / "a"), big_sweep(8).write(tmp_path / "b")]
     done = cli("report", *folders)
     assert done.code == 0, done.err
@@ -86,14 +77,14 @@ def test_several_sweeps_are_compared(cli: Cli, tmp_path: Path) -> None:
         assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"], "nothing is changed"
 
 
-def test_sweeps_with_other_objectives_do_not_compare(cli: Cli, tmp_path: Path) -> None:
+def test_sweeps_with_other_objectives_do_not_compare(cli: Command, tmp_path: Path) -> None:
     one = small_sweep().write(tmp_path / "a")
     two = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).write(tmp_path / "b")
     assert_refused(cli("report", one, two), 2, "different objectives", "size_bytes min", str(two))
     assert not (tmp_path / "report").exists()
 
 
-def test_a_folder_that_is_no_sweep_is_refused(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_sweep_is_refused(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "a")
     (tmp_path / "b").mkdir()
     assert_refused(cli("report", "b"), 2, "not the folder of a sweep")
@@ -103,7 +94,9 @@ def test_a_folder_that_is_no_sweep_is_refused(cli: Cli, tmp_path: Path) -> None:
     assert_refused(cli("report", folder, newer), 2, "version 99")
 
 
-def test_the_status_tells_how_a_quantised_dense_model_came_about(cli: Cli, tmp_path: Path) -> None:
+def test_the_status_tells_how_a_quantised_dense_model_came_about(
+    cli: Command, tmp_path: Path
+) -> None:
     steps = {"dense_accuracy": 0.9, "ptq_accuracy": 0.5}
     ledger = LedgerBuilder().baseline(872, **steps).trial("a").record("a", 0, 700, 0.5).end("a")
     quantised = ledger.write(tmp_path / "a")
@@ -117,7 +110,7 @@ def test_the_status_tells_how_a_quantised_dense_model_came_about(cli: Cli, tmp_p
     assert "floats" not in plain and "quantization" not in plain
 
 
-def test_a_front_shows_the_grids_that_its_points_chose(cli: Cli, tmp_path: Path) -> None:
+def test_a_front_shows_the_grids_that_its_points_chose(cli: Command, tmp_path: Path) -> None:
     ledger = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).baseline()
     for name, grid, correct, size in (("a", "int8", 700, 9_000), ("b", "none", 800, 36_000)):
         ledger.trial(name, quantization=grid).record(name, 0, correct, 0.5, size_bytes=size)
@@ -129,7 +122,7 @@ def test_a_front_shows_the_grids_that_its_points_chose(cli: Cli, tmp_path: Path)
 
 
 def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
-    cli: Cli, tmp_path: Path
+    cli: Command, tmp_path: Path
 ) -> None:
     """On validation b is 5 examples below dense, on test 25."""
     ledger = LedgerBuilder().baseline()
@@ -146,14 +139,16 @@ def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
     assert [line.split()[-3] for line in within[1:]] == ["a"]
 
 
-def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Cli, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "a")
     (tmp_path / "file").touch()
     assert_refused(cli("report", folder, "--out", "file"), 6, "cannot write", "file")
     assert_refused(cli("report", folder, folder, "--out", "file"), 6, "cannot write")
 
 
-def test_a_sweep_without_trials_and_a_running_one_have_reports(cli: Cli, tmp_path: Path) -> None:
+def test_a_sweep_without_trials_and_a_running_one_have_reports(
+    cli: Command, tmp_path: Path
+) -> None:
     new = LedgerBuilder().write(tmp_path / "new")
     running = small_sweep().write(tmp_path / "running", tail=b'{"event": "rec')
     for folder, words in ((new, "has no trials yet"), (running, "running")):
@@ -162,7 +157,7 @@ def test_a_sweep_without_trials_and_a_running_one_have_reports(cli: Cli, tmp_pat
     assert cli("report", new, running).code == 0
 
 
-def test_no_file_is_left_half_written(cli: Cli, tmp_path: Path) -> None:
+def test_no_file_is_left_half_written(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "a")
     (folder / "report.md").mkdir()
     done = cli("report", folder)

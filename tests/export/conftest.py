@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sweep.compress.dense.bench import Workbench
 from tests.export.sweeps import write_sweep
-from tests.harness.command import Done, call
+from tests.harness.command import Command, call
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +37,6 @@ def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def export(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+def export(capsys: pytest.CaptureFixture[str]) -> Command:
     """`sweep export FOLDER ...`."""
-
-    def run(*arguments: object) -> Done:
-        return call(capsys, "export", *arguments)
-
-    return run
+    return partial(call, capsys, "export")

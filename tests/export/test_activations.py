@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,8 @@ from sweep.export.activations import attach, load_model
 from sweep.space.parameters import ACTIVATION_SCOPES
 from tests.export.sweeps import Folder
 from tests.harness import tiny
-from tests.harness.command import Done, assert_refused
+from tests.harness.command import Command, assert_refused
 
-Export = Callable[..., Done]
 METHODS = ("l1-norm", "random")
 WAYS = [(method, scope) for method in METHODS for scope in ACTIVATION_SCOPES]
 
@@ -39,7 +37,7 @@ def pruned(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("number", range(len(WAYS)), ids=str)
 def test_it_loads_and_answers_as_recorded(
-    pruned: Path, bench: Workbench, tmp_path: Path, export: Export, number: int
+    pruned: Path, bench: Workbench, tmp_path: Path, export: Command, number: int
 ) -> None:
     name, to = f"t{number:05}", tmp_path / "m"
     done = export(pruned, "--to", to, "--trial", name, "--epoch", 1)
@@ -58,7 +56,7 @@ def test_it_loads_and_answers_as_recorded(
     assert f"{counted} of 40 validation examples" in card and "load_model(FOLDER)" in card
 
 
-def test_a_graph_has_no_place_for_them(pruned: Path, tmp_path: Path, export: Export) -> None:
+def test_a_graph_has_no_place_for_them(pruned: Path, tmp_path: Path, export: Command) -> None:
     done = export(pruned, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")
     assert_refused(done, 2, "--onnx: this trial prunes activations")
     assert list(tmp_path.iterdir()) == []
@@ -69,7 +67,7 @@ def test_a_model_without_them_has_no_such_file(exported: Path) -> None:
     assert not any(module._forward_pre_hooks for module in load_model(exported).modules())
 
 
-def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, export: Export) -> None:
+def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, export: Command) -> None:
     to = tmp_path / "m"
     assert export(pruned, "--to", to, "--trial", "t00001", "--epoch", 0).code == 0
     with pytest.raises(UsageError, match="of another model: there is no Linear layer 'bert"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,7 @@ from safetensors.numpy import load_file
 import analysis
 from sweep.export.card import table
 from sweep.export.sparse import digest
-from tests.harness.command import Done
-
-Export = Callable[..., Done]
+from tests.harness.command import Command
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +69,7 @@ def test_its_code_reads_the_compact_file(exported: Path, text: str) -> None:
 
 
 def test_figures_on_test_come_first_where_they_are_known(
-    own: Path, tmp_path: Path, export: Export
+    own: Path, tmp_path: Path, export: Command
 ) -> None:
     events = [json.loads(line) for line in (own / "ledger.jsonl").read_text().splitlines()]
     (record,) = [

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from sweep.export import checks, sparse
 from sweep.ledger import checkpoint
 from sweep.space.params import Params
 from tests.export.sweeps import TRIALS
-from tests.harness.command import Done, assert_refused
+from tests.harness.command import Command, Done, assert_refused
 
-Export = Callable[..., Done]
 FILES = {
     "README.md", "config.json", "masks.safetensors", "model.safetensors",
     "model.sparse.safetensors", "prunesweep.json", "tokenizer.json", "tokenizer_config.json",
@@ -103,7 +101,7 @@ def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> No
 
 @pytest.mark.parametrize("question", [["--knee"], ["--max-drop", 1], ["--min-sparsity", 0.2]])
 def test_a_question_exports_what_front_answers(
-    swept: Path, tmp_path: Path, export: Export, question: list[object]
+    swept: Path, tmp_path: Path, export: Command, question: list[object]
 ) -> None:
     done = export(swept, "--to", tmp_path / "new" / "model", *question)
     if question == ["--knee"] and analysis.load(swept).knee is None:
@@ -119,7 +117,9 @@ def test_a_question_exports_what_front_answers(
     )
 
 
-def test_epoch_0_is_pruned_again_from_its_seed(swept: Path, tmp_path: Path, export: Export) -> None:
+def test_epoch_0_is_pruned_again_from_its_seed(
+    swept: Path, tmp_path: Path, export: Command
+) -> None:
     done = export(swept, "--to", tmp_path / "m", "--trial", "t00002", "--epoch", 0)
     assert done.code == 0, done.err
     masks = load_file(tmp_path / "m" / "masks.safetensors")
@@ -128,7 +128,7 @@ def test_epoch_0_is_pruned_again_from_its_seed(swept: Path, tmp_path: Path, expo
 
 
 def test_a_trial_without_an_epoch_gives_its_best(
-    swept: Path, tmp_path: Path, export: Export
+    swept: Path, tmp_path: Path, export: Command
 ) -> None:
     assert export(swept, "--to", tmp_path / "m", "--trial", "t00001").code == 0
     records = [r for r in analysis.load(swept).story.records if r["trial_id"] == "t00001"]
@@ -161,20 +161,20 @@ def refused(done: Done, code: int, folder: Path, *words: str) -> None:
     ],
 )
 def test_a_question_without_an_answer(
-    swept: Path, tmp_path: Path, export: Export, options: list[object], code: int, words: str
+    swept: Path, tmp_path: Path, export: Command, options: list[object], code: int, words: str
 ) -> None:
     refused(export(swept, "--to", tmp_path / "a" / "b", *options), code, tmp_path, words)
 
 
 def test_what_a_failed_trial_had_before_is_exported_by_its_epoch(
-    swept: Path, tmp_path: Path, export: Export
+    swept: Path, tmp_path: Path, export: Command
 ) -> None:
     assert export(swept, "--to", tmp_path / "m", "--trial", "t00003", "--epoch", 0).code == 0
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
 def test_what_is_there_is_never_touched(
-    swept: Path, tmp_path: Path, export: Export, kind: str
+    swept: Path, tmp_path: Path, export: Command, kind: str
 ) -> None:
     to = tmp_path / "taken"
     {"file": to.touch, "folder": to.mkdir, "link": lambda: to.symlink_to("nowhere")}[kind]()
@@ -186,7 +186,7 @@ def test_what_is_there_is_never_touched(
 
 
 def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
-    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+    swept: Path, tmp_path: Path, export: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = tmp_path / "model"
 
@@ -204,7 +204,7 @@ def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
 
 @pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_a_trial_without_a_whole_checkpoint(
-    own: Path, tmp_path: Path, export: Export, damage: str
+    own: Path, tmp_path: Path, export: Command, damage: str
 ) -> None:
     where = checkpoint.epoch_folder(own / "checkpoints", "t00001", 2)
     if damage == "missing":
@@ -215,7 +215,7 @@ def test_a_trial_without_a_whole_checkpoint(
     refused(done, 2, tmp_path, "t00001 has no whole checkpoint of epoch 2", "--epoch 0")
 
 
-def test_a_checkpoint_of_another_trial(own: Path, tmp_path: Path, export: Export) -> None:
+def test_a_checkpoint_of_another_trial(own: Path, tmp_path: Path, export: Command) -> None:
     where = own / "checkpoints"
     shutil.rmtree(where / "t00001" / "epoch-0001")
     shutil.copytree(where / "t00002" / "epoch-0001", where / "t00001" / "epoch-0001")
@@ -234,7 +234,7 @@ def with_record(own: Path, **changes: object) -> None:
 
 
 def test_other_answers_than_recorded_are_not_exported(
-    own: Path, tmp_path: Path, export: Export
+    own: Path, tmp_path: Path, export: Command
 ) -> None:
     with_record(own, correct=3, correct_bits=None)
     done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
@@ -242,7 +242,7 @@ def test_other_answers_than_recorded_are_not_exported(
 
 
 def test_other_answers_are_exported_where_that_is_allowed(
-    own: Path, tmp_path: Path, export: Export
+    own: Path, tmp_path: Path, export: Command
 ) -> None:
     with_record(own, correct=3, correct_bits=None)
     done = export(
@@ -253,7 +253,7 @@ def test_other_answers_are_exported_where_that_is_allowed(
 
 
 def test_the_disk_is_full(
-    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+    swept: Path, tmp_path: Path, export: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*given: object, **named: object) -> None:
         raise OSError(28, "No space left on device")
@@ -267,7 +267,7 @@ def test_the_disk_is_full(
 def test_an_interrupt_leaves_nothing(
     swept: Path,
     tmp_path: Path,
-    export: Export,
+    export: Command,
     monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals,
 ) -> None:
@@ -280,7 +280,7 @@ def test_an_interrupt_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_model_is_gone_since(own: Path, tmp_path: Path, export: Export) -> None:
+def test_the_model_is_gone_since(own: Path, tmp_path: Path, export: Command) -> None:
     text = (own / "ledger.jsonl").read_text()
     model = json.loads(text.splitlines()[0])["config"]["model"]
     (own / "ledger.jsonl").write_text(text.replace(model, "/nowhere/model"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from sweep.export import checks
 from sweep.export.activations import load_model
 from tests.export.sweeps import Folder
 from tests.harness import tiny
-from tests.harness.command import Done
+from tests.harness.command import Command
 
-Export = Callable[..., Done]
 TRIALS: list[dict[str, Any]] = [
     {"quantization": "fixed", "finetune_epochs": 1},
     {"quantization": "int8", "finetune_epochs": 1},
@@ -50,7 +48,7 @@ def quantised(on_grid: Workbench, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.mark.parametrize("number", range(len(TRIALS)), ids=str)
 def test_it_loads_and_answers_as_recorded(
-    quantised: Path, on_grid: Workbench, tmp_path: Path, export: Export, number: int
+    quantised: Path, on_grid: Workbench, tmp_path: Path, export: Command, number: int
 ) -> None:
     name, to, epoch = f"t{number:05}", tmp_path / "m", TRIALS[number]["finetune_epochs"]
     done = export(quantised, "--to", to, "--trial", name, "--epoch", epoch)
@@ -70,7 +68,7 @@ def test_it_loads_and_answers_as_recorded(
 
 
 def test_weights_are_on_the_grid_that_the_file_names(
-    quantised: Path, tmp_path: Path, export: Export
+    quantised: Path, tmp_path: Path, export: Command
 ) -> None:
     assert export(quantised, "--to", tmp_path / "a", "--trial", "t00000", "--epoch", 1).code == 0
     about = json.loads((tmp_path / "a" / "quantization.json").read_text())
@@ -90,7 +88,7 @@ def test_weights_are_on_the_grid_that_the_file_names(
     assert set(about["scales"]) == set(about["modules"])
 
 
-def test_the_graph_rounds_inputs_too(quantised: Path, tmp_path: Path, export: Export) -> None:
+def test_the_graph_rounds_inputs_too(quantised: Path, tmp_path: Path, export: Command) -> None:
     pytest.importorskip("onnxruntime")
     to = tmp_path / "m"
     done = export(quantised, "--to", to, "--trial", "t00000", "--epoch", 1, "--onnx")
@@ -101,7 +99,7 @@ def test_the_graph_rounds_inputs_too(quantised: Path, tmp_path: Path, export: Ex
 
 
 def test_a_sweep_can_start_from_it(
-    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Export
+    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Command
 ) -> None:
     """On the same grid its weights are where they were."""
     assert export(quantised, "--to", tmp_path / "m", "--trial", "t00000", "--epoch", 1).code == 0
@@ -114,7 +112,7 @@ def test_a_sweep_can_start_from_it(
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_whoever_leaves_the_grid_is_told_how_to_stay(
-    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Export, number: int
+    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Command, number: int
 ) -> None:
     done = export(quantised, "--to", tmp_path / "m", "--trial", f"t0000{number}", "--epoch", 1)
     assert done.code == 0, done.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from safetensors.torch import load_file
 from sweep.compress.dense.bench import Workbench
 from sweep.ledger.cache import cache_root
 from tests.export.sweeps import Folder
-from tests.harness.command import Done
+from tests.harness.command import Command
 
 TRIALS: dict[str, dict[str, Any]] = {
     "t00000": {"method": "taylor", "scope": "global", "normalise": "rms", "sparsity": 0.7},
@@ -25,7 +24,7 @@ TRIALS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("epoch", [0, 1])
 @pytest.mark.parametrize("name", TRIALS)
 def test_they_are_exported_as_recorded(
-    bench: Workbench, tmp_path: Path, export: Callable[..., Done], name: str, epoch: int
+    bench: Workbench, tmp_path: Path, export: Command, name: str, epoch: int
 ) -> None:
     folder = Folder(tmp_path / "sweep", bench)
     folder.trial(name, {**TRIALS[name], "finetune_epochs": 1, "learning_rate": 1e-3})

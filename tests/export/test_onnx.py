@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,12 @@ from sweep.compress.models import load_classifier
 from sweep.errors import StorageError
 from sweep.export import onnx as to_onnx
 from sweep.export.checks import check_onnx, plain_logits
-from tests.harness.command import Done, assert_refused
+from tests.harness.command import Command, assert_refused
 from tests.harness.rounding import rounding
-
-Export = Callable[..., Done]
 
 
 def test_the_graph_answers_as_the_model_does(
-    bench: Workbench, swept: Path, exported: Path, tmp_path: Path, export: Export
+    bench: Workbench, swept: Path, exported: Path, tmp_path: Path, export: Command
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     done = export(swept, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2, "--onnx")
@@ -43,7 +40,7 @@ def test_the_graph_answers_as_the_model_does(
 
 
 def test_the_extra_is_missing(
-    swept: Path, tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+    swept: Path, tmp_path: Path, export: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(to_onnx, "PACKAGES", ("onnx", "no_such_runtime"))
     done = export(swept, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")

@@ -21,7 +21,7 @@ from sweep.errors import UsageError
 from sweep.space.parameters import LEARNED, METHODS, SCOPES
 from sweep.space.params import Params
 from tests.harness import tiny
-from tests.harness.command import Done, assert_refused, call
+from tests.harness.command import Command, assert_refused, call
 
 KEEP = {"start_masks": "keep"}
 START = 0.6  # what the exported model was pruned to, per matrix
@@ -190,14 +190,14 @@ def test_masks_that_cannot_be_kept(
 @pytest.fixture
 def sweep(
     exported: Path, data_files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
+) -> Command:
     config = tiny.make_config(exported, data_files)
     file = tmp_path / "c.yaml"
     file.write_text(json.dumps(config.model_dump(mode="json")))
     return lambda command, *settings: call(capsys, command, file, *settings)
 
 
-def test_check_says_what_is_kept(sweep: Callable[..., Done], model_folder: Path) -> None:
+def test_check_says_what_is_kept(sweep: Command, model_folder: Path) -> None:
     keep = ("pruning.start_masks=keep", "space.sparsity=0.7")
     assert "0.5998 of the weights" in sweep("check", *keep).out
     assert_refused(sweep("check", *keep, f"model={model_folder}"), 2, "has no masks to keep")
@@ -209,7 +209,7 @@ def test_check_says_what_is_kept(sweep: Callable[..., Done], model_folder: Path)
     )
 
 
-def test_a_trial_goes_on_from_an_export(sweep: Callable[..., Done]) -> None:
+def test_a_trial_goes_on_from_an_export(sweep: Command) -> None:
     settings = ("pruning.start_masks=keep", "finetune_epochs=1")
     assert_refused(sweep("trial", *settings, "sparsity=0.3"), 2, "begins at 0.3")
     done = sweep("trial", *settings, "sparsity=0.75", "--json")

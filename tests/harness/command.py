@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,10 @@ class Done:
     code: int
     out: str
     err: str
+
+
+Command = Callable[..., Done]
+"""A command in a setting of its own, called with the arguments that are left to give."""
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:

@@ -14,20 +14,17 @@ from sweep.compress.prune import Masks, Targets, make_masks, prunable_weights
 from sweep.compress.prune.masks import hold, keep_largest, pruned_count
 from sweep.compress.prune.select import ordered_keys
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
+from tests.compress.prune.known import generator
 from tests.harness.rounding import assert_near
 from tests.harness.tiny import Net, bags
 
 Optimizers = Callable[[nn.Module, Recipe], torch.optim.Optimizer]
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def pruned_net(sparsity: float = 0.6, scope: str = "local") -> tuple[Net, dict[str, Tensor], Masks]:
     net = Net()
     weights = prunable_weights(net, Targets(embeddings=True))
-    masks = make_masks(weights, sparsity, "l1-norm", scope, generator())
+    masks = make_masks(weights, sparsity, "l1-norm", scope, generator(0))
     masks.apply(weights)
     return net, weights, masks
 
@@ -38,7 +35,7 @@ def test_exactly_the_smallest_go(values: list[int], data: st.DataObject) -> None
     cut = data.draw(st.integers(0, len(values)))
     scores = torch.tensor(values, dtype=torch.float32)
     parts = [ordered_keys(scores[:cut]), ordered_keys(scores[cut:])]
-    kept = torch.cat(keep_largest(parts, count, generator()))
+    kept = torch.cat(keep_largest(parts, count, generator(0)))
     assert int((~kept).sum()) == count
     if 0 < count < len(values):
         assert scores[~kept].max() <= scores[kept].min()
@@ -56,7 +53,7 @@ def test_apply_gives_exactly_the_masked_weights() -> None:
     weights = prunable_weights(net, Targets())
     before = {name: weight.clone() for name, weight in weights.items()}
     others = {n: p.clone() for n, p in net.named_parameters() if not n.endswith("weight")}
-    masks = make_masks(weights, 0.4, "random", "global", generator())
+    masks = make_masks(weights, 0.4, "random", "global", generator(0))
     masks.apply(weights)
     for name, mask in masks.masks.items():
         assert torch.equal(weights[name], torch.where(mask, before[name], torch.tensor(0.0)))
