@@ -24,7 +24,8 @@ from tests.faults.processes import Done, Driver
 from tests.harness import command, sweeps
 from tests.harness.sweeps import Event, of_kind, read_events
 
-pytestmark = pytest.mark.timeout(600)  # the cluster and the sweeps are the first test's setup
+# The cluster and the sweeps are the first test's setup.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BY_CHANCE = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seconds")
 SPACE = {"finetune_epochs": {"low": 2, "high": 3}}

@@ -18,6 +18,8 @@ from tests.harness import sweeps
 from tests.harness.sweeps import DIGITS, assert_each_once, keys, of_kind, session, story
 from tests.stories.conftest import Story, Sweep
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_killed_worker_costs_a_retry_from_the_last_epoch(disturbed: Story) -> None:
     events, before = disturbed.events["killed"], disturbed.before_worker_died

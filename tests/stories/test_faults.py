@@ -11,7 +11,8 @@ from tests.faults.bed import Bed
 from tests.faults.matrix import FAULTS, run
 from tests.faults.verdict import Case
 
-pytestmark = pytest.mark.timeout(900)  # all sweeps are run in the first test's setup
+# All sweeps are run in the first test's setup.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

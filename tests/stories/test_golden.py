@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.harness import sweeps
 from tests.harness.sweeps import assert_each_once, of_kind, read_events
+
+pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "interrupted"
 

@@ -16,7 +16,7 @@ from tests.harness.node import Node
 from tests.harness.nodes import Cluster, cluster
 from tests.harness.sweeps import DIGITS, assert_each_once
 
-pytestmark = pytest.mark.timeout(400)  # the sweep is the first test's setup
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # the sweep is the first test's setup
 
 TRIALS, EPOCHS = 9, 4
 

@@ -21,6 +21,8 @@ from tests.harness.sweeps import Event, assert_each_once, keys, of_kind
 from tests.ledger.server import Server, s3_server
 from tests.stories.conftest import Sweep
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 

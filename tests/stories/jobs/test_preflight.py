@@ -18,6 +18,8 @@ from tests.faults.processes import Done
 from tests.harness.launched import Command, write_config
 from tests.harness.nodes import Cluster, free_ports
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 CAP_DAC_OVERRIDE = 1
 PR_CAPBSET_DROP = 24
