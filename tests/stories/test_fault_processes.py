@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import os, sys
 import ray.tune
 from tests.faults.processes import draw_ids_apart
 
-pytestmark = pytest.mark.slow
 for number in map(int, sys.argv[1:]):
     if os.fork() == 0:
         draw_ids_apart(number)
