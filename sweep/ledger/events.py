@@ -1,15 +1,15 @@
 """The events of a ledger: what each kind holds.
 
 An event is a plain dict, as its JSON line has it: ``event`` names the kind, ``time`` (unix seconds)
-is added by the ledger. Only here, in :mod:`sweep.search.replay`, :mod:`sweep.search.rounds` and
-:mod:`analysis.tables` a kind is written as a string; everywhere else by its name below, which also
-tells the type checker what an event holds::
+is added by the ledger. Everywhere but here, in :mod:`sweep.search.replay`,
+:mod:`sweep.search.rounds` and :mod:`analysis.tables`, a kind is written by its name below, which
+also tells the type checker what an event holds::
 
     if event["event"] == RECORD:
         event["epoch"]  # an int
 
-The types say what this version writes. A key that older versions did not write is ``NotRequired``.
-A ledger that comes from elsewhere may lack any of them: a reader of those asks with ``get``.
+The types say what this version writes; a key that older versions did not write is ``NotRequired``.
+A ledger that comes from elsewhere may lack any key: see :data:`ReadEvent`.
 """
 
 from __future__ import annotations

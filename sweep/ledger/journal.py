@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event, ReadEvent
@@ -34,7 +34,7 @@ class Journal(ABC):
         self._clock = clock
         self._last_time = max(map(_time_of, events), default=0.0)
 
-    def append(self, *events: Event | ReadEvent) -> list[Any]:
+    def append(self, *events: Event | ReadEvent) -> list[Event]:
         """Write the events in one piece and return them as written, each with its ``time``.
 
         They are safe soon after: :meth:`sync` waits for that. ``time`` never goes backwards,
@@ -44,7 +44,7 @@ class Journal(ABC):
         """
         self._check()
         now = max(round(float(self._clock()), 3), self._last_time)
-        stamped = [{**event, "time": now} for event in events]
+        stamped = [cast(Event, {**event, "time": now}) for event in events]
         self._write(b"".join(map(encode, stamped)))
         self._last_time = now
         return stamped

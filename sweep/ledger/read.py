@@ -8,7 +8,7 @@ error. Who only looks at a sweep reads with :func:`read_ledger`: what is damaged
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import segments
@@ -40,7 +40,7 @@ class Ledger(NamedTuple):
     folder: Store
 
 
-def read_events(ledger: Store | Path) -> list[Any]:
+def read_events(ledger: Store | Path) -> list[Event]:
     """The events of a ledger, :data:`FILE` or a folder of segments; a torn tail is left out.
 
     UsageError if there is none; StorageError if it cannot be read, is damaged before its tail, or

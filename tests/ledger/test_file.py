@@ -21,7 +21,7 @@ from sweep.ledger.file import Ledger
 from sweep.ledger.journal import VERSION
 from sweep.ledger.lines import misnamed, salvage
 from sweep.ledger.read import read_events
-from sweep.search.rounds import Job
+from sweep.search.jobs import retraining_name
 
 FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
 
@@ -171,7 +171,7 @@ def test_an_id_is_one_plain_name_or_is_refused(name: str) -> None:
     wrong = {misnamed(event) for event in with_id(name)}
     assert len(wrong) == 1, "each kind is under the same rule"
     if wrong == {None}:
-        for part in (name, Job(name, 2**32 - 1).name):
+        for part in (name, retraining_name(name, 2**32 - 1)):
             assert os.path.normpath(f"/root/{part}") == f"/root/{part}" and part.isprintable()
             assert part.isascii() and not set(part) & set("/\\:*?[] ") and len(part) < 100
 

@@ -81,11 +81,11 @@ def test_retention_deletes_what_nothing_needs(sweep: ObjectStore, trials: int) -
         for epoch in (1, 2):
             save(sweep, epoch, name)
             figures = {"accuracy": 0.5 + number + (epoch == 1) / 2, "sparsity": 0.5 - number}
-            retention.take(
+            retention.apply(
                 {"event": "record", "trial_id": name, "epoch": epoch, "partial": False, **figures}
             )
         if number:
-            retention.take({"event": "end", "trial_id": name, "status": "completed"})
+            retention.apply({"event": "end", "trial_id": name, "status": "completed"})
     save(sweep, 3, "t00001")  # written by a worker that never came to report it
     retention.tidy()
     retention.close()
