@@ -9,9 +9,7 @@ order is in the same state, so after a crash it is rebuilt by a replay,
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 
@@ -32,9 +30,9 @@ from sweep.ledger.events import (
 )
 from sweep.ledger.fold import Fold
 from sweep.search.budget import Budget
-from sweep.search.distributions import FIDELITY
 from sweep.search.jobs import TrialState
-from sweep.search.study import Params, Proposal, Study
+from sweep.search.outcome import constraint_names, observation, told_record, violations
+from sweep.search.study import Proposal, Study
 from sweep.search.verdicts import Verdicts
 
 
@@ -222,7 +220,9 @@ class Search(Fold):
         if trial.status == "running":
             trial.on_end(event)
             self._asked = None
-            self._study.finish(trial.number, *self._observation(trial))
+            record = self.told_record(trial)
+            told = observation(trial, record, self._objectives, self._constraints)
+            self._study.finish(trial.number, *told)
             self._budget.end()
 
     def on_resume(self, event: ResumeEvent) -> None:
@@ -240,67 +240,11 @@ class Search(Fold):
             broken = violations(self._constraints, one["metrics"])
             self._study.learn((one["params"], values), broken or {})
 
-    def _observation(
-        self, trial: TrialState
-    ) -> tuple[tuple[Params, list[float]] | None, dict[str, float] | None]:
-        """What the study is told of a trial: (params that came true, values), violations.
-
-        That is its last record that is not partial (so under a schedule bound to the horizon only
-        that of a completed trial) and has an epoch that the study can hold. None for a failed
-        trial: its records stay candidates for the front, but where it leads to is a failure.
-        """
-        record = self.told_record(trial)
-        if record is None:
-            return None, None
-        values = [record.get(name) for name in self._objectives]
-        numbers = [float(value) for value in values if isinstance(value, int | float)]
-        broken = violations(self._constraints, record)
-        if len(numbers) < len(values) or broken is None:
-            return None, None
-        return ({**trial.params, FIDELITY: record["epoch"]}, numbers), broken
-
     def told_record(self, trial: TrialState) -> RecordEvent | None:
         """The record that stands for a trial that ended; None where it ended as a failure."""
-        if trial.status in ("running", "failed"):
-            return None
-        for epoch in sorted(trial.records, reverse=True):
-            record = trial.records[epoch]
-            if not record["partial"] and self._study.can_tell(epoch):
-                return record
-        return None
+        return told_record(trial, self._study.can_tell)
 
 
 def _trial_seed(seed: int, number: int) -> int:
     """A trial's own seed, in [0, 2^32): the same for the same sweep, whoever runs it and when."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-# Constraints on a record's figures, as Optuna has them: by how much each is broken.
-
-Constraints = Mapping[str, Mapping[str, float]]
-"""Metric -> {"min": x, "max": y}, or one of the two; see ``search.constraints``."""
-
-
-def constraint_names(constraints: Constraints) -> list[str]:
-    """What each bound is called: ``accuracy_drop <= 0.02``."""
-    return [name for name, *_ in _bounds(constraints)]
-
-
-def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str, float] | None:
-    """Name of a bound -> how far ``record`` is beyond it: 0 or less where it is kept.
-
-    None where the record lacks a figure, or has one that is not finite.
-    """
-    found: dict[str, float] = {}
-    for name, metric, end, bound in _bounds(constraints):
-        value = record.get(metric)
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            return None
-        found[name] = float(value - bound if end == "max" else bound - value)
-    return found
-
-
-def _bounds(constraints: Constraints) -> Iterator[tuple[str, str, str, float]]:
-    for metric, ends in constraints.items():
-        for end, bound in ends.items():
-            yield f"{metric} {'<=' if end == 'max' else '>='} {bound:g}", metric, end, bound
