@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-import analysis
-from analysis import load
+from analysis import Comparison, Results, load
 from analysis.charts import CHARTS, COMPARISON_CHARTS, Chart
 from analysis.report.drawing import save
-from analysis.results import Results
 from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
@@ -49,7 +47,7 @@ SWEEPS = {
     "no accuracy": with_objectives({"loss": "min", "model_sparsity": "max"}),
     "an unknown objective": with_objectives({"accuracy": "max", "joules": "min"}),
 }
-every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.key)
+every_sweep = pytest.mark.parametrize("sweep", SWEEPS)
 
 
 @pytest.fixture(scope="module")
@@ -60,32 +58,45 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     }
 
 
-def check(chart: Chart[Any], source: Any, folder: Path) -> bool:
-    """Both figures are there, or none and a reason; returns which."""
-    plotly, paper = chart.interactive(source), chart.static(source)
-    assert (plotly is None) == (paper is None)
-    if plotly is None or paper is None:
-        assert re.fullmatch(r"[A-Z].{15,}\.", chart.empty(source))
+def is_drawn(chart: Chart[Any], source: Any) -> bool:
+    """Whether there is a figure for a page, with a caption; if there is none, the reason is."""
+    figure = chart.interactive(source)
+    if figure is None:
+        assert re.fullmatch(r"[A-Z].{15,}\.", chart.empty(source)), chart.key
         return False
-    assert re.fullmatch(r"[A-Z].{30,}[.)]", chart.caption(source))
-    png, svg = save(paper, folder, chart.key)
-    assert png.read_bytes().startswith(b"\x89PNG") and b"<svg" in svg.read_bytes()
-    assert plotly.to_json()
-    assert plotly.layout.paper_bgcolor == plotly.layout.plot_bgcolor == "rgba(0,0,0,0)"
-    assert plotly.layout.font.color is None and plotly.layout.width is None
+    assert re.fullmatch(r"[A-Z].{30,}[.)]", chart.caption(source)), chart.key
+    assert figure.to_json()
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.font.color is None and figure.layout.width is None
     return True
 
 
-@every_chart
-@pytest.mark.parametrize("sweep", SWEEPS)
+def is_printed(chart: Chart[Any], source: Any, folder: Path) -> bool:
+    """Whether there is a figure for paper, which then can be saved."""
+    paper = chart.static(source)
+    if paper is None:
+        return False
+    png, svg = save(paper, folder, chart.key)
+    return png.read_bytes().startswith(b"\x89PNG") and b"<svg" in svg.read_bytes()
+
+
+@every_sweep
 def test_a_chart_of_any_sweep_is_drawn_or_says_why_not(
-    chart: Chart[Results], sweep: str, loaded: dict[str, Results], tmp_path: Path
+    sweep: str, loaded: dict[str, Results]
 ) -> None:
-    is_drawn = check(chart, loaded[sweep], tmp_path)
-    if sweep == "rich":
-        assert is_drawn
-    if sweep == "just made":
-        assert not is_drawn
+    drawn = [is_drawn(chart, loaded[sweep]) for chart in CHARTS]
+    assert all(drawn) or sweep != "rich"
+    assert not any(drawn) or sweep != "just made"
+
+
+@pytest.mark.slow
+@every_sweep
+def test_what_is_drawn_in_a_page_is_drawn_on_paper(
+    sweep: str, loaded: dict[str, Results], tmp_path: Path
+) -> None:
+    source = loaded[sweep]
+    for chart in CHARTS:
+        assert is_printed(chart, source, tmp_path) == is_drawn(chart, source), chart.key
 
 
 def test_keys_are_in_the_order_of_a_report() -> None:
@@ -113,17 +124,27 @@ COMPARISONS = {
 }
 
 
-@pytest.mark.parametrize("chart", COMPARISON_CHARTS, ids=lambda chart: chart.key)
-@pytest.mark.parametrize("sweeps", COMPARISONS)
-def test_a_chart_of_several_sweeps(chart: Chart[Any], sweeps: str, tmp_path: Path) -> None:
-    folders = [one.write(tmp_path / str(place)) for place, one in enumerate(COMPARISONS[sweeps])]
-    is_drawn = check(chart, analysis.load(folders), tmp_path / "figures")
-    if sweeps in ("two", "many"):
-        assert is_drawn
-    if sweeps == "empty":
-        assert not is_drawn
+def compared(name: str, folder: Path) -> Comparison:
+    return load([one.write(folder / str(place)) for place, one in enumerate(COMPARISONS[name])])
 
 
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_a_chart_of_several_sweeps(name: str, tmp_path: Path) -> None:
+    source = compared(name, tmp_path)
+    drawn = [is_drawn(chart, source) for chart in COMPARISON_CHARTS]
+    assert all(drawn) or name not in ("two", "many")
+    assert not any(drawn) or name != "empty"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_a_chart_of_several_sweeps_on_paper(name: str, tmp_path: Path) -> None:
+    source = compared(name, tmp_path)
+    for chart in COMPARISON_CHARTS:
+        assert is_printed(chart, source, tmp_path) == is_drawn(chart, source), chart.key
+
+
+@pytest.mark.slow
 def test_thousands_of_trials_make_small_figures(tmp_path: Path) -> None:
     results = load(rich_sweep(3000, workers=8).write(tmp_path))
     sizes = {chart.key: len(chart.interactive(results).to_json()) for chart in CHARTS}  # type: ignore[union-attr]
@@ -148,8 +169,10 @@ def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
         ledger.record(name, 1, 600 - number, number / 20, worker=odd).end(name)
     results = load(ledger.write(tmp_path))
     for chart in CHARTS:
-        assert check(chart, results, tmp_path) or chart.key == "rungs"
-        figure = chart.interactive(results)
+        assert is_drawn(chart, results) or chart.key == "rungs"
+        figure, paper = chart.interactive(results), chart.static(results)
+        if paper is not None:
+            paper.draw_without_rendering()
         text = figure.to_json().replace("\\u003c", "<") if figure else "&lt;b>"
         assert "<b>$" not in text
         if chart.key in ("methods", "layers"):

@@ -19,10 +19,6 @@ def results_of(ledger: LedgerBuilder, folder: Path) -> Results:
     return load(ledger.write(folder))
 
 
-def small_start() -> LedgerBuilder:
-    return LedgerBuilder().baseline().trial("a")
-
-
 def lines(results: Results) -> list[Series]:
     return [series for series in panels(results)[0].series if series.line != "none"]
 
@@ -125,23 +121,11 @@ def test_a_sweep_without_evaluations_has_no_figure_but_a_reason(tmp_path: Path) 
 
 def test_thousands_are_thinned_and_the_front_is_not(tmp_path: Path) -> None:
     results = results_of(big_sweep(2000), tmp_path)
-    figure = FRONT.interactive(results)
-    assert figure is not None
-    drawn = sum(len(t.x) for t in figure.data if t.name in ("evaluation", "of a stopped trial"))
+    series = panels(results)[0].series
+    drawn = sum(len(s.x) for s in series if s.label in ("evaluation", "of a stopped trial"))
     assert drawn <= 1500 < len(results.candidates)
     assert f"{drawn:,} of {len(results.candidates):,} evaluations" in FRONT.caption(results)
-    points = [one for one in panels(results)[0].series if one.low is not None]
-    assert sum(len(one.x) for one in points) == len(results.front)
-
-
-def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
-    ledger = LedgerBuilder(name="<b>a</b> $x$").baseline().trial("t", method="<i>$t$")
-    results = results_of(ledger.record("t", 0, 500, 0.5), tmp_path)
-    figure, paper = FRONT.interactive(results), FRONT.static(results)
-    assert figure is not None and paper is not None
-    assert "<b>" not in figure.to_json() and "<i>" not in figure.to_json()
-    paper.draw_without_rendering()
-    assert "\\$x\\$" in paper.axes[0].get_title(loc="left")
+    assert sum(len(one.x) for one in series if one.low is not None) == len(results.front)
 
 
 def confirmed() -> LedgerBuilder:

@@ -8,25 +8,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import load
+from analysis import Results, load
 from analysis.charts import CHARTS, COMPARISON_CHARTS
-from analysis.report import write_comparison, write_report
+from analysis.report import html, write_comparison, write_report
+from analysis.report.drawing import draw
+from analysis.report.write import sweep_report
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.report.pages import Page, figure_in
 
 MEGABYTE = 1_000_000
-FORMS = (".png", ".svg")
 
 
 def written(ledger: LedgerBuilder, folder: Path) -> dict[str, Path]:
     """The report of a ledger: its files by their names within the folder."""
     files = write_report(load(ledger.write(folder)), folder)
     return {str(file.relative_to(folder)): file for file in files}
-
-
-@pytest.fixture(scope="module")
-def plausible(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return written(big_sweep(), tmp_path_factory.mktemp("plausible"))
 
 
 def ten_thousand(folder: Path) -> Path:
@@ -49,23 +45,22 @@ def ten_thousand(folder: Path) -> Path:
     return folder
 
 
-def test_all_files_are_written(plausible: dict[str, Path]) -> None:
-    assert list(plausible)[:2] == ["report.html", "report.md"]
-    figures = {name for name in plausible if name.startswith("figures/")}
-    assert figures and all(Path(name).suffix in FORMS for name in figures)
-    assert {Path(name).stem for name in figures} <= {chart.key for chart in CHARTS}
-    assert {"tables/front.tex", "tables/settings.tex", "tables/cost.tex"} <= set(plausible)
-    for name, file in plausible.items():
+def test_all_files_are_written(report: dict[str, Path]) -> None:
+    assert list(report)[:2] == ["report.html", "report.md"]
+    figures = [f"figures/{chart.key}{form}" for chart in CHARTS for form in (".png", ".svg")]
+    assert [name for name in report if name.startswith("figures/")] == figures
+    assert {"tables/front.tex", "tables/settings.tex", "tables/cost.tex"} <= set(report)
+    starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".html": b"<!DOCTYPE html>"}
+    for name, file in report.items():
         content = file.read_bytes()
-        assert content.startswith(b"\x89PNG") if name.endswith(".png") else content, name
-    folder = plausible["report.md"].parent
-    assert not list(folder.rglob("*.part*"))
+        assert content and content.startswith(starts.get(file.suffix, b"")), name
+    assert not list(report["report.md"].parent.rglob("*.part*"))
 
 
-def test_sections_stand_in_the_same_order_in_both_forms(plausible: dict[str, Path]) -> None:
-    page = Page(plausible["report.html"].read_text())
+def test_sections_stand_in_the_same_order_in_both_forms(report: dict[str, Path]) -> None:
+    page = Page(report["report.html"].read_text())
     titles = [heading.text for heading in page.all("h2")]
-    assert titles == re.findall(r"^## (.*)$", plausible["report.md"].read_text(), re.MULTILINE)
+    assert titles == re.findall(r"^## (.*)$", report["report.md"].read_text(), re.MULTILINE)
     assert titles[0] == "Answer (UNCONFIRMED)"
     charts = [chart.title for chart in CHARTS]
     assert [title for title in titles if title in charts] == charts
@@ -73,20 +68,31 @@ def test_sections_stand_in_the_same_order_in_both_forms(plausible: dict[str, Pat
     assert titles[-5:] == last
 
 
-def test_every_figure_of_the_text_is_a_file(plausible: dict[str, Path]) -> None:
-    linked = re.findall(r"\]\((figures/.*?)\)", plausible["report.md"].read_text())
-    drawn = [name for name in plausible if name.endswith(".png")]
-    assert linked == drawn
+def test_every_figure_of_the_text_is_a_file(report: dict[str, Path]) -> None:
+    linked = re.findall(r"\]\((figures/.*?)\)", report["report.md"].read_text())
+    assert linked == [name for name in report if name.endswith(".png")]
 
 
-def test_the_same_sweep_gives_the_same_files(tmp_path: Path) -> None:
-    results = load(small_sweep().write(tmp_path))
-    one, two = (write_report(results, tmp_path / name) for name in ("one", "two"))
+def test_every_figure_is_in_the_page_with_its_words(report: dict[str, Path], rich: Results) -> None:
+    page = Page(report["report.html"].read_text())
+    for chart in CHARTS:
+        assert {"data", "layout"} <= figure_in(page, chart.key).keys(), chart.key
+        (figure,) = page.all("figure", id=f"figure-{chart.key}")
+        assert chart.caption(rich) in figure.text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_same_sweep_gives_the_same_files(rich: Results, tmp_path: Path) -> None:
+    charts = (CHARTS[0], CHARTS[-1])  # markers and lines; bars with hatches
+    one, two = (draw(charts, rich, tmp_path / name) for name in ("one", "two"))
     for first, second in zip(one, two, strict=True):
-        # plotly names its figures' parts at random nowhere; matplotlib's ids are salted.
-        assert first.read_bytes() == second.read_bytes(), first.name
+        assert first.interactive == second.interactive
+        for drawn, again in zip(first.files, second.files, strict=True):
+            assert drawn.read_bytes() == again.read_bytes(), drawn.name
+    document = sweep_report(rich, [each.picture for each in one])
+    assert html.render(document, one) == html.render(document, two)
 
 
+@pytest.mark.slow
 def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
     results = load(ten_thousand(tmp_path))
     assert len(results.trials) == 10_000 and len(results.front) > 20
@@ -115,21 +121,21 @@ def test_a_sweep_that_was_just_made_has_a_report(tmp_path: Path) -> None:
     assert "no trials yet" in text and "It is not evaluated yet" in text
 
 
-def test_figures_of_an_earlier_time_go(tmp_path: Path) -> None:
-    old = written(small_sweep(), tmp_path)
-    assert old["figures/front.png"].exists()
-    written(LedgerBuilder(), tmp_path)
-    assert not list((tmp_path / "figures").glob("*"))
+def test_a_chart_with_nothing_to_see_says_why_and_its_old_figures_go(tmp_path: Path) -> None:
+    draw(CHARTS[:1], load(small_sweep().write(tmp_path)), tmp_path)
+    assert {file.name for file in tmp_path.glob("front.*")} == {"front.png", "front.svg"}
+    (front,) = draw(CHARTS[:1], load(LedgerBuilder().write(tmp_path)), tmp_path)
+    assert not front.picture.drawn and front.picture.text
+    assert front.files == () and front.interactive is None
+    assert not list(tmp_path.glob("front.*"))
 
 
 def test_a_confirmation_is_in_it(tmp_path: Path) -> None:
-    files = written(small_sweep().confirm_round({("t00000", 2): {1: 780, 2: 782}}), tmp_path)
-    page = Page(files["report.html"].read_text())
-    assert [each.text for each in page.all("h2")][:2] == [
-        "Answer (PARTLY CONFIRMED)",
-        "On the test set",
-    ]
-    assert {"tables/retrained.tex", "tables/optimism.tex"} <= set(files)
+    ledger = small_sweep().confirm_round({("t00000", 2): {1: 780, 2: 782}})
+    document = sweep_report(load(ledger.write(tmp_path)), [])
+    titles = [section.title for section in document.sections]
+    assert titles[:2] == ["Answer (PARTLY CONFIRMED)", "On the test set"]
+    assert {"retrained", "optimism"} <= {table.key for table in document.tables()}
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
