@@ -11,6 +11,7 @@ where its driver ran on this very machine and is gone. No clocks are compared.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -28,7 +29,7 @@ BEAT, STALE = 5.0, 20.0
 NAME = "driver.json"
 
 Note = dict[str, Any]
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 _held_here: set[str] = set()
 
@@ -49,15 +50,15 @@ class Lease:
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     @classmethod
-    def take(cls, sweep: Store, say: Say = lambda line: None) -> Lease:
+    def take(cls, sweep: Store) -> Lease:
         """UsageError if another driver is at work; StorageError if the store refuses.
 
-        ``say`` is told where that takes a while.
+        Where that takes a while, it is logged.
         """
         lease = cls(sweep / NAME)
         if not lease._is_first():
             if (note := lease._read()) is not None:
-                lease._make_sure(note, say)
+                lease._make_sure(note)
             lease._write()
         _held_here.add(lease._id)
         lease._thread.start()
@@ -88,7 +89,7 @@ class Lease:
     def _is_ours(self, note: Note | None) -> bool:
         return note is not None and note.get("id") == self._id
 
-    def _make_sure(self, note: Note, say: Say) -> None:
+    def _make_sure(self, note: Note) -> None:
         """Return when the driver of a note is surely, or most likely, gone."""
         if note.get("id") in _held_here:
             raise UsageError(
@@ -97,9 +98,12 @@ class Lease:
         if _is_gone(note):
             return
         seconds = float(note.get("stale", STALE))
-        say(
-            f"{self._note.parent} may be in use by another driver, {note.get('driver')}: "
-            f"waiting up to {seconds:.0f} s to see whether it is gone"
+        logger.info(
+            "%s may be in use by another driver, %s: "
+            "waiting up to %.0f s to see whether it is gone",
+            self._note.parent,
+            note.get("driver"),
+            seconds,
         )
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -28,7 +28,7 @@ from contextlib import suppress
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.journal import Clock, Journal, check_expected, check_version
-from sweep.ledger.lease import Lease, Say, driver_name
+from sweep.ledger.lease import Lease, driver_name
 from sweep.ledger.outbox import Outbox
 from sweep.ledger.read import check_no_copy, first_event, parse_segments, segments_of
 from sweep.ledger.segments import Segment, head, loose_of, name_of
@@ -139,19 +139,18 @@ class SegmentLedger(Journal):
         *,
         create: bool,
         clock: Clock = time.time,
-        say: Say = lambda line: None,
     ) -> SegmentLedger:
         """Take the ledger at ``path`` (a sweep's address, and "ledger") over, and read it.
 
         ``create``: begin a new ledger (UsageError if there are events already); otherwise go on
         with one (UsageError if there is none, or nothing in it). UsageError too if another driver
-        is at work, which may take a while to see: ``say`` is told then. StorageError if the store
+        is at work, which may take a while to see, and is logged then. StorageError if the store
         refuses, the ledger is damaged, or of a newer version.
         """
         if not create and first_event(path) is None:
             raise UsageError(f"{path.parent} is no sweep: it has no {path.name}")
         check_no_copy(path)
-        lease = Lease.take(path.parent, say)
+        lease = Lease.take(path.parent)
         try:
             writer, events = _take_over(path, lambda found: check_expected(found, create, path))
         except BaseException:

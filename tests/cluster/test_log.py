@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.cluster.log import FILE_ONLY, driver_log, log_to_terminal
+from sweep.ledger.store import Folder, read_text, store_at
 
 SAID = logging.getLogger("sweep.somewhere")
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
@@ -31,7 +32,7 @@ def test_a_file_has_all_of_the_block_with_time_and_level(tmp_path: Path) -> None
     with driver_log() as log:
         SAID.info("waiting")
         assert path.read_text() == "of an earlier driver\n", "it is not ours yet"
-        log.begin(path)
+        log.begin(Folder(path))
         SAID.warning("a loss", extra=FILE_ONLY)
         first, *lines = path.read_text().splitlines()
     SAID.warning("after")
@@ -39,6 +40,17 @@ def test_a_file_has_all_of_the_block_with_time_and_level(tmp_path: Path) -> None
     assert re.fullmatch(rf"{STAMP} INFO    waiting", lines[0])
     assert re.fullmatch(rf"{STAMP} WARNING a loss", lines[1])
     assert len(path.read_text().splitlines()) == 3
+
+
+def test_in_an_object_store_it_is_put_at_the_end_after_those_of_earlier_drivers() -> None:
+    place = store_at("memory://log-of-drivers/driver.log", to_write=False)
+    for number, text in enumerate(("first", "second")):
+        with driver_log() as log:
+            log.begin(place)
+            SAID.info(text)
+            assert len((read_text(place) or "").splitlines()) == number
+    lines = place.read_bytes().decode().splitlines()
+    assert [line.split()[-1] for line in lines] == ["first", "second"]
 
 
 def test_a_log_that_never_begins_leaves_nothing(tmp_path: Path) -> None:
@@ -51,6 +63,6 @@ def test_a_log_that_cannot_be_written_stops_nobody(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with driver_log() as log:
-        log.begin(tmp_path / "gone" / "driver.log")
+        log.begin(Folder(tmp_path / "gone" / "driver.log"))
         SAID.info("lost")
     assert "Traceback" not in capsys.readouterr().err
