@@ -2,7 +2,7 @@
 
 ``points`` has shape (n, m): n points, m objectives, all numbers (no NaN). ``directions`` has one
 ``"max"`` or ``"min"`` for each objective, always given, so that no objective is turned by accident.
-Inside, everything is minimised. Dominance, ranks and hypervolume are computed by moocore, which is
+Inside, everything is minimised. Dominance and hypervolume are computed by moocore, which is
 imported when they are first asked for.
 """
 
@@ -43,20 +43,6 @@ def nondominated(
 
     places = _places(_minimised(points, directions))
     return np.asarray(moocore.is_nondominated(places, keep_weakly=keep_duplicates), dtype=np.bool_)
-
-
-def nondominated_rank(points: ArrayLike, directions: Sequence[str]) -> IntArray:
-    """Rank of each point, shape (n,): 0 on the front, 1 on the front of the rest, and so on.
-
-    Equal points have equal ranks. O(n log n) for two objectives (Jensen, 2003).
-
-    >>> nondominated_rank([[1, 4], [2, 2], [3, 3], [2, 2], [4, 4]], ["min", "min"])
-    array([0, 0, 1, 0, 2])
-    """
-    import moocore
-
-    places = _places(_minimised(points, directions))
-    return np.asarray(moocore.pareto_rank(places), dtype=np.intp)
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike, directions: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sweep.pareto import Front, hypervolume, knee, nondominated, nondominated_rank
+from sweep.pareto import Front, hypervolume, knee, nondominated
 
 values = st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 0.25, 0.5, 2.0, np.inf])
 directions = st.lists(st.sampled_from(["max", "min"]), min_size=1, max_size=4)
@@ -37,16 +37,6 @@ def test_nondominated_is_what_no_other_point_dominates(cloud: tuple[np.ndarray, 
     assert nondominated(points, ways, keep_duplicates=True).tolist() == best.tolist()
     one_each = nondominated(points, ways, keep_duplicates=False)
     assert one_each.tolist() == (best & np.array(first, bool)).tolist()
-
-
-@given(clouds())
-def test_a_rank_is_a_front_of_what_lower_ranks_leave(cloud: tuple[np.ndarray, list[str]]) -> None:
-    points, ways = cloud
-    expected, left, rank = np.zeros(len(points), int), np.arange(len(points)), 0
-    while len(left):
-        expected[left[~dominated(points[left], ways)]] = rank
-        left, rank = left[dominated(points[left], ways)], rank + 1
-    assert nondominated_rank(points, ways).tolist() == expected.tolist()
 
 
 @given(clouds())
@@ -94,7 +84,6 @@ def test_one_objective_and_no_points() -> None:
     assert mask.tolist() == [False, True, True]
     assert hypervolume([[1], [3]], [0], ["max"]) == 3
     assert nondominated([], ["max", "min"], keep_duplicates=True).tolist() == []
-    assert nondominated_rank([], ["max", "min"]).tolist() == []
     assert hypervolume([], [0, 0], ["max", "max"]) == 0
 
 

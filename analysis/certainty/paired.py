@@ -14,7 +14,7 @@ import numpy as np
 from analysis.certainty.answers import BoolArray
 from analysis.certainty.statistics import quantile, wilson
 
-RESAMPLES = 10_000
+RESAMPLES, LEVEL = 10_000, 0.95
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -32,23 +32,17 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def paired_bootstrap(
-    only_a: int,
-    only_b: int,
-    examples: int,
-    generator: np.random.Generator,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
+    only_a: int, only_b: int, examples: int, generator: np.random.Generator
 ) -> tuple[float, float]:
-    """Percentile interval of accuracy(a) - accuracy(b) under resampled examples; in [-1, 1].
+    """95 % percentile interval of accuracy(a) - accuracy(b) under resampled examples; in [-1, 1].
 
     The paired bootstrap (Efron and Tibshirani, 1993, section 13.3). An example counts as +1, -1 or
     0, so drawing the three numbers at once is the same as drawing the examples one by one.
     """
-    quantile(level)
     shares = np.array([only_a, only_b, examples - only_a - only_b]) / examples
-    drawn = generator.multinomial(examples, shares, size=resamples)
+    drawn = generator.multinomial(examples, shares, size=RESAMPLES)
     differences = (drawn[:, 0] - drawn[:, 1]) / examples
-    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

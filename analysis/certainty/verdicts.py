@@ -50,7 +50,7 @@ class ToDense(NamedTuple):
         return verdict(self.difference, self.low)
 
 
-def verdict(difference: float, low: float, margin: float = MARGIN) -> str | None:
+def verdict(difference: float, low: float) -> str | None:
     """The verdict on a difference to dense and its lower bound, shares; see the module.
 
     >>> verdict(-0.004, -0.009), verdict(-0.004, -0.02), verdict(-0.03, -0.05)
@@ -58,9 +58,9 @@ def verdict(difference: float, low: float, margin: float = MARGIN) -> str | None
     """
     if math.isnan(difference):
         return None
-    if low > -margin:
+    if low > -MARGIN:
         return "certified"
-    return "likely" if difference >= -margin - _SLACK else "not"
+    return "likely" if difference >= -MARGIN - _SLACK else "not"
 
 
 def to_dense(records: Sequence[ReadEvent], dense: Mapping[str, Any] | None) -> ToDense:

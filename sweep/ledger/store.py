@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 from sweep.ledger import files
 from sweep.ledger.store_errors import StoreError
 from sweep.ledger.store_objects import PATIENCE, ObjectStore
-
-Value = TypeVar("Value")
 
 
 class Store(Protocol):

@@ -65,7 +65,7 @@ def unknown(where: tuple[str, ...], got: object, known: list[str]) -> Problem:
     return Problem(where, "unknown key", got, ", ".join(known), closest(where[-1], known))
 
 
-def show(value: object, limit: int = 80) -> str:
+def show(value: object) -> str:
     """``value`` as it would stand in a YAML file, on one short line."""
     if isinstance(value, str):
         text = repr(value)
@@ -73,7 +73,7 @@ def show(value: object, limit: int = 80) -> str:
         text = json.dumps(value, default=str)
     else:
         text = str(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def closest(name: object, options: Iterable[str]) -> str:
