@@ -16,13 +16,12 @@ from sweep.ledger.events import (
     CONFIRM_END,
     CONFIRM_LOST,
     CONFIRM_RECORD,
-    END,
-    TRIAL,
     ConfirmBaselineEvent,
     Event,
 )
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.record import confirm_baseline_event
+from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point, choose
 
@@ -81,15 +80,15 @@ def _confirm(session: Session, confirmation: Confirmation, seeds: int, runners_u
 
 def _points(session: Session, runners_up: int) -> list[Point]:
     """What is to be confirmed. Raises :class:`~sweep.errors.UsageError` where there is no front."""
-    events = session.ledger.events
-    points = choose(session.config, events, runners_up)
+    search = Search(session.config)
+    for event in session.ledger.events:
+        search.apply(event)
+    points = choose(session.config, search.records, runners_up)
     if not points:
         raise UsageError(
             f"{session.folder.path} has no front yet: no trial has a finished evaluation"
         )
-    begun = {event["trial_id"] for event in events if event["event"] == TRIAL}
-    ended = {event["trial_id"] for event in events if event["event"] == END}
-    if left := len(begun - ended):
+    if left := len(search.unfinished()):
         logger.info("the search has not ended (%d trials have not): its front may still move", left)
     return points
 

@@ -41,6 +41,8 @@ class Search(Fold):
 
     def __init__(self, config: SweepConfig) -> None:
         self.trials: dict[str, TrialState] = {}
+        self.records: list[RecordEvent] = []
+        """Those that count, of all trials in the order of the ledger."""
         self._seed = config.search.seed
         self._objectives = dict(config.objectives)
         self._constraints = config.search.constraints
@@ -201,6 +203,7 @@ class Search(Fold):
             trial = self.trials[event["trial_id"]]
             self._verdicts.take(trial, event)
             trial.records[event["epoch"]] = event
+            self.records.append(event)
             self._budget.record(event)
             if not event["partial"]:
                 self._asked = None

@@ -10,21 +10,17 @@ every objective, in standard errors of that difference.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.tables.frames import records_table, tell
-from analysis.tables.front import candidates, contenders, objectives
 from sweep.config import SweepConfig
-from sweep.pareto import nondominated
+from sweep.ledger.events import RecordEvent
+from sweep.pareto import FloatArray, IntArray, nondominated
 from sweep.search.moasha import standard_error
-
-Event = dict[str, Any]
+from sweep.search.replay import violations
 
 
 @dataclass(frozen=True)
@@ -36,47 +32,59 @@ class Point:
     why: Literal["front", "runner-up"]
 
 
-def choose(config: SweepConfig, events: Iterable[Event], runners_up: int) -> list[Point]:
+def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int) -> list[Point]:
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
-    The front is that of :mod:`analysis.tables.front`.
+    ``records`` are those that count (:attr:`sweep.search.replay.Search.records`). The front is the
+    one that a report shows: of the records that are not partial and have all objectives, under
+    constraints of those that keep them, if any does; of equal points the first stands for all.
     """
-    pool = _pool(config, events)
-    signs = np.array([1.0 if way == "max" else -1.0 for way in config.objectives.values()])
-    values = objectives(pool, config.objectives) * signs
-    rows = pool[["trial_id", "epoch", "accuracy", "examples"]].to_dict("records")
+    pool = _contenders(config, records)
+    signs = [1.0 if way == "max" else -1.0 for way in config.objectives.values()]
+    found = [[_number(record, name) for name in config.objectives] for record in pool]
+    values = np.array(found, dtype=np.float64).reshape(-1, len(signs)) * signs  # more is better
     first = _nondominated(values)
     rest = np.setdiff1d(np.arange(len(pool)), first)
     second = rest[_nondominated(values[rest])]
-    gaps = [_gap(index, first, rows, values) for index in second]
+    gaps = [_gap(index, first, pool, values) for index in second]
     nearest = second[np.argsort(gaps, kind="stable")][:runners_up]
     return [
-        *(Point(rows[i]["trial_id"], rows[i]["epoch"], "front") for i in first),
-        *(Point(rows[i]["trial_id"], rows[i]["epoch"], "runner-up") for i in nearest),
+        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "front") for i in first),
+        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "runner-up") for i in nearest),
     ]
 
 
-def _pool(config: SweepConfig, events: Iterable[Event]) -> pd.DataFrame:
-    """What a report takes the front from: the same candidates, and so the same front."""
-    records = records_table(tell(events), None, config.objectives)
-    found = candidates(records, config.objectives)
-    return contenders(found, config.search.constraints)
+def _contenders(config: SweepConfig, records: Iterable[RecordEvent]) -> list[RecordEvent]:
+    """The records that may be on the front."""
+    finished = [
+        record
+        for record in records
+        if not record["partial"]
+        and all(math.isfinite(_number(record, name)) for name in config.objectives)
+    ]
+    feasible = []
+    for record in finished:
+        broken = violations(config.search.constraints, record)
+        if broken is not None and all(beyond <= 0 for beyond in broken.values()):
+            feasible.append(record)
+    return feasible or finished
 
 
-def _nondominated(values: NDArray[np.float64]) -> NDArray[np.intp]:
+def _number(record: RecordEvent, name: str) -> float:
+    """A figure of a record; NaN where it has none."""
+    value: Any = record.get(name)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _nondominated(values: FloatArray) -> IntArray:
     """The places of the non-dominated rows (more is better), of equal rows the first."""
     ways = ["max"] * values.shape[1]
     return np.flatnonzero(nondominated(values, ways, keep_duplicates=False))
 
 
-def _gap(
-    index: int,
-    front: NDArray[np.intp],
-    pool: Sequence[Mapping[Any, Any]],
-    values: NDArray[np.float64],
-) -> float:
+def _gap(index: int, front: IntArray, pool: list[RecordEvent], values: FloatArray) -> float:
     """How far a record's accuracy is below the front, in standard errors of the difference."""
     above = front[(values[front] >= values[index]).all(axis=1)]
-    best = max((pool[i] for i in above), key=lambda event: float(event["accuracy"]))
+    best = max((pool[i] for i in above), key=lambda record: float(record["accuracy"]))
     error = math.hypot(standard_error(best), standard_error(pool[index]))
     return float(best["accuracy"] - pool[index]["accuracy"]) / error

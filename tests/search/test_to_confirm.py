@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import moocore
 import numpy as np
 import pytest
 
 import analysis
 from sweep.config import SweepConfig
+from sweep.search.replay import Search
 from sweep.search.to_confirm import choose
 from tests.analysis.ledgers import big_sweep
 
@@ -22,9 +22,8 @@ def config(**sections: Any) -> SweepConfig:
     return SweepConfig.model_validate({"name": "c", "task": {"dataset": "digits"}, **sections})
 
 
-def record(name: str, accuracy: float, sparsity: float, **fields: Any) -> dict[str, Any]:
-    own = {"epoch": 1, "partial": False, "examples": EXAMPLES, "accuracy": accuracy}
-    own["stage"] = "recovered"
+def record(name: str, accuracy: float, sparsity: float, **fields: Any) -> Any:
+    own = {"epoch": 1, "attempt": 1, "partial": False, "examples": EXAMPLES, "accuracy": accuracy}
     return {"event": "record", "trial_id": name, "sparsity": sparsity, **own, **fields}
 
 
@@ -32,28 +31,69 @@ def names(points: list[Any], why: str) -> list[str]:
     return [point.trial_id for point in points if point.why == why]
 
 
+def folded(events: list[dict[str, Any]]) -> Search:
+    search = Search(config())
+    for event in events:
+        search.apply({"sampler_attrs": {}, **event} if event["event"] == "trial" else event)
+    return search
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_front_is_that_of_the_analysis(seed: int, tmp_path: Path) -> None:
     ledger = big_sweep(30, seed)
     front = analysis.load(ledger.write(tmp_path)).front
-    points = choose(config(), ledger.events, 0)
+    points = choose(config(), folded(ledger.events).records, 0)
     assert {point.why for point in points} == {"front"}
     expected = set(zip(front["trial_id"], front["epoch"].astype(int), strict=True))
     assert {(point.trial_id, point.epoch) for point in points} == expected
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_runners_up_are_the_front_of_the_rest(seed: int) -> None:
-    events = big_sweep(30, seed).events
-    points = choose(config(), events, 10**6)
-    found = {(e["trial_id"], e["epoch"]): e for e in events if e["event"] == "record"}
-    front = {(p.trial_id, p.epoch) for p in points if p.why == "front"}
-    rest = [key for key in found if key not in front]
-    values = np.array([[found[key]["accuracy"], found[key]["sparsity"]] for key in rest])
-    kept = moocore.is_nondominated(values, maximise=[True, True], keep_weakly=False)
-    expected = {key for key, is_kept in zip(rest, kept, strict=True) if is_kept}
-    assert {(p.trial_id, p.epoch) for p in points if p.why == "runner-up"} == expected != set()
-    assert points[: len(front) + 2] == choose(config(), events, 2)
+def random_records(seed: int) -> list[Any]:
+    """Records with ties and duplicates; some are partial, and some lack a figure."""
+    draw = np.random.default_rng(seed)
+    found = [
+        record(f"t{n}", float(a) / 8, float(s) / 8, partial=bool(p < 0.1))
+        for n, (a, s, p) in enumerate(
+            zip(draw.integers(1, 9, 25), draw.integers(0, 8, 25), draw.random(25), strict=True)
+        )
+    ]
+    for place in draw.integers(0, 25, 3):
+        found[place]["accuracy"] = draw.choice([math.nan, math.inf, None])
+    return found
+
+
+def undominated(records: list[Any]) -> list[Any]:
+    """By the definition, the first of equal ones."""
+    figures = [(one["accuracy"], one["sparsity"]) for one in records]
+
+    def is_in(place: int) -> bool:
+        own = figures[place]
+        dominated = any(a >= own[0] and s >= own[1] and (a, s) != own for a, s in figures)
+        return not dominated and own not in figures[:place]
+
+    return [one for place, one in enumerate(records) if is_in(place)]
+
+
+@pytest.mark.parametrize("lowest", [None, 0.5, 2.0])
+def test_the_front_and_the_front_of_the_rest_by_their_definition(lowest: float | None) -> None:
+    """Under a bound that all keep, that some keep, and that none keeps."""
+    bounds = {} if lowest is None else {"accuracy": {"min": lowest}}
+    settings = config(search={"constraints": bounds})
+    for seed in range(60):
+        records = random_records(seed)
+        whole = [
+            one
+            for one in records
+            if not one["partial"] and one["accuracy"] is not None and math.isfinite(one["accuracy"])
+        ]
+        pool = [one for one in whole if one["accuracy"] >= (lowest or 0)] or whole
+        front = undominated(pool)
+        second = undominated([one for one in pool if one not in front])
+        points = choose(settings, records, 10**6)
+        assert names(points, "front") == [one["trial_id"] for one in front]
+        runners_up = names(points, "runner-up")
+        assert sorted(runners_up) == sorted(one["trial_id"] for one in second)
+        assert points[: len(front) + 2] == choose(settings, records, 2)
 
 
 def test_the_nearest_come_first_in_standard_errors_below_the_front() -> None:
@@ -86,22 +126,23 @@ def test_the_distance_is_to_points_that_are_at_least_as_good_in_all_else() -> No
     assert names(choose(config(), events, 9), "runner-up") == ["other", "dense"]
 
 
-def test_what_is_partial_incomplete_or_told_twice_is_no_candidate() -> None:
-    events = [
-        record("a", 0.9, 0.5),
-        record("a", 0.99, 0.5),  # told again: the first counts
-        record("b", 0.95, 0.6, partial=True),
-        record("c", math.nan, 0.7),
-        {"event": "confirm_record", **{k: v for k, v in record("d", 1, 1).items() if k != "event"}},
+def test_records_that_do_not_count_are_no_candidates() -> None:
+    """Told again, of a trial that has ended, of an attempt that is over, of a confirmation."""
+    events: list[dict[str, Any]] = [
+        {"event": "trial", "trial_id": name, "number": number, "params": {}, "seed": 0}
+        for number, name in enumerate("ab")
     ]
-    assert [(p.trial_id, p.epoch) for p in choose(config(), events, 9)] == [("a", 1)]
-    assert choose(config(), events[2:], 9) == []
-
-
-def test_a_front_keeps_to_the_constraints_where_any_point_does() -> None:
-    bound = config(search={"constraints": {"accuracy": {"min": 0.8}}})
-    events = [record("a", 0.9, 0.5), record("b", 0.85, 0.4), record("beyond", 0.7, 0.9)]
-    assert names(choose(bound, events, 9), "front") == ["a"]
-    assert names(choose(bound, events, 9), "runner-up") == ["b"]
-    assert names(choose(bound, events[2:], 9), "front") == ["beyond"]
-    assert names(choose(config(), events, 0), "front") == ["a", "beyond"]
+    events += [{"event": "start", "trial_id": name, "attempt": 1, "epoch": None} for name in "ab"]
+    events += [
+        record("a", 0.9, 0.5),
+        record("a", 0.99, 0.5),
+        {"event": "end", "trial_id": "a", "status": "failed", "error": "out of memory"},
+        record("a", 0.99, 0.6, epoch=2),
+        {"event": "lost", "trial_id": "b", "attempt": 1, "reason": "killed"},
+        record("b", 0.99, 0.99),
+        {**record("b", 1, 1, attempt=2), "event": "confirm_record"},
+    ]
+    assert [(p.trial_id, p.epoch) for p in choose(config(), folded(events).records, 9)] == [
+        ("a", 1)
+    ]
+    assert choose(config(), folded(events[:4]).records, 9) == []
