@@ -1,21 +1,33 @@
-"""The types of the config's fields: readers of `sweep.space.values`, in a form that pydantic
-takes.
+"""The types of the config's fields: pydantic's constraints, and the names that a config may use.
+
+Numbers may also be texts of numbers, since YAML 1.1 leaves 1e-3 a text; booleans are no numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from sweep.config.readers import Bounds, Keyed, Points
 from sweep.space.domains import Domain
 from sweep.space.parameters import QUANTIZATIONS
-from sweep.space.parse import parse_space, space_schema
-from sweep.space.values import Also, Each, Flag, Number, OneOf, Reader, Text, Value
+from sweep.space.parse import parse_points, parse_space
+from sweep.space.schema import points_schema, space_schema
+from sweep.space.values import Problem, Refused, Value, as_number
+
+# Light names: nothing heavy is imported to check a config. The tables that implement them lie next
+# to their code, and a test holds that each table has exactly these names.
 
 SAMPLERS = ("auto", "ehvi", "tpe", "nsga2", "gp", "random", "grid")
 """What proposes params; ``auto`` is ehvi where the objectives allow that, else tpe."""
@@ -53,62 +65,79 @@ DIRECTIONS = ("max", "min")
 
 
 @dataclass(frozen=True)
-class Checked:
-    """Lets pydantic read a field with one of our readers, so that errors and schema speak alike."""
+class OneOf:
+    """A text that is one of a few names: pydantic's literal, of names that a table has."""
 
-    reader: Reader
+    options: tuple[str, ...]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.reader.read)
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
-        return self.reader.schema()
+        return core_schema.literal_schema(list(self.options))
 
 
-_SLUG = Text("letters, digits and . _ - after a letter or digit", r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_COUNT = Number(low=1, whole=True)
-TEXT = Text()
-_SHARE = Number(low=0, high=1, below=True)
+def _number(raw: object) -> int | float:
+    number = as_number(raw)
+    if number is None:
+        raise PydanticKnownError("float_type")
+    return number
 
-Slug = Annotated[str, Checked(_SLUG)]
-Line = Annotated[str, Checked(TEXT)]
-LineOrNone = Annotated[str | None, Checked(Also(None, TEXT))]
-AnyText = Annotated[str, Checked(Text("a text", r"[\s\S]*"))]
-Characters = Annotated[str, Checked(Text("a text of one or more characters", r"[\s\S]+"))]
-Count = Annotated[int, Checked(_COUNT)]
-CountOrNone = Annotated[int | None, Checked(Also(None, _COUNT))]
-CountOrAuto = Annotated[int | str, Checked(Also("auto", _COUNT))]
-Length = Annotated[int, Checked(Number(low=1, high=8192, whole=True))]
-Natural = Annotated[int, Checked(Number(low=0, whole=True))]
-Seed = Annotated[int, Checked(Number(low=0, high=2**32 - 1, whole=True))]
-Positive = Annotated[float, Checked(Number(low=0, above=True))]
-Factor = Annotated[float, Checked(Number(low=1, above=True))]
-PositiveOrNone = Annotated[float | None, Checked(Also(None, Number(low=0, above=True)))]
-NotNegative = Annotated[float, Checked(Number(low=0))]
-Share = Annotated[float, Checked(_SHARE)]
-WholeShare = Annotated[float, Checked(Number(low=0, high=1))]
-ShareOrNone = Annotated[float | None, Checked(Also(None, _SHARE))]
-InnerShare = Annotated[float, Checked(Number(low=0, high=1, above=True, below=True))]
-Switch = Annotated[bool, Checked(Flag())]
-SwitchOrAuto = Annotated[bool | str, Checked(Also("auto", Flag()))]
-LrSchedule = Annotated[str, Checked(OneOf(LR_SCHEDULES))]
-Sampler = Annotated[str, Checked(OneOf(SAMPLERS))]
-StartMasks = Annotated[str, Checked(OneOf(START_MASKS))]
-Quantization = Annotated[str, Checked(OneOf(QUANTIZATIONS))]
-WidthOrNone = Annotated[int | None, Checked(Also(None, Number(low=2, high=24, whole=True)))]
-NaturalOrNone = Annotated[int | None, Checked(Also(None, Number(low=0, whole=True)))]
-Scheduler = Annotated[str, Checked(OneOf(SCHEDULERS))]
-ExtraMetric = Annotated[str, Checked(OneOf(EXTRA_METRICS))]
-Objectives = Annotated[dict[str, str], Checked(Each(OneOf(METRICS), OneOf(DIRECTIONS)))]
-Starts = Annotated[list[dict[str, Value]], Checked(Points())]
-Constraints = Annotated[
-    dict[str, dict[str, float]],
-    Checked(Keyed(dict.fromkeys(METRICS, Bounds()), "{metric: {min: x, max: y}}", empty=True)),
+
+def _integer(raw: object) -> int | float:
+    number = as_number(raw)
+    if number is None:
+        raise PydanticKnownError("int_type")
+    if isinstance(number, int) and abs(number) >= 2**63:
+        raise PydanticKnownError("int_parsing_size")
+    return number
+
+
+_INTEGER = BeforeValidator(_integer)
+_NUMBER = BeforeValidator(_number)
+
+Natural = Annotated[int, Field(ge=0), _INTEGER]
+Count = Annotated[int, Field(ge=1), _INTEGER]
+Length = Annotated[int, Field(ge=1, le=8192), _INTEGER]
+Width = Annotated[int, Field(ge=2, le=24), _INTEGER]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1), _INTEGER]
+
+Finite = Annotated[float, Field(allow_inf_nan=False), _NUMBER]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), _NUMBER]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _NUMBER]
+Factor = Annotated[float, Field(gt=1, allow_inf_nan=False), _NUMBER]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _NUMBER]
+WholeShare = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _NUMBER]
+InnerShare = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), _NUMBER]
+
+Switch = Annotated[bool, Field(strict=True)]
+Auto = Literal["auto"]
+
+Line = Annotated[str, StringConstraints(pattern=r"\S")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Characters = Annotated[str, StringConstraints(min_length=1)]
+
+LrSchedule = Annotated[str, OneOf(LR_SCHEDULES)]
+Sampler = Annotated[str, OneOf(SAMPLERS)]
+Scheduler = Annotated[str, OneOf(SCHEDULERS)]
+StartMasks = Annotated[str, OneOf(START_MASKS)]
+Quantization = Annotated[str, OneOf(QUANTIZATIONS)]
+Metric = Annotated[str, OneOf(METRICS)]
+ExtraMetric = Annotated[str, OneOf(EXTRA_METRICS)]
+
+Objectives = Annotated[dict[Metric, Annotated[str, OneOf(DIRECTIONS)]], Field(min_length=1)]
+Reference = dict[Metric, Finite]
+
+
+def _in_order(bounds: dict[str, float]) -> dict[str, float]:
+    if len(bounds) == 2 and bounds["min"] > bounds["max"]:
+        raise Refused(Problem((), "min is above max", bounds, "min <= max"))
+    return bounds
+
+
+Bounds = Annotated[
+    dict[Annotated[str, OneOf(("min", "max"))], Finite],
+    Field(min_length=1),
+    AfterValidator(_in_order),
 ]
-Reference = Annotated[
-    dict[str, float],
-    Checked(Keyed(dict.fromkeys(METRICS, Number()), "{metric: number}", empty=True)),
-]
+Constraints = dict[Metric, Bounds]
 
 
 def _plain_space(space: Mapping[str, Domain]) -> dict[str, Any]:
@@ -120,4 +149,7 @@ Space = Annotated[
     PlainValidator(parse_space),
     PlainSerializer(_plain_space),
     WithJsonSchema(space_schema()),
+]
+Starts = Annotated[
+    list[dict[str, Value]], PlainValidator(parse_points), WithJsonSchema(points_schema())
 ]

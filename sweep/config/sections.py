@@ -32,30 +32,29 @@ class Files(Section):
     """Local parquet, csv or jsonl files, one a split."""
 
     train: fields.Line = Field(description="file to finetune on")
-    validation: fields.LineOrNone = Field(default=None, description="file that the search sees")
-    test: fields.LineOrNone = Field(default=None, description="file read once, after the search")
+    validation: fields.Line | None = Field(default=None, description="file that the search sees")
+    test: fields.Line | None = Field(default=None, description="file read once, after the search")
 
 
 def _read_dataset(raw: object) -> object:
     if isinstance(raw, Mapping | Files):
         return Files.model_validate(raw)
-    try:
-        return fields.TEXT.read(raw)
-    except Refused:
-        allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
-        raise Refused(Problem((), "is no data set", raw, allowed)) from None
+    if _is_name(raw):
+        return raw
+    allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
+    raise Refused(Problem((), "is no data set", raw, allowed))
 
 
-def _read_columns(raw: object) -> str | tuple[str, str]:
+def _read_columns(raw: object) -> object:
+    pair = isinstance(raw, list | tuple) and len(raw) == 2 and all(map(_is_name, raw))
+    if pair or _is_name(raw):
+        return raw
     allowed = "the name of a column, or a list of two names"
-    parts = list(raw) if isinstance(raw, list | tuple) else [raw]
-    if len(parts) > 2 or (isinstance(raw, list | tuple) and len(parts) < 2):
-        raise Refused(Problem((), "must be one column or two", raw, allowed))
-    try:
-        names = [fields.TEXT.read(part) for part in parts]
-    except Refused:
-        raise Refused(Problem((), "must be one column or two", raw, allowed)) from None
-    return names[0] if len(names) == 1 else (names[0], names[1])
+    raise Refused(Problem((), "must be one column or two", raw, allowed))
+
+
+def _is_name(raw: object) -> bool:
+    return isinstance(raw, str) and bool(raw.strip())
 
 
 Dataset = Annotated[str | Files, BeforeValidator(_read_dataset)]
@@ -68,18 +67,18 @@ class TaskConfig(Section):
     dataset: Dataset = Field(
         description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     )
-    subset: fields.LineOrNone = Field(default=None, description="configuration of a hub data set")
+    subset: fields.Line | None = Field(default=None, description="configuration of a hub data set")
     text: Columns = Field(default="text", description="text column, a pair of them, or auto")
     label: fields.Line = Field(default="label", description="label column, of names or integers")
-    replace: dict[fields.Characters, fields.AnyText] = Field(
+    replace: dict[fields.Characters, str] = Field(
         default={}, description="texts replaced before tokenising"
     )
     max_length: fields.Length = Field(default=128, description="tokens; longer texts are cut")
     validation: fields.InnerShare = Field(
         default=0.1, description="share carved from train if there is no validation split"
     )
-    train_samples: fields.CountOrNone = Field(default=None, description="train examples used")
-    eval_samples: fields.CountOrNone = Field(default=None, description="evaluation examples used")
+    train_samples: fields.Count | None = Field(default=None, description="train examples used")
+    eval_samples: fields.Count | None = Field(default=None, description="evaluation examples used")
     metrics: list[fields.ExtraMetric] = Field(
         default=[], description=f"figures beside accuracy: {one_of(EXTRA_METRICS)}, or both"
     )
@@ -93,8 +92,8 @@ class QuantizationConfig(Section):
     """A grid for inputs, weights and biases of every Linear layer of the dense model."""
 
     scheme: fields.Quantization = Field(default="fixed", description=one_of(QUANTIZATIONS))
-    width: fields.WidthOrNone = Field(default=None, description="bits of fixed; null: 8")
-    frac_width: fields.NaturalOrNone = Field(
+    width: fields.Width | None = Field(default=None, description="bits of fixed; null: 8")
+    frac_width: fields.Natural | None = Field(
         default=None, description="bits of fixed behind the point; null: half of width"
     )
     epochs: fields.Natural = Field(
@@ -151,7 +150,7 @@ class DistillConfig(Section):
 
     weight: fields.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
     temperature: fields.Positive = Field(default=2.0, description="softens the teacher's answers")
-    teacher: fields.LineOrNone = Field(
+    teacher: fields.Line | None = Field(
         default=None, description="hub id or folder of the same labels; null: the dense model"
     )
 
@@ -169,8 +168,10 @@ class RecoverConfig(Section):
     )
     weight_decay: fields.NotNegative = Field(default=0.01, description="of AdamW")
     clip_norm: fields.Positive = Field(default=1.0, description="gradients are clipped to it")
-    dropout: fields.ShareOrNone = Field(default=None, description="null: the model's own")
-    bf16: fields.SwitchOrAuto = Field(default="auto", description="auto: if the hardware has it")
+    dropout: fields.Share | None = Field(default=None, description="null: the model's own")
+    bf16: fields.Switch | fields.Auto = Field(
+        default="auto", description="auto: if the hardware has it"
+    )
     distill: DistillConfig | None = Field(
         default=None, description="{weight: 0.5, temperature: 2.0, teacher: null}; null: none"
     )
@@ -188,8 +189,8 @@ class PlateauConfig(Section):
 class BudgetConfig(Section):
     """What a sweep may cost. Where one is spent, running trials end and no new one begins."""
 
-    epochs: fields.CountOrNone = Field(default=None, description="finetune epochs of all trials")
-    seconds: fields.PositiveOrNone = Field(default=None, description="wall time of all sessions")
+    epochs: fields.Count | None = Field(default=None, description="finetune epochs of all trials")
+    seconds: fields.Positive | None = Field(default=None, description="wall time of all sessions")
     plateau: PlateauConfig | None = Field(
         default=None, description="{trials: K, gain: 0.001}: the front has stopped growing"
     )
@@ -206,7 +207,7 @@ class SearchConfig(Section):
     )
     trials: fields.Count = Field(default=64, description="trials in all; a grid runs every point")
     seed: fields.Seed = Field(default=0, description="of the sampler and of every trial")
-    max_concurrent: fields.CountOrAuto = Field(
+    max_concurrent: fields.Count | fields.Auto = Field(
         default="auto", description="trials at once; auto: as many as fit, or can be made to"
     )
     grace_period: fields.Natural = Field(

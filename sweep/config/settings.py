@@ -31,10 +31,10 @@ class Settings(Section):
     """The sections of a config, each right by itself."""
 
     name: fields.Slug = Field(description="name of the sweep and of its folder")
-    model: fields.LineOrNone = Field(
+    model: fields.Line | None = Field(
         default=None, description="hub id or folder; null (digits only): a fresh BERT"
     )
-    tokenizer: fields.LineOrNone = Field(default=None, description="null: the model's own")
+    tokenizer: fields.Line | None = Field(default=None, description="null: the model's own")
     task: TaskConfig = Field(description="what is learned")
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="the dense model")
     pruning: PruningConfig = Field(default=PruningConfig(), description="which weights may go")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.space.values import Number, Problem, Reader, Refused, Value, unknown
+from sweep.space.values import Number, OneOf, Problem, Refused, Value, noting, unknown
 
 ALLOWED = "{parameter: value | [values] | {low: x, high: y}}"
 
@@ -63,7 +63,7 @@ def plain_when(conditions: Sequence[Condition]) -> dict[str, Any]:
     return {"when": {condition.parent: condition.plain() for condition in conditions}}
 
 
-def read_when(raw: object, rules: Mapping[str, Reader]) -> tuple[Condition, ...]:
+def read_when(raw: object, rules: Mapping[str, Number | OneOf]) -> tuple[Condition, ...]:
     """The conditions of a ``when``; ``rules`` says what each parameter of a trial may be.
 
     Raises `Refused` with every problem.
@@ -76,16 +76,14 @@ def read_when(raw: object, rules: Mapping[str, Reader]) -> tuple[Condition, ...]
         if key not in rules:
             problems.append(unknown((str(key),), test, list(rules)))
             continue
-        try:
+        with noting(problems, key):
             found.append(_read_test(key, test, rules[key]))
-        except Refused as refused:
-            problems += [problem.under(key) for problem in refused.problems]
     if problems:
         raise Refused(*problems)
     return tuple(found)
 
 
-def _read_test(parent: str, raw: object, rule: Reader) -> Condition:
+def _read_test(parent: str, raw: object, rule: Number | OneOf) -> Condition:
     if isinstance(raw, Mapping):
         return _read_range(parent, raw, rule)
     items = raw if isinstance(raw, list | tuple) else [raw]
@@ -94,7 +92,7 @@ def _read_test(parent: str, raw: object, rule: Reader) -> Condition:
     return Condition(parent, values=tuple(rule.read(item) for item in items))
 
 
-def _read_range(parent: str, raw: Mapping[Any, object], rule: Reader) -> Condition:
+def _read_range(parent: str, raw: Mapping[Any, object], rule: Number | OneOf) -> Condition:
     if not isinstance(rule, Number):
         raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
     strange = [key for key in raw if key not in ("low", "high")]

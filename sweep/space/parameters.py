@@ -1,4 +1,9 @@
-"""The parameters of a trial: the one place that says which there are, and what each may be."""
+"""The parameters of a trial: which there are, what each may be, and when it changes anything.
+
+The names of methods, scopes and so on are plain tuples, so that checking a config imports nothing
+heavy. The tables that implement them lie next to their code; a test holds that each table has
+exactly these names.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,6 @@ from dataclasses import dataclass
 from sweep.space.conditions import Condition
 from sweep.space.params import n_of_m
 from sweep.space.values import Number, OneOf, Value
-
-# The names that a config may use, as light tuples: nothing heavy is imported to check a config.
-#
-# The tables that implement them (pruning methods, samplers, schedulers) live next to their code;
-# a test holds that each table has exactly these names.
 
 METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt", "movement")
 """How a weight is scored."""

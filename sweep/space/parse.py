@@ -15,14 +15,14 @@ the parameters themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sweep.space.conditions import ALLOWED, Condition, read_when
+from sweep.space.conditions import Condition, read_when
 from sweep.space.counting import condition_problems
 from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
-from sweep.space.parameters import PARAMETERS, TUTORIAL, Parameter
-from sweep.space.values import Also, Flag, Number, OneOf, Problem, Reader, Refused, Value, unknown
+from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.values import Number, OneOf, Problem, Refused, Value, noting, unknown
 
 
 def parse_space(raw: object) -> dict[str, Domain]:
@@ -42,10 +42,8 @@ def parse_space(raw: object) -> dict[str, Domain]:
             what = f"gives the same parameter as space.{'.'.join(seen[name])}"
             problems.append(Problem(where, what, value, "one of the two"))
         seen[name] = where
-        try:
+        with noting(problems, *where):
             domains[name] = parse_domain(name, value)
-        except Refused as refused:
-            problems += [problem.under(*where) for problem in refused.problems]
     problems = problems or [
         problem.under(*seen.get(name, (name,))) for name, problem in condition_problems(domains)
     ]
@@ -101,41 +99,44 @@ _VALUES = ("values", "when")
 _MOST_STEPS = 1e9
 
 
-class _When:
-    """Reads a ``when`` by the rules of the parameters that it names."""
-
-    allowed = ALLOWED
-
-    def read(self, raw: object) -> tuple[Condition, ...]:
-        return read_when(raw, {name: known.rule for name, known in PARAMETERS.items()})
-
-    def schema(self) -> dict[str, Any]:
-        return when_schema(list(PARAMETERS))
-
-
 def _parse_range(rule: Number | OneOf, raw: Mapping[Any, object]) -> Domain:
     if isinstance(rule, OneOf):
         raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
+    step = step_rule(rule)
+    readers: dict[str, Callable[[object], Any]] = {
+        "low": rule.read,
+        "high": rule.read,
+        "log": _read_flag,
+        "step": lambda raw: None if raw is None else step.read(raw),
+        "when": _read_when,
+    }
     problems = [unknown((str(key),), raw[key], list(_RANGE)) for key in raw if key not in _RANGE]
     found: dict[str, Any] = {}
-    for key, reader in _range_rules(rule).items():
-        if key not in raw:
-            if key in ("low", "high"):
-                problems.append(Problem((key,), "is required in a range", raw, rule.allowed))
-            continue
-        try:
-            found[key] = reader.read(raw[key])
-        except Refused as refused:
-            problems += [problem.under(key) for problem in refused.problems]
+    for key, read in readers.items():
+        if key in raw:
+            with noting(problems, key):
+                found[key] = read(raw[key])
+        elif key in ("low", "high"):
+            problems.append(Problem((key,), "is required in a range", raw, rule.allowed))
     problems += _range_problems(found, raw)
     if problems:
         raise Refused(*problems)
     return _range(rule, found)
 
 
-def _range_rules(rule: Number) -> dict[str, Reader]:
-    step = Also(None, Number(low=0, above=True, whole=rule.whole))
-    return {"low": rule, "high": rule, "log": Flag(), "step": step, "when": _When()}
+def step_rule(rule: Number) -> Number:
+    """What the step of a range of such numbers may be, beside null."""
+    return Number(low=0, above=True, whole=rule.whole)
+
+
+def _read_flag(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    raise Refused(Problem((), "must be true or false", raw, "true, false"))
+
+
+def _read_when(raw: object) -> tuple[Condition, ...]:
+    return read_when(raw, {name: known.rule for name, known in PARAMETERS.items()})
 
 
 def _range_problems(found: Mapping[str, Any], raw: object) -> list[Problem]:
@@ -176,15 +177,11 @@ def _parse_values(rule: Number | OneOf, raw: Mapping[Any, object]) -> Choice:
     problems = [unknown((str(key),), raw[key], list(_VALUES)) for key in raw if key not in _VALUES]
     values: tuple[Value, ...] = ()
     when: tuple[Condition, ...] = ()
-    try:
+    with noting(problems, "values"):
         items = raw["values"]
         values = _parse_choice(rule, items if isinstance(items, list | tuple) else []).values
-    except Refused as refused:
-        problems += [problem.under("values") for problem in refused.problems]
-    try:
-        when = _When().read(raw["when"]) if "when" in raw else ()
-    except Refused as refused:
-        problems += [problem.under("when") for problem in refused.problems]
+    with noting(problems, "when"):
+        when = _read_when(raw["when"]) if "when" in raw else ()
     if problems:
         raise Refused(*problems)
     return Choice(values, when)
@@ -196,77 +193,42 @@ def _parse_choice(rule: Number | OneOf, raw: list[Any] | tuple[Any, ...]) -> Cho
     problems: list[Problem] = []
     values: list[Value] = []
     for index, item in enumerate(raw):
-        try:
+        with noting(problems, str(index)):
             value = rule.read(item)
-        except Refused as refused:
-            problems += [problem.under(str(index)) for problem in refused.problems]
-            continue
-        if value in values:
-            problems.append(Problem((str(index),), "is in the list already", item))
-        values.append(value)
+            if value in values:
+                problems.append(Problem((str(index),), "is in the list already", item))
+            values.append(value)
     if problems:
         raise Refused(*problems)
     return Choice(tuple(values))
 
 
-def space_schema() -> dict[str, Any]:
-    """JSON schema of the YAML form of a space, with the tutorial's groups."""
-    properties = {name: _domain_schema(parameter) for name, parameter in PARAMETERS.items()}
-    for group, names in TUTORIAL.items():
-        inner = {key: _domain_schema(PARAMETERS[name]) for key, name in names.items()}
-        properties[group] = {
-            "description": f"the tutorial's form of {', '.join(names.values())}",
-            "anyOf": [
-                {"type": "null"},
-                {"type": "object", "properties": inner, "additionalProperties": False},
-            ],
-        }
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+def parse_points(raw: object) -> list[dict[str, Value]]:
+    """Points of a space: a list of mappings, each of one parameter or more to a value.
+
+    Whether the space has them is another question. Raises `Refused` with every problem.
+    """
+    if not isinstance(raw, list | tuple):
+        allowed = "a list of {parameter: value}, such as [{sparsity: 0.5, method: random}]"
+        raise Refused(Problem((), "must be a list", raw, allowed))
+    problems: list[Problem] = []
+    points: list[dict[str, Value]] = []
+    for index, point in enumerate(raw):
+        with noting(problems, str(index)):
+            points.append(_parse_point(point))
+    if problems:
+        raise Refused(*problems)
+    return points
 
 
-def _domain_schema(parameter: Parameter) -> dict[str, Any]:
-    rule = parameter.rule
-    value = rule.schema()
-    several = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
-    forms: list[dict[str, Any]] = [
-        value,
-        several,
-        {
-            "type": "object",
-            "properties": {"values": several, "when": _When().schema()},
-            "required": ["values"],
-            "additionalProperties": False,
-        },
-    ]
-    if parameter.default is None:
-        forms.append({"type": "null"})
-    if isinstance(rule, Number):
-        bounds = {key: reader.schema() for key, reader in _range_rules(rule).items()}
-        forms.append(
-            {
-                "type": "object",
-                "properties": bounds,
-                "required": ["low", "high"],
-                "additionalProperties": False,
-            }
-        )
-    return {"description": parameter.help, "default": parameter.default, "anyOf": forms}
-
-
-def when_schema(names: Sequence[str]) -> dict[str, Any]:
-    """JSON schema of a ``when``."""
-    value = {"type": ["number", "string"]}
-    ends = {"low": {"type": "number"}, "high": {"type": "number"}}
-    span = {
-        "type": "object",
-        "properties": ends,
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
-    return {
-        "description": "the parameter is there only where these others have these values",
-        "type": "object",
-        "propertyNames": {"enum": list(names)},
-        "additionalProperties": {"anyOf": [value, {"type": "array", "items": value}, span]},
-        "minProperties": 1,
-    }
+def _parse_point(raw: object) -> dict[str, Value]:
+    if not isinstance(raw, Mapping) or not raw:
+        raise Refused(Problem((), "must be a mapping, not empty", raw, "{parameter: value}"))
+    problems = [unknown((str(k),), raw[k], list(PARAMETERS)) for k in raw if k not in PARAMETERS]
+    point: dict[str, Value] = {}
+    for name in (name for name in raw if name in PARAMETERS):
+        with noting(problems, name):
+            point[name] = PARAMETERS[name].rule.read(raw[name])
+    if problems:
+        raise Refused(*problems)
+    return point

@@ -1,9 +1,7 @@
-"""What one plain setting may be: readers that coerce a value, or refuse it and say why.
+"""What one value of a parameter may be, and what is wrong with one that may not.
 
-A reader has ``read(raw)``, which returns the value or raises `Refused`; ``allowed``, its rule in
-words; and ``schema()``, the same rule as JSON schema. The config's sections and the search space
-are made of them: a rule is written once, and a refusal names the rule, the value got and what is
-allowed.
+`Number` and `OneOf` are rules: ``read(raw)`` returns the value or raises `Refused`, which names the
+rule, the value got and what is ``allowed``.
 """
 
 from __future__ import annotations
@@ -12,10 +10,11 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import ge, gt, le, lt
-from typing import Any, Final, Protocol
+from typing import Final
 
 # What is wrong with a setting, as data first and as one line of text at the end.
 
@@ -60,6 +59,15 @@ class Refused(ValueError):
         super().__init__("; and ".join(p.line if p.where else p.reason for p in problems))
 
 
+@contextmanager
+def noting(problems: list[Problem], *where: str) -> Iterator[None]:
+    """Adds the problems of a `Refused`, under the path ``where``, to a list, and goes on."""
+    try:
+        yield
+    except Refused as refused:
+        problems += [problem.under(*where) for problem in refused.problems]
+
+
 def unknown(where: tuple[str, ...], got: object, known: list[str]) -> Problem:
     """The problem of a key that is none of the ``known`` ones."""
     return Problem(where, "unknown key", got, ", ".join(known), closest(where[-1], known))
@@ -88,17 +96,6 @@ Value = int | float | str
 
 # What PyYAML leaves a string because YAML 1.1 wants a dot and a signed exponent: 1e-3, 2E5.
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
-
-
-class Reader(Protocol):
-    """What every reader below can do."""
-
-    @property
-    def allowed(self) -> str: ...
-
-    def read(self, raw: object) -> Any: ...
-
-    def schema(self) -> dict[str, Any]: ...
 
 
 def as_number(raw: object) -> int | float | None:
@@ -165,14 +162,6 @@ class Number:
     def _refused(self, what: str, raw: object) -> Refused:
         return Refused(Problem((), what, raw, self.allowed))
 
-    def schema(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"type": "integer" if self.whole else "number"}
-        if self.low is not None:
-            found["exclusiveMinimum" if self.above else "minimum"] = self.low
-        if self.high is not None:
-            found["exclusiveMaximum" if self.below else "maximum"] = self.high
-        return found
-
 
 @dataclass(frozen=True)
 class OneOf:
@@ -189,102 +178,3 @@ class OneOf:
             return raw
         hint = closest(raw, self.options) if isinstance(raw, str) else ""
         raise Refused(Problem((), "is not one of the known names", raw, self.allowed, hint))
-
-    def schema(self) -> dict[str, Any]:
-        return {"enum": list(self.options)}
-
-
-@dataclass(frozen=True)
-class Text:
-    """A text all of which matches ``pattern``: by default one that is not blank."""
-
-    allowed: str = "a text that is not empty"
-    pattern: str = r"[\s\S]*\S[\s\S]*"
-
-    def read(self, raw: object) -> str:
-        if not isinstance(raw, str):
-            quotes = " (in quotes)" if isinstance(raw, int | float) else ""
-            raise Refused(Problem((), f"must be a text{quotes}", raw, self.allowed))
-        if not re.fullmatch(self.pattern, raw):
-            blank = not raw.strip()
-            what = "must not be empty" if blank else "has characters that it must not have"
-            raise Refused(Problem((), what, raw, self.allowed))
-        return raw
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{self.pattern}$"}
-
-
-@dataclass(frozen=True)
-class Flag:
-    """true or false."""
-
-    allowed: str = "true, false"
-
-    def read(self, raw: object) -> bool:
-        if isinstance(raw, bool):
-            return raw
-        raise Refused(Problem((), "must be true or false", raw, self.allowed))
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "boolean"}
-
-
-@dataclass(frozen=True)
-class Also:
-    """One extra value (null, or a word such as ``auto``), or whatever ``reader`` reads."""
-
-    extra: str | None
-    reader: Reader
-
-    @property
-    def allowed(self) -> str:
-        return f"{self.extra or 'null'}, or {self.reader.allowed}"
-
-    def read(self, raw: object) -> Any:
-        if (raw is None or isinstance(raw, str)) and raw == self.extra:
-            return raw
-        try:
-            return self.reader.read(raw)
-        except Refused as refused:
-            wider = [replace(p, allowed=self.allowed) for p in refused.problems]
-            raise Refused(*wider) from None
-
-    def schema(self) -> dict[str, Any]:
-        extra = {"type": "null"} if self.extra is None else {"const": self.extra}
-        return {"anyOf": [extra, self.reader.schema()]}
-
-
-@dataclass(frozen=True)
-class Each:
-    """A mapping with one or more entries, its keys and its values each from a few names."""
-
-    keys: OneOf
-    values: OneOf
-
-    @property
-    def allowed(self) -> str:
-        return f"a mapping of {self.keys.allowed} to {self.values.allowed}"
-
-    def read(self, raw: object) -> dict[str, str]:
-        if not isinstance(raw, Mapping) or not raw:
-            raise Refused(Problem((), "must be a mapping, not empty", raw, self.allowed))
-        problems: list[Problem] = []
-        for key, value in raw.items():
-            for reader, part in ((self.keys, key), (self.values, value)):
-                try:
-                    reader.read(part)
-                except Refused as refused:
-                    problems += [p.under(str(key)) for p in refused.problems]
-        if problems:
-            raise Refused(*problems)
-        return dict(raw)
-
-    def schema(self) -> dict[str, Any]:
-        entries = dict.fromkeys(self.keys.options, self.values.schema())
-        return {
-            "type": "object",
-            "properties": entries,
-            "additionalProperties": False,
-            "minProperties": 1,
-        }

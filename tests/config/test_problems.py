@@ -101,6 +101,27 @@ search: {sampler: grid, tirals: 3}
     ]
 
 
+@pytest.mark.parametrize(
+    ("override", "rest"),
+    [
+        ("search.max_concurrent=0", "must be >= 1, got 0; allowed: an integer >= 1, or auto"),
+        ("recover.bf16=maybe", "must be true or false, got 'maybe'; allowed: true, false, or auto"),
+        ("recover.dropout=1", "must be < 1, got 1; allowed: a number >= 0 and < 1, or null"),
+        ("recover.batch_size=true", "must be an integer, got true; allowed: an integer >= 1"),
+        ("search.margin=.nan", "must be finite, got nan; allowed: a number >= 0"),
+        ("task.seed=4294967296", "must be <= 4294967295, got 4294967296; allowed: an integer"),
+        ("search.trials=9223372036854775808", "must fit in 64 bits, got 9223372036854775808"),
+        ("task.label=3", "must be a text (in quotes), got 3; allowed: a text that is not empty"),
+        ("pruning.include=a", "must be a list, got 'a'; allowed: a list, each item a text that"),
+        ("objectives.loss=down", "is not one of the known names, got 'down'; allowed: max, min"),
+    ],
+)
+def test_a_constraint_is_said_with_the_value_and_all_that_is_allowed(
+    override: str, rest: str
+) -> None:
+    assert only(problems(SMALL, override)).startswith(f"{override.partition('=')[0]}: {rest}")
+
+
 MINIMAL_KEYS = list(SweepConfig.model_fields)
 
 

@@ -14,7 +14,8 @@ from sweep.space.active import active, complete, fixed, identity, is_active, ord
 from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import Params
-from sweep.space.parse import parse_domain, parse_space, space_schema
+from sweep.space.parse import parse_domain, parse_space
+from sweep.space.schema import space_schema
 
 RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
 FORMS: list[tuple[str, Any, Domain]] = [

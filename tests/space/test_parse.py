@@ -11,7 +11,8 @@ import pytest
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.parameters import METHODS, PARAMETERS, TUTORIAL
 from sweep.space.params import Params
-from sweep.space.parse import parse_domain, parse_space, space_schema
+from sweep.space.parse import parse_domain, parse_space
+from sweep.space.schema import space_schema
 
 DOMAINS: list[tuple[str, Any, Domain]] = [
     ("sparsity", {"low": 0.3, "high": 0.95}, Float(0.3, 0.95)),
