@@ -145,13 +145,6 @@ def test_schedules_are_those_that_a_recipe_can_follow() -> None:
     assert len(set(runs.values())) == len(LR_SCHEDULES) == 2
 
 
-def test_parameters_are_those_of_a_trial() -> None:
-    from sweep.space.parameters import PARAMETERS
-    from sweep.space.params import Params
-
-    assert set(PARAMETERS) == {field.name for field in dataclasses.fields(Params)}
-
-
 def test_recovery_settings_are_those_of_a_recipe() -> None:
     """A workbench hands the config's sections to a recipe by name."""
     from sweep.compress.train import Recipe

@@ -4,52 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.config import SweepConfig
 from sweep.space.active import active, complete, fixed, identity, is_active, order
-from sweep.space.conditions import Condition
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import Params
-from sweep.space.parse import parse_domain, parse_space
-from sweep.space.schema import space_schema
+from sweep.space.parse import parse_space
 
 RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
-FORMS: list[tuple[str, Any, Domain]] = [
-    (
-        "learning_rate",
-        {"low": "1e-5", "high": 1e-3, "log": True, "when": {"finetune_epochs": {"low": 1}}},
-        Float(1e-5, 1e-3, log=True, when=(Condition("finetune_epochs", low=1),)),
-    ),
-    (
-        "finetune_epochs",
-        {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5, "high": 0.9}, "method": "random"}},
-        Int(
-            0, 5, when=(Condition("sparsity", low=0.5, high=0.9), Condition("method", ("random",)))
-        ),
-    ),
-    (
-        "scope",
-        {"values": ["global"], "when": {"method": ["l1-norm", "random"]}},
-        Choice(("global",), (Condition("method", ("l1-norm", "random")),)),
-    ),
-    ("method", {"values": ["random", "l1-norm"]}, Choice(("random", "l1-norm"))),
-    ("seed", [0, 1, 2], Choice((0, 1, 2))),
-    ("seed", None, Constant(None)),
-]
-
-
-@pytest.mark.parametrize(("name", "raw", "domain"), FORMS)
-def test_each_form_is_read_and_its_plain_form_gives_it_again(
-    name: str, raw: Any, domain: Domain
-) -> None:
-    assert parse_domain(name, raw) == domain
-    assert parse_domain(name, domain.plain()) == domain
-    validator = jsonschema.Draft202012Validator(space_schema())
-    assert validator.is_valid({name: domain.plain()})
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from sweep.errors import UsageError
-from sweep.space.parameters import PARAMETERS
 from sweep.space.params import Params
 
 
@@ -45,8 +42,3 @@ def test_flat_params_come_back() -> None:
 def test_an_unknown_name_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=r"unknown parameter .*allowed: activation_method, "):
         Params.of(values)
-
-
-def test_names_and_defaults_are_those_of_the_space() -> None:
-    defaults = {field.name: field.default for field in dataclasses.fields(Params)}
-    assert defaults == {name: parameter.default for name, parameter in PARAMETERS.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.parameters import METHODS, PARAMETERS, TUTORIAL
 from sweep.space.params import Params
@@ -27,6 +28,26 @@ DOMAINS: list[tuple[str, Any, Domain]] = [
     ("finetune_epochs", 3.0, Constant(3)),
     ("learning_rate", {"low": "1e-5", "high": "1E-3", "log": True}, Float(1e-5, 1e-3, log=True)),
     ("learning_rate", "1e-3", Constant(1e-3)),
+    (
+        "learning_rate",
+        {"low": "1e-5", "high": 1e-3, "log": True, "when": {"finetune_epochs": {"low": 1}}},
+        Float(1e-5, 1e-3, log=True, when=(Condition("finetune_epochs", low=1),)),
+    ),
+    (
+        "finetune_epochs",
+        {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5, "high": 0.9}, "method": "random"}},
+        Int(
+            0, 5, when=(Condition("sparsity", low=0.5, high=0.9), Condition("method", ("random",)))
+        ),
+    ),
+    (
+        "scope",
+        {"values": ["global"], "when": {"method": ["l1-norm", "random"]}},
+        Choice(("global",), (Condition("method", ("l1-norm", "random")),)),
+    ),
+    ("method", {"values": ["random", "l1-norm"]}, Choice(("random", "l1-norm"))),
+    ("seed", [0, 1, 2], Choice((0, 1, 2))),
+    ("seed", None, Constant(None)),
 ]
 
 
