@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from sweep.compress.dense.bench import Workbench
 from sweep.config import SweepConfig
 from sweep.config.plan import plan, rungs
 
@@ -96,10 +95,8 @@ def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:
 def test_a_plan_counts_what_is_finetuned_on_grids(
     quantization: dict[str, Any] | None, asked: Any, epochs: dict[str, int]
 ) -> None:
-    """Against what a worker finetunes: a folder each."""
     swept = config(baseline={"quantization": quantization}, space={"quantization": asked})
     assert plan(swept)["quantization_epochs"] == epochs
-    assert len(epochs) == len(Workbench(swept, "cpu").trained)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import torch
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import fresh_bert
 from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.config.plan import plan
 from sweep.errors import UsageError
 from sweep.space.params import Params
 from tests.compress.dense.benches import Files, make_bench, nothing_is_made, weights
@@ -33,6 +34,16 @@ def test_texts_longer_than_the_model_takes_are_refused(
     with pytest.raises(UsageError, match=f"max_length is {most + 1}, .* takes {most} tokens"):
         bench.check()
     make_bench(model_folder, data_files, task={"max_length": most}).check()
+
+
+@pytest.mark.parametrize("asked", [None, ["none", "int8"], ["fixed", "none"]])
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_plan_counts_the_grids_that_a_bench_finetunes_on(
+    model_folder: Path, data_files: Files, asked: list[str] | None, epochs: int
+) -> None:
+    baseline, space = {"quantization": {"epochs": epochs}}, {"quantization": asked}
+    bench = make_bench(model_folder, data_files, baseline=baseline, space=space)
+    assert len(bench.trained) == len(plan(bench.config)["quantization_epochs"])
 
 
 # digits
