@@ -53,6 +53,22 @@ class LedgerBuilder:
         }
         self.add("sweep", **{**head, **sweep})
 
+    def head(self, **fields: Any) -> LedgerBuilder:
+        """Change what the first event says."""
+        self.events[0].update(fields)
+        return self
+
+    def search(self, **settings: Any) -> LedgerBuilder:
+        """Change settings of the config's section ``search``."""
+        config = self.events[0]["config"]
+        return self.head(config={**config, "search": {**config.get("search", {}), **settings}})
+
+    def points(self, **points: tuple[int, float]) -> LedgerBuilder:
+        """A trial a point, evaluated once: its right answers, and its sparsity."""
+        for name, (correct, sparsity) in points.items():
+            self.trial(name).record(name, 0, correct, sparsity)
+        return self
+
     def add(self, kind: str, wait: float = 0.0, **fields: Any) -> LedgerBuilder:
         """Append any event, ``wait`` seconds after the one before."""
         self.clock += wait
@@ -60,10 +76,9 @@ class LedgerBuilder:
         return self
 
     def baseline(self, correct: int = DENSE, **fields: Any) -> LedgerBuilder:
-        figures = _figures(correct, 0.0)
         spent = {"seconds": 9.0, "train_seconds": 8.0, "eval_seconds": 1.0}
         own = {"majority_accuracy": 0.1, "warnings": [], "model": "models/tiny"}
-        return self.add("baseline", 9.0, **{**figures, **spent, **own, **fields})
+        return self.add("baseline", 9.0, **{**measured(correct, 0.0), **spent, **own, **fields})
 
     def trial(self, trial_id: str, *, seed: int = 11, **params: Any) -> LedgerBuilder:
         """A trial is made and starts; ``params`` over plain defaults."""
@@ -92,7 +107,7 @@ class LedgerBuilder:
             "stage": "recovered" if epoch else "pruned",
             "epoch": epoch,
             "partial": False,
-            **_figures(correct, sparsity),
+            **measured(correct, sparsity),
             "baseline_accuracy": DENSE / EXAMPLES,
             "accuracy_drop": (DENSE - correct) / EXAMPLES,
             "seconds": 1.0 + 9.0 * epoch,
@@ -138,7 +153,7 @@ class LedgerBuilder:
         self.add("confirm", confirm=number, points=wanted, seeds=seeds)
         if number == 0:
             own = {"split": "test", "correct_bits": first(dense)}
-            self.add("confirm_baseline", 1.0, **_figures(dense, 0.0), **own)
+            self.add("confirm_baseline", 1.0, **measured(dense, 0.0), **own)
         for (trial, epoch), by_seed in points.items():
             sparsity = self._sparsity(trial, epoch)
             for seed, correct in by_seed.items():
@@ -152,8 +167,8 @@ class LedgerBuilder:
                 }
                 own = {"trial_id": trial, "epoch": epoch, "seed": seed, "attempt": 1}
                 own |= {"worker": "host:1", "split": "test", "correct_bits": first(correct)}
-                figures = {**_figures(correct, sparsity), **fresh}
-                self.add("confirm_record", 10.0, **{**own, **figures, **fields})
+                own |= measured(correct, sparsity) | fresh
+                self.add("confirm_record", 10.0, **{**own, **fields})
                 end = {"status": "completed", "error": None}
                 self.add("confirm_end", trial_id=trial, seed=seed, **end)
         return self.add("confirm_finish", confirm=number) if finish else self
@@ -213,7 +228,8 @@ def answered_sweep(trials: int = 12, seed: int = 0, examples: int = EXAMPLES) ->
     return ledger.add("finish")
 
 
-def _figures(correct: int, sparsity: float) -> dict[str, Any]:
+def measured(correct: int, sparsity: float) -> dict[str, Any]:
+    """What an evaluation says of a model, whatever its epoch."""
     zeros = round(sparsity * PRUNABLE)
     return {
         "accuracy": correct / EXAMPLES,

@@ -10,10 +10,7 @@ from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
 def sweep(folder: Path, drawn: int, **search: object) -> Path:
-    ledger = big_sweep(20, drawn)
-    config = ledger.events[0]["config"]
-    ledger.events[0]["config"] = config | {"search": config["search"] | search}
-    return ledger.write(folder)
+    return big_sweep(20, drawn).search(**search).write(folder)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import analysis
 from sweep.pareto import hypervolume
-from tests.analysis.ledgers import CONFIG, answered_sweep
+from tests.analysis.ledgers import answered_sweep
 
 SCRIPT = Path(analysis.__file__).parent.parent / "docs" / "notebook.py"
 
@@ -37,9 +37,7 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which both sweeps of the script lie."""
     folder = tmp_path_factory.mktemp("notebook")
     answered_sweep(seed=1).write(folder / "results" / "demo")
-    other = answered_sweep(seed=2)
-    other.events[0]["config"] = {**CONFIG, "search": {**CONFIG["search"], "seed": 1}}
-    other.write(folder / "results" / "demo-again")
+    answered_sweep(seed=2).search(seed=1).write(folder / "results" / "demo-again")
     return folder
 
 

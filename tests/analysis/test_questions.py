@@ -20,9 +20,8 @@ def four(on_test: Mapping[str, int] | None = None, count: int = 4) -> LedgerBuil
 
     ``on_test``: how many test examples each point gets right, where it is confirmed.
     """
-    ledger = LedgerBuilder().baseline()
-    for name, drop, sparsity in POINTS[:count]:
-        ledger.trial(name).record(name, 0, DENSE - drop, sparsity)
+    points = {name: (DENSE - drop, sparsity) for name, drop, sparsity in POINTS[:count]}
+    ledger = LedgerBuilder().baseline().points(**points)
     if on_test:
         ledger.confirm_round({(name, 0): {21: right} for name, right in on_test.items()})
     return ledger
@@ -178,9 +177,7 @@ def test_a_confirmed_front_answers_on_test(tmp_path: Path) -> None:
 
 
 def test_the_nearest_is_feasible(tmp_path: Path) -> None:
-    ledger = four()
-    search = {"constraints": {"accuracy_drop": {"max": 0.1}}}
-    ledger.events[0]["config"] = ledger.events[0]["config"] | {"search": search}
+    ledger = four().search(constraints={"accuracy_drop": {"max": 0.1}})
     results = load(ledger.write(tmp_path))
     assert named(results.best(min_sparsity=0.95).nearest) == "c"
 

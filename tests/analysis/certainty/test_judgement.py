@@ -71,8 +71,7 @@ def test_points_off_the_front_that_lack_answers_are_left_out(tmp_path: Path) -> 
 
 
 def test_a_front_by_loss_says_nothing_of_accuracys_noise(tmp_path: Path) -> None:
-    ledger = answered_sweep()
-    ledger.events[0]["directions"] = {"loss": "min", "sparsity": "max"}
+    ledger = answered_sweep().head(directions={"loss": "min", "sparsity": "max"})
     front = load(ledger.write(tmp_path)).front
     assert front["front_probability"].isna().all()
     assert front["verdict"].notna().all()
@@ -83,18 +82,9 @@ def test_a_sweep_without_a_point_has_no_figures(tmp_path: Path) -> None:
     assert results.front.empty and results.basis.points == 0
 
 
-def constrained(folder: Path, constraints: object) -> LedgerBuilder:
-    ledger = big_sweep()
-    search = {**ledger.events[0]["config"]["search"], "constraints": constraints}
-    ledger.events[0]["config"] = {**ledger.events[0]["config"], "search": search}
-    ledger.write(folder)
-    return ledger
-
-
 def test_only_what_is_feasible_is_on_a_front(tmp_path: Path) -> None:
     bounds = {"accuracy_drop": {"max": 0.2}, "sparsity": {"min": 0.4, "max": 0.8}}
-    constrained(tmp_path, bounds)
-    results = load(tmp_path)
+    results = load(big_sweep().search(constraints=bounds).write(tmp_path))
     front, pool = results.front, results.candidates
     assert front["feasible"].all() and len(front)
     keeps = (pool["accuracy_drop"] <= 0.2) & pool["sparsity"].between(0.4, 0.8)
@@ -105,8 +95,8 @@ def test_only_what_is_feasible_is_on_a_front(tmp_path: Path) -> None:
 
 
 def test_where_nothing_is_feasible_the_front_says_so(tmp_path: Path) -> None:
-    constrained(tmp_path, {"sparsity": {"min": 0.999}})
-    results = load(tmp_path)
+    ledger = big_sweep().search(constraints={"sparsity": {"min": 0.999}})
+    results = load(ledger.write(tmp_path))
     whole = load(big_sweep().write(tmp_path / "all"))
     assert results.front["feasible"].eq(False).all()
     assert results.front["trial_id"].tolist() == whole.front["trial_id"].tolist()
@@ -122,5 +112,5 @@ def test_a_missing_figure_keeps_to_no_bound(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damaged", ["sparsity", {"sparsity": 0.5}, [1], None])
 def test_constraints_that_are_none_are_passed_over(tmp_path: Path, damaged: object) -> None:
-    constrained(tmp_path, damaged)
-    assert load(tmp_path).constraints == {}
+    ledger = LedgerBuilder().search(constraints=damaged)
+    assert load(ledger.write(tmp_path)).constraints == {}

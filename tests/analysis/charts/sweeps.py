@@ -7,7 +7,7 @@ import math
 import random
 from typing import Any
 
-from tests.analysis.ledgers import DENSE, PRUNABLE, LedgerBuilder
+from tests.analysis.ledgers import DENSE, EXAMPLES, PRUNABLE, LedgerBuilder, measured
 
 LAYERS = 3
 MATRICES = ("attention.self.query", "attention.self.key", "attention.output.dense", "output.dense")
@@ -106,21 +106,13 @@ def _figures(
     gain = 0.1 * epoch * (1 + (math.log10(rate) + 4) / 2)
     keep = 1 / (1 + math.exp((sparsity - 0.6 - gain + 0.2 * is_random) * 12))
     correct = round(436 + (DENSE - 436) * keep + draw.gauss(0, 5))
-    zeros = round(sparsity * PRUNABLE)
     return {
         "attempt": 1,
         "stage": "recovered" if epoch else "pruned",
         "partial": False,
-        "accuracy": correct / 872,
-        "correct": correct,
-        "examples": 872,
-        "loss": 2 - correct / 872,
-        "sparsity": zeros / PRUNABLE,
-        "model_sparsity": zeros / PRUNABLE / 2,
-        "nonzero_params": 2 * PRUNABLE - zeros,
-        "size_bytes": 4 * (2 * PRUNABLE - zeros),
-        "baseline_accuracy": DENSE / 872,
-        "accuracy_drop": (DENSE - correct) / 872,
+        **measured(correct, sparsity),
+        "baseline_accuracy": DENSE / EXAMPLES,
+        "accuracy_drop": (DENSE - correct) / EXAMPLES,
         "seconds": 1.0 + 9 * epoch,
         "train_seconds": 7.0 if epoch else 0.0,
         "eval_seconds": 1.0,

@@ -16,9 +16,7 @@ from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
 def with_objectives(directions: dict[str, str]) -> LedgerBuilder:
-    ledger = rich_sweep(30)
-    ledger.events[0]["directions"] = directions
-    return ledger
+    return rich_sweep(30).head(directions=directions)
 
 
 def without_baseline() -> LedgerBuilder:

@@ -98,9 +98,7 @@ def test_two_sweeps_are_compared_with_one_another(tmp_path: Path) -> None:
 def test_where_attainment_is_not_drawn_the_reason_is_given(tmp_path: Path) -> None:
     one = several(tmp_path / "one", [big_sweep(20)])
     assert attainment.panels(one) == [] and "one sweep" in attainment.ATTAINMENT.empty(one)
-    ledgers = [big_sweep(20), big_sweep(20)]
-    for ledger in ledgers:
-        ledger.events[0]["directions"] = {"accuracy": "max", "sparsity": "max", "epoch": "min"}
-    three = several(tmp_path / "three", ledgers)
+    ways = {"accuracy": "max", "sparsity": "max", "epoch": "min"}
+    three = several(tmp_path / "three", [big_sweep(20).head(directions=ways) for _ in range(2)])
     assert attainment.panels(three) == []
     assert "two objectives" in attainment.ATTAINMENT.empty(three)

@@ -36,9 +36,7 @@ def lines(results: Results) -> list[Series]:
 def test_any_objectives_are_drawn(
     tmp_path: Path, directions: dict[str, str], axes: tuple[str, str]
 ) -> None:
-    ledger = big_sweep(12)
-    ledger.events[0]["directions"] = directions
-    results = results_of(ledger, tmp_path)
+    results = results_of(big_sweep(12).head(directions=directions), tmp_path)
     assert axes_of(results.directions) == axes
     drawn = FRONT.static(results).axes[0]  # type: ignore[union-attr]
     assert all(label for label in (drawn.get_xlabel(), drawn.get_ylabel()))
@@ -54,40 +52,21 @@ def test_the_step_line_promises_only_what_was_reached(tmp_path: Path) -> None:
     assert line.line == "up-then-right"
     assert line.x.tolist() == pytest.approx([50, 80, 90])
     assert line.y.tolist() == pytest.approx([100 * n / EXAMPLES for n in (795, 650, 640)])
-    ledger = small_sweep()
-    ledger.events[0]["directions"] = {"accuracy": "max", "size_bytes": "min"}
+    ledger = small_sweep().head(directions={"accuracy": "max", "size_bytes": "min"})
     (line,) = lines(results_of(ledger, tmp_path))
     assert line.line == "right-then-up"
 
 
-def test_both_figures_show_the_same_points(tmp_path: Path) -> None:
+def test_the_line_and_the_intervals_are_those_of_the_table(tmp_path: Path) -> None:
     results = results_of(big_sweep(), tmp_path)
-    plotly, paper = FRONT.interactive(results), FRONT.static(results)
-    assert plotly is not None and paper is not None
     (line,) = lines(results)
     front = results.front.sort_values("sparsity")
     np.testing.assert_allclose(line.x, 100 * front["sparsity"])
     np.testing.assert_allclose(line.y, 100 * front["accuracy"])
-    (shown,) = [
-        trace for trace in plotly.data if trace.name == line.label and trace.mode == "lines"
-    ]
-    np.testing.assert_allclose(shown.y, line.y, rtol=1e-6)
-    assert shown.line.shape == "vh"
-    (drawn,) = [one for one in paper.axes[0].lines if one.get_label() == line.label]
-    np.testing.assert_allclose(drawn.get_ydata(), line.y)
-    assert drawn.get_drawstyle() == "steps-pre"
-
-
-def test_intervals_are_those_of_the_table(tmp_path: Path) -> None:
-    results = results_of(big_sweep(), tmp_path)
     marks = [one for one in panels(results)[0].series if one.low is not None]
-    low = np.sort(np.concatenate([one.low for one in marks if one.low is not None]))
-    np.testing.assert_allclose(low, np.sort(100 * results.front["accuracy_low"]))
-    figure = FRONT.interactive(results)
-    assert figure is not None
-    ends = [t.y + t.error_y.array for t in figure.data if t.error_y.array is not None]
-    expected = np.sort(100 * results.front["accuracy_high"])
-    np.testing.assert_allclose(np.sort(np.concatenate(ends)), expected, rtol=1e-6)
+    for end in ("low", "high"):
+        drawn = np.sort(np.concatenate([getattr(one, end) for one in marks]))
+        np.testing.assert_allclose(drawn, np.sort(100 * front[f"accuracy_{end}"]))
 
 
 def test_what_was_stopped_is_hollow(tmp_path: Path) -> None:
@@ -101,10 +80,6 @@ def test_what_was_stopped_is_hollow(tmp_path: Path) -> None:
 def test_the_dense_model_is_a_line_with_a_band_below(tmp_path: Path) -> None:
     (level,) = panels(results_of(small_sweep(), tmp_path))[0].levels
     assert (level.y, level.below) == (pytest.approx(100 * DENSE / EXAMPLES), 1.0)
-    figure = FRONT.interactive(load(tmp_path))
-    assert figure is not None
-    line, band = figure.layout.shapes
-    assert (band.y0, band.y1) == (pytest.approx(line.y0 - 1), line.y0)
     without = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
     assert panels(results_of(without, tmp_path / "no dense"))[0].levels == []
 

@@ -61,10 +61,8 @@ def test_too_many_combinations_are_cut_to_the_largest(tmp_path: Path) -> None:
 
 
 def test_what_breaks_a_constraint_is_on_no_front(tmp_path: Path) -> None:
-    search = {"constraints": {"sparsity": {"max": 0.6}}}
-    ledger = LedgerBuilder(config={"search": search}).baseline()
-    for name, correct, sparsity in (("a", 700, 0.5), ("b", 750, 0.7), ("c", 690, 0.6)):
-        ledger.trial(name).record(name, 0, correct, sparsity)
+    ledger = LedgerBuilder().search(constraints={"sparsity": {"max": 0.6}}).baseline()
+    ledger.points(a=(700, 0.5), b=(750, 0.7), c=(690, 0.6))
     results = load(ledger.write(tmp_path))
     (panel,) = panels(results)
     whole, own = (one for one in panel.series if one.line != "none")

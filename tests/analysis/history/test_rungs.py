@@ -8,26 +8,23 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import load
+from analysis import Results, load
 from analysis.history.rungs import FEWEST, partial, rungs, spearman
-from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_correlations_are_those_of_scipy(seed: int) -> None:
-    draw = np.random.default_rng(seed)
+def test_correlations_are_those_of_scipy() -> None:
     # Integers: with ties.
-    a, b, given = draw.integers(0, 12, size=(3, 40)).astype(float)
-    b = b + a
-    assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
-    # The correlation of what a line through the ranks of ``given`` leaves of each.
-    ranks = stats.rankdata(given)
-    rest = [
-        stats.rankdata(one) - np.polyval(np.polyfit(ranks, stats.rankdata(one), 1), ranks)
-        for one in (a, b)
-    ]
-    assert partial(a, b, given) == pytest.approx(stats.pearsonr(*rest).statistic)
+    for a, b, given in np.random.default_rng(0).integers(0, 12, size=(10, 3, 40)).astype(float):
+        b = b + a
+        assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
+        # The correlation of what a line through the ranks of ``given`` leaves of each.
+        ranks = stats.rankdata(given)
+        rest = [
+            stats.rankdata(one) - np.polyval(np.polyfit(ranks, stats.rankdata(one), 1), ranks)
+            for one in (a, b)
+        ]
+        assert partial(a, b, given) == pytest.approx(stats.pearsonr(*rest).statistic)
 
 
 def test_what_does_not_vary_has_no_correlation() -> None:
@@ -37,27 +34,25 @@ def test_what_does_not_vary_has_no_correlation() -> None:
     assert np.isnan(partial(rising, rising**2, rising))
 
 
-def test_counts_are_those_of_the_decisions(tmp_path: Path) -> None:
-    results = load(rich_sweep().write(tmp_path))
-    table = rungs(results).set_index("epoch")
+def test_counts_are_those_of_the_decisions(rich: Results) -> None:
+    table = rungs(rich).set_index("epoch")
     assert table.index.tolist() == [0, 1, 3]
     for epoch, row in table.iterrows():
-        here = results.decisions[results.decisions["epoch"] == epoch]
+        here = rich.decisions[rich.decisions["epoch"] == epoch]
         assert row["judged"] == len(here)
         assert row["stopped"] == (here["action"] == "stop").sum()
         assert row["survival"] == 1 - row["stopped"] / row["judged"]
-        records = results.records[results.records["epoch"] == epoch]
+        records = rich.records[rich.records["epoch"] == epoch]
         assert row["reached"] == len(records) >= row["judged"]
-    assert table["stopped"].sum() == results.counts["stopped"]
+    assert table["stopped"].sum() == rich.counts["stopped"]
 
 
-def test_the_end_is_that_of_survivors(tmp_path: Path) -> None:
-    results = load(rich_sweep().write(tmp_path))
-    trials = results.trials.set_index("trial_id")
-    records = results.records.set_index(["trial_id", "epoch"])["accuracy"]
+def test_the_end_is_that_of_survivors(rich: Results) -> None:
+    trials = rich.trials.set_index("trial_id")
+    records = rich.records.set_index(["trial_id", "epoch"])["accuracy"]
     longer = trials[(trials["status"] == "completed") & (trials["epoch"] > 1)]
     at = [records[name, 1] for name in longer.index]
-    row = rungs(results).set_index("epoch").loc[1]
+    row = rungs(rich).set_index("epoch").loc[1]
     assert row["ended"] == len(longer)
     expected = stats.spearmanr(at, longer["accuracy"]).statistic
     assert row["correlation"] == pytest.approx(expected)

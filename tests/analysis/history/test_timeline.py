@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from analysis import load
+from analysis import Results
 from analysis.history.timeline import TIMELINE, timeline
 from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
@@ -69,15 +68,14 @@ def test_confirmation_and_odd_events_are_passed_over() -> None:
     assert rows(ledger) == before
 
 
-def test_seconds_add_up_and_types_stay(tmp_path: Path) -> None:
-    results = load(rich_sweep().write(tmp_path))
-    table = results.timeline
+def test_seconds_add_up_and_types_stay(rich: Results) -> None:
+    table = rich.timeline
     pd.testing.assert_series_equal(
         table["seconds"], table["end"] - table["start"], check_names=False
     )
     ends = {"completed", "stopped", "failed", "lost", "interrupted", "running"}
     assert set(table["status"]) <= ends
-    assert table["status"].value_counts()["completed"] == results.counts["completed"]
+    assert table["status"].value_counts()["completed"] == rich.counts["completed"]
     pd.testing.assert_series_equal(timeline(()).dtypes, table.dtypes)
     assert list(table) == list(TIMELINE)
 

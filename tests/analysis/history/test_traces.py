@@ -25,8 +25,7 @@ DIRECTIONS = [
 def test_a_trace_is_what_each_beginning_of_the_ledger_gives(
     tmp_path: Path, directions: dict[str, str], reference: dict[str, float]
 ) -> None:
-    ledger = big_sweep(12, seed=1)
-    ledger.events[0] |= {"directions": directions, "reference_point": reference}
+    ledger = big_sweep(12, seed=1).head(directions=directions, reference_point=reference)
     traces = load(ledger.write(tmp_path / "whole")).traces()
     cut, row = copy.copy(ledger), 0
     for place, event in enumerate(ledger.events):
@@ -84,9 +83,7 @@ def test_partial_records_cost_epochs_and_add_nothing(tmp_path: Path) -> None:
 
 
 def test_infeasible_points_add_nothing_where_there_are_others(tmp_path: Path) -> None:
-    ledger = small_sweep()
-    bounds = {"search": {"constraints": {"sparsity": {"max": 0.6}}}}
-    ledger.events[0]["config"] = ledger.events[0]["config"] | bounds
+    ledger = small_sweep().search(constraints={"sparsity": {"max": 0.6}})
     results = load(ledger.write(tmp_path))
     assert results.traces()["hypervolume"].iloc[-1] == pytest.approx(results.hypervolume)
     assert results.hypervolume == pytest.approx((795 / 872 - 0.1) * 0.5)
@@ -94,8 +91,7 @@ def test_infeasible_points_add_nothing_where_there_are_others(tmp_path: Path) ->
 
 def test_without_a_reference_there_are_steps_but_no_volume(tmp_path: Path) -> None:
     traces = load(small_sweep().write(tmp_path / "a")).traces()
-    ledger = small_sweep()
-    ledger.events[0]["reference_point"] = {"sparsity": 0.0}
+    ledger = small_sweep().head(reference_point={"sparsity": 0.0})
     bare = load(ledger.write(tmp_path / "b")).traces()
     assert bare["hypervolume"].isna().all()
     assert bare["epochs"].tolist() == traces["epochs"].tolist()

@@ -76,9 +76,7 @@ def test_the_certified_point_is_named_where_it_is_another(tmp_path: Path) -> Non
 
 
 def test_a_knee_that_is_the_answer_is_told_once(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline()
-    for name, correct, sparsity in (("a", 805, 0.1), ("b", 795, 0.8), ("c", 400, 0.9)):
-        ledger.trial(name).record(name, 0, correct, sparsity)
+    ledger = LedgerBuilder().baseline().points(a=(805, 0.1), b=(795, 0.8), c=(400, 0.9))
     text = answer(ledger, tmp_path)
     assert "is where the front bends most" in text and text.count("**80.0 % sparsity") == 1
 

@@ -16,10 +16,7 @@ def report(folder: Path, **ledgers: LedgerBuilder) -> str:
 
 
 def named(ledger: LedgerBuilder, name: str, **search: object) -> LedgerBuilder:
-    ledger.events[0]["name"] = name
-    given = {**CONFIG["search"], **search}
-    ledger.events[0]["config"] = {**CONFIG, "name": name, "search": given}
-    return ledger
+    return ledger.head(name=name, config={**CONFIG, "name": name}).search(**search)
 
 
 def test_who_covers_most_and_at_which_cost(tmp_path: Path) -> None:

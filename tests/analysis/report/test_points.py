@@ -64,9 +64,6 @@ def test_a_long_front_is_thinned_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_front_that_had_nothing_feasible_says_so(tmp_path: Path) -> None:
-    ledger = big_sweep(8)
-    config = dict(ledger.events[0]["config"])
-    config["search"] = {**config["search"], "constraints": {"accuracy_drop": {"max": -1.0}}}
-    ledger.events[0]["config"] = config
+    ledger = big_sweep(8).search(constraints={"accuracy_drop": {"max": -1.0}})
     table = figures_table(load(ledger.write(tmp_path)))
     assert set(column(table, "within constraints")) == {"no"}

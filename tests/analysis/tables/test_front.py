@@ -27,8 +27,7 @@ DIRECTIONS = [
 def test_front_csv_is_what_moocore_computes_from_records_csv(
     tmp_path: Path, directions: dict[str, str], seed: int
 ) -> None:
-    ledger = big_sweep(60, seed)
-    ledger.events[0]["directions"] = directions
+    ledger = big_sweep(60, seed).head(directions=directions)
     write_tables(load(ledger.write(tmp_path)), tmp_path)
     records, front = pd.read_csv(tmp_path / "records.csv"), pd.read_csv(tmp_path / "front.csv")
     pool = records[(records["partial"] == False) & (records["stage"] != "baseline")]  # noqa: E712
@@ -44,9 +43,7 @@ def test_front_csv_is_what_moocore_computes_from_records_csv(
 
 
 def test_of_equal_points_the_first_is_on_the_front(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline()
-    for name in ("b", "a", "c"):
-        ledger.trial(name).record(name, 0, 700, 0.5)
+    ledger = LedgerBuilder().baseline().points(b=(700, 0.5), a=(700, 0.5), c=(700, 0.5))
     assert load(ledger.write(tmp_path)).front["trial_id"].tolist() == ["b"]
 
 
