@@ -27,7 +27,7 @@ def _driver_full(bed: Bed, share: float) -> Case:
 
     def fill() -> str:
         done = sweep.run(partial(sabotage.fill_disk, line))
-        return done.wrong(6, "cannot write", f"sweep resume {sweep.ledger.folder}")
+        return done.wrong(6, "cannot write", f"sweep resume {sweep.folder}")
 
     return sweep.survive("disk full", f"driver, at event {line}", fill)
 
@@ -41,7 +41,7 @@ def _worker_full(bed: Bed) -> Case:
         if record is not None:
             room = (16, resource.RLIM_INFINITY)
             resource.prlimit(worker_pid(record), resource.RLIMIT_FSIZE, room)
-        said = ("checkpoint", "cannot be written", f"sweep resume {sweep.ledger.folder}")
+        said = ("checkpoint", "cannot be written", f"sweep resume {sweep.folder}")
         return driver.end().wrong(6, *said)
 
     return sweep.survive("disk full", "worker, at a checkpoint", fill)

@@ -81,7 +81,7 @@ def _told(bed: Bed, name: str, code: int) -> Case:
         driver = sweep.start()
         driver.wait_for(lambda: of_kind(driver.events, "record")[1:] or None)
         driver.signal(signal.Signals[name])
-        said = (f"interrupted by {name}", f"sweep resume {sweep.ledger.folder}")
+        said = (f"interrupted by {name}", f"sweep resume {sweep.folder}")
         return driver.end().wrong(code, *said)
 
     return sweep.survive("driver told to stop", name, tell)
