@@ -78,7 +78,7 @@ happenings = st.lists(
 def live(crew: Crew, story: list[tuple[str, int]]) -> None:
     for what, worker in story:
         if what == "sync":
-            crew.stage.ledger._sync()  # the thread's turn
+            crew.stage.ledger.sync()
         elif what == "tidy":
             crew.stage.conductor.tidy()
         else:
