@@ -1,16 +1,19 @@
-"""`sweep init`, `sweep schema`, `sweep check`: configs, without anything heavy."""
+"""`sweep init`, `schema`, `check`, `trial`: a config alone, without a sweep's folder."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.config.plan import plan, results_path
 from sweep.config.text import dump_yaml, json_schema, starter
-from sweep.errors import StorageError, UsageError
+from sweep.errors import StorageError, TrialError, UsageError
 from sweep.ledger.store import store_at
+
+TRIAL_FAILED = 3
 
 
 def write_starter(path: Path) -> None:
@@ -48,6 +51,31 @@ def check_config(source: str, settings: list[str], as_json: bool) -> None:
     for text in (*kept, *warm):
         print(text)
     print("\n" + dump_yaml(config), end="")
+
+
+def run_trial(source: str, settings: list[str], split: str, as_json: bool) -> None:
+    """Run it and print the steps, or one JSON document; a diverged trial ends with code 3."""
+    from sweep.compress.single import run_single
+
+    config = load_config(source, settings, single_trial=True)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+    try:
+        figures = run_single(config, split, say)
+    except TrialError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(TRIAL_FAILED)
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    names = ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy")
+    print("  ".join(f"{name} {figures[name]:.4f}" for name in names))
+    print(
+        f"sparsity {figures['sparsity']:.4f}  model_sparsity {figures['model_sparsity']:.4f}  "
+        f"{figures['seconds']:.0f} s on {figures['examples']} {split} examples"
+    )
 
 
 def _start_masks(config: SweepConfig) -> list[str]:

@@ -1,4 +1,7 @@
-"""The `sweep` command. Nothing heavy is imported before a command needs it."""
+"""The `sweep` command; `python -m sweep.cli.main` where it is not on PATH, as in a cluster's job.
+
+Nothing heavy is imported before a command needs it.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,7 @@ def trial(
     as_json: Json = False,
 ) -> None:
     """One prune-and-recover trial here, without Ray: the tutorial's five steps."""
-    from sweep.cli.trial import run_trial
+    from sweep.cli.config import run_trial
 
     run_trial(config, settings or [], split, as_json)
 
@@ -276,8 +279,6 @@ def version() -> None:
     """Print the version."""
     print(__version__)
 
-
-# `python -m sweep.cli.main`: the command where it is not on PATH, as in a job on a cluster.
 
 if __name__ == "__main__":
     main()

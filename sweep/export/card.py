@@ -20,9 +20,8 @@ from analysis.report.format import megabytes, number, percent, points, short, sp
 from sweep import __version__
 from sweep.compress.quantize.layers import GRID_FILE
 from sweep.config import SweepConfig
-from sweep.export.activations import FILE as ACTIVATIONS
 from sweep.export.export import SPARSE, Export
-from sweep.export.files import WEIGHTS
+from sweep.export.files import ACTIVATIONS, WEIGHTS
 from sweep.export.onnx import FILE as ONNX
 from sweep.export.point import Point
 from sweep.export.sparse import READER
@@ -231,7 +230,7 @@ def _activations(done: Export) -> str:
         "\n\nThat is the model **with its weights pruned alone**, which answers "
         f"{checked.weights_correct} of {checked.examples} validation examples right ({share}). The "
         f"figures above are with {' and '.join(also)}:"
-        "\n\n```python\nfrom sweep.export.activations import load_model  # prunesweep\n\n"
+        "\n\n```python\nfrom sweep.export.files import load_model  # prunesweep\n\n"
         "model = load_model(FOLDER)\n```"
     )
 

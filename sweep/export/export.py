@@ -24,9 +24,8 @@ from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx
-from sweep.export.activations import attach, write_activations
 from sweep.export.checks import Checked
-from sweep.export.files import WEIGHTS, write_model
+from sweep.export.files import WEIGHTS, attach, write_activations, write_model
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder, remove_empty
 from sweep.ledger.folder import SweepFolder

@@ -1,4 +1,10 @@
-"""The Hugging Face folder of a trial's model: weights, tokenizer, names of labels, masks."""
+"""The Hugging Face folder of a trial's model, and how it is loaded.
+
+Weights, tokenizer and names of labels are what ``from_pretrained`` reads. Masks and pruned
+activations have no place in such a folder, so they lie in files beside the weights: with
+:func:`load_model` the inputs of the Linear layers are pruned (and rounded) as they were in the
+trial.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from sweep.compress.prune import ActivationPruner
+from sweep.compress.quantize.layers import GRID_FILE, put_on_grid
 from sweep.compress.start_masks import MASKS
 from sweep.compress.tasks.encode import load_tokenizer
+from sweep.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS = "model.safetensors"
-MASKS_FORMAT = "prunesweep-masks"
+WEIGHTS, ACTIVATIONS = "model.safetensors", "activations.safetensors"
+MASKS_FORMAT, ACTIVATIONS_FORMAT = "prunesweep-masks", "prunesweep-activations"
 
 
 def write_model(
@@ -71,3 +81,65 @@ def _write_masks(masks: Mapping[str, Tensor], path: Path) -> None:
     """Boolean tensors by module name, True where a weight was kept."""
     plain = {name: mask.detach().cpu().contiguous() for name, mask in masks.items()}
     save_file(plain, path, metadata={"format": MASKS_FORMAT, "version": "1"})
+
+
+def write_activations(pruner: ActivationPruner, folder: Path) -> bool:
+    """Write what :func:`attach` needs; False, and no file, where none are pruned.
+
+    The file holds thresholds (scalars) or masks (True = kept) by module name, where the method has
+    any, and in its metadata ``modules``, ``sparsity``, ``method`` and ``scope``.
+    """
+    if not pruner.modules:
+        return False
+    state = {name: value.detach().cpu().contiguous() for name, value in pruner.state.items()}
+    how = {"sparsity": repr(pruner.sparsity), "method": pruner.method, "scope": pruner.scope}
+    about = {
+        "format": ACTIVATIONS_FORMAT,
+        "version": "1",
+        "modules": json.dumps(list(pruner.modules)),
+        **how,
+    }
+    save_file(state, folder / ACTIVATIONS, metadata=about)
+    return True
+
+
+def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
+    """Prune the activations of a model that was loaded from ``folder``; ``remove()`` ends it.
+
+    Raises :class:`~sweep.errors.UsageError` where the folder has no such file, or one that does not
+    fit the model.
+    """
+    path = Path(folder) / ACTIVATIONS
+    try:
+        with safe_open(path, framework="pt") as file:
+            about: dict[str, Any] = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in list(file.keys())}
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if (about.get("format"), about.get("version")) != (ACTIVATIONS_FORMAT, "1"):
+        raise UsageError(f"{path} says nothing of pruned activations that this version knows")
+    known = dict(model.named_modules())
+    names = json.loads(about["modules"])
+    if missing := [name for name in names if not isinstance(known.get(name), nn.Linear)]:
+        raise UsageError(f"{path} is of another model: there is no Linear layer {missing[0]!r}")
+    pruner = ActivationPruner(
+        {name: known[name] for name in names},
+        float(about["sparsity"]),
+        about["method"],
+        about["scope"],
+    )
+    pruner.restore(state)
+    pruner.attach()
+    return pruner
+
+
+def load_model(folder: str | Path) -> nn.Module:
+    """The exported classifier in a folder, its activations pruned and rounded as the trial's."""
+    from transformers import AutoModelForSequenceClassification
+
+    model: nn.Module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    if (Path(folder) / ACTIVATIONS).is_file():
+        attach(model, folder)
+    if (Path(folder) / GRID_FILE).is_file():
+        put_on_grid(model, folder)
+    return model

@@ -18,7 +18,7 @@ from sweep.compress.quantize.layers import grid_setting, linears, put_on_grid
 from sweep.compress.quantize.scheme import fixed
 from sweep.errors import UsageError
 from sweep.export import checks
-from sweep.export.activations import load_model
+from sweep.export.files import load_model
 from tests.export.sweeps import Folder
 from tests.harness import tiny
 from tests.harness.command import Command

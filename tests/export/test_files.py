@@ -14,7 +14,7 @@ import analysis
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import UsageError
 from sweep.export import checks
-from sweep.export.activations import attach, load_model
+from sweep.export.files import attach, load_model
 from sweep.space.parameters import ACTIVATION_SCOPES
 from tests.export.sweeps import Folder
 from tests.harness import tiny
