@@ -1,9 +1,12 @@
-"""The first points of a model-based search: spread evenly, where chance leaves holes.
+"""Points of a space without a model: evenly spread ones for a beginning, and the untried ones.
 
 TPE and GP begin with ten random points. Of 2 methods x 2 scopes, ten random points miss one
 combination in about one sweep of five, and the model that learns from them may then never ask for
 it (seen on SST-2: no l1-norm local in 32 trials). A scrambled Sobol sequence (Owen 1998) has every
 half of every parameter, and every quarter of two, equally often among its first eight points.
+
+Where a sampler repeats itself, the search goes on with the points that were not tried, in an order
+of :class:`Untried`; a grid is nothing but that.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ from sweep.space.counting import size
 from sweep.space.domains import Constant, Domain, Float, Int
 
 STARTUP = 10
-"""How many points; what Optuna's TPE and GP want to have seen before they model anything."""
+"""How many evenly spread points: TPE and GP model nothing before they have seen so many."""
+
+DRAWS = 1000
+"""Random draws from an endless space before it counts as exhausted: what is left is too rare."""
 
 
 def startup_point(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, Any]:
@@ -60,21 +66,6 @@ def value_at(domain: Domain, u: float) -> int | float | str:
         return min(domain.high, int(domain.low * ((domain.high + 1) / domain.low) ** u))
     value = domain.nth(int(u * domain.size))
     return "" if value is None else value
-
-
-def _float_at(domain: Float, u: float) -> float:
-    if domain.step is not None:
-        return domain.nth(int(u * domain.size))
-    if domain.log:
-        low, high = math.log(domain.low), math.log(domain.high)
-        return min(domain.high, max(domain.low, math.exp(low + u * (high - low))))
-    return domain.low + u * (domain.high - domain.low)
-
-
-# The configurations of a space, one after the other, without those that were tried.
-
-TRIES = 1000
-"""Random draws from an endless space before it counts as exhausted: what is left is too rare."""
 
 
 class Untried:
@@ -122,12 +113,21 @@ class Untried:
 
     def _drawn(self, number: int) -> Iterator[dict[str, Any]]:
         chance = np.random.default_rng([self._seed, number, 3])
-        for _ in range(TRIES):
+        for _ in range(DRAWS):
             yield active(
                 self._space,
                 self._names,
                 lambda name, found: value_at(self._space[name], float(chance.random())),
             )
+
+
+def _float_at(domain: Float, u: float) -> float:
+    if domain.step is not None:
+        return domain.nth(int(u * domain.size))
+    if domain.log:
+        low, high = math.log(domain.low), math.log(domain.high)
+        return min(domain.high, max(domain.low, math.exp(low + u * (high - low))))
+    return domain.low + u * (domain.high - domain.low)
 
 
 def _jumps(total: int, seed: int) -> tuple[int, int]:

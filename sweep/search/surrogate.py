@@ -1,8 +1,10 @@
 """A Gaussian process over params and epochs: what an accuracy is likely to be, and how surely.
 
-Rasmussen and Williams (2006), chapter 2. Matern 5/2 over the numbers, a constant factor for each
-choice that differs. The hyperparameters are found by a short walk over fixed steps of the marginal
-likelihood (chapter 5), without a start of chance or state: the same data, the same model.
+:class:`Encoding` makes points of params and epochs; :class:`Surrogate` is the process over points:
+Rasmussen and Williams (2006), chapter 2, with a Matern 5/2 kernel over the numbers and a constant
+factor for each choice that differs. The hyperparameters are found by a short walk over fixed steps
+of the marginal likelihood (chapter 5), without a random start or state: the same data, the same
+model.
 """
 
 from __future__ import annotations
@@ -20,6 +22,14 @@ from sweep.search.distributions import FIDELITY
 from sweep.space.domains import Choice, Constant, Domain
 
 Array = NDArray[np.float64]
+
+UNKNOWN = -1
+"""The index of a choice that is not there."""
+
+SPARSITIES = ("sparsity", "activation_sparsity")
+
+Spot = tuple[Mapping[str, Any], int]
+"""Params, and the finetune epoch at which they are looked at."""
 
 STEPS = (0.5, 2.0, 0.71, 1.41)
 """Factors by which the walk tries to change a length scale, each once."""
@@ -43,6 +53,69 @@ class Inputs:
         return Inputs(
             np.vstack([self.numbers, other.numbers]), np.vstack([self.choices, other.choices])
         )
+
+
+class Encoding:
+    """The searched parameters of a space, and the epoch, as numbers in [0, 1] and choices.
+
+    A log range is even on its log scale. A sparsity s counts as log(1 / (1 - s)), the log of how
+    many times smaller: accuracy falls off a cliff near the sparse end, where 0.97 and 0.99 are as
+    far apart as 0.5 and 0.83. An epoch counts as log(1 + epoch), since the first ones matter most.
+    A parameter that is not there sits in the middle of its range.
+    """
+
+    def __init__(self, space: Mapping[str, Domain], most_epochs: int) -> None:
+        searched = {
+            name: domain
+            for name, domain in space.items()
+            if not isinstance(domain, Constant) and name not in (FIDELITY, "seed")
+        }
+        self._choices = {
+            name: {value: index for index, value in enumerate(domain.values)}
+            for name, domain in searched.items()
+            if isinstance(domain, Choice) and any(isinstance(v, str) for v in domain.values)
+        }
+        self._ends = {n: _ends(d) for n, d in searched.items() if n not in self._choices}
+        self._ranges = {n for n, d in searched.items() if not isinstance(d, Choice)}
+        self._most = math.log1p(max(most_epochs, 1))
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of the columns of numbers."""
+        return [*self._ends, FIDELITY]
+
+    @property
+    def choices(self) -> list[str]:
+        """The names of the columns of choices."""
+        return list(self._choices)
+
+    def inputs(self, spots: Sequence[Spot]) -> Inputs:
+        """n spots as n points."""
+        numbers = [[*self._row(params), math.log1p(epoch) / self._most] for params, epoch in spots]
+        choices = [
+            [known.get(params.get(name, ""), UNKNOWN) for name, known in self._choices.items()]
+            for params, _ in spots
+        ]
+        return Inputs(
+            np.array(numbers, dtype=float).reshape(len(spots), len(self.numbers)),
+            np.array(choices, dtype=np.int64).reshape(len(spots), len(self._choices)),
+        )
+
+    def share(self, name: str, value: float) -> float | None:
+        """How far through its range a value lies, in [0, 1]; None for a parameter that has none."""
+        return _share(float(value), *self._ends[name]) if name in self._ranges else None
+
+    def _row(self, params: Mapping[str, Any]) -> list[float]:
+        return [
+            0.5 if params.get(name) is None else self._coordinate(name, float(params[name]))
+            for name in self._ends
+        ]
+
+    def _coordinate(self, name: str, value: float) -> float:
+        low, high, log = self._ends[name]
+        if name in SPARSITIES:
+            value, low, high = (-math.log1p(-share) for share in (value, low, high))
+        return _share(value, low, high, log and name not in SPARSITIES)
 
 
 @dataclass(frozen=True)
@@ -140,80 +213,6 @@ def _changed(shape: Shape, part: str, index: int, factor: float) -> Shape:
     if part == "alike":
         values[index] = min(values[index], 0.98)
     return replace(shape, **{part: values})
-
-
-# Params as points that a distance can be taken between.
-
-UNKNOWN = -1
-"""The index of a choice that is not there."""
-
-SPARSITIES = ("sparsity", "activation_sparsity")
-
-Spot = tuple[Mapping[str, Any], int]
-"""Params, and the finetune epoch at which they are looked at."""
-
-
-class Encoding:
-    """The searched parameters of a space, and the epoch, as numbers in [0, 1] and choices.
-
-    A log range is even on its log scale. A sparsity s counts as log(1 / (1 - s)), the log of how
-    many times smaller: accuracy falls off a cliff near the sparse end, where 0.97 and 0.99 are as
-    far apart as 0.5 and 0.83. An epoch counts as log(1 + epoch), since the first ones matter most.
-    A parameter that is not there sits in the middle of its range.
-    """
-
-    def __init__(self, space: Mapping[str, Domain], most_epochs: int) -> None:
-        searched = {
-            name: domain
-            for name, domain in space.items()
-            if not isinstance(domain, Constant) and name not in (FIDELITY, "seed")
-        }
-        self._choices = {
-            name: {value: index for index, value in enumerate(domain.values)}
-            for name, domain in searched.items()
-            if isinstance(domain, Choice) and any(isinstance(v, str) for v in domain.values)
-        }
-        self._ends = {n: _ends(d) for n, d in searched.items() if n not in self._choices}
-        self._ranges = {n for n, d in searched.items() if not isinstance(d, Choice)}
-        self._most = math.log1p(max(most_epochs, 1))
-
-    @property
-    def numbers(self) -> list[str]:
-        """The names of the columns of numbers."""
-        return [*self._ends, FIDELITY]
-
-    @property
-    def choices(self) -> list[str]:
-        """The names of the columns of choices."""
-        return list(self._choices)
-
-    def inputs(self, spots: Sequence[Spot]) -> Inputs:
-        """n spots as n points."""
-        numbers = [[*self._row(params), math.log1p(epoch) / self._most] for params, epoch in spots]
-        choices = [
-            [known.get(params.get(name, ""), UNKNOWN) for name, known in self._choices.items()]
-            for params, _ in spots
-        ]
-        return Inputs(
-            np.array(numbers, dtype=float).reshape(len(spots), len(self.numbers)),
-            np.array(choices, dtype=np.int64).reshape(len(spots), len(self._choices)),
-        )
-
-    def share(self, name: str, value: float) -> float | None:
-        """How far through its range a value lies, in [0, 1]; None for a parameter that has none."""
-        return _share(float(value), *self._ends[name]) if name in self._ranges else None
-
-    def _row(self, params: Mapping[str, Any]) -> list[float]:
-        return [
-            0.5 if params.get(name) is None else self._coordinate(name, float(params[name]))
-            for name in self._ends
-        ]
-
-    def _coordinate(self, name: str, value: float) -> float:
-        low, high, log = self._ends[name]
-        if name in SPARSITIES:
-            value, low, high = (-math.log1p(-share) for share in (value, low, high))
-        return _share(value, low, high, log and name not in SPARSITIES)
 
 
 def _ends(domain: Domain) -> tuple[float, float, bool]:
