@@ -73,15 +73,11 @@ def open_bench(
 
     from sweep.compress.dense.bench import Workbench
 
-    pass
-
     hold_to_share(gpu)
     if threads is not None:
         torch.set_num_threads(threads)
     return Workbench(config, device)
 
-
-# A trial's share of a GPU's memory, held by the process itself: Ray counts shares, no bytes.
 
 PROCESS_BYTES = 768 * 1024**2
 """What a process takes of a GPU beside its tensors: CUDA's context, the libraries' kernels."""
@@ -112,7 +108,8 @@ def memory_fraction(share: float, total_bytes: int) -> float:
 def hold_to_share(share: float) -> None:
     """Bound this process's tensors on its GPU to its share, if that is less than a whole one.
 
-    A trial that needs more fails alone, and takes nothing from its neighbours.
+    Ray counts shares, not bytes. A trial that needs more fails alone, and takes nothing from its
+    neighbours.
     """
     import torch
 

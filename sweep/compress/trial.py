@@ -95,18 +95,12 @@ class Trial:
         self.epoch = -1  # nothing is pruned yet
         self.seconds = 0.0
 
-    def run(self, epochs: int | None = None) -> Iterator[Record]:
-        """Yield a record after pruning and after every finetune epoch.
-
-        ``epochs`` bounds how many further epochs are trained (default: all that are left).
-        """
-        last = self.params.finetune_epochs
-        if epochs is not None:
-            last = min(last, max(self.epoch, 0) + epochs)
+    def run(self) -> Iterator[Record]:
+        """Yield a record after pruning and after every finetune epoch, from where it stands."""
         if self.epoch < 0:
             self.prune()
             yield self.record("pruned")
-        while self.epoch < last:
+        while self.epoch < self.params.finetune_epochs:
             seconds = self.finetune()
             yield self.record("recovered", seconds)
 

@@ -31,7 +31,7 @@ from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
-from tests.harness.trials import PLAIN, figures
+from tests.harness.trials import PLAIN, figures, first_epochs
 
 HALF = dataclasses.replace(PLAIN, distill_weight=0.5)
 
@@ -174,7 +174,7 @@ def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
 def test_it_goes_on_bit_for_bit(bench: Workbench) -> None:
     expected = records(bench, HALF)
     first = bench.trial(HALF, 4)
-    list(first.run(1))
+    first_epochs(first, 1)
     state = first.state_dict()
     second = bench.trial(HALF, 4)
     second.load_state_dict(state)

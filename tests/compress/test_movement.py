@@ -31,6 +31,7 @@ from tests.harness.trials import (
     PLAIN,
     every_schedule,
     figures,
+    first_epochs,
     recipe,
     run,
     same,
@@ -196,7 +197,7 @@ def test_clipping_comes_after_it(bench: Workbench) -> None:
 
 def test_hooks_do_not_outlive_an_epoch(bench: Workbench) -> None:
     some = trial(bench, MOVING)
-    list(some.run(1))
+    first_epochs(some, 1)
     before = {name: score.clone() for name, score in some.movement.scores.items()}
     other = trial(bench, PLAIN)  # on the same warm model
     list(other.run())
@@ -207,10 +208,10 @@ def test_hooks_do_not_outlive_an_epoch(bench: Workbench) -> None:
 def test_training_is_what_it_would_be_without_it(bench: Workbench) -> None:
     """Before the first step nothing is pruned: an epoch of finetuning the dense model."""
     dense = trial(bench, dataclasses.replace(PLAIN, sparsity=0.0))
-    expected = [figures(record) for record in dense.run(1)]
+    expected = first_epochs(dense, 1)
     trained = {name: weight.detach().clone() for name, weight in dense.weights.items()}
     some = trial(bench, MOVING)
-    found = [figures(record) for record in some.run(1)]
+    found = first_epochs(some, 1)
     assert found[0] == {**expected[0], "partial": True}
     assert some.masks.pruned > 0
     for name, mask in some.masks.masks.items():
@@ -261,7 +262,7 @@ def test_it_is_another_choice_than_magnitude(bench: Workbench) -> None:
     found = []
     for method in ("movement", "l1-norm"):
         some = trial(bench, dataclasses.replace(MOVING, method=method))
-        list(some.run(2))
+        first_epochs(some, 2)
         found.append(torch.cat([mask.reshape(-1) for mask in some.masks.masks.values()]))
     assert (found[0] != found[1]).float().mean() > 0.01
 
@@ -289,7 +290,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
 def test_sums_are_saved_while_the_ramp_lasts(bench: Workbench, after: int) -> None:
     some = trial(bench, dataclasses.replace(MOVING, ramp_epochs=3))
-    list(some.run(after))
+    first_epochs(some, after)
     assert set(some.state_dict()["movement"]) == (set(some.weights) if after < 3 else set())
 
 
@@ -297,7 +298,7 @@ def test_without_what_was_accumulated_it_would_not(bench: Workbench) -> None:
     first, second = trial(bench, MOVING), trial(bench, MOVING)
     expected = [figures(record) for record in first.run()]
     first = trial(bench, MOVING)
-    list(first.run(1))
+    first_epochs(first, 1)
     second.load_state_dict({**first.state_dict(), "movement": {}})
     assert [figures(record) for record in second.run()] != expected[2:]
 
@@ -305,7 +306,7 @@ def test_without_what_was_accumulated_it_would_not(bench: Workbench) -> None:
 def test_a_checkpoint_of_before_is_gone_on_from(bench: Workbench, tmp_path: Path) -> None:
     expected = run(bench)
     first = trial(bench)
-    list(first.run(1))
+    first_epochs(first, 1)
     state = first.state_dict()
     del state["movement"]
     checkpoint.save(tmp_path / "saved", state, {})
@@ -358,7 +359,7 @@ def test_a_teacher_has_its_share_in_it(
     scores = []
     for weight in (0.0, 0.9):
         some = bench.trial(dataclasses.replace(MOVING, distill_weight=weight), 0)
-        list(some.run(1))
+        first_epochs(some, 1)
         scores.append(some.movement.scores)
     assert not same(*scores)
 
@@ -375,7 +376,7 @@ def test_confirm_goes_on_within_the_ramp(bench: Workbench, tmp_path: Path) -> No
     """From what a worker that was killed after epoch 1 left."""
     given = {"trial_id": "t", "params": MOVING.to_dict(), "seed": 5, "wanted": [2]}
     some = bench.trial(MOVING, 5, "test")
-    list(some.run(1))
+    first_epochs(some, 1)
     folder = checkpoint.epoch_folder(tmp_path, "t", 1)
     checkpoint.save(folder, some.state_dict(), {key: given[key] for key in ("params", "seed")})
     (found,) = retrained(bench, tmp_path, given)

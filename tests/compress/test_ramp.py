@@ -296,7 +296,7 @@ def test_a_config_of_before_means_what_it_meant(tmp_path: Path) -> None:
         del before["space"][name]
     assert SweepConfig.model_validate(before) == now
     folder = SweepFolder(tmp_path)
-    folder.ledger.write_text(json.dumps({"event": "sweep", "config": before}) + "\n")  # type: ignore[union-attr]
+    folder.ledger.write_bytes(json.dumps({"event": "sweep", "config": before}).encode() + b"\n")
     folder.check_same(now)
     assert identity({"sparsity": 0.5}) == identity({"sparsity": 0.5, "ramp_epochs": 0})
 

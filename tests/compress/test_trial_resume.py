@@ -12,7 +12,16 @@ from sweep.compress.dense.bench import Workbench
 from sweep.ledger import checkpoint
 from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from sweep.space.params import Params
-from tests.harness.trials import PLAIN, WITH_ACTIVATIONS, every_schedule, figures, run, same, trial
+from tests.harness.trials import (
+    PLAIN,
+    WITH_ACTIVATIONS,
+    every_schedule,
+    figures,
+    first_epochs,
+    run,
+    same,
+    trial,
+)
 
 
 @every_schedule
@@ -32,7 +41,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(
     final = whole.state_dict()
 
     first = trial(bench, params, schedule, dropout=0.2)
-    found = [figures(record) for record in first.run(1)]
+    found = first_epochs(first, 1)
     checkpoint.save(tmp_path / "epoch-0001", first.state_dict(), {"note": 1})
     run(bench, WITH_ACTIVATIONS[0], seed=9)  # the worker does something else meanwhile
 
@@ -40,7 +49,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(
     assert loaded is not None
     second = trial(bench, params, schedule, dropout=0.2)
     second.load_state_dict(loaded[0])
-    found += [figures(record) for record in second.run(2)]
+    found += [figures(record) for record in second.run()]
     assert found == expected
     state = second.state_dict()
     assert same(state["model"], final["model"])
@@ -53,7 +62,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(
 
 def test_a_state_is_a_copy_that_later_training_does_not_change(bench: Workbench) -> None:
     first = trial(bench)
-    list(first.run(1))
+    first_epochs(first, 1)
     state = first.state_dict()
     rest = [figures(record) for record in first.run()]
     for _ in range(2):  # loading a state leaves it as it was, too
@@ -65,7 +74,7 @@ def test_a_state_is_a_copy_that_later_training_does_not_change(bench: Workbench)
 def test_a_state_right_after_pruning(bench: Workbench, tmp_path: Path) -> None:
     expected = run(bench, seed=4)
     first = trial(bench, seed=4)
-    list(first.run(0))
+    first_epochs(first, 0)
     checkpoint.save(tmp_path / "epoch-0000", first.state_dict(), {})
     loaded = checkpoint.load(tmp_path / "epoch-0000")
     assert loaded is not None
@@ -74,9 +83,9 @@ def test_a_state_right_after_pruning(bench: Workbench, tmp_path: Path) -> None:
     assert [figures(record) for record in second.run()] == expected[1:]
 
 
-@pytest.mark.parametrize("steps", [(1, 1, 1), (0, 3), (2, 0, 1), (9,)])
-def test_a_run_in_pieces_is_a_run(bench: Workbench, steps: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("pieces", [(1, 1, 1, 1), (1, 3), (3, 0, 1), (9,)])
+def test_a_run_in_pieces_is_a_run(bench: Workbench, pieces: tuple[int, ...]) -> None:
     params = dataclasses.replace(PLAIN, finetune_epochs=3)
     some = trial(bench, params)
-    found = [figures(record) for epochs in steps for record in some.run(epochs)]
+    found = [figures(r) for count in pieces for r in itertools.islice(some.run(), count)]
     assert found == run(bench, params)

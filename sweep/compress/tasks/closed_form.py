@@ -1,9 +1,14 @@
-"""The closed-form task: its bench (as `sweep.compress.dense.bench`) and its trial (as
-`sweep.compress.trial`).
+"""The closed-form task: accuracy as a formula of a trial's params and epoch; no data, no model.
 
-A trial has weights that are really pruned and counted, by a ramp if asked, a state that a
-checkpoint must bring back (without it, a resumed trial would say other figures), and records with
-every field. A formula has no teacher: what distillation is asked for changes nothing.
+The formula is made up, not fitted, and shaped like what small BERTs do, with the traits that make
+the search hard: accuracy falls off a cliff of sparsity, sooner for random scores than for
+magnitudes; finetuning moves the cliff, as fast as the learning rate suits; the sparse end is at
+chance after one epoch, and recovers from the second.
+
+Bench and trial are as `sweep.compress.open` wants them. A trial has weights that are really pruned
+and counted, by a ramp if asked, a state that a checkpoint must bring back (without it, a resumed
+trial would say other figures), and records with every field. A formula has no teacher: what
+distillation is asked for changes nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +29,6 @@ from sweep.config import SweepConfig
 from sweep.errors import TrialError
 from sweep.ledger.record import Record
 from sweep.space.params import Params
-
-# Accuracy as a formula of a trial's params and epoch, shaped like what small BERTs do.
-#
-# Made up, not fitted, and with the traits that make the search hard: accuracy falls off a cliff of
-# sparsity, sooner for random scores than for magnitudes; finetuning moves the cliff, as fast as the
-# learning rate suits; the sparse end is at chance after one epoch, and recovers from the second.
 
 DENSE, CHANCE = 0.92, 0.1
 """Expected accuracy of the dense model, and of one that knows nothing (ten classes)."""

@@ -24,7 +24,7 @@ from sweep.config.load import load_config
 from sweep.ledger import checkpoint
 from sweep.space.params import Params
 from tests.harness import tiny
-from tests.harness.trials import figures, same
+from tests.harness.trials import figures, first_epochs, same
 
 PARAMS = Params(sparsity=0.5, finetune_epochs=2, learning_rate=1e-3)
 GRIDS = {"fixed": fixed, "int8": int8}
@@ -73,7 +73,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(bench: Workbench, tmp_path: Path, nam
     whole = trial(bench, name, **params)
     expected, final = [figures(record) for record in whole.run()], whole.state_dict()
     first = trial(bench, name, **params)
-    found = [figures(record) for record in first.run(1)]
+    found = first_epochs(first, 1)
     checkpoint.save(tmp_path / "epoch-0001", first.state_dict(), {})
     list(trial(bench, "none").run())
     list(trial(bench, "fixed" if name == "int8" else "int8").run())
