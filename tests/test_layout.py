@@ -169,3 +169,24 @@ def test_each_sampler_goes_with_each_scheduler() -> None:
             search = {"sampler": sampler, "scheduler": scheduler}
             plain = {"name": "n", "task": {"dataset": "digits"}, "search": search}
             assert SweepConfig.model_validate(plain).search.scheduler == scheduler
+
+
+def test_what_mattered_counts_the_parameters_that_the_space_calls_active() -> None:
+    """Analysis has a table of its own: it may know no space, and ledgers of 0.1 do not say."""
+    import pandas as pd
+
+    from analysis.history.importance import active
+    from sweep.space.active import effective, fixed
+    from sweep.space.parameters import GRANULARITIES, SCOPES
+
+    trials = [
+        {"granularity": granularity, "scope": scope, "normalise": "rms", "layer_profile": "erk"}
+        | {"sparsity": 0.5, "finetune_epochs": epochs, "learning_rate": 1e-4}
+        for granularity in GRANULARITIES
+        for scope in SCOPES
+        for epochs in (0, 1)
+    ]
+    table = pd.DataFrame(trials).add_prefix("param_").assign(epoch=[0, 1] * (len(trials) // 2))
+    for name in ("sparsity", "scope", "normalise", "layer_profile", "learning_rate"):
+        expected = [name in effective(one) and fixed(name, one) is None for one in trials]
+        assert table.index.isin(active(table, name).index).tolist() == expected, name

@@ -34,7 +34,11 @@ IMPORTANCE: Kinds = {
     "groups": "int",
 }
 
-# A parameter that a trial has but that does nothing there: parameter -> (column, where it is 0).
+# When a parameter that a trial has changes nothing. sweep.space.parameters has these rules, too; but
+# analysis knows no space, and ledgers of 0.1 give such a parameter a value and do not say that it
+# changes nothing. tests/test_layout.py compares both. Here the epochs are those that were trained.
+
+# What changes nothing where a column is 0: parameter -> the column.
 _MOOT = {
     "learning_rate": "epoch",
     "activation_method": "param_activation_sparsity",
@@ -43,7 +47,8 @@ _MOOT = {
     "distill_temperature": "epoch",
 }
 
-# What others leave it nothing to do: parameter -> (column, its default, values that let it be).
+# What changes something only under some values of others: parameter -> (column, its default, the
+# values).
 _ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "sparsity": [("param_granularity", "element", ("element",))],
     "scope": [("param_granularity", "element", ("element",))],

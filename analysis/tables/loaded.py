@@ -15,6 +15,9 @@ from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Story
 from sweep.ledger.events import ReadEvent
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def plain_figures(event: ReadEvent | None) -> dict[str, Any] | None:
     """What a dense model's event says, without its kind and the answers to single examples."""
@@ -22,9 +25,6 @@ def plain_figures(event: ReadEvent | None) -> dict[str, Any] | None:
         return None
     return {name: value for name, value in event.items() if name not in ("event", "correct_bits")}
 
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 STATUSES = ("completed", "stopped", "failed", "running")
 
