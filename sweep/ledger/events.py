@@ -248,7 +248,7 @@ class ConfirmFinishEvent(_Stamped):
     confirm: int
 
 
-SearchEvent = (
+Event = (
     SweepEvent
     | WarmEvent
     | BaselineEvent
@@ -262,9 +262,7 @@ SearchEvent = (
     | ResumeEvent
     | InterruptEvent
     | FinishEvent
-)
-ConfirmationEvent = (
-    ConfirmEvent
+    | ConfirmEvent
     | ConfirmBaselineEvent
     | ConfirmStartEvent
     | ConfirmRecordEvent
@@ -272,7 +270,6 @@ ConfirmationEvent = (
     | ConfirmEndEvent
     | ConfirmFinishEvent
 )
-Event = SearchEvent | ConfirmationEvent
 
 ReadEvent = Mapping[str, Any]
 """An event of a ledger that may come from elsewhere: it has its kind, and may lack all else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP
 from sweep.ledger.file import Ledger
 from sweep.ledger.files import REPORTED, refuse_links, remove_empty
-from sweep.ledger.journal import Journal
+from sweep.ledger.journal import Clock, Journal
 from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.probe import prove
 from sweep.ledger.read import FILE, first_event
@@ -97,20 +98,21 @@ class SweepFolder:
             raise UsageError(f"{self.path} is no sweep: it has no {self.ledger.name} with a config")
         return first["config"]
 
-    def open(self, *, create: bool) -> Journal:
+    def open(self, *, create: bool, clock: Clock = time.time) -> Journal:
         """Become the one driver of the sweep: lock its ledger, and read what is there.
 
         ``create``: begin a new ledger (:class:`~sweep.errors.UsageError` if there are events
-        already); otherwise go on with one (UsageError if there is none). What is waited for is
-        logged. UsageError too if another driver is at work. :class:`~sweep.errors.StorageError`
-        if the ledger cannot be opened, is damaged, or of a newer version, and where a symbolic link
-        within the folder leads elsewhere: driver and workers would write and delete there.
+        already); otherwise go on with one (UsageError if there is none). ``clock`` gives unix
+        seconds. What is waited for is logged. UsageError too if another driver is at work.
+        :class:`~sweep.errors.StorageError` if the ledger cannot be opened, is damaged, or of a
+        newer version, and where a symbolic link within the folder leads elsewhere: driver and
+        workers would write and delete there.
         """
         local = self.path.local
         if local is None:
-            return SegmentLedger.open(self.ledger, create=create)
+            return SegmentLedger.open(self.ledger, create=create, clock=clock)
         refuse_links(local, *UNLINKED)
-        return Ledger.open(local / FILE, create=create)
+        return Ledger.open(local / FILE, create=create, clock=clock)
 
     def create(self) -> list[Path]:
         """Make the folder, and prove that it can be written before anything costly runs.

@@ -25,7 +25,7 @@ _NAME = re.compile(r"(\d{8})(?:-(\d{8}))?\.jsonl")
 _HEAD = b'{"segment":'
 
 # Listings and reads that packing may overtake are done again, so many times, so many seconds apart.
-_TRIES, _PAUSE = 8, 0.25
+TRIES, PAUSE = 8, 0.25
 
 
 class Part(NamedTuple):
@@ -131,7 +131,7 @@ def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
     A driver may pack segments meanwhile, and delete them: what does not fit is looked at again.
     Raises :class:`Damaged` if it never does.
     """
-    for left in reversed(range(_TRIES)):
+    for left in reversed(range(TRIES)):
         try:
             chosen = parts(ledger.children())[:most]
             contents = ledger.read_all([part.name for part in chosen])
@@ -140,7 +140,7 @@ def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
         except Damaged:
             if not left:
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
     raise Damaged("its objects come and go faster than they can be read")
 
 

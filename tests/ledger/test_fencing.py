@@ -15,7 +15,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from unittest.mock import patch
 
 import pytest
@@ -29,11 +29,13 @@ from sweep.ledger.store_objects import ObjectStore
 FIRST = {"event": "sweep", "version": 1}
 
 
-@contextmanager
-def impolite() -> Iterator[None]:
-    """Drivers take over at once from those that are alive."""
-    with patch.object(lease.Lease, "_make_sure", lambda self, note: None):
-        yield
+def taken_over(sweep: ObjectStore) -> SegmentLedger:
+    """The ledger of a driver that takes over at once from one that is alive."""
+    for _ in range(100):
+        (sweep / lease.NAME).remove()
+        with suppress(UsageError):  # the older one has just renewed its note
+            return SegmentLedger.open(sweep / "ledger", create=False)
+    raise AssertionError("the note is always there")
 
 
 def begun(sweep: ObjectStore) -> SegmentLedger:
@@ -60,8 +62,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None
     old = begun(sweep)
     old.append(event(1))
     old.sync()
-    with impolite():
-        new = SegmentLedger.open(sweep / "ledger", create=False)
+    new = taken_over(sweep)
     assert [e["event"] for e in new.events] == ["sweep", "start"]
     with pytest.raises(Fenced, match=rf"taken over by another driver \(pid {os.getpid()} on"):
         _write(old, event(2))
@@ -78,8 +79,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None
 def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectStore) -> None:
     with patch("sweep.ledger.objects.PACK", 4):
         old = begun(sweep)
-        with impolite():
-            new = SegmentLedger.open(sweep / "ledger", create=False)
+        new = taken_over(sweep)
         for number in range(20):
             new.append(event(number))
             new.sync()
@@ -99,8 +99,7 @@ def test_an_older_driver_without_anything_to_write_learns_of_it_too(
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.05)
     old = begun(sweep)
-    with impolite():
-        new = SegmentLedger.open(sweep / "ledger", create=False)
+    new = taken_over(sweep)
     _is_told(old)
     new.append(event(1))
     old.close()
@@ -114,17 +113,17 @@ def test_a_renewal_that_crosses_a_takeover_hides_it_from_nobody(
     """The older driver has seen its own note, and writes it when the newer one's is there."""
     monkeypatch.setattr(lease, "BEAT", 0.2)
     old, crossing, taken = begun(sweep), threading.Event(), threading.Event()
-    write = old._lease._write
+    write = ObjectStore.write_bytes
 
-    def late() -> None:
-        crossing.set()
-        taken.wait()
-        write()
+    def late(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
+        if not crossing.is_set():  # the older one's, as soon as it renews its note
+            crossing.set()
+            taken.wait()
+        write(self, data, patience)
 
-    monkeypatch.setattr(old._lease, "_write", late)
+    monkeypatch.setattr(ObjectStore, "write_bytes", late)
     assert crossing.wait(60)
-    with impolite():
-        new = SegmentLedger.open(sweep / "ledger", create=False)
+    new = taken_over(sweep)
     taken.set()
     _is_told(old)
     new.append(event(1))
@@ -134,11 +133,14 @@ def test_a_renewal_that_crosses_a_takeover_hides_it_from_nobody(
 
 
 def _is_told(old: SegmentLedger) -> None:
-    deadline = time.monotonic() + 60
-    while old._outbox.failure is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    def asked() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            old.sync()
+            time.sleep(0.05)
+
     with pytest.raises(Fenced):
-        old.sync()
+        asked()
 
 
 def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: ObjectStore) -> None:
@@ -159,21 +161,17 @@ def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: ObjectStore) ->
 
 
 def test_an_older_driver_that_goes_on_writing_is_caught(sweep: ObjectStore) -> None:
-    old = begun(sweep)
-    taken = SegmentLedger.open
+    old, create = begun(sweep), ObjectStore.create
+    written: list[int] = []
 
-    def first_one_more(path: ObjectStore, most: int | None = None) -> object:
-        found = real(path, most)
-        if most is None and not old._outbox.failure and len(attempts(sweep)) < 3:
-            old.append(event(len(attempts(sweep))))
-            old.sync()  # after the new one has looked, before it takes over
-        return found
+    def late(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
+        if self.parent.name == "ledger" and b'"driver"' in data and len(written) < 3:
+            written.append(len(written))
+            _write(old, event(written[-1]))  # after the new one has looked, before it takes over
+        create(self, data, patience)
 
-    from sweep.ledger import objects as module
-
-    real = module.segments_of
-    with impolite(), patch.object(module, "segments_of", first_one_more):
-        new = taken(sweep / "ledger", create=False)
+    with patch.object(ObjectStore, "create", late):
+        new = taken_over(sweep)
     assert [e.get("attempt") for e in new.events] == [None, 0, 1, 2]
     with pytest.raises(Fenced):
         _write(old, event(9))
@@ -253,10 +251,21 @@ def test_a_note_that_is_renewed_is_respected(
     sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.2)
-    ledger = begun(sweep)
-    monkeypatch.setattr(lease, "_held_here", set())
-    monkeypatch.setattr(lease, "_is_gone", lambda note: False)
-    with pytest.raises(UsageError, match=r"in use by another driver: pid .* 20 s after its end"):
-        SegmentLedger.open(sweep / "ledger", create=False)
-    lease._held_here.add(ledger._lease._id)
-    ledger.close()
+    begun(sweep).close()
+    note, done = {"id": "x", "stale": 20.0, "driver": "pid 1 on elsewhere"}, threading.Event()
+
+    def renew(beat: int = 0) -> None:
+        while not done.wait(0.1):
+            beat += 1
+            (sweep / lease.NAME).write_bytes(json.dumps({**note, "beat": beat}).encode())
+
+    other = threading.Thread(target=renew)
+    other.start()
+    try:
+        while lease.NAME not in sweep.names():
+            time.sleep(0.05)
+        with pytest.raises(UsageError, match=r"by another driver: pid 1 on .* 20 s after its end"):
+            SegmentLedger.open(sweep / "ledger", create=False)
+    finally:
+        done.set()
+        other.join()

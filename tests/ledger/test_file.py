@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sweep.errors import StorageError, SweepError, UsageError
+from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.journal import VERSION
@@ -24,10 +23,6 @@ from sweep.ledger.read import read_events
 from sweep.search.jobs import retraining_name
 
 FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
-
-
-def ticking(*times: float) -> Iterator[float]:
-    yield from times
 
 
 def written(path: Path, count: int = 3) -> list[Event]:
@@ -45,46 +40,11 @@ def run_python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_what_is_appended_is_read_back_by_readers_and_by_the_next_writer(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    events = written(path)
-    assert read_events(path) == events
-    with Ledger.open(path, create=False) as ledger:
-        assert ledger.events == events
-        more = ledger.append({"event": "finish"})
-    assert read_events(path) == events + more
-    assert [json.loads(line) for line in path.read_text().splitlines()] == events + more
-
-
-def test_time_never_goes_backwards_not_even_across_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    clock = ticking(100.0, 50.0, 200.5)
-    with Ledger.open(path, create=True, clock=lambda: next(clock)) as ledger:
-        for _ in range(3):
-            ledger.append({"event": "start"})
-    with Ledger.open(path, create=False, clock=lambda: 7.0) as ledger:
-        ledger.append({"event": "start"})
-    assert [event["time"] for event in read_events(path)] == [100.0, 100.0, 200.5, 200.5]
-
-
 def test_events_of_one_append_share_one_time_and_one_piece(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     events = written(path, 5)
     assert len({event["time"] for event in events}) == 1
-    assert path.read_bytes().count(b"\n") == 6
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), object()])
-def test_an_event_that_is_no_strict_json_writes_nothing(tmp_path: Path, bad: object) -> None:
-    path = tmp_path / "ledger.jsonl"
-    with Ledger.open(path, create=True) as ledger:
-        ledger.append(FIRST)
-        before = path.read_bytes()
-        with pytest.raises(SweepError, match="record"):
-            ledger.append({"event": "start"}, {"event": "record", "loss": bad})
-        assert path.read_bytes() == before
-        ledger.append({"event": "finish"})
-    assert [event["event"] for event in read_events(path)] == ["sweep", "finish"]
+    assert [json.loads(line) for line in path.read_text().splitlines()] == events
 
 
 def test_a_ledger_torn_at_any_byte_of_its_last_line_loses_that_line_alone(tmp_path: Path) -> None:
@@ -213,32 +173,12 @@ def test_the_seed_of_a_retraining_is_a_number(bad: object) -> None:
     assert misnamed({"event": "trial", "trial_id": "t00001", "seed": bad}) is None
 
 
-def test_a_newer_version_is_refused_and_both_versions_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    path.write_text(json.dumps(FIRST | {"version": VERSION + 8}) + "\n")
-    for look in (lambda: read_events(path), lambda: Ledger.open(path, create=False)):
-        with pytest.raises(StorageError, match=f"version {VERSION + 8}.*version {VERSION}"):
-            look()
-
-
-def test_a_folder_without_a_ledger_is_no_sweep(tmp_path: Path) -> None:
-    for look in (
-        lambda: read_events(tmp_path / "ledger.jsonl"),
-        lambda: Ledger.open(tmp_path / "ledger.jsonl", create=False),
-    ):
-        with pytest.raises(UsageError, match="is no sweep"):
-            look()
-    assert not list(tmp_path.iterdir()), "asking leaves nothing behind"
-
-
-def test_a_sweep_is_not_begun_twice_but_an_empty_ledger_can_be(tmp_path: Path) -> None:
+def test_an_empty_ledger_is_no_sweep_and_can_be_begun(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_text('{"event":"swe')  # killed within its first line
     with pytest.raises(UsageError, match="is no sweep yet"):
         Ledger.open(path, create=False)
-    written(path)
-    with pytest.raises(UsageError, match="holds a sweep"):
-        Ledger.open(path, create=True)
+    assert read_events(path) == [] and written(path)
 
 
 @pytest.mark.parametrize("missing", ["nowhere/ledger.jsonl", "file/ledger.jsonl"])
@@ -251,22 +191,6 @@ def test_a_ledger_that_cannot_be_opened_is_a_storage_error(tmp_path: Path, missi
         Ledger.open(tmp_path / "ledger.jsonl", create=True)
     with pytest.raises(StorageError, match="cannot"):
         read_events(tmp_path / "ledger.jsonl")
-
-
-def test_a_second_opener_in_the_same_process_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    written(path)
-    first = Ledger.open(path, create=False)
-    with pytest.raises(UsageError, match=str(os.getpid())):
-        Ledger.open(path, create=False)
-    read_events(path)  # closes another handle of the file, which must not free the lock
-    with pytest.raises(UsageError):
-        Ledger.open(path, create=False)
-    first.close()
-    first.close()
-    with pytest.raises(SweepError, match="closed"):
-        first.append({"event": "finish"})
-    Ledger.open(path, create=False).close()
 
 
 HOLD = """

