@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event, ReadEvent
@@ -30,7 +30,7 @@ class Journal(ABC):
 
     def __init__(self, path: object, events: list[Event], clock: Clock) -> None:
         self.path = path
-        self.events: list[Any] = events
+        self.events = events
         self._clock = clock
         self._last_time = max(map(_time_of, events), default=0.0)
 
