@@ -129,14 +129,14 @@ class Lease:
     def _is_first(self) -> bool:
         """Whether there was no note, and now is this one."""
         try:
-            self._note.create(self._text())
+            self._note.create(self._text(), 0.0)
         except FileExistsError:
             return False
         return True
 
     def _write(self) -> None:
         self._beat += 1
-        self._note.write_bytes(self._text())
+        self._note.write_bytes(self._text(), 0.0)
 
     def _text(self) -> bytes:
         note = {"id": self._id, "beat": self._beat, "stale": STALE, "driver": driver_name()}
