@@ -106,7 +106,7 @@ def opened(
     again = f"sweep {verb} {folder.path}"
     where = address or os.environ.get("RAY_ADDRESS")
     with driver_log() as log, signals() as stopped, folder.open(create=create) as ledger:
-        logger.info("driver %s: %s", driver_name(), again, extra=FILE_ONLY)
+        logger.info("driver: %s; to go on: %s", driver_name(), again, extra=FILE_ONLY)
         if ledger.events:
             log.begin(folder.log)
         try:

@@ -65,17 +65,9 @@ def run_through_tune(
     second; ``dense`` is what :meth:`sweep.cluster.baseline.Dense.placed` gave. Raises
     :class:`~sweep.errors.ClusterError` where Tune ends before its time.
     """
-    trainable = tune.with_parameters(
-        Worker,
-        settings=config.model_dump(mode="json"),
-        checkpoints=str(checkpoints.absolute()),
-        kept=str(kept.absolute()),
-        dense=list(dense),
-    )
-    want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
     with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(trainable, want),
+            _trainable(config, checkpoints, kept, dense),
             tune_config=tune.TuneConfig(
                 search_alg=HandOut(conductor, limit),
                 scheduler=Decide(conductor, is_going),
@@ -95,6 +87,19 @@ def run_through_tune(
         tuner.fit()
     if not conductor.finished:
         raise ClusterError("Ray Tune ended before all was done")
+
+
+def _trainable(config: SweepConfig, checkpoints: Store, kept: Store, dense: Sequence[Any]) -> Any:
+    """The worker of a sweep, with the resources that it wants."""
+    worker = tune.with_parameters(
+        Worker,
+        settings=config.model_dump(mode="json"),
+        checkpoints=str(checkpoints.absolute()),
+        kept=str(kept.absolute()),
+        dense=list(dense),
+    )
+    want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
+    return tune.with_resources(worker, want)
 
 
 class _NotSaved:
