@@ -142,15 +142,6 @@ def test_a_chart_of_several_sweeps_on_paper(name: str, tmp_path: Path) -> None:
         assert is_printed(chart, source, tmp_path) == is_drawn(chart, source), chart.key
 
 
-@pytest.mark.slow
-def test_thousands_of_trials_make_small_figures(tmp_path: Path) -> None:
-    results = load(rich_sweep(3000, workers=8).write(tmp_path))
-    sizes = {chart.key: len(chart.interactive(results).to_json()) for chart in CHARTS}  # type: ignore[union-attr]
-    assert sum(sizes.values()) < 600_000
-    thinned = {chart.key for chart in CHARTS if "Thinned:" in chart.caption(results)}
-    assert thinned >= {"front", "methods", "slopes", "parallel", "timeline"}
-
-
 def test_the_same_sweep_gives_the_same_figures(rich: Results, tmp_path: Path) -> None:
     for chart in CHARTS:
         one, two = chart.interactive(rich), chart.interactive(load(rich.folder))

@@ -54,9 +54,8 @@ def test_other_objectives_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_long_front_is_thinned_and_says_so(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline()
-    for number in range(100):
-        ledger.trial(f"t{number}").record(f"t{number}", 0, 800 - number, number / 100)
+    points = {f"t{number}": (800 - number, number / 100) for number in range(100)}
+    ledger = LedgerBuilder().baseline().points(**points)
     table = figures_table(load(ledger.write(tmp_path)))
     assert len(table.rows) == MAX_ROWS
     assert column(table, "trial")[0] == "t0" and column(table, "trial")[-1] == "t99"

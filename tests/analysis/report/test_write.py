@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from analysis.charts import CHARTS, COMPARISON_CHARTS
 from analysis.report import html, write_comparison, write_report
 from analysis.report.drawing import draw
 from analysis.report.write import sweep_report
+from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.report.pages import Page, figure_in
 
@@ -23,26 +23,6 @@ def written(ledger: LedgerBuilder, folder: Path) -> dict[str, Path]:
     """The report of a ledger: its files by their names within the folder."""
     files = write_report(load(ledger.write(folder)), folder)
     return {str(file.relative_to(folder)): file for file in files}
-
-
-def ten_thousand(folder: Path) -> Path:
-    """A plausible sweep told 50 times over, each time with a little noise; 8 workers."""
-    draw, base = random.Random(0), big_sweep(200).events
-    lines = [json.dumps(event) for event in base if "trial_id" not in event]
-    told = [event for event in base if "trial_id" in event]
-    span = told[-1]["time"] - told[0]["time"] + 1
-    for copy in range(50):
-        for event in told:
-            name, time = f"{event['trial_id']}-{copy}", event["time"] + copy * span
-            new = {**event, "trial_id": name, "time": time}
-            if "worker" in event:
-                new["worker"] = f"host:{copy % 8}"
-            if event["event"] == "record":
-                new["sparsity"] = event["sparsity"] + draw.uniform(0, 0.02)
-                new["accuracy"] = event["accuracy"] + draw.gauss(0, 0.002)
-            lines.append(json.dumps(new))
-    (folder / "ledger.jsonl").write_text("\n".join(lines) + "\n")
-    return folder
 
 
 def test_all_files_are_written(report: dict[str, Path]) -> None:
@@ -94,14 +74,17 @@ def test_the_same_sweep_gives_the_same_files(rich: Results, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
-    results = load(ten_thousand(tmp_path))
-    assert len(results.trials) == 10_000 and len(results.front) > 20
+    results = load(rich_sweep(10_000, workers=8).write(tmp_path))
+    assert len(results.trials) == 10_000 and len(results.front) > 10
     page = write_report(results, tmp_path)[0]
     assert page.stat().st_size < 6 * MEGABYTE
     read = Page(page.read_text())
     # What is seen is thinned, and says so; the front is not.
-    assert any("Thinned: " in each.text for each in read.all("figcaption"))
-    assert figure_in(read, "front")["data"]
+    thinned = {chart.key for chart in CHARTS if "Thinned: " in chart.caption(results)}
+    assert thinned >= {"front", "methods", "slopes", "parallel", "timeline"}
+    figures = {chart.key: json.dumps(figure_in(read, chart.key)) for chart in CHARTS}
+    assert all(json.loads(figure)["data"] for figure in figures.values())
+    assert sum(map(len, figures.values())) < 600_000
 
 
 @pytest.mark.parametrize(

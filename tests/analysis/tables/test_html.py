@@ -50,9 +50,8 @@ def test_text_of_a_sweep_is_text(tmp_path: Path) -> None:
 
 
 def test_a_long_front_is_thinned_and_says_so(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline()
-    for number in range(100):
-        ledger.trial(f"t{number}").record(f"t{number}", 0, 800 - number, number / 100)
+    points = {f"t{number}": (800 - number, number / 100) for number in range(100)}
+    ledger = LedgerBuilder().baseline().points(**points)
     tags, words = tags_and_words(load(ledger.write(tmp_path))._repr_html_())
     assert tags.count("tr") == ROWS + 1
     assert f"{ROWS} of 100 points, evenly spaced." in words
