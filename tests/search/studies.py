@@ -9,6 +9,7 @@ import numpy as np
 
 from sweep.search.samplers import POPULATION
 from sweep.search.study import Params, Study
+from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 BOTH = {"accuracy": "max", "size_bytes": "min"}
@@ -26,7 +27,10 @@ EPOCHS: dict[str, Domain] = {
 }
 
 
-def space(sampler: str, epochs: Domain) -> dict[str, Domain]:
+TRAINED = (Condition("finetune_epochs", low=1),)
+
+
+def space(sampler: str, epochs: Domain = EPOCHS["range"]) -> dict[str, Domain]:
     step = 0.05 if sampler == "grid" else None
     return {
         "sparsity": Float(0.1, 0.9, step=step),
@@ -34,6 +38,19 @@ def space(sampler: str, epochs: Domain) -> dict[str, Domain]:
         "scope": Constant("local"),
         "finetune_epochs": epochs,
         "learning_rate": Choice((1e-5, 1e-4)) if step else Float(1e-5, 1e-3, log=True),
+    }
+
+
+def conditional(sampler: str) -> dict[str, Domain]:
+    """A learning rate where anything is trained, a scope for random scores; children first."""
+    rates = (1e-5, 1e-4, 1e-3)
+    endless = Float(1e-5, 1e-3, log=True, when=TRAINED)
+    return {
+        "learning_rate": Choice(rates, TRAINED) if sampler == "grid" else endless,
+        "scope": Choice(("local", "global"), (Condition("method", ("random",)),)),
+        "sparsity": Float(0.1, 0.9, step=0.1 if sampler == "grid" else None),
+        "method": Choice(("l1-norm", "random")),
+        "finetune_epochs": Int(0, 3),
     }
 
 

@@ -69,15 +69,25 @@ def truth(params: dict[str, Any], epoch: int) -> float:
     return float(0.9 - worse - 0.4 * params["sparsity"] ** 6 / (1 + epoch))
 
 
-def taught(trials: int, space: dict[str, Domain] = SPACE) -> Ehvi:
-    sampler = Ehvi(space, BOTH)
+def taught(
+    trials: int,
+    space: dict[str, Domain] = SPACE,
+    objectives: dict[str, str] = BOTH,
+    times: int = 1,
+    **more: Any,
+) -> Ehvi:
+    """A sampler that was told every record so many ``times``; ``more`` takes figures' places."""
+    sampler = Ehvi(space, objectives)
     for number in range(trials):
         params = sampler.spread(number // 16, number % 16)
         sampler.begin(number, params)
         whole = {**Params().to_dict(), **params}
         for epoch in range(int(whole["finetune_epochs"]) + 1):
-            record = {"epoch": epoch, "accuracy": truth(whole, epoch), "examples": 1000}
-            sampler.observe(number, params, record | {"sparsity": whole["sparsity"]})
+            accuracy = truth(whole, epoch)
+            record = {"epoch": epoch, "accuracy": accuracy, "examples": 1000}
+            record |= {"sparsity": whole["sparsity"], "accuracy_drop": 0.9 - accuracy}
+            for _ in range(times):
+                sampler.observe(number, params, record | more)
         sampler.end(number)
     return sampler
 
@@ -105,23 +115,15 @@ def test_running_trials_keep_others_from_asking_for_the_same() -> None:
 
 
 def test_a_record_counts_once_and_only_with_its_figures() -> None:
-    sampler = Ehvi(SPACE, BOTH)
-    params = sampler.spread(0, 0)
-    good = {"epoch": 0, "accuracy": 0.8, "sparsity": 0.5, "examples": 10}
-    for bad in ({"accuracy": float("nan")}, {"sparsity": None}):
-        sampler.observe(1, params, good | bad)
-    assert len(sampler._records) == 0
-    sampler.observe(1, params, good)
-    sampler.observe(1, params, good)
-    assert len(sampler._records) == 1
+    assert taught(SPREAD).is_ready
+    assert not taught(SPREAD, accuracy=float("nan")).is_ready
+    assert not taught(SPREAD, sparsity=None).is_ready
+    assert taught(SPREAD, times=2).propose(3) == taught(SPREAD).propose(3)
 
 
 def test_a_drop_to_be_low_is_an_accuracy_to_be_high() -> None:
-    one, other = taught(16), Ehvi(SPACE, {"accuracy_drop": "min", "sparsity": "max"})
-    for (params, epoch), value, sparsity, _ in one._records:
-        record = {"epoch": epoch, "accuracy": value, "sparsity": sparsity, "examples": 1000}
-        other.observe(id(params), params, record | {"accuracy_drop": 0.9 - value})
-    assert other.propose(5) == one.propose(5)
+    drop = taught(16, objectives={"accuracy_drop": "min", "sparsity": "max"})
+    assert drop.propose(5) == taught(16).propose(5)
 
 
 def test_epochs_are_the_most_and_halves_of_it_and_few_at_first() -> None:

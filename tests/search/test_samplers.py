@@ -12,8 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from sweep.errors import SweepError
-from sweep.search import samplers
-from sweep.search.samplers import SAMPLERS
+from sweep.search.samplers import GENERATION, POPULATION, SAMPLERS
 from sweep.search.startup import STARTUP
 from sweep.search.study import Params, Study
 from sweep.space.active import identity
@@ -22,10 +21,11 @@ from sweep.space.counting import size
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from tests.search.studies import (
     BOTH,
-    EPOCHS,
     LEARNING,
     ONE,
+    TRAINED,
     aims,
+    conditional,
     contents,
     count,
     drive,
@@ -34,21 +34,7 @@ from tests.search.studies import (
     values,
 )
 
-TRAINED = (Condition("finetune_epochs", low=1),)
 every_sampler = pytest.mark.parametrize("sampler", SAMPLERS)
-
-
-def conditional(sampler: str) -> dict[str, Domain]:
-    """A learning rate where anything is trained, a scope for random scores; children first."""
-    rates = (1e-5, 1e-4, 1e-3)
-    endless = Float(1e-5, 1e-3, log=True, when=TRAINED)
-    return {
-        "learning_rate": Choice(rates, TRAINED) if sampler == "grid" else endless,
-        "scope": Choice(("local", "global"), (Condition("method", ("random",)),)),
-        "sparsity": Float(0.1, 0.9, step=0.1 if sampler == "grid" else None),
-        "method": Choice(("l1-norm", "random")),
-        "finetune_epochs": Int(0, 3),
-    }
 
 
 def small(**more: Domain) -> dict[str, Domain]:
@@ -125,20 +111,6 @@ def test_what_is_decided_is_proposed_and_told_where_the_space_has_it(sampler: st
     assert contents(again) == contents(study)
 
 
-@every_sampler
-def test_with_conditions_asking_is_pure_and_a_replay_is_the_live_study(sampler: str) -> None:
-    objectives = aims(sampler)
-    live = Study(conditional(sampler), objectives, sampler, seed=1)
-    log = drive(live, count(sampler), objectives)
-    before, number = contents(live), count(sampler)
-    assert live.ask(number) == live.ask(number)
-    assert contents(live) == before
-    again = Study(conditional(sampler), objectives, sampler, seed=1)
-    replay(again, log)
-    assert contents(again) == before
-    assert again.ask(number) == live.ask(number)
-
-
 def test_a_parameter_that_an_early_stop_leaves_without_its_condition_is_not_told() -> None:
     late = {"finetune_epochs": Int(0, 6), "learning_rate": Float(1e-5, 1e-3, when=TRAINED)}
     late["learning_rate"] = dataclasses.replace(
@@ -209,7 +181,7 @@ VIOLATED = "size <= 300"
 
 def constrained(sampler: str, log: list[Any], sign: float) -> Study:
     """The study of a log whose trials keep a constraint, or break it where others keep it."""
-    study = Study(space(sampler, EPOCHS["range"]), aims(sampler), sampler, 0, [VIOLATED])
+    study = Study(space(sampler), aims(sampler), sampler, 0, [VIOLATED])
     for kind, arguments in log:
         if kind == "begin":
             study.begin(arguments[0], arguments[1], {"trial": arguments[2].get("trial", {})})
@@ -223,7 +195,7 @@ def constrained(sampler: str, log: list[Any], sign: float) -> Study:
 @every_sampler
 def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
     objectives = aims(sampler)
-    unconstrained = Study(space(sampler, EPOCHS["range"]), objectives, sampler, seed=0)
+    unconstrained = Study(space(sampler), objectives, sampler, seed=0)
     log = drive(unconstrained, count(sampler), objectives)
     study, again = constrained(sampler, log, 1), constrained(sampler, log, 1)
     told = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
@@ -237,14 +209,14 @@ def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
 @pytest.mark.parametrize("sampler", LEARNING)
 def test_what_keeps_the_constraints_matters_to_a_sampler_that_learns(sampler: str) -> None:
     objectives = aims(sampler)
-    unconstrained = Study(space(sampler, EPOCHS["range"]), objectives, sampler, seed=0)
+    unconstrained = Study(space(sampler), objectives, sampler, seed=0)
     log = drive(unconstrained, count(sampler), objectives, 0)
     one, other = constrained(sampler, log, 1), constrained(sampler, log, -1)
     assert one.ask(count(sampler)) != other.ask(count(sampler))
 
 
 def test_an_observation_without_a_constraint_is_told_as_a_failure() -> None:
-    study = Study(space("tpe", EPOCHS["range"]), BOTH, "tpe", 0, [VIOLATED])
+    study = Study(space("tpe"), BOTH, "tpe", 0, [VIOLATED])
     for number, broken in enumerate([None, {}, {VIOLATED: float("nan")}, {VIOLATED: 0.0}]):
         params = ask_and_begin(study, number)
         assert params is not None
@@ -280,7 +252,7 @@ def test_starting_points_come_first_completed_and_the_same_again(sampler: str) -
 
 
 def test_the_even_spread_follows_the_starting_points_whole() -> None:
-    domains = space("tpe", EPOCHS["range"])
+    domains = space("tpe")
     plain = Study(domains, BOTH, "tpe", seed=0)
     started = Study(domains, BOTH, "tpe", seed=0, starts=[{"sparsity": 0.5}] * 2)
     spread = [ask_and_begin(plain, number) for number in range(STARTUP)]
@@ -292,7 +264,7 @@ def test_the_even_spread_follows_the_starting_points_whole() -> None:
 
 @every_sampler
 def test_what_other_sweeps_saw_comes_first_and_leaves_the_numbers_alone(sampler: str) -> None:
-    domains, objectives = space(sampler, EPOCHS["range"]), aims(sampler)
+    domains, objectives = space(sampler), aims(sampler)
     donor = Study(domains, objectives, sampler, seed=9)
     log = drive(donor, count(sampler), objectives)
     seen = [arguments[1] for kind, arguments in log if kind == "finish" and arguments[1]]
@@ -321,7 +293,7 @@ def test_what_other_sweeps_saw_comes_first_and_leaves_the_numbers_alone(sampler:
 
 @pytest.mark.parametrize("sampler", LEARNING)
 def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> None:
-    domains, objectives = space(sampler, EPOCHS["range"]), aims(sampler)
+    domains, objectives = space(sampler), aims(sampler)
 
     def firsts(sign: int) -> list[Any]:
         random = np.random.default_rng(0)
@@ -340,38 +312,29 @@ def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> 
 # Large sweeps.
 
 
-@pytest.fixture
-def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds so low that every sampler is soon shown a part of its trials."""
-    for name, how in SAMPLERS.items():
-        if how is not None:
-            part = dataclasses.replace(how, finished=min(how.finished, 12), running=1)
-            monkeypatch.setitem(samplers.SAMPLERS, name, part)
-
-
-@pytest.mark.usefixtures("_narrow")
-@every_sampler
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_shown_a_part_of_the_trials_a_sampler_is_still_pure_and_replayed(sampler: str) -> None:
-    domains, objectives = conditional(sampler), aims(sampler)
-    number = 50 if sampler in ("tpe", "nsga2") else count(sampler)
-    live = Study(domains, objectives, sampler, seed=1)
-    log = drive(live, number, objectives)
-    before = contents(live)
-    assert live.ask(number) == live.ask(number)
-    assert contents(live) == before
-    again = Study(domains, objectives, sampler, seed=1)
-    replay(again, log)
-    assert again.ask(number) == live.ask(number)
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
-def test_within_its_bounds_a_sampler_proposes_what_it_would_with_all_trials(
-    sampler: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    domains, number = space(sampler, EPOCHS["range"]), count(sampler)
-    log = drive(Study(domains, BOTH, sampler, seed=1), number, BOTH)
-    how = SAMPLERS[sampler]
+    """More have ended, and more are running, than any sampler is shown."""
+    how, domains, random = SAMPLERS[sampler], space(sampler), np.random.default_rng(0)
     assert how is not None
-    endless = dataclasses.replace(how, finished=10**9, running=10**9)
-    monkeypatch.setitem(samplers.SAMPLERS, sampler, endless)
-    assert drive(Study(domains, BOTH, sampler, seed=1), number, BOTH) == log
+    ended, running = how.finished + 50, how.running + 10
+
+    trials = [
+        {"sparsity": float(s), "method": "random", "scope": "local"}
+        | {"finetune_epochs": number % 6, "learning_rate": 1e-4}
+        for number, s in enumerate(random.uniform(0.1, 0.9, ended + running))
+    ]
+
+    def driven() -> Study:
+        study = Study(domains, BOTH, sampler, seed=1)
+        for number, params in enumerate(trials):
+            attrs = {"trial": {GENERATION: number // POPULATION}} if sampler == "nsga2" else {}
+            study.begin(number, params, attrs)
+            if number < ended:
+                study.finish(number, (params, values(params, BOTH)))
+        return study
+
+    study, number = driven(), ended + running
+    before = contents(study)
+    assert study.ask(number) == study.ask(number) == driven().ask(number)
+    assert contents(study) == before
