@@ -23,8 +23,7 @@ import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.config import SweepConfig
-from sweep.space.parameters import LEARNED, METHODS, SCOPES
-from sweep.space.params import Params
+from sweep.space.params import LEARNED, METHODS, SCOPES, Params
 
 SHAPES = {
     "bert-tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2},

@@ -92,14 +92,14 @@ def test_importing_the_packages_takes_no_heavy_one() -> None:
 
 def test_methods_are_the_rows_of_criteria() -> None:
     from sweep.compress.prune import CRITERIA
-    from sweep.space.parameters import METHODS
+    from sweep.space.params import METHODS
 
     assert set(CRITERIA) == set(METHODS)
 
 
 def test_layer_profiles_are_the_rows_of_their_table() -> None:
     from sweep.compress.prune.structures import PROFILES
-    from sweep.space.parameters import LAYER_PROFILES
+    from sweep.space.params import LAYER_PROFILES
 
     assert tuple(PROFILES) == LAYER_PROFILES
 
@@ -108,7 +108,7 @@ def test_statistics_are_those_that_can_be_collected() -> None:
     from sweep.compress.prune import CRITERIA
     from sweep.compress.prune.statistics import COLLECTORS, MOVEMENT
     from sweep.compress.prune.targets import OF_INPUTS
-    from sweep.space.parameters import DATA_METHODS
+    from sweep.space.params import DATA_METHODS
 
     needed = {criterion.needs for criterion in CRITERIA.values()}
     assert needed == {"none", MOVEMENT, *COLLECTORS}
@@ -120,7 +120,7 @@ def test_statistics_are_those_that_can_be_collected() -> None:
 def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
     from sweep.compress.prune import CRITERIA
     from sweep.compress.prune.statistics import MOVEMENT
-    from sweep.space.parameters import LEARNED
+    from sweep.space.params import LEARNED
 
     assert {name for name, row in CRITERIA.items() if row.needs == MOVEMENT} == set(LEARNED)
 
@@ -129,7 +129,7 @@ def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
     import torch
 
     from sweep.compress.quantize import Scheme
-    from sweep.space.parameters import PARAMETERS, QUANTIZATIONS
+    from sweep.space.params import PARAMETERS, QUANTIZATIONS
     from sweep.space.values import OneOf
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
@@ -144,7 +144,7 @@ def test_every_method_and_scope_prunes_activations() -> None:
     import torch
 
     from sweep.compress.prune import ActivationPruner
-    from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
+    from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 
     for method in ACTIVATION_METHODS:
         for scope in ACTIVATION_SCOPES:
@@ -223,7 +223,7 @@ def test_what_mattered_counts_the_parameters_that_the_space_calls_active() -> No
 
     from analysis.history.importance import active
     from sweep.space.active import effective, fixed
-    from sweep.space.parameters import GRANULARITIES, SCOPES
+    from sweep.space.params import GRANULARITIES, SCOPES
 
     trials = [
         {"granularity": granularity, "scope": scope, "normalise": "rms", "layer_profile": "erk"}

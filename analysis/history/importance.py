@@ -34,7 +34,7 @@ IMPORTANCE: Kinds = {
     "groups": "int",
 }
 
-# When a parameter that a trial has changes nothing. sweep.space.parameters has these rules, too;
+# When a parameter that a trial has changes nothing. sweep.space.params has these rules, too;
 # but analysis knows no space, and ledgers of 0.1 give such a parameter a value and do not say that
 # it changes nothing. tests/test_layout.py compares both. Here the epochs are those that were
 # trained.

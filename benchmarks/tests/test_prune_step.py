@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import prune_step
-from sweep.space.parameters import LEARNED, METHODS, SCOPES
+from sweep.space.params import LEARNED, METHODS, SCOPES
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 

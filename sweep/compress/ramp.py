@@ -5,7 +5,7 @@ arXiv:1710.01878): the first at once, the next at the end of each of the first n
 before its record. So the record of epoch e has the sparsity :func:`ramped`, full from epoch n on,
 and n = 0 prunes at once. What a step drops stays dropped.
 
-A method of :data:`~sweep.space.parameters.LEARNED` has nothing to go by until a weight was
+A method of :data:`~sweep.space.params.LEARNED` has nothing to go by until a weight was
 trained: its n steps begin at the end of epoch 1, along ``1 - (1 - e / n) ** 3``, the record of
 epoch 0 is the dense model's, and it needs n >= 1.
 
@@ -21,8 +21,7 @@ nothing depends on how many epochs are still to come, and a record is what a tri
 from __future__ import annotations
 
 from sweep.errors import UsageError
-from sweep.space.parameters import LEARNED
-from sweep.space.params import Params
+from sweep.space.params import LEARNED, Params
 
 
 def due(params: Params, epoch: int) -> float:

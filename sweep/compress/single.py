@@ -9,8 +9,7 @@ from sweep.compress.open import open_bench
 from sweep.config import SweepConfig
 from sweep.ledger.record import Record
 from sweep.space.active import active, order
-from sweep.space.parameters import PARAMETERS
-from sweep.space.params import Params, chosen_by
+from sweep.space.params import DEFAULTS, Params, chosen_by
 
 Say = Callable[[str], None]
 
@@ -50,7 +49,7 @@ def single_params(config: SweepConfig, say: Say) -> Params:
     """The params of a lone trial: constants as they are, a range's default (said aloud)."""
 
     def choose(name: str, found: Mapping[str, Any]) -> Any:
-        domain, default = config.space[name], PARAMETERS[name].default
+        domain, default = config.space[name], DEFAULTS[name]
         value = default if domain.contains(default) else domain.nth(0)
         say(f"{name} is a range in the config: this trial takes {value}")
         return value

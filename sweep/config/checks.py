@@ -6,7 +6,7 @@ from sweep.config import plan
 from sweep.config.fields import EXTRA_METRICS
 from sweep.config.settings import CLOSED_FORM, EMBEDDED, Settings
 from sweep.space.domains import Constant
-from sweep.space.parameters import DATA_METHODS, METHODS
+from sweep.space.params import DATA_METHODS, METHODS
 from sweep.space.values import Problem
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from sweep.space.domains import Domain
-from sweep.space.parameters import QUANTIZATIONS
+from sweep.space.params import QUANTIZATIONS
 from sweep.space.parse import parse_points, parse_space
 from sweep.space.schema import points_schema, space_schema
 from sweep.space.values import Problem, Refused, Value, as_number

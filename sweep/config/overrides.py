@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.params import PARAMETERS, TUTORIAL
 from sweep.space.values import Problem, Refused
 from sweep.space.yaml import parse_yaml
 

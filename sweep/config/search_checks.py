@@ -12,8 +12,7 @@ from sweep.config.settings import Settings
 from sweep.space.active import complete, fixed, identity
 from sweep.space.conditions import Condition
 from sweep.space.domains import Domain, samples
-from sweep.space.parameters import FIXED, LEARNED
-from sweep.space.params import Params
+from sweep.space.params import FIXED, LEARNED, Params
 from sweep.space.values import Problem, show
 from sweep.space.yaml import one_line
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweep.config import fields
 from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, SAMPLERS, SCHEDULERS
-from sweep.space.parameters import QUANTIZATIONS
+from sweep.space.params import QUANTIZATIONS
 from sweep.space.values import Problem, Refused
 
 

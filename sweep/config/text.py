@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from sweep.config.config import SweepConfig
 from sweep.config.sections import SearchConfig
-from sweep.space.parameters import PARAMETERS
+from sweep.space.params import PARAMETERS
 from sweep.space.values import ABSENT, show
 from sweep.space.yaml import one_line
 

@@ -24,10 +24,8 @@ from sweep.ledger.store import Store, store_at
 from sweep.search.distributions import FIDELITY, Told
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
-from sweep.space.params import Params
+from sweep.space.params import DEFAULTS
 from sweep.space.yaml import one_line
-
-_DEFAULTS = Params().to_dict()
 
 COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
 """Sections that make figures what they are; where they differ, a warning says so."""
@@ -96,7 +94,7 @@ def _finished(events: Iterable[ReadEvent]) -> Iterator[tuple[dict[str, Any], Rea
 
 def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, Any] | str:
     """The params as this space has them, or why they lie outside of it."""
-    whole = {**_DEFAULTS, **params}
+    whole = {**DEFAULTS, **params}
     if strange := sorted(set(whole) - set(space)):
         return f"unknown parameter {strange[0]}"
     told = Told(space)
@@ -113,7 +111,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
             continue  # another seed is another sample of the same thing
         elif there:
             return f"{name} is outside of {one_line(domain.plain())}"
-        elif value != _DEFAULTS[name]:
+        elif value != DEFAULTS[name]:
             return f"{name} is not there in this space, and not its default"
     return {name: found[name] for name in space if name in found}
 

@@ -5,7 +5,7 @@ not hold. Conditions come from two places:
 
 - ``when``, of a space. Where it does not hold, a trial's params leave the parameter out, and the
   trial has its default.
-- ``WHEN``, of `sweep.space.parameters`: a learning rate needs an epoch, whatever the space says.
+- ``WHEN``, of `sweep.space.params`: a learning rate needs an epoch, whatever the space says.
   Where it does not hold, the params still have a value (samplers ask for it), but the value changes
   nothing: :func:`effective` leaves it out, and configurations that differ in such values alone have
   one :func:`identity`.
@@ -22,11 +22,7 @@ from typing import Any
 
 from sweep.space.conditions import Condition
 from sweep.space.domains import Constant, Domain, samples
-from sweep.space.parameters import FIXED, PARAMETERS, WHEN
-from sweep.space.params import Params, longest_ramp
-
-DEFAULTS = Params().to_dict()
-"""What an inactive parameter is."""
+from sweep.space.params import DEFAULTS, FIXED, PARAMETERS, WHEN, longest_ramp
 
 Identity = frozenset[tuple[str, Any]]
 

@@ -1,6 +1,6 @@
 """Conditions: a parameter is active only while another one has certain values.
 
-A ``when`` of a space is a list of them, and so are the built-in rules of `sweep.space.parameters`;
+A ``when`` of a space is a list of them, and so are the built-in rules of `sweep.space.params`;
 `sweep.space.active` says what follows from them.
 """
 

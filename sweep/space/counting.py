@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from functools import cache
 from graphlib import CycleError
 from math import inf
 from typing import Any
 
-from sweep.space.active import DEFAULTS, conditions_on, fixed, order
-from sweep.space.conditions import Condition
+from sweep.space.active import conditions_on, fixed, is_active, order
 from sweep.space.domains import MOST_LISTED, Constant, Domain, samples
-from sweep.space.parameters import FIXED
-from sweep.space.params import longest_ramp
+from sweep.space.params import DEFAULTS, FIXED, longest_ramp
 from sweep.space.values import Problem
 from sweep.space.yaml import one_line
+
+_SHORTENS = ("finetune_epochs", "granularity")
+"""The parameters that `longest_ramp` looks at."""
 
 
 def size(space: Mapping[str, Domain]) -> int | float:
@@ -24,7 +24,7 @@ def size(space: Mapping[str, Domain]) -> int | float:
     An upper bound where a parameter that others depend on has more than 100,000 values, or where
     the finetune epochs depend on the ramp that they shorten.
     """
-    return _Tree.of(space).count(0, _Outcome(), set())
+    return _Walk(space).count()
 
 
 def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]:
@@ -44,14 +44,13 @@ def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]
                 allowed = f"what space.{condition.parent} can be: {one_line(parent.plain())}"
                 where = ("when", condition.parent)
                 found.append((name, Problem(where, "can never hold", condition.plain(), allowed)))
-    reached: set[str] = set()
-    _Tree.of(space).count(0, _Outcome(), reached)
-    said = {name for name, _ in found}
-    for name in names:
-        if not found and name not in reached and name not in said:
-            what = "its conditions never hold together"
-            found.append((name, Problem(("when",), what, _plain_of(space[name]))))
-    return found
+    if found:
+        return found
+    walk = _Walk(space)
+    walk.count()
+    what = "its conditions never hold together"
+    lost = [name for name in names if name not in walk.reached][:1]
+    return [(name, Problem(("when",), what, _plain_of(space[name]))) for name in lost]
 
 
 def _plain_of(domain: Domain) -> dict[str, Any]:
@@ -59,121 +58,64 @@ def _plain_of(domain: Domain) -> dict[str, Any]:
     return {condition.parent: condition.plain() for condition in domain.when}
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What the values of some parameters make of others.
+class _Walk:
+    """A walk over the parameters of a space, in which values of the same effects are one branch."""
 
-    ``off``: left out by the space; ``idle``: made inactive by a built-in condition; ``fixed``: with
-    the value that is left; ``capped``: with the most that a value counts as.
-    """
+    def __init__(self, space: Mapping[str, Domain]) -> None:
+        self.names = order(space)
+        self.reached: set[str] = set()
+        """The parameters that some configuration has; known once it is counted."""
+        self._space = space
+        ramp = space.get("ramp_epochs", Constant(0))
+        self._longest = max(map(float, samples(ramp, ()))) if ramp.size > 1 else 0
+        self._branches = cache(self._branches_up_to)
 
-    off: frozenset[str] = frozenset()
-    idle: frozenset[str] = frozenset()
-    fixed: frozenset[tuple[str, float]] = frozenset()
-    capped: frozenset[tuple[str, float]] = frozenset()
-
-    def __or__(self, more: _Outcome) -> _Outcome:
-        return _Outcome(
-            self.off | more.off,
-            self.idle | more.idle,
-            self.fixed | more.fixed,
-            self.capped | more.capped,
-        )
-
-
-@dataclass(frozen=True)
-class _Tree:
-    """A space as a walk over its parameters, in which values of the same outcome are one branch."""
-
-    names: list[str]
-    tests: dict[str, _Tests]
-    branches: dict[str, dict[_Outcome, int | float]]
-    """Parameter -> outcome -> number of its values."""
-
-    @classmethod
-    def of(cls, space: Mapping[str, Domain]) -> _Tree:
-        tests = {name: _Tests.on(name, space) for name in space}
-        found = {name: test.branches() for name, test in tests.items()}
-        return cls(order(space), tests, found)
-
-    def count(self, index: int, known: _Outcome, reached: set[str]) -> int | float:
-        """Configurations from the ``index``-th parameter on; ``reached`` gets the active ones."""
+    def count(self, index: int = 0, found: Mapping[str, Any] | None = None) -> int | float:
+        """Configurations from the ``index``-th parameter on, given those ``found`` before it."""
         if index == len(self.names):
             return 1
-        name, left = self.names[index], dict(known.fixed)
-        tests = self.tests[name]
-        if name in known.off and name not in left:
-            return self.count(index + 1, known | tests.inactive(), reached)
-        reached.add(name)
-        if name in left:
-            return self.count(index + 1, known | tests.outcome(left[name]), reached)
-        most = min((most for child, most in known.capped if child == name), default=inf)
-        branches = self.branches[name] if most == inf else tests.branches(most)
+        name, found = self.names[index], found or {}
+        only = fixed(name, found)
+        if only is None and not is_active(self._space[name], found):
+            return self.count(index + 1, found)
+        self.reached.add(name)
+        if only is not None:
+            return self.count(index + 1, {**found, name: only})
+        known = {before: found.get(before, DEFAULTS.get(before)) for before in self.names[:index]}
+        shortens = {one: known[one] for one in _SHORTENS if one in known}
+        most = longest_ramp(**shortens) if name == "ramp_epochs" else inf
+        parents = [c for c in conditions_on(name) if c.parent in known]
         total: int | float = 0
-        for outcome, number in branches.items():
-            below = self.count(index + 1, known | outcome, reached)
-            if name in known.idle:
-                return below
+        for value, number in self._branches(name, most if most < self._longest else inf):
+            below = self.count(index + 1, {**found, name: value})
+            if not all(c.holds(known[c.parent]) for c in parents):
+                return below  # its value changes nothing
             total += number * below
         return total
 
+    def _branches_up_to(self, name: str, most: float) -> list[tuple[Any, int | float]]:
+        """A value of each effect on other parameters, and how many values have that effect.
 
-@dataclass(frozen=True)
-class _Tests:
-    """What hangs on the value of one parameter."""
-
-    name: str
-    domain: Domain
-    conditions: list[tuple[str, Condition]]
-    built_in: list[tuple[str, Condition]]
-    fixes: list[str]
-    ramp: float
-    """The longest ramp of the space, if this parameter can shorten it, else 0."""
-
-    @classmethod
-    def on(cls, name: str, space: Mapping[str, Domain]) -> _Tests:
-        conditions = [
-            (child, c) for child, domain in space.items() for c in domain.when if c.parent == name
+        Values above ``most`` are all as good as ``most``.
+        """
+        domain = self._space[name]
+        tests = [
+            condition
+            for child, other in self._space.items()
+            for condition in (*other.when, *(conditions_on(child) if other.size > 1 else ()))
+            if condition.parent == name
         ]
-        built_in = [
-            (child, condition)
-            for child, domain in space.items()
-            for condition in conditions_on(child)
-            if condition.parent == name and domain.size > 1
+        fixes = [child for child, (parent, _) in FIXED.items() if parent == name]
+        if not tests and not fixes and name not in _SHORTENS and most == inf:
+            return [(domain.nth(0), domain.size)]
+        found: dict[tuple[Any, ...], dict[Any, Any]] = {}
+        for value in samples(domain, tests):
+            known = {name: value}
+            ramp = min(longest_ramp(**known), self._longest) if name in _SHORTENS else inf
+            left = (fixed(child, known) for child in fixes)
+            effect = (ramp, *left, *(c.holds(value) for c in tests))
+            found.setdefault(effect, {})[value if most == inf else min(value, most)] = value
+        return [
+            (next(iter(some.values())), len(some) if domain.size <= MOST_LISTED else domain.size)
+            for some in found.values()
         ]
-        fixes = [child for child, (parent, _) in FIXED.items() if parent == name and child in space]
-        ramp = space.get("ramp_epochs", Constant(0))
-        shortens = name in ("finetune_epochs", "granularity") and ramp.size > 1
-        longest = max(map(float, samples(ramp, []))) if shortens else 0
-        return cls(name, space[name], conditions, built_in, fixes, longest)
-
-    def __bool__(self) -> bool:
-        return bool(self.conditions or self.built_in or self.fixes or self.ramp)
-
-    def outcome(self, value: Any) -> _Outcome:
-        known = {self.name: value}
-        values = ((child, fixed(child, known)) for child in self.fixes)
-        most = longest_ramp(**known) if self.ramp else inf
-        return _Outcome(
-            frozenset(child for child, c in self.conditions if not c.holds(value)),
-            frozenset(child for child, c in self.built_in if not c.holds(value)),
-            frozenset((child, only) for child, only in values if only is not None),
-            frozenset([("ramp_epochs", most)] if most < self.ramp else []),
-        )
-
-    def inactive(self) -> _Outcome:
-        default = self.outcome(DEFAULTS.get(self.name))
-        return replace(default, off=frozenset(child for child, _ in self.conditions))
-
-    def branches(self, most: float = inf) -> dict[_Outcome, int | float]:
-        """Outcome -> number of values, where those above ``most`` are all as good as ``most``."""
-        if not self and most == inf:
-            return {_Outcome(): self.domain.size}
-        if self.domain.size <= MOST_LISTED:
-            values = self.domain.grid()
-            if most < inf:
-                kinds = {(min(value, most), self.outcome(value)) for value in values}
-                return dict(Counter(outcome for _, outcome in kinds))
-            return dict(Counter(map(self.outcome, values)))
-        some = samples(self.domain, [c for _, c in (*self.conditions, *self.built_in)])
-        return {self.outcome(value): self.domain.size for value in some}

@@ -9,7 +9,7 @@ A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`
     activation_method: {values: [l1-norm, random], when: {activation_sparsity: {low: 0.1}}}
 
 With a `when` the parameter is active only where all of its conditions hold (see
-`sweep.space.active`); where it is not, a trial has its default. `sweep.space.parameters` has
+`sweep.space.active`); where it is not, a trial has its default. `sweep.space.params` has
 the parameters themselves.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from sweep.space.conditions import Condition, read_when
 from sweep.space.counting import condition_problems
 from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
-from sweep.space.parameters import PARAMETERS, TUTORIAL
+from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
 from sweep.space.values import Number, OneOf, Problem, Refused, Value, noting, unknown
 
 
@@ -35,7 +35,7 @@ def parse_space(raw: object) -> dict[str, Domain]:
         raise Refused(Problem((), "must be a mapping of parameters to domains", raw))
     problems: list[Problem] = []
     entries = _entries(raw, problems)
-    domains: dict[str, Domain] = {n: Constant(p.default) for n, p in PARAMETERS.items()}
+    domains: dict[str, Domain] = {name: Constant(DEFAULTS[name]) for name in PARAMETERS}
     seen: dict[str, tuple[str, ...]] = {}
     for where, name, value in entries:
         if name in seen:
@@ -89,7 +89,7 @@ def parse_domain(name: str, raw: object) -> Domain:
         return form(parameter.rule, raw)
     if isinstance(raw, list | tuple):
         return _parse_choice(parameter.rule, raw)
-    if parameter.default is None and raw is None:
+    if raw is None and DEFAULTS[name] is None:
         return Constant(None)
     return Constant(parameter.rule.read(raw))
 

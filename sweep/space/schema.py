@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sweep.space.parameters import PARAMETERS, TUTORIAL, Parameter
+from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
 from sweep.space.parse import step_rule
 from sweep.space.values import Number, OneOf
 
 
 def space_schema() -> dict[str, Any]:
     """JSON schema of the YAML form of a space, with the tutorial's groups."""
-    properties = {name: _domain_schema(parameter) for name, parameter in PARAMETERS.items()}
+    properties = {name: _domain_schema(name) for name in PARAMETERS}
     for group, names in TUTORIAL.items():
-        inner = {key: _domain_schema(PARAMETERS[name]) for key, name in names.items()}
+        inner = {key: _domain_schema(name) for key, name in names.items()}
         properties[group] = {
             "description": f"the tutorial's form of {', '.join(names.values())}",
             "anyOf": [
@@ -24,8 +24,8 @@ def space_schema() -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _domain_schema(parameter: Parameter) -> dict[str, Any]:
-    rule = parameter.rule
+def _domain_schema(name: str) -> dict[str, Any]:
+    rule = PARAMETERS[name].rule
     value = _value(rule)
     several = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
     forms: list[dict[str, Any]] = [
@@ -38,7 +38,7 @@ def _domain_schema(parameter: Parameter) -> dict[str, Any]:
             "additionalProperties": False,
         },
     ]
-    if parameter.default is None:
+    if DEFAULTS[name] is None:
         forms.append({"type": "null"})
     if isinstance(rule, Number):
         step = {"anyOf": [{"type": "null"}, _value(step_rule(rule))]}
@@ -51,7 +51,7 @@ def _domain_schema(parameter: Parameter) -> dict[str, Any]:
                 "additionalProperties": False,
             }
         )
-    return {"description": parameter.help, "default": parameter.default, "anyOf": forms}
+    return {"description": PARAMETERS[name].help, "default": DEFAULTS[name], "anyOf": forms}
 
 
 def _when() -> dict[str, Any]:

@@ -23,8 +23,7 @@ from sweep.config.load import load_config
 from sweep.config.problems import problems_of
 from sweep.errors import UsageError
 from sweep.ledger import checkpoint
-from sweep.space.parameters import LAYER_PROFILES, NORMALISATIONS, SCOPES
-from sweep.space.params import Params
+from sweep.space.params import LAYER_PROFILES, NORMALISATIONS, SCOPES, Params
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
 from tests.harness.trials import (

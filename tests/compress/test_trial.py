@@ -17,8 +17,14 @@ from sweep.compress.trial import Trial
 from sweep.config.fields import METRICS
 from sweep.errors import TrialError
 from sweep.ledger.record import Record
-from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES, LEARNED, METHODS, SCOPES
-from sweep.space.params import Params
+from sweep.space.params import (
+    ACTIVATION_METHODS,
+    ACTIVATION_SCOPES,
+    LEARNED,
+    METHODS,
+    SCOPES,
+    Params,
+)
 from tests.harness import tiny
 from tests.harness.trials import (
     PLAIN,

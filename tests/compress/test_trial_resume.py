@@ -10,8 +10,7 @@ import pytest
 
 from sweep.compress.dense.bench import Workbench
 from sweep.ledger import checkpoint
-from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
-from sweep.space.params import Params
+from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES, Params
 from tests.harness.trials import (
     PLAIN,
     WITH_ACTIVATIONS,

@@ -9,7 +9,7 @@ from sweep.config.fields import METRICS
 from sweep.config.load import parse_config
 from sweep.config.problems import known_paths
 from sweep.errors import ConfigError
-from sweep.space.parameters import METHODS
+from sweep.space.params import METHODS
 from tests.config.test_settings import FULL, MINIMAL
 
 SMALL = "name: a\ntask: {dataset: digits}\n"

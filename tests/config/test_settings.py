@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sweep.config import Files, SweepConfig
 from sweep.config.fields import DIRECTIONS, EXTRA_METRICS, METRICS
 from sweep.space.domains import Constant, Float
-from sweep.space.parameters import PARAMETERS
+from sweep.space.params import PARAMETERS
 
 MINIMAL: dict[str, Any] = {"name": "a", "task": {"dataset": "digits"}}
 

@@ -15,7 +15,7 @@ from sweep.config import SweepConfig
 from sweep.config.fields import METRICS, SAMPLERS, SCHEDULERS
 from sweep.config.load import load_config, packaged_names, parse_config
 from sweep.config.text import dump_yaml, json_schema, starter
-from sweep.space.parameters import PARAMETERS
+from sweep.space.params import PARAMETERS
 from tests.config.test_settings import FULL, MINIMAL
 
 CONFIGS = resources.files("sweep") / "configs"

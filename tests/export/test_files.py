@@ -15,7 +15,7 @@ from sweep.compress.dense.bench import Workbench
 from sweep.errors import UsageError
 from sweep.export import checks
 from sweep.export.files import attach, load_model
-from sweep.space.parameters import ACTIVATION_SCOPES
+from sweep.space.params import ACTIVATION_SCOPES
 from tests.export.sweeps import Folder
 from tests.harness import tiny
 from tests.harness.command import Command, assert_refused

@@ -18,8 +18,7 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune import make_masks
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.space.parameters import LEARNED, METHODS, SCOPES
-from sweep.space.params import Params
+from sweep.space.params import LEARNED, METHODS, SCOPES, Params
 from tests.harness import tiny
 from tests.harness.command import Command, assert_refused, call
 

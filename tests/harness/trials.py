@@ -18,8 +18,7 @@ from sweep.compress.trial import Trial
 from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
-from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
-from sweep.space.params import Params
+from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES, Params
 
 TIMES = ("seconds", "train_seconds", "eval_seconds")
 PLAIN = Params(sparsity=0.6, finetune_epochs=2, learning_rate=1e-3)

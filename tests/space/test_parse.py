@@ -10,8 +10,7 @@ import pytest
 
 from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
-from sweep.space.parameters import METHODS, PARAMETERS, TUTORIAL
-from sweep.space.params import Params
+from sweep.space.params import DEFAULTS, METHODS, PARAMETERS, TUTORIAL
 from sweep.space.parse import parse_domain, parse_space
 from sweep.space.schema import space_schema
 
@@ -173,7 +172,7 @@ def test_a_space_has_every_parameter_those_not_given_as_constants() -> None:
     assert list(space) == list(PARAMETERS)
     assert space["method"] == Choice(METHODS)
     for name in set(PARAMETERS) - {"method"}:
-        assert space[name] == Constant(PARAMETERS[name].default)
+        assert space[name] == Constant(DEFAULTS[name])
 
 
 def test_the_tutorials_dictionary_means_the_flat_names() -> None:
@@ -203,13 +202,13 @@ def test_a_wrong_use_of_the_tutorials_form_is_refused(raw: object, message: str)
 
 def test_every_default_and_help_is_there_and_every_default_is_allowed() -> None:
     for name, parameter in PARAMETERS.items():
-        assert parse_domain(name, parameter.default) == Constant(parameter.default)
+        assert parse_domain(name, DEFAULTS[name]) == Constant(DEFAULTS[name])
         assert parameter.help
     assert {flat for keys in TUTORIAL.values() for flat in keys.values()} < set(PARAMETERS)
 
 
 def test_a_trial_takes_just_these_parameters_with_these_defaults() -> None:
-    assert Params().to_dict() == {name: known.default for name, known in PARAMETERS.items()}
+    assert set(DEFAULTS) == set(PARAMETERS)
 
 
 @pytest.mark.parametrize(("name", "raw", "domain"), DOMAINS)

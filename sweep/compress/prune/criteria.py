@@ -1,7 +1,7 @@
 """Criteria: a function each, from a weight tensor to scores of its shape; high scores are kept.
 
 A new method is one function here and one row in :data:`CRITERIA`; the contract tests run over the
-table, and ``sweep/space/parameters.py`` lists the names for the config. A row says which statistic
+table, and ``sweep/space/params.py`` lists the names for the config. A row says which statistic
 it reads (`sweep.compress.prune.statistics`), and how the weights that are kept make up for those
 that go.
 """

@@ -24,7 +24,7 @@ from torch.nn.functional import linear
 
 from sweep.compress.quantize.scheme import Scheme, int8_scales
 from sweep.errors import UsageError
-from sweep.space.parameters import QUANTIZATIONS
+from sweep.space.params import QUANTIZATIONS
 
 GRID_FILE = "quantization.json"
 FORMAT, VERSION = "prunesweep-quantization", "1"

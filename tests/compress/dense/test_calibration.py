@@ -17,8 +17,7 @@ from sweep.compress.prune.statistics import COLLECTORS
 from sweep.compress.prune.targets import prunable_weights
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.space.parameters import GRANULARITIES, LEARNED, METHODS
-from sweep.space.params import Params
+from sweep.space.params import GRANULARITIES, LEARNED, METHODS, Params
 from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 from tests.harness.rounding import assert_near

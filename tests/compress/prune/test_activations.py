@@ -20,7 +20,7 @@ from sweep.compress.prune.activations import (
 )
 from sweep.compress.prune.targets import Targets, prunable_modules
 from sweep.compress.tasks import Split
-from sweep.space.parameters import ACTIVATION_METHODS, ACTIVATION_SCOPES
+from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
 

@@ -14,7 +14,7 @@ from sweep.compress.prune import CRITERIA, Masks, make_masks
 from sweep.compress.prune.obs import inverse_factor
 from sweep.compress.prune.statistics import MOVEMENT
 from sweep.errors import UsageError
-from sweep.space.parameters import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
+from sweep.space.params import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
 from tests.compress.prune.known import Weights, even, fitting, generator, statistics
 
 every_method = pytest.mark.parametrize("method", sorted(CRITERIA))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sweep.compress.prune import make_masks
 from sweep.compress.prune.select import Threshold, kth_smallest, ordered_keys
-from sweep.space.parameters import SCOPES
+from sweep.space.params import SCOPES
 
 finite = st.floats(width=32, allow_nan=False)
 # Few distinct values, so that ties are common, and all the awkward ones.

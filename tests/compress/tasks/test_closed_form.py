@@ -30,8 +30,7 @@ from sweep.config.load import load_config
 from sweep.errors import ConfigError, TrialError
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
-from sweep.space.parameters import METHODS, SCOPES
-from sweep.space.params import Params
+from sweep.space.params import METHODS, SCOPES, Params
 
 
 def bench(**task: Any) -> ClosedForm:
