@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import analysis
 from sweep.ledger.lines import encode
-from sweep.ledger.objects import PACK, SegmentLedger
-from sweep.ledger.segments import Segment, head, name_of
+from sweep.ledger.objects import SegmentLedger
+from sweep.ledger.segments import PACK, Segment, head, name_of
 from sweep.ledger.store_objects import ObjectStore
 from tests.ledger.server import BUCKET, s3_server
 

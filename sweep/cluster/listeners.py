@@ -30,13 +30,13 @@ from sweep.ledger.events import (
     RECORD,
     EndEvent,
     Event,
+    Fold,
     RecordEvent,
     ResumeEvent,
     StartEvent,
     TrialEvent,
     WorkersEvent,
 )
-from sweep.ledger.fold import Fold
 from sweep.pareto import Front
 from sweep.space.params import Params, chosen_by
 

@@ -12,7 +12,7 @@ from sweep.cluster.interrupts import Stopped, stop_if_asked
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.config.paths import paths_of
 from sweep.errors import ClusterError, StorageError, SweepError
-from sweep.ledger.probe import marked
+from sweep.ledger.folder import marked
 from sweep.ledger.store_objects import package_of
 
 logger = logging.getLogger(__name__)

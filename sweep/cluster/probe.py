@@ -55,7 +55,7 @@ def _digest(package: Path) -> str:
 def _storage(place: str, mark: str) -> list[Problem]:
     """Whether results can be written, and land where the driver's do."""
     try:
-        importlib.import_module("sweep.ledger.probe").probe(place, mark)
+        importlib.import_module("sweep.ledger.folder").probe(place, mark)
     except Exception as error:
         return [("storage", f"{error}; every node writes checkpoints there")]
     return []

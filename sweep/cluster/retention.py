@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sweep.ledger.checkpoint import Broom, Order, name_of
-from sweep.ledger.events import ConfirmEndEvent, EndEvent, RecordEvent
-from sweep.ledger.fold import Fold
+from sweep.ledger.events import ConfirmEndEvent, EndEvent, Fold, RecordEvent
 from sweep.ledger.store import Store, store_at
 from sweep.pareto import Front
 from sweep.search.jobs import retraining_name

@@ -23,7 +23,7 @@ from sweep.errors import ClusterError, SweepError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import Journal
 from sweep.ledger.lease import driver_name
-from sweep.ledger.objects import Fenced
+from sweep.ledger.segments import Fenced
 from sweep.ledger.store import Store
 
 logger = logging.getLogger(__name__)

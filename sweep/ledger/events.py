@@ -46,6 +46,11 @@ class _Stamped(TypedDict):
     time: NotRequired[float]
 
 
+class _OfAttempt(_Stamped):
+    trial_id: str
+    attempt: int
+
+
 class SweepEvent(_Stamped):
     """A sweep begins: the first line of every ledger."""
 
@@ -98,21 +103,17 @@ class TrialEvent(_Stamped):
     sampler_attrs: dict[str, Any]
 
 
-class StartEvent(_Stamped):
+class StartEvent(_OfAttempt):
     """A worker begins an attempt (1, 2, ...) at a trial, after the epoch recorded last."""
 
     event: Literal["start"]
-    trial_id: str
-    attempt: int
     epoch: int | None
 
 
-class RecordEvent(_Stamped):
+class RecordEvent(_OfAttempt):
     """One evaluation of a trial: the figures of a :class:`~sweep.ledger.record.Record`."""
 
     event: Literal["record"]
-    trial_id: str
-    attempt: int
     worker: NotRequired[str | None]
     stage: str
     epoch: int
@@ -139,12 +140,10 @@ class DecisionEvent(_Stamped):
     beaten_by: list[str]
 
 
-class LostEvent(_Stamped):
+class LostEvent(_OfAttempt):
     """The worker of an attempt died, or was taken away with its machine (``preempted``)."""
 
     event: Literal["lost"]
-    trial_id: str
-    attempt: int
     reason: str
     preempted: NotRequired[bool]
 
@@ -197,22 +196,18 @@ class ConfirmBaselineEvent(_Stamped):
     split: str
 
 
-class ConfirmStartEvent(_Stamped):
+class ConfirmStartEvent(_OfAttempt):
     """A worker begins an attempt at a retraining."""
 
     event: Literal["confirm_start"]
-    trial_id: str
     seed: int
-    attempt: int
 
 
-class ConfirmRecordEvent(_Stamped):
+class ConfirmRecordEvent(_OfAttempt):
     """The figures of a retraining: those of a record, on test, and some on validation."""
 
     event: Literal["confirm_record"]
-    trial_id: str
     seed: int
-    attempt: int
     worker: str | None
     split: str
     epoch: int
@@ -220,13 +215,11 @@ class ConfirmRecordEvent(_Stamped):
     validation_accuracy: float
 
 
-class ConfirmLostEvent(_Stamped):
+class ConfirmLostEvent(_OfAttempt):
     """As :class:`LostEvent`, of a retraining."""
 
     event: Literal["confirm_lost"]
-    trial_id: str
     seed: int
-    attempt: int
     reason: str
     preempted: NotRequired[bool]
 
@@ -280,19 +273,14 @@ def is_of_confirm(event: Event | ReadEvent) -> bool:
     return str(event["event"]).startswith(CONFIRM)
 
 
-def end_event(trial_id: str, status: Ended, error: str | None = None) -> EndEvent:
-    """A trial has ended; ``error`` says why it failed."""
-    return {"event": END, "trial_id": trial_id, "status": status, "error": error}
+class Fold:
+    """Takes in events one after another: those of a kind go to the method ``on_<kind>``.
 
+    Kinds without a method, unknown ones too, change nothing.
+    """
 
-def confirm_end_event(
-    trial_id: str, seed: int, status: ConfirmEnded, error: str | None = None
-) -> ConfirmEndEvent:
-    """A retraining has ended; ``error`` says why it failed."""
-    return {
-        "event": CONFIRM_END,
-        "trial_id": trial_id,
-        "seed": seed,
-        "status": status,
-        "error": error,
-    }
+    def apply(self, event: Event | ReadEvent) -> None:
+        """Take one event in."""
+        method = getattr(self, f"on_{event['event']}", None)
+        if method is not None:
+            method(event)

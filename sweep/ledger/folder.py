@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +16,10 @@ from sweep.ledger.file import Ledger
 from sweep.ledger.files import REPORTED, refuse_links, remove_empty
 from sweep.ledger.journal import Clock, Journal
 from sweep.ledger.objects import SegmentLedger
-from sweep.ledger.probe import prove
 from sweep.ledger.read import FILE, first_event
 from sweep.ledger.segments import FOLDER
 from sweep.ledger.store import Store, store_at
+from sweep.ledger.store_errors import StoreError
 
 OURS = (
     "config.yaml",
@@ -39,6 +43,9 @@ UNLINKED = (
 )
 """What a driver and its workers write in place, or delete from. They replace whole any other file,
 and so a link in its place, too."""
+
+PROBING = 5.0
+"""Seconds for which a store that is out of reach is tried again by a probe."""
 
 
 class SweepFolder:
@@ -133,3 +140,74 @@ class SweepFolder:
         if taken := [name for name in OURS if name in there]:
             raise UsageError(f"{self.path} holds files of something else: {', '.join(taken)}")
         return made
+
+
+def probe(where: str, mark: str | None = None) -> None:
+    """Write, read back and delete a small file in a folder that is there, or in an object store.
+
+    ``mark``: the name that :func:`marked` gave, perhaps on another machine: it must be seen from
+    here too, else this is another place of the same name. StorageError with a sentence that names
+    this host where anything fails; :class:`~sweep.errors.UsageError` for an address of no use.
+    """
+    store = store_at(where)
+    try:
+        prove(store)
+        if mark is not None:
+            _see(store, mark)
+    except StorageError as error:
+        raise StorageError(f"{error} (seen from {socket.gethostname()})") from error
+
+
+@contextmanager
+def marked(where: str) -> Iterator[str]:
+    """Leave a mark at ``where`` for the time of the block, and yield its name."""
+    mark = store_at(where) / f".mark-{secrets.token_hex(8)}"
+    _create(mark, b"mark")
+    try:
+        yield mark.name
+    finally:
+        with suppress(StorageError):
+            mark.remove()
+
+
+def prove(store: Store) -> None:
+    """Raise a :class:`~sweep.errors.StorageError` if files cannot be created once and read back."""
+    content = secrets.token_hex(8).encode()
+    trial = store / f".probe-{content.decode()}"
+    try:
+        _create(trial, content)
+        if trial.read_bytes() != content:
+            raise StoreError(f"{store} does not give back what is written there")
+        if not _creates_once(trial):
+            raise StoreError(
+                f"{store} writes over an object that it was asked to create (it ignores "
+                "If-None-Match): two drivers could not be told apart; keep the sweep elsewhere"
+            )
+    except FileNotFoundError as error:
+        raise StoreError(f"{store} does not give back what is written there") from error
+    finally:
+        trial.remove()
+
+
+def _create(there: Store, content: bytes) -> None:
+    """Nobody else has this name: what is there already is of a try whose answer was lost."""
+    with suppress(FileExistsError):
+        there.create(content, PROBING)
+
+
+def _creates_once(there: Store) -> bool:
+    try:
+        there.create(b"again", PROBING)
+    except FileExistsError:
+        return True
+    return False
+
+
+def _see(store: Store, mark: str) -> None:
+    try:
+        (store / mark).read_bytes()
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"{store} is not the same place as where the driver runs (its mark is not there): it "
+            "must be shared by all nodes"
+        ) from error

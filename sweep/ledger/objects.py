@@ -1,7 +1,6 @@
 """The writer of a ledger in an object store, where a file can be neither appended to nor renamed.
 
-The log is numbered segments (:mod:`sweep.ledger.segments`), each put by *conditional create*: there
-whole and for good, or not at all, and only where there was none.
+The log is numbered segments, each put by *conditional create* (:mod:`sweep.ledger.segments`).
 
 - :meth:`SegmentLedger.append` returns at once, and a thread puts all that has come meanwhile as the
   next segment; :meth:`SegmentLedger.sync` waits for it. A driver that is killed (where a file has
@@ -12,111 +11,27 @@ whole and for good, or not at all, and only where there was none.
   at the first free number. An older driver, however late it wakes, finds its next number taken: it
   is fenced, and stops with a sentence. Nothing that it wrote before is lost, nothing after is read.
 - Readers need no lock: a segment that is listed is whole.
-
-Every 256 segments are packed into one object and deleted, but for those by which drivers took over:
-they are the fence. 60,000 events, each its own segment, are some 240 objects to read.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.journal import Clock, Journal, check_expected, check_version
-from sweep.ledger.lease import Lease, driver_name
-from sweep.ledger.outbox import Outbox
+from sweep.ledger.lease import Lease
 from sweep.ledger.read import check_no_copy, first_event, parse_segments, segments_of
-from sweep.ledger.segments import Segment, head, loose_of, name_of
+from sweep.ledger.segments import Fenced, SegmentWriter, loose_of
 from sweep.ledger.store import Store
-
-PACK = 256
-"""Segments that are packed together."""
-
-
-class Fenced(StorageError):
-    """Another driver has taken a sweep over: this one may write no more."""
-
-
-class SegmentWriter:
-    """Puts segments after those that are there (``loose``: those of them that no pack holds).
-
-    A segment is created where there is none, or not at all, so that of two writers one gets a
-    number, and the other learns of it. The first segment of a writer has no events, and is never
-    deleted: all writers before it find their next number taken, for ever.
-    """
-
-    def __init__(self, ledger: Store, number: int, loose: list[Segment]) -> None:
-        self.ledger, self.number = ledger, number
-        self.writer = secrets.token_hex(8)
-        self._loose = list(loose)
-
-    def take_over(self) -> None:
-        """Put the first segment. :class:`Fenced` where another was faster."""
-        self._put([head(self.number, writer=self.writer, driver=driver_name())])
-
-    def put(self, lines: bytes) -> None:
-        """Put whole lines of events as one segment: it is there, and stays, when this returns.
-
-        :class:`Fenced` if another driver has taken over since; StorageError if the store refuses,
-        or cannot be reached for a minute. Then the segment is there or it is not: who opens the
-        ledger next will see.
-        """
-        own = head(self.number, writer=self.writer)
-        self._put([own, *lines.splitlines(keepends=True)])
-        if len(self._loose) >= PACK:
-            self.pack()
-
-    def pack(self) -> None:
-        """Write what is loose as one object, then delete what that holds.
-
-        Whoever writes it, and whatever is left when it is cut short, says the same.
-        """
-        first, last = self._loose[0].number, self._loose[-1].number
-        lines = (line for segment in self._loose for line in segment.lines)
-        with suppress(FileExistsError):
-            (self.ledger / name_of(first, last)).create(b"".join(lines))
-        self.ledger.remove_all(name_of(s.number) for s in self._loose if s.events)
-        self._loose = []
-
-    def fence(self) -> Fenced | None:
-        """Whether another driver has taken over, looked up."""
-        number = self.number
-        try:
-            found = (self.ledger / name_of(number)).read_bytes()
-        except FileNotFoundError:
-            return None
-        return None if self.writer.encode() in found.split(b"\n")[0] else self._fenced(found)
-
-    def _put(self, lines: list[bytes]) -> None:
-        data = b"".join(lines)
-        where = self.ledger / name_of(self.number)
-        try:
-            where.create(data)
-        except FileExistsError:
-            # A try of our own may have got there, and its answer not here.
-            if (found := where.read_bytes()) != data:
-                raise self._fenced(found) from None
-        self._loose.append(Segment(self.number, lines))
-        self.number += 1
-
-    def _fenced(self, found: bytes) -> Fenced:
-        try:
-            who = str(json.loads(found.split(b"\n")[0])["driver"])
-        except (ValueError, KeyError, TypeError):
-            who = "unknown"
-        return Fenced(
-            f"{self.ledger.parent} was taken over by another driver ({who}): this one has "
-            "stopped, and what it had recorded by then is kept"
-        )
-
 
 TRIES = 20
 """Take-overs that are tried, each at a later number, while an older driver goes on writing."""
+
+LIMIT = 4 * 1024**2
+"""Bytes that may wait: who adds more waits too."""
 
 
 class SegmentLedger(Journal):
@@ -226,3 +141,81 @@ def _take_over(
             continue
         return writer, events
     raise UsageError(f"{path.parent} is in use by another driver, which writes all the time")
+
+
+class Outbox:
+    """Pieces of bytes on their way. While some are being sent, those that are added wait together.
+
+    A thread calls ``send`` with one or more whole pieces, joined, in order. Once it has failed
+    nothing more is sent, and ``failure`` says why.
+    """
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._waiting: list[bytes] = []
+        self._sending = 0  # bytes, of those taken from the above
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self.failure: Exception | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Have a piece sent soon. Waits while too much is on its way; drops it after a failure."""
+        with self._change:
+            self._change.wait_for(lambda: self._size < LIMIT or self.failure)
+            self._waiting.append(piece)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            self._change.notify_all()
+
+    def wait(self) -> None:
+        """Return when all that was added is sent, or nothing more will be."""
+        with self._change:
+            self._change.wait_for(lambda: not self._size or self.failure)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was added is sent."""
+        with self._change:
+            return not self._size
+
+    def fail(self, failure: Exception) -> None:
+        """Send nothing more."""
+        with self._change:
+            self.failure = self.failure or failure
+            self._change.notify_all()
+
+    def close(self) -> None:
+        """End the thread, once what it is sending is sent."""
+        with self._change:
+            thread, self._thread = self._thread, None
+            self._is_closed = True
+            self._change.notify_all()
+        if thread is not None:
+            thread.join()
+
+    @property
+    def _size(self) -> int:
+        return self._sending + sum(map(len, self._waiting))
+
+    def _run(self) -> None:
+        while pieces := self._take():
+            try:
+                self._send(b"".join(pieces))
+            except Exception as error:
+                self.fail(error)
+            else:
+                with self._change:
+                    self._sending = 0
+                    self._change.notify_all()
+
+    def _take(self) -> list[bytes]:
+        """All that waits; [] when there will be no more."""
+        with self._change:
+            self._change.wait_for(lambda: self._waiting or self._is_closed or self.failure)
+            if self._is_closed or self.failure:
+                return []
+            pieces, self._waiting = self._waiting, []
+            self._sending = sum(map(len, pieces))
+            return pieces

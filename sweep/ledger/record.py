@@ -1,4 +1,4 @@
-"""What a trial says of one evaluation, and the events that hold such figures."""
+"""What a trial says of one evaluation, and how the events that workers cause are made."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from typing import Any, cast
 from sweep.ledger.events import (
     BASELINE,
     CONFIRM_BASELINE,
+    CONFIRM_END,
     CONFIRM_RECORD,
+    END,
     RECORD,
     BaselineEvent,
     ConfirmBaselineEvent,
+    ConfirmEnded,
+    ConfirmEndEvent,
     ConfirmRecordEvent,
+    Ended,
+    EndEvent,
     Event,
     RecordEvent,
 )
@@ -108,6 +114,24 @@ def confirm_record_event(
     own = {"event": CONFIRM_RECORD, "trial_id": trial_id, "seed": seed}
     how = {"attempt": attempt, "worker": worker, "split": "test"}
     return cast(ConfirmRecordEvent, {**own, **how, **figures})
+
+
+def end_event(trial_id: str, status: Ended, error: str | None = None) -> EndEvent:
+    """A trial has ended; ``error`` says why it failed."""
+    return {"event": END, "trial_id": trial_id, "status": status, "error": error}
+
+
+def confirm_end_event(
+    trial_id: str, seed: int, status: ConfirmEnded, error: str | None = None
+) -> ConfirmEndEvent:
+    """A retraining has ended; ``error`` says why it failed."""
+    return {
+        "event": CONFIRM_END,
+        "trial_id": trial_id,
+        "seed": seed,
+        "status": status,
+        "error": error,
+    }
 
 
 def drop_details(event: Event) -> None:

@@ -6,23 +6,33 @@
 
 A segment is a line that is its head, ``{"segment": 257, "writer": ...}``, and the lines of events
 after it. Segments are never changed; those that are in a pack may be deleted. Numbers have no gap.
-The writer's side is `sweep.ledger.objects`.
+
+A segment is put by *conditional create*: there whole and for good, or not at all, and only where
+there was none. Every 256 are packed into one object and deleted, but for those by which drivers
+took over: they are the fence. 60,000 events, each its own segment, are some 240 objects to read.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
+from sweep.errors import StorageError
+from sweep.ledger.lease import driver_name
 from sweep.ledger.store import Store
 
 FOLDER = "ledger"
 
 _NAME = re.compile(r"(\d{8})(?:-(\d{8}))?\.jsonl")
 _HEAD = b'{"segment":'
+
+PACK = 256
+"""Segments that are packed together."""
 
 # Listings and reads that packing may overtake are done again, so many times, so many seconds apart.
 TRIES, PAUSE = 8, 0.25
@@ -50,6 +60,10 @@ class Segment(NamedTuple):
 
 class Damaged(ValueError):
     """Segments are missing, or are none."""
+
+
+class Fenced(StorageError):
+    """Another driver has taken a sweep over: this one may write no more."""
 
 
 def name_of(first: int, last: int | None = None) -> str:
@@ -165,3 +179,76 @@ def place_of(number: int, found: Iterable[Segment]) -> tuple[Segment, int]:
             return segment, number + 1
         number -= len(segment.events)
     raise ValueError(f"the ledger ends {number} lines before that")
+
+
+class SegmentWriter:
+    """Puts segments after those that are there (``loose``: those of them that no pack holds).
+
+    A segment is created where there is none, or not at all, so that of two writers one gets a
+    number, and the other learns of it. The first segment of a writer has no events, and is never
+    deleted: all writers before it find their next number taken, for ever.
+    """
+
+    def __init__(self, ledger: Store, number: int, loose: list[Segment]) -> None:
+        self.ledger, self.number = ledger, number
+        self.writer = secrets.token_hex(8)
+        self._loose = list(loose)
+
+    def take_over(self) -> None:
+        """Put the first segment. :class:`Fenced` where another was faster."""
+        self._put([head(self.number, writer=self.writer, driver=driver_name())])
+
+    def put(self, lines: bytes) -> None:
+        """Put whole lines of events as one segment: it is there, and stays, when this returns.
+
+        :class:`Fenced` if another driver has taken over since; StorageError if the store refuses,
+        or cannot be reached for a minute. Then the segment is there or it is not: who opens the
+        ledger next will see.
+        """
+        own = head(self.number, writer=self.writer)
+        self._put([own, *lines.splitlines(keepends=True)])
+        if len(self._loose) >= PACK:
+            self.pack()
+
+    def pack(self) -> None:
+        """Write what is loose as one object, then delete what that holds.
+
+        Whoever writes it, and whatever is left when it is cut short, says the same.
+        """
+        first, last = self._loose[0].number, self._loose[-1].number
+        lines = (line for segment in self._loose for line in segment.lines)
+        with suppress(FileExistsError):
+            (self.ledger / name_of(first, last)).create(b"".join(lines))
+        self.ledger.remove_all(name_of(s.number) for s in self._loose if s.events)
+        self._loose = []
+
+    def fence(self) -> Fenced | None:
+        """Whether another driver has taken over, looked up."""
+        number = self.number
+        try:
+            found = (self.ledger / name_of(number)).read_bytes()
+        except FileNotFoundError:
+            return None
+        return None if self.writer.encode() in found.split(b"\n")[0] else self._fenced(found)
+
+    def _put(self, lines: list[bytes]) -> None:
+        data = b"".join(lines)
+        where = self.ledger / name_of(self.number)
+        try:
+            where.create(data)
+        except FileExistsError:
+            # A try of our own may have got there, and its answer not here.
+            if (found := where.read_bytes()) != data:
+                raise self._fenced(found) from None
+        self._loose.append(Segment(self.number, lines))
+        self.number += 1
+
+    def _fenced(self, found: bytes) -> Fenced:
+        try:
+            who = str(json.loads(found.split(b"\n")[0])["driver"])
+        except (ValueError, KeyError, TypeError):
+            who = "unknown"
+        return Fenced(
+            f"{self.ledger.parent} was taken over by another driver ({who}): this one has "
+            "stopped, and what it had recorded by then is kept"
+        )

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,10 +50,10 @@ _SETTINGS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 
 @dataclass(frozen=True, order=True)
 class ObjectStore:
-    """An address in an object store, as a :class:`~sweep.ledger.store.Store`.
+    """An address in an object store: an object, or all that lie below.
 
-    ``url`` has no slash at its end. An object is written whole. With ``patience``, an error that
-    may pass is tried again for so many seconds.
+    ``url`` has no slash at its end. The methods are those of
+    :class:`~sweep.ledger.store.Folder`; here is told what is another's matter in a store.
     """
 
     url: str
@@ -87,17 +88,14 @@ class ObjectStore:
 
     @property
     def name(self) -> str:
-        """The last part."""
         return self.url.rpartition("/")[2]
 
     @property
     def parent(self) -> ObjectStore:
-        """The address without its last part."""
         return ObjectStore(self.url.rpartition("/")[0])
 
     @property
     def local(self) -> None:
-        """It is nowhere on this machine."""
         return None
 
     def absolute(self) -> ObjectStore:
@@ -105,30 +103,25 @@ class ObjectStore:
         return self
 
     def read_bytes(self) -> bytes:
-        """The object's bytes. FileNotFoundError where there is none."""
         content = self._call(lambda: _if_there(lambda: self._files.cat_file(self.url), None))
         if content is None:
             raise FileNotFoundError(f"{self}: there is no such object")
         return bytes(content)
 
     def names(self, patience: float = 0.0) -> list[str]:
-        """The objects below, by their names relative to this address, sorted."""
         root = self._files._strip_protocol(self.url)
         none: list[str] = []
         found = self._call(lambda: _if_there(lambda: self._files.find(root), none), patience)
         return sorted(name[len(root) + 1 :] for name in found if name.startswith(f"{root}/"))
 
     def children(self, patience: float = 0.0) -> list[str]:
-        """The first parts of the names below, sorted."""
         return sorted({name.partition("/")[0] for name in self.names(patience)})
 
     def read_all(self, names: Iterable[str], patience: float = 0.0) -> list[bytes] | None:
-        """The bytes of several objects below, read side by side; None where one is not there."""
         urls = [f"{self.url}/{name}" for name in names]
-        return self._call(lambda: self._read_all(urls), patience) if urls else []
+        return self._call(lambda: self._read_together(urls), patience) if urls else []
 
     def write_bytes(self, data: bytes, patience: float = PATIENCE) -> None:
-        """Write the object whole, in place of what is there."""
         self._call(lambda: self._files.pipe_file(self.url, data), patience)
 
     def create(self, data: bytes, patience: float = PATIENCE) -> None:
@@ -140,7 +133,6 @@ class ObjectStore:
         self._call(lambda: self._files.pipe_file(self.url, data, mode="create"), patience)
 
     def remove(self) -> None:
-        """Delete the object, if there is one."""
         self.remove_all([""])
 
     def remove_all(self, names: Iterable[str]) -> None:
@@ -150,7 +142,6 @@ class ObjectStore:
             self._call(lambda: _if_there(lambda: self._files.rm(urls), None))
 
     def remove_tree(self) -> None:
-        """Delete everything below, as far as that can be done: what is left does no harm."""
         with suppress(StorageError):
             self.remove_all(self.names())
 
@@ -167,14 +158,12 @@ class ObjectStore:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """A folder to write files into, which are below this address when the block has ended."""
         with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
             yield Path(scratch)
             self._upload(Path(scratch))
 
     @contextmanager
     def reading(self, names: Sequence[str]) -> Iterator[Path | None]:
-        """A folder with these files, for the time of the block; None where one is not there."""
         contents = self.read_all(names, PATIENCE)
         if contents is None:
             yield None
@@ -185,20 +174,16 @@ class ObjectStore:
             yield Path(scratch)
 
     def make(self) -> list[Path]:
-        """A store has no folders that would have to be made."""
         return []
 
     def _upload(self, folder: Path, last: str | None = None) -> None:
         """Upload all files of a folder, that named ``last`` after all others."""
         files = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
         for name in sorted(files, key=lambda name: (name == last, name)):
-            self._put_file(folder / name, f"{self.url}/{name}")
+            put = partial(self._files.put_file, str(folder / name), f"{self.url}/{name}")
+            self._call(put, PATIENCE)  # a large one goes in parts
 
-    def _put_file(self, file: Path, url: str) -> None:
-        """Upload a file; a large one goes in parts."""
-        self._call(lambda: self._files.put_file(str(file), url), PATIENCE)
-
-    def _read_all(self, urls: list[str]) -> list[bytes] | None:
+    def _read_together(self, urls: list[str]) -> list[bytes] | None:
         files = self._files
         found = files.cat(urls, on_error="return")
         contents = [found[files._strip_protocol(url)] for url in urls]

@@ -25,10 +25,8 @@ from sweep.ledger.events import (
     LostEvent,
     RecordEvent,
     StartEvent,
-    confirm_end_event,
-    end_event,
 )
-from sweep.ledger.record import confirm_record_event, record_event
+from sweep.ledger.record import confirm_end_event, confirm_record_event, end_event, record_event
 from sweep.search.distributions import FIDELITY
 from sweep.space.params import Params, longest_ramp
 

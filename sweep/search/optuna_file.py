@@ -16,8 +16,7 @@ from optuna.trial import FrozenTrial
 from sweep.config import SweepConfig
 from sweep.config.fields import METRICS
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.events import EndEvent, ReadEvent, RecordEvent, TrialEvent
-from sweep.ledger.fold import Fold
+from sweep.ledger.events import EndEvent, Fold, ReadEvent, RecordEvent, TrialEvent
 from sweep.search.jobs import TrialState
 from sweep.search.optuna_study import study_of
 from sweep.search.replay import Search

@@ -19,6 +19,7 @@ from sweep.ledger.events import (
     DecisionEvent,
     EndEvent,
     Event,
+    Fold,
     LostEvent,
     ReadEvent,
     RecordEvent,
@@ -26,9 +27,8 @@ from sweep.ledger.events import (
     StartEvent,
     TrialEvent,
     WarmEvent,
-    end_event,
 )
-from sweep.ledger.fold import Fold
+from sweep.ledger.record import end_event
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
 from sweep.search.outcome import constraint_names, observation, told_record, violations

@@ -28,9 +28,9 @@ from sweep.ledger.events import (
     ConfirmRecordEvent,
     ConfirmStartEvent,
     Event,
+    Fold,
     TrialEvent,
 )
-from sweep.ledger.fold import Fold
 from sweep.search.jobs import Retraining
 from sweep.search.to_confirm import Point
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
-from sweep.ledger.events import Event, RecordEvent, confirm_end_event, end_event, is_of_confirm
-from sweep.ledger.fold import Fold
-from sweep.ledger.record import confirm_record_event, drop_details, record_event
+from sweep.ledger.events import Event, Fold, RecordEvent, is_of_confirm
+from sweep.ledger.record import (
+    confirm_end_event,
+    confirm_record_event,
+    drop_details,
+    end_event,
+    record_event,
+)
 
 
 class Epochs(Fold):

@@ -22,8 +22,9 @@ import pytest
 
 from sweep.errors import UsageError
 from sweep.ledger import lease
-from sweep.ledger.objects import Fenced, SegmentLedger
+from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.read import read_events
+from sweep.ledger.segments import Fenced
 from sweep.ledger.store_objects import ObjectStore
 
 FIRST = {"event": "sweep", "version": 1}
@@ -77,7 +78,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None
 
 
 def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectStore) -> None:
-    with patch("sweep.ledger.objects.PACK", 4):
+    with patch("sweep.ledger.segments.PACK", 4):
         old = begun(sweep)
         new = taken_over(sweep)
         for number in range(20):

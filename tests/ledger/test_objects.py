@@ -65,7 +65,7 @@ def test_an_id_that_is_no_name_is_damage(sweep: ObjectStore) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_segment_that_is_missing_is_damage(sweep: ObjectStore, packed: bool) -> None:
-    with patch("sweep.ledger.objects.PACK", 3 if packed else 256):
+    with patch("sweep.ledger.segments.PACK", 3 if packed else 256):
         written(sweep, 6).close()
     names = [name for name in (sweep / "ledger").names() if "-" in name] if packed else []
     (sweep / "ledger" / (names[1] if names else "00000004.jsonl")).remove()
@@ -105,7 +105,7 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: ObjectStore, step:
         if step == "remove_all" or "-" in self.name:
             raise StorageError("cut short")
 
-    with patch("sweep.ledger.objects.PACK", 7):
+    with patch("sweep.ledger.segments.PACK", 7):
         ledger = written(sweep, 4)
         with patch.object(ObjectStore, step, cut):
             ledger.append({"event": "start", "attempt": 4})
@@ -123,7 +123,7 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: ObjectStore, step:
 
 def test_readers_are_not_disturbed_by_packing(sweep: ObjectStore) -> None:
     seen: list[int] = []
-    with patch("sweep.ledger.objects.PACK", 4), written(sweep, 0) as ledger:
+    with patch("sweep.ledger.segments.PACK", 4), written(sweep, 0) as ledger:
         done = threading.Event()
 
         def read() -> None:

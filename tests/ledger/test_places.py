@@ -15,7 +15,7 @@ import pytest
 from sweep.cluster.retention import Retention
 from sweep.errors import StorageError, UsageError
 from sweep.ledger import checkpoint
-from sweep.ledger.probe import marked, probe
+from sweep.ledger.folder import marked, probe
 from sweep.ledger.store import store_at
 from sweep.ledger.store_errors import retry
 from sweep.ledger.store_objects import ObjectStore

@@ -13,7 +13,8 @@ from optuna.trial import TrialState as OptunaState
 
 import analysis
 from sweep.config import SweepConfig
-from sweep.ledger.events import Event, end_event
+from sweep.ledger.events import Event
+from sweep.ledger.record import end_event
 from sweep.search.jobs import TrialState
 from sweep.search.moasha import Moasha
 from sweep.search.replay import Search
