@@ -174,7 +174,7 @@ def test_metrics_are_figures_of_a_record() -> None:
 
 
 def test_extra_metrics_are_the_rows_of_their_table() -> None:
-    from sweep.compress.score import EXTRA
+    from sweep.compress.measure import EXTRA
     from sweep.config.fields import EXTRA_METRICS
 
     assert tuple(EXTRA) == EXTRA_METRICS

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from sweep import __version__
+from sweep.cli.render import Config, Settings
 from sweep.cli.render import app as render
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
@@ -29,10 +30,6 @@ app = typer.Typer(
 
 app.add_typer(render, name="render")
 
-Config = Annotated[str, typer.Argument(help="path of a YAML file, or a packaged name (digits)")]
-Settings = Annotated[
-    list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
-]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
 # A folder, or an address in an object store: a Store is a protocol: no type for typer.
 Folder = Annotated[
@@ -214,7 +211,7 @@ def confirm(
     address: Address = None,
 ) -> None:
     """The front on the test set, retrained under fresh seeds."""
-    from sweep.cli.confirm import confirm as confirm_folder
+    from sweep.cli.run import confirm as confirm_folder
 
     confirm_folder(folder, seeds, runners_up, address)
 

@@ -1,10 +1,16 @@
-"""`sweep run` and `sweep resume`."""
+"""`sweep run` and `sweep resume`; `sweep confirm`: the front on test, under fresh seeds."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
+import pandas as pd
+
+import analysis
 from sweep.cli.results import print_front, refresh_results, refresh_tables
+from sweep.cluster.confirm import run_confirm
 from sweep.cluster.interrupts import Interrupted
 from sweep.cluster.listeners import Progress, View
 from sweep.cluster.run import run_sweep
@@ -18,6 +24,10 @@ from sweep.space.counting import size
 
 SOME_FAILED = 3
 
+HEAD = (
+    "sparsity", "validation", "test", "spread", "seeds", "optimism", "to dense", "epoch", "trial"
+)  # fmt: skip
+
 
 def begin(source: str, settings: list[str], out: Store | None, address: str | None) -> None:
     """Run a sweep; the same command again goes on with it."""
@@ -27,12 +37,33 @@ def begin(source: str, settings: list[str], out: Store | None, address: str | No
 
 def go_on(path: Store, trials: int | None, address: str | None) -> None:
     """Resume the sweep of a folder with the config that it was begun with."""
-    folder = SweepFolder(path)
-    config = begun_with(folder)
-    check_config(folder)
+    folder, config = _begun(path)
     if trials is not None:
         plan.check_extension(config, trials)
     _run(config, folder, trials, address)
+
+
+def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> None:
+    """Confirm the sweep of a folder; the same command again goes on, or adds what is missing."""
+    folder, config = _begun(path)
+    try:
+        outcome = run_confirm(config, folder, seeds=seeds, runners_up=runners_up, address=address)
+    except Interrupted as error:
+        refresh_tables(path)
+        _say(f"{error}; all is saved. To go on: sweep confirm {path}")
+        sys.exit(error.exit_code)
+    print(confirmed_text(refresh_results(path)))
+    _say(f"{outcome.found} figures on test, {outcome.failed} retrainings failed")
+    if outcome.failed:
+        sys.exit(SOME_FAILED)
+
+
+def _begun(path: Store) -> tuple[SweepFolder, SweepConfig]:
+    """The folder of a sweep that has begun, and the config that it was begun with."""
+    folder = SweepFolder(path)
+    config = begun_with(folder)
+    check_config(folder)
+    return folder, config
 
 
 def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: str | None) -> None:
@@ -68,3 +99,72 @@ def _say(line: str) -> None:
 def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
     more = min(2 * planned, size(config.space))
     return f" | sweep resume {folder.path} --trials {more}" if more > planned else ""
+
+
+def confirmed_text(results: analysis.Results) -> str:
+    """The newest round's points as aligned text, by rising sparsity, and what is to be known."""
+    dense, points = results.test_baseline, _newest_points(results)
+    if points.empty or dense is None:
+        return "no figure on test yet"
+    lines = [
+        f"Front and runners-up on test ({dense['examples']} examples, dense "
+        f"{dense['accuracy']:.4f}); spread: standard deviation over seeds",
+        _table([HEAD, *(_cells(row) for _, row in points.iterrows())]),
+    ]
+    on_front = points["why"] == "front"
+    if on_front.any():
+        mean = points["optimism"][on_front].mean()
+        lines.append(f"optimism of the front (validation minus test): {mean:+.4f} on average")
+    if points["same_answers"].any():
+        lines.append("* the same answers under every seed: nothing was left to chance, and so")
+        lines.append("  the seeds are one measurement, and a spread of 0 says nothing")
+    if not on_front.all():
+        lines.append("(r) a runner-up, not on the front")
+    return "\n".join(lines)
+
+
+def _newest_points(results: analysis.Results) -> pd.DataFrame:
+    """The newest round's points that have figures on test, by rising sparsity.
+
+    Beside the columns of ``confirmed_points``: ``sparsity`` and ``accuracy`` of the record by which
+    the search chose the point, ``optimism``, which is what validation promised and test does not
+    hold, and ``same_answers``: every seed gave the very same ones.
+    """
+    key = ["trial_id", "epoch"]
+    newest = pd.DataFrame(results.confirming.newest, columns=key)
+    chosen = results.records[[*key, "sparsity", "accuracy"]]
+    points = newest.merge(results.confirmed_points, on=key).merge(chosen, on=key)
+    points["optimism"] = points["accuracy"] - points["test_accuracy"]
+    points["same_answers"] = [
+        _same_answers(results.confirming.of((trial, epoch)))
+        for trial, epoch in zip(points["trial_id"], points["epoch"], strict=True)
+    ]
+    return points.sort_values("sparsity", kind="stable")
+
+
+def _same_answers(records: Sequence[Any]) -> bool:
+    answers = [record.get("correct_bits") for record in records]
+    return len(answers) > 1 and None not in answers and len(set(answers)) == 1
+
+
+def _cells(row: pd.Series[Any]) -> tuple[str, ...]:
+    spread = row["test_accuracy_spread"]
+    return (
+        f"{row['sparsity']:.3f}",
+        f"{row['accuracy']:.4f}",
+        f"{row['test_accuracy']:.4f}",
+        ("" if pd.isna(spread) else f"{spread:.4f}") + "*" * row["same_answers"],
+        str(row["seeds"]),
+        f"{row['optimism']:+.4f}",
+        f"{-row['test_drop']:+.4f}",
+        str(row["epoch"]),
+        row["trial_id"] + " (r)" * (row["why"] != "front"),
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )

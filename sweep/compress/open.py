@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from sweep.compress.dense.ship import Shipped
-from sweep.compress.score import Score
+from sweep.compress.measure import Score
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import UsageError
 from sweep.ledger.record import Record

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from sweep.compress.measure import Score
 from sweep.compress.prune.masks import hold
-from sweep.compress.score import Score
 from sweep.compress.tasks import Split
 from sweep.errors import TrialError
 

@@ -13,14 +13,13 @@ import torch
 from torch import Tensor
 
 from sweep.compress.dense.working import Dense
-from sweep.compress.measure import measure, zeros_of
+from sweep.compress.measure import Score, measure, zeros_of
 from sweep.compress.models import set_dropout
 from sweep.compress.prune import CRITERIA, ActivationPruner, Masks, Targets, make_masks
 from sweep.compress.prune.masks import forget, pairs
 from sweep.compress.prune.statistics import MOVEMENT, Movement
 from sweep.compress.prune.targets import prunable_modules, prunable_weights
 from sweep.compress.ramp import check_ramp, due
-from sweep.compress.score import Score
 from sweep.compress.tasks import Task
 from sweep.compress.train import (
     Distillation,

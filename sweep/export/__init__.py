@@ -10,5 +10,5 @@ onnx        the model as a graph for other runtimes, an optional extra
 card        the model card: figures with intervals, front, lineage, honest words on speed
 
 The grid of a quantised model is written and read by `sweep.compress.quantize.layers`, its masks
-are read by `sweep.compress.start_masks`: a sweep that starts from an exported model needs them.
+are read by `sweep.compress.prune.targets`: a sweep that starts from an exported model needs them.
 """

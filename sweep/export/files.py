@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sweep.compress.prune import ActivationPruner
+from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, put_on_grid
-from sweep.compress.start_masks import MASKS
 from sweep.compress.tasks.encode import load_tokenizer
 from sweep.errors import UsageError
 

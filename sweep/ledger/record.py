@@ -36,7 +36,7 @@ class Record:
     ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
 
     What may be missing (in records of older versions, or because nobody asked) is None:
-    ``correct_bits`` (`sweep.compress.score.pack`) says which examples were answered right, in the
+    ``correct_bits`` (`sweep.compress.measure.pack`) says which examples were answered right, in the
     order of the split; ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in
     each prunable weight, in the order of the baseline's ``prunable_weights``; ``f1`` and
     ``matthews`` come where ``task.metrics`` names them; ``quantized_sparsity``

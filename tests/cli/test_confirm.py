@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import analysis
-from sweep.cli.confirm import confirmed_text
+from sweep.cli.run import confirmed_text
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder
 
 

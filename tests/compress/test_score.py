@@ -13,7 +13,7 @@ import torch
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.score import EXTRA, Ints, Score, confusion, macro_f1, matthews, pack
+from sweep.compress.measure import EXTRA, Ints, Score, confusion, macro_f1, matthews, pack
 from sweep.compress.train import evaluate
 from sweep.compress.trial import Trial
 from sweep.config.fields import EXTRA_METRICS

@@ -27,10 +27,9 @@ from sweep.compress.dense.teacher import Teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import has_head
 from sweep.compress.prune import Targets, prunable_weights
-from sweep.compress.prune.targets import check_groups, check_space, fitted
+from sweep.compress.prune.targets import check_groups, check_space, fitted, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.scheme import grid_of
-from sweep.compress.start_masks import read_masks
 from sweep.compress.tasks import Task, load_task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import Trial

@@ -11,8 +11,8 @@ from typing import Any
 from sweep.compress.dense.working import Dense
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
+from sweep.compress.prune.targets import has_masks, read_masks, share
 from sweep.compress.quantize.layers import grid_setting
-from sweep.compress.start_masks import has_masks, read_masks, share
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.task import majority_share
 from sweep.compress.train import evaluate

@@ -23,9 +23,8 @@ from sweep.compress.models import (
     set_dropout,
 )
 from sweep.compress.prune.masks import pairs
-from sweep.compress.prune.targets import fitted
+from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize import OnGrid
-from sweep.compress.start_masks import read_masks
 from sweep.compress.tasks import Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from sweep.ledger.cache import fingerprint, once, tree_digest

@@ -23,8 +23,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sweep.compress.prune.masks import keep_largest
-from sweep.compress.prune.select import kth_smallest, ordered_keys
-from sweep.compress.prune.structures import pruned_count
+from sweep.compress.prune.structures import kth_smallest, ordered_keys, pruned_count
 
 Prune = Callable[[Tensor], Tensor]
 

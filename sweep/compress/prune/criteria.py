@@ -4,6 +4,11 @@ A new method is one function here and one row in :data:`CRITERIA`; the contract 
 table, and ``sweep/space/params.py`` lists the names for the config. A row says which statistic
 it reads (`sweep.compress.prune.statistics`), and how the weights that are kept make up for those
 that go.
+
+Those of ``sparsegpt`` do so as the optimal brain surgeon of a Linear layer: its outputs are W X^T
+over calibration inputs X (rows, in), so the damage of a change D of one row of W is D H D^T with
+H = X^T X, the same H for every row (Hassibi & Stork 1992; Frantar & Alistarh 2022,
+arXiv:2208.11580).
 """
 
 from __future__ import annotations
@@ -14,9 +19,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sweep.compress.prune.obs import reconstruct, saliency
 from sweep.compress.prune.statistics import MOVEMENT
 from sweep.errors import UsageError
+
+_BLOCK = 128
+"""Columns between two updates of all that lie right of them: one large product, not many rows."""
+
+REFINEMENTS = 5
+"""Steps of :func:`refine`: at 50 and 70 % of MiniLM, three take 80 % of what there is to have."""
 
 Score = Callable[[Tensor, Tensor | None, torch.Generator], Tensor]
 """(weight, the module's statistic if the row needs one, generator) -> scores."""
@@ -84,11 +94,11 @@ def lamp(weight: Tensor, statistic: Tensor | None, generator: torch.Generator) -
 def sparsegpt(weight: Tensor, factor: Tensor | None, generator: torch.Generator) -> Tensor:
     """w^2 / [H^-1]_jj: what dropping a weight costs its layer's outputs, after the others made up.
 
-    ``factor`` (in, in) is of `sweep.compress.prune.obs.inverse_factor`. The masks come first, of
-    whatever scope, then the reconstruction; the paper (Frantar & Alistarh 2023, arXiv:2301.00774)
-    chooses within the sweep, block by block, and does not refine what comes out.
+    ``factor`` (in, in) is of `sweep.compress.prune.statistics.inverse_factor`. The masks come
+    first, of whatever scope, then the reconstruction; the paper (Frantar & Alistarh 2023,
+    arXiv:2301.00774) chooses within the sweep, block by block, and does not refine what comes out.
     """
-    return saliency(weight.detach(), _given(factor))
+    return weight.detach().square() / _given(factor).square().sum(0)
 
 
 def movement(weight: Tensor, moved: Tensor | None, generator: torch.Generator) -> Tensor:
@@ -109,6 +119,64 @@ def _given(statistic: Tensor | None) -> Tensor:
             "Workbench has it, Trial and make_masks take it as `statistics`"
         )
     return statistic
+
+
+@torch.no_grad()
+def reconstruct(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
+    """New values of ``weight`` (out, in) under ``mask`` (True: kept), zero where it drops.
+
+    One :func:`sweep` of SparseGPT, then what it cannot see: see :func:`refine`.
+    """
+    hessian = torch.cholesky_inverse(factor, upper=True)
+    return refine(weight.detach(), mask, sweep(weight, mask, factor), hessian, REFINEMENTS)
+
+
+@torch.no_grad()
+def sweep(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
+    """SparseGPT's reconstruction (algorithm 1) of ``weight`` (out, in) under a given ``mask``.
+
+    Column by column from the left, what is dropped is made up for by the columns right of it, in
+    the way that changes the outputs least; columns passed stay as they are. All rows at once, which
+    is what makes it fast: the sums are the same for each.
+    """
+    columns = weight.detach().T.contiguous().clone()  # each in one piece
+    dropped = (~mask).T.contiguous()
+    for start in range(0, len(columns), _BLOCK):
+        stop = min(start + _BLOCK, len(columns))
+        errors = columns.new_zeros(stop - start, columns.shape[1])
+        for column in range(start, stop):
+            error = columns[column] * dropped[column] / factor[column, column]
+            columns[column:stop].addr_(factor[column, column:stop], error, alpha=-1)
+            errors[column - start] = error
+        columns[stop:] -= factor[start:stop, stop:].T @ errors
+    return columns.T.contiguous() * mask
+
+
+@torch.no_grad()
+def refine(weight: Tensor, mask: Tensor, start: Tensor, hessian: Tensor, steps: int) -> Tensor:
+    """Lessen the damage of ``start`` (out, in), which is zero where ``mask`` drops.
+
+    The sweep makes up for a loss with columns that are lost later, and never with those passed.
+    With the mask given the best values are a least-squares problem a row; ``steps`` of conjugate
+    gradients, preconditioned by the diagonal of ``hessian`` (in, in), go there from where the sweep
+    ended, all rows at once. The damage never grows; at (in) steps it is least.
+    """
+    kept = mask.to(weight.dtype)
+    scale = 1 / hessian.diagonal()
+    found, residual = start.clone(), ((weight - start) @ hessian) * kept
+    direction = residual * scale
+    slope = (residual * direction).sum(1, keepdim=True)
+    tiny = torch.finfo(weight.dtype).tiny
+    for _ in range(steps):
+        image = (direction @ hessian) * kept
+        length = slope / (direction * image).sum(1, keepdim=True).clamp_min(tiny)
+        found += length * direction
+        residual -= length * image
+        step = residual * scale
+        new = (residual * step).sum(1, keepdim=True)
+        direction = step + new / slope.clamp_min(tiny) * direction
+        slope = new
+    return found * kept
 
 
 CRITERIA: dict[str, Criterion] = {

@@ -10,8 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.prune.criteria import CRITERIA
-from sweep.compress.prune.select import Threshold, kth_smallest, ordered_keys
-from sweep.compress.prune.structures import PROFILES, Profile, n_of_m_mask, pruned_count, row_masks
+from sweep.compress.prune.structures import (
+    PROFILES,
+    Profile,
+    Threshold,
+    kth_smallest,
+    n_of_m_mask,
+    ordered_keys,
+    pruned_count,
+    row_masks,
+)
 from sweep.compress.prune.targets import check_groups, dropped
 from sweep.space.params import n_of_m
 

@@ -10,7 +10,7 @@ kind                    what                                                    
 ======================  =========================================================  =============
 ``gradient``            root mean square over examples of the loss's gradient      the weight's
 ``input-norm``          l2 norm of each input feature over all tokens              (in,)
-``inverse-factor``      `obs.inverse_factor` of the inputs' X^T X                  (in, in)
+``inverse-factor``      :func:`inverse_factor` of the inputs' X^T X                  (in, in)
 ``movement``            :class:`Movement`                                          the weight's
 ======================  =========================================================  =============
 """
@@ -24,7 +24,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.prune.obs import inverse_factor
 from sweep.errors import UsageError
 
 Statistics = dict[str, Tensor]
@@ -32,6 +31,10 @@ Losses = Iterable[Tensor]
 
 MOVEMENT = "movement"
 """The kind that a trial records itself: there is no collector of it."""
+
+DAMPENING = 0.01
+"""Of X^T X by its mean diagonal, as in SparseGPT (arXiv:2301.00774): a feature that never varies
+would make it singular."""
 
 
 def collect(kind: str, modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
@@ -72,6 +75,20 @@ def inverse_factors(modules: Mapping[str, nn.Module], losses: Losses) -> Statist
     """`inverse_factor` of X^T X, X (tokens, in) being all inputs of a module."""
     hessians = _summed_inputs(modules, losses, lambda x: x.T @ x)
     return {name: inverse_factor(hessian) for name, hessian in hessians.items()}
+
+
+def inverse_factor(hessian: Tensor) -> Tensor:
+    """U (in, in), upper triangular, with U^T U = (H + dampening)^-1, for H (in, in) float32.
+
+    Row j of U says how what lies right of column j makes up for it. An H of zeros (the layer only
+    ever saw zeros) counts as the identity: then magnitudes decide.
+    """
+    damped = hessian.double()
+    mean = float(damped.diagonal().mean())
+    damped.diagonal().add_(DAMPENING * mean if mean > 0 else 1.0)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    factor: Tensor = torch.linalg.cholesky(inverse, upper=True)
+    return factor.to(hessian.dtype).contiguous()
 
 
 def _summed_inputs(

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from sweep.errors import UsageError
@@ -21,6 +25,9 @@ from sweep.space.domains import Choice, Constant, Domain
 from sweep.space.params import n_of_m
 
 PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+MASKS = "masks.safetensors"
+"""Beside the weights of an exported model: boolean tensors by module name."""
 
 OF_INPUTS = ("input-norm", "inverse-factor")
 """Kinds of statistics that only the inputs of a Linear have."""
@@ -76,6 +83,41 @@ def prunable_weights(model: nn.Module, targets: Targets) -> dict[str, Tensor]:
 def _some_names(model: nn.Module) -> str:
     names = [name for name, module in model.named_modules() if isinstance(module, PRUNABLE)]
     return ", ".join(names[:3]) or "(the model has no Linear or Conv layer)"
+
+
+def has_masks(model: str | None) -> bool:
+    """Whether a model is a folder with masks beside its weights."""
+    return (
+        model is not None
+        and (Path(model) / "config.json").exists()
+        and (Path(model) / MASKS).is_file()
+    )
+
+
+def read_masks(model: str | None) -> dict[str, NDArray[np.bool_]]:
+    """The masks by module name, True where a weight was kept.
+
+    Raises :class:`~sweep.errors.UsageError` where the model has none, or they cannot be read.
+    """
+    if model is None or not has_masks(model):
+        raise UsageError(
+            f"pruning.start_masks is keep, and model {model!r} has no masks to keep: it must be a "
+            f"folder that `sweep export` wrote, with {MASKS} in it (or pruning.start_masks=drop)"
+        )
+    file = Path(model) / MASKS
+    try:
+        found: dict[str, Any] = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    wrong = [name for name, mask in found.items() if mask.dtype != np.bool_]
+    if wrong or not found:
+        raise UsageError(f"{file} holds no masks: boolean tensors by module name")
+    return found
+
+
+def share(masks: dict[str, NDArray[np.bool_]]) -> float:
+    """How many of the weights that have a mask are dropped, in [0, 1)."""
+    return 1 - sum(int(m.sum()) for m in masks.values()) / sum(m.size for m in masks.values())
 
 
 def fitted(masks: Mapping[str, NDArray[np.bool_]], model: nn.Module) -> dict[str, Tensor]:

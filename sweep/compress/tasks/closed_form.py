@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 
 from sweep.compress.dense.ship import Shipped
-from sweep.compress.measure import stored_bytes
+from sweep.compress.measure import Ints, Score, stored_bytes
 from sweep.compress.ramp import check_ramp, due
-from sweep.compress.score import Ints, Score
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
 from sweep.ledger.record import Record

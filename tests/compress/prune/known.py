@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA
-from sweep.compress.prune.obs import inverse_factor
-from sweep.compress.prune.statistics import MOVEMENT
+from sweep.compress.prune.statistics import MOVEMENT, inverse_factor
 from sweep.compress.prune.targets import OF_INPUTS
 
 Weights = dict[str, Tensor]

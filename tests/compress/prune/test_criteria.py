@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA, Masks, make_masks
-from sweep.compress.prune.obs import inverse_factor
-from sweep.compress.prune.statistics import MOVEMENT
+from sweep.compress.prune.statistics import MOVEMENT, inverse_factor
 from sweep.errors import UsageError
 from sweep.space.params import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
 from tests.compress.prune.known import Weights, even, fitting, generator, statistics

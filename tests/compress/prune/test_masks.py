@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sweep.compress.prune import Masks, Targets, make_masks, prunable_weights
 from sweep.compress.prune.masks import hold, keep_largest, pruned_count
-from sweep.compress.prune.select import ordered_keys
+from sweep.compress.prune.structures import ordered_keys
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from tests.compress.prune.known import generator
 from tests.harness.rounding import assert_near

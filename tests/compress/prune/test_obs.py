@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.compress.prune.obs import DAMPENING, inverse_factor, reconstruct, refine, saliency, sweep
+from sweep.compress.prune import CRITERIA
+from sweep.compress.prune.criteria import reconstruct, refine, sweep
+from sweep.compress.prune.statistics import DAMPENING, inverse_factor
 from tests.compress.prune.known import generator
 
 INPUTS, COLUMNS = 60, 9
@@ -18,6 +20,10 @@ def layer(columns: int = COLUMNS, rows: int = 4, seed: int = 0) -> tuple[Tensor,
     mix = torch.randn(columns, columns, generator=g, dtype=torch.float64)
     inputs = torch.randn(INPUTS + columns, columns, generator=g, dtype=torch.float64) @ mix
     return torch.randn(rows, columns, generator=g, dtype=torch.float64), inputs
+
+
+def saliency(weight: Tensor, factor: Tensor) -> Tensor:
+    return CRITERIA["sparsegpt"].score(weight, factor, generator(0))
 
 
 def dampened(inputs: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.compress.prune import make_masks
-from sweep.compress.prune.select import Threshold, kth_smallest, ordered_keys
+from sweep.compress.prune.structures import Threshold, kth_smallest, ordered_keys
 from sweep.space.params import SCOPES
 
 finite = st.floats(width=32, allow_nan=False)

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sweep.compress.prune import Targets
-from sweep.compress.prune.obs import DAMPENING, inverse_factor
-from sweep.compress.prune.statistics import COLLECTORS, collect
+from sweep.compress.prune.statistics import COLLECTORS, DAMPENING, collect, inverse_factor
 from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.train import to_device
 from sweep.errors import UsageError

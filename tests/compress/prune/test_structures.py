@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweep.compress.prune import make_masks
-from sweep.compress.prune.select import ordered_keys
 from sweep.compress.prune.structures import (
     PROFILES,
     erk,
     fair_level,
     n_of_m_mask,
+    ordered_keys,
     pruned_count,
     row_masks,
     uniform,
