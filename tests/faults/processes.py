@@ -35,7 +35,6 @@ WARM = (
     "ray.tune",
     "optuna",
     "sweep.cli.main",
-    "sweep.cli.confirm",
     "sweep.cli.run",
     "sweep.cluster.confirm",
     "sweep.cluster.run",
