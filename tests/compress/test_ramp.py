@@ -21,6 +21,7 @@ from sweep.compress.train import Recipe, make_optimizer
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.config.plan import may_distill
+from sweep.config.saved import check_same
 from sweep.ledger.folder import SweepFolder
 from sweep.space.active import effective, identity
 from sweep.space.counting import size
@@ -297,7 +298,7 @@ def test_a_config_of_before_means_what_it_meant(tmp_path: Path) -> None:
     assert SweepConfig.model_validate(before) == now
     folder = SweepFolder(tmp_path)
     folder.ledger.write_bytes(json.dumps({"event": "sweep", "config": before}).encode() + b"\n")
-    folder.check_same(now)
+    check_same(folder, now)
     assert identity({"sparsity": 0.5}) == identity({"sparsity": 0.5, "ramp_epochs": 0})
 
 
