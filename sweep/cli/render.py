@@ -48,8 +48,7 @@ def slurm(
 ) -> None:
     """A batch script: a Ray cluster for the time of a job, which goes on in the next."""
     from sweep.cluster.render.slurm import SlurmOptions, render_slurm, this_environment
-    from sweep.config.load import load_config
-    from sweep.config.paths import with_absolute_paths
+    from sweep.config.load import load_config, with_absolute_paths
 
     lines = this_environment() if setup is None else setup
     asked = SlurmOptions(nodes, cpus, gpus, time, memory, partition, account, lines, grace)

@@ -15,8 +15,7 @@ from sweep.cluster.interrupts import Interrupted
 from sweep.cluster.listeners import Progress, View
 from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig, plan
-from sweep.config.load import load_config
-from sweep.config.paths import with_absolute_paths
+from sweep.config.load import load_config, with_absolute_paths
 from sweep.config.saved import begun_with, check_config
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Store

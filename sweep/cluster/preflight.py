@@ -10,7 +10,7 @@ from typing import Any
 from sweep.cluster import probe
 from sweep.cluster.interrupts import Stopped, stop_if_asked
 from sweep.config import CLOSED_FORM, SweepConfig
-from sweep.config.paths import paths_of
+from sweep.config.load import paths_of
 from sweep.errors import ClusterError, StorageError, SweepError
 from sweep.ledger.folder import marked
 from sweep.ledger.store_objects import package_of

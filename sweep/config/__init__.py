@@ -12,6 +12,8 @@ paths          the files and folders that a config names
 
 from sweep.config.config import SweepConfig
 from sweep.config.sections import (
+    CLOSED_FORM,
+    EMBEDDED,
     BaselineConfig,
     Files,
     RecoverConfig,
@@ -19,7 +21,6 @@ from sweep.config.sections import (
     SearchConfig,
     TaskConfig,
 )
-from sweep.config.settings import CLOSED_FORM, EMBEDDED
 
 __all__ = [
     "CLOSED_FORM",

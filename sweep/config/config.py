@@ -1,4 +1,4 @@
-"""The config of a sweep: YAML's plain values, checked.
+"""The config of a sweep: YAML's plain values, checked, and how its sections fit together.
 
 `SweepConfig` is frozen and round-trips: ``model_validate(config.model_dump(mode="json"))`` equals
 ``config``, and the dump written as YAML is a config that runs. Reading files and overrides is in
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from pydantic import ValidationInfo, model_validator
 
-from sweep.config.checks import section_problems
+from sweep.config import plan
+from sweep.config.fields import EXTRA_METRICS
 from sweep.config.search_checks import search_problems
-from sweep.config.settings import Settings
-from sweep.space.values import Refused
+from sweep.config.sections import CLOSED_FORM, EMBEDDED, Settings
+from sweep.space.domains import Constant
+from sweep.space.params import DATA_METHODS, METHODS
+from sweep.space.values import Problem, Refused
 
 
 class SweepConfig(Settings):
@@ -24,9 +27,124 @@ class SweepConfig(Settings):
 
     @model_validator(mode="after")
     def _sections_agree(self, info: ValidationInfo) -> SweepConfig:
-        problems = section_problems(self)
+        problems = [
+            *_task_problems(self),
+            *_formula_problems(self),
+            *_metric_problems(self),
+            *_resource_problems(self),
+            *_start_problems(self),
+            *_distill_problems(self),
+            *_quantization_problems(self),
+        ]
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:
             raise Refused(*problems)
         return self
+
+
+def _task_problems(config: Settings) -> list[Problem]:
+    """What does not fit between model and task."""
+    dataset, task, built_in = config.task.dataset, config.task, (EMBEDDED, CLOSED_FORM)
+    problems = []
+    if config.model is None and dataset not in built_in:
+        what = f"is required unless task.dataset is {' or '.join(built_in)}"
+        allowed = "a hub id or a folder"
+        problems.append(Problem(("model",), what, None, allowed, depends=("task.dataset",)))
+    if task.subset is not None and (not isinstance(dataset, str) or dataset in built_in):
+        what = "is for a hub data set only"
+        problems.append(
+            Problem(("task", "subset"), what, task.subset, "null", depends=("task.dataset",))
+        )
+    return problems
+
+
+def _formula_problems(config: Settings) -> list[Problem]:
+    """A formula has no model, and nothing else can be told what time an epoch takes."""
+    task, depends, problems = config.task, ("task.dataset",), []
+    is_formula = task.dataset == CLOSED_FORM
+    if is_formula and config.model is not None:
+        what = f"is not used by task.dataset {task.dataset}"
+        problems.append(Problem(("model",), what, config.model, "null", depends=depends))
+    asked = [name for name in config.space["method"].grid() if name in DATA_METHODS]
+    if is_formula and asked:
+        what = f"{asked[0]} looks at data, and task.dataset {task.dataset} has none"
+        allowed = ", ".join(name for name in METHODS if name not in DATA_METHODS)
+        raw = config.space["method"].plain()
+        problems.append(Problem(("space", "method"), what, raw, allowed, depends=depends))
+    if not is_formula and task.seconds_per_epoch > 0:
+        where, what = ("task", "seconds_per_epoch"), "is for task.dataset closed-form only"
+        problems.append(Problem(where, what, task.seconds_per_epoch, "0", depends=depends))
+    return problems
+
+
+def _resource_problems(config: Settings) -> list[Problem]:
+    """More than one GPU cannot be had in fractions: Ray gives shares of one GPU, or whole ones."""
+    gpu = config.resources.gpu
+    if gpu <= 1 or gpu == int(gpu):
+        return []
+    allowed = "a share of one GPU, from 0 to 1, or a whole number of GPUs"
+    return [Problem(("resources", "gpu"), "is neither a share nor whole", gpu, allowed)]
+
+
+def _metric_problems(config: Settings) -> list[Problem]:
+    """Objectives and constraints on figures that no record would have."""
+    asked: list[tuple[tuple[str, ...], str]]
+    asked = [(("objectives", name), name) for name in config.objectives]
+    asked += [(("search", "constraints", name), name) for name in config.search.constraints]
+    return [
+        Problem(
+            where,
+            f"no record has {name} unless task.metrics asks for it",
+            allowed=f"with task.metrics: [{name}]",
+            depends=("task.metrics",),
+        )
+        for where, name in asked
+        if name in EXTRA_METRICS and name not in config.task.metrics
+    ]
+
+
+def _start_problems(config: Settings) -> list[Problem]:
+    """Masks to keep of a model that has none: a fresh one."""
+    if config.pruning.start_masks != "keep" or config.model is not None:
+        return []
+    what, allowed = "needs a model that has masks", "drop, or model: a folder of `sweep export`"
+    return [Problem(("pruning", "start_masks"), what, "keep", allowed, depends=("model",))]
+
+
+def _quantization_problems(config: Settings) -> list[Problem]:
+    """Widths that do not go together, or that another scheme has no use for."""
+    chosen, at = config.baseline.quantization, ("baseline", "quantization")
+    if chosen is None:
+        return []
+    if chosen.scheme != "fixed":
+        what = f"is for the scheme fixed; {chosen.scheme} has 8 bits and finds its scales"
+        given = {"width": chosen.width, "frac_width": chosen.frac_width}
+        depends = (".".join((*at, "scheme")),)
+        return [
+            Problem((*at, name), what, value, "null", depends=depends)
+            for name, value in given.items()
+            if value is not None
+        ]
+    width, frac_width = chosen.widths
+    if frac_width <= width:
+        return []
+    what, allowed = f"is above the width, {width}", f"an integer from 0 to {width}"
+    depends = (".".join((*at, "width")),)
+    return [Problem((*at, "frac_width"), what, frac_width, allowed, depends=depends)]
+
+
+def _distill_problems(config: Settings) -> list[Problem]:
+    """A temperature where nothing is distilled."""
+    temperature = config.space["distill_temperature"]
+    if temperature == Constant(None) or plan.may_distill(config):
+        return []
+    return [
+        Problem(
+            ("space", "distill_temperature"),
+            "changes nothing: no trial is distilled",
+            temperature.plain(),
+            "with space.distill_weight (or recover.distill.weight) above 0",
+            depends=("space.distill_weight", "recover.distill"),
+        )
+    ]

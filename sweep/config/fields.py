@@ -5,7 +5,7 @@ Numbers may also be texts of numbers, since YAML 1.1 leaves 1e-3 a text; boolean
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -74,6 +74,15 @@ class OneOf:
         return core_schema.literal_schema(list(self.options))
 
 
+def one_of(names: Sequence[str]) -> str:
+    """Names in words.
+
+    >>> one_of(["a", "b", "c"])
+    'a, b or c'
+    """
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 def _number(raw: object) -> int | float:
     number = as_number(raw)
     if number is None:
@@ -106,6 +115,22 @@ Factor = Annotated[float, Field(gt=1, allow_inf_nan=False), _NUMBER]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _NUMBER]
 WholeShare = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _NUMBER]
 InnerShare = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), _NUMBER]
+
+
+def is_name(raw: object) -> bool:
+    """Whether it is a text that is not blank."""
+    return isinstance(raw, str) and bool(raw.strip())
+
+
+def _read_columns(raw: object) -> object:
+    pair = isinstance(raw, list | tuple) and len(raw) == 2 and all(map(is_name, raw))
+    if pair or is_name(raw):
+        return raw
+    allowed = "the name of a column, or a list of two names"
+    raise Refused(Problem((), "must be one column or two", raw, allowed))
+
+
+Columns = Annotated[str | tuple[str, str], BeforeValidator(_read_columns)]
 
 Switch = Annotated[bool, Field(strict=True)]
 Auto = Literal["auto"]

@@ -1,4 +1,4 @@
-"""Configs in: a file, or a packaged config, with overrides -> SweepConfig.
+"""Configs in: a file, or a packaged config, with overrides -> SweepConfig, and the paths in it.
 
 Whatever is wrong is reported at once, as one `ConfigError` with a line a problem.
 """
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sweep.config.config import SweepConfig
-from sweep.config.overrides import apply_overrides
 from sweep.config.problems import problems_of
-from sweep.config.settings import EMBEDDED
+from sweep.config.sections import EMBEDDED, Files
+from sweep.config.yaml import apply_overrides, parse_yaml
 from sweep.errors import ConfigError, UsageError
 from sweep.space.values import Problem, Refused, closest, show
-from sweep.space.yaml import parse_yaml
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -170,3 +169,35 @@ def _missing(source: str) -> UsageError:
     hint = f"; did you mean '{near}'?" if near else ""
     packaged = ", ".join(names)
     return UsageError(f"no config {show(source)}: no such file; packaged configs: {packaged}{hint}")
+
+
+def with_absolute_paths(config: SweepConfig) -> SweepConfig:
+    """The config with its files and folders spelled out: workers and a resume stand elsewhere."""
+    plain = config.model_dump(mode="json")
+    for name in ("model", "tokenizer"):
+        if plain[name] is not None and Path(plain[name]).is_dir():
+            plain[name] = str(Path(plain[name]).resolve())
+    dataset = plain["task"]["dataset"]
+    if isinstance(dataset, dict):
+        files = {split: path and str(Path(path).resolve()) for split, path in dataset.items()}
+        plain["task"]["dataset"] = files
+    plain["search"]["warm_start"] = [
+        path if "://" in path else str(Path(path).resolve())
+        for path in plain["search"]["warm_start"]
+    ]
+    return SweepConfig.model_validate(plain)
+
+
+def paths_of(config: SweepConfig) -> dict[str, str]:
+    """Setting and path of all that trials read on every machine; hub ids are none."""
+    named = {"model": config.model, "tokenizer": config.tokenizer}
+    found = {setting: name for setting, name in named.items() if name and _is_path(name)}
+    if isinstance(config.task.dataset, Files):
+        files = config.task.dataset.model_dump(mode="json").items()
+        found |= {f"task.dataset.{split}": path for split, path in files if path}
+    return found
+
+
+def _is_path(name: str) -> bool:
+    """Whether a model's name is a path on some machine, and no hub id."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_dir()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sweep.config.sections import RecoverConfig
-from sweep.config.settings import Settings
+from sweep.config.sections import RecoverConfig, Settings
 from sweep.errors import UsageError
 from sweep.space.counting import size
 from sweep.space.domains import Choice, Constant

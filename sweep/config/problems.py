@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from sweep.config.settings import Settings
+from sweep.config.sections import Settings
 from sweep.space.params import PARAMETERS, TUTORIAL
 from sweep.space.values import ABSENT, Problem, Refused, closest
 

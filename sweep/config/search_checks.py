@@ -8,13 +8,12 @@ from math import isinf
 from typing import Any
 
 from sweep.config import plan
-from sweep.config.settings import Settings
+from sweep.config.sections import Settings
 from sweep.space.active import complete, fixed, identity
 from sweep.space.conditions import Condition
 from sweep.space.domains import Domain, samples
 from sweep.space.params import FIXED, LEARNED, Params
-from sweep.space.values import Problem, show
-from sweep.space.yaml import one_line
+from sweep.space.values import Problem, one_line, show
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
 """Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.baseline`)."""

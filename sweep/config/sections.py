@@ -1,25 +1,27 @@
-"""The sections of a config, each a few settings that belong together, with their defaults."""
+"""The settings of a sweep with their defaults, section by section.
+
+`sweep.config.config` says how the sections must fit together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweep.config import fields
-from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, SAMPLERS, SCHEDULERS
-from sweep.space.params import QUANTIZATIONS
+from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS, one_of
+from sweep.space.domains import Int
+from sweep.space.params import QUANTIZATIONS, Params
+from sweep.space.parse import parse_space
 from sweep.space.values import Problem, Refused
 
+EMBEDDED = "digits"
+"""The data set that needs no download and, without a model, trains a fresh small BERT."""
 
-def one_of(names: Sequence[str]) -> str:
-    """Names in words.
-
-    >>> one_of(["a", "b", "c"])
-    'a, b or c'
-    """
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+CLOSED_FORM = "closed-form"
+"""The task that is a formula: no data, no model, no torch (`sweep.compress.tasks`)."""
 
 
 class Section(BaseModel):
@@ -39,26 +41,13 @@ class Files(Section):
 def _read_dataset(raw: object) -> object:
     if isinstance(raw, Mapping | Files):
         return Files.model_validate(raw)
-    if _is_name(raw):
+    if fields.is_name(raw):
         return raw
     allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     raise Refused(Problem((), "is no data set", raw, allowed))
 
 
-def _read_columns(raw: object) -> object:
-    pair = isinstance(raw, list | tuple) and len(raw) == 2 and all(map(_is_name, raw))
-    if pair or _is_name(raw):
-        return raw
-    allowed = "the name of a column, or a list of two names"
-    raise Refused(Problem((), "must be one column or two", raw, allowed))
-
-
-def _is_name(raw: object) -> bool:
-    return isinstance(raw, str) and bool(raw.strip())
-
-
 Dataset = Annotated[str | Files, BeforeValidator(_read_dataset)]
-Columns = Annotated[str | tuple[str, str], BeforeValidator(_read_columns)]
 
 
 class TaskConfig(Section):
@@ -68,7 +57,7 @@ class TaskConfig(Section):
         description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     )
     subset: fields.Line | None = Field(default=None, description="configuration of a hub data set")
-    text: Columns = Field(default="text", description="text column, a pair of them, or auto")
+    text: fields.Columns = Field(default="text", description="text column, a pair of them, or auto")
     label: fields.Line = Field(default="label", description="label column, of names or integers")
     replace: dict[fields.Characters, str] = Field(
         default={}, description="texts replaced before tokenising"
@@ -247,3 +236,36 @@ class ResourcesConfig(Section):
     gpu: fields.NotNegative = Field(
         default=0.0, description="GPUs; a share of one holds for its memory too"
     )
+
+
+class Settings(Section):
+    """The sections of a config, each right by itself."""
+
+    name: fields.Slug = Field(description="name of the sweep and of its folder")
+    model: fields.Line | None = Field(
+        default=None, description="hub id or folder; null (digits only): a fresh BERT"
+    )
+    tokenizer: fields.Line | None = Field(default=None, description="null: the model's own")
+    task: TaskConfig = Field(description="what is learned")
+    baseline: BaselineConfig = Field(default=BaselineConfig(), description="the dense model")
+    pruning: PruningConfig = Field(default=PruningConfig(), description="which weights may go")
+    space: fields.Space = Field(
+        default_factory=lambda: parse_space({}), description="what each parameter may be"
+    )
+    recover: RecoverConfig = Field(default=RecoverConfig(), description="finetuning after pruning")
+    objectives: fields.Objectives = Field(
+        default={"accuracy": "max", "sparsity": "max"},
+        description=f"each max or min; of {one_of(METRICS)}",
+    )
+    search: SearchConfig = Field(default=SearchConfig(), description="which trials are run")
+    resources: ResourcesConfig = Field(default=ResourcesConfig(), description="of one trial")
+    storage: fields.Line = Field(
+        default="results", description="folder of sweeps, or s3:// or gs:// address"
+    )
+
+    @property
+    def max_epochs(self) -> int:
+        """The most finetune epochs that a trial can have."""
+        epochs = self.space["finetune_epochs"]
+        most = epochs.high if isinstance(epochs, Int) else int(max(epochs.grid()))
+        return max(most, Params().finetune_epochs) if epochs.when else most

@@ -11,8 +11,7 @@ from pydantic import BaseModel
 from sweep.config.config import SweepConfig
 from sweep.config.sections import SearchConfig
 from sweep.space.params import PARAMETERS
-from sweep.space.values import ABSENT, show
-from sweep.space.yaml import one_line
+from sweep.space.values import ABSENT, one_line, show
 
 _HEAD = """\
 # A sweep: how far can this model be pruned, and what does it cost?

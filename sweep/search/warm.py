@@ -25,7 +25,7 @@ from sweep.search.distributions import FIDELITY, Told
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import DEFAULTS
-from sweep.space.yaml import one_line
+from sweep.space.values import one_line
 
 COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
 """Sections that make figures what they are; where they differ, a warning says so."""

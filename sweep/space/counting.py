@@ -11,8 +11,7 @@ from typing import Any
 from sweep.space.active import conditions_on, fixed, is_active, order
 from sweep.space.domains import MOST_LISTED, Constant, Domain, samples
 from sweep.space.params import DEFAULTS, FIXED, longest_ramp
-from sweep.space.values import Problem
-from sweep.space.yaml import one_line
+from sweep.space.values import Problem, one_line
 
 _SHORTENS = ("finetune_epochs", "granularity")
 """The parameters that `longest_ramp` looks at."""

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from operator import ge, gt, le, lt
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 # What is wrong with a setting, as data first and as one line of text at the end.
 
@@ -73,6 +75,10 @@ def unknown(where: tuple[str, ...], got: object, known: list[str]) -> Problem:
     return Problem(where, "unknown key", got, ", ".join(known), closest(where[-1], known))
 
 
+# Texts that need no quotes, unless YAML takes them for something else, as it does "no" or "1e5".
+_PLAIN = re.compile(r"[A-Za-z][\w./-]*")
+
+
 def show(value: object) -> str:
     """``value`` as it would stand in a YAML file, on one short line."""
     if isinstance(value, str):
@@ -82,6 +88,20 @@ def show(value: object) -> str:
     else:
         text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def one_line(value: Any) -> str:
+    """A plain value (JSON's kinds) as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{one_line(k)}: {one_line(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(one_line, value)) + "]"
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
+            return value
+        quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)
+        return str(quoted).rstrip("\n")
+    return str(yaml.safe_dump(value)).partition("\n")[0]
 
 
 def closest(name: object, options: Iterable[str]) -> str:

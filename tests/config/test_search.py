@@ -10,8 +10,7 @@ import yaml
 
 from sweep.config import SweepConfig
 from sweep.config.fields import EXTRA_METRICS
-from sweep.config.load import parse_config
-from sweep.config.paths import with_absolute_paths
+from sweep.config.load import parse_config, with_absolute_paths
 from sweep.config.plan import plan, trials
 from sweep.config.text import dump_yaml
 from sweep.errors import ConfigError

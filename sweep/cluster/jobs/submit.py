@@ -20,7 +20,7 @@ import sweep
 from sweep.cluster.jobs.api import JobsApi, Taken
 from sweep.cluster.jobs.job import KEY, Job, jobs_of
 from sweep.config import SweepConfig
-from sweep.config.paths import paths_of
+from sweep.config.load import paths_of
 from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.store import store_at

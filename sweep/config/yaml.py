@@ -1,0 +1,165 @@
+"""YAML as data: the text of a config, and ``key=value`` arguments laid over it.
+
+PyYAML lets pass a key that is given twice and a node that holds itself; here both are problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from sweep.space.params import PARAMETERS, TUTORIAL
+from sweep.space.values import Problem, Refused
+
+Path = tuple[str, ...]
+
+_GROUPED = {flat: (group, key) for group, keys in TUTORIAL.items() for key, flat in keys.items()}
+
+# YAML 1.1 reads 2:4 as 124, a number to base 60; YAML 1.2, and whoever writes it, as a text.
+_BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but for numbers to base 60."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        if kind is yaml.ScalarNode and implicit[0] and _BASE_60.fullmatch(value):
+            return self.DEFAULT_SCALAR_TAG
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+
+
+def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
+    """The value that ``text`` holds, and a problem for each key in it that is given twice.
+
+    Raises `Refused` with the line and the column where ``text`` is not YAML.
+    """
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None, []
+        # First, since construction moves merged keys (<<) in among a mapping's own.
+        problems = list(_repeats(node, (), [], set()))
+        return loader.construct_document(node), problems
+    except Refused:
+        raise
+    except yaml.MarkedYAMLError as error:
+        raise Refused(_syntax_problem(error)) from None
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        # ValueError: a date such as 2024-13-45, or an integer of thousands of digits.
+        reason = " ".join(str(error).split()) or "too deep"
+        raise Refused(Problem((), f"cannot be read as YAML: {reason}")) from None
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    reason = error.problem or error.context or "not YAML"
+    hint = "; indent with spaces" if "'\\t'" in reason else ""
+    return Problem((), f"cannot be read as YAML, {place}{reason}{hint}")
+
+
+def _repeats(node: yaml.Node, where: Path, above: list[int], done: set[int]) -> Iterator[Problem]:
+    if id(node) in above:
+        line = node.start_mark.line + 1
+        raise Refused(Problem(where, f"holds itself, through its anchor on line {line}"))
+    if id(node) in done or isinstance(node, yaml.ScalarNode):
+        return
+    inner = [*above, id(node)]
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _repeats(item, (*where, str(index)), inner, done)
+    elif isinstance(node, yaml.MappingNode):
+        yield from _repeats_in_mapping(node, where, inner, done)
+    done.add(id(node))
+
+
+def _repeats_in_mapping(
+    node: yaml.MappingNode, where: Path, above: list[int], done: set[int]
+) -> Iterator[Problem]:
+    lines: dict[tuple[str, str], int] = {}
+    for key, value in node.value:
+        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+        line = key.start_mark.line + 1
+        if first := lines.get((key.tag, name)):
+            place = f"twice on line {line}" if first == line else f"on lines {first} and {line}"
+            yield Problem((*where, name), f"the key is given {place}")
+        lines.setdefault((key.tag, name), line)
+        yield from _repeats(value, (*where, name), above, done)
+
+
+def apply_overrides(
+    data: dict[str, Any], overrides: Iterable[str], single_trial: bool = False
+) -> tuple[dict[str, Any], list[Problem]]:
+    """``data`` with the overrides laid over it, later over earlier, and what is wrong with them.
+
+    A value is YAML. A path into a plain value replaces that value by a mapping:
+    ``task.dataset.train=FILE`` over ``dataset: imdb`` gives ``dataset: {train: FILE}``. With
+    ``single_trial`` a bare parameter name (or the tutorial's ``weight``, ``activation``) is short
+    for ``space.<name>``. ``data`` itself is left as it is.
+    """
+    result = dict(data)
+    problems: list[Problem] = []
+    for text in overrides:
+        try:
+            path, value = _parse(text)
+        except Refused as refused:
+            problems += refused.problems
+            continue
+        if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
+            path = ("space", *path)
+        if path[0] == "space":
+            _drop_other_form(result, path[1:], value)
+        _set(result, path, value)
+    return result, problems
+
+
+def _parse(text: str) -> tuple[tuple[str, ...], Any]:
+    key, equals, raw = text.partition("=")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
+        raise Refused(
+            Problem((key,), "an override is written key=value", text, "a.dotted.path=value")
+        )
+    try:
+        value, problems = parse_yaml(raw)
+    except Refused as refused:
+        allowed = "a YAML value; put quotes around a text that has : # { [ * & ! % @ in it"
+        wrong = (replace(problem, got=raw, allowed=allowed) for problem in refused.problems)
+        raise Refused(*(problem.under(*path) for problem in wrong)) from None
+    if problems:
+        raise Refused(*(problem.under(*path) for problem in problems))
+    return path, value
+
+
+def _set(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        inner = data.get(key)
+        # A copy, since YAML anchors can make two sections one object, and the caller keeps its own.
+        data[key] = dict(inner) if isinstance(inner, dict) else {}
+        data = data[key]
+    data[path[-1]] = value
+
+
+def _drop_other_form(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Take what an override replaces out of the space, if it is there in its other form.
+
+    Else ``sparsity=0.6`` over the tutorial's ``weight: {sparsity: 0.5}`` would be given twice.
+    """
+    space = data.get("space")
+    if not path or not isinstance(space, dict):
+        return
+    space = data["space"] = dict(space)
+    name, inner = path[0], path[1:]
+    if name in _GROUPED:
+        group, key = _GROUPED[name]
+        if isinstance(space.get(group), dict):
+            space[group] = {k: v for k, v in space[group].items() if k != key}
+    elif name in TUTORIAL:
+        given = inner[:1] or (value if isinstance(value, dict) else ())
+        for key in given:
+            space.pop(TUTORIAL[name].get(key, ""), None)
