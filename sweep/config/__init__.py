@@ -1,13 +1,14 @@
 """Configs: YAML's plain values, checked, with every error at once. Nothing heavy is imported.
 
-config         SweepConfig: all of it, the sections and how they fit
-settings       its sections together (sections: each by itself; fields: types of single settings)
-checks         rules between sections (search_checks: between search, space and objectives)
-load           read a config, with ``key=value`` of a command line (overrides)
+config         SweepConfig, and how its sections fit together
+sections       each section by itself (fields: the types of single settings)
+search_checks  how search, space and objectives fit together
+load           read a config, spell out its paths
+yaml           YAML as data, with ``key=value`` of a command line laid over it
 problems       pydantic's errors in our words
 plan           what a config will do
 text           a config as YAML, the starter, and the schema for editors
-paths          the files and folders that a config names
+saved          the config that a sweep was begun with
 """
 
 from sweep.config.config import SweepConfig

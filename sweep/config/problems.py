@@ -7,15 +7,12 @@ constraint, and told by :func:`in_words`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from sweep.config.sections import Settings
-from sweep.space.params import PARAMETERS, TUTORIAL
 from sweep.space.values import ABSENT, Problem, Refused, closest
 
 _WHAT = {
@@ -40,13 +37,15 @@ _WHAT = {
 }
 """Type of a pydantic error -> what is wrong, with the error's own figures."""
 
+_UNKNOWN = ("extra_forbidden", "invalid_key")
+
 
 def problems_of(error: ValidationError) -> list[Problem]:
     """Every problem in ``error`` with its whole path; for an unknown key, the nearest known one."""
     found: list[Problem] = []
     for item in error.errors(include_url=False):
         cause = item.get("ctx", {}).get("error")
-        where = _where(item["loc"])
+        where = _where(item["loc"], item["type"])
         if isinstance(cause, Refused):
             found += [problem.under(*where) for problem in cause.problems]
         elif all(problem.where != where for problem in found):
@@ -55,36 +54,24 @@ def problems_of(error: ValidationError) -> list[Problem]:
     return found
 
 
-def _where(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+def _where(loc: tuple[int | str, ...], kind: str) -> tuple[str, ...]:
     """The path in the config: an error in a union also names the member that was tried."""
-    where: list[str] = []
-    known: Mapping[str, Any] = Settings.model_fields
-    for part in loc:
-        if part == "[key]":
-            break
-        where.append(str(part))
-        annotation = known[str(part)].annotation if part in known else None
-        if _is_union(annotation):
-            break
-        known = getattr(_section(annotation), "model_fields", {})
-    return tuple(where)
-
-
-def _is_union(annotation: Any) -> bool:
-    """Whether it is a union of plain values, but for one with null: that one pydantic hides."""
-    union = get_origin(annotation) in (Union, UnionType) and _section(annotation) is None
-    return union and NoneType not in get_args(annotation)
+    where = tuple(str(part) for part in loc if part != "[key]")
+    while kind not in _UNKNOWN and not _schema_at(where):
+        where = where[:-1]
+    return where
 
 
 def _problem(where: tuple[str, ...], item: Any) -> Problem:
     kind, got = item["type"], item["input"]
-    if kind in ("extra_forbidden", "invalid_key"):
+    if kind in _UNKNOWN:
         return _unknown(where, got if kind == "extra_forbidden" else ABSENT)
     if kind == "missing":
-        return Problem(where, f"is required: {_help(where)}")
+        return Problem(where, f"is required: {_schema_at(where)['description']}")
     node = _schema_at(where)
     if item["loc"][-1] == "[key]":
         node = _schema_at(where[:-1])["propertyNames"]
+    node = _resolved(node)
     what = _WHAT[kind].format(**item.get("ctx", {})) if kind in _WHAT else item["msg"]
     if kind == "string_pattern_mismatch" and not got.strip():
         what = "must not be empty"
@@ -106,14 +93,20 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schema_at(where: tuple[str, ...]) -> dict[str, Any]:
-    """The JSON schema of the setting at a path."""
+    """The JSON schema of the setting at a path; empty where there is none."""
     node = _schema()
     for key in where:
-        members = [_resolved(member) for member in node.get("anyOf", [node])]
+        members = _members(node)
         inner = [m["properties"].get(key) for m in members if "properties" in m]
         inner += [m.get("items") or m.get("additionalProperties") for m in members]
-        node = _resolved(next((found for found in inner if isinstance(found, dict)), {}))
+        node = next((found for found in inner if isinstance(found, dict)), {})
     return node
+
+
+def _members(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas that a setting may follow, one or several."""
+    node = _resolved(node)
+    return [_resolved(member) for member in node.get("anyOf", [node])]
 
 
 def in_words(node: dict[str, Any]) -> str:
@@ -152,8 +145,7 @@ _TEXTS = {
 
 
 def _unknown(where: tuple[str, ...], got: object) -> Problem:
-    section = ".".join(where[:-1])
-    siblings = [_name(path) for path in known_paths() if path.rpartition(".")[0] == section]
+    siblings = _names(_schema_at(where[:-1]))
     # A setting put into the wrong section is likelier meant than a sibling that looks alike.
     elsewhere = _elsewhere()
     hint = elsewhere.get(where[-1]) or closest(where[-1], siblings)
@@ -161,45 +153,18 @@ def _unknown(where: tuple[str, ...], got: object) -> Problem:
     return Problem(where, "unknown key", got, ", ".join(siblings), hint)
 
 
-def _name(path: str) -> str:
-    return path.rpartition(".")[2]
+def _names(node: dict[str, Any]) -> list[str]:
+    """The keys of a section."""
+    return [name for member in _members(node) for name in member.get("properties", {})]
 
 
 def _elsewhere() -> dict[str, str]:
     """Setting -> its dotted path, of the settings in sections that have a name of their own."""
-    inner = [path for path in known_paths() if path.count(".") == 1]
-    count = Counter(map(_name, inner))
-    return {_name(path): path for path in inner if count[_name(path)] == 1}
-
-
-def _help(where: tuple[str, ...]) -> str:
-    fields, text = Settings.model_fields, ""
-    for key in where:
-        text = fields[key].description or ""
-        fields = getattr(_section(fields[key].annotation), "model_fields", {})
-    return text
-
-
-@cache
-def known_paths() -> tuple[str, ...]:
-    """The dotted path of every section and setting, with the parameters of the space."""
-    groups = [f"{group}.{key}" for group, keys in TUTORIAL.items() for key in keys]
-    space = [f"space.{name}" for name in (*PARAMETERS, *TUTORIAL, *groups)]
-    return (*_walk(Settings, ""), *space)
-
-
-def _walk(section: type[BaseModel], prefix: str) -> Iterator[str]:
-    for name, field in section.model_fields.items():
-        yield f"{prefix}{name}"
-        inner = _section(field.annotation)
-        if inner is not None:
-            yield from _walk(inner, f"{prefix}{name}.")
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """The section in ``annotation``: itself, or the one in a union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) is Annotated:
-        return _section(get_args(annotation)[0])
-    return next(filter(None, map(_section, get_args(annotation))), None)
+    sections = {section: _names(node) for section, node in _schema()["properties"].items()}
+    count = Counter(name for names in sections.values() for name in names)
+    return {
+        name: f"{section}.{name}"
+        for section, names in sections.items()
+        for name in names
+        if count[name] == 1
+    }

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.space.values import Number, OneOf, Problem, Refused, Value, noting, unknown
+from sweep.space.values import Number, OneOf, Problem, Refused, Value, gathered, noting, unknown
 
 ALLOWED = "{parameter: value | [values] | {low: x, high: y}}"
 
@@ -70,16 +70,14 @@ def read_when(raw: object, rules: Mapping[str, Number | OneOf]) -> tuple[Conditi
     """
     if not isinstance(raw, Mapping) or not raw:
         raise Refused(Problem((), "must be a mapping, not empty", raw, ALLOWED))
-    problems: list[Problem] = []
     found: list[Condition] = []
-    for key, test in raw.items():
-        if key not in rules:
-            problems.append(unknown((str(key),), test, list(rules)))
-            continue
-        with noting(problems, key):
-            found.append(_read_test(key, test, rules[key]))
-    if problems:
-        raise Refused(*problems)
+    with gathered() as problems:
+        for key, test in raw.items():
+            if key not in rules:
+                problems.append(unknown((str(key),), test, list(rules)))
+                continue
+            with noting(problems, key):
+                found.append(_read_test(key, test, rules[key]))
     return tuple(found)
 
 

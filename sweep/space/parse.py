@@ -22,7 +22,7 @@ from sweep.space.conditions import Condition, read_when
 from sweep.space.counting import condition_problems
 from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
 from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
-from sweep.space.values import Number, OneOf, Problem, Refused, Value, noting, unknown
+from sweep.space.values import Number, OneOf, Problem, Refused, Value, gathered, noting, unknown
 
 
 def parse_space(raw: object) -> dict[str, Domain]:
@@ -33,22 +33,19 @@ def parse_space(raw: object) -> dict[str, Domain]:
     """
     if not isinstance(raw, Mapping):
         raise Refused(Problem((), "must be a mapping of parameters to domains", raw))
-    problems: list[Problem] = []
-    entries = _entries(raw, problems)
     domains: dict[str, Domain] = {name: Constant(DEFAULTS[name]) for name in PARAMETERS}
     seen: dict[str, tuple[str, ...]] = {}
-    for where, name, value in entries:
-        if name in seen:
-            what = f"gives the same parameter as space.{'.'.join(seen[name])}"
-            problems.append(Problem(where, what, value, "one of the two"))
-        seen[name] = where
-        with noting(problems, *where):
-            domains[name] = parse_domain(name, value)
-    problems = problems or [
-        problem.under(*seen.get(name, (name,))) for name, problem in condition_problems(domains)
-    ]
-    if problems:
-        raise Refused(*problems)
+    with gathered() as problems:
+        for where, name, value in _entries(raw, problems):
+            if name in seen:
+                what = f"gives the same parameter as space.{'.'.join(seen[name])}"
+                problems.append(Problem(where, what, value, "one of the two"))
+            seen[name] = where
+            with noting(problems, *where):
+                domains[name] = parse_domain(name, value)
+    with gathered() as problems:
+        for name, problem in condition_problems(domains):
+            problems.append(problem.under(*seen.get(name, (name,))))
     return domains
 
 
@@ -94,8 +91,6 @@ def parse_domain(name: str, raw: object) -> Domain:
     return Constant(parameter.rule.read(raw))
 
 
-_RANGE = ("low", "high", "log", "step", "when")
-_VALUES = ("values", "when")
 _MOST_STEPS = 1e9
 
 
@@ -110,18 +105,35 @@ def _parse_range(rule: Number | OneOf, raw: Mapping[Any, object]) -> Domain:
         "step": lambda raw: None if raw is None else step.read(raw),
         "when": _read_when,
     }
-    problems = [unknown((str(key),), raw[key], list(_RANGE)) for key in raw if key not in _RANGE]
-    found: dict[str, Any] = {}
-    for key, read in readers.items():
-        if key in raw:
-            with noting(problems, key):
-                found[key] = read(raw[key])
-        elif key in ("low", "high"):
-            problems.append(Problem((key,), "is required in a range", raw, rule.allowed))
-    problems += _range_problems(found, raw)
-    if problems:
-        raise Refused(*problems)
+    with gathered() as problems:
+        found = _read_keys(raw, readers, problems)
+        for key in ("low", "high"):
+            if key not in raw:
+                problems.append(Problem((key,), "is required in a range", raw, rule.allowed))
+        problems += _range_problems(found, raw)
     return _range(rule, found)
+
+
+def _parse_values(rule: Number | OneOf, raw: Mapping[Any, object]) -> Choice:
+    """``{values: [...], when: {...}}``: a choice that is there at times."""
+    with gathered() as problems:
+        readers = {"values": lambda items: _parse_choice(rule, items).values, "when": _read_when}
+        found = _read_keys(raw, readers, problems)
+    return Choice(found["values"], found.get("when", ()))
+
+
+def _read_keys(
+    raw: Mapping[Any, object],
+    readers: Mapping[str, Callable[[object], Any]],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """What each key's reader makes of its value; what is wrong goes to ``problems``."""
+    problems += [unknown((str(k),), raw[k], list(readers)) for k in raw if k not in readers]
+    found: dict[str, Any] = {}
+    for key in (key for key in readers if key in raw):
+        with noting(problems, key):
+            found[key] = readers[key](raw[key])
+    return found
 
 
 def step_rule(rule: Number) -> Number:
@@ -172,34 +184,17 @@ def _range(rule: Number, found: Mapping[str, Any]) -> Domain:
     return Float(low, high if step is None else Float(low, high, log, step).last, log, step, when)
 
 
-def _parse_values(rule: Number | OneOf, raw: Mapping[Any, object]) -> Choice:
-    """``{values: [...], when: {...}}``: a choice that is there at times."""
-    problems = [unknown((str(key),), raw[key], list(_VALUES)) for key in raw if key not in _VALUES]
-    values: tuple[Value, ...] = ()
-    when: tuple[Condition, ...] = ()
-    with noting(problems, "values"):
-        items = raw["values"]
-        values = _parse_choice(rule, items if isinstance(items, list | tuple) else []).values
-    with noting(problems, "when"):
-        when = _read_when(raw["when"]) if "when" in raw else ()
-    if problems:
-        raise Refused(*problems)
-    return Choice(values, when)
-
-
-def _parse_choice(rule: Number | OneOf, raw: list[Any] | tuple[Any, ...]) -> Choice:
-    if not raw:
+def _parse_choice(rule: Number | OneOf, raw: object) -> Choice:
+    if not isinstance(raw, list | tuple) or not raw:
         raise Refused(Problem((), "a choice must not be empty", raw, f"a list of {rule.allowed}"))
-    problems: list[Problem] = []
     values: list[Value] = []
-    for index, item in enumerate(raw):
-        with noting(problems, str(index)):
-            value = rule.read(item)
-            if value in values:
-                problems.append(Problem((str(index),), "is in the list already", item))
-            values.append(value)
-    if problems:
-        raise Refused(*problems)
+    with gathered() as problems:
+        for index, item in enumerate(raw):
+            with noting(problems, str(index)):
+                value = rule.read(item)
+                if value in values:
+                    problems.append(Problem((str(index),), "is in the list already", item))
+                values.append(value)
     return Choice(tuple(values))
 
 
@@ -211,24 +206,18 @@ def parse_points(raw: object) -> list[dict[str, Value]]:
     if not isinstance(raw, list | tuple):
         allowed = "a list of {parameter: value}, such as [{sparsity: 0.5, method: random}]"
         raise Refused(Problem((), "must be a list", raw, allowed))
-    problems: list[Problem] = []
     points: list[dict[str, Value]] = []
-    for index, point in enumerate(raw):
-        with noting(problems, str(index)):
-            points.append(_parse_point(point))
-    if problems:
-        raise Refused(*problems)
+    with gathered() as problems:
+        for index, point in enumerate(raw):
+            with noting(problems, str(index)):
+                points.append(_parse_point(point))
     return points
 
 
 def _parse_point(raw: object) -> dict[str, Value]:
     if not isinstance(raw, Mapping) or not raw:
         raise Refused(Problem((), "must be a mapping, not empty", raw, "{parameter: value}"))
-    problems = [unknown((str(k),), raw[k], list(PARAMETERS)) for k in raw if k not in PARAMETERS]
-    point: dict[str, Value] = {}
-    for name in (name for name in raw if name in PARAMETERS):
-        with noting(problems, name):
-            point[name] = PARAMETERS[name].rule.read(raw[name])
-    if problems:
-        raise Refused(*problems)
-    return point
+    readers = {name: parameter.rule.read for name, parameter in PARAMETERS.items()}
+    with gathered() as problems:
+        point = _read_keys(raw, readers, problems)
+    return {name: point[name] for name in raw}

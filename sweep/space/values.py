@@ -62,6 +62,15 @@ class Refused(ValueError):
 
 
 @contextmanager
+def gathered() -> Iterator[list[Problem]]:
+    """A list for problems; at the end of the block, one `Refused` with all that are in it."""
+    problems: list[Problem] = []
+    yield problems
+    if problems:
+        raise Refused(*problems)
+
+
+@contextmanager
 def noting(problems: list[Problem], *where: str) -> Iterator[None]:
     """Adds the problems of a `Refused`, under the path ``where``, to a list, and goes on."""
     try:

@@ -7,10 +7,9 @@ import pytest
 from sweep.config import SweepConfig
 from sweep.config.fields import METRICS
 from sweep.config.load import parse_config
-from sweep.config.problems import known_paths
 from sweep.errors import ConfigError
 from sweep.space.params import METHODS
-from tests.config.test_settings import FULL, MINIMAL
+from tests.config.test_settings import MINIMAL
 
 SMALL = "name: a\ntask: {dataset: digits}\n"
 
@@ -180,12 +179,3 @@ def test_a_section_that_is_left_empty_says_what_to_do() -> None:
     assert line.startswith(
         "search: must be a mapping of settings, got null; allowed: leave the key"
     )
-
-
-def test_the_known_paths_are_the_settings_of_a_dump() -> None:
-    dump = SweepConfig.model_validate(FULL).model_dump(mode="json")
-    known = set(known_paths())
-    assert {"search.trials", "task.dataset.train", "space.weight.scope"} <= known
-    assert {
-        f"{s}.{key}" for s in ("task", "search", "space", "recover") for key in dump[s]
-    } <= known
