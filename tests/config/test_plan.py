@@ -31,19 +31,18 @@ def test_rungs_are_the_rounded_powers_below_the_end(
     assert rungs(grace_period, reduction_factor, max_epochs) == expected
 
 
-def test_rungs_of_a_factor_hardly_above_one_are_all_epochs_and_take_no_time() -> None:
+def test_rungs_take_no_time_where_factors_are_near_one_or_trials_very_long() -> None:
     assert rungs(1, 1 + 1e-12, 50) == list(range(1, 50))
     assert rungs(1, math.nextafter(1, 2), 4) == [1, 2, 3]
-
-
-def test_rungs_of_a_very_long_trial() -> None:
-    found = rungs(1, 2, 2**62)
-    assert found == [2**k for k in range(62)]
+    assert rungs(1, 2, 2**62) == [2**k for k in range(62)]
 
 
 def test_a_plan_counts_trials_and_their_most_epochs() -> None:
     space = {"finetune_epochs": {"low": 0, "high": 10}}
-    result = plan(config(space=space, search={"trials": 7, "grace_period": 2}))
+    budget = {"epochs": 100, "plateau": {"trials": 8}}
+    search = {"trials": 7, "grace_period": 2, "budget": budget}
+    result = plan(config(space=space, search=search))
+    assert result["budget"] == {"epochs": 100, "plateau": {"trials": 8, "gain": 0.001}}
     assert result["trials"] == 7
     assert result["max_epochs"] == 10
     assert result["rungs"] == [2, 6]

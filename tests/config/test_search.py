@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sweep.config import SweepConfig
 from sweep.config.fields import EXTRA_METRICS
 from sweep.config.load import parse_config, with_absolute_paths
 from sweep.config.plan import plan, trials
-from sweep.config.text import dump_yaml
 from sweep.errors import ConfigError
 
 SPACE: dict[str, Any] = {
@@ -20,13 +18,6 @@ SPACE: dict[str, Any] = {
     "method": ["l1-norm", "random"],
     "finetune_epochs": {"low": 0, "high": 3},
     "learning_rate": {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 1}}},
-}
-WHOLE = {
-    "starts": [{"sparsity": 0.5, "method": "l1-norm"}, {"learning_rate": 1e-4}],
-    "constraints": {"accuracy_drop": {"max": 0.02}, "sparsity": {"min": 0.5, "max": 0.9}},
-    "budget": {"epochs": 100, "seconds": 60, "plateau": {"trials": 8}},
-    "warm_start": ["results/a", "results/b"],
-    "reference": {"seconds": 600},
 }
 
 
@@ -41,24 +32,10 @@ def problems(search: dict[str, Any], **sections: Any) -> list[str]:
     return caught.value.problems
 
 
-def test_all_of_it_goes_there_and_back() -> None:
-    config = parse_config(text(WHOLE))
-    assert parse_config(dump_yaml(config)) == config
-    assert SweepConfig.model_validate(config.model_dump(mode="json")) == config
-    assert config.search.budget.plateau is not None
-    assert config.search.budget.plateau.gain == 0.001
-    assert plan(config)["budget"] == {
-        "epochs": 100,
-        "seconds": 60.0,
-        "plateau": {"trials": 8, "gain": 0.001},
-    }
-
-
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        ({"constraints": {"acuracy": {"max": 1}}}, "search.constraints.acuracy: is not one of"),
-        ({"constraints": {"acuracy": {"max": 1}}}, "did you mean 'accuracy'?"),
+        ({"constraints": {"acuracy": {"max": 1}}}, "acuracy: is not one of the known names, got"),
         ({"constraints": {"accuracy": {}}}, "search.constraints.accuracy: must not be empty"),
         ({"constraints": {"accuracy": 0.5}}, "search.constraints.accuracy: must be a mapping"),
         (
@@ -96,20 +73,11 @@ def test_all_of_it_goes_there_and_back() -> None:
         ({"budget": {"plateau": {"trials": 3, "gain": 0}}}, "plateau.gain: must be > 0"),
         ({"reference": {"time": 3}}, "search.reference.time: is not one of the known"),
         ({"reduction_factor": 1}, "search.reduction_factor: must be > 1"),
-        ({"grace_period": 4}, "search.grace_period: no trial gets there"),
     ],
 )
 def test_what_makes_no_sense_is_a_problem_at_its_path(search: dict[str, Any], message: str) -> None:
     lines = problems(search)
     assert any(message in line for line in lines), lines
-
-
-def test_an_objective_that_no_record_reports_is_a_problem() -> None:
-    assert (
-        "objectives.epochs: is not one of the known names"
-        in problems({}, objectives={"epochs": "min"})[0]
-    )
-    assert "did you mean 'epoch'?" in problems({}, objectives={"epochs": "min"})[0]
 
 
 @pytest.mark.parametrize("name", EXTRA_METRICS)
@@ -137,10 +105,6 @@ def test_a_plateau_needs_the_worst_of_each_objective_beforehand(name: str) -> No
     parse_config(text(search, objectives=objectives))
 
 
-def test_a_start_may_leave_the_parents_of_what_it_gives_open() -> None:
-    parse_config(text({"starts": [{"learning_rate": 1e-4}, {"finetune_epochs": 0}]}))
-
-
 def test_all_problems_of_a_search_are_said_at_once() -> None:
     lines = problems({"starts": [{"sparsity": 0.95}], "warm_start": ["a", "a"], "grace_period": 9})
     assert [line.split(":")[0] for line in lines] == [
@@ -152,7 +116,8 @@ def test_all_problems_of_a_search_are_said_at_once() -> None:
 
 def test_a_sweep_has_no_more_trials_than_its_space_has_configurations() -> None:
     space = {"sparsity": [0.5, 0.7], "finetune_epochs": [0, 1], "learning_rate": [1e-4, 1e-3]}
-    config = parse_config(text({"trials": 100}, space=space))
+    starts = [{"learning_rate": 1e-4}, {"finetune_epochs": 0}]
+    config = parse_config(text({"trials": 100, "starts": starts}, space=space))
     assert trials(config) == 2 * (1 + 2)
     assert trials(parse_config(text({"trials": 4}, space=space))) == 4
     grid = parse_config(text({"sampler": "grid", "trials": 4}, space=space))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -56,25 +57,33 @@ def test_the_size_of_a_space_is_the_number_of_its_configurations(raw: dict[str, 
     assert size(space) == len(found)
 
 
-def test_one_endless_range_makes_a_space_endless_unless_it_never_matters() -> None:
-    rate = {"low": 1e-5, "high": 1e-3}
-    assert size(parse_space({"learning_rate": rate, "finetune_epochs": [0, 1]})) == float("inf")
-    assert size(parse_space({"learning_rate": rate, "finetune_epochs": 0, "seed": [1, 2]})) == 2
+RATE = {"low": 1e-5, "high": 1e-3}
+RAMPS = {"ramp_epochs": {"low": 0, "high": 3}, "finetune_epochs": {"low": 0, "high": 3}}
+MORE = {"values": [1, 2], "when": {"ramp_epochs": {"low": 1}}}
+HANGING = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
+PAIRED = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
 
 
-def test_ramps_that_no_trial_is_long_enough_for_are_one() -> None:
-    space = {"ramp_epochs": {"low": 0, "high": 3}, "finetune_epochs": {"low": 0, "high": 3}}
-    assert size(parse_space(space)) == 1 + 2 + 3 + 4
-    assert size(parse_space({**space, "granularity": "2:4"})) == 4
-    # where the epochs hang on the ramp, that is more than there are
-    more = {"values": [1, 2], "when": {"ramp_epochs": {"low": 1}}}
-    assert size(parse_space({"ramp_epochs": [0, 1, 2], "finetune_epochs": more})) == 5
-
-
-def test_n_of_m_alone_has_no_sparsity_to_search() -> None:
-    space = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
-    assert size(parse_space(space)) == 1
-    assert size(parse_space({**space, "granularity": ["2:4", "element"]})) == float("inf")
+@pytest.mark.parametrize(
+    ("raw", "count"),
+    [
+        # one endless range makes a space endless, unless it never matters
+        ({"learning_rate": RATE, "finetune_epochs": [0, 1]}, math.inf),
+        ({"learning_rate": RATE, "finetune_epochs": 0, "seed": [1, 2]}, 2),
+        # ramps that no trial is long enough for are one
+        (RAMPS, 1 + 2 + 3 + 4),
+        ({**RAMPS, "granularity": "2:4"}, 4),
+        # where the epochs hang on the ramp, that is more than there are
+        ({"ramp_epochs": [0, 1, 2], "finetune_epochs": MORE}, 5),
+        # N:M alone has no sparsity to search
+        (PAIRED, 1),
+        ({**PAIRED, "granularity": ["2:4", "element"]}, math.inf),
+        # too many values to go through one by one
+        ({"finetune_epochs": {"low": 0, "high": 10**6}, "learning_rate": 1e-3}, 10**6 + 1),
+    ],
+)
+def test_the_size_of_one_space(raw: dict[str, Any], count: float) -> None:
+    assert size(parse_space(raw)) == count
 
 
 @pytest.mark.parametrize(
@@ -101,17 +110,12 @@ def test_n_of_m_alone_has_no_sparsity_to_search() -> None:
         ),
         ({"scope": {"values": ["local"], "when": {"scope": "local"}}}, "scope.when: its"),
         ({"weight": {"scope": {"values": ["local"], "when": {"seed": 3}}}}, "scope.when.seed"),
+        # what decides cannot hang on what it decides
+        ({**PAIRED, "granularity": HANGING}, "go round in a circle"),
+        ({"granularity": HANGING}, "go round in a circle"),
     ],
 )  # fmt: skip
 def test_what_can_never_be_there_is_refused(raw: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_space(raw)
     assert message in str(caught.value)
-
-
-def test_what_decides_cannot_hang_on_what_it_decides() -> None:
-    granularity = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
-    with pytest.raises(ValueError, match="go round in a circle"):
-        parse_space({"sparsity": {"low": 0.1, "high": 0.9}, "granularity": granularity})
-    with pytest.raises(ValueError, match="go round in a circle"):
-        parse_space({"granularity": granularity})
