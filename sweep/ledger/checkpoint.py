@@ -19,7 +19,7 @@ import contextlib
 import json
 import queue
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -137,8 +137,12 @@ def _masks(state: Mapping[str, Any]) -> Arrays:
 
 def _read_masks(arrays: Arrays, shapes: Mapping[str, list[int]]) -> dict[str, Any]:
     prefix = "activation/"
+
+    def unpacked(bits: Array, shape: list[int]) -> Array:
+        return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
+
     return {
-        "masks": {name: _unpack(arrays[f"mask/{name}"], shape) for name, shape in shapes.items()},
+        "masks": {name: unpacked(arrays[f"mask/{name}"], shape) for name, shape in shapes.items()},
         "activations": {n[len(prefix) :]: v for n, v in arrays.items() if n.startswith(prefix)},
     }
 
@@ -160,10 +164,6 @@ def _read_moments(arrays: Arrays) -> dict[str, Any]:
         else:
             optimizer.setdefault(int(index), {})[key] = value
     return {"optimizer": optimizer, "movement": movement}
-
-
-def _unpack(bits: Array, shape: list[int]) -> Array:
-    return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
 
 
 WHOLE_LISTING = 16
@@ -236,29 +236,25 @@ class Broom:
                 trial.remove()
 
     def _run(self) -> None:
-        while (orders := self._orders.get()) is not None:
-            self._carry_out({order.trial_id: order for order in self._with_more(orders)})
-
-    def _with_more(self, orders: Sequence[Order]) -> Iterable[Order]:
-        """These, and what has been ordered meanwhile: of a trial the last order counts."""
-        yield from orders
-        while not self._orders.empty():
-            if (more := self._orders.get()) is None:
-                self._orders.put(None)
-                return
-            yield from more
+        is_closed = False
+        while not is_closed:
+            found = [self._orders.get()]
+            while not self._orders.empty():
+                found.append(self._orders.get())
+            is_closed = None in found
+            # Of a trial the last order counts.
+            self._carry_out({each.trial_id: each for orders in found for each in orders or ()})
 
     def _carry_out(self, orders: Mapping[str, Order]) -> None:
         """Carry out orders with as few requests as can be."""
         with contextlib.suppress(StorageError):
+            if len(orders) >= WHOLE_LISTING:
+                names = self.root.names()
+            else:
+                names = [f"{each}/{name}" for each in orders for name in (self.root / each).names()]
+            parts = [(name, *name.split("/", 1)) for name in names if "/" in name]
             self.root.remove_all(
                 name
-                for name in self._names(orders)
-                if (order := orders.get(name.partition("/")[0]))
-                and order.covers(name.partition("/")[2])
+                for name, trial, file in parts
+                if (order := orders.get(trial)) and order.covers(file)
             )
-
-    def _names(self, orders: Mapping[str, Order]) -> list[str]:
-        if len(orders) >= WHOLE_LISTING:
-            return self.root.names()
-        return [f"{trial}/{name}" for trial in orders for name in (self.root / trial).names()]

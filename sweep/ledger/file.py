@@ -105,7 +105,7 @@ class Ledger(Journal):
         fd = -1
         try:
             fd = _open_to_append(path)
-            events, size = parse(_read_all(fd, path), path)
+            events, size = parse(path.read_bytes(), path)
             check_version(events, path)
             check_expected(events, create, path)
             if os.fstat(fd).st_size > size:
@@ -135,8 +135,10 @@ class Ledger(Journal):
         """Write at most ``WINDOW`` bytes, so that no more are unsynced at any time."""
         if self._size - self._synced + len(data) > WINDOW:
             self.sync()
-        _write_all(self._fd, data)
         self._size += len(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk.
@@ -226,27 +228,6 @@ def _open_to_append(path: Path) -> int:
     if is_new:
         sync(path.parent)
     return fd
-
-
-def _read_all(fd: int, path: Path) -> bytes:
-    """The whole file. StorageError if it gets shorter meanwhile."""
-    size = os.fstat(fd).st_size
-    chunks = []
-    offset = 0
-    while offset < size:
-        chunk = os.pread(fd, size - offset, offset)
-        if not chunk:
-            raise StorageError(f"{path} shrank while it was read")
-        chunks.append(chunk)
-        offset += len(chunk)
-    return b"".join(chunks)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    """Write until all of it is written."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def _give_up(fd: int, lock: Lock) -> None:

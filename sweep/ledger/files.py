@@ -46,14 +46,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """The same, of bytes."""
-    # No link can wait under a random name.
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        scratch.write_bytes(data)
-        sync(scratch)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+
+    def write(part: Path) -> None:
+        part.write_bytes(data)
+        sync(part)
+
+    write_whole(path, write)
 
 
 def sync(path: Path) -> None:

@@ -18,7 +18,7 @@ from sweep.ledger.journal import Clock, Journal
 from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.read import FILE, first_event
 from sweep.ledger.segments import FOLDER
-from sweep.ledger.store import Store, store_at
+from sweep.ledger.store import Store, read_text, store_at
 from sweep.ledger.store_errors import StoreError
 
 OURS = (
@@ -152,8 +152,11 @@ def probe(where: str, mark: str | None = None) -> None:
     store = store_at(where)
     try:
         prove(store)
-        if mark is not None:
-            _see(store, mark)
+        if mark is not None and read_text(store / mark) is None:
+            raise StorageError(
+                f"{store} is not the same place as where the driver runs (its mark is not there): "
+                "it must be shared by all nodes"
+            )
     except StorageError as error:
         raise StorageError(f"{error} (seen from {socket.gethostname()})") from error
 
@@ -162,7 +165,7 @@ def probe(where: str, mark: str | None = None) -> None:
 def marked(where: str) -> Iterator[str]:
     """Leave a mark at ``where`` for the time of the block, and yield its name."""
     mark = store_at(where) / f".mark-{secrets.token_hex(8)}"
-    _create(mark, b"mark")
+    _creates(mark, b"mark")
     try:
         yield mark.name
     finally:
@@ -175,10 +178,10 @@ def prove(store: Store) -> None:
     content = secrets.token_hex(8).encode()
     trial = store / f".probe-{content.decode()}"
     try:
-        _create(trial, content)
+        _creates(trial, content)
         if trial.read_bytes() != content:
             raise StoreError(f"{store} does not give back what is written there")
-        if not _creates_once(trial):
+        if _creates(trial, b"again"):
             raise StoreError(
                 f"{store} writes over an object that it was asked to create (it ignores "
                 "If-None-Match): two drivers could not be told apart; keep the sweep elsewhere"
@@ -189,25 +192,10 @@ def prove(store: Store) -> None:
         trial.remove()
 
 
-def _create(there: Store, content: bytes) -> None:
-    """Nobody else has this name: what is there already is of a try whose answer was lost."""
-    with suppress(FileExistsError):
+def _creates(there: Store, content: bytes) -> bool:
+    """Whether it was not there. Nobody else has its name: else a try's answer was lost."""
+    try:
         there.create(content, PROBING)
-
-
-def _creates_once(there: Store) -> bool:
-    try:
-        there.create(b"again", PROBING)
     except FileExistsError:
-        return True
-    return False
-
-
-def _see(store: Store, mark: str) -> None:
-    try:
-        (store / mark).read_bytes()
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"{store} is not the same place as where the driver runs (its mark is not there): it "
-            "must be shared by all nodes"
-        ) from error
+        return False
+    return True

@@ -56,7 +56,9 @@ class Lease:
         Where that takes a while, it is logged.
         """
         lease = cls(sweep / NAME)
-        if not lease._is_first():
+        try:
+            lease._note.create(lease._text(), 0.0)
+        except FileExistsError:
             if (note := lease._read()) is not None:
                 lease._make_sure(note)
             lease._write()
@@ -126,14 +128,6 @@ class Lease:
             return {}
         return note if isinstance(note, dict) else {}
 
-    def _is_first(self) -> bool:
-        """Whether there was no note, and now is this one."""
-        try:
-            self._note.create(self._text(), 0.0)
-        except FileExistsError:
-            return False
-        return True
-
     def _write(self) -> None:
         self._beat += 1
         self._note.write_bytes(self._text(), 0.0)
@@ -153,10 +147,8 @@ def _is_gone(note: Note) -> bool:
         return True  # another process had this number
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
     return False
 
 

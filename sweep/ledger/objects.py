@@ -48,13 +48,7 @@ class SegmentLedger(Journal):
         self._is_closed = self._is_told = False
 
     @classmethod
-    def open(
-        cls,
-        path: Store,
-        *,
-        create: bool,
-        clock: Clock = time.time,
-    ) -> SegmentLedger:
+    def open(cls, path: Store, *, create: bool, clock: Clock = time.time) -> SegmentLedger:
         """Take the ledger at ``path`` (a sweep's address, and "ledger") over, and read it.
 
         ``create``: begin a new ledger (UsageError if there are events already); otherwise go on
@@ -67,7 +61,7 @@ class SegmentLedger(Journal):
         check_no_copy(path)
         lease = Lease.take(path.parent)
         try:
-            writer, events = _take_over(path, lambda found: check_expected(found, create, path))
+            writer, events = _take_over(path, create)
         except BaseException:
             lease.release()
             raise
@@ -121,18 +115,13 @@ class SegmentLedger(Journal):
             raise StorageError(f"cannot write the ledger: {failure}") from failure
 
 
-def _take_over(
-    path: Store, check: Callable[[list[Event]], None]
-) -> tuple[SegmentWriter, list[Event]]:
-    """The writer that comes after all that is there, and what that is.
-
-    ``check`` may refuse the events.
-    """
+def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
+    """The writer that comes after all that is there, and what that is."""
     for _ in range(TRIES):
         found = segments_of(path)
         events = parse_segments(found, path)
         check_version(events, path)
-        check(events)
+        check_expected(events, create, path)
         number = found[-1].number + 1 if found else 1
         writer = SegmentWriter(path, number, loose_of(found, path.names()))
         try:

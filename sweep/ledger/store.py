@@ -78,7 +78,6 @@ class Folder:
     def write_bytes(self, data: bytes, patience: float = PATIENCE) -> None:
         """Write a file whole: a reader sees the old bytes or the new ones."""
         with _told("write", self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             files.write_bytes(self.path, data)
 
     def create(self, data: bytes, patience: float = PATIENCE) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from sweep.errors import StorageError, UsageError
@@ -58,16 +58,16 @@ class BadAddress(UsageError, ValueError):
 
 def retry(do: Callable[[], Value], seconds: float) -> Value:
     """``do()``, tried again for so many seconds while its error may pass."""
-    pauses = _pauses()
-    deadline = time.monotonic() + seconds
+    pause, deadline = FIRST_PAUSE, time.monotonic() + seconds
     while True:
         try:
             return do()
         except Exception as error:
-            pause = next(pauses)
-            if not is_passing(error) or time.monotonic() + pause > deadline:
+            wait = pause * random.uniform(0.7, 1.3)  # not the same for two who began at once
+            if not is_passing(error) or time.monotonic() + wait > deadline:
                 raise
-            time.sleep(pause)
+            time.sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -124,11 +124,3 @@ def explained(error: BaseException, address: str) -> StoreError:
             "where one is set (AWS_ENDPOINT_URL)"
         )
     return StoreError(f"{address}: the store gave an error ({text})")
-
-
-def _pauses() -> Iterator[float]:
-    """Twice as long each time, and never the same for two who wait for the same."""
-    pause = FIRST_PAUSE
-    while True:
-        yield pause * random.uniform(0.7, 1.3)
-        pause = min(2 * pause, LONGEST_PAUSE)
