@@ -67,6 +67,7 @@ def test_a_state_comes_back_whole(state: State, tmp_path: Path) -> None:
     found, found_note = loaded
     assert (found["epoch"], found["seconds"]) == (1, state["seconds"])
     assert equal(found["model"], state["model"])
+    assert equal(load_file(tmp_path / "epoch-0001" / "model.safetensors"), state["model"])
     assert equal(found["masks"], state["masks"])
     assert equal(found["activations"], state["activations"])
     assert len(found["activations"]) == 14
@@ -94,28 +95,21 @@ def test_masks_of_any_shape_come_back_a_bit_a_weight(
     assert {part.numel() for part in stored.values()} == {-(-masks["all"].numel() // 8)}
 
 
-def test_the_model_is_readable_by_its_own_names(state: State, tmp_path: Path) -> None:
-    save(tmp_path / "e", state, {})
-    assert equal(load_file(tmp_path / "e" / "model.safetensors"), state["model"])
-
-
-def test_the_newest_is_taken(tmp_path: Path) -> None:
-    two_epochs(tmp_path)
-    save(epoch_folder(tmp_path, "t00001", 7), small_state(7), {})
-    found = latest(tmp_path, "t00000")
-    assert found is not None
-    assert (found[0]["epoch"], found[1]["seed"]) == (2, 2)
-    assert latest(tmp_path, "t00002") is None
-    assert latest(tmp_path / "nowhere", "t00000") is None
-
-
-@pytest.mark.parametrize(("most", "epoch"), [(0, None), (1, 1), (2, 2), (3, 2)])
-def test_a_newer_one_than_asked_for_is_passed_over(
-    tmp_path: Path, most: int, epoch: int | None
+@pytest.mark.parametrize(
+    ("trial", "most", "epoch"),
+    [("t00000", *each) for each in ((0, None), (1, 1), (2, 2), (9999, 2))] + [("t00002", 9, None)],
+)
+def test_the_newest_whole_one_up_to_what_is_asked_for_is_taken(
+    tmp_path: Path, trial: str, most: int, epoch: int | None
 ) -> None:
     two_epochs(tmp_path)
-    found = latest(tmp_path, "t00000", most)
-    assert (None if found is None else found[0]["epoch"]) == epoch
+    save(epoch_folder(tmp_path, "t00001", 7), small_state(7), {})
+    epoch_folder(tmp_path, "t00000", 3).mkdir()  # never finished
+    (tmp_path / "t00000" / ".epoch-0004.x1y2").mkdir()
+    found = latest(tmp_path, trial, most)
+    assert (None if found is None else (found[0]["epoch"], found[1]["seed"])) == (
+        None if epoch is None else (epoch, epoch)
+    )
 
 
 def cut(file: Path) -> None:
@@ -140,13 +134,18 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", [*FILES, "trial.json"])
-def test_a_damaged_one_is_passed_over(tmp_path: Path, name: str, damage: str) -> None:
+def test_a_damaged_one_is_passed_over_and_replaced(tmp_path: Path, name: str, damage: str) -> None:
     newer = two_epochs(tmp_path)
     DAMAGE[damage](newer / name)
     assert load(newer) is None
+    assert (load(newer, moments=False) is None) == (name != OPTIMIZER)
     found = latest(tmp_path, "t00000")
     assert found is not None
     assert found[0]["epoch"] == 1
+    save(newer, small_state(5), {})
+    loaded = load(newer)
+    assert loaded is not None
+    assert loaded[0]["epoch"] == 5
 
 
 @pytest.mark.parametrize(
@@ -157,24 +156,6 @@ def test_json_that_is_no_note_is_passed_over(tmp_path: Path, text: str) -> None:
     newer = two_epochs(tmp_path)
     (newer / "trial.json").write_text(text)
     assert load(newer) is None
-
-
-def test_a_folder_that_was_never_finished_is_passed_over(tmp_path: Path) -> None:
-    two_epochs(tmp_path)
-    epoch_folder(tmp_path, "t00000", 3).mkdir()
-    (tmp_path / "t00000" / ".epoch-0004.x1y2").mkdir()
-    found = latest(tmp_path, "t00000")
-    assert found is not None
-    assert found[0]["epoch"] == 2
-
-
-def test_what_was_there_is_replaced(tmp_path: Path) -> None:
-    newer = two_epochs(tmp_path)
-    (newer / "masks.safetensors").write_bytes(b"")
-    save(newer, small_state(5), {})
-    loaded = load(newer)
-    assert loaded is not None
-    assert loaded[0]["epoch"] == 5
 
 
 @pytest.mark.parametrize(
@@ -224,10 +205,3 @@ def test_of_a_trial_that_ended_the_moments_go_and_what_is_not_kept(tmp_path: Pat
     assert equal(loaded[0]["model"], expected["model"])
     assert equal(loaded[0]["masks"], expected["masks"])
     assert loaded[0]["optimizer"] == {}
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "masks.safetensors", "trial.json"])
-def test_without_moments_the_rest_must_still_be_whole(tmp_path: Path, name: str) -> None:
-    newer = two_epochs(tmp_path)
-    flip(newer / name)
-    assert load(newer, moments=False) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import MissingPackage, NewerLedger, NotASweep, load
+from analysis import MissingPackage, NotASweep, load
 from sweep.ledger.store import Folder, store_at
 from sweep.ledger.store_errors import BadAddress
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
@@ -30,35 +30,19 @@ def test_a_sweep_in_a_store_is_read_as_one_in_a_folder(
     pd.testing.assert_frame_equal(there.records, here.records)
     pd.testing.assert_frame_equal(there.front, here.front)
     assert there.folder == store and there.name == "toy"
+    assert load([store + end, tmp_path]).table["folder"].tolist() == [store, str(tmp_path)]
 
 
-def test_a_store_and_a_folder_compare(store: str, tmp_path: Path) -> None:
-    assert load([store, tmp_path]).table["folder"].tolist() == [store, str(tmp_path)]
-
-
-def test_a_nameless_sweep_in_a_store_has_its_folders_name(store: str, tmp_path: Path) -> None:
+def test_a_nameless_sweep_in_a_store_has_its_folders_name_and_another_place_none(
+    store: str, tmp_path: Path
+) -> None:
     import fsspec
 
     content = LedgerBuilder(name=None, config={}).write(tmp_path / "x") / "ledger.jsonl"
     fsspec.filesystem("memory").pipe_file(f"{store}/ledger.jsonl", content.read_bytes())
     assert load(store).name == "digits"
-
-
-def test_a_place_without_a_ledger_is_no_sweep(store: str) -> None:
     with pytest.raises(NotASweep, match=r"digits/other: not the folder of a sweep"):
         load(f"{store}/other")
-
-
-def test_a_store_keeps_the_rules_of_a_folder(store: str) -> None:
-    import fsspec
-
-    files = fsspec.filesystem("memory")
-    files.pipe_file(f"{store}/new/ledger.jsonl", b'{"event": "sweep", "version": 2}\n')
-    with pytest.raises(NewerLedger, match="version 2"):
-        load(f"{store}/new")
-    torn = files.cat_file(f"{store}/ledger.jsonl") + b'{"event": "rec'
-    files.pipe_file(f"{store}/torn/ledger.jsonl", torn)
-    assert load(f"{store}/torn").problems == []
 
 
 def test_an_unknown_kind_of_address_is_said() -> None:
