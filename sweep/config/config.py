@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import ValidationInfo, model_validator
 
 from sweep.config import plan
@@ -43,108 +45,90 @@ class SweepConfig(Settings):
         return self
 
 
-def _task_problems(config: Settings) -> list[Problem]:
+def _task_problems(config: Settings) -> Iterator[Problem]:
     """What does not fit between model and task."""
     dataset, task, built_in = config.task.dataset, config.task, (EMBEDDED, CLOSED_FORM)
-    problems = []
+    depends = ("task.dataset",)
     if config.model is None and dataset not in built_in:
         what = f"is required unless task.dataset is {' or '.join(built_in)}"
-        allowed = "a hub id or a folder"
-        problems.append(Problem(("model",), what, None, allowed, depends=("task.dataset",)))
+        yield Problem(("model",), what, None, "a hub id or a folder", depends=depends)
     if task.subset is not None and (not isinstance(dataset, str) or dataset in built_in):
         what = "is for a hub data set only"
-        problems.append(
-            Problem(("task", "subset"), what, task.subset, "null", depends=("task.dataset",))
-        )
-    return problems
+        yield Problem(("task", "subset"), what, task.subset, "null", depends=depends)
 
 
-def _formula_problems(config: Settings) -> list[Problem]:
+def _formula_problems(config: Settings) -> Iterator[Problem]:
     """A formula has no model, and nothing else can be told what time an epoch takes."""
-    task, depends, problems = config.task, ("task.dataset",), []
-    is_formula = task.dataset == CLOSED_FORM
-    if is_formula and config.model is not None:
+    task, depends = config.task, ("task.dataset",)
+    if task.dataset != CLOSED_FORM:
+        if task.seconds_per_epoch > 0:
+            where, what = ("task", "seconds_per_epoch"), "is for task.dataset closed-form only"
+            yield Problem(where, what, task.seconds_per_epoch, "0", depends=depends)
+        return
+    if config.model is not None:
         what = f"is not used by task.dataset {task.dataset}"
-        problems.append(Problem(("model",), what, config.model, "null", depends=depends))
-    asked = [name for name in config.space["method"].grid() if name in DATA_METHODS]
-    if is_formula and asked:
+        yield Problem(("model",), what, config.model, "null", depends=depends)
+    methods = config.space["method"]
+    if asked := [name for name in methods.grid() if name in DATA_METHODS]:
         what = f"{asked[0]} looks at data, and task.dataset {task.dataset} has none"
         allowed = ", ".join(name for name in METHODS if name not in DATA_METHODS)
-        raw = config.space["method"].plain()
-        problems.append(Problem(("space", "method"), what, raw, allowed, depends=depends))
-    if not is_formula and task.seconds_per_epoch > 0:
-        where, what = ("task", "seconds_per_epoch"), "is for task.dataset closed-form only"
-        problems.append(Problem(where, what, task.seconds_per_epoch, "0", depends=depends))
-    return problems
+        yield Problem(("space", "method"), what, methods.plain(), allowed, depends=depends)
 
 
-def _resource_problems(config: Settings) -> list[Problem]:
+def _resource_problems(config: Settings) -> Iterator[Problem]:
     """More than one GPU cannot be had in fractions: Ray gives shares of one GPU, or whole ones."""
     gpu = config.resources.gpu
-    if gpu <= 1 or gpu == int(gpu):
-        return []
-    allowed = "a share of one GPU, from 0 to 1, or a whole number of GPUs"
-    return [Problem(("resources", "gpu"), "is neither a share nor whole", gpu, allowed)]
+    if gpu > 1 and gpu != int(gpu):
+        allowed = "a share of one GPU, from 0 to 1, or a whole number of GPUs"
+        yield Problem(("resources", "gpu"), "is neither a share nor whole", gpu, allowed)
 
 
-def _metric_problems(config: Settings) -> list[Problem]:
+def _metric_problems(config: Settings) -> Iterator[Problem]:
     """Objectives and constraints on figures that no record would have."""
-    asked: list[tuple[tuple[str, ...], str]]
-    asked = [(("objectives", name), name) for name in config.objectives]
-    asked += [(("search", "constraints", name), name) for name in config.search.constraints]
-    return [
-        Problem(
-            where,
-            f"no record has {name} unless task.metrics asks for it",
-            allowed=f"with task.metrics: [{name}]",
-            depends=("task.metrics",),
-        )
-        for where, name in asked
-        if name in EXTRA_METRICS and name not in config.task.metrics
-    ]
+    asked: list[tuple[str, ...]] = [("objectives", name) for name in config.objectives]
+    asked += [("search", "constraints", name) for name in config.search.constraints]
+    for where in asked:
+        name = where[-1]
+        if name in EXTRA_METRICS and name not in config.task.metrics:
+            what = f"no record has {name} unless task.metrics asks for it"
+            allowed, depends = f"with task.metrics: [{name}]", ("task.metrics",)
+            yield Problem(where, what, allowed=allowed, depends=depends)
 
 
-def _start_problems(config: Settings) -> list[Problem]:
+def _start_problems(config: Settings) -> Iterator[Problem]:
     """Masks to keep of a model that has none: a fresh one."""
-    if config.pruning.start_masks != "keep" or config.model is not None:
-        return []
-    what, allowed = "needs a model that has masks", "drop, or model: a folder of `sweep export`"
-    return [Problem(("pruning", "start_masks"), what, "keep", allowed, depends=("model",))]
+    if config.pruning.start_masks == "keep" and config.model is None:
+        where, allowed = ("pruning", "start_masks"), "drop, or model: a folder of `sweep export`"
+        yield Problem(where, "needs a model that has masks", "keep", allowed, depends=("model",))
 
 
-def _quantization_problems(config: Settings) -> list[Problem]:
+def _quantization_problems(config: Settings) -> Iterator[Problem]:
     """Widths that do not go together, or that another scheme has no use for."""
     chosen, at = config.baseline.quantization, ("baseline", "quantization")
     if chosen is None:
-        return []
+        return
     if chosen.scheme != "fixed":
         what = f"is for the scheme fixed; {chosen.scheme} has 8 bits and finds its scales"
-        given = {"width": chosen.width, "frac_width": chosen.frac_width}
-        depends = (".".join((*at, "scheme")),)
-        return [
-            Problem((*at, name), what, value, "null", depends=depends)
-            for name, value in given.items()
-            if value is not None
-        ]
+        for name, value in (("width", chosen.width), ("frac_width", chosen.frac_width)):
+            if value is not None:
+                depends = ("baseline.quantization.scheme",)
+                yield Problem((*at, name), what, value, "null", depends=depends)
+        return
     width, frac_width = chosen.widths
-    if frac_width <= width:
-        return []
-    what, allowed = f"is above the width, {width}", f"an integer from 0 to {width}"
-    depends = (".".join((*at, "width")),)
-    return [Problem((*at, "frac_width"), what, frac_width, allowed, depends=depends)]
+    if frac_width > width:
+        what, allowed = f"is above the width, {width}", f"an integer from 0 to {width}"
+        depends = ("baseline.quantization.width",)
+        yield Problem((*at, "frac_width"), what, frac_width, allowed, depends=depends)
 
 
-def _distill_problems(config: Settings) -> list[Problem]:
+def _distill_problems(config: Settings) -> Iterator[Problem]:
     """A temperature where nothing is distilled."""
     temperature = config.space["distill_temperature"]
-    if temperature == Constant(None) or plan.may_distill(config):
-        return []
-    return [
-        Problem(
+    if temperature != Constant(None) and not plan.may_distill(config):
+        yield Problem(
             ("space", "distill_temperature"),
             "changes nothing: no trial is distilled",
             temperature.plain(),
             "with space.distill_weight (or recover.distill.weight) above 0",
             depends=("space.distill_weight", "recover.distill"),
         )
-    ]

@@ -32,125 +32,102 @@ def search_problems(config: Settings) -> list[Problem]:
     ]
 
 
-def _grace_problems(config: Settings) -> list[Problem]:
+def _grace_problems(config: Settings) -> Iterator[Problem]:
     search, most = config.search, config.max_epochs
-    if search.scheduler == "fifo" or not 0 < most < search.grace_period:
-        return []
-    return [
-        Problem(
+    if search.scheduler != "fifo" and 0 < most < search.grace_period:
+        yield Problem(
             ("search", "grace_period"),
             f"no trial gets there: space.finetune_epochs ends at {most}",
             search.grace_period,
             f"an integer from 0 to {most}, or search.scheduler: fifo",
             depends=("search.scheduler", "space.finetune_epochs"),
         )
-    ]
 
 
-def _grid_problems(config: Settings) -> list[Problem]:
-    if config.search.sampler != "grid":
-        return []
+def _grid_problems(config: Settings) -> Iterator[Problem]:
     what, allowed = "the grid sampler needs a step or a list here", "{low, high, step} or a list"
-    return [
-        Problem(("space", name), what, domain.plain(), allowed, depends=("search.sampler",))
-        for name, domain in config.space.items()
-        if isinf(domain.size)
-    ]
+    for name, domain in config.space.items():
+        if config.search.sampler == "grid" and isinf(domain.size):
+            where, depends = ("space", name), ("search.sampler",)
+            yield Problem(where, what, domain.plain(), allowed, depends=depends)
 
 
-def _ehvi_problems(config: Settings) -> list[Problem]:
-    if config.search.sampler != "ehvi" or plan.fits_ehvi(config):
-        return []
-    what = "the sampler ehvi weighs accuracy (or accuracy_drop) against sparsity, unconstrained"
-    depends = ("objectives", "search.constraints")
-    return [Problem(("search", "sampler"), what, "ehvi", "auto, or another", depends=depends)]
+def _ehvi_problems(config: Settings) -> Iterator[Problem]:
+    if config.search.sampler == "ehvi" and not plan.fits_ehvi(config):
+        what = "the sampler ehvi weighs accuracy (or accuracy_drop) against sparsity, unconstrained"
+        depends = ("objectives", "search.constraints")
+        yield Problem(("search", "sampler"), what, "ehvi", "auto, or another", depends=depends)
 
 
-def _start_problems(config: Settings) -> list[Problem]:
-    starts, problems = config.search.starts, []
+def _start_problems(config: Settings) -> Iterator[Problem]:
+    starts, at = config.search.starts, ("search", "starts")
     for index, start in enumerate(starts):
-        at = ("search", "starts", str(index))
-        problems += [problem.under(*at) for problem in _point_problems(config, start)]
-    seen = Counter(identity(start) for start in starts)
+        for problem in _point_problems(config, start):
+            yield problem.under(*at, str(index))
+    identities = [identity(start) for start in starts]
     for index, start in enumerate(starts):
-        if seen[identity(start)] > 1:
+        if identities[index] in identities[index + 1 :]:
             what = "is one of several equal starting points"
-            problems.append(Problem(("search", "starts", str(index)), what, start, "each once"))
+            yield Problem((*at, str(index)), what, start, "each once")
             break
-    if not _grid_problems(config) and len(starts) > plan.trials(config):
+    if not any(_grid_problems(config)) and len(starts) > plan.trials(config):
         what = f"are more than the {plan.trials(config)} trials of the sweep"
         depends = ("search.trials", "search.sampler", "space")
-        problems.append(Problem(("search", "starts"), what, len(starts), depends=depends))
-    return problems
+        yield Problem(at, what, len(starts), depends=depends)
 
 
-def _point_problems(config: Settings, start: dict[str, Any]) -> list[Problem]:
+def _point_problems(config: Settings, start: dict[str, Any]) -> Iterator[Problem]:
     """Values that the space does not have, and values of parameters that are not there."""
-    space, problems = config.space, []
-    for name, value in start.items():
-        if not space[name].contains(value):
+    space = config.space
+    if strange := [name for name, value in start.items() if not space[name].contains(value)]:
+        for name in strange:
             allowed, depends = one_line(space[name].plain()), (f"space.{name}",)
-            problems.append(
-                Problem((name,), "is not in the space", value, allowed, depends=depends)
-            )
-    there = {} if problems else complete(space, start, lambda name: space[name].nth(0))
-    for name in start if not problems else ():
+            yield Problem((name,), "is not in the space", start[name], allowed, depends=depends)
+        return
+    there = complete(space, start, lambda name: space[name].nth(0))
+    for name, value in start.items():
         only = fixed(name, there)
-        if only is not None and start[name] != only:
+        if only is not None and value != only:
             what, depends = f"is {only:g} under this {FIXED[name][0]}", (f"space.{name}",)
-            problems.append(Problem((name,), what, start[name], f"{only:g}", depends=depends))
+            yield Problem((name,), what, value, f"{only:g}", depends=depends)
         elif name not in there:
             conditions = {c.parent: c.plain() for c in space[name].when}
             what = f"is not there: {show(conditions)} does not hold"
-            problems.append(Problem((name,), what, start[name], depends=("space",)))
-    return problems
+            yield Problem((name,), what, value, depends=("space",))
 
 
-def _plateau_problems(config: Settings) -> list[Problem]:
-    if config.search.budget.plateau is None:
-        return []
+def _plateau_problems(config: Settings) -> Iterator[Problem]:
     given = config.search.reference
-    lacking = [name for name in config.objectives if name in NO_WORST and name not in given]
     what = "needs a hypervolume, and so the worst value of each objective beforehand"
-    return [
-        Problem(
-            ("search", "budget", "plateau"),
-            what,
-            allowed=f"with search.reference: {{{name}: a number}}, or without objective {name}",
-            depends=("objectives", "search.reference"),
-        )
-        for name in lacking
-    ]
+    for name in config.objectives:
+        if config.search.budget.plateau and name in NO_WORST and name not in given:
+            where = ("search", "budget", "plateau")
+            allowed = f"with search.reference: {{{name}: a number}}, or without objective {name}"
+            depends = ("objectives", "search.reference")
+            yield Problem(where, what, allowed=allowed, depends=depends)
 
 
-def _warm_problems(config: Settings) -> list[Problem]:
+def _warm_problems(config: Settings) -> Iterator[Problem]:
     counted = Counter(path.rstrip("/") for path in config.search.warm_start)
-    return [
-        Problem(("search", "warm_start"), "has a folder more than once", path, "each once")
-        for path, count in counted.items()
-        if count > 1
-    ]
+    for path in (path for path, count in counted.items() if count > 1):
+        yield Problem(("search", "warm_start"), "has a folder more than once", path, "each once")
 
 
-def _ramp_problems(config: Settings) -> list[Problem]:
+def _ramp_problems(config: Settings) -> Iterator[Problem]:
     """A method that learns from training, in a space whose trials may have no ramp for it."""
-    space = config.space
-    for method in set(space["method"].grid()).intersection(LEARNED):
+    space, methods = config.space, config.space["method"]
+    for method in (method for method in LEARNED if methods.contains(method)):
         if any(_lacks_ramp(space, {**given, "method": method}) for given in _short_ramps(space)):
-            return [_no_ramp(method, space["method"])]
-    return []
-
-
-def _no_ramp(method: str, domain: Domain) -> Problem:
-    return Problem(
-        ("space", "method"),
-        f"{method} prunes by what training did, so it needs a ramp, and trials may have none",
-        domain.plain(),
-        "with ramp_epochs and finetune_epochs of 1 or more and granularity element "
-        f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
-        "or {values: [...], when: {ramp_epochs: {low: 1}}}",
-        depends=("space.ramp_epochs", "space.finetune_epochs", "space.granularity"),
-    )
+            yield Problem(
+                ("space", "method"),
+                f"{method} prunes by what training did, so it needs a ramp, "
+                "and trials may have none",
+                methods.plain(),
+                "with ramp_epochs and finetune_epochs of 1 or more and granularity element "
+                f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
+                "or {values: [...], when: {ramp_epochs: {low: 1}}}",
+                depends=("space.ramp_epochs", "space.finetune_epochs", "space.granularity"),
+            )
 
 
 def _short_ramps(space: Mapping[str, Domain]) -> Iterator[dict[str, Any]]:

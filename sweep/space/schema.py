@@ -13,74 +13,50 @@ def space_schema() -> dict[str, Any]:
     """JSON schema of the YAML form of a space, with the tutorial's groups."""
     properties = {name: _domain_schema(name) for name in PARAMETERS}
     for group, names in TUTORIAL.items():
-        inner = {key: _domain_schema(name) for key, name in names.items()}
+        inner = _mapping({key: _domain_schema(name) for key, name in names.items()})
         properties[group] = {
             "description": f"the tutorial's form of {', '.join(names.values())}",
-            "anyOf": [
-                {"type": "null"},
-                {"type": "object", "properties": inner, "additionalProperties": False},
-            ],
+            "anyOf": [{"type": "null"}, inner],
         }
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    return _mapping(properties)
+
+
+def points_schema() -> dict[str, Any]:
+    """JSON schema of a list of points."""
+    point = _mapping({name: _value(known.rule) for name, known in PARAMETERS.items()})
+    return {"type": "array", "items": {**point, "minProperties": 1}}
+
+
+def _mapping(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, **more, "additionalProperties": False}
 
 
 def _domain_schema(name: str) -> dict[str, Any]:
     rule = PARAMETERS[name].rule
     value = _value(rule)
     several = {"type": "array", "items": value, "minItems": 1, "uniqueItems": True}
-    forms: list[dict[str, Any]] = [
-        value,
-        several,
-        {
-            "type": "object",
-            "properties": {"values": several, "when": _when()},
-            "required": ["values"],
-            "additionalProperties": False,
-        },
-    ]
+    values = _mapping({"values": several, "when": _when()}, required=["values"])
+    forms: list[dict[str, Any]] = [value, several, values]
     if DEFAULTS[name] is None:
         forms.append({"type": "null"})
     if isinstance(rule, Number):
         step = {"anyOf": [{"type": "null"}, _value(step_rule(rule))]}
         bounds = {"low": value, "high": value, "log": {"type": "boolean"}, "step": step}
-        forms.append(
-            {
-                "type": "object",
-                "properties": {**bounds, "when": _when()},
-                "required": ["low", "high"],
-                "additionalProperties": False,
-            }
-        )
+        forms.append(_mapping({**bounds, "when": _when()}, required=["low", "high"]))
     return {"description": PARAMETERS[name].help, "default": DEFAULTS[name], "anyOf": forms}
 
 
 def _when() -> dict[str, Any]:
     value = {"type": ["number", "string"]}
-    ends = {"low": {"type": "number"}, "high": {"type": "number"}}
-    span = {
-        "type": "object",
-        "properties": ends,
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
+    span = _mapping({"low": {"type": "number"}, "high": {"type": "number"}})
+    forms = [value, {"type": "array", "items": value}, {**span, "minProperties": 1}]
     return {
         "description": "the parameter is there only where these others have these values",
         "type": "object",
         "propertyNames": {"enum": list(PARAMETERS)},
-        "additionalProperties": {"anyOf": [value, {"type": "array", "items": value}, span]},
+        "additionalProperties": {"anyOf": forms},
         "minProperties": 1,
     }
-
-
-def points_schema() -> dict[str, Any]:
-    """JSON schema of a list of points."""
-    point = {
-        "type": "object",
-        "properties": {name: _value(known.rule) for name, known in PARAMETERS.items()},
-        "additionalProperties": False,
-        "minProperties": 1,
-    }
-    return {"type": "array", "items": point}
 
 
 def _value(rule: Number | OneOf) -> dict[str, Any]:
