@@ -38,9 +38,8 @@ from typing import Any
 import numpy as np
 
 from sweep.cluster import tune as hooks  # noqa: F401 - Ray, for its memory
-from sweep.cluster.conductor import Conductor
+from sweep.cluster.conductor import Conductor, Report
 from sweep.cluster.listeners import Progress, View
-from sweep.cluster.report import Report
 from sweep.cluster.retention import Retention
 from sweep.config import SweepConfig, plan
 from sweep.ledger.events import FINISH, WORKERS

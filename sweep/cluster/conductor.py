@@ -18,16 +18,34 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sweep.cluster.interrupts import Abort
-from sweep.cluster.report import Report
 from sweep.errors import StorageError, SweepError, TrialError
 from sweep.ledger.events import DecisionEvent, Event, TrialEvent
 from sweep.ledger.files import no_collector
 from sweep.ledger.journal import Journal
 from sweep.ledger.record import drop_details, unusable
 from sweep.search.jobs import Job
+
+REPORT = "report"
+"""The name under which Tune passes a :class:`Report` on."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of an epoch, or the ``error`` for which there are none.
+
+    The figures are plain values by name (:meth:`sweep.ledger.record.Record.to_dict`). They travel
+    as an object that Tune does not look into: it would keep statistics of every number in a dict.
+    A :class:`~sweep.errors.TrialError` is of this trial alone; with any other error no trial can
+    go on.
+    """
+
+    figures: Mapping[str, Any] | None = None
+    worker: str | None = None
+    error: SweepError | None = None
 
 
 class Work(Protocol):

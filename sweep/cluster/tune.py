@@ -23,8 +23,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from sweep.cluster.conductor import REPORT, Report
 from sweep.cluster.machines import is_going
-from sweep.cluster.report import REPORT, Report
 from sweep.cluster.worker import Worker
 from sweep.config import SweepConfig
 from sweep.errors import ClusterError

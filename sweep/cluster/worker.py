@@ -15,8 +15,8 @@ import ray
 from ray import tune
 
 from sweep.cluster.baseline import make_bench
+from sweep.cluster.conductor import REPORT, Report
 from sweep.cluster.machines import draining
-from sweep.cluster.report import REPORT, Report
 from sweep.compress.dense.ship import Shipped, kept
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
@@ -65,7 +65,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """The :class:`~sweep.cluster.report.Report` of the next record."""
+        """The :class:`~sweep.cluster.conductor.Report` of the next record."""
         self._leave_a_draining_machine()
         return {REPORT: self._report()}
 

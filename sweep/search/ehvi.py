@@ -33,11 +33,11 @@ from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
 from sweep.pareto import Front
-from sweep.search.distributions import FIDELITY
 from sweep.search.startup import spread_shares, value_at
 from sweep.search.surrogate import Array, Encoding, Shape, Spot, Surrogate
 from sweep.space.active import active, order
 from sweep.space.domains import Constant, Domain, Int
+from sweep.space.params import FIDELITY
 from sweep.space.params import Params as Whole
 
 ACCURACY = {"accuracy": 1.0, "accuracy_drop": -1.0}

@@ -27,8 +27,7 @@ from sweep.ledger.events import (
     StartEvent,
 )
 from sweep.ledger.record import confirm_end_event, confirm_record_event, end_event, record_event
-from sweep.search.distributions import FIDELITY
-from sweep.space.params import Params, longest_ramp
+from sweep.space.params import FIDELITY, Params, longest_ramp
 
 Status = Literal["idle", "running", "completed", "stopped", "failed"]
 """``idle``: a retraining that the newest round does not want."""

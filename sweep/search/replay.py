@@ -31,8 +31,8 @@ from sweep.ledger.events import (
 from sweep.ledger.record import end_event
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
-from sweep.search.outcome import constraint_names, observation, told_record, violations
 from sweep.search.study import Proposal, Study
+from sweep.search.told import constraint_names, observation, told_record, violations
 from sweep.search.verdicts import Verdicts
 
 

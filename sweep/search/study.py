@@ -33,7 +33,6 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import SweepError
-from sweep.search.distributions import FIDELITY, Told, suggest
 from sweep.search.ehvi import Ehvi
 from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
 from sweep.search.samplers import (
@@ -46,8 +45,10 @@ from sweep.search.samplers import (
     window_of,
 )
 from sweep.search.startup import STARTUP, Untried, spread_values, startup_point
+from sweep.search.told import Observation, Told, suggest
 from sweep.space.active import Identity, active, complete, identity, order
 from sweep.space.domains import Domain
+from sweep.space.params import FIDELITY
 from sweep.space.params import Params as Whole
 
 TRIES = 3
@@ -55,8 +56,6 @@ TRIES = 3
 
 Params = dict[str, Any]
 Proposal = tuple[Params, SamplerAttrs]
-Observation = tuple[Params, Sequence[float]]
-"""Params as they came true, and the values of the objectives."""
 
 
 class Study:

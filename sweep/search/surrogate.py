@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from sweep.search.distributions import FIDELITY
 from sweep.space.domains import Choice, Constant, Domain
+from sweep.space.params import FIDELITY
 
 Array = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from sweep.config import SweepConfig
 from sweep.ledger.events import RecordEvent
 from sweep.pareto import FloatArray, IntArray, nondominated
 from sweep.search.moasha import standard_error
-from sweep.search.outcome import violations
+from sweep.search.told import violations
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
 from sweep.ledger.store import Store, store_at
-from sweep.search.distributions import FIDELITY, Told
+from sweep.search.told import Told
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
-from sweep.space.params import DEFAULTS
+from sweep.space.params import DEFAULTS, FIDELITY
 from sweep.space.values import one_line
 
 COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")

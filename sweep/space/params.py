@@ -59,6 +59,10 @@ def n_of_m(granularity: str) -> tuple[int, int] | None:
     return (int(kept), int(group)) if colon else None
 
 
+FIDELITY = "finetune_epochs"
+"""The parameter that counts epochs: records of a trial come after each of them."""
+
+
 def longest_ramp(finetune_epochs: float = inf, granularity: str = "element") -> float:
     """The most epochs that a trial's ramp can take: all that it has; 0 to N:M, at once.
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweep.cluster.conductor import Report
 from sweep.cluster.interrupts import Abort
-from sweep.cluster.report import Report
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.record import DETAILS

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.cluster.report import Report
+from sweep.cluster.conductor import Report
 from sweep.cluster.retention import Retention
 from sweep.cluster.worker import records
 from sweep.compress.tasks.closed_form import ClosedForm

@@ -12,7 +12,7 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
-from sweep.cluster.report import Report
+from sweep.cluster.conductor import Report
 from sweep.cluster.tune import Decide, HandOut
 
 

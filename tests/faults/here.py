@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sweep.cluster.conductor import Conductor
-from sweep.cluster.report import Report
+from sweep.cluster.conductor import Conductor, Report
 from sweep.cluster.retention import Retention
 from sweep.cluster.worker import records
 from sweep.compress.open import open_bench

@@ -16,8 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sweep.cluster.conductor import Conductor
-from sweep.cluster.report import Report
+from sweep.cluster.conductor import Conductor, Report
 from sweep.ledger.file import Ledger
 from tests.faults.verdict import OURS
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sweep.cluster.conductor import Conductor, Keeper, Work
-from sweep.cluster.report import Report
+from sweep.cluster.conductor import Conductor, Keeper, Report, Work
 from sweep.cluster.retention import Retention, RetrainingRetention
 from sweep.config import SweepConfig
 from sweep.errors import SweepError

@@ -14,10 +14,10 @@ from optuna.trial import TrialState
 
 from sweep.config.fields import SAMPLERS as NAMES
 from sweep.errors import SweepError, UsageError
-from sweep.search.distributions import suggest
 from sweep.search.samplers import GENERATION, PARENTS, POPULATION, SAMPLERS, sampler_seed
 from sweep.search.startup import STARTUP
 from sweep.search.study import Study
+from sweep.search.told import suggest
 from sweep.space.active import order
 from sweep.space.domains import Constant, Domain, Float
 from tests.search.studies import (
