@@ -7,6 +7,7 @@ line: trials=8 lost=0 duplicated=0 repeated=0.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ DIGITS: dict[str, Any] = {
 
 def main() -> None:
     """The digits, through all of it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     trials = 8
     with shared_folder() as folder, cluster(1, 1, jobs=True) as nodes:
         config = write_config(folder / "digits3.yaml", trials, **DIGITS)

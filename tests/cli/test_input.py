@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,65 +34,16 @@ def words(tmp_path: Path, model_folder: Path, data_files: dict[str, str]) -> Wor
     return Words(tmp_path, model_folder, data_files)
 
 
-# Each spoils the files of a good config, and says which words the sentence must have.
-
-
-def no_model(words: Words) -> str:
-    words.model = words.folder / "nowhere"
-    return "model folder not found"
-
-
-def no_weights(words: Words) -> str:
-    (words.model / "model.safetensors").unlink()
-    return "has no weights"
-
-
-def torn_weights(words: Words) -> str:
-    file = words.model / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:1000])
-    return "cannot be loaded"
-
-
-def no_weights_but_junk(words: Words) -> str:
-    (words.model / "model.safetensors").write_bytes(b"not weights")
-    return "cannot be loaded"
-
-
-def headless_weights(words: Words) -> str:
-    from safetensors.torch import load_file, save_file
-
-    file = words.model / "model.safetensors"
-    weights = {k: v for k, v in load_file(file).items() if not k.startswith("classifier")}
-    save_file(weights, file, {"format": "pt"})
-    return "lacks weights"
-
-
-def no_model_config(words: Words) -> str:
-    (words.model / "config.json").unlink()
-    return "no config.json"
-
-
-def torn_model_config(words: Words) -> str:
-    (words.model / "config.json").write_text("{")
-    return "cannot be loaded"
-
-
-def no_tokenizer(words: Words) -> str:
-    for file in words.model.glob("tokenizer*"):
-        file.unlink()
-    return "tokenizer"
-
-
-def nothing_carved(words: Words) -> str:
-    words.dataset["validation"] = None
-    words.task["validation"] = 0.001
-    return "empty split"
-
-
 SPOILT = [
-    no_model, no_weights, torn_weights, no_weights_but_junk, headless_weights, no_model_config,
-    torn_model_config, no_tokenizer, nothing_carved,
-]  # fmt: skip
+    ("config.json", None, "no config.json"),
+    ("config.json", 1, "cannot be loaded"),
+    ("model.safetensors", None, "has no weights"),
+    ("model.safetensors", 1000, "cannot be loaded"),
+    ("model.safetensors", b"not weights", "cannot be loaded"),
+    ("tokenizer*", None, "tokenizer"),
+]
+"""Of a model: files, what is in them (bytes, so many of their first ones, None: they are gone), and
+the words of the sentence."""
 
 FILES = [
     ("train", "nowhere.csv", None, "data file not found"),
@@ -121,11 +71,33 @@ def assert_one_sentence(cli: Command, words: Words, word: str) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-@pytest.mark.parametrize("spoil", SPOILT, ids=lambda spoil: spoil.__name__)
+@pytest.mark.parametrize(("pattern", "content", "word"), SPOILT)
 def test_what_is_wrong_with_the_model_is_a_sentence(
-    cli: Command, words: Words, spoil: Callable[[Words], str]
+    cli: Command, words: Words, pattern: str, content: bytes | int | None, word: str
 ) -> None:
-    assert_one_sentence(cli, words, spoil(words))
+    for file in words.model.glob(pattern):
+        if content is None:
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:content] if isinstance(content, int) else content)
+    assert_one_sentence(cli, words, word)
+
+
+@pytest.mark.usefixtures("cache")
+def test_no_model_weights_without_a_head_and_nothing_to_carve_are_sentences(
+    cli: Command, words: Words
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    words.dataset["validation"], words.task["validation"] = None, 0.001
+    assert_one_sentence(cli, words, "empty split")
+    file = words.model / "model.safetensors"
+    weights = {k: v for k, v in load_file(file).items() if not k.startswith("classifier")}
+    save_file(weights, file, {"format": "pt"})
+    words.task["validation"] = 0.5
+    assert_one_sentence(cli, words, "lacks weights")
+    words.model = words.folder / "nowhere"
+    assert_one_sentence(cli, words, "model folder not found")
 
 
 @pytest.mark.usefixtures("cache")

@@ -13,22 +13,19 @@ from tests.analysis.report.pages import Page
 from tests.harness.command import Command, assert_refused
 
 
-def test_a_sweeps_report_is_in_its_folder(cli: Command, tmp_path: Path) -> None:
-    folder = small_sweep().write(tmp_path / "sweep")
-    done = cli("report", folder)
-    assert done.code == 0, done.err
-    assert done.out == f"{folder}/report.html\n"
-    files = {"report.html", "report.md", "trials.csv", "front.parquet", "figures", "tables"}
-    assert files <= {path.name for path in folder.iterdir()}
-    assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_it_goes_elsewhere_where_it_is_told_to(cli: Command, tmp_path: Path) -> None:
+def test_a_sweeps_report_is_in_its_folder_or_where_it_is_told_to(
+    cli: Command, tmp_path: Path
+) -> None:
     folder = small_sweep().write(tmp_path / "sweep")
     done = cli("report", folder, "--out", "here")
     assert done.code == 0 and done.out == "here/report.html\n"
     assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"]
     assert (tmp_path / "here" / "front.csv").is_file()
+    done = cli("report", folder)
+    assert done.code == 0 and done.out == f"{folder}/report.html\n"
+    files = {"report.html", "report.md", "trials.csv", "front.parquet", "figures", "tables"}
+    assert files <= {path.name for path in folder.iterdir()}
+    assert set(tmp_path.iterdir()) == {folder, tmp_path / "here"}
 
 
 @pytest.mark.parametrize("name", ["figures", "tables"])
@@ -139,13 +136,6 @@ def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
     assert [line.split()[-3] for line in within[1:]] == ["a"]
 
 
-def test_a_place_that_cannot_be_written_is_a_storage_problem(cli: Command, tmp_path: Path) -> None:
-    folder = small_sweep().write(tmp_path / "a")
-    (tmp_path / "file").touch()
-    assert_refused(cli("report", folder, "--out", "file"), 6, "cannot write", "file")
-    assert_refused(cli("report", folder, folder, "--out", "file"), 6, "cannot write")
-
-
 def test_a_sweep_without_trials_and_a_running_one_have_reports(
     cli: Command, tmp_path: Path
 ) -> None:
@@ -157,9 +147,14 @@ def test_a_sweep_without_trials_and_a_running_one_have_reports(
     assert cli("report", new, running).code == 0
 
 
-def test_no_file_is_left_half_written(cli: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("taken", ["report.md", "figures"])
+def test_no_file_is_left_half_written(cli: Command, tmp_path: Path, taken: str) -> None:
+    """Where a folder is in the place of a file, or a file in that of a folder."""
     folder = small_sweep().write(tmp_path / "a")
-    (folder / "report.md").mkdir()
-    done = cli("report", folder)
-    assert_refused(done, 6, "cannot write")
+    (folder / "report.md").mkdir() if taken == "report.md" else (folder / "figures").touch()
+    assert_refused(cli("report", folder), 6, "cannot write")
     assert not [name for name in os.listdir(folder) if ".part" in name]
+    place = (folder / taken).rename(tmp_path / "file")
+    if place.is_file():
+        assert_refused(cli("report", folder, "--out", "file"), 6, "cannot write", "file")
+        assert_refused(cli("report", folder, folder, "--out", "file"), 6, "cannot write")

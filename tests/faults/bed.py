@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.faults.processes import Done, Driver, Sabotage
-from tests.faults.verdict import Case, Event, judge, read_events
+from tests.faults.processes import Driver, Sabotage
+from tests.faults.verdict import Case, Done, Event, judge, read_events
+from tests.harness.sweeps import write_config
 
 Thunk = Callable[[], Case]
 
-# One worker, so that the order of events does not hang on who is faster; rungs that do stop trials.
-CONFIG: dict[str, Any] = {
-    "name": "faults",
-    "task": {"dataset": "closed-form"},
-    "space": {
-        "sparsity": {"low": 0.3, "high": 0.95},
-        "method": ["l1-norm", "random"],
-        "scope": ["local", "global"],
-        "finetune_epochs": {"low": 1, "high": 3},
-        "learning_rate": {"low": 2e-4, "high": 5e-3, "log": True},
-    },
-    "search": {
-        "trials": 6,
-        "seed": 3,
-        "max_concurrent": 1,
-        "reduction_factor": 2,
-        "margin": 0,
-    },
-}
 SHORT, LONG = 6, 16
 """Trials of a sweep; after its first ten a long one is TPE's, which learns from what it is told."""
 
@@ -85,9 +66,12 @@ class Sweep:
         self.bed, self.root, self.trials = bed, root, trials
         self.config, self.folder = root / "sweep.yaml", root / "sweep"
         root.mkdir(parents=True)
-        task = {**CONFIG["task"], "seconds_per_epoch": epoch}
-        found = {**CONFIG["search"], "trials": trials, **search}
-        self.config.write_text(json.dumps({**CONFIG, "task": task, "search": found}))
+        write_config(
+            self.config,
+            task={"seconds_per_epoch": epoch},
+            space={"learning_rate": {"low": 2e-4, "high": 5e-3, "log": True}},
+            search={"trials": trials, **search},
+        )
 
     @property
     def events(self) -> list[Event]:

@@ -11,9 +11,8 @@ from typing import Any
 from tests.faults import here, sabotage
 from tests.faults.bed import LONG, Bed, Thunk
 from tests.faults.kills import KILLED
-from tests.faults.processes import Done
 from tests.faults.sabotage import MISSING
-from tests.faults.verdict import Case, of_kind
+from tests.faults.verdict import Case, Done, of_kind
 
 CHANGES: dict[int, dict[str, Any]] = {
     0: {"accuracy": math.nan},

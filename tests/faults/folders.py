@@ -9,8 +9,8 @@ from functools import partial
 
 from tests.faults import sabotage
 from tests.faults.bed import Bed, Thunk
-from tests.faults.kills import KILLED, worker_pid
-from tests.faults.processes import command
+from tests.faults.kills import KILLED
+from tests.faults.processes import command, worker_pid
 from tests.faults.verdict import Case, of_kind
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from tests.faults import sabotage
 from tests.faults.bed import LONG, Bed, Thunk
-from tests.faults.processes import Driver
+from tests.faults.processes import Driver, is_alive, worker_pid
 from tests.faults.verdict import Case, Event, of_kind, story
 
 KILLED = -signal.SIGKILL
@@ -193,17 +193,3 @@ def _kill(pid: int) -> int:
     except ProcessLookupError:
         return 0
     return 1
-
-
-def worker_pid(record: Event) -> int:
-    """The process that a record comes from."""
-    return int(record["worker"].rpartition(":")[2])
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

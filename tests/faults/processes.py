@@ -15,14 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sweep.cluster.connect import ENVIRONMENT
-from tests.faults.verdict import Event, read_events
+from tests.faults.verdict import Done, Event, read_events
 
 Sabotage = Callable[[], None]
 Found = TypeVar("Found")
@@ -43,26 +42,6 @@ WARM = (
 
 
 _numbers = itertools.count()
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended: its exit code (negative: the signal), and all that it printed."""
-
-    code: int
-    text: str
-
-    def wrong(self, code: int, *words: str) -> str:
-        """What is not as it should be, empty where all is: the code, a sentence, a traceback."""
-        missing = [word for word in words if word not in self.text]
-        if self.code == code and not missing and "Traceback" not in self.text:
-            return ""
-        return f"exit code {self.code}, not {code}; without {missing}: {self._said()}"
-
-    def _said(self) -> str:
-        """The end of what it printed, less what Ray says of workers that we killed."""
-        lines = [line for line in self.text.splitlines() if "(raylet)" not in line]
-        return "\n".join(lines)[-3000:]
 
 
 class Driver:
@@ -100,13 +79,30 @@ class Driver:
         os.kill(self.pid, number)
 
     def end(self, seconds: float = HANGS) -> Done:
-        """Wait for its end; a command that hangs is killed, and its code is that of SIGKILL."""
+        """Wait for its end; a command that hangs is killed, and its code is that of SIGKILL.
+
+        Both its streams are in ``out``.
+        """
         self._process.join(seconds)
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
-            return Done(-signal.SIGKILL, f"it hung for {seconds} s: {self.log.read_text()}")
-        return Done(self._process.exitcode, self.log.read_text())
+            return Done(-signal.SIGKILL, f"it hung for {seconds} s: {self.log.read_text()}", "")
+        return Done(self._process.exitcode, self.log.read_text(), "")
+
+
+def worker_pid(record: Event) -> int:
+    """The process that a record comes from."""
+    return int(record["worker"].rpartition(":")[2])
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def command(folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> Done:

@@ -16,6 +16,30 @@ BY_CHANCE = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seco
 
 
 @dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code (negative: the signal), and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """All that it printed, standard output first."""
+        return self.out + self.err
+
+    def wrong(self, code: int, *words: str) -> str:
+        """What is not as it should be, empty where all is: the code, a sentence, a traceback."""
+        missing = [word for word in words if word not in self.text]
+        if self.code == code and not missing and "Traceback" not in self.text:
+            return ""
+        # less what Ray says of workers that we killed
+        lines = [line for line in self.text.splitlines() if "(raylet)" not in line]
+        said = "\n".join(lines)[-3000:]
+        return f"exit code {self.code}, not {code}; without {missing}: {said}"
+
+
+@dataclass(frozen=True)
 class Case:
     """One case of a fault: how often it was injected, and what came of it.
 

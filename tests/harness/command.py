@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from sweep.cli.main import main
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
+from tests.faults.verdict import Done
 
 Command = Callable[..., Done]
 """A command in a setting of its own, called with the arguments that are left to give."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,19 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
 from sweep.cluster.connect import Token
 from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import latest
-from tests.faults.processes import Done
-from tests.faults.verdict import Event, of_kind, read_events
+from tests.faults.verdict import Done, Event, of_kind, read_events
+from tests.harness import sweeps
 from tests.harness.node import Node
-from tests.harness.nodes import ROOT, Cluster
+from tests.harness.nodes import Cluster
+from tests.harness.sweeps import Whole
 
-Found = TypeVar("Found")
 HANGS = 600.0
 ASK_SECONDS = 5.0
 """Between two questions to the Jobs API, which answers slowly where its machine is busy."""
@@ -34,54 +31,9 @@ ASK_SECONDS = 5.0
 
 def write_config(path: Path, trials: int, **sections: Any) -> Path:
     """A config file of a sweep for two workers, whose trials have 2 to 4 epochs."""
-    config: dict[str, Any] = {
-        "name": path.stem,
-        "space": {
-            "sparsity": {"low": 0.3, "high": 0.95},
-            "method": ["l1-norm", "random"],
-            "scope": ["local", "global"],
-            "finetune_epochs": {"low": 2, "high": 4},
-            "learning_rate": {"low": 2e-4, "high": 2e-3, "log": True},
-        },
-        "search": {"trials": trials, "seed": 3, "scheduler": "fifo", "max_concurrent": 2},
-        **sections,
-    }
-    path.write_text(json.dumps(config))
-    return path
-
-
-class Command:
-    """A `sweep` command in a process of its own. ``env`` is added to what it inherits, less Ray's.
-
-    Standard output and standard error are kept apart, in ``log`` and beside it.
-    """
-
-    def __init__(self, log: Path, env: dict[str, str], *arguments: object) -> None:
-        self.out, self.err = log, log.with_suffix(".err")
-        home = {"HOME": str(log.parent), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        given = {n: v for n, v in os.environ.items() if not n.startswith(("RAY_A", "RAY_JOB"))}
-        with self.out.open("w") as out, self.err.open("w") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "sweep.cli.main", *map(str, arguments)],
-                stdout=out,
-                stderr=err,
-                env={**given, **home, **env},
-                preexec_fn=_listen_to_ctrl_c,
-                cwd=log.parent,  # Ray lets workers import from where their driver stands
-            )
-        self.started = time.monotonic()
-        self.seconds = 0.0
-
-    def end(self) -> Done:
-        """Wait for its end; ``text`` is what it printed, standard output first."""
-        code = self.process.wait(HANGS)
-        self.seconds = time.monotonic() - self.started
-        return Done(code, self.out.read_text() + self.err.read_text())
-
-
-def _listen_to_ctrl_c() -> None:
-    """In the new process: what a shell runs in the background inherits that SIGINT is ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    space = {"finetune_epochs": {"low": 2, "high": 4}}
+    search = {"trials": trials, "scheduler": "fifo", "max_concurrent": 2}
+    return sweeps.write_config(path, path.stem, space=space, search=search, **sections)
 
 
 @dataclass
@@ -119,7 +71,7 @@ class Teller:
             self.story.driver = driver.cmdline()
             self._lose_node(Node.kill)
         with self._after_records(2):
-            joins.process.send_signal(signal.SIGINT)
+            joins.signal(signal.SIGINT)
             self._ends("joins", joins)
             self._lose_node(Node.drain)
         with self._after_records(2) as driver:
@@ -148,16 +100,16 @@ class Teller:
             with suppress(psutil.NoSuchProcess):
                 driver.resume()
 
-    def _launch(self, log: str, *options: str) -> Command:
+    def _launch(self, log: str, *options: str) -> Whole:
         out = ("--out", self.story.folder)
         return self._command(log, "launch", self.story.config, *self.at, *out, *options)
 
-    def _command(self, log: str, *arguments: object) -> Command:
-        return Command(self.root / log, self.env, *arguments)
+    def _command(self, log: str, *arguments: object) -> Whole:
+        return Whole(self.story.folder, self.root / log, *arguments, env=self.env)
 
-    def _ends(self, name: str, command: Command) -> None:
-        self.story.done[name] = command.end()
-        print(f"{name}: exit code {command.process.returncode}", file=sys.stderr)
+    def _ends(self, name: str, command: Whole) -> None:
+        self.story.done[name] = command.end(HANGS)
+        print(f"{name}: exit code {self.story.done[name].code}", file=sys.stderr)
 
     def _lose_node(self, how: Callable[[Node], None]) -> None:
         """One worker node goes, another comes."""

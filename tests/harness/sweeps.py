@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from tests.faults.kills import is_alive, worker_pid
-from tests.faults.verdict import Event, duplicated, lost, of_kind, read_events, story
-from tests.harness.command import Done
+from tests.faults.processes import is_alive, worker_pid
+from tests.faults.verdict import Done, Event, duplicated, lost, of_kind, read_events, story
 
 __all__ = ["Event", "is_alive", "of_kind", "read_events", "story", "worker_pid"]
 
 Found = TypeVar("Found")
+ROOT = Path(__file__).parents[2]
 
 # One worker, so that the order of events does not hang on who is faster; rungs that do stop trials.
 CONFIG: dict[str, Any] = {
@@ -50,31 +50,42 @@ DIGITS: dict[str, Any] = {
 }
 
 
-def write_config(path: Path, **sections: Mapping[str, Any]) -> Path:
+def write_config(path: Path, name: str = "tiny", **sections: Mapping[str, Any]) -> Path:
     """A config file (JSON is YAML) of :data:`CONFIG` with sections merged over it."""
-    merged = {name: {**CONFIG.get(name, {}), **section} for name, section in sections.items()}
-    path.write_text(json.dumps({**CONFIG, **merged}))
+    merged = {key: {**CONFIG.get(key, {}), **section} for key, section in sections.items()}
+    path.write_text(json.dumps({**CONFIG, **merged, "name": name}))
     return path
 
 
 class Process:
-    """A running ``sweep`` command, without a report. ``folder``: of the sweep that it works on."""
+    """A running ``sweep`` command, without a report. ``folder``: of the sweep that it works on.
+
+    With an ``env`` it runs as on a machine that knows no cluster: ``env`` is added to what it
+    inherits, less Ray's, and it stands in the folder of its ``log``, which is its home.
+    """
 
     code = (
         "from tests.faults.processes import draw_nothing; draw_nothing()\n"
         "from sweep.cli.main import main; main()"
     )
 
-    def __init__(self, folder: Path, log: Path, *arguments: object) -> None:
+    def __init__(
+        self, folder: Path, log: Path, *arguments: object, env: Mapping[str, str] | None = None
+    ) -> None:
         self.folder, self.log = folder, log
         self._before = len(self.events)
         given = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+        if env is not None:
+            given = {n: v for n, v in given.items() if not n.startswith(("RAY_A", "RAY_JOB"))}
+            given |= {"HOME": str(log.parent), "PYTHONPATH": str(ROOT), **env}
         with log.open("w") as out, log.with_suffix(".err").open("w") as err:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", self.code, *map(str, arguments)],
                 stdout=out,
                 stderr=err,
                 env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},
+                # Ray lets workers import from where their driver stands
+                cwd=None if env is None else log.parent,
                 start_new_session=True,  # a process group to interrupt, as a terminal does
             )
         self.pid = self._process.pid

@@ -20,7 +20,8 @@ import pytest
 import analysis
 from sweep.ledger.file import Ledger
 from tests.faults import sabotage
-from tests.faults.processes import Done, Driver
+from tests.faults.processes import Driver
+from tests.faults.verdict import Done
 from tests.harness import command, sweeps
 from tests.harness.sweeps import Event, of_kind, read_events
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,16 +59,6 @@ def read(address: ObjectStore) -> list[Event]:
         return []
 
 
-def mid_trial(events: list[Event], least: int) -> Event | None:
-    """The last record of at least so many events, if its trial has epochs left to train."""
-    records = of_kind(events, "record")
-    ended = {event["trial_id"] for event in of_kind(events, "end")}
-    if len(events) < least or not records or records[-1]["trial_id"] in ended:
-        return None
-    asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
-    return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
-
-
 class Process(sweeps.Process):
     """A command on a sweep in a store; a driver that is silent is given up sooner than always."""
 
@@ -93,37 +82,28 @@ class Bare(Process):
     code = "from tests.faults.processes import draw_nothing; draw_nothing()\n" + Process.code
 
 
-@contextmanager
-def ended(process: Process) -> Iterator[Process]:
-    """A process for the time of the block."""
-    try:
-        yield process
-    finally:
-        process.kill()
-
-
 @pytest.fixture(scope="module")
 def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
     root = tmp_path_factory.mktemp("stored")
     config = sweeps.write_config(root / "tiny.yaml", task={"seconds_per_epoch": 0.3})
     stored = Stored(config, ObjectStore.at("s3://bucket/sweeps/tiny"))
     address = stored.address
-    with ended(Process(address, root / "run", "run", config, "--out", address)) as killed:
-        killed.wait_for(lambda: mid_trial(killed.events, 3))
+    given = ("run", config, "--out", address)
+    with sweeps.started(address, root / "run", *given, kind=Process) as killed:
+        killed.wait_for(killed.mid_trial)
         killed.signal(signal.SIGKILL)
         stored.done["run"] = killed.end()
     stored.left = stored.events
-    with ended(Process(address, root / "asleep", "resume", address)) as asleep:
-        asleep.wait_for(lambda: mid_trial(asleep.events, len(stored.left) + 8))
+    with sweeps.started(address, root / "asleep", "resume", address, kind=Process) as asleep:
+        asleep.wait_for(lambda: asleep.mid_trial() if len(asleep.records) > 3 else None)
         asleep.signal(signal.SIGSTOP)
-        with ended(Process(address, root / "resume", "resume", address)) as process:
-            stored.done["resume"] = process.end()
+        resume = ("resume", address)
+        stored.done["resume"] = sweeps.run(address, root / "resume", *resume, kind=Process)
         stored.after_resume = stored.events
         asleep.signal(signal.SIGCONT)
         stored.done["asleep"] = asleep.end()
     confirm = ("confirm", address, "--seeds", 1, "--runners-up", 0)
-    with ended(Bare(address, root / "confirm", *confirm)) as process:
-        stored.done["confirm"] = process.end()
+    stored.done["confirm"] = sweeps.run(address, root / "confirm", *confirm, kind=Bare)
     return stored
 
 

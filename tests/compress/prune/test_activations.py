@@ -100,62 +100,29 @@ def test_a_sample_does_not_see_its_neighbours_or_the_padding(method: str, scope:
 
 
 @every_pair
-def test_pruning_changes_the_output_and_removing_it_gives_it_back(method: str, scope: str) -> None:
+def test_pruning_is_fixed_restored_elsewhere_and_taken_off(method: str, scope: str) -> None:
+    """Whatever was evaluated between, and however often it is attached."""
     model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
     dense = logits(model, batch)
     pruner = prepared(model, method, scope)
-    assert (logits(model, batch) - dense).abs().max() > 0.01
-    pruner.remove()
-    assert torch.equal(logits(model, batch), dense)
-
-
-@every_pair
-def test_evaluation_is_deterministic(method: str, scope: str) -> None:
-    model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
-    prepared(model, method, scope)
-    first = logits(model, batch)
-    other = logits(model, batch_of(sentences(seed=4), list(range(12))))
-    assert not torch.equal(first, other)
-    assert torch.equal(logits(model, batch), first)
-
-
-@every_pair
-def test_what_is_restored_prunes_alike(method: str, scope: str) -> None:
-    model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
-    state = prepared(model, method, scope).state
-    expected = logits(model, batch)
-    again = tiny.bert()
-    pruner = ActivationPruner(prunable_modules(again, Targets()), 0.5, method, scope)
-    pruner.restore(state)
-    pruner.attach()
-    assert torch.equal(logits(again, batch), expected)
-
-
-@every_pair
-def test_sparsity_zero_attaches_nothing(method: str, scope: str) -> None:
-    model = tiny.bert()
-    pruner = prepared(model, method, scope, sparsity=0.0)
-    assert hooks(model) == 0
-    assert not pruner.needs_calibration
-    assert pruner.state == {}
-
-
-@every_pair
-def test_a_reset_leaves_no_hooks(method: str, scope: str) -> None:
-    dense = Dense.of(tiny.bert())
-    dense.undo.append(prepared(dense.model, method, scope).remove)
-    assert hooks(dense.model) == 14
-    assert hooks(dense.reset()) == 0
-
-
-@every_pair
-def test_attaching_twice_is_attaching_once(method: str, scope: str) -> None:
-    model = tiny.bert()
-    pruner = prepared(model, method, scope)
+    pruned = logits(model, batch)
+    assert (pruned - dense).abs().max() > 0.01
+    assert not torch.equal(logits(model, batch_of(sentences(seed=4), list(range(12)))), pruned)
     pruner.attach()
     assert hooks(model) == 14
+    assert torch.equal(logits(model, batch), pruned)
+    other = Dense.of(tiny.bert())
+    again = ActivationPruner(prunable_modules(other.model, Targets()), 0.5, method, scope)
+    again.restore(pruner.state)
+    again.attach()
+    assert torch.equal(logits(other.model, batch), pruned)
+    other.undo.append(again.remove)
     pruner.remove()
-    assert hooks(model) == 0
+    for clean in (model, other.reset()):
+        assert hooks(clean) == 0
+        assert torch.equal(logits(clean, batch), dense)
+    nothing = prepared(model, method, scope, sparsity=0.0)
+    assert hooks(model) == 0 and not nothing.needs_calibration and nothing.state == {}
 
 
 def test_only_linear_layers_have_features() -> None:
@@ -170,6 +137,9 @@ def test_per_token_by_hand() -> None:
     x = torch.tensor([[[3.0, -1.0, 0.5, -4.0], [0.1, 0.2, -0.3, 0.4]]])
     kept = [[[3.0, 0, 0, -4.0], [0, 0, -0.3, 0.4]]]
     assert torch.equal(keep_per_token(x, 0.5), torch.tensor(kept))
+    equal = torch.full((2, 8), -0.5)
+    assert torch.equal(keep_per_token(equal, 0.5), equal)
+    assert keep_per_token(x, 0.01) is x  # a share too small to count
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -180,16 +150,6 @@ def test_each_token_loses_exactly_its_share(sparsity: float, dtype: torch.dtype)
     x = (torch.stack(order) + 1).to(dtype).view(2, 3, 20) * -1
     zeros = (keep_per_token(x, sparsity) == 0).sum(-1)
     assert torch.equal(zeros, torch.full((2, 3), min(round(sparsity * 20), 19)))
-
-
-def test_equal_features_are_all_kept() -> None:
-    x = torch.full((2, 8), -0.5)
-    assert torch.equal(keep_per_token(x, 0.5), x)
-
-
-def test_a_share_too_small_to_count_changes_nothing() -> None:
-    x = torch.randn(2, 8)
-    assert keep_per_token(x, 0.01) is x
 
 
 def test_gradients_flow_through_what_is_kept_only() -> None:
@@ -285,11 +245,7 @@ def test_random_features_are_those_that_the_layer_gets() -> None:
         x = torch.randn(5, 2, 6)
         expected = nn.functional.linear(torch.where(mask, x, 0.0), layer.weight, layer.bias)
         assert torch.equal(layer(x), expected)
-
-
-def test_keep_features_keeps_the_dtype() -> None:
-    x = torch.ones(2, 3, dtype=torch.bfloat16)
-    assert keep_features(x, torch.tensor([True, False, True])).dtype == torch.bfloat16
+    assert keep_features(torch.ones(2, 6, dtype=torch.bfloat16), mask).dtype == torch.bfloat16
 
 
 # the memo of per-token pruning

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -106,17 +106,27 @@ def test_the_contract(method: str, scope: str, granularity: str, profile: str) -
 
 @every_method
 @given(sparsity=sparsities, seed=st.integers(0, 99))
+@example(sparsity=0.0, seed=0)
 @settings(max_examples=40)
-def test_local_count_is_exact_in_every_matrix(method: str, sparsity: float, seed: int) -> None:
+def test_counts_are_exact_in_every_matrix_or_over_all(
+    method: str, sparsity: float, seed: int
+) -> None:
     for some in (fitting(method, weights(seed)), constant()):
-        for name, count in dropped(masks(some, sparsity, method, "local", seed)).items():
-            total = some[name].numel()
+        whole = sum(weight.numel() for weight in some.values())
+        local = dropped(masks(some, sparsity, method, "local", seed))
+        counts = [(count, some[name].numel()) for name, count in local.items()]
+        for normalise in NORMALISATIONS:
+            found = masks(some, sparsity, method, "global", seed, normalise=normalise)
+            assert set(found.masks) == set(some)
+            counts.append((found.pruned, whole))
+        for count, total in counts:
             assert abs(count - sparsity * total) < 1
             assert count < total
 
 
 @every_method
 @given(sparsity=sparsities, seed=st.integers(0, 99))
+@example(sparsity=0.0, seed=0)
 @settings(max_examples=40)
 def test_row_count_is_exact_in_every_row_and_matrix(
     method: str, sparsity: float, seed: int
@@ -129,26 +139,6 @@ def test_row_count_is_exact_in_every_row_and_matrix(
             assert int(rows.max() - rows.min()) <= 1
             wanted = min(sparsity * mask.numel(), len(mask) * (width - 1))
             assert abs(int(rows.sum()) - wanted) < 1, name
-
-
-@every_method
-@given(sparsity=sparsities, seed=st.integers(0, 99))
-@settings(max_examples=40)
-def test_global_count_is_exact_over_all(method: str, sparsity: float, seed: int) -> None:
-    for some in (fitting(method, weights(seed)), constant()):
-        total = sum(weight.numel() for weight in some.values())
-        for normalise in NORMALISATIONS:
-            count = masks(some, sparsity, method, "global", seed, normalise=normalise).pruned
-            assert abs(count - sparsity * total) < 1
-            assert count < total
-
-
-@every_method
-@every_scope
-def test_sparsity_zero_prunes_nothing(method: str, scope: str) -> None:
-    found = masks(fitting(method, weights()), 0.0, method, scope)
-    assert found.pruned == 0
-    assert set(found.masks) == set(fitting(method, weights()))
 
 
 @every_method
@@ -181,18 +171,13 @@ def test_a_method_that_needs_data_says_so(method: str) -> None:
         make_masks({"w": torch.ones(2, 4)}, 0.5, method, "local", generator(0))
 
 
-def test_random_differs_from_seed_to_seed_and_does_not_look_at_the_weights() -> None:
-    for scope in SCOPES:
-        one = masks(weights(), 0.5, "random", scope, 1)
-        assert not same(one, masks(weights(), 0.5, "random", scope, 2))
-        assert same(one, masks(weights(5), 0.5, "random", scope, 1))
-
-
-def test_l1_norm_without_ties_does_not_look_at_the_seed() -> None:
-    for scope in SCOPES:
-        assert same(
-            masks(weights(), 0.5, "l1-norm", scope, 1), masks(weights(), 0.5, "l1-norm", scope, 2)
-        )
+@every_scope
+def test_random_looks_at_the_seed_alone_and_l1_norm_at_the_weights(scope: str) -> None:
+    one = masks(weights(), 0.5, "random", scope, 1)
+    assert not same(one, masks(weights(), 0.5, "random", scope, 2))
+    assert same(one, masks(weights(5), 0.5, "random", scope, 1))
+    norms = [masks(weights(), 0.5, "l1-norm", scope, seed) for seed in (1, 2)]
+    assert same(*norms)
 
 
 @pytest.mark.parametrize(
@@ -244,35 +229,26 @@ def test_n_of_m_by_hand() -> None:
     assert found.tolist() == [[False] * 4 + [True] * 4]
 
 
-def one_by_four(method: str, statistic: Tensor | None) -> list[float]:
+@pytest.mark.parametrize(
+    ("method", "statistic", "scores"),
+    [
+        ("taylor", torch.tensor([[4.0, 0.5, 0.0, 10.0]]), (2, 1, 0, 1)),
+        ("wanda", torch.tensor([1.0, 0.5, 8.0, 10.0]), (0.5, 1, 8, 1)),
+        # Squares 0.25, 4, 1, 0.01; each over those as large and larger: 5.25, 4, 5, 5.26.
+        ("lamp", None, (0.25 / 5.25, 1, 1 / 5, 0.01 / 5.26)),
+        # Uncorrelated inputs of X^T X = diag(4, 1, 1, 2), mean 2: [H^-1]_jj = 1 / (d + 0.02).
+        (
+            "sparsegpt",
+            inverse_factor(torch.tensor([4.0, 1.0, 1.0, 2.0]).diag()),
+            (0.25 * 4.02, 4 * 1.02, 1.02, 0.01 * 2.02),
+        ),
+    ],
+)
+def test_scores_by_hand(method: str, statistic: Tensor | None, scores: tuple[float, ...]) -> None:
+    """But for a few roundings of single precision."""
     layer = torch.tensor([[0.5, -2.0, 1.0, -0.1]])
-    return list(CRITERIA[method].score(layer, statistic, generator(0))[0].tolist())
-
-
-def near(*scores: float) -> Any:
-    """These, but for a few roundings of single precision."""
-    return pytest.approx(scores, rel=10 * torch.finfo(torch.float32).eps)
-
-
-def test_taylor_by_hand() -> None:
-    gradient = torch.tensor([[4.0, 0.5, 0.0, 10.0]])
-    assert one_by_four("taylor", gradient) == near(2, 1, 0, 1)
-
-
-def test_wanda_by_hand() -> None:
-    assert one_by_four("wanda", torch.tensor([1.0, 0.5, 8.0, 10.0])) == near(0.5, 1, 8, 1)
-
-
-def test_lamp_by_hand() -> None:
-    """Squares 0.25, 4, 1, 0.01; each over those as large and larger: 5.25, 4, 5, 5.26."""
-    assert one_by_four("lamp", None) == near(0.25 / 5.25, 1, 1 / 5, 0.01 / 5.26)
-
-
-def test_sparsegpt_by_hand() -> None:
-    """Uncorrelated inputs of X^T X = diag(4, 1, 1, 2), mean 2: [H^-1]_jj = 1 / (d + 0.02)."""
-    factor = inverse_factor(torch.tensor([4.0, 1.0, 1.0, 2.0]).diag())
-    found = one_by_four("sparsegpt", factor)
-    assert found == near(0.25 * 4.02, 4 * 1.02, 1.02, 0.01 * 2.02)
+    found = CRITERIA[method].score(layer, statistic, generator(0))[0].tolist()
+    assert found == pytest.approx(scores, rel=10 * torch.finfo(torch.float32).eps)
 
 
 @given(seed=st.integers(0, 99), rounded=st.booleans())

@@ -63,21 +63,16 @@ def test_apply_gives_exactly_the_masked_weights() -> None:
     assert zeros == masks.pruned
 
 
-def test_only_matrices_that_lost_a_weight_are_held() -> None:
-    weights = {"cut": torch.ones(2, 2), "whole": torch.ones(2, 2)}
-    mask = torch.tensor([[True, False], [True, True]])
-    masks = Masks({"cut": mask, "whole": torch.ones(2, 2, dtype=torch.bool)})
-    [(weight, held)] = masks.bind(weights)
-    assert weight is weights["cut"]
-    assert torch.equal(held, mask)
-
-
 def test_hold_zeroes_the_gradients_of_pruned_weights_only() -> None:
     weight, idle = torch.ones(2, 2, requires_grad=True), torch.ones(2, requires_grad=True)
     weight.grad = torch.full((2, 2), 3.0)
     hold([(weight, torch.tensor([[True, False], [False, True]])), (idle, torch.ones(2).bool())])
     assert weight.grad.tolist() == [[3.0, 0.0], [0.0, 3.0]]
     assert idle.grad is None
+    whole = torch.ones(2, 2, dtype=torch.bool)
+    masks = Masks({"cut": whole.triu(), "whole": whole})
+    [(held, mask)] = masks.bind({"cut": weight, "whole": torch.ones(2, 2)})
+    assert held is weight and torch.equal(mask, whole.triu())
 
 
 def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -67,24 +67,20 @@ def fail_after_a_step(some: nn.Linear) -> None:
     step(some, [1.0])
 
 
-def test_hooks_are_gone_after_it() -> None:
-    some = layer()
-    movement = Movement({"layer": some.weight})
+def test_hooks_are_gone_after_a_failure() -> None:
+    """In a step, or where one cannot be set."""
+    some, frozen = layer(), layer().requires_grad_(False)
+    movement = Movement({"some": some.weight})
     with pytest.raises(RuntimeError, match="cannot be multiplied"), movement.recorded():
         fail_after_a_step(some)
-    before = movement.scores["layer"].clone()
+    before = movement.scores["some"].clone()
     assert before.any()
-    step(some, [2.0, 0.0, 1.0, 4.0])
-    assert torch.equal(movement.scores["layer"], before)
-
-
-def test_hooks_are_gone_where_one_cannot_be_set() -> None:
-    some, frozen = layer(), layer().requires_grad_(False)
-    movement = Movement({"some": some.weight, "frozen": frozen.weight})
-    with pytest.raises(RuntimeError), movement.recorded():
+    never = Movement({"some": some.weight, "frozen": frozen.weight})
+    with pytest.raises(RuntimeError), never.recorded():
         pass
-    step(some, [1.0, 1.0, -2.0, -0.5])
-    assert not movement.scores["some"].any()
+    step(some, [2.0, 0.0, 1.0, 4.0])
+    assert torch.equal(movement.scores["some"], before)
+    assert not never.scores["some"].any()
 
 
 def test_normalising_keeps_signs_and_the_order_within_a_matrix() -> None:

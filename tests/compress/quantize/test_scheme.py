@@ -26,12 +26,10 @@ def test_fixed_by_hand() -> None:
     given = [0.0, 0.2, 0.25, 0.26, 0.75, -0.25, -0.74, 3.4, 9.0, -4.0, -9.0]
     found = [0.0, 0.0, 0.0, 0.5, 1.0, 0.0, -0.5, 3.5, 3.5, -4.0, -4.0]
     assert fixed(torch.tensor(given), 4, 1).tolist() == found
-
-
-def test_the_tutorials_grid_has_256_values_a_sixteenth_apart() -> None:
-    values = fixed(torch.linspace(-20, 20, 100_001)).unique().tolist()
-    assert (len(values), values[0], values[-1]) == (256, -8.0, 7.9375)
-    assert {b - a for a, b in pairwise(values)} == {1 / 16}
+    assert Scheme("fixed", 4, 1).bias(torch.tensor(given)).tolist() == found
+    usual = fixed(torch.linspace(-20, 20, 100_001)).unique().tolist()  # as in the tutorial
+    assert (len(usual), usual[0], usual[-1]) == (256, -8.0, 7.9375)
+    assert {b - a for a, b in pairwise(usual)} == {1 / 16}
 
 
 def test_int8_by_hand() -> None:
@@ -41,6 +39,8 @@ def test_int8_by_hand() -> None:
     assert int8_scales(rows).flatten().tolist() == [2.0, step]
     expected = torch.tensor([[254.0, -4.0, 0.0, -254.0], [0.0, 127 * step, -step, 0.0]])
     assert torch.equal(int8(rows), expected)
+    assert torch.equal(Scheme("int8").value(rows[1]), expected[1])  # without its neighbours
+    assert Scheme("int8").bias(rows) is rows  # a float beside int8
 
 
 @every_scheme
@@ -94,17 +94,6 @@ def test_what_is_not_finite_does_not_become_finite_by_chance() -> None:
     assert fixed(torch.tensor([float("nan")])).isnan().all()
     assert int8(torch.tensor([1.0, float("nan")])).isnan().all()
     assert int8(torch.tensor([1.0, float("inf")])).isnan().any()
-
-
-def test_a_token_does_not_depend_on_its_neighbours() -> None:
-    x = numbers()
-    assert torch.equal(Scheme("int8").value(x)[3], Scheme("int8").value(x[3]))
-
-
-def test_a_bias_is_on_the_fixed_grid_and_a_float_beside_int8() -> None:
-    bias = numbers()[0]
-    assert torch.equal(Scheme("fixed", 6, 3).bias(bias), fixed(bias, 6, 3))
-    assert Scheme("int8").bias(bias) is bias
 
 
 def test_half_precision_is_rounded_in_full_precision() -> None:

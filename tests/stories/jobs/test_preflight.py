@@ -14,9 +14,10 @@ import pytest
 
 import sweep
 from sweep.cluster.connect import said
-from tests.faults.processes import Done
-from tests.harness.launched import Command, write_config
+from tests.faults.verdict import Done
+from tests.harness.launched import HANGS, write_config
 from tests.harness.nodes import Cluster, free_ports
+from tests.harness.sweeps import Whole
 
 pytestmark = pytest.mark.slow
 
@@ -80,10 +81,10 @@ def told(
         "launched": (good, "launch", config, "name=odd", "--out", shared / "b",
                      "--address", cluster.url),
     }  # fmt: skip
-    running = {name: Command(root / name, *given) for name, given in commands.items()}
-    done = {name: command.end() for name, command in running.items()}
-    print({name: f"{command.seconds:.0f} s" for name, command in running.items()})
-    return done
+    running = [
+        Whole(root, root / name, *given, env=env) for name, (env, *given) in commands.items()
+    ]
+    return {name: one.end(HANGS) for name, one in zip(commands, running, strict=True)}
 
 
 @as_root
