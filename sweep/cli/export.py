@@ -24,7 +24,7 @@ def export_point(
     path: Store, to: str, question: Question, may_differ: int = 0, onnx: bool = False
 ) -> None:
     """Export the one point that the options name, into the new folder ``to``."""
-    from sweep.cli.results import load
+    import analysis
     from sweep.export.card import card
     from sweep.export.export import check_request, export
     from sweep.export.point import chosen
@@ -35,7 +35,7 @@ def export_point(
     folder = SweepFolder(path)
     config = begun_with(folder)
     check_request(config, path, Path(to))
-    results = load(path)
+    results = analysis.load(str(path))
     point = chosen(results, question)
     command = shlex.join(["sweep", *sys.argv[1:]])
     with _ended_by_sigterm():

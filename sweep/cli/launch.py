@@ -127,10 +127,10 @@ def _results(place: str) -> Any:
     """The results at a place, None where this machine cannot read them (yet)."""
     if "://" not in place and not Path(place).is_dir():
         return None
-    from sweep.cli.results import load
+    import analysis
 
     try:
-        return load(place)
+        return analysis.load(place)
     except (UsageError, OSError):
         return None
 

@@ -50,18 +50,9 @@ STEPS = {"dense_accuracy": "floats", "ptq_accuracy": "PTQ", "qat_accuracy": "QAT
 REPORT = Folder(Path("report"))
 
 
-def load(path: str | Store) -> analysis.Results:
-    """The results of a folder, or of an address in an object store.
-
-    Raises :class:`~sweep.errors.UsageError` where it is no sweep, or what reads such an address is
-    not installed here.
-    """
-    return analysis.load(str(path))
-
-
 def refresh_results(path: Store) -> analysis.Results:
     """Write the tables, the figures and the reports of a sweep's folder anew."""
-    results = load(path)
+    results = analysis.load(str(path))
     _write(results, path)
     return results
 
@@ -69,7 +60,7 @@ def refresh_results(path: Store) -> analysis.Results:
 def refresh_tables(path: Store) -> None:
     """The tables alone: who interrupts a sweep may not wait for figures."""
     with _storage(path) as folder:
-        write_tables(load(path), folder)
+        write_tables(analysis.load(str(path)), folder)
 
 
 def write_reports(folders: list[str], out: Store | None) -> None:
@@ -78,7 +69,7 @@ def write_reports(folders: list[str], out: Store | None) -> None:
         target = out or REPORT
         _write(_load_all(folders), target)
     else:
-        results = load(folders[0])
+        results = analysis.load(folders[0])
         target = out or (REPORT if "://" in folders[0] else store_at(results.folder))
         _write(results, target)
     print(target / "report.html")
@@ -116,7 +107,7 @@ def show_front(
     path: Store, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
 ) -> None:
     """The body of `sweep front`; nothing found is exit code 4."""
-    results = load(path)
+    results = analysis.load(str(path))
     try:
         points = query.points(results, min_sparsity, max_drop, knee)
     except ValueError as error:
@@ -131,7 +122,7 @@ def show_front(
 
 def show_status(path: Store, as_json: bool) -> None:
     """The body of `sweep status`."""
-    results = load(path)
+    results = analysis.load(str(path))
     if as_json:
         print(json.dumps(status_of(results), indent=2))
     else:

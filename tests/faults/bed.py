@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,15 @@ Thunk = Callable[[], Case]
 
 SHORT, LONG = 6, 16
 """Trials of a sweep; after its first ten a long one is TPE's, which learns from what it is told."""
+
+
+def one_case(fault: Callable[..., Case]) -> Callable[..., Iterator[Thunk]]:
+    """A fault of a single case."""
+
+    def cases(*given: Any, **how: Any) -> Iterator[Thunk]:
+        yield partial(fault, *given, **how)
+
+    return cases
 
 
 class Bed:

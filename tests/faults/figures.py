@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tests.faults import here, sabotage
-from tests.faults.bed import LONG, Bed, Thunk
+from tests.faults.bed import LONG, Bed, Thunk, one_case
 from tests.faults.kills import KILLED
 from tests.faults.sabotage import MISSING
 from tests.faults.verdict import Case, Done, of_kind
@@ -27,12 +27,9 @@ CHANGES: dict[int, dict[str, Any]] = {
 """Which result of a worker is changed, and how."""
 
 
-def bad_figures(bed: Bed) -> Iterator[Thunk]:
+@one_case
+def bad_figures(bed: Bed) -> Case:
     """Each costs its trial, which fails with a sentence, and nothing else."""
-    yield partial(_bad_figures, bed)
-
-
-def _bad_figures(bed: Bed) -> Case:
     sweep, model = bed.sweep("figures", LONG), bed.sweep("figures-here", LONG)
     done = sweep.run(partial(sabotage.tamper, CHANGES))
     model.begin_with(sweep.ledger.read_bytes().splitlines(keepends=True)[:3])

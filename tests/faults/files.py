@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sweep.ledger.checkpoint import FILES
 from tests.faults import here, sabotage
-from tests.faults.bed import LONG, Bed, Sweep, Thunk
+from tests.faults.bed import LONG, Bed, Sweep, Thunk, one_case
 from tests.faults.kills import KILLED
 from tests.faults.verdict import OURS, Case, Event, of_kind
 
@@ -74,12 +74,9 @@ def _torn_for_ray(bed: Bed, share: float) -> Case:
     return sweep.survive(TORN, f"{bed.short[last]['event']}, resumed by a driver", tear)
 
 
-def lost_tail(bed: Bed, most: int = 12) -> Iterator[Thunk]:
+@one_case
+def lost_tail(bed: Bed, most: int = 12) -> Case:
     """Whole lines gone from the end, as in a power cut, and newer checkpoints still there."""
-    yield partial(_lost_tail, bed, most)
-
-
-def _lost_tail(bed: Bed, most: int) -> Case:
     whole = _left_within_a_trial(bed)
     lines, cases = _lines(whole), []
     for gone in range(1, most + 1):

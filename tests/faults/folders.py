@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from tests.faults import sabotage
-from tests.faults.bed import Bed, Thunk
+from tests.faults.bed import Bed, Thunk, one_case
 from tests.faults.kills import KILLED
-from tests.faults.processes import command, worker_pid
+from tests.faults.processes import Driver, worker_pid
 from tests.faults.verdict import Case, of_kind
 
 
@@ -59,12 +59,9 @@ EDITS: dict[str, tuple[Callable[[str], str], str]] = {
 """What is done to a sweep's config.yaml, and what the refusal must name."""
 
 
-def config_changed(bed: Bed) -> Iterator[Thunk]:
+@one_case
+def config_changed(bed: Bed) -> Case:
     """Edits of config.yaml between a kill and `sweep resume`: refused, and nothing is lost."""
-    yield partial(_config_changed, bed)
-
-
-def _config_changed(bed: Bed) -> Case:
     sweep = bed.sweep("config")
     line = len(bed.short) // 2
     wrong = sweep.run(partial(sabotage.kill_at, line, torn=False)).wrong(KILLED)
@@ -91,18 +88,15 @@ def _config_changed(bed: Bed) -> Case:
     )
 
 
-def two_drivers(bed: Bed) -> Iterator[Thunk]:
+@one_case
+def two_drivers(bed: Bed) -> Case:
     """A second driver on the folder of one that runs, or of one that is stopped and not dead."""
-    yield partial(_two_drivers, bed)
-
-
-def _two_drivers(bed: Bed) -> Case:
     sweep = bed.sweep("two", epoch=0.5)
     driver = sweep.start()
     driver.wait_for(lambda: of_kind(driver.events, "record") or None)
     holder = f"in use by another driver: pid {driver.pid}"
     wrong = sweep.resume().wrong(2, holder) or sweep.run().wrong(2, holder)
-    wrong = wrong or command(sweep.folder, "status", sweep.folder).wrong(0, "running")
+    wrong = wrong or Driver(sweep.folder, "status", sweep.folder).end().wrong(0, "running")
     driver.signal(signal.SIGSTOP)
     wrong = wrong or sweep.resume().wrong(2, holder)
     before = sweep.events

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tests.faults import sabotage
-from tests.faults.bed import LONG, Bed, Thunk
+from tests.faults.bed import LONG, Bed, Thunk, one_case
 from tests.faults.processes import Driver, is_alive, worker_pid
 from tests.faults.verdict import Case, Event, of_kind, story
 
@@ -35,19 +35,16 @@ def _driver_at(bed: Bed, line: int) -> Case:
     return sweep.survive(fault, name, kill, sweep.resume if line % 2 else sweep.run)
 
 
-def driver_within_every_event(bed: Bed, most: int | None = None) -> Iterator[Thunk]:
+@one_case
+def driver_within_every_event(bed: Bed, most: int | None = None) -> Case:
     """One sweep, killed again and again: each driver is killed within its second event of a trial.
 
     So every event of a trial is torn once, and each driver brings the sweep one event further.
     """
-    yield partial(_driver_within, bed, most)
-
-
-def _driver_within(bed: Bed, most: int | None) -> Case:
     sweep, wrong, kills = bed.sweep("within"), "", 0
     before: list[Event] = []
     whole = story(bed.short)
-    torn = partial(sabotage.kill_at_ours, 2, torn=True)
+    torn = partial(sabotage.kill_at, 2, torn=True, ours=True)
     done = sweep.run(torn)
     while done.code == KILLED and (most is None or kills < most):
         kills += 1
@@ -127,12 +124,9 @@ def _news(driver: Driver) -> Event | None:
     return driver.wait_for(find)
 
 
-def worker_killed_too_often(bed: Bed) -> Iterator[Thunk]:
+@one_case
+def worker_killed_too_often(bed: Bed) -> Case:
     """More kills of one trial's workers than ``search.max_failures``: it fails, others go on."""
-    yield partial(_too_often, bed)
-
-
-def _too_often(bed: Bed) -> Case:
     target = _longest(bed.short)
     sweep = bed.sweep("too-often", epoch=0.5, max_failures=1)
     driver, kills = sweep.start(), 0
@@ -162,12 +156,9 @@ def _longest(events: list[Event]) -> str:
     return max(last, key=lambda trial_id: last[trial_id])
 
 
-def late_reports(bed: Bed, kills: int = 3) -> Iterator[Thunk]:
+@one_case
+def late_reports(bed: Bed, kills: int = 3) -> Case:
     """A worker thought dead goes on to report, at each stage of its trial's return."""
-    yield partial(_late, bed, kills)
-
-
-def _late(bed: Bed, kills: int) -> Case:
     sweep = bed.sweep("late", epoch=0.2, max_failures=99)
     driver, struck = sweep.start(sabotage.send_late_reports), 0
     while struck < kills and (record := _news(driver)) is not None:

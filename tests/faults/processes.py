@@ -64,30 +64,30 @@ class Driver:
         """What the ledger holds so far."""
         return read_events(self.folder)
 
-    def wait_for(self, find: Callable[[], Found | None], seconds: float = HANGS) -> Found | None:
+    def wait_for(self, find: Callable[[], Found | None]) -> Found | None:
         """What ``find`` finds, looking again and again; None if the command ended first."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + HANGS
         while time.monotonic() < deadline:
             ended = self._process.exitcode is not None
             if (found := find()) is not None or ended:
                 return found
             time.sleep(0.005)
-        raise TimeoutError(f"nothing in {seconds} s: {self.log.read_text()}")
+        raise TimeoutError(f"nothing in {HANGS} s: {self.log.read_text()}")
 
     def signal(self, number: int) -> None:
         """To the process alone."""
         os.kill(self.pid, number)
 
-    def end(self, seconds: float = HANGS) -> Done:
+    def end(self) -> Done:
         """Wait for its end; a command that hangs is killed, and its code is that of SIGKILL.
 
         Both its streams are in ``out``.
         """
-        self._process.join(seconds)
+        self._process.join(HANGS)
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
-            return Done(-signal.SIGKILL, f"it hung for {seconds} s: {self.log.read_text()}", "")
+            return Done(-signal.SIGKILL, f"it hung for {HANGS} s: {self.log.read_text()}", "")
         return Done(self._process.exitcode, self.log.read_text(), "")
 
 
@@ -103,11 +103,6 @@ def is_alive(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def command(folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> Done:
-    """A command from its start to its end."""
-    return Driver(folder, *arguments, sabotage=sabotage).end()
 
 
 def _command(number: int, log: Path, arguments: list[str], sabotage: Sabotage | None) -> None:

@@ -29,14 +29,17 @@ ZOMBIE = 0.987654321
 """The accuracy of a record that comes from a worker thought dead."""
 
 
-def kill_at(line: int, torn: bool) -> None:
-    """SIGKILL when the ``line``-th line (from 1) is in the ledger; ``torn``: half of it."""
-    _on_line(line, lambda text: True, _killing(torn))
+def kill_at(line: int, torn: bool, ours: bool = False) -> None:
+    """SIGKILL when the ``line``-th line (from 1) is in the ledger; ``torn``: half of it.
 
+    ``ours``: only lines that tell of a trial count.
+    """
 
-def kill_at_ours(count: int, torn: bool) -> None:
-    """The same, but only lines that tell of a trial count."""
-    _on_line(count, lambda text: json.loads(text)["event"] in OURS, _killing(torn))
+    def strike(fd: int, text: bytes) -> None:
+        _write(fd, text[: len(text) // 2] if torn else text)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    _on_line(line, strike, lambda text: not ours or json.loads(text)["event"] in OURS)
 
 
 def fill_disk(line: int) -> None:
@@ -47,7 +50,7 @@ def fill_disk(line: int) -> None:
         size = os.fstat(fd).st_size + len(text) // 2
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
 
-    _on_line(line, lambda text: True, strike)
+    _on_line(line, strike)
 
 
 def turn_back_clock(line: int, seconds: float) -> None:
@@ -59,7 +62,7 @@ def turn_back_clock(line: int, seconds: float) -> None:
 
     time.time = lambda: real() - late[0]
     Ledger.open.__func__.__kwdefaults__["clock"] = time.time  # type: ignore[attr-defined]
-    _on_line(line, lambda text: True, strike)
+    _on_line(line, strike)
 
 
 def send_late_reports() -> None:
@@ -126,18 +129,12 @@ def tamper(changes: Mapping[int, Mapping[str, Any]]) -> None:
     Conductor.report = report_tampered  # type: ignore[method-assign]
 
 
-def _killing(torn: bool) -> Strike:
-    def strike(fd: int, text: bytes) -> None:
-        _write(fd, text[: len(text) // 2] if torn else text)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    return strike
-
-
 _write = os.write
 
 
-def _on_line(number: int, counts: Callable[[bytes], bool], strike: Strike) -> None:
+def _on_line(
+    number: int, strike: Strike, counts: Callable[[bytes], bool] = lambda text: True
+) -> None:
     """Call ``strike`` with the descriptor and the text of the ``number``-th line that counts.
 
     It is called before the line is written; lines written together come one by one.

@@ -21,14 +21,14 @@ import analysis
 from sweep.ledger.file import Ledger
 from tests.faults import sabotage
 from tests.faults.processes import Driver
-from tests.faults.verdict import Done
+from tests.faults.verdict import BY_CHANCE, Done
 from tests.harness import command, sweeps
 from tests.harness.sweeps import Event, of_kind, read_events
+from tests.stories.conftest import Sweep
 
 # The cluster and the sweeps are the first test's setup.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-BY_CHANCE = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seconds")
 SPACE = {"finetune_epochs": {"low": 2, "high": 3}}
 TRIALS = 5
 
@@ -67,20 +67,12 @@ def bed(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
     return searched(tmp_path_factory.mktemp("confirm"), address)
 
 
-@dataclass
-class Confirmed:
-    folder: Path
-    done: Done
-
-    @property
-    def events(self) -> list[Event]:
-        return read_events(self.folder)
-
-
 @pytest.fixture(scope="module")
-def undisturbed(bed: Bed) -> Confirmed:
+def undisturbed(bed: Bed) -> Sweep:
     folder = bed.copy("undisturbed")
-    return Confirmed(folder, bed.confirm(folder, "--seeds", 2, "--runners-up", 1))
+    return Sweep(
+        folder / "config.yaml", folder, bed.confirm(folder, "--seeds", 2, "--runners-up", 1)
+    )
 
 
 def records(events: list[Event]) -> list[Event]:
@@ -102,7 +94,7 @@ def assert_whole(events: list[Event]) -> None:
     assert events[-1] == {**events[-1], "event": "confirm_finish", "confirm": begun["confirm"]}
 
 
-def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Confirmed) -> None:
+def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Sweep) -> None:
     assert undisturbed.done.code == 0, undisturbed.done.text
     events = undisturbed.events
     assert_whole(events)
@@ -115,7 +107,7 @@ def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Confirme
     assert len(set(begun["seeds"])) == 2 and not used & set(begun["seeds"])
 
 
-def test_a_trials_epochs_come_from_one_retraining(undisturbed: Confirmed) -> None:
+def test_a_trials_epochs_come_from_one_retraining(undisturbed: Sweep) -> None:
     events = undisturbed.events
     [begun] = of_kind(events, "confirm")
     trials = {point["trial_id"] for point in begun["points"]}
@@ -125,7 +117,7 @@ def test_a_trials_epochs_come_from_one_retraining(undisturbed: Confirmed) -> Non
     assert starts == ends == Counter(itertools.product(trials, begun["seeds"]))
 
 
-def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Confirmed) -> None:
+def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Sweep) -> None:
     before = (bed.folder / "ledger.jsonl").read_bytes()
     assert (undisturbed.folder / "ledger.jsonl").read_bytes().startswith(before)
     assert b'"test"' not in before.split(b"\n", 1)[1]  # but in the config, where it may be named
@@ -139,7 +131,7 @@ def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Confirmed) 
     assert any(test != validation for test, validation in figures)
 
 
-def test_the_table_says_what_the_events_do(undisturbed: Confirmed) -> None:
+def test_the_table_says_what_the_events_do(undisturbed: Sweep) -> None:
     text, events = undisturbed.done.text, undisturbed.events
     [begun] = of_kind(events, "confirm")
     for point in begun["points"]:
@@ -152,7 +144,7 @@ def test_the_table_says_what_the_events_do(undisturbed: Confirmed) -> None:
 
 
 def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
-    bed: Bed, undisturbed: Confirmed, capsys: pytest.CaptureFixture[str]
+    bed: Bed, undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not (undisturbed.folder / "checkpoints" / "confirm").exists()
     for given in (("status", undisturbed.folder, "--json"), ("resume", undisturbed.folder)):
@@ -166,7 +158,7 @@ def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
 
 
 def test_again_it_does_nothing_and_needs_no_ray(
-    undisturbed: Confirmed, capsys: pytest.CaptureFixture[str]
+    undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = undisturbed.events
     given = ("confirm", undisturbed.folder, "--seeds", 2, "--runners-up", 1)
@@ -177,7 +169,7 @@ def test_again_it_does_nothing_and_needs_no_ray(
 
 
 def test_more_seeds_and_a_front_that_moved_add_what_is_missing(
-    bed: Bed, undisturbed: Confirmed
+    bed: Bed, undisturbed: Sweep
 ) -> None:
     folder = Path(shutil.copytree(undisturbed.folder, bed.root / "more"))
     assert bed.confirm(folder, "--seeds", 3, "--runners-up", 1).code == 0
@@ -200,7 +192,7 @@ def test_more_seeds_and_a_front_that_moved_add_what_is_missing(
 
 @pytest.mark.parametrize("torn", [False, True])
 def test_killed_again_and_again_it_loses_nothing_and_does_nothing_twice(
-    bed: Bed, undisturbed: Confirmed, torn: bool
+    bed: Bed, undisturbed: Sweep, torn: bool
 ) -> None:
     """SIGKILL as the driver's fourth line reaches the file, or half of it; until it is done."""
     folder = bed.copy(f"killed-{torn}")
@@ -303,7 +295,7 @@ def test_a_task_without_a_test_split_is_refused(
 
 
 def test_retrainings_that_failed_are_told_by_the_exit_code(
-    undisturbed: Confirmed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    undisturbed: Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = Path(shutil.copytree(undisturbed.folder, tmp_path / "failed"))
     events = undisturbed.events

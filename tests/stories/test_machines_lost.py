@@ -15,6 +15,7 @@ from tests.harness import sweeps
 from tests.harness.node import Node
 from tests.harness.nodes import Cluster, cluster
 from tests.harness.sweeps import DIGITS, assert_each_once
+from tests.stories.conftest import Sweep
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # the sweep is the first test's setup
 
@@ -22,18 +23,11 @@ TRIALS, EPOCHS = 9, 4
 
 
 @dataclass
-class Story:
+class Story(Sweep):
     """A sweep on three machines: one killed, one told to go, one added."""
 
-    folder: Path
-    code: int
-    err: str
     went: bool
     """Whether the machine that was told to go had gone before the sweep's end."""
-
-    @property
-    def events(self) -> list[Event]:
-        return read_events(self.folder)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +69,11 @@ def story(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
         nodes.add().wait()
         process.signal(signal.SIGCONT)
         done = process.end()
-    return Story(folder, done.code, done.err, went=not second.is_running)
+    return Story(config, folder, done, went=not second.is_running)
 
 
 def test_every_trial_ends_once_and_none_is_lost(story: Story) -> None:
-    assert story.code == 0, story.err
+    assert story.done.code == 0, story.done.err
     assert_each_once(story.events, TRIALS)
     assert {event["status"] for event in of_kind(story.events, "end")} == {"completed"}
 

@@ -48,12 +48,9 @@ def test_data_goes_to_standard_output_and_progress_to_standard_error(undisturbed
     assert len(one_line_each) == 10
 
 
-def test_every_trial_ends_once_and_nothing_is_recorded_twice(undisturbed: Sweep) -> None:
-    assert_each_once(undisturbed.events, trials=10)
-
-
 def test_trials_run_to_their_last_epoch_or_are_stopped_for_a_reason(undisturbed: Sweep) -> None:
     events = undisturbed.events
+    assert_each_once(events, trials=10)
     asked = {e["trial_id"]: e["params"]["finetune_epochs"] for e in of_kind(events, "trial")}
     last = {e["trial_id"]: e["epoch"] for e in of_kind(events, "record")}
     stops = {e["trial_id"]: e for e in of_kind(events, "decision") if e["action"] == "stop"}
@@ -103,20 +100,15 @@ def test_the_same_command_again_does_nothing_more(
     assert again.out == undisturbed.done.out
 
 
-def test_another_config_in_the_same_folder_is_refused_with_the_difference(
+def test_another_config_in_the_same_folder_or_fewer_trials_are_refused(
     undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (undisturbed.folder / "ledger.jsonl").read_bytes()
     settings = ("search.seed=4", "recover.batch_size=16")
     done = call(capsys, "run", undisturbed.config, *settings, "--out", undisturbed.folder)
     assert_refused(done, 2, "search.seed: 3 -> 4", "recover.batch_size: 32 -> 16", "--out")
-    assert (undisturbed.folder / "ledger.jsonl").read_bytes() == before
-
-
-def test_fewer_trials_than_there_are_is_refused(
-    undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
     assert_refused(call(capsys, "resume", undisturbed.folder, "--trials", 9), 2, "at least 10")
+    assert (undisturbed.folder / "ledger.jsonl").read_bytes() == before
 
 
 def test_a_formula_has_no_model_to_export(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sweep.compress.prune import Masks, Targets, make_masks, prunable_weights
-from sweep.compress.prune.masks import hold, keep_largest, pruned_count
+from sweep.compress.prune.masks import hold, keep_largest
 from sweep.compress.prune.structures import ordered_keys
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from tests.compress.prune.known import generator
@@ -39,13 +39,6 @@ def test_exactly_the_smallest_go(values: list[int], data: st.DataObject) -> None
     assert int((~kept).sum()) == count
     if 0 < count < len(values):
         assert scores[~kept].max() <= scores[kept].min()
-
-
-@pytest.mark.parametrize("total", [1, 2, 7, 1000])
-@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.9, 0.999999])
-def test_a_count_is_within_one_of_the_share_and_leaves_one(sparsity: float, total: int) -> None:
-    assert abs(pruned_count(sparsity, total) - sparsity * total) < 1
-    assert 0 <= pruned_count(sparsity, total) < total
 
 
 def test_apply_gives_exactly_the_masked_weights() -> None:

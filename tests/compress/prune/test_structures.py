@@ -170,7 +170,4 @@ def test_matrices_of_one_shape_lose_alike(profile: str) -> None:
     shapes = {str(index): torch.Size([16, 16]) for index in range(5)}
     counts = PROFILES[profile](shapes, 0.7).values()
     assert max(counts) - min(counts) <= 1
-
-
-def test_uniform_is_the_same_share_of_each() -> None:
     assert uniform(SHAPES, 0.5) == {"wide": 500, "square": 450, "conv": 48, "head": 10}

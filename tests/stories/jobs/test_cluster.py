@@ -43,14 +43,13 @@ def test_what_was_written_stands_and_no_more_than_the_epoch_in_flight_was_lost(
     assert of_kind(story.events, "lost") and repeated(story.events) == 0
 
 
-def test_a_lost_driver_is_said_and_the_same_command_goes_on(story: Story) -> None:
+def test_progress_is_followed_and_the_same_command_goes_on_after_a_lost_driver(
+    story: Story,
+) -> None:
     first = story.done["first"]
     assert first.wrong(5, "signal 9", "what was done is kept") == ""
+    assert "dense baseline" in first.text
     assert len(of_kind(story.events, "resume")) == 2
-
-
-def test_progress_is_followed(story: Story) -> None:
-    assert "dense baseline" in story.done["first"].text
     assert story.done["third"].text.startswith("sweep-tiny~3\n")
     assert f"{TRIALS}/{TRIALS}" in story.done["third"].text
 
@@ -72,14 +71,16 @@ def test_a_detached_launch_names_its_job_and_leaves(story: Story) -> None:
     assert "dense baseline" not in story.done["second"].text
 
 
-def test_status_knows_the_job_and_the_sweep(story: Story) -> None:
+@pytest.mark.usefixtures("token")
+def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
+    story: Story, cluster: Cluster, capsys: Capture
+) -> None:
     assert story.done["status"].wrong(0, "job sweep-tiny~2: running", f"of {TRIALS} planned") == ""
-
-
-def test_stop_saves_the_state_and_waits(story: Story) -> None:
     assert story.done["stop"].wrong(0, "interrupted by SIGTERM; all is saved", "stopped") == ""
     [interrupt] = of_kind(story.events, "interrupt")
     assert interrupt["signal"] == "SIGTERM"
+    again = call(capsys, "stop", story.name, "--address", cluster.url)
+    assert again.code == 0 and "ended already: succeeded" in again.err
 
 
 def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> None:
@@ -97,12 +98,6 @@ def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, capsys: Capt
     assert followed.code == 143 and "launch command again" in followed.err
     assert "all is saved" in followed.out
     assert_refused(call(capsys, "logs", "other", *address), 2, "'other'", "it has: tiny")
-
-
-@pytest.mark.usefixtures("token")
-def test_stopping_what_has_ended_says_so(story: Story, cluster: Cluster, capsys: Capture) -> None:
-    done = call(capsys, "stop", story.name, "--address", cluster.url)
-    assert done.code == 0 and "ended already: succeeded" in done.err
 
 
 def test_no_token_and_a_wrong_one(
