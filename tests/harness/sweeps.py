@@ -86,7 +86,7 @@ class Process:
                 env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},
                 # Ray lets workers import from where their driver stands
                 cwd=None if env is None else log.parent,
-                start_new_session=True,  # a process group to interrupt, as a terminal does
+                start_new_session=True,  # a process group of its own, to be killed as a whole
             )
         self.pid = self._process.pid
 
@@ -133,10 +133,6 @@ class Process:
     def signal(self, number: int) -> None:
         """To the process alone."""
         os.kill(self.pid, number)
-
-    def interrupt(self) -> None:
-        """As Ctrl-C does: to the whole process group."""
-        os.killpg(self.pid, signal.SIGINT)
 
     def end(self, seconds: float = 280) -> Done:
         """Wait for its end."""
@@ -201,9 +197,3 @@ def assert_each_once(events: list[Event], trials: int) -> None:
     assert duplicated(events) == 0
     assert lost(events, (), trials) == 0
     assert events[-1]["event"] == "finish"
-
-
-def session(events: list[Event]) -> list[Event]:
-    """The events since the last resume."""
-    starts = [i for i, event in enumerate(events) if event["event"] in ("sweep", "resume")]
-    return events[starts[-1] :] if starts else []

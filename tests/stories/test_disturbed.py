@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.harness import sweeps
-from tests.harness.sweeps import DIGITS, assert_each_once, keys, of_kind, session, story
+from tests.harness.sweeps import DIGITS, assert_each_once, keys, of_kind, story
 from tests.stories.conftest import Story, Sweep
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_killed_worker_costs_a_retry_from_the_last_epoch(disturbed: Story) -> None:
     events, before = disturbed.events["killed"], disturbed.before_worker_died
-    lost = of_kind(session(events), "lost")
+    lost = of_kind(events, "lost")
     assert [(e["trial_id"], e["attempt"]) for e in lost] == [
         (before["trial_id"], before["attempt"])
     ]
