@@ -70,6 +70,14 @@ def values(params: Params, objectives: dict[str, str]) -> list[float]:
     return [accuracy, 1000 * (1 - sparsity)][: len(objectives)]
 
 
+def ask_and_begin(study: Study, number: int) -> Params | None:
+    """The params of the next trial, which runs from now on; None where there is none."""
+    proposal = study.ask(number)
+    if proposal is not None:
+        study.begin(number, *proposal)
+    return proposal[0] if proposal else None
+
+
 Log = list[tuple[str, Any]]
 
 

@@ -25,6 +25,7 @@ from tests.search.studies import (
     ONE,
     TRAINED,
     aims,
+    ask_and_begin,
     conditional,
     contents,
     count,
@@ -46,13 +47,6 @@ def small(**more: Domain) -> dict[str, Domain]:
         "method": Constant("random"),
     }
     return domains | more
-
-
-def ask_and_begin(study: Study, number: int) -> Params | None:
-    proposal = study.ask(number)
-    if proposal is not None:
-        study.begin(number, *proposal)
-    return proposal[0] if proposal else None
 
 
 def exhaust(study: Study, objectives: dict[str, str]) -> list[Params]:

@@ -84,14 +84,7 @@ class Driver:
             self.search.apply(self.ledger[-1])
 
     def start(self, trial: TrialState) -> None:
-        self.emit(
-            {
-                "event": "start",
-                "trial_id": trial.trial_id,
-                "attempt": trial.attempt + 1,
-                "epoch": trial.last_epoch,
-            }
-        )
+        self.emit(trial.start_event(trial.attempt + 1))
 
     def step(self, trial: TrialState) -> None:
         """One epoch of one trial; learning rates above 5e-3 diverge at epoch 2."""
@@ -371,17 +364,6 @@ def test_a_sweep_can_be_extended_and_the_ledger_remembers() -> None:
     assert Driver(settings, driver.ledger).search.max_trials == 5
     driver.search.extend(2)
     assert driver.search.max_trials == 5
-
-
-def test_a_grid_runs_every_point_and_ends() -> None:
-    settings = config("grid")
-    driver = Driver(settings)
-    driver.run()
-    # Where nothing is pruned, the method makes no difference: l1-norm stands for both.
-    assert len(driver.search.trials) == 3 * 2 * 3 + 1 * 3
-    driver.search.extend(1000)
-    assert driver.search.propose() is None
-    assert driver.search.why_no_more == "all 21 configurations of the space are tried"
 
 
 def test_of_a_list_of_epochs_a_stopped_trial_tells_the_last_that_is_in_it() -> None:

@@ -27,6 +27,7 @@ from tests.search.studies import (
     ONE,
     Log,
     aims,
+    ask_and_begin,
     conditional,
     contents,
     count,
@@ -172,10 +173,9 @@ def test_what_is_told_matters(sampler: str) -> None:
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_stopped_trial_is_told_as_the_truth(sampler: str, epochs: str) -> None:
     study = Study(space(sampler, EPOCHS[epochs]), BOTH, sampler, seed=0)
-    proposal = study.ask(0)
-    assert proposal is not None
-    study.begin(0, *proposal)
-    truth = {**proposal[0], "finetune_epochs": 1}
+    params = ask_and_begin(study, 0)
+    assert params is not None
+    truth = {**params, "finetune_epochs": 1}
     study.finish(0, (truth, [0.5, 10]))
     (trial,) = study.optuna_study.trials
     assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.5, 10.0])
@@ -187,10 +187,9 @@ def test_of_a_list_of_epochs_only_those_can_be_told() -> None:
     study = Study(space("tpe", EPOCHS["choice"]), BOTH, "tpe", seed=0)
     assert [e for e in range(7) if study.can_tell(e)] == [1, 2, 5]
     for number, epoch in enumerate([2, 3]):
-        proposal = study.ask(number)
-        assert proposal is not None
-        study.begin(number, *proposal)
-        study.finish(number, ({**proposal[0], "finetune_epochs": epoch}, [0.5, 10]))
+        params = ask_and_begin(study, number)
+        assert params is not None
+        study.finish(number, ({**params, "finetune_epochs": epoch}, [0.5, 10]))
     states = [(t.state, t.params["finetune_epochs"]) for t in study.optuna_study.trials]
     assert states[0] == (TrialState.COMPLETE, 2)
     assert states[1][0] == TrialState.FAIL
@@ -201,32 +200,23 @@ def test_what_gave_no_values_is_told_as_failed_and_nothing_runs_for_ever(
     told: list[float] | None,
 ) -> None:
     study = Study(space("tpe"), BOTH, "tpe", seed=0)
-    proposal = study.ask(0)
-    assert proposal is not None
-    study.begin(0, *proposal)
+    params = ask_and_begin(study, 0)
+    assert params is not None
     states = [study.optuna_study.trials[0].state]
-    study.finish(0, (proposal[0], told) if told else None)
+    study.finish(0, (params, told) if told else None)
     states.append(study.optuna_study.trials[0].state)
     assert states == [TrialState.RUNNING, TrialState.FAIL]
 
 
-def test_nsga2_counts_stopped_trials_in_its_generations_and_keeps_its_parents() -> None:
-    study = Study(space("nsga2"), BOTH, "nsga2", seed=0)
-    log = drive(study, count("nsga2"), BOTH)
-    complete = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
-    generations = [t.system_attrs[GENERATION] for t in complete]
-    assert max(generations) == 2
-    assert all(generations.count(g) >= POPULATION for g in (0, 1))
-    parents = [a[2]["study"] for kind, a in log if kind == "begin" and "study" in a[2]]
-    assert [list(found) for found in parents] == [[f"{PARENTS}{g}"] for g in (1, 2)]
-
-
 def test_nsga2_names_parents_by_their_places_when_it_is_shown_a_part_of_the_trials() -> None:
+    """A generation is full once as many have ended, those that were stopped among them."""
     study = Study(space("nsga2"), BOTH, "nsga2", seed=0)
     log = drive(study, 360, BOTH)
     trials = study.optuna_study.trials
     how = SAMPLERS["nsga2"]
     assert how is not None and how.finished < sum(t.state == TrialState.COMPLETE for t in trials)
+    ended = [t.system_attrs[GENERATION] for t in trials if t.state == TrialState.COMPLETE]
+    assert all(ended.count(generation) >= POPULATION for generation in range(max(ended)))
     chosen: dict[str, list[int]] = {}
     for kind, given in log:
         chosen |= given[2].get("study", {}) if kind == "begin" else {}
@@ -239,6 +229,7 @@ def test_nsga2_names_parents_by_their_places_when_it_is_shown_a_part_of_the_tria
             own = trials[place].system_attrs[GENERATION]
             assert own == generation - 1 or place in before
         before = parents
+    assert len(chosen) == max(ended) > 2
 
 
 def test_nsga2_chooses_parents_again_until_their_first_child_begins() -> None:
@@ -287,17 +278,10 @@ def test_a_space_of_constants_is_asked_for_once() -> None:
     constants: dict[str, Domain] = {name: Constant(1) for name in ("sparsity", "finetune_epochs")}
     for sampler in SAMPLERS:
         study = Study(constants, BOTH, sampler, seed=0)
-        params, attrs = study.ask(0) or ({}, {})
+        params = ask_and_begin(study, 0)
         assert params == {"sparsity": 1, "finetune_epochs": 1}
-        study.begin(0, params, attrs)
         study.finish(0, (params, [0.5, 10]))
         assert study.ask(1) is None
-
-
-def test_objectives_have_their_names_and_directions() -> None:
-    study = Study(space("tpe"), BOTH, "tpe", seed=0).optuna_study
-    assert study.metric_names == ["accuracy", "size_bytes"]
-    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
 
 
 def test_only_gp_needs_torch() -> None:
