@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from analysis.history.attainment import attainment
 from analysis.results import Results
 from analysis.tables.columns import Kinds, frame
 from analysis.tables.front import objectives
@@ -112,7 +113,7 @@ class Comparison:
     def attainment(self, level: float) -> FloatArray:
         """Corners (k, 2), in the order of ``directions``, of what ``level`` of the fronts attain.
 
-        See ``analysis.history.attainment``. Raises ``ValueError`` for other than two objectives.
+        See :func:`attainment`. Raises ``ValueError`` for other than two objectives.
         """
         fronts = [objectives(results.front, self.directions) for results in self.results]
         return attainment(fronts, level, list(self.directions.values()))
@@ -169,3 +170,38 @@ def _flat(config: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", json.dumps(value, default=str)
+
+
+def attainment(fronts: Sequence[ArrayLike], level: float, directions: Sequence[str]) -> FloatArray:
+    """The corners of the surface that at least ``level`` of the fronts attain, shape (k, 2).
+
+    ``fronts`` has an array (n, 2) for each sweep, ``level`` is in (0, 1]: 0.5 is the median
+    surface, 0.25 what the best quarter reaches. A goal is attained by a front when some point of
+    the front is at least as good in both objectives. The corners are non-dominated, by rising
+    first objective; none where too few fronts have a point. The empirical attainment function of
+    Grunert da Fonseca, Fonseca and Hall (2001), from moocore. Raises ``ValueError`` for another
+    level or other directions.
+
+    >>> one, two = [[0.9, 0.5], [0.8, 0.7]], [[0.85, 0.6]]
+    >>> attainment([one, two], 1.0, ["max", "max"])
+    array([[0.8 , 0.6 ],
+           [0.85, 0.5 ]])
+    """
+    import moocore
+
+    if not 0 < level <= 1:
+        raise ValueError(f"level must be in (0, 1], got {level}")
+    if len(directions) != 2 or not set(directions) <= {"max", "min"}:
+        raise ValueError(f"attainment needs two directions of 'max' or 'min', got {directions}")
+    signs = np.array([-1.0 if way == "max" else 1.0 for way in directions])
+    costs = [np.asarray(front, dtype=np.float64).reshape(-1, 2) * signs for front in fronts]
+    costs = [front for front in costs if len(front)]
+    needed = math.ceil(level * len(fronts) - 1e-9)
+    if not costs or len(costs) < needed:
+        return np.empty((0, 2))
+    sets = np.repeat(np.arange(len(costs)), [len(front) for front in costs])
+    share = 100 * (needed - 0.5) / len(costs)  # half a front off, so that no rounding matters
+    corners = moocore.eaf(np.concatenate(costs), sets=sets, percentiles=[share])[:, :2]
+    corners = np.unique(corners, axis=0) * signs + 0.0
+    rising: FloatArray = corners[np.argsort(corners[:, 0])]
+    return rising

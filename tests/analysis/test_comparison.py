@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis import Comparison, Incomparable, NotASweep, load
-from analysis.history.attainment import attainment
+from analysis.comparison import attainment
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
