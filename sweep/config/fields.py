@@ -57,12 +57,6 @@ METRICS = (
 )
 """The figures of a record that can be an objective."""
 
-START_MASKS = ("drop", "keep")
-"""What becomes of the masks that an exported model brings along."""
-
-DIRECTIONS = ("max", "min")
-"""Where an objective should go."""
-
 
 @dataclass(frozen=True)
 class OneOf:
@@ -142,12 +136,12 @@ Characters = Annotated[str, StringConstraints(min_length=1)]
 LrSchedule = Annotated[str, OneOf(LR_SCHEDULES)]
 Sampler = Annotated[str, OneOf(SAMPLERS)]
 Scheduler = Annotated[str, OneOf(SCHEDULERS)]
-StartMasks = Annotated[str, OneOf(START_MASKS)]
+StartMasks = Literal["drop", "keep"]
 Quantization = Annotated[str, OneOf(QUANTIZATIONS)]
 Metric = Annotated[str, OneOf(METRICS)]
 ExtraMetric = Annotated[str, OneOf(EXTRA_METRICS)]
 
-Objectives = Annotated[dict[Metric, Annotated[str, OneOf(DIRECTIONS)]], Field(min_length=1)]
+Objectives = Annotated[dict[Metric, Literal["max", "min"]], Field(min_length=1)]
 Reference = dict[Metric, Finite]
 
 

@@ -157,18 +157,14 @@ def _find(source: str) -> Path | Traversable:
     if source in packaged_names():
         return _packaged() / f"{source}.yaml"
     if not path.exists():
-        raise _missing(source)
+        names = packaged_names()
+        near = closest(path.name.removesuffix(".yaml"), names)
+        hint = f"; did you mean '{near}'?" if near else ""
+        packaged = f"packaged configs: {', '.join(names)}{hint}"
+        raise UsageError(f"no config {show(source)}: no such file; {packaged}")
     inner = path / "config.yaml"
     hint = f"; did you mean '{inner}'?" if inner.is_file() else ""
     raise UsageError(f"config {show(source)} is a folder{hint}")
-
-
-def _missing(source: str) -> UsageError:
-    names = packaged_names()
-    near = closest(Path(source).name.removesuffix(".yaml"), names)
-    hint = f"; did you mean '{near}'?" if near else ""
-    packaged = ", ".join(names)
-    return UsageError(f"no config {show(source)}: no such file; packaged configs: {packaged}{hint}")
 
 
 def with_absolute_paths(config: SweepConfig) -> SweepConfig:

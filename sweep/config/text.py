@@ -49,17 +49,15 @@ def dump_yaml(config: SweepConfig) -> str:
 
 def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """``path: old -> new`` for every setting in which two resolved configs (plain dicts) differ."""
-    return list(_differences(old, new, ""))
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key in [*old, *(key for key in new if key not in old)]:
+    found: list[str] = []
+    for key in {**old, **new}:
         before, after = old.get(key, ABSENT), new.get(key, ABSENT)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from _differences(before, after, f"{prefix}{key}.")
+            found += [f"{key}.{inner}" for inner in config_diff(before, after)]
         elif before != after:
             shown = ("(not there)" if part is ABSENT else show(part) for part in (before, after))
-            yield f"{prefix}{key}: {' -> '.join(shown)}"
+            found.append(f"{key}: {' -> '.join(shown)}")
+    return found
 
 
 def json_schema() -> dict[str, Any]:
@@ -103,12 +101,9 @@ def _entries(section: BaseModel) -> list[tuple[str, Any, str]]:
     return [
         (name, plain[name], field.description or "")
         for name, field in type(section).model_fields.items()
-        if isinstance(section, SearchConfig) or not _is_block(section, name)
+        if isinstance(section, SearchConfig)
+        or not (name == "space" or isinstance(getattr(section, name), BaseModel))
     ]
-
-
-def _is_block(section: BaseModel, name: str) -> bool:
-    return name == "space" or isinstance(getattr(section, name), BaseModel)
 
 
 def _commented(entries: Sequence[tuple[str, Any, str]], indent: str) -> Iterator[str]:

@@ -162,7 +162,7 @@ class Parameter:
 
 _METHODS = f"{', '.join(METHODS[:-1])} or {METHODS[-1]}"
 _ACTIVATIONS = " or ".join(ACTIVATION_METHODS)
-_SHARE = Number(low=0, high=1, below=True)
+_SHARE = Number(high=1, below=True)
 
 PARAMETERS: dict[str, Parameter] = {
     "sparsity": Parameter(_SHARE, "share of the prunable weights that become zero"),
@@ -177,8 +177,8 @@ PARAMETERS: dict[str, Parameter] = {
     "layer_profile": Parameter(
         OneOf(LAYER_PROFILES), "erk: large matrices give more; scopes local and row"
     ),
-    "finetune_epochs": Parameter(Number(low=0, whole=True), "epochs of recovery"),
-    "learning_rate": Parameter(Number(low=0, above=True), "peak learning rate of recovery"),
+    "finetune_epochs": Parameter(Number(whole=True), "epochs of recovery"),
+    "learning_rate": Parameter(Number(above=True), "peak learning rate of recovery"),
     "activation_sparsity": Parameter(_SHARE, "share of a layer's inputs that become zero"),
     "activation_method": Parameter(
         OneOf(ACTIVATION_METHODS), f"scores of activations: {_ACTIVATIONS}"
@@ -187,21 +187,21 @@ PARAMETERS: dict[str, Parameter] = {
         OneOf(ACTIVATION_SCOPES), "a sample's own threshold, or one for a layer"
     ),
     "ramp_epochs": Parameter(
-        Number(low=0, whole=True),
+        Number(whole=True),
         "epochs over which the sparsity rises, finetune_epochs at most; 0: at once",
     ),
     "distill_weight": Parameter(
-        Number(low=0, high=1), "share of the loss that is the teacher's; null: recover's"
+        Number(high=1), "share of the loss that is the teacher's; null: recover's"
     ),
     "distill_temperature": Parameter(
-        Number(low=0, above=True), "softens the teacher's answers; null: recover's"
+        Number(above=True), "softens the teacher's answers; null: recover's"
     ),
     "quantization": Parameter(
         OneOf(("none", *QUANTIZATIONS)),
         "grid of the model that is pruned; null: what baseline.quantization says",
     ),
     "seed": Parameter(
-        Number(low=0, high=2**32 - 1, whole=True),
+        Number(high=2**32 - 1, whole=True),
         "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
     ),
 }

@@ -138,7 +138,7 @@ def _read_keys(
 
 def step_rule(rule: Number) -> Number:
     """What the step of a range of such numbers may be, beside null."""
-    return Number(low=0, above=True, whole=rule.whole)
+    return Number(above=True, whole=rule.whole)
 
 
 def _read_flag(raw: object) -> bool:

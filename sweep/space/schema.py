@@ -63,8 +63,7 @@ def _value(rule: Number | OneOf) -> dict[str, Any]:
     if isinstance(rule, OneOf):
         return {"enum": list(rule.options)}
     found: dict[str, Any] = {"type": "integer" if rule.whole else "number"}
-    if rule.low is not None:
-        found["exclusiveMinimum" if rule.above else "minimum"] = rule.low
+    found["exclusiveMinimum" if rule.above else "minimum"] = rule.low
     if rule.high is not None:
         found["exclusiveMaximum" if rule.below else "maximum"] = rule.high
     return found

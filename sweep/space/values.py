@@ -10,10 +10,10 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from operator import ge, gt, le, lt
 from typing import Any, Final
 
 import yaml
@@ -139,18 +139,11 @@ def as_number(raw: object) -> int | float | None:
     return raw if isinstance(raw, int | float) else None
 
 
-def _is_finite(value: int | float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer that no float can hold
-        return False
-
-
 @dataclass(frozen=True)
 class Number:
     """A finite number in a range; ``whole`` for integers, ``above`` / ``below`` for an open end."""
 
-    low: float | None = None
+    low: float = 0
     high: float | None = None
     whole: bool = False
     above: bool = False
@@ -158,34 +151,36 @@ class Number:
 
     @property
     def allowed(self) -> str:
-        rules = [f"{sign} {bound}" for sign, bound, _ in self._bounds()]
-        return " ".join([self._noun, " and ".join(rules)]).strip()
+        return f"{self._noun} {' and '.join(rule for rule, _ in self._bounds(0))}"
 
     @property
     def _noun(self) -> str:
         return "an integer" if self.whole else "a number"
 
-    def _bounds(self) -> list[tuple[str, float, Callable[[float, float], bool]]]:
-        bounds: list[tuple[str, float, Callable[[float, float], bool]]] = []
-        if self.low is not None:
-            bounds.append((">", self.low, gt) if self.above else (">=", self.low, ge))
-        if self.high is not None:
-            bounds.append(("<", self.high, lt) if self.below else ("<=", self.high, le))
-        return bounds
+    def _bounds(self, value: float) -> Iterator[tuple[str, bool]]:
+        """Each bound in words, and whether ``value`` keeps to it."""
+        if self.above:
+            yield f"> {self.low}", value > self.low
+        else:
+            yield f">= {self.low}", value >= self.low
+        if self.high is not None and self.below:
+            yield f"< {self.high}", value < self.high
+        elif self.high is not None:
+            yield f"<= {self.high}", value <= self.high
 
     def read(self, raw: object) -> int | float:
         value = as_number(raw)
         if value is None:
             raise self._refused(f"must be {self._noun}", raw)
-        if not _is_finite(value):
+        if not abs(value) <= sys.float_info.max:  # nan too, and an integer that no float can hold
             raise self._refused("must be finite", raw)
         if self.whole and value != int(value):
             raise self._refused("must be an integer", raw)
         if self.whole and abs(value) >= 2**63:
             raise self._refused("must fit in 64 bits", raw)
-        for sign, bound, holds in self._bounds():
-            if not holds(value, bound):
-                raise self._refused(f"must be {sign} {bound}", raw)
+        for rule, holds in self._bounds(value):
+            if not holds:
+                raise self._refused(f"must be {rule}", raw)
         return int(value) if self.whole else float(value)
 
     def _refused(self, what: str, raw: object) -> Refused:
