@@ -52,7 +52,7 @@ def test_a_plan_counts_trials_and_their_most_epochs() -> None:
 
 
 @pytest.mark.parametrize(
-    "epochs", [[0, 1, 5], {"low": 0, "high": 4}, {"low": 1, "high": 8, "step": 3}, 2]
+    "epochs", [[0, 1, 5], {"low": 0, "high": 4}, {"low": 1, "high": 8, "step": 3}, [4, 1], 2, 0]
 )
 def test_a_grid_runs_every_point(epochs: Any) -> None:
     space = {
@@ -65,7 +65,9 @@ def test_a_grid_runs_every_point(epochs: Any) -> None:
     place = list(swept.space).index("finetune_epochs")
     result = plan(swept)
     assert result["trials"] == len(points)
-    assert result["worst_case_epochs"] == sum(int(point[place]) for point in points)
+    epochs_of = [int(point[place]) for point in points]
+    assert result["worst_case_epochs"] == sum(epochs_of)
+    assert result["max_epochs"] == max(epochs_of)
 
 
 def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:

@@ -112,6 +112,7 @@ search: {sampler: grid, tirals: 3}
         ("search.trials=9223372036854775808", "must fit in 64 bits, got 9223372036854775808"),
         ("task.label=3", "must be a text (in quotes), got 3; allowed: a text that is not empty"),
         ("pruning.include=a", "must be a list, got 'a'; allowed: a list, each item a text that"),
+        ("search=", "must be a mapping of settings, got null; allowed: leave the key out"),
         ("objectives.loss=down", "is not one of the known names, got 'down'; allowed: max, min"),
     ],
 )
@@ -164,18 +165,15 @@ def test_a_verdict_that_rests_on_another_problem_is_left_out() -> None:
 
 
 def test_how_the_sections_fit_is_said_along_with_the_rest() -> None:
-    lines = problems("task: {dataset: {test: x}}\nsearch: {grace_period: 3, trials: 0}\n", "a=1")
+    lines = problems(
+        "task: {dataset: {test: x}}\nsearch: {grace_period: 3, trials: 0, warm_start: [a, a]}\n",
+        "a=1",
+    )
     assert [line.split(":")[0] for line in lines] == [
         "name",
         "task.dataset.train",
         "search.trials",
         "a",
         "search.grace_period",
+        "search.warm_start",
     ]
-
-
-def test_a_section_that_is_left_empty_says_what_to_do() -> None:
-    line = only(problems(SMALL + "search:\n"))
-    assert line.startswith(
-        "search: must be a mapping of settings, got null; allowed: leave the key"
-    )

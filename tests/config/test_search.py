@@ -105,15 +105,6 @@ def test_a_plateau_needs_the_worst_of_each_objective_beforehand(name: str) -> No
     parse_config(text(search, objectives=objectives))
 
 
-def test_all_problems_of_a_search_are_said_at_once() -> None:
-    lines = problems({"starts": [{"sparsity": 0.95}], "warm_start": ["a", "a"], "grace_period": 9})
-    assert [line.split(":")[0] for line in lines] == [
-        "search.grace_period",
-        "search.starts.0.sparsity",
-        "search.warm_start",
-    ]
-
-
 def test_a_sweep_has_no_more_trials_than_its_space_has_configurations() -> None:
     space = {"sparsity": [0.5, 0.7], "finetune_epochs": [0, 1], "learning_rate": [1e-4, 1e-3]}
     starts = [{"learning_rate": 1e-4}, {"finetune_epochs": 0}]
