@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sweep.space.params import PARAMETERS, TUTORIAL
-from sweep.space.values import Problem, Refused
+from sweep.space.values import Problem, Refused, noting
 
 Path = tuple[str, ...]
 
@@ -105,16 +105,13 @@ def apply_overrides(
     result = dict(data)
     problems: list[Problem] = []
     for text in overrides:
-        try:
+        with noting(problems):
             path, value = _parse(text)
-        except Refused as refused:
-            problems += refused.problems
-            continue
-        if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
-            path = ("space", *path)
-        if path[0] == "space":
-            _drop_other_form(result, path[1:], value)
-        _set(result, path, value)
+            if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
+                path = ("space", *path)
+            if path[0] == "space":
+                _drop_other_form(result, path[1:], value)
+            _set(result, path, value)
     return result, problems
 
 
