@@ -115,21 +115,22 @@ def test_any_reader_of_safetensors_finds_what_is_said(tmp_path: Path) -> None:
     assert parts["values/w"].tolist() == [3, 4]
 
 
-@pytest.mark.parametrize("place", [0.3, 0.6, 0.9, 0.999])
-def test_a_flipped_bit_is_seen(tmp_path: Path, place: float) -> None:
+@pytest.mark.parametrize(
+    ("place", "keep", "words"),
+    [
+        *((place, None, None) for place in (0.3, 0.6, 0.9, 0.999)),  # of a bit that is flipped
+        *((0.0, keep, "cannot read") for keep in (0, 4, 100, 600)),  # bytes of a file cut short
+    ],
+)
+def test_a_flipped_bit_and_a_cut_file_are_seen(
+    tmp_path: Path, place: float, keep: int | None, words: str | None
+) -> None:
     save(tmp_path / "s", {"w": some((40, 40), "float32", 0.8), "b": some((40,), "float32", 0)})
     content = bytearray((tmp_path / "s").read_bytes())
-    content[int(place * len(content))] ^= 4
-    (tmp_path / "s").write_bytes(content)
-    with pytest.raises(StorageError):
-        load(tmp_path / "s")
-
-
-@pytest.mark.parametrize("keep", [0, 4, 100, 600])
-def test_a_cut_file_is_seen(tmp_path: Path, keep: int) -> None:
-    save(tmp_path / "s", {"w": some((40, 40), "float32", 0.8)})
-    (tmp_path / "s").write_bytes((tmp_path / "s").read_bytes()[:keep])
-    with pytest.raises(StorageError, match="cannot read"):
+    if place:
+        content[int(place * len(content))] ^= 4
+    (tmp_path / "s").write_bytes(content[:keep])
+    with pytest.raises(StorageError, match=words):
         load(tmp_path / "s")
 
 
@@ -153,30 +154,19 @@ def parts_of(
         ({"shapes": "["}, "damaged"),
         ({"shapes": '{"w": [32, 128]}'}, "not those that were saved"),
         ({"sha256": "0"}, "not those that were saved"),
+        ({"planes": "{}"}, "damaged"),
+        ({"planes": '{"bitmask/w": ["|u1", 511]}'}, "damaged"),
+        ({"planes": '{"bitmask/w": ["|u1", 512], "values/w": ["<f8", 819]}'}, "damaged"),
+        ({"planes": '{"bitmask/w": ["nothing", 512]}'}, "damaged"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(
     tmp_path: Path, change: dict[str, str], words: str
 ) -> None:
-    parts, about = parts_of(tmp_path / "s")
+    """Planes are of files that 0.1 wrote."""
+    parts, about = parts_of(tmp_path / "s", as_0_1_wrote if "planes" in change else save)
     save_file(parts, tmp_path / "s", metadata=about | change)
     with pytest.raises(StorageError, match=words):
-        load(tmp_path / "s")
-
-
-@pytest.mark.parametrize(
-    "planes",
-    [
-        "{}",
-        '{"bitmask/w": ["|u1", 511]}',
-        '{"bitmask/w": ["|u1", 512], "values/w": ["<f8", 819]}',
-        '{"bitmask/w": ["nothing", 512]}',
-    ],
-)
-def test_planes_of_0_1_that_do_not_fit_are_refused(tmp_path: Path, planes: str) -> None:
-    parts, about = parts_of(tmp_path / "s", as_0_1_wrote)
-    save_file(parts, tmp_path / "s", metadata=about | {"planes": planes})
-    with pytest.raises(StorageError, match="damaged"):
         load(tmp_path / "s")
 
 

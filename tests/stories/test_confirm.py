@@ -254,7 +254,7 @@ def test_a_killed_worker_is_made_good_and_a_signal_obeyed(slow: Bed) -> None:
 # what cannot be confirmed
 
 
-def test_no_sweep_no_front_and_a_folder_in_use_are_refused(
+def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
     bed: Bed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command.assert_refused(command.call(capsys, "confirm", tmp_path / "none"), 2, "no such folder")
@@ -265,11 +265,6 @@ def test_no_sweep_no_front_and_a_folder_in_use_are_refused(
     assert len(read_events(young)) == 4
     with Ledger.open(young / "ledger.jsonl", create=False):
         command.assert_refused(command.call(capsys, "confirm", young), 2, "in use")
-
-
-def test_a_cluster_that_is_not_there_leaves_the_ledger_as_it_was(
-    bed: Bed, capsys: pytest.CaptureFixture[str]
-) -> None:
     folder = bed.copy("alone")
     done = command.call(capsys, "confirm", folder, "--address", "127.0.0.1:1")
     command.assert_refused(done, 5, "nothing answers")

@@ -140,14 +140,6 @@ SIZE = {"accuracy": "max", "size_bytes": "min"}
 # what a config may say
 
 
-def test_an_old_config_is_one_without_a_grid() -> None:
-    config = load_config("digits")
-    assert config.baseline.quantization is None
-    plain = config.model_dump(mode="json")
-    del plain["baseline"]["quantization"], plain["space"]["quantization"]
-    assert SweepConfig.model_validate(plain) == config
-
-
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
@@ -172,8 +164,13 @@ def test_what_makes_no_grid_is_refused(setting: str, told: tuple[str, ...]) -> N
     assert all(part in str(caught.value) for part in told), caught.value
 
 
-def test_a_parameter_of_a_trial_is_one_of_the_schemes() -> None:
+def test_a_config_may_name_a_scheme_or_have_no_grid() -> None:
     space = load_config("digits", ["space.quantization=[none, int8]"]).space
     assert list(space["quantization"].grid()) == ["none", "int8"]
     with pytest.raises(ConfigError, match="none, fixed, int8"):
         load_config("digits", ["space.quantization=[none, int4]"])
+    config = load_config("digits")
+    assert config.baseline.quantization is None
+    plain = config.model_dump(mode="json")
+    del plain["baseline"]["quantization"], plain["space"]["quantization"]  # an old config
+    assert SweepConfig.model_validate(plain) == config
