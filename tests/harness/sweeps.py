@@ -109,10 +109,11 @@ class Process:
         """What it has recorded itself so far."""
         return of_kind(self.events[self._before :], "record")
 
-    def mid_trial(self) -> Event | None:
-        """Its last record, if that trial runs and has epochs left to train."""
-        records, events = self.records, self.events
-        if not records or records[-1]["trial_id"] in {
+    def mid_trial(self, least: int = 1) -> Event | None:
+        """Its last record of at least so many, if that trial runs and has epochs left to train."""
+        events = self.events  # once: a trial may end between two looks
+        records = of_kind(events[self._before :], "record")
+        if len(records) < least or records[-1]["trial_id"] in {
             e["trial_id"] for e in of_kind(events, "end")
         }:
             return None

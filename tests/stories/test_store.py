@@ -95,7 +95,7 @@ def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
         stored.done["run"] = killed.end()
     stored.left = stored.events
     with sweeps.started(address, root / "asleep", "resume", address, kind=Process) as asleep:
-        asleep.wait_for(lambda: asleep.mid_trial() if len(asleep.records) > 3 else None)
+        asleep.wait_for(lambda: asleep.mid_trial(least=4))
         asleep.signal(signal.SIGSTOP)
         resume = ("resume", address)
         stored.done["resume"] = sweeps.run(address, root / "resume", *resume, kind=Process)
