@@ -1,4 +1,6 @@
-"""One S3 server for all tests here; each has a prefix of its own."""
+"""Stores for the tests here: fsspec's in memory, and one S3 server for all, which is left to
+`make test-all`. Each test has a prefix of its own.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,19 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def sweep(server: Server) -> ObjectStore:
-    """Where a sweep may be."""
+def s3_sweep(server: Server) -> ObjectStore:
+    """Where a sweep may be, on the S3 server."""
     return ObjectStore.at(f"s3://{BUCKET}/sweeps/{next(_numbers)}")
+
+
+@pytest.fixture
+def memory_sweep() -> ObjectStore:
+    """Where one may be as far as this process sees it."""
+    return ObjectStore(f"memory://sweeps/{next(_numbers)}")
+
+
+@pytest.fixture(params=["memory_sweep", pytest.param("s3_sweep", marks=pytest.mark.slow)])
+def sweep(request: pytest.FixtureRequest) -> ObjectStore:
+    """Where a sweep may be, in each kind of object store."""
+    found: ObjectStore = request.getfixturevalue(request.param)
+    return found

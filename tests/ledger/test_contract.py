@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,11 @@ from sweep.ledger.read import read_events
 FIRST: Event = {"event": "sweep", "version": VERSION, "name": "größer", "config": {}}
 
 
-@pytest.fixture(params=["folder", "store"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> SweepFolder:
-    kind = {"folder": lambda: tmp_path, "store": lambda: request.getfixturevalue("sweep")}
-    return SweepFolder(kind[request.param]())
+@pytest.fixture(
+    params=["tmp_path", "memory_sweep", pytest.param("s3_sweep", marks=pytest.mark.slow)]
+)
+def folder(request: pytest.FixtureRequest) -> SweepFolder:
+    return SweepFolder(request.getfixturevalue(request.param))
 
 
 def written(folder: SweepFolder, count: int = 3) -> list[Event]:

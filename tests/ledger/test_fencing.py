@@ -196,19 +196,20 @@ def driving(sweep: ObjectStore) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_synced(
-    sweep: ObjectStore,
+    s3_sweep: ObjectStore,
 ) -> None:
-    begun(sweep).close()
-    with driving(sweep) as process:
+    begun(s3_sweep).close()
+    with driving(s3_sweep) as process:
         assert process.stdout is not None
         synced = [int(process.stdout.readline()) for _ in range(6)][-1]
         with pytest.raises(UsageError, match=rf"in use by another driver: pid {process.pid} on"):
-            SegmentLedger.open(sweep / "ledger", create=False)
+            SegmentLedger.open(s3_sweep / "ledger", create=False)
         process.send_signal(signal.SIGKILL)
         process.wait()
     started = time.monotonic()
-    with SegmentLedger.open(sweep / "ledger", create=False) as ledger:  # at once: it ran here
+    with SegmentLedger.open(s3_sweep / "ledger", create=False) as ledger:  # at once: it ran here
         assert time.monotonic() - started < lease.STALE
         found = [(e["event"], e["attempt"]) for e in ledger.events[1:]]
     assert len(found) >= 2 * synced

@@ -94,16 +94,18 @@ def test_retention_deletes_what_nothing_needs(sweep: ObjectStore, trials: int) -
     assert set(sweep.names()) == wanted
 
 
-def test_a_probe_leaves_nothing_and_sees_a_mark(sweep: ObjectStore, tmp_path: Path) -> None:
-    for where in (str(sweep), str(tmp_path)):
+@pytest.mark.slow
+def test_a_probe_leaves_nothing_and_sees_a_mark(s3_sweep: ObjectStore, tmp_path: Path) -> None:
+    for where in (str(s3_sweep), str(tmp_path)):
         probe(where)
         with marked(where) as mark:
             probe(where, mark)
         with pytest.raises(StorageError, match="is not the same place"):
             probe(where, mark)
-    assert sweep.names() == [] and list(tmp_path.iterdir()) == []
+    assert s3_sweep.names() == [] and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_places_that_are_not_there_are_told(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("nowhere", "file"):
@@ -148,6 +150,7 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     s3fs.S3FileSystem.clear_instance_cache()
 
 
+@pytest.mark.slow
 def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: Told) -> None:
     run, status = ("run", "closed-form", "--out", THERE), ("status", THERE)
     with s3_server() as server:
@@ -168,7 +171,7 @@ def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: T
         ("run", "closed-form", "--out", THERE),
         *(("report", *places) for places in ([THERE], [THERE, THERE])),
         *((command, THERE) for command in ("resume", "status", "front", "confirm")),
-        ("export", THERE, "--to", "model", "--knee"),
+        pytest.param(("export", THERE, "--to", "model", "--knee"), marks=pytest.mark.slow),  # torch
         ("run", "closed-form", f"search.warm_start=[{THERE}]", "--out"),
     ],
     ids=lambda arguments: " ".join(arguments)[:20],

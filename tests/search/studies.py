@@ -6,15 +6,18 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 
-from sweep.search.samplers import POPULATION
+from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Params, Study
 from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 BOTH = {"accuracy": "max", "size_bytes": "min"}
 ONE = {"accuracy": "max"}
-LEARNING = ["tpe", "nsga2", "gp"]
+GP = pytest.param("gp", marks=pytest.mark.slow)  # it needs torch: see tests/test_gp.py
+LEARNING = ["tpe", "nsga2", GP]
+EVERY = [GP if name == "gp" else name for name in SAMPLERS]
 
 EPOCHS: dict[str, Domain] = {
     "range": Int(0, 5),

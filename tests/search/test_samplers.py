@@ -21,6 +21,7 @@ from sweep.space.counting import size
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from tests.search.studies import (
     BOTH,
+    EVERY,
     LEARNING,
     ONE,
     TRAINED,
@@ -35,7 +36,7 @@ from tests.search.studies import (
     values,
 )
 
-every_sampler = pytest.mark.parametrize("sampler", SAMPLERS)
+every_sampler = pytest.mark.parametrize("sampler", EVERY)
 
 
 def small(**more: Domain) -> dict[str, Domain]:

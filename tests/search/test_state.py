@@ -17,6 +17,7 @@ from sweep.ledger.events import Event
 from sweep.ledger.record import end_event
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
+from tests.search.studies import LEARNING
 
 EXAMPLES = 2000
 
@@ -140,7 +141,7 @@ STRIDE = {"gp": 12, "nsga2": 6, "tpe": 3, "grid": 3}
 """Every cut for one sampler, fewer for the slow ones."""
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "gp", "random", "grid"])
+@pytest.mark.parametrize("sampler", [*LEARNING, "random", "grid"])
 def test_a_sweep_cut_at_any_event_goes_on_as_if_undisturbed(sampler: str) -> None:
     settings = config(sampler)
     whole = Driver(settings).run()

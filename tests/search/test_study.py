@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +13,6 @@ from optuna.trial import TrialState
 from sweep.config.fields import SAMPLERS as NAMES
 from sweep.errors import SweepError, UsageError
 from sweep.search.samplers import GENERATION, PARENTS, POPULATION, SAMPLERS, sampler_seed
-from sweep.search.startup import STARTUP
 from sweep.search.study import Study
 from sweep.search.told import suggest
 from sweep.space.active import order
@@ -23,6 +20,7 @@ from sweep.space.domains import Constant, Domain, Float
 from tests.search.studies import (
     BOTH,
     EPOCHS,
+    EVERY,
     LEARNING,
     ONE,
     Log,
@@ -51,14 +49,15 @@ def test_there_is_a_sampler_for_every_name() -> None:
     assert {"auto", *SAMPLERS} == set(NAMES)
 
 
-CASES = list(itertools.product(SAMPLERS, [space, conditional], [BOTH, ONE]))
+CASES = [
+    *itertools.product(
+        [name for name in SAMPLERS if name != "gp"], [space, conditional], [BOTH, ONE]
+    ),
+    *(pytest.param("gp", kind, ONE, marks=pytest.mark.slow) for kind in (space, conditional)),
+]
 
 
-@pytest.mark.parametrize(
-    ("sampler", "kind", "objectives"),
-    [case for case in CASES if case[0] != "gp" or case[2] == ONE],
-    ids=named,
-)
+@pytest.mark.parametrize(("sampler", "kind", "objectives"), CASES, ids=named)
 def test_asking_leaves_no_trace_and_a_replayed_study_is_the_live_one(
     sampler: str, kind: Callable[[str], dict[str, Domain]], objectives: dict[str, str]
 ) -> None:
@@ -71,22 +70,6 @@ def test_asking_leaves_no_trace_and_a_replayed_study_is_the_live_one(
     replay(again, log)
     assert contents(again) == before
     assert again.ask(number) == live.ask(number)
-
-
-def test_gp_with_two_objectives_proposes_the_same_again() -> None:
-    """Taught by others, since its own ten trials before it models anything would take seconds."""
-    domains = space("gp")
-    log = drive(Study(domains, BOTH, "random", seed=9), 14, BOTH, 0)
-
-    def asked() -> Any:
-        study = Study(domains, BOTH, "gp", seed=1)
-        for kind, given in log:
-            if kind == "finish" and given[1]:
-                study.learn(given[1], {})
-        assert study.learned >= STARTUP
-        return study.ask(0)
-
-    assert asked() == asked() != None  # noqa: E711
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
@@ -120,7 +103,7 @@ def test_a_stock_sampler_proposes_what_optuna_proposes_to_a_study_of_the_same_tr
         *((s, BOTH, e) for s in SAMPLERS if s != "gp" for e in EPOCHS),
         # With one objective TPE samples jointly, over what was told, and not what may be asked.
         *((s, ONE, e) for s in ("tpe", "nsga2") for e in EPOCHS),
-        *(("gp", ONE, e) for e in ("narrow", "constant")),
+        *(pytest.param("gp", ONE, e, marks=pytest.mark.slow) for e in ("narrow", "constant")),
     ],
     ids=named,
 )
@@ -139,7 +122,7 @@ def test_proposals_lie_in_the_space_and_survive_json(
         assert isinstance(params["finetune_epochs"], int)
 
 
-@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "grid"])
+@pytest.mark.parametrize("sampler", [name for name in EVERY if name != "grid"])
 def test_the_seed_is_honoured_and_each_number_has_its_own_stream(sampler: str) -> None:
     def firsts(seed: int) -> list[Any]:
         study = Study(space(sampler), BOTH, sampler, seed)
@@ -170,7 +153,7 @@ def test_what_is_told_matters(sampler: str) -> None:
 
 
 @pytest.mark.parametrize("epochs", ["range", "narrow", "stepped", "log", "constant"])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", EVERY)
 def test_a_stopped_trial_is_told_as_the_truth(sampler: str, epochs: str) -> None:
     study = Study(space(sampler, EPOCHS[epochs]), BOTH, sampler, seed=0)
     params = ask_and_begin(study, 0)
@@ -274,21 +257,11 @@ def test_trials_begin_in_order() -> None:
         study.begin(1, *proposal)
 
 
-def test_a_space_of_constants_is_asked_for_once() -> None:
+@pytest.mark.parametrize("sampler", EVERY)
+def test_a_space_of_constants_is_asked_for_once(sampler: str) -> None:
     constants: dict[str, Domain] = {name: Constant(1) for name in ("sparsity", "finetune_epochs")}
-    for sampler in SAMPLERS:
-        study = Study(constants, BOTH, sampler, seed=0)
-        params = ask_and_begin(study, 0)
-        assert params == {"sparsity": 1, "finetune_epochs": 1}
-        study.finish(0, (params, [0.5, 10]))
-        assert study.ask(1) is None
-
-
-def test_only_gp_needs_torch() -> None:
-    code = (
-        "import sys; from sweep.search.study import Study; from sweep.space.domains import Float;"
-        "s = Study({'sparsity': Float(0, 0.9)}, {'accuracy': 'max'}, 'tpe', 0); s.ask(0);"
-        "print(sorted({'torch', 'ray'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+    study = Study(constants, BOTH, sampler, seed=0)
+    params = ask_and_begin(study, 0)
+    assert params == {"sparsity": 1, "finetune_epochs": 1}
+    study.finish(0, (params, [0.5, 10]))
+    assert study.ask(1) is None
