@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SIX := $(VENV)-six
 PYTEST := $(BIN)/python -m pytest -n logical --no-loadscope-reorder
-# what is tested without torch and without Ray
-LIGHT := tests/config tests/ledger tests/search tests/space tests/analysis tests/test_pareto.py
+# what is tested without torch and without Ray, and draws nothing
+LIGHT := tests/config tests/ledger tests/search tests/space tests/analysis tests/test_pareto.py \
+	--ignore=tests/analysis/charts --ignore=tests/analysis/report
 
 .PHONY: demo check light test test-all test-analysis lint clean
 
