@@ -88,6 +88,7 @@ def test_weights_are_on_the_grid_that_the_file_names(
     assert set(about["scales"]) == set(about["modules"])
 
 
+@pytest.mark.slow
 def test_the_graph_rounds_inputs_too(quantised: Path, tmp_path: Path, export: Command) -> None:
     pytest.importorskip("onnxruntime")
     to = tmp_path / "m"

@@ -119,6 +119,7 @@ def test_a_formula_has_no_model_to_export(
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_neither_driver_nor_worker_loads_torch_for_a_formula(address: str, tmp_path: Path) -> None:
     task = {"seconds_per_epoch": 1.0}
     config = sweeps.write_config(tmp_path / "slow.yaml", task=task, search={"trials": 1})
@@ -153,6 +154,7 @@ def test_an_extended_sweep_stays_extended(
     assert (mended.folder / "ledger.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_diverging_trial_fails_with_its_reason_and_the_sweep_goes_on(diverging: Sweep) -> None:
     assert diverging.done.code == 3, diverging.done.err
     trials = pd.read_csv(diverging.folder / "trials.csv")
@@ -163,6 +165,7 @@ def test_a_diverging_trial_fails_with_its_reason_and_the_sweep_goes_on(diverging
     assert trials[is_absurd]["epoch"].tolist() == [0, 0]  # what it had before is kept
 
 
+@pytest.mark.slow
 def test_a_grid_knows_how_many_trials_it_has(
     diverging: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,12 +175,14 @@ def test_a_grid_knows_how_many_trials_it_has(
     assert_refused(call(capsys, "resume", diverging.folder, "--trials", 8), 2, "4 points")
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_trials(diverging: Sweep) -> None:
     assert of_kind(diverging.events, "workers")[0]["count"] == 2
     assert len({record["worker"] for record in of_kind(diverging.events, "record")}) == 2
     assert_each_once(diverging.events, trials=4)
 
 
+@pytest.mark.slow
 def test_data_that_cannot_be_used_leaves_no_folder(
     address: str, model_folder: Path, data_files: dict[str, str], tmp_path: Path
 ) -> None:

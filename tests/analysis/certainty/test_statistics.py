@@ -86,6 +86,7 @@ def test_the_interval_over_seeds_holds_as_often_as_it_says() -> None:
     assert held / 600 >= 0.95
 
 
+@pytest.mark.slow
 def test_holm_is_that_of_statsmodels() -> None:
     tests = pytest.importorskip("statsmodels.stats.multitest")
     draw = np.random.default_rng(0)
