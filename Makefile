@@ -18,7 +18,7 @@ check: $(STAMP)  ## in a minute: lint, types, and the tests that need neither to
 	$(MAKE) -j2 lint light
 
 light: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow" -x $(LIGHT)
+	$(PYTEST) -m "not slow" -x $(LIGHT)
 
 test: $(STAMP)  ## all but what is marked slow, in less than five minutes
 	$(PYTEST) -m "not slow"

@@ -15,8 +15,7 @@ import pandas as pd
 
 from analysis import questions
 from analysis.certainty.answers import BoolArray
-from analysis.certainty.evidence import Evidence, Side
-from analysis.certainty.judgement import Basis, judged, points_of
+from analysis.certainty.judgement import Basis, Evidence, Side, judged, points_of
 from analysis.certainty.paired import Paired
 from analysis.history.layers import layer_table, layers_of
 from analysis.history.timeline import timeline

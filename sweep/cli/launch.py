@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from sweep.cluster.jobs.api import JobsApi
-from sweep.cluster.jobs.follow import follow, wait
-from sweep.cluster.jobs.job import INTERRUPTED, Job, latest
+from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest, wait
 from sweep.cluster.jobs.submit import STOP_SECONDS, check_travels, submit
 from sweep.config import plan
 from sweep.config.load import load_config
