@@ -1,4 +1,4 @@
-"""A sweep's job as the Jobs API tells of it: which of several belongs to a name, and what it prints.
+"""A sweep's job as the Jobs API tells of it: which of several has a name, and what it prints.
 
 :func:`follow` writes that as it comes, until the job ends, through short silences.
 """
