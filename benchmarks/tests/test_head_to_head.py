@@ -19,7 +19,7 @@ def test_a_teachers_gain_is_paired(tmp_path: Path) -> None:
         for weight, right in zip((0.0, 0.5), by_weight, strict=True):
             if right is None:
                 continue
-            name = f"{sparsity}-{seed}-{weight}"
+            name = f"s{10 * sparsity:.0f}-{seed}-w{10 * weight:.0f}"
             ledger.trial(name, sparsity=sparsity, seed=seed, distill_weight=weight)
             ledger.record(name, 0, 600, sparsity).record(name, 1, right, sparsity)
     found = gains(load(ledger.write(tmp_path)))
