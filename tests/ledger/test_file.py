@@ -125,7 +125,7 @@ def test_an_id_is_one_plain_name_or_is_refused(given: str | int) -> None:
     assert isinstance(given, str) or wrong == {None}, "the ids that sweeps give are taken"
     if wrong == {None}:
         for part in (name, retraining_name(name, 2**32 - 1)):
-            assert os.path.normpath(f"/root/{part}") == f"/root/{part}" and part.isprintable()
+            assert os.path.normpath(f"/sweep/{part}") == f"/sweep/{part}" and part.isprintable()
             assert part.isascii() and not set(part) & set("/\\:*?[] ") and len(part) < 100
 
 
