@@ -157,14 +157,14 @@ class Conductor:
         if report.figures is not None:
             return self._record(job, attempt, report.figures, report.worker)
         if isinstance(report.error, TrialError):
-            return self._end(job, job.failed_event(str(report.error)))
+            return self._end(job, job.end_event("failed", str(report.error)))
         raise Abort(report.error or SweepError("a worker said nothing"))
 
     def _record(
         self, job: Job, attempt: int, figures: Mapping[str, Any], worker: str | None
     ) -> bool:
         if reason := unusable(figures, self.work.needed):
-            return self._end(job, job.failed_event(reason))
+            return self._end(job, job.end_event("failed", reason))
         if not job.wants(figures["epoch"]):
             return False
         record = job.record_event(attempt, figures, worker)
@@ -172,7 +172,7 @@ class Conductor:
         try:
             self._write(record, *([decision] if decision else []))
         except SweepError as error:  # a figure that JSON does not have
-            return self._end(job, job.failed_event(str(error)))
+            return self._end(job, job.end_event("failed", str(error)))
         end = job.due_end()
         return self._end(job, end) if end else False
 
@@ -211,7 +211,7 @@ class Conductor:
         if job.lost <= self.max_failures:
             return False
         reason = f"its worker was lost {job.lost} times; last: {job.last_loss}"
-        return self._end(job, job.failed_event(reason))
+        return self._end(job, job.end_event("failed", reason))
 
     def _end(self, job: Job, event: Event) -> bool:
         self._write(event)

@@ -1,4 +1,4 @@
-"""What a trial says of one evaluation, and how the events that workers cause are made."""
+"""What a trial says of one evaluation, and the events of the dense model."""
 
 from __future__ import annotations
 
@@ -10,19 +10,9 @@ from typing import Any, cast
 from sweep.ledger.events import (
     BASELINE,
     CONFIRM_BASELINE,
-    CONFIRM_END,
-    CONFIRM_RECORD,
-    END,
-    RECORD,
     BaselineEvent,
     ConfirmBaselineEvent,
-    ConfirmEnded,
-    ConfirmEndEvent,
-    ConfirmRecordEvent,
-    Ended,
-    EndEvent,
     Event,
-    RecordEvent,
 )
 
 
@@ -97,41 +87,6 @@ def baseline_event(
 def confirm_baseline_event(figures: Mapping[str, Any]) -> ConfirmBaselineEvent:
     """The figures of the dense model on test."""
     return cast(ConfirmBaselineEvent, {"event": CONFIRM_BASELINE, **figures, "split": "test"})
-
-
-def record_event(
-    trial_id: str, attempt: int, figures: Mapping[str, Any], worker: str | None
-) -> RecordEvent:
-    """``figures`` are those of a :class:`Record`."""
-    own = {"event": RECORD, "trial_id": trial_id, "attempt": attempt}
-    return cast(RecordEvent, {**own, **figures, "worker": worker})
-
-
-def confirm_record_event(
-    trial_id: str, seed: int, attempt: int, figures: Mapping[str, Any], worker: str | None
-) -> ConfirmRecordEvent:
-    """``figures`` are those of a record on test, and some on validation."""
-    own = {"event": CONFIRM_RECORD, "trial_id": trial_id, "seed": seed}
-    how = {"attempt": attempt, "worker": worker, "split": "test"}
-    return cast(ConfirmRecordEvent, {**own, **how, **figures})
-
-
-def end_event(trial_id: str, status: Ended, error: str | None = None) -> EndEvent:
-    """A trial has ended; ``error`` says why it failed."""
-    return {"event": END, "trial_id": trial_id, "status": status, "error": error}
-
-
-def confirm_end_event(
-    trial_id: str, seed: int, status: ConfirmEnded, error: str | None = None
-) -> ConfirmEndEvent:
-    """A retraining has ended; ``error`` says why it failed."""
-    return {
-        "event": CONFIRM_END,
-        "trial_id": trial_id,
-        "seed": seed,
-        "status": status,
-        "error": error,
-    }
 
 
 def drop_details(event: Event) -> None:

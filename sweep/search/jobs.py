@@ -9,24 +9,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sweep.ledger.events import (
-    CONFIRM_LOST,
-    CONFIRM_START,
+    CONFIRM,
+    END,
     LOST,
+    RECORD,
     START,
     ConfirmEndEvent,
     ConfirmLostEvent,
-    ConfirmRecordEvent,
     ConfirmStartEvent,
     DecisionEvent,
+    Ended,
     EndEvent,
+    Event,
     LostEvent,
     RecordEvent,
     StartEvent,
 )
-from sweep.ledger.record import confirm_end_event, confirm_record_event, end_event, record_event
 from sweep.space.params import FIDELITY, Params, longest_ramp
 
 Status = Literal["idle", "running", "completed", "stopped", "failed"]
@@ -68,7 +69,7 @@ class Job(ABC):
         """Whether a record of this epoch is news."""
 
     @abstractmethod
-    def due_end(self) -> EndEvent | ConfirmEndEvent | None:
+    def due_end(self) -> Event | None:
         """The event that ends it, if it runs and has all that is wanted of it."""
 
     def assignment(self) -> dict[str, Any]:
@@ -82,25 +83,25 @@ class Job(ABC):
             "attempt": self.attempt + 1,
         }
 
-    @abstractmethod
-    def start_event(self, attempt: int) -> StartEvent | ConfirmStartEvent:
+    def start_event(self, attempt: int) -> Event:
         """A worker has begun with an attempt."""
+        return self._event(START, attempt=attempt)
 
-    @abstractmethod
-    def record_event(
-        self, attempt: int, figures: Mapping[str, Any], worker: str | None
-    ) -> RecordEvent | ConfirmRecordEvent:
-        """An attempt has the figures of an epoch."""
+    def record_event(self, attempt: int, figures: Mapping[str, Any], worker: str | None) -> Event:
+        """An attempt has the ``figures`` of an epoch: those of a `sweep.ledger.record.Record`."""
+        return self._event(RECORD, **{"attempt": attempt, **figures, "worker": worker})
 
-    @abstractmethod
-    def lost_event(
-        self, attempt: int, reason: str, preempted: bool
-    ) -> LostEvent | ConfirmLostEvent:
+    def lost_event(self, attempt: int, reason: str, preempted: bool) -> Event:
         """The worker of an attempt is lost."""
+        return self._event(LOST, attempt=attempt, reason=reason, preempted=preempted)
 
-    @abstractmethod
-    def failed_event(self, error: str) -> EndEvent | ConfirmEndEvent:
-        """It cannot go on."""
+    def end_event(self, status: Ended, error: str | None = None) -> Event:
+        """It has ended; ``error`` says why it failed."""
+        return self._event(END, status=status, error=error)
+
+    def _event(self, kind: str, **told: Any) -> Event:
+        """An event about it; the keys are in the order of the ledger's lines."""
+        return cast(Event, {"event": kind, "trial_id": self.trial_id, **told})
 
     # The fold.
 
@@ -158,48 +159,23 @@ class TrialState(Job):
         """Whether it has no record of this epoch, and is not stopped."""
         return epoch not in self.records and not self.is_stopped
 
-    def due_end(self) -> EndEvent | None:
+    def due_end(self) -> Event | None:
         """The "end" that a running trial's decisions and records call for, if any."""
         if self.status != "running":
             return None
         if self.is_stopped:
-            return end_event(self.trial_id, "stopped")
+            return self.end_event("stopped")
         last = self.last_epoch
         done = last is not None and last >= self.finetune_epochs
-        return end_event(self.trial_id, "completed") if done else None
+        return self.end_event("completed") if done else None
 
     def assignment(self) -> dict[str, Any]:
         """As of any job, and ``after``: the last epoch that the ledger has, None before epoch 0."""
         return {**super().assignment(), "after": self.last_epoch}
 
-    def start_event(self, attempt: int) -> StartEvent:
-        """A "start", with the epoch that the attempt goes on from."""
-        return {
-            "event": START,
-            "trial_id": self.trial_id,
-            "attempt": attempt,
-            "epoch": self.last_epoch,
-        }
-
-    def record_event(
-        self, attempt: int, figures: Mapping[str, Any], worker: str | None
-    ) -> RecordEvent:
-        """A "record"."""
-        return record_event(self.trial_id, attempt, figures, worker)
-
-    def lost_event(self, attempt: int, reason: str, preempted: bool) -> LostEvent:
-        """A "lost"."""
-        return {
-            "event": LOST,
-            "trial_id": self.trial_id,
-            "attempt": attempt,
-            "reason": reason,
-            "preempted": preempted,
-        }
-
-    def failed_event(self, error: str) -> EndEvent:
-        """An "end"."""
-        return end_event(self.trial_id, "failed", error)
+    def start_event(self, attempt: int) -> Event:
+        """As of any job, with the epoch that the attempt goes on from."""
+        return self._event(START, attempt=attempt, epoch=self.last_epoch)
 
 
 @dataclass(kw_only=True)
@@ -221,44 +197,22 @@ class Retraining(Job):
         """Whether the round wants this epoch, and nobody has it."""
         return epoch in self.wanted
 
-    def due_end(self) -> ConfirmEndEvent | None:
+    def due_end(self) -> Event | None:
         """The "confirm_end" of a running retraining without a wanted epoch."""
         done = self.status == "running" and not self.wanted
-        return confirm_end_event(self.trial_id, self.seed, "completed") if done else None
+        return self.end_event("completed") if done else None
 
     def assignment(self) -> dict[str, Any]:
         """As of any job, and ``wanted``: the epochs that are still without figures, ascending."""
         return {**super().assignment(), "wanted": sorted(self.wanted)}
 
-    def start_event(self, attempt: int) -> ConfirmStartEvent:
-        """A "confirm_start"."""
-        return {
-            "event": CONFIRM_START,
-            "trial_id": self.trial_id,
-            "seed": self.seed,
-            "attempt": attempt,
-        }
+    def record_event(self, attempt: int, figures: Mapping[str, Any], worker: str | None) -> Event:
+        """The ``figures`` are those of a record on test, and some on validation."""
+        how = {"attempt": attempt, "worker": worker, "split": "test"}
+        return self._event(RECORD, **{**how, **figures})
 
-    def record_event(
-        self, attempt: int, figures: Mapping[str, Any], worker: str | None
-    ) -> ConfirmRecordEvent:
-        """A "confirm_record"."""
-        return confirm_record_event(self.trial_id, self.seed, attempt, figures, worker)
-
-    def lost_event(self, attempt: int, reason: str, preempted: bool) -> ConfirmLostEvent:
-        """A "confirm_lost"."""
-        return {
-            "event": CONFIRM_LOST,
-            "trial_id": self.trial_id,
-            "seed": self.seed,
-            "attempt": attempt,
-            "reason": reason,
-            "preempted": preempted,
-        }
-
-    def failed_event(self, error: str) -> ConfirmEndEvent:
-        """A "confirm_end"."""
-        return confirm_end_event(self.trial_id, self.seed, "failed", error)
+    def _event(self, kind: str, **told: Any) -> Event:
+        return super()._event(f"{CONFIRM}_{kind}", seed=self.seed, **told)
 
 
 def retraining_name(trial_id: str, seed: int) -> str:

@@ -28,7 +28,6 @@ from sweep.ledger.events import (
     TrialEvent,
     WarmEvent,
 )
-from sweep.ledger.record import end_event
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
 from sweep.search.study import Proposal, Study
@@ -168,7 +167,7 @@ class Search(Fold):
             ]
             events += undecided
             if any(event["action"] == "stop" for event in undecided):
-                events.append(end_event(trial.trial_id, "stopped"))
+                events.append(trial.end_event("stopped"))
             elif end := trial.due_end():
                 events.append(end)
         return events

@@ -13,7 +13,6 @@ from optuna.trial import TrialState as OptunaState
 import analysis
 from sweep.config import SweepConfig
 from sweep.ledger.events import Event
-from sweep.ledger.record import end_event
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
 from tests.search.test_state import Driver, config, record, story
@@ -185,7 +184,7 @@ def test_a_front_of_many_objectives_is_read_back_whole(count: int, tmp_path: Pat
         trial = driver.search.trials[event["trial_id"]]
         for epoch in range(trial.finetune_epochs + 1):
             driver.emit(with_figures(trial, epoch, 1) | {"correct": 1000})
-        driver.emit(end_event(trial.trial_id, "completed"))
+        driver.emit(trial.end_event("completed"))
     (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(e) + "\n" for e in driver.ledger))
     results = analysis.load(tmp_path)
     maximise = [way == "max" for way in objectives.values()]

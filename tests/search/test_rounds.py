@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from sweep.ledger.events import Event, is_of_confirm
-from sweep.search.jobs import Retraining
+from sweep.search.jobs import Retraining, TrialState
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point
 
@@ -148,7 +149,23 @@ def test_who_was_thought_dead_is_not_heard(attempt: int, news: bool) -> None:
     assert not job.accepts(attempt)
 
 
-def test_events_of_a_confirmation_are_known_from_those_of_a_search() -> None:
-    events = found(begin(searched(), [A], 1))
-    told = [event["event"] for event in events if is_of_confirm(event)]
-    assert told == ["confirm", "confirm_record", "confirm_end", "confirm_finish"]
+def test_events_of_a_job_have_the_keys_of_the_ledgers_lines_in_their_order() -> None:
+    trial = TrialState(trial_id="t0", params={}, seed=1, number=0)
+    given = (1, {"stage": "pruned"}, "host:1")
+    events: list[Event] = []
+    for job in (trial, Retraining(trial_id="t0", params={}, seed=7)):
+        events += [job.start_event(1), job.record_event(*given), job.lost_event(1, "x", True)]
+        events += [job.end_event("completed")]
+    assert [json.dumps(event, separators=(",", ":")) for event in events] == [
+        '{"event":"start","trial_id":"t0","attempt":1,"epoch":null}',
+        '{"event":"record","trial_id":"t0","attempt":1,"stage":"pruned","worker":"host:1"}',
+        '{"event":"lost","trial_id":"t0","attempt":1,"reason":"x","preempted":true}',
+        '{"event":"end","trial_id":"t0","status":"completed","error":null}',
+        '{"event":"confirm_start","trial_id":"t0","seed":7,"attempt":1}',
+        '{"event":"confirm_record","trial_id":"t0","seed":7,"attempt":1,"worker":"host:1",'
+        '"split":"test","stage":"pruned"}',
+        '{"event":"confirm_lost","trial_id":"t0","seed":7,"attempt":1,"reason":"x",'
+        '"preempted":true}',
+        '{"event":"confirm_end","trial_id":"t0","seed":7,"status":"completed","error":null}',
+    ]
+    assert [is_of_confirm(event) for event in events] == [False] * 4 + [True] * 4

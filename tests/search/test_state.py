@@ -14,7 +14,6 @@ from optuna.trial import TrialState as OptunaState
 from sweep.config import SweepConfig
 from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger.events import Event
-from sweep.ledger.record import end_event
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
 from tests.search.studies import LEARNING
@@ -91,7 +90,7 @@ class Driver:
         """One epoch of one trial; learning rates above 5e-3 diverge at epoch 2."""
         epoch = 0 if trial.last_epoch is None else trial.last_epoch + 1
         if epoch == 2 and trial.params["learning_rate"] > 5e-3:
-            self.emit(end_event(trial.trial_id, "failed", "the loss is not finite"))
+            self.emit(trial.end_event("failed", "the loss is not finite"))
             return
         partial = epoch < (trial.finetune_epochs if self.linear else trial.ramp_epochs)
         event = record(trial, epoch, trial.attempt, partial)
@@ -299,7 +298,7 @@ def test_a_record_twice_late_or_of_nobody_is_refused_and_ignored() -> None:
     driver.emit(late)
     assert trial.last_epoch == 0
     assert search.accepts(record(trial, 1, attempt=2))
-    driver.emit(end_event(trial.trial_id, "failed", "lost too often"))
+    driver.emit(trial.end_event("failed", "lost too often"))
     assert not search.accepts(record(trial, 1, attempt=2)), "the trial has ended"
 
 
@@ -342,7 +341,7 @@ def test_a_stopped_trial_is_over_even_before_its_end_is_written() -> None:
         search.apply(event)
     trial = search.trials[whole[cut]["trial_id"]]
     assert not search.accepts(record(trial, whole[cut]["epoch"] + 1, trial.attempt))
-    assert search.missing_events() == [end_event(trial.trial_id, "stopped")]
+    assert search.missing_events() == [trial.end_event("stopped")]
 
 
 def test_fifo_stops_nobody() -> None:
@@ -372,7 +371,7 @@ def test_of_a_list_of_epochs_a_stopped_trial_tells_the_last_that_is_in_it() -> N
     for epoch in range(4):
         driver.emit(record(trial, epoch, attempt=1))
     assert trial.last_epoch == 3
-    driver.emit(end_event(trial.trial_id, "stopped"))
+    driver.emit(trial.end_event("stopped"))
     (seen,) = driver.search.study.optuna_study.trials
     assert seen.state == OptunaState.COMPLETE
     assert seen.params["finetune_epochs"] == 2
