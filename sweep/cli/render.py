@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
+from sweep import __version__
 from sweep.errors import StorageError
+
+Options = TypeVar("Options")
+IMAGE = f"prunesweep:{__version__}"
 
 app = typer.Typer(
     help="Write a sweep as a batch script for Slurm, or a RayJob for Kubernetes.",
@@ -30,6 +36,7 @@ Gpus = Annotated[int | None, typer.Option(min=0, help="of a node [what one trial
 
 @app.command()
 def slurm(
+    ctx: typer.Context,
     config: Config,
     settings: Settings = None,
     out: File = None,
@@ -47,22 +54,21 @@ def slurm(
     grace: Annotated[int, typer.Option(help="seconds to save in, before the limit")] = 300,
 ) -> None:
     """A batch script: a Ray cluster for the time of a job, which goes on in the next."""
-    from sweep.cluster.render.slurm import SlurmOptions, render_slurm, this_environment
+    from sweep.cluster.render.slurm import SlurmOptions, render_slurm
     from sweep.config.load import load_config, with_absolute_paths
 
-    lines = this_environment() if setup is None else setup
-    asked = SlurmOptions(nodes, cpus, gpus, time, memory, partition, account, lines, grace)
     resolved = with_absolute_paths(load_config(config, settings or []))
-    _write(render_slurm(resolved, results, asked), out)
+    _write(render_slurm(resolved, _asked(SlurmOptions, ctx), results), out)
 
 
 @app.command()
 def kubernetes(
+    ctx: typer.Context,
     config: Config,
     settings: Settings = None,
     out: File = None,
     results: Results = None,
-    image: Annotated[str | None, typer.Option(help="with prunesweep (see Dockerfile)")] = None,
+    image: Annotated[str, typer.Option(help="with prunesweep (see Dockerfile)")] = IMAGE,
     workers: Annotated[int, typer.Option(min=1, help="pods that run trials")] = 2,
     min_workers: Annotated[
         int | None, typer.Option(min=0, help="fewer: Ray's autoscaler starts and ends pods")
@@ -82,27 +88,16 @@ def kubernetes(
     retries: Annotated[int, typer.Option(min=0, help="new clusters where a head is lost")] = 3,
 ) -> None:
     """A KubeRay RayJob, which makes a Ray cluster, runs the sweep and takes it down."""
-    from sweep.cluster.render.kubernetes import render_kubernetes
-    from sweep.cluster.render.pods import IMAGE_NAME, KubernetesOptions
+    from sweep.cluster.render.kubernetes import KubernetesOptions, render_kubernetes
     from sweep.config.load import load_config
 
-    asked = KubernetesOptions(
-        image=image or IMAGE_NAME,
-        workers=workers,
-        min_workers=min_workers,
-        cpus=cpus,
-        gpus=gpus,
-        memory=memory,
-        claim=claim,
-        mount=mount,
-        secret=secret,
-        env_secret=env_secret,
-        service_account=service_account,
-        namespace=namespace,
-        gpu_resource=gpu_resource,
-        retries=retries,
-    )
+    asked = _asked(KubernetesOptions, ctx)
     _write(render_kubernetes(load_config(config, settings or []), asked, results), out)
+
+
+def _asked(kind: Callable[..., Options], ctx: typer.Context) -> Options:
+    """The command's options, by their names as the dataclass ``kind`` has them."""
+    return kind(**{name: ctx.params[name] for name in inspect.signature(kind).parameters})
 
 
 def _write(text: str, file: Path | None) -> None:

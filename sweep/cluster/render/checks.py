@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
 
+from sweep.config import ResourcesConfig
 from sweep.errors import UsageError
 
 
@@ -16,15 +19,37 @@ class Rule:
     words: str
 
 
-WORD = Rule(r"[A-Za-z0-9][A-Za-z0-9._,+-]*", "letters, digits and . _ , + -")
-TIME = Rule(
-    r"(\d+-)?\d+(:\d\d){0,2}", "minutes, H:MM:SS or D-HH:MM:SS, as Slurm has it, such as 4:00:00"
-)
 NAME = Rule(r"[a-z]([a-z0-9-]{0,45}[a-z0-9])?", "at most 47 small letters, digits and -, as in DNS")
-QUANTITY = Rule(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?", "a quantity of Kubernetes, such as 16Gi")
-IMAGE = Rule(r"[A-Za-z0-9][A-Za-z0-9./:@_-]*", "an image, such as registry.example/prunesweep:1.0")
-PATH = Rule(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", "an absolute path of letters, digits and . _ / -")
-GPU = Rule(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "a resource of Kubernetes, such as nvidia.com/gpu")
+
+Word = Annotated[str, Rule(r"[A-Za-z0-9][A-Za-z0-9._,+-]*", "letters, digits and . _ , + -")]
+Time = Annotated[
+    str,
+    Rule(
+        r"(\d+-)?\d+(:\d\d){0,2}",
+        "minutes, H:MM:SS or D-HH:MM:SS, as Slurm has it, such as 4:00:00",
+    ),
+]
+Name = Annotated[str, NAME]
+Quantity = Annotated[
+    str, Rule(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?", "a quantity of Kubernetes, such as 16Gi")
+]
+Image = Annotated[
+    str, Rule(r"[A-Za-z0-9][A-Za-z0-9./:@_-]*", "an image, such as registry.example/prunesweep:1.0")
+]
+Folder = Annotated[
+    str, Rule(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", "an absolute path of letters, digits, . _ / -")
+]
+Gpu = Annotated[
+    str, Rule(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "a resource of Kubernetes, such as nvidia.com/gpu")
+]
+
+
+def check_options(options: Any) -> None:
+    """UsageError where a field of a dataclass does not have the form that its type names."""
+    for field, hint in get_type_hints(type(options), include_extras=True).items():
+        for kind in (hint, *getattr(hint, "__args__", ())):  # Name, or Name | None
+            for rule in getattr(kind, "__metadata__", ()):
+                check("--" + field.replace("_", "-"), getattr(options, field), rule)
 
 
 def check(option: str, value: str | None, rule: Rule) -> None:
@@ -39,24 +64,18 @@ def check_line(option: str, value: str) -> None:
         raise UsageError(f"{option} must be one line of printable characters; got {value!r}")
 
 
-def check_room(cpu: float, gpu: float, cpus: int | None, gpus: int) -> None:
-    """UsageError where a node has no room for one trial, which takes ``cpu`` and ``gpu``.
+def gpus_of_a_node(want: ResourcesConfig, asked: int | None) -> int:
+    """The GPUs that are asked for, else what one trial takes, in whole ones."""
+    return math.ceil(want.gpu) if asked is None else asked
+
+
+def check_room(want: ResourcesConfig, cpus: int | None, gpus: int) -> None:
+    """UsageError where a node has no room for one trial.
 
     ``cpus`` are the node's; None where that is not known.
     """
-    if (cpus is not None and cpu > cpus) or gpu > gpus:
+    if (cpus is not None and want.cpu > cpus) or want.gpu > gpus:
         raise UsageError(
-            f"a trial takes {cpu:g} CPUs and {gpu:g} GPUs (resources), and a node would have "
-            f"{cpus or 'all its'} and {gpus}: give more with --cpus and --gpus"
+            f"a trial takes {want.cpu:g} CPUs and {want.gpu:g} GPUs (resources), and a node would "
+            f"have {cpus or 'all its'} and {gpus}: give more with --cpus and --gpus"
         )
-
-
-def default_gpus(gpu: float) -> int:
-    """GPUs of a node where none are asked for: what one trial takes, in whole ones."""
-    return int(-(-gpu // 1))
-
-
-def default_cpus(cpu: float, gpu: float, gpus: int) -> int:
-    """CPUs of a node where none are asked for: for as many trials as its GPUs hold, at least 4."""
-    trials = int(gpus / gpu + 1e-9) if gpu else 1
-    return max(4, int(-(-cpu * trials // 1)))

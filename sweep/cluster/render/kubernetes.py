@@ -7,33 +7,58 @@ KubeRay makes another cluster (``backoffLimit`` times), and only the epochs in f
 
 from __future__ import annotations
 
+import math
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from sweep import __version__
+from sweep.cluster.render import fill
 from sweep.cluster.render.checks import (
-    GPU,
-    IMAGE,
     NAME,
-    PATH,
-    QUANTITY,
+    Folder,
+    Gpu,
+    Image,
+    Name,
+    Quantity,
     check,
     check_line,
+    check_options,
     check_room,
-    default_cpus,
-    default_gpus,
+    gpus_of_a_node,
 )
-from sweep.cluster.render.pods import CONFIG_FOLDER, KubernetesOptions, Plain, pod
-from sweep.config import SweepConfig
+from sweep.config import ResourcesConfig, SweepConfig
 from sweep.config.plan import results_path
 from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 
 KUBERAY = "1.6"
 RAY = "2.60.0"
-OBJECT_STORE_BYTES = 268435456
+
+
+@dataclass(frozen=True)
+class KubernetesOptions:
+    """What pods are. ``cpus``, ``gpus``, ``memory`` are a worker's; None: what its trials take."""
+
+    image: Image = f"prunesweep:{__version__}"
+    workers: int = 2
+    min_workers: int | None = None  # fewer than workers: Ray's autoscaler starts and ends them
+    cpus: int | None = None
+    gpus: int | None = None
+    memory: Quantity = "16Gi"
+    claim: Name | None = None
+    mount: Folder = "/shared"
+    secret: Name = "prunesweep-token"
+    env_secret: Name | None = None
+    service_account: Name | None = None
+    namespace: Name | None = None
+    gpu_resource: Gpu = "nvidia.com/gpu"
+    retries: int = 3
+
+    @property
+    def least(self) -> int:
+        """Workers that are always there."""
+        return self.workers if self.min_workers is None else self.min_workers
 
 
 def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str | None) -> str:
@@ -42,26 +67,38 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
     Results go to ``out``, an object store or a folder of the claim; by default to the config's
     storage. Raises :class:`~sweep.errors.UsageError` for what pods would not find or take.
     """
-    _check(options)
+    check_options(options)
+    if not 0 <= options.least <= options.workers or options.workers < 1:
+        raise UsageError(
+            "--min-workers is at least 0 and at most --workers, which is at least 1; got "
+            f"{options.least} and {options.workers}"
+        )
     check("the sweep's name", config.name, NAME)
     place = results_place(config, options, out)
     _check_files(config)
-    documents = [_config_map(config, options, place), _ray_job(config, options)]
-    return _header(config, options, place) + "---\n".join(map(_dump, documents))
+    gpus = gpus_of_a_node(config.resources, options.gpus)
+    cpus = options.cpus or default_cpus(config.resources, gpus)
+    check_room(config.resources, cpus, gpus)
+    return fill(
+        "kubernetes.yaml",
+        name=config.name,
+        config=dump_yaml(config),
+        place=place,
+        out=shlex.quote(place),
+        folder="/etc/prunesweep",
+        options=options,
+        cpus=cpus,
+        gpus=gpus,
+        version=__version__,
+        kuberay=KUBERAY,
+        ray=RAY,
+    )
 
 
-def _dump(document: Plain) -> str:
-    """As YAML, with texts of several lines as they are."""
-
-    class Dumper(yaml.SafeDumper):
-        pass
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    return yaml.dump(document, Dumper=Dumper, sort_keys=False, width=1000)
+def default_cpus(want: ResourcesConfig, gpus: int) -> int:
+    """CPUs of a node where none are asked for: for as many trials as its GPUs hold, at least 4."""
+    trials = int(gpus / want.gpu + 1e-9) if want.gpu else 1
+    return max(4, math.ceil(want.cpu * trials))
 
 
 def results_place(config: SweepConfig, options: KubernetesOptions, out: str | None) -> str:
@@ -95,116 +132,3 @@ def _check_files(config: SweepConfig) -> None:
                 f"the config names {name}, relative to this folder, which pods do not see: put it "
                 "on the claim and name it by its absolute path there"
             )
-
-
-def _check(options: KubernetesOptions) -> None:
-    check("--image", options.image, IMAGE)
-    check("--memory", options.memory, QUANTITY)
-    check("--claim", options.claim, NAME)
-    check("--mount", options.mount, PATH)
-    check("--secret", options.secret, NAME)
-    check("--env-secret", options.env_secret, NAME)
-    check("--service-account", options.service_account, NAME)
-    check("--namespace", options.namespace, NAME)
-    check("--gpu-resource", options.gpu_resource, GPU)
-    if not 0 <= options.least <= options.workers or options.workers < 1:
-        raise UsageError(
-            "--min-workers is at least 0 and at most --workers, which is at least 1; got "
-            f"{options.least} and {options.workers}"
-        )
-
-
-def _metadata(config: SweepConfig, options: KubernetesOptions, suffix: str = "") -> Plain:
-    metadata: Plain = {
-        "name": config.name + suffix,
-        "labels": {"app.kubernetes.io/name": "prunesweep", "prunesweep/sweep": config.name},
-    }
-    return metadata | ({"namespace": options.namespace} if options.namespace else {})
-
-
-def _config_map(config: SweepConfig, options: KubernetesOptions, place: str) -> Plain:
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": _metadata(config, options, "-config"),
-        "data": {"config.yaml": dump_yaml(config), "run.sh": script(place)},
-    }
-
-
-def script(place: str) -> str:
-    """What the job runs, as a file: an entrypoint goes through several shells, which eat quotes."""
-    return f"""\
-sweep run {CONFIG_FOLDER}/config.yaml --out {shlex.quote(place)} --address auto
-code=$?
-if [ $code -eq 3 ]; then exit 0; fi  # done, though trials failed: no reason to begin again
-exit $code
-"""
-
-
-def _ray_job(config: SweepConfig, options: KubernetesOptions) -> Plain:
-    return {
-        "apiVersion": "ray.io/v1",
-        "kind": "RayJob",
-        "metadata": _metadata(config, options),
-        "spec": {
-            "entrypoint": f"bash {CONFIG_FOLDER}/run.sh",
-            "submissionMode": "K8sJobMode",
-            "backoffLimit": options.retries,
-            "shutdownAfterJobFinishes": True,
-            "ttlSecondsAfterFinished": 60,
-            "rayClusterSpec": _cluster(config, options),
-        },
-    }
-
-
-def _cluster(config: SweepConfig, options: KubernetesOptions) -> Plain:
-    grows = options.least < options.workers
-    scaling: Plain = {"enableInTreeAutoscaling": True} if grows else {}
-    if grows:
-        scaling["autoscalerOptions"] = {"idleTimeoutSeconds": 300, "upscalingMode": "Default"}
-    return {
-        "rayVersion": RAY,
-        "authOptions": {"mode": "token", "secretName": options.secret},
-        **scaling,
-        "headGroupSpec": {
-            "serviceType": "ClusterIP",
-            "rayStartParams": {"num-cpus": "0", "num-gpus": "0", **_store()},
-            "template": pod("ray-head", config, options, cpus=2, memory="8Gi", gpus=0),
-        },
-        "workerGroupSpecs": [_workers(config, options)],
-    }
-
-
-def _workers(config: SweepConfig, options: KubernetesOptions) -> Plain:
-    want = config.resources
-    gpus = default_gpus(want.gpu) if options.gpus is None else options.gpus
-    cpus = options.cpus or default_cpus(want.cpu, want.gpu, gpus)
-    check_room(want.cpu, want.gpu, cpus, gpus)
-    return {
-        "groupName": "workers",
-        "replicas": options.least,
-        "minReplicas": options.least,
-        "maxReplicas": options.workers,
-        "rayStartParams": _store(),
-        "template": pod("ray-worker", config, options, cpus, options.memory, gpus),
-    }
-
-
-def _store() -> dict[str, str]:
-    return {"object-store-memory": str(OBJECT_STORE_BYTES)}  # only settings and records pass
-
-
-def _header(config: SweepConfig, options: KubernetesOptions, place: str) -> str:
-    where = f" -n {options.namespace}" if options.namespace else ""
-    return f"""\
-# Sweep {config.name} on Kubernetes, written by `sweep render kubernetes`; for KubeRay {KUBERAY} or
-# later, ray {RAY}, prunesweep {__version__}. The Dockerfile beside cluster.yaml makes the image.
-#
-#   kubectl create secret generic{where} {options.secret} \\
-#     --from-literal=auth_token=$(openssl rand -hex 32)     # once: who has it can run code here
-#   kubectl apply{where} -f FILE
-#   kubectl logs{where} -f job/{config.name}
-#   kubectl delete{where} -f FILE      # to stop; applied again, the sweep goes on where it was
-#
-# Results: {place}
-"""

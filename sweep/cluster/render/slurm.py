@@ -23,19 +23,22 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sweep import __version__
-from sweep.cluster.render.checks import TIME, WORD, check, check_line, check_room, default_gpus
+from sweep.cluster.render import fill
+from sweep.cluster.render.checks import (
+    Time,
+    Word,
+    check_line,
+    check_options,
+    check_room,
+    gpus_of_a_node,
+)
 from sweep.config import SweepConfig
 from sweep.config.plan import results_path
 from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 LEAST_GRACE = 180
 """Seconds: the driver saves within a minute, and Ray's nodes leave within another."""
@@ -48,11 +51,11 @@ class SlurmOptions:
     nodes: int = 2
     cpus: int | None = None
     gpus: int | None = None
-    time: str = "4:00:00"
-    memory: str = "0"  # all that a node has
-    partition: str | None = None
-    account: str | None = None
-    setup: str = ""
+    time: Time = "4:00:00"
+    memory: Word = "0"  # all that a node has
+    partition: Word | None = None
+    account: Word | None = None
+    setup: str | None = None  # shell lines; None: those of this environment
     grace: int = 300  # seconds ahead of the time limit at which the driver is told to save
 
 
@@ -61,7 +64,7 @@ def this_environment() -> str:
     return f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
 
 
-def render_slurm(config: SweepConfig, out: str | None, options: SlurmOptions) -> str:
+def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) -> str:
     """The batch script of a sweep that keeps its results in ``out``.
 
     ``out`` is a folder or an address in an object store; None: the config's. ``config`` is written
@@ -69,43 +72,22 @@ def render_slurm(config: SweepConfig, out: str | None, options: SlurmOptions) ->
     change with the file. Raises :class:`~sweep.errors.UsageError` for options that Slurm would not
     take.
     """
-    _check(options)
+    check_options(options)
+    if options.grace < LEAST_GRACE:
+        raise UsageError(f"--grace must be at least {LEAST_GRACE} seconds; got {options.grace}")
     place = out or results_path(config)
     if "://" not in place:
         place = str(Path(place).resolve())
     check_line("--results", place)
-    want = config.resources
-    gpus = default_gpus(want.gpu) if options.gpus is None else options.gpus
-    check_room(want.cpu, want.gpu, options.cpus, gpus)
-    return _template().render(
+    gpus = gpus_of_a_node(config.resources, options.gpus)
+    check_room(config.resources, options.cpus, gpus)
+    return fill(
+        "slurm.sh",
         name=config.name,
         config=dump_yaml(config),
         out=shlex.quote(place),
         options=options,
+        setup=this_environment() if options.setup is None else options.setup,
         gpus=gpus,
         version=__version__,
     )
-
-
-def _check(options: SlurmOptions) -> None:
-    check("--time", options.time, TIME)
-    check("--memory", options.memory, WORD)
-    check("--partition", options.partition, WORD)
-    check("--account", options.account, WORD)
-    if options.grace < LEAST_GRACE:
-        raise UsageError(f"--grace must be at least {LEAST_GRACE} seconds; got {options.grace}")
-
-
-def _template() -> Template:
-    # Here, since it takes a tenth of a second to import.
-    from jinja2 import Environment, StrictUndefined
-
-    text = resources.files("sweep.cluster.render").joinpath("slurm.sh").read_text(encoding="utf-8")
-    environment = Environment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.from_string(text)

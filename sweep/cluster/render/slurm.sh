@@ -31,8 +31,8 @@
 # Nodes of our own: `ray symmetric-run` ends with `ray stop`, which ends all of a user's Ray there.
 #SBATCH --exclusive
 
-{% if options.setup %}
-{{ options.setup }}
+{% if setup %}
+{{ setup }}
 
 {% endif %}
 set -u

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sweep.cluster.render.kubernetes import RAY, render_kubernetes, script
-from sweep.cluster.render.pods import KubernetesOptions
+from sweep.cluster.render.kubernetes import RAY, KubernetesOptions, render_kubernetes
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import UsageError
@@ -138,7 +137,8 @@ def test_the_config_travels() -> None:
 def test_failed_trials_are_no_reason_to_begin_again(code: int, ends: int, tmp_path: Path) -> None:
     (tmp_path / "sweep").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\nexit {code}\n')
     (tmp_path / "sweep").chmod(0o755)
-    (tmp_path / "run.sh").write_text(script("/shared/a b'$(x)"))
+    (told, _) = rendered(CLAIM, out="/shared/a b'$(x)")
+    (tmp_path / "run.sh").write_text(told["data"]["run.sh"])
     done = subprocess.run(
         ["bash", tmp_path / "run.sh"],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},

@@ -44,7 +44,7 @@ def asked(script: str) -> dict[str, str]:
 
 
 def test_what_is_asked_of_slurm() -> None:
-    assert asked(render_slurm(config("resources.gpu=0.5"), "/out", GPUS)) == {
+    assert asked(render_slurm(config("resources.gpu=0.5"), GPUS, "/out")) == {
         "job-name": "closed-form",
         "output": "closed-form-%j.log",
         "open-mode": "append",
@@ -62,34 +62,32 @@ def test_what_is_asked_of_slurm() -> None:
     }
 
 
-def test_cpus_alone_ask_for_no_gpu() -> None:
-    script = render_slurm(config(), "/out", SlurmOptions())
-    assert "gpus-per-node" not in script and "--num-gpus=0" in script
-    assert not asked(script).keys() & {"partition", "account", "gpus-per-node"}
+WHOLE = ("--cpu-bind=none", '--num-cpus="$SLURM_CPUS_ON_NODE"', "#SBATCH --mem=0\n", "--num-gpus=0")
+UNASKED = ("gpus-per-node", "cpus-per-task", "--partition", "--account")
 
 
-def test_nodes_are_taken_whole_unless_said_otherwise() -> None:
-    script = render_slurm(config(), "/out", SlurmOptions())
-    assert "cpus-per-task" not in script and asked(script)["mem"] == "0"
-    assert "--cpu-bind=none" in script and '--num-cpus="$SLURM_CPUS_ON_NODE"' in script
-    fewer = render_slurm(config(), "/out", GPUS)
-    assert "--cpus-per-task=16 \\\n" in fewer and "--num-cpus=16 " in fewer
-
-
-def test_a_share_of_a_gpu_is_of_a_whole_one() -> None:
-    script = render_slurm(config("resources.gpu=0.25"), "/out", SlurmOptions())
-    assert asked(script)["gpus-per-node"] == "1" and "--num-gpus=1" in script
-
-
-def test_one_node_waits_for_no_other() -> None:
-    assert "--min-nodes" not in render_slurm(config(), "/out", SlurmOptions(nodes=1))
-    assert "--min-nodes 4" in render_slurm(config(), "/out", SlurmOptions(nodes=4))
+@pytest.mark.parametrize(
+    ("options", "gpu", "has", "lacks"),
+    [
+        (SlurmOptions(), 0, WHOLE, UNASKED),  # nodes are taken whole unless said otherwise
+        (GPUS, 0, ("--cpus-per-task=16 \\\n", "--num-cpus=16 "), ("--cpu-bind",)),
+        (SlurmOptions(), 0.25, ("--num-gpus=1", "#SBATCH --gpus-per-node=1\n"), ()),
+        (SlurmOptions(nodes=1), 0, (), ("--min-nodes",)),  # it waits for no other
+        (SlurmOptions(nodes=4), 0, ("--min-nodes 4",), ()),
+    ],
+)
+def test_what_each_node_runs_is_what_was_asked_for(
+    options: SlurmOptions, gpu: float, has: tuple[str, ...], lacks: tuple[str, ...]
+) -> None:
+    script = render_slurm(config(f"resources.gpu={gpu}"), options, "/out")
+    assert [word for word in has if word not in script] == []
+    assert [word for word in lacks if word in script] == []
 
 
 @pytest.mark.parametrize("options", [SlurmOptions(nodes=1), GPUS])
 def test_a_shell_can_read_it(options: SlurmOptions, tmp_path: Path) -> None:
     script = tmp_path / "job.sh"
-    script.write_text(render_slurm(config(), "/a folder; with 'signs' $(in it)", options))
+    script.write_text(render_slurm(config(), options, "/a folder; with 'signs' $(in it)"))
     subprocess.run(["bash", "-n", script], check=True)
     if shutil.which("shellcheck"):
         subprocess.run(["shellcheck", "--severity=warning", script], check=True)
@@ -98,7 +96,7 @@ def test_a_shell_can_read_it(options: SlurmOptions, tmp_path: Path) -> None:
 def test_what_the_job_writes_for_itself(tmp_path: Path) -> None:
     """Run the two here-documents: the config is the one given, the folder one word."""
     strange = "/a folder; $(touch harm) 'x'"
-    script = render_slurm(config("search.trials=7"), strange, SlurmOptions())
+    script = render_slurm(config("search.trials=7"), SlurmOptions(), strange)
     part = script[script.index("cat > ") : script.index("tell_driver()")]
     subprocess.run(["bash", "-c", f"work={tmp_path}\n{part}"], check=True, cwd=tmp_path)
     given = SweepConfig.model_validate(yaml.safe_load((tmp_path / "config.yaml").read_text()))
@@ -130,13 +128,13 @@ def test_what_the_job_writes_for_itself(tmp_path: Path) -> None:
 )
 def test_options_that_are_none(options: SlurmOptions, words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError) as refused:
-        render_slurm(config("resources.cpu=2"), "/out", options)
+        render_slurm(config("resources.cpu=2"), options, "/out")
     assert all(word in str(refused.value) for word in words)
 
 
 def test_results_are_one_line() -> None:
     with pytest.raises(UsageError, match="--results"):
-        render_slurm(config(), "/out\nrm -rf .", SlurmOptions())
+        render_slurm(config(), SlurmOptions(), "/out\nrm -rf .")
 
 
 def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,8 @@ def begin(folder: Path, sweep: str, ray: str = RAY) -> subprocess.Popen[str]:
     for name, body in programs.items():
         (folder / name).write_text(f"#!/bin/bash\n{body}\n")
         (folder / name).chmod(0o755)
-    script = render_slurm(load_config("closed-form"), str(folder / "out"), SlurmOptions())
+    options = SlurmOptions(setup="")  # the programs of the test's own PATH
+    script = render_slurm(load_config("closed-form"), options, str(folder / "out"))
     (folder / "job.sh").write_text(script.replace("-gt 180", "-gt 2"))
     return subprocess.Popen(
         ["bash", "job.sh"],
