@@ -25,7 +25,6 @@ def export_point(
 ) -> None:
     """Export the one point that the options name, into the new folder ``to``."""
     import analysis
-    from sweep.export.card import card
     from sweep.export.export import check_request, export
     from sweep.export.point import chosen
 
@@ -39,17 +38,16 @@ def export_point(
     point = chosen(results, question)
     command = shlex.join(["sweep", *sys.argv[1:]])
     with _ended_by_sigterm():
-        done = export(
+        checked = export(
+            results,
             config,
             folder,
             point,
             Path(to),
-            lambda made: card(results, config, made, command),
             command=command,
             may_differ=may_differ,
             onnx=onnx,
         )
-    checked = done.checked
     as_recorded = f"{checked.differing} answered otherwise than recorded"
     print(
         f"{to}: {point}, sparsity {point.record['sparsity']:.4f}, {checked.correct} of "

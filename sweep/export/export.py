@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import nn
 
+from analysis import Results
 from sweep import __version__
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import kept
 from sweep.compress.models import load_classifier
-from sweep.compress.quantize.layers import put_on_grid, settle_on_grid
+from sweep.compress.quantize.layers import settle_on_grid
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx
+from sweep.export.card import card
 from sweep.export.checks import Checked
-from sweep.export.files import WEIGHTS, attach, write_activations, write_model
+from sweep.export.files import WEIGHTS, complete, has_more, write_activations, write_model
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder, remove_empty
 from sweep.ledger.folder import SweepFolder
@@ -34,33 +36,20 @@ from sweep.ledger.store import Store
 if TYPE_CHECKING:
     from sweep.compress.trial import Trial
 
-LINEAGE, SPARSE, CARD = "prunesweep.json", "model.sparse.safetensors", "README.md"
-
-
-@dataclass(frozen=True)
-class Export:
-    """What was written: the folder's files with their bytes, and what the checks found."""
-
-    point: Point
-    checked: Checked
-    files: dict[str, int]
-
-
-Card = Callable[[Export], str]
-"""The text of the model card, from what the other files are."""
+LINEAGE, CARD = "prunesweep.json", "README.md"
 
 
 def export(
+    results: Results,
     config: SweepConfig,
     folder: SweepFolder,
     point: Point,
     to: Path,
-    card: Card,
     *,
     command: str = "",
     may_differ: int = 0,
     onnx: bool = False,
-) -> Export:
+) -> Checked:
     """Write the model of ``point`` into the new folder ``to``; all of it or nothing.
 
     It holds the model and its tokenizer as Hugging Face reads them (a quantised one's weights on
@@ -68,31 +57,20 @@ def export(
     ``prunesweep.json`` (lineage) and the card. The files are read back: see
     :func:`sweep.export.checks.check`, and the compact file must give the dense one bit for bit.
     With ``onnx`` there is a graph too, whose answers must be the model's.
-    Raises :class:`~sweep.errors.UsageError` where the point has no checkpoint or ``to`` is there,
+    Raises :class:`~sweep.errors.UsageError` where the point has no checkpoint or ``to`` appears,
     :class:`~sweep.errors.StorageError` where a check fails or the disk refuses.
     """
     if onnx:
         to_onnx.check_packages()
         to_onnx.check_params(point.params)
-    check_request(config, folder.path, to)
     bench = Workbench(config, "cpu")
     bench.adopt(kept(folder.dense))
     with checks.threads_of_a_worker(config.resources.cpu):
         trial = rebuilt(bench, folder, point)
-        ours = checks.plain_logits(trial.model, bench)
         with _new(to) as scratch:
-            saved, weights_correct = _write_model(trial, bench, scratch)
-            checked = checks.check(bench, ours, saved, point, may_differ)
-            checked = replace(checked, weights_correct=weights_correct)
-            _write_sparse(scratch)
-            if onnx:
-                to_onnx.write_onnx(saved, bench, scratch)
-                found = to_onnx.onnx_logits(scratch, bench)
-                differing, largest = checks.check_onnx(ours, found, may_differ)
-                checked = replace(checked, onnx_differing=differing, onnx_largest=largest)
-            done = Export(point, checked, _sizes(scratch))
-            _describe(config, done, command, card, scratch)
-    return done
+            checked = _write_checked(trial, bench, point, scratch, may_differ, onnx)
+            _describe(results, config, point, checked, command, scratch)
+    return checked
 
 
 def check_request(config: SweepConfig, sweep: Store, to: Path) -> None:
@@ -107,6 +85,23 @@ def check_request(config: SweepConfig, sweep: Store, to: Path) -> None:
         raise UsageError(f"{sweep} swept a formula ({CLOSED_FORM}): there is no model to export")
 
 
+def _write_checked(
+    trial: Trial, bench: Workbench, point: Point, folder: Path, may_differ: int, onnx: bool
+) -> Checked:
+    """Write all files of the model; returns what the checks of them found."""
+    ours = checks.plain_logits(trial.model, bench)
+    saved, weights_correct = _write_model(trial, bench, folder)
+    checked = checks.check(bench, ours, saved, point, may_differ)
+    checked = replace(checked, weights_correct=weights_correct)
+    _write_sparse(folder)
+    if onnx:
+        to_onnx.write_onnx(saved, bench, folder)
+        found = to_onnx.onnx_logits(folder, bench)
+        differing, largest = checks.check_onnx(ours, found, may_differ)
+        checked = replace(checked, onnx_differing=differing, onnx_largest=largest)
+    return checked
+
+
 def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Module, int | None]:
     """Write the trial's model, and what prunes or rounds its inputs.
 
@@ -114,18 +109,15 @@ def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Modul
     alone; None where nothing else is to be done.
     """
     config = bench.config
-    rounded = settle_on_grid(trial.model, folder)
     names, tokenizer = bench.task.label_names, config.tokenizer or config.model
+    settle_on_grid(trial.model, folder)
     write_model(trial.model, trial.masks.masks, names, tokenizer, folder)
+    write_activations(trial.activations, folder)
     saved = load_classifier(str(folder), bench.task)
-    pruned = write_activations(trial.activations, folder)
-    if not (pruned or rounded):
+    if not has_more(folder):
         return saved, None
     weights_correct = int(checks.right(checks.plain_logits(saved, bench), bench).sum())
-    if pruned:
-        attach(saved, folder)
-    if rounded:
-        put_on_grid(saved, folder)
+    complete(saved, folder)
     return saved, weights_correct
 
 
@@ -151,39 +143,34 @@ def _new(to: Path) -> Iterator[Path]:
 def _write_sparse(folder: Path) -> None:
     """The compact file, read back against the dense one."""
     dense = load_file(folder / WEIGHTS)
-    sparse.save(folder / SPARSE, dense)
-    if sparse.digest(sparse.load(folder / SPARSE)) != sparse.digest(dense):
+    sparse.save(folder / sparse.FILE, dense)
+    if sparse.digest(sparse.load(folder / sparse.FILE)) != sparse.digest(dense):
         raise StorageError("the compact file does not give the model back: nothing was exported")
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
-
-
-def _describe(config: SweepConfig, done: Export, command: str, card: Card, folder: Path) -> None:
+def _describe(
+    results: Results,
+    config: SweepConfig,
+    point: Point,
+    checked: Checked,
+    command: str,
+    folder: Path,
+) -> None:
     """Write the card and the lineage, and let others than the owner read all files."""
-    (folder / CARD).write_text(card(done), encoding="utf-8")
-    lineage = _lineage(config, done, command, folder)
+    files = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+    text = card(results, config, point, checked, files, command)
+    lineage = {
+        "prunesweep": __version__,
+        "command": command,
+        **point.lineage,
+        "checks": asdict(checked),
+        "sha256": {name: _sha256(folder / name) for name in files},
+        "config": config.model_dump(mode="json"),
+    }
+    (folder / CARD).write_text(text, encoding="utf-8")
     (folder / LINEAGE).write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors writes for the owner alone
-
-
-def _lineage(config: SweepConfig, done: Export, command: str, folder: Path) -> dict[str, Any]:
-    """Where the model comes from: record and params, sweep, checks, files; for programs."""
-    point = done.point
-    return {
-        "prunesweep": __version__,
-        "command": command,
-        "trial_id": point.trial_id,
-        "epoch": point.epoch,
-        "seed": point.seed,
-        "params": dict(point.params),
-        "record": point.figures,
-        "checks": asdict(done.checked),
-        "sha256": {name: _sha256(folder / name) for name in done.files},
-        "config": config.model_dump(mode="json"),
-    }
 
 
 def _sha256(path: Path) -> str:

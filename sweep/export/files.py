@@ -83,14 +83,14 @@ def _write_masks(masks: Mapping[str, Tensor], path: Path) -> None:
     save_file(plain, path, metadata={"format": MASKS_FORMAT, "version": "1"})
 
 
-def write_activations(pruner: ActivationPruner, folder: Path) -> bool:
-    """Write what :func:`attach` needs; False, and no file, where none are pruned.
+def write_activations(pruner: ActivationPruner, folder: Path) -> None:
+    """Write what :func:`attach` needs; no file where none are pruned.
 
     The file holds thresholds (scalars) or masks (True = kept) by module name, where the method has
     any, and in its metadata ``modules``, ``sparsity``, ``method`` and ``scope``.
     """
     if not pruner.modules:
-        return False
+        return
     state = {name: value.detach().cpu().contiguous() for name, value in pruner.state.items()}
     how = {"sparsity": repr(pruner.sparsity), "method": pruner.method, "scope": pruner.scope}
     about = {
@@ -100,7 +100,6 @@ def write_activations(pruner: ActivationPruner, folder: Path) -> bool:
         **how,
     }
     save_file(state, folder / ACTIVATIONS, metadata=about)
-    return True
 
 
 def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
@@ -138,8 +137,18 @@ def load_model(folder: str | Path) -> nn.Module:
     from transformers import AutoModelForSequenceClassification
 
     model: nn.Module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    complete(model, folder)
+    return model
+
+
+def has_more(folder: str | Path) -> bool:
+    """Whether the trial did more to the model in a folder than ``from_pretrained`` gives."""
+    return any((Path(folder) / name).is_file() for name in (ACTIVATIONS, GRID_FILE))
+
+
+def complete(model: nn.Module, folder: str | Path) -> None:
+    """Let a model from a folder prune and round its inputs, where the files there say so."""
     if (Path(folder) / ACTIVATIONS).is_file():
         attach(model, folder)
     if (Path(folder) / GRID_FILE).is_file():
         put_on_grid(model, folder)
-    return model

@@ -39,9 +39,16 @@ class Point:
     answers: NDArray[np.bool_] | None = None
 
     @property
-    def figures(self) -> dict[str, Any]:
-        """The record without what only readers of the ledger want."""
-        return {name: value for name, value in self.record.items() if name not in DETAILS}
+    def lineage(self) -> dict[str, Any]:
+        """What names it, and its record without what only readers of the ledger want."""
+        figures = {name: value for name, value in self.record.items() if name not in DETAILS}
+        return {
+            "trial_id": self.trial_id,
+            "epoch": self.epoch,
+            "seed": self.seed,
+            "params": dict(self.params),
+            "record": figures,
+        }
 
     def __str__(self) -> str:
         return f"{self.trial_id} after epoch {self.epoch}"

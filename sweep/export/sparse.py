@@ -15,7 +15,8 @@ Version 1, which prunesweep 0.1 wrote, is read too: it may hold any of these, KE
 ``low/KEY`` (all but the highest byte of each value) and ``high/KEY`` (a zlib stream of the highest
 bytes), which its metadata ``planes`` names (JSON, KEY -> type and number of values).
 
-Needs numpy and safetensors, and no torch.
+Needs numpy and safetensors, and no torch. How a file of this version is read without prunesweep
+stands in the model card (``card.md``).
 """
 
 from __future__ import annotations
@@ -34,28 +35,9 @@ from safetensors.numpy import save_file
 
 from sweep.errors import StorageError, UsageError
 
+FILE = "model.sparse.safetensors"
 FORMAT, VERSION = "prunesweep-sparse", "2"
 KNOWN = ("1", VERSION)
-
-READER = """\
-import json, math
-import numpy as np
-from safetensors import safe_open
-
-def load_sparse(path):
-    with safe_open(path, framework="numpy") as file:
-        about, parts = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
-    tensors = {}
-    for name, shape in json.loads(about["shapes"]).items():
-        flat = parts.get(f"dense/{name}")
-        if flat is None:  # a bit a value, and the values that are not zero
-            values, bits = parts[f"values/{name}"], parts[f"bitmask/{name}"]
-            flat = np.zeros(math.prod(shape), values.dtype)
-            flat[np.unpackbits(bits, count=flat.size).astype(bool)] = values
-        tensors[name] = flat.reshape(shape)
-    return tensors
-"""
-"""The code that reads a file of this version where there is no prunesweep."""
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]

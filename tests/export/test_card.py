@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import analysis
-from sweep.export.card import table
+from sweep.export.card import cell
 from sweep.export.sparse import digest
 from tests.harness.command import Command
 
@@ -103,8 +103,7 @@ def test_figures_on_test_come_first_where_they_are_known(
 
 
 def test_a_cell_cannot_break_its_table() -> None:
-    made = table(("a", "b"), [["x | y\nz", "1"]])
-    assert made.splitlines() == ["| a | b |", "| --- | --- |", "| x \\| y z | 1 |"]
+    assert cell({"x | y\nz": 1, "left out": None}) == "x \\| y z 1"
 
 
 def test_text_labels_are_named(swept: Path, exported: Path, tmp_path: Path) -> None:
