@@ -127,7 +127,12 @@ class RecordEvent(_OfAttempt):
 
 
 class DecisionEvent(_Stamped):
-    """What the trial scheduler decides on a record at a rung (:mod:`sweep.search.moasha`)."""
+    """What the trial scheduler decides on a record at a rung (:mod:`sweep.search.moasha`).
+
+    ``rung`` counts from 0; ``peers`` is the number of other records compared with; ``rank`` is the
+    front that the trial is on (0: nobody beats it); ``beaten_by`` names up to five peers, best
+    first.
+    """
 
     event: Literal["decision"]
     trial_id: str

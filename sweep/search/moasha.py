@@ -66,8 +66,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any
 
 import numpy as np
 
@@ -82,30 +81,6 @@ UNTRAINED = 3.0
 
 MOST_NAMED = 5
 """How many of the peers that beat a trial its decision names."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A verdict on one trial at one rung.
-
-    ``rung`` counts from 0; ``peers`` is the number of other records compared with; ``rank`` is
-    the front that the trial is on (0: nobody beats it); ``beaten_by`` names up to five peers,
-    best first.
-    """
-
-    trial_id: str
-    epoch: int
-    rung: int
-    action: Literal["continue", "stop"]
-    reason: str
-    peers: int
-    rank: int
-    beaten_by: tuple[str, ...]
-
-    def to_event(self) -> DecisionEvent:
-        """The ledger's "decision" event, without its time."""
-        own = {"event": DECISION, **vars(self), "beaten_by": list(self.beaten_by)}
-        return cast(DecisionEvent, own)
 
 
 class Moasha:
@@ -134,7 +109,7 @@ class Moasha:
         self._margin = margin
         self._epochs = sorted(set(rungs))
         self._rungs = {epoch: Rung(len(exact), len(noisy)) for epoch in self._epochs}
-        self._verdicts: dict[tuple[str, int], Decision] = {}
+        self._verdicts: dict[tuple[str, int], DecisionEvent] = {}
 
     def add(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> None:
         """Let a record count as a peer without a verdict on it. Nothing if the epoch is no rung."""
@@ -143,8 +118,8 @@ class Moasha:
         if rung is not None and point is not None:
             rung.insert(trial_id, point)
 
-    def judge(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> Decision | None:
-        """Add the record and decide. None if the epoch is no rung.
+    def judge(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> DecisionEvent | None:
+        """Add the record and decide: the event without its time. None if the epoch is no rung.
 
         Asked again for the same trial and epoch, it gives the same decision again.
         """
@@ -155,25 +130,29 @@ class Moasha:
             self._verdicts[trial_id, epoch] = self._decide(trial_id, epoch, record)
         return self._verdicts[trial_id, epoch]
 
-    def _decide(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> Decision:
-        rung = self._rungs[epoch]
-        level, total = self._epochs.index(epoch), len(rung.ids)
+    def _decide(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> DecisionEvent:
+        rung, lack = self._rungs[epoch], self._missing(record)
+        total = len(rung.ids)
+        decision: DecisionEvent = {
+            "event": DECISION,
+            "trial_id": trial_id,
+            "epoch": epoch,
+            "rung": self._epochs.index(epoch),
+            "action": "continue",
+            "reason": f"continues: not compared at epoch {epoch}, {lack} is missing or not finite",
+            "peers": total,
+            "rank": 0,
+            "beaten_by": [],
+        }
         if trial_id not in rung.index:
-            lack = self._missing(record)
-            reason = f"continues: not compared at epoch {epoch}, {lack} is missing or not finite"
-            return Decision(trial_id, epoch, level, "continue", reason, total, 0, ())
-        rank, ahead, beaters = rung.standing(trial_id)
+            return decision
+        rank, ahead, beaters, best = rung.standing(trial_id, MOST_NAMED)
         places = _places(total, self._reduction_factor)
-        return Decision(
-            trial_id=trial_id,
-            epoch=epoch,
-            rung=level,
-            action="continue" if not beaters or ahead < places else "stop",
-            reason=self._reason(epoch, total - 1, len(beaters), ahead, places),
-            peers=total - 1,
-            rank=rank,
-            beaten_by=tuple(beaters[:MOST_NAMED]),
-        )
+        if beaters and ahead >= places:
+            decision["action"] = "stop"
+        decision["reason"] = self._reason(epoch, total - 1, beaters, ahead, places)
+        decision["peers"], decision["rank"], decision["beaten_by"] = total - 1, rank, best
+        return decision
 
     def _reason(self, epoch: int, peers: int, beaters: int, ahead: int, places: int) -> str:
         """The verdict in a sentence."""

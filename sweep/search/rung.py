@@ -9,9 +9,7 @@ comparisons each, whatever moves.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,27 +27,6 @@ class Point:
     exact: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-
-
-class Named(Sequence[str]):
-    """The ids of some records, looked up when they are asked for: thousands may beat a trial."""
-
-    def __init__(self, ids: list[str], indices: Indices) -> None:
-        self._ids, self._indices = ids, indices
-
-    def __len__(self) -> int:
-        return self._indices.size
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self._ids[index] for index in self._indices[place]]
-        return self._ids[int(self._indices[place])]
 
 
 class Rung:
@@ -86,8 +63,11 @@ class Rung:
         self._exact[:, new], self._low[:, new] = point.exact, point.low
         self._high[:, new] = point.high
 
-    def standing(self, trial_id: str) -> tuple[int, int, Named]:
-        """A trial's rank, how many records have a smaller one, and who beats it, best first."""
+    def standing(self, trial_id: str, most: int) -> tuple[int, int, int, list[str]]:
+        """A trial's rank, how many records have a smaller one, how many beat it, and who does.
+
+        Named are the ``most`` best of those that beat it, best first: thousands may.
+        """
         index, n = self.index[trial_id], len(self.ids)
         self._rank_newcomers()
         beats = self._beats(slice(n), slice(index, index + 1))[:, 0]
@@ -95,10 +75,11 @@ class Rung:
         beaters = by_id[beats[by_id]]
         key = -self._exact[0, :n] if self._is_line else self._rank[:n]
         best_first = beaters[np.argsort(key[beaters], kind="stable")]
+        best = [self.ids[i] for i in best_first[:most]]
         if self._is_line:
-            return np.unique(key[beaters]).size, beaters.size, Named(self.ids, best_first)
+            return np.unique(key[beaters]).size, beaters.size, beaters.size, best
         rank = int(self._rank[index])
-        return rank, int(np.count_nonzero(key < rank)), Named(self.ids, best_first)
+        return rank, int(np.count_nonzero(key < rank)), beaters.size, best
 
     def _rank_newcomers(self) -> None:
         n = len(self.ids)

@@ -60,7 +60,7 @@ class Verdicts:
         if epoch >= trial.finetune_epochs:
             return
         if decision := self._rule.judge(trial.trial_id, epoch, record):
-            trial.verdicts[epoch] = decision.to_event()
+            trial.verdicts[epoch] = decision
 
     def _is_compared(self, trial: TrialState, record: RecordEvent) -> bool:
         if record["epoch"] < trial.ramp_epochs:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.search.moasha import UNTRAINED, Decision, Moasha, standard_error
+from sweep.ledger.events import DecisionEvent
+from sweep.search.moasha import UNTRAINED, Moasha, standard_error
 
 Record = dict[str, Any]
 BOTH = {"accuracy": "max", "sparsity": "max"}
@@ -87,7 +88,7 @@ def judge_last(
     factor: float = 3,
     margin: float = 1.0,
     order: Sequence[int] | None = None,
-) -> Decision:
+) -> DecisionEvent:
     """The verdict on the last record, its peers recorded before it in any order."""
     rule = Moasha([1], objectives, factor, margin)
     for i in order if order is not None else range(len(found) - 1):
@@ -110,20 +111,16 @@ def test_verdict_and_rank_are_those_of_the_rule(
         f"t{i:03d}" for i, p in enumerate(found[:-1]) if beats(p, found[-1], objectives, margin)
     ]
     stops = beaten and ahead >= math.ceil(len(found) / factor)
-    assert decision.rank == ranks[-1]
-    assert decision.peers == len(found) - 1
-    assert decision.action == ("stop" if stops else "continue")
-    assert set(decision.beaten_by) <= set(beaten)
-    assert len(decision.beaten_by) == min(5, len(beaten))
+    assert decision["rank"] == ranks[-1]
+    assert decision["peers"] == len(found) - 1
+    assert decision["action"] == ("stop" if stops else "continue")
+    assert set(decision["beaten_by"]) <= set(beaten)
+    assert len(decision["beaten_by"]) == min(5, len(beaten))
     order = random.sample(range(len(found) - 1), len(found) - 1)
     assert judge_last(found, objectives, factor, margin, order) == decision
     names = random.sample(list(objectives), len(objectives))
     other = judge_last(found, {name: objectives[name] for name in names}, factor, margin)
-    assert (other.action, other.rank, other.beaten_by) == (
-        decision.action,
-        decision.rank,
-        decision.beaten_by,
-    )
+    assert other == decision | {"reason": other["reason"]}
 
 
 @settings(deadline=None)
@@ -162,7 +159,7 @@ def test_with_one_objective_it_decides_as_asha_does(
     mine = found[-1][name]
     goes_on = mine >= cutoff if way == "max" else mine <= cutoff
     decision = judge_last(found, {name: way}, factor, margin)
-    assert decision.action == ("continue" if goes_on else "stop")
+    assert decision["action"] == ("continue" if goes_on else "stop")
 
 
 def test_a_repeated_report_gets_the_first_verdict_and_is_not_counted_twice() -> None:
@@ -173,10 +170,10 @@ def test_a_repeated_report_gets_the_first_verdict_and_is_not_counted_twice() -> 
         rule.judge(f"c{i}", 1, record(0.4, 0.1))
     assert rule.judge("b", 1, record(0.5, 0.99)) is first
     assert first is not None
-    assert first.action == "stop"
+    assert first["action"] == "stop"
     last = rule.judge("d", 1, record(0.4, 0.1))
     assert last is not None
-    assert last.peers == 10
+    assert last["peers"] == 10
 
 
 DENSE = [record(s / 100, 0.81) for s in range(50, 90)]
@@ -203,7 +200,7 @@ CHAIN = [record(0.5, k / 100) for k in (90, 70, 50, 30, 10)]
     ],
 )
 def test_who_goes_on(peers: list[Record], last: Record, action: str) -> None:
-    assert judge_last([*peers, last]).action == action
+    assert judge_last([*peers, last])["action"] == action
 
 
 def test_the_margin_is_that_many_standard_errors_of_the_difference() -> None:
@@ -215,14 +212,14 @@ def test_the_margin_is_that_many_standard_errors_of_the_difference() -> None:
         error = math.sqrt(2 * share * (1 - share) / (n + 4))
         found = [record(0.5, high, examples=n), record(0.5, low, examples=n)]
         for margin in (1.0, 2.0, 3.0):
-            is_beaten = judge_last(found, margin=margin).rank > 0
+            is_beaten = judge_last(found, margin=margin)["rank"] > 0
             assert is_beaten == (high - low > margin * error)
 
 
 def test_a_perfect_score_on_few_examples_is_not_beyond_doubt() -> None:
     found = [record(0.5, 1.0, examples=4), record(0.5, 0.75, examples=4)]
-    assert judge_last(found, margin=2.0).rank == 0
-    assert judge_last(found, margin=0.0).rank == 1
+    assert judge_last(found, margin=2.0)["rank"] == 0
+    assert judge_last(found, margin=0.0)["rank"] == 1
 
 
 @pytest.mark.parametrize(
@@ -238,25 +235,25 @@ def test_a_perfect_score_on_few_examples_is_not_beyond_doubt() -> None:
 def test_a_record_that_cannot_be_compared_is_neither_stopped_nor_a_peer(bad: Record) -> None:
     good = [record(0.9, 0.9)] * 5
     decision = judge_last([*good, record(0.1, 0.1) | bad])
-    assert (decision.action, decision.peers) == ("continue", 5)
-    assert next(iter(bad)) in decision.reason
-    assert judge_last([record(0.9, 0.9) | bad, record(0.1, 0.1)]).peers == 0
+    assert (decision["action"], decision["peers"]) == ("continue", 5)
+    assert next(iter(bad)) in decision["reason"]
+    assert judge_last([record(0.9, 0.9) | bad, record(0.1, 0.1)])["peers"] == 0
 
 
 def test_only_rungs_are_judged_and_each_on_its_own() -> None:
     rule = Moasha([3, 1, 9], BOTH, 3, 1.0)
     best, worst = record(0.9, 0.9), record(0.1, 0.1)
     assert rule.judge("a", 2, best) is None
-    assert rule.judge("a", 9, best).rung == 2  # type: ignore[union-attr]
+    assert rule.judge("a", 9, best)["rung"] == 2  # type: ignore[union-attr]
     rule.add("a", 4, best)
     late = rule.judge("b", 3, worst)  # a reported past this rung, and is not in it
     assert late is not None
-    assert (late.rung, late.peers, late.action) == (1, 0, "continue")
-    assert rule.judge("b", 9, worst).action == "stop"  # type: ignore[union-attr]
+    assert (late["rung"], late["peers"], late["action"]) == (1, 0, "continue")
+    assert rule.judge("b", 9, worst)["action"] == "stop"  # type: ignore[union-attr]
 
 
 def test_a_decision_becomes_an_event_with_its_reason() -> None:
-    event = judge_last([record(0.9, 0.9), record(0.1, 0.1)]).to_event()
+    event = judge_last([record(0.9, 0.9), record(0.1, 0.1)])
     assert event == {
         "event": "decision",
         "trial_id": "t001",
@@ -296,5 +293,5 @@ def test_right_after_pruning_a_lead_must_be_larger(lead: float, stopped_at: list
         rule.add("better", epoch, better)
         decision = rule.judge("worse", epoch, worse)
         assert decision is not None
-        stopped += [epoch] if decision.action == "stop" else []
+        stopped += [epoch] if decision["action"] == "stop" else []
     assert stopped == stopped_at

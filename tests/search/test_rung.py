@@ -61,7 +61,7 @@ def test_every_standing_in_a_large_rung_is_that_of_the_rule(
         rung.insert(name, Point(values[index], low[index], high[index]))
         rung.insert(name, Point(values[0], low[0], high[0]))  # again: not counted
         if index % every == 0:
-            rung.standing(name)
+            rung.standing(name, 5)
     matrix = beats(values, low, high)
     ranks = peel(matrix)
     assert rung.ids == names
@@ -69,6 +69,6 @@ def test_every_standing_in_a_large_rung_is_that_of_the_rule(
         beaters = [(ranks[i], names[i]) for i in np.flatnonzero(matrix[:, index])]
         best_first = [name for _, name in sorted(beaters)]
         ahead = int((ranks < ranks[index]).sum())
-        rank, better, beaten_by = rung.standing(name)
-        assert (rank, better, list(beaten_by)) == (ranks[index], ahead, best_first)
-        assert (len(beaten_by), beaten_by[:5]) == (len(best_first), best_first[:5])
+        standing = (ranks[index], ahead, len(best_first))
+        assert rung.standing(name, N) == (*standing, best_first)
+        assert rung.standing(name, 5) == (*standing, best_first[:5])
