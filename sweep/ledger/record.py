@@ -64,6 +64,14 @@ DETAILS = ("correct_bits", "zeros_per_weight")
 """What of a record only readers want: a driver that remembers thousands leaves it out."""
 
 
+def figure(record: Mapping[str, Any], name: str) -> float | None:
+    """A figure of a record; None where it is missing, or no finite number."""
+    value = record.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) else None
+
+
 def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
     """Why a record cannot be compared with others: a figure missing, or not finite."""
     for name in needed:

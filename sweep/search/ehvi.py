@@ -22,7 +22,6 @@ trials come from the even spread of `sweep.search.startup`.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -32,7 +31,8 @@ from scipy.special import ndtr
 from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
-from sweep.pareto import Front
+from sweep.ledger.record import figure
+from sweep.search.samplers import Window
 from sweep.search.startup import spread_shares, value_at
 from sweep.search.surrogate import Array, Encoding, Shape, Spot, Surrogate
 from sweep.space.active import active, order
@@ -81,8 +81,7 @@ class Ehvi:
         self._reported: set[int] = set()
         self._places: set[tuple[int, int]] = set()  # trial, epoch
         self._records: list[tuple[Spot, float, float, float]] = []  # accuracy, sparsity, noise
-        self._front: Front[int] = Front(["max", "max"])
-        self._newest: deque[int] = deque(maxlen=SEEN)
+        self._window = Window(dict.fromkeys(("accuracy", "sparsity"), "max"), SEEN, 0)
         self._libraries = ThreadpoolController()
 
     @property
@@ -100,15 +99,14 @@ class Ehvi:
 
     def observe(self, trial: int, params: Params, record: Mapping[str, Any]) -> None:
         """Take in a record of a trial, once; one without finite objectives is passed by."""
-        value, sparsity = record.get(self._accuracy), record.get("sparsity")
+        value, sparsity = figure(record, self._accuracy), figure(record, "sparsity")
         place = trial, int(record["epoch"])
-        if place in self._places or not (_is_finite(value) and _is_finite(sparsity)):
+        if place in self._places or value is None or sparsity is None:
             return
-        value, sparsity = float(value) * ACCURACY[self._accuracy], float(sparsity)  # type: ignore[arg-type]
+        value *= ACCURACY[self._accuracy]
         share = min(max(float(record.get("accuracy", 0.5)), 0.05), 0.95)
         noise = NOISE * share * (1 - share) / max(int(record.get("examples", 100)), 1)
-        self._newest.append(len(self._records))
-        self._front.add(len(self._records), [value, sparsity])
+        self._window.end(len(self._records), [value, sparsity], feasible=True)
         self._records.append(((params, place[1]), value, sparsity, noise))
         self._places.add(place)
         self._reported.add(trial)
@@ -128,7 +126,8 @@ class Ehvi:
             return self._propose(seed)
 
     def _propose(self, seed: int) -> Params:
-        seen = [self._records[key] for key in self._seen()]
+        shown = self._window.places()
+        seen = self._records if shown is None else [self._records[place] for place in shown]
         spots, sparsity = [one[0] for one in seen], np.array([one[2] for one in seen])
         values, noise = np.array([one[1] for one in seen]), np.array([one[3] for one in seen])
         places = self._encoding.inputs(spots)
@@ -151,13 +150,6 @@ class Ehvi:
         sparsity = np.array([_sparsity(params) for params in found])
         cost = OVERHEAD + np.array([_last(params) for params in found])
         return found[int(np.argmax(improvement(mean, deviation, sparsity, steps) / cost))]
-
-    def _seen(self) -> list[int]:
-        """Keys of the records that the model sees, oldest first."""
-        best = self._front.spread(SEEN // 2)
-        known = set(best)
-        newest = [key for key in reversed(self._newest) if key not in known]
-        return sorted([*best, *newest[: SEEN - len(best)]])
 
     def _shape(self, values: Array) -> Shape:
         """Where the walk over hyperparameters begins."""
@@ -263,7 +255,3 @@ def _last(params: Mapping[str, Any]) -> int:
 
 def _sparsity(params: Mapping[str, Any]) -> float:
     return float(params.get("sparsity", Whole().sparsity))
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

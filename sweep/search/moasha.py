@@ -71,6 +71,7 @@ from typing import Any
 import numpy as np
 
 from sweep.ledger.events import DECISION, DecisionEvent
+from sweep.ledger.record import figure
 from sweep.search.rung import Point, Rung
 
 NOISY = ("accuracy", "accuracy_drop")
@@ -192,8 +193,7 @@ class Moasha:
         """The first figure that a comparison needs and ``record`` does not have, or ''."""
         needed = [*self._exact, *self._noisy, *(["accuracy", "examples"] if self._noisy else [])]
         for name in needed:
-            value = record.get(name)
-            if not isinstance(value, int | float) or not math.isfinite(value):
+            if figure(record, name) is None:
                 return name
         return "examples" if self._noisy and record["examples"] <= 0 else ""
 

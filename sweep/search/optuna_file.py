@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from optuna.trial import FrozenTrial
 from sweep.config import SweepConfig
 from sweep.config.fields import METRICS
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.events import EndEvent, Fold, ReadEvent, RecordEvent, TrialEvent
+from sweep.ledger.events import END, TRIAL, ReadEvent, RecordEvent
+from sweep.ledger.record import figure
 from sweep.search.jobs import TrialState
 from sweep.search.optuna_study import study_of
 from sweep.search.replay import Search
@@ -35,10 +35,12 @@ def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> 
     :class:`~sweep.errors.StorageError` where it cannot be written; nothing is left then.
     """
     check_target(to)
-    search, times = Search(config), _Times()
+    search = Search(config)
+    times: dict[tuple[str, str], float] = {}  # of the events by which trials begin and end
     for event in events:
         search.apply(event)
-        times.apply(event)
+        if event["event"] in (TRIAL, END) and "time" in event:
+            times.setdefault((event["event"], event["trial_id"]), event["time"])
     told = search.study.optuna_study.trials[search.study.learned :]
     ended = [
         _with_story(trial, state, search, times)
@@ -57,24 +59,8 @@ def check_target(to: Path) -> None:
         raise UsageError(f"{to} exists already; name a new file with --to")
 
 
-class _Times(Fold):
-    """When trials began and ended, in unix seconds."""
-
-    def __init__(self) -> None:
-        self.began: dict[str, float] = {}
-        self.ended: dict[str, float] = {}
-
-    def on_trial(self, event: TrialEvent) -> None:
-        if "time" in event:
-            self.began.setdefault(event["trial_id"], event["time"])
-
-    def on_end(self, event: EndEvent) -> None:
-        if "time" in event:
-            self.ended.setdefault(event["trial_id"], event["time"])
-
-
 def _with_story(
-    trial: FrozenTrial, state: TrialState, search: Search, times: _Times
+    trial: FrozenTrial, state: TrialState, search: Search, times: Mapping[tuple[str, str], float]
 ) -> FrozenTrial:
     """The trial as others may see it: what it was and when, without what a sampler wrote down."""
     trial.user_attrs = {
@@ -87,19 +73,15 @@ def _with_story(
     trial.system_attrs = {
         key: value for key, value in trial.system_attrs.items() if key.startswith("constraints:")
     }
-    began = times.began.get(state.trial_id, 0.0)
+    began = times.get((TRIAL, state.trial_id), 0.0)
     trial.datetime_start = datetime.fromtimestamp(began)
-    trial.datetime_complete = datetime.fromtimestamp(times.ended.get(state.trial_id, began))
+    trial.datetime_complete = datetime.fromtimestamp(times.get((END, state.trial_id), began))
     return trial
 
 
 def _figures(record: RecordEvent | None) -> dict[str, Any]:
-    values = {} if record is None else {name: record.get(name) for name in METRICS}
-    return {
-        name: value
-        for name, value in values.items()
-        if isinstance(value, int | float) and math.isfinite(value)
-    }
+    values = {name: figure(record or {}, name) for name in METRICS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:

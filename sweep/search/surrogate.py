@@ -128,11 +128,21 @@ class Shape:
 
 
 class Surrogate:
-    """The posterior given values (n,) at inputs, each with a noise variance (n,)."""
+    """The posterior given values (n,) at inputs, each with a noise variance (n,).
 
-    def __init__(self, inputs: Inputs, values: Array, noise: Array, shape: Shape) -> None:
+    ``mean`` is that far from all inputs; by default the mean of the values.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        values: Array,
+        noise: Array,
+        shape: Shape,
+        mean: float | None = None,
+    ) -> None:
         self._inputs, self._values, self._noise = inputs, values, noise
-        self._mean = float(values.mean())
+        self._mean = float(values.mean()) if mean is None else mean
         self._apart = _Apart.of(inputs, inputs)
         self._condition(shape)
 
@@ -161,14 +171,12 @@ class Surrogate:
         The kriging believer of Ginsbourger et al. (2010): for trials that are still running.
         """
         expected, _ = self.predict(inputs)
-        believed = Surrogate.__new__(Surrogate)
-        believed._inputs = self._inputs.join(inputs)
-        believed._values = np.concatenate([self._values, expected])
-        believed._noise = np.concatenate([self._noise, np.full(len(inputs), noise)])
-        believed._mean = self._mean
-        believed._apart = _Apart.of(believed._inputs, believed._inputs)
-        believed._condition(self.shape)
-        return believed, expected
+        values = np.concatenate([self._values, expected])
+        noises = np.concatenate([self._noise, np.full(len(inputs), noise)])
+        return (
+            Surrogate(self._inputs.join(inputs), values, noises, self.shape, self._mean),
+            expected,
+        )
 
     def predict(self, inputs: Inputs) -> tuple[Array, Array]:
         """Mean and standard deviation at m points, each (m,); without the noise of a record."""

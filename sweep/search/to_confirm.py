@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from sweep.config import SweepConfig
 from sweep.ledger.events import RecordEvent
+from sweep.ledger.record import figure
 from sweep.pareto import FloatArray, IntArray, nondominated
 from sweep.search.moasha import standard_error
 from sweep.search.told import violations
@@ -41,7 +42,7 @@ def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int)
     """
     pool = _contenders(config, records)
     signs = [1.0 if way == "max" else -1.0 for way in config.objectives.values()]
-    found = [[_number(record, name) for name in config.objectives] for record in pool]
+    found = [[figure(record, name) for name in config.objectives] for record in pool]
     values = np.array(found, dtype=np.float64).reshape(-1, len(signs)) * signs  # more is better
     first = _nondominated(values)
     rest = np.setdiff1d(np.arange(len(pool)), first)
@@ -60,7 +61,7 @@ def _contenders(config: SweepConfig, records: Iterable[RecordEvent]) -> list[Rec
         record
         for record in records
         if not record["partial"]
-        and all(math.isfinite(_number(record, name)) for name in config.objectives)
+        and all(figure(record, name) is not None for name in config.objectives)
     ]
     feasible = []
     for record in finished:
@@ -68,12 +69,6 @@ def _contenders(config: SweepConfig, records: Iterable[RecordEvent]) -> list[Rec
         if broken is not None and all(beyond <= 0 for beyond in broken.values()):
             feasible.append(record)
     return feasible or finished
-
-
-def _number(record: RecordEvent, name: str) -> float:
-    """A figure of a record; NaN where it has none."""
-    value: Any = record.get(name)
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _nondominated(values: FloatArray) -> IntArray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import optuna
@@ -16,6 +15,7 @@ from optuna.distributions import (
 )
 
 from sweep.ledger.events import RecordEvent
+from sweep.ledger.record import figure
 from sweep.search.jobs import TrialState
 from sweep.space.active import fixed, is_active, order
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
@@ -81,25 +81,21 @@ class Told:
 
 def suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:
     """A value for one parameter of a trial that is being asked for, as a plain Python value."""
-    if isinstance(domain, Float):
-        value: Any = trial.suggest_float(
-            name, domain.low, domain.high, step=domain.step, log=domain.log
-        )
-    elif isinstance(domain, Int):
-        value = trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
-    elif isinstance(domain, Choice):
-        value = trial.suggest_categorical(name, domain.values)
+    if isinstance(domain, Constant):
+        return domain.value
+    if isinstance(domain, Choice):
+        value: Any = trial.suggest_categorical(name, domain.values)
     else:
-        value = domain.value
+        ask: Any = trial.suggest_float if isinstance(domain, Float) else trial.suggest_int
+        value = ask(name, domain.low, domain.high, step=domain.step, log=domain.log)
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _distribution(domain: Float | Int | Choice) -> BaseDistribution:
-    if isinstance(domain, Float):
-        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-    if isinstance(domain, Int):
-        return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-    return CategoricalDistribution(domain.values)
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.values)
+    kind: Any = FloatDistribution if isinstance(domain, Float) else IntDistribution
+    return cast(BaseDistribution, kind(domain.low, domain.high, log=domain.log, step=domain.step))
 
 
 def _truth_distribution(domain: Domain) -> BaseDistribution:
@@ -150,12 +146,12 @@ def observation(
     """
     if record is None:
         return None, None
-    values = [record.get(name) for name in objectives]
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    values = [figure(record, name) for name in objectives]
+    known = [float(value) for value in values if value is not None]
     broken = violations(constraints, record)
-    if len(numbers) < len(values) or broken is None:
+    if len(known) < len(values) or broken is None:
         return None, None
-    return ({**trial.params, FIDELITY: record["epoch"]}, numbers), broken
+    return ({**trial.params, FIDELITY: record["epoch"]}, known), broken
 
 
 def constraint_names(constraints: Constraints) -> list[str]:
@@ -170,8 +166,8 @@ def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str,
     """
     found: dict[str, float] = {}
     for name, metric, end, bound in _bounds(constraints):
-        value = record.get(metric)
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        value = figure(record, metric)
+        if value is None:
             return None
         found[name] = float(value - bound if end == "max" else bound - value)
     return found

@@ -8,7 +8,6 @@ not on its front, and tried again where the sampler wants to see them under this
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,6 +19,7 @@ from sweep.errors import UsageError
 from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
+from sweep.ledger.record import figure
 from sweep.ledger.store import Store, store_at
 from sweep.search.told import Told
 from sweep.space.active import effective, fixed, is_active, order
@@ -120,8 +120,8 @@ def _metrics(config: SweepConfig, record: ReadEvent, path: Store) -> dict[str, f
     """The figures that objectives and constraints need."""
     found: dict[str, float] = {}
     for name in (*config.objectives, *config.search.constraints):
-        value = record.get(name)
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        value = figure(record, name)
+        if value is None:
             raise UsageError(
                 f"search.warm_start: trial {record['trial_id']} of {path} has no {name} at epoch "
                 f"{record['epoch']}, which this sweep needs"
