@@ -55,3 +55,8 @@ class StorageError(SweepError):
 
 class TrialError(SweepError):
     """One trial cannot go on; its message becomes the trial's ``error``."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, on one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.cluster.interrupts import Stopped, stop_if_asked
 from sweep.compress.dense.ship import digest, keep, kept
 from sweep.config import CLOSED_FORM, SweepConfig
-from sweep.errors import ClusterError, StorageError, SweepError, UsageError
+from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
 from sweep.ledger.store import Store, store_at
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class Dense:
         except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
             raise
         except ray.exceptions.RayError as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ClusterError(f"the baseline's worker died: {first}") from error
+            raise ClusterError(f"the baseline's worker died: {first_line(error)}") from error
         if kind := figures.get("error"):
             raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
         return figures

@@ -13,7 +13,8 @@ from torch import nn
 
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.encode import is_missing_folder
-from sweep.errors import UsageError
+from sweep.errors import UsageError, first_line
+from sweep.ledger.cache import tree_digest
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
@@ -45,12 +46,17 @@ def load_classifier(name: str, task: Task, seed: int = 0, setting: str = "model"
                 output_loading_info=True,
             )
     except Exception as error:  # the library raises many kinds, all of them about this model
-        raise UsageError(f"{setting} {name!r} cannot be loaded: {_first_line(error)}") from error
+        raise UsageError(f"{setting} {name!r} cannot be loaded: {first_line(error)}") from error
     if trained:
         _check_weights(f"{setting} {name!r}", report)
     _check_head(f"{setting} {name!r}", config, task)
     loaded: nn.Module = model
     return loaded
+
+
+def model_key(name: str) -> str:
+    """What identifies a model: the bytes of its folder, else its hub name."""
+    return tree_digest(name) if Path(name).is_dir() else name
 
 
 def check_positions(model: nn.Module, name: str, max_length: int) -> None:
@@ -178,7 +184,3 @@ def _check_head(name: str, config: Any, task: Task) -> None:
             f"{name} knows {config.vocab_size} tokens, the tokenizer makes "
             f"{task.vocabulary}: name the model's own in `tokenizer`"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

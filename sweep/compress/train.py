@@ -232,7 +232,7 @@ def to_device(batch: Mapping[str, NDArray[Any]], device: torch.device) -> dict[s
 
 def logits_of(model: nn.Module, batch: Mapping[str, Tensor], bf16: str | bool) -> Tensor:
     """Logits (batch, labels) of a batch with its labels, in float32."""
-    known = _inputs(type(model))  # type: ignore[arg-type]  # a class has a hash
+    known = inputs_of(type(model))  # type: ignore[arg-type]  # a class has a hash
     inputs = {key: value for key, value in batch.items() if key in known}
     with autocast(bf16, batch["labels"].device):
         logits: Tensor = model(**inputs).logits
@@ -240,7 +240,7 @@ def logits_of(model: nn.Module, batch: Mapping[str, Tensor], bf16: str | bool) -
 
 
 @cache
-def _inputs(kind: type[nn.Module]) -> frozenset[str]:
+def inputs_of(kind: type[nn.Module]) -> frozenset[str]:
     """What models of a class take: not every one has segments."""
     return frozenset(inspect.signature(kind.forward).parameters) - {"labels"}
 

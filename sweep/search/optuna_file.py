@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 
 from sweep.config import SweepConfig
 from sweep.config.fields import METRICS
-from sweep.errors import StorageError, UsageError
+from sweep.errors import StorageError, UsageError, first_line
 from sweep.ledger.events import END, TRIAL, ReadEvent, RecordEvent
 from sweep.ledger.record import figure
 from sweep.search.jobs import TrialState
@@ -94,8 +94,7 @@ def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
         storage.remove_session()
         scratch.rename(to)
     except Exception as error:  # sqlalchemy wraps what the disk says in errors of its own
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise StorageError(f"cannot write {to}: {first}") from error
+        raise StorageError(f"cannot write {to}: {first_line(error)}") from error
     finally:
         for left in scratch.parent.glob(f"{scratch.name}*"):
             left.unlink(missing_ok=True)

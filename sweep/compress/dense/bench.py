@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,15 +12,7 @@ from torch import Tensor
 
 from sweep.compress.dense.calibration import Calibration
 from sweep.compress.dense.figures import SEEN, UNTRAINED, Figures, of_steps, off_grid, regrow
-from sweep.compress.dense.make import (
-    FLOATS,
-    ON_GRID,
-    DenseModels,
-    Source,
-    entry,
-    grid_key,
-    train_seconds,
-)
+from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import Teacher
 from sweep.compress.dense.working import Dense
@@ -76,16 +67,24 @@ class Workbench:
     # The dense models.
 
     @cached_property
-    def folder(self) -> Path:
-        """Where the dense models' weights (if we trained them) and figures are cached."""
-        settings = self.config.task.model_dump(mode="json", exclude={"dataset", "metrics"})
-        key = self._source.key(self.task, settings, self._baseline_recipe)
-        return cache_root() / "dense" / key
-
-    @cached_property
     def models(self) -> DenseModels:
         """The dense models, in floats and on the grids that the config and its trials name."""
-        return DenseModels(self._source, self.task, self._baseline_recipe, self.folder, self.device)
+        config = self.config
+        own = config.baseline.model_dump(mode="json", exclude={"quantization"})
+        usual = config.recover.model_dump(mode="json", exclude={"distill"})
+        return DenseModels(
+            config.model,
+            self.task,
+            config.task.model_dump(mode="json", exclude={"dataset", "metrics"}),
+            Recipe(**usual | own),
+            self.device,
+            keep_masks=config.pruning.start_masks == "keep",
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where the dense models' weights (if we trained them) and figures are cached."""
+        return self.models.folder
 
     @property
     def dense(self) -> Dense:
@@ -95,19 +94,6 @@ class Workbench:
     def grid(self, name: str | None) -> OnGrid | None:
         """What a trial's ``quantization`` means; None: what the config says."""
         return grid_of(self.config.baseline, name)
-
-    @property
-    def _source(self) -> Source:
-        config = self.config
-        keep = config.pruning.start_masks == "keep"
-        return Source(config.model, config.task.max_length, config.baseline.seed, keep)
-
-    @property
-    def _baseline_recipe(self) -> Recipe:
-        """How the dense model is finetuned."""
-        own = self.config.baseline.model_dump(mode="json", exclude={"quantization"})
-        usual = self.config.recover.model_dump(mode="json", exclude={"distill"})
-        return Recipe(**usual | own)
 
     @property
     def _grids(self) -> list[OnGrid | None]:
@@ -157,14 +143,12 @@ class Workbench:
 
     def _figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
         def make() -> tuple[Dense, float]:
-            dense = self.models.get(grid)
-            names = [FLOATS, *self._entries([grid])]
-            return dense, sum(train_seconds(self.folder / name) for name in names)
+            return self.models.get(grid), self.models.train_seconds(grid)
 
         return self._measures.of(split, make, *self._key_of(grid))
 
     def _key_of(self, grid: OnGrid | None) -> list[str]:
-        return [grid_key(grid, self._baseline_recipe)] if grid else []
+        return [self.models.grid_key(grid)] if grid else []
 
     @property
     def warnings(self) -> list[str]:
@@ -184,11 +168,8 @@ class Workbench:
     @property
     def trained(self) -> list[str]:
         """The names, in :attr:`folder`, of the dense models that this sweep finetunes."""
-        return [FLOATS] * bool(self.config.baseline.epochs) + self._entries(self._grids)
-
-    def _entries(self, grids: Sequence[OnGrid | None]) -> list[str]:
-        """The names of those of the models on grids that are finetuned."""
-        return [entry(grid, self._baseline_recipe) for grid in grids if grid and grid.epochs]
+        models, grids = self.models, dict.fromkeys([None, *self._grids])
+        return [models.entry(grid) for grid in grids if models.recipe_of(grid).epochs]
 
     def pack(self) -> bytes:
         """The dense models that were finetuned here, and their figures, for other machines."""
@@ -211,7 +192,7 @@ class Workbench:
         if not any((self.folder / name).exists() for name in self.trained):
             unpack(self.folder, shipped.read, needed)
         if self.trained and digest_of(self.folder, self.trained) != shipped.digest:
-            self.folder = self.folder.with_name(f"{self.folder.name}-{shipped.digest}")
+            self.models.folder = self.folder.with_name(f"{self.folder.name}-{shipped.digest}")
             unpack(self.folder, shipped.read, needed)
 
     # Trials.

@@ -58,13 +58,8 @@ class Figures:
         ``make`` gives the model, and the seconds that it was finetuned.
         """
         file = self.file(split, grid)
-
-        def store() -> None:
-            measured = self._measured(split, *make())
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, json.dumps(measured))
-
-        found: dict[str, Any] = json.loads(once(file, store).read_text())
+        once(file, lambda: write_text(file, json.dumps(self._measured(split, *make()))))
+        found: dict[str, Any] = json.loads(file.read_text())
         return found
 
     def _measured(self, split: str, dense: Dense, spent: float) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from sweep.compress.models import (
     check_positions,
     fresh_bert,
     load_classifier,
+    model_key,
     names_labels,
     set_dropout,
 )
@@ -27,84 +27,49 @@ from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.tasks import Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
-from sweep.ledger.cache import fingerprint, once, tree_digest
+from sweep.ledger.cache import cache_root, fingerprint, once
 from sweep.ledger.files import new_folder
 
 FLOATS, ON_GRID = "model", "qat-"
 """The folder of the finetuned model in floats; how those on grids begin."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """What a dense model starts from: a hub id or a folder, or (None) a fresh small BERT.
-
-    ``seed`` draws the weights that no checkpoint has. ``keep_masks``: the masks that lie beside the
-    model are held when it is finetuned.
-    """
-
-    model: str | None
-    max_length: int
-    seed: int
-    keep_masks: bool = False
-
-    def load(self, task: Task) -> nn.Module:
-        """The model, with a fresh head where it has none.
-
-        Raises :class:`~sweep.errors.UsageError` where it does not fit the task.
-        """
-        if self.model is None:
-            return fresh_bert(task, self.max_length, self.seed)
-        model = load_classifier(self.model, task, self.seed)
-        check_positions(model, self.model, self.max_length)
-        self._check_names(model, task)
-        return model
-
-    def load_finetuned(self, folder: Path, task: Task) -> nn.Module:
-        """What was finetuned of it, and saved.
-
-        Raises :class:`~sweep.errors.UsageError` where it does not fit the task.
-        """
-        model = load_classifier(str(folder), task)
-        self._check_names(model, task)  # a version before the check may have finetuned it
-        return model
-
-    def _check_names(self, model: nn.Module, task: Task) -> None:
-        """Labels in another order than the head's make figures, or names in an export, wrong."""
-        if names_labels(model):
-            check_labels(model, f"model {self.model!r}", task.label_names)
-
-    def key(self, task: Task, settings: Mapping[str, Any], recipe: Recipe) -> str:
-        """What the weights of the dense model in floats, and its figures, depend on.
-
-        ``settings`` are those of the task, beside its data.
-        """
-        model: Any = self.model
-        if model is not None and Path(model).is_dir():
-            model = tree_digest(model)
-        fresh = {"seed": self.seed}  # of weights that no training follows
-        trained = asdict(recipe) if recipe.epochs else fresh
-        kept = ["keep"] if self.keep_masks else []
-        return fingerprint([model, [task.key, settings], trained, self.max_length, *kept])
-
-
 class DenseModels:
     """The dense models of a sweep, by grid (None: in floats): each made at first use.
 
-    ``recipe`` finetunes the one in floats, and those on grids but for epochs and learning rate.
-    All work in one copy; what is finetuned lies in ``folder``, under its :func:`entry`.
+    They start from ``model``: a hub id or a folder, or (None) a fresh small BERT. ``settings`` are
+    those of the task beside its data. ``recipe`` finetunes the one in floats, and those on grids
+    but for epochs and learning rate; its seed draws the weights that no checkpoint has. With
+    ``keep_masks`` the masks that lie beside the model are held meanwhile. All work in one copy;
+    what is finetuned lies in ``folder``, under its :meth:`entry`.
     """
 
     def __init__(
-        self, source: Source, task: Task, recipe: Recipe, folder: Path, device: torch.device
+        self,
+        model: str | None,
+        task: Task,
+        settings: Mapping[str, Any],
+        recipe: Recipe,
+        device: torch.device,
+        keep_masks: bool = False,
     ) -> None:
-        self.source, self.task, self.recipe = source, task, recipe
-        self.folder, self.device = folder, device
+        self.model, self.task, self.recipe, self.device = model, task, recipe, device
+        self.max_length, self.keep_masks = int(settings["max_length"]), keep_masks
+        self.folder = cache_root() / "dense" / self._key(settings)
         self._made: dict[OnGrid | None, Dense] = {}
+
+    def _key(self, settings: Mapping[str, Any]) -> str:
+        """What the weights of the dense model in floats, and its figures, depend on."""
+        model = None if self.model is None else model_key(self.model)
+        fresh = {"seed": self.recipe.seed}  # of weights that no training follows
+        trained = asdict(self.recipe) if self.recipe.epochs else fresh
+        kept = ["keep"] if self.keep_masks else []
+        return fingerprint([model, [self.task.key, settings], trained, self.max_length, *kept])
 
     def get(self, grid: OnGrid | None = None) -> Dense:
         """The dense model on a grid, finetuned if that is asked and nobody has yet.
 
-        Raises :class:`~sweep.errors.UsageError` where the source does not fit the task.
+        Raises :class:`~sweep.errors.UsageError` where the model does not fit the task.
         """
         if grid not in self._made:
             self._made[grid] = self._in_floats() if grid is None else self._on_grid(grid)
@@ -112,33 +77,42 @@ class DenseModels:
 
     def _in_floats(self) -> Dense:
         if self.recipe.epochs == 0:
-            return Dense.of(self.source.load(self.task), self.device)
-
-        def make() -> None:
-            self._finetune(self.source.load(self.task).to(self.device), None)
-
-        folder = once(self.folder / FLOATS, make)
-        return Dense.of(self.source.load_finetuned(folder, self.task), self.device)
+            return Dense.of(self._start(), self.device)
+        folder = once(
+            self.folder / FLOATS, lambda: self._finetune(self._start().to(self.device), None)
+        )
+        model = load_classifier(str(folder), self.task)
+        self._check_names(model)  # a version before the check may have finetuned it
+        return Dense.of(model, self.device)
 
     def _on_grid(self, grid: OnGrid) -> Dense:
         made = replace(self.get(), scheme=grid.scheme)
         if grid.epochs == 0:
             return made
-
-        def make() -> None:
-            self._finetune(made.reset(), grid)
-
-        folder = once(self.folder / entry(grid, self.recipe), make)
+        folder = once(self.folder / self.entry(grid), lambda: self._finetune(made.reset(), grid))
         model = load_classifier(str(folder), self.task).to(self.device)
         return replace(made, weights=dict(model.state_dict()))
 
+    def _start(self) -> nn.Module:
+        """What all begin with, with a fresh head where the model has none."""
+        if self.model is None:
+            return fresh_bert(self.task, self.max_length, self.recipe.seed)
+        model = load_classifier(self.model, self.task, self.recipe.seed)
+        check_positions(model, self.model, self.max_length)
+        self._check_names(model)
+        return model
+
+    def _check_names(self, model: nn.Module) -> None:
+        """Labels in another order than the head's make figures, or names in an export, wrong."""
+        if names_labels(model):
+            check_labels(model, f"model {self.model!r}", self.task.label_names)
+
     def _finetune(self, model: nn.Module, grid: OnGrid | None) -> None:
-        """Finetune, and save; the masks of the source are held where that is asked."""
-        recipe = recipe_of(grid, self.recipe)
+        """Finetune, and save."""
+        recipe = self.recipe_of(grid)
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
-        keep = self.source.keep_masks
-        held = pairs(model, fitted(read_masks(self.source.model), model)) if keep else []
+        held = pairs(model, fitted(read_masks(self.model), model)) if self.keep_masks else []
         train = partial(
             finetune_epoch,
             model,
@@ -149,30 +123,27 @@ class DenseModels:
             pad_id=self.task.pad_id,
         )
         spent = sum(train(epoch=epoch) for epoch in range(recipe.epochs))
-        with new_folder(self.folder / entry(grid, self.recipe)) as scratch:
+        with new_folder(self.folder / self.entry(grid)) as scratch:
             model.save_pretrained(scratch)  # type: ignore[operator]
             (scratch / NOTE).write_text(json.dumps({"train_seconds": spent}))
 
+    def recipe_of(self, grid: OnGrid | None) -> Recipe:
+        """How the model on a grid is finetuned."""
+        if grid is None:
+            return self.recipe
+        return replace(self.recipe, epochs=grid.epochs, learning_rate=grid.learning_rate)
 
-def recipe_of(grid: OnGrid | None, recipe: Recipe) -> Recipe:
-    """How a model is finetuned on a grid, given how the one in floats is."""
-    if grid is None:
-        return recipe
-    return replace(recipe, epochs=grid.epochs, learning_rate=grid.learning_rate)
+    def grid_key(self, grid: OnGrid) -> str:
+        """What the model on a grid depends on, beside the one in floats."""
+        how = asdict(self.recipe_of(grid)) if grid.epochs else None
+        return fingerprint([asdict(grid), how])
 
+    def entry(self, grid: OnGrid | None) -> str:
+        """The name of the folder of a finetuned model."""
+        return FLOATS if grid is None else f"{ON_GRID}{self.grid_key(grid)}"
 
-def grid_key(grid: OnGrid, recipe: Recipe) -> str:
-    """What a model on a grid depends on, beside the one in floats."""
-    how = asdict(recipe_of(grid, recipe)) if grid.epochs else None
-    return fingerprint([asdict(grid), how])
-
-
-def entry(grid: OnGrid | None, recipe: Recipe) -> str:
-    """The name of the folder of a finetuned model."""
-    return FLOATS if grid is None else f"{ON_GRID}{grid_key(grid, recipe)}"
-
-
-def train_seconds(folder: Path) -> float:
-    """How long the model was finetuned that lies there; 0 where none does."""
-    note = folder / NOTE
-    return float(json.loads(note.read_text())["train_seconds"]) if note.exists() else 0.0
+    def train_seconds(self, grid: OnGrid | None) -> float:
+        """How long the model on a grid was finetuned, in floats first; 0 where it was not."""
+        notes = [self.folder / name / NOTE for name in {FLOATS, self.entry(grid)}]
+        spent = (json.loads(note.read_text())["train_seconds"] for note in notes if note.exists())
+        return float(sum(spent))

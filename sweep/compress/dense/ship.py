@@ -51,8 +51,16 @@ def pack(folder: Path, leave: Container[str] = ()) -> bytes:
 
     What is hidden (locks) stays.
     """
-    entries = [path for path in sorted(folder.glob("*")) if not path.name.startswith(".")]
-    return _packed({path.name: _files(path) for path in entries if path.name not in leave})
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for entry in sorted(folder.glob("[!.]*")):
+            files = [entry] if entry.is_file() else sorted(filter(Path.is_file, entry.iterdir()))
+            for file in files if entry.name not in leave else ():
+                item = tarfile.TarInfo(f"{entry.name}/{file.name}")
+                item.size = file.stat().st_size
+                with file.open("rb") as data:
+                    tar.addfile(item, data)
+    return stream.getvalue()
 
 
 def unpack(folder: Path, read: Callable[[], bytes], needed: str) -> None:
@@ -126,16 +134,10 @@ def _read(place: Store, wanted: str) -> bytes:
     return packed
 
 
-def _files(entry: Path) -> dict[str, bytes]:
-    files = [entry] if entry.is_file() else [file for file in entry.iterdir() if file.is_file()]
-    return {file.name: file.read_bytes() for file in files}
-
-
 def _put(target: Path, files: Mapping[str, bytes]) -> None:
     if target.exists():
         return
     if list(files) == [target.name]:
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(target, files[target.name])
         return
     with new_folder(target) as scratch:
@@ -146,17 +148,6 @@ def _put(target: Path, files: Mapping[str, bytes]) -> None:
 def _digest(files: Mapping[str, bytes]) -> str:
     named = [(name, hashlib.sha256(data).hexdigest()[:16]) for name, data in sorted(files.items())]
     return fingerprint(named)
-
-
-def _packed(entries: Entries) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for entry, files in sorted(entries.items()):
-            for name, data in sorted(files.items()):
-                item = tarfile.TarInfo(f"{entry}/{name}")
-                item.size = len(data)
-                tar.addfile(item, io.BytesIO(data))
-    return stream.getvalue()
 
 
 def _unpacked(packed: bytes) -> Entries:

@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sweep.compress.dense.working import Dense
-from sweep.compress.models import check_labels, check_positions, has_head, load_classifier
+from sweep.compress.models import (
+    check_labels,
+    check_positions,
+    has_head,
+    load_classifier,
+    model_key,
+)
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.encode import same_words
 from sweep.compress.train import all_logits
 from sweep.errors import UsageError
-from sweep.ledger.cache import fingerprint, once, tree_digest
+from sweep.ledger.cache import fingerprint, once
 from sweep.ledger.files import write_bytes
 
 
@@ -44,22 +50,15 @@ class Teacher:
         machine makes them for all trials, and they are packed with it for other machines. Raises
         :class:`~sweep.errors.UsageError` for a teacher that does not fit.
         """
-        file = folder / f"teacher-{self._key(device)}.npy"
+        who = None if self.name is None else model_key(self.name)
+        file = folder / f"teacher-{fingerprint([who, self.bf16, device.type])}.npy"
 
         def store() -> None:
             array = io.BytesIO()
             np.save(array, self._answers(task, dense, device))
-            file.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(file, array.getvalue())
 
         return torch.from_numpy(np.load(once(file, store))).to(device)
-
-    def _key(self, device: torch.device) -> str:
-        """What the logits depend on, beside the dense model and the data."""
-        name = self.name
-        if name is not None and Path(name).is_dir():
-            name = tree_digest(name)
-        return fingerprint([name, self.bf16, device.type])
 
     def _answers(
         self, task: Task, dense: Callable[[], Dense], device: torch.device

@@ -10,7 +10,7 @@ import numpy as np
 
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Ints, Split
-from sweep.errors import UsageError
+from sweep.errors import UsageError, first_line
 from sweep.ledger.cache import file_digest, fingerprint, once
 from sweep.ledger.files import new_folder
 
@@ -38,8 +38,7 @@ def load_tokenizer(name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(f"tokenizer {name!r} cannot be loaded: {first}") from error
+        raise UsageError(f"tokenizer {name!r} cannot be loaded: {first_line(error)}") from error
 
 
 def tokenizer_key(name: str) -> str:

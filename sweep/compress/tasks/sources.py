@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweep.compress.tasks.split import Ints, Split, stratified
-from sweep.errors import UsageError
+from sweep.errors import UsageError, first_line
 from sweep.space.values import closest
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
         # As a Dataset, so that label names kept in a parquet file's schema are known.
         table = datasets.Dataset(READERS[file.suffix.lower()](path))
     except (OSError, ValueError) as error:  # pyarrow's own errors are both
-        raise UsageError(f"{path} cannot be read: {_first_line(error)}") from error
+        raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
     return _select(table, path, text, label)
 
 
@@ -108,7 +108,7 @@ def hub_rows(dataset: str, subset: str | None, split: str, text: Any, label: str
         table = datasets.load_dataset(dataset, subset, split=split)
     except Exception as error:
         raise UsageError(
-            f"data set {dataset!r} cannot be loaded from the hub: {_first_line(error)}; "
+            f"data set {dataset!r} cannot be loaded from the hub: {first_line(error)}; "
             "files are named by task.dataset.train=FILE"
         ) from error
     return _select(table, f"{dataset} ({split})", text, label)
@@ -150,10 +150,6 @@ def _text_columns(
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def label_ids(labels: Sequence[Any], names: tuple[str, ...], source: str) -> Ints:

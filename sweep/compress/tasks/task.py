@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from sweep.compress.tasks.split import Split, stratified
 from sweep.config import TaskConfig
 from sweep.errors import UsageError
 from sweep.ledger.cache import cache_root, file_digest, fingerprint, once
-from sweep.ledger.files import new_folder
+from sweep.ledger.files import write_text
 
 SPLITS = ("train", "validation", "test")
 
@@ -44,7 +44,6 @@ class Task:
     carved: bool
     key: str
     _read: Callable[[str], Split]
-    _splits: dict[str, Split] = field(default_factory=dict)
 
     @property
     def train(self) -> Split:
@@ -58,9 +57,7 @@ class Task:
         """
         if name not in SPLITS:
             raise UsageError(f"a split is one of {', '.join(SPLITS)}, got {name!r}")
-        if name not in self._splits:
-            self._splits[name] = self._read(name)
-        return self._splits[name]
+        return self._read(name)
 
     @property
     def num_labels(self) -> int:
@@ -96,6 +93,7 @@ def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
 
 
 def _digits(task: TaskConfig) -> Task:
+    @cache
     def split(name: str) -> Split:
         return _sampled(sources.digits_split(name, _rng(task.seed, 0)), name, task)
 
@@ -134,7 +132,7 @@ class _Texts:
             facts["vocabulary"],
             facts["carved"],
             self._key("task"),
-            lambda name: self._split(name, tuple(facts["label_names"]), facts["carved"]),
+            cache(lambda name: self._split(name, tuple(facts["label_names"]), facts["carved"])),
         )
 
     def _source(self, split: str) -> str | None:
@@ -162,13 +160,9 @@ class _Texts:
         return None if path is None else sources.file_rows(path, settings.text, settings.label)
 
     def _facts(self) -> dict[str, Any]:
-        folder = self.root / f"{self._key('task')}-facts"
-
-        def store() -> None:
-            with new_folder(folder) as scratch:
-                (scratch / "facts.json").write_text(json.dumps(self._read_facts()))
-
-        facts: dict[str, Any] = json.loads((once(folder, store) / "facts.json").read_text())
+        file = self.root / f"{self._key('task')}-facts.json"
+        once(file, lambda: write_text(file, json.dumps(self._read_facts())))
+        facts: dict[str, Any] = json.loads(file.read_text())
         return facts
 
     def _read_facts(self) -> dict[str, Any]:
