@@ -131,7 +131,7 @@ def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
 
     from sweep.compress.quantize import Scheme
     from sweep.space.params import PARAMETERS, QUANTIZATIONS
-    from sweep.space.values import OneOf
+    from sweep.space.types import OneOf
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     grids = [Scheme(name).value(x) for name in QUANTIZATIONS]

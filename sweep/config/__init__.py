@@ -1,7 +1,7 @@
 """Configs: YAML's plain values, checked, with every error at once. Nothing heavy is imported.
 
 config         SweepConfig, and how its sections fit together
-sections       each section by itself (fields: the types of single settings)
+sections       each section by itself (fields: the names that settings may have)
 search_checks  how search, space and objectives fit together
 load           read a config, spell out its paths
 yaml           YAML as data, with ``key=value`` of a command line laid over it

@@ -6,7 +6,9 @@ constraint, and told by :func:`in_words`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -34,10 +36,14 @@ _WHAT = {
     "less_than": "must be < {lt:.15g}",
     "less_than_equal": "must be <= {le:.15g}",
     "literal_error": "is not one of the known names",
+    "union_tag_invalid": "has none of the forms that it may have",
 }
 """Type of a pydantic error -> what is wrong, with the error's own figures."""
 
 _UNKNOWN = ("extra_forbidden", "invalid_key")
+
+_FORM = re.compile(r"\[(\d)\]")
+"""The part of a path that says which of several forms a value has (`sweep.space.parse`)."""
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
@@ -46,11 +52,12 @@ def problems_of(error: ValidationError) -> list[Problem]:
     for item in error.errors(include_url=False):
         cause = item.get("ctx", {}).get("error")
         where = _where(item["loc"], item["type"])
+        shown = tuple(part for part in where if not _FORM.fullmatch(part))
         if isinstance(cause, Refused):
-            found += [problem.under(*where) for problem in cause.problems]
-        elif all(problem.where != where for problem in found):
+            found += [problem.under(*shown) for problem in cause.problems]
+        elif all(problem.where != shown for problem in found):
             # Else it is another member of a union, or the value of a key that is wrong itself.
-            found.append(_problem(where, item))
+            found.append(replace(_problem(where, item), where=shown))
     return found
 
 
@@ -97,6 +104,9 @@ def _schema_at(where: tuple[str, ...]) -> dict[str, Any]:
     node = _schema()
     for key in where:
         members = _members(node)
+        if form := _FORM.fullmatch(key):
+            node = members[int(form[1])]
+            continue
         inner = [m["properties"].get(key) for m in members if "properties" in m]
         inner += [m.get("items") or m.get("additionalProperties") for m in members]
         node = next((found for found in inner if isinstance(found, dict)), {})
@@ -106,7 +116,7 @@ def _schema_at(where: tuple[str, ...]) -> dict[str, Any]:
 def _members(node: dict[str, Any]) -> list[dict[str, Any]]:
     """The schemas that a setting may follow, one or several."""
     node = _resolved(node)
-    return [_resolved(member) for member in node.get("anyOf", [node])]
+    return [_resolved(member) for member in node.get("anyOf") or node.get("oneOf") or [node]]
 
 
 def in_words(node: dict[str, Any]) -> str:
@@ -116,8 +126,8 @@ def in_words(node: dict[str, Any]) -> str:
     'a number >= 0 and < 1'
     """
     node = _resolved(node)
-    if "anyOf" in node:
-        return ", or ".join(map(in_words, node["anyOf"]))
+    if "anyOf" in node or "oneOf" in node:
+        return ", or ".join(map(in_words, _members(node)))
     if "enum" in node or "const" in node:
         return ", ".join(node.get("enum", [node.get("const")]))
     kind = str(node.get("type"))
@@ -149,7 +159,8 @@ def _unknown(where: tuple[str, ...], got: object) -> Problem:
     # A setting put into the wrong section is likelier meant than a sibling that looks alike.
     elsewhere = _elsewhere()
     hint = elsewhere.get(where[-1]) or closest(where[-1], siblings)
-    hint = hint or elsewhere.get(closest(where[-1], elsewhere), "")
+    if not hint and len(where) <= 2:
+        hint = elsewhere.get(closest(where[-1], elsewhere), "")
     return Problem(where, "unknown key", got, ", ".join(siblings), hint)
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from sweep.config import fields
 from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS, one_of
+from sweep.space import types
 from sweep.space.domains import Int
 from sweep.space.params import QUANTIZATIONS, Params
-from sweep.space.parse import parse_space
+from sweep.space.parse import Space, Starts
+from sweep.space.types import Section
 from sweep.space.values import Problem, Refused
 
 EMBEDDED = "digits"
@@ -22,12 +24,6 @@ EMBEDDED = "digits"
 
 CLOSED_FORM = "closed-form"
 """The task that is a formula: no data, no model, no torch (`sweep.compress.tasks`)."""
-
-
-class Section(BaseModel):
-    """What all sections have in common: unknown keys are errors, and nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Files(Section):
@@ -62,17 +58,17 @@ class TaskConfig(Section):
     replace: dict[fields.Characters, str] = Field(
         default={}, description="texts replaced before tokenising"
     )
-    max_length: fields.Length = Field(default=128, description="tokens; longer texts are cut")
-    validation: fields.InnerShare = Field(
+    max_length: types.Length = Field(default=128, description="tokens; longer texts are cut")
+    validation: types.InnerShare = Field(
         default=0.1, description="share carved from train if there is no validation split"
     )
-    train_samples: fields.Count | None = Field(default=None, description="train examples used")
-    eval_samples: fields.Count | None = Field(default=None, description="evaluation examples used")
+    train_samples: types.Count | None = Field(default=None, description="train examples used")
+    eval_samples: types.Count | None = Field(default=None, description="evaluation examples used")
     metrics: list[fields.ExtraMetric] = Field(
         default=[], description=f"figures beside accuracy: {one_of(EXTRA_METRICS)}, or both"
     )
-    seed: fields.Seed = Field(default=0, description="of the carving and of the subsets")
-    seconds_per_epoch: fields.NotNegative = Field(
+    seed: types.Seed = Field(default=0, description="of the carving and of the subsets")
+    seconds_per_epoch: types.NotNegative = Field(
         default=0.0, description="closed-form only: what an epoch takes"
     )
 
@@ -81,14 +77,14 @@ class QuantizationConfig(Section):
     """A grid for inputs, weights and biases of every Linear layer of the dense model."""
 
     scheme: fields.Quantization = Field(default="fixed", description=one_of(QUANTIZATIONS))
-    width: fields.Width | None = Field(default=None, description="bits of fixed; null: 8")
-    frac_width: fields.Natural | None = Field(
+    width: types.Width | None = Field(default=None, description="bits of fixed; null: 8")
+    frac_width: types.Natural | None = Field(
         default=None, description="bits of fixed behind the point; null: half of width"
     )
-    epochs: fields.Natural = Field(
+    epochs: types.Natural = Field(
         default=0, description="finetuned on the grid (QAT); 0: rounded alone (PTQ)"
     )
-    learning_rate: fields.Positive = Field(default=5e-5, description="peak of those epochs")
+    learning_rate: types.Positive = Field(default=5e-5, description="peak of those epochs")
 
     def __str__(self) -> str:
         if self.scheme != "fixed":
@@ -105,13 +101,13 @@ class QuantizationConfig(Section):
 class BaselineConfig(Section):
     """How the dense model is finetuned, once, before anything is pruned."""
 
-    epochs: fields.Natural = Field(default=0, description="0: the model is finetuned already")
-    learning_rate: fields.Positive = Field(default=5e-5, description="peak learning rate")
-    batch_size: fields.Count = Field(default=32, description="examples a step")
-    weight_decay: fields.NotNegative = Field(default=0.01, description="of AdamW")
-    warmup: fields.Share = Field(default=0.1, description="share of all steps that warm up")
+    epochs: types.Natural = Field(default=0, description="0: the model is finetuned already")
+    learning_rate: types.Positive = Field(default=5e-5, description="peak learning rate")
+    batch_size: types.Count = Field(default=32, description="examples a step")
+    weight_decay: types.NotNegative = Field(default=0.01, description="of AdamW")
+    warmup: types.Share = Field(default=0.1, description="share of all steps that warm up")
     lr_schedule: fields.LrSchedule = Field(default="linear", description=one_of(LR_SCHEDULES))
-    seed: fields.Seed = Field(default=0, description="of the order, and of fresh weights")
+    seed: types.Seed = Field(default=0, description="of the order, and of fresh weights")
     quantization: QuantizationConfig | None = Field(
         default=None, description="{scheme: fixed, width: 8, frac_width: 4, epochs: 1}; null: none"
     )
@@ -124,8 +120,8 @@ class PruningConfig(Section):
         default=[], description="patterns over module names, such as 'encoder.*'; empty: all"
     )
     exclude: list[fields.Line] = Field(default=[], description="patterns of modules left alone")
-    embeddings: fields.Switch = Field(default=False, description="prune embeddings too")
-    calibration_samples: fields.Count = Field(
+    embeddings: types.Switch = Field(default=False, description="prune embeddings too")
+    calibration_samples: types.Count = Field(
         default=128, description="train examples for methods that look at data"
     )
     start_masks: fields.StartMasks = Field(
@@ -137,8 +133,8 @@ class PruningConfig(Section):
 class DistillConfig(Section):
     """How a pruned model learns from a teacher, beside the labels."""
 
-    weight: fields.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
-    temperature: fields.Positive = Field(default=2.0, description="softens the teacher's answers")
+    weight: types.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
+    temperature: types.Positive = Field(default=2.0, description="softens the teacher's answers")
     teacher: fields.Line | None = Field(
         default=None, description="hub id or folder of the same labels; null: the dense model"
     )
@@ -147,18 +143,18 @@ class DistillConfig(Section):
 class RecoverConfig(Section):
     """How a pruned model is finetuned; the learning rate and the epochs are in the space."""
 
-    batch_size: fields.Count = Field(default=32, description="examples a step")
-    eval_batch_size: fields.Count = Field(default=128, description="examples a batch")
+    batch_size: types.Count = Field(default=32, description="examples a step")
+    eval_batch_size: types.Count = Field(default=128, description="examples a batch")
     lr_schedule: fields.LrSchedule = Field(
         default="constant", description="or linear: then only a trial's last epoch counts"
     )
-    warmup: fields.Share = Field(
+    warmup: types.Share = Field(
         default=0.1, description="share of one epoch's steps (linear: of all steps)"
     )
-    weight_decay: fields.NotNegative = Field(default=0.01, description="of AdamW")
-    clip_norm: fields.Positive = Field(default=1.0, description="gradients are clipped to it")
-    dropout: fields.Share | None = Field(default=None, description="null: the model's own")
-    bf16: fields.Switch | fields.Auto = Field(
+    weight_decay: types.NotNegative = Field(default=0.01, description="of AdamW")
+    clip_norm: types.Positive = Field(default=1.0, description="gradients are clipped to it")
+    dropout: types.Share | None = Field(default=None, description="null: the model's own")
+    bf16: types.Switch | fields.Auto = Field(
         default="auto", description="auto: if the hardware has it"
     )
     distill: DistillConfig | None = Field(
@@ -169,8 +165,8 @@ class RecoverConfig(Section):
 class PlateauConfig(Section):
     """When a front has stopped growing."""
 
-    trials: fields.Count = Field(description="over how many ended trials")
-    gain: fields.Positive = Field(
+    trials: types.Count = Field(description="over how many ended trials")
+    gain: types.Positive = Field(
         default=0.001, description="least growth of the hypervolume, as a share of it"
     )
 
@@ -178,8 +174,8 @@ class PlateauConfig(Section):
 class BudgetConfig(Section):
     """What a sweep may cost. Where one is spent, running trials end and no new one begins."""
 
-    epochs: fields.Count | None = Field(default=None, description="finetune epochs of all trials")
-    seconds: fields.Positive | None = Field(default=None, description="wall time of all sessions")
+    epochs: types.Count | None = Field(default=None, description="finetune epochs of all trials")
+    seconds: types.Positive | None = Field(default=None, description="wall time of all sessions")
     plateau: PlateauConfig | None = Field(
         default=None, description="{trials: K, gain: 0.001}: the front has stopped growing"
     )
@@ -194,31 +190,29 @@ class SearchConfig(Section):
     scheduler: fields.Scheduler = Field(
         default="moasha", description=f"stops trials: {one_of(SCHEDULERS)}"
     )
-    trials: fields.Count = Field(default=64, description="trials in all; a grid runs every point")
-    seed: fields.Seed = Field(default=0, description="of the sampler and of every trial")
-    max_concurrent: fields.Count | fields.Auto = Field(
+    trials: types.Count = Field(default=64, description="trials in all; a grid runs every point")
+    seed: types.Seed = Field(default=0, description="of the sampler and of every trial")
+    max_concurrent: types.Count | fields.Auto = Field(
         default="auto", description="trials at once; auto: as many as fit, or can be made to"
     )
-    grace_period: fields.Natural = Field(
+    grace_period: types.Natural = Field(
         default=0, description="epochs before the first stop; 0: right after pruning"
     )
-    reduction_factor: fields.Factor = Field(
+    reduction_factor: types.Factor = Field(
         default=3.0,
         description="rungs lie this factor apart; about 1/factor goes on",
     )
-    margin: fields.NotNegative = Field(
+    margin: types.NotNegative = Field(
         default=1.0, description="standard errors of the noise by which a peer must be better"
     )
-    max_failures: fields.Natural = Field(
-        default=2, description="lost workers that a trial survives"
-    )
+    max_failures: types.Natural = Field(default=2, description="lost workers that a trial survives")
     budget: BudgetConfig = Field(
         default=BudgetConfig(), description="what a sweep may cost beside its trials; null: no end"
     )
     constraints: fields.Constraints = Field(
         default={}, description="{metric: {min: x, max: y}} that the front should keep to"
     )
-    starts: fields.Starts = Field(
+    starts: Starts = Field(
         default=[], description="points tried first, such as [{sparsity: 0.5, method: random}]"
     )
     warm_start: list[fields.Line] = Field(
@@ -232,8 +226,8 @@ class SearchConfig(Section):
 class ResourcesConfig(Section):
     """What one trial takes."""
 
-    cpu: fields.Positive = Field(default=1.0, description="cores")
-    gpu: fields.NotNegative = Field(
+    cpu: types.Positive = Field(default=1.0, description="cores")
+    gpu: types.NotNegative = Field(
         default=0.0, description="GPUs; a share of one holds for its memory too"
     )
 
@@ -249,8 +243,8 @@ class Settings(Section):
     task: TaskConfig = Field(description="what is learned")
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="the dense model")
     pruning: PruningConfig = Field(default=PruningConfig(), description="which weights may go")
-    space: fields.Space = Field(
-        default_factory=lambda: parse_space({}), description="what each parameter may be"
+    space: Space = Field(
+        default={}, validate_default=True, description="what each parameter may be"
     )
     recover: RecoverConfig = Field(default=RecoverConfig(), description="finetuning after pruning")
     objectives: fields.Objectives = Field(

@@ -7,13 +7,11 @@ A ``when`` of a space is a list of them, and so are the built-in rules of `sweep
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.space.values import Number, OneOf, Problem, Refused, Value, gathered, noting, unknown
-
-ALLOWED = "{parameter: value | [values] | {low: x, high: y}}"
+from sweep.space.values import Value
 
 
 @dataclass(frozen=True)
@@ -61,42 +59,3 @@ def plain_when(conditions: Sequence[Condition]) -> dict[str, Any]:
     if not conditions:
         return {}
     return {"when": {condition.parent: condition.plain() for condition in conditions}}
-
-
-def read_when(raw: object, rules: Mapping[str, Number | OneOf]) -> tuple[Condition, ...]:
-    """The conditions of a ``when``; ``rules`` says what each parameter of a trial may be.
-
-    Raises `Refused` with every problem.
-    """
-    if not isinstance(raw, Mapping) or not raw:
-        raise Refused(Problem((), "must be a mapping, not empty", raw, ALLOWED))
-    found: list[Condition] = []
-    with gathered() as problems:
-        for key, test in raw.items():
-            if key not in rules:
-                problems.append(unknown((str(key),), test, list(rules)))
-                continue
-            with noting(problems, key):
-                found.append(_read_test(key, test, rules[key]))
-    return tuple(found)
-
-
-def _read_test(parent: str, raw: object, rule: Number | OneOf) -> Condition:
-    if isinstance(raw, Mapping):
-        return _read_range(parent, raw, rule)
-    items = raw if isinstance(raw, list | tuple) else [raw]
-    if not items:
-        raise Refused(Problem((), "must not be empty", raw, ALLOWED))
-    return Condition(parent, values=tuple(rule.read(item) for item in items))
-
-
-def _read_range(parent: str, raw: Mapping[Any, object], rule: Number | OneOf) -> Condition:
-    if not isinstance(rule, Number):
-        raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
-    strange = [key for key in raw if key not in ("low", "high")]
-    if strange or not raw:
-        raise Refused(Problem((), "must have low, high or both", raw, "{low: x, high: y}"))
-    low, high = (rule.read(raw[end]) if end in raw else None for end in ("low", "high"))
-    if low is not None and high is not None and low > high:
-        raise Refused(Problem((), "low is above high", raw, "low <= high"))
-    return Condition(parent, low=low, high=high)

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Annotated, Any
 
 from sweep.errors import UsageError
+from sweep.space import types
 from sweep.space.conditions import Condition
-from sweep.space.values import Number, OneOf
+from sweep.space.types import OneOf
 
 METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt", "movement")
 """How a weight is scored."""
@@ -154,18 +155,22 @@ def chosen_by(params: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter may be (``rule``), and what it means."""
+    """What a parameter may be (``rule``: names, or a type of numbers), and what it means."""
 
-    rule: Number | OneOf
+    rule: OneOf | Any
     help: str
+
+    @property
+    def type(self) -> Any:
+        """The type of one value of it, for pydantic."""
+        return Annotated[str, self.rule] if isinstance(self.rule, OneOf) else self.rule
 
 
 _METHODS = f"{', '.join(METHODS[:-1])} or {METHODS[-1]}"
 _ACTIVATIONS = " or ".join(ACTIVATION_METHODS)
-_SHARE = Number(high=1, below=True)
 
 PARAMETERS: dict[str, Parameter] = {
-    "sparsity": Parameter(_SHARE, "share of the prunable weights that become zero"),
+    "sparsity": Parameter(types.Share, "share of the prunable weights that become zero"),
     "method": Parameter(OneOf(METHODS), f"scores of weights: {_METHODS}"),
     "scope": Parameter(OneOf(SCOPES), "scores compared per matrix, over all, or per row"),
     "normalise": Parameter(
@@ -177,9 +182,9 @@ PARAMETERS: dict[str, Parameter] = {
     "layer_profile": Parameter(
         OneOf(LAYER_PROFILES), "erk: large matrices give more; scopes local and row"
     ),
-    "finetune_epochs": Parameter(Number(whole=True), "epochs of recovery"),
-    "learning_rate": Parameter(Number(above=True), "peak learning rate of recovery"),
-    "activation_sparsity": Parameter(_SHARE, "share of a layer's inputs that become zero"),
+    "finetune_epochs": Parameter(types.Natural, "epochs of recovery"),
+    "learning_rate": Parameter(types.Positive, "peak learning rate of recovery"),
+    "activation_sparsity": Parameter(types.Share, "share of a layer's inputs that become zero"),
     "activation_method": Parameter(
         OneOf(ACTIVATION_METHODS), f"scores of activations: {_ACTIVATIONS}"
     ),
@@ -187,21 +192,21 @@ PARAMETERS: dict[str, Parameter] = {
         OneOf(ACTIVATION_SCOPES), "a sample's own threshold, or one for a layer"
     ),
     "ramp_epochs": Parameter(
-        Number(whole=True),
+        types.Natural,
         "epochs over which the sparsity rises, finetune_epochs at most; 0: at once",
     ),
     "distill_weight": Parameter(
-        Number(high=1), "share of the loss that is the teacher's; null: recover's"
+        types.WholeShare, "share of the loss that is the teacher's; null: recover's"
     ),
     "distill_temperature": Parameter(
-        Number(above=True), "softens the teacher's answers; null: recover's"
+        types.Positive, "softens the teacher's answers; null: recover's"
     ),
     "quantization": Parameter(
         OneOf(("none", *QUANTIZATIONS)),
         "grid of the model that is pruned; null: what baseline.quantization says",
     ),
     "seed": Parameter(
-        Number(high=2**32 - 1, whole=True),
+        types.Seed,
         "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
     ),
 }

@@ -1,4 +1,4 @@
-"""The search space: what each parameter of a trial may be.
+"""The search space: what each parameter of a trial may be, as types that pydantic reads.
 
 A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`). In YAML:
 
@@ -10,214 +10,224 @@ A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`
 
 With a `when` the parameter is active only where all of its conditions hold (see
 `sweep.space.active`); where it is not, a trial has its default. `sweep.space.params` has
-the parameters themselves.
+the parameters themselves. The JSON schema for editors is that of the types here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self, Union, get_args
 
-from sweep.space.conditions import Condition, read_when
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from sweep.space.conditions import Condition
 from sweep.space.counting import condition_problems
 from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
 from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
-from sweep.space.values import Number, OneOf, Problem, Refused, Value, gathered, noting, unknown
+from sweep.space.types import Count, NotEmpty, OneOf, Positive, Section, Switch, model_of, read_as
+from sweep.space.values import Problem, Refused, Value
+
+# A value, a list of values, a range and {values: [...]} are told apart by their shape. The tag is
+# the place in the union, by which `sweep.config.problems` finds what is allowed there.
 
 
-def parse_space(raw: object) -> dict[str, Domain]:
-    """Every parameter's domain, in the order of `PARAMETERS`, from the YAML mapping of a space.
-
-    Accepts the tutorial's ``weight`` and ``activation`` groups too. Raises `Refused` with every
-    problem.
-    """
-    if not isinstance(raw, Mapping):
-        raise Refused(Problem((), "must be a mapping of parameters to domains", raw))
-    domains: dict[str, Domain] = {name: Constant(DEFAULTS[name]) for name in PARAMETERS}
-    seen: dict[str, tuple[str, ...]] = {}
-    with gathered() as problems:
-        for where, name, value in _entries(raw, problems):
-            if name in seen:
-                what = f"gives the same parameter as space.{'.'.join(seen[name])}"
-                problems.append(Problem(where, what, value, "one of the two"))
-            seen[name] = where
-            with noting(problems, *where):
-                domains[name] = parse_domain(name, value)
-    with gathered() as problems:
-        for name, problem in condition_problems(domains):
-            problems.append(problem.under(*seen.get(name, (name,))))
-    return domains
-
-
-def _entries(
-    raw: Mapping[Any, object], problems: list[Problem]
-) -> list[tuple[tuple[str, ...], str, object]]:
-    """(path as written, parameter, value) of every known key; the others go to ``problems``."""
-    entries: list[tuple[tuple[str, ...], str, object]] = []
-    for key, value in raw.items():
-        group = TUTORIAL.get(key)
-        if key in PARAMETERS:
-            entries.append(((key,), key, value))
-        elif group is None:
-            problems.append(unknown((str(key),), value, [*PARAMETERS, *TUTORIAL]))
-        elif isinstance(value, Mapping):
-            for inner, part in value.items():
-                if inner in group:
-                    entries.append(((key, inner), group[inner], part))
-                else:
-                    problems.append(unknown((key, str(inner)), part, list(group)))
-        elif value is not None:
-            problems.append(Problem((key,), "must be a mapping", value, ", ".join(group)))
-    return entries
-
-
-def parse_domain(name: str, raw: object) -> Domain:
-    """The domain of the parameter ``name`` from its YAML form (or from a domain, checked again).
-
-    Raises `Refused`, a ValueError, with every problem that ``raw`` has.
-    """
-    parameter = PARAMETERS.get(name)
-    if parameter is None:
-        raise Refused(unknown((name,), raw, list(PARAMETERS)))
-    if isinstance(raw, Float | Int | Choice | Constant):
-        raw = raw.plain()
+def _form_of(raw: object) -> str:
     if isinstance(raw, Mapping):
-        form = _parse_values if "values" in raw else _parse_range
-        return form(parameter.rule, raw)
-    if isinstance(raw, list | tuple):
-        return _parse_choice(parameter.rule, raw)
-    if raw is None and DEFAULTS[name] is None:
-        return Constant(None)
-    return Constant(parameter.rule.read(raw))
+        return "[3]" if "values" in raw else "[2]"
+    return "[1]" if isinstance(raw, list | tuple) else "[0]"
+
+
+def _forms(*kinds: Any) -> Any:
+    tagged = tuple(Annotated[kind, Tag(f"[{place}]")] for place, kind in enumerate(kinds))
+    return Annotated[Union[tagged], Discriminator(_form_of)]  # noqa: UP007
+
+
+def _listed(kind: Any, *checks: Any) -> Any:
+    return Annotated[list[kind], Field(min_length=1), *checks]
+
+
+def _refuse_range(raw: object) -> object:
+    raise Refused(Problem((), "a range needs numbers", raw, "a name, or a list of names"))
+
+
+_NO_RANGE: Any = Annotated[Any, BeforeValidator(_refuse_range), WithJsonSchema({"not": {}})]
+
+
+class _Span(NotEmpty):
+    low: Any = None
+    high: Any = None
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if None not in (self.low, self.high) and self.low > self.high:
+            ends = {"low": self.low, "high": self.high}
+            raise Refused(Problem((), "low is above high", ends, "low <= high"))
+        return self
+
+
+def _ranges(name: str, base: type[_Span], default: Any, **more: Any) -> Any:
+    """The type of a parameter's ranges: none, where it is a name."""
+    rule = PARAMETERS[name].rule
+    if isinstance(rule, OneOf):
+        return _NO_RANGE
+    ends = {
+        end: (rule, Field(default=default, description=f"the {end} end")) for end in ("low", "high")
+    }
+    return model_of(f"{name}_{base.__name__[1:].lower()}", base, ends | more)
+
+
+def _tests(name: str) -> Any:
+    """The type of what a condition may ask of a parameter."""
+    kind = PARAMETERS[name].type
+    return _forms(kind, _listed(kind), _ranges(name, _Span, None))
+
+
+def _conditions(when: NotEmpty) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(parent, low=test.low, high=test.high)
+        if isinstance(test, _Span)
+        else Condition(parent, tuple(test) if isinstance(test, list) else (test,))
+        for parent, test in when.given.items()
+    )
+
+
+_WHEN = model_of("when", NotEmpty, {name: _tests(name) for name in PARAMETERS})
+_When = Annotated[
+    tuple[Condition, ...],
+    read_as(_WHEN, _conditions),
+    Field(description="the parameter is there only where these others have these values"),
+]
+
+
+# Domains.
+
+
+def _each_once(values: list[Value]) -> list[Value]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise Refused(Problem((str(index),), "is in the list already", value))
+    return values
+
+
+_EACH_ONCE = (Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once))
+
+
+class _Values(Section):
+    values: Any
+    when: _When = ()
 
 
 _MOST_STEPS = 1e9
 
 
-def _parse_range(rule: Number | OneOf, raw: Mapping[Any, object]) -> Domain:
-    if isinstance(rule, OneOf):
-        raise Refused(Problem((), "a range needs numbers", raw, f"one or a list of {rule.allowed}"))
-    step = step_rule(rule)
-    readers: dict[str, Callable[[object], Any]] = {
-        "low": rule.read,
-        "high": rule.read,
-        "log": _read_flag,
-        "step": lambda raw: None if raw is None else step.read(raw),
-        "when": _read_when,
-    }
-    with gathered() as problems:
-        found = _read_keys(raw, readers, problems)
-        for key in ("low", "high"):
-            if key not in raw:
-                problems.append(Problem((key,), "is required in a range", raw, rule.allowed))
-        problems += _range_problems(found, raw)
-    return _range(rule, found)
+class _Range(_Span):
+    log: Switch = False
+    step: Any = None
+    when: _When = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Each of these is fine by itself."""
+        low, step, whole = self.low, self.step, width(self.low, self.high)
+        problems = []
+        if step is not None and whole and not whole / _MOST_STEPS <= step <= whole:
+            allowed = f">= {whole / _MOST_STEPS:g} and <= {whole:g}"
+            problems.append(Problem(("step",), "does not fit the range", step, allowed))
+        if self.log and low <= 0:
+            problems.append(Problem(("low",), "a log range cannot start here", low, "> 0"))
+        if self.log and step is not None:
+            problems.append(Problem(("step",), "a log range takes no step", step, "log or step"))
+        if problems:
+            raise Refused(*problems)
+        return self
+
+    @property
+    def domain(self) -> Float | Int:
+        """With a step, ``high`` comes down to the last step, as samplers want it."""
+        low, high, step = self.low, self.high, self.step
+        if isinstance(low, int):
+            step = step or 1
+            return Int(low, low + (high - low) // step * step, self.log, step, self.when)
+        last = high if step is None else Float(low, high, self.log, step).last
+        return Float(low, last, self.log, step, self.when)
 
 
-def _parse_values(rule: Number | OneOf, raw: Mapping[Any, object]) -> Choice:
-    """``{values: [...], when: {...}}``: a choice that is there at times."""
-    with gathered() as problems:
-        readers = {"values": lambda items: _parse_choice(rule, items).values, "when": _read_when}
-        found = _read_keys(raw, readers, problems)
-    return Choice(found["values"], found.get("when", ()))
+def _domain(form: Any) -> Domain:
+    if isinstance(form, _Range):
+        return form.domain
+    if isinstance(form, _Values):
+        return Choice(tuple(form.values), form.when)
+    return Choice(tuple(form)) if isinstance(form, list) else Constant(form)
 
 
-def _read_keys(
-    raw: Mapping[Any, object],
-    readers: Mapping[str, Callable[[object], Any]],
-    problems: list[Problem],
-) -> dict[str, Any]:
-    """What each key's reader makes of its value; what is wrong goes to ``problems``."""
-    problems += [unknown((str(k),), raw[k], list(readers)) for k in raw if k not in readers]
-    found: dict[str, Any] = {}
-    for key in (key for key in readers if key in raw):
-        with noting(problems, key):
-            found[key] = readers[key](raw[key])
-    return found
+def _domains_of(name: str) -> Any:
+    """The type of a parameter's domain, in any of its forms."""
+    kind = PARAMETERS[name].type
+    choice = _listed(kind, *_EACH_ONCE)
+    values = model_of(f"{name}_values", _Values, {"values": (choice, ...)})
+    value = kind | None if DEFAULTS[name] is None else kind
+    step = Count if get_args(kind)[0] is int else Positive
+    span = _ranges(name, _Range, ..., step=step | None)
+    forms = _forms(value, choice, span, values)
+    about = Field(default=DEFAULTS[name], description=PARAMETERS[name].help)
+    return (Annotated[forms, AfterValidator(_domain)], about)
 
 
-def step_rule(rule: Number) -> Number:
-    """What the step of a range of such numbers may be, beside null."""
-    return Number(above=True, whole=rule.whole)
+# The space.
 
 
-def _read_flag(raw: object) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    raise Refused(Problem((), "must be true or false", raw, "true, false"))
-
-
-def _read_when(raw: object) -> tuple[Condition, ...]:
-    return read_when(raw, {name: known.rule for name, known in PARAMETERS.items()})
-
-
-def _range_problems(found: Mapping[str, Any], raw: object) -> list[Problem]:
-    """How the bounds, each fine by itself, do not go together."""
-    low, step = found.get("low"), found.get("step")
+def _domains(space: Section) -> dict[str, Domain]:
+    """Every parameter's domain, in the order of `PARAMETERS`; those not given are constants."""
+    domains: dict[str, Domain] = {name: Constant(DEFAULTS[name]) for name in PARAMETERS}
+    seen: dict[str, tuple[str, ...]] = {}
     problems = []
-    if low is not None and found.get("high") is not None:
-        if low > found["high"]:
-            problems.append(Problem((), "low is above high", raw, "low <= high"))
-        elif step is not None and low < found["high"]:
-            problems += _step_problems(step, width(low, found["high"]))
-    if found.get("log") and low is not None and low <= 0:
-        problems.append(Problem(("low",), "a log range cannot start here", low, "> 0"))
-    if found.get("log") and step is not None:
-        problems.append(Problem(("step",), "a log range takes no step", step, "log or step"))
-    return problems
+    for where, name, domain in _entries(space):
+        if name in seen:
+            what = f"gives the same parameter as space.{'.'.join(seen[name])}"
+            problems.append(Problem(where, what, domain.plain(), "one of the two"))
+        seen[name], domains[name] = where, domain
+    for name, problem in condition_problems(domains):
+        problems.append(problem.under(*seen.get(name, (name,))))
+    if problems:
+        raise Refused(*problems)
+    return domains
 
 
-def _step_problems(step: float, whole: float) -> list[Problem]:
-    if whole / _MOST_STEPS <= step <= whole:
-        return []
-    allowed = f">= {whole / _MOST_STEPS:g} and <= {whole:g}"
-    return [Problem(("step",), "does not fit the range", step, allowed)]
+def _entries(space: Section) -> Iterator[tuple[tuple[str, ...], str, Domain]]:
+    """(path as written, parameter, domain) of all that is given."""
+    for key, value in space.given.items():
+        if key in PARAMETERS:
+            yield (key,), key, value
+        elif value is not None:
+            yield from (((key, part), TUTORIAL[key][part], d) for part, d in value.given.items())
 
 
-def _range(rule: Number, found: Mapping[str, Any]) -> Domain:
-    """The range; with a step, ``high`` comes down to the last step, as samplers want it."""
-    low, high, log = found["low"], found["high"], found.get("log", False)
-    step, when = found.get("step"), found.get("when", ())
-    if rule.whole:
-        step = step or 1
-        return Int(low, low + (high - low) // step * step, log, step, when)
-    return Float(low, high if step is None else Float(low, high, log, step).last, log, step, when)
+def _plain(space: Mapping[str, Domain]) -> dict[str, Any]:
+    return {name: domain.plain() for name, domain in space.items()}
 
 
-def _parse_choice(rule: Number | OneOf, raw: object) -> Choice:
-    if not isinstance(raw, list | tuple) or not raw:
-        raise Refused(Problem((), "a choice must not be empty", raw, f"a list of {rule.allowed}"))
-    values: list[Value] = []
-    with gathered() as problems:
-        for index, item in enumerate(raw):
-            with noting(problems, str(index)):
-                value = rule.read(item)
-                if value in values:
-                    problems.append(Problem((str(index),), "is in the list already", item))
-                values.append(value)
-    return Choice(tuple(values))
+def _group(group: str) -> Any:
+    """The tutorial's dictionary, or null."""
+    names = TUTORIAL[group]
+    inner = model_of(group, Section, {key: _FLAT[name] for key, name in names.items()})
+    about = f"the tutorial's form of {', '.join(names.values())}"
+    return (inner | None, Field(default=None, description=about))
 
 
-def parse_points(raw: object) -> list[dict[str, Value]]:
-    """Points of a space: a list of mappings, each of one parameter or more to a value.
+_FLAT = {name: _domains_of(name) for name in PARAMETERS}
+_SPACE = model_of("space", Section, _FLAT | {group: _group(group) for group in TUTORIAL})
+_POINT = model_of("point", NotEmpty, {name: known.type for name, known in PARAMETERS.items()})
 
-    Whether the space has them is another question. Raises `Refused` with every problem.
-    """
-    if not isinstance(raw, list | tuple):
-        allowed = "a list of {parameter: value}, such as [{sparsity: 0.5, method: random}]"
-        raise Refused(Problem((), "must be a list", raw, allowed))
-    points: list[dict[str, Value]] = []
-    with gathered() as problems:
-        for index, point in enumerate(raw):
-            with noting(problems, str(index)):
-                points.append(_parse_point(point))
-    return points
+Space = Annotated[dict[str, Domain], read_as(_SPACE, _domains, _plain)]
 
-
-def _parse_point(raw: object) -> dict[str, Value]:
-    if not isinstance(raw, Mapping) or not raw:
-        raise Refused(Problem((), "must be a mapping, not empty", raw, "{parameter: value}"))
-    readers = {name: parameter.rule.read for name, parameter in PARAMETERS.items()}
-    with gathered() as problems:
-        point = _read_keys(raw, readers, problems)
-    return {name: point[name] for name in raw}
+Starts = list[Annotated[dict[str, Value], read_as(_POINT, lambda point: point.given)]]
+"""Points of a space, each of one parameter or more; whether the space has them is another matter.
+"""

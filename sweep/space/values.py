@@ -1,8 +1,4 @@
-"""What one value of a parameter may be, and what is wrong with one that may not.
-
-`Number` and `OneOf` are rules: ``read(raw)`` returns the value or raises `Refused`, which names the
-rule, the value got and what is ``allowed``.
-"""
+"""Values, how they stand in YAML, and what is wrong with one that may not be there."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ import difflib
 import json
 import math
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -62,26 +57,12 @@ class Refused(ValueError):
 
 
 @contextmanager
-def gathered() -> Iterator[list[Problem]]:
-    """A list for problems; at the end of the block, one `Refused` with all that are in it."""
-    problems: list[Problem] = []
-    yield problems
-    if problems:
-        raise Refused(*problems)
-
-
-@contextmanager
 def noting(problems: list[Problem], *where: str) -> Iterator[None]:
     """Adds the problems of a `Refused`, under the path ``where``, to a list, and goes on."""
     try:
         yield
     except Refused as refused:
         problems += [problem.under(*where) for problem in refused.problems]
-
-
-def unknown(where: tuple[str, ...], got: object, known: list[str]) -> Problem:
-    """The problem of a key that is none of the ``known`` ones."""
-    return Problem(where, "unknown key", got, ", ".join(known), closest(where[-1], known))
 
 
 # Texts that need no quotes, unless YAML takes them for something else, as it does "no" or "1e5".
@@ -137,68 +118,3 @@ def as_number(raw: object) -> int | float | None:
             return None
         return int(text) if re.fullmatch(r"[-+]?\d{1,300}", text) else float(text)
     return raw if isinstance(raw, int | float) else None
-
-
-@dataclass(frozen=True)
-class Number:
-    """A finite number in a range; ``whole`` for integers, ``above`` / ``below`` for an open end."""
-
-    low: float = 0
-    high: float | None = None
-    whole: bool = False
-    above: bool = False
-    below: bool = False
-
-    @property
-    def allowed(self) -> str:
-        return f"{self._noun} {' and '.join(rule for rule, _ in self._bounds(0))}"
-
-    @property
-    def _noun(self) -> str:
-        return "an integer" if self.whole else "a number"
-
-    def _bounds(self, value: float) -> Iterator[tuple[str, bool]]:
-        """Each bound in words, and whether ``value`` keeps to it."""
-        if self.above:
-            yield f"> {self.low}", value > self.low
-        else:
-            yield f">= {self.low}", value >= self.low
-        if self.high is not None and self.below:
-            yield f"< {self.high}", value < self.high
-        elif self.high is not None:
-            yield f"<= {self.high}", value <= self.high
-
-    def read(self, raw: object) -> int | float:
-        value = as_number(raw)
-        if value is None:
-            raise self._refused(f"must be {self._noun}", raw)
-        if not abs(value) <= sys.float_info.max:  # nan too, and an integer that no float can hold
-            raise self._refused("must be finite", raw)
-        if self.whole and value != int(value):
-            raise self._refused("must be an integer", raw)
-        if self.whole and abs(value) >= 2**63:
-            raise self._refused("must fit in 64 bits", raw)
-        for rule, holds in self._bounds(value):
-            if not holds:
-                raise self._refused(f"must be {rule}", raw)
-        return int(value) if self.whole else float(value)
-
-    def _refused(self, what: str, raw: object) -> Refused:
-        return Refused(Problem((), what, raw, self.allowed))
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of a few names."""
-
-    options: tuple[str, ...]
-
-    @property
-    def allowed(self) -> str:
-        return ", ".join(self.options)
-
-    def read(self, raw: object) -> str:
-        if isinstance(raw, str) and raw in self.options:
-            return raw
-        hint = closest(raw, self.options) if isinstance(raw, str) else ""
-        raise Refused(Problem((), "is not one of the known names", raw, self.allowed, hint))

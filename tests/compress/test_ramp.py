@@ -26,7 +26,7 @@ from sweep.ledger.folder import SweepFolder
 from sweep.space.active import effective, identity
 from sweep.space.counting import size
 from sweep.space.params import Params
-from sweep.space.parse import parse_domain, parse_space
+from tests.harness.spaces import space_of
 from tests.harness.tiny import Net, bags
 from tests.harness.trials import PLAIN, every_schedule, figures, run, same, saved_goes_on, trial
 
@@ -81,8 +81,7 @@ LOW_2 = {"finetune_epochs": {"low": 2}}
     ],
 )
 def test_a_ramp_that_fits_the_epochs_is_taken(space: dict[str, Any]) -> None:
-    asked = parse_domain("ramp_epochs", space["ramp_epochs"])
-    assert config(space).space["ramp_epochs"] == asked
+    assert config(space).space["ramp_epochs"].plain() == space["ramp_epochs"]
 
 
 @pytest.mark.parametrize(("asked", "epochs", "ramp"), [(5, 3, 3), (3, 3, 3), (2, 3, 2), (1, 0, 0)])
@@ -106,7 +105,7 @@ def test_a_ramp_that_is_longer_than_the_trial_is_shortened_to_it(
     ],
 )
 def test_a_space_may_ask_for_more_than_some_trials_can_have(space: dict[str, Any]) -> None:
-    assert config(space).space["ramp_epochs"] == parse_domain("ramp_epochs", space["ramp_epochs"])
+    assert config(space).space["ramp_epochs"].plain() == space["ramp_epochs"]
 
 
 def test_there_is_no_ramp_to_groups(bench: Workbench) -> None:
@@ -133,7 +132,7 @@ def test_what_distillation_leaves_nothing_to_do() -> None:
     assert names <= set(effective(whole))
     assert names & set(effective(whole | {"distill_weight": 0})) == {"distill_weight"}
     assert not names & set(effective(whole | {"finetune_epochs": 0}))
-    space = parse_space(
+    space = space_of(
         {"finetune_epochs": [0, 2], "distill_weight": [0, 0.5, 1], "distill_temperature": [1, 4]}
     )
     counted = {

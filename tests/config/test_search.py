@@ -45,7 +45,7 @@ def problems(search: dict[str, Any], **sections: Any) -> list[str]:
         ({"constraints": {"accuracy": {"min": "high"}}}, "accuracy.min: must be a number"),
         ({"constraints": [{"accuracy": 1}]}, "search.constraints: must be a mapping"),
         ({"starts": {"sparsity": 0.5}}, "search.starts: must be a list"),
-        ({"starts": [{}]}, "search.starts.0: must be a mapping, not empty"),
+        ({"starts": [{}]}, "search.starts.0: must not be empty"),
         ({"starts": [{"depth": 1}]}, "search.starts.0.depth: unknown key"),
         ({"starts": [{"sparsity": 1.5}]}, "search.starts.0.sparsity: must be < 1"),
         (

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.config import SweepConfig
+from sweep.errors import ConfigError
 from sweep.space.active import active, complete, fixed, identity, is_active, order
 from sweep.space.params import Params
-from sweep.space.parse import parse_space
+from tests.harness.spaces import space_of
 
 RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
 
@@ -21,13 +22,13 @@ RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
     [
         ({"method": {"values": ["random"], "when": {"depth": 1}}}, "method.when.depth: unknown"),
         ({"method": {"values": ["random"], "when": {"sparsty": 1}}}, "did you mean 'sparsity'?"),
-        ({"method": {"values": ["random"], "when": {}}}, "method.when: must be a mapping, not"),
+        ({"method": {"values": ["random"], "when": {}}}, "method.when: must not be empty"),
         ({"method": {"values": ["random"], "when": "sparse"}}, "method.when: must be a mapping"),
-        ({"method": {"values": [], "when": {"sparsity": 0.5}}}, "method.values: a choice must not"),
-        ({"method": {"values": "random"}}, "method.values: a choice must not be empty"),
+        ({"method": {"values": [], "when": {"sparsity": 0.5}}}, "method.values: must not be empty"),
+        ({"method": {"values": "random"}}, "method.values: must be a list"),
         ({"method": {"values": ["random"], "low": 1}}, "method.low: unknown key"),
-        ({"learning_rate": RATES | {"when": {"finetune_epochs": {}}}}, "must have low, high or"),
-        ({"learning_rate": RATES | {"when": {"finetune_epochs": {"min": 1}}}}, "must have low"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": {}}}}, "must not be empty"),
+        ({"learning_rate": RATES | {"when": {"finetune_epochs": {"min": 1}}}}, "min: unknown key"),
         ({"learning_rate": RATES | {"when": {"finetune_epochs": 1.5}}}, "must be an integer"),
         ({"learning_rate": RATES | {"when": {"method": {"low": 1}}}}, "a range needs numbers"),
         (
@@ -39,14 +40,14 @@ RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
     ],
 )  # fmt: skip
 def test_a_condition_that_makes_no_sense_is_refused(raw: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        parse_space(raw)
+    with pytest.raises(ConfigError) as caught:
+        space_of(raw)
     assert message in str(caught.value)
 
 
 def test_what_an_inactive_parent_would_be_does_not_count() -> None:
     """The learning rate's default would fulfil the condition; without epochs it is not there."""
-    space = parse_space(
+    space = space_of(
         {
             "finetune_epochs": [0, 1],
             "learning_rate": {"values": [5e-5, 1e-3], "when": {"finetune_epochs": 1}},
@@ -59,7 +60,7 @@ def test_what_an_inactive_parent_would_be_does_not_count() -> None:
 
 @given(st.floats(0, 0.9), st.integers(0, 3))
 def test_params_hold_what_is_there_in_the_order_of_the_space(sparsity: float, epochs: int) -> None:
-    space = parse_space(
+    space = space_of(
         {
             "sparsity": {"low": 0, "high": 0.9},
             "finetune_epochs": {"low": 0, "high": 3},
@@ -89,7 +90,7 @@ def test_what_changes_nothing_is_no_other_configuration() -> None:
 
 @pytest.mark.parametrize("sparsity", [0.9, [0.7, 0.8], {"low": 0.7, "high": 0.9}])
 def test_the_sparsity_of_n_of_m_is_decided(sparsity: Any) -> None:
-    space = parse_space({"sparsity": sparsity, "granularity": ["element", "2:4"]})
+    space = space_of({"sparsity": sparsity, "granularity": ["element", "2:4"]})
     for granularity, wanted in {"element": 0.9, "2:4": 0.5}.items():
         values = {"sparsity": 0.9, "granularity": granularity}
         found = active(space, order(space), lambda name, _, values=values: values[name])  # type: ignore[misc]
@@ -115,13 +116,13 @@ def test_a_profile_is_for_local_and_normalising_for_global() -> None:
 
 def test_parameters_that_are_not_searched_leave_the_order_as_it_was() -> None:
     """So that grids, and samplers that count parameters, propose what they did."""
-    space = parse_space({"sparsity": [0.3, 0.5], "method": ["random"], "scope": ["local"]})
+    space = space_of({"sparsity": [0.3, 0.5], "method": ["random"], "scope": ["local"]})
     assert order(space) == list(space)
 
 
 def test_granularity_may_hang_on_the_method() -> None:
     granularity = {"values": ["2:4", "element"], "when": {"method": "random"}}
-    space = parse_space({"method": ["l1-norm", "random"], "granularity": granularity})
+    space = space_of({"method": ["l1-norm", "random"], "granularity": granularity})
     values = {"method": "random", "granularity": "2:4"}
     assert active(space, order(space), lambda name, _: values[name])["sparsity"] == 0.5
     values = {"method": "l1-norm", "granularity": "2:4"}
@@ -146,7 +147,7 @@ def test_a_start_cannot_say_otherwise_than_its_granularity() -> None:
 def test_parents_take_the_nearest_value_that_lets_what_is_given_be_there(
     epochs: int, sparsity: float
 ) -> None:
-    space = parse_space(
+    space = space_of(
         {
             "sparsity": {"low": 0.1, "high": 0.9},
             "finetune_epochs": {"low": 0, "high": 5, "when": {"sparsity": {"low": 0.5}}},

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep.errors import ConfigError
 from sweep.space.active import active, identity, order
 from sweep.space.counting import size
-from sweep.space.parse import parse_space
+from tests.harness.spaces import space_of
 
 RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
 
@@ -47,7 +48,7 @@ domains = st.fixed_dictionaries(
 
 @given(domains)
 def test_the_size_of_a_space_is_the_number_of_its_configurations(raw: dict[str, Any]) -> None:
-    space = parse_space(raw)
+    space = space_of(raw)
     names = order(space)
     found = {
         identity(active(space, names, lambda name, _, point=point: point[name]))  # type: ignore[misc]
@@ -83,7 +84,7 @@ PAIRED = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
     ],
 )
 def test_the_size_of_one_space(raw: dict[str, Any], count: float) -> None:
-    assert size(parse_space(raw)) == count
+    assert size(space_of(raw)) == count
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,6 @@ def test_the_size_of_one_space(raw: dict[str, Any], count: float) -> None:
     ],
 )  # fmt: skip
 def test_what_can_never_be_there_is_refused(raw: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        parse_space(raw)
+    with pytest.raises(ConfigError) as caught:
+        space_of(raw)
     assert message in str(caught.value)

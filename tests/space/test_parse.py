@@ -8,14 +8,16 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from sweep.errors import UsageError
+from sweep.config.text import json_schema
+from sweep.errors import ConfigError, UsageError
 from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import DEFAULTS, METHODS, PARAMETERS, TUTORIAL, Params
-from sweep.space.parse import parse_domain, parse_space
-from sweep.space.schema import space_schema
+from tests.harness.spaces import space_of
 
-SCHEMA = jsonschema.Draft202012Validator(space_schema())
+SCHEMA = jsonschema.Draft202012Validator(json_schema())
+PARENTS = {"sparsity": [0.5, 0.8], "method": ["l1-norm", "random"], "finetune_epochs": [0, 1]}
+"""What the conditions below look at."""
 
 DOMAINS: list[tuple[str, Any, Domain]] = [
     ("sparsity", {"low": 0.3, "high": 0.95}, Float(0.3, 0.95)),
@@ -57,12 +59,8 @@ DOMAINS: list[tuple[str, Any, Domain]] = [
 def test_each_form_is_read_and_its_plain_form_gives_it_again(
     name: str, raw: Any, domain: Domain
 ) -> None:
-    assert parse_domain(name, raw) == domain
-    assert parse_domain(name, domain.plain()) == domain
-    assert parse_domain(name, domain) == domain
-    assert SCHEMA.is_valid({name: domain.plain()})
-    for group in (group for group, keys in TUTORIAL.items() if name in keys.values()):
-        assert SCHEMA.is_valid({group: {name: domain.plain()}})
+    for given in (raw, domain.plain()):
+        assert space_of({**PARENTS, name: given})[name] == domain
     if math.isinf(domain.size):
         with pytest.raises(ValueError, match="needs a step or a list"):
             domain.grid()
@@ -72,12 +70,20 @@ def test_each_form_is_read_and_its_plain_form_gives_it_again(
     assert all(domain.contains(value) for value in values)
 
 
-def test_a_stepped_range_is_exact_in_decimals_and_ends_at_its_last_step() -> None:
-    domain = parse_domain("sparsity", {"low": 0.1, "high": 0.95, "step": 0.1})
-    assert domain.grid() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-    assert domain.plain() == {"low": 0.1, "high": 0.9, "step": 0.1}
-    assert parse_domain("finetune_epochs", {"low": 1, "high": 6, "step": 2}).grid() == [1, 3, 5]
-    assert parse_domain("sparsity", {"low": 0.2, "high": 0.3, "step": 0.1}).grid() == [0.2, 0.3]
+@pytest.mark.parametrize(
+    ("name", "low", "high", "step", "grid"),
+    [
+        ("sparsity", 0.1, 0.95, 0.1, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
+        ("sparsity", 0.2, 0.3, 0.1, [0.2, 0.3]),
+        ("finetune_epochs", 1, 6, 2, [1, 3, 5]),
+    ],
+)
+def test_a_stepped_range_is_exact_in_decimals_and_ends_at_its_last_step(
+    name: str, low: float, high: float, step: float, grid: list[float]
+) -> None:
+    domain = space_of({name: {"low": low, "high": high, "step": step}})[name]
+    assert domain.grid() == grid
+    assert domain.plain() == {"low": low, "high": grid[-1], "step": step}
 
 
 @pytest.mark.parametrize(
@@ -98,111 +104,98 @@ def test_what_a_domain_contains(domain: Domain, inside: list[Any], outside: list
 
 
 @pytest.mark.parametrize(
-    ("name", "raw", "message"),
+    ("raw", "message"),
     [
-        ("sparsity", "half", "must be a number, got 'half'; allowed: a number >= 0 and < 1"),
-        ("sparsity", math.nan, "must be finite, got nan"),
-        ("sparsity", math.inf, "must be finite, got inf"),
-        ("sparsity", "nan", "must be a number, got 'nan'"),
-        ("sparsity", -0.1, "must be >= 0, got -0.1"),
-        ("sparsity", 1.0, "must be < 1, got 1.0"),
-        ("sparsity", True, "must be a number, got true"),
-        ("sparsity", None, "must be a number, got null"),
-        ("sparsity", 10**400, "must be finite, got 1000"),
-        ("sparsity", {"low": 0.9, "high": 0.3}, "low is above high"),
-        ("sparsity", {"low": 0.5}, "high: is required in a range"),
-        ("sparsity", {"low": 0.5, "high": 1.0}, "high: must be < 1"),
-        ("sparsity", {"low": 0, "high": 0.5, "log": True}, "low: a log range cannot start here"),
-        ("sparsity", {"low": 0.1, "high": 0.5, "log": "yes"}, "log: must be true or false"),
-        ("sparsity", {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}, "takes no step"),
-        ("sparsity", {"low": 0.1, "high": 0.5, "step": 0}, "step: must be > 0"),
-        ("sparsity", {"low": 0.1, "high": 0.5, "step": 0.6}, "step: does not fit the range"),
-        ("sparsity", {"low": 0.1, "high": 0.5, "step": 1e-300}, "step: does not fit the range"),
-        ("sparsity", {"low": 0.1, "hihg": 0.5}, "did you mean 'high'?"),
-        ("sparsity", [], "a choice must not be empty"),
-        ("sparsity", [0.5, "0.5"], "1: is in the list already, got '0.5'"),
-        ("sparsity", [[0.5]], "0: must be a number"),
-        ("finetune_epochs", True, "must be an integer, got true"),
-        ("finetune_epochs", 1.5, "must be an integer, got 1.5"),
-        ("finetune_epochs", -1, "must be >= 0"),
-        ("finetune_epochs", 2**63, "must fit in 64 bits"),
-        ("finetune_epochs", {"low": 0, "high": 4, "log": True}, "a log range cannot start here"),
-        ("finetune_epochs", {"low": 0, "high": 4, "step": 0.5}, "step: must be an integer"),
-        ("learning_rate", {"low": 0, "high": 1e-3, "log": True}, "low: must be > 0, got 0"),
-        ("method", "l1norm", "got 'l1norm'; allowed: l1-norm, random, taylor"),
-        ("method", {"low": 1, "high": 2}, "a range needs numbers"),
-        ("scope", ["local", "local"], "1: is in the list already"),
-        ("sparsty", 0.5, "did you mean 'sparsity'?"),
+        ({"sparsity": "half"}, "must be a number, got 'half'; allowed: a number >= 0 and < 1"),
+        ({"sparsity": math.nan}, "must be finite, got nan"),
+        ({"sparsity": math.inf}, "must be finite, got inf"),
+        ({"sparsity": "nan"}, "must be a number, got 'nan'"),
+        ({"sparsity": -0.1}, "must be >= 0, got -0.1"),
+        ({"sparsity": 1.0}, "must be < 1, got 1.0"),
+        ({"sparsity": True}, "must be a number, got true"),
+        ({"sparsity": None}, "must be a number, got null"),
+        ({"sparsity": 10**400}, "must be finite, got 1000"),
+        ({"sparsity": {"low": 0.9, "high": 0.3}}, "sparsity: low is above high"),
+        ({"sparsity": {"low": 0.5}}, "sparsity.high: is required"),
+        ({"sparsity": {"low": 0.5, "high": 1.0}}, "sparsity.high: must be < 1"),
+        ({"sparsity": {"low": 0, "high": 0.5, "log": True}}, "low: a log range cannot start here"),
+        ({"sparsity": {"low": 0.1, "high": 0.5, "log": "yes"}}, "log: must be true or false"),
+        ({"sparsity": {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}}, "takes no step"),
+        ({"sparsity": {"low": 0.1, "high": 0.5, "step": 0}}, "step: must be > 0"),
+        ({"sparsity": {"low": 0.1, "high": 0.5, "step": 0.6}}, "step: does not fit the range"),
+        ({"sparsity": {"low": 0.1, "high": 0.5, "step": 1e-300}}, "step: does not fit the range"),
+        ({"sparsity": {"low": 0.1, "hihg": 0.5}}, "did you mean 'high'?"),
+        ({"sparsity": []}, "sparsity: must not be empty"),
+        ({"sparsity": [0.5, "0.5"]}, "sparsity.1: is in the list already, got 0.5"),
+        ({"sparsity": [[0.5]]}, "sparsity.0: must be a number"),
+        ({"finetune_epochs": True}, "must be an integer, got true"),
+        ({"finetune_epochs": 1.5}, "must be an integer, got 1.5"),
+        ({"finetune_epochs": -1}, "must be >= 0"),
+        ({"finetune_epochs": 2**63}, "must fit in 64 bits"),
+        ({"finetune_epochs": {"low": 0, "high": 4, "log": True}}, "a log range cannot start here"),
+        ({"finetune_epochs": {"low": 0, "high": 4, "step": 0.5}}, "step: must be an integer"),
+        ({"learning_rate": {"low": 0, "high": 1e-3, "log": True}}, "low: must be > 0, got 0"),
+        ({"method": "l1norm"}, "got 'l1norm'; allowed: l1-norm, random, taylor"),
+        ({"method": {"low": 1, "high": 2}}, "a range needs numbers"),
+        ({"scope": ["local", "local"]}, "scope.1: is in the list already"),
+        ({"sparsty": 0.5}, "did you mean 'sparsity'?"),
+        ({"weight": {"learning_rate": 1}}, "weight.learning_rate: unknown key"),
+        ({"weight": 0.5}, "weight: must be a mapping"),
+        ([0.5], "space: must be a mapping"),
+        ({"sparsity": 0.5, "weight": {"sparsity": 0.5}}, "weight.sparsity: gives the same"),
     ],
 )
-def test_a_wrong_domain_is_refused(name: str, raw: object, message: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        parse_domain(name, raw)
+def test_a_wrong_space_is_refused(raw: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        space_of(raw)
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("raw", "messages"),
-    [
-        ({"sparsity": 0.5, "weight": {"sparsity": 0.5}}, ["weight.sparsity: gives the same"]),
-        ({"weight": {"learning_rate": 1}}, ["weight.learning_rate: unknown key"]),
-        ({"weight": 0.5}, ["weight: must be a mapping"]),
-        ([0.5], ["must be a mapping of parameters"]),
-        (
-            {"sparsity": {"low": "half", "high": 2}, "method": ["foo", "random"], "depth": 3},
-            ["sparsity.low:", "sparsity.high:", "method.0:", "depth: unknown key"],
-        ),
-    ],
-)
-def test_all_that_is_wrong_with_a_space_is_said_at_once(raw: Any, messages: list[str]) -> None:
-    with pytest.raises(ValueError) as caught:
-        parse_space(raw)
-    assert all(message in str(caught.value) for message in messages)
-    assert not SCHEMA.is_valid(raw) or "gives the same" in messages[0]
+def test_all_that_is_wrong_with_a_space_is_said_at_once() -> None:
+    raw = {"sparsity": {"low": "half", "high": 2}, "method": ["foo", "random"], "depth": 3}
+    with pytest.raises(ConfigError) as caught:
+        space_of(raw)
+    assert [line.split(":")[0] for line in caught.value.problems] == [
+        f"space.{path}" for path in ("sparsity.low", "sparsity.high", "method.0", "depth")
+    ]
 
 
 def test_a_space_has_every_parameter_those_not_given_as_constants() -> None:
-    space = parse_space({"method": list(METHODS)})
-    assert list(space) == list(PARAMETERS)
-    assert space["method"] == Choice(METHODS)
-    for name in set(PARAMETERS) - {"method"}:
-        assert space[name] == Constant(DEFAULTS[name])
+    space = space_of({"method": list(METHODS)})
+    assert list(space) == list(PARAMETERS) and set(PARAMETERS) == set(DEFAULTS)
+    assert space.pop("method") == Choice(METHODS)
+    assert space == {name: Constant(DEFAULTS[name]) for name in space}
+    assert space_of(DEFAULTS) == space_of({}), "every default is allowed"
+    assert all(parameter.help for parameter in PARAMETERS.values())
 
 
 def test_the_tutorials_dictionary_means_the_flat_names() -> None:
+    assert {flat for keys in TUTORIAL.values() for flat in keys.values()} < set(PARAMETERS)
     weight = {"sparsity": {"low": 0.1, "high": 0.9}, "method": "random", "scope": "global"}
     activation = {"sparsity": 0.25, "method": "random", "scope": "global"}
     flat = {**weight, **{f"activation_{key}": value for key, value in activation.items()}}
-    assert parse_space({"weight": weight, "activation": activation}) == parse_space(flat)
-    assert parse_space({"weight": {"scope": "global"}, "activation": None}) == parse_space(
+    assert space_of({"weight": weight, "activation": activation}) == space_of(flat)
+    assert space_of({"weight": {"scope": "global"}, "activation": None}) == space_of(
         {"scope": "global"}
     )
 
 
-def test_every_default_and_help_is_there_and_every_default_is_allowed() -> None:
-    for name, parameter in PARAMETERS.items():
-        assert parse_domain(name, DEFAULTS[name]) == Constant(DEFAULTS[name])
-        assert parameter.help
-    assert set(DEFAULTS) == set(PARAMETERS)
-    assert {flat for keys in TUTORIAL.values() for flat in keys.values()} < set(PARAMETERS)
-
-
 @pytest.mark.parametrize(
-    "raw",
+    ("space", "fits"),
     [
-        {"sparsity": 1.0},
-        {"sparsity": []},
-        {"sparsity": {"low": 0.1}},
-        {"sparsity": {"low": 0.1, "high": 0.2, "stp": 1}},
-        {"finetune_epochs": 1.5},
-        {"method": "l1norm"},
-        {"method": {"low": 0, "high": 1}},
+        *(({name: domain.plain()}, True) for name, _, domain in DOMAINS),
+        ({"weight": {"sparsity": [0.5], "method": "random"}, "activation": None}, True),
+        *(
+            ({"sparsity": wrong}, False)
+            for wrong in (1.0, [], {"low": 0.1}, {"low": 0.1, "high": 0.2, "stp": 1})
+        ),
+        ({"finetune_epochs": 1.5}, False),
+        ({"method": "l1norm"}, False),
+        ({"method": {"low": 0, "high": 1}}, False),
     ],
 )
-def test_the_json_schema_refuses_what_the_space_refuses(raw: dict[str, Any]) -> None:
-    assert not SCHEMA.is_valid(raw)
-    with pytest.raises(ValueError):
-        parse_space(raw)
+def test_the_json_schema_tells_what_a_space_may_be(space: dict[str, Any], fits: bool) -> None:
+    assert SCHEMA.is_valid({"name": "a", "task": {"dataset": "digits"}, "space": space}) == fits
 
 
 def test_params_are_flat_or_the_tutorials_dictionary() -> None:

@@ -1,0 +1,114 @@
+"""What the types of parameters and of settings are made of: numbers, names and mappings.
+
+Numbers may also be texts of numbers, since YAML 1.1 leaves 1e-3 a text; booleans are no numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    create_model,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+from sweep.space.values import Problem, Refused, as_number
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A text that is one of a few names: pydantic's literal, of names that a table has."""
+
+    options: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.literal_schema(list(self.options))
+
+
+def _number(raw: object) -> int | float:
+    number = as_number(raw)
+    if number is None:
+        raise PydanticKnownError("float_type")
+    if isinstance(number, int) and abs(number) > sys.float_info.max:
+        raise PydanticKnownError("finite_number")
+    return number
+
+
+def _integer(raw: object) -> int | float:
+    number = as_number(raw)
+    if number is None:
+        raise PydanticKnownError("int_type")
+    if isinstance(number, int) and abs(number) >= 2**63:
+        raise PydanticKnownError("int_parsing_size")
+    return number
+
+
+_INTEGER = BeforeValidator(_integer)
+_NUMBER = BeforeValidator(_number)
+
+Natural = Annotated[int, Field(ge=0), _INTEGER]
+Count = Annotated[int, Field(ge=1), _INTEGER]
+Length = Annotated[int, Field(ge=1, le=8192), _INTEGER]
+Width = Annotated[int, Field(ge=2, le=24), _INTEGER]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1), _INTEGER]
+
+Finite = Annotated[float, Field(allow_inf_nan=False), _NUMBER]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), _NUMBER]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), _NUMBER]
+Factor = Annotated[float, Field(gt=1, allow_inf_nan=False), _NUMBER]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), _NUMBER]
+WholeShare = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), _NUMBER]
+InnerShare = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False), _NUMBER]
+
+Switch = Annotated[bool, Field(strict=True)]
+
+
+class Section(BaseModel):
+    """A mapping whose keys are known: others are errors, and nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is not left to a default, in the order of the fields."""
+        fields = type(self).model_fields
+        return {name: getattr(self, name) for name in fields if name in self.model_fields_set}
+
+
+class NotEmpty(Section):
+    """One in which at least one key is given."""
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if not self.given:
+            keys = ", ".join(type(self).model_fields)
+            raise Refused(Problem((), "must not be empty", {}, f"a mapping of any of {keys}"))
+        return self
+
+
+def model_of(name: str, base: type[Section], types: Mapping[str, Any]) -> Any:
+    """A mapping with these keys, each of which may be left out, unless its field says otherwise."""
+    fields = {key: kind if isinstance(kind, tuple) else (kind, None) for key, kind in types.items()}
+    return create_model(name, __base__=base, **fields)  # type: ignore[call-overload]
+
+
+def read_as(
+    kind: Any, convert: Callable[[Any], Any], plain: Callable[[Any], Any] = lambda value: value
+) -> GetPydanticSchema:
+    """What is read as one type, is then what ``convert`` makes of that, and is dumped as plain."""
+    return GetPydanticSchema(
+        lambda _, handler: core_schema.no_info_after_validator_function(
+            convert,
+            handler(kind),
+            serialization=core_schema.plain_serializer_function_ser_schema(plain),
+        )
+    )
