@@ -11,8 +11,8 @@ from analysis.charts import FRONT
 from analysis.comparison import Comparison
 from analysis.history.cost import cost_of
 from analysis.results import Results
-from analysis.tables.confirmation import Confirmation, tell_confirmation
-from analysis.tables.frames import Story, decisions_table, records_table, tell, trials_table
+from analysis.tables.confirmation import Confirmation
+from analysis.tables.frames import Story, decisions_table, records_table, trials_table
 from analysis.tables.loaded import plain_figures
 from sweep.ledger.events import FINISH, INTERRUPT, RESUME, ReadEvent
 from sweep.ledger.files import no_collector
@@ -53,7 +53,7 @@ def load(path: Place | Places) -> Results | Comparison:
 def _results(ledger: Ledger) -> Results:
     head: ReadEvent = ledger.events[0] if ledger.events else {}
     config = _with_trials(_mapping(head.get("config")), ledger.events)
-    story, confirmation = tell(ledger.events), tell_confirmation(ledger.events)
+    story, confirmation = Story().replay(ledger.events), Confirmation().replay(ledger.events)
     directions = _directions(head, config)
     seed = _mapping(config.get("baseline")).get("seed")
     figures = [*directions, *_metrics(config, story, confirmation)]

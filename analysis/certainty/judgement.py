@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -125,9 +124,9 @@ def judged(
     """
     front = _with_test(front_rows(pool.iloc[places]), evidence.confirmation)
     on_test = len(front) > 0 and bool(front["test_accuracy"].notna().all())
-    weighed = _weighed(pool, places, directions, evidence, on_test)
-    drawn, kept, paired = _drawn(weighed.records, len(front), generator)
-    points = objectives(weighed.rows, directions)[kept]
+    rows, records = _weighed(pool, places, directions, evidence, on_test)
+    drawn, kept, paired = _drawn(records, len(front), generator)
+    points = objectives(rows, directions)[kept]
     probability = bootstrap.front_probability(points, directions, drawn)
     against = [evidence.to_dense(point) for point in points_of(front)]
     added: dict[str, Any] = {
@@ -136,7 +135,7 @@ def judged(
         "front_probability": probability[: len(front)],
     }
     front = front.assign(**{name: series(new, FRONT[name]) for name, new in added.items()})
-    seeds = max((len(some) for some in weighed.records), default=0)
+    seeds = max((len(some) for some in records), default=0)
     return front, Basis("test" if on_test else "validation", paired, len(points), seeds)
 
 
@@ -152,31 +151,27 @@ def _with_test(front: pd.DataFrame, story: Confirmation) -> pd.DataFrame:
     return front.assign(optimism=front["accuracy"] - front["test_accuracy"])
 
 
-class _Weighed(NamedTuple):
-    """The points that are weighed against each other, those of the front first."""
-
-    rows: pd.DataFrame
-    records: list[list[ReadEvent]]
-    """Of each row, one a seed."""
-
-
 def _weighed(
     pool: pd.DataFrame,
     places: IntArray,
     directions: Mapping[str, str],
     evidence: Evidence,
     on_test: bool,
-) -> _Weighed:
+) -> tuple[pd.DataFrame, list[list[ReadEvent]]]:
+    """The points that are weighed against each other, those of the front first.
+
+    And the records of each, one a seed.
+    """
     if on_test:
         story = evidence.confirmation
         others = set(story.points) - set(points_of(pool.iloc[places]))
         more = [place for place, point in enumerate(points_of(pool)) if point in others]
         rows = pool.iloc[[*places, *more]]
-        return _Weighed(rows, [story.of(point) for point in points_of(rows)])
+        return rows, [story.of(point) for point in points_of(rows)]
     most = max(NEAREST, POINTS - len(places))
     near = bootstrap.near(objectives(pool, directions), directions, places, most)
     rows = pool.iloc[[*places, *near]]
-    return _Weighed(rows, [[evidence.record(point) or {}] for point in points_of(rows)])
+    return rows, [[evidence.record(point) or {}] for point in points_of(rows)]
 
 
 def _drawn(
@@ -192,11 +187,8 @@ def _drawn(
     examples_of = {rows.shape[1] for rows in known.values()}
     if front and known.keys() >= set(range(front)) and len(examples_of) == 1:
         return bootstrap.resampled_means(list(known.values()), generator), list(known), True
-    shares = [float(np.mean([_number(r.get("accuracy")) for r in some])) for some in records]
-    examples = [_number(some[0].get("examples")) for some in records]
-    drawn = bootstrap.binomial(np.array(shares), np.array(examples), generator)
+    accuracies = (series([r.get("accuracy") for r in some], "float") for some in records)
+    shares = np.array([one.mean(skipna=False) for one in accuracies])
+    examples = series([some[0].get("examples") for some in records], "float").to_numpy()
+    drawn = bootstrap.binomial(shares, examples, generator)
     return drawn, list(range(len(records))), False
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

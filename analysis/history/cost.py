@@ -35,7 +35,7 @@ class Cost:
 _COUNTED = frozenset({WORKERS, START, RECORD, END})
 
 
-@dataclass
+@dataclass(eq=False)
 class _Session:
     """One driver's part of the ledger: from its start, or its resume, to its end."""
 
@@ -43,6 +43,8 @@ class _Session:
     seen: set[str] = field(default_factory=set)
     begin: float | None = None
     end: float | None = None
+    before: float = 0.0
+    """The wall time of earlier sessions."""
 
     @property
     def wall(self) -> float:
@@ -78,9 +80,10 @@ def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
     a session (which counts a replaced worker twice, so that utilisation is then a lower bound).
     """
     trials = list(trials)
-    sessions = list(_sessions(events))
+    sessions = dict.fromkeys(session for _, session in _in_sessions(events))
     capacity = sum(session.workers * session.wall for session in sessions)
-    busy = sum(_busy(trial) for trial in trials)
+    spent = ("train_seconds", "eval_seconds")
+    busy = sum(trial.total(name) or 0.0 for trial in trials for name in spent)
     return Cost(
         epochs_spent=sum(trial.epochs for trial in trials),
         epochs_saved=sum(t.asked - t.epochs for t in trials if t.status == "stopped"),
@@ -92,19 +95,14 @@ def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
     )
 
 
-def _busy(trial: Trial) -> float:
-    spent = (record.get(k) for record in trial.records for k in ("train_seconds", "eval_seconds"))
-    return sum(value for value in spent if isinstance(value, int | float))
-
-
-def _sessions(events: Iterable[ReadEvent]) -> Iterator[_Session]:
+def _in_sessions(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, _Session]]:
+    """Each event with the session that it is of, as far as that has come."""
     session = _Session()
     for event in events:
         if event["event"] == RESUME:
-            yield session
-            session = _Session()
+            session = _Session(before=session.before + session.wall)
         session.add(event)
-    yield session
+        yield event, session
 
 
 def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, float]]:
@@ -113,16 +111,10 @@ def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, floa
     Time between the last record or end of a session and the first start of the next is not in. NaN
     for an event without a time; 0 before the first start.
     """
-    session, before = _Session(), 0.0
-    for event in events:
-        if event["event"] == RESUME:
-            before += session.wall
-            session = _Session()
-        session.add(event)
+    for event, session in _in_sessions(events):
         time = event.get("time")
         if not isinstance(time, int | float):
             yield event, math.nan
-        elif session.begin is None:
-            yield event, before
         else:
-            yield event, before + max(0.0, time - session.begin)
+            begin = time if session.begin is None else session.begin
+            yield event, session.before + max(0.0, time - begin)

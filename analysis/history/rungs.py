@@ -43,13 +43,16 @@ def rungs(results: Results) -> pd.DataFrame:
     is cut short, which lowers the correlation; and whoever was stopped by mistake is not in it.
     """
     decisions = results.decisions.dropna(subset=["epoch"])
-    verdicts = decisions.groupby("epoch")["action"].value_counts().unstack(fill_value=0)
+    verdicts = pd.crosstab(decisions["epoch"], decisions["action"])
     records = results.records[results.records["stage"].ne("baseline")]
     wanted = ["trial_id", "epoch", "accuracy", "sparsity", "param_ramp_epochs"]
     table = records[wanted].dropna(subset=["epoch"])
     ends = _ends(results, table)
     epochs = sorted(set(verdicts.index)) or sorted(set(table["epoch"]))[:-1]
-    return frame([_row(int(epoch), verdicts, table, ends) for epoch in epochs], RUNGS)
+    counts = verdicts.reindex(index=epochs, columns=["stop", "continue"], fill_value=0)
+    at = zip(map(int, epochs), counts["stop"], counts["continue"], strict=True)
+    rows = [_row(epoch, int(stop), int(go), table, ends) for epoch, stop, go in at]
+    return frame(rows, RUNGS)
 
 
 def spearman(a: FloatArray, b: FloatArray) -> float:
@@ -58,10 +61,7 @@ def spearman(a: FloatArray, b: FloatArray) -> float:
     >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
     0.5
     """
-    first, second = pd.Series(a).rank().to_numpy(), pd.Series(b).rank().to_numpy()
-    if len(first) < 2 or not (np.ptp(first) and np.ptp(second)):
-        return float("nan")
-    return float(np.corrcoef(first, second)[0, 1])
+    return float(pd.DataFrame({"a": a, "b": b}).corr("spearman").to_numpy()[0, 1])
 
 
 def partial(a: FloatArray, b: FloatArray, given: FloatArray) -> float:
@@ -84,11 +84,9 @@ def _ends(results: Results, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(
-    epoch: int, verdicts: pd.DataFrame, table: pd.DataFrame, ends: pd.DataFrame
+    epoch: int, stopped: int, continued: int, table: pd.DataFrame, ends: pd.DataFrame
 ) -> dict[str, Any]:
-    here = table[table["epoch"].eq(epoch)]
-    stopped, continued = (_count(verdicts, epoch, action) for action in ("stop", "continue"))
-    judged = stopped + continued
+    here, judged = table[table["epoch"].eq(epoch)], stopped + continued
     return {
         "epoch": epoch,
         "reached": int(here["trial_id"].nunique()),
@@ -98,12 +96,6 @@ def _row(
         "survival": continued / judged if judged else None,
         **_foresight(epoch, here, ends),
     }
-
-
-def _count(verdicts: pd.DataFrame, epoch: int, action: str) -> int:
-    if action not in verdicts or epoch not in verdicts.index:
-        return 0
-    return int(verdicts[action].to_dict()[epoch])
 
 
 def _foresight(epoch: int, here: pd.DataFrame, ends: pd.DataFrame) -> dict[str, Any]:

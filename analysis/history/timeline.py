@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import Kinds, frame
-from sweep.ledger.events import END, INTERRUPT, LOST, RECORD, RESUME, START, ReadEvent
+from sweep.ledger.events import INTERRUPT, RESUME, Event, Fold, ReadEvent
 
 TIMELINE: Kinds = {
     "worker": "text",
@@ -47,14 +47,10 @@ def timeline(events: Iterable[ReadEvent]) -> pd.DataFrame:
     sign of life, where the driver could not say), or ``running`` up to the ledger's last event.
     ``worker`` is known from the first record on, and missing before.
     """
-    told = _Telling()
-    for event in events:
-        if isinstance(event.get("time"), int | float):
-            told.take(event)
-    return frame(told.finished(), TIMELINE)
+    return frame(_Stays().replay(events).finished(), TIMELINE)
 
 
-class _Telling:
+class _Stays(Fold):
     """The stays of a ledger, event by event."""
 
     def __init__(self) -> None:
@@ -62,47 +58,49 @@ class _Telling:
         self._open: dict[str, _Stay] = {}
         self._now = 0.0
 
-    def take(self, event: ReadEvent) -> None:
-        kind, self._now = event["event"], float(event["time"])
-        if kind in (RESUME, INTERRUPT):
-            self._break_off(is_told=kind == INTERRUPT)
-            return
-        name = event.get("trial_id")
-        if not isinstance(name, str):
-            return
-        if kind == START:
-            self._start(name, event)
-        elif kind == RECORD:
-            self._record(name, event)
-        elif kind == LOST:
-            self._close(name, self._now, "lost")
-        elif kind == END:
-            self._close(name, self._now, str(event.get("status", "completed")))
+    def apply(self, event: Event | ReadEvent) -> None:
+        """Take one event in, if it says when it was and, of a trial, of which."""
+        time = event.get("time")
+        if isinstance(time, int | float):
+            self._now = float(time)
+            if event["event"] in (INTERRUPT, RESUME) or isinstance(event.get("trial_id"), str):
+                super().apply(event)
 
     def finished(self) -> list[dict[str, Any]]:
         """All rows; what has no end is running."""
         running = [stay.row(self._now, "running") for stay in self._open.values()]
         return self._rows + running
 
-    def _start(self, name: str, event: ReadEvent) -> None:
+    def on_start(self, event: ReadEvent) -> None:
+        name = event["trial_id"]
         if name in self._open:
             # Handed out again without a word: whoever had it is gone.
             self._close(name, self._open[name].last, "lost")
         worker = event.get("worker")
         self._open[name] = _Stay(name, event.get("attempt"), self._now, self._now, worker)
 
-    def _record(self, name: str, event: ReadEvent) -> None:
-        stay = self._open.get(name)
+    def on_record(self, event: ReadEvent) -> None:
+        stay = self._open.get(event["trial_id"])
         if stay is not None:
             stay.worker = event.get("worker") or stay.worker
             stay.last = self._now
+
+    def on_lost(self, event: ReadEvent) -> None:
+        self._close(event["trial_id"], self._now, "lost")
+
+    def on_end(self, event: ReadEvent) -> None:
+        self._close(event["trial_id"], self._now, str(event.get("status", "completed")))
+
+    def on_interrupt(self, event: ReadEvent) -> None:
+        for stay in list(self._open.values()):
+            self._close(stay.trial_id, self._now, "interrupted")
+
+    def on_resume(self, event: ReadEvent) -> None:
+        """The driver before has ended at some time, without a word if anything is open."""
+        for stay in list(self._open.values()):
+            self._close(stay.trial_id, stay.last, "interrupted")
 
     def _close(self, name: str, end: float, status: str) -> None:
         stay = self._open.pop(name, None)
         if stay is not None:
             self._rows.append(stay.row(end, status))
-
-    def _break_off(self, *, is_told: bool) -> None:
-        """The driver has ended, at this moment if ``is_told``, else at some time before it."""
-        for name, stay in list(self._open.items()):
-            self._close(name, self._now if is_told else stay.last, "interrupted")

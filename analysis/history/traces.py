@@ -12,7 +12,7 @@ from analysis.certainty.answers import Point
 from analysis.history.cost import session_clock
 from analysis.tables.columns import Kinds, frame
 from sweep.ledger.events import END, RECORD, ReadEvent
-from sweep.pareto import BoolArray, FloatArray, hypervolume
+from sweep.pareto import FloatArray, Front, hypervolume
 
 BLOCK = 1024
 
@@ -25,50 +25,27 @@ TRACES: Kinds = {
 }
 
 
-class GrowingVolume:
-    """A front and its hypervolume, point by point.
+def growing_volume(
+    points: FloatArray, reference: Sequence[float], directions: Sequence[str]
+) -> FloatArray:
+    """The hypervolume of the first one, two, ... of the ``points``, shape (n, m) to (n,). No NaN.
 
-    ``reference`` has shape (m,), ``directions`` "max" or "min" for each of the m objectives.
+    ``reference`` has shape (m,), ``directions`` "max" or "min" for each of the m objectives. Most
+    points of a sweep add nothing: they are told from the others block by block, at the cost of one
+    comparison with each point of the front.
     """
-
-    def __init__(self, reference: Sequence[float], directions: Sequence[str]) -> None:
-        self._signs = np.array([1.0 if way == "max" else -1.0 for way in directions])
-        self._ways = ["max"] * len(self._signs)
-        self._bound = self._signs * np.asarray(reference, dtype=np.float64)
-        self._front = np.empty((0, len(self._signs)))  # more is better
-        self.volume = 0.0
-
-    def add(self, points: FloatArray) -> FloatArray:
-        """The hypervolume after each of the ``points``, shape (n, m) to (n,). No NaN.
-
-        Most points of a sweep add nothing: they are told from the others block by block, at the
-        cost of one comparison with each point of the front.
-        """
-        volumes = np.empty(len(points))
-        for start in range(0, len(points), BLOCK):
-            block = points[start : start + BLOCK] * self._signs
-            news = self._news(block)
-            for place, point in enumerate(block):
-                if news[place]:
-                    self._grow(point)
-                volumes[start + place] = self.volume
-        return volumes
-
-    def _news(self, points: FloatArray) -> BoolArray:
-        """Mask of the points that are inside the reference and not covered by the front."""
-        covers: BoolArray = np.all(self._front[None, :, :] >= points[:, None, :], axis=2)
-        news: BoolArray = np.all(points > self._bound, axis=1) & ~covers.any(axis=1)
-        return news
-
-    def _grow(self, point: FloatArray) -> None:
-        if not self._news(point[None])[0]:
-            return
-        # What the point covers, less what the front covers of that.
-        shared = np.minimum(self._front, point)
-        own = float(np.prod(point - self._bound))
-        self.volume += own - hypervolume(shared, self._bound, self._ways)
-        beaten = (self._front <= point).all(axis=1)
-        self._front = np.vstack([self._front[~beaten], point])
+    signs = np.array([1.0 if way == "max" else -1.0 for way in directions])
+    inside = np.all(points * signs > np.asarray(reference) * signs, axis=1)
+    front: Front[None] = Front(directions)
+    volumes, volume = np.empty(len(points)), 0.0
+    for start in range(0, len(points), BLOCK):
+        block = points[start : start + BLOCK]
+        news = inside[start : start + BLOCK] & ~front.covers(block)
+        for place, point in enumerate(block):
+            if news[place] and front.add(None, point) is not None:
+                volume = hypervolume(front.points, reference, directions)
+            volumes[start + place] = volume
+    return volumes
 
 
 def traces_table(
@@ -92,9 +69,9 @@ def traces_table(
         return table
     known = np.array([point is not None for point in points])
     volumes = np.zeros(len(points))
-    grown = GrowingVolume(reference, directions)
     given = np.array([point for point in points if point is not None], dtype=np.float64)
-    volumes[known] = grown.add(given.reshape(-1, len(directions)))
+    given = given.reshape(-1, len(directions))
+    volumes[known] = growing_volume(given, reference, directions)
     # A record that is no candidate changes nothing.
     return table.assign(hypervolume=np.maximum.accumulate(volumes))
 

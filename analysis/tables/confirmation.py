@@ -17,12 +17,13 @@ import pandas as pd
 from analysis.certainty.answers import Point
 from analysis.certainty.statistics import over_seeds
 from analysis.tables.columns import CONFIRMATION, CONFIRMED, frame
-from sweep.ledger.events import ReadEvent
+from sweep.ledger.events import Fold, ReadEvent
+from sweep.ledger.record import figure
 from sweep.pareto import knee, nondominated
 
 
 @dataclass
-class Confirmation:
+class Confirmation(Fold):
     """What the ledger says of it, told once: of repeated records the first counts."""
 
     baseline: ReadEvent | None = None
@@ -35,8 +36,6 @@ class Confirmation:
     """By (trial_id, epoch, seed)."""
     failed: list[ReadEvent] = field(default_factory=list)
     """Retrainings that failed: trial_id, seed, error."""
-    lost: list[ReadEvent] = field(default_factory=list)
-    """Workers that died in a retraining: trial_id, seed, attempt, reason."""
     begun: bool = False
     running: bool = False
     problems: list[str] = field(default_factory=list)
@@ -51,62 +50,40 @@ class Confirmation:
         """Points that have a record, in the order of their first."""
         return list(dict.fromkeys((trial, epoch) for trial, epoch, _ in self.records))
 
+    # The fold.
 
-def tell_confirmation(events: Iterable[ReadEvent]) -> Confirmation:
-    """Sort the events of a confirmation by what they are about; others are passed over."""
-    story = Confirmation()
-    for event in events:
-        kind = event["event"]
-        if kind in _TOLD:
-            _TOLD[kind](story, event)
-    return story
+    def on_confirm(self, event: ReadEvent) -> None:
+        """A round begins."""
+        self.begun = self.running = True
+        points = event.get("points")
+        self.newest = []
+        for point in points if isinstance(points, list) else []:
+            if isinstance(point, dict) and isinstance(point.get("epoch"), int):
+                self.newest.append((str(point.get("trial_id")), point["epoch"]))
+                self.why[self.newest[-1]] = str(point.get("why"))
 
+    def on_confirm_baseline(self, event: ReadEvent) -> None:
+        """The dense model is read on test."""
+        self.baseline = self.baseline or event
 
-def _round(story: Confirmation, event: ReadEvent) -> None:
-    story.begun = story.running = True
-    points = event.get("points")
-    story.newest = []
-    for point in points if isinstance(points, list) else []:
-        if isinstance(point, dict) and isinstance(point.get("epoch"), int):
-            story.newest.append((str(point.get("trial_id")), point["epoch"]))
-            story.why[story.newest[-1]] = str(point.get("why"))
+    def on_confirm_record(self, event: ReadEvent) -> None:
+        """A point has figures under a seed."""
+        key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
+        if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
+            self.problems.append(
+                f"a confirmation record of {key[0]} lacks its epoch or its seed; it is left out"
+            )
+            return
+        self.records.setdefault(key, event)  # type: ignore[arg-type]
 
+    def on_confirm_end(self, event: ReadEvent) -> None:
+        """A retraining ends."""
+        if event.get("status") == "failed":
+            self.failed.append(event)
 
-def _baseline(story: Confirmation, event: ReadEvent) -> None:
-    story.baseline = story.baseline or event
-
-
-def _record(story: Confirmation, event: ReadEvent) -> None:
-    key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
-    if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
-        story.problems.append(
-            f"a confirmation record of {key[0]} lacks its epoch or its seed; it is left out"
-        )
-        return
-    story.records.setdefault(key, event)  # type: ignore[arg-type]
-
-
-def _end(story: Confirmation, event: ReadEvent) -> None:
-    if event.get("status") == "failed":
-        story.failed.append(event)
-
-
-def _lost(story: Confirmation, event: ReadEvent) -> None:
-    story.lost.append(event)
-
-
-def _finish(story: Confirmation, event: ReadEvent) -> None:
-    story.running = False
-
-
-_TOLD = {
-    "confirm": _round,
-    "confirm_baseline": _baseline,
-    "confirm_record": _record,
-    "confirm_end": _end,
-    "confirm_lost": _lost,
-    "confirm_finish": _finish,
-}
+    def on_confirm_finish(self, event: ReadEvent) -> None:
+        """The round has ended."""
+        self.running = False
 
 
 def confirmation_table(story: Confirmation, more: Iterable[str] = ()) -> pd.DataFrame:
@@ -136,13 +113,14 @@ def summary(records: Iterable[ReadEvent], dense: Mapping[str, Any] | None) -> di
     ``test_accuracy_spread`` the standard deviation over seeds (ddof 1; missing for one),
     ``test_drop`` the dense model's accuracy on test minus the mean.
     """
-    known = [record for record in records if _number(record.get("accuracy")) is not None]
+    known = [record for record in records if figure(record, "accuracy") is not None]
     if not known:
         return {}
     shares = np.array([record["accuracy"] for record in known], dtype=np.float64)
-    examples = _number(known[0].get("examples"))
+    examples = figure(known[0], "examples")
     mean, low, high = over_seeds(shares, math.nan if examples is None else examples)
-    baseline = _number((dense or {}).get("accuracy"))
+    baseline = figure(dense or {}, "accuracy")
+    fresh = [value for r in known if (value := figure(r, "validation_accuracy")) is not None]
     return {
         "test_accuracy": mean,
         "test_accuracy_low": low,
@@ -150,7 +128,7 @@ def summary(records: Iterable[ReadEvent], dense: Mapping[str, Any] | None) -> di
         "test_accuracy_spread": float(shares.std(ddof=1)) if len(shares) > 1 else None,
         "seeds": len(shares),
         "test_drop": None if baseline is None else baseline - mean,
-        "validation_accuracy": _mean(record.get("validation_accuracy") for record in known),
+        "validation_accuracy": sum(fresh) / len(fresh) if fresh else None,
     }
 
 
@@ -215,13 +193,3 @@ def knee_on_test(
         return None
     rows = front[keys].eq(best.loc[at, keys]).all(axis=1)
     return int(np.flatnonzero(rows)[0])
-
-
-def _number(value: Any) -> float | None:
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if fine else None
-
-
-def _mean(values: Iterable[Any]) -> float | None:
-    known = [number for value in values if (number := _number(value)) is not None]
-    return sum(known) / len(known) if known else None

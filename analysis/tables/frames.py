@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import CONTRACT, DECISIONS, EXTRA, Kinds, frame, param_kinds
-from sweep.ledger.events import ReadEvent
+from sweep.ledger.events import Event, Fold, ReadEvent
+from sweep.ledger.record import figure
 
 BASELINE = "baseline"
 
@@ -38,6 +39,11 @@ class Trial:
         if self.last is None or record["epoch"] > self.last["epoch"]:
             self.last = record
 
+    def total(self, name: str) -> float | None:
+        """The sum of a figure over the records that have it; None where none has."""
+        known = [value for r in self.records if (value := figure(r, name)) is not None]
+        return float(sum(known)) if known else None
+
     @property
     def epochs(self) -> int:
         """Finetune epochs that were trained and recorded."""
@@ -50,9 +56,19 @@ class Trial:
         return asked if isinstance(asked, int) else self.epochs
 
 
+_OF_A_TRIAL = {"trial", "start", "record", "decision", "lost", "end"}
+
+# What makes an event of a kind one and the same; others may repeat.
+_ONCE = {
+    "trial": ("trial_id",),
+    "record": ("trial_id", "stage", "epoch"),
+    "decision": ("trial_id", "epoch", "rung"),
+}
+
+
 @dataclass
-class Story:
-    """The ledger's events, told once: repeated ones are left out, the first one counts."""
+class Story(Fold):
+    """The search's events by what they are about: of repeated ones the first counts."""
 
     baseline: ReadEvent | None = None
     trials: dict[str, Trial] = field(default_factory=dict)
@@ -60,88 +76,61 @@ class Story:
     decisions: list[ReadEvent] = field(default_factory=list)
     lost: list[ReadEvent] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    _seen: set[tuple[Any, ...] | None] = field(default_factory=set)
 
     def trial(self, event: ReadEvent) -> Trial:
         """The trial that an event is about, made at its first mention."""
         name = str(event["trial_id"])
         return self.trials.setdefault(name, Trial(name))
 
-
-def tell(events: Iterable[ReadEvent]) -> Story:
-    """Sort the events by what they are about. Unknown events are passed over."""
-    story = Story()
-    seen: set[tuple[Any, ...] | None] = set()
-    for event in events:
+    def apply(self, event: Event | ReadEvent) -> None:
+        """Take one event in, if it is news."""
         kind = event["event"]
-        if kind == "baseline" and story.baseline is None:
-            story.baseline = event
-        if kind not in _TOLD:
-            continue
-        if not isinstance(event.get("trial_id"), str):
-            story.problems.append(f"a `{kind}` event names no trial; it is left out")
-            continue
-        key = _key(event)
-        if key not in seen:
-            _TOLD[kind](story, event)
+        if kind in _OF_A_TRIAL and not isinstance(event.get("trial_id"), str):
+            self.problems.append(f"a `{kind}` event names no trial; it is left out")
+            return
+        key = (kind, *map(event.get, _ONCE[kind])) if kind in _ONCE else None
+        if key not in self._seen:
+            super().apply(event)
         if key is not None:
-            seen.add(key)
-    return story
+            self._seen.add(key)
 
+    def on_baseline(self, event: ReadEvent) -> None:
+        """The dense model is evaluated."""
+        self.baseline = self.baseline or event
 
-def _key(event: ReadEvent) -> tuple[Any, ...] | None:
-    """What makes an event one and the same; None where it may repeat."""
-    kind, name = event["event"], event["trial_id"]
-    if kind == "trial":
-        return kind, name
-    if kind == "record":
-        return kind, name, event.get("stage"), event.get("epoch")
-    if kind == "decision":
-        return kind, name, event.get("epoch"), event.get("rung")
-    return None
+    def on_trial(self, event: ReadEvent) -> None:
+        """A trial is proposed."""
+        trial, params = self.trial(event), event.get("params")
+        trial.params = params if isinstance(params, dict) else {}
+        trial.seed = event.get("seed")
 
+    def on_start(self, event: ReadEvent) -> None:
+        """A worker begins with a trial."""
+        trial = self.trial(event)
+        trial.status, trial.error = "running", None
+        trial.worker, trial.attempt = event.get("worker"), event.get("attempt")
 
-def _trial(story: Story, event: ReadEvent) -> None:
-    trial = story.trial(event)
-    params = event.get("params")
-    trial.params = params if isinstance(params, dict) else {}
-    trial.seed = event.get("seed")
+    def on_record(self, event: ReadEvent) -> None:
+        """A trial is evaluated."""
+        if not isinstance(event.get("epoch"), int):
+            self.problems.append(f"a record of {event['trial_id']} has no epoch; it is left out")
+            return
+        self.trial(event).add(event)
+        self.records.append(event)
 
+    def on_decision(self, event: ReadEvent) -> None:
+        """The scheduler decides on a record."""
+        self.decisions.append(event)
 
-def _start(story: Story, event: ReadEvent) -> None:
-    trial = story.trial(event)
-    trial.status, trial.error = "running", None
-    trial.worker, trial.attempt = event.get("worker"), event.get("attempt")
+    def on_lost(self, event: ReadEvent) -> None:
+        """A worker is lost."""
+        self.lost.append(event)
 
-
-def _record(story: Story, event: ReadEvent) -> None:
-    if not isinstance(event.get("epoch"), int):
-        story.problems.append(f"a record of {event['trial_id']} has no epoch; it is left out")
-        return
-    story.trial(event).add(event)
-    story.records.append(event)
-
-
-def _end(story: Story, event: ReadEvent) -> None:
-    trial = story.trial(event)
-    trial.status, trial.error = str(event.get("status", "completed")), event.get("error")
-
-
-def _decision(story: Story, event: ReadEvent) -> None:
-    story.decisions.append(event)
-
-
-def _lost(story: Story, event: ReadEvent) -> None:
-    story.lost.append(event)
-
-
-_TOLD = {
-    "trial": _trial,
-    "start": _start,
-    "record": _record,
-    "end": _end,
-    "decision": _decision,
-    "lost": _lost,
-}
+    def on_end(self, event: ReadEvent) -> None:
+        """A trial ends."""
+        trial = self.trial(event)
+        trial.status, trial.error = str(event.get("status", "completed")), event.get("error")
 
 
 def records_table(
@@ -198,16 +187,8 @@ def _about(trial: Trial) -> dict[str, Any]:
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
     started = {"worker": trial.worker, "attempt": trial.attempt}
-    totals = {
-        name: sum(spent) if (spent := _numbers(trial.records, name)) else None
-        for name in ("train_seconds", "eval_seconds")
-    }
+    totals = {name: trial.total(name) for name in ("train_seconds", "eval_seconds")}
     return {**started, **(trial.last or {}), **totals, **_about(trial)}
-
-
-def _numbers(records: list[ReadEvent], name: str) -> list[float]:
-    values = (record.get(name) for record in records)
-    return [float(value) for value in values if isinstance(value, int | float)]
 
 
 def _baseline_row(event: ReadEvent) -> dict[str, Any]:

@@ -14,8 +14,8 @@ A ledger that comes from elsewhere may lack any key: see :data:`ReadEvent`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, NotRequired, Self, TypedDict
 
 SWEEP: Final = "sweep"
 WARM: Final = "warm"
@@ -289,3 +289,9 @@ class Fold:
         method = getattr(self, f"on_{event['event']}", None)
         if method is not None:
             method(event)
+
+    def replay(self, events: Iterable[Event | ReadEvent]) -> Self:
+        """Take in many; returns itself."""
+        for event in events:
+            self.apply(event)
+        return self
