@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, overload
 
-from analysis.charts import FRONT
+from analysis.charts.front import draw as draw_front
 from analysis.comparison import Comparison
 from analysis.history.cost import cost_of
 from analysis.results import Results
@@ -74,7 +74,7 @@ def _results(ledger: Ledger) -> Results:
         events=ledger.events,
         story=story,
         confirming=confirmation,
-        draw_front=FRONT.static,
+        draw_front=draw_front,
         lost=story.lost,
         problems=ledger.problems + story.problems + confirmation.problems,
     )

@@ -36,4 +36,4 @@ CHARTS: tuple[Chart[Results], ...] = (
 COMPARISON_CHARTS: tuple[Chart[Comparison], ...] = (FRONTS, ATTAINMENT, EFFORTS)
 """Of several sweeps."""
 
-__all__ = ["CHARTS", "COMPARISON_CHARTS", "FRONT", "Chart"]
+__all__ = ["CHARTS", "COMPARISON_CHARTS", "Chart"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.charts import style
-from analysis.charts.chart import chart_of_panels
+from analysis.charts.chart import Chart, Panels, View
 from analysis.charts.frontier import step
-from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.charts.style import GREY
-from analysis.comparison import Comparison
+from analysis.comparison import Comparison, attainment
 from analysis.tables.front import objectives
 from sweep.pareto import FloatArray
 
@@ -18,20 +17,33 @@ FEWEST = 3
 """Sweeps below which there are no quartiles: two are compared with one another."""
 
 
-def panels(comparison: Comparison) -> list[Panel]:
+def view(comparison: Comparison) -> View | str:
     """The median surface with its quartiles, and each sweep's difference to it; for two sweeps
     the difference of the second to the first. None for one sweep, or other than two objectives."""
-    if not is_drawn(comparison):
-        return []
-    if len(comparison.results) < FEWEST:
-        return [_differences(comparison)]
-    return [_surfaces(comparison), _differences(comparison)]
-
-
-def is_drawn(comparison: Comparison) -> bool:
-    """Whether there are fronts of two sweeps at least, in the two objectives that are drawn."""
-    fronts = sum(not results.front.empty for results in comparison.results)
-    return fronts > 1 and set(style.axes_of(comparison.directions)) == set(comparison.directions)
+    directions, count = comparison.directions, len(comparison.results)
+    axes = across, up = style.axes_of(directions)
+    if count < 2:
+        return "There is one sweep only: attainment is of several."
+    if set(axes) != set(directions):
+        return "Attainment surfaces are drawn for two objectives."
+    if sum(not results.front.empty for results in comparison.results) < 2:
+        return "Fewer than two of the sweeps have a front."
+    ways = (directions[across], directions[up])
+    units = [style.scale(axis).factor for axis in axes]
+    order = dict(zip(axes, ways, strict=True))
+    fronts = [objectives(results.front, order) * units for results in comparison.results]
+    at = np.unique(np.concatenate(fronts)[:, 0])
+    heights = np.array([reached(front, at, ways) for front in fronts])
+    if count < FEWEST:
+        heights[0], base = np.nan, heights[0].copy()
+        return Panels(_caption(count, ways[1]), [_differences(comparison, at, heights - base)])
+    low, median, high = (reached(attainment(fronts, q, ways), at, ways) for q in (0.75, 0.5, 0.25))
+    # Where three quarters reach nothing at all, the band goes down to the worst that is seen.
+    worst = np.min if ways[1] == "max" else np.max
+    low = np.where(np.isnan(low), worst(np.concatenate(fronts)[:, 1]), low)
+    surface = _surface(comparison, at, (low, median, high))
+    differences = _differences(comparison, at, heights - median)
+    return Panels(_caption(count, ways[1]), [surface, differences])
 
 
 def reached(points: FloatArray, at: FloatArray, ways: tuple[str, str]) -> FloatArray:
@@ -48,121 +60,55 @@ def reached(points: FloatArray, at: FloatArray, ways: tuple[str, str]) -> FloatA
     return np.asarray(np.where(np.isfinite(best), best * signs[1], np.nan), dtype=np.float64)
 
 
-def _axes(comparison: Comparison) -> tuple[str, str]:
-    return style.axes_of(comparison.directions)
-
-
-def _ways(comparison: Comparison) -> tuple[str, str]:
-    across, up = _axes(comparison)
-    return comparison.directions[across], comparison.directions[up]
-
-
-def _fronts(comparison: Comparison) -> list[FloatArray]:
-    """Each sweep's front, (n, 2): across, up."""
-    order = {name: comparison.directions[name] for name in _axes(comparison)}
-    return [objectives(results.front, order) for results in comparison.results]
-
-
-def _surface(comparison: Comparison, level: float) -> FloatArray:
-    """The corners, (k, 2): across, up."""
-    names = list(comparison.directions)
-    return comparison.attainment(level)[:, [names.index(name) for name in _axes(comparison)]]
-
-
-def _places(comparison: Comparison) -> FloatArray:
-    """All places across at which some front has a point, rising."""
-    return np.unique(np.concatenate([front[:, 0] for front in _fronts(comparison)]))
-
-
-def _surfaces(comparison: Comparison) -> Panel:
-    across, up = _axes(comparison)
-    ways, at = _ways(comparison), _places(comparison)
-    heights = {q: reached(_surface(comparison, q), at, ways) for q in (0.25, 0.5, 0.75)}
-    known = np.isfinite(heights[0.5])
-    x_scale, y_scale = style.scale(across), style.scale(up)
-    # Where three quarters reach nothing at all, the band goes down to the worst that is seen.
-    worst = np.nanmin if ways[1] == "max" else np.nanmax
-    floor = float(worst(np.concatenate([front[:, 1] for front in _fronts(comparison)])))
-    ends = [np.where(np.isnan(heights[q]), floor, heights[q])[known] for q in (0.25, 0.75)]
-    median = Series(
+def _surface(
+    comparison: Comparison, at: FloatArray, quartiles: tuple[FloatArray, FloatArray, FloatArray]
+) -> Panel:
+    """What three quarters, half and one quarter of the sweeps reach at the places ``at``."""
+    axes = style.axes_of(comparison.directions)
+    known = np.isfinite(quartiles[1])
+    low, median, high = (height[known] for height in quartiles)
+    series = Series(
         label="median, with quartiles",
-        x=at[known] * x_scale.factor,
-        y=heights[0.5][known] * y_scale.factor,
+        x=at[known],
+        y=median,
         colour=GREY,
-        line=step(comparison.directions, across, up),
+        line=step(comparison.directions, *axes),
         width=2.2,
-        low=np.minimum(*ends) * y_scale.factor,
-        high=np.maximum(*ends) * y_scale.factor,
+        ends=(low, high),
         is_band=True,
     )
-    return Panel(
-        Axis(x_scale.label),
-        Axis(y_scale.label),
-        f"what {len(comparison.results)} sweeps attain",
-        series=[median],
-        height=300,
-    )
+    title = f"what {len(comparison.results)} sweeps attain"
+    x, y = (Axis(style.scale(axis).label) for axis in axes)
+    return Panel(x, y, title, [series], height=300)
 
 
-def _differences(comparison: Comparison) -> Panel:
-    across, up = _axes(comparison)
-    ways, at = _ways(comparison), _places(comparison)
-    fronts, is_pair = _fronts(comparison), len(comparison.results) < FEWEST
-    base = fronts[0] if is_pair else _surface(comparison, 0.5)
-    middle = reached(base, at, ways)
-    factor = style.scale(up).factor
-    series = []
-    for place, (name, _) in enumerate(named(comparison)):
-        difference = (reached(fronts[place], at, ways) - middle) * factor
+def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray) -> Panel:
+    """Each sweep's difference to what it is compared with, (sweeps, places ``at``)."""
+    axes = across, up = style.axes_of(comparison.directions)
+    line, series = step(comparison.directions, *axes), []
+    for place, (name, difference) in enumerate(zip(comparison.names, differences, strict=True)):
         known = np.isfinite(difference)
-        if known.any() and not (is_pair and place == 0):
+        if known.any():
             look = style.look(place)
-            series.append(
-                Series(
-                    label=name,
-                    x=at[known] * style.scale(across).factor,
-                    y=difference[known],
-                    colour=look.colour,
-                    line=step(comparison.directions, across, up),
-                    dash=look.dash,
-                )
-            )
+            x, y = at[known], difference[known]
+            series.append(Series(name, x, y, look.colour, line=line, dash=look.dash))
     unit = "points" if up == "accuracy" else style.short(style.scale(up).label)
+    is_pair = len(differences) < FEWEST
     against = f"against {comparison.names[0]}" if is_pair else "of each sweep to the median"
     zero = [Level("no difference", 0.0, GREY, "dash")]
-    return Panel(
-        Axis(style.scale(across).label),
-        Axis(f"difference ({unit})"),
-        against,
-        series,
-        levels=zero,
-        height=260,
+    sides = Axis(style.scale(across).label), Axis(f"difference ({unit})")
+    return Panel(*sides, against, series, levels=zero, height=260)
+
+
+def _caption(count: int, way: str) -> str:
+    side = "Above 0 is better." if way == "max" else "Below 0 is better."
+    what = (
+        "How much the second front reaches more than the first, place by place."
+        if count < FEWEST
+        else f"Top: what half of the {count} sweeps reach at least (line), and what one quarter "
+        "and three quarters do (band). Bottom: each sweep's front minus that median."
     )
+    return f"{what} {side} Lines end where one of the two reaches nothing. On validation."
 
 
-def _caption(comparison: Comparison) -> str:
-    if not is_drawn(comparison):
-        return ""
-    _, up = _axes(comparison)
-    side = "Above 0 is better." if comparison.directions[up] == "max" else "Below 0 is better."
-    note = f"{side} Lines end where one of the two reaches nothing. On validation."
-    if len(comparison.results) < FEWEST:
-        return f"How much the second front reaches more than the first, place by place. {note}"
-    return (
-        f"Top: what half of the {len(comparison.results)} sweeps reach at least (line), and what "
-        "one quarter and three quarters do (band). Bottom: each sweep's front minus that median. "
-        f"{note}"
-    )
-
-
-def _empty(comparison: Comparison) -> str:
-    if len(comparison.results) < 2:
-        return "There is one sweep only: attainment is of several."
-    if set(_axes(comparison)) != set(comparison.directions):
-        return "Attainment surfaces are drawn for two objectives."
-    return "Fewer than two of the sweeps have a front."
-
-
-ATTAINMENT = chart_of_panels(
-    "attainment", "What the sweeps attain", panels, caption=_caption, empty=_empty
-)
+ATTAINMENT = Chart("attainment", "What the sweeps attain", view)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from analysis.charts.panels import Panel
 
@@ -15,65 +13,52 @@ if TYPE_CHECKING:
 
 Source = TypeVar("Source")
 """What a chart is drawn from: ``Results``, or a ``Comparison`` of several."""
-Found = TypeVar("Found")
+
+
+class View(Protocol):
+    """What a chart shows of one source: the same in both figures."""
+
+    @property
+    def caption(self) -> str:
+        """Plain text: what is seen, in which units, and what was left out of thousands."""
+
+    def interactive(self) -> Any:
+        """A ``plotly.graph_objects.Figure`` on no background; its text has no colour of its own."""
+
+    def static(self) -> Figure:
+        """A matplotlib figure for white paper."""
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A view of panels, of which ``columns`` stand side by side at most."""
+
+    caption: str
+    panels: Sequence[Panel]
+    columns: int = 1
+
+    def interactive(self) -> Any:
+        from analysis.charts.interactive import draw
+
+        return draw(self.panels, self.columns)
+
+    def static(self) -> Figure:
+        from analysis.charts.static import draw
+
+        return draw(self.panels, self.columns)
 
 
 @dataclass(frozen=True)
 class Chart(Generic[Source]):
-    """Both figures are None, and ``empty`` says why, where there is nothing to see."""
+    """What can be seen of any source."""
 
     key: str
     """Stem of its files, anchor in a page: lower case and dashes."""
     title: str
-    caption: Callable[[Source], str]
-    """Plain text: what is seen, in which units, and what was left out of thousands."""
-    interactive: Callable[[Source], Any | None]
-    """A ``plotly.graph_objects.Figure`` on no background; its text has no colour of its own."""
-    static: Callable[[Source], Figure | None]
-    """A matplotlib figure for white paper."""
-    empty: Callable[[Source], str]
+    view: Callable[[Source], View | str]
+    """A sentence that says why, where there is nothing to see."""
 
 
-def chart_of_panels(
-    key: str,
-    title: str,
-    panels: Callable[[Source], Sequence[Panel]],
-    *,
-    caption: Callable[[Source], str],
-    empty: Callable[[Source], str],
-    columns: int = 1,
-) -> Chart[Source]:
-    """A chart whose two figures show the same panels; none where there are no panels.
-
-    ``columns``: how many panels stand side by side at most.
-    """
-
-    def interactive(source: Source) -> Any | None:
-        from analysis.charts.interactive import draw
-
-        drawn = panels(source)
-        return draw(drawn, columns) if drawn else None
-
-    def static(source: Source) -> Figure | None:
-        from analysis.charts.static import draw
-
-        drawn = panels(source)
-        return draw(drawn, columns) if drawn else None
-
-    return Chart(key, title, caption, interactive, static, empty)
-
-
-def once(compute: Callable[[Source], Found]) -> Callable[[Source], Found]:
-    """Remember what was computed of a source for as long as somebody holds it.
-
-    The caption and both figures of a chart ask for the same table.
-    """
-    known: WeakKeyDictionary[Any, Found] = WeakKeyDictionary()
-
-    @wraps(compute)
-    def remembered(source: Source) -> Found:
-        if source not in known:
-            known[source] = compute(source)
-        return known[source]
-
-    return remembered
+def told(*sentences: str) -> str:
+    """A caption of those sentences that are not empty."""
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -6,15 +6,17 @@ what validation said stays visible, faintly, with the runners-up that were retra
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import chart_of_panels
+from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import (
     TEST,
     dense_level,
+    dots,
+    intervals,
     is_stopped,
     leads_with_test,
     on_test,
@@ -22,87 +24,64 @@ from analysis.charts.frontier import (
     step,
 )
 from analysis.charts.panels import Axis, Panel, Series
-from analysis.charts.style import GREY, ORANGE, SKY
+from analysis.charts.style import GREY, ORANGE, SKY, Look
 from analysis.results import Results
 from analysis.tables import thin
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def panels(results: Results) -> list[Panel]:
+
+def view(results: Results) -> View | str:
     """One panel; none without a finished evaluation."""
     if results.candidates.empty:
-        return []
-    across, up = style.axes_of(results.directions)
-    series = cloud(results)
+        missing = "trials" if results.trials.empty else "finished evaluation"
+        return f"The sweep has no {missing} yet."
+    axes = across, up = style.axes_of(results.directions)
+    table, front = results.candidates, results.front.sort_values(across, kind="stable")
+    kept = table.iloc[thin.spread(style.values(table, across), style.values(table, up))]
+    series = _cloud(kept, axes)
     if leads_with_test(results):
         label, title = "accuracy (%)", "on test, retrained under fresh seeds"
-        series += [*_faint(results, across), *_runners_up(results, across)]
-        series += on_test(results, f"front on test ({results.front[TEST].count():,})")
+        series += [_faint(front, axes, results.directions), *_runners_up(results, axes)]
+        series += on_test(results, f"front on test ({front[TEST].count():,})")
+        dense = dense_level(results.test_baseline, up)
     else:
         label, title = style.scale(up).label, "on validation, not confirmed on test"
-        series += on_validation(results, f"Pareto front ({len(results.front):,})")
-    across_axis, levels = Axis(style.scale(across).label), dense_level(_dense(results), up)
+        series += on_validation(results, f"Pareto front ({len(front):,})")
+        dense = dense_level(results.baseline, up)
     title = f"{results.name}: {title}"
-    return [Panel(across_axis, Axis(label), title, series, levels=levels, height=400)]
+    across_axis = Axis(style.scale(across).label)
+    panel = Panel(across_axis, Axis(label), title, series, levels=dense, height=400)
+    note = thin.note(len(kept), len(table), "evaluations")
+    return Panels(told(*_sentences(results, bool(dense)), note), [panel])
 
 
-def cloud(results: Results) -> list[Series]:
-    """All candidates, thinned; those of stopped trials hollow."""
-    kept = _thinned(results)
+def draw(results: Results) -> Figure | None:
+    """The front as a matplotlib figure; None where there is no point."""
+    seen = view(results)
+    return None if isinstance(seen, str) else seen.static()
+
+
+def _cloud(kept: pd.DataFrame, axes: tuple[str, str]) -> list[Series]:
+    """Candidates; those of stopped trials hollow."""
     stopped = is_stopped(kept)
-    kinds = (("evaluation", kept[~stopped], False), ("of a stopped trial", kept[stopped], True))
-    across, up = style.axes_of(results.directions)
-    return [
-        Series(
-            label=label,
-            x=style.values(part, across),
-            y=style.values(part, up),
-            colour=GREY,
-            marker="circle",
-            hollow=hollow,
-            size=4,
-            opacity=0.8 if hollow else 0.6,
-            notes=style.notes(part),
-        )
-        for label, part, hollow in kinds
-        if len(part)
-    ]
+    given: dict[str, Any] = {"axes": axes, "look": Look(GREY), "size": 4}
+    full = dots("evaluation", kept[~stopped], **given, opacity=0.6)
+    hollow = dots("of a stopped trial", kept[stopped], **given, hollow=True, opacity=0.8)
+    return [one for one in (full, hollow) if len(one.x)]
 
 
-def _dense(results: Results) -> dict[str, Any] | None:
-    """The dense model's figures on the split that leads."""
-    return results.test_baseline if leads_with_test(results) else results.baseline
-
-
-def _thinned(results: Results) -> pd.DataFrame:
-    """The candidates that are drawn."""
-    across, up = style.axes_of(results.directions)
-    table = results.candidates
-    return table.iloc[thin.spread(style.values(table, across), style.values(table, up))]
-
-
-def _faint(results: Results, across: str) -> list[Series]:
+def _faint(front: pd.DataFrame, axes: tuple[str, str], directions: dict[str, str]) -> Series:
     """What validation said of the front's points, in the background."""
-    front = results.front.sort_values(across, kind="stable")
-    return [
-        Series(
-            label="the same on validation",
-            x=style.values(front, across),
-            y=style.values(front, "accuracy"),
-            colour=SKY,
-            marker="square",
-            hollow=True,
-            size=4.5,
-            line=step(results.directions, across, "accuracy"),
-            dash="dot",
-            width=1.2,
-            opacity=0.8,
-            notes=style.notes(front),
-        )
-    ]
+    shown: dict[str, Any] = {"hollow": True, "size": 4.5, "width": 1.2, "opacity": 0.8}
+    line, look = step(directions, *axes), Look(SKY, "square", "dot")
+    return dots("the same on validation", front, axes, look, line=line, dash=look.dash, **shown)
 
 
-def _runners_up(results: Results, across: str) -> list[Series]:
+def _runners_up(results: Results, axes: tuple[str, str]) -> list[Series]:
     """Retrained points that were not on the front: means over their seeds, on test."""
+    across, up = axes
     table = results.confirmation
     rows = table[table["why"].eq("runner-up").fillna(False)]
     if rows.empty or across not in rows:
@@ -110,35 +89,24 @@ def _runners_up(results: Results, across: str) -> list[Series]:
     keys = ["trial_id", "epoch"]
     means = rows.groupby(keys, as_index=False)[[across]].mean()
     means = means.merge(results.confirmed_points, on=keys)
-    shown = {name: style.values(means, f"{TEST}{name}", "accuracy") for name in ("_low", "_high")}
-    return [
-        Series(
-            label=f"runner-up on test ({len(means):,})",
-            x=style.values(means, across),
-            y=style.values(means, TEST, "accuracy"),
-            colour=ORANGE,
-            marker="diamond",
-            size=6,
-            low=shown["_low"],
-            high=shown["_high"],
-            notes=style.notes(means),
-        )
-    ]
+    label, look = f"runner-up on test ({len(means):,})", Look(ORANGE, "diamond")
+    return [dots(label, means, axes, look, TEST, ends=intervals(means, TEST, up))]
 
 
-def _caption(results: Results) -> str:
+def _sentences(results: Results, has_dense: bool) -> list[str]:
+    """The caption; "" where a sentence does not apply."""
     across, up = style.axes_of(results.directions)
-    parts = [_what_is_seen(results, up)]
-    if step(results.directions, across, up) == "none":
-        names = ", ".join(results.directions)
-        parts.append(f"A projection: the front is of {names}, so points here may look beaten.")
-    if dense_level(_dense(results), up) and up == "accuracy":
-        parts.append("Green: the dense model, and one point (1 % of accuracy) below it.")
-    parts.append("Hollow: of trials that were stopped early.")
-    if results.constraints:
-        parts.append("Evaluations that break a constraint of the search are not on the front.")
-    parts.append(thin.note(len(_thinned(results)), len(results.candidates), "evaluations"))
-    return " ".join(part for part in parts if part)
+    names, is_projection = ", ".join(results.directions), set(results.directions) != {across, up}
+    projection = f"A projection: the front is of {names}, so points here may look beaten."
+    dense = "Green: the dense model, and one point (1 % of accuracy) below it."
+    constraints = "Evaluations that break a constraint of the search are not on the front."
+    return [
+        _what_is_seen(results, up),
+        projection if is_projection else "",
+        dense if has_dense and up == "accuracy" else "",
+        "Hollow: of trials that were stopped early.",
+        constraints if results.constraints else "",
+    ]
 
 
 def _what_is_seen(results: Results, up: str) -> str:
@@ -157,10 +125,4 @@ def _what_is_seen(results: Results, up: str) -> str:
     )
 
 
-def _empty(results: Results) -> str:
-    if results.trials.empty:
-        return "The sweep has no trials yet."
-    return "The sweep has no finished evaluation yet."
-
-
-FRONT = chart_of_panels("front", "The Pareto front", panels, caption=_caption, empty=_empty)
+FRONT = Chart("front", "The Pareto front", view)

@@ -30,18 +30,39 @@ def on_validation(
     front: pd.DataFrame | None = None,
 ) -> list[Series]:
     """The front on validation, which chose it; or another one of the same objectives."""
-    across, up = style.axes_of(results.directions)
+    _, up = style.axes_of(results.directions)
     rows = results.front if front is None else front
-    ends = ("accuracy_low", "accuracy_high") if up == "accuracy" else ()
-    return _drawn(results, rows, (across, up), (up, *ends), label, look)
+    return _drawn(results, rows, up, label, look)
 
 
 def on_test(results: Results, label: str, look: Look = LEAD) -> list[Series]:
     """The front's points on test, joined over those that none of them beats there."""
-    across, up = style.axes_of(results.directions)
     known = results.front[results.front[TEST].notna()]
-    columns = (TEST, f"{TEST}_low", f"{TEST}_high")
-    return _drawn(results, known, (across, up), columns, label, look)
+    return _drawn(results, known, TEST, label, look)
+
+
+def dots(
+    label: str,
+    table: pd.DataFrame,
+    axes: tuple[str, str],
+    look: Look,
+    column: str | None = None,
+    **shown: Any,
+) -> Series:
+    """Evaluations as points that say which they are.
+
+    ``column``: what is drawn upwards, where it is not named as the axis is (``test_accuracy``).
+    """
+    across, up = axes
+    x, y = style.values(table, across), style.values(table, column or up, up)
+    return Series(label, x, y, look.colour, look.marker, notes=style.notes(table), **shown)
+
+
+def intervals(table: pd.DataFrame, column: str, up: str) -> tuple[FloatArray, FloatArray] | None:
+    """The ends of each row's interval, where there are any."""
+    if f"{column}_low" not in table:
+        return None
+    return style.values(table, f"{column}_low", up), style.values(table, f"{column}_high", up)
 
 
 def dense_level(figures: dict[str, Any] | None, up: str) -> list[Level]:
@@ -69,7 +90,7 @@ def step(directions: dict[str, str], across: str, up: str) -> Line:
     """
     if set(directions) != {across, up}:
         return "none"
-    return "up-then-right" if directions[across] == "max" else "right-then-up"
+    return "vh" if directions[across] == "max" else "hv"
 
 
 def is_stopped(table: pd.DataFrame) -> BoolArray:
@@ -78,53 +99,23 @@ def is_stopped(table: pd.DataFrame) -> BoolArray:
 
 
 def _drawn(
-    results: Results,
-    front: pd.DataFrame,
-    axes: tuple[str, str],
-    columns: tuple[str, ...],
-    label: str,
-    look: Look,
+    results: Results, front: pd.DataFrame, column: str, label: str, look: Look
 ) -> list[Series]:
-    """A front's line, then its points; those of stopped trials hollow.
+    """A front's step line, unless it is a projection; then its points, stopped trials' hollow.
 
-    ``columns``: of the vertical figure and, if it has them, of the ends of its interval.
+    The line is over the points that none of them beats.
     """
-    across, up = axes
-    front = front.sort_values(across, kind="stable")
-    x = style.values(front, across)
-    points = np.column_stack([style.values(front, name, up) for name in columns])
-    line = _line(results.directions, axes, (x, points[:, 0]), label, look)
-    marks = _marks(front, x, points, "" if line else label, look)
-    return [one for one in (*line, *marks) if len(one.x)]
-
-
-def _line(
-    directions: dict[str, str],
-    axes: tuple[str, str],
-    points: tuple[FloatArray, FloatArray],
-    label: str,
-    look: Look,
-) -> list[Series]:
-    """The step line over the points that none of them beats; none in a projection."""
-    line, (x, y) = step(directions, *axes), points
-    if line == "none":
-        return []
-    ways = [directions[axis] for axis in axes]
-    best = nondominated(np.column_stack([x, y]), ways, keep_duplicates=True)
-    given: dict[str, Any] = {"line": line, "dash": look.dash, "width": 2}
-    return [Series(label, x[best], y[best], look.colour, **given)]
-
-
-def _marks(
-    front: pd.DataFrame, x: FloatArray, points: FloatArray, label: str, look: Look
-) -> list[Series]:
-    """The points, full ones and hollow ones, with their intervals if ``points`` has their ends."""
-    stopped, notes = is_stopped(front), style.notes(front)
-    series = []
+    axes = style.axes_of(results.directions)
+    front, line = front.sort_values(axes[0], kind="stable"), step(results.directions, *axes)
+    drawn = []
+    if line != "none":
+        x, y = style.values(front, axes[0]), style.values(front, column, axes[1])
+        ways = [results.directions[axis] for axis in axes]
+        best = nondominated(np.column_stack([x, y]), ways, keep_duplicates=True)
+        whole = Series(label, x[best], y[best], look.colour, line=line, dash=look.dash, width=2)
+        drawn, label = [whole], ""
     for hollow in (False, True):
-        own = stopped == hollow
-        ends = {"low": points[own, 1], "high": points[own, 2]} if points.shape[1] > 1 else {}
-        shown: dict[str, Any] = {"marker": look.marker, "hollow": hollow, "size": 7, **ends}
-        own_notes = [note for note, is_own in zip(notes, own, strict=True) if is_own]
-        series.append(Series(label, x[own], points[own, 0], look.colour, notes=own_notes, **shown))
-    return series
+        own = front[is_stopped(front) == hollow]
+        shown = {"hollow": hollow, "size": 7, "ends": intervals(own, column, axes[1])}
+        drawn.append(dots(label, own, axes, look, column, **shown))
+    return [one for one in drawn if len(one.x)]

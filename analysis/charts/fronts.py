@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.charts import style
-from analysis.charts.chart import chart_of_panels
+from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import dense_level, leads_with_test, on_test, on_validation
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.comparison import Comparison
@@ -15,10 +15,10 @@ MOST_WITH_INTERVALS = 3
 """More sweeps than that have no intervals: they would cover one another."""
 
 
-def panels(comparison: Comparison) -> list[Panel]:
+def view(comparison: Comparison) -> View | str:
     """One panel; none where no sweep has a front."""
     if all(results.front.empty for results in comparison.results):
-        return []
+        return "None of the sweeps has a front yet."
     across, up = style.axes_of(comparison.directions)
     series = [
         one
@@ -26,15 +26,9 @@ def panels(comparison: Comparison) -> list[Panel]:
         for one in _front(comparison, results, f"{name} ({len(results.front):,})", place)
     ]
     label = "accuracy on test (%)" if is_on_test(comparison) else style.scale(up).label
-    return [
-        Panel(
-            Axis(style.scale(across).label),
-            Axis(label),
-            series=series,
-            levels=_dense(comparison),
-            height=400,
-        )
-    ]
+    axes = Axis(style.scale(across).label), Axis(label)
+    panel = Panel(*axes, series=series, levels=_dense(comparison), height=400)
+    return Panels(_caption(comparison), [panel])
 
 
 def named(comparison: Comparison) -> list[tuple[str, Results]]:
@@ -51,7 +45,7 @@ def _front(comparison: Comparison, results: Results, label: str, place: int) -> 
     draw = on_test if is_on_test(comparison) else on_validation
     series = draw(results, label, style.look(place))
     if len(comparison.results) > MOST_WITH_INTERVALS:
-        return [replace(one, low=None, high=None) for one in series]
+        return [replace(one, ends=None) for one in series]
     return series
 
 
@@ -72,17 +66,14 @@ def _caption(comparison: Comparison) -> str:
         if is_on_test(comparison)
         else "on validation, which chose them (not all sweeps are confirmed on test)"
     )
-    parts = [f"The front of each sweep, {where}; the number of its points in brackets."]
-    if up == "accuracy" and len(comparison.results) <= MOST_WITH_INTERVALS:
-        parts.append("Bars: 95 % intervals.")
-    if set(comparison.directions) != {across, up}:
-        parts.append("A projection of more objectives: points may look beaten.")
-    parts.append("Hollow: of trials that were stopped early.")
-    return " ".join(parts)
+    has_bars = up == "accuracy" and len(comparison.results) <= MOST_WITH_INTERVALS
+    is_projection = set(comparison.directions) != {across, up}
+    return told(
+        f"The front of each sweep, {where}; the number of its points in brackets.",
+        "Bars: 95 % intervals." if has_bars else "",
+        "A projection of more objectives: points may look beaten." if is_projection else "",
+        "Hollow: of trials that were stopped early.",
+    )
 
 
-def _empty(comparison: Comparison) -> str:
-    return "None of the sweeps has a front yet."
-
-
-FRONTS = chart_of_panels("fronts", "The fronts", panels, caption=_caption, empty=_empty)
+FRONTS = Chart("fronts", "The fronts", view)

@@ -5,58 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from analysis.charts.page import ACROSS, TITLE, dress, floats, html_text
-from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
+from analysis.charts.panels import Axis, Bars, Level, Panel, Series, Text, rows_of
 from analysis.charts.style import short
 from sweep.pareto import FloatArray
 
 _HATCHED = {"fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.8)", "size": 6, "solidity": 0.35}
-_MARKERS = {"triangle": "triangle-up", "cross": "x"}
-_SHAPES = {"straight": "linear", "right-then-up": "hv", "up-then-right": "vh"}
 
 
 def draw(panels: Sequence[Panel], columns: int = 1) -> Any:
     """A figure of the panels, row by row, with one legend above all; there is at least one."""
     from plotly.subplots import make_subplots
 
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    heights = [max(p.height for p in panels[r * columns : (r + 1) * columns]) for r in range(rows)]
+    heights, columns = rows_of(panels, columns)
     gap = ACROSS + (TITLE if any(panel.title for panel in panels) else 0.0)
-    whole = sum(heights) + gap * (rows - 1)
+    whole = sum(heights) + gap * (len(heights) - 1)
     figure = make_subplots(
-        rows=rows,
+        rows=len(heights),
         cols=columns,
         row_heights=heights,
         vertical_spacing=gap / whole,
         horizontal_spacing=0.12 if columns > 1 else 0.0,
         subplot_titles=[html_text(panel.title) for panel in panels],
     )
-    legend = Legend()
     for place, panel in enumerate(panels):
-        _panel(figure, panel, {"row": place // columns + 1, "col": place % columns + 1}, legend)
+        _panel(figure, panel, {"row": place // columns + 1, "col": place % columns + 1})
+    seen = {""}
+    for drawn in (*figure.data, *figure.layout.shapes):
+        name = drawn.name or ""
+        # Those of one name are shown and hidden together, by the first one's entry in the legend.
+        drawn.update(legendgroup=name, showlegend=name not in seen)
+        seen.add(name)
     dress(figure, whole, has_titles=gap > ACROSS, has_labels=bool(panels[-1].across.label))
     return figure
 
 
-def _panel(figure: Any, panel: Panel, place: dict[str, int], legend: Legend) -> None:
+def _panel(figure: Any, panel: Panel, place: dict[str, int]) -> None:
     names = "<br>".join(
         f"{html_text(short(axis.hover or axis.label))}: %{{{letter}:.4~g}}"
         for axis, letter in ((panel.across, "x"), (panel.up, "y"))
     )
     for series in panel.series:
-        if series.low is not None and series.high is not None and series.is_band:
-            figure.add_trace(_band(series), **place)
-        figure.add_trace(_series(series, legend, names), **place)
+        figure.add_traces(_series(series, names), **{f"{k}s": v for k, v in place.items()})
     for bars in panel.bars:
-        figure.add_trace(_bars(bars, legend), **place)
+        figure.add_trace(_bars(bars), **place)
     if panel.texts:
         figure.add_trace(_texts(panel.texts), **place)
     for level in panel.levels:
         # After the traces: plotly leaves lines out of plots that hold none.
-        _level(figure, level, place, legend)
+        _level(figure, level, place)
     figure.update_xaxes(_axis(panel.across), **place)
     figure.update_yaxes(_axis(panel.up), **place)
 
@@ -73,12 +70,12 @@ def _axis(axis: Axis) -> dict[str, Any]:
     return given
 
 
-def _level(figure: Any, level: Level, place: dict[str, int], legend: Legend) -> None:
+def _level(figure: Any, level: Level, place: dict[str, int]) -> None:
     figure.add_hline(
         level.y,
         line={"color": level.colour, "width": 1.5, "dash": level.dash},
         layer="below",
-        **_entry(level.label, legend),
+        name=html_text(level.label),
         **place,
     )
     if level.below:
@@ -89,12 +86,13 @@ def _level(figure: Any, level: Level, place: dict[str, int], legend: Legend) -> 
             opacity=0.15,
             line_width=0,
             layer="below",
-            **_entry(level.below_label, legend),
+            name=html_text(level.below_label),
             **place,
         )
 
 
-def _series(series: Series, legend: Legend, names: str) -> Any:
+def _series(series: Series, names: str) -> list[Any]:
+    """Its trace, above that of its band if it has one."""
     import plotly.graph_objects as go
 
     modes = ["lines"] * (series.line != "none") + ["markers"] * (series.marker is not None)
@@ -103,66 +101,43 @@ def _series(series: Series, legend: Legend, names: str) -> Any:
         y=floats(series.y),
         mode="+".join(modes),
         opacity=series.opacity,
-        **_entry(series.label, legend),
+        name=html_text(series.label),
     )
     if series.line != "none":
-        shape = _SHAPES[series.line]
         look = {"color": series.colour, "width": series.width, "dash": series.dash}
-        trace.update(line={**look, "shape": shape})
+        trace.update(line={**look, "shape": series.line})
     if series.marker:
-        symbol = _MARKERS.get(series.marker, series.marker) + ("-open" if series.hollow else "")
+        symbol = series.marker + ("-open" if series.hollow else "")
         trace.update(marker={"color": series.colour, "size": series.size + 1, "symbol": symbol})
-    if series.low is not None and series.high is not None and not series.is_band:
-        trace.update(error_y=_interval(series))
+    _hover(trace, series, names)
+    if series.ends is None:
+        return [trace]
+    low, high = series.ends
+    if series.is_band:
+        return [*_band(series, low, high), trace]
+    away = {"array": floats(high - series.y), "arrayminus": floats(series.y - low)}
+    look = {"symmetric": False, "color": series.colour, "thickness": 1.2, "width": 3}
+    return [trace.update(error_y={**away, **look})]
+
+
+def _hover(trace: Any, series: Series, names: str) -> None:
     if len(series.notes):
         trace.update(text=[html_text(text) for text in series.notes])
         trace.update(hovertemplate=f"<b>%{{text}}</b><br>{names}<extra></extra>")
-    elif series.marker or series.dash != "solid" or series.line != "straight":
+    elif series.marker or series.dash != "solid" or series.line != "linear":
         trace.update(hovertemplate=f"{names}<extra></extra>")
     else:
         trace.update(hoverinfo="skip")
-    return trace
 
 
-def _interval(series: Series) -> dict[str, Any]:
-    assert series.low is not None and series.high is not None
-    return {
-        "array": floats(series.high - series.y),
-        "arrayminus": floats(series.y - series.low),
-        "symmetric": False,
-        "color": series.colour,
-        "thickness": 1.2,
-        "width": 3,
-    }
-
-
-def _band(series: Series) -> Any:
-    """The area between ``low`` and ``high``, stepped as the line is."""
+def _band(series: Series, low: FloatArray, high: FloatArray) -> list[Any]:
+    """The area between both, stepped as the line is: filled from the second to the first."""
     import plotly.graph_objects as go
 
-    assert series.low is not None and series.high is not None
-    x, low = stepped(series.x, series.low, series.line)
-    _, high = stepped(series.x, series.high, series.line)
-    return go.Scatter(
-        x=floats(np.concatenate([x, x[::-1]])),
-        y=floats(np.concatenate([low, high[::-1]])),
-        fill="toself",
-        fillcolor=_faint(series.colour),
-        line={"width": 0},
-        mode="lines",
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
-def stepped(x: FloatArray, y: FloatArray, line: str) -> tuple[FloatArray, FloatArray]:
-    """The corners of a step line, (2n - 1,) each; the points themselves where it has no steps."""
-    if line not in ("right-then-up", "up-then-right") or not len(x):
-        return x, y
-    double_x, double_y = np.repeat(x, 2), np.repeat(y, 2)
-    if line == "right-then-up":
-        return double_x[1:], double_y[:-1]
-    return double_x[:-1], double_y[1:]
+    look = {"mode": "lines", "line": {"width": 0, "shape": series.line}, "hoverinfo": "skip"}
+    fill = {"fill": "tonexty", "fillcolor": _faint(series.colour)}
+    x = floats(series.x)
+    return [go.Scatter(x=x, y=floats(low), **look), go.Scatter(x=x, y=floats(high), **look, **fill)]
 
 
 def _faint(colour: str) -> str:
@@ -170,7 +145,7 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.2)"
 
 
-def _bars(bars: Bars, legend: Legend) -> Any:
+def _bars(bars: Bars) -> Any:
     import plotly.graph_objects as go
 
     trace = go.Bar(
@@ -184,7 +159,7 @@ def _bars(bars: Bars, legend: Legend) -> Any:
             "line": {"width": 0},
             "pattern": {**_HATCHED, "shape": bars.hatch},
         },
-        **_entry(bars.label, legend),
+        name=html_text(bars.label),
     )
     if len(bars.notes):
         trace.update(hovertext=[html_text(text) for text in bars.notes])
@@ -206,11 +181,4 @@ def _texts(texts: Sequence[Text]) -> Any:
         textposition="top right",
         textfont={"size": 10},
         hoverinfo="skip",
-        showlegend=False,
     )
-
-
-def _entry(label: str, legend: Legend) -> dict[str, Any]:
-    """A label's place in the legend; all that bear it are shown and hidden together."""
-    shown = legend.takes(label)
-    return {"name": html_text(label), "legendgroup": html_text(label), "showlegend": shown}

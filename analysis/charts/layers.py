@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import Chart, once
+from analysis.charts.chart import Chart, View, told
 from analysis.charts.page import html_text
 from analysis.charts.static import math_free
 from analysis.results import Results
@@ -34,12 +34,66 @@ _NUMBERED = re.compile(r"^(?P<stack>.*?)\.(?P<layer>\d+)\.(?P<matrix>.+)$")
 class Grid:
     """``shares`` (points, rows, columns): sparsity in %, NaN where there is no such matrix."""
 
+    caption: str
     rows: list[str]
     columns: list[str]
     shares: FloatArray
     points: list[str]
     """What each point is: its sparsity, trial and epoch."""
-    rows_in_all: int
+
+    def interactive(self) -> Any:
+        """A heat map with a slider over the front's points."""
+        import plotly.graph_objects as go
+
+        from analysis.charts.page import dress, floats
+
+        figure = go.Figure()
+        for number, name in enumerate(self.points):
+            figure.add_trace(
+                go.Heatmap(
+                    z=floats(self.shares[number]),
+                    x=[html_text(column) for column in self.columns],
+                    y=[html_text(row) for row in self.rows],
+                    zmin=0,
+                    zmax=100,
+                    colorscale=COLOURS,
+                    xgap=1,
+                    ygap=1,
+                    colorbar={"title": {"text": "zeros (%)"}, "thickness": 12},
+                    name=html_text(name),
+                    hovertemplate="%{y}, %{x}: %{z:.1f} % zeros<extra></extra>",
+                    visible=number == 0,
+                )
+            )
+        dress(figure, 26.0 * len(self.rows) + 40, has_labels=False)
+        figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+        figure.update_xaxes(showgrid=False, type="category")
+        figure.update_layout(sliders=[_slider(self.points)], height=figure.layout.height + 150)
+        return figure
+
+    def static(self) -> Figure:
+        """Heat maps of the densest point, the middle one and the sparsest, side by side."""
+        from matplotlib.figure import Figure
+
+        from analysis.charts.static import WIDTH
+
+        shown = thin.evenly(len(self.points), ON_PAPER)
+        height = 0.26 * len(self.rows) + 2.2
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+        for axes, number in zip(panels, shown, strict=True):
+            image = axes.imshow(
+                self.shares[number], vmin=0, vmax=100, cmap=COLOURS, aspect="auto", rasterized=True
+            )
+            axes.set_title(math_free(self.points[number].replace(": ", ":\n")), fontsize=9)
+            axes.set_xticks(range(len(self.columns)), [math_free(one) for one in self.columns])
+            axes.tick_params(axis="x", rotation=90, labelsize=8)
+            axes.set_yticks(
+                range(len(self.rows)), [math_free(row) for row in self.rows], fontsize=8
+            )
+            axes.set_facecolor("#EEEEEE")
+        figure.colorbar(image, ax=list(panels), label="zeros (% of the matrix)", shrink=0.9)
+        return figure
 
 
 def place(name: str) -> tuple[str, str]:
@@ -57,99 +111,44 @@ def place(name: str) -> tuple[str, str]:
     return f"{found['stack']} {found['layer']}", found["matrix"]
 
 
-@once
-def grid(results: Results) -> Grid | None:
-    """The layers at the front's points, thinned to ``MOST_POINTS``; None where none is known.
+def view(results: Results) -> View | str:
+    """The layers at the front's points, thinned to ``MOST_POINTS``.
 
     Rows and columns stand in the model's order. Rows of the only numbered stack are called "layer
     3"; with several stacks, by their whole names.
     """
+    if results.front.empty:
+        return "There is no front yet, so no layers to look at."
     table = results.layer_table()
     if table is None:
-        return None
-    known = table.dropna(axis="columns", how="all")
-    known = known.iloc[:, thin.evenly(known.shape[1], MOST_POINTS)]
-    places = [place(str(name)) for name in known.index]
-    rows = list(dict.fromkeys(row for row, _ in places))
-    columns = list(dict.fromkeys(column for _, column in places))
-    columns.sort(key=lambda column: column == ALONE)
-    shares = np.full((known.shape[1], len(rows), len(columns)), np.nan)
-    for number, (row, column) in enumerate(places):
-        at = (rows.index(row), columns.index(column))
-        shares[:, at[0], at[1]] = 100 * known.iloc[number].to_numpy(np.float64)
-    kept = thin.evenly(len(rows), MOST_ROWS)
-    names = _short_names([rows[at] for at in kept])
-    return Grid(names, columns, shares[:, kept], _points(results, known), len(rows))
-
-
-def interactive(results: Results) -> Any | None:
-    """A heat map with a slider over the front's points."""
-    import plotly.graph_objects as go
-
-    from analysis.charts.page import dress, floats
-
-    found = grid(results)
-    if found is None:
-        return None
-    figure = go.Figure()
-    for number, name in enumerate(found.points):
-        figure.add_trace(
-            go.Heatmap(
-                z=floats(found.shares[number]),
-                x=[html_text(column) for column in found.columns],
-                y=[html_text(row) for row in found.rows],
-                zmin=0,
-                zmax=100,
-                colorscale=COLOURS,
-                xgap=1,
-                ygap=1,
-                colorbar={"title": {"text": "zeros (%)"}, "thickness": 12},
-                name=html_text(name),
-                hovertemplate="%{y}, %{x}: %{z:.1f} % zeros<extra></extra>",
-                visible=number == 0,
-            )
+        return (
+            "The ledger does not say in which matrices the zeros are: an older version wrote it, "
+            "or its task has no matrices."
         )
-    dress(figure, 26.0 * len(found.rows) + 40, has_labels=False)
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
-    figure.update_xaxes(showgrid=False, type="category")
-    figure.update_layout(sliders=[_slider(found)], height=figure.layout.height + 150)
-    return figure
+    (known,) = np.nonzero(table.notna().any())
+    known = known[thin.evenly(len(known), MOST_POINTS)]
+    table = table.set_axis(pd.MultiIndex.from_tuples([place(str(name)) for name in table.index]))
+    rows, columns = (table.index.unique(level) for level in (0, 1))
+    columns = columns[np.argsort(columns == ALONE, kind="stable")]
+    kept = rows[thin.evenly(len(rows), MOST_ROWS)]
+    maps = [
+        table[name].unstack().reindex(index=kept, columns=columns) for name in table.columns[known]
+    ]
+    shown = results.front.iloc[known]
+    named = zip(100 * shown["sparsity"], shown["trial_id"], shown["epoch"], strict=True)
+    points = [f"{sparsity:.1f} %: {trial}, epoch {epoch}" for sparsity, trial, epoch in named]
+    caption = _caption(results, len(points), len(kept), len(rows))
+    return Grid(caption, _short_names(list(kept)), list(columns), 100 * np.array(maps), points)
 
 
-def static(results: Results) -> Figure | None:
-    """Heat maps of the densest point, the middle one and the sparsest, side by side."""
-    from matplotlib.figure import Figure
-
-    from analysis.charts.static import WIDTH
-
-    found = grid(results)
-    if found is None:
-        return None
-    shown = thin.evenly(len(found.points), ON_PAPER)
-    height = 0.26 * len(found.rows) + 2.2
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
-    for axes, number in zip(panels, shown, strict=True):
-        image = axes.imshow(
-            found.shares[number], vmin=0, vmax=100, cmap=COLOURS, aspect="auto", rasterized=True
-        )
-        axes.set_title(math_free(found.points[number].replace(": ", ":\n")), fontsize=9)
-        axes.set_xticks(range(len(found.columns)), [math_free(one) for one in found.columns])
-        axes.tick_params(axis="x", rotation=90, labelsize=8)
-        axes.set_yticks(range(len(found.rows)), [math_free(row) for row in found.rows], fontsize=8)
-        axes.set_facecolor("#EEEEEE")
-    figure.colorbar(image, ax=list(panels), label="zeros (% of the matrix)", shrink=0.9)
-    return figure
-
-
-def _slider(found: Grid) -> dict[str, Any]:
+def _slider(points: list[str]) -> dict[str, Any]:
     steps = [
         {
             "method": "update",
             "label": html_text(name.split(":")[0]),
-            "args": [{"visible": [number == other for other in range(len(found.points))]}],
+            "args": [{"visible": [number == other for other in range(len(points))]}],
         }
-        for number, name in enumerate(found.points)
+        for number, name in enumerate(points)
     ]
     return {
         "steps": steps,
@@ -170,38 +169,15 @@ def _short_names(rows: list[str]) -> list[str]:
     return [f"layer {row.rpartition(' ')[2]}" if " " in row else row for row in rows]
 
 
-def _points(results: Results, known: pd.DataFrame) -> list[str]:
-    front = results.front
-    names = [f"{t}:{e}" for t, e in zip(front["trial_id"], front["epoch"], strict=True)]
-    sparsity = dict(zip(names, front["sparsity"], strict=True))
-    return [
-        f"{100 * sparsity[point]:.1f} %: {point.replace(':', ', epoch ')}"
-        for point in known.columns
-    ]
-
-
-def _caption(results: Results) -> str:
-    found = grid(results)
-    if found is None:
-        return ""
-    parts = [
+def _caption(results: Results, points: int, rows: int, in_all: int) -> str:
+    return told(
         "How many weights of each matrix are zero, in %: rows are layers, columns the matrices in "
         "them; a matrix in no numbered layer has a row of its own and stands under "
         f'"{ALONE}". Of the front\'s points: one at a time in the page; the densest, a middle one '
         "and the sparsest on paper.",
-        thin.note(len(found.points), len(results.front), "points of the front"),
-        thin.note(len(found.rows), found.rows_in_all, "rows"),
-    ]
-    return " ".join(part for part in parts if part)
-
-
-def _empty(results: Results) -> str:
-    if results.front.empty:
-        return "There is no front yet, so no layers to look at."
-    return (
-        "The ledger does not say in which matrices the zeros are: an older version wrote it, or "
-        "its task has no matrices."
+        thin.note(points, len(results.front), "points of the front"),
+        thin.note(rows, in_all, "rows"),
     )
 
 
-LAYERS = Chart("layers", "Where the zeros are", _caption, interactive, static, _empty)
+LAYERS = Chart("layers", "Where the zeros are", view)

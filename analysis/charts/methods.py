@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import chart_of_panels
-from analysis.charts.frontier import dense_level, on_validation
+from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.frontier import dense_level, dots, on_validation
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look
 from analysis.results import Results
@@ -34,26 +35,29 @@ def combinations(results: Results) -> list[tuple[str, pd.DataFrame]]:
     return [group for group in groups if any(group is one for one in largest)]
 
 
-def panels(results: Results) -> list[Panel]:
+def view(results: Results) -> View | str:
     """One panel a combination, all with the same ends of their axes."""
-    across, up = style.axes_of(results.directions)
+    if results.candidates.empty:
+        return "There is no finished evaluation yet, of any method."
+    axes = style.axes_of(results.directions)
     found = combinations(results)
-    x, y = (_axis(results.candidates, metric) for metric in (across, up))
+    x, y = (_axis(results.candidates, metric) for metric in axes)
     whole = [
         replace(series, label="whole front") for series in _front_line(results, results.candidates)
     ]
-    level = [replace(one, below=0.0) for one in dense_level(results.baseline, up)]
-    return [
+    level = [replace(one, below=0.0) for one in dense_level(results.baseline, axes[1])]
+    panels = [
         Panel(
             across=x if place + COLUMNS >= len(found) else replace(x, label="", hover=x.label),
             up=y if place % COLUMNS == 0 else replace(y, label="", hover=y.label),
             title=f"{name} ({len(part):,})",
-            series=[*whole, *_evaluations(part, across, up), *_front_line(results, part, BLUE)],
+            series=[*whole, *_evaluations(part, axes), *_front_line(results, part, BLUE)],
             levels=level,
             height=200,
         )
         for place, (name, part) in enumerate(found)
     ]
+    return Panels(_caption(results, panels, found), panels, COLUMNS)
 
 
 def _axis(table: pd.DataFrame, metric: str) -> Axis:
@@ -66,29 +70,19 @@ def _axis(table: pd.DataFrame, metric: str) -> Axis:
     return Axis(style.short(style.scale(metric).label), ends=(low - margin, high + margin))
 
 
-def _evaluations(part: pd.DataFrame, across: str, up: str) -> list[Series]:
+def _evaluations(part: pd.DataFrame, axes: tuple[str, str]) -> list[Series]:
     """After pruning alone, and after finetuning."""
-    kept = part.iloc[thin.spread(style.values(part, across), style.values(part, up), _PER_PANEL)]
+    x, y = (style.values(part, axis) for axis in axes)
+    kept = part.iloc[thin.spread(x, y, _PER_PANEL)]
     is_pruned = kept["stage"].eq("pruned").fillna(False)
-    looks = (
-        ("pruned, not finetuned", kept[is_pruned], Look(ORANGE, "triangle"), True),
-        ("recovered", kept[~is_pruned], Look(BLUE), False),
+    pruned, recovered = kept[is_pruned], kept[~is_pruned]
+    before: dict[str, Any] = {"look": Look(ORANGE, "triangle-up"), "hollow": True, "opacity": 0.8}
+    after: dict[str, Any] = {"look": Look(BLUE), "opacity": 0.5}
+    series = (
+        dots("pruned, not finetuned", pruned, axes, size=4, **before),
+        dots("recovered", recovered, axes, size=4, **after),
     )
-    return [
-        Series(
-            label=label,
-            x=style.values(rows, across),
-            y=style.values(rows, up),
-            colour=look.colour,
-            marker=look.marker,
-            hollow=hollow,
-            size=4,
-            opacity=0.8 if hollow else 0.5,
-            notes=style.notes(rows),
-        )
-        for label, rows, look, hollow in looks
-        if len(rows)
-    ]
+    return [one for one in series if len(one.x)]
 
 
 def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> list[Series]:
@@ -100,33 +94,18 @@ def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> lis
     return [replace(one, width=1.6) for one in drawn if one.line != "none"]
 
 
-def _caption(results: Results) -> str:
+def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.DataFrame]]) -> str:
     across, up = (style.scale(metric).label for metric in style.axes_of(results.directions))
-    found = combinations(results)
-    shown = sum(len(one.x) for panel in panels(results) for one in panel.series if one.marker)
-    parts = [
+    shown = sum(len(one.x) for panel in panels for one in panel.series if one.marker)
+    in_all = results.candidates.groupby(["param_method", "param_scope"], dropna=False).ngroups
+    most = f"The {len(found)} combinations with most evaluations of {in_all} are shown."
+    return told(
         f"Across: {across}; up: {up}; the same ends in all panels, the number of evaluations in "
         "brackets. Blue line: what this method and scope alone reach; grey line: what all together "
         "do. Green: the dense model. Orange: after pruning alone; blue: after finetuning.",
         thin.note(shown, sum(len(part) for _, part in found), "evaluations"),
-    ]
-    left_out = results.candidates.groupby(["param_method", "param_scope"], dropna=False).ngroups
-    if left_out > len(found):
-        parts.append(
-            f"The {len(found)} combinations with most evaluations of {left_out} are shown."
-        )
-    return " ".join(part for part in parts if part)
+        most if in_all > len(found) else "",
+    )
 
 
-def _empty(results: Results) -> str:
-    return "There is no finished evaluation yet, of any method."
-
-
-METHODS = chart_of_panels(
-    "methods",
-    "Accuracy against sparsity, by method and scope",
-    panels,
-    caption=_caption,
-    empty=_empty,
-    columns=COLUMNS,
-)
+METHODS = Chart("methods", "Accuracy against sparsity, by method and scope", view)

@@ -7,15 +7,15 @@ it from being read as markup.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from sweep.pareto import FloatArray
 
-Line = Literal["none", "straight", "right-then-up", "up-then-right"]
-"""How points are joined; the last two are steps: along x first, or along y first."""
+Line = Literal["none", "linear", "hv", "vh"]
+"""How points are joined, in plotly's words; the last two are steps: along x first, or along y."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,8 @@ class Series:
     size: float = 6.0
     """Diameter of the markers, in points."""
     opacity: float = 1.0
-    low: FloatArray | None = None
-    high: FloatArray | None = None
-    """Ends of each point's interval, or of the band around the line with ``is_band``."""
+    ends: tuple[FloatArray, FloatArray] | None = None
+    """Of each point's interval, from and to; or of the band around the line with ``is_band``."""
     is_band: bool = False
     notes: Sequence[str] = ()
     """What a point is, shown when it is pointed at: (n,) or none."""
@@ -109,17 +108,14 @@ class Panel:
     """Of the plot alone, in pixels of a page (a 96th of an inch)."""
 
 
-@dataclass
-class Legend:
-    """Which labels are in the legend already: each has one entry in a figure."""
+def rows_of(panels: Sequence[Panel], columns: int) -> tuple[list[float], int]:
+    """How high each row of a figure is, and in how many columns its panels stand.
 
-    seen: set[str] = field(default_factory=set)
-
-    def takes(self, label: str) -> bool:
-        """Whether this label is to be entered now."""
-        is_new = bool(label) and label not in self.seen
-        self.seen.add(label)
-        return is_new
+    There is at least one panel.
+    """
+    columns = min(columns, len(panels))
+    rows = (panels[at : at + columns] for at in range(0, len(panels), columns))
+    return [max(panel.height for panel in row) for row in rows], columns
 
 
 def joined(pieces: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import chart_of_panels
+from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.panels import Axis, Panel, Series, Text, joined
 from analysis.charts.style import BANDS, VERMILION
 from analysis.history.importance import observations, parameters
 from analysis.results import Results
 from analysis.tables import thin
-from sweep.pareto import FloatArray
+from sweep.pareto import BoolArray, FloatArray
 
 MOST_LINES = 200
 WIDE = 50.0
@@ -31,11 +31,16 @@ class Upright(NamedTuple):
     words: list[tuple[float, str]]
 
 
-def panels(results: Results) -> list[Panel]:
+def view(results: Results) -> View | str:
     """One panel; none with less than two trials or without a parameter that differs."""
     table = observations(results)
+    if table.empty:
+        return "There is no finished evaluation yet."
     if len(table) < 2 or not parameters(table):
-        return []
+        return (
+            "There is one trial, or no parameter in which trials differ: nothing to set side by "
+            "side."
+        )
     uprights = axes_of(table, results)
     heights = np.column_stack([upright.heights for upright in uprights])
     names = tuple((float(place), _wrapped(one.name)) for place, one in enumerate(uprights))
@@ -44,15 +49,16 @@ def panels(results: Results) -> list[Panel]:
         for place, upright in enumerate(uprights)
         for height, word in upright.words
     ]
-    return [
-        Panel(
-            across=Axis("", ticks=names, ends=(-0.1, len(names) - 0.35)),
-            up=Axis("", ends=(-0.18, 1.06), is_bare=True),
-            series=_lines(table, heights, results),
-            texts=words,
-            height=360,
-        )
-    ]
+    _, up = style.axes_of(results.directions)
+    on_front = table["trial_id"].isin(results.front["trial_id"]).to_numpy(dtype=bool)
+    panel = Panel(
+        across=Axis("", ticks=names, ends=(-0.1, len(names) - 0.35)),
+        up=Axis("", ends=(-0.18, 1.06), is_bare=True),
+        series=_lines(heights, style.values(table, up), on_front),
+        texts=words,
+        height=360,
+    )
+    return Panels(_caption(up, int((~on_front).sum())), [panel])
 
 
 def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
@@ -101,62 +107,35 @@ def _wrapped(name: str) -> str:
     return "\n".join(wrap(name.replace("_", " "), 11))
 
 
-def _lines(table: pd.DataFrame, heights: FloatArray, results: Results) -> list[Series]:
-    """Trials in thirds of the figure that the front is drawn in; those on the front on top."""
-    _, up = style.axes_of(results.directions)
-    on_front = table["trial_id"].isin(results.front["trial_id"]).to_numpy(dtype=bool)
-    order = np.argsort(style.values(table, up), kind="stable")
+def _lines(heights: FloatArray, figures: FloatArray, on_front: BoolArray) -> list[Series]:
+    """Trials in thirds of ``figures`` (rows,); those on the front on top."""
+    order = np.argsort(figures, kind="stable")
     rest = order[~on_front[order]]
     thirds = np.array_split(rest[thin.evenly(len(rest), MOST_LINES)], 3)
-    series = [
-        _bundle(f"{third} third", table, heights, rows, BANDS[place], 0.9, 0.6)
-        for place, (third, rows) in enumerate(
-            zip(("lower", "middle", "upper"), thirds, strict=True)
-        )
+    bundles = [
+        (f"{third} third", heights[rows], colour, 0.9, 0.6)
+        for third, rows, colour in zip(("lower", "middle", "upper"), thirds, BANDS, strict=False)
         if len(rows)
     ]
-    front = np.flatnonzero(on_front)
-    label = f"on the front ({len(front):,})"
-    return [*series, _bundle(label, table, heights, front, VERMILION, 1.6, 0.9)]
+    label = f"on the front ({on_front.sum():,})"
+    return [_bundle(*one) for one in (*bundles, (label, heights[on_front], VERMILION, 1.6, 0.9))]
 
 
-def _bundle(
-    label: str,
-    table: pd.DataFrame,
-    heights: FloatArray,
-    rows: np.ndarray[Any, np.dtype[np.intp]],
-    colour: str,
-    width: float,
-    opacity: float,
-) -> Series:
-    """The lines of some rows as one series."""
-    places = np.arange(heights.shape[1], dtype=np.float64)
-    x, y = joined([(places, heights[row]) for row in rows])
-    return Series(label, x, y, colour, line="straight", width=width, opacity=opacity)
+def _bundle(label: str, lines: FloatArray, colour: str, width: float, opacity: float) -> Series:
+    """Lines over all axes, (lines, axes), as one series."""
+    places = np.arange(lines.shape[1], dtype=np.float64)
+    x, y = joined([(places, line) for line in lines])
+    return Series(label, x, y, colour, line="linear", width=width, opacity=opacity)
 
 
-def _caption(results: Results) -> str:
-    table = observations(results)
-    on_front = table["trial_id"].isin(results.front["trial_id"]).sum()
-    _, up = style.axes_of(results.directions)
-    rest = len(table) - int(on_front)
-    note = thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front")
-    return (
+def _caption(up: str, rest: int) -> str:
+    return told(
         "A line is a trial, by its last finished evaluation (a trial on the front may owe it to an "
         f"earlier one), coloured by {style.scale(up).label}. Each axis runs from its least value "
         f"to its greatest, by logarithm where that spans more than a factor of {WIDE:g}; below it: "
-        f"not set. {note}"
-    ).strip()
-
-
-def _empty(results: Results) -> str:
-    if results.candidates.empty:
-        return "There is no finished evaluation yet."
-    return (
-        "There is one trial, or no parameter in which trials differ: nothing to set side by side."
+        "not set.",
+        thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front"),
     )
 
 
-PARALLEL = chart_of_panels(
-    "parallel", "Parallel coordinates", panels, caption=_caption, empty=_empty
-)
+PARALLEL = Chart("parallel", "Parallel coordinates", view)

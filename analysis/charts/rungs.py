@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import chart_of_panels, once
+from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.panels import Axis, Bars, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, VERMILION, Look
 from analysis.history.rungs import FEWEST, rungs
@@ -16,20 +16,18 @@ _CORRELATIONS = {
     "correlation_given_sparsity": ("the same at equal sparsity", Look(ORANGE, "diamond")),
 }
 
-table = once(rungs)
 
-
-def panels(results: Results) -> list[Panel]:
+def view(results: Results) -> View | str:
     """Survival, and correlation beside it; none where neither is known."""
-    found = table(results)
-    known = found["judged"].gt(0) | found["correlation"].notna()
-    found = found[known.fillna(False)].reset_index(drop=True)
+    table = rungs(results)
+    known = table["judged"].gt(0) | table["correlation"].notna()
+    found = table[known.fillna(False)].reset_index(drop=True)
     if found.empty:
-        return []
+        return "No trial has come to a rung yet, and too few have ended to say what one would know."
     places = tuple((float(place), _name(int(epoch))) for place, epoch in enumerate(found["epoch"]))
     rows = Axis("", ticks=places, ends=(-0.6, len(found) - 0.4))
     height = 90.0 + 36 * len(found)
-    return [
+    panels = [
         Panel(Axis("trials"), rows, "who went on", bars=_survival(found), height=height),
         Panel(
             Axis("rank correlation", ends=(-1.05, 1.05)),
@@ -39,6 +37,7 @@ def panels(results: Results) -> list[Panel]:
             height=height,
         ),
     ]
+    return Panels(_caption(table), panels, columns=2)
 
 
 def _name(epoch: int) -> str:
@@ -84,34 +83,28 @@ def _foresight(found: pd.DataFrame) -> list[Series]:
     return series
 
 
-def _caption(results: Results) -> str:
-    found = table(results)
-    judged, stopped = int(found["judged"].sum()), int(found["stopped"].sum())
+def _caption(table: pd.DataFrame) -> str:
+    judged, stopped = int(table["judged"].sum()), int(table["stopped"].sum())
     verdicts = (
         f"Of {judged:,} verdicts {stopped:,} stopped a trial."
         if judged
         else "Nothing was judged here: these are the epochs at which rungs could have been."
     )
     bias = (
-        " Only survivors have an end: the worst of each rung are missing, which makes the "
+        "Only survivors have an end: the worst of each rung are missing, which makes the "
         "correlation smaller than it is over all, and a trial that was stopped by mistake cannot "
         "show it. A high value says that the order among survivors was known early; a low one does "
         "not say that stopping was wrong."
         if stopped
         else ""
     )
-    return (
+    return told(
         f"{verdicts} Left: trials that reached each rung; those at their own end are not judged. "
         "Right: how the accuracies there rank the trials as their last accuracies do (Spearman; "
         f"1: the same order), over the trials that completed later, from {FEWEST} of them on. "
-        f"Sparsity orders much of both, so the diamonds hold it equal.{bias}"
+        "Sparsity orders much of both, so the diamonds hold it equal.",
+        bias,
     )
 
 
-def _empty(results: Results) -> str:
-    return "No trial has come to a rung yet, and too few have ended to say what one would know."
-
-
-RUNGS = chart_of_panels(
-    "rungs", "Was stopping too greedy?", panels, caption=_caption, empty=_empty, columns=2
-)
+RUNGS = Chart("rungs", "Was stopping too greedy?", view)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import chart_of_panels, once
+from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS
@@ -20,7 +20,6 @@ MOST_BANDS = 4
 _PLACES = np.array([0.0, 1.0])
 
 
-@once
 def slopes(results: Results) -> pd.DataFrame:
     """One row a trial that was finetuned, by rising sparsity: ``trial_id``, ``sparsity``,
     ``pruned`` and ``recovered`` (the figure drawn upwards at epoch 0 and at the last one),
@@ -36,25 +35,30 @@ def slopes(results: Results) -> pd.DataFrame:
     return found.assign(band=_bands(found["sparsity"].to_numpy(np.float64)))
 
 
-def panels(results: Results) -> list[Panel]:
+def view(results: Results) -> View | str:
     """One panel; none where no trial was finetuned."""
     table = slopes(results)
     if table.empty:
-        return []
+        return "No trial has been finetuned yet: there is nothing to compare pruning with."
     _, up = style.axes_of(results.directions)
     kept = table.iloc[thin.evenly(len(table), MOST_LINES)]
     bands = sorted(set(table["band"]))
     series = [_lines(kept[kept["band"].eq(band)], band, up) for band in bands]
     series += [_median(table[table["band"].eq(band)], band, up) for band in bands]
-    return [
-        Panel(
-            across=Axis("", ticks=((0, "pruned"), (1, "recovered")), ends=(-0.08, 1.08)),
-            up=Axis(style.scale(up).label),
-            series=series,
-            levels=dense_level(results.baseline, up),
-            height=380,
-        )
-    ]
+    panel = Panel(
+        across=Axis("", ticks=((0, "pruned"), (1, "recovered")), ends=(-0.08, 1.08)),
+        up=Axis(style.scale(up).label),
+        series=series,
+        levels=dense_level(results.baseline, up),
+        height=380,
+    )
+    caption = told(
+        "Left: after pruning alone; right: after the last finetuned epoch of the trial. Thin lines "
+        "are trials, thick ones the medians of about equally many by sparsity (all of them). "
+        "Trials without finetuning are not in it.",
+        thin.note(len(kept), len(table), "trials"),
+    )
+    return Panels(caption, [panel])
 
 
 def _bands(sparsity: np.ndarray[tuple[int], np.dtype[np.float64]]) -> IntArray:
@@ -74,7 +78,7 @@ def _lines(rows: pd.DataFrame, band: int, up: str) -> Series:
     notes = [f"{name}, {sparsity:.1f} % sparse" for name, sparsity in named]
     # A line's two ends and the gap behind them have one note each.
     notes = [part for note in notes for part in (note, note, "")][: len(x)]
-    return Series("", x, y, BANDS[band], line="straight", width=0.8, opacity=0.5, notes=notes)
+    return Series("", x, y, BANDS[band], line="linear", width=0.8, opacity=0.5, notes=notes)
 
 
 def _median(rows: pd.DataFrame, band: int, up: str) -> Series:
@@ -86,26 +90,10 @@ def _median(rows: pd.DataFrame, band: int, up: str) -> Series:
         y=np.array(ends),
         colour=BANDS[band],
         marker=MARKERS[band],
-        line="straight",
+        line="linear",
         width=3,
         size=8,
     )
 
 
-def _caption(results: Results) -> str:
-    table = slopes(results)
-    note = thin.note(min(len(table), MOST_LINES), len(table), "trials")
-    return (
-        "Left: after pruning alone; right: after the last finetuned epoch of the trial. Thin lines "
-        "are trials, thick ones the medians of about equally many by sparsity (all of them). "
-        f"Trials without finetuning are not in it. {note}"
-    ).strip()
-
-
-def _empty(results: Results) -> str:
-    return "No trial has been finetuned yet: there is nothing to compare pruning with."
-
-
-SLOPES = chart_of_panels(
-    "slopes", "From pruned to recovered", panels, caption=_caption, empty=_empty
-)
+SLOPES = Chart("slopes", "From pruned to recovered", view)

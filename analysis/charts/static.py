@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.charts.panels import Axis, Bars, Legend, Level, Panel, Series, Text
+from analysis.charts.panels import Axis, Bars, Level, Panel, Series, Text, rows_of
+from sweep.pareto import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,18 +24,13 @@ _MARKERS = {
     "circle": "o",
     "square": "s",
     "diamond": "D",
-    "triangle": "^",
-    "cross": "X",
+    "triangle-up": "^",
+    "x": "X",
     "pentagon": "p",
     "star": "*",
 }
 _DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (5, 2)), "dot": ":", "dashdot": "-."}
-_STEPS = {
-    "none": "default",
-    "straight": "default",
-    "right-then-up": "steps-post",
-    "up-then-right": "steps-pre",
-}
+_STEPS: dict[str, Any] = {"hv": "post", "vh": "pre"}
 
 
 def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
@@ -42,16 +38,13 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
-    heights = [max(p.height for p in panels[r * columns : (r + 1) * columns]) for r in range(rows)]
-    height = sum(heights) / _PIXELS + 0.75 * rows + 0.6
+    heights, columns = rows_of(panels, columns)
+    height = sum(heights) / _PIXELS + 0.75 * len(heights) + 0.6
     room = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
     figure = Figure(figsize=(WIDTH, height), layout=room)
-    grid = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
-    legend = Legend()
+    grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
     for axes, panel in zip(grid.flat, panels, strict=False):
-        _panel(axes, panel, legend)
+        _panel(axes, panel)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     _legend(figure)
@@ -63,13 +56,13 @@ def math_free(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
-def _panel(axes: Axes, panel: Panel, legend: Legend) -> None:
+def _panel(axes: Axes, panel: Panel) -> None:
     for level in panel.levels:
-        _level(axes, level, legend)
+        _level(axes, level)
     for order, series in enumerate(panel.series):
-        _series(axes, series, legend, 3 + order / 100)
+        _series(axes, series, 3 + order / 100)
     for bars in panel.bars:
-        _bars(axes, bars, legend)
+        _bars(axes, bars)
     for text in panel.texts:
         _text(axes, text)
     if panel.title:
@@ -96,65 +89,50 @@ def _dress(axes: Axes, across: Axis, up: Axis) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _level(axes: Axes, level: Level, legend: Legend) -> None:
+def _level(axes: Axes, level: Level) -> None:
     line = {"color": level.colour, "linewidth": 1.5, "linestyle": _DASHES[level.dash]}
-    axes.axhline(level.y, label=_label(level.label, legend), zorder=2, **line)
+    axes.axhline(level.y, label=math_free(level.label), zorder=2, **line)
     if level.below:
         shade: dict[str, Any] = {"color": level.colour, "alpha": 0.15, "linewidth": 0}
-        label = _label(level.below_label, legend)
+        label = math_free(level.below_label)
         axes.axhspan(level.y - level.below, level.y, label=label, zorder=1, **shade)
 
 
-def _series(axes: Axes, series: Series, legend: Legend, order: float) -> None:
-    if series.is_band:
-        _band(axes, series, order - 0.5)
-    elif series.low is not None and series.high is not None:
-        ends = np.vstack([series.y - series.low, series.high - series.y])
-        look: dict[str, Any] = {
-            "ecolor": series.colour,
-            "elinewidth": 2.5,
-            "alpha": 0.4 * series.opacity,
-        }
-        axes.errorbar(series.x, series.y, yerr=ends, fmt="none", zorder=order - 0.5, **look)
-    has_line = series.line != "none"
+def _series(axes: Axes, series: Series, order: float) -> None:
+    if series.ends is not None:
+        _ends(axes, series, series.ends, order - 0.5)
+    has_line, step = series.line != "none", _STEPS.get(series.line)
+    face = "white" if has_line else "none"
     axes.plot(
         series.x,
         series.y,
         color=series.colour,
         linestyle=_DASHES[series.dash] if has_line else "none",
-        drawstyle=_STEPS[series.line],
+        drawstyle=f"steps-{step}" if step else "default",
         linewidth=series.width,
         marker=_MARKERS[series.marker] if series.marker else "none",
         markersize=series.size,
-        markerfacecolor="white" if series.hollow and has_line else _face(series),
+        markerfacecolor=face if series.hollow else series.colour,
         markeredgewidth=1.0,
         alpha=series.opacity,
-        label=_label(series.label, legend),
+        label=math_free(series.label),
         rasterized=len(series.x) > MANY,
         zorder=order,
     )
 
 
-def _face(series: Series) -> str:
-    return "none" if series.hollow else series.colour
+def _ends(axes: Axes, series: Series, ends: tuple[FloatArray, FloatArray], order: float) -> None:
+    low, high = ends
+    if series.is_band:
+        look: dict[str, Any] = {"color": series.colour, "alpha": 0.2, "linewidth": 0}
+        axes.fill_between(series.x, low, high, step=_STEPS.get(series.line), zorder=order, **look)
+    else:
+        away = np.vstack([series.y - low, high - series.y])
+        look = {"ecolor": series.colour, "elinewidth": 2.5, "alpha": 0.4 * series.opacity}
+        axes.errorbar(series.x, series.y, yerr=away, fmt="none", zorder=order, **look)
 
 
-def _band(axes: Axes, series: Series, order: float) -> None:
-    assert series.low is not None and series.high is not None
-    steps: dict[str, Any] = {"right-then-up": "post", "up-then-right": "pre"}
-    axes.fill_between(
-        series.x,
-        series.low,
-        series.high,
-        step=steps.get(series.line),
-        color=series.colour,
-        alpha=0.2,
-        linewidth=0,
-        zorder=order,
-    )
-
-
-def _bars(axes: Axes, bars: Bars, legend: Legend) -> None:
+def _bars(axes: Axes, bars: Bars) -> None:
     from matplotlib.collections import PolyCollection
 
     left, right = bars.starts, bars.starts + bars.lengths
@@ -168,7 +146,7 @@ def _bars(axes: Axes, bars: Bars, legend: Legend) -> None:
         # A hatch takes the colour of the edge.
         edgecolors="white" if bars.hatch else bars.colour,
         linewidths=0,
-        label=_label(bars.label, legend),
+        label=math_free(bars.label),
         rasterized=len(bars.rows) > MANY,
         zorder=3,
     )
@@ -191,19 +169,13 @@ def _text(axes: Axes, text: Text) -> None:
     )
 
 
-def _label(label: str, legend: Legend) -> str:
-    # An underscore in front keeps a label out of the legend.
-    return math_free(label) if legend.takes(label) else "_"
-
-
 def _legend(figure: Figure) -> None:
-    pairs = [axes.get_legend_handles_labels() for axes in figure.axes]
-    handles = [handle for found, _ in pairs for handle in found]
-    labels = [label for _, found in pairs for label in found]
-    if not labels:
-        return
-    widest = max(len(label) for label in labels)
-    columns = max(1, min(4, len(labels), 100 // (widest + 8)))
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
-    )
+    """Each label once, as it was drawn first."""
+    first: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            first.setdefault(label, handle)
+    if first:
+        columns = max(1, min(4, len(first), 100 // (max(map(len, first)) + 8)))
+        look: dict[str, Any] = {"ncols": columns, "frameon": False, "fontsize": 9}
+        figure.legend(first.values(), first.keys(), loc="outside lower center", **look)

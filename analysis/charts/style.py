@@ -20,7 +20,7 @@ ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
 """For things without an order, in the order in which they are used."""
-MARKERS = ("circle", "square", "diamond", "triangle", "cross", "pentagon", "star")
+MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "pentagon", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
 BANDS = ("#4A7FB5", "#2A9D8A", "#8FC73E", "#E0A818")
 """From few to many, darker to lighter: for up to four bands of a number."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import chart_of_panels, once
+from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.panels import Axis, Bars, Panel
 from analysis.charts.style import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION
 from analysis.results import Results
@@ -32,14 +32,10 @@ _LOOKS = {
 _UNITS = ((3 * 86_400.0, "days", 86_400.0), (3 * 3_600.0, "hours", 3_600.0), (180.0, "min", 60.0))
 
 
-@once
-def stays(results: Results) -> pd.DataFrame:
-    """The timeline on a clock that starts at 0 and stands still in pauses: ``begin`` and ``until``
-    in seconds; ``row`` of the worker, those that ran most first, from 0."""
-    table = results.timeline.assign(worker=results.timeline["worker"].fillna(UNKNOWN))
-    table = table[table["end"].ge(table["start"])]
-    if table.empty:
-        return table.assign(begin=[], until=[], row=[])
+def stays(timeline: pd.DataFrame) -> pd.DataFrame:
+    """Attempts on a clock that starts at 0 and stands still in pauses: ``begin`` and ``until`` in
+    seconds; ``row`` of the worker, those that ran most first, from 0. There is at least one."""
+    table = timeline.assign(worker=timeline["worker"].fillna(UNKNOWN))
     start, end = (table[name].to_numpy(np.float64) for name in ("start", "end"))
     begin, until = without_pauses(start, end)
     busiest = table.groupby("worker")["seconds"].sum().sort_values(ascending=False, kind="stable")
@@ -59,27 +55,27 @@ def without_pauses(start: FloatArray, end: FloatArray) -> tuple[FloatArray, Floa
     return start - shift, end - shift
 
 
-def panels(results: Results) -> list[Panel]:
+def view(results: Results) -> View | str:
     """One panel; none where nothing has run."""
-    table = stays(results)
-    if table.empty:
-        return []
+    ran = results.timeline[results.timeline["end"].ge(results.timeline["start"])]
+    if ran.empty:
+        return "No trial has been started yet."
+    table = stays(ran)
     kept = _thinned(table)
     unit, seconds = _unit(float(table["until"].max()))
     workers = table.drop_duplicates("row").sort_values("row").head(MOST_WORKERS)
     rows = tuple((-float(place), str(name)) for place, name in enumerate(workers["worker"]))
-    return [
-        Panel(
-            across=Axis(f"time since the first trial ({unit})"),
-            up=Axis("", ticks=rows, ends=(-len(rows) + 0.4, 0.6)),
-            bars=[
-                _bars(kept[kept["status"].eq(status)], look, seconds)
-                for status, look in _looks(len(kept)).items()
-                if kept["status"].eq(status).any()
-            ],
-            height=50.0 + 24 * len(rows),
-        )
-    ]
+    panel = Panel(
+        across=Axis(f"time since the first trial ({unit})"),
+        up=Axis("", ticks=rows, ends=(-len(rows) + 0.4, 0.6)),
+        bars=[
+            _bars(kept[kept["status"].eq(status)], look, seconds)
+            for status, look in _looks(len(kept)).items()
+            if kept["status"].eq(status).any()
+        ],
+        height=50.0 + 24 * len(rows),
+    )
+    return Panels(_caption(table), [panel])
 
 
 def _thinned(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,28 +93,19 @@ def in_cells(table: pd.DataFrame, count: int) -> pd.DataFrame:
     the cell's beginning: no time is lost or added, but where in the cell it was is.
     """
     width = float(table["until"].max()) / count or 1.0
-    spans = zip(table["begin"], table["until"], strict=True)
-    parts = [_split(float(begin), float(until), width) for begin, until in spans]
-    repeat = [len(part) for part in parts]
-    split = table.loc[table.index.repeat(repeat), ["row", "worker", "status"]].reset_index(
-        drop=True
-    )
-    cells = np.array([cell for part in parts for cell, _ in part], dtype=np.int64)
-    split = split.assign(cell=cells, spent=[spent for part in parts for _, spent in part])
+    begin, until = (table[name].to_numpy(np.float64) for name in ("begin", "until"))
+    first = np.floor(begin / width)
+    cells = np.maximum(1, np.ceil(until / width) - first).astype(np.intp)
+    split = table.loc[table.index.repeat(cells), ["row", "worker", "status"]]
+    cell = np.repeat(first, cells) + split.groupby(level=0).cumcount().to_numpy()
+    from_, to = np.repeat(begin, cells), np.repeat(until, cells)
+    spent = np.minimum(to, (cell + 1) * width) - np.maximum(from_, cell * width)
     keys = ["row", "worker", "cell"]
+    split = split.assign(cell=cell, spent=spent)
     sums = split.groupby([*keys, "status"])["spent"].sum().reset_index()
     before = sums.groupby(keys)["spent"].cumsum() - sums["spent"]
-    begin = sums["cell"] * width + before
-    return sums.assign(begin=begin, until=begin + sums["spent"], trial_id="", seconds=sums["spent"])
-
-
-def _split(begin: float, until: float, width: float) -> list[tuple[int, float]]:
-    """The cells that a stay lies in, with the seconds in each."""
-    first, last = int(begin // width), max(int(begin // width), int(np.ceil(until / width)) - 1)
-    return [
-        (cell, min(until, (cell + 1) * width) - max(begin, cell * width))
-        for cell in range(first, last + 1)
-    ]
+    begins = sums["cell"] * width + before
+    return sums.assign(begin=begins, until=begins + sums["spent"], trial_id="")
 
 
 def _looks(count: int) -> dict[str, tuple[str, str]]:
@@ -150,28 +137,20 @@ def _unit(span: float) -> tuple[str, float]:
     return next(((unit, size) for least, unit, size in _UNITS if span >= least), ("s", 1.0))
 
 
-def _caption(results: Results) -> str:
-    table = stays(results)
-    workers = int(table["row"].max()) + 1 if len(table) else 0
-    parts = [
+def _caption(table: pd.DataFrame) -> str:
+    workers, is_shown = table["row"].max() + 1, table["row"].lt(MOST_WORKERS)
+    cells = (
+        f"Thinned: {len(table):,} attempts are drawn as the time that each worker spent under each "
+        "status, cell by cell of the whole time."
+    )
+    busiest = f"The {MOST_WORKERS} busiest of {workers:,} workers are shown."
+    return told(
         "A bar is an attempt at a trial on a worker, from the moment it was handed out, by how it "
         "ended; gaps are idle. Pauses of all workers together, between a stop and a resume, are "
         "cut out. A worker is known once it has reported.",
-    ]
-    if len(table[table["row"].lt(MOST_WORKERS)]) > MOST_BARS:
-        parts.append(
-            f"Thinned: {len(table):,} attempts are drawn as the time that each worker spent under "
-            "each status, cell by cell of the whole time."
-        )
-    if workers > MOST_WORKERS:
-        parts.append(f"The {MOST_WORKERS} busiest of {workers:,} workers are shown.")
-    return " ".join(parts)
+        cells if is_shown.sum() > MOST_BARS else "",
+        busiest if workers > MOST_WORKERS else "",
+    )
 
 
-def _empty(results: Results) -> str:
-    return "No trial has been started yet."
-
-
-TIMELINE = chart_of_panels(
-    "timeline", "Timeline of the workers", panels, caption=_caption, empty=_empty
-)
+TIMELINE = Chart("timeline", "Timeline of the workers", view)

@@ -37,16 +37,15 @@ def draw(charts: Iterable[Chart[Any]], source: Any, folder: Path) -> list[Drawin
 
 
 def _draw(chart: Chart[Any], source: Any, folder: Path) -> Drawing:
-    static, interactive = chart.static(source), chart.interactive(source)
-    if static is None:
+    seen = chart.view(source)
+    if isinstance(seen, str):
         for suffix in (".png", ".svg"):
             (folder / f"{chart.key}{suffix}").unlink(missing_ok=True)
-    if static is None and interactive is None:
-        return Drawing(Picture(chart.key, chart.title, chart.empty(source), drawn=False))
+        return Drawing(Picture(chart.key, chart.title, seen, drawn=False))
     return Drawing(
-        Picture(chart.key, chart.title, chart.caption(source), static is not None),
-        () if static is None else tuple(save(static, folder, chart.key)),
-        None if interactive is None else str(interactive.to_json()),
+        Picture(chart.key, chart.title, seen.caption),
+        tuple(save(seen.static(), folder, chart.key)),
+        str(seen.interactive().to_json()),
     )
 
 

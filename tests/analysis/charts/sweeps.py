@@ -5,8 +5,11 @@ from __future__ import annotations
 import heapq
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
+from analysis.charts import Chart
+from analysis.charts.panels import Panel
 from tests.analysis.ledgers import DENSE, EXAMPLES, PRUNABLE, LedgerBuilder, measured
 
 LAYERS = 3
@@ -17,6 +20,19 @@ def weight_names() -> list[str]:
     """As in a BERT: matrices of numbered layers, then a pooler and a classifier."""
     inside = [f"bert.encoder.layer.{n}.{m}.weight" for n in range(LAYERS) for m in MATRICES]
     return [*inside, "bert.pooler.dense.weight", "classifier.weight"]
+
+
+def panels(chart: Chart[Any], source: Any) -> Sequence[Panel]:
+    """What a chart that is made of panels shows of a source."""
+    seen = chart.view(source)
+    assert not isinstance(seen, str), seen
+    return seen.panels
+
+
+def caption(chart: Chart[Any], source: Any) -> str:
+    """What is said of a source under its picture, or why there is none."""
+    seen = chart.view(source)
+    return seen if isinstance(seen, str) else seen.caption
 
 
 def rich_sweep(trials: int = 60, workers: int = 4, seed: int = 0) -> LedgerBuilder:

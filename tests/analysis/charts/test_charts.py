@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analysis import Comparison, Results, load
+from analysis import Results, load
 from analysis.charts import CHARTS, COMPARISON_CHARTS, Chart
 from analysis.report.drawing import save
 from tests.analysis.charts.sweeps import rich_sweep
@@ -31,6 +31,11 @@ def confirmed() -> LedgerBuilder:
     return ledger.confirm_round({("t00000", 1): {1: 770, 2: 775}}, why="runner-up")
 
 
+def evaluated(**sweep: Any) -> LedgerBuilder:
+    """One trial, before any epoch."""
+    return LedgerBuilder(**sweep).trial("a").record("a", 0, 700, 0.5)
+
+
 SWEEPS = {
     "just made": LedgerBuilder(),
     "dense only": LedgerBuilder().baseline(),
@@ -45,56 +50,74 @@ SWEEPS = {
     "no accuracy": with_objectives({"loss": "min", "model_sparsity": "max"}),
     "an unknown objective": with_objectives({"accuracy": "max", "joules": "min"}),
 }
-every_sweep = pytest.mark.parametrize("sweep", SWEEPS)
+COMPARISONS = {
+    "two": [big_sweep(20, seed) for seed in (1, 2)],
+    "many": [big_sweep(20, seed) for seed in range(9)],
+    "one": [big_sweep(20)],
+    "empty": [LedgerBuilder(), LedgerBuilder().baseline()],
+    "empty and not": [LedgerBuilder(), small_sweep(), confirmed()],
+}
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
-    return {
-        name: load(ledger.write(tmp_path_factory.mktemp("sweep")))
-        for name, ledger in SWEEPS.items()
-    }
+def source_of(name: str, folder: Path) -> Any:
+    if name in SWEEPS:
+        return load(SWEEPS[name].write(folder))
+    return load([one.write(folder / str(place)) for place, one in enumerate(COMPARISONS[name])])
 
 
-def is_drawn(chart: Chart[Any], source: Any) -> bool:
-    """Whether there is a figure for a page, with a caption; if there is none, the reason is."""
-    figure = chart.interactive(source)
-    if figure is None:
-        assert re.fullmatch(r"[A-Z].{15,}\.", chart.empty(source)), chart.key
+def is_drawn(chart: Chart[Any], source: Any, folder: Path | None) -> bool:
+    """Whether there is a figure for a page, with a caption, and one for paper, which is saved in
+    ``folder`` if there is one; if there is none, the reason is."""
+    seen = chart.view(source)
+    if isinstance(seen, str):
+        assert re.fullmatch(r"[A-Z].{15,}\.", seen), chart.key
         return False
-    assert re.fullmatch(r"[A-Z].{30,}[.)]", chart.caption(source)), chart.key
+    assert re.fullmatch(r"[A-Z].{30,}[.)]", seen.caption), chart.key
+    figure = seen.interactive()
     assert figure.to_json()
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.font.color is None and figure.layout.width is None
+    if folder is not None:
+        png, svg = save(seen.static(), folder, chart.key)
+        assert png.read_bytes().startswith(b"\x89PNG") and b"<svg" in svg.read_bytes()
     return True
 
 
-def is_printed(chart: Chart[Any], source: Any, folder: Path) -> bool:
-    """Whether there is a figure for paper, which then can be saved."""
-    paper = chart.static(source)
-    if paper is None:
-        return False
-    png, svg = save(paper, folder, chart.key)
-    return png.read_bytes().startswith(b"\x89PNG") and b"<svg" in svg.read_bytes()
+@pytest.mark.parametrize("on_paper", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [*SWEEPS, *COMPARISONS])
+def test_a_chart_is_drawn_or_says_why_not(name: str, on_paper: bool, tmp_path: Path) -> None:
+    source, charts = source_of(name, tmp_path), CHARTS if name in SWEEPS else COMPARISON_CHARTS
+    drawn = [is_drawn(chart, source, tmp_path if on_paper else None) for chart in charts]
+    assert all(drawn) or name not in ("rich", "two", "many")
+    assert not any(drawn) or name not in ("just made", "empty")
 
 
-@every_sweep
-def test_a_chart_of_any_sweep_is_drawn_or_says_why_not(
-    sweep: str, loaded: dict[str, Results]
+def three_objectives() -> list[LedgerBuilder]:
+    ways = {"accuracy": "max", "sparsity": "max", "epoch": "min"}
+    return [big_sweep(20).head(directions=ways) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("key", "ledgers", "reason"),
+    [
+        ("front", [LedgerBuilder()], "no trials"),
+        ("front", [LedgerBuilder().trial("a")], "no finished"),
+        ("slopes", [evaluated()], "finetuned"),
+        ("hypervolume", [evaluated(reference_point={})], "reference point"),
+        ("rungs", [evaluated()], "No trial has come to a rung"),
+        ("layers", [evaluated()], "older version"),
+        ("importance", [small_sweep()], "enough trials"),
+        ("attainment", [big_sweep(20)], "one sweep"),
+        ("attainment", three_objectives(), "two objectives"),
+    ],
+)
+def test_where_there_is_nothing_to_see_the_reason_is_given(
+    key: str, ledgers: list[LedgerBuilder], reason: str, tmp_path: Path
 ) -> None:
-    drawn = [is_drawn(chart, loaded[sweep]) for chart in CHARTS]
-    assert all(drawn) or sweep != "rich"
-    assert not any(drawn) or sweep != "just made"
-
-
-@pytest.mark.slow
-@every_sweep
-def test_what_is_drawn_in_a_page_is_drawn_on_paper(
-    sweep: str, loaded: dict[str, Results], tmp_path: Path
-) -> None:
-    source = loaded[sweep]
-    for chart in CHARTS:
-        assert is_printed(chart, source, tmp_path) == is_drawn(chart, source), chart.key
+    chart = next(chart for chart in (*CHARTS, *COMPARISON_CHARTS) if chart.key == key)
+    folders = [ledger.write(tmp_path / str(place)) for place, ledger in enumerate(ledgers)]
+    seen = chart.view(load(folders if chart in COMPARISON_CHARTS else folders[0]))
+    assert isinstance(seen, str) and reason in seen
 
 
 def test_keys_are_in_the_order_of_a_report() -> None:
@@ -113,39 +136,10 @@ def test_keys_are_in_the_order_of_a_report() -> None:
     assert len({chart.title for chart in CHARTS}) == len(CHARTS)
 
 
-COMPARISONS = {
-    "two": [big_sweep(20, seed) for seed in (1, 2)],
-    "many": [big_sweep(20, seed) for seed in range(9)],
-    "one": [big_sweep(20)],
-    "empty": [LedgerBuilder(), LedgerBuilder().baseline()],
-    "empty and not": [LedgerBuilder(), small_sweep(), confirmed()],
-}
-
-
-def compared(name: str, folder: Path) -> Comparison:
-    return load([one.write(folder / str(place)) for place, one in enumerate(COMPARISONS[name])])
-
-
-@pytest.mark.parametrize("name", COMPARISONS)
-def test_a_chart_of_several_sweeps(name: str, tmp_path: Path) -> None:
-    source = compared(name, tmp_path)
-    drawn = [is_drawn(chart, source) for chart in COMPARISON_CHARTS]
-    assert all(drawn) or name not in ("two", "many")
-    assert not any(drawn) or name != "empty"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", COMPARISONS)
-def test_a_chart_of_several_sweeps_on_paper(name: str, tmp_path: Path) -> None:
-    source = compared(name, tmp_path)
-    for chart in COMPARISON_CHARTS:
-        assert is_printed(chart, source, tmp_path) == is_drawn(chart, source), chart.key
-
-
 def test_the_same_sweep_gives_the_same_figures(rich: Results, tmp_path: Path) -> None:
     for chart in CHARTS:
-        one, two = chart.interactive(rich), chart.interactive(load(rich.folder))
-        assert one is not None and two is not None and one.to_json() == two.to_json()
+        one, two = (chart.view(source) for source in (rich, load(rich.folder)))
+        assert one.interactive().to_json() == two.interactive().to_json()
 
 
 def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
@@ -158,11 +152,11 @@ def test_text_of_the_user_is_no_markup(tmp_path: Path) -> None:
         ledger.record(name, 1, 600 - number, number / 20, worker=odd).end(name)
     results = load(ledger.write(tmp_path))
     for chart in CHARTS:
-        assert is_drawn(chart, results) or chart.key == "rungs"
-        figure, paper = chart.interactive(results), chart.static(results)
-        if paper is not None:
-            paper.draw_without_rendering()
-        text = figure.to_json().replace("\\u003c", "<") if figure else "&lt;b>"
+        if chart.key == "rungs":
+            continue
+        seen = chart.view(results)
+        seen.static().draw_without_rendering()
+        text = seen.interactive().to_json().replace("\\u003c", "<")
         assert "<b>$" not in text
         if chart.key in ("methods", "layers"):
             assert "&lt;b&gt;$x$" in text.replace("\\u003e", ">")

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import analysis
-from analysis.charts import attainment, fronts
+from analysis.charts.attainment import ATTAINMENT, reached
+from analysis.charts.fronts import FRONTS
 from analysis.comparison import Comparison
+from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
@@ -19,7 +21,7 @@ def several(folder: Path, ledgers: list[LedgerBuilder]) -> Comparison:
 
 def test_each_front_is_that_of_its_table(tmp_path: Path) -> None:
     comparison = several(tmp_path, [big_sweep(20, seed) for seed in (1, 2, 3)])
-    (panel,) = fronts.panels(comparison)
+    (panel,) = panels(FRONTS, comparison)
     lines = [one for one in panel.series if one.line != "none"]
     for line, results in zip(lines, comparison.results, strict=True):
         np.testing.assert_allclose(line.x, 100 * results.front["sparsity"])
@@ -32,10 +34,10 @@ def test_fronts_are_on_test_once_all_are_confirmed(tmp_path: Path) -> None:
     points = {("t00000", 2): {1: 790}, ("t00001", 1): {1: 640}, ("t00003", 1): {1: 630}}
     done = small_sweep().confirm_round(points)
     mixed = several(tmp_path / "mixed", [done, small_sweep()])
-    assert "on validation" in fronts.FRONTS.caption(mixed)
+    assert "on validation" in caption(FRONTS, mixed)
     both = several(tmp_path / "both", [done, small_sweep().confirm_round(points)])
-    assert "on test" in fronts.FRONTS.caption(both)
-    (panel,) = fronts.panels(both)
+    assert "on test" in caption(FRONTS, both)
+    (panel,) = panels(FRONTS, both)
     line = next(one for one in panel.series if one.line != "none")
     np.testing.assert_allclose(line.y, 100 * both.results[0].front["test_accuracy"])
     assert panel.levels[0].y == pytest.approx(100 * 790 / 872)
@@ -43,7 +45,7 @@ def test_fronts_are_on_test_once_all_are_confirmed(tmp_path: Path) -> None:
 
 def test_dense_models_that_differ_have_no_line(tmp_path: Path) -> None:
     other = LedgerBuilder().baseline(correct=700).trial("a").record("a", 0, 600, 0.5)
-    assert fronts.panels(several(tmp_path, [small_sweep(), other]))[0].levels == []
+    assert panels(FRONTS, several(tmp_path, [small_sweep(), other]))[0].levels == []
 
 
 @pytest.mark.parametrize("ways", [("max", "max"), ("min", "max"), ("max", "min"), ("min", "min")])
@@ -51,29 +53,28 @@ def test_what_is_reached_is_the_best_of_the_good_enough(ways: tuple[str, str]) -
     draw = np.random.default_rng(0)
     points, at = draw.integers(0, 9, size=(12, 2)).astype(float), np.arange(-1.0, 10.0)
     best = {"max": max, "min": min}[ways[1]]
-    for place, got in zip(at, attainment.reached(points, at, ways), strict=True):
+    for place, got in zip(at, reached(points, at, ways), strict=True):
         good = [y for x, y in points if (x >= place if ways[0] == "max" else x <= place)]
         assert np.isnan(got) if not good else got == best(good)
 
 
 def test_equal_sweeps_do_not_differ(tmp_path: Path) -> None:
     comparison = several(tmp_path, [big_sweep(20), big_sweep(20), big_sweep(20)])
-    surfaces, differences = attainment.panels(comparison)
+    surfaces, differences = panels(ATTAINMENT, comparison)
     (median,) = surfaces.series
     front = comparison.results[0].front
     np.testing.assert_allclose(median.y, 100 * front["accuracy"])
-    assert median.low is not None and median.high is not None
-    np.testing.assert_allclose(median.low, median.high)
+    np.testing.assert_allclose(*median.ends)
     assert len(differences.series) == 3
     assert all((one.y == 0).all() for one in differences.series)
 
 
 def test_the_median_lies_between_its_quartiles(tmp_path: Path) -> None:
     comparison = several(tmp_path, [big_sweep(25, seed) for seed in range(7)])
-    surfaces, differences = attainment.panels(comparison)
+    surfaces, differences = panels(ATTAINMENT, comparison)
     (median,) = surfaces.series
-    assert median.low is not None and median.high is not None
-    assert (median.low <= median.y).all() and (median.y <= median.high).all()
+    low, high = median.ends
+    assert (low <= median.y).all() and (median.y <= high).all()
     # At each place at least half of the sweeps reach the median, by its definition.
     reach = np.zeros(len(median.x))
     for one in differences.series:
@@ -84,7 +85,7 @@ def test_the_median_lies_between_its_quartiles(tmp_path: Path) -> None:
 
 def test_two_sweeps_are_compared_with_one_another(tmp_path: Path) -> None:
     comparison = several(tmp_path, [big_sweep(20, 1), big_sweep(20, 2)])
-    (panel,) = attainment.panels(comparison)
+    (panel,) = panels(ATTAINMENT, comparison)
     (line,) = panel.series
     assert line.label == comparison.names[1]
     first, second = (
@@ -93,12 +94,3 @@ def test_two_sweeps_are_compared_with_one_another(tmp_path: Path) -> None:
     for x, y in zip(line.x / 100, line.y / 100, strict=True):
         best = [max(p[1] for p in front if p[0] >= x - 1e-9) for front in (first, second)]
         assert y == pytest.approx(best[1] - best[0])
-
-
-def test_where_attainment_is_not_drawn_the_reason_is_given(tmp_path: Path) -> None:
-    one = several(tmp_path / "one", [big_sweep(20)])
-    assert attainment.panels(one) == [] and "one sweep" in attainment.ATTAINMENT.empty(one)
-    ways = {"accuracy": "max", "sparsity": "max", "epoch": "min"}
-    three = several(tmp_path / "three", [big_sweep(20).head(directions=ways) for _ in range(2)])
-    assert attainment.panels(three) == []
-    assert "two objectives" in attainment.ATTAINMENT.empty(three)

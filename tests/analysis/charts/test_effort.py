@@ -8,17 +8,18 @@ import pytest
 
 import analysis
 from analysis import load
-from analysis.charts.effort import EFFORT, growth, line, panels, panels_of_several
+from analysis.charts.effort import EFFORT, EFFORTS, growth
 from analysis.results import Results
+from tests.analysis.charts.sweeps import panels
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
 def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -> None:
-    drawn = line(rich)
+    (drawn,) = panels(EFFORT, rich)[0].series
     assert drawn.y[-1] == pytest.approx(rich.hypervolume)
     assert drawn.x[-1] == rich.epochs_spent
     assert (np.diff(drawn.x) > 0).all() and (np.diff(drawn.y) >= 0).all()
-    assert drawn.line == "right-then-up"
+    assert drawn.line == "hv"
 
 
 def test_a_step_is_the_hypervolume_of_what_was_known(tmp_path: Path) -> None:
@@ -33,16 +34,10 @@ def test_a_step_is_the_hypervolume_of_what_was_known(tmp_path: Path) -> None:
         assert volume == pytest.approx(expected)
 
 
-def test_without_a_reference_point_it_is_said(tmp_path: Path) -> None:
-    ledger = LedgerBuilder(reference_point={}).trial("a").record("a", 0, 500, 0.5)
-    results = load(ledger.write(tmp_path))
-    assert panels(results) == [] and "reference point" in EFFORT.empty(results)
-
-
 def test_several_sweeps_have_a_line_each(tmp_path: Path) -> None:
     ledgers = [big_sweep(20, 1), LedgerBuilder(), big_sweep(20, 2)]
     several = analysis.load([one.write(tmp_path / str(n)) for n, one in enumerate(ledgers)])
-    (panel,) = panels_of_several(several)
+    (panel,) = panels(EFFORTS, several)
     names = several.names
     assert [one.label for one in panel.series] == [names[0], names[2]]
     ends = [several.results[place].hypervolume for place in (0, 2)]

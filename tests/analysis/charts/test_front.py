@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from analysis import load
-from analysis.charts.front import FRONT, panels
-from analysis.charts.panels import Series
+from analysis.charts.front import FRONT
+from analysis.charts.panels import Panel, Series
 from analysis.charts.style import axes_of
 from analysis.results import Results
+from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
 
 
@@ -19,8 +20,13 @@ def results_of(ledger: LedgerBuilder, folder: Path) -> Results:
     return load(ledger.write(folder))
 
 
+def panel_of(results: Results) -> Panel:
+    (panel,) = panels(FRONT, results)
+    return panel
+
+
 def lines(results: Results) -> list[Series]:
-    return [series for series in panels(results)[0].series if series.line != "none"]
+    return [series for series in panel_of(results).series if series.line != "none"]
 
 
 @pytest.mark.parametrize(
@@ -38,23 +44,22 @@ def test_any_objectives_are_drawn(
 ) -> None:
     results = results_of(big_sweep(12).head(directions=directions), tmp_path)
     assert axes_of(results.directions) == axes
-    drawn = FRONT.static(results).axes[0]  # type: ignore[union-attr]
-    assert all(label for label in (drawn.get_xlabel(), drawn.get_ylabel()))
-    assert "not confirmed" in drawn.get_title(loc="left")
+    panel = panel_of(results)
+    assert panel.across.label and panel.up.label and "not confirmed" in panel.title
     # A projection of more objectives, or of fewer, has no step line.
     assert len(lines(results)) == (set(directions) == set(axes))
-    assert ("projection" in FRONT.caption(results)) == (not lines(results))
+    assert ("projection" in caption(FRONT, results)) == (not lines(results))
 
 
 def test_the_step_line_promises_only_what_was_reached(tmp_path: Path) -> None:
     # From a sparsity up, the best accuracy is that of the next front point to the right.
     (line,) = lines(results_of(small_sweep(), tmp_path))
-    assert line.line == "up-then-right"
+    assert line.line == "vh"
     assert line.x.tolist() == pytest.approx([50, 80, 90])
     assert line.y.tolist() == pytest.approx([100 * n / EXAMPLES for n in (795, 650, 640)])
     ledger = small_sweep().head(directions={"accuracy": "max", "size_bytes": "min"})
     (line,) = lines(results_of(ledger, tmp_path))
-    assert line.line == "right-then-up"
+    assert line.line == "hv"
 
 
 def test_the_line_and_the_intervals_are_those_of_the_table(tmp_path: Path) -> None:
@@ -63,14 +68,14 @@ def test_the_line_and_the_intervals_are_those_of_the_table(tmp_path: Path) -> No
     front = results.front.sort_values("sparsity")
     np.testing.assert_allclose(line.x, 100 * front["sparsity"])
     np.testing.assert_allclose(line.y, 100 * front["accuracy"])
-    marks = [one for one in panels(results)[0].series if one.low is not None]
-    for end in ("low", "high"):
-        drawn = np.sort(np.concatenate([getattr(one, end) for one in marks]))
+    marks = [one for one in panel_of(results).series if one.ends is not None]
+    for place, end in enumerate(("low", "high")):
+        drawn = np.sort(np.concatenate([one.ends[place] for one in marks if one.ends]))
         np.testing.assert_allclose(drawn, np.sort(100 * front[f"accuracy_{end}"]))
 
 
 def test_what_was_stopped_is_hollow(tmp_path: Path) -> None:
-    panel = panels(results_of(small_sweep(), tmp_path))[0]
+    panel = panel_of(results_of(small_sweep(), tmp_path))
     hollow = {note for one in panel.series if one.hollow for note in one.notes}
     full = {note for one in panel.series if not one.hollow for note in one.notes}
     assert hollow == {"t00001, epoch 0", "t00001, epoch 1"}
@@ -78,29 +83,19 @@ def test_what_was_stopped_is_hollow(tmp_path: Path) -> None:
 
 
 def test_the_dense_model_is_a_line_with_a_band_below(tmp_path: Path) -> None:
-    (level,) = panels(results_of(small_sweep(), tmp_path))[0].levels
+    (level,) = panel_of(results_of(small_sweep(), tmp_path)).levels
     assert (level.y, level.below) == (pytest.approx(100 * DENSE / EXAMPLES), 1.0)
     without = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
-    assert panels(results_of(without, tmp_path / "no dense"))[0].levels == []
-
-
-def test_a_sweep_without_evaluations_has_no_figure_but_a_reason(tmp_path: Path) -> None:
-    for name, ledger in {
-        "no trials": LedgerBuilder(),
-        "no finished": LedgerBuilder().trial("a"),
-    }.items():
-        results = results_of(ledger, tmp_path / name)
-        assert FRONT.static(results) is None and FRONT.interactive(results) is None
-        assert name in FRONT.empty(results)
+    assert panel_of(results_of(without, tmp_path / "no dense")).levels == []
 
 
 def test_thousands_are_thinned_and_the_front_is_not(tmp_path: Path) -> None:
     results = results_of(big_sweep(2000), tmp_path)
-    series = panels(results)[0].series
+    series = panel_of(results).series
     drawn = sum(len(s.x) for s in series if s.label in ("evaluation", "of a stopped trial"))
     assert drawn <= 1500 < len(results.candidates)
-    assert f"{drawn:,} of {len(results.candidates):,} evaluations" in FRONT.caption(results)
-    assert sum(len(one.x) for one in series if one.low is not None) == len(results.front)
+    assert f"{drawn:,} of {len(results.candidates):,} evaluations" in caption(FRONT, results)
+    assert sum(len(one.x) for one in series if one.ends is not None) == len(results.front)
 
 
 def confirmed() -> LedgerBuilder:
@@ -111,7 +106,7 @@ def confirmed() -> LedgerBuilder:
 
 def test_test_figures_lead_once_they_are_known(tmp_path: Path) -> None:
     results = results_of(confirmed(), tmp_path)
-    panel = panels(results)[0]
+    panel = panel_of(results)
     validation, test = lines(results)
     assert validation.dash == "dot" and test.label == "front on test (2)"
     np.testing.assert_allclose(test.y, [100 * n / EXAMPLES for n in (785, 640)])
@@ -119,19 +114,19 @@ def test_test_figures_lead_once_they_are_known(tmp_path: Path) -> None:
     (level,) = panel.levels
     assert level.y == pytest.approx(100 * (DENSE - 10) / EXAMPLES)
     assert panel.title.endswith("on test, retrained under fresh seeds")
-    assert "1 of the front's points" in FRONT.caption(results)
+    assert "1 of the front's points" in caption(FRONT, results)
 
 
 def test_a_runner_up_is_visible(tmp_path: Path) -> None:
     (other,) = [
         one
-        for one in panels(results_of(confirmed(), tmp_path))[0].series
+        for one in panel_of(results_of(confirmed(), tmp_path)).series
         if one.label == "runner-up on test (1)"
     ]
     assert other.y.tolist() == pytest.approx([100 * 773 / EXAMPLES])
     assert (other.x.tolist(), other.notes) == ([50.0], ["t00000, epoch 1"])
-    assert other.low is not None and other.high is not None
-    assert other.low[0] < other.y[0] < other.high[0]
+    low, high = other.ends or ()
+    assert low[0] < other.y[0] < high[0]
 
 
 def test_the_line_on_test_leaves_out_what_is_beaten_there(tmp_path: Path) -> None:
@@ -139,5 +134,5 @@ def test_the_line_on_test_leaves_out_what_is_beaten_there(tmp_path: Path) -> Non
     results = results_of(ledger, tmp_path)
     _, test = lines(results)
     assert test.x.tolist() == [80.0]
-    marks = [one for one in panels(results)[0].series if one.low is not None]
+    marks = [one for one in panel_of(results).series if one.ends is not None]
     assert sorted(x for one in marks for x in one.x) == [50.0, 80.0]

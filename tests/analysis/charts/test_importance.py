@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from analysis import load
-from analysis.charts.importance import IMPORTANCE, panels
+from analysis.charts.importance import IMPORTANCE
 from analysis.history.importance import importance
 from analysis.results import Results
-from tests.analysis.ledgers import small_sweep
+from tests.analysis.charts.sweeps import panels
 
 
 def test_bars_are_as_long_as_their_shares(rich: Results) -> None:
-    (panel,) = panels(rich)
+    (panel,) = panels(IMPORTANCE, rich)
     shares = importance(rich).set_index(["parameter", "objective"])["share"]
     names = [text for _, text in panel.up.ticks]
     for bars in panel.bars:
@@ -22,17 +19,12 @@ def test_bars_are_as_long_as_their_shares(rich: Results) -> None:
 
 
 def test_the_most_important_is_on_top(rich: Results) -> None:
-    (panel,) = panels(rich)
+    (panel,) = panels(IMPORTANCE, rich)
     most = [max(pair) for pair in zip(*(bars.lengths for bars in panel.bars), strict=True)]
     assert most == sorted(most)
     assert panel.up.ticks[-1][1] == "sparsity"
 
 
 def test_bars_of_a_parameter_do_not_cover_one_another(rich: Results) -> None:
-    first, second = panels(rich)[0].bars
+    first, second = panels(IMPORTANCE, rich)[0].bars
     assert (first.rows - second.rows >= (first.height + second.height) / 2).all()
-
-
-def test_too_few_trials_have_no_shares(tmp_path: Path) -> None:
-    results = load(small_sweep().write(tmp_path))
-    assert panels(results) == [] and "enough trials" in IMPORTANCE.empty(results)

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from analysis import load
-from analysis.charts.layers import ALONE, LAYERS, MOST_POINTS, ON_PAPER, grid, place
+from analysis.charts.layers import ALONE, LAYERS, MOST_POINTS, ON_PAPER, Grid, place
 from analysis.results import Results
 from tests.analysis.charts.sweeps import MATRICES, weight_names
 from tests.analysis.ledgers import LedgerBuilder
+
+
+def grid(results: Results) -> Grid:
+    found = LAYERS.view(results)
+    assert isinstance(found, Grid), found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -28,14 +34,13 @@ def test_where_a_matrix_stands(name: str, expected: tuple[str, str]) -> None:
 
 def test_rows_are_layers_and_columns_matrices(rich: Results) -> None:
     found = grid(rich)
-    assert found is not None
     assert found.rows == ["layer 0", "layer 1", "layer 2", "bert.pooler.dense", "classifier"]
     assert found.columns == [*MATRICES, ALONE]
 
 
 def test_cells_are_those_of_the_front_points(rich: Results) -> None:
     found = grid(rich)
-    assert found is not None and len(found.points) == len(rich.front) <= MOST_POINTS
+    assert len(found.points) == len(rich.front) <= MOST_POINTS
     for number, row in enumerate(rich.front.itertuples()):
         layers = rich.layers(row.trial_id, row.epoch)
         assert layers is not None
@@ -51,8 +56,8 @@ def test_cells_are_those_of_the_front_points(rich: Results) -> None:
 
 
 def test_the_slider_shows_one_point_at_a_time(rich: Results) -> None:
-    figure, found = LAYERS.interactive(rich), grid(rich)
-    assert figure is not None and found is not None
+    found = grid(rich)
+    figure = found.interactive()
     (slider,) = figure.layout.sliders
     assert [trace.visible for trace in figure.data] == [True] + [False] * (len(found.points) - 1)
     for number, step in enumerate(slider.steps):
@@ -62,8 +67,8 @@ def test_the_slider_shows_one_point_at_a_time(rich: Results) -> None:
 
 
 def test_paper_has_the_densest_a_middle_one_and_the_sparsest(rich: Results) -> None:
-    paper, found = LAYERS.static(rich), grid(rich)
-    assert paper is not None and found is not None
+    found = grid(rich)
+    paper = found.static()
     maps = [axes.images[0].get_array() for axes in paper.axes if axes.images][:ON_PAPER]
     np.testing.assert_allclose(np.ma.filled(maps[0], np.nan), found.shares[0])
     np.testing.assert_allclose(np.ma.filled(maps[-1], np.nan), found.shares[-1])
@@ -74,10 +79,5 @@ def test_two_stacks_keep_their_names(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline(prunable_weights=weights).trial("a")
     results = load(ledger.record("a", 0, 700, 0.5, zeros_per_weight=[1, 3]).write(tmp_path))
     found = grid(results)
-    assert found is not None and found.rows == ["encoder.block 0", "decoder.block 0"]
+    assert found.rows == ["encoder.block 0", "decoder.block 0"]
     assert found.shares.tolist() == [[[25.0], [75.0]]]
-
-
-def test_an_older_ledger_says_so(tmp_path: Path) -> None:
-    results = load(LedgerBuilder().trial("a").record("a", 0, 700, 0.5).write(tmp_path))
-    assert LAYERS.static(results) is None and "older version" in LAYERS.empty(results)

@@ -8,48 +8,40 @@ import numpy as np
 import pytest
 
 from analysis.charts import interactive, static, style
-from analysis.charts.panels import Axis, Bars, Level, Panel, Series, Text, joined
+from analysis.charts.panels import Axis, Bars, Level, Line, Panel, Series, Text, joined
 
 X, Y = np.array([1.0, 2.0, 4.0]), np.array([5.0, 7.0, 6.0])
-LINE = Series("line", X, Y, style.BLUE, marker="square", line="right-then-up", dash="dash")
+LINE = Series("line", X, Y, style.BLUE, marker="square", line="hv", dash="dash")
 AXES = (Axis("across (%)"), Axis("up (s)"))
 
 
 @pytest.mark.parametrize(
-    ("line", "shape", "drawstyle"),
+    ("line", "drawstyle", "corners"),
     [
-        ("straight", "linear", "default"),
-        ("right-then-up", "hv", "steps-post"),
-        ("up-then-right", "vh", "steps-pre"),
+        ("linear", "default", [(1, 5), (2, 7), (4, 6)]),
+        ("hv", "steps-post", [(1, 5), (2, 5), (2, 7), (4, 7), (4, 6)]),
+        ("vh", "steps-pre", [(1, 5), (1, 7), (2, 7), (2, 6), (4, 6)]),
     ],
 )
-def test_steps_go_the_same_way(line: str, shape: str, drawstyle: str) -> None:
-    panel = Panel(*AXES, series=[replace(LINE, line=line)])  # type: ignore[arg-type]
-    assert interactive.draw([panel]).data[0].line.shape == shape
-    assert static.draw([panel]).axes[0].lines[0].get_drawstyle() == drawstyle
-
-
-@pytest.mark.parametrize(
-    ("line", "corners"),
-    [
-        ("right-then-up", [(1, 5), (2, 5), (2, 7), (4, 7), (4, 6)]),
-        ("up-then-right", [(1, 5), (1, 7), (2, 7), (2, 6), (4, 6)]),
-        ("straight", [(1, 5), (2, 7), (4, 6)]),
-    ],
-)
-def test_bands_have_the_corners_of_their_line(line: str, corners: list[tuple[int, int]]) -> None:
-    x, y = interactive.stepped(X, Y, line)
-    assert list(zip(x, y, strict=True)) == corners
+def test_steps_go_the_same_way(line: Line, drawstyle: str, corners: list[tuple[int, int]]) -> None:
+    """The band steps as its line does."""
+    band = replace(LINE, line=line, ends=(Y, Y + 1), is_band=True)
+    drawn = interactive.draw([Panel(*AXES, series=[band])]).data
+    assert [trace.line.shape for trace in drawn] == [line] * 3
+    axes = static.draw([Panel(*AXES, series=[band])]).axes[0]
+    assert axes.lines[0].get_drawstyle() == drawstyle
+    lower = axes.collections[0].get_paths()[0].vertices
+    assert all(corner in map(tuple, lower) for corner in corners)
 
 
 def test_an_interval_and_a_band() -> None:
-    ends = {"low": Y - 1, "high": Y + 2}
-    (trace,) = interactive.draw([Panel(*AXES, series=[replace(LINE, **ends)])]).data
+    line = replace(LINE, ends=(Y - 1, Y + 2))
+    (trace,) = interactive.draw([Panel(*AXES, series=[line])]).data
     assert trace.error_y.array.tolist() == [2, 2, 2]
     assert trace.error_y.arrayminus.tolist() == [1, 1, 1]
-    whole = Panel(*AXES, series=[replace(LINE, **ends, is_band=True)])
-    band, _ = interactive.draw([whole]).data
-    assert (min(band.y), max(band.y)) == (4, 9)
+    whole = Panel(*AXES, series=[replace(line, is_band=True)])
+    low, high, _ = interactive.draw([whole]).data
+    assert (low.y.tolist(), high.y.tolist(), high.fill) == ([4, 6, 5], [7, 9, 8], "tonexty")
     (area,) = static.draw([whole]).axes[0].collections
     box = area.get_datalim(static.draw([whole]).axes[0].transData)
     assert box.height == 5

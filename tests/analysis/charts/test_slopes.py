@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from analysis import load
-from analysis.charts.slopes import MOST_BANDS, SLOPES, panels, slopes
+from analysis.charts.slopes import MOST_BANDS, SLOPES, slopes
 from analysis.results import Results
-from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, small_sweep
+from tests.analysis.charts.sweeps import panels
+from tests.analysis.ledgers import EXAMPLES, small_sweep
 
 
 def test_a_trial_goes_from_its_first_to_its_last_evaluation(tmp_path: Path) -> None:
@@ -28,19 +29,14 @@ def test_bands_are_about_equally_large_and_rise(rich: Results) -> None:
 
 def test_thick_lines_are_the_medians(rich: Results) -> None:
     table = slopes(rich)
-    medians = [one for one in panels(rich)[0].series if one.marker]
+    medians = [one for one in panels(SLOPES, rich)[0].series if one.marker]
     expected = table.groupby("band")[["pruned", "recovered"]].median().to_numpy()
     np.testing.assert_allclose([one.y for one in medians], 100 * expected)
 
 
 def test_thin_lines_are_the_trials(rich: Results) -> None:
-    thin = [one for one in panels(rich)[0].series if not one.marker]
+    thin = [one for one in panels(SLOPES, rich)[0].series if not one.marker]
     ends = np.concatenate([one.y[np.isfinite(one.y)].reshape(-1, 2) for one in thin])
     expected = 100 * slopes(rich)[["pruned", "recovered"]].to_numpy()
     np.testing.assert_allclose(ends, expected)
     assert all(len(one.notes) == len(one.x) for one in thin)
-
-
-def test_without_finetuning_there_is_no_slope(tmp_path: Path) -> None:
-    results = load(LedgerBuilder().trial("a").record("a", 0, 700, 0.5).write(tmp_path))
-    assert panels(results) == [] and "finetuned" in SLOPES.empty(results)

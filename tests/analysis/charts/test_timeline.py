@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 
 from analysis import load
-from analysis.charts.timeline import MOST_BARS, UNKNOWN, in_cells, panels, stays, without_pauses
+from analysis.charts.timeline import (
+    MOST_BARS,
+    TIMELINE,
+    UNKNOWN,
+    in_cells,
+    stays,
+    without_pauses,
+)
 from analysis.results import Results
-from tests.analysis.charts.sweeps import rich_sweep
+from tests.analysis.charts.sweeps import panels, rich_sweep
 
 
 def test_a_bar_is_as_long_as_its_stay(rich: Results) -> None:
-    (panel,) = panels(rich)
+    (panel,) = panels(TIMELINE, rich)
     drawn = sum(bars.lengths.sum() for bars in panel.bars)
     assert panel.across.label.endswith("(min)")
     assert 60 * drawn == pytest.approx(rich.timeline["seconds"].sum())
@@ -20,7 +27,7 @@ def test_a_bar_is_as_long_as_its_stay(rich: Results) -> None:
 
 
 def test_a_worker_has_a_row(rich: Results) -> None:
-    (panel,) = panels(rich)
+    (panel,) = panels(TIMELINE, rich)
     names = [text for _, text in panel.up.ticks]
     known = set(rich.timeline["worker"].dropna())
     assert set(names) == known | {"not known"} and len(names) == len(set(names))
@@ -39,13 +46,13 @@ def test_pauses_are_cut_out_and_nothing_else() -> None:
 
 
 def test_the_crash_of_the_driver_leaves_no_gap(rich: Results) -> None:
-    table = stays(rich)
+    table = stays(rich.timeline)
     whole = rich.timeline["end"].max() - rich.timeline["start"].min()
     assert whole > 5000 > 1000 > table["until"].max()
 
 
 def test_cells_keep_the_time_of_each_worker_and_status(rich: Results) -> None:
-    table = stays(rich)
+    table = stays(rich.timeline)
     cells = in_cells(table, 37)
     for keys in (["row"], ["status"], ["row", "status"]):
         expected = table.groupby(keys)["seconds"].sum()
@@ -60,7 +67,7 @@ def test_cells_keep_the_time_of_each_worker_and_status(rich: Results) -> None:
 
 def test_thousands_of_bars_become_cells(tmp_path: Path) -> None:
     results = load(rich_sweep(MOST_BARS + 100, workers=3).write(tmp_path))
-    (panel,) = panels(results)
+    (panel,) = panels(TIMELINE, results)
     assert sum(len(bars.rows) for bars in panel.bars) < 3 * MOST_BARS
     unit = {"(hours)": 3600.0, "(min)": 60.0}[panel.across.label.split()[-1]]
     drawn = sum(bars.lengths.sum() for bars in panel.bars)

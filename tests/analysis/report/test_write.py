@@ -12,7 +12,7 @@ from analysis.charts import CHARTS, COMPARISON_CHARTS
 from analysis.report import html, write_comparison, write_report
 from analysis.report.drawing import draw
 from analysis.report.write import sweep_report
-from tests.analysis.charts.sweeps import rich_sweep
+from tests.analysis.charts.sweeps import caption, rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.report.pages import Page, figure_in
 
@@ -58,7 +58,7 @@ def test_every_figure_is_in_the_page_with_its_words(report: dict[str, Path], ric
     for chart in CHARTS:
         assert {"data", "layout"} <= figure_in(page, chart.key).keys(), chart.key
         (figure,) = page.all("figure", id=f"figure-{chart.key}")
-        assert chart.caption(rich) in figure.text.replace("\N{NO-BREAK SPACE}", " ")
+        assert caption(chart, rich) in figure.text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_same_sweep_gives_the_same_files(rich: Results, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
     assert page.stat().st_size < 6 * MEGABYTE
     read = Page(page.read_text())
     # What is seen is thinned, and says so; the front is not.
-    thinned = {chart.key for chart in CHARTS if "Thinned: " in chart.caption(results)}
+    thinned = {chart.key for chart in CHARTS if "Thinned: " in caption(chart, results)}
     assert thinned >= {"front", "methods", "slopes", "parallel", "timeline"}
     figures = {chart.key: json.dumps(figure_in(read, chart.key)) for chart in CHARTS}
     assert all(json.loads(figure)["data"] for figure in figures.values())
