@@ -46,14 +46,14 @@ def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> No
     """Confirm the sweep of a folder; the same command again goes on, or adds what is missing."""
     folder, config = _begun(path)
     try:
-        outcome = run_confirm(config, folder, seeds=seeds, runners_up=runners_up, address=address)
+        done = run_confirm(config, folder, seeds=seeds, runners_up=runners_up, address=address)
     except Interrupted as error:
         refresh_tables(path)
         _say(f"{error}; all is saved. To go on: sweep confirm {path}")
         sys.exit(error.exit_code)
     print(confirmed_text(refresh_results(path)))
-    _say(f"{outcome.found} figures on test, {outcome.failed} retrainings failed")
-    if outcome.failed:
+    _say(f"{done.done} figures on test, {len(done.failed)} retrainings failed")
+    if done.failed:
         sys.exit(SOME_FAILED)
 
 
@@ -67,9 +67,9 @@ def _begun(path: Store) -> tuple[SweepFolder, SweepConfig]:
 
 def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: str | None) -> None:
     planned = max(trials or 0, plan.trials(config))
-    view = View(Progress(config.objectives, planned))
+    progress = Progress(config.objectives, planned)
     try:
-        outcome = run_sweep(config, folder, view, address=address, trials=trials)
+        spent = run_sweep(config, folder, View(progress), address=address, trials=trials)
     except Interrupted as error:
         if folder.holds_sweep:
             refresh_tables(folder.path)
@@ -79,15 +79,15 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
         sys.exit(error.exit_code)
     results = refresh_results(folder.path)
     print_front(results)
-    if outcome.spent:
-        _say(f"ended by its budget: {outcome.spent}")
+    if spent:
+        _say(f"ended by its budget: {spent}")
     _say(
-        f"{outcome.completed} trials completed, {outcome.stopped} stopped, "
-        f"{outcome.failed} failed; report: {folder.path / 'report.html'}\n"
+        f"{progress.count('completed')} trials completed, {progress.count('stopped')} stopped, "
+        f"{progress.count('failed')} failed; report: {folder.path / 'report.html'}\n"
         f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
-        + ("" if outcome.spent else _how_to_extend(config, folder, view.progress.planned))
+        + ("" if spent else _how_to_extend(config, folder, progress.planned))
     )
-    if outcome.failed:
+    if progress.count("failed"):
         sys.exit(SOME_FAILED)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sweep.cluster import machines
@@ -20,14 +19,6 @@ CLOSE = 1e-6
 """Ray counts resources in ten-thousandths: three shares of 0.3333 are one GPU."""
 
 Resources = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class NodeType:
-    """A kind of machine that an autoscaler may start, and how many of it at most."""
-
-    resources: Resources
-    most: int
 
 
 def fits(resources: Resources, want: ResourcesConfig) -> int:
@@ -47,35 +38,20 @@ def room(nodes: Iterable[Resources], want: ResourcesConfig) -> int:
     return sum(fits(node, want) for node in nodes)
 
 
-def possible(types: Iterable[NodeType], workers: int, want: ResourcesConfig) -> int:
-    """How many trials an autoscaler can make room for with ``workers`` nodes in all.
-
-    >>> one, two = NodeType({"CPU": 4}, 3), NodeType({"CPU": 16}, 1)
-    >>> possible([one, two], 2, ResourcesConfig(cpu=2.0))
-    10
-    """
-    each = sorted(((fits(kind.resources, want), kind.most) for kind in types), reverse=True)
-    total = 0
-    for trials, most in each:
-        count = min(most, workers)
-        total, workers = total + trials * count, workers - count
-    return total
-
-
 def read_autoscaler(config: Mapping[str, Any], want: ResourcesConfig) -> int:
     """How many trials fit at most, by an autoscaler's config (as in `cluster.yaml`).
 
     A node type without ``resources`` (they are found out when its first node is up) counts nothing.
     """
-    head, types = config.get("head_node_type"), config.get("available_node_types") or {}
-    most = int(config.get("max_workers", 2))
-    kinds = [
-        NodeType(kind.get("resources") or {}, int(kind.get("max_workers", most)))
-        for name, kind in types.items()
-        if name != head
-    ]
-    own = (types.get(head) or {}).get("resources") or {}
-    return fits(own, want) + possible(kinds, most, want)
+    types = dict(config.get("available_node_types") or {})
+    head = types.pop(config.get("head_node_type"), {})
+    workers = int(config.get("max_workers", 2))
+    trials = fits(head.get("resources") or {}, want)
+    kinds = [(fits(kind.get("resources") or {}, want), kind) for kind in types.values()]
+    for each, kind in sorted(kinds, key=lambda found: found[0], reverse=True):
+        count = min(int(kind.get("max_workers", workers)), workers)
+        trials, workers = trials + each * count, workers - count
+    return trials
 
 
 class Capacity:

@@ -16,18 +16,23 @@ waits until it is on the disk (:mod:`sweep.ledger.file`):
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, SweepError, TrialError
-from sweep.ledger.events import DecisionEvent, Event, TrialEvent
+from sweep.ledger.events import Event
 from sweep.ledger.files import no_collector
 from sweep.ledger.journal import Journal
 from sweep.ledger.record import drop_details, unusable
 from sweep.search.jobs import Job
+
+if TYPE_CHECKING:  # a worker imports this module too
+    from sweep.cluster.retention import Retention, RetrainingRetention
+    from sweep.search.replay import Search
+    from sweep.search.rounds import Confirmation
 
 REPORT = "report"
 """The name under which Tune passes a :class:`Report` on."""
@@ -48,54 +53,14 @@ class Report:
     error: SweepError | None = None
 
 
-class Work(Protocol):
-    """What is to be run, as a fold over the ledger."""
-
-    @property
-    def needed(self) -> Collection[str]:
-        """The figures that a record must have."""
-
-    def apply(self, event: Event) -> None:
-        """Take one event in."""
-
-    def missing_events(self) -> Sequence[Event]:
-        """What a driver would have written next, had it not been killed."""
-
-    def unfinished(self) -> Sequence[Job]:
-        """The jobs without an end, in the order in which they are handed out."""
-
-    def propose(self) -> TrialEvent | None:
-        """The event with which a further job begins, if there is to be one."""
-
-    def job(self, name: str) -> Job:
-        """A job by its name."""
-
-    def judge(self, record: Any) -> DecisionEvent | None:
-        """The decision on a record that is about to be applied, if one is due."""
-
-
-class Keeper(Protocol):
-    """What deletes checkpoints that nothing needs (:mod:`sweep.cluster.retention`)."""
-
-    def apply(self, event: Event) -> None:
-        """Learn of one event; deletes nothing."""
-
-    @property
-    def is_tidy(self) -> bool:
-        """Whether nothing waits for :meth:`tidy`."""
-
-    def tidy(self) -> None:
-        """Delete what the events do not need."""
-
-
 class Conductor:
     """Answers "what next?", "go on?", "what now?" (:meth:`next`, :meth:`report`, :meth:`lost`)."""
 
     def __init__(
         self,
-        work: Work,
+        work: Search | Confirmation,
         ledger: Journal,
-        keeper: Keeper,
+        keeper: Retention | RetrainingRetention,
         max_failures: int,
         listen: Callable[[Event], None],
     ) -> None:
@@ -167,7 +132,7 @@ class Conductor:
             return self._end(job, job.end_event("failed", reason))
         if not job.wants(figures["epoch"]):
             return False
-        record = job.record_event(attempt, figures, worker)
+        record: Any = job.record_event(attempt, figures, worker)
         decision = self.work.judge(record)
         try:
             self._write(record, *([decision] if decision else []))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import partial
 
 from sweep.cluster.baseline import Dense
@@ -28,14 +27,6 @@ from sweep.search.to_confirm import Point, choose
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a confirmation ended: (trial, epoch, seed) with test figures, retrainings that failed."""
-
-    found: int
-    failed: int
-
-
 def run_confirm(
     config: SweepConfig,
     folder: SweepFolder,
@@ -43,8 +34,8 @@ def run_confirm(
     seeds: int,
     runners_up: int,
     address: str | None = None,
-) -> Outcome:
-    """Confirm the sweep in ``folder``, or go on with that; returns when it is done.
+) -> Confirmation:
+    """Confirm the sweep in ``folder``, or go on with that; returns it when it is done.
 
     Every point of the front, and the ``runners_up`` nearest to it, has figures under ``seeds``
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
@@ -55,7 +46,7 @@ def run_confirm(
         for event in session.ledger.events:
             confirmation.apply(event)
         _confirm(session, confirmation, seeds, runners_up)
-    return Outcome(confirmation.done, len(confirmation.failed))
+    return confirmation
 
 
 def _confirm(session: Session, confirmation: Confirmation, seeds: int, runners_up: int) -> None:

@@ -37,6 +37,7 @@ from sweep.ledger.events import (
     TrialEvent,
     WorkersEvent,
 )
+from sweep.ledger.record import front_values
 from sweep.pareto import Front
 from sweep.space.params import Params, chosen_by
 
@@ -136,10 +137,8 @@ class Progress(Fold):
         row = self.rows[event["trial_id"]]
         self.epochs_spent += event["epoch"] - (row.epoch or 0)
         row.record, row.seconds = event, event["seconds"]
-        values = [event.get(name) for name in self.objectives]
-        numbers = [float(value) for value in values if isinstance(value, int | float)]
-        if not event["partial"] and len(numbers) == len(values):
-            self._front.add(event, numbers)
+        if (values := front_values(event, self.objectives)) is not None:
+            self._front.add(event, values)
 
     def on_end(self, event: EndEvent) -> None:
         """A trial ends."""

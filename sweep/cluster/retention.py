@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sweep.ledger.checkpoint import Broom, Order, name_of
 from sweep.ledger.events import ConfirmEndEvent, EndEvent, Fold, RecordEvent
+from sweep.ledger.record import front_values
 from sweep.ledger.store import Store, store_at
 from sweep.pareto import Front
 from sweep.search.jobs import retraining_name
@@ -42,10 +43,8 @@ class Retention(Fold):
         point = (event["trial_id"], event["epoch"])
         self._newest[event["trial_id"]] = event["epoch"]
         self._untidy.add(event["trial_id"])
-        values = [event.get(name) for name in self.objectives]
-        numbers = [float(value) for value in values if isinstance(value, int | float)]
-        if not event["partial"] and len(numbers) == len(values):
-            self._untidy.update(trial_id for trial_id, _ in self._front.add(point, numbers) or ())
+        if (values := front_values(event, self.objectives)) is not None:
+            self._untidy.update(trial_id for trial_id, _ in self._front.add(point, values) or ())
 
     def on_end(self, event: EndEvent) -> None:
         """The trial needs its newest no more."""

@@ -6,7 +6,6 @@ import logging
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,16 +47,6 @@ logger = logging.getLogger(__name__)
 PACKAGES = ("ray", "optuna", "torch", "transformers", "datasets", "pandas")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a sweep ended: the trials by status, and the budget that was spent, if one was."""
-
-    completed: int
-    stopped: int
-    failed: int
-    spent: str | None
-
-
 def run_sweep(
     config: SweepConfig,
     folder: SweepFolder,
@@ -65,11 +54,12 @@ def run_sweep(
     *,
     address: str | None = None,
     trials: int | None = None,
-) -> Outcome:
-    """Begin the sweep in ``folder``, or go on with it; returns when it is done.
+) -> str | None:
+    """Begin the sweep in ``folder``, or go on with it, to its end; ``view`` follows its events.
 
-    ``trials`` raises the number of trials in all. Raises a :class:`~sweep.errors.SweepError` with
-    the exit code that the contract gives; whatever is raised, the ledger holds all that happened.
+    Returns the budget that was spent, if one was. ``trials`` raises the number of trials in all.
+    Raises a :class:`~sweep.errors.SweepError` with the exit code that the contract gives; whatever
+    is raised, the ledger holds all that happened.
     """
     begun = folder.holds_sweep
     if begun:
@@ -77,7 +67,7 @@ def run_sweep(
     made = folder.create()
     with opened(config, folder, address, "resume", create=not begun) as session:
         try:
-            spent = _search(session, view, trials or 0)
+            return _search(session, view, trials or 0)
         except (Abort, SystemExit) as left:
             error = cause(left)
             if isinstance(error, Interrupted) and folder.holds_sweep:
@@ -85,8 +75,6 @@ def run_sweep(
             raise
         finally:
             _remove_unbegun(folder, session.ledger, made)
-    count = view.progress.count
-    return Outcome(count("completed"), count("stopped"), count("failed"), spent)
 
 
 def _search(session: Session, view: View, trials: int) -> str | None:

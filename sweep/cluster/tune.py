@@ -1,9 +1,8 @@
 """Trials through Ray Tune: what a conductor hands out is run, and what happens is told to it.
 
 Tune asks its search algorithm what to run, its scheduler whether to go on, and its callbacks what
-happens. Three thin adapters pass each question on to one :class:`Conducts`; none keeps state of its
-own. Retries are the conductor's too (``max_failures`` of Tune stays 0): Tune would not write them
-down.
+happens. Three thin adapters pass each question on to the conductor; none keeps state of its own.
+Retries are the conductor's too (``max_failures`` of Tune stays 0): Tune would not write them down.
 
 Importing this module imports Ray, which then reads :data:`sweep.cluster.connect.ENVIRONMENT`.
 """
@@ -12,9 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import ray
 from ray import cloudpickle, tune
@@ -23,7 +22,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from sweep.cluster.conductor import REPORT, Report
+from sweep.cluster.conductor import REPORT, Conductor
 from sweep.cluster.machines import is_going
 from sweep.cluster.worker import Worker
 from sweep.config import SweepConfig
@@ -34,26 +33,11 @@ MOST = 10_000
 """What Tune is told of how many trials wait or run at a time: the true bound may change."""
 
 
-class Conducts(Protocol):
-    """What the adapters need of a driver (:class:`sweep.cluster.conductor.Conductor`)."""
-
-    @property
-    def finished(self) -> bool: ...
-
-    def next(self) -> dict[str, Any] | None: ...
-
-    def started(self, assignment: Mapping[str, Any]) -> None: ...
-
-    def report(self, name: str, attempt: int, report: Report) -> bool: ...
-
-    def lost(self, name: str, attempt: int, reason: str, preempted: bool) -> None: ...
-
-
 def run_through_tune(
     config: SweepConfig,
     checkpoints: Store,
     kept: Store,
-    conductor: Conducts,
+    conductor: Conductor,
     limit: Callable[[], int],
     tick: Callable[[], None],
     dense: Sequence[Any] = (),
@@ -115,7 +99,7 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
     No more are out at a time than ``limit()`` says, which may change as the cluster does.
     """
 
-    def __init__(self, conductor: Conducts, limit: Callable[[], int]) -> None:
+    def __init__(self, conductor: Conductor, limit: Callable[[], int]) -> None:
         super().__init__()
         self.conductor, self.limit = conductor, limit
         self._out: set[str] = set()
@@ -150,7 +134,7 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
     failure of its trial.
     """
 
-    def __init__(self, conductor: Conducts, is_going: Callable[[str], bool]) -> None:
+    def __init__(self, conductor: Conductor, is_going: Callable[[str], bool]) -> None:
         super().__init__()
         self.conductor, self.is_going = conductor, is_going
 
@@ -181,7 +165,7 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
 class Watch(_NotSaved, Callback):  # type: ignore[misc]
     """Tells the conductor of starts, and calls ``tick`` several times a second."""
 
-    def __init__(self, conductor: Conducts, tick: Callable[[], None]) -> None:
+    def __init__(self, conductor: Conductor, tick: Callable[[], None]) -> None:
         self.conductor, self.tick = conductor, tick
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:

@@ -72,6 +72,13 @@ def figure(record: Mapping[str, Any], name: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def front_values(record: Mapping[str, Any], objectives: Iterable[str]) -> list[float] | None:
+    """The values by which a record can be on the front; None for one that cannot be there."""
+    values = [figure(record, name) for name in objectives]
+    known = [value for value in values if value is not None]
+    return None if record["partial"] or len(known) < len(values) else known
+
+
 def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
     """Why a record cannot be compared with others: a figure missing, or not finite."""
     for name in needed:

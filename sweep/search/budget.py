@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from sweep.config import SweepConfig
 from sweep.ledger.events import RESUME, SWEEP, ReadEvent, RecordEvent, is_of_confirm
-from sweep.ledger.record import figure
+from sweep.ledger.record import front_values
 from sweep.pareto import Front, hypervolume
 
 
@@ -98,10 +98,8 @@ class _Plateau:
         self.reached: str | None = None
 
     def record(self, event: RecordEvent) -> None:
-        values = [figure(event, name) for name in self._objectives]
-        known = [value for value in values if value is not None]
-        if not event["partial"] and len(known) == len(values):
-            self._grown |= self._front.add(None, known) is not None
+        if (values := front_values(event, self._objectives)) is not None:
+            self._grown |= self._front.add(None, values) is not None
 
     def end(self) -> None:
         if self._objectives.keys() - self.reference.keys():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweep.cluster import capacity, machines
-from sweep.cluster.capacity import Capacity, NodeType, fits, possible, read_autoscaler, room
+from sweep.cluster.capacity import Capacity, fits, read_autoscaler, room
 from sweep.config import ResourcesConfig, SweepConfig
 from sweep.errors import ConfigError, UsageError
 from tests.harness.sweeps import CONFIG
@@ -61,7 +61,7 @@ def test_an_autoscaler_adds_the_machines_that_hold_most() -> None:
     assert read_autoscaler(AUTOSCALER, want(gpu=0.5)) == 8
     assert read_autoscaler(AUTOSCALER, want(cpu=4, gpu=0.25)) == 8
     assert read_autoscaler(AUTOSCALER, want(cpu=9)) == 0
-    assert possible([NodeType(BIG, 100)], 0, want()) == 0
+    assert read_autoscaler({**AUTOSCALER, "max_workers": 0}, want()) == 0
 
 
 def test_a_head_that_works_counts_once() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sweep.cluster.conductor import Conductor, Keeper, Report, Work
+from sweep.cluster.conductor import Conductor, Report
 from sweep.cluster.retention import Retention, RetrainingRetention
 from sweep.config import SweepConfig
 from sweep.errors import SweepError
@@ -29,7 +29,7 @@ class Cast:
     prefix = ""
 
     def __init__(
-        self, folder: Path, work: Work, ledger: Ledger, keeper: Keeper, max_failures: int
+        self, folder: Path, work: Any, ledger: Ledger, keeper: Any, max_failures: int
     ) -> None:
         self.path, self.ledger, self.work, self.keeper = ledger.path, ledger, work, keeper
         self.heard: list[Event] = []

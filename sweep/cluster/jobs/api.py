@@ -26,6 +26,10 @@ class Taken(Exception):
     """A job has this submission id already."""
 
 
+class Missing(ClusterError):
+    """The cluster knows nothing of the kind."""
+
+
 class JobsApi:
     """The Jobs API at ``url``, the dashboard's address (http://HOST:8265).
 
@@ -78,24 +82,16 @@ class JobsApi:
     def upload(self, name: str, data: bytes) -> None:
         """Put a package there, unless the cluster has it."""
         where = f"/api/packages/gcs/{quote(name)}"
-        if not self._has(where):
-            self._ask("PUT", where, data)
-
-    def _has(self, where: str) -> bool:
         try:
-            self._send("GET", where, None)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return False
-            raise self._refused(error) from None
-        except (OSError, HTTPException) as error:
-            raise self._silent(error) from None
-        return True
+            self._ask("GET", where)
+        except Missing:
+            self._ask("PUT", where, data)
 
     def _ask(self, method: str, where: str, data: bytes | None = None) -> Any:
         """The answer, read as JSON; an empty one is None."""
         try:
-            text = self._send(method, where, data)
+            with self._opener.open(self._request(method, where, data), timeout=SECONDS) as answer:
+                text = answer.read()
             return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
             raise self._refused(error) from None
@@ -104,21 +100,20 @@ class JobsApi:
         except ValueError:
             raise ClusterError(f"what answers at {self.url} is no Ray dashboard") from None
 
-    def _send(self, method: str, where: str, data: bytes | None) -> bytes:
+    def _request(self, method: str, where: str, data: bytes | None) -> urllib.request.Request:
         request = urllib.request.Request(self.url + where, data, method=method)
         if data:
             kind = "application/json" if method == "POST" else "application/octet-stream"
             request.add_header("Content-Type", kind)
         if self.token is not None:
             request.add_header("Authorization", f"Bearer {self.token.text}")
-        with self._opener.open(request, timeout=SECONDS) as answer:
-            return bytes(answer.read())
+        return request
 
     def _refused(self, error: urllib.error.HTTPError) -> ClusterError:
         if error.code in (401, 403):
             return ClusterError(refusal(self.url, self.token if error.code == 403 else None))
         if error.code == 404:
-            return ClusterError(
+            return Missing(
                 f"{self.url} has no {urlsplit(error.url or '').path}: a head needs ray[default] "
                 "for the Jobs API, and the address is the dashboard's (http://HOST:8265)"
             )

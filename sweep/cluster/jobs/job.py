@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,8 +80,7 @@ class Job:
 
 def jobs_of(api: JobsApi, name: str) -> list[Job]:
     """All submissions of the sweep of this name, in their order; or the one job of this id."""
-    ours = sorted(_ours(api.jobs()), key=lambda job: job.started)
-    return [job for job in ours if name in (job.name, job.submission_id)]
+    return [job for job in _all(api) if name in (job.name, job.submission_id)]
 
 
 def latest(api: JobsApi, name: str) -> Job:
@@ -91,22 +90,21 @@ def latest(api: JobsApi, name: str) -> Job:
     """
     found = jobs_of(api, name)
     if not found:
-        names = sorted({job.name for job in _ours(api.jobs())})
-        raise UsageError(
-            f"the cluster at {api.url} has no sweep {name!r}; it has: {', '.join(names) or 'none'}"
-        )
+        names = ", ".join(sorted({job.name for job in _all(api)})) or "none"
+        raise UsageError(f"the cluster at {api.url} has no sweep {name!r}; it has: {names}")
     return next((job for job in found if job.is_live), found[-1])
 
 
-def again(api: JobsApi, job: Job) -> Job:
-    """The job as it is now."""
-    found = Job.of(api.job(job.submission_id))
+def find(api: JobsApi, submission_id: str) -> Job:
+    """A job of ours as it is now."""
+    found = Job.of(api.job(submission_id))
     assert found is not None  # its metadata does not change
     return found
 
 
-def _ours(told: Iterable[Mapping[str, Any]]) -> list[Job]:
-    return [job for one in told if (job := Job.of(one)) is not None]
+def _all(api: JobsApi) -> list[Job]:
+    ours = [job for told in api.jobs() if (job := Job.of(told)) is not None]
+    return sorted(ours, key=lambda job: job.started)
 
 
 EVERY = 1.0
@@ -122,13 +120,22 @@ def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
     Raises :class:`~sweep.errors.ClusterError` where the cluster is out of reach for a minute; the
     job may well go on.
     """
-    shown = 0
-    for now, text in _news(api, job):
-        write(text[shown:])
-        shown = len(text)
-        if not now.is_live:
-            return now
-    raise AssertionError("a job's news have no end of their own")
+    shown, heard = 0, time.monotonic()
+    while True:
+        asked = time.monotonic()
+        try:
+            now = find(api, job.submission_id)  # first: the log has then what it printed at its end
+            text = api.logs(job.submission_id)
+        except ClusterError as error:
+            if time.monotonic() - heard > SILENCE:
+                raise ClusterError(f"{error}; out of sight since {SILENCE:.0f} s") from None
+        else:
+            heard = time.monotonic()
+            write(text[shown:])
+            shown = len(text)
+            if not now.is_live:
+                return now
+        time.sleep(min(30.0, max(EVERY, 10 * (time.monotonic() - asked))))
 
 
 def wait(api: JobsApi, job: Job, seconds: float) -> Job:
@@ -136,22 +143,5 @@ def wait(api: JobsApi, job: Job, seconds: float) -> Job:
     deadline = time.monotonic() + seconds
     while job.is_live and time.monotonic() < deadline:
         time.sleep(EVERY / 2)
-        job = again(api, job)
+        job = find(api, job.submission_id)
     return job
-
-
-def _news(api: JobsApi, job: Job) -> Iterator[tuple[Job, str]]:
-    heard = time.monotonic()
-    while True:
-        asked = time.monotonic()
-        try:
-            now = again(api, job)  # first: what it printed before its end is in the log then
-            text = api.logs(job.submission_id)
-        except ClusterError as error:
-            if time.monotonic() - heard > SILENCE:
-                raise ClusterError(f"{error}; out of sight since {SILENCE:.0f} s") from None
-        else:
-            heard = time.monotonic()
-            yield now, text
-        took = time.monotonic() - asked
-        time.sleep(min(30.0, max(EVERY, 10 * took)))

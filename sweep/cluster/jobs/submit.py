@@ -12,13 +12,13 @@ import io
 import json
 import shlex
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import sweep
 from sweep.cluster.jobs.api import JobsApi, Taken
-from sweep.cluster.jobs.job import KEY, Job, jobs_of
+from sweep.cluster.jobs.job import KEY, Job, find, jobs_of
 from sweep.config import SweepConfig
 from sweep.config.load import paths_of
 from sweep.config.text import config_diff, dump_yaml
@@ -37,7 +37,11 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
 
     The same content gives the same bytes, so that a cluster that has it is sent nothing.
     """
-    files = {**dict(source_files()), **{name: text.encode() for name, text in extra.items()}}
+    root = Path(sweep.__file__).parent.parent
+    paths = [path for package in PACKAGES for path in (root / package).rglob("*")]
+    ours = [path for path in paths if path.suffix in ENDINGS and path.is_file()]
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in ours}
+    files |= {name: text.encode() for name, text in extra.items()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files.items()):
@@ -46,15 +50,6 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     data = stream.getvalue()
     return f"_ray_pkg_{hashlib.sha256(data).hexdigest()[:16]}.zip", data
-
-
-def source_files() -> Iterator[tuple[str, bytes]]:
-    """Path below the tree and bytes of every file of our packages."""
-    root = Path(sweep.__file__).parent.parent
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*")):
-            if path.suffix in ENDINGS and path.is_file():
-                yield path.relative_to(root).as_posix(), path.read_bytes()
 
 
 STOP_SECONDS = 300
@@ -85,9 +80,7 @@ def submit(
             api.submit(request)
         except Taken:
             continue
-        job = Job.of(api.job(request["submission_id"]))
-        assert job is not None  # we have just made it
-        return job, True
+        return find(api, request["submission_id"]), True
     raise ClusterError(f"others submit sweep {config.name} to {api.url} all the time: try again")
 
 
@@ -99,7 +92,7 @@ def _request(
     # job that has ended, unpacks it anew, and the folder goes from under a job that begins in it.
     package, data = pack({f"{config.name}.yaml": dump_yaml(config), "job.txt": own})
     api.upload(package, data)
-    told = {KEY: config.name, "place": place, "config": json.dumps(_plain(config))}
+    told = {KEY: config.name, "place": place, "config": json.dumps(config.model_dump(mode="json"))}
     return {
         "submission_id": own,
         "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
@@ -145,7 +138,7 @@ def check_travels(config: SweepConfig, place: str) -> None:
 
 
 def _check_same(live: Job, config: SweepConfig, place: str) -> None:
-    changes = config_diff(live.config, _plain(config))
+    changes = config_diff(live.config, config.model_dump(mode="json"))
     if live.place != place:
         changes.append(f"--out: {live.place} -> {place}")
     if changes:
@@ -155,8 +148,3 @@ def _check_same(live: Job, config: SweepConfig, place: str) -> None:
             + "\n".join(f"  {line}" for line in changes)
             + "\ngive this one another name (name=...), or stop that one first"
         )
-
-
-def _plain(config: SweepConfig) -> dict[str, Any]:
-    plain: dict[str, Any] = config.model_dump(mode="json")
-    return plain
