@@ -78,52 +78,56 @@ def test_private_names_of_other_packages_are_used_in_two_files() -> None:
     assert using <= {"tune.py", "machines.py"}
 
 
-def test_importing_the_packages_takes_no_heavy_one() -> None:
-    packages = "sys, sweep.ledger.folder, analysis"
-    code = f"import {packages}; print(*{{name.split('.')[0] for name in sys.modules}})"
+@pytest.mark.parametrize(
+    ("packages", "heavy"),
+    [
+        (
+            "sweep.ledger.folder, analysis",
+            "torch ray transformers optuna datasets pandas numpy pydantic",
+        ),
+        # Ray reads its environment when it is imported: a token, no usage pings. Torch never.
+        ("sweep.cluster.run, sweep.cluster.confirm", "torch ray"),
+    ],
+)
+def test_importing_the_packages_takes_no_heavy_one(packages: str, heavy: str) -> None:
+    code = f"import sys, {packages}; print(*{{name.split('.')[0] for name in sys.modules}})"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    heavy = {"torch", "ray", "transformers", "optuna", "datasets", "pandas", "numpy", "pydantic"}
-    assert not heavy & set(run.stdout.split())
+    assert not set(heavy.split()) & set(run.stdout.split())
 
 
 # names and tables
 
 
-def test_methods_are_the_rows_of_criteria() -> None:
+def test_names_are_the_rows_of_their_tables() -> None:
+    from sweep.compress.measure import EXTRA
     from sweep.compress.prune import CRITERIA
-    from sweep.space.params import METHODS
-
-    assert set(CRITERIA) == set(METHODS)
-
-
-def test_layer_profiles_are_the_rows_of_their_table() -> None:
+    from sweep.compress.prune.statistics import COLLECTORS, MOVEMENT
     from sweep.compress.prune.structures import PROFILES
-    from sweep.space.params import LAYER_PROFILES
+    from sweep.config import fields
+    from sweep.search.samplers import SAMPLERS
+    from sweep.space import params
 
-    assert tuple(PROFILES) == LAYER_PROFILES
+    needs = {name: criterion.needs for name, criterion in CRITERIA.items()}
+    pairs = {
+        "methods": (set(CRITERIA), set(params.METHODS)),
+        "layer profiles": (tuple(PROFILES), params.LAYER_PROFILES),
+        "what methods need": (set(needs.values()), {"none", MOVEMENT, *COLLECTORS}),
+        "methods on data": ({n for n in needs if needs[n] in COLLECTORS}, set(params.DATA_METHODS)),
+        "methods that learn": ({n for n in needs if needs[n] == MOVEMENT}, set(params.LEARNED)),
+        "samplers": ({"auto", *SAMPLERS}, set(fields.SAMPLERS)),
+        "extra metrics": (tuple(EXTRA), fields.EXTRA_METRICS),
+    }
+    assert {name: pair for name, pair in pairs.items() if pair[0] != pair[1]} == {}
 
 
 def test_statistics_are_those_that_can_be_collected() -> None:
-    from sweep.compress.prune import CRITERIA
     from sweep.compress.prune.statistics import COLLECTORS, MOVEMENT
     from sweep.compress.prune.targets import OF_INPUTS
-    from sweep.space.params import DATA_METHODS
 
-    needed = {criterion.needs for criterion in CRITERIA.values()}
-    assert needed == {"none", MOVEMENT, *COLLECTORS}
     assert MOVEMENT not in COLLECTORS, "a trial's own: the dense model has none"
-    assert {name for name, row in CRITERIA.items() if row.needs in COLLECTORS} == set(DATA_METHODS)
     assert set(OF_INPUTS) < set(COLLECTORS)
-
-
-def test_methods_that_learn_are_those_that_a_trial_has_the_statistic_of() -> None:
-    from sweep.compress.prune import CRITERIA
-    from sweep.compress.prune.statistics import MOVEMENT
-    from sweep.space.params import LEARNED
-
-    assert {name for name, row in CRITERIA.items() if row.needs == MOVEMENT} == set(LEARNED)
 
 
 def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
@@ -160,25 +164,11 @@ def test_every_method_and_scope_prunes_activations() -> None:
             assert not torch.equal(layer(x), dense)
 
 
-def test_samplers_are_the_rows_of_their_table() -> None:
-    from sweep.config import fields
-    from sweep.search import samplers
-
-    assert {"auto", *samplers.SAMPLERS} == set(fields.SAMPLERS)
-
-
 def test_metrics_are_figures_of_a_record() -> None:
     from sweep.config.fields import METRICS
     from sweep.ledger.record import Record
 
     assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
-
-
-def test_extra_metrics_are_the_rows_of_their_table() -> None:
-    from sweep.compress.measure import EXTRA
-    from sweep.config.fields import EXTRA_METRICS
-
-    assert tuple(EXTRA) == EXTRA_METRICS
 
 
 def test_schedules_are_those_that_a_recipe_can_follow() -> None:

@@ -38,27 +38,17 @@ def after(*events: Event, planned: int = 10) -> Progress:
 
 
 def test_a_trial_goes_from_waiting_to_its_end() -> None:
-    progress = after(trial("a"))
-    seen = [progress.rows["a"].status]
-    for event in (start("a"), record("a", 0), end("a", "failed", "diverged")):
-        progress.apply(event)
-        seen.append(progress.rows["a"].status)
-    assert seen == ["waiting", "running", "running", "failed"]
-    assert progress.rows["a"].error == "diverged"
-    assert progress.rows["a"].epoch == 0
-
-
-def test_counts() -> None:
-    progress = after(
-        *(trial(name) for name in "abcde"),
-        *(start(name) for name in "abcd"),
-        end("a", "completed"),
-        end("b", "stopped"),
-        end("c", "failed", "x"),
-    )
+    progress = after(*(trial(name) for name in "abc"), start("b"), end("c", "completed"))
     names = ("waiting", "running", "completed", "stopped", "failed")
-    assert [progress.count(name) for name in names] == [1, 1, 1, 1, 1]
+    seen = [[progress.count(name) for name in names]]
+    for event in (start("a"), record("a", 0), end("b", "stopped"), end("a", "failed", "diverged")):
+        progress.apply(event)
+        seen.append([progress.count(name) for name in names])
+    assert seen == [[1, 1, 1, 0, 0], [0, 2, 1, 0, 0], [0, 2, 1, 0, 0], [0, 1, 1, 1, 0],
+                    [0, 0, 1, 1, 1]]  # fmt: skip
     assert progress.done == 3
+    row = progress.rows["a"]
+    assert (row.status, row.error, row.epoch) == ("failed", "diverged", 0)
 
 
 def test_epochs_spent_and_saved() -> None:
@@ -117,14 +107,15 @@ def test_the_time_left_is_a_range_from_what_ended_trials_took() -> None:
     assert progress.seconds_left() == pytest.approx((low * 6 / 2, high * 6 / 2))
 
 
-def test_failed_trials_do_not_set_the_pace() -> None:
-    quick = [e for i in "abc" for e in (trial(i), record(i, 0, seconds=0.0), end(i, "failed", "x"))]
-    assert after(*quick).seconds_left() is None
-
-
-def test_nothing_is_left_of_a_sweep_that_is_done() -> None:
-    events = [e for i in "abc" for e in (trial(i), record(i, 1, seconds=5.0), end(i, "completed"))]
-    assert after(*events, planned=3).seconds_left() == (0, 0)
+@pytest.mark.parametrize(
+    ("status", "planned", "left"),
+    [("failed", 10, None), ("completed", 3, (0, 0))],  # none sets the pace; nothing is left
+)
+def test_the_time_left_where_there_is_no_range(
+    status: str, planned: int, left: tuple[float, float] | None
+) -> None:
+    events = [e for i in "abc" for e in (trial(i), record(i, 1, seconds=5.0), end(i, status, "x"))]
+    assert after(*events, planned=planned).seconds_left() == left
 
 
 def test_what_else_it_learns() -> None:

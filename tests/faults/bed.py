@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tests.faults import here
 from tests.faults.processes import Driver, Sabotage
 from tests.faults.verdict import Case, Done, Event, judge, read_events
 from tests.harness.sweeps import write_config
 
-Thunk = Callable[[], Case]
-
 SHORT, LONG = 6, 16
 """Trials of a sweep; after its first ten a long one is TPE's, which learns from what it is told."""
-
-
-def one_case(fault: Callable[..., Case]) -> Callable[..., Iterator[Thunk]]:
-    """A fault of a single case."""
-
-    def cases(*given: Any, **how: Any) -> Iterator[Thunk]:
-        yield partial(fault, *given, **how)
-
-    return cases
 
 
 class Bed:
@@ -40,27 +30,17 @@ class Bed:
         return Sweep(self, self.root / f"{next(self._count):04d}-{name}", trials, epoch, search)
 
     @cached_property
-    def short_sweep(self) -> Sweep:
+    def short(self) -> Sweep:
         """A short sweep, undisturbed."""
-        return self._undisturbed("short", SHORT)
+        return self._undisturbed(SHORT)
 
     @cached_property
-    def long_sweep(self) -> Sweep:
+    def long(self) -> Sweep:
         """A long sweep, undisturbed."""
-        return self._undisturbed("long", LONG)
+        return self._undisturbed(LONG)
 
-    @property
-    def short(self) -> list[Event]:
-        """The events of :attr:`short_sweep`."""
-        return self.short_sweep.events
-
-    @property
-    def long(self) -> list[Event]:
-        """The events of :attr:`long_sweep`."""
-        return self.long_sweep.events
-
-    def _undisturbed(self, name: str, trials: int) -> Sweep:
-        sweep = self.sweep(name, trials)
+    def _undisturbed(self, trials: int) -> Sweep:
+        sweep = self.sweep("undisturbed", trials)
         done = sweep.run()
         assert done.code == 0, done.text
         return sweep
@@ -74,6 +54,7 @@ class Sweep:
     ) -> None:
         self.bed, self.root, self.trials = bed, root, trials
         self.config, self.folder = root / "sweep.yaml", root / "sweep"
+        self.ledger = self.folder / "ledger.jsonl"
         root.mkdir(parents=True)
         write_config(
             self.config,
@@ -83,13 +64,19 @@ class Sweep:
         )
 
     @property
+    def undisturbed(self) -> Sweep:
+        """The sweep that this one would be."""
+        return self.bed.short if self.trials == SHORT else self.bed.long
+
+    @property
     def events(self) -> list[Event]:
         """What its ledger holds."""
         return read_events(self.folder)
 
     @property
-    def ledger(self) -> Path:
-        return self.folder / "ledger.jsonl"
+    def lines(self) -> list[bytes]:
+        """The same as it is written."""
+        return self.ledger.read_bytes().splitlines(keepends=True)
 
     def start(self, sabotage: Sabotage | None = None, resume: bool = False) -> Driver:
         """A driver on it: `sweep run`, which goes on with a sweep too, or `sweep resume`."""
@@ -104,29 +91,45 @@ class Sweep:
         """`sweep resume`, to its end."""
         return self.start(sabotage, resume=True).end()
 
+    def resume_here(self) -> Done:
+        """The same without Ray, by :func:`tests.faults.here.go_on`."""
+        here.go_on(self.folder)
+        return Done(0, "", "")
+
     def begin_with(self, lines: list[bytes], tail: bytes = b"") -> None:
         """A folder that holds a ledger of these lines, and a torn tail."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         self.ledger.write_bytes(b"".join(lines) + tail)
 
-    def judge(self, fault: str, name: str, **how: Any) -> Case:
-        """See :func:`tests.faults.verdict.judge`."""
-        return judge(fault, name, self.folder, trials=self.trials, **how)
-
-    def survive(
+    def judged(
         self,
         fault: str,
         name: str,
-        disturb: Callable[[], str],
+        wrong: str = "",
         go_on: Callable[[], Done] | None = None,
+        *,
+        faults: int = 1,
+        code: int = 0,
+        like: Sweep | None = None,
+        fixed: bool = True,
+        check: Callable[[list[Event]], str] = lambda events: "",
     ) -> Case:
-        """Disturb a short sweep, go on with it, and judge it by the undisturbed one.
+        """Go on with the disturbed sweep to its end, and judge it.
 
-        ``disturb`` returns what was wrong already; ``go_on`` is `sweep resume` unless given.
+        ``wrong`` is what was wrong already; ``go_on`` is `sweep resume` unless given, and ends with
+        ``code``. It should tell the story of ``like``, unless given the undisturbed sweep, where
+        the order of events is ``fixed``. ``check`` says what else is wrong.
         """
-        wrong = disturb()
         before = self.events
         done = (go_on or self.resume)()
-        wrong = wrong or done.wrong(0)
-        return self.judge(fault, name, before=before, expected=self.bed.short, wrong=wrong)
+        return judge(
+            fault,
+            name,
+            self.events,
+            before=before,
+            trials=self.trials,
+            expected=(like or self.undisturbed).events if fixed else None,
+            faults=faults,
+            wrong=wrong or done.wrong(code) or check(self.events),
+        )

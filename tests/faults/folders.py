@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from tests.faults import sabotage
-from tests.faults.bed import Bed, Thunk, one_case
+from tests.faults.bed import Bed
 from tests.faults.kills import KILLED
 from tests.faults.processes import Driver, worker_pid
-from tests.faults.verdict import Case, of_kind
+from tests.faults.verdict import Case, Done, Event, of_kind
 
 
-def full_disk(bed: Bed, shares: tuple[float, ...] = (0.2, 0.5, 0.8, 1.0)) -> Iterator[Thunk]:
-    """RLIMIT_FSIZE, of the driver at some events, and of a worker at a checkpoint."""
-    for share in shares:
-        yield partial(_driver_full, bed, share)
-    yield partial(_worker_full, bed)
+def driver_full(bed: Bed, share: float) -> Case:
+    """RLIMIT_FSIZE of the driver, from some event on."""
+    sweep, line = bed.sweep("full"), max(2, round(share * len(bed.short.events)))
+    done = sweep.run(partial(sabotage.fill_disk, line))
+    wrong = done.wrong(6, "cannot write", f"sweep resume {sweep.folder}")
+    return sweep.judged("disk full", f"driver, at event {line}", wrong)
 
 
-def _driver_full(bed: Bed, share: float) -> Case:
-    sweep = bed.sweep("full")
-    line = max(2, round(share * len(bed.short)))
-
-    def fill() -> str:
-        done = sweep.run(partial(sabotage.fill_disk, line))
-        return done.wrong(6, "cannot write", f"sweep resume {sweep.folder}")
-
-    return sweep.survive("disk full", f"driver, at event {line}", fill)
-
-
-def _worker_full(bed: Bed) -> Case:
+def worker_full(bed: Bed) -> Case:
+    """The same of a worker, at a checkpoint."""
     sweep = bed.sweep("full", epoch=0.3)
-
-    def fill() -> str:
-        driver = sweep.start()
-        record = driver.wait_for(lambda: next(iter(of_kind(driver.events, "record")), None))
-        if record is not None:
-            room = (16, resource.RLIM_INFINITY)
-            resource.prlimit(worker_pid(record), resource.RLIMIT_FSIZE, room)
-        said = ("checkpoint", "cannot be written", f"sweep resume {sweep.folder}")
-        return driver.end().wrong(6, *said)
-
-    return sweep.survive("disk full", "worker, at a checkpoint", fill)
+    driver = sweep.start()
+    record = driver.wait_for(lambda: next(iter(of_kind(driver.events, "record")), None))
+    if record is not None:
+        room = (16, resource.RLIM_INFINITY)
+        resource.prlimit(worker_pid(record), resource.RLIMIT_FSIZE, room)
+    said = ("checkpoint", "cannot be written", f"sweep resume {sweep.folder}")
+    return sweep.judged("disk full", "worker, at a checkpoint", driver.end().wrong(6, *said))
 
 
 EDITS: dict[str, tuple[Callable[[str], str], str]] = {
@@ -59,11 +46,10 @@ EDITS: dict[str, tuple[Callable[[str], str], str]] = {
 """What is done to a sweep's config.yaml, and what the refusal must name."""
 
 
-@one_case
 def config_changed(bed: Bed) -> Case:
     """Edits of config.yaml between a kill and `sweep resume`: refused, and nothing is lost."""
     sweep = bed.sweep("config")
-    line = len(bed.short) // 2
+    line = len(bed.short.events) // 2
     wrong = sweep.run(partial(sabotage.kill_at, line, torn=False)).wrong(KILLED)
     before, config = sweep.ledger.read_bytes(), sweep.folder / "config.yaml"
     text = config.read_text()
@@ -74,21 +60,15 @@ def config_changed(bed: Bed) -> Case:
             refused = f"{name}: the edit or the refusal did not do what it says"
         wrong = wrong or refused
     config.unlink()
-    events = sweep.events
-    done = sweep.resume()
-    if config.read_text() != text:
-        wrong = wrong or "a config.yaml that was gone did not come back"
-    return sweep.judge(
-        "config changed before resume",
-        ", ".join([*EDITS, "file gone"]),
-        faults=len(EDITS) + 1,
-        before=events,
-        expected=bed.short,
-        wrong=wrong or done.wrong(0),
-    )
+
+    def told(events: list[Event]) -> str:
+        back = config.read_text() == text
+        return "" if back else "a config.yaml that was gone did not come back"
+
+    fault, name = "config changed before resume", ", ".join([*EDITS, "file gone"])
+    return sweep.judged(fault, name, wrong, faults=len(EDITS) + 1, check=told)
 
 
-@one_case
 def two_drivers(bed: Bed) -> Case:
     """A second driver on the folder of one that runs, or of one that is stopped and not dead."""
     sweep = bed.sweep("two", epoch=0.5)
@@ -99,14 +79,10 @@ def two_drivers(bed: Bed) -> Case:
     wrong = wrong or Driver(sweep.folder, "status", sweep.folder).end().wrong(0, "running")
     driver.signal(signal.SIGSTOP)
     wrong = wrong or sweep.resume().wrong(2, holder)
-    before = sweep.events
-    driver.signal(signal.SIGCONT)
-    done = driver.end()
-    return sweep.judge(
-        "two drivers on one folder",
-        "resume, run, resume while the first is stopped",
-        faults=3,
-        before=before,
-        expected=bed.short,
-        wrong=wrong or done.wrong(0),
-    )
+
+    def go_on() -> Done:
+        driver.signal(signal.SIGCONT)
+        return driver.end()
+
+    name = "resume, run, resume while the first is stopped"
+    return sweep.judged("two drivers on one folder", name, wrong, go_on, faults=3)

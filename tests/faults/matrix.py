@@ -2,47 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from typing import Any, NamedTuple
 
 from tests.faults import figures, files, folders, kills
-from tests.faults.bed import Bed, Thunk
-from tests.faults.verdict import Case
+from tests.faults.bed import Bed
+from tests.faults.verdict import OURS, Case
 
-Fault = Callable[[Bed], Iterable[Thunk]]
+Given = Sequence[tuple[Any, ...]]
 
-FAULTS: dict[str, Fault] = {
-    "driver-at": kills.driver_at_every_event,
-    "driver-within": kills.driver_within_every_event,
-    "driver-told": kills.driver_told_to_stop,
-    "worker": kills.worker_at_random,
-    "worker-too-often": kills.worker_killed_too_often,
-    "late": kills.late_reports,
-    "torn": files.torn_ledger,
-    "tail": files.lost_tail,
-    "checkpoint": files.garbage_checkpoint,
-    "disk": folders.full_disk,
-    "two-drivers": folders.two_drivers,
-    "config": folders.config_changed,
-    "figures": figures.bad_figures,
-    "clock": figures.clock_goes_back,
+ONCE: Given = [()]
+
+
+class Cases(NamedTuple):
+    """What a fault's function is given: in the whole matrix, and in a test."""
+
+    fault: Callable[..., Case]
+    whole: Given | Callable[[Bed], Given]
+    few: Given | Callable[[Bed], Given] = ()
+
+
+def every(step: int) -> Callable[[Bed], Given]:
+    """Every ``step``-th event of the undisturbed sweep."""
+    return lambda bed: [(line,) for line in range(1, len(bed.short.events) + 1, step)]
+
+
+FAULTS = {
+    "driver-at": [Cases(kills.driver_at, every(1), every(15))],
+    "driver-within": [Cases(kills.driver_within, [(None,)], [(2,)])],
+    "driver-told": [Cases(kills.driver_told, [("SIGTERM",), ("SIGINT",)])],
+    "worker": [Cases(kills.workers, [(1, 12), (2, 6)], [(1, 1)])],
+    "worker-too-often": [Cases(kills.worker_too_often, ONCE)],
+    "late": [Cases(kills.late_reports, [(3,)], [(1,)])],
+    "torn": [
+        Cases(files.torn, [(kind, 1) for kind in OURS], [(kind, 61) for kind in OURS]),
+        Cases(files.torn_for_a_driver, [(0.3,), (0.6,), (0.9,)]),
+    ],
+    "tail": [Cases(files.lost_tail, ONCE, ONCE)],
+    "checkpoint": [
+        Cases(files.damaged, ONCE, ONCE),
+        Cases(files.damaged_for_a_driver, [("garbage",), ("missing",)]),
+    ],
+    "disk": [
+        Cases(folders.driver_full, [(0.2,), (0.5,), (0.8,), (1.0,)], [(0.5,)]),
+        Cases(folders.worker_full, ONCE, ONCE),
+    ],
+    "two-drivers": [Cases(folders.two_drivers, ONCE, ONCE)],
+    "config": [Cases(folders.config_changed, ONCE, ONCE)],
+    "figures": [Cases(figures.bad_figures, ONCE, ONCE)],
+    "clock": [
+        Cases(figures.clock_in_a_sweep, ONCE, ONCE),
+        Cases(figures.clock_at_resume, ONCE),
+    ],
 }
 
 
-def run(bed: Bed, thunks: Iterable[Thunk], at_once: int) -> Iterator[Case]:
-    """Run cases, ``at_once`` at a time, and yield each when it is judged.
+def run(bed: Bed, names: Iterable[str], at_once: int, few: bool = False) -> Iterator[Case]:
+    """Run the cases of these faults, ``at_once`` at a time, and yield each when it is judged.
 
     A case that cannot be judged (its sweep hangs, say) counts as wrong, never as none.
     """
     assert bed.short and bed.long  # once, before threads ask for them
+    thunks: list[partial[Case]] = []
+    for cases in (cases for name in names for cases in FAULTS[name]):
+        given = cases.few if few else cases.whole
+        found = given(bed) if callable(given) else given
+        thunks += [partial(cases.fault, bed, *arguments) for arguments in found]
     with ThreadPoolExecutor(at_once) as pool:
         for future in as_completed([pool.submit(_judged, thunk) for thunk in thunks]):
             yield future.result()
 
 
-def _judged(thunk: Thunk) -> Case:
+def _judged(thunk: partial[Case]) -> Case:
     try:
         return thunk()
     except Exception as error:
-        name = getattr(getattr(thunk, "func", thunk), "__name__", "?")
-        return Case("not judged", name, wrong=f"{type(error).__name__}: {error}")
+        return Case("not judged", thunk.func.__name__, wrong=f"{type(error).__name__}: {error}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from tests.faults.verdict import Event, duplicated, judge, lost, of_kind, story
@@ -64,14 +61,10 @@ def test_a_story_is_told_without_whose_work_it_was(whole: list[Event]) -> None:
     assert story(retold) != story(whole)
 
 
-def test_a_case_is_well_only_if_all_is(whole: list[Event], tmp_path: Path) -> None:
+def test_a_case_is_well_only_if_all_is(whole: list[Event]) -> None:
     def verdict(events: list[Event], wrong: str = "") -> bool:
-        text = "".join(json.dumps(event) + "\n" for event in events)
-        (tmp_path / "ledger.jsonl").write_text(text)
-        case = judge(
-            "f", "n", tmp_path, before=whole[:9], trials=TRIALS, expected=whole, wrong=wrong
-        )
-        return case.is_well
+        how = {"before": whole[:9], "trials": TRIALS, "expected": whole, "wrong": wrong}
+        return judge("f", "n", events, **how).is_well
 
     assert verdict(whole)
     assert not verdict(whole, "exit code 1, not 0")

@@ -124,7 +124,7 @@ def duplicated(events: Sequence[Event]) -> int:
 def judge(
     fault: str,
     name: str,
-    folder: Path,
+    events: Sequence[Event],
     *,
     before: Sequence[Event],
     trials: int,
@@ -133,7 +133,6 @@ def judge(
     wrong: str = "",
 ) -> Case:
     """Judge a sweep that should have ended; ``expected``: the story that it should tell."""
-    events = read_events(folder)
     if not wrong and (not events or events[-1]["event"] != "finish"):
         wrong = "the sweep did not finish"
     same = None if expected is None else story(events) == story(expected)

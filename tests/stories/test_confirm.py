@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
 import signal
-import statistics
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -95,7 +93,7 @@ def assert_whole(events: list[Event]) -> None:
 
 
 def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Sweep) -> None:
-    assert undisturbed.done.code == 0, undisturbed.done.text
+    assert undisturbed.done.wrong(0, "optimism of the front (validation minus test):") == ""
     events = undisturbed.events
     assert_whole(events)
     [begun] = of_kind(events, "confirm")
@@ -105,16 +103,6 @@ def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Sweep) -
     assert [p["why"] for p in begun["points"]].count("runner-up") == 1
     used = {event["seed"] for event in of_kind(events, "trial")}
     assert len(set(begun["seeds"])) == 2 and not used & set(begun["seeds"])
-
-
-def test_a_trials_epochs_come_from_one_retraining(undisturbed: Sweep) -> None:
-    events = undisturbed.events
-    [begun] = of_kind(events, "confirm")
-    trials = {point["trial_id"] for point in begun["points"]}
-    assert len(trials) < len(begun["points"]), "no trial is wanted twice: choose another seed"
-    starts = Counter((e["trial_id"], e["seed"]) for e in of_kind(events, "confirm_start"))
-    ends = Counter((e["trial_id"], e["seed"]) for e in of_kind(events, "confirm_end"))
-    assert starts == ends == Counter(itertools.product(trials, begun["seeds"]))
 
 
 def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Sweep) -> None:
@@ -129,18 +117,6 @@ def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Sweep) -> N
         assert event["validation_examples"] == 1000
     figures = [(e["accuracy"], e["validation_accuracy"]) for e in records(undisturbed.events)]
     assert any(test != validation for test, validation in figures)
-
-
-def test_the_table_says_what_the_events_do(undisturbed: Sweep) -> None:
-    text, events = undisturbed.done.text, undisturbed.events
-    [begun] = of_kind(events, "confirm")
-    for point in begun["points"]:
-        key = (point["trial_id"], point["epoch"])
-        mine = [e for e in records(events) if (e["trial_id"], e["epoch"]) == key]
-        accuracies = [event["accuracy"] for event in mine]
-        cells = [f"{statistics.fmean(accuracies):.4f}", f"{statistics.stdev(accuracies):.4f}", "2"]
-        assert any(set(cells) <= set(line.split()) and key[0] in line for line in text.splitlines())
-    assert "optimism of the front (validation minus test):" in text
 
 
 def test_it_leaves_no_checkpoint_and_the_search_as_it_was(

@@ -44,41 +44,39 @@ def test_an_address_of_something_else(capsys: Capture, web_page: str) -> None:
     assert_refused(call(capsys, *LAUNCH, web_page), 5, "dashboard", "http://HOST:8265")
 
 
-@pytest.mark.parametrize("address", ["ray://head:10001", "http://head:port", "http://"])
-def test_what_is_no_address(capsys: Capture, address: str) -> None:
-    assert_refused(call(capsys, *LAUNCH, address), 2, "http://HOST:8265", address)
-
-
-def test_a_driver_is_told_that_the_jobs_api_is_not_for_it(capsys: Capture, tmp_path: Path) -> None:
-    done = call(
-        capsys, "run", "closed-form", "--out", tmp_path / "x", "--address", "http://head:8265"
-    )
-    assert_refused(done, 2, "sweep launch", "HOST:PORT")
-    assert not (tmp_path / "x").exists()
-
-
-def test_results_of_this_machine_do_not_travel(capsys: Capture) -> None:
-    done = call(capsys, "launch", "closed-form", "--address", "http://head:8265")
-    assert_refused(done, 2, "'results/closed-form'", "absolute path", "s3://")
+HEAD = ("--address", "http://head:8265")
+NO_DATA = ("imdb", "--out", "/shared/x", *HEAD)
+NO_TRAVEL = ("does not travel", "absolute path")
 
 
 @pytest.mark.parametrize(
-    ("setting", "name"),
+    ("arguments", "words"),
     [
-        ("model=./bert", "model"),
-        ("task.dataset.train=train.csv", "task.dataset.train"),
-        ("search.warm_start=[results/old]", "search.warm_start"),
+        # what is no address
+        ((*LAUNCH, "ray://head:10001"), ("http://HOST:8265", "ray://head:10001")),
+        ((*LAUNCH, "http://head:port"), ("http://HOST:8265", "http://head:port")),
+        ((*LAUNCH, "http://"), ("http://HOST:8265",)),
+        # what a driver is told of the Jobs API
+        (("run", "closed-form", *HEAD), ("sweep launch", "HOST:PORT")),
+        # results and data of this machine, and addresses of no use
+        (("launch", "closed-form", *HEAD), ("'results/closed-form'", "absolute path", "s3://")),
+        (("launch", *NO_DATA, "model=./bert"), ("model", *NO_TRAVEL)),
+        (("launch", *NO_DATA, "task.dataset.train=x.csv"), ("task.dataset.train", *NO_TRAVEL)),
+        (("launch", *NO_DATA, "search.warm_start=[old]"), ("search.warm_start", *NO_TRAVEL)),
+        (("launch", "closed-form", *HEAD, "--out", "ftp://bucket/x"), ("ftp://bucket/x",)),
+        (("launch", "closed-form", *HEAD, "--out", "s3://bucket/x*"), ("s3://bucket/x*",)),
     ],
 )
-def test_nor_does_data(capsys: Capture, setting: str, name: str) -> None:
-    settings = ("imdb", setting, "--out", "/shared/x", "--address", "http://head:8265")
-    assert_refused(call(capsys, "launch", *settings), 2, name, "does not travel", "absolute path")
-
-
-@pytest.mark.parametrize("out", ["ftp://bucket/x", "s3://bucket/x*"])
-def test_nor_do_addresses_of_no_use(capsys: Capture, out: str) -> None:
-    settings = ("closed-form", "--out", out, "--address", "http://head:8265")
-    assert_refused(call(capsys, "launch", *settings), 2, out)
+def test_what_is_refused_before_anything_is_sent(
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(capsys, *arguments), 2, *words)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_every_node_finds_travels() -> None:
