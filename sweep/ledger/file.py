@@ -1,9 +1,9 @@
 """A ledger in a file: one JSON object a line, appended by one driver, never changed.
 
 An append is written to the file at once, whole or not at all, and so survives the end of the
-process, ``kill -9`` included. It survives a power cut once it is fsynced. A thread does that as
-soon as the disk has taken what came before, so that all events which arrived meanwhile share one
-fsync; :meth:`Ledger.sync` waits for it.
+process, ``kill -9`` included. It survives a power cut once it is fsynced. The outbox's thread does
+that as soon as the disk has taken what came before, so that all events which arrived meanwhile
+share one fsync; :meth:`Ledger.sync` waits for it.
 
 A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts (:mod:`sweep.ledger.lines`);
 damage anywhere else is an error that names the line, because nothing after it can be trusted to
@@ -15,14 +15,13 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import threading
 import time
 from pathlib import Path
 
-from sweep.errors import StorageError, SweepError, UsageError
+from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.files import sync
-from sweep.ledger.journal import Clock, Journal, check_expected, check_version
+from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
 from sweep.ledger.lines import WINDOW, parse
 
 # POSIX locks belong to a process: a second take in the same one would be granted, but for this.
@@ -79,15 +78,10 @@ class Ledger(Journal):
     def __init__(
         self, path: Path, lock: Lock, fd: int, events: list[Event], size: int, clock: Clock
     ) -> None:
-        super().__init__(path, events, clock)
+        super().__init__(path, events, clock, Outbox(self._sync, WINDOW))
         self._lock = lock
         self._fd = fd
         self._size = self._synced = size  # bytes written, and of those on the disk
-        self._failure: OSError | None = None  # after it, what the disk has is anyone's guess
-        self._is_told = False
-        self._turn = threading.Lock()  # one fsync at a time: who waits may find all done
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool, clock: Clock = time.time) -> Ledger:
@@ -125,100 +119,53 @@ class Ledger(Journal):
             for start in range(0, len(lines), WINDOW):
                 self._write_part(lines[start : start + WINDOW])
         except BaseException as error:  # an interrupt within it must not leave half a line either
-            self._roll_back(before)
+            self._cut(before)
             if isinstance(error, OSError):
                 raise self._cannot_write(error) from error
             raise
-        self._sync_soon()
 
     def _write_part(self, data: bytes) -> None:
         """Write at most ``WINDOW`` bytes, so that no more are unsynced at any time."""
-        if self._size - self._synced + len(data) > WINDOW:
-            self.sync()
+        self._outbox.make_room(len(data))
+        self._check()
         self._size += len(data)
         view = memoryview(data)
         while view:
             view = view[os.write(self._fd, view) :]
+        self._outbox.add(data)
 
-    def sync(self) -> None:
-        """Return when all that was appended is on the disk.
+    def _sync(self, data: bytes) -> None:
+        """One fsync of all that is written. After one that failed, what the disk has is unknown."""
+        size = self._size
+        os.fsync(self._fd)
+        self._synced = size
 
-        StorageError if it cannot be: the file is cut to what is, and takes no more.
-        """
-        self._check()
-        self._sync()
-        self._check()
+    def _told(self, failure: Exception) -> StorageError:
+        """Only here, in the writer's thread, is an unsynced tail cut."""
+        if not self._is_told:
+            self._cut(self._synced)
+        return self._cannot_write(failure)
 
-    @property
-    def is_synced(self) -> bool:
-        self._check()
-        return self._synced == self._size
+    def _cannot_write(self, error: Exception) -> StorageError:
+        reason = getattr(error, "strerror", None) or error
+        return StorageError(f"cannot write {self.path}: {reason}")
 
-    def close(self) -> None:
-        if self._fd < 0:
-            return
+    def _cut(self, good: int) -> None:
+        """Cut what should not be there. If even that fails, refuse every later append."""
+        self._outbox.wait()
+        self._size = min(good, self._size)
+        self._synced = min(self._synced, self._size)
         try:
-            if not self._is_told:
-                self.sync()
-        finally:
-            thread, self._thread = self._thread, None
-            if thread is not None:
-                self._wake.set()
-                thread.join()
-            _give_up(self._fd, self._lock)
-            self._fd = -1
+            os.ftruncate(self._fd, self._size)
+        except OSError as error:
+            self._outbox.fail(error)
+
+    def _release(self) -> None:
+        _give_up(self._fd, self._lock)
 
     def discard(self) -> None:
         for path in (self.path, self.path.with_suffix(".lock")):
             path.unlink(missing_ok=True)
-
-    def _sync_soon(self) -> None:
-        """Let the thread know; there is none before the first append."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._keep_syncing, daemon=True)
-            self._thread.start()
-        self._wake.set()
-
-    def _keep_syncing(self) -> None:
-        while self._wake.wait() and self._thread is not None:
-            self._wake.clear()
-            self._sync()
-
-    def _sync(self) -> None:
-        """One fsync of all that is written, if anything waits for one. It keeps an error."""
-        with self._turn:
-            size = self._size
-            if size == self._synced or self._failure is not None:
-                return
-            try:
-                os.fsync(self._fd)
-            except OSError as error:
-                self._failure = error
-            else:
-                self._synced = size
-
-    def _check(self) -> None:
-        """Raise what is wrong. Only here, in the writer's thread, is an unsynced tail cut."""
-        if self._fd < 0:
-            raise SweepError(f"{self.path} is closed")
-        if self._failure is not None:
-            if not self._is_told:
-                self._roll_back(self._synced)
-            self._is_told = True
-            raise self._cannot_write(self._failure) from self._failure
-
-    def _cannot_write(self, error: OSError) -> StorageError:
-        return StorageError(f"cannot write {self.path}: {error.strerror or error}")
-
-    def _roll_back(self, good: int) -> None:
-        """Cut what should not be there. If even that fails, refuse every later append."""
-        with self._turn:
-            self._size = min(good, self._size)
-            self._synced = min(self._synced, self._size)
-            try:
-                os.ftruncate(self._fd, self._size)
-            except OSError as error:
-                self._failure = error
 
 
 def _open_to_append(path: Path) -> int:

@@ -15,13 +15,11 @@ The log is numbered segments, each put by *conditional create* (:mod:`sweep.ledg
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 
-from sweep.errors import StorageError, SweepError, UsageError
+from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
-from sweep.ledger.journal import Clock, Journal, check_expected, check_version
+from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import Lease
 from sweep.ledger.read import check_no_copy, first_event, parse_segments, segments_of
 from sweep.ledger.segments import Fenced, SegmentWriter, loose_of
@@ -42,10 +40,8 @@ class SegmentLedger(Journal):
     def __init__(
         self, writer: SegmentWriter, events: list[Event], lease: Lease, clock: Clock
     ) -> None:
-        super().__init__(writer.ledger, events, clock)
+        super().__init__(writer.ledger, events, clock, Outbox(writer.put, LIMIT))
         self._writer, self._lease = writer, lease
-        self._outbox = Outbox(writer.put)
-        self._is_closed = self._is_told = False
 
     @classmethod
     def open(cls, path: Store, *, create: bool, clock: Clock = time.time) -> SegmentLedger:
@@ -70,28 +66,11 @@ class SegmentLedger(Journal):
         return ledger
 
     def _write(self, lines: bytes) -> None:
+        self._outbox.make_room(len(lines))
         self._outbox.add(lines)
 
-    def sync(self) -> None:
-        self._check()
-        self._outbox.wait()
-        self._check()
-
-    @property
-    def is_synced(self) -> bool:
-        self._check()
-        return self._outbox.is_empty
-
-    def close(self) -> None:
-        if self._is_closed:
-            return
-        try:
-            if not self._is_told:
-                self.sync()
-        finally:
-            self._is_closed = True
-            self._outbox.close()
-            self._lease.release()
+    def _release(self) -> None:
+        self._lease.release()
 
     def discard(self) -> None:
         """Delete a closed ledger that has no events, unless another driver has come since."""
@@ -105,14 +84,10 @@ class SegmentLedger(Journal):
             self._outbox.fail(fenced)
         return fenced is not None
 
-    def _check(self) -> None:
-        if self._is_closed:
-            raise SweepError(f"{self.path} is closed")
-        if (failure := self._outbox.failure) is not None:
-            self._is_told = True
-            if isinstance(failure, Fenced):
-                raise failure
-            raise StorageError(f"cannot write the ledger: {failure}") from failure
+    def _told(self, failure: Exception) -> StorageError:
+        if isinstance(failure, Fenced):
+            return failure
+        return StorageError(f"cannot write the ledger: {failure}")
 
 
 def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
@@ -130,81 +105,3 @@ def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
             continue
         return writer, events
     raise UsageError(f"{path.parent} is in use by another driver, which writes all the time")
-
-
-class Outbox:
-    """Pieces of bytes on their way. While some are being sent, those that are added wait together.
-
-    A thread calls ``send`` with one or more whole pieces, joined, in order. Once it has failed
-    nothing more is sent, and ``failure`` says why.
-    """
-
-    def __init__(self, send: Callable[[bytes], None]) -> None:
-        self._send = send
-        self._waiting: list[bytes] = []
-        self._sending = 0  # bytes, of those taken from the above
-        self._change = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._is_closed = False
-        self.failure: Exception | None = None
-
-    def add(self, piece: bytes) -> None:
-        """Have a piece sent soon. Waits while too much is on its way; drops it after a failure."""
-        with self._change:
-            self._change.wait_for(lambda: self._size < LIMIT or self.failure)
-            self._waiting.append(piece)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
-            self._change.notify_all()
-
-    def wait(self) -> None:
-        """Return when all that was added is sent, or nothing more will be."""
-        with self._change:
-            self._change.wait_for(lambda: not self._size or self.failure)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether all that was added is sent."""
-        with self._change:
-            return not self._size
-
-    def fail(self, failure: Exception) -> None:
-        """Send nothing more."""
-        with self._change:
-            self.failure = self.failure or failure
-            self._change.notify_all()
-
-    def close(self) -> None:
-        """End the thread, once what it is sending is sent."""
-        with self._change:
-            thread, self._thread = self._thread, None
-            self._is_closed = True
-            self._change.notify_all()
-        if thread is not None:
-            thread.join()
-
-    @property
-    def _size(self) -> int:
-        return self._sending + sum(map(len, self._waiting))
-
-    def _run(self) -> None:
-        while pieces := self._take():
-            try:
-                self._send(b"".join(pieces))
-            except Exception as error:
-                self.fail(error)
-            else:
-                with self._change:
-                    self._sending = 0
-                    self._change.notify_all()
-
-    def _take(self) -> list[bytes]:
-        """All that waits; [] when there will be no more."""
-        with self._change:
-            self._change.wait_for(lambda: self._waiting or self._is_closed or self.failure)
-            if self._is_closed or self.failure:
-                return []
-            pieces, self._waiting = self._waiting, []
-            self._sending = sum(map(len, pieces))
-            return pieces

@@ -17,7 +17,7 @@ from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.record import DETAILS
-from tests.harness.disk import disk_under, idle_thread
+from tests.harness.disk import disk_under
 from tests.harness.stage import POINTS, Cast, Scene, Stage
 from tests.harness.sweeps import assert_each_once, of_kind, story
 
@@ -367,7 +367,7 @@ def test_a_job_is_handed_out_when_all_that_it_follows_from_is_on_the_disk(
     open_cast: Open, tmp_path: Path
 ) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
-    with disk_under(path) as disk, idle_thread():
+    with disk_under(path, is_idle=True) as disk:
         cast = open_cast(path.parent)
         assignment, epoch, _ = first(cast)
         begun = path.read_bytes()[: disk.safe]
@@ -399,7 +399,7 @@ def test_no_checkpoint_goes_on_the_word_of_an_event_that_may_yet_be_lost(
     open_cast: Open, tmp_path: Path, happens: Callable[[Cast, dict[str, Any]], None]
 ) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
-    with disk_under(path), idle_thread():
+    with disk_under(path, is_idle=True):
         cast = open_cast(path.parent)
         assignment = cast.take()
         old = path.parent / "checkpoints" / assignment["trial_id"] / "epoch-0001"
@@ -418,7 +418,7 @@ def test_a_ledger_that_cannot_be_synced_stops_the_session(
     open_cast: Open, tmp_path: Path, question: str
 ) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
-    with disk_under(path) as disk, idle_thread():
+    with disk_under(path, is_idle=True) as disk:
         cast = open_cast(path.parent)
         assignment, epoch, next_epoch = first(cast)
         cast.ledger.sync()

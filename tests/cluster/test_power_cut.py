@@ -18,7 +18,7 @@ from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.ledger.events import Event
 from sweep.ledger.read import read_events
 from sweep.ledger.record import Record
-from tests.harness.disk import disk_under, idle_thread
+from tests.harness.disk import disk_under
 from tests.harness.stage import Stage
 from tests.harness.sweeps import assert_each_once, of_kind
 
@@ -108,11 +108,11 @@ def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
 def test_after_a_power_cut_the_sweep_goes_on_and_nothing_contradicts_it(
     story: list[tuple[str, int]], later: list[tuple[str, int]], chance: random.Random
 ) -> None:
-    with TemporaryDirectory() as temporary, idle_thread():
+    with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "sweep"
         path = folder / "ledger.jsonl"
         for happened in (story, later):
-            with disk_under(path) as disk:
+            with disk_under(path, is_idle=True) as disk:
                 crew = Crew(Stage(folder, clock=lambda: 1.0, trials=TRIALS, max_failures=99))
                 crew.stage.conductor.note({"event": "workers", "count": WORKERS})
                 live(crew, happened)

@@ -10,21 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from sweep.ledger.file import Ledger
+from sweep.ledger.journal import Outbox
 
 PAGE = 512
 
 
 class Disk:
-    """What would be left of one file if the power went now."""
+    """What would be left of one file if the power went now.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    An idle one takes nothing from a ledger's thread but while someone waits for that.
+    """
+
+    def __init__(self, path: Path, is_idle: bool) -> None:
+        self.path, self.is_idle = path, is_idle
         self.safe = 0  # bytes that an fsync has brought to the disk
         self.syncs = 0
         self.error: OSError | None = None
         self.turn = threading.Event()  # cleared: an fsync does not return
-        self.turn.set()
+        if not is_idle:
+            self.turn.set()
 
     def fsync(self, fd: int) -> None:
         """In place of the system's."""
@@ -32,7 +36,8 @@ class Disk:
         if not self.path.exists() or here.st_ino != self.path.stat().st_ino:
             return
         self.syncs += 1
-        self.turn.wait(timeout=30)
+        if threading.current_thread() is not threading.main_thread():
+            self.turn.wait(timeout=30)
         if self.error is not None:
             raise self.error
         self.safe = here.st_size
@@ -49,15 +54,16 @@ class Disk:
 
 
 @contextmanager
-def disk_under(path: Path) -> Iterator[Disk]:
+def disk_under(path: Path, is_idle: bool = False) -> Iterator[Disk]:
     """A disk under the file at ``path``, for the time of the block."""
-    disk = Disk(path)
-    with patch.object(os, "fsync", disk.fsync):
+    disk, real = Disk(path, is_idle), Outbox.wait
+
+    def wait(outbox: Outbox) -> None:
+        if is_idle:
+            disk.turn.set()
+        real(outbox)
+        if is_idle:
+            disk.turn.clear()
+
+    with patch.object(os, "fsync", disk.fsync), patch.object(Outbox, "wait", wait):
         yield disk
-
-
-@contextmanager
-def idle_thread() -> Iterator[None]:
-    """Ledgers in the block sync when they are told to, and not on their own."""
-    with patch.object(Ledger, "_sync_soon", lambda ledger: None):
-        yield

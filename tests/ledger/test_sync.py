@@ -19,7 +19,7 @@ from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.lines import WINDOW
 from sweep.ledger.read import read_events
-from tests.harness.disk import Disk, disk_under, idle_thread
+from tests.harness.disk import Disk, disk_under
 
 
 @pytest.fixture
@@ -80,10 +80,8 @@ def test_events_that_come_during_an_fsync_share_the_next_one(path: Path, disk: D
         assert disk.syncs == before + 2, "nothing waits, so nothing is to be done"
 
 
-def test_closing_brings_all_to_the_disk_and_opening_what_another_left(
-    path: Path, disk: Disk
-) -> None:
-    with idle_thread():
+def test_closing_brings_all_to_the_disk_and_opening_what_another_left(path: Path) -> None:
+    with disk_under(path, is_idle=True) as disk:
         with Ledger.open(path, create=True) as ledger:
             ledger.append(event(0))
             assert disk.safe == 0
@@ -93,8 +91,8 @@ def test_closing_brings_all_to_the_disk_and_opening_what_another_left(
         assert disk.safe == path.stat().st_size
 
 
-def test_no_more_than_a_window_is_ever_unsynced(path: Path, disk: Disk) -> None:
-    with idle_thread(), Ledger.open(path, create=True) as ledger:
+def test_no_more_than_a_window_is_ever_unsynced(path: Path) -> None:
+    with disk_under(path, is_idle=True) as disk, Ledger.open(path, create=True) as ledger:
         for number in range(40):
             ledger.append(event(number, size=WINDOW // 7))
             assert path.stat().st_size - disk.safe <= WINDOW
@@ -162,9 +160,9 @@ def test_a_ledger_without_appends_has_no_thread(path: Path) -> None:
 def test_a_power_cut_takes_nothing_that_was_synced_and_leaves_a_ledger(
     appends: list[tuple[int, bool]], chance: random.Random
 ) -> None:
-    with TemporaryDirectory() as folder, idle_thread():
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.jsonl"
-        with disk_under(path) as disk:
+        with disk_under(path, is_idle=True) as disk:
             ledger = Ledger.open(path, create=True, clock=lambda: 1.0)
             written: list[Event] = []
             safe = 0
