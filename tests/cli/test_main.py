@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sweep.config import SweepConfig
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
 from tests.harness.command import Command, assert_refused
 
@@ -17,24 +18,12 @@ HEAVY = {"torch", "ray", "transformers", "datasets", "optuna", "pandas", "numpy"
 
 # Configs.
 
-BAD_SETTINGS = [
-    ("space.sparsity=-0.1", "space.sparsity", "-0.1"),
-    ("space.sparsity=1.0", "space.sparsity", "1.0"),
-    ("space.sparsity=half", "space.sparsity", "half"),
-    ("space.sparsity=.nan", "space.sparsity", "nan"),
-    ("search.sampler=tpo", "search.sampler", "did you mean 'tpe'"),
-    ("search.trails=8", "search.trails", "did you mean 'trials'"),
-    ("space.learning_rate={low: 0, high: 1, log: true}", "space.learning_rate", "low"),
-    ("objectives={accuracy: max, speed: max}", "objectives", "speed"),
-]
 
-
-@pytest.mark.parametrize(("setting", "path", "word"), BAD_SETTINGS, ids=lambda value: str(value))
-def test_a_bad_setting_is_named(
-    cli: Command, tmp_path: Path, setting: str, path: str, word: str
-) -> None:
+def test_all_bad_settings_are_reported_at_once(cli: Command, tmp_path: Path) -> None:
+    settings = ("space.sparsity=2", "search.trails=8", "storage=")
+    words = ("3 problems in digits", "space.sparsity", "did you mean 'trials'", "storage")
     for command in ("check", "run"):
-        assert_refused(cli(command, "digits", setting), 2, "1 problem in digits", path, word)
+        assert_refused(cli(command, "digits", *settings), 2, *words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -50,11 +39,6 @@ def test_check_says_what_a_warm_start_would_teach(cli: Command, tmp_path: Path) 
     for command in ("check", "run"):
         assert_refused(cli(command, "digits", setting), 2, "objectives", "other", "sparsity")
         assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")
-
-
-def test_all_bad_settings_are_reported_at_once(cli: Command) -> None:
-    done = cli("check", "digits", "space.sparsity=2", "search.trials=0", "storage=")
-    assert_refused(done, 2, "3 problems", "space.sparsity", "search.trials", "storage")
 
 
 @pytest.mark.parametrize("command", ["check", "run", "trial"])
@@ -119,8 +103,35 @@ def test_a_trial_that_diverges_is_exit_code_3(cli: Command) -> None:
     assert "error: diverged: loss is" in done.err and "Traceback" not in done.err
 
 
-def test_an_unknown_split_is_refused(cli: Command) -> None:
-    assert_refused(cli("trial", *DIGITS, "--split", "dev"), 2, "train, validation, test")
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("model=nowhere/at/all", "model folder not found"),
+        ("task.dataset.train=nowhere.csv", "data file not found"),
+        ("task.validation=0.001", "empty split"),
+        ("task.text=txt", "did you mean 'text'"),
+        ("--split=dev", "train, validation, test"),
+    ],
+)
+def test_what_a_trial_cannot_use_is_one_sentence(
+    cli: Command, tiny_config: SweepConfig, setting: str, word: str
+) -> None:
+    """What else there is: `tests/compress`, test_models, tasks/test_task and tasks/test_sources."""
+    config = tiny_config.model_dump(mode="json")
+    config["task"]["dataset"]["validation"] = None
+    Path("words.yaml").write_text(json.dumps(config))
+    done = cli("trial", "words.yaml", setting)
+    assert_refused(done, 2, word)
+    assert len(done.err.strip().splitlines()) == 1 and not Path("results").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_a_storage_problem(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "file" / "cache"))
+    assert_refused(cli("trial", *DIGITS), 6, str(tmp_path / "file"))
 
 
 # Folders.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.ledger.cache import cache_root, file_digest, fingerprint, once, tree_digest
+from sweep.ledger.cache import cache_root, fingerprint, once, tree_digest
 
 
 def test_the_place_is_asked_for_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,13 +28,6 @@ def test_a_fingerprint_minds_values_and_not_the_order_of_keys() -> None:
     assert fingerprint({"a": 1, "b": [2, None]}) == fingerprint({"b": [2, None], "a": 1})
     values = [1, "1", [1], {"a": 1}, {"a": 2}, {"b": 1}, None, [[1, 2]], [[2, 1]]]
     assert len({fingerprint(value) for value in values}) == len(values)
-
-
-def test_a_file_is_its_bytes(tmp_path: Path) -> None:
-    for name, text in (("a", "same"), ("b", "same"), ("c", "other")):
-        (tmp_path / name).write_text(text)
-    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
-    assert file_digest(tmp_path / "a") != file_digest(tmp_path / "c")
 
 
 def test_a_folder_is_its_files_names_and_bytes(tmp_path: Path) -> None:

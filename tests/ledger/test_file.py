@@ -19,7 +19,7 @@ from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.journal import VERSION
 from sweep.ledger.lines import misnamed, salvage
-from sweep.ledger.read import read_events
+from sweep.ledger.read import read_events, read_ledger
 from sweep.search.jobs import retraining_name
 
 FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
@@ -57,16 +57,31 @@ def test_a_ledger_torn_at_any_byte_of_its_last_line_loses_that_line_alone(tmp_pa
         assert read_events(path) == events[:-1] + more
 
 
-@pytest.mark.parametrize("garbage", [b"\0" * 40, b"{\n", b"\n", b"[1]\n", b'"x"\n', b"\xff\xfe\n"])
-def test_a_last_line_that_is_no_event_is_cut(tmp_path: Path, garbage: bytes) -> None:
+@pytest.mark.parametrize(
+    "tail",
+    [
+        b'{"event": "record", "tri',
+        b'{"event": "finish", "time": 1}',  # whole, but its newline is not there yet
+        "é".encode()[:1],
+        *(b"\0" * 40, b"{\n", b"\n", b"[1]\n", b'"x"\n', b"\xff\xfe\n", b"\0\0\n"),
+    ],
+)
+def test_a_torn_tail_is_left_out_by_readers_and_cut_by_the_next_writer(
+    tmp_path: Path, tail: bytes
+) -> None:
     path = tmp_path / "ledger.jsonl"
     events = written(path)
     with path.open("ab") as file:
-        file.write(garbage)
+        file.write(tail)
+    before = path.read_bytes()
+    for named in (path, tmp_path):
+        read = read_ledger(named)
+        assert (read.events, read.problems, str(read.folder)) == (events, [], str(tmp_path))
     assert read_events(path) == events
+    assert path.read_bytes() == before, "reading changes nothing"
     with Ledger.open(path, create=False) as ledger:
         assert ledger.events == events
-    assert read_events(path) == events
+    assert path.read_bytes() == before.removesuffix(tail)
 
 
 @pytest.mark.parametrize("line", [0, 1, 2])

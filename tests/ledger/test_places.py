@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from sweep.cluster.retention import Retention
-from sweep.errors import StorageError, UsageError
+from sweep.errors import StorageError
 from sweep.ledger import checkpoint
 from sweep.ledger.folder import marked, probe
-from sweep.ledger.store import store_at
 from sweep.ledger.store_errors import retry
 from sweep.ledger.store_objects import ObjectStore
 from tests.harness.command import Done, assert_refused, call
@@ -115,20 +114,6 @@ def test_places_that_are_not_there_are_told(server: Server, tmp_path: Path) -> N
     for look in (probe, lambda there: ObjectStore.at(there).names()):
         with pytest.raises(StorageError, match="there is no bucket 'no-such-bucket'"):
             look(there)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("ftp://x/y", "a sweep is kept in a folder"),
-        ("s3://", "names no bucket"),
-        ("s3://bucket/run-[1]", r"may not hold '\['"),
-        ("s3://bucket/*/x", r"may not hold '\*'"),
-    ],
-)
-def test_addresses_that_cannot_be_used_are_told(text: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        store_at(text)
 
 
 Told = Callable[..., Done]

@@ -10,44 +10,21 @@ from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 
 @pytest.mark.parametrize(
-    "tail",
+    "damage",
     [
-        b'{"event": "record", "tri',
-        b'{"event": "finish", "time": 1}',  # whole, but its newline is not there yet
-        b"\x00\x00\x00\n",
-        b'{"event": "reco\n',
-        "é".encode()[:1],
+        {5_000: b'{"event": "note"', 5_001: b'"time": 1}', 8_200: b"5", 8_900: b""},
+        {4: b'\xff{"event": "record"', 6: b'["no", "event"]'},
     ],
 )
-def test_a_torn_last_line_is_left_out_and_nothing_is_changed(tmp_path: Path, tail: bytes) -> None:
-    ledger = small_sweep()
-    folder = ledger.write(tmp_path, tail)
-    before = (folder / "ledger.jsonl").read_bytes()
-    for named in (folder, folder / "ledger.jsonl"):
-        read = read_ledger(named)
-        assert (read.events, read.problems) == (ledger.events, [])
-        assert str(read.folder) == str(folder)
-    assert [file.name for file in folder.iterdir()] == ["ledger.jsonl"]
-    assert (folder / "ledger.jsonl").read_bytes() == before
-
-
-def test_a_damaged_line_elsewhere_is_left_out_and_said(tmp_path: Path) -> None:
-    folder = small_sweep().write(tmp_path)
-    lines = (folder / "ledger.jsonl").read_bytes().split(b"\n")
-    lines[4] = b'\xff{"event": "record"'
-    lines.insert(6, b'["no", "event"]')
-    (folder / "ledger.jsonl").write_bytes(b"\n".join(lines))
-    assert [text.split(" of")[0] for text in load(folder).problems] == ["line 5", "line 7"]
-
-
-def test_a_damaged_line_is_found_among_thousands(tmp_path: Path) -> None:
+def test_a_damaged_line_is_found_among_thousands_and_left_out(
+    tmp_path: Path, damage: dict[int, bytes]
+) -> None:
     """Whichever part of a long ledger it is in; and lines that only together are one event."""
     ledger = small_sweep()
     for _ in range(9_000):
         ledger.add("note")
     folder = ledger.write(tmp_path)
     lines = (folder / "ledger.jsonl").read_bytes().split(b"\n")
-    damage = {5_000: b'{"event": "note"', 5_001: b'"time": 1}', 8_200: b"5", 8_900: b""}
     for place, line in damage.items():
         lines[place] = line
     (folder / "ledger.jsonl").write_bytes(b"\n".join(lines))

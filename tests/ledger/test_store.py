@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import MissingPackage, NotASweep, load
+from sweep.errors import UsageError
 from sweep.ledger.store import Folder, store_at
 from sweep.ledger.store_errors import BadAddress
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
@@ -67,6 +68,17 @@ def test_what_is_not_installed_is_named(
 def test_patterns_are_no_addresses(address: str) -> None:
     with pytest.raises(BadAddress, match="may not hold"):
         load(address)
+    with pytest.raises(UsageError, match=r"may not hold|is kept in a folder"):
+        store_at(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("ftp://x/y", "a sweep is kept in a folder"), ("s3://", "names no bucket")],
+)
+def test_no_sweep_is_kept_at_such_an_address(address: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        store_at(address)
 
 
 def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.errors import StorageError
+from sweep.errors import StorageError, SweepError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.lines import WINDOW
@@ -101,47 +101,29 @@ def test_no_more_than_a_window_is_ever_unsynced(path: Path) -> None:
     assert len(read_events(path)) == 41
 
 
-def test_a_failed_fsync_ends_it_and_leaves_what_was_safe(path: Path, disk: Disk) -> None:
-    ledger = Ledger.open(path, create=True)
-    safe = ledger.append(event(0))
-    ledger.sync()
-    disk.error = OSError(errno.EIO, "input/output error")
-    ledger.append(event(1))
-    with pytest.raises(StorageError, match="input/output error"):
-        ledger.sync()
-    disk.error = None  # a second fsync may succeed, and mean nothing: what was lost is lost
-    for refused in (lambda: ledger.append(event(2)), ledger.sync, lambda: ledger.is_synced):
-        with pytest.raises(StorageError, match="input/output error"):
-            refused()
-    ledger.close()
-    assert read_events(path) == safe
-
-
-def test_a_failed_fsync_in_the_background_is_told_by_the_next_append(
-    path: Path, disk: Disk
+@pytest.mark.parametrize("heard_by", ["sync", "append", "close"])
+def test_a_failed_fsync_ends_it_is_told_and_leaves_what_was_safe(
+    path: Path, disk: Disk, heard_by: str
 ) -> None:
     ledger = Ledger.open(path, create=True)
     safe = ledger.append(event(0))
     ledger.sync()
-    disk.error = OSError(errno.ENOSPC, "no space left")
-    before = disk.syncs
+    disk.error = OSError(errno.EIO, "input/output error")
     ledger.append(event(1))
-    wait_until(lambda: disk.syncs > before)
-    with pytest.raises(StorageError, match="no space left"):  # as soon as the thread has said so
-        wait_until(lambda: not ledger.append(event(2)))
+    hear = {
+        "sync": ledger.sync,
+        "append": lambda: wait_until(lambda: not ledger.append(event(2))),  # once the thread knows
+        "close": ledger.close,
+    }
+    with pytest.raises(StorageError, match="input/output error"):
+        hear[heard_by]()
+    disk.error = None  # a second fsync may succeed, and mean nothing: what was lost is lost
+    for refused in (lambda: ledger.append(event(2)), ledger.sync, lambda: ledger.is_synced):
+        with pytest.raises(SweepError, match="closed" if heard_by == "close" else "input/output"):
+            refused()
     ledger.close()
     assert read_events(path) == safe
-
-
-def test_a_failed_fsync_that_nobody_heard_of_is_told_at_the_close(path: Path, disk: Disk) -> None:
-    ledger = Ledger.open(path, create=True)
-    disk.error = OSError(errno.EIO, "input/output error")
-    ledger.append(event(0))
-    with pytest.raises(StorageError, match="input/output error"):
-        ledger.close()
-    ledger.close()
-    disk.error = None
-    Ledger.open(path, create=True).close()  # the lock is free, and nothing was left
+    Ledger.open(path, create=False).close()  # the lock is free
 
 
 def test_a_ledger_without_appends_has_no_thread(path: Path) -> None:
