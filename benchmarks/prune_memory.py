@@ -33,11 +33,13 @@ def measure(sparsity: float) -> dict[str, float]:
     import torch
 
     from sweep.compress.prune import make_masks
+    from sweep.space.params import Params
 
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    make_masks({"small": torch.randn(64, 64)}, sparsity, "l1-norm", "global", generator)
+    params = Params(sparsity, "l1-norm", "global")
+    make_masks({"small": torch.randn(64, 64)}, params, generator)
     weights = {
         f"{layer}.{index}": torch.randn(shape, generator=generator)
         for layer in range(LAYERS)
@@ -45,13 +47,13 @@ def measure(sparsity: float) -> dict[str, float]:
     }
     before = resident_bytes()
     started = time.perf_counter()
-    masks = make_masks(weights, sparsity, "l1-norm", "global", generator)
+    masks = make_masks(weights, params, generator)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     count = sum(weight.numel() for weight in weights.values())
     return {
         "count": count,
-        "pruned": masks.pruned / count,
+        "pruned": sum(int((~mask).sum()) for mask in masks.values()) / count,
         "seconds": seconds,
         "ratio": (peak - before) / (4 * count),
     }

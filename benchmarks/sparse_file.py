@@ -24,9 +24,10 @@ from torch import nn
 
 from sweep.compress.measure import measure
 from sweep.compress.models import fresh_bert
-from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
 from sweep.export import sparse
 from sweep.export.files import plain_zeros
+from sweep.space.params import Params
 
 FILES = ("dense", "zip", "ours", "counted")
 
@@ -49,8 +50,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
     """Prune ``model`` in place and weigh its files; AssertionError where a bit is lost."""
     weights = prunable_weights(model, Targets())
-    masks = make_masks(weights, sparsity, "l1-norm", "local", torch.Generator().manual_seed(0))
-    masks.apply(weights)
+    apply_masks(weights, make_masks(weights, Params(sparsity), torch.Generator()))
     plain_zeros(model)
     counted = measure(model, weights)
     dense, ours = (folder / f"{name}.safetensors" for name in ("dense", "ours"))

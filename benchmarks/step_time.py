@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,13 @@ from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import fresh_bert, load_classifier
-from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
+from sweep.compress.prune.masks import pairs
 from sweep.compress.tasks import Split
 from sweep.compress.train import Distillation, Recipe, finetune_epoch, make_optimizer, to_device
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
+from sweep.space.params import Params
 
 SPARSITY = 0.8
 Batches = list[dict[str, Tensor]]
@@ -52,9 +53,9 @@ class Rivals:
     def __init__(self, model: nn.Module, split: Split, recipe: Recipe, pad_id: int) -> None:
         self.model, self.split, self.recipe, self.pad_id = model, split, recipe, pad_id
         weights = prunable_weights(model, Targets())
-        masks = make_masks(weights, SPARSITY, "l1-norm", "local", torch.Generator())
-        masks.apply(weights)
-        self.held: Sequence[tuple[Tensor, Tensor]] = masks.bind(weights)
+        masks = make_masks(weights, Params(SPARSITY), torch.Generator())
+        apply_masks(weights, masks)
+        self.held = pairs(model, masks)
         self.start = {name: value.clone() for name, value in model.state_dict().items()}
         order = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, 0]))
         device = next(model.parameters()).device

@@ -26,7 +26,8 @@ from sweep.ledger.store import Store, store_at
 from sweep.space.params import Params
 
 if TYPE_CHECKING:
-    from sweep.compress.open import Bench, Runs
+    from sweep.compress.loop import Loop
+    from sweep.compress.open import Bench
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dic
         yield _on_test(trial, seconds)
 
 
-def _on_test(trial: Runs, train_seconds: float) -> dict[str, Any]:
+def _on_test(trial: Loop, train_seconds: float) -> dict[str, Any]:
     record = trial.record("recovered" if trial.epoch else "pruned", train_seconds)
     validation = trial.score("validation")
     return {
@@ -184,7 +185,7 @@ class Saved:
     def _identity(self) -> dict[str, Any]:
         return {key: self.assignment[key] for key in self.keys}
 
-    def load(self, trial: Runs, most: int) -> dict[str, Any] | None:
+    def load(self, trial: Loop, most: int) -> dict[str, Any] | None:
         """Put the trial where its newest checkpoint up to epoch ``most`` is; returns the note.
 
         None where there is none, or one of something else.
@@ -198,7 +199,7 @@ class Saved:
         trial.load_state_dict(state)
         return note
 
-    def save(self, trial: Runs, **note: Any) -> None:
+    def save(self, trial: Loop, **note: Any) -> None:
         """Save the trial as it is, with more to note."""
         folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)
         checkpoint.save(folder, trial.state_dict(), {**self._identity, **note})

@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from sweep.compress.dense.ship import Shipped
-from sweep.compress.measure import Score
+from sweep.compress.loop import Loop
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import UsageError
-from sweep.ledger.record import Record
 from sweep.space.params import Params
-
-
-class Runs(Protocol):
-    """A trial: a generator of records, which can go on from what it was
-    (`sweep.ledger.checkpoint`).
-
-    ``run`` is made of the four that follow it; ``epoch`` is -1 before ``prune``.
-    """
-
-    epoch: int
-
-    def run(self) -> Iterator[Record]: ...
-
-    def prune(self) -> None: ...
-
-    def finetune(self) -> float: ...
-
-    def record(self, stage: str, train_seconds: float = 0.0) -> Record: ...
-
-    def score(self, split: str) -> Score: ...
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Bench(Protocol):
@@ -51,7 +25,7 @@ class Bench(Protocol):
 
     def adopt(self, shipped: Shipped | None) -> None: ...
 
-    def trial(self, params: Params, seed: int, split: str = "validation") -> Runs: ...
+    def trial(self, params: Params, seed: int, split: str = "validation") -> Loop: ...
 
 
 def open_bench(

@@ -111,7 +111,7 @@ def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Modul
     config = bench.config
     names, tokenizer = bench.task.label_names, config.tokenizer or config.model
     settle_on_grid(trial.model, folder)
-    write_model(trial.model, trial.masks.masks, names, tokenizer, folder)
+    write_model(trial.model, trial.masks, names, tokenizer, folder)
     write_activations(trial.activations, folder)
     saved = load_classifier(str(folder), bench.task)
     if not has_more(folder):

@@ -127,7 +127,7 @@ def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
         about["method"],
         about["scope"],
     )
-    pruner.restore(state)
+    pruner.state = state
     pruner.attach()
     return pruner
 

@@ -22,7 +22,7 @@ class Record:
 
     ``epoch`` 0 is the model as pruned. ``partial`` marks a record that is not what a trial of
     ``finetune_epochs = epoch`` gives: its learning rate is bound to a later end, or its sparsity is
-    still rising (`sweep.compress.ramp`). ``accuracy_drop`` is baseline minus accuracy.
+    still rising (`sweep.compress.loop`). ``accuracy_drop`` is baseline minus accuracy.
     ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
 
     What may be missing (in records of older versions, or because nobody asked) is None:

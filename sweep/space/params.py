@@ -80,7 +80,7 @@ class Params:
     over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
     weights are scored, ``scope`` which of them are compared with which, ``normalise`` and
     ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
-    but ``method`` counts. ``ramp_epochs`` (whole) spreads the pruning (`sweep.compress.ramp`); one
+    but ``method`` counts. ``ramp_epochs`` (whole) spreads the pruning (`sweep.compress.loop`); one
     above :func:`longest_ramp` is shortened to that. ``distill_weight`` in [0, 1] and
     ``distill_temperature`` > 0 are those of `sweep.compress.train`; None: as ``recover.distill``
     says. ``quantization`` is the grid of the dense model that is pruned (none, fixed, int8); None:

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from sweep.compress.measure import measure, stored_bytes
-from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
+from sweep.compress.prune.targets import dropped
+from sweep.space.params import Params
 from tests.harness import tiny
 
 
@@ -45,15 +47,16 @@ def test_a_dense_model_takes_its_own_bytes() -> None:
 def test_a_pruned_bert(sparsity: float) -> None:
     model = tiny.bert()
     weights = prunable_weights(model, Targets())
-    masks = make_masks(weights, sparsity, "l1-norm", "global", torch.Generator())
+    masks = make_masks(weights, Params(sparsity, scope="global"), torch.Generator())
     before = measure(model, weights)
-    masks.apply(weights)
+    apply_masks(weights, masks)
+    pruned = dropped(masks, masks)
     size = measure(model, weights)
     prunable = sum(weight.numel() for weight in weights.values())
     total = sum(parameter.numel() for parameter in model.parameters())
-    assert size.sparsity == masks.pruned / prunable
-    assert size.model_sparsity == masks.pruned / total
-    assert before.nonzero_params - size.nonzero_params == masks.pruned
+    assert size.sparsity == pruned / prunable
+    assert size.model_sparsity == pruned / total
+    assert before.nonzero_params - size.nonzero_params == pruned
     assert (size.size_bytes < before.size_bytes) == (sparsity > 0)
 
 

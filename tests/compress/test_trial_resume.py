@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sweep.compress.dense.bench import Workbench
 from sweep.ledger import checkpoint
-from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES, Params
+from sweep.space.params import Params
 from tests.harness.trials import (
+    MOVING,
     PLAIN,
+    RAMP,
     WITH_ACTIVATIONS,
     every_schedule,
     figures,
@@ -22,38 +24,51 @@ from tests.harness.trials import (
     trial,
 )
 
+LONG = replace(PLAIN, finetune_epochs=3)
+KINDS = {
+    "weights": (LONG, (0, 1)),
+    **{
+        f"activations-{params.activation_method}-{params.activation_scope}": (
+            replace(params, finetune_epochs=3),
+            (1,),
+        )
+        for params in WITH_ACTIVATIONS
+    },
+    "ramp": (replace(RAMP, method="random", activation_sparsity=0.3), range(4)),
+    "movement": (replace(MOVING, activation_sparsity=0.3, ramp_epochs=3), range(4)),
+    "fixed": (replace(LONG, activation_sparsity=0.4, quantization="fixed"), (1,)),
+    "int8": (replace(LONG, activation_sparsity=0.4, quantization="int8"), (1,)),
+    "distilled": (replace(PLAIN, distill_weight=0.5), (1,)),
+}
+
 
 @every_schedule
 @pytest.mark.parametrize(
-    "params",
-    [dataclasses.replace(p, finetune_epochs=3) for p in (PLAIN, *WITH_ACTIVATIONS)],
-    ids=[
-        "weights",
-        *("-".join(pair) for pair in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)),
-    ],
+    ("kind", "after"), [(kind, after) for kind, (_, epochs) in KINDS.items() for after in epochs]
 )
 def test_a_saved_trial_goes_on_bit_for_bit(
-    bench: Workbench, tmp_path: Path, params: Params, schedule: str
+    bench: Workbench, tmp_path: Path, kind: str, after: int, schedule: str
 ) -> None:
+    params, _ = KINDS[kind]
     whole = trial(bench, params, schedule, dropout=0.2)
     expected = [figures(record) for record in whole.run()]
     final = whole.state_dict()
 
     first = trial(bench, params, schedule, dropout=0.2)
-    found = first_epochs(first, 1)
-    checkpoint.save(tmp_path / "epoch-0001", first.state_dict(), {"note": 1})
-    run(bench, WITH_ACTIVATIONS[0], seed=9)  # the worker does something else meanwhile
+    found = first_epochs(first, after)
+    checkpoint.save(tmp_path / "saved", first.state_dict(), {"note": 1})
+    # the worker does something else meanwhile, on another grid
+    run(bench, replace(WITH_ACTIVATIONS[0], quantization="int8"), seed=9)
 
-    loaded = checkpoint.load(tmp_path / "epoch-0001")
+    loaded = checkpoint.load(tmp_path / "saved")
     assert loaded is not None
     second = trial(bench, params, schedule, dropout=0.2)
     second.load_state_dict(loaded[0])
     found += [figures(record) for record in second.run()]
     assert found == expected
     state = second.state_dict()
-    assert same(state["model"], final["model"])
-    assert same(state["masks"], final["masks"])
-    assert same(state["activations"], final["activations"])
+    for name in ("model", "masks", "activations"):
+        assert same(state[name], final[name])
     for index, moments in final["optimizer"].items():
         assert same(state["optimizer"][index], moments)
     assert list(second.run()) == []
@@ -70,21 +85,36 @@ def test_a_state_is_a_copy_that_later_training_does_not_change(bench: Workbench)
         assert [figures(record) for record in again.run()] == rest
 
 
-def test_a_state_right_after_pruning(bench: Workbench, tmp_path: Path) -> None:
-    expected = run(bench, seed=4)
-    first = trial(bench, seed=4)
-    first_epochs(first, 0)
-    checkpoint.save(tmp_path / "epoch-0000", first.state_dict(), {})
-    loaded = checkpoint.load(tmp_path / "epoch-0000")
-    assert loaded is not None
-    second = trial(bench, seed=4)
-    second.load_state_dict(loaded[0])
-    assert [figures(record) for record in second.run()] == expected[1:]
-
-
 @pytest.mark.parametrize("pieces", [(1, 1, 1, 1), (1, 3), (3, 0, 1), (9,)])
 def test_a_run_in_pieces_is_a_run(bench: Workbench, pieces: tuple[int, ...]) -> None:
-    params = dataclasses.replace(PLAIN, finetune_epochs=3)
-    some = trial(bench, params)
+    some = trial(bench, LONG)
     found = [figures(r) for count in pieces for r in itertools.islice(some.run(), count)]
-    assert found == run(bench, params)
+    assert found == run(bench, LONG)
+
+
+# What moved.
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_sums_are_saved_while_the_ramp_lasts(bench: Workbench, after: int) -> None:
+    some = trial(bench, replace(MOVING, ramp_epochs=3))
+    first_epochs(some, after)
+    assert set(some.state_dict()["movement"]) == (set(some.weights) if after < 3 else set())
+
+
+@pytest.mark.parametrize(("params", "needed"), [(MOVING, True), (PLAIN, False)])
+def test_of_a_checkpoint_of_before_only_movement_misses_its_sums(
+    bench: Workbench, tmp_path: Path, params: Params, needed: bool
+) -> None:
+    expected = run(bench, params)
+    first = trial(bench, params)
+    first_epochs(first, 1)
+    state = first.state_dict()
+    del state["movement"]
+    checkpoint.save(tmp_path / "saved", state, {})
+    loaded = checkpoint.load(tmp_path / "saved")
+    assert loaded is not None and loaded[0]["movement"] == {}
+    for found in (state, loaded[0]):
+        second = trial(bench, params)
+        second.load_state_dict(found)
+        assert ([figures(record) for record in second.run()] != expected[2:]) == needed

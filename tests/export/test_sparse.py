@@ -18,9 +18,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from sweep.compress.measure import measure
-from sweep.compress.prune import Targets, make_masks, prunable_weights
+from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
 from sweep.errors import StorageError, UsageError
 from sweep.export.sparse import digest, load, pack, save, unpack
+from sweep.space.params import Params
 from tests.harness import tiny
 
 TYPES = ("float32", "float16", "float64", "int8", "uint8", "int32", "int64")
@@ -93,7 +94,7 @@ def test_it_is_never_larger_than_dense(values: list[float]) -> None:
 def test_the_bytes_are_those_that_a_record_counts(tmp_path: Path) -> None:
     model = tiny.bert()
     weights = prunable_weights(model, Targets())
-    make_masks(weights, 0.7, "l1-norm", "local", torch.Generator()).apply(weights)
+    apply_masks(weights, make_masks(weights, Params(0.7), torch.Generator()))
     with torch.no_grad():
         prunable = {id(weight) for weight in weights.values()}
         for (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.train import Recipe
 from sweep.compress.trial import Trial
 from sweep.config.fields import LR_SCHEDULES
-from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES, Params
 
@@ -28,6 +27,8 @@ WITH_ACTIVATIONS = [
     )
     for method, scope in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)
 ]
+RAMP = dataclasses.replace(PLAIN, sparsity=0.8, finetune_epochs=4, ramp_epochs=2)
+MOVING = dataclasses.replace(RAMP, method="movement")
 
 every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
 
@@ -51,14 +52,21 @@ def recipe(
 
 
 def trial(
-    bench: Workbench, params: Params = PLAIN, schedule: str = "constant", **how: Any
+    bench: Workbench,
+    params: Params = PLAIN,
+    schedule: str = "constant",
+    start: Mapping[str, Tensor] | None = None,
+    **how: Any,
 ) -> Trial:
+    grid = bench.grid(params.quantization)
     return Trial(
         params,
-        bench.dense,
+        bench.models.get(grid),
         bench.task,
         recipe(params, schedule, **how),
-        statistics=bench.calibration(None).statistics(params.method),
+        start=start,
+        statistics=bench.calibration(grid).statistics(params.method),
+        distillation=partial(bench.distillation, params),
         baseline_accuracy=0.75,
     )
 
@@ -75,24 +83,6 @@ def run(bench: Workbench, params: Params = PLAIN, **how: Any) -> list[dict[str, 
 def first_epochs(some: Trial, epochs: int) -> list[dict[str, Any]]:
     """What a new trial gives up to an epoch, at which it then stands."""
     return [figures(record) for record in itertools.islice(some.run(), epochs + 1)]
-
-
-def saved_goes_on(make: Callable[[], Trial], folder: Path, after: int) -> None:
-    """A trial that is saved after some epochs, and loaded into another, ends as one in one go."""
-    whole = make()
-    expected = [figures(record) for record in whole.run()]
-    final = whole.state_dict()
-    first = make()
-    found = first_epochs(first, after)
-    checkpoint.save(folder, first.state_dict(), {})
-    loaded = checkpoint.load(folder)
-    assert loaded is not None
-    second = make()
-    second.load_state_dict(loaded[0])
-    found += [figures(record) for record in second.run()]
-    assert found == expected
-    assert same(second.state_dict()["model"], final["model"])
-    assert same(second.state_dict()["masks"], final["masks"])
 
 
 def weights_of(some: Trial) -> dict[str, Tensor]:

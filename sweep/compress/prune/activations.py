@@ -15,7 +15,8 @@ taken over a batch:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from contextlib import ExitStack
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sweep.compress.prune.masks import keep_largest
-from sweep.compress.prune.structures import kth_smallest, ordered_keys, pruned_count
+from sweep.compress.prune.structures import ordered_keys, pruned_count
 
 Prune = Callable[[Tensor], Tensor]
 
@@ -59,15 +60,14 @@ def magnitude_quantile(x: Tensor, sparsity: float) -> Tensor:
     """The magnitude below which a share ``sparsity`` of ``x``'s values lie (a scalar tensor)."""
     magnitudes = x.detach().abs().reshape(-1)
     count = max(1, pruned_count(sparsity, magnitudes.numel()))
-    keys = ordered_keys(magnitudes)
-    return magnitudes[keys == kth_smallest([keys], count).key][0].float()
+    return _kth_of_rows(magnitudes, count - 1)[0].float()
 
 
 class ActivationPruner:
     """Prunes the inputs of ``modules`` through forward pre-hooks until :meth:`remove`.
 
     ``state`` holds what is fixed for the trial (thresholds or feature masks, by module name), for
-    a checkpoint; :meth:`restore` puts it back, so that calibration is never repeated.
+    a checkpoint; one that has it need not be calibrated again.
     """
 
     def __init__(
@@ -100,16 +100,11 @@ class ActivationPruner:
             self.state[name] = magnitude_quantile(real, self.sparsity)
             return (keep_above(x, self.state[name]), *inputs[1:])
 
-        handles = [
-            module.register_forward_pre_hook(partial(threshold_then_prune, name))
-            for name, module in self.modules.items()
-        ]
-        try:
-            with torch.no_grad():
-                forward()
-        finally:
-            for handle in handles:
-                handle.remove()
+        with ExitStack() as hooks, torch.no_grad():
+            for name, module in self.modules.items():
+                hook = partial(threshold_then_prune, name)
+                hooks.enter_context(module.register_forward_pre_hook(hook))
+            forward()
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw the feature masks of method ``random``."""
@@ -124,14 +119,11 @@ class ActivationPruner:
             count = pruned_count(self.sparsity, sum(score.numel() for score in group))
             self.state |= dict(zip(names, keep_largest(group, count, generator), strict=True))
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take thresholds or masks from a checkpoint."""
-        self.state = dict(state)
-
     def attach(self) -> None:
         """Start pruning."""
         self.remove()
-        per_token = _Memo(partial(keep_per_token, sparsity=self.sparsity))
+        # It remembers one answer: query, key and value layers ask about one and the same input.
+        per_token = lru_cache(maxsize=1)(partial(keep_per_token, sparsity=self.sparsity))
         for name, module in self.modules.items():
             prune = self._fixed(name, next(module.parameters()).device) or per_token
             self._handles.append(module.register_forward_pre_hook(partial(_prune_first, prune)))
@@ -153,16 +145,3 @@ class ActivationPruner:
 
 def _prune_first(prune: Prune, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (prune(inputs[0]), *inputs[1:])
-
-
-class _Memo:
-    """Remembers its last answer: query, key and value layers ask about one and the same input."""
-
-    def __init__(self, prune: Prune) -> None:
-        self.prune = prune
-        self.last: tuple[Tensor, Tensor] | None = None
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if self.last is None or self.last[0] is not x:
-            self.last = (x, self.prune(x))
-        return self.last[1]

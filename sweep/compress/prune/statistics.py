@@ -11,14 +11,14 @@ kind                    what                                                    
 ``gradient``            root mean square over examples of the loss's gradient      the weight's
 ``input-norm``          l2 norm of each input feature over all tokens              (in,)
 ``inverse-factor``      :func:`inverse_factor` of the inputs' X^T X                  (in, in)
-``movement``            :class:`Movement`                                          the weight's
+``movement``            sum of the steps that are :func:`recorded`                  the weight's
 ======================  =========================================================  =============
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import torch
@@ -102,14 +102,11 @@ def _summed_inputs(
         part = what(x.reshape(-1, x.shape[-1]).float())
         sums[name] = sums[name].add_(part) if name in sums else part
 
-    handles = [m.register_forward_pre_hook(partial(add, name)) for name, m in modules.items()]
-    try:
-        with torch.no_grad():
-            for _ in losses:
-                pass
-    finally:
-        for handle in handles:
-            handle.remove()
+    with ExitStack() as hooks, torch.no_grad():
+        for name, module in modules.items():
+            hooks.enter_context(module.register_forward_pre_hook(partial(add, name)))
+        for _ in losses:
+            pass
     return sums
 
 
@@ -120,14 +117,16 @@ COLLECTORS: dict[str, Callable[[Mapping[str, nn.Module], Losses], Statistics]] =
 }
 
 
-class Movement:
-    """Which weights training moves away from zero (Sanh, Wolf and Rush 2020, arXiv:2005.07683).
+@contextmanager
+def recorded(weights: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Iterator[None]:
+    """Record which weights training moves away from zero (Sanh, Wolf and Rush 2020,
+    arXiv:2005.07683): while it is open, each ``backward`` adds a step to ``moved``, in place.
 
-    ``scores``, by name, are ``S = -sum of w * dL/dw`` over the steps that are recorded, each of its
-    leaf tensor's shape and device; zero at first, and added to in place. S is positive where steps
-    against the gradient take a weight away from zero, negative where they shrink it. Magnitude says
-    where a weight is, movement where it goes, which matters where finetuning has little time.
-    Before training nothing is known, so nothing is pruned at once by it (`sweep.compress.ramp`).
+    ``moved``, by name, is ``S = -sum of w * dL/dw`` over the steps that are recorded, each of its
+    leaf tensor's shape and device. S is positive where steps against the gradient take a weight
+    away from zero, negative where they shrink it. Magnitude says where a weight is, movement where
+    it goes, which matters where finetuning has little time. Before training nothing is known, so
+    nothing is pruned at once by it (`sweep.compress.loop`).
 
     The gradients are those of the loss that is trained (a distilled one, where it is distilled), as
     ``backward`` leaves them: before they are clipped, so that one steep batch counts as what it is.
@@ -135,28 +134,11 @@ class Movement:
     zero and adds nothing; unlike in the paper, whose masks are soft until the end, it does not come
     back.
     """
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        self.weights = dict(weights)
-        self.scores = {name: torch.zeros_like(w.detach()) for name, w in weights.items()}
-
-    @contextmanager
-    def recorded(self) -> Iterator[None]:
-        """While it is open, each ``backward`` adds a step; afterwards no hook is left."""
-        handles = []
-        try:
-            for name, weight in self.weights.items():
-                add = partial(_add, self.scores[name])
-                handles.append(weight.register_post_accumulate_grad_hook(add))  # type: ignore[no-untyped-call]
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    def load(self, scores: Mapping[str, Tensor]) -> None:
-        """Go on from the ``scores`` of a checkpoint."""
-        for name, score in scores.items():
-            self.scores[name].copy_(score)
+    with ExitStack() as hooks:
+        for name, score in moved.items():
+            add = partial(_add, score)
+            hooks.enter_context(weights[name].register_post_accumulate_grad_hook(add))  # type: ignore[no-untyped-call]
+        yield
 
 
 @torch.no_grad()

@@ -13,14 +13,16 @@ each key unique.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 _CHUNK = 1 << 18  # keys looked at together: few enough to stay in a core's cache
 _HALF = 1 << 16
+
+GONE = torch.iinfo(torch.int32).min
+"""The key of a weight that is pruned already: below all others."""
 
 Shapes = Mapping[str, torch.Size]
 Counts = dict[str, int]
@@ -77,15 +79,6 @@ PROFILES: dict[str, Profile] = {"uniform": uniform, "erk": erk}
 """How the sparsity asked for is shared out among the matrices: (shapes, sparsity) -> counts."""
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """The k-th smallest ``key``: ``below`` scores have a smaller one, ``equal`` have this one."""
-
-    key: int
-    below: int
-    equal: int
-
-
 def ordered_keys(scores: Tensor) -> Tensor:
     """Map float32 scores to int32 of the same order (IEEE 754 bits, negatives mirrored).
 
@@ -96,48 +89,39 @@ def ordered_keys(scores: Tensor) -> Tensor:
     return bits.bitwise_xor_((bits >> 31).bitwise_and_(0x7FFFFFFF))
 
 
-def kth_smallest(keys: Sequence[Tensor], k: int) -> Threshold:
-    """The ``k``-th smallest (k from 1) of all ``keys`` (int32, see :func:`ordered_keys`) together.
+def kth_smallest(keys: Sequence[Tensor], k: int) -> tuple[int, int, int]:
+    """The ``k``-th smallest (k from 1) of all ``keys`` (int32, see :func:`ordered_keys`) together,
+    how many keys are smaller, and how many are equal.
 
     Raises :class:`ValueError` where there are fewer than ``k`` of them.
     """
     total = sum(part.numel() for part in keys)
     if not 1 <= k <= total:
         raise ValueError(f"k must lie in 1..{total}, got {k}")
-    high, below = _bucket(_upper_counts(keys), k)
-    counts = _lower_counts(keys, high - _HALF // 2)
-    low, below_low = _bucket(counts, k - below)
-    key = ((high - _HALF // 2) << 16) | low
-    return Threshold(key, below + below_low, int(counts[low]))
+    upper, below, _ = _bucket(_halves(keys), k)
+    upper -= _HALF // 2
+    lower, below_in_it, equal = _bucket(_halves(keys, upper), k - below)
+    return (upper << 16) | lower, below + below_in_it, equal
 
 
-def _upper_counts(keys: Sequence[Tensor]) -> Tensor:
-    """How many keys have each upper half (shifted to start at 0)."""
+def _halves(keys: Sequence[Tensor], upper: int | None = None) -> Tensor:
+    """How many keys have each upper half (shifted to start at 0); or, of those with this ``upper``
+    half, each lower half.
+    """
     counts = torch.zeros(_HALF, dtype=torch.int64)
-    for chunk in _chunks(keys):
-        counts += torch.bincount((chunk >> 16).add_(_HALF // 2), minlength=_HALF).cpu()
-    return counts
-
-
-def _lower_counts(keys: Sequence[Tensor], upper: int) -> Tensor:
-    """How many of the keys with this upper half have each lower half."""
-    counts = torch.zeros(_HALF, dtype=torch.int64)
-    for chunk in _chunks(keys):
-        inside = chunk[(chunk >> 16) == upper]
-        counts += torch.bincount(inside & 0xFFFF, minlength=_HALF).cpu()
-    return counts
-
-
-def _chunks(keys: Sequence[Tensor]) -> Iterator[Tensor]:
     for part in keys:
-        yield from torch.split(part.reshape(-1), _CHUNK)
+        for chunk in torch.split(part.reshape(-1), _CHUNK):
+            halves = chunk >> 16
+            of_one = halves.add_(_HALF // 2) if upper is None else chunk[halves == upper] & 0xFFFF
+            counts += torch.bincount(of_one, minlength=_HALF).cpu()
+    return counts
 
 
-def _bucket(counts: Tensor, k: int) -> tuple[int, int]:
-    """The bucket that holds the ``k``-th, and how many lie in buckets before it."""
+def _bucket(counts: Tensor, k: int) -> tuple[int, int, int]:
+    """The bucket that holds the ``k``-th, how many lie in buckets before it, and how many in it."""
     cumulative = counts.cumsum(0)
     bucket = int(torch.searchsorted(cumulative, k))
-    return bucket, int(cumulative[bucket] - counts[bucket])
+    return bucket, int(cumulative[bucket] - counts[bucket]), int(counts[bucket])
 
 
 def unique_keys(keys: Tensor, generator: torch.Generator) -> Tensor:
@@ -146,43 +130,29 @@ def unique_keys(keys: Tensor, generator: torch.Generator) -> Tensor:
     return (keys.to(torch.int64) << 32) | places.view(keys.shape).to(keys.device)
 
 
-def row_masks(keys: Tensor, count: int, gone: Tensor, generator: torch.Generator) -> Tensor:
-    """A mask (rows, in), True where kept, that drops ``count`` keys: each row loses as many, or one
-    more, and keeps one at least.
+def row_masks(keys: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """A mask of ``keys`` (rows, ...), True where kept, that drops ``count``: each row loses as
+    many, or one more, and keeps one at least.
 
-    ``gone`` (rows,) says how many of each row's lowest keys are dropped already: they count, and a
-    row that has lost more than its share stays as it is.
+    Keys that are :data:`GONE` count: a row that has lost more than its share stays as it is.
     """
-    rows, width = keys.shape
-    level, extra = fair_level(gone, min(count, rows * (width - 1)), width - 1)
-    ranked, order = unique_keys(keys, generator).sort(dim=1)
+    ranked, order = unique_keys(keys, generator).flatten(1).sort(dim=1)
+    rows, width = ranked.shape
+    gone, places = (keys == GONE).flatten(1).sum(1), torch.arange(width, device=keys.device)
+    at_most = torch.bincount(gone, minlength=width).cumsum(0)  # rows that lost 0, 1, 2 ... so far
+    lost = (gone.sum() + at_most.cumsum(0) - at_most)[:width]  # if all lose 0, 1, 2 ... at least
+    count = min(count, rows * (width - 1))
+    level = max(0, int(torch.searchsorted(lost, count, right=True)) - 1)
     lose = gone.clamp_min(level)
-    if extra:
-        open_rows = (gone <= level).nonzero().reshape(-1)
-        nearest = ranked[open_rows, level].argsort()  # whose next one is the lowest goes first
-        lose[open_rows[nearest[:extra]]] += 1
-    kept = torch.arange(width, device=keys.device) >= lose.unsqueeze(1)
-    return torch.empty_like(kept).scatter_(1, order, kept)
-
-
-def fair_level(gone: Tensor, count: int, most: int) -> tuple[int, int]:
-    """(level, extra): rows that lose max(gone, level), and ``extra`` of them one more, lose
-    ``count`` together. ``most`` is what a row can lose; where ``gone`` is more than ``count``
-    already, level and extra are 0.
-    """
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if _lost(gone, middle) <= count else (low, middle - 1)
-    return low, max(0, count - _lost(gone, low))
-
-
-def _lost(gone: Tensor, level: int) -> int:
-    return int(gone.clamp_min(level).sum())
+    open_rows = (gone <= level).nonzero().reshape(-1)
+    nearest = ranked[open_rows, level].argsort()  # whose next one is the lowest goes first
+    lose[open_rows[nearest[: max(0, count - int(lost[level]))]]] += 1
+    kept = places >= lose.unsqueeze(1)
+    return torch.empty_like(kept).scatter_(1, order, kept).view(keys.shape)
 
 
 def n_of_m_mask(keys: Tensor, kept: int, group: int, generator: torch.Generator) -> Tensor:
-    """A mask of ``keys`` (rows, in) that keeps the ``kept`` highest of each ``group`` in a row."""
+    """A mask of ``keys`` (rows, ...) that keeps the ``kept`` highest of each ``group`` in a row."""
     parts = unique_keys(keys, generator).view(-1, group)
     higher = (parts.unsqueeze(1) > parts.unsqueeze(2)).sum(2)  # than each
     return (higher < kept).view(keys.shape)

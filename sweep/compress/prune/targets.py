@@ -142,9 +142,9 @@ def fitted(masks: Mapping[str, NDArray[np.bool_]], model: nn.Module) -> dict[str
     return found
 
 
-def dropped(masks: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> int:
-    """How many of ``weights`` the masks drop."""
-    return sum(int((~masks[name]).sum()) for name in weights if name in masks)
+def dropped(masks: Mapping[str, Tensor], names: Iterable[str]) -> int:
+    """How many weights the masks drop of the modules of these ``names``."""
+    return sum(int((~masks[name]).sum()) for name in names if name in masks)
 
 
 def check_inputs(method: str, kind: str, modules: Mapping[str, nn.Module]) -> None:

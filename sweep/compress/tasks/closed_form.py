@@ -15,18 +15,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sweep.compress.dense.ship import Shipped
+from sweep.compress.loop import Loop, due
 from sweep.compress.measure import Ints, Score, stored_bytes
-from sweep.compress.ramp import check_ramp, due
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
-from sweep.ledger.record import Record
 from sweep.space.params import Params
 
 DENSE, CHANCE = 0.92, 0.1
@@ -145,84 +144,44 @@ class ClosedForm:
         return Score(labels, answers, -math.log(accuracy), time.perf_counter() - started)
 
 
-class ClosedFormTrial:
+class ClosedFormTrial(Loop):
     """One trial: a generator of records, in the shape of `sweep.compress.trial.Trial`."""
 
     def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
-        check_ramp(params)
-        self.bench, self.params, self.seed, self.split = bench, params, seed, split
-        self.epoch = -1  # nothing is pruned yet
-        self.seconds = 0.0
+        config, baseline = bench.config, bench.baseline(split)["accuracy"]
+        super().__init__(params, split, baseline, config.recover.lr_schedule, config.task.metrics)
+        self.bench, self.seed = bench, seed
         self.recovered = 0.0
         self.kept = np.ones(WEIGHTS, dtype=bool)
 
-    def run(self) -> Iterator[Record]:
-        """Yield a record after pruning and after every finetune epoch."""
-        if self.epoch < 0:
-            self.prune()
-            yield self.record("pruned")
-        while self.epoch < self.params.finetune_epochs:
-            seconds = self.finetune()
-            yield self.record("recovered", seconds)
-
-    def prune(self) -> None:
-        """Drop as many weights as the sparsity says, in a ramp those of its first step."""
-        self.epoch = 0
-        self._drop()
-
-    @property
-    def _sparsity(self) -> float:
-        return due(self.params, max(self.epoch, 0))
-
-    def _drop(self) -> None:
+    def drop(self, params: Params) -> None:
         """The same weights first at every step of a ramp."""
         rng = np.random.default_rng([MASK, self.seed])
-        self.kept[rng.permutation(WEIGHTS)[: round(self._sparsity * WEIGHTS)]] = False
+        self.kept[rng.permutation(WEIGHTS)[: round(params.sparsity * WEIGHTS)]] = False
 
-    def finetune(self) -> float:
+    def train(self) -> float:
         """Recover for one epoch; returns its wall seconds."""
         started = time.perf_counter()
         time.sleep(self.bench.config.task.seconds_per_epoch)
         if self.params.learning_rate >= DIVERGES_FROM:
             raise TrialError(f"diverged: loss is nan in epoch {self.epoch + 1}")
-        self.epoch += 1
-        self.recovered = recover(self.params, self.epoch, self.recovered)
-        if self.epoch <= self.params.ramp_epochs:
-            self._drop()
-        seconds = time.perf_counter() - started
-        self.seconds += seconds
-        return seconds
-
-    def record(self, stage: str, train_seconds: float = 0.0) -> Record:
-        """Draw the answers at this epoch, on the trial's split."""
-        score = self.score(self.split)
-        baseline = self.bench.baseline(self.split)["accuracy"]
-        ramp = self.params.ramp_epochs
-        ramping = self.epoch < ramp
-        linear = self.bench.config.recover.lr_schedule != "constant"
-        return Record(
-            stage=stage,
-            epoch=self.epoch,
-            partial=ramping or (linear and self.epoch < self.params.finetune_epochs),
-            **score.figures(self.bench.config.task.metrics),
-            **size_of(WEIGHTS - int(self.kept.sum())),
-            baseline_accuracy=baseline,
-            accuracy_drop=baseline - score.accuracy,
-            seconds=self.seconds,
-            train_seconds=train_seconds,
-            eval_seconds=score.seconds,
-            zeros_per_weight=self._zeros() if self.epoch <= ramp else None,
-        )
+        self.recovered = recover(self.params, self.epoch + 1, self.recovered)
+        return time.perf_counter() - started
 
     def score(self, split: str) -> Score:
         """The answers at this epoch, on a split."""
-        now = replace(self.params, sparsity=self._sparsity)
+        now = replace(self.params, sparsity=due(self.params, self.epoch))
         expected = expected_accuracy(now, self.recovered)
         score = self.bench.score(expected, split, self.seed, self.epoch)
         self.seconds += score.seconds
         return score
 
-    def _zeros(self) -> list[int]:
+    def size(self) -> dict[str, Any]:
+        """By the weights that are really zero."""
+        return size_of(WEIGHTS - int(self.kept.sum()))
+
+    def zeros(self) -> list[int]:
+        """Those of each matrix."""
         ends = np.cumsum(list(MATRICES.values()))[:-1]
         return [len(part) - int(part.sum()) for part in np.split(self.kept, ends)]
 

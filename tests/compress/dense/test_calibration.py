@@ -174,7 +174,7 @@ def test_the_reconstruction_changes_outputs_less_than_masks_alone(bench: Workben
     params = Params(0.6, "sparsegpt", "row", finetune_epochs=0)
     trial = bench.trial(params, seed=0)
     trial.prune()
-    after, mask = trial.weights[name].detach(), trial.masks.masks[name]
+    after, mask = trial.weights[name].detach(), trial.masks[name]
     rebuilt = (x @ (after - before).T).square().sum()
     masked = (x @ (before * mask - before).T).square().sum()
     assert torch.equal(after != 0, mask)

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sweep.compress.prune import CRITERIA
+from sweep.compress.prune import CRITERIA, make_masks
 from sweep.compress.prune.statistics import MOVEMENT, inverse_factor
 from sweep.compress.prune.targets import OF_INPUTS
+from sweep.space.params import Params
 
 Weights = dict[str, Tensor]
 
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def masks(
+    weights: Mapping[str, Tensor],
+    sparsity: float,
+    method: str = "l1-norm",
+    scope: str = "local",
+    seed: int = 0,
+    start: Mapping[str, Tensor] | None = None,
+    statistics: Mapping[str, Tensor] | None = None,
+    **params: Any,
+) -> Weights:
+    """The masks that a trial of these params would choose."""
+    chosen = Params(sparsity, method, scope, **params)
+    return make_masks(weights, chosen, generator(seed), start, statistics)
 
 
 def takes(method: str, weight: Tensor) -> bool:

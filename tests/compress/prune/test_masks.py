@@ -8,25 +8,27 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 
-from sweep.compress.prune import Masks, Targets, make_masks, prunable_weights
-from sweep.compress.prune.masks import hold, keep_largest
+from sweep.compress.prune import Targets, apply_masks, prunable_weights
+from sweep.compress.prune.masks import forget, hold, keep_largest, pairs
 from sweep.compress.prune.structures import ordered_keys
+from sweep.compress.prune.targets import dropped
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
-from tests.compress.prune.known import generator
+from tests.compress.prune.known import Weights, generator, masks
 from tests.harness.rounding import assert_near
 from tests.harness.tiny import Net, bags
+from tests.harness.trials import same
 
 Optimizers = Callable[[nn.Module, Recipe], torch.optim.Optimizer]
 
 
-def pruned_net(sparsity: float = 0.6, scope: str = "local") -> tuple[Net, dict[str, Tensor], Masks]:
+def pruned_net(sparsity: float = 0.6) -> tuple[Net, Weights, Weights]:
     net = Net()
     weights = prunable_weights(net, Targets(embeddings=True))
-    masks = make_masks(weights, sparsity, "l1-norm", scope, generator(0))
-    masks.apply(weights)
-    return net, weights, masks
+    found = masks(weights, sparsity)
+    apply_masks(weights, found)
+    return net, weights, found
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.data())
@@ -44,16 +46,14 @@ def test_exactly_the_smallest_go(values: list[int], data: st.DataObject) -> None
 def test_apply_gives_exactly_the_masked_weights() -> None:
     net = Net()
     weights = prunable_weights(net, Targets())
-    before = {name: weight.clone() for name, weight in weights.items()}
-    others = {n: p.clone() for n, p in net.named_parameters() if not n.endswith("weight")}
-    masks = make_masks(weights, 0.4, "random", "global", generator(0))
-    masks.apply(weights)
-    for name, mask in masks.masks.items():
-        assert torch.equal(weights[name], torch.where(mask, before[name], torch.tensor(0.0)))
-    for name, value in others.items():
-        assert torch.equal(net.get_parameter(name), value)
+    found = masks(weights, 0.4, "random", "global")
+    expected = {name: value.clone() for name, value in net.state_dict().items()}
+    for name, mask in found.items():
+        expected[f"{name}.weight"][~mask] = 0.0
+    apply_masks(weights, found)
+    assert same(net.state_dict(), expected)
     zeros = sum(int((weight == 0).sum()) for weight in weights.values())
-    assert zeros == masks.pruned
+    assert zeros == dropped(found, found)
 
 
 def test_hold_zeroes_the_gradients_of_pruned_weights_only() -> None:
@@ -62,10 +62,9 @@ def test_hold_zeroes_the_gradients_of_pruned_weights_only() -> None:
     hold([(weight, torch.tensor([[True, False], [False, True]])), (idle, torch.ones(2).bool())])
     assert weight.grad.tolist() == [[3.0, 0.0], [0.0, 3.0]]
     assert idle.grad is None
-    whole = torch.ones(2, 2, dtype=torch.bool)
-    masks = Masks({"cut": whole.triu(), "whole": whole})
-    [(held, mask)] = masks.bind({"cut": weight, "whole": torch.ones(2, 2)})
-    assert held is weight and torch.equal(mask, whole.triu())
+    layers, whole = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), torch.ones(2, 2).bool()
+    [(held, mask)] = pairs(layers, {"0": whole.triu(), "1": whole})
+    assert held is layers[0].weight and torch.equal(mask, whole.triu())
 
 
 def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -80,21 +79,21 @@ def sgd(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def test_pruned_weights_are_zero_after_every_step(
     make: Optimizers, learning_rate: float, weight_decay: float
 ) -> None:
-    net, weights, masks = pruned_net()
+    net, weights, kept = pruned_net()
     start = {name: weight.detach().clone() for name, weight in weights.items()}
     recipe = Recipe(learning_rate, 2, 0, batch_size=8, weight_decay=weight_decay)
     optimizer = make(net, recipe)
     steps = []
 
     def check(*_: object) -> None:
-        steps.append(all(bool((weights[n][~m] == 0).all()) for n, m in masks.masks.items()))
+        steps.append(all(bool((weights[n][~m] == 0).all()) for n, m in kept.items()))
 
     optimizer.register_step_post_hook(check)
     for epoch in range(2):
-        held = masks.bind(weights)
+        held = pairs(net, kept)
         finetune_epoch(net, optimizer, bags(), recipe, epoch=epoch, held=held)
     assert steps == [True] * 12  # 48 examples, 8 a step, twice
-    for name, mask in masks.masks.items():
+    for name, mask in kept.items():
         moved = (weights[name] != start[name])[mask]
         assert moved.float().mean() > 0.9
         state = optimizer.state[weights[name]]
@@ -106,20 +105,34 @@ def test_pruned_weights_are_zero_after_every_step(
 
 def test_without_the_masks_pruned_weights_come_back() -> None:
     """The control: what the tests above hold is not true by itself."""
-    net, weights, masks = pruned_net()
+    net, weights, kept = pruned_net()
     recipe = Recipe(1e-2, 1, 0, batch_size=8)
     finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
-    assert all(weights[name][~mask].any() for name, mask in masks.masks.items())
+    assert all(weights[name][~mask].any() for name, mask in kept.items())
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_without_moments_a_weight_that_is_pruned_in_mid_training_stays_zero(forgets: bool) -> None:
+    net, data, recipe = Net(), bags(), Recipe(1e-2, 2, 0, batch_size=8)
+    optimizer = make_optimizer(net, recipe)
+    finetune_epoch(net, optimizer, data, recipe, epoch=0)
+    weights = prunable_weights(net, Targets())
+    kept = masks(weights, 0.5)
+    apply_masks(weights, kept)
+    if forgets:
+        forget(optimizer, pairs(net, kept))
+    finetune_epoch(net, optimizer, data, recipe, epoch=1, held=pairs(net, kept))
+    assert forgets == all(not weights[name][~mask].any() for name, mask in kept.items())
 
 
 def test_clipping_never_sees_a_masked_gradient() -> None:
     """One step by hand: the first moment is a tenth of the masked gradient, clipped by its norm."""
     clip, data = 1e-3, bags(count=16)
     recipe = Recipe(1e-3, 1, 0, batch_size=16, clip_norm=clip, warmup=0.0)
-    net, weights, masks = pruned_net(0.8)
+    net, _, kept = pruned_net(0.8)
     twin, twin_weights, _ = pruned_net(0.8)
     optimizer = make_optimizer(net, recipe)
-    finetune_epoch(net, optimizer, data, recipe, epoch=0, held=masks.bind(weights))
+    finetune_epoch(net, optimizer, data, recipe, epoch=0, held=pairs(net, kept))
 
     batch = {key: torch.from_numpy(part) for key, part in data.padded(range(16), 0).items()}
     logits = twin(batch["input_ids"], batch["attention_mask"]).logits
@@ -130,7 +143,7 @@ def test_clipping_never_sees_a_masked_gradient() -> None:
         return float(torch.stack([grad.pow(2).sum() for grad in grads]).sum().sqrt())
 
     leaky = norm()
-    for name, mask in masks.masks.items():
+    for name, mask in kept.items():
         twin_weights[name].grad[~mask] = 0.0
     assert clip < norm() < 0.95 * leaky
     for parameter, twin_parameter in zip(net.parameters(), twin.parameters(), strict=True):

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.compress.prune import make_masks
-from sweep.compress.prune.statistics import Movement
-from tests.compress.prune.known import generator
+from sweep.compress.prune.statistics import recorded
+from tests.compress.prune.known import Weights, generator, masks
 from tests.harness.rounding import assert_near
 
 
@@ -27,31 +26,31 @@ def step(some: nn.Linear, gradient: list[float], rate: float = 0.1) -> None:
     optimizer.step()
 
 
+def nothing_moved(*layers: nn.Linear) -> Weights:
+    return {str(index): torch.zeros_like(one.weight) for index, one in enumerate(layers)}
+
+
 def test_two_steps_by_hand() -> None:
     """-w g: (-0.5, 2, 2, -0.05), then of (0.4, -2.1, 1.2, -0.05): (-0.8, 0, -1.2, 0.2)."""
     some = layer()
-    movement = Movement({"layer": some.weight})
-    with movement.recorded():
+    weights, moved = {"0": some.weight}, nothing_moved(some)
+    with recorded(weights, moved):
         step(some, [1.0, 1.0, -2.0, -0.5])
         step(some, [2.0, 0.0, 1.0, 4.0])
-    wanted = torch.tensor([[-1.3, 2.0, 0.8, 0.15]])
-    assert_near(movement.scores["layer"], wanted, steps=10)
+    assert_near(moved["0"], torch.tensor([[-1.3, 2.0, 0.8, 0.15]]), steps=10)
     # the largest weights that are left are not those of l1-norm: the one that shrank goes first
-    weights = {"layer": some.weight}
     for sparsity, kept in ((0.25, [0, 1, 1, 1]), (0.5, [0, 1, 1, 0]), (0.75, [0, 1, 0, 0])):
-        found = make_masks(
-            weights, sparsity, "movement", "local", generator(0), statistics=movement.scores
-        )
-        assert found.masks["layer"].int().tolist() == [kept]
+        found = masks(weights, sparsity, "movement", statistics=moved)["0"]
+        assert found.int().tolist() == [kept]
 
 
 def test_it_is_how_far_squares_grow() -> None:
     """Of plain descent: w'^2 = (w - r g)^2, so squares grow by 2 r S, and r^2 g^2 a step."""
     rate, some, g = 0.05, layer().double(), generator(1)
-    movement = Movement({"layer": some.weight})
+    moved = nothing_moved(some)
     before, squares = some.weight.detach().clone(), torch.zeros(1, 4, dtype=torch.float64)
     optimizer = torch.optim.SGD(some.parameters(), lr=rate)
-    with movement.recorded():
+    with recorded({"0": some.weight}, moved):
         for _ in range(10):
             optimizer.zero_grad()
             some(torch.randn(3, 4, generator=g, dtype=torch.float64)).square().sum().backward()
@@ -59,7 +58,7 @@ def test_it_is_how_far_squares_grow() -> None:
             squares += some.weight.grad.square()
             optimizer.step()
     grown = some.weight.detach().square() - before.square()
-    assert_near(grown, 2 * rate * movement.scores["layer"] + rate**2 * squares)
+    assert_near(grown, 2 * rate * moved["0"] + rate**2 * squares)
 
 
 def fail_after_a_step(some: nn.Linear) -> None:
@@ -70,27 +69,29 @@ def fail_after_a_step(some: nn.Linear) -> None:
 def test_hooks_are_gone_after_a_failure() -> None:
     """In a step, or where one cannot be set."""
     some, frozen = layer(), layer().requires_grad_(False)
-    movement = Movement({"some": some.weight})
-    with pytest.raises(RuntimeError, match="cannot be multiplied"), movement.recorded():
-        fail_after_a_step(some)
-    before = movement.scores["some"].clone()
-    assert before.any()
-    never = Movement({"some": some.weight, "frozen": frozen.weight})
-    with pytest.raises(RuntimeError), never.recorded():
+    weights, moved = {"0": some.weight, "1": frozen.weight}, nothing_moved(some, frozen)
+    with pytest.raises(RuntimeError), recorded(weights, moved):
         pass
     step(some, [2.0, 0.0, 1.0, 4.0])
-    assert torch.equal(movement.scores["some"], before)
-    assert not never.scores["some"].any()
+    assert not moved["0"].any()
+    failing = pytest.raises(RuntimeError, match="cannot be multiplied")
+    with failing, recorded(weights, {"0": moved["0"]}):
+        fail_after_a_step(some)
+    before = moved["0"].clone()
+    assert before.any()
+    step(some, [2.0, 0.0, 1.0, 4.0])
+    assert torch.equal(moved["0"], before)
 
 
 def test_normalising_keeps_signs_and_the_order_within_a_matrix() -> None:
     """Of rms 2 and 20: -1, 0.1, -0.5, 1.3 of their own, whatever the scale."""
     moved = {"small": torch.tensor([[-2.0, 0.2, 2.8]]), "large": torch.tensor([[-20.0, 2.0, 28.0]])}
     weights = {name: torch.ones(1, 3) for name in moved}
-    for normalise, kept in (("none", [[1, 1, 1], [0, 1, 1]]), ("rms", [[0, 1, 1], [0, 1, 1]])):
-        sparsity = 1 / 6 if normalise == "none" else 1 / 3
-        found = make_masks(
-            weights, sparsity, "movement", "global", generator(0),
-            statistics=moved, normalise=normalise,
-        ).masks  # fmt: skip
+    for normalise, sparsity, kept in (
+        ("none", 1 / 6, [[1, 1, 1], [0, 1, 1]]),
+        ("rms", 1 / 3, [[0, 1, 1], [0, 1, 1]]),
+    ):
+        found = masks(
+            weights, sparsity, "movement", "global", statistics=moved, normalise=normalise
+        )
         assert [found[name][0].int().tolist() for name in moved] == kept

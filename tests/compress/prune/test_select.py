@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.compress.prune import make_masks
-from sweep.compress.prune.structures import Threshold, kth_smallest, ordered_keys
-from sweep.space.params import SCOPES
+from sweep.compress.prune.structures import kth_smallest, ordered_keys
+from sweep.compress.prune.targets import dropped
+from tests.compress.prune.known import generator, masks
 
 finite = st.floats(width=32, allow_nan=False)
 # Few distinct values, so that ties are common, and all the awkward ones.
@@ -29,8 +29,8 @@ def by_sorting(values: list[float], k: int) -> tuple[float, int, int]:
     return kth, sum(v < kth for v in values), sum(v == kth for v in values)
 
 
-def value_of(threshold: Threshold, values: torch.Tensor) -> float:
-    return float(values[ordered_keys(values) == threshold.key][0])
+def value_of(key: int, values: torch.Tensor) -> float:
+    return float(values[ordered_keys(values) == key][0])
 
 
 @given(finite | awkward, finite | awkward)
@@ -50,25 +50,20 @@ def test_it_is_the_kth_of_a_sort(values: list[float], data: st.DataObject) -> No
     given_floats = floats(values)
     keys = ordered_keys(given_floats)
     assert torch.equal(given_floats.view(torch.int32), floats(values).view(torch.int32))
-    found = kth_smallest([keys[:cut], keys[cut:]], k)
-    kth, below, equal = by_sorting(values, k)
-    assert value_of(found, given_floats) == kth
-    assert (found.below, found.equal) == (below, equal)
+    key, *counts = kth_smallest([keys[:cut], keys[cut:]], k)
+    assert (value_of(key, given_floats), *counts) == by_sorting(values, k)
 
 
 @pytest.mark.parametrize("decimals", [7, 1])
 def test_many_scores_against_kthvalue(decimals: int) -> None:
     """More than one chunk; one decimal makes thousands of ties."""
-    values = torch.randn(600, 1000, generator=torch.Generator().manual_seed(0)).round(
-        decimals=decimals
-    )
+    values = torch.randn(600, 1000, generator=generator(0)).round(decimals=decimals)
     keys = ordered_keys(values)
     for k in (1, 2, 1000, 300_000, 599_999, 600_000):
-        found = kth_smallest([keys[:100], keys[100:]], k)
+        key, *counts = kth_smallest([keys[:100], keys[100:]], k)
         expected = values.reshape(-1).kthvalue(k).values
-        assert value_of(found, values) == expected
-        assert found.below == int((values < expected).sum())
-        assert found.equal == int((values == expected).sum())
+        assert value_of(key, values) == expected
+        assert counts == [int((values < expected).sum()), int((values == expected).sum())]
 
 
 @pytest.mark.parametrize("k", [-1, 0, 4])
@@ -82,22 +77,11 @@ BEYOND = 2**24 + 1000  # torch.quantile refuses more than 2^24, and float32 cann
 
 def test_global_pruning_beyond_what_a_float_can_count() -> None:
     """By the definition of a selection, for which no second copy of the weights is needed."""
-    generator = torch.Generator().manual_seed(0)
-    weights = {
-        "huge": torch.rand(BEYOND, generator=generator),
-        "small": torch.rand(100, 10, generator=generator),
-    }
-    found = make_masks(weights, 0.75, "l1-norm", "global", generator)
-    assert found.pruned == round(0.75 * (BEYOND + 1000))
-    dropped = max(float((weights[n] * ~mask).max()) for n, mask in found.masks.items())
-    for name, mask in found.masks.items():
+    g = generator(0)
+    weights = {"huge": torch.rand(BEYOND, generator=g), "small": torch.rand(100, 10, generator=g)}
+    found = masks(weights, 0.75, "l1-norm", "global")
+    assert dropped(found, found) == round(0.75 * (BEYOND + 1000))
+    largest = max(float((weights[n] * ~mask).max()) for n, mask in found.items())
+    for name, mask in found.items():
         # nothing below the largest dropped weight is kept
-        assert float(weights[name].masked_fill_(~mask, 2.0).min()) >= dropped
-
-
-def test_the_scopes_are_those_that_a_config_allows() -> None:
-    weights = {"a": torch.rand(3, 3)}
-    for scope in SCOPES:
-        make_masks(weights, 0.5, "l1-norm", scope, torch.Generator())
-    with pytest.raises(KeyError):
-        make_masks(weights, 0.5, "l1-norm", "elsewhere", torch.Generator())
+        assert float(weights[name].masked_fill_(~mask, 2.0).min()) >= largest

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweep.compress.prune import make_masks
 from sweep.compress.prune.structures import (
+    GONE,
     PROFILES,
     erk,
-    fair_level,
     n_of_m_mask,
     ordered_keys,
     pruned_count,
@@ -23,7 +22,7 @@ from sweep.compress.prune.structures import (
     unique_keys,
 )
 from sweep.errors import UsageError
-from tests.compress.prune.known import generator
+from tests.compress.prune.known import generator, masks
 
 shapes = st.tuples(st.integers(1, 6), st.integers(1, 7))
 
@@ -43,41 +42,34 @@ def test_unique_keys_keep_the_order_and_have_no_ties() -> None:
             assert unique.view(-1)[one] < unique.view(-1)[other]
 
 
-@given(shapes, st.integers(0, 40), st.integers(0, 99))
-def test_rows_lose_their_lowest(shape: tuple[int, int], count: int, seed: int) -> None:
+@given(shapes, st.data(), st.integers(0, 40), st.integers(0, 99))
+def test_rows_lose_their_lowest(
+    shape: tuple[int, int], data: st.DataObject, count: int, seed: int
+) -> None:
+    """As many as the slow way has it: one at a time from a row that has lost least."""
     rows, width = shape
+    gone = data.draw(st.lists(st.integers(0, width - 1), min_size=rows, max_size=rows))
     keys = keys_of(rows, width, seed)
-    mask = row_masks(keys, count, torch.zeros(rows, dtype=torch.int64), generator(seed))
-    lost = (~mask).sum(1)
-    assert int(lost.sum()) == min(count, rows * (width - 1))
-    assert int(lost.max() - lost.min()) <= 1
-    for row, kept in zip(keys, mask, strict=True):
-        if not kept.all():
-            assert row[~kept].max() <= row[kept].min()
-
-
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=6), st.integers(0, 40))
-def test_the_level_is_fair(gone: list[int], count: int) -> None:
-    """Against the slow way: one at a time from a row that has lost least."""
-    most, slow = 6, list(gone)
-    while sum(slow) < count and min(slow) < most:
+    for row, lost in zip(keys, gone, strict=True):
+        row[torch.randperm(width, generator=generator(seed))[:lost]] = GONE
+    slow = list(gone)
+    while sum(slow) < count and min(slow) < width - 1:
         slow[slow.index(min(slow))] += 1
-    level, extra = fair_level(torch.tensor(gone), count, most)
-    fast = [max(lost, level) for lost in gone]
-    assert sum(fast) + min(extra, fast.count(level) if level < most else 0) == sum(slow)
-    assert extra <= sum(lost <= level for lost in gone) or level == most
+    mask = row_masks(keys, count, generator(seed))
+    assert sorted((~mask).sum(1).tolist()) == sorted(slow)
+    for row, kept in zip(keys, mask, strict=True):
+        assert kept.all() or row[~kept].max() <= row[kept].min()
 
 
 def test_rows_that_lost_more_stay_and_the_others_make_up() -> None:
     start = {"a": torch.tensor([[False, False, False, True], [True] * 4])}
     weights = {"a": torch.tensor([[0.0, 0.0, 0.0, 4.0], [5.0, 6.0, 7.0, 8.0]])}
-    found = make_masks(weights, 0.5, "l1-norm", "row", generator(0), start).masks["a"]
-    assert found.tolist() == [[False, False, False, True], [False, True, True, True]]
-    more = make_masks(weights, 0.625, "l1-norm", "row", generator(0), start).masks["a"]
-    assert more.tolist() == [[False, False, False, True], [False, False, True, True]]
+    for sparsity, kept in ((0.5, [0, 1, 1, 1]), (0.625, [0, 0, 1, 1])):
+        found = masks(weights, sparsity, scope="row", start=start)["a"]
+        assert found.int().tolist() == [[0, 0, 0, 1], kept]
     # the odd ones come from rows whose next is lowest
     odd = {"a": torch.tensor([[10.0, 20.0, 30.0], [1.0, 2.0, 3.0], [5.0, 6.0, 7.0]])}
-    found = make_masks(odd, 5 / 9, "l1-norm", "row", generator(0)).masks["a"]
+    found = masks(odd, 5 / 9, scope="row")["a"]
     assert found.int().tolist() == [[0, 1, 1], [0, 0, 1], [0, 0, 1]]
 
 
@@ -94,27 +86,26 @@ def test_each_group_keeps_its_highest(rows: int, seed: int, ratio: tuple[int, in
 @pytest.mark.parametrize("granularity", ["2:4", "4:8"])
 def test_a_convs_row_is_an_output_channel(granularity: str) -> None:
     weight = torch.randn(3, 4, 2, generator=generator(0))
-    conv = make_masks({"c": weight}, 0, "l1-norm", "local", generator(0), granularity=granularity)
-    flat = {"c": weight.view(3, 8)}
-    rows = make_masks(flat, 0, "l1-norm", "local", generator(0), granularity=granularity)
-    assert torch.equal(conv.masks["c"].view(3, 8), rows.masks["c"])
+    conv = masks({"c": weight}, 0, granularity=granularity)["c"]
+    rows = masks({"c": weight.view(3, 8)}, 0, granularity=granularity)["c"]
+    assert torch.equal(conv.view(3, 8), rows)
 
 
 def test_a_row_that_m_does_not_divide_is_named() -> None:
     weights = {"fine": torch.ones(3, 8), "odd": torch.ones(4, 6)}
     message = r"granularity 2:4 .* odd, of shape \(4, 6\), has rows of 6.*pruning.exclude: \[odd\]"
     with pytest.raises(UsageError, match=message):
-        make_masks(weights, 0.5, "l1-norm", "local", generator(0), granularity="2:4")
+        masks(weights, 0.5, granularity="2:4")
 
 
 def test_start_masks_go_first_in_their_groups_or_are_refused() -> None:
     weights = {"a": torch.tensor([[4.0, 0.0, 2.0, 1.0]])}
     start = {"a": torch.tensor([[True, False, True, True]])}
-    found = make_masks(weights, 0, "random", "local", generator(0), start, granularity="2:4")
-    assert not found.masks["a"][0, 1] and int(found.masks["a"].sum()) == 2
+    found = masks(weights, 0, "random", start=start, granularity="2:4")["a"]
+    assert not found[0, 1] and int(found.sum()) == 2
     poor = {"a": torch.tensor([[True, False, False, False]])}
     with pytest.raises(UsageError, match="leave fewer in 1 groups of a: take granularity element"):
-        make_masks(weights, 0, "random", "local", generator(0), poor, granularity="2:4")
+        masks(weights, 0, "random", start=poor, granularity="2:4")
 
 
 SHAPES = {

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweep.cluster.worker import retrained
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
@@ -21,10 +20,9 @@ from sweep.compress.quantize.scheme import fixed, int8
 from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.compress.trial import Trial
 from sweep.config.load import load_config
-from sweep.ledger import checkpoint
 from sweep.space.params import Params
 from tests.harness import tiny
-from tests.harness.trials import figures, first_epochs, same
+from tests.harness.trials import figures, same
 
 PARAMS = Params(sparsity=0.5, finetune_epochs=2, learning_rate=1e-3)
 GRIDS = {"fixed": fixed, "int8": int8}
@@ -40,7 +38,7 @@ def trial(bench: Workbench, name: str, seed: int = 0, **params: object) -> Trial
 def test_zeros_of_pruning_and_of_the_grid_are_counted_apart(bench: Workbench, name: str) -> None:
     some = trial(bench, name, sparsity=0.05)
     for record in some.run():
-        kept = torch.cat([mask.flatten() for mask in some.masks.masks.values()])
+        kept = torch.cat([mask.flatten() for mask in some.masks.values()])
         floats = torch.cat([weight.detach().flatten() for weight in some.weights.values()])
         rounded = torch.cat([GRIDS[name](w.detach()).flatten() for w in some.weights.values()])
         assert record.sparsity == int((~kept).sum()) / len(kept) == pytest.approx(0.05, abs=1e-3)
@@ -60,29 +58,11 @@ def test_weights_are_ranked_as_they_are_now(bench: Workbench, name: str) -> None
     some.prune()
     model = tiny.bert()
     weights = prunable_weights(model, Targets())
-    expected = make_masks(weights, 0.5, "l1-norm", "local", torch.Generator())
-    assert same(some.masks.masks, expected.masks)
-    for key, mask in some.masks.masks.items():  # what goes is no larger on a fixed grid either
+    expected = make_masks(weights, Params(0.5), torch.Generator())
+    assert same(some.masks, expected)
+    for key, mask in some.masks.items():  # what goes is no larger on a fixed grid either
         rounded = fixed(weights[key].detach()).abs()
         assert rounded[~mask].max() <= rounded[mask].min()
-
-
-@every_grid
-def test_a_saved_trial_goes_on_bit_for_bit(bench: Workbench, tmp_path: Path, name: str) -> None:
-    params = {"activation_sparsity": 0.4, "finetune_epochs": 3}
-    whole = trial(bench, name, **params)
-    expected, final = [figures(record) for record in whole.run()], whole.state_dict()
-    first = trial(bench, name, **params)
-    found = first_epochs(first, 1)
-    checkpoint.save(tmp_path / "epoch-0001", first.state_dict(), {})
-    list(trial(bench, "none").run())
-    list(trial(bench, "fixed" if name == "int8" else "int8").run())
-    loaded = checkpoint.load(tmp_path / "epoch-0001")
-    assert loaded is not None
-    second = trial(bench, name, **params)
-    second.load_state_dict(loaded[0])
-    assert found + [figures(record) for record in second.run()] == expected
-    assert same(second.state_dict()["model"], final["model"])
 
 
 def test_a_grid_changes_what_is_learned_and_none_is_the_trial_of_before(bench: Workbench) -> None:
@@ -109,22 +89,6 @@ def test_a_drop_is_to_the_one_baseline_of_the_sweep(
         assert (record.quantized_sparsity is None) == (name == "none")
     [record] = bench.trial(Params(sparsity=0.0, finetune_epochs=0), 0).run()
     assert record.loss == bench.baseline()["loss"]
-
-
-@every_grid
-def test_it_is_retrained_on_its_grid(bench: Workbench, tmp_path: Path, name: str) -> None:
-    """As `sweep confirm` does it: the same seed gives the trial again, read on test."""
-    params = {**PARAMS.to_dict(), "sparsity": 0.05, "quantization": name}
-    assignment = {"trial_id": "c", "params": params, "seed": 3, "wanted": [0, 2]}
-    found = list(retrained(bench, tmp_path, assignment))
-    expected = [r.to_dict() for r in trial(bench, name, seed=3, sparsity=0.05).run()]
-    assert [record["validation_correct"] for record in found] == [
-        expected[epoch]["correct"] for epoch in (0, 2)
-    ]
-    assert [record["quantized_sparsity"] for record in found] == [
-        expected[epoch]["quantized_sparsity"] for epoch in (0, 2)
-    ]
-    assert {record["examples"] for record in found} == {30}
 
 
 def test_a_formula_takes_the_parameter() -> None:
