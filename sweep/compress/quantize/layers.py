@@ -34,13 +34,9 @@ SCALE_BYTES = 2
 
 
 class GridLinear(nn.Linear):
-    """A Linear layer that computes with inputs, weights and bias on the grid of ``scheme``.
-
-    Once ``settled``, its tensors are on the grid as they are, and inputs alone are rounded.
-    """
+    """A Linear layer that computes with inputs, weights and bias on the grid of ``scheme``."""
 
     scheme: Scheme
-    settled: bool
 
     def forward(self, input: Tensor) -> Tensor:
         """Inputs (..., features) to outputs (..., out_features)."""
@@ -50,22 +46,17 @@ class GridLinear(nn.Linear):
 
 def on_grid(layer: GridLinear) -> tuple[Tensor, Tensor | None]:
     """Weight and bias as the layer computes with them."""
-    if layer.settled:
-        return layer.weight, layer.bias
     bias: Tensor | None = layer.bias
     return layer.scheme.value(layer.weight), None if bias is None else layer.scheme.bias(bias)
 
 
-def put(model: nn.Module, scheme: Scheme | None, settled: bool = False) -> None:
+def put(model: nn.Module, scheme: Scheme | None) -> None:
     """Let all of :func:`linears` compute on a grid, or (None) as they did before."""
     for layer in linears(model).values():
-        if scheme is None:
-            layer.__class__ = nn.Linear
-            layer.__dict__.pop("scheme", None)
-            layer.__dict__.pop("settled", None)
-        else:
-            layer.__class__ = GridLinear
-            layer.__dict__.update(scheme=scheme, settled=settled)
+        layer.__class__ = nn.Linear if scheme is None else GridLinear
+        layer.__dict__.pop("scheme", None)
+        if scheme is not None:
+            layer.__dict__["scheme"] = scheme
 
 
 def linears(model: nn.Module) -> dict[str, nn.Linear]:
@@ -91,13 +82,15 @@ def grid_layers(model: nn.Module) -> dict[str, GridLinear]:
 
 @torch.no_grad()
 def settle(model: nn.Module) -> None:
-    """Round the tensors themselves: a model that is saved now holds what it computed with."""
+    """Round the tensors themselves: a model that is saved now holds what it computed with.
+
+    It computes the same as before, since rounding twice is rounding once.
+    """
     for layer in grid_layers(model).values():
         weight, bias = on_grid(layer)
         layer.weight.copy_(weight)
         if bias is not None:
             layer.bias.copy_(bias)
-        layer.settled = True
 
 
 @dataclass(frozen=True)
@@ -162,7 +155,7 @@ def put_on_grid(model: nn.Module, folder: str | Path) -> None:
     about = _read(path)
     if strange := sorted(set(about["modules"]) ^ set(linears(model))):
         raise UsageError(f"{path} is of another model: Linear layer {strange[0]!r} is in one alone")
-    put(model, Scheme(about["scheme"], **_widths(about)), settled=True)
+    put(model, Scheme(about["scheme"], **_widths(about)))
 
 
 def grid_setting(model: str | None) -> dict[str, Any] | None:
