@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,17 +64,13 @@ class Score:
         There is no bound on the examples that ``correct_bits`` tells of: each takes a sixth of a
         byte, and has cost a forward pass.
         """
-        extra = {}
-        if metrics:
-            counts = confusion(self.labels, self.answers)
-            extra = {name: EXTRA[name](counts) for name in metrics}
         return {
             "accuracy": self.accuracy,
             "loss": self.loss,
             "correct": self.correct,
             "examples": self.examples,
             "correct_bits": pack(self.right),
-            **extra,
+            **{name: EXTRA[name](self.labels, self.answers) for name in metrics},
         }
 
 
@@ -86,40 +83,26 @@ def pack(right: Bools) -> str:
     return base64.b64encode(np.packbits(right).tobytes()).decode("ascii")
 
 
-def confusion(labels: Ints, answers: Ints) -> Ints:
-    """How many examples of each label (rows) got each answer (columns), shape (n, n).
+def macro_f1(labels: Ints, answers: Ints) -> float:
+    """The mean of each label's F1, in [0, 1], over labels that occur as label or as answer."""
+    from sklearn.metrics import f1_score  # which takes a second to import
 
-    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1])).tolist()
-    [[1, 1], [0, 1]]
-    """
-    n = int(max(labels.max(), answers.max())) + 1
-    return np.bincount(labels * n + answers, minlength=n * n).reshape(n, n)
+    return float(f1_score(labels, answers, average="macro"))
 
 
-def macro_f1(counts: Ints) -> float:
-    """The mean of each label's F1, in [0, 1], over labels that occur as label or as answer.
-
-    ``counts`` is what :func:`confusion` gives.
-    """
-    sizes = counts.sum(axis=0) + counts.sum(axis=1)
-    there = sizes > 0
-    return float((2 * np.diag(counts)[there] / sizes[there]).mean())
-
-
-def matthews(counts: Ints) -> float:
+def matthews(labels: Ints, answers: Ints) -> float:
     """Matthews' correlation for any number of labels, in [-1, 1] (Gorodkin 2004, R_K).
 
     0 where all examples have one label, or get one answer: nothing is told apart then.
-    ``counts`` is what :func:`confusion` gives.
     """
-    total, right = float(counts.sum()), float(np.trace(counts))
-    labels, answers = counts.sum(axis=1).astype(float), counts.sum(axis=0).astype(float)
-    spread = (total**2 - labels @ labels) * (total**2 - answers @ answers)
-    return float((right * total - labels @ answers) / np.sqrt(spread)) if spread else 0.0
+    from sklearn.metrics import matthews_corrcoef
+
+    with warnings.catch_warnings(action="ignore"):  # that there is one label
+        return float(matthews_corrcoef(labels, answers))
 
 
-EXTRA: Mapping[str, Callable[[Ints], float]] = {"f1": macro_f1, "matthews": matthews}
-"""The figures that ``task.metrics`` can ask for.
+EXTRA: Mapping[str, Callable[[Ints, Ints], float]] = {"f1": macro_f1, "matthews": matthews}
+"""The figures that ``task.metrics`` can ask for, of labels and answers.
 
 MO-ASHA's margin is for the error of an accuracy; an objective of these it compares as exact.
 """
@@ -172,11 +155,6 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor], grid: bool = False)
     among = sum(weight.numel() for weight in weights.values())
     share = rounded / among if grid else None
     return Size(zeros / among, zeros / total, nonzero, size, share)
-
-
-def zeros_of(weights: Mapping[str, Tensor]) -> list[int]:
-    """How many values of each weight are zero, in their order."""
-    return [weight.numel() - int(weight.count_nonzero()) for weight in weights.values()]
 
 
 def stored_bytes(count: int, filled: int, item: float) -> int:

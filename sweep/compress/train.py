@@ -86,25 +86,18 @@ class Distillation:
     temperature: float
 
     def loss(self, logits: Tensor, labels: Tensor, chosen: NDArray[np.integer]) -> Tensor:
-        """:func:`distilled_loss` of a batch of the examples ``chosen``."""
+        """``(1 - weight) * CE(logits, labels) + weight * T^2 * KL(teacher || logits)``, a scalar.
+
+        Hinton et al. 2015, arXiv:1503.02531. ``logits`` (batch, labels), and the teacher's of the
+        examples ``chosen``, are softened by the temperature T > 0 within the KL, whose gradients
+        shrink by 1 / T^2: hence the factor. ``labels`` (batch,). Mean over the batch.
+        """
         rows = to_device({"rows": np.asarray(chosen)}, self.teacher.device)["rows"]
-        return distilled_loss(logits, self.teacher[rows], labels, self.weight, self.temperature)
-
-
-def distilled_loss(
-    logits: Tensor, teacher: Tensor, labels: Tensor, weight: float, temperature: float
-) -> Tensor:
-    """``(1 - weight) * CE(logits, labels) + weight * T^2 * KL(teacher || logits)``, a scalar.
-
-    Hinton et al. 2015, arXiv:1503.02531. ``logits`` and ``teacher`` (batch, labels) are softened by
-    the temperature T > 0 within the KL, whose gradients shrink by 1 / T^2: hence the factor.
-    ``labels`` (batch,); ``weight`` in [0, 1]. Mean over the batch.
-    """
-    hard = cross_entropy(logits, labels)
-    student = log_softmax(logits / temperature, -1)
-    wanted = log_softmax(teacher / temperature, -1)
-    soft = kl_div(student, wanted, log_target=True, reduction="batchmean")
-    return (1 - weight) * hard + weight * temperature**2 * soft
+        student = log_softmax(logits / self.temperature, -1)
+        wanted = log_softmax(self.teacher[rows] / self.temperature, -1)
+        soft = kl_div(student, wanted, log_target=True, reduction="batchmean")
+        hard = cross_entropy(logits, labels)
+        return (1 - self.weight) * hard + self.weight * self.temperature**2 * soft
 
 
 def finetune_epoch(
@@ -136,7 +129,11 @@ def finetune_epoch(
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor
             batch = to_device(split.padded(chosen, pad_id), device)
-            loss = _loss(model, batch, recipe.bf16, chosen, distillation)
+            logits, labels = logits_of(model, batch, recipe.bf16), batch["labels"]
+            if distillation is None:
+                loss = cross_entropy(logits, labels)
+            else:
+                loss = distillation.loss(logits, labels, chosen)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             hold(held)
@@ -147,19 +144,6 @@ def finetune_epoch(
                 _check_finite(unseen, index + 1 - len(unseen), epoch, recipe)
                 unseen = []
     return time.perf_counter() - started
-
-
-def _loss(
-    model: nn.Module,
-    batch: Mapping[str, Tensor],
-    bf16: str | bool,
-    chosen: NDArray[np.integer],
-    distillation: Distillation | None,
-) -> Tensor:
-    logits = logits_of(model, batch, bf16)
-    if distillation is None:
-        return cross_entropy(logits, batch["labels"])
-    return distillation.loss(logits, batch["labels"], chosen)
 
 
 def _check_finite(losses: Sequence[Tensor], first: int, epoch: int, recipe: Recipe) -> None:
@@ -181,44 +165,28 @@ def evaluate(
     Raises :class:`~sweep.errors.TrialError` where the model's outputs are not finite.
     """
     started = time.perf_counter()
-    places, found, losses = [], [], []
-    for chosen, batch, logits in _in_order(model, split, batch_size, bf16, pad_id):
-        places.append(chosen)
-        found.append(logits.argmax(-1))
-        losses.append(cross_entropy(logits, batch["labels"], reduction="sum"))
-    answers = np.empty(len(split), dtype=np.int64)
-    answers[np.concatenate(places)] = torch.cat(found).cpu().numpy()
-    loss = 0.0
-    for part in torch.stack(losses).tolist():  # in double precision, one batch after the other
-        loss += part
+    logits = all_logits(model, split, batch_size=batch_size, bf16=bf16, pad_id=pad_id)
+    labels = torch.tensor(split.labels, dtype=torch.int64)
+    loss = float(cross_entropy(torch.from_numpy(logits).double(), labels))
     if not np.isfinite(loss):
         raise TrialError(f"diverged: the loss on {len(split)} evaluation examples is {loss}")
-    mean = loss / len(split)
-    return Score(np.asarray(split.labels), answers, mean, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Score(np.asarray(split.labels), logits.argmax(-1), loss, seconds)
 
 
 @torch.no_grad()
 def all_logits(
     model: nn.Module, split: Split, *, batch_size: int, bf16: str | bool = "auto", pad_id: int = 0
 ) -> NDArray[np.float32]:
-    """The logits of a split (examples, labels), in its order, finite or not."""
-    places, found = [], []
-    for chosen, _, logits in _in_order(model, split, batch_size, bf16, pad_id):
-        places.append(chosen)
-        found.append(logits)
-    together: NDArray[np.float32] = torch.cat(found).cpu().numpy()
-    return together[np.argsort(np.concatenate(places))]
-
-
-def _in_order(
-    model: nn.Module, split: Split, batch_size: int, bf16: str | bool, pad_id: int
-) -> Iterator[tuple[NDArray[np.integer], dict[str, Tensor], Tensor]]:
-    """Places, batch and logits, batch by batch; dropout is off."""
+    """The logits of a split (examples, labels), in its order, finite or not; dropout is off."""
     device = next(model.parameters()).device
+    places, found = [], []
     model.eval()
     for chosen in split.in_order(batch_size):
-        batch = to_device(split.padded(chosen, pad_id), device)
-        yield chosen, batch, logits_of(model, batch, bf16)
+        places.append(chosen)
+        found.append(logits_of(model, to_device(split.padded(chosen, pad_id), device), bf16))
+    together: NDArray[np.float32] = torch.cat(found).cpu().numpy()
+    return together[np.argsort(np.concatenate(places))]
 
 
 def to_device(batch: Mapping[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:

@@ -19,19 +19,22 @@ from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.train import (
     Distillation,
     Recipe,
-    distilled_loss,
     finetune_epoch,
     logits_of,
     to_device,
 )
 from sweep.config import SweepConfig
+from sweep.config.plan import may_distill
 from sweep.errors import UsageError
+from sweep.space.active import effective, identity
+from sweep.space.counting import size
 from sweep.space.params import Params
+from sweep.space.parse import parse_space
 from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
-from tests.harness.trials import PLAIN, figures, first_epochs
+from tests.harness.trials import PLAIN, figures
 
 HALF = dataclasses.replace(PLAIN, distill_weight=0.5)
 
@@ -46,6 +49,17 @@ LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 
 
 # The loss.
+
+
+def distilled_loss(
+    ours: torch.Tensor,
+    theirs: torch.Tensor,
+    labels: torch.Tensor,
+    weight: float,
+    temperature: float,
+) -> torch.Tensor:
+    chosen = np.arange(len(labels))
+    return Distillation(theirs, weight, temperature).loss(ours, labels, chosen)
 
 
 @given(st.floats(0, 1), st.floats(0.1, 20))
@@ -171,16 +185,6 @@ def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
     assert found == expected[1:]
 
 
-def test_it_goes_on_bit_for_bit(bench: Workbench) -> None:
-    expected = records(bench, HALF)
-    first = bench.trial(HALF, 4)
-    first_epochs(first, 1)
-    state = first.state_dict()
-    second = bench.trial(HALF, 4)
-    second.load_state_dict(state)
-    assert [figures(record) for record in second.run()] == expected[2:]
-
-
 # The teacher.
 
 
@@ -276,3 +280,61 @@ def test_one_that_does_not_fit_is_refused(
 
 def test_no_teacher_is_asked_for_where_nothing_is_distilled(tiny_config: SweepConfig) -> None:
     bench_with(tiny_config, distill={"weight": 0, "teacher": "nowhere/at/all"}).check()
+
+
+# What is asked for.
+
+
+def config(space: dict[str, Any], **sections: Any) -> SweepConfig:
+    plain: dict[str, Any] = {"name": "n", "task": {"dataset": "digits"}, "space": space}
+    return SweepConfig.model_validate(plain | sections)
+
+
+def test_what_distillation_leaves_nothing_to_do() -> None:
+    names = {"distill_weight", "distill_temperature"}
+    whole = {**Params().to_dict(), "distill_weight": 0.5, "distill_temperature": 3.0}
+    assert names <= set(effective(whole))
+    assert names & set(effective(whole | {"distill_weight": 0})) == {"distill_weight"}
+    assert not names & set(effective(whole | {"finetune_epochs": 0}))
+    space = parse_space(
+        {"finetune_epochs": [0, 2], "distill_weight": [0, 0.5, 1], "distill_temperature": [1, 4]}
+    )
+    counted = {
+        identity({"finetune_epochs": e, "distill_weight": w, "distill_temperature": t})
+        for e in (0, 2)
+        for w in (0, 0.5, 1)
+        for t in (1, 4)
+    }
+    assert size(space) == len(counted) == 1 + 1 + 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("space", "distill", "expected"),
+    [
+        ({}, None, False),
+        ({}, {"weight": 0}, False),
+        ({}, {}, True),
+        ({"finetune_epochs": 0}, {}, False),
+        ({"distill_weight": 0}, {}, False),
+        ({"distill_weight": [0, 0.5]}, None, True),
+        ({"distill_weight": {"low": 0, "high": 1}}, None, True),
+        ({"distill_weight": {"values": [0], "when": {"sparsity": 0.5}}}, {}, True),
+        ({"distill_weight": {"values": [0], "when": {"sparsity": 0.5}}}, None, False),
+    ],
+)
+def test_whether_any_trial_is_distilled(space: Any, distill: Any, expected: bool) -> None:
+    assert may_distill(config(space, recover={"distill": distill})) is expected
+
+
+def test_a_temperature_without_distillation_is_refused() -> None:
+    with pytest.raises(ValueError, match="changes nothing: no trial is distilled"):
+        config({"distill_temperature": [1, 2]})
+    config({"distill_temperature": [1, 2]}, recover={"distill": {}})
+
+
+def test_the_dense_models_key_does_not_hang_on_distillation(tiny_config: SweepConfig) -> None:
+    plain = tiny_config.model_dump(mode="json")
+    plain["baseline"]["epochs"] = 1
+    finetuned = SweepConfig.model_validate(plain)
+    folder = bench_with(finetuned).folder
+    assert bench_with(finetuned, distill={"weight": 0.3}).folder == folder

@@ -168,15 +168,19 @@ def test_epochs_have_orders_of_their_own_by_the_seed() -> None:
 def test_evaluation_is_a_naive_loop(size: int) -> None:
     net, data = Net(seed=3), bags(45)
     score = evaluate(net, data, batch_size=size)
-    correct, losses = 0, []
+    answers, losses = [], []
     for index in range(len(data)):
         row = torch.from_numpy(data.padded(np.array([index]), 0)["input_ids"])
         logits = net(row, torch.ones_like(row)).logits
         label = torch.tensor([int(data.labels[index])])
-        correct += int(logits.argmax() == label)
+        answers.append(int(logits.argmax()))
         losses.append(cross_entropy(logits, label).item())
-    assert (score.correct, score.examples) == (correct, 45)
-    assert score.accuracy == correct / 45
+    order = np.concatenate(list(data.in_order(size)))
+    assert order.tolist() != sorted(order), "batches in the split's order would test nothing"
+    assert score.answers.tolist() == answers
+    assert score.labels.tolist() == data.labels.tolist()
+    correct = int((np.array(answers) == data.labels).sum())
+    assert (score.correct, score.accuracy) == (correct, correct / 45)
     assert score.loss == pytest.approx(np.mean(losses), rel=1e-5)
     assert score.seconds > 0
 
