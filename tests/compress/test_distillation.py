@@ -29,10 +29,10 @@ from sweep.errors import UsageError
 from sweep.space.active import effective, identity
 from sweep.space.counting import size
 from sweep.space.params import Params
-from sweep.space.parse import parse_space
 from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
+from tests.harness.spaces import space_of
 from tests.harness.tiny import Net, bags
 from tests.harness.trials import PLAIN, figures
 
@@ -296,7 +296,7 @@ def test_what_distillation_leaves_nothing_to_do() -> None:
     assert names <= set(effective(whole))
     assert names & set(effective(whole | {"distill_weight": 0})) == {"distill_weight"}
     assert not names & set(effective(whole | {"finetune_epochs": 0}))
-    space = parse_space(
+    space = space_of(
         {"finetune_epochs": [0, 2], "distill_weight": [0, 0.5, 1], "distill_temperature": [1, 4]}
     )
     counted = {
