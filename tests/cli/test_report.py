@@ -136,17 +136,6 @@ def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
     assert [line.split()[-3] for line in within[1:]] == ["a"]
 
 
-def test_a_sweep_without_trials_and_a_running_one_have_reports(
-    cli: Command, tmp_path: Path
-) -> None:
-    new = LedgerBuilder().write(tmp_path / "new")
-    running = small_sweep().write(tmp_path / "running", tail=b'{"event": "rec')
-    for folder, words in ((new, "has no trials yet"), (running, "running")):
-        assert cli("report", folder).code == 0
-        assert words in (folder / "report.md").read_text()
-    assert cli("report", new, running).code == 0
-
-
 @pytest.mark.parametrize("taken", ["report.md", "figures"])
 def test_no_file_is_left_half_written(cli: Command, tmp_path: Path, taken: str) -> None:
     """Where a folder is in the place of a file, or a file in that of a folder."""
