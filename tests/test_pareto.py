@@ -91,7 +91,6 @@ def test_knee_is_where_it_was_put() -> None:
     sparsity = np.linspace(0.2, 0.95, 16)
     accuracy = np.where(sparsity <= 0.8, 0.9 - 0.02 * sparsity, 0.9 - 3 * (sparsity - 0.8))
     at = knee(np.column_stack([accuracy, sparsity]), ["max", "max"])
-    assert at is not None
     assert sparsity[at] == pytest.approx(0.8)
 
 

@@ -58,7 +58,7 @@ def named(row: Any) -> str | None:
 def test_points_satisfy_all_that_is_asked(
     results: Results, asked: dict[str, float], names: str
 ) -> None:
-    found = points(results, **asked)  # type: ignore[arg-type]
+    found = points(results, **asked)
     assert "".join(found["trial_id"]) == names
     assert list(found) == list(results.front)
     assert found.index.tolist() == list(range(len(names)))
@@ -81,8 +81,8 @@ def test_the_knee_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
 def test_where_nothing_answers_the_reason_names_what_comes_nearest(
     results: Results, asked: dict[str, float], words: str
 ) -> None:
-    assert points(results, **asked).empty  # type: ignore[arg-type]
-    assert words in why_none(results, **asked)  # type: ignore[arg-type]
+    assert points(results, **asked).empty
+    assert words in why_none(results, **asked)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_without_a_dense_model_no_drop_is_known(tmp_path: Path) -> None:
 )
 def test_bounds_outside_their_range_are_refused(results: Results, asked: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be from"):
-        points(results, **asked)  # type: ignore[arg-type]
+        points(results, **asked)
     with pytest.raises(ValueError, match="must be from"):
         results.best(**asked)
     with pytest.raises(ValueError, match="max_size_bytes must be from"):

@@ -107,7 +107,7 @@ def test_summary(results: Results) -> None:
     assert results.directions == {"accuracy": "max", "sparsity": "max"}
     assert results.reference_point == {"accuracy": 0.1, "sparsity": 0.0}
     assert results.config == CONFIG and results.name == "toy"
-    assert results.baseline is not None and results.baseline["accuracy"] == DENSE / EXAMPLES
+    assert results.baseline["accuracy"] == DENSE / EXAMPLES
     assert results.state == "running" and not results.confirmed
     assert "4 trials, 8 records, 3 on the front" in repr(results)
 

@@ -30,6 +30,9 @@ EPOCHS: dict[str, Domain] = {
 }
 
 
+VIOLATED = "size <= 300"
+"""A constraint."""
+
 TRAINED = (Condition("finetune_epochs", low=1),)
 
 

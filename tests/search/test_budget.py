@@ -37,7 +37,7 @@ def test_epochs_are_those_recorded_whichever_order_trials_report_in() -> None:
         found.record(record(trial, nexts[trial]))
         nexts[trial] += 1
     assert found.epochs == total
-    assert found.spent is not None and f"{total} of {total}" in found.spent
+    assert f"{total} of {total}" in found.spent
 
 
 def test_seconds_are_those_of_the_sessions_and_not_the_time_between() -> None:
@@ -51,7 +51,7 @@ def test_seconds_are_those_of_the_sessions_and_not_the_time_between() -> None:
     assert found.spent is None
     found.clock({"event": "record", "time": 9_999_009.5})
     assert found.seconds == pytest.approx(50.0)
-    assert found.spent is not None and found.spent.startswith("search.budget.seconds")
+    assert found.spent.startswith("search.budget.seconds")
 
 
 def test_a_plateau_is_no_growth_over_so_many_ended_trials() -> None:

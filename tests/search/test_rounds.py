@@ -31,7 +31,6 @@ def searched(*seeds: int) -> list[Event]:
 def begin(events: list[Event], points: list[Point], count: int) -> list[Event]:
     """The events with a further round."""
     round_event = fold(events).next_round(points, count, SEED)
-    assert round_event is not None
     return [*events, round_event]
 
 
@@ -71,7 +70,7 @@ def test_a_round_wants_every_point_under_every_seed_in_as_few_retrainings() -> N
 def test_seeds_follow_from_the_sweeps_and_the_round_and_are_none_of_the_search() -> None:
     seeds = begin(searched(), [A], 4)[-1]["seeds"]
     assert begin(searched(), [A], 4)[-1]["seeds"] == seeds and len(set(seeds)) == 4
-    assert fold(searched()).next_round([A], 4, SEED + 1)["seeds"] != seeds  # type: ignore[index]
+    assert fold(searched()).next_round([A], 4, SEED + 1)["seeds"] != seeds
     used = begin(searched(seeds[0], seeds[2]), [A], 4)[-1]["seeds"]
     assert used[:2] == [seeds[1], seeds[3]] and len(set(used)) == 4
     assert not {seeds[0], seeds[2]} & set(used)

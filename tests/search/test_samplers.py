@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from optuna.trial import TrialState
 from sweep.errors import SweepError
 from sweep.search.samplers import GENERATION, POPULATION, SAMPLERS
 from sweep.search.startup import STARTUP
-from sweep.search.study import Params, Study
+from sweep.search.study import Params, Proposal, Study
 from sweep.space.active import identity
 from sweep.space.conditions import Condition
 from sweep.space.counting import size
@@ -25,6 +26,8 @@ from tests.search.studies import (
     LEARNING,
     ONE,
     TRAINED,
+    VIOLATED,
+    Log,
     aims,
     ask_and_begin,
     conditional,
@@ -50,12 +53,13 @@ def small(**more: Domain) -> dict[str, Domain]:
     return domains | more
 
 
-def exhaust(study: Study, objectives: dict[str, str]) -> list[Params]:
-    """Every proposal until there is none, each told at once."""
-    found: list[Params] = []
-    while (params := ask_and_begin(study, len(found))) is not None:
-        study.finish(len(found), (params, values(params, objectives)))
-        found.append(params)
+def exhaust(study: Study, objectives: dict[str, str], known: Sequence[Proposal] = ()) -> list[Any]:
+    """Every proposal until there is none, each told at once; those ``known`` are not asked for."""
+    found: list[Proposal] = []
+    for proposal in itertools.chain(known, iter(lambda: study.ask(len(found)), None)):
+        study.begin(len(found), *proposal)
+        study.finish(len(found), (proposal[0], values(proposal[0], objectives)))
+        found.append(proposal)
         assert len(found) < 200
     return found
 
@@ -123,12 +127,14 @@ def test_a_parameter_that_an_early_stop_leaves_without_its_condition_is_not_told
 @every_sampler
 def test_no_configuration_is_proposed_twice_and_a_space_without_more_ends(sampler: str) -> None:
     objectives = aims(sampler)
-    found = exhaust(Study(small(), objectives, sampler, seed=0), objectives)
+    whole = exhaust(Study(small(), objectives, sampler, seed=0), objectives)
+    found = [params for params, _ in whole]
     assert len({identity(params) for params in found}) == len(found) == size(small()) == 12
     untrained = Counter(params["sparsity"] for params in found if not params["finetune_epochs"])
     assert untrained == {0.3: 1, 0.5: 1, 0.7: 1}
-    again = exhaust(Study(small(), objectives, sampler, seed=0), objectives)
-    assert again == found
+    for crash in (0, 9):
+        rest = Study(small(), objectives, sampler, seed=0)
+        assert exhaust(rest, objectives, whole[:crash]) == whole
 
 
 @every_sampler
@@ -136,25 +142,9 @@ def test_each_configuration_comes_once_under_each_seed_that_the_space_has(sample
     domains = small(seed=Choice((3, 5)), learning_rate=Choice((1e-4,)))
     objectives = aims(sampler)
     found = exhaust(Study(domains, objectives, sampler, seed=0), objectives)
-    points = Counter((p["sparsity"], p["finetune_epochs"], p["seed"]) for p in found)
+    points = Counter((p["sparsity"], p["finetune_epochs"], p["seed"]) for p, _ in found)
     assert set(points) == set(itertools.product((0.3, 0.5, 0.7), (0, 2), (3, 5)))
     assert set(points.values()) == {1}
-
-
-@every_sampler
-def test_what_a_crash_leaves_of_an_exhausted_space_goes_on_the_same(sampler: str) -> None:
-    objectives = aims(sampler)
-    whole = exhaust(Study(small(), objectives, sampler, seed=4), objectives)
-    study = Study(small(), objectives, sampler, seed=4)
-    for number, params in enumerate(whole[:9]):
-        proposal = study.ask(number)
-        assert proposal is not None
-        assert proposal[0] == params
-        study.begin(number, *proposal)
-        study.finish(number, (params, values(params, objectives)))
-    rest = [ask_and_begin(study, number) for number in range(9, 13)]
-    assert {identity(p) for p in rest if p} == {identity(p) for p in whole[9:]}
-    assert rest[3] is None
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
@@ -171,19 +161,18 @@ def test_a_space_with_one_endless_corner_goes_on_in_it(sampler: str) -> None:
     assert epochs == {0: 1, 1: 29}
 
 
-VIOLATED = "size <= 300"
-
-
-def constrained(sampler: str, log: list[Any], sign: float) -> Study:
-    """The study of a log whose trials keep a constraint, or break it where others keep it."""
+def retold(sampler: str, log: Log, sign: float = 1, broken: float = 1) -> Study:
+    """The study of a log, its values turned by ``sign``, a bound kept where others break it."""
     study = Study(space(sampler), aims(sampler), sampler, 0, [VIOLATED])
     for kind, arguments in log:
         if kind == "begin":
             study.begin(arguments[0], arguments[1], {"trial": arguments[2].get("trial", {})})
+        elif arguments[1] is None:
+            study.finish(*arguments)
         else:
-            number, told = arguments
-            broken = {VIOLATED: sign * (told[0]["sparsity"] - 0.5)} if told else None
-            study.finish(number, told, broken)
+            number, (params, found) = arguments
+            beyond = {VIOLATED: broken * (params["sparsity"] - 0.5)}
+            study.finish(number, (params, [sign * value for value in found]), beyond)
     return study
 
 
@@ -192,7 +181,7 @@ def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
     objectives = aims(sampler)
     unconstrained = Study(space(sampler), objectives, sampler, seed=0)
     log = drive(unconstrained, count(sampler), objectives)
-    study, again = constrained(sampler, log, 1), constrained(sampler, log, 1)
+    study, again = retold(sampler, log), retold(sampler, log)
     told = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
     assert len(told) > 8
     for trial in told:
@@ -201,23 +190,16 @@ def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
     assert again.ask(count(sampler)) == study.ask(count(sampler))
 
 
+@pytest.mark.parametrize("turned", [{"sign": -1}, {"broken": -1}])
 @pytest.mark.parametrize("sampler", LEARNING)
-def test_what_keeps_the_constraints_matters_to_a_sampler_that_learns(sampler: str) -> None:
+def test_what_is_told_and_what_keeps_the_constraints_matter(
+    sampler: str, turned: dict[str, float]
+) -> None:
+    """The same trials with other values, or others that keep the bounds, lead elsewhere."""
     objectives = aims(sampler)
-    unconstrained = Study(space(sampler), objectives, sampler, seed=0)
-    log = drive(unconstrained, count(sampler), objectives, 0)
-    one, other = constrained(sampler, log, 1), constrained(sampler, log, -1)
+    log = drive(Study(space(sampler), objectives, sampler, 0), count(sampler), objectives, 0)
+    one, other = retold(sampler, log), retold(sampler, log, **turned)
     assert one.ask(count(sampler)) != other.ask(count(sampler))
-
-
-def test_an_observation_without_a_constraint_is_told_as_a_failure() -> None:
-    study = Study(space("tpe"), BOTH, "tpe", 0, [VIOLATED])
-    for number, broken in enumerate([None, {}, {VIOLATED: float("nan")}, {VIOLATED: 0.0}]):
-        params = ask_and_begin(study, number)
-        assert params is not None
-        study.finish(number, (params, [0.5, 10]), broken)
-    states = [trial.state for trial in study.optuna_study.trials]
-    assert states == [TrialState.FAIL] * 3 + [TrialState.COMPLETE]
 
 
 # Starting points.
@@ -311,7 +293,6 @@ def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> 
 def test_shown_a_part_of_the_trials_a_sampler_is_still_pure_and_replayed(sampler: str) -> None:
     """More have ended, and more are running, than any sampler is shown."""
     how, domains, random = SAMPLERS[sampler], space(sampler), np.random.default_rng(0)
-    assert how is not None
     ended, running = how.finished + 50, how.running + 10
 
     trials = [

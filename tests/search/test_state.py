@@ -201,7 +201,6 @@ def test_every_outcome_occurs_and_each_trial_is_told_once_and_truly() -> None:
             assert trial.records
             continue
         last = trial.last_epoch
-        assert last is not None
         assert seen.state == OptunaState.COMPLETE
         assert seen.params["finetune_epochs"] == last
         assert seen.values == [trial.records[last]["accuracy"], trial.params["sparsity"]]
@@ -274,7 +273,6 @@ def test_what_a_crash_left_out_is_decided_on_the_records_before_it() -> None:
 def started(settings: SweepConfig, epochs: int = 7) -> tuple[Driver, TrialState]:
     driver = Driver(settings)
     event = driver.search.propose()
-    assert event is not None
     event["params"] |= {"finetune_epochs": epochs, "learning_rate": 1e-4}
     driver.emit(event)
     trial = driver.search.trials["t00000"]
@@ -307,7 +305,6 @@ def test_a_judgement_is_the_same_before_and_after_its_record_is_applied_and_when
     driver.step(trial)
     event = record(trial, 1, attempt=1)
     before = driver.search.judge(event)
-    assert before is not None
     driver.emit(event)
     assert driver.search.judge(event) == before
     driver.emit(before)
@@ -322,7 +319,6 @@ def test_a_trial_at_its_own_end_is_a_peer_and_needs_no_verdict() -> None:
     assert first.status == "completed"
     assert 1 not in first.decisions
     event = driver.search.propose()
-    assert event is not None
     event["params"] |= {"finetune_epochs": 7, "learning_rate": 1e-4}
     driver.emit(event)
     second = driver.search.trials["t00001"]
@@ -375,7 +371,6 @@ def test_of_a_list_of_epochs_a_stopped_trial_tells_the_last_that_is_in_it() -> N
     (seen,) = driver.search.study.optuna_study.trials
     assert seen.state == OptunaState.COMPLETE
     assert seen.params["finetune_epochs"] == 2
-    assert seen.values is not None
     assert seen.values[0] == trial.records[2]["accuracy"]
 
 

@@ -207,5 +207,5 @@ def test_a_search_learns_from_its_ledger_alone(other: Path, sampler: str) -> Non
     assert [trial.values for trial in seen] == [[0.92, 0.5], [0.81, 0.8]]
     assert [trial.constraints for trial in seen] == [{"accuracy_drop <= 0": 0.01}] * 2
     first = searches[0].propose()
-    assert first is not None and first["trial_id"] == "t00000"
+    assert first["trial_id"] == "t00000"
     assert first == searches[1].propose()

@@ -36,7 +36,7 @@ def test_answers_that_do_not_fit_their_figures_are_none(changed: dict[str, objec
 def test_answers_stack_where_all_are_of_the_same_examples() -> None:
     two, three = np.array([True, False]), np.array([True, False, True])
     stacked = stack([two, ~two])
-    assert stacked is not None and stacked.shape == (2, 2)
+    assert stacked.shape == (2, 2)
     assert stack([two, three]) is None
     assert stack([two, None]) is None
     assert stack([two], 3) is None
@@ -50,7 +50,7 @@ def test_a_sweep_knows_who_got_what_right(tmp_path: Path) -> None:
     assert dense.mean() == results.baseline["accuracy"]
     for row in results.front.itertuples():
         answers = results.answers(row.trial_id, row.epoch)
-        assert answers is not None and answers.sum() == row.correct
+        assert answers.sum() == row.correct
     assert results.answers("t00000", 9) is None
     assert results.answers("nobody", 0) is None
 

@@ -18,7 +18,6 @@ def results(tmp_path: Path) -> Results:
 
 def test_two_points_are_compared_on_the_same_examples(results: Results) -> None:
     a, b = results.answers("t00003", 1), results.answers("t00009", 0)
-    assert a is not None and b is not None
     found = results.compare_points(("t00003", 1), ("t00009", 0))
     assert found.difference == pytest.approx(a.mean() - b.mean())
     assert found.low < found.difference < found.high

@@ -19,13 +19,12 @@ def pruned(**fields: object) -> LedgerBuilder:
 def test_zeros_by_matrix_in_the_models_order(tmp_path: Path) -> None:
     results = load(pruned().write(tmp_path))
     table = results.layers("t", 0)
-    assert table is not None
     assert table["name"].tolist() == ["a.weight", "b.weight", "c.weight"]
     assert table["zeros"].tolist() == [50, 75, 0]
     assert table["sparsity"].tolist()[:2] == [0.5, 0.25] and table["sparsity"].isna()[2]
     # Masks of one-shot pruning stay.
     later = results.layers("t", 1)
-    assert later is not None and later.equals(table)
+    assert later.equals(table)
 
 
 def test_the_latest_count_at_or_before_the_epoch_is_taken(tmp_path: Path) -> None:
@@ -52,7 +51,6 @@ def test_without_weights_there_are_no_layers(tmp_path: Path, weights: object) ->
 def test_layers_of_the_front(tmp_path: Path) -> None:
     results = load(answered_sweep().write(tmp_path))
     table = results.layer_table()
-    assert table is not None
     front = results.front
     assert list(table) == [
         f"{t}:{e}" for t, e in zip(front["trial_id"], front["epoch"], strict=True)
@@ -69,6 +67,5 @@ def test_a_front_point_without_layers_is_a_gap(tmp_path: Path) -> None:
         if event["event"] == "record" and event["trial_id"] == "t00000" and event["epoch"] == 0:
             event["zeros_per_weight"] = [50, 150, 0]
     table = load(ledger.write(tmp_path)).layer_table()
-    assert table is not None
     assert table.columns.tolist() == ["t00000:2", "t00001:1", "t00003:1"]
     assert table.iloc[0].isna().tolist() == [False, True, True]

@@ -53,7 +53,6 @@ def test_one_row_a_retrained_model(results: Results) -> None:
     assert table["accuracy"].tolist()[:3] == [780 / EXAMPLES, 790 / EXAMPLES, 785 / EXAMPLES]
     assert table["validation_correct"].tolist()[0] == 785
     assert set(table["why"]) == {"front"}
-    assert results.test_baseline is not None
     assert results.test_baseline["correct"] == DENSE - 10
 
 
@@ -93,7 +92,6 @@ def test_p_values_are_corrected_over_the_front(results: Results) -> None:
 
 def test_optimism_is_the_sum_of_its_parts(results: Results) -> None:
     found = results.optimism
-    assert found is not None
     chosen, test = np.array([795, 650, 640]) / EXAMPLES, np.array([785, 620, 630]) / EXAMPLES
     assert found["optimism"] == pytest.approx((chosen - test).mean())
     assert found["split"] == pytest.approx(5 / EXAMPLES)
@@ -104,7 +102,7 @@ def test_optimism_is_the_sum_of_its_parts(results: Results) -> None:
 def test_without_fresh_validation_figures_the_parts_are_not_known(tmp_path: Path) -> None:
     ledger = small_sweep().confirm_round(LAST, validation_accuracy=None)
     found = load(ledger.write(tmp_path)).optimism
-    assert found is not None and found["optimism"] == pytest.approx(10 / EXAMPLES)
+    assert found["optimism"] == pytest.approx(10 / EXAMPLES)
     assert np.isnan(found["selection"]) and np.isnan(found["split"])
 
 

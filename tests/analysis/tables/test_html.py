@@ -76,5 +76,5 @@ def test_an_answer_shows_its_points(tmp_path: Path) -> None:
 
 def test_the_front_is_a_figure(tmp_path: Path) -> None:
     figure = load(small_sweep().write(tmp_path)).plot_front()
-    assert figure is not None and figure.axes
+    assert figure.axes
     assert load(LedgerBuilder().write(tmp_path)).plot_front() is None
