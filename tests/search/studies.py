@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweep.config import SweepConfig
 from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Params, Study
 from sweep.space.conditions import Condition
@@ -32,6 +33,12 @@ EPOCHS: dict[str, Domain] = {
 
 VIOLATED = "size <= 300"
 """A constraint."""
+
+
+def config(**sections: Any) -> SweepConfig:
+    """A sweep over digits; ``sections`` replace those by default."""
+    return SweepConfig.model_validate({"name": "s", "task": {"dataset": "digits"}, **sections})
+
 
 TRAINED = (Condition("finetune_epochs", low=1),)
 

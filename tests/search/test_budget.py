@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sweep.config import SweepConfig
 from sweep.ledger.events import Event
 from sweep.search.budget import Budget
+from tests.search.studies import config
 
 REFERENCE = {"accuracy": 0.1, "sparsity": 0.0}
 
 
 def budget(**limits: Any) -> Budget:
-    plain = {"name": "b", "task": {"dataset": "digits"}, "search": {"budget": limits}}
-    return Budget(SweepConfig.model_validate(plain))
+    """Of a sweep whose dense model is evaluated."""
+    found = Budget(config(search={"budget": limits}))
+    found.clock({"event": "baseline", "reference_point": REFERENCE})
+    return found
 
 
 def record(trial: int, epoch: int, accuracy: float = 0.5, sparsity: float = 0.5) -> Event:
@@ -40,23 +42,28 @@ def test_epochs_are_those_recorded_whichever_order_trials_report_in() -> None:
     assert f"{total} of {total}" in found.spent
 
 
-def test_seconds_are_those_of_the_sessions_and_not_the_time_between() -> None:
+SESSIONS = [("sweep", 100.0), ("record", 110.0), ("record", 130.5)]  # a session of 30.5 s
+SESSIONS += [("resume", 9000.0), ("workers", 9001.0), ("interrupt", 9010.0)]  # of 10 s
+CONFIRMED = [("sweep", 0.0), ("finish", 30.0), ("confirm", 5000.0), ("confirm_finish", 9000.0)]
+CONFIRMED += [("resume", 9999.0), ("workers", 10009.5)]
+
+
+@pytest.mark.parametrize(("times", "spent"), [(SESSIONS, 40.5), (CONFIRMED, 40.5)])
+def test_seconds_are_those_of_the_sessions_and_not_the_time_between_or_of_a_confirmation(
+    times: list[tuple[str, float]], spent: float
+) -> None:
     found = budget(seconds=50)
-    times = [("sweep", 100.0), ("record", 110.0), ("record", 130.5)]  # a session of 30.5 s
-    times += [("resume", 9000.0), ("workers", 9001.0), ("interrupt", 9010.0)]  # of 10 s
-    times += [("resume", 9_999_000.0)]
-    for kind, time in times:
+    for kind, time in [*times, ("resume", 9_999_000.0)]:
         found.clock({"event": kind, "time": time})
-    assert found.seconds == pytest.approx(40.5)
+    assert found.seconds == pytest.approx(spent)
     assert found.spent is None
     found.clock({"event": "record", "time": 9_999_009.5})
-    assert found.seconds == pytest.approx(50.0)
+    assert found.seconds == pytest.approx(spent + 9.5)
     assert found.spent.startswith("search.budget.seconds")
 
 
 def test_a_plateau_is_no_growth_over_so_many_ended_trials() -> None:
     found = budget(plateau={"trials": 3, "gain": 0.01})
-    found.clock({"event": "baseline", "reference_point": REFERENCE, "time": 0.0})
 
     def end(trial: int, accuracy: float, sparsity: float) -> str | None:
         found.record(record(trial, 0, accuracy, sparsity))
@@ -72,7 +79,6 @@ def test_a_plateau_is_no_growth_over_so_many_ended_trials() -> None:
 
 def test_while_nothing_beats_the_reference_point_there_is_no_plateau() -> None:
     found = budget(plateau={"trials": 2})
-    found.clock({"event": "baseline", "reference_point": REFERENCE})
     for trial in range(20):
         found.record(record(trial, 0, accuracy=0.1))
         found.end()
@@ -81,7 +87,6 @@ def test_while_nothing_beats_the_reference_point_there_is_no_plateau() -> None:
 
 def test_what_is_spent_stays_spent() -> None:
     found = budget(plateau={"trials": 1})
-    found.clock({"event": "baseline", "reference_point": REFERENCE})
     for trial in range(2):
         found.record(record(trial, 0))
         found.end()
@@ -93,7 +98,6 @@ def test_what_is_spent_stays_spent() -> None:
 
 def test_partial_records_cost_epochs_and_are_on_no_front() -> None:
     found = budget(epochs=100, plateau={"trials": 1})
-    found.clock({"event": "baseline", "reference_point": REFERENCE})
     for trial in range(3):
         accuracy = 0.9 + trial / 100
         found.record(record(trial, 2, accuracy=accuracy) | {"partial": True})
@@ -109,18 +113,3 @@ def test_without_limits_nothing_is_ever_spent() -> None:
         found.clock({"event": "record", "time": float(trial) * 1e6})
         found.end()
     assert found.spent is None
-
-
-def test_the_time_of_a_confirmation_is_not_the_searchs() -> None:
-    events = [
-        {"event": "sweep", "time": 0.0},
-        {"event": "finish", "time": 10.0},
-        {"event": "confirm", "time": 5000.0},
-        {"event": "confirm_finish", "time": 9000.0},
-        {"event": "resume", "time": 9999.0},
-        {"event": "workers", "time": 10001.0},
-    ]
-    found = budget(seconds=100)
-    for event in events:
-        found.clock(event)
-    assert found.seconds == 12.0 and found.spent is None

@@ -18,7 +18,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.search.optuna_file import export_study
 from tests.harness.command import assert_refused, call
-from tests.search.test_warm import SPACE, TRIALS, config, events, write
+from tests.search.test_warm import RATE, SPACE, TRIALS, config, events, write
 
 CONSTRAINED = {"constraints": {"accuracy_drop": {"max": 0.005}}}
 
@@ -73,8 +73,7 @@ def test_what_it_learned_from_others_is_no_trial_of_it(tmp_path: Path) -> None:
 
 
 def test_parameters_that_were_not_there_are_not_in_it(tmp_path: Path) -> None:
-    rate = {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 2}}}
-    conditional = config(space={**SPACE, "learning_rate": rate})
+    conditional = config(space={**SPACE, "learning_rate": RATE})
     export_study(conditional, events(conditional, TRIALS), tmp_path / "study.log")
     trials = load_exported(tmp_path / "study.log").trials
     assert ["learning_rate" in trial.params for trial in trials[:2]] == [True, False]

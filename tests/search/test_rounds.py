@@ -17,10 +17,7 @@ A, B, C = Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runn
 
 
 def fold(events: list[Event]) -> Confirmation:
-    confirmation = Confirmation()
-    for event in events:
-        confirmation.apply(event)
-    return confirmation
+    return Confirmation().replay(events)
 
 
 def searched(*seeds: int) -> list[Event]:

@@ -73,13 +73,11 @@ class Driver:
         self.search = Search(settings)
         self.linear = settings.recover.lr_schedule == "linear"
         self.ledger: list[Event] = []
-        for event in events or []:
-            self.emit(event)
-        for event in self.search.missing_events():
-            self.emit(event)
+        self.emit(*(events or []))
+        self.emit(*self.search.missing_events())
 
-    def emit(self, event: Event | None) -> None:
-        if event is not None:
+    def emit(self, *events: Event | None) -> None:
+        for event in filter(None, events):
             self.ledger.append(json.loads(json.dumps(event, allow_nan=False)))
             self.search.apply(self.ledger[-1])
 
@@ -93,11 +91,15 @@ class Driver:
             self.emit(trial.end_event("failed", "the loss is not finite"))
             return
         partial = epoch < (trial.finetune_epochs if self.linear else trial.ramp_epochs)
-        event = record(trial, epoch, trial.attempt, partial)
+        event = record(trial, epoch, trial.attempt, partial) | self.figures(trial, epoch)
         assert self.search.accepts(event)
         self.emit(event)
         self.emit(self.search.judge(event))
         self.emit(trial.due_end())
+
+    def figures(self, trial: TrialState, epoch: int) -> dict[str, Any]:
+        """Further figures of a record."""
+        return {}
 
     def run(self, workers: int = 1, most: float = float("inf"), seed: int = 0) -> list[Event]:
         """Go on until nothing is left, or the ledger has ``most`` events."""
@@ -160,9 +162,7 @@ def test_a_replay_of_many_workers_gives_the_same_state_at_every_event(sampler: s
     live = Driver(settings)
     for most in range(20, 160, 20):
         events = live.run(workers=4, most=most)
-        copy = Search(settings)
-        for event in events:
-            copy.apply(event)
+        copy = Search(settings).replay(events)
         assert copy.trials
         assert copy.missing_events() == live.search.missing_events() == []
         assert copy.trials == live.search.trials
@@ -176,10 +176,7 @@ def test_the_rule_asked_again_says_what_the_ledger_says(workers: int) -> None:
     """Where decisions are gone, each is made anew on the records that stood when it was due."""
     settings = config("random")
     ledger = Driver(settings).run(workers)
-    copy = Search(settings)
-    for event in ledger:
-        if event["event"] != "decision":
-            copy.apply(event)
+    copy = Search(settings).replay(e for e in ledger if e["event"] != "decision")
     again = [event for trial in copy.trials.values() for event in trial.verdicts.values()]
     said = [event for event in ledger if event["event"] == "decision"]
     assert {event["action"] for event in said} == {"continue", "stop"}
@@ -259,25 +256,26 @@ def test_what_a_crash_left_out_is_decided_on_the_records_before_it() -> None:
     cuts = [i for i, event in enumerate(whole) if event["event"] == "decision"]
     assert len(cuts) > 5
     for cut in cuts:
-        search = Search(settings)
-        for event in whole[:cut]:
-            search.apply(event)
+        search = Search(settings).replay(whole[:cut])
         missing = search.missing_events()
         stops = whole[cut]["action"] == "stop"
         assert missing == whole[cut : cut + 1 + stops]
-        for event in missing:
-            search.apply(event)
-        assert search.missing_events() == []
+        assert search.replay(missing).missing_events() == []
+
+
+def start(driver: Driver, epochs: int = 7) -> TrialState:
+    """The next trial, which runs from now on; it neither diverges nor ends before its epochs."""
+    event = driver.search.propose()
+    event["params"] |= {"finetune_epochs": epochs, "learning_rate": 1e-4}
+    driver.emit(event)
+    trial = driver.search.trials[event["trial_id"]]
+    driver.start(trial)
+    return trial
 
 
 def started(settings: SweepConfig, epochs: int = 7) -> tuple[Driver, TrialState]:
     driver = Driver(settings)
-    event = driver.search.propose()
-    event["params"] |= {"finetune_epochs": epochs, "learning_rate": 1e-4}
-    driver.emit(event)
-    trial = driver.search.trials["t00000"]
-    driver.start(trial)
-    return driver, trial
+    return driver, start(driver, epochs)
 
 
 def test_a_record_twice_late_or_of_nobody_is_refused_and_ignored() -> None:
@@ -318,11 +316,7 @@ def test_a_trial_at_its_own_end_is_a_peer_and_needs_no_verdict() -> None:
     driver.step(first)
     assert first.status == "completed"
     assert 1 not in first.decisions
-    event = driver.search.propose()
-    event["params"] |= {"finetune_epochs": 7, "learning_rate": 1e-4}
-    driver.emit(event)
-    second = driver.search.trials["t00001"]
-    driver.start(second)
+    second = start(driver)
     driver.step(second)
     driver.step(second)
     assert second.decisions[1]["peers"] == 1
@@ -332,9 +326,7 @@ def test_a_stopped_trial_is_over_even_before_its_end_is_written() -> None:
     settings = config("random")
     whole = Driver(settings).run()
     cut = next(i for i, event in enumerate(whole) if event.get("action") == "stop")
-    search = Search(settings)
-    for event in whole[: cut + 1]:
-        search.apply(event)
+    search = Search(settings).replay(whole[: cut + 1])
     trial = search.trials[whole[cut]["trial_id"]]
     assert not search.accepts(record(trial, whole[cut]["epoch"] + 1, trial.attempt))
     assert search.missing_events() == [trial.end_event("stopped")]
@@ -397,13 +389,9 @@ def test_seeds_are_fixed_by_the_sweep_and_differ_between_trials() -> None:
 def test_events_of_other_kinds_and_events_known_already_change_nothing() -> None:
     settings = config("random")
     whole = Driver(settings).run()
-    twice = Search(settings)
-    for event in [{"event": "sweep", "version": 1}, {"event": "from the future", "x": 1}]:
-        twice.apply(event)
-    for event in whole:
-        twice.apply(event)
-        if event["event"] != "lost":
-            twice.apply(event)
+    unknown = [{"event": "sweep", "version": 1}, {"event": "from the future", "x": 1}]
+    again = (event for one in whole for event in (one, one))
+    twice = Search(settings).replay([*unknown, *again])
     once = Driver(settings, whole).search
     assert twice.trials == once.trials
     assert told(twice) == told(once)

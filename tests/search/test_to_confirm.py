@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 
 import analysis
-from sweep.config import SweepConfig
 from sweep.search.replay import Search
 from sweep.search.to_confirm import choose
-from tests.analysis.ledgers import big_sweep
+from tests.analysis.ledgers import LedgerBuilder, big_sweep
+from tests.search.studies import config
 
 EXAMPLES = 400
-
-
-def config(**sections: Any) -> SweepConfig:
-    return SweepConfig.model_validate({"name": "c", "task": {"dataset": "digits"}, **sections})
 
 
 def record(name: str, accuracy: float, sparsity: float, **fields: Any) -> Any:
@@ -32,10 +28,8 @@ def names(points: list[Any], why: str) -> list[str]:
 
 
 def folded(events: list[dict[str, Any]]) -> Search:
-    search = Search(config())
-    for event in events:
-        search.apply({"sampler_attrs": {}, **event} if event["event"] == "trial" else event)
-    return search
+    given = ({"sampler_attrs": {}, **event} for event in events)
+    return Search(config()).replay(given)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -128,11 +122,7 @@ def test_the_distance_is_to_points_that_are_at_least_as_good_in_all_else() -> No
 
 def test_records_that_do_not_count_are_no_candidates() -> None:
     """Told again, of a trial that has ended, of an attempt that is over, of a confirmation."""
-    events: list[dict[str, Any]] = [
-        {"event": "trial", "trial_id": name, "number": number, "params": {}, "seed": 0}
-        for number, name in enumerate("ab")
-    ]
-    events += [{"event": "start", "trial_id": name, "attempt": 1, "epoch": None} for name in "ab"]
+    events = LedgerBuilder().trial("a").trial("b").events
     events += [
         record("a", 0.9, 0.5),
         record("a", 0.99, 0.5),
@@ -145,4 +135,4 @@ def test_records_that_do_not_count_are_no_candidates() -> None:
     assert [(p.trial_id, p.epoch) for p in choose(config(), folded(events).records, 9)] == [
         ("a", 1)
     ]
-    assert choose(config(), folded(events[:4]).records, 9) == []
+    assert choose(config(), folded(events[:5]).records, 9) == []
