@@ -8,10 +8,13 @@ import math
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from analysis import Results, load
 
 EXAMPLES = 872
 PRUNABLE = 10_000
@@ -177,6 +180,11 @@ class LedgerBuilder:
         """Of the record of a trial after an epoch."""
         mine = (e for e in self.events if e["event"] == "record" and e["trial_id"] == trial)
         return next(float(event["sparsity"]) for event in mine if event["epoch"] == epoch)
+
+    def load(self) -> Results:
+        """What the analysis makes of a folder with the ledger."""
+        with TemporaryDirectory() as folder:
+            return load(self.write(Path(folder)))
 
     def write(self, folder: Path, tail: bytes = b"") -> Path:
         """Write the ledger to ``folder``/ledger.jsonl, ``tail`` behind the last line."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis import Results, load
+from analysis import Results
 from analysis.questions import most, points, why_none
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep
 
@@ -28,8 +27,8 @@ def four(on_test: Mapping[str, int] | None = None, count: int = 4) -> LedgerBuil
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
-    return load(four().write(tmp_path))
+def results() -> Results:
+    return four().load()
 
 
 def named(row: Any) -> str | None:
@@ -64,10 +63,10 @@ def test_points_satisfy_all_that_is_asked(
     assert found.index.tolist() == list(range(len(names)))
 
 
-def test_the_knee_of_a_confirmed_front_is_that_on_test(tmp_path: Path) -> None:
+def test_the_knee_of_a_confirmed_front_is_that_on_test() -> None:
     # c was lucky: on test d beats it.
     ledger = four({"a": DENSE, "b": DENSE - 5, "c": DENSE - 600, "d": DENSE - 300})
-    assert points(load(ledger.write(tmp_path)), knee=True)["trial_id"].tolist() == ["b"]
+    assert points(ledger.load(), knee=True)["trial_id"].tolist() == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -89,16 +88,16 @@ def test_where_nothing_answers_the_reason_names_what_comes_nearest(
     ("count", "words"),
     [(0, "the front has no point yet"), (2, "the front of 2 points has no knee")],
 )
-def test_a_front_that_cannot_bend_says_so(tmp_path: Path, count: int, words: str) -> None:
-    results = load(four(count=count).write(tmp_path))
+def test_a_front_that_cannot_bend_says_so(count: int, words: str) -> None:
+    results = four(count=count).load()
     assert points(results, knee=True, min_sparsity=0.1).empty
     assert words in why_none(results, knee=True)
 
 
-def test_a_drop_of_a_point_is_a_drop_of_a_point(tmp_path: Path) -> None:
+def test_a_drop_of_a_point_is_a_drop_of_a_point() -> None:
     ledger = LedgerBuilder().baseline().trial("a")
     ledger.record("a", 0, 780, 0.5, accuracy=0.89, accuracy_drop=0.9 - 0.89)
-    assert len(points(load(ledger.write(tmp_path)), max_drop=0.01)) == 1
+    assert len(points(ledger.load(), max_drop=0.01)) == 1
 
 
 def test_the_most_of_a_column(results: Results) -> None:
@@ -142,8 +141,8 @@ def test_the_least_size_within_a_drop(results: Results) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_best_is_what_no_other_point_within_beats(tmp_path: Path, seed: int) -> None:
-    results = load(big_sweep(40, seed).write(tmp_path))
+def test_the_best_is_what_no_other_point_within_beats(seed: int) -> None:
+    results = big_sweep(40, seed).load()
     for least in (0.3, 0.6, 0.9):
         answer = results.best(min_sparsity=least)
         within = results.front[results.front["sparsity"] >= least]
@@ -164,10 +163,10 @@ def test_the_text_says_what_was_asked_and_what_it_rests_on(results: Results) -> 
     assert repr(none) == f"<Answer: {none.text}>"
 
 
-def test_a_confirmed_front_answers_on_test(tmp_path: Path) -> None:
+def test_a_confirmed_front_answers_on_test() -> None:
     """On test b falls behind c, and c within a point of dense."""
     ledger = four({"a": 795, "b": 760, "c": 785, "d": 480})
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert named(results.best(min_sparsity=0.5).point) == "c"
     answer = results.best(max_drop=0.01)
     assert named(answer.point) == "c" and "(on test; 95 % interval" in answer.text
@@ -176,21 +175,21 @@ def test_a_confirmed_front_answers_on_test(tmp_path: Path) -> None:
     assert "(on test; 95 % interval" in why_none(results, min_sparsity=0.95)
 
 
-def test_the_nearest_is_feasible(tmp_path: Path) -> None:
+def test_the_nearest_is_feasible() -> None:
     ledger = four().search(constraints={"accuracy_drop": {"max": 0.1}})
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert named(results.best(min_sparsity=0.95).nearest) == "c"
 
 
-def test_an_empty_front_answers_nothing(tmp_path: Path) -> None:
-    answer = load(LedgerBuilder().write(tmp_path)).best(min_sparsity=0.5)
+def test_an_empty_front_answers_nothing() -> None:
+    answer = LedgerBuilder().load().best(min_sparsity=0.5)
     assert answer.point is None and answer.nearest is None
     assert answer.text.endswith("the front has no point yet.")
 
 
-def test_without_a_dense_model_no_drop_is_known(tmp_path: Path) -> None:
+def test_without_a_dense_model_no_drop_is_known() -> None:
     ledger = LedgerBuilder().trial("a").record("a", 0, 700, 0.5, accuracy_drop=None)
-    answer = load(ledger.write(tmp_path)).best(max_drop=0.5)
+    answer = ledger.load().best(max_drop=0.5)
     assert answer.point is None and answer.nearest is None
 
 

@@ -33,8 +33,8 @@ FRONT = names("""
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
-    return load(small_sweep().write(tmp_path))
+def results() -> Results:
+    return small_sweep().load()
 
 
 def test_the_columns_are_those_of_the_contract(results: Results) -> None:
@@ -46,7 +46,7 @@ def test_the_columns_are_those_of_the_contract(results: Results) -> None:
 def test_types_are_the_same_for_empty_tables(results: Results, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "ledger.jsonl").touch()
-    full = load(big_sweep(10).write(tmp_path / "big"))
+    full = big_sweep(10).load()
     for folder in (
         LedgerBuilder().write(tmp_path / "empty"),
         LedgerBuilder().baseline().write(tmp_path / "dense"),
@@ -118,42 +118,42 @@ def test_decisions(results: Results) -> None:
     assert decision["beaten_by"] == ["t00000"]
 
 
-def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
+def test_what_is_told_twice_counts_once() -> None:
     ledger = small_sweep()
-    once = load(ledger.write(tmp_path / "once"))
+    once = ledger.load()
     ledger.trial("t00001", sparsity=0.1).record("t00001", 1, 1, 0.1)
     ledger.decision("t00001", 1, "continue").end("t00001", "stopped")
-    twice = load(ledger.write(tmp_path / "twice"))
+    twice = ledger.load()
     pd.testing.assert_frame_equal(twice.records, once.records)
     pd.testing.assert_frame_equal(twice.front, once.front)
     pd.testing.assert_frame_equal(twice.decisions, once.decisions)
     assert twice.epochs_spent == once.epochs_spent
 
 
-def test_a_trial_that_is_started_again_is_running(tmp_path: Path) -> None:
+def test_a_trial_that_is_started_again_is_running() -> None:
     ledger = LedgerBuilder().trial("a").record("a", 0, 9, 0.5).end("a", "failed", "oh")
     ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:2")
-    trial = load(ledger.write(tmp_path)).trials.iloc[0]
+    trial = ledger.load().trials.iloc[0]
     assert trial["status"] == "running" and trial["error"] is pd.NA
 
 
-def test_ids_stay_text(tmp_path: Path) -> None:
-    results = load(LedgerBuilder().trial("0123").record("0123", 0, 9, 0.5).write(tmp_path))
+def test_ids_stay_text() -> None:
+    results = LedgerBuilder().trial("0123").record("0123", 0, 9, 0.5).load()
     assert results.trials["trial_id"].tolist() == ["0123"]
     assert results.records["trial_id"].tolist() == ["0123"]
 
 
-def test_a_whole_number_in_a_column_of_floats_stays_a_float(tmp_path: Path) -> None:
+def test_a_whole_number_in_a_column_of_floats_stays_a_float() -> None:
     ledger = LedgerBuilder().trial("a", sparsity=0, learning_rate=1, finetune_epochs=0)
-    trials = load(ledger.write(tmp_path)).trials
+    trials = ledger.load().trials
     assert str(trials["param_sparsity"].dtype) == "float64"
     assert trials["param_finetune_epochs"].tolist() == [0]
 
 
-def test_a_new_parameter_gets_a_column(tmp_path: Path) -> None:
+def test_a_new_parameter_gets_a_column() -> None:
     ledger = LedgerBuilder().trial("a", gradual=True, steps=3).trial("b", alpha=1, zeta=[1])
     ledger.record("a", 0, 9, 0.5)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     new = ["param_alpha", "param_gradual", "param_steps", "param_zeta"]
     assert list(results.trials) == CONTRACT + PARAMS + new + EXTRA
     assert results.trials["param_gradual"].tolist() == [True, pd.NA]
@@ -161,24 +161,24 @@ def test_a_new_parameter_gets_a_column(tmp_path: Path) -> None:
     assert list(results.records) == list(results.trials)
 
 
-def test_an_objective_that_is_no_column_becomes_one(tmp_path: Path) -> None:
+def test_an_objective_that_is_no_column_becomes_one() -> None:
     ledger = LedgerBuilder(directions={"f1": "max", "sparsity": "max"}).trial("a")
-    results = load(ledger.record("a", 0, 9, 0.5, f1=0.7).write(tmp_path))
+    results = ledger.record("a", 0, 9, 0.5, f1=0.7).load()
     assert results.front["f1"].tolist() == [0.7]
     assert results.hypervolume is None
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_further_metrics_are_columns_of_numbers(tmp_path: Path, asked: bool) -> None:
+def test_further_metrics_are_columns_of_numbers(asked: bool) -> None:
     """From the start where they are asked for, else as soon as they are there."""
     ledger = LedgerBuilder()
     task = {"metrics": ["matthews", "f1"]} if asked else {}
     ledger.events[0]["config"] = CONFIG | {"task": CONFIG["task"] | task}
-    new = load(ledger.write(tmp_path))
+    new = ledger.load()
     both = ["f1", "matthews"]
     assert list(new.records)[-2:] == (both if asked else EXTRA[-2:])
     ledger.baseline(f1=0.8, matthews=0.5).trial("a").record("a", 0, 9, 0.5, f1=1, matthews=None)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     for name in ("trials", "records"):
         table = getattr(results, name)
         assert list(table)[-2:] == both
@@ -186,28 +186,28 @@ def test_further_metrics_are_columns_of_numbers(tmp_path: Path, asked: bool) -> 
     assert results.records["f1"].tolist() == [0.8, 1.0]
     assert results.front["matthews"].isna().all()
     ledger.confirm_round({("a", 0): {1: 8}}, f1=0.25)
-    assert load(ledger.write(tmp_path)).confirmation["f1"].tolist() == [0.25]
+    assert ledger.load().confirmation["f1"].tolist() == [0.25]
 
 
-def test_an_extended_sweep_plans_what_it_was_extended_to(tmp_path: Path) -> None:
+def test_an_extended_sweep_plans_what_it_was_extended_to() -> None:
     ledger = small_sweep().add("finish")
-    assert load(ledger.write(tmp_path)).state == "finished"
-    extended = load(ledger.add("resume", trials=9).write(tmp_path))
+    assert ledger.load().state == "finished"
+    extended = ledger.add("resume", trials=9).load()
     assert (extended.trials_planned, extended.state) == (9, "running")
-    assert load(ledger.add("interrupt", signal="SIGINT").write(tmp_path)).state == "interrupted"
+    assert ledger.add("interrupt", signal="SIGINT").load().state == "interrupted"
 
 
-def test_the_baseline_completes_the_reference_point(tmp_path: Path) -> None:
+def test_the_baseline_completes_the_reference_point() -> None:
     ledger = LedgerBuilder(reference_point={"sparsity": 0.0})
-    assert load(ledger.write(tmp_path)).hypervolume is None
-    results = load(ledger.baseline(reference_point={"accuracy": 0.5}).write(tmp_path))
+    assert ledger.load().hypervolume is None
+    results = ledger.baseline(reference_point={"accuracy": 0.5}).load()
     assert results.reference_point == {"sparsity": 0.0, "accuracy": 0.5}
     assert results.hypervolume == 0.0
 
 
-def test_events_that_make_no_sense_are_left_out_and_said(tmp_path: Path) -> None:
+def test_events_that_make_no_sense_are_left_out_and_said() -> None:
     ledger = small_sweep().add("record", epoch=1).add("record", trial_id="t00000", epoch=None)
     ledger.add("something new", trial_id=5)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert len(results.records) == 8
     assert len(results.problems) == 3

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import load
 from analysis.certainty.answers import answers_of, stack, unpack
 from analysis.tables.files import write_tables
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
@@ -43,8 +42,8 @@ def test_answers_stack_where_all_are_of_the_same_examples() -> None:
     assert stack([]) is None
 
 
-def test_a_sweep_knows_who_got_what_right(tmp_path: Path) -> None:
-    results = load(answered_sweep().write(tmp_path))
+def test_a_sweep_knows_who_got_what_right() -> None:
+    results = answered_sweep().load()
     dense = results.baseline_answers
     assert dense is not None and results.baseline is not None
     assert dense.mean() == results.baseline["accuracy"]
@@ -55,15 +54,15 @@ def test_a_sweep_knows_who_got_what_right(tmp_path: Path) -> None:
     assert results.answers("nobody", 0) is None
 
 
-def test_an_older_ledger_has_no_answers(tmp_path: Path) -> None:
-    results = load(LedgerBuilder().baseline().trial("a").record("a", 0, 9, 0.5).write(tmp_path))
+def test_an_older_ledger_has_no_answers() -> None:
+    results = LedgerBuilder().baseline().trial("a").record("a", 0, 9, 0.5).load()
     assert results.answers("a", 0) is None and results.baseline_answers is None
 
 
 def test_answers_are_in_no_table(tmp_path: Path) -> None:
     ledger = answered_sweep(4)
     ledger.confirm_round({("t00000", 1): {5: 700}}, correct_bits="secret")
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     for path in write_tables(results, tmp_path / "tables"):
         assert b"correct_bits" not in path.read_bytes()
     assert "correct_bits" not in results.confirmation

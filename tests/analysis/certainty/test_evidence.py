@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from analysis import Results, load
+from analysis import Results
 from analysis.certainty.paired import discordant, mcnemar
 from analysis.certainty.verdicts import to_dense
 from tests.analysis.ledgers import DENSE, LedgerBuilder, answered_sweep, first
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Results:
-    return load(answered_sweep().write(tmp_path))
+def results() -> Results:
+    return answered_sweep().load()
 
 
 def test_two_points_are_compared_on_the_same_examples(results: Results) -> None:
@@ -51,12 +49,12 @@ def test_the_generator_draws_the_interval(results: Results) -> None:
 
 
 @pytest.mark.parametrize("tested", [True, False])
-def test_a_point_is_judged_on_test_once_it_is_confirmed(tmp_path: Path, tested: bool) -> None:
+def test_a_point_is_judged_on_test_once_it_is_confirmed(tested: bool) -> None:
     ledger = LedgerBuilder().baseline(correct_bits=first(DENSE)).trial("a")
     ledger.record("a", 0, DENSE - 1, 0.5, correct_bits=first(DENSE - 1))
     if tested:
         ledger.confirm_round({("a", 0): {1: DENSE - 60}}, dense=DENSE - 10)
-    row = load(ledger.write(tmp_path)).front.iloc[0]
+    row = ledger.load().front.iloc[0]
     assert row["verdict"] == ("not" if tested else "certified")
     lost = 50 if tested else 1
     assert row["p_value"] == pytest.approx(mcnemar(0, lost))

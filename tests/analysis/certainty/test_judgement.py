@@ -13,8 +13,8 @@ from analysis.tables.front import feasible, objectives
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep
 
 
-def test_the_front_of_a_sweep_with_answers(tmp_path: Path) -> None:
-    results = load(answered_sweep().write(tmp_path))
+def test_the_front_of_a_sweep_with_answers() -> None:
+    results = answered_sweep().load()
     front = results.front
     assert front["front_probability"].between(0, 1).all()
     # Nothing is as sparse but the same trial unrecovered, far below.
@@ -32,9 +32,9 @@ def test_the_same_ledger_gives_the_same_figures(tmp_path: Path) -> None:
     assert one["front_probability"].tolist() == again["front_probability"].tolist()
 
 
-def test_probabilities_weigh_all_candidates_of_a_small_sweep(tmp_path: Path) -> None:
+def test_probabilities_weigh_all_candidates_of_a_small_sweep() -> None:
     """All 24 are fewer than POINTS: the bootstrap of all, with another generator."""
-    results = load(answered_sweep().write(tmp_path))
+    results = answered_sweep().load()
     pool = results.candidates
     answers = [results.answers(row.trial_id, row.epoch) for row in pool.itertuples()]
     draw = np.random.default_rng(99)
@@ -52,65 +52,65 @@ def test_probabilities_weigh_all_candidates_of_a_small_sweep(tmp_path: Path) -> 
         assert row.front_probability == pytest.approx(wanted, abs=0.05)
 
 
-def test_without_answers_accuracies_are_drawn_one_by_one(tmp_path: Path) -> None:
-    results = load(big_sweep().write(tmp_path))
+def test_without_answers_accuracies_are_drawn_one_by_one() -> None:
+    results = big_sweep().load()
     assert not results.basis.paired
     assert "binomial" in results.basis.text
     assert results.front["front_probability"].between(0, 1).all()
     assert results.front["p_value"].isna().all()
 
 
-def test_points_off_the_front_that_lack_answers_are_left_out(tmp_path: Path) -> None:
+def test_points_off_the_front_that_lack_answers_are_left_out() -> None:
     ledger = answered_sweep()
-    front = {(row.trial_id, row.epoch) for row in load(ledger.write(tmp_path)).front.itertuples()}
+    front = {(row.trial_id, row.epoch) for row in ledger.load().front.itertuples()}
     for event in ledger.events:
         if event["event"] == "record" and (event["trial_id"], event["epoch"]) not in front:
             del event["correct_bits"]
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert results.basis.paired and results.basis.points == len(front)
 
 
-def test_a_front_by_loss_says_nothing_of_accuracys_noise(tmp_path: Path) -> None:
+def test_a_front_by_loss_says_nothing_of_accuracys_noise() -> None:
     ledger = answered_sweep().head(directions={"loss": "min", "sparsity": "max"})
-    front = load(ledger.write(tmp_path)).front
+    front = ledger.load().front
     assert front["front_probability"].isna().all()
     assert front["verdict"].notna().all()
 
 
-def test_a_sweep_without_a_point_has_no_figures(tmp_path: Path) -> None:
-    results = load(LedgerBuilder().baseline().write(tmp_path))
+def test_a_sweep_without_a_point_has_no_figures() -> None:
+    results = LedgerBuilder().baseline().load()
     assert results.front.empty and results.basis.points == 0
 
 
-def test_only_what_is_feasible_is_on_a_front(tmp_path: Path) -> None:
+def test_only_what_is_feasible_is_on_a_front() -> None:
     bounds = {"accuracy_drop": {"max": 0.2}, "sparsity": {"min": 0.4, "max": 0.8}}
-    results = load(big_sweep().search(constraints=bounds).write(tmp_path))
+    results = big_sweep().search(constraints=bounds).load()
     front, pool = results.front, results.candidates
     assert front["feasible"].all() and len(front)
     keeps = (pool["accuracy_drop"] <= 0.2) & pool["sparsity"].between(0.4, 0.8)
     assert 0 < keeps.sum() < len(pool)
     best = pool[keeps].sort_values(["accuracy", "sparsity"]).iloc[-1]
     assert front["accuracy"].max() == best["accuracy"]
-    assert (results.hypervolume or 0) < (load(big_sweep().write(tmp_path / "all")).hypervolume or 0)
+    assert (results.hypervolume or 0) < (big_sweep().load().hypervolume or 0)
 
 
-def test_where_nothing_is_feasible_the_front_says_so(tmp_path: Path) -> None:
+def test_where_nothing_is_feasible_the_front_says_so() -> None:
     ledger = big_sweep().search(constraints={"sparsity": {"min": 0.999}})
-    results = load(ledger.write(tmp_path))
-    whole = load(big_sweep().write(tmp_path / "all"))
+    results = ledger.load()
+    whole = big_sweep().load()
     assert results.front["feasible"].eq(False).all()
     assert results.front["trial_id"].tolist() == whole.front["trial_id"].tolist()
     assert whole.front["feasible"].all()
 
 
-def test_a_missing_figure_keeps_to_no_bound(tmp_path: Path) -> None:
-    results = load(big_sweep().write(tmp_path))
+def test_a_missing_figure_keeps_to_no_bound() -> None:
+    results = big_sweep().load()
     assert not feasible(results.candidates, {"f1": {"min": 0.1}}).any()
     assert not feasible(results.candidates.assign(loss=np.nan), {"loss": {"max": 9.0}}).any()
     assert feasible(results.candidates, {}).all()
 
 
 @pytest.mark.parametrize("damaged", ["sparsity", {"sparsity": 0.5}, [1], None])
-def test_constraints_that_are_none_are_passed_over(tmp_path: Path, damaged: object) -> None:
+def test_constraints_that_are_none_are_passed_over(damaged: object) -> None:
     ledger = LedgerBuilder().search(constraints=damaged)
-    assert load(ledger.write(tmp_path)).constraints == {}
+    assert ledger.load().constraints == {}

@@ -1,42 +1,39 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from analysis import load
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 
-def test_utilisation_is_work_over_workers_times_wall(tmp_path: Path) -> None:
+def test_utilisation_is_work_over_workers_times_wall() -> None:
     # One trial on each of two workers at once: 1 s + 9 s of work each, in 20 s.
     ledger = LedgerBuilder().baseline().trial("a").trial("b")
     ledger.record("a", 0, 700, 0.5).record("b", 0, 700, 0.5, worker="host:2")
-    cost = load(ledger.write(tmp_path)).cost
+    cost = ledger.load().cost
     assert (cost.wall_seconds, cost.workers, cost.busy_seconds) == (20.0, 2, 2.0)
     assert cost.utilisation == pytest.approx(2 / (2 * 20))
 
 
-def test_workers_are_those_that_the_driver_counted(tmp_path: Path) -> None:
+def test_workers_are_those_that_the_driver_counted() -> None:
     ledger = small_sweep()
     ledger.add("workers", count=4)
-    cost = load(ledger.write(tmp_path)).cost
+    cost = ledger.load().cost
     assert cost.workers == 4
     assert cost.utilisation == pytest.approx(cost.busy_seconds / (4 * cost.wall_seconds))
 
 
-def test_the_time_between_a_crash_and_the_resume_is_not_counted(tmp_path: Path) -> None:
+def test_the_time_between_a_crash_and_the_resume_is_not_counted() -> None:
     ledger = LedgerBuilder().trial("a").record("a", 0, 700, 0.5)
     ledger.add("resume", 100_000, trials=1)
     ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:9")
     ledger.record("a", 1, 700, 0.5, worker="host:9").end("a")
-    cost = load(ledger.write(tmp_path)).cost
+    cost = ledger.load().cost
     assert (cost.wall_seconds, cost.workers, cost.busy_seconds) == (20.0, 1, 10.0)
     assert cost.utilisation == pytest.approx(10 / 20)
 
 
-def test_nothing_that_ran_has_no_utilisation(tmp_path: Path) -> None:
+def test_nothing_that_ran_has_no_utilisation() -> None:
     for ledger in (LedgerBuilder(), LedgerBuilder().baseline(), LedgerBuilder().trial("a")):
-        results = load(ledger.write(tmp_path))
+        results = ledger.load()
         assert results.utilisation is None
         assert (results.epochs_spent, results.epochs_saved) == (0, 0)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis import load
 from analysis.history.importance import (
     MOST_GROUPS,
     PER_GROUP,
@@ -68,8 +65,8 @@ def test_numbers_are_grouped_between_quantiles() -> None:
     assert len(np.unique(groups_of(few))) == 3
 
 
-def test_one_row_a_parameter_and_objective(tmp_path: Path) -> None:
-    results = load(big_sweep(80).write(tmp_path))
+def test_one_row_a_parameter_and_objective() -> None:
+    results = big_sweep(80).load()
     table = importance(results)
     # The other parameters are the same in all trials.
     varied = ["sparsity", "method", "scope", "finetune_epochs", "learning_rate"]
@@ -80,28 +77,28 @@ def test_one_row_a_parameter_and_objective(tmp_path: Path) -> None:
     assert shares["sparsity", "accuracy"] > 5 * shares["scope", "accuracy"]
 
 
-def test_a_trial_counts_once_with_the_epochs_that_it_trained(tmp_path: Path) -> None:
+def test_a_trial_counts_once_with_the_epochs_that_it_trained() -> None:
     ledger = LedgerBuilder().baseline().trial("a", finetune_epochs=3)
     ledger.record("a", 0, 500, 0.5).record("a", 1, 600, 0.5).end("a", "stopped")
     ledger.trial("b", finetune_epochs=0).record("b", 0, 510, 0.5).end("b")
-    table = observations(load(ledger.write(tmp_path)))
+    table = observations(ledger.load())
     assert table["trial_id"].tolist() == ["a", "b"]
     assert table["param_finetune_epochs"].tolist() == [1, 0]
 
 
-def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count(tmp_path: Path) -> None:
-    results = load(rich_sweep().write(tmp_path / "not set"))
+def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count() -> None:
+    results = rich_sweep().load()
     trained = results.trials[results.trials["epoch"] > 0]
     counts = importance(results).set_index("parameter")["trials"]
     assert set(counts["learning_rate"]) == {len(trained)}
     # Set, but without an epoch to be used in.
-    results = load(big_sweep().write(tmp_path / "moot"))
+    results = big_sweep().load()
     trained = results.trials[results.trials["epoch"] > 0]
     counts = importance(results).set_index("parameter")["trials"]
     assert set(counts["learning_rate"]) == {len(trained)} != set(counts["sparsity"])
 
 
-def test_what_another_parameter_decides_does_not_count(tmp_path: Path) -> None:
+def test_what_another_parameter_decides_does_not_count() -> None:
     """Under 2:4 there is no sparsity to choose; normalising is for scope global alone."""
     some = rich_sweep()
     trials = [event["params"] for event in some.events if event["event"] == "trial"]
@@ -110,7 +107,7 @@ def test_what_another_parameter_decides_does_not_count(tmp_path: Path) -> None:
         params["scope"] = ("local", "global")[index // 2 % 2]
         params["normalise"] = ("none", "rms")[index // 4 % 2]
         params["layer_profile"] = ("uniform", "erk")[index // 4 % 2]
-    table = observations(load(some.write(tmp_path / "sweep")))
+    table = observations(some.load())
     free = table["param_granularity"] == "element"
     whole = table["param_scope"] == "global"
     assert 0 < free.sum() < len(table)
@@ -124,6 +121,6 @@ def test_what_another_parameter_decides_does_not_count(tmp_path: Path) -> None:
         assert len(active(table, name)) == wanted, name
 
 
-def test_a_sweep_without_evaluations_has_no_rows(tmp_path: Path) -> None:
-    table = importance(load(LedgerBuilder().write(tmp_path)))
+def test_a_sweep_without_evaluations_has_no_rows() -> None:
+    table = importance(LedgerBuilder().load())
     assert table.empty and list(table) == ["parameter", "objective", "share", "trials", "groups"]

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from analysis import load
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, small_sweep
 
 WEIGHTS = [["a.weight", 100], ["b.weight", 300], ["c.weight", 0]]
@@ -16,8 +13,8 @@ def pruned(**fields: object) -> LedgerBuilder:
     return ledger.record("t", 0, 700, 0.3125, **given).record("t", 1, 750, 0.3125)
 
 
-def test_zeros_by_matrix_in_the_models_order(tmp_path: Path) -> None:
-    results = load(pruned().write(tmp_path))
+def test_zeros_by_matrix_in_the_models_order() -> None:
+    results = pruned().load()
     table = results.layers("t", 0)
     assert table["name"].tolist() == ["a.weight", "b.weight", "c.weight"]
     assert table["zeros"].tolist() == [50, 75, 0]
@@ -27,29 +24,29 @@ def test_zeros_by_matrix_in_the_models_order(tmp_path: Path) -> None:
     assert later.equals(table)
 
 
-def test_the_latest_count_at_or_before_the_epoch_is_taken(tmp_path: Path) -> None:
+def test_the_latest_count_at_or_before_the_epoch_is_taken() -> None:
     ledger = pruned().record("t", 2, 760, 0.5, zeros_per_weight=[90, 110, 0])
-    results = load(ledger.record("t", 3, 770, 0.5).write(tmp_path))
+    results = ledger.record("t", 3, 770, 0.5).load()
     zeros = [results.layers("t", epoch) for epoch in (0, 1, 2, 3)]
     assert [table["zeros"].tolist()[0] for table in zeros if table is not None] == [50, 50, 90, 90]
 
 
 @pytest.mark.parametrize("zeros", [None, [50, 75], "text", [50, 75, None]])
-def test_what_the_ledger_does_not_tell_is_none(tmp_path: Path, zeros: object) -> None:
-    results = load(pruned(zeros_per_weight=zeros).write(tmp_path))
+def test_what_the_ledger_does_not_tell_is_none(zeros: object) -> None:
+    results = pruned(zeros_per_weight=zeros).load()
     assert results.layers("t", 0) is None and results.layers("nobody", 0) is None
     assert results.layer_table() is None
 
 
 @pytest.mark.parametrize("weights", [None, [], [["a"]], "abc", [[1, 2], [3, 4], [5, 6]]])
-def test_without_weights_there_are_no_layers(tmp_path: Path, weights: object) -> None:
+def test_without_weights_there_are_no_layers(weights: object) -> None:
     ledger = pruned()
     ledger.events[1]["prunable_weights"] = weights
-    assert load(ledger.write(tmp_path)).layers("t", 0) is None
+    assert ledger.load().layers("t", 0) is None
 
 
-def test_layers_of_the_front(tmp_path: Path) -> None:
-    results = load(answered_sweep().write(tmp_path))
+def test_layers_of_the_front() -> None:
+    results = answered_sweep().load()
     table = results.layer_table()
     front = results.front
     assert list(table) == [
@@ -60,12 +57,12 @@ def test_layers_of_the_front(tmp_path: Path) -> None:
     assert table.mean().tolist() == pytest.approx(front["sparsity"].tolist(), abs=1e-4)
 
 
-def test_a_front_point_without_layers_is_a_gap(tmp_path: Path) -> None:
+def test_a_front_point_without_layers_is_a_gap() -> None:
     ledger = small_sweep()
     ledger.events[1]["prunable_weights"] = WEIGHTS
     for event in ledger.events:
         if event["event"] == "record" and event["trial_id"] == "t00000" and event["epoch"] == 0:
             event["zeros_per_weight"] = [50, 150, 0]
-    table = load(ledger.write(tmp_path)).layer_table()
+    table = ledger.load().layer_table()
     assert table.columns.tolist() == ["t00000:2", "t00001:1", "t00003:1"]
     assert table.iloc[0].isna().tolist() == [False, True, True]

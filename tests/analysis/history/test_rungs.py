@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import Results, load
+from analysis import Results
 from analysis.history.rungs import FEWEST, partial, rungs, spearman
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
@@ -58,24 +56,24 @@ def test_the_end_is_that_of_survivors(rich: Results) -> None:
     assert row["correlation"] == pytest.approx(expected)
 
 
-def test_without_verdicts_every_epoch_before_the_last_could_be_a_rung(tmp_path: Path) -> None:
-    table = rungs(load(big_sweep().write(tmp_path)))
+def test_without_verdicts_every_epoch_before_the_last_could_be_a_rung() -> None:
+    table = rungs(big_sweep().load())
     assert table["epoch"].tolist() == [0, 1, 2]
     assert table["judged"].tolist() == [0, 0, 0] and table["survival"].isna().all()
     assert table["correlation"].gt(0).all()
 
 
-def test_a_few_trials_say_nothing(tmp_path: Path) -> None:
+def test_a_few_trials_say_nothing() -> None:
     ledger = LedgerBuilder().baseline()
     for number in range(FEWEST - 1):
         name = f"t{number}"
         ledger.trial(name, finetune_epochs=1).record(name, 0, 500 + number, 0.5)
         ledger.decision(name, 0, "continue").record(name, 1, 600 + number, 0.5).end(name)
-    table = rungs(load(ledger.write(tmp_path)))
+    table = rungs(ledger.load())
     assert (table["ended"].tolist(), table["survival"].tolist()) == ([FEWEST - 1], [1.0])
     assert table["correlation"].isna().all()
 
 
 @pytest.mark.parametrize("ledger", [LedgerBuilder(), LedgerBuilder().baseline().trial("a")])
-def test_no_records_no_rungs(tmp_path: Path, ledger: LedgerBuilder) -> None:
-    assert rungs(load(ledger.write(tmp_path))).empty
+def test_no_records_no_rungs(ledger: LedgerBuilder) -> None:
+    assert rungs(ledger.load()).empty

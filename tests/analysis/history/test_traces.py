@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analysis import load
 from analysis.history.traces import BLOCK, growing_volume
 from sweep.pareto import hypervolume
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
@@ -23,16 +21,16 @@ DIRECTIONS = [
 
 @pytest.mark.parametrize(("directions", "reference"), DIRECTIONS)
 def test_a_trace_is_what_each_beginning_of_the_ledger_gives(
-    tmp_path: Path, directions: dict[str, str], reference: dict[str, float]
+    directions: dict[str, str], reference: dict[str, float]
 ) -> None:
     ledger = big_sweep(12, seed=1).head(directions=directions, reference_point=reference)
-    traces = load(ledger.write(tmp_path / "whole")).traces()
+    traces = ledger.load().traces()
     cut, row = copy.copy(ledger), 0
     for place, event in enumerate(ledger.events):
         if event["event"] != "record":
             continue
         cut.events = ledger.events[: place + 1]
-        then = load(cut.write(tmp_path / "cut"))
+        then = cut.load()
         found = traces.iloc[row]
         assert found["hypervolume"] == pytest.approx(then.hypervolume)
         assert found["epochs"] == then.epochs_spent
@@ -63,33 +61,33 @@ def test_blocks_leave_no_seam() -> None:
         )
 
 
-def test_time_between_sessions_is_not_counted(tmp_path: Path) -> None:
+def test_time_between_sessions_is_not_counted() -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 700, 0.5)
     ledger.add("resume", 100_000, trials=1)
     ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:9")
-    traces = load(ledger.record("a", 1, 700, 0.5).end("a").write(tmp_path)).traces()
+    traces = ledger.record("a", 1, 700, 0.5).end("a").load().traces()
     assert traces["seconds"].tolist() == [10.0, 20.0]
     assert traces["trials"].tolist() == [0, 0]
 
 
-def test_partial_records_cost_epochs_and_add_nothing(tmp_path: Path) -> None:
+def test_partial_records_cost_epochs_and_add_nothing() -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 800, 0.9, partial=True)
-    traces = load(ledger.record("a", 1, 700, 0.5).write(tmp_path)).traces()
+    traces = ledger.record("a", 1, 700, 0.5).load().traces()
     assert traces["hypervolume"].tolist() == [0.0, pytest.approx((700 / 872 - 0.1) * 0.5)]
     assert traces["epochs"].tolist() == [0, 1]
 
 
-def test_infeasible_points_add_nothing_where_there_are_others(tmp_path: Path) -> None:
+def test_infeasible_points_add_nothing_where_there_are_others() -> None:
     ledger = small_sweep().search(constraints={"sparsity": {"max": 0.6}})
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert results.traces()["hypervolume"].iloc[-1] == pytest.approx(results.hypervolume)
     assert results.hypervolume == pytest.approx((795 / 872 - 0.1) * 0.5)
 
 
-def test_without_a_reference_there_are_steps_but_no_volume(tmp_path: Path) -> None:
-    traces = load(small_sweep().write(tmp_path / "a")).traces()
+def test_without_a_reference_there_are_steps_but_no_volume() -> None:
+    traces = small_sweep().load().traces()
     ledger = small_sweep().head(reference_point={"sparsity": 0.0})
-    bare = load(ledger.write(tmp_path / "b")).traces()
+    bare = ledger.load().traces()
     assert bare["hypervolume"].isna().all()
     assert bare["epochs"].tolist() == traces["epochs"].tolist()
-    assert load(LedgerBuilder().write(tmp_path / "c")).traces().empty
+    assert LedgerBuilder().load().traces().empty

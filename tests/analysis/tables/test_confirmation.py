@@ -30,8 +30,8 @@ def results(tmp_path: Path) -> Results:
     return confirmed(tmp_path, TEST, LAST)
 
 
-def test_before_a_confirmation_there_is_none(tmp_path: Path) -> None:
-    results = load(small_sweep().write(tmp_path))
+def test_before_a_confirmation_there_is_none() -> None:
+    results = small_sweep().load()
     assert results.confirmation_state == "none" and not results.confirmed
     assert results.confirmation.empty and list(results.confirmation) == list(CONFIRMATION)
     assert results.confirmed_points.empty and list(results.confirmed_points) == list(CONFIRMED)
@@ -40,8 +40,8 @@ def test_before_a_confirmation_there_is_none(tmp_path: Path) -> None:
     assert results.split == "validation"
 
 
-def test_types_are_those_of_an_empty_table(results: Results, tmp_path: Path) -> None:
-    empty = load(LedgerBuilder().write(tmp_path / "empty"))
+def test_types_are_those_of_an_empty_table(results: Results) -> None:
+    empty = LedgerBuilder().load()
     for name in ("confirmation", "confirmed_points", "front"):
         expected = getattr(empty, name).dtypes
         pd.testing.assert_series_equal(getattr(results, name).dtypes, expected)
@@ -99,25 +99,25 @@ def test_optimism_is_the_sum_of_its_parts(results: Results) -> None:
     assert found["points"] == 3
 
 
-def test_without_fresh_validation_figures_the_parts_are_not_known(tmp_path: Path) -> None:
+def test_without_fresh_validation_figures_the_parts_are_not_known() -> None:
     ledger = small_sweep().confirm_round(LAST, validation_accuracy=None)
-    found = load(ledger.write(tmp_path)).optimism
+    found = ledger.load().optimism
     assert found["optimism"] == pytest.approx(10 / EXAMPLES)
     assert np.isnan(found["selection"]) and np.isnan(found["split"])
 
 
-def test_the_state_of_a_confirmation(tmp_path: Path) -> None:
+def test_the_state_of_a_confirmation() -> None:
     ledger = small_sweep().confirm_round(TEST, finish=False)
-    assert load(ledger.write(tmp_path)).confirmation_state == "running"
+    assert ledger.load().confirmation_state == "running"
     ledger.add("confirm_finish", confirm=0)
-    partial = load(ledger.write(tmp_path))
+    partial = ledger.load()
     assert partial.confirmation_state == "partial" and not partial.confirmed
     assert partial.front["test_accuracy"].notna().tolist() == [True, True, False]
     ledger.confirm_round(LAST)
-    assert load(ledger.write(tmp_path)).confirmation_state == "finished"
+    assert ledger.load().confirmation_state == "finished"
     # The search goes on and the front moves.
     ledger.trial("t9").record("t9", 0, 500, 0.99)
-    assert load(ledger.write(tmp_path)).confirmation_state == "partial"
+    assert ledger.load().confirmation_state == "partial"
 
 
 def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
@@ -126,27 +126,27 @@ def test_what_is_told_twice_counts_once(tmp_path: Path) -> None:
     assert mine["correct"].tolist() == [780, 790, 785, 700]
 
 
-def test_failed_retrainings_are_kept(tmp_path: Path) -> None:
+def test_failed_retrainings_are_kept() -> None:
     ledger = small_sweep().confirm_round(TEST)
     ledger.add("confirm_end", trial_id="t00003", seed=21, status="failed", error="not finite")
     ledger.add("confirm_record", trial_id="t00003", epoch=None, seed=21)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert [event["error"] for event in results.confirming.failed] == ["not finite"]
     assert len(results.problems) == 1 and "lacks its epoch or its seed" in results.problems[0]
 
 
-def test_a_confirmation_changes_nothing_of_the_search(results: Results, tmp_path: Path) -> None:
-    before = load(small_sweep().write(tmp_path / "before"))
+def test_a_confirmation_changes_nothing_of_the_search(results: Results) -> None:
+    before = small_sweep().load()
     pd.testing.assert_frame_equal(results.records, before.records)
     pd.testing.assert_frame_equal(results.trials, before.trials)
     assert results.cost == before.cost and results.hypervolume == before.hypervolume
 
 
-def test_the_front_on_test_is_not_that_on_validation(tmp_path: Path) -> None:
+def test_the_front_on_test_is_not_that_on_validation() -> None:
     # On test the runner-up, sparser, is better than the point of the front.
     ledger = small_sweep().trial("t9", sparsity=0.85).record("t9", 1, 639, 0.85)
     ledger.confirm_round(TEST | LAST).confirm_round({("t9", 1): {21: 700, 22: 600}}, "runner-up")
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert "t9" not in results.front["trial_id"].tolist()
     found = results.test_front
     assert found["trial_id"].tolist() == ["t00000", "t9", "t00003"]
@@ -162,9 +162,9 @@ def test_the_front_on_test_is_not_that_on_validation(tmp_path: Path) -> None:
     assert results.basis.split == "test" and results.basis.points == 4
 
 
-def test_a_point_with_a_missing_figure_is_not_confirmed(tmp_path: Path) -> None:
+def test_a_point_with_a_missing_figure_is_not_confirmed() -> None:
     ledger = small_sweep().confirm_round(TEST | LAST, accuracy=None)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert not results.confirmed and results.basis.split == "validation"
     assert results.front["test_accuracy"].isna().all()
 

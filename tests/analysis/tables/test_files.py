@@ -16,7 +16,7 @@ TABLES = ("trials", "records", "front")
 
 @pytest.mark.parametrize("ledger", [small_sweep(), big_sweep(), LedgerBuilder()])
 def test_both_forms_hold_the_table(tmp_path: Path, ledger: LedgerBuilder) -> None:
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     written = write_tables(results, tmp_path / "tables")
     names = {f"{name}.{form}" for name in TABLES for form in ("csv", "parquet")}
     assert {path.name for path in written} == names
@@ -36,7 +36,7 @@ def test_cells_that_a_spreadsheet_would_run_are_text(tmp_path: Path) -> None:
     for number, text in enumerate(nasty):
         ledger.trial(f"t{number}").end(f"t{number}", "failed", text)
     ledger.trial("ok").end("ok", "failed", "a - b = c")
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     write_tables(results, tmp_path)
     with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
         cells = [row["error"] for row in csv.DictReader(file)]
@@ -58,7 +58,7 @@ def test_names_of_columns_are_no_formulas_either(tmp_path: Path) -> None:
 def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("t", method="@m").record("t", 0, 9, 0.5)
     ledger.confirm_round({("t", 0): {1: 8}}, why="+why", worker="=1+1")
-    write_tables(load(ledger.write(tmp_path)), tmp_path)
+    write_tables(ledger.load(), tmp_path)
     for name, columns in (
         ("front", ("param_method",)),
         ("confirmation", ("why", "worker")),
@@ -69,7 +69,7 @@ def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
 
 def test_a_confirmation_is_a_table_of_its_own(tmp_path: Path) -> None:
     ledger = answered_sweep(3).confirm_round({("t00002", 1): {1: 600, 2: 610}})
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     write_tables(results, tmp_path)
     back = pd.read_parquet(tmp_path / "confirmation.parquet")
     pd.testing.assert_frame_equal(back, results.confirmation)
@@ -79,13 +79,13 @@ def test_a_confirmation_is_a_table_of_its_own(tmp_path: Path) -> None:
 
 def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 850, 0.5)
-    write_tables(load(ledger.write(tmp_path)), tmp_path)
+    write_tables(ledger.load(), tmp_path)
     assert pd.read_csv(tmp_path / "front.csv")["accuracy_drop"].tolist()[0] < 0
 
 
 def test_text_that_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
     ledger = LedgerBuilder().trial("a").end("a", "failed", "half a \ud83d, é")
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     write_tables(results, tmp_path)
     assert results.trials["error"].tolist() == ["half a ?, é"]
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import load
 from analysis.tables.files import write_tables
 from analysis.tables.front import main_objective
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, big_sweep, small_sweep
@@ -28,7 +27,7 @@ def test_front_csv_is_what_moocore_computes_from_records_csv(
     tmp_path: Path, directions: dict[str, str], seed: int
 ) -> None:
     ledger = big_sweep(60, seed).head(directions=directions)
-    write_tables(load(ledger.write(tmp_path)), tmp_path)
+    write_tables(ledger.load(), tmp_path)
     records, front = pd.read_csv(tmp_path / "records.csv"), pd.read_csv(tmp_path / "front.csv")
     pool = records[(records["partial"] == False) & (records["stage"] != "baseline")]  # noqa: E712
     maximise = [way == "max" for way in directions.values()]
@@ -42,37 +41,37 @@ def test_front_csv_is_what_moocore_computes_from_records_csv(
     assert sorted(front[key].itertuples(index=False)) == sorted(rows[key].itertuples(index=False))
 
 
-def test_of_equal_points_the_first_is_on_the_front(tmp_path: Path) -> None:
+def test_of_equal_points_the_first_is_on_the_front() -> None:
     ledger = LedgerBuilder().baseline().points(b=(700, 0.5), a=(700, 0.5), c=(700, 0.5))
-    assert load(ledger.write(tmp_path)).front["trial_id"].tolist() == ["b"]
+    assert ledger.load().front["trial_id"].tolist() == ["b"]
 
 
-def test_trials_of_any_status_are_candidates(tmp_path: Path) -> None:
+def test_trials_of_any_status_are_candidates() -> None:
     ledger = small_sweep().trial("t9").record("t9", 0, 200, 0.99).end("t9", "failed", "oh")
-    front = load(ledger.write(tmp_path)).front
+    front = ledger.load().front
     assert front["status"].tolist() == ["completed", "stopped", "running", "failed"]
     assert front["sparsity"].is_monotonic_increasing
 
 
-def test_partial_records_the_dense_model_and_gaps_are_none(tmp_path: Path) -> None:
+def test_partial_records_the_dense_model_and_gaps_are_none() -> None:
     ledger = LedgerBuilder().baseline(correct=EXAMPLES).trial("a")
     ledger.record("a", 0, 800, 0.9, partial=True).record("a", 1, 500, 0.5)
     ledger.trial("b").record("b", 0, 870, 0.99, accuracy=None)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     assert results.front[["trial_id", "epoch"]].values.tolist() == [["a", 1]]
     assert len(results.candidates) == 1
 
 
-def test_intervals_hold_the_accuracy_and_test_waits(tmp_path: Path) -> None:
-    front = load(big_sweep().write(tmp_path)).front
+def test_intervals_hold_the_accuracy_and_test_waits() -> None:
+    front = big_sweep().load().front
     assert (front["accuracy_low"] < front["accuracy"]).all()
     assert (front["accuracy"] < front["accuracy_high"]).all()
     waiting = ["test_accuracy", "test_accuracy_low", "test_accuracy_high", "seeds"]
     assert front[waiting].isna().all(axis=None)
 
 
-def test_hypervolume_is_that_of_moocore(tmp_path: Path) -> None:
-    results = load(big_sweep().write(tmp_path))
+def test_hypervolume_is_that_of_moocore() -> None:
+    results = big_sweep().load()
     points = results.front[["accuracy", "sparsity"]].to_numpy(np.float64)
     expected = moocore.hypervolume(points, ref=[0.1, 0.0], maximise=True)
     assert results.hypervolume == pytest.approx(expected)

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from analysis import load
 from analysis.tables.html import ROWS
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, small_sweep
 from tests.analysis.report.pages import Page
@@ -17,8 +14,8 @@ def tags_and_words(html: str) -> tuple[list[str], list[str]]:
     return [each.tag for each in page.elements], [each.text.strip() for each in page.elements]
 
 
-def test_a_sweep_shows_its_front(tmp_path: Path) -> None:
-    results = load(answered_sweep().write(tmp_path))
+def test_a_sweep_shows_its_front() -> None:
+    results = answered_sweep().load()
     tags, words = tags_and_words(results._repr_html_())
     assert tags.count("tr") == len(results.front) + 1
     for row in results.front.itertuples():
@@ -27,17 +24,17 @@ def test_a_sweep_shows_its_front(tmp_path: Path) -> None:
     assert any("UNCONFIRMED" in text for text in words)
 
 
-def test_a_confirmed_sweep_shows_test_figures(tmp_path: Path) -> None:
+def test_a_confirmed_sweep_shows_test_figures() -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 700, 0.5)
-    html = load(ledger.confirm_round({("a", 0): {1: 650}}).write(tmp_path))._repr_html_()
+    html = ledger.confirm_round({("a", 0): {1: 650}}).load()._repr_html_()
     assert "confirmed on test" in html and "UNCONFIRMED" not in html
     assert f"{650 / 872:.4f}" in tags_and_words(html)[1]
 
 
-def test_text_of_a_sweep_is_text(tmp_path: Path) -> None:
+def test_text_of_a_sweep_is_text() -> None:
     nasty = "<img src=x onerror=alert(1)>"
     ledger = LedgerBuilder(name=nasty).baseline().trial("t", method=nasty, scope="<b>bold</b>")
-    results = load(ledger.record("t", 0, 700, 0.5).write(tmp_path))
+    results = ledger.record("t", 0, 700, 0.5).load()
     answer = results.best()
     for html in (
         results._repr_html_(),
@@ -49,24 +46,24 @@ def test_text_of_a_sweep_is_text(tmp_path: Path) -> None:
         assert nasty in " ".join(words)
 
 
-def test_a_long_front_is_thinned_and_says_so(tmp_path: Path) -> None:
+def test_a_long_front_is_thinned_and_says_so() -> None:
     points = {f"t{number}": (800 - number, number / 100) for number in range(100)}
     ledger = LedgerBuilder().baseline().points(**points)
-    tags, words = tags_and_words(load(ledger.write(tmp_path))._repr_html_())
+    tags, words = tags_and_words(ledger.load()._repr_html_())
     assert tags.count("tr") == ROWS + 1
     assert f"{ROWS} of 100 points, evenly spaced." in words
     assert {"t0", "t99"} <= set(words)
 
 
 @pytest.mark.parametrize("ledger", [LedgerBuilder(), LedgerBuilder().baseline().trial("a")])
-def test_a_sweep_without_a_front_says_so(tmp_path: Path, ledger: LedgerBuilder) -> None:
-    tags, words = tags_and_words(load(ledger.write(tmp_path))._repr_html_())
+def test_a_sweep_without_a_front_says_so(ledger: LedgerBuilder) -> None:
+    tags, words = tags_and_words(ledger.load()._repr_html_())
     assert "table" not in tags
     assert any("no point on the front yet" in text for text in words)
 
 
-def test_an_answer_shows_its_points(tmp_path: Path) -> None:
-    results = load(small_sweep().write(tmp_path))
+def test_an_answer_shows_its_points() -> None:
+    results = small_sweep().load()
     answer = results.best(min_sparsity=0.6)
     _, words = tags_and_words(answer._repr_html_())
     assert answer.text in words
@@ -74,7 +71,7 @@ def test_an_answer_shows_its_points(tmp_path: Path) -> None:
     assert "nearest" in tags_and_words(results.best(min_sparsity=0.99)._repr_html_())[1]
 
 
-def test_the_front_is_a_figure(tmp_path: Path) -> None:
-    figure = load(small_sweep().write(tmp_path)).plot_front()
+def test_the_front_is_a_figure() -> None:
+    figure = small_sweep().load().plot_front()
     assert figure.axes
-    assert load(LedgerBuilder().write(tmp_path)).plot_front() is None
+    assert LedgerBuilder().load().plot_front() is None
