@@ -6,14 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from analysis import Results, load
+from analysis import Results
 from analysis.report import write_report
 from tests.analysis.charts.sweeps import rich_sweep
+from tests.analysis.ledgers import answered_sweep, big_sweep, small_sweep
 
 
 @pytest.fixture(scope="session")
-def rich(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return load(rich_sweep().write(tmp_path_factory.mktemp("rich")))
+def rich() -> Results:
+    return rich_sweep().load()
+
+
+@pytest.fixture(scope="session")
+def small() -> Results:
+    """The small sweep, which nobody changes."""
+    return small_sweep().load()
+
+
+@pytest.fixture(scope="session")
+def answered() -> Results:
+    """A sweep that knows who got what right, which nobody changes."""
+    return answered_sweep().load()
+
+
+@pytest.fixture(scope="session")
+def big() -> Results:
+    """A sweep with a trade-off, which nobody changes."""
+    return big_sweep().load()
 
 
 @pytest.fixture(scope="session")

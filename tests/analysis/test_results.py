@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis import Results, load
-from tests.analysis.ledgers import CONFIG, DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
+from tests.analysis.ledgers import CONFIG, DENSE, EXAMPLES, LedgerBuilder, small_sweep
 
 
 def names(text: str) -> list[str]:
@@ -32,43 +32,31 @@ FRONT = names("""
 """)
 
 
-@pytest.fixture
-def results() -> Results:
-    return small_sweep().load()
+def test_the_columns_are_those_of_the_contract(small: Results) -> None:
+    assert list(small.trials) == CONTRACT + PARAMS + EXTRA
+    assert list(small.records) == CONTRACT + PARAMS + EXTRA
+    assert list(small.front) == CONTRACT + PARAMS + EXTRA + FRONT
 
 
-def test_the_columns_are_those_of_the_contract(results: Results) -> None:
-    assert list(results.trials) == CONTRACT + PARAMS + EXTRA
-    assert list(results.records) == CONTRACT + PARAMS + EXTRA
-    assert list(results.front) == CONTRACT + PARAMS + EXTRA + FRONT
-
-
-def test_types_are_the_same_for_empty_tables(results: Results, tmp_path: Path) -> None:
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "ledger.jsonl").touch()
-    full = big_sweep(10).load()
-    for folder in (
-        LedgerBuilder().write(tmp_path / "empty"),
-        LedgerBuilder().baseline().write(tmp_path / "dense"),
-        tmp_path / "new",
-    ):
-        empty = load(folder)
+def test_types_are_the_same_for_empty_tables(small: Results, big: Results, tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").touch()
+    for empty in (LedgerBuilder().load(), LedgerBuilder().baseline().load(), load(tmp_path)):
         for name in ("trials", "records", "front", "decisions"):
-            expected = getattr(results, name).dtypes
+            expected = getattr(small, name).dtypes
             pd.testing.assert_series_equal(getattr(empty, name).dtypes, expected)
-            pd.testing.assert_series_equal(getattr(full, name).dtypes, expected)
+            pd.testing.assert_series_equal(getattr(big, name).dtypes, expected)
 
 
-def test_types(results: Results) -> None:
-    dtypes = results.records.dtypes.astype(str)
+def test_types(small: Results) -> None:
+    dtypes = small.records.dtypes.astype(str)
     assert dtypes["trial_id"] == dtypes["error"] == dtypes["param_method"] == "string"
     assert dtypes["epoch"] == dtypes["seed"] == dtypes["param_finetune_epochs"] == "Int64"
     assert dtypes["partial"] == "boolean"
     assert dtypes["accuracy"] == dtypes["param_learning_rate"] == "float64"
 
 
-def test_one_row_an_evaluation_and_one_for_the_dense_model(results: Results) -> None:
-    records = results.records
+def test_one_row_an_evaluation_and_one_for_the_dense_model(small: Results) -> None:
+    records = small.records
     assert records["trial_id"].tolist()[:4] == ["baseline", "t00000", "t00000", "t00000"]
     assert records["stage"].tolist()[:4] == ["baseline", "pruned", "recovered", "recovered"]
     dense = records.iloc[0]
@@ -78,8 +66,8 @@ def test_one_row_an_evaluation_and_one_for_the_dense_model(results: Results) -> 
     assert len(records) == 8
 
 
-def test_a_record_has_its_trials_status_and_params(results: Results) -> None:
-    stopped = results.records[results.records["trial_id"] == "t00001"]
+def test_a_record_has_its_trials_status_and_params(small: Results) -> None:
+    stopped = small.records[small.records["trial_id"] == "t00001"]
     assert set(stopped["status"]) == {"stopped"}
     assert set(stopped["param_method"]) == {"random"}
     assert set(stopped["param_sparsity"]) == {0.8}
@@ -87,8 +75,8 @@ def test_a_record_has_its_trials_status_and_params(results: Results) -> None:
     assert stopped["seconds"].tolist() == [1.0, 10.0]
 
 
-def test_one_row_a_trial_with_its_last_state(results: Results) -> None:
-    trials = results.trials.set_index("trial_id")
+def test_one_row_a_trial_with_its_last_state(small: Results) -> None:
+    trials = small.trials.set_index("trial_id")
     assert trials["status"].tolist() == ["completed", "stopped", "failed", "running"]
     done, failed = trials.loc["t00000"], trials.loc["t00002"]
     assert (done["stage"], done["epoch"], done["correct"]) == ("recovered", 2, 795)
@@ -99,35 +87,29 @@ def test_one_row_a_trial_with_its_last_state(results: Results) -> None:
     assert pd.isna(failed["accuracy"]) and pd.isna(failed["train_seconds"])
 
 
-def test_summary(results: Results) -> None:
-    assert results.counts == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
-    assert results.epochs_spent == 2 + 1 + 0 + 1
-    assert results.epochs_saved == 3 - 1
-    assert results.cost.epochs_asked == 2 + 3 + 2 + 3
-    assert results.directions == {"accuracy": "max", "sparsity": "max"}
-    assert results.reference_point == {"accuracy": 0.1, "sparsity": 0.0}
-    assert results.config == CONFIG and results.name == "toy"
-    assert results.baseline["accuracy"] == DENSE / EXAMPLES
-    assert results.state == "running" and not results.confirmed
-    assert "4 trials, 8 records, 3 on the front" in repr(results)
+def test_summary(small: Results) -> None:
+    assert small.counts == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
+    assert small.epochs_spent == 2 + 1 + 0 + 1
+    assert small.epochs_saved == 3 - 1
+    assert small.cost.epochs_asked == 2 + 3 + 2 + 3
+    assert small.directions == {"accuracy": "max", "sparsity": "max"}
+    assert small.reference_point == {"accuracy": 0.1, "sparsity": 0.0}
+    assert small.config == CONFIG and small.name == "toy"
+    assert small.baseline["accuracy"] == DENSE / EXAMPLES
+    assert small.state == "running" and not small.confirmed
+    (decision,) = small.decisions.to_dict("records")
+    assert (decision["trial_id"], decision["beaten_by"]) == ("t00001", ["t00000"])
+    assert "4 trials, 8 records, 3 on the front" in repr(small)
 
 
-def test_decisions(results: Results) -> None:
-    (decision,) = results.decisions.to_dict("records")
-    assert decision["trial_id"] == "t00001" and decision["action"] == "stop"
-    assert decision["beaten_by"] == ["t00000"]
-
-
-def test_what_is_told_twice_counts_once() -> None:
+def test_what_is_told_twice_counts_once(small: Results) -> None:
     ledger = small_sweep()
-    once = ledger.load()
     ledger.trial("t00001", sparsity=0.1).record("t00001", 1, 1, 0.1)
     ledger.decision("t00001", 1, "continue").end("t00001", "stopped")
     twice = ledger.load()
-    pd.testing.assert_frame_equal(twice.records, once.records)
-    pd.testing.assert_frame_equal(twice.front, once.front)
-    pd.testing.assert_frame_equal(twice.decisions, once.decisions)
-    assert twice.epochs_spent == once.epochs_spent
+    for name in ("records", "front", "decisions"):
+        pd.testing.assert_frame_equal(getattr(twice, name), getattr(small, name))
+    assert twice.epochs_spent == small.epochs_spent
 
 
 def test_a_trial_that_is_started_again_is_running() -> None:
@@ -137,23 +119,17 @@ def test_a_trial_that_is_started_again_is_running() -> None:
     assert trial["status"] == "running" and trial["error"] is pd.NA
 
 
-def test_ids_stay_text() -> None:
-    results = LedgerBuilder().trial("0123").record("0123", 0, 9, 0.5).load()
-    assert results.trials["trial_id"].tolist() == ["0123"]
-    assert results.records["trial_id"].tolist() == ["0123"]
-
-
-def test_a_whole_number_in_a_column_of_floats_stays_a_float() -> None:
-    ledger = LedgerBuilder().trial("a", sparsity=0, learning_rate=1, finetune_epochs=0)
-    trials = ledger.load().trials
-    assert str(trials["param_sparsity"].dtype) == "float64"
-    assert trials["param_finetune_epochs"].tolist() == [0]
+def test_ids_stay_text_and_whole_numbers_in_a_column_of_floats_floats() -> None:
+    ledger = LedgerBuilder().trial("0123", sparsity=0, learning_rate=1, finetune_epochs=0)
+    results = ledger.record("0123", 0, 9, 0.5).load()
+    assert results.trials["trial_id"].tolist() == ["0123"] == results.records["trial_id"].tolist()
+    assert str(results.trials["param_sparsity"].dtype) == "float64"
+    assert results.trials["param_finetune_epochs"].tolist() == [0]
 
 
 def test_a_new_parameter_gets_a_column() -> None:
     ledger = LedgerBuilder().trial("a", gradual=True, steps=3).trial("b", alpha=1, zeta=[1])
-    ledger.record("a", 0, 9, 0.5)
-    results = ledger.load()
+    results = ledger.record("a", 0, 9, 0.5).load()
     new = ["param_alpha", "param_gradual", "param_steps", "param_zeta"]
     assert list(results.trials) == CONTRACT + PARAMS + new + EXTRA
     assert results.trials["param_gradual"].tolist() == [True, pd.NA]
@@ -207,7 +183,6 @@ def test_the_baseline_completes_the_reference_point() -> None:
 
 def test_events_that_make_no_sense_are_left_out_and_said() -> None:
     ledger = small_sweep().add("record", epoch=1).add("record", trial_id="t00000", epoch=None)
-    ledger.add("something new", trial_id=5)
-    results = ledger.load()
+    results = ledger.add("something new", trial_id=5).load()
     assert len(results.records) == 8
     assert len(results.problems) == 3

@@ -6,43 +6,38 @@ import pytest
 from analysis import Results
 from analysis.certainty.paired import discordant, mcnemar
 from analysis.certainty.verdicts import to_dense
-from tests.analysis.ledgers import DENSE, LedgerBuilder, answered_sweep, first
+from tests.analysis.ledgers import DENSE, LedgerBuilder, first
 
 
-@pytest.fixture
-def results() -> Results:
-    return answered_sweep().load()
-
-
-def test_two_points_are_compared_on_the_same_examples(results: Results) -> None:
-    a, b = results.answers("t00003", 1), results.answers("t00009", 0)
-    found = results.compare_points(("t00003", 1), ("t00009", 0))
+def test_two_points_are_compared_on_the_same_examples(answered: Results) -> None:
+    a, b = answered.answers("t00003", 1), answered.answers("t00009", 0)
+    found = answered.compare_points(("t00003", 1), ("t00009", 0))
     assert found.difference == pytest.approx(a.mean() - b.mean())
     assert found.low < found.difference < found.high
     assert (found.only_a, found.only_b) == discordant(a, b)
     assert found.p_value == mcnemar(found.only_a, found.only_b)
-    turned = results.compare_points(("t00009", 0), ("t00003", 1))
+    turned = answered.compare_points(("t00009", 0), ("t00003", 1))
     assert (turned.only_a, turned.only_b) == (found.only_b, found.only_a)
     assert turned.p_value == found.p_value
     assert "points more accurate than t00009 after epoch 0" in found.text
 
 
-def test_a_point_is_as_good_as_itself(results: Results) -> None:
-    same = results.compare_points("dense", "dense")
+def test_a_point_is_as_good_as_itself(answered: Results) -> None:
+    same = answered.compare_points("dense", "dense")
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
 
 
-def test_what_has_no_answers_cannot_be_compared(results: Results) -> None:
+def test_what_has_no_answers_cannot_be_compared(answered: Results) -> None:
     with pytest.raises(ValueError, match="no validation answers of t00003 after epoch 7"):
-        results.compare_points(("t00003", 7), "dense")
+        answered.compare_points(("t00003", 7), "dense")
     with pytest.raises(ValueError, match="no test answers of dense"):
-        results.compare_points("dense", ("t00003", 1), confirm_seed=5)
+        answered.compare_points("dense", ("t00003", 1), confirm_seed=5)
 
 
-def test_the_generator_draws_the_interval(results: Results) -> None:
+def test_the_generator_draws_the_interval(answered: Results) -> None:
     def interval(seed: int) -> tuple[float, float]:
         draw = np.random.default_rng(seed)
-        found = results.compare_points(("t00003", 1), ("t00009", 0), generator=draw)
+        found = answered.compare_points(("t00003", 1), ("t00009", 0), generator=draw)
         return found.low, found.high
 
     assert interval(1) == interval(1) != interval(2)

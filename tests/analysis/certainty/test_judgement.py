@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis import load
+from analysis import Results
 from analysis.certainty.bootstrap import front_probability, resampled
 from analysis.tables.front import feasible, objectives
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep
 
 
-def test_the_front_of_a_sweep_with_answers() -> None:
-    results = answered_sweep().load()
-    front = results.front
+def test_the_front_of_a_sweep_with_answers(answered: Results) -> None:
+    results, front = answered, answered.front
     assert front["front_probability"].between(0, 1).all()
     # Nothing is as sparse but the same trial unrecovered, far below.
     assert front["front_probability"].iloc[-1] == 1
@@ -26,38 +24,25 @@ def test_the_front_of_a_sweep_with_answers() -> None:
     assert "the same for all" in results.basis.text
 
 
-def test_the_same_ledger_gives_the_same_figures(tmp_path: Path) -> None:
-    folder = answered_sweep().write(tmp_path)
-    one, again = load(folder).front, load(folder).front
-    assert one["front_probability"].tolist() == again["front_probability"].tolist()
+def test_the_same_ledger_gives_the_same_figures(answered: Results) -> None:
+    pd.testing.assert_frame_equal(answered_sweep().load().front, answered.front)
 
 
-def test_probabilities_weigh_all_candidates_of_a_small_sweep() -> None:
+def test_probabilities_weigh_all_candidates_of_a_small_sweep(answered: Results) -> None:
     """All 24 are fewer than POINTS: the bootstrap of all, with another generator."""
-    results = answered_sweep().load()
-    pool = results.candidates
-    answers = [results.answers(row.trial_id, row.epoch) for row in pool.itertuples()]
-    draw = np.random.default_rng(99)
-    shares = resampled(np.stack([a for a in answers if a is not None]), draw, 20_000) / EXAMPLES
-    points = objectives(pool, results.directions)
-    expected = dict(
-        zip(
-            zip(pool["trial_id"], pool["epoch"], strict=True),
-            front_probability(points, results.directions, shares.astype(np.float64)),
-            strict=True,
-        )
-    )
-    for row in results.front.itertuples():
-        wanted = expected[row.trial_id, row.epoch]
-        assert row.front_probability == pytest.approx(wanted, abs=0.05)
+    pool, front = answered.candidates, answered.front
+    answers = [answered.answers(row.trial_id, row.epoch) for row in pool.itertuples()]
+    shares = resampled(np.stack(answers), np.random.default_rng(99), 20_000) / EXAMPLES
+    points = objectives(pool, answered.directions)
+    expected = front_probability(points, answered.directions, shares.astype(np.float64))
+    both = front.merge(pool.assign(expected=expected), on=["trial_id", "epoch"])
+    assert both["front_probability"].to_numpy() == pytest.approx(both["expected"], abs=0.05)
 
 
-def test_without_answers_accuracies_are_drawn_one_by_one() -> None:
-    results = big_sweep().load()
-    assert not results.basis.paired
-    assert "binomial" in results.basis.text
-    assert results.front["front_probability"].between(0, 1).all()
-    assert results.front["p_value"].isna().all()
+def test_without_answers_accuracies_are_drawn_one_by_one(big: Results) -> None:
+    assert not big.basis.paired and "binomial" in big.basis.text
+    assert big.front["front_probability"].between(0, 1).all()
+    assert big.front["p_value"].isna().all()
 
 
 def test_points_off_the_front_that_lack_answers_are_left_out() -> None:
@@ -82,7 +67,7 @@ def test_a_sweep_without_a_point_has_no_figures() -> None:
     assert results.front.empty and results.basis.points == 0
 
 
-def test_only_what_is_feasible_is_on_a_front() -> None:
+def test_only_what_is_feasible_is_on_a_front(big: Results) -> None:
     bounds = {"accuracy_drop": {"max": 0.2}, "sparsity": {"min": 0.4, "max": 0.8}}
     results = big_sweep().search(constraints=bounds).load()
     front, pool = results.front, results.candidates
@@ -91,26 +76,21 @@ def test_only_what_is_feasible_is_on_a_front() -> None:
     assert 0 < keeps.sum() < len(pool)
     best = pool[keeps].sort_values(["accuracy", "sparsity"]).iloc[-1]
     assert front["accuracy"].max() == best["accuracy"]
-    assert (results.hypervolume or 0) < (big_sweep().load().hypervolume or 0)
+    assert results.hypervolume < big.hypervolume
 
 
-def test_where_nothing_is_feasible_the_front_says_so() -> None:
-    ledger = big_sweep().search(constraints={"sparsity": {"min": 0.999}})
-    results = ledger.load()
-    whole = big_sweep().load()
-    assert results.front["feasible"].eq(False).all()
-    assert results.front["trial_id"].tolist() == whole.front["trial_id"].tolist()
-    assert whole.front["feasible"].all()
+def test_where_nothing_is_feasible_the_front_says_so(big: Results) -> None:
+    front = big_sweep().search(constraints={"sparsity": {"min": 0.999}}).load().front
+    assert front["feasible"].eq(False).all() and big.front["feasible"].all()
+    assert front["trial_id"].tolist() == big.front["trial_id"].tolist()
 
 
-def test_a_missing_figure_keeps_to_no_bound() -> None:
-    results = big_sweep().load()
-    assert not feasible(results.candidates, {"f1": {"min": 0.1}}).any()
-    assert not feasible(results.candidates.assign(loss=np.nan), {"loss": {"max": 9.0}}).any()
-    assert feasible(results.candidates, {}).all()
+def test_a_missing_figure_keeps_to_no_bound(big: Results) -> None:
+    assert not feasible(big.candidates, {"f1": {"min": 0.1}}).any()
+    assert not feasible(big.candidates.assign(loss=np.nan), {"loss": {"max": 9.0}}).any()
+    assert feasible(big.candidates, {}).all()
 
 
 @pytest.mark.parametrize("damaged", ["sparsity", {"sparsity": 0.5}, [1], None])
 def test_constraints_that_are_none_are_passed_over(damaged: object) -> None:
-    ledger = LedgerBuilder().search(constraints=damaged)
-    assert ledger.load().constraints == {}
+    assert LedgerBuilder().search(constraints=damaged).load().constraints == {}
