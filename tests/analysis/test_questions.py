@@ -26,7 +26,7 @@ def four(on_test: Mapping[str, int] | None = None, count: int = 4) -> LedgerBuil
     return ledger
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def results() -> Results:
     return four().load()
 
@@ -165,8 +165,7 @@ def test_the_text_says_what_was_asked_and_what_it_rests_on(results: Results) -> 
 
 def test_a_confirmed_front_answers_on_test() -> None:
     """On test b falls behind c, and c within a point of dense."""
-    ledger = four({"a": 795, "b": 760, "c": 785, "d": 480})
-    results = ledger.load()
+    results = four({"a": 795, "b": 760, "c": 785, "d": 480}).load()
     assert named(results.best(min_sparsity=0.5).point) == "c"
     answer = results.best(max_drop=0.01)
     assert named(answer.point) == "c" and "(on test; 95 % interval" in answer.text
@@ -176,8 +175,7 @@ def test_a_confirmed_front_answers_on_test() -> None:
 
 
 def test_the_nearest_is_feasible() -> None:
-    ledger = four().search(constraints={"accuracy_drop": {"max": 0.1}})
-    results = ledger.load()
+    results = four().search(constraints={"accuracy_drop": {"max": 0.1}}).load()
     assert named(results.best(min_sparsity=0.95).nearest) == "c"
 
 

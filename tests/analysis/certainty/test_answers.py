@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis import Results
 from analysis.certainty.answers import answers_of, stack, unpack
 from analysis.tables.files import write_tables
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
@@ -34,24 +35,17 @@ def test_answers_that_do_not_fit_their_figures_are_none(changed: dict[str, objec
 
 def test_answers_stack_where_all_are_of_the_same_examples() -> None:
     two, three = np.array([True, False]), np.array([True, False, True])
-    stacked = stack([two, ~two])
-    assert stacked.shape == (2, 2)
-    assert stack([two, three]) is None
-    assert stack([two, None]) is None
-    assert stack([two], 3) is None
-    assert stack([]) is None
+    assert stack([two, ~two]).shape == (2, 2)
+    for rows, examples in ([two, three], None), ([two, None], None), ([two], 3), ([], None):
+        assert stack(rows, examples) is None
 
 
-def test_a_sweep_knows_who_got_what_right() -> None:
-    results = answered_sweep().load()
-    dense = results.baseline_answers
-    assert dense is not None and results.baseline is not None
-    assert dense.mean() == results.baseline["accuracy"]
-    for row in results.front.itertuples():
-        answers = results.answers(row.trial_id, row.epoch)
-        assert answers.sum() == row.correct
-    assert results.answers("t00000", 9) is None
-    assert results.answers("nobody", 0) is None
+def test_a_sweep_knows_who_got_what_right(answered: Results) -> None:
+    assert answered.baseline_answers.mean() == answered.baseline["accuracy"]
+    for row in answered.front.itertuples():
+        assert answered.answers(row.trial_id, row.epoch).sum() == row.correct
+    assert answered.answers("t00000", 9) is None
+    assert answered.answers("nobody", 0) is None
 
 
 def test_an_older_ledger_has_no_answers() -> None:

@@ -15,9 +15,7 @@ def test_utilisation_is_work_over_workers_times_wall() -> None:
 
 
 def test_workers_are_those_that_the_driver_counted() -> None:
-    ledger = small_sweep()
-    ledger.add("workers", count=4)
-    cost = ledger.load().cost
+    cost = small_sweep().add("workers", count=4).load().cost
     assert cost.workers == 4
     assert cost.utilisation == pytest.approx(cost.busy_seconds / (4 * cost.wall_seconds))
 

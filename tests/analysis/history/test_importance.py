@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analysis import Results
 from analysis.history.importance import (
     MOST_GROUPS,
     PER_GROUP,
@@ -66,8 +67,7 @@ def test_numbers_are_grouped_between_quantiles() -> None:
 
 
 def test_one_row_a_parameter_and_objective() -> None:
-    results = big_sweep(80).load()
-    table = importance(results)
+    table = importance(big_sweep(80).load())
     # The other parameters are the same in all trials.
     varied = ["sparsity", "method", "scope", "finetune_epochs", "learning_rate"]
     expected = [(name, goal) for name in varied for goal in ("accuracy", "sparsity")]
@@ -86,16 +86,14 @@ def test_a_trial_counts_once_with_the_epochs_that_it_trained() -> None:
     assert table["param_finetune_epochs"].tolist() == [1, 0]
 
 
-def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count() -> None:
-    results = rich_sweep().load()
-    trained = results.trials[results.trials["epoch"] > 0]
-    counts = importance(results).set_index("parameter")["trials"]
-    assert set(counts["learning_rate"]) == {len(trained)}
-    # Set, but without an epoch to be used in.
-    results = big_sweep().load()
-    trained = results.trials[results.trials["epoch"] > 0]
-    counts = importance(results).set_index("parameter")["trials"]
-    assert set(counts["learning_rate"]) == {len(trained)} != set(counts["sparsity"])
+def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count(
+    rich: Results, big: Results
+) -> None:
+    """In the big sweep it is set, but without an epoch to be used in."""
+    for results in (rich, big):
+        counts = importance(results).set_index("parameter")["trials"]
+        trained = (results.trials["epoch"] > 0).sum()
+        assert set(counts["learning_rate"]) == {trained} != set(counts["sparsity"])
 
 
 def test_what_another_parameter_decides_does_not_count() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.ledgers import LedgerBuilder, answered_sweep, small_sweep
+from analysis import Results
+from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 WEIGHTS = [["a.weight", 100], ["b.weight", 300], ["c.weight", 0]]
 
@@ -19,16 +20,13 @@ def test_zeros_by_matrix_in_the_models_order() -> None:
     assert table["name"].tolist() == ["a.weight", "b.weight", "c.weight"]
     assert table["zeros"].tolist() == [50, 75, 0]
     assert table["sparsity"].tolist()[:2] == [0.5, 0.25] and table["sparsity"].isna()[2]
-    # Masks of one-shot pruning stay.
-    later = results.layers("t", 1)
-    assert later.equals(table)
+    assert results.layers("t", 1).equals(table)  # masks of one-shot pruning stay
 
 
 def test_the_latest_count_at_or_before_the_epoch_is_taken() -> None:
     ledger = pruned().record("t", 2, 760, 0.5, zeros_per_weight=[90, 110, 0])
     results = ledger.record("t", 3, 770, 0.5).load()
-    zeros = [results.layers("t", epoch) for epoch in (0, 1, 2, 3)]
-    assert [table["zeros"].tolist()[0] for table in zeros if table is not None] == [50, 50, 90, 90]
+    assert [results.layers("t", epoch)["zeros"][0] for epoch in range(4)] == [50, 50, 90, 90]
 
 
 @pytest.mark.parametrize("zeros", [None, [50, 75], "text", [50, 75, None]])
@@ -45,13 +43,9 @@ def test_without_weights_there_are_no_layers(weights: object) -> None:
     assert ledger.load().layers("t", 0) is None
 
 
-def test_layers_of_the_front() -> None:
-    results = answered_sweep().load()
-    table = results.layer_table()
-    front = results.front
-    assert list(table) == [
-        f"{t}:{e}" for t, e in zip(front["trial_id"], front["epoch"], strict=True)
-    ]
+def test_layers_of_the_front(answered: Results) -> None:
+    table, front = answered.layer_table(), answered.front
+    assert list(table) == [f"{row.trial_id}:{row.epoch}" for row in front.itertuples()]
     assert table.index.tolist() == ["layer.0", "layer.1"] and table.index.name == "matrix"
     # Both matrices have as many weights, so that their mean is the sparsity.
     assert table.mean().tolist() == pytest.approx(front["sparsity"].tolist(), abs=1e-4)

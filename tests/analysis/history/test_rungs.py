@@ -8,7 +8,7 @@ from scipy import stats
 
 from analysis import Results
 from analysis.history.rungs import FEWEST, partial, rungs, spearman
-from tests.analysis.ledgers import LedgerBuilder, big_sweep
+from tests.analysis.ledgers import LedgerBuilder
 
 
 def test_correlations_are_those_of_scipy() -> None:
@@ -56,8 +56,8 @@ def test_the_end_is_that_of_survivors(rich: Results) -> None:
     assert row["correlation"] == pytest.approx(expected)
 
 
-def test_without_verdicts_every_epoch_before_the_last_could_be_a_rung() -> None:
-    table = rungs(big_sweep().load())
+def test_without_verdicts_every_epoch_before_the_last_could_be_a_rung(big: Results) -> None:
+    table = rungs(big)
     assert table["epoch"].tolist() == [0, 1, 2]
     assert table["judged"].tolist() == [0, 0, 0] and table["survival"].isna().all()
     assert table["correlation"].gt(0).all()

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from analysis import Results
 from analysis.history.traces import BLOCK, growing_volume
 from sweep.pareto import hypervolume
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
@@ -56,9 +57,8 @@ def test_blocks_leave_no_seam() -> None:
     volumes = growing_volume(points, [0, 0], ["max", "max"])
     assert (np.diff(volumes) >= 0).all()
     for last in (BLOCK - 1, BLOCK, 2 * BLOCK + 4):
-        assert volumes[last] == pytest.approx(
-            hypervolume(points[: last + 1], [0, 0], ["max", "max"])
-        )
+        whole = hypervolume(points[: last + 1], [0, 0], ["max", "max"])
+        assert volumes[last] == pytest.approx(whole)
 
 
 def test_time_between_sessions_is_not_counted() -> None:
@@ -84,10 +84,8 @@ def test_infeasible_points_add_nothing_where_there_are_others() -> None:
     assert results.hypervolume == pytest.approx((795 / 872 - 0.1) * 0.5)
 
 
-def test_without_a_reference_there_are_steps_but_no_volume() -> None:
-    traces = small_sweep().load().traces()
-    ledger = small_sweep().head(reference_point={"sparsity": 0.0})
-    bare = ledger.load().traces()
+def test_without_a_reference_there_are_steps_but_no_volume(small: Results) -> None:
+    bare = small_sweep().head(reference_point={"sparsity": 0.0}).load().traces()
     assert bare["hypervolume"].isna().all()
-    assert bare["epochs"].tolist() == traces["epochs"].tolist()
+    assert bare["epochs"].tolist() == small.traces()["epochs"].tolist()
     assert LedgerBuilder().load().traces().empty

@@ -59,17 +59,13 @@ def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("t", method="@m").record("t", 0, 9, 0.5)
     ledger.confirm_round({("t", 0): {1: 8}}, why="+why", worker="=1+1")
     write_tables(ledger.load(), tmp_path)
-    for name, columns in (
-        ("front", ("param_method",)),
-        ("confirmation", ("why", "worker")),
-    ):
+    for name, columns in {"front": ["param_method"], "confirmation": ["why", "worker"]}.items():
         (row,) = pd.read_csv(tmp_path / f"{name}.csv").to_dict("records")
         assert all(row[column].startswith("'") for column in columns)
 
 
 def test_a_confirmation_is_a_table_of_its_own(tmp_path: Path) -> None:
-    ledger = answered_sweep(3).confirm_round({("t00002", 1): {1: 600, 2: 610}})
-    results = ledger.load()
+    results = answered_sweep(3).confirm_round({("t00002", 1): {1: 600, 2: 610}}).load()
     write_tables(results, tmp_path)
     back = pd.read_parquet(tmp_path / "confirmation.parquet")
     pd.testing.assert_frame_equal(back, results.confirmation)

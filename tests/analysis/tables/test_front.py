@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import Results
 from analysis.tables.files import write_tables
 from analysis.tables.front import main_objective
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, big_sweep, small_sweep
@@ -62,19 +63,18 @@ def test_partial_records_the_dense_model_and_gaps_are_none() -> None:
     assert len(results.candidates) == 1
 
 
-def test_intervals_hold_the_accuracy_and_test_waits() -> None:
-    front = big_sweep().load().front
+def test_intervals_hold_the_accuracy_and_test_waits(big: Results) -> None:
+    front = big.front
     assert (front["accuracy_low"] < front["accuracy"]).all()
     assert (front["accuracy"] < front["accuracy_high"]).all()
     waiting = ["test_accuracy", "test_accuracy_low", "test_accuracy_high", "seeds"]
     assert front[waiting].isna().all(axis=None)
 
 
-def test_hypervolume_is_that_of_moocore() -> None:
-    results = big_sweep().load()
-    points = results.front[["accuracy", "sparsity"]].to_numpy(np.float64)
+def test_hypervolume_is_that_of_moocore(big: Results) -> None:
+    points = big.front[["accuracy", "sparsity"]].to_numpy(np.float64)
     expected = moocore.hypervolume(points, ref=[0.1, 0.0], maximise=True)
-    assert results.hypervolume == pytest.approx(expected)
+    assert big.hypervolume == pytest.approx(expected)
 
 
 def test_what_a_front_is_sorted_by() -> None:

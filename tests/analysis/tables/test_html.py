@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from analysis import Results
 from analysis.tables.html import ROWS
-from tests.analysis.ledgers import LedgerBuilder, answered_sweep, small_sweep
+from tests.analysis.ledgers import LedgerBuilder
 from tests.analysis.report.pages import Page
 
 
@@ -14,11 +15,10 @@ def tags_and_words(html: str) -> tuple[list[str], list[str]]:
     return [each.tag for each in page.elements], [each.text.strip() for each in page.elements]
 
 
-def test_a_sweep_shows_its_front() -> None:
-    results = answered_sweep().load()
-    tags, words = tags_and_words(results._repr_html_())
-    assert tags.count("tr") == len(results.front) + 1
-    for row in results.front.itertuples():
+def test_a_sweep_shows_its_front(answered: Results) -> None:
+    tags, words = tags_and_words(answered._repr_html_())
+    assert tags.count("tr") == len(answered.front) + 1
+    for row in answered.front.itertuples():
         assert {row.trial_id, f"{row.accuracy:.4f}", row.verdict} <= set(words)
     assert "test_accuracy" not in words
     assert any("UNCONFIRMED" in text for text in words)
@@ -35,13 +35,8 @@ def test_text_of_a_sweep_is_text() -> None:
     nasty = "<img src=x onerror=alert(1)>"
     ledger = LedgerBuilder(name=nasty).baseline().trial("t", method=nasty, scope="<b>bold</b>")
     results = ledger.record("t", 0, 700, 0.5).load()
-    answer = results.best()
-    for html in (
-        results._repr_html_(),
-        answer._repr_html_(),
-        results.best(max_drop=-1)._repr_html_(),
-    ):
-        tags, words = tags_and_words(html)
+    for shown in (results, results.best(), results.best(max_drop=-1)):
+        tags, words = tags_and_words(shown._repr_html_())
         assert not {"img", "b", "script"} & set(tags)
         assert nasty in " ".join(words)
 
@@ -62,16 +57,14 @@ def test_a_sweep_without_a_front_says_so(ledger: LedgerBuilder) -> None:
     assert any("no point on the front yet" in text for text in words)
 
 
-def test_an_answer_shows_its_points() -> None:
-    results = small_sweep().load()
-    answer = results.best(min_sparsity=0.6)
+def test_an_answer_shows_its_points(small: Results) -> None:
+    answer = small.best(min_sparsity=0.6)
     _, words = tags_and_words(answer._repr_html_())
     assert answer.text in words
     assert {"point", "runner-up", "t00001", "t00003"} <= set(words)
-    assert "nearest" in tags_and_words(results.best(min_sparsity=0.99)._repr_html_())[1]
+    assert "nearest" in tags_and_words(small.best(min_sparsity=0.99)._repr_html_())[1]
 
 
-def test_the_front_is_a_figure() -> None:
-    figure = small_sweep().load().plot_front()
-    assert figure.axes
+def test_the_front_is_a_figure(small: Results) -> None:
+    assert small.plot_front().axes
     assert LedgerBuilder().load().plot_front() is None
