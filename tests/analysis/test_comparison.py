@@ -1,29 +1,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from analysis import Comparison, Incomparable, NotASweep, load
+from analysis import Comparison, Incomparable, NotASweep, Results, load
 from analysis.comparison import attainment
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
-def sweep(folder: Path, drawn: int, **search: object) -> Path:
-    return big_sweep(20, drawn).search(**search).write(folder)
+def compare(*ledgers: LedgerBuilder) -> Comparison:
+    return Comparison([ledger.load() for ledger in ledgers])
 
 
-@pytest.fixture
-def comparison(tmp_path: Path) -> Comparison:
-    names = ("a", "b", "c")
-    return load([sweep(tmp_path / name, n, seed=n) for n, name in enumerate(names)])
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return compare(*(big_sweep(20, seed).search(seed=seed) for seed in range(3)))
 
 
-def test_several_folders_are_compared(comparison: Comparison, tmp_path: Path) -> None:
-    assert len(comparison) == 3 and comparison.directions == {"accuracy": "max", "sparsity": "max"}
-    for one, name in zip(comparison.results, "abc", strict=True):
-        assert one.hypervolume == load(tmp_path / name).hypervolume
-    assert isinstance(load((tmp_path / "a",)), Comparison)
+def test_several_folders_are_compared(tmp_path: Path, small: Results) -> None:
+    one = small_sweep().write(tmp_path / "a")
+    two = small_sweep().write(tmp_path / "b")
+    other = LedgerBuilder(name="other").write(tmp_path / "c")
+    found = load([one, two, one, other])
+    assert len(found) == 4 and found.directions == {"accuracy": "max", "sparsity": "max"}
+    assert found.results[1].hypervolume == small.hypervolume
+    assert found.names == [f"toy ({one})", f"toy ({two})", f"toy ({one}) #2", "other"]
+    assert isinstance(load((one,)), Comparison)
+    with pytest.raises(NotASweep):
+        load([one, tmp_path / "absent"])
+    with pytest.raises(ValueError, match="at least one"):
+        load([])
 
 
 def test_the_table_is_what_each_sweep_says(comparison: Comparison) -> None:
@@ -37,26 +45,15 @@ def test_the_table_is_what_each_sweep_says(comparison: Comparison) -> None:
     assert table["name"].is_unique
 
 
-def test_what_differs_in_the_configs(tmp_path: Path) -> None:
-    one = sweep(tmp_path / "a", 0, sampler="tpe", constraints={"loss": {"max": 2}})
-    two = sweep(tmp_path / "b", 0, sampler="random")
-    table = load([one, two]).config_differences.set_index("setting")
-    assert table.index.tolist() == ["search.sampler", "search.constraints.loss.max"]
-    assert table.iloc[0].tolist() == ['"tpe"', '"random"']
-    assert table.iloc[1].isna().tolist() == [False, True]
-
-
-def test_equal_configs_do_not_differ(tmp_path: Path) -> None:
-    same = load([sweep(tmp_path / name, 0) for name in "ab"])
+def test_what_differs_in_the_configs() -> None:
+    one = big_sweep(20).search(sampler="tpe", constraints={"loss": {"max": 2}})
+    table = compare(one, big_sweep(20).search(sampler="random")).config_differences
+    assert table["setting"].tolist() == ["search.sampler", "search.constraints.loss.max"]
+    assert table.iloc[0].tolist()[1:] == ['"tpe"', '"random"']
+    assert table.iloc[1].isna().tolist() == [False, False, True]
+    same = compare(one, one)
     assert same.config_differences.empty
     assert list(same.config_differences) == ["setting", *same.names]
-
-
-def test_names_are_all_different(tmp_path: Path) -> None:
-    one, two = (small_sweep().write(tmp_path / name) for name in "ab")
-    other = LedgerBuilder(name="other").write(tmp_path / "c")
-    names = load([one, two, one, other]).names
-    assert names == [f"toy ({one})", f"toy ({two})", f"toy ({one}) #2", "other"]
 
 
 def test_attainment_is_that_of_the_fronts(comparison: Comparison) -> None:
@@ -65,39 +62,33 @@ def test_attainment_is_that_of_the_fronts(comparison: Comparison) -> None:
     assert comparison.attainment(0.5).tolist() == expected.tolist()
 
 
-def test_other_objectives_do_not_compare(tmp_path: Path) -> None:
-    one = small_sweep().write(tmp_path / "a")
-    two = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).write(tmp_path / "b")
-    with pytest.raises(Incomparable, match="accuracy max, size_bytes min") as raised:
-        load([one, two])
-    assert str(one) in str(raised.value) and str(two) in str(raised.value)
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ({"directions": {"accuracy": "max", "size_bytes": "min"}}, "accuracy max, size_bytes min"),
+        ({"reference_point": {"accuracy": 0.5}}, r"accuracy 0\.1; accuracy 0\.5"),
+    ],
+)
+def test_other_objectives_or_reference_points_do_not_compare(
+    head: dict[str, Any], words: str
+) -> None:
+    one, two = small_sweep().load(), LedgerBuilder(**head).load()
+    with pytest.raises(Incomparable, match=words) as raised:
+        Comparison([one, two])
+    assert str(one.folder) in str(raised.value) and str(two.folder) in str(raised.value)
     assert isinstance(raised.value, ValueError)
 
 
-def test_other_reference_points_do_not_compare(tmp_path: Path) -> None:
-    point = {"accuracy": 0.5, "sparsity": 0.0}
-    other = LedgerBuilder(reference_point=point).write(tmp_path / "b")
-    with pytest.raises(Incomparable, match=r"accuracy 0\.1; accuracy 0\.5"):
-        load([small_sweep().write(tmp_path / "a"), other])
-
-
-def test_a_sweep_without_a_reference_point_yet_has_no_volume(tmp_path: Path) -> None:
-    new = LedgerBuilder(reference_point={"sparsity": 0.0}).write(tmp_path / "b")
-    table = load([small_sweep().write(tmp_path / "a"), new]).table
+def test_a_sweep_without_a_reference_point_yet_has_no_volume() -> None:
+    new = LedgerBuilder(reference_point={"sparsity": 0.0})
+    table = compare(small_sweep(), new).table
     assert table["hypervolume"].isna().tolist() == [False, True]
     assert table["hypervolume_share"].isna().tolist() == [False, True]
 
 
-def test_what_is_no_sweep_is_no_part_of_a_comparison(tmp_path: Path) -> None:
-    with pytest.raises(NotASweep):
-        load([small_sweep().write(tmp_path / "a"), tmp_path / "absent"])
-    with pytest.raises(ValueError, match="at least one"):
-        load([])
-
-
-def test_it_shows_in_a_notebook_as_text(comparison: Comparison, tmp_path: Path) -> None:
-    nasty = LedgerBuilder(name="<script>alert(1)</script>").write(tmp_path / "d")
-    html = load([nasty, nasty])._repr_html_()
+def test_it_shows_in_a_notebook_as_text(comparison: Comparison) -> None:
+    nasty = LedgerBuilder(name="<script>alert(1)</script>")
+    html = compare(nasty, nasty)._repr_html_()
     assert "<script>" not in html and "&lt;script&gt;" in html
     assert "hypervolume" in comparison._repr_html_()
     assert repr(comparison).startswith("<Comparison of toy")

@@ -38,25 +38,29 @@ def test_the_worker_is_that_of_the_records() -> None:
     assert timeline(ledger.events)["worker"].tolist() == ["host:7"]
 
 
-def test_a_lost_worker_ends_an_attempt() -> None:
-    ledger = LedgerBuilder().trial("a").add("lost", 4.0, trial_id="a", attempt=1, reason="SIGKILL")
-    ledger.add("start", 3.0, trial_id="a", attempt=2).record("a", 0, 500, 0.5).end("a")
-    assert rows(ledger) == [("a", 1, 0, 4, "lost"), ("a", 2, 7, 17, "completed")]
-
-
-def test_a_trial_that_is_handed_out_again_was_lost_at_its_last_sign() -> None:
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        # A worker is lost, and the trial goes on.
+        (
+            [("lost", 4, {}), ("start", 3, {"attempt": 2})],
+            [(1, 0, 14, "lost"), (2, 17, 17, "running")],
+        ),
+        # Handed out again without a word, it was lost at its last sign of life.
+        ([("start", 90, {"attempt": 2})], [(1, 0, 10, "lost"), (2, 100, 100, "running")]),
+        # The driver was killed, or interrupted.
+        ([("resume", 500, {"trials": 3})], [(1, 0, 10, "interrupted")]),
+        (
+            [("interrupt", 2, {"signal": "SIGINT"}), ("resume", 500, {"trials": 3})],
+            [(1, 0, 12, "interrupted")],
+        ),
+    ],
+)
+def test_what_ends_an_attempt(events: list[Any], expected: list[Any]) -> None:
     ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
-    ledger.add("start", 90.0, trial_id="a", attempt=2)
-    assert rows(ledger) == [("a", 1, 0, 10, "lost"), ("a", 2, 100, 100, "running")]
-
-
-def test_a_driver_that_was_killed_and_one_that_was_interrupted() -> None:
-    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
-    killed = rows(ledger.add("resume", 500.0, trials=3))
-    assert killed == [("a", 1, 0, 10, "interrupted")]
-    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
-    told = rows(ledger.add("interrupt", 2.0, signal="SIGINT").add("resume", 500.0, trials=3))
-    assert told == [("a", 1, 0, 12, "interrupted")]
+    for kind, wait, fields in events:
+        ledger.add(kind, wait, **({"trial_id": "a"} if kind in ("lost", "start") else {}), **fields)
+    assert rows(ledger) == [("a", *row) for row in expected]
 
 
 def test_confirmation_and_odd_events_are_passed_over() -> None:
@@ -70,9 +74,7 @@ def test_confirmation_and_odd_events_are_passed_over() -> None:
 
 def test_seconds_add_up_and_types_stay(rich: Results) -> None:
     table = rich.timeline
-    pd.testing.assert_series_equal(
-        table["seconds"], table["end"] - table["start"], check_names=False
-    )
+    assert table["seconds"].equals(table["end"] - table["start"])
     ends = {"completed", "stopped", "failed", "lost", "interrupted", "running"}
     assert set(table["status"]) <= ends
     assert table["status"].value_counts()["completed"] == rich.counts["completed"]

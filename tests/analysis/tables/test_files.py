@@ -6,27 +6,31 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import load
+from analysis import Comparison
 from analysis.tables.files import write_csv, write_tables
 from sweep.ledger.files import write_whole
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, big_sweep, small_sweep
 
-TABLES = ("trials", "records", "front")
+LEDGERS = {
+    "small": small_sweep(),
+    "big": big_sweep(),
+    "empty": LedgerBuilder(),
+    "confirmed": answered_sweep(3).confirm_round({("t00002", 1): {1: 600, 2: 610}}),
+}
 
 
-@pytest.mark.parametrize("ledger", [small_sweep(), big_sweep(), LedgerBuilder()])
-def test_both_forms_hold_the_table(tmp_path: Path, ledger: LedgerBuilder) -> None:
-    results = ledger.load()
-    written = write_tables(results, tmp_path / "tables")
-    names = {f"{name}.{form}" for name in TABLES for form in ("csv", "parquet")}
-    assert {path.name for path in written} == names
-    assert {path.name for path in (tmp_path / "tables").iterdir()} == names
-    for name in TABLES:
+@pytest.mark.parametrize("name", LEDGERS)
+def test_both_forms_hold_the_table(tmp_path: Path, name: str) -> None:
+    """A confirmation is a table of its own."""
+    results, tables = LEDGERS[name].load(), ["trials", "records", "front"]
+    tables += ["confirmation"] if name == "confirmed" else []
+    written = write_tables(results, tmp_path)
+    assert {path.name for path in written} == {path.name for path in tmp_path.iterdir()}
+    assert {path.stem for path in written} == set(tables)
+    for name in tables:
         table = getattr(results, name)
-        back = pd.read_parquet(tmp_path / "tables" / f"{name}.parquet")
-        pd.testing.assert_frame_equal(back, table)
-        csv_file = tmp_path / "tables" / f"{name}.csv"
-        text = pd.read_csv(csv_file, dtype=table.dtypes.to_dict())
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / f"{name}.parquet"), table)
+        text = pd.read_csv(tmp_path / f"{name}.csv", dtype=table.dtypes.to_dict())
         pd.testing.assert_frame_equal(text, table, check_exact=True)
 
 
@@ -47,8 +51,8 @@ def test_cells_that_a_spreadsheet_would_run_are_text(tmp_path: Path) -> None:
 
 
 def test_names_of_columns_are_no_formulas_either(tmp_path: Path) -> None:
-    folders = [LedgerBuilder(name=f"=cmd|{n}", config={"a": n}).write(tmp_path / n) for n in "ab"]
-    table = load(folders).config_differences
+    sweeps = [LedgerBuilder(name=f"=cmd|{n}", config={"a": n}).load() for n in "ab"]
+    table = Comparison(sweeps).config_differences
     write_csv(table, tmp_path / "table.csv")
     first, _ = (tmp_path / "table.csv").read_text().splitlines()
     assert first == "setting,'=cmd|a,'=cmd|b"
@@ -62,15 +66,6 @@ def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
     for name, columns in {"front": ["param_method"], "confirmation": ["why", "worker"]}.items():
         (row,) = pd.read_csv(tmp_path / f"{name}.csv").to_dict("records")
         assert all(row[column].startswith("'") for column in columns)
-
-
-def test_a_confirmation_is_a_table_of_its_own(tmp_path: Path) -> None:
-    results = answered_sweep(3).confirm_round({("t00002", 1): {1: 600, 2: 610}}).load()
-    write_tables(results, tmp_path)
-    back = pd.read_parquet(tmp_path / "confirmation.parquet")
-    pd.testing.assert_frame_equal(back, results.confirmation)
-    text = pd.read_csv(tmp_path / "confirmation.csv", dtype=back.dtypes.to_dict())
-    pd.testing.assert_frame_equal(text, back, check_exact=True)
 
 
 def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
