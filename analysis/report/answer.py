@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.questions import most
-from analysis.report.document import Block, Inline, Notice, Paragraph, Section, Strong
+from analysis.report.document import Inline, Paragraph, Section, Strong
 from analysis.report.format import UNKNOWN, count, known, percent, short, span
 from analysis.report.points import (
     TEST,
@@ -39,12 +39,11 @@ def section(results: Results) -> Section:
     title = f"Answer{mark(results)}"
     if results.front.empty:
         empty = "has no trials yet" if results.trials.empty else "has no finished evaluation yet"
-        told = Paragraph((f"There is no front: the sweep {empty}.",), lead=True)
-        return Section("answer", title, (told,))
-    lead = Paragraph((*_closest(results), " ", *_certified(results), *_bend(results)), lead=True)
-    blocks: list[Block] = [lead, *_worth(results), figures_table(results)]
-    blocks += [settings_table(results), Paragraph((_notes(results),))]
-    return Section("answer", title, tuple(blocks))
+        told = Paragraph([f"There is no front: the sweep {empty}."], "lead")
+        return Section("answer", title, [told])
+    lead = Paragraph([*_closest(results), " ", *_certified(results), *_bend(results)], "lead")
+    tables = figures_table(results), settings_table(results)
+    return Section("answer", title, [lead, *_worth(results), *tables, _notes(results)])
 
 
 def _closest(results: Results) -> tuple[Inline, ...]:
@@ -111,7 +110,7 @@ def _interval(low: Any, high: Any) -> str:
     return "" if between == UNKNOWN else f"95 % interval {between}"
 
 
-def _worth(results: Results) -> list[Notice]:
+def _worth(results: Results) -> list[Paragraph]:
     """What a reader must know before believing the figures."""
     missing = int(results.front["test_accuracy"].isna().sum())
     if not missing:
@@ -121,12 +120,12 @@ def _worth(results: Results) -> list[Notice]:
             " Accuracies here are of the validation set. The search chose the points by them, so "
             "they flatter the points; the test set has not been read. They are not a result."
         )
-        return [Notice((Strong("UNCONFIRMED."), told))]
+        return [Paragraph([Strong("UNCONFIRMED."), told], "warning")]
     told = (
         f" {missing} of {count(len(results.front), 'point')} of the front have no test figures "
         "yet; where only a validation figure stands, it chose the point and flatters it."
     )
-    return [Notice((Strong("PARTLY CONFIRMED."), told))]
+    return [Paragraph([Strong("PARTLY CONFIRMED."), told], "warning")]
 
 
 def _notes(results: Results) -> str:

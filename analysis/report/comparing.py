@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,13 +16,14 @@ from analysis.report.document import (
     Column,
     Document,
     Inline,
-    Notice,
     Paragraph,
     Picture,
     Section,
     Strong,
     Table,
+    cell,
     chart_section,
+    table,
 )
 from analysis.report.format import (
     UNKNOWN,
@@ -35,38 +36,26 @@ from analysis.report.format import (
     short,
     span,
 )
-from analysis.report.points import TEST, basis_of, mark, measured, near_dense
+from analysis.report.points import TEST, basis_of, mark, near_dense
 from analysis.results import Results
-
-# Columns of the comparison's table that are shown: title, and how a cell is told.
-_COST: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "hypervolume": ("hypervolume", lambda volume: f"{volume:.4f}" if known(volume) else UNKNOWN),
-    "hypervolume_share": ("of the largest", lambda share: percent(share, 1)),
-    "front_points": ("front points", number),
-    "trials": ("trials", number),
-    "epochs": ("finetune epochs", number),
-    "epochs_saved": ("epochs saved by stopping", number),
-    "seconds": ("wall time", lambda seconds: duration(seconds or None)),
-    "utilisation": ("worker time used", lambda share: percent(share, 1)),
-}
 
 
 def comparison_report(comparison: Comparison, pictures: Iterable[Picture]) -> Document:
     """The report of several sweeps; ``pictures`` are the comparison's charts, in their order."""
-    sections = (
+    sections = [
         _answer(comparison),
         *map(chart_section, pictures),
         _differences(comparison),
         _failures(comparison),
         _commands(comparison),
-    )
+    ]
     names = ", ".join(map(short, comparison.table["name"]))
-    standing: tuple[Inline, ...] = (Strong(count(len(comparison.results), "sweep")), f": {names}.")
+    standing: list[Inline] = [Strong(count(len(comparison.results), "sweep")), f": {names}."]
     return Document("Sweeps compared", standing, sections)
 
 
 def _answer(comparison: Comparison) -> Section:
-    blocks: list[Block] = [Paragraph(_largest(comparison), lead=True)]
+    blocks: list[Block] = [Paragraph(_largest(comparison), "lead")]
     unread = [each for each in comparison.results if mark(each)]
     if unread:
         told = (
@@ -74,13 +63,13 @@ def _answer(comparison: Comparison) -> Section:
             "not wholly, read on test. A hypervolume on validation flatters whoever chose most "
             "by it; differences of its size are not a result."
         )
-        blocks.append(Notice((Strong("UNCONFIRMED."), told)))
+        blocks.append(Paragraph([Strong("UNCONFIRMED."), told], "warning"))
     blocks += [_volumes(comparison), _points(comparison)]
     title = "Answer (UNCONFIRMED)" if unread else "Answer"
-    return Section("answer", title, tuple(blocks))
+    return Section("answer", title, blocks)
 
 
-def _largest(comparison: Comparison) -> tuple[Inline, ...]:
+def _largest(comparison: Comparison) -> Sequence[Inline]:
     """Who has the largest hypervolume, by how much, and at which cost."""
     table = comparison.table
     table = table[table["hypervolume"].notna()]
@@ -100,60 +89,66 @@ def _largest(comparison: Comparison) -> tuple[Inline, ...]:
 
 
 def _volumes(comparison: Comparison) -> Table:
-    columns = (Column("sweep"), *(Column(title, "numeric") for title, _ in _COST.values()))
-    rows = tuple(
-        (short(row["name"]), *(told(row[name]) for name, (_, told) in _COST.items()))
-        for _, row in comparison.table.iterrows()
-    )
+    cells = [
+        cell("sweep", "name", short, "text"),
+        cell("hypervolume", "hypervolume", _volume),
+        cell("of the largest", "hypervolume_share", lambda share: percent(share, 1)),
+        cell("front points", "front_points"),
+        cell("trials", "trials"),
+        cell("finetune epochs", "epochs"),
+        cell("epochs saved by stopping", "epochs_saved"),
+        cell("wall time", "seconds", lambda seconds: duration(seconds or None)),
+        cell("worker time used", "utilisation", lambda share: percent(share, 1)),
+    ]
     caption = "Hypervolume (on validation, against the same fixed reference point) and cost."
-    return Table("comparison", caption, columns, rows)
+    return table("comparison", caption, comparison.table.to_dict("records"), cells)
+
+
+def _volume(volume: Any) -> str:
+    return f"{volume:.4f}" if known(volume) else UNKNOWN
 
 
 def _points(comparison: Comparison) -> Table:
     """Each sweep's sparsest point within one point of dense."""
-    columns = (
-        Column("sweep"),
-        Column("state"),
-        Column("sparsest within 1 point of dense", "numeric"),
-        Column("accuracy", "numeric"),
-        Column("95 % interval", "numeric"),
-        Column("to dense (points)", "numeric"),
-        Column("read on"),
-        Column("within 1 point of dense", "mark"),
-    )
-    names = comparison.table["name"]
-    rows = tuple(_point(name, each) for name, each in zip(names, comparison.results, strict=True))
-    return Table("answers", "Each sweep's answer, by its estimate.", columns, rows)
+    pairs = zip(comparison.names, comparison.results, strict=True)
+    cells = [
+        cell("sweep", "name", short, "text"),
+        cell("state", "state", str, "text"),
+        cell("sparsest within 1 point of dense", "sparsity", lambda share: percent(share, 1)),
+        cell("accuracy", "accuracy", percent),
+        cell("95 % interval", "interval", lambda ends: span(*ends)),
+        cell("to dense (points)", "gain", points),
+        cell("read on", "split", str, "text"),
+        cell("within 1 point of dense", "verdict", number, "mark"),
+    ]
+    rows = [_point(name, results) for name, results in pairs]
+    return table("answers", "Each sweep's answer, by its estimate.", rows, cells)
 
 
-def _point(name: Any, results: Results) -> tuple[str, ...]:
-    basis, row = basis_of(results), None
-    if len(measured(results)):
-        row = most(near_dense(results), "sparsity")
+def _point(name: str, results: Results) -> dict[str, Any]:
+    """What the table of the answers says of a sweep; None where it has no such point."""
+    basis, row = basis_of(results), most(near_dense(results), "sparsity")
+    told = {"name": name, "state": results.state, "split": UNKNOWN, "interval": (None, None)}
     if row is None:
-        return (short(name), results.state, *[UNKNOWN] * 6)
-    return (
-        short(name),
-        results.state,
-        percent(row["sparsity"], 1),
-        percent(row[basis.accuracy]),
-        span(row[basis.low], row[basis.high]),
-        points(-row[basis.drop]),
-        "test" if basis is TEST else "validation (unconfirmed)",
-        short(row["verdict"]) if pd.notna(row["verdict"]) else UNKNOWN,
-    )
+        return told | dict.fromkeys(("sparsity", "accuracy", "gain", "verdict"))
+    return told | {
+        "sparsity": row["sparsity"],
+        "accuracy": row[basis.accuracy],
+        "interval": (row[basis.low], row[basis.high]),
+        "gain": -row[basis.drop],
+        "split": "test" if basis is TEST else "validation (unconfirmed)",
+        "verdict": row["verdict"],
+    }
 
 
 def _differences(comparison: Comparison) -> Section:
-    table = comparison.config_differences
-    if table.empty:
-        told = Paragraph(("Their configs are the same.",))
-        return Section("differences", "What differs in their configs", (told,))
-    columns = tuple(Column(str(name)) for name in table)
-    rows = tuple(tuple(_setting(cell) for cell in row) for row in table.itertuples(index=False))
+    title, found = "What differs in their configs", comparison.config_differences
+    if found.empty:
+        return Section("differences", title, ["Their configs are the same."])
+    columns = [Column(str(name)) for name in found]
+    rows = [[_setting(value) for value in row] for row in found.itertuples(index=False)]
     caption = "Settings that are not the same in all; a dash: not set."
-    block = Table("config_differences", caption, columns, rows)
-    return Section("differences", "What differs in their configs", (block,))
+    return Section("differences", title, [Table("config_differences", caption, columns, rows)])
 
 
 def _setting(cell: Any) -> str:
@@ -162,23 +157,21 @@ def _setting(cell: Any) -> str:
 
 
 def _failures(comparison: Comparison) -> Section:
-    names = comparison.table["name"]
-    rows = tuple(
-        (
-            short(name),
-            f"{each.counts['failed']:,}",
-            f"{len(each.lost):,}",
-            f"{len(each.problems):,}",
-        )
-        for name, each in zip(names, comparison.results, strict=True)
-    )
-    titles = ("failed trials", "lost workers", "problems of the ledger")
-    columns = (Column("sweep"), *(Column(title, "numeric") for title in titles))
+    columns = [
+        Column("sweep"),
+        Column("failed trials", "numeric"),
+        Column("lost workers", "numeric"),
+        Column("problems of the ledger", "numeric"),
+    ]
+    rows = [
+        [short(name), *map(number, (each.counts["failed"], len(each.lost), len(each.problems)))]
+        for name, each in zip(comparison.names, comparison.results, strict=True)
+    ]
     caption = "The reasons are in each sweep's own report."
-    return Section("failures", "Failures", (Table("failures", caption, columns, rows),))
+    return Section("failures", "Failures", [Table("failures", caption, columns, rows)])
 
 
 def _commands(comparison: Comparison) -> Section:
     folders = [shlex.quote(str(each.folder)) for each in comparison.results]
     lines = [f"sweep report {folder}" for folder in folders] + [f"sweep report {' '.join(folders)}"]
-    return Section("commands", "Commands", (Code("\n".join(lines)),))
+    return Section("commands", "Commands", [Code("\n".join(lines))])

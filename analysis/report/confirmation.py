@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
-from analysis.report.document import Block, Column, Items, Paragraph, Section, Table
+from analysis.report.document import MAX_ROWS, Block, Column, Items, Section, Table, cell, table
 from analysis.report.format import UNKNOWN, count, known, number, percent, points, short, span
 from analysis.results import Results
-
-MAX_ROWS = 40
 
 _STATES = {
     "running": "is not finished: it is running, or was cut off; `sweep confirm` goes on with it",
@@ -19,16 +15,16 @@ _STATES = {
 }
 
 
-def sections(results: Results) -> tuple[Section, ...]:
+def sections(results: Results) -> list[Section]:
     """None before the confirmation has begun, then one."""
     if results.confirmation_state == "none":
-        return ()
+        return []
     told = _STATES.get(results.confirmation_state, results.confirmation_state)
-    table = results.confirmation
-    models = count(len(table), "retrained model")
-    seeds = count(int(table["seed"].nunique()), "fresh seed")
+    retrained = results.confirmation
+    models = count(len(retrained), "retrained model")
+    seeds = count(int(retrained["seed"].nunique()), "fresh seed")
     lead = f"The confirmation {told}. {models} under {seeds} were evaluated on the test set."
-    blocks: list[Block] = [Paragraph((lead,))]
+    blocks: list[Block] = [lead]
     if results.optimism:
         blocks.append(_optimism(results.optimism))
     if len(results.confirmed_points):
@@ -38,61 +34,51 @@ def sections(results: Results) -> tuple[Section, ...]:
         for e in results.confirming.failed
     ]
     if failed:
-        blocks += [Paragraph(("Retrainings that failed:",)), Items(tuple(failed[:MAX_ROWS]))]
-    return (Section("confirmation", "On the test set", tuple(blocks)),)
+        blocks += ["Retrainings that failed:", Items(failed[:MAX_ROWS])]
+    return [Section("confirmation", "On the test set", blocks)]
 
 
 def _optimism(found: dict[str, Any]) -> Table:
-    rows = (
+    rows = [
         ("accuracy that chose a point minus its test accuracy", points(found["optimism"])),
         ("of it by choosing: minus validation under fresh seeds", points(found["selection"])),
         ("of it by the split: fresh validation minus test", points(found["split"])),
-    )
+    ]
     caption = (
         f"How much the search flattered its front; mean over {count(found['points'], 'point')}."
     )
-    return Table("optimism", caption, (Column(""), Column("points", "numeric")), rows)
+    return Table("optimism", caption, [Column(""), Column("points", "numeric")], rows)
 
 
 def _retrained(results: Results) -> Table:
     """One row a retrained point, runners-up too, beside the figure that chose it."""
-    columns = (
-        Column("trial"),
-        Column("epoch", "numeric"),
-        Column("sparsity", "numeric"),
-        Column("chosen as"),
-        Column("seeds", "numeric"),
-        Column("test accuracy", "numeric"),
-        Column("spread (points)", "numeric"),
-        Column("95 % interval", "numeric"),
-        Column("to dense (points)", "numeric"),
-        Column("validation, fresh seeds", "numeric"),
-        Column("validation that chose it", "numeric"),
-        Column("optimism (points)", "numeric"),
-    )
+    cells = [
+        cell("trial", "trial_id", short, "text"),
+        cell("epoch", "epoch"),
+        cell("sparsity", "sparsity", lambda share: percent(share, 1)),
+        cell("chosen as", "why", number, "text"),
+        cell("seeds", "seeds"),
+        cell("test accuracy", "test_accuracy", percent),
+        cell("spread (points)", "test_accuracy_spread", _spread),
+        (Column("95 % interval", "numeric"), _interval),
+        cell("to dense (points)", "test_drop", lambda drop: points(-drop)),
+        cell("validation, fresh seeds", "validation_accuracy", percent),
+        cell("validation that chose it", "accuracy", percent),
+        cell("optimism (points)", "optimism", points),
+    ]
     chosen = results.records.set_index(["trial_id", "epoch"])[["accuracy", "sparsity"]]
     retrained = results.confirmed_points.join(chosen, on=["trial_id", "epoch"])
     retrained = retrained.sort_values("sparsity", kind="stable")
-    rows = tuple(_row(row) for _, row in retrained.head(MAX_ROWS).iterrows())
+    retrained = retrained.assign(optimism=retrained["accuracy"] - retrained["test_accuracy"])
     caption = "What was retrained: means over fresh seeds, and their standard deviation (spread)"
     if len(retrained) > MAX_ROWS:
         caption += f"; {len(retrained) - MAX_ROWS} more are in confirmation.csv"
-    return Table("retrained", f"{caption}.", columns, rows)
+    return table("retrained", f"{caption}.", retrained.head(MAX_ROWS).to_dict("records"), cells)
 
 
-def _row(row: pd.Series[Any]) -> tuple[str, ...]:
-    spread = row["test_accuracy_spread"]
-    return (
-        short(row["trial_id"]),
-        number(row["epoch"]),
-        percent(row["sparsity"], 1),
-        short(row["why"]) if pd.notna(row["why"]) else UNKNOWN,
-        number(row["seeds"]),
-        percent(row["test_accuracy"]),
-        f"{100 * spread:.2f}" if known(spread) else UNKNOWN,
-        span(row["test_accuracy_low"], row["test_accuracy_high"]),
-        points(-row["test_drop"]),
-        percent(row["validation_accuracy"]),
-        percent(row["accuracy"]),
-        points(row["accuracy"] - row["test_accuracy"]),
-    )
+def _spread(share: Any) -> str:
+    return f"{100 * share:.2f}" if known(share) else UNKNOWN
+
+
+def _interval(row: Any) -> str:
+    return span(row["test_accuracy_low"], row["test_accuracy_high"])

@@ -7,11 +7,15 @@ them can forget to escape what another one escapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
-Tone = Literal["warning", "note"]
+from analysis.report.format import number
+
+MAX_ROWS = 40
+"""Of a list that grows with the sweep; the CSV files have all."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +30,21 @@ Inline = str | Strong
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text; ``lead`` marks the sentence that a reader came for."""
+    """Running text: the ``lead`` that a reader came for, a ``warning`` that is set apart, or
+    neither."""
 
-    parts: tuple[Inline, ...]
-    lead: bool = False
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A paragraph that is set apart: what to beware of, or what is worth knowing."""
-
-    parts: tuple[Inline, ...]
-    tone: Tone = "warning"
+    parts: Sequence[Inline]
+    kind: Literal["plain", "lead", "warning"] = "plain"
 
 
 @dataclass(frozen=True)
 class Items:
     """A list of short texts, in no order."""
 
-    texts: tuple[str, ...]
+    texts: Sequence[str]
+
+
+Kind = Literal["text", "numeric", "mark"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Column:
     """``numeric`` columns are set to the right; a ``mark`` is one of a few words, as a verdict."""
 
     title: str
-    kind: Literal["text", "numeric", "mark"] = "text"
+    kind: Kind = "text"
 
 
 @dataclass(frozen=True)
@@ -61,21 +61,38 @@ class Table:
 
     key: str
     caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+Cell = tuple[Column, Callable[[Any], str]]
+"""A column, and what it says of a row of whatever is tabled."""
+
+
+def cell(
+    title: str, name: str, form: Callable[[Any], str] = number, kind: Kind = "numeric"
+) -> Cell:
+    """A column that says ``row[name]`` of a row, in a form for people."""
+    return Column(title, kind), lambda row: form(row[name])
+
+
+def table(key: str, caption: str, rows: Iterable[Any], cells: Sequence[Cell]) -> Table:
+    """What ``cells`` say of each row."""
+    shown = [[show(row) for _, show in cells] for row in rows]
+    return Table(key, caption, [column for column, _ in cells], shown)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart by its key; ``drawn`` is False where there is nothing to see, and ``text`` says why.
-
-    ``text`` is the caption otherwise.
-    """
+    """A chart that is drawn, with its caption; or the ``text`` alone, that says why it is not."""
 
     key: str
     title: str
     text: str
-    drawn: bool = True
+    files: Sequence[Path] = ()
+    """The PNG, then the SVG; none where there is nothing to see."""
+    interactive: str = ""
+    """The plotly figure as JSON (an object with ``data`` and ``layout``)."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,9 @@ class Code:
     language: Literal["sh", "json"] = "sh"
 
 
-Block = Paragraph | Notice | Items | Table | Picture | Code
+Block = str | Paragraph | Items | Table | Picture | Code
+"""Text by itself is a paragraph."""
+Wanted = TypeVar("Wanted", Table, Picture)
 
 
 @dataclass(frozen=True)
@@ -95,7 +114,7 @@ class Section:
 
     key: str
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
@@ -103,15 +122,15 @@ class Document:
     """``standing``: one line that says what this is and how far it has come."""
 
     title: str
-    standing: tuple[Inline, ...]
-    sections: tuple[Section, ...] = field(default_factory=tuple)
+    standing: Sequence[Inline]
+    sections: Sequence[Section]
 
-    def tables(self) -> Iterator[Table]:
-        """All tables, in their order."""
-        for section in self.sections:
-            yield from (block for block in section.blocks if isinstance(block, Table))
+    def all(self, kind: type[Wanted]) -> Iterator[Wanted]:
+        """All blocks of a kind, in their order."""
+        blocks = (block for section in self.sections for block in section.blocks)
+        return (block for block in blocks if isinstance(block, kind))
 
 
 def chart_section(picture: Picture) -> Section:
     """A chart under a heading of its own."""
-    return Section(f"chart-{picture.key}", picture.title, (picture,))
+    return Section(f"chart-{picture.key}", picture.title, [picture])

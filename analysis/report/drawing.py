@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,37 +14,19 @@ if TYPE_CHECKING:
     from analysis.charts import Chart
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """One chart of one source, drawn; ``picture`` says where it stands in a document."""
+def draw(chart: Chart[Any], source: Any, folder: Path) -> Picture:
+    """Draw a chart of ``source`` (results or a comparison) into ``folder``/<key>.png and .svg.
 
-    picture: Picture
-    files: tuple[Path, ...] = ()
-    """The PNG, then the SVG; none where there is no static form."""
-    interactive: str | None = None
-    """The plotly figure as JSON (an object with ``data`` and ``layout``)."""
-
-
-def draw(charts: Iterable[Chart[Any]], source: Any, folder: Path) -> list[Drawing]:
-    """Draw every chart of ``source`` (results or a comparison) into ``folder``/<key>.png, .svg.
-
-    A chart with nothing to see is a drawing without files, and files of it from an earlier time go.
-    Raises ``OSError`` where ``folder`` cannot be written.
+    Where there is nothing to see, files of an earlier time go. Raises ``OSError`` where ``folder``
+    cannot be written.
     """
-    return [_draw(chart, source, folder) for chart in charts]
-
-
-def _draw(chart: Chart[Any], source: Any, folder: Path) -> Drawing:
     seen = chart.view(source)
     if isinstance(seen, str):
         for suffix in (".png", ".svg"):
             (folder / f"{chart.key}{suffix}").unlink(missing_ok=True)
-        return Drawing(Picture(chart.key, chart.title, seen, drawn=False))
-    return Drawing(
-        Picture(chart.key, chart.title, seen.caption),
-        tuple(save(seen.static(), folder, chart.key)),
-        str(seen.interactive().to_json()),
-    )
+        return Picture(chart.key, chart.title, seen)
+    files, figure = save(seen.static(), folder, chart.key), seen.interactive()
+    return Picture(chart.key, chart.title, seen.caption, files, figure.to_json())
 
 
 def save(figure: Figure, folder: str | Path, stem: str) -> list[Path]:

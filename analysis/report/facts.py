@@ -4,34 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from analysis.certainty.statistics import wilson
-from analysis.report.document import Block, Column, Items, Notice, Paragraph, Section, Strong, Table
+from analysis.report.document import (
+    MAX_ROWS,
+    Block,
+    Column,
+    Items,
+    Paragraph,
+    Section,
+    Strong,
+    Table,
+    cell,
+    table,
+)
 from analysis.report.format import count, duration, known, megabytes, number, percent, short, span
 from analysis.results import Results
-
-MAX_ROWS = 40
 
 
 def baseline(results: Results) -> Section:
     """The dense model's figures, and what to beware of."""
     figures = results.baseline
     if figures is None:
-        return Section("baseline", "Dense baseline", (Paragraph(("It is not evaluated yet.",)),))
-    columns = [Column(""), Column("validation", "numeric")]
-    test = getattr(results, "test_baseline", None)
-    if test:
-        columns.append(Column("test", "numeric"))
-    told = [_dense(figures), *([_dense(test)] if test else [])]
-    rows = tuple((name, *(each[name] for each in told)) for name in told[0])
+        return Section("baseline", "Dense baseline", ["It is not evaluated yet."])
+    told = {"validation": _dense(figures)}
+    if results.test_baseline:
+        told["test"] = _dense(results.test_baseline)
+    columns = [Column(""), *(Column(split, "numeric") for split in told)]
+    rows = [[name, *(each[name] for each in told.values())] for name in told["validation"]]
     caption = f"The model as it was before pruning: {short(figures.get('model') or 'unnamed')}."
     warnings = [
-        Notice((Strong("Warning:"), f" {short(text, 1000)}"))
+        Paragraph([Strong("Warning:"), f" {short(text, 1000)}"], "warning")
         for text in figures.get("warnings") or []
     ]
-    table = Table("baseline", caption, tuple(columns), rows)
-    return Section("baseline", "Dense baseline", (table, *warnings))
+    dense = Table("baseline", caption, columns, rows)
+    return Section("baseline", "Dense baseline", [dense, *warnings])
 
 
 def _dense(figures: dict[str, Any]) -> dict[str, str]:
@@ -88,42 +94,42 @@ def cost(results: Results) -> Section:
         ("share of worker time in training and evaluation", percent(spent.utilisation, 1)),
     ]
     caption = "What the search cost; the dense baseline's own training is not in it."
-    columns = (Column(""), Column("this sweep", "numeric"))
-    return Section("cost", "Cost", (Table("cost", caption, columns, tuple(rows)),))
+    columns = [Column(""), Column("this sweep", "numeric")]
+    return Section("cost", "Cost", [Table("cost", caption, columns, rows)])
 
 
 def failures(results: Results) -> Section:
     """Failed trials and lost workers with their reasons, and damage to the ledger."""
-    blocks: list[Block] = [*_failed(results)]
     lost = [
         f"A worker was lost in {short(event['trial_id'])}: {short(event.get('reason'))}"
         for event in results.lost
     ]
-    blocks += _listed(lost, "workers were lost")
-    blocks += _listed([short(text) for text in results.problems], "problems of the ledger")
-    return Section("failures", "Failures", tuple(blocks or [Paragraph(("None.",))]))
+    problems = [short(text) for text in results.problems]
+    blocks = [
+        *_failed(results),
+        *_listed(lost, "workers were lost"),
+        *_listed(problems, "problems of the ledger"),
+    ]
+    return Section("failures", "Failures", blocks or ["None."])
 
 
 def _failed(results: Results) -> list[Block]:
     failed = results.trials[results.trials["status"] == "failed"]
     if failed.empty:
         return []
-    rows = tuple(
-        (short(row["trial_id"]), number(row["epoch"]), _reason(row["error"]))
-        for _, row in failed.head(MAX_ROWS).iterrows()
-    )
+    cells = [
+        cell("trial", "trial_id", short, "text"),
+        cell("last epoch", "epoch"),
+        cell("reason", "error", short, "text"),
+    ]
+    rows = failed.head(MAX_ROWS).fillna({"error": "no reason given"}).to_dict("records")
     caption = f"{count(len(failed), 'trial')} failed; trials.csv has the whole texts"
     caption += f" and {len(failed) - MAX_ROWS} more." if len(failed) > MAX_ROWS else "."
-    columns = (Column("trial"), Column("last epoch", "numeric"), Column("reason"))
-    return [Table("failures", caption, columns, rows)]
-
-
-def _reason(error: Any) -> str:
-    return "no reason given" if pd.isna(error) else short(error)
+    return [table("failures", caption, rows, cells)]
 
 
 def _listed(texts: list[str], what: str) -> list[Block]:
-    blocks: list[Block] = [Items(tuple(texts[:MAX_ROWS]))] if texts else []
+    blocks: list[Block] = [Items(texts[:MAX_ROWS])] if texts else []
     if len(texts) > MAX_ROWS:
-        blocks.append(Paragraph((f"{len(texts) - MAX_ROWS} more {what}.",)))
+        blocks.append(f"{len(texts) - MAX_ROWS} more {what}.")
     return blocks

@@ -24,7 +24,7 @@ def sections(results: Results) -> list[Section]:
     if results.sampler != "grid":
         return []
     table = grid_table(results)
-    return [] if table is None else [Section("grid", "All settings of the grid", (table,))]
+    return [] if table is None else [Section("grid", "All settings of the grid", [table])]
 
 
 def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table | None:
@@ -49,10 +49,8 @@ def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table
         "Validation accuracy, by settings (rows) and the sparsity asked for (columns), after each "
         f"epoch: mean over seeds (up to {most}) and 95 % interval, of the examples and the seeds."
     )
-    shown = tuple(
-        (*map(number, key[:-1]), str(key[-1]), *_across(part, across)) for key, part in rows
-    )
-    return Table("grid", caption, tuple(columns), shown)
+    shown = [[*map(number, key[:-1]), str(key[-1]), *_across(part, across)] for key, part in rows]
+    return Table("grid", caption, columns, shown)
 
 
 _FIGURES = ("accuracy", "low", "high", "seeds")

@@ -17,8 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from analysis.report.document import Document, Strong
-from analysis.report.drawing import Drawing
+from analysis.report.document import Document, Picture, Strong
 
 HERE = Path(__file__).parent
 
@@ -29,8 +28,8 @@ MAX_BYTES = 5_700_000
 _MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
-def render(document: Document, drawings: Sequence[Drawing]) -> str:
-    """The whole page; ``drawings`` are those of the document's pictures."""
+def render(document: Document) -> str:
+    """The whole page."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -43,8 +42,9 @@ def render(document: Document, drawings: Sequence[Drawing]) -> str:
     environment.tests["strong"] = lambda part: isinstance(part, Strong)
     environment.filters["tied"] = _tied
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
-    pictures = {each.picture.key: _data_url(each.files) for each in drawings if each.files}
-    figures = _fitting(drawings, MAX_BYTES - sum(map(len, pictures.values())))
+    drawn = [picture for picture in document.all(Picture) if picture.files]
+    pictures = {each.key: _data_url(each.files) for each in drawn}
+    figures = _fitting(drawn, MAX_BYTES - sum(map(len, pictures.values())))
     template = environment.get_template("template.html")
     return template.render(_values(document, pictures, figures)) + "\n"
 
@@ -70,15 +70,15 @@ def _values(
     }
 
 
-def _fitting(drawings: Sequence[Drawing], room: int) -> dict[str, str]:
+def _fitting(drawn: Sequence[Picture], room: int) -> dict[str, str]:
     """Packed figures by key, in order, as long as they fit beside plotly.js into ``room`` bytes."""
-    room -= len(_plotly()[0]) if any(each.interactive for each in drawings) else 0
+    moving = {each.key: _packed(each.interactive.encode()) for each in drawn if each.interactive}
+    room -= len(_plotly()[0]) if moving else 0
     fitting = {}
-    for each in drawings:
-        packed = _packed((each.interactive or "").encode())
-        if each.interactive and (len(packed) <= room or not each.files):
+    for key, packed in moving.items():
+        if len(packed) <= room:
             room -= len(packed)
-            fitting[each.picture.key] = packed
+            fitting[key] = packed
     return fitting
 
 

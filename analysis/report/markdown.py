@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from html import escape
 
 from analysis.report.document import (
     Block,
@@ -10,7 +12,6 @@ from analysis.report.document import (
     Document,
     Inline,
     Items,
-    Notice,
     Paragraph,
     Picture,
     Section,
@@ -18,20 +19,6 @@ from analysis.report.document import (
     Table,
 )
 
-_SPECIAL = str.maketrans(
-    {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        "|": "\\|",
-        "\\": "\\\\",
-        "`": "\\`",
-        "*": "\\*",
-        "_": "\\_",
-        "[": "\\[",
-        "]": "\\]",
-    }
-)
 _STARTS = ("#", "+", "-", "=", "~")
 
 
@@ -49,10 +36,10 @@ def section(part: Section) -> str:
 def block(each: Block) -> str:
     """One block, without empty lines around it."""
     match each:
+        case str():
+            return inline([each])
         case Paragraph():
-            return inline(each.parts)
-        case Notice():
-            return f"> {inline(each.parts)}"
+            return f"{'> ' if each.kind == 'warning' else ''}{inline(each.parts)}"
         case Items():
             return "\n".join(f"- {_not_a_block(plain(text))}" for text in each.texts)
         case Table():
@@ -65,19 +52,20 @@ def block(each: Block) -> str:
 
 def plain(text: str) -> str:
     """Text on one line with nothing in it that is markup."""
-    return " ".join(text.split()).translate(_SPECIAL)
+    return _escaped(" ".join(text.split()))
 
 
 def inline(parts: Iterable[Inline]) -> str:
     """Running text on one line. Parts keep the blanks at their ends."""
-    told = (f"**{part.text}**" if isinstance(part, Strong) else part for part in map(_safe, parts))
-    return "".join(told)
+    return "".join(
+        f"**{_escaped(part.text).strip()}**" if isinstance(part, Strong) else _escaped(part)
+        for part in parts
+    )
 
 
-def _safe(part: Inline) -> Inline:
-    text = part.text if isinstance(part, Strong) else part
-    clean = text.replace("\r", " ").replace("\n", " ").translate(_SPECIAL)
-    return Strong(clean.strip()) if isinstance(part, Strong) else clean
+def _escaped(text: str) -> str:
+    """Text without line breaks, in which nothing is HTML or Markdown."""
+    return re.sub(r"[\\`*_\[\]|]", r"\\\g<0>", escape(re.sub(r"[\r\n]", " ", text), quote=False))
 
 
 def _not_a_block(text: str) -> str:
@@ -97,7 +85,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    if not picture.drawn:
+    if not picture.files:
         return plain(picture.text)
     return f"![{plain(picture.title)}](figures/{picture.key}.png)\n\n*{plain(picture.text)}*"
 

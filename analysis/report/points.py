@@ -5,27 +5,21 @@ A report leads with the figures of test as soon as there are any, else with thos
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
 from analysis.questions import bounds, missed
-from analysis.report.document import Column, Table
+from analysis.report.document import MAX_ROWS, Cell, Column, Kind, Table, cell, table
 from analysis.report.format import UNKNOWN, megabytes, number, percent, points, short, span
 from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.columns import text_columns
 
-MAX_ROWS = 40
-
 # Shown as the measured sparsity and as the epoch of the point.
 _SHOWN_OTHERWISE = ("param_sparsity", "param_finetune_epochs")
 _SHOWN_ANYWAY = ("accuracy", "sparsity", "model_sparsity", "epoch", "size_bytes", "nonzero_params")
-
-Row = Any
-Cells = list[tuple[Column, Callable[[Row], str]]]
 
 ONE_POINT = 0.01
 
@@ -72,96 +66,76 @@ def mark(results: Results) -> str:
 
 def figures_table(results: Results) -> Table:
     """The front relative to dense: estimates, intervals, verdicts; test first where it was read."""
-    told = basis_of(results).split
-    about = [f"The front relative to dense, on {told}.", _intervals(results), _tested(results)]
-    caption = " ".join(text for text in [*about, _thinned(results)] if text)
-    return _table("front", caption, [*_names(), *_figures(results), *_doubts(results)], results)
+    basis, front = basis_of(results), results.front
+    wilson = "Intervals are 95 % Wilson, of the validation examples alone."
+    fresh = "Intervals are 95 %, of the mean over fresh seeds."
+    p_value = "p: McNemar's exact test against dense, corrected by Holm over the front."
+    thinned = f"{MAX_ROWS} of {len(front)} points, evenly spaced; front.csv has all."
+    about = [
+        f"The front relative to dense, on {basis.split}.",
+        fresh if basis is TEST else wilson,
+        p_value if front["p_value"].notna().any() else "",
+        thinned if len(front) > MAX_ROWS else "",
+    ]
+    cells = [*_names(), *_figures(results), *_doubts(results)]
+    return table("front", " ".join(filter(None, about)), _rows(results), cells)
 
 
 def settings_table(results: Results) -> Table:
     """With which settings each point of the front was made, and what it weighs."""
-    cells: Cells = _names()[:2]
+    texts = text_columns(results.front)
+    cells = _names()[:2]
     for name in _varied(results):
-        kind = "text" if name in text_columns(results.front) else "numeric"
-        cells.append(_cell(name.removeprefix("param_"), kind, _shown(name)))
+        kind: Kind = "text" if name in texts else "numeric"
+        cells.append(cell(name.removeprefix("param_"), name, number, kind))
     cells += [
-        _cell("non-zero parameters", "numeric", _shown("nonzero_params")),
-        _cell("size", "numeric", lambda row: megabytes(row["size_bytes"])),
-        _cell("seed", "numeric", lambda row: str(row["seed"]) if pd.notna(row["seed"]) else ""),
-        _cell("trial ended", "text", lambda row: short(row["status"])),
+        cell("non-zero parameters", "nonzero_params"),
+        cell("size", "size_bytes", megabytes),
+        cell("seed", "seed", lambda seed: str(seed) if pd.notna(seed) else ""),
+        cell("trial ended", "status", short, "text"),
     ]
     caption = "The settings that differ between trials; size: a bitmap and the non-zero values."
-    return _table("settings", caption, cells, results)
+    return table("settings", caption, _rows(results), cells)
 
 
-def _intervals(results: Results) -> str:
-    if basis_of(results) is TEST:
-        return "Intervals are 95 %, of the mean over fresh seeds."
-    return "Intervals are 95 % Wilson, of the validation examples alone."
+def _rows(results: Results) -> list[dict[Any, Any]]:
+    return thin.rows(results.front, MAX_ROWS).to_dict("records")
 
 
-def _tested(results: Results) -> str:
-    if not results.front["p_value"].notna().any():
-        return ""
-    return "p: McNemar's exact test against dense, corrected by Holm over the front."
-
-
-def _thinned(results: Results) -> str:
-    if len(results.front) <= MAX_ROWS:
-        return ""
-    return f"{MAX_ROWS} of {len(results.front)} points, evenly spaced; front.csv has all."
-
-
-def _table(key: str, caption: str, cells: Cells, results: Results) -> Table:
-    rows = thin.rows(results.front, MAX_ROWS)
-    shown = tuple(tuple(show(row) for _, show in cells) for _, row in rows.iterrows())
-    return Table(key, caption, tuple(column for column, _ in cells), shown)
-
-
-def _cell(title: str, kind: Any, show: Callable[[Row], str]) -> tuple[Column, Callable[[Row], str]]:
-    return Column(title, kind), show
-
-
-def _shown(name: str, form: Callable[[Any], str] = number) -> Callable[[Row], str]:
-    return lambda row: form(row[name])
-
-
-def _names() -> Cells:
+def _names() -> list[Cell]:
     return [
-        _cell("trial", "text", _shown("trial_id", short)),
-        _cell("epoch", "numeric", _shown("epoch")),
-        _cell("sparsity", "numeric", lambda row: percent(row["sparsity"], 1)),
-        _cell("of the whole model", "numeric", lambda row: percent(row["model_sparsity"], 1)),
+        cell("trial", "trial_id", short, "text"),
+        cell("epoch", "epoch", str),
+        cell("sparsity", "sparsity", lambda share: percent(share, 1)),
+        cell("of the whole model", "model_sparsity", lambda share: percent(share, 1)),
     ]
 
 
-def _figures(results: Results) -> Cells:
+def _figures(results: Results) -> list[Cell]:
     """Accuracy with its interval and its distance to dense, then the other objectives."""
     basis = basis_of(results)
+    interval = Column("95 % interval", "numeric")
     cells = [
-        _cell(f"{basis.split} accuracy", "numeric", _shown(basis.accuracy, percent)),
-        _cell("95 % interval", "numeric", lambda row: span(row[basis.low], row[basis.high])),
-        _cell("to dense (points)", "numeric", lambda row: _to_dense(row[basis.drop])),
-        _cell("within 1 point of dense", "mark", lambda row: _word(row["verdict"])),
+        cell(f"{basis.split} accuracy", basis.accuracy, percent),
+        (interval, lambda row: span(row[basis.low], row[basis.high])),
+        cell("to dense (points)", basis.drop, lambda drop: points(-drop)),
+        cell("within 1 point of dense", "verdict", number, "mark"),
     ]
     if basis is TEST:
-        cells += [
-            _cell("validation accuracy", "numeric", _shown("accuracy", percent)),
-        ]
+        cells.append(cell("validation accuracy", "accuracy", percent))
     others = [name for name in results.directions if name not in _SHOWN_ANYWAY]
-    return cells + [_cell(name, "numeric", _shown(name)) for name in sorted(others)]
+    return cells + [cell(name, name) for name in sorted(others)]
 
 
-def _doubts(results: Results) -> Cells:
+def _doubts(results: Results) -> list[Cell]:
     """How sure the points' places are, where that is known."""
     front, cells = results.front, []
     if front["p_value"].notna().any():
-        cells.append(_cell("p (Holm)", "numeric", _shown("p_value", _p_value)))
+        cells.append(cell("p (Holm)", "p_value", _p_value))
     if front["front_probability"].notna().any():
-        share = _shown("front_probability", lambda value: percent(value, 0))
-        cells.append(_cell("is on the front", "numeric", share))
-    if "feasible" in front and not front["feasible"].fillna(True).all():
-        cells.append(_cell("within constraints", "mark", lambda row: _yes(row["feasible"])))
+        cells.append(cell("is on the front", "front_probability", lambda share: percent(share, 0)))
+    if not front["feasible"].fillna(True).all():
+        cells.append(cell("within constraints", "feasible", _yes, "mark"))
     return cells
 
 
@@ -175,16 +149,8 @@ def _varied(results: Results) -> list[str]:
     ]
 
 
-def _to_dense(drop: Any) -> str:
-    return points(-drop) if pd.notna(drop) else UNKNOWN
-
-
-def _word(value: Any) -> str:
-    return short(value) if pd.notna(value) else UNKNOWN
-
-
-def _yes(value: Any) -> str:
-    return "yes" if value is True or value == 1 else "no"
+def _yes(is_so: Any) -> str:
+    return "yes" if is_so else "no"
 
 
 def _p_value(value: Any) -> str:

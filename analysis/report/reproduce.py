@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from analysis.report.document import Block, Code, Column, Paragraph, Section, Table
+from analysis.report.document import Block, Code, Column, Section, Table
 from analysis.report.format import short
 from analysis.results import Results
 
@@ -30,22 +30,22 @@ def settings(results: Results) -> Section:
     """What was asked, in a table; with which versions and seeds; the config as a whole."""
     config = results.config
     if not config:
-        return Section("config", "Config", (Paragraph(("None is recorded.",)),))
+        return Section("config", "Config", ["None is recorded."])
     rows = [(name, _brief(config[name])) for name in _SETTINGS if config.get(name) is not None]
     space = config.get("space")
     given = space if isinstance(space, dict) else {}
     rows += [(f"space: {short(name)}", _brief(value)) for name, value in given.items()]
     caption = "What was asked, without what was left open."
-    table = Table("config", caption, (Column("setting"), Column("value")), tuple(rows))
-    return Section("config", "Config", (table, *_whole(config)))
+    table = Table("config", caption, [Column("setting"), Column("value")], rows)
+    return Section("config", "Config", [table, *_whole(config)])
 
 
-def _whole(config: dict[str, Any]) -> tuple[Block, ...]:
+def _whole(config: dict[str, Any]) -> list[Block]:
     text = json.dumps(config, indent=2, ensure_ascii=False, default=str)
     if len(text) > MAX_TEXT:
-        return (Paragraph(("The resolved config is too long to print: config.yaml has it.",)),)
+        return ["The resolved config is too long to print: config.yaml has it."]
     told = "The resolved config. JSON is YAML too: saved as a file, it can be run."
-    return (Paragraph((told,)), Code(text, "json"))
+    return [told, Code(text, "json")]
 
 
 def _brief(value: Any) -> str:
@@ -62,10 +62,10 @@ def versions_and_seeds(results: Results) -> Section:
     told = [(short(name), short(version)) for name, version in results.versions.items()]
     rows = [*told, *_seeds(results)]
     if not rows:
-        return Section("versions", "Versions and seeds", (Paragraph(("None are recorded.",)),))
+        return Section("versions", "Versions and seeds", ["None are recorded."])
     caption = "Each trial's own seed is in trials.csv."
-    table = Table("versions", caption, (Column(""), Column("this sweep")), tuple(rows))
-    return Section("versions", "Versions and seeds", (table,))
+    table = Table("versions", caption, [Column(""), Column("this sweep")], rows)
+    return Section("versions", "Versions and seeds", [table])
 
 
 def _seeds(results: Results) -> list[tuple[str, str]]:
@@ -95,4 +95,4 @@ def commands(results: Results) -> Section:
     ]
     width = max(len(command) for command, _ in lines)
     text = "\n".join(f"{command.ljust(width)}  # {what}" for command, what in lines)
-    return Section("commands", "Commands", (Code(text),))
+    return Section("commands", "Commands", [Code(text)])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from analysis.comparison import Comparison
 from analysis.report import answer, confirmation, facts, grid, html, latex, markdown, reproduce
 from analysis.report.comparing import comparison_report
-from analysis.report.document import Document, Picture, chart_section
-from analysis.report.drawing import Drawing, draw
+from analysis.report.document import Document, Picture, Table, chart_section
+from analysis.report.drawing import draw
 from analysis.report.format import short
 from analysis.results import Results
 from analysis.tables.files import write_csv, write_parquet
@@ -27,9 +27,8 @@ def write_report(results: Results, folder: str | Path) -> list[Path]:
     from analysis.charts import CHARTS
 
     refuse_links(Path(folder), *REPORTED)
-    drawings = draw(CHARTS, results, Path(folder) / "figures")
-    document = sweep_report(results, [each.picture for each in drawings])
-    return _write(document, drawings, Path(folder))
+    pictures = [draw(chart, results, Path(folder) / "figures") for chart in CHARTS]
+    return _write(sweep_report(results, pictures), Path(folder))
 
 
 def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
@@ -42,9 +41,8 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
 
     folder = Path(folder)
     refuse_links(folder, *REPORTED)
-    drawings = draw(COMPARISON_CHARTS, comparison, folder / "figures")
-    document = comparison_report(comparison, [each.picture for each in drawings])
-    written = _write(document, drawings, folder)
+    pictures = [draw(chart, comparison, folder / "figures") for chart in COMPARISON_CHARTS]
+    written = _write(comparison_report(comparison, pictures), folder)
     tables = {
         "comparison": comparison.table,
         "config_differences": comparison.config_differences,
@@ -75,14 +73,15 @@ def sweep_report(results: Results, pictures: Iterable[Picture]) -> Document:
     return Document(short(results.name), answer.standing(results), sections)
 
 
-def _write(document: Document, drawings: Sequence[Drawing], folder: Path) -> list[Path]:
-    page = _text(folder / "report.html", html.render(document, drawings))
+def _write(document: Document, folder: Path) -> list[Path]:
+    page = _text(folder / "report.html", html.render(document))
     plain = _text(folder / "report.md", markdown.render(document))
     tables = [
         _text(folder / "tables" / f"{table.key}.tex", latex.render(table))
-        for table in document.tables()
+        for table in document.all(Table)
     ]
-    return [page, plain, *(file for each in drawings for file in each.files), *tables]
+    figures = (file for picture in document.all(Picture) for file in picture.files)
+    return [page, plain, *figures, *tables]
 
 
 def _text(path: Path, text: str) -> Path:

@@ -7,42 +7,33 @@ import pytest
 from analysis import load
 from analysis.report import markdown
 from analysis.report.answer import section, standing
-from analysis.report.document import Inline, Strong
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep, small_sweep
-
-
-def text_of(parts: tuple[Inline, ...]) -> str:
-    """Inline parts without their emphasis."""
-    return "".join(part.text if isinstance(part, Strong) else part for part in parts)
 
 
 def answer(ledger: LedgerBuilder, folder: Path) -> str:
     return markdown.section(section(load(ledger.write(folder))))
 
 
-def test_where_the_sweep_stands(tmp_path: Path) -> None:
-    told = text_of(standing(load(small_sweep().write(tmp_path))))
-    assert told == "The sweep is running: 4 trials (1 completed, 1 stopped, 1 failed, 1 running)."
-
-
-def test_a_sweep_that_goes_on_says_how_far_it_is(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline().trial("a")
-    assert "1 trial of 4 (1 running)" in text_of(standing(load(ledger.write(tmp_path))))
+@pytest.mark.parametrize(
+    ("ledger", "told"),
+    [
+        (small_sweep(), "4 trials (1 completed, 1 stopped, 1 failed, 1 running)."),
+        (LedgerBuilder().baseline().trial("a"), "1 trial of 4 (1 running)."),
+    ],
+)
+def test_where_the_sweep_stands(tmp_path: Path, ledger: LedgerBuilder, told: str) -> None:
+    text = markdown.inline(standing(load(ledger.write(tmp_path))))
+    assert text == f"The sweep is **running**: {told}"
 
 
 def test_validation_figures_are_marked_unconfirmed(tmp_path: Path) -> None:
+    """The answer is the sparsest point near dense."""
     text = answer(small_sweep(), tmp_path)
     assert text.startswith("## Answer (UNCONFIRMED)\n")
     assert "> **UNCONFIRMED.**" in text and "They are not a result." in text
-    assert "validation accuracy" in text
-    assert "test accuracy" not in text
-
-
-def test_the_answer_is_the_sparsest_point_near_dense(tmp_path: Path) -> None:
-    text = answer(small_sweep(), tmp_path)
     assert "**50.0 % sparsity at 91.17 % validation accuracy**" in text
-    assert "0.57 points below dense" in text
-    assert "no clear knee" in text
+    assert "0.57 points below dense" in text and "no clear knee" in text
+    assert "test accuracy" not in text
 
 
 def test_a_confirmed_front_leads_with_test(tmp_path: Path) -> None:
@@ -110,4 +101,4 @@ def test_a_front_without_accuracy_is_told(tmp_path: Path) -> None:
 
 def test_what_the_probabilities_rest_on_is_said(tmp_path: Path) -> None:
     results = load(big_sweep(12).write(tmp_path))
-    assert results.basis.text in text_of(section(results).blocks[-1].parts)  # type: ignore[union-attr]
+    assert results.basis.text in str(section(results).blocks[-1])

@@ -15,7 +15,7 @@ def told(ledger: LedgerBuilder, folder: Path) -> str:
 
 
 def test_nothing_is_said_before_it_begins(tmp_path: Path) -> None:
-    assert confirmation.sections(load(small_sweep().write(tmp_path))) == ()
+    assert confirmation.sections(load(small_sweep().write(tmp_path))) == []
 
 
 def test_a_finished_one(tmp_path: Path) -> None:

@@ -57,10 +57,10 @@ def test_rows_are_settings_and_epochs_columns_sparsities(tmp_path: Path) -> None
     assert table is not None
     assert [c.title for c in table.columns] == ["method", "scope", "epoch", "50 %", "90 %"]
     assert [row[:3] for row in table.rows] == [
-        ("l1-norm", "local", "0"),
-        ("l1-norm", "local", "1"),
-        ("random", "-", "0"),
-        ("random", "-", "1"),
+        ["l1-norm", "local", "0"],
+        ["l1-norm", "local", "1"],
+        ["random", "-", "0"],
+        ["random", "-", "1"],
     ]
     mean = (correct("l1-norm", 0.9, 0, 1) + correct("l1-norm", 0.9, 1, 1)) / 2 / EXAMPLES
     assert table.rows[1][4].startswith(f"{100 * mean:.1f} % (")

@@ -14,14 +14,12 @@ from analysis.report.document import (
     Column,
     Document,
     Items,
-    Notice,
     Paragraph,
     Picture,
     Section,
     Strong,
     Table,
 )
-from analysis.report.drawing import Drawing
 from tests.analysis.report.pages import Page, figure_in, unpacked
 
 NASTY = "</script><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\"'&"
@@ -31,32 +29,31 @@ PNG = base64.b64decode(
 )
 
 
-def drawing(folder: Path, key: str = "front", interactive: str | None = None) -> Drawing:
+def drawn(folder: Path, key: str = "front", interactive: str = "") -> Picture:
     png, svg = folder / f"{key}.png", folder / f"{key}.svg"
     png.write_bytes(PNG)
     svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'>" + " " * 200 + "</svg>")
-    return Drawing(Picture(key, f"The {NASTY}", f"What {NASTY} is"), (png, svg), interactive)
+    return Picture(key, f"The {NASTY}", f"What {NASTY} is", (png, svg), interactive)
 
 
 def document(*pictures: Picture) -> Document:
     columns = (Column(""), Column(NASTY, "numeric"), Column("is", "mark"))
     table = Table("front", NASTY, columns, ((NASTY, "1.0 %", NASTY), ("b", "2.0 %", "likely")))
     blocks = (
-        Paragraph((NASTY, Strong(NASTY)), lead=True),
-        Notice((Strong("Mind"), NASTY)),
+        Paragraph((NASTY, Strong(NASTY)), "lead"),
+        Paragraph((Strong("Mind"), NASTY), "warning"),
         Items((NASTY,)),
         table,
         Code(NASTY),
         *pictures,
     )
-    sections = (Section("answer", "Answer", blocks), Section("more", "More", (Paragraph(("x",)),)))
+    sections = (Section("answer", "Answer", blocks), Section("more", "More", ("x",)))
     return Document(NASTY, (NASTY,), sections)
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    drawn = drawing(tmp_path, interactive=json.dumps(FIGURE))
-    return Page(html.render(document(drawn.picture), [drawn]))
+    return Page(html.render(document(drawn(tmp_path, interactive=json.dumps(FIGURE)))))
 
 
 def test_tags_pair_and_ids_are_one_of_a_kind(page: Page) -> None:
@@ -136,19 +133,17 @@ def test_it_reads_as_an_article(page: Page) -> None:
 
 
 def test_percent_signs_stay_with_their_numbers() -> None:
-    part = Section("a", "A", (Paragraph(("95 % of 3 percent",)),))
-    assert "95\N{NO-BREAK SPACE}% of 3 percent" in html.render(Document("t", (), (part,)), [])
+    part = Section("a", "A", ("95 % of 3 percent",))
+    assert "95\N{NO-BREAK SPACE}% of 3 percent" in html.render(Document("t", (), (part,)))
 
 
 def test_without_interactive_figures_there_is_no_script(tmp_path: Path) -> None:
-    drawn = drawing(tmp_path)
-    page = Page(html.render(document(drawn.picture), [drawn]))
+    page = Page(html.render(document(drawn(tmp_path))))
     assert not page.all("script") and page.all("img")
 
 
 def test_a_picture_that_was_not_drawn_says_why() -> None:
-    nothing = Picture("front", "The front", "There is nothing yet.", drawn=False)
-    page = Page(html.render(document(nothing), [Drawing(nothing)]))
+    page = Page(html.render(document(Picture("front", "The front", "There is nothing yet."))))
     assert page.all("p", kind="nothing")[0].text == "There is nothing yet."
     assert not page.all("figure", id="figure-front")
 
@@ -158,10 +153,10 @@ def test_figures_that_do_not_fit_stay_pictures(
 ) -> None:
     noise = base64.b64encode(hashlib.shake_256(b"x").digest(90_000)).decode()
     figure = json.dumps({**FIGURE, "noise": noise})
-    drawings = [drawing(tmp_path, key, figure) for key in ("one", "two", "three")]
-    whole = html.render(document(*(each.picture for each in drawings)), drawings)
+    given = document(*(drawn(tmp_path, key, figure) for key in ("one", "two", "three")))
+    whole = html.render(given)
     monkeypatch.setattr(html, "MAX_BYTES", len(whole) - 100_000)
-    page = Page(html.render(document(*(each.picture for each in drawings)), drawings))
+    page = Page(html.render(given))
     plots = [each.attributes["data-figure"] for each in page.all("div", kind="plot")]
     assert plots == ["one", "two"]
     assert len(page.all("img")) == 3

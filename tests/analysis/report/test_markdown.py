@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,6 @@ from analysis.report.document import (
     Column,
     Document,
     Items,
-    Notice,
     Paragraph,
     Picture,
     Section,
@@ -47,7 +47,7 @@ def test_a_table_stays_a_table_whatever_is_in_its_cells() -> None:
     ["<script>alert(1)</script>", "[x](javascript:alert(1))", "![](http://x)", "`x`", "**x**"],
 )
 def test_text_is_no_markup(text: str) -> None:
-    for block in (Paragraph((text,)), Notice((text,)), Items((text,)), Paragraph((Strong(text),))):
+    for block in (text, Paragraph((text,), "warning"), Items((text,)), Paragraph((Strong(text),))):
         said = markdown.block(block)
         plain = re.sub(r"\\.", "", said.strip("*"))
         assert not set("<[`*]") & set(plain)
@@ -56,7 +56,7 @@ def test_text_is_no_markup(text: str) -> None:
 def test_strong_words_and_breaks() -> None:
     said = markdown.inline(("a ", Strong(" b\nc "), "\nd"))
     assert said == "a **b c** d"
-    assert markdown.block(Notice((Strong("Mind:"), " x"))) == "> **Mind:** x"
+    assert markdown.block(Paragraph((Strong("Mind:"), " x"), "warning")) == "> **Mind:** x"
 
 
 def test_an_item_begins_no_other_block() -> None:
@@ -64,9 +64,9 @@ def test_an_item_begins_no_other_block() -> None:
 
 
 def test_a_picture_that_was_not_drawn_is_a_sentence() -> None:
-    drawn = Picture("front", "The front", "What is seen.")
+    drawn = Picture("front", "The front", "What is seen.", [Path("front.png")])
     assert markdown.block(drawn) == "![The front](figures/front.png)\n\n*What is seen.*"
-    nothing = Picture("front", "The front", "Nothing yet.", drawn=False)
+    nothing = Picture("front", "The front", "Nothing yet.")
     assert markdown.block(nothing) == "Nothing yet."
 
 
@@ -76,7 +76,7 @@ def test_code_cannot_end_its_fence() -> None:
 
 
 def test_a_document_in_its_order() -> None:
-    blocks: tuple[Block, ...] = (Paragraph(("one",)), TABLE)
+    blocks: tuple[Block, ...] = ("one", TABLE)
     parts = (Section("a", "First", blocks), Section("b", "Second", ()))
     text = markdown.render(Document("A <b> title", ("It is ", Strong("new"), "."), parts))
     assert text.startswith("# A &lt;b&gt; title\n\nIt is **new**.\n\n## First\n\none\n\n| name |")

@@ -10,6 +10,7 @@ import pytest
 from analysis import Results, load
 from analysis.charts import CHARTS, COMPARISON_CHARTS
 from analysis.report import html, write_comparison, write_report
+from analysis.report.document import Table
 from analysis.report.drawing import draw
 from analysis.report.write import sweep_report
 from tests.analysis.charts.sweeps import caption, rich_sweep
@@ -63,13 +64,12 @@ def test_every_figure_is_in_the_page_with_its_words(report: dict[str, Path], ric
 
 def test_the_same_sweep_gives_the_same_files(rich: Results, tmp_path: Path) -> None:
     charts = (CHARTS[0], CHARTS[-1])  # markers and lines; bars with hatches
-    one, two = (draw(charts, rich, tmp_path / name) for name in ("one", "two"))
+    one, two = ([draw(chart, rich, tmp_path / n) for chart in charts] for n in ("one", "two"))
     for first, second in zip(one, two, strict=True):
         assert first.interactive == second.interactive
         for drawn, again in zip(first.files, second.files, strict=True):
             assert drawn.read_bytes() == again.read_bytes(), drawn.name
-    document = sweep_report(rich, [each.picture for each in one])
-    assert html.render(document, one) == html.render(document, two)
+    assert html.render(sweep_report(rich, one)) == html.render(sweep_report(rich, two))
 
 
 @pytest.mark.slow
@@ -105,11 +105,10 @@ def test_a_sweep_that_was_just_made_has_a_report(tmp_path: Path) -> None:
 
 
 def test_a_chart_with_nothing_to_see_says_why_and_its_old_figures_go(tmp_path: Path) -> None:
-    draw(CHARTS[:1], load(small_sweep().write(tmp_path)), tmp_path)
+    draw(CHARTS[0], load(small_sweep().write(tmp_path)), tmp_path)
     assert {file.name for file in tmp_path.glob("front.*")} == {"front.png", "front.svg"}
-    (front,) = draw(CHARTS[:1], load(LedgerBuilder().write(tmp_path)), tmp_path)
-    assert not front.picture.drawn and front.picture.text
-    assert front.files == () and front.interactive is None
+    front = draw(CHARTS[0], load(LedgerBuilder().write(tmp_path)), tmp_path)
+    assert front.text and not front.files and not front.interactive
     assert not list(tmp_path.glob("front.*"))
 
 
@@ -118,7 +117,7 @@ def test_a_confirmation_is_in_it(tmp_path: Path) -> None:
     document = sweep_report(load(ledger.write(tmp_path)), [])
     titles = [section.title for section in document.sections]
     assert titles[:2] == ["Answer (PARTLY CONFIRMED)", "On the test set"]
-    assert {"retrained", "optimism"} <= {table.key for table in document.tables()}
+    assert {"retrained", "optimism"} <= {table.key for table in document.all(Table)}
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
