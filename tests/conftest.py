@@ -14,7 +14,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sweep.compress.dense.bench import Workbench
     from sweep.config import SweepConfig
+    from tests.harness.benches import MakeBench
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -79,10 +80,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two labels and its tokenizer. Not to be changed: copy it first."""
     from tests.harness import tiny
 
-    folder = tmp_path_factory.mktemp("model")
-    tiny.save_tokenizer(folder)
-    tiny.save_bert(folder)
-    return folder
+    return tiny.save(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +102,20 @@ def tiny_config(model_folder: Path, data_files: dict[str, str]) -> SweepConfig:
     from tests.harness import tiny
 
     return tiny.make_config(model_folder, data_files)
+
+
+@pytest.fixture(scope="session")
+def make_bench(model_folder: Path, data_files: dict[str, str]) -> MakeBench:
+    """Benches of the small task, or of another model and other files; sections of a config."""
+    from sweep.compress.dense.bench import Workbench
+    from tests.harness import tiny
+
+    def make(
+        model: Path | None = model_folder, files: Any = data_files, **sections: Any
+    ) -> Workbench:
+        return Workbench(tiny.make_config(model, files, **sections), "cpu")
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,8 @@ from sweep.errors import UsageError
 from sweep.space.active import effective, identity
 from sweep.space.counting import size
 from sweep.space.params import Params
-from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
+from tests.harness.benches import MakeBench, nothing_is_made
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.spaces import space_of
 from tests.harness.tiny import Net, bags
@@ -125,29 +124,21 @@ def test_each_example_meets_its_own_logits() -> None:
 # A trial.
 
 
-def bench_with(tiny_config: SweepConfig, **recover: Any) -> Workbench:
-    plain = tiny_config.model_dump(mode="json")
-    plain["recover"] |= recover
-    return Workbench(SweepConfig.model_validate(plain), "cpu")
-
-
 def records(bench: Workbench, params: Params) -> list[dict[str, Any]]:
     return [figures(record) for record in bench.trial(params, 4).run()]
 
 
-def test_weight_0_is_no_distillation_bit_for_bit(
-    bench: Workbench, tiny_config: SweepConfig
-) -> None:
+def test_weight_0_is_no_distillation_bit_for_bit(bench: Workbench, make_bench: MakeBench) -> None:
     plain = records(bench, PLAIN)
-    with_settings = bench_with(tiny_config, distill={"weight": 0.5})
+    with_settings = make_bench(recover={"distill": {"weight": 0.5}})
     zero = dataclasses.replace(PLAIN, distill_weight=0.0, distill_temperature=3.0)
     assert records(bench, zero) == records(with_settings, zero) == plain
     assert records(with_settings, PLAIN) != plain
 
 
-def test_params_go_before_the_configs_settings(bench: Workbench, tiny_config: SweepConfig) -> None:
+def test_params_go_before_the_configs_settings(bench: Workbench, make_bench: MakeBench) -> None:
     settings = {"weight": 0.5, "temperature": 3.0}
-    ours = bench_with(tiny_config, distill=settings)
+    ours = make_bench(recover={"distill": settings})
     found = ours.distillation(PLAIN)
     assert found is not None and (found.weight, found.temperature) == (0.5, 3.0)
     found = ours.distillation(dataclasses.replace(PLAIN, distill_temperature=1.0))
@@ -172,11 +163,11 @@ def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
 
 
 def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
-    tiny_config: SweepConfig, cache: Path, bench: Workbench
+    make_bench: MakeBench, cache: Path, bench: Workbench
 ) -> None:
     """Rebuilding a point of the front, to export it, needs no teacher; resuming one does."""
     expected = records(bench, HALF)
-    fresh = bench_with(tiny_config)
+    fresh = make_bench()
     first = fresh.trial(HALF, 4)
     first.prune()
     assert not list(fresh.folder.glob("teacher*"))
@@ -201,49 +192,40 @@ def test_its_logits_are_the_dense_models_without_dropout(bench: Workbench) -> No
 
 
 def test_they_are_made_once_and_packed_for_other_machines(
-    tiny_config: SweepConfig, cache: Path, monkeypatch: pytest.MonkeyPatch
+    make_bench: MakeBench, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = bench_with(tiny_config)
+    plain = make_bench()
     plain.check()
     plain.baseline()
     plain.pack()
     assert not list(plain.folder.glob("teacher*"))
 
-    made = bench_with(tiny_config, distill={})
+    made = make_bench(recover={"distill": {}})
     assert made.folder == plain.folder, "the dense model is the same"
     made.check()
     packed = made.pack()
     [name] = [path.name for path in made.folder.glob("teacher*")]
     with nothing_is_made(cache):
-        again = bench_with(tiny_config, distill={"weight": 0.3})
+        again = make_bench(recover={"distill": {"weight": 0.3}})
         assert torch.equal(again.teacher_logits, made.teacher_logits)
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache.with_name("elsewhere")))
-    away = bench_with(tiny_config, distill={})
+    away = make_bench(recover={"distill": {}})
     away.adopt(Shipped(digest(packed), lambda: packed))
     assert (away.folder / name).is_file()
     assert torch.equal(away.teacher_logits, made.teacher_logits)
 
 
-def test_another_model_can_teach(
-    tiny_config: SweepConfig, model_folder: Path, tmp_path: Path
-) -> None:
-    bigger = tmp_path / "bigger"
-    tiny.save_tokenizer(bigger)
-    tiny.save_bert(bigger, num_hidden_layers=3)
-    ours = bench_with(tiny_config, distill={"teacher": str(bigger)})
+def test_another_model_can_teach(make_bench: MakeBench, model_folder: Path, tmp_path: Path) -> None:
+    bigger = tiny.save(tmp_path / "bigger", num_hidden_layers=3)
+    ours = make_bench(recover={"distill": {"teacher": str(bigger)}})
     ours.check()
-    assert not torch.allclose(ours.teacher_logits, bench_with(tiny_config).teacher_logits)
-    same = bench_with(tiny_config, distill={"teacher": str(model_folder)})
-    assert torch.equal(same.teacher_logits, bench_with(tiny_config).teacher_logits)
+    assert not torch.allclose(ours.teacher_logits, make_bench().teacher_logits)
+    same = make_bench(recover={"distill": {"teacher": str(model_folder)}})
+    assert torch.equal(same.teacher_logits, make_bench().teacher_logits)
     assert records(ours, PLAIN) != records(same, PLAIN)
 
 
-def _save(folder: Path, words: tuple[str, ...] = tiny.VOCABULARY, **settings: Any) -> None:
-    tiny.save_tokenizer(folder, words)
-    tiny.save_bert(folder, **settings)
-
-
-TEACHERS = {
+TEACHERS: dict[str, tuple[dict[str, Any] | None, str]] = {
     "another head": ({"labels": 3}, r"recover.distill.teacher .* has a head of 3 labels, the data"),
     "other order": (
         {"id2label": {0: "1", 1: "0"}, "label2id": {"1": 0, "0": 1}},
@@ -255,31 +237,22 @@ TEACHERS = {
         {"words": tuple(reversed(tiny.VOCABULARY))},
         r"has another tokenizer than .*: it would read other words; allowed: a model of the same",
     ),
+    "nowhere": (None, "model folder not found"),
+    "headless": ({"head": False}, "has no trained classifier head"),
 }
 
 
-@pytest.mark.parametrize("kind", [*TEACHERS, "nowhere", "headless"])
-def test_one_that_does_not_fit_is_refused(
-    tiny_config: SweepConfig, tmp_path: Path, kind: str
-) -> None:
-    folder = tmp_path / "teacher"
-    settings, message = TEACHERS.get(kind, ({}, ""))
-    if kind != "nowhere":
-        words = settings.get("words", tiny.VOCABULARY)
-        _save(folder, words, **{k: v for k, v in settings.items() if k != "words"})
-    else:
-        message = "model folder not found"
-    if kind == "headless":
-        shutil.rmtree(folder)
-        tiny.save_tokenizer(folder)
-        tiny.bert().bert.save_pretrained(folder)  # type: ignore[union-attr, operator]
-        message = "has no trained classifier head"
+@pytest.mark.parametrize("kind", TEACHERS)
+def test_one_that_does_not_fit_is_refused(make_bench: MakeBench, tmp_path: Path, kind: str) -> None:
+    settings, message = TEACHERS[kind]
+    if settings is not None:
+        tiny.save(tmp_path / "teacher", **settings)
     with pytest.raises(UsageError, match=message):
-        bench_with(tiny_config, distill={"teacher": str(folder)}).check()
+        make_bench(recover={"distill": {"teacher": str(tmp_path / "teacher")}}).check()
 
 
-def test_no_teacher_is_asked_for_where_nothing_is_distilled(tiny_config: SweepConfig) -> None:
-    bench_with(tiny_config, distill={"weight": 0, "teacher": "nowhere/at/all"}).check()
+def test_no_teacher_is_asked_for_where_nothing_is_distilled(make_bench: MakeBench) -> None:
+    make_bench(recover={"distill": {"weight": 0, "teacher": "nowhere/at/all"}}).check()
 
 
 # What is asked for.
@@ -332,9 +305,9 @@ def test_a_temperature_without_distillation_is_refused() -> None:
     config({"distill_temperature": [1, 2]}, recover={"distill": {}})
 
 
-def test_the_dense_models_key_does_not_hang_on_distillation(tiny_config: SweepConfig) -> None:
-    plain = tiny_config.model_dump(mode="json")
-    plain["baseline"]["epochs"] = 1
-    finetuned = SweepConfig.model_validate(plain)
-    folder = bench_with(finetuned).folder
-    assert bench_with(finetuned, distill={"weight": 0.3}).folder == folder
+def test_the_dense_models_key_does_not_hang_on_distillation(make_bench: MakeBench) -> None:
+    plain, distilled = (
+        make_bench(baseline={"epochs": 1}, recover={"distill": how})
+        for how in (None, {"weight": 0.3})
+    )
+    assert plain.folder == distilled.folder

@@ -93,12 +93,17 @@ def bert(labels: int = 2, vocabulary: int = len(VOCABULARY), **settings: Any) ->
         return BertForSequenceClassification(config)
 
 
-def save_bert(folder: Path, **settings: Any) -> None:
-    """Save :func:`bert` as a model folder, without progress bars."""
+def save(
+    folder: Path, words: Sequence[str] = VOCABULARY, head: bool = True, **settings: Any
+) -> Path:
+    """A model folder: :func:`bert`, or what is below its head, and a tokenizer."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    bert(**settings).save_pretrained(folder)
+    model: Any = bert(**settings)
+    (model if head else model.bert).save_pretrained(folder)
+    save_tokenizer(folder, words)
+    return folder
 
 
 def make_config(model: Path | str | None, dataset: Any, **sections: Any) -> SweepConfig:

@@ -7,55 +7,50 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import fresh_bert
 from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
 from sweep.config.plan import plan
 from sweep.errors import UsageError
 from sweep.space.params import Params
-from tests.compress.dense.benches import Files, make_bench, nothing_is_made, weights
 from tests.harness import tiny
+from tests.harness.benches import MakeBench, nothing_is_made, weights
+
+Files = dict[str, str]
 
 
-def test_without_epochs_the_model_is_used_as_it_is(
-    model_folder: Path, data_files: Files, cache: Path
-) -> None:
-    bench = make_bench(model_folder, data_files)
+def test_without_epochs_the_model_is_used_as_it_is(make_bench: MakeBench) -> None:
+    bench = make_bench()
     assert torch.equal(weights(bench.dense.model), weights(tiny.bert()))
     assert bench.baseline()["train_seconds"] == 0
     assert not (bench.folder / "model").exists()
 
 
-def test_texts_longer_than_the_model_takes_are_refused(
-    model_folder: Path, data_files: Files
-) -> None:
+def test_texts_longer_than_the_model_takes_are_refused(make_bench: MakeBench) -> None:
     most = tiny.bert().config.max_position_embeddings
-    bench = make_bench(model_folder, data_files, task={"max_length": most + 1})
+    bench = make_bench(task={"max_length": most + 1})
     with pytest.raises(UsageError, match=f"max_length is {most + 1}, .* takes {most} tokens"):
         bench.check()
-    make_bench(model_folder, data_files, task={"max_length": most}).check()
+    make_bench(task={"max_length": most}).check()
 
 
 @pytest.mark.parametrize("asked", [None, ["none", "int8"], ["fixed", "none"]])
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_a_plan_counts_the_grids_that_a_bench_finetunes_on(
-    model_folder: Path, data_files: Files, asked: list[str] | None, epochs: int
+    make_bench: MakeBench, asked: list[str] | None, epochs: int
 ) -> None:
     baseline, space = {"quantization": {"epochs": epochs}}, {"quantization": asked}
-    bench = make_bench(model_folder, data_files, baseline=baseline, space=space)
+    bench = make_bench(baseline=baseline, space=space)
     assert len(bench.trained) == len(plan(bench.config)["quantization_epochs"])
 
 
 # digits
 
-
-def digits(epochs: int = 1, seed: int = 0) -> Workbench:
-    task = {"max_length": 64, "train_samples": 60, "eval_samples": 30}
-    return make_bench(None, "digits", task=task, baseline={"epochs": epochs, "seed": seed})
+DIGITS = {"max_length": 64, "train_samples": 60, "eval_samples": 30}
 
 
-def test_digits_from_a_fresh_model(cache: Path) -> None:
-    bench = digits()
+def test_digits_from_a_fresh_model(make_bench: MakeBench, cache: Path) -> None:
+    how = {"task": DIGITS, "baseline": {"epochs": 1}}
+    bench = make_bench(None, "digits", **how)
     model = fresh_bert(bench.task, 64, 0)
     recipe = Recipe(1e-3, 1, 0, 16, 16, "linear")
     optimizer = make_optimizer(model, recipe)
@@ -64,13 +59,16 @@ def test_digits_from_a_fresh_model(cache: Path) -> None:
     score = evaluate(model, bench.task.split("validation"), batch_size=16)
     assert bench.baseline()["loss"] == score.loss
     with nothing_is_made(cache):
-        records = list(digits().trial(Params(sparsity=0.5, finetune_epochs=1), seed=0).run())
+        again = make_bench(None, "digits", **how)
+        records = list(again.trial(Params(sparsity=0.5, finetune_epochs=1), seed=0).run())
     assert [record.epoch for record in records] == [0, 1]
     assert records[0].baseline_accuracy == score.accuracy
 
 
-def test_an_untrained_model_is_known_by_its_seed(cache: Path) -> None:
-    one, other = digits(0, seed=0), digits(0, seed=1)
+def test_an_untrained_model_is_known_by_its_seed(make_bench: MakeBench) -> None:
+    one, other = (
+        make_bench(None, "digits", task=DIGITS, baseline={"seed": seed}) for seed in (0, 1)
+    )
     assert one.baseline()["loss"] != other.baseline()["loss"]
 
 
@@ -78,16 +76,16 @@ def test_an_untrained_model_is_known_by_its_seed(cache: Path) -> None:
 
 
 def test_what_would_make_every_trial_fail_is_said_before(
-    model_folder: Path, data_files: Files, tmp_path: Path
+    make_bench: MakeBench, data_files: Files, tmp_path: Path
 ) -> None:
-    make_bench(model_folder, data_files).check()
+    make_bench().check()
     three = tiny.write(tmp_path / "three.jsonl", [{"text": "good", "label": i} for i in range(3)])
     with pytest.raises(UsageError, match="head of 2 labels, the data has 3"):
-        make_bench(model_folder, {**data_files, "train": three}).check()
+        make_bench(files={**data_files, "train": three}).check()
     with pytest.raises(UsageError, match="nothing to prune"):
-        make_bench(model_folder, data_files, pruning={"include": ["decoder.*"]}).check()
+        make_bench(pruning={"include": ["decoder.*"]}).check()
     with pytest.raises(UsageError, match="not found"):
-        make_bench(model_folder, {**data_files, "validation": "/nowhere/x.csv"}).check()
+        make_bench(files={**data_files, "validation": "/nowhere/x.csv"}).check()
 
 
 # a head's names of labels, and the data's
@@ -95,9 +93,7 @@ def test_what_would_make_every_trial_fail_is_said_before(
 
 def named(folder: Path, *names: str) -> Path:
     """A model whose head calls its labels so, in this order."""
-    tiny.save_tokenizer(folder)
-    tiny.save_bert(folder, id2label=dict(enumerate(names)), label2id={})
-    return folder
+    return tiny.save(folder, id2label=dict(enumerate(names)), label2id={})
 
 
 @pytest.fixture
@@ -113,7 +109,7 @@ def by_name(tmp_path: Path) -> Files:
 
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_a_head_with_the_labels_in_another_order_is_refused(
-    tmp_path: Path, by_name: Files, cache: Path, epochs: int
+    make_bench: MakeBench, tmp_path: Path, by_name: Files, epochs: int
 ) -> None:
     """Every answer would count as its opposite: in the figures, or by its name in an export."""
     model = named(tmp_path / "model", "Good", "Bad")
@@ -127,10 +123,10 @@ def test_a_head_with_the_labels_in_another_order_is_refused(
 
 
 def test_so_is_one_that_was_finetuned_before_this_was_checked(
-    model_folder: Path, by_name: Files, cache: Path
+    make_bench: MakeBench, by_name: Files, cache: Path
 ) -> None:
     """The cache, and the folder of a sweep that is resumed, may hold such a dense model."""
-    bench = make_bench(model_folder, by_name, baseline={"epochs": 1})
+    bench = make_bench(files=by_name, baseline={"epochs": 1})
     named(bench.folder / "model", "good", "bad")
     with pytest.raises(UsageError, match="has the labels good, bad, the data bad, good"):
         bench.check()
@@ -140,30 +136,29 @@ def test_so_is_one_that_was_finetuned_before_this_was_checked(
     "names", [("Bad", "Good"), ("LABEL_0", "LABEL_1"), ("great", "dull"), ("good", "other")]
 )
 def test_names_in_the_same_order_or_others_are_taken_as_they_are(
-    tmp_path: Path, by_name: Files, names: tuple[str, ...]
+    make_bench: MakeBench, tmp_path: Path, by_name: Files, names: tuple[str, ...]
 ) -> None:
     bench = make_bench(named(tmp_path / "model", *names), by_name)
     bench.check()
     assert bench.task.label_names == ("bad", "good")
 
 
-def test_the_heads_ids_as_labels_need_no_names(
-    tmp_path: Path, data_files: Files, cache: Path
-) -> None:
+def test_the_heads_ids_as_labels_need_no_names(make_bench: MakeBench, tmp_path: Path) -> None:
     """What a refused user can do: 0 is the head's first label, whatever it is called."""
-    plain = make_bench(named(tmp_path / "plain", "LABEL_0", "LABEL_1"), data_files)
-    turned = make_bench(named(tmp_path / "turned", "good", "bad"), data_files)
+    plain = make_bench(named(tmp_path / "plain", "LABEL_0", "LABEL_1"))
+    turned = make_bench(named(tmp_path / "turned", "good", "bad"))
     turned.check()
     assert turned.baseline()["accuracy"] == plain.baseline()["accuracy"]
 
 
-def test_twelve_labels_that_are_called_as_nobody_named_them(tmp_path: Path, cache: Path) -> None:
+def test_twelve_labels_that_are_called_as_nobody_named_them(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
     """Sorted, LABEL_10 comes before LABEL_2; a fresh head is finetuned in that order, and right."""
-    tiny.save_tokenizer(tmp_path / "model")
-    tiny.bert().bert.save_pretrained(tmp_path / "model")  # type: ignore[union-attr, operator]
     rows = [{"text": f"good {tiny.FILLER[i % 8]}", "label": f"LABEL_{i}"} for i in range(12)] * 2
     train = tiny.write(tmp_path / "train.csv", rows)
     files = {"train": train, "validation": train}
-    bench = make_bench(tmp_path / "model", files, baseline={"epochs": 1})
+    model = tiny.save(tmp_path / "model", head=False)
+    bench = make_bench(model, files, baseline={"epochs": 1})
     bench.check()
     assert bench.task.label_names[2] == "LABEL_10"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,16 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune import CRITERIA
 from sweep.compress.prune.statistics import COLLECTORS
 from sweep.compress.prune.targets import prunable_weights
-from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.space.params import GRANULARITIES, LEARNED, METHODS, Params
-from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
+from tests.harness.benches import MakeBench, nothing_is_made
 from tests.harness.rounding import assert_near
 from tests.harness.trials import same, weights_of
 
-Make = Callable[..., SweepConfig]
 WITH_DATA = [method for method in METHODS if CRITERIA[method].needs in COLLECTORS]
 AT_ONCE = [method for method in METHODS if method not in LEARNED]
 every_method = pytest.mark.parametrize("method", WITH_DATA)
-
-
-@pytest.fixture
-def make(model_folder: Path, data_files: dict[str, str], cache: Path) -> Make:
-    """Configs of the small task, with a cache of their own."""
-    return lambda **sections: tiny.make_config(model_folder, data_files, **sections)
 
 
 def files(cache: Path) -> dict[Path, int]:
@@ -41,35 +32,34 @@ def files(cache: Path) -> dict[Path, int]:
 
 
 @every_method
-def test_they_are_collected_once_a_machine(make: Make, cache: Path, method: str) -> None:
-    first = Workbench(make(), "cpu").calibration(None).statistics(method)
+def test_they_are_collected_once_a_machine(make_bench: MakeBench, cache: Path, method: str) -> None:
+    first = make_bench().calibration(None).statistics(method)
     made = files(cache)
     assert len(made) == 1
-    other = Workbench(make(), "cpu")
+    other = make_bench()
     assert same(first, other.calibration(None).statistics(method))
     assert other.calibration(None).statistics(method) is other.calibration(None).statistics(method)
     assert files(cache) == made
     assert set(first) == set(prunable_weights(other.dense.model, other.targets))
 
 
-def test_they_belong_to_their_settings(make: Make, cache: Path) -> None:
+def test_they_belong_to_their_settings(make_bench: MakeBench, cache: Path) -> None:
     settings: list[dict[str, Any]] = [
         {},
         {"calibration_samples": 8},
         {"exclude": ["classifier"]},
     ]
     norms = [
-        Workbench(make(pruning=pruning), "cpu").calibration(None).statistics("wanda")
-        for pruning in settings
+        make_bench(pruning=pruning).calibration(None).statistics("wanda") for pruning in settings
     ]
     assert len(files(cache)) == 3
     assert not same(norms[0], norms[1])
     assert "classifier" in norms[0] and "classifier" not in norms[2]
 
 
-def test_the_norms_are_of_real_tokens(make: Make) -> None:
+def test_the_norms_are_of_real_tokens(make_bench: MakeBench) -> None:
     """Of the examples themselves, run one at a time by hand; a larger batch would pad them."""
-    bench = Workbench(make(pruning={"calibration_samples": 64}), "cpu")
+    bench = make_bench(pruning={"calibration_samples": 64})
     found = bench.calibration(None).statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
     train, model = bench.task.train, bench.dense.reset().eval()
     inputs = []
@@ -89,27 +79,27 @@ def test_the_model_is_as_it_was(bench: Workbench, method: str) -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_other_methods_collect_nothing(make: Make, cache: Path) -> None:
-    bench = Workbench(make(), "cpu")
+def test_other_methods_collect_nothing(make_bench: MakeBench, cache: Path) -> None:
+    bench = make_bench()
     for method in set(METHODS) - set(WITH_DATA):
         assert bench.calibration(None).statistics(method) == {}
     assert not (cache / "statistics").exists()
 
 
-def test_figures_of_before_stay_cached(make: Make, cache: Path) -> None:
+def test_figures_of_before_stay_cached(make_bench: MakeBench, cache: Path) -> None:
     """How many examples statistics have changes neither the dense model nor its figures."""
-    figures = Workbench(make(), "cpu").baseline()
+    figures = make_bench().baseline()
     with nothing_is_made(cache):
-        assert Workbench(make(pruning={"calibration_samples": 7}), "cpu").baseline() == figures
+        assert make_bench(pruning={"calibration_samples": 7}).baseline() == figures
 
 
 # what is refused, before any trial
 
 
 @pytest.mark.parametrize("method", [m for m in WITH_DATA if CRITERIA[m].needs != "gradient"])
-def test_embeddings_have_no_inputs_to_score_by(make: Make, method: str) -> None:
+def test_embeddings_have_no_inputs_to_score_by(make_bench: MakeBench, method: str) -> None:
     space = {"method": ["l1-norm", method]}
-    bench = Workbench(make(space=space, pruning={"embeddings": True}), "cpu")
+    bench = make_bench(space=space, pruning={"embeddings": True})
     with pytest.raises(UsageError, match=f"method {method} .* is of kind Embedding"):
         bench.check()
     with pytest.raises(UsageError, match="is of kind Embedding"):
@@ -118,18 +108,17 @@ def test_embeddings_have_no_inputs_to_score_by(make: Make, method: str) -> None:
 
 @pytest.mark.parametrize("granularity", [name for name in GRANULARITIES if name != "element"])
 def test_n_of_m_that_does_not_divide_a_matrix(
-    tmp_path: Path, data_files: dict[str, str], cache: Path, granularity: str
+    make_bench: MakeBench, tmp_path: Path, granularity: str
 ) -> None:
-    tiny.save_tokenizer(tmp_path)
-    tiny.save_bert(tmp_path, intermediate_size=42)
-    config = tiny.make_config(tmp_path, data_files, space={"granularity": ["element", granularity]})
+    model = tiny.save(tmp_path, intermediate_size=42)
+    bench = make_bench(model, space={"granularity": ["element", granularity]})
     with pytest.raises(UsageError, match=r"output\.dense, of shape \(32, 42\), has rows of 42"):
-        Workbench(config, "cpu").check()
+        bench.check()
 
 
-def test_what_fits_is_let_through(make: Make) -> None:
+def test_what_fits_is_let_through(make_bench: MakeBench) -> None:
     space = {"method": AT_ONCE, "granularity": list(GRANULARITIES)}
-    Workbench(make(space=space), "cpu").check()
+    make_bench(space=space).check()
 
 
 # in a trial

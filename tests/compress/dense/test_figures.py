@@ -1,4 +1,4 @@
-"""The figures of the dense model: what they are, and that they are measured once."""
+"""The figures of the dense model: measured once, and what a reader must know of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from sweep.compress.dense import figures as figures_module
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
-from tests.compress.dense.benches import Files, make_bench, nothing_is_made
 from tests.harness import tiny
+from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made
 
 
-def test_the_figures_are_what_can_be_measured(
-    model_folder: Path, data_files: Files, cache: Path
-) -> None:
-    bench = make_bench(model_folder, data_files)
+def test_the_figures_are_what_can_be_measured(make_bench: MakeBench) -> None:
+    bench = make_bench()
     figures = bench.baseline("test")
     model, test = tiny.bert().eval(), bench.task.split("test")
     correct = 0
@@ -42,12 +40,12 @@ def test_the_figures_are_what_can_be_measured(
     assert figures["seconds"] == figures["train_seconds"] + figures["eval_seconds"] > 0
 
 
-def test_it_is_evaluated_once(model_folder: Path, data_files: Files, cache: Path) -> None:
+def test_it_is_evaluated_once(make_bench: MakeBench, cache: Path) -> None:
     splits = ("validation", "test")
-    first = {split: make_bench(model_folder, data_files).baseline(split) for split in splits}
+    first = {split: make_bench().baseline(split) for split in splits}
     assert first["validation"] != first["test"]
     with nothing_is_made(cache):
-        again = {split: make_bench(model_folder, data_files).baseline(split) for split in splits}
+        again = {split: make_bench().baseline(split) for split in splits}
     assert again == first  # the seconds too
 
 
@@ -61,28 +59,47 @@ def test_it_is_evaluated_once(model_folder: Path, data_files: Files, cache: Path
     ],
 )
 def test_what_figures_depend_on_is_measured_anew(
-    model_folder: Path, data_files: Files, cache: Path, change: dict[str, Any]
+    make_bench: MakeBench, cache: Path, change: dict[str, Any]
 ) -> None:
-    first = make_bench(model_folder, data_files).baseline()
+    first = make_bench().baseline()
     with nothing_is_made(cache):
-        make_bench(model_folder, data_files, search={"seed": 3}).baseline()
-    again = make_bench(model_folder, data_files, **change).baseline()
+        make_bench(search={"seed": 3}).baseline()
+    again = make_bench(**change).baseline()
     assert again["eval_seconds"] != first["eval_seconds"]
 
 
 def test_figures_that_lack_what_is_asked_for_now_are_not_taken_from_the_cache(
-    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = make_bench(model_folder, data_files)
+    plain = make_bench()
     figures = plain.baseline()
     assert "f1" not in figures
-    asking = make_bench(model_folder, data_files, task={"metrics": ["f1", "matthews"]})
+    asking = make_bench(task={"metrics": ["f1", "matthews"]})
     assert asking.folder == plain.folder and asking.task.key == plain.task.key  # the same model
     assert {"f1", "matthews"} <= set(asking.baseline())
     monkeypatch.setattr(figures_module, "FIGURES", figures_module.FIGURES + 1)
-    again = make_bench(model_folder, data_files).baseline()
+    again = make_bench().baseline()
     assert again["eval_seconds"] != figures["eval_seconds"]
 
 
 def test_figures_are_plain_values(bench: Workbench) -> None:
     assert json.loads(json.dumps(bench.baseline(), allow_nan=False)) == bench.baseline()
+
+
+# What a reader must know of them.
+
+
+def test_a_warning_if_the_model_may_have_seen_validation(
+    make_bench: MakeBench, data_files: dict[str, str]
+) -> None:
+    only_train = {"train": data_files["train"]}
+    [warning] = make_bench(files=only_train).warnings
+    assert "carved" in warning and "baseline.epochs: 0" in warning
+    assert make_bench().warnings == make_bench(files=only_train, **EPOCHS).warnings == []
+
+
+def test_a_warning_if_no_head_was_ever_trained(make_bench: MakeBench, tmp_path: Path) -> None:
+    headless = tiny.save(tmp_path, head=False)
+    [warning] = make_bench(headless).warnings
+    assert "no trained classifier head" in warning
+    assert make_bench(headless, **EPOCHS).warnings == []

@@ -12,25 +12,23 @@ import torch
 from sweep.compress.models import load_classifier, set_dropout
 from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
 from sweep.errors import TrialError
-from tests.compress.dense.benches import EPOCHS, Files, make_bench, nothing_is_made, weights
 from tests.harness import tiny
+from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made, weights
 
 
 def test_a_model_changed_in_place_is_another(
-    model_folder: Path, data_files: Files, tmp_path: Path
+    make_bench: MakeBench, model_folder: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(model_folder, tmp_path / "model"))
-    before = make_bench(copy, data_files)
-    assert before.folder == make_bench(model_folder, data_files).folder
-    tiny.save_bert(copy, initializer_range=0.1)
-    assert make_bench(copy, data_files).folder != before.folder
+    before = make_bench(copy)
+    assert before.folder == make_bench().folder
+    tiny.save(copy, initializer_range=0.1)
+    assert make_bench(copy).folder != before.folder
 
 
-def test_it_is_finetuned_by_the_recipe(model_folder: Path, data_files: Files, cache: Path) -> None:
+def test_it_is_finetuned_by_the_recipe(make_bench: MakeBench, model_folder: Path) -> None:
     settings = {"epochs": 2, "learning_rate": 3e-3, "seed": 5, "warmup": 0.25, "batch_size": 8}
-    bench = make_bench(
-        model_folder, data_files, baseline=settings, recover={"dropout": 0.3, "clip_norm": 0.5}
-    )
+    bench = make_bench(baseline=settings, recover={"dropout": 0.3, "clip_norm": 0.5})
     recipe = Recipe(3e-3, 2, 5, 8, 16, "linear", 0.25, dropout=0.3, clip_norm=0.5)
     model = load_classifier(str(model_folder), bench.task)
     set_dropout(model, 0.3)
@@ -43,21 +41,19 @@ def test_it_is_finetuned_by_the_recipe(model_folder: Path, data_files: Files, ca
     assert figures["train_seconds"] > 0
 
 
-def test_it_is_finetuned_once(model_folder: Path, data_files: Files, cache: Path) -> None:
-    first = make_bench(model_folder, data_files, **EPOCHS)
+def test_it_is_finetuned_once(make_bench: MakeBench, cache: Path) -> None:
+    first = make_bench(**EPOCHS)
     expected, figures = weights(first.dense.model), first.baseline()
     assert not torch.equal(expected, weights(tiny.bert()))
     assert (first.folder / "model" / "model.safetensors").is_file()
     with nothing_is_made(cache):
-        second = make_bench(model_folder, data_files, **EPOCHS, space={"sparsity": 0.9})
+        second = make_bench(**EPOCHS, space={"sparsity": 0.9})
         assert torch.equal(weights(second.dense.model), expected)
         assert second.baseline() == figures
 
 
-def test_a_finetuning_that_dies_leaves_nothing(
-    model_folder: Path, data_files: Files, cache: Path
-) -> None:
-    bench = make_bench(model_folder, data_files, baseline={"epochs": 1, "learning_rate": 1e38})
+def test_a_finetuning_that_dies_leaves_nothing(make_bench: MakeBench) -> None:
+    bench = make_bench(baseline={"epochs": 1, "learning_rate": 1e38})
     with pytest.raises(TrialError, match="diverged"):
         bench.baseline()
     assert not bench.folder.exists()
@@ -77,11 +73,8 @@ DIFFERENT: list[dict[str, Any]] = [
 ]
 
 
-def test_other_settings_are_another_model(model_folder: Path, data_files: Files) -> None:
-    folders = [
-        make_bench(model_folder, data_files, **sections).folder
-        for sections in ({}, EPOCHS, *DIFFERENT)
-    ]
+def test_other_settings_are_another_model(make_bench: MakeBench) -> None:
+    folders = [make_bench(**sections).folder for sections in ({}, EPOCHS, *DIFFERENT)]
     assert len(set(folders)) == len(folders)
 
 
@@ -95,20 +88,16 @@ def test_other_settings_are_another_model(model_folder: Path, data_files: Files)
         {"storage": "elsewhere"},
     ],
 )
-def test_settings_of_the_search_are_not(
-    model_folder: Path, data_files: Files, sections: dict[str, Any]
-) -> None:
-    plain = make_bench(model_folder, data_files, **EPOCHS)
-    assert make_bench(model_folder, data_files, **EPOCHS, **sections).folder == plain.folder
+def test_settings_of_the_search_are_not(make_bench: MakeBench, sections: dict[str, Any]) -> None:
+    plain = make_bench(**EPOCHS)
+    assert make_bench(**EPOCHS, **sections).folder == plain.folder
 
 
 def test_a_model_without_a_head_is_given_one_and_finetuned(
-    model_folder: Path, data_files: Files, tmp_path: Path, cache: Path
+    make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    headless = tmp_path / "headless"
-    tiny.save_tokenizer(headless)
-    tiny.bert().bert.save_pretrained(headless)
-    bench = make_bench(headless, data_files, baseline={"epochs": 3, "learning_rate": 5e-3})
+    headless = tiny.save(tmp_path / "headless", head=False)
+    bench = make_bench(headless, baseline={"epochs": 3, "learning_rate": 5e-3})
     start = load_classifier(str(headless), bench.task)
     before = evaluate(start, bench.task.train, batch_size=16).loss
     assert evaluate(bench.dense.model, bench.task.train, batch_size=16).loss < before

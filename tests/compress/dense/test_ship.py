@@ -9,10 +9,11 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import (
@@ -26,10 +27,10 @@ from sweep.compress.dense.ship import (
     pack,
     unpack,
 )
-from sweep.config import SweepConfig
 from sweep.errors import StorageError
 from sweep.ledger.store import Store, store_at
-from tests.harness import tiny
+from tests.harness.benches import MakeBench
+from tests.harness.trials import same
 
 MODELS = ("model", "qat-1")
 FILES = {
@@ -149,17 +150,7 @@ def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Store) -> None:
 # Taken by a bench.
 
 
-@pytest.fixture
-def config(model_folder: Path, data_files: dict[str, str]) -> SweepConfig:
-    return tiny.make_config(model_folder, data_files, baseline={"epochs": 1})
-
-
-def on_machine(
-    number: int, config: SweepConfig, monkeypatch: pytest.MonkeyPatch, root: Path
-) -> Workbench:
-    """A bench of a machine with a cache of its own."""
-    monkeypatch.setenv("PRUNESWEEP_CACHE", str(root / str(number)))
-    return Workbench(config, "cpu")
+ON_GRID = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
 
 
 def of_sweep(dense: Store) -> Shipped:
@@ -168,64 +159,44 @@ def of_sweep(dense: Store) -> Shipped:
     return found
 
 
-def same(one: Mapping[str, torch.Tensor], two: Mapping[str, torch.Tensor]) -> bool:
-    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
-
-
+@pytest.mark.parametrize("baseline", [{"epochs": 1}, {"quantization": ON_GRID}])
 def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
-    config: SweepConfig, dense: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    first = on_machine(1, config, monkeypatch, tmp_path)
-    figures = first.baseline()
-    keep(dense, first.pack())
-    second = on_machine(2, config, monkeypatch, tmp_path)
-    second.adopt(of_sweep(dense))
-    assert second.folder.name == first.folder.name  # the next sweep there need not finetune
-    assert same(second.dense.weights, first.dense.weights) and second.baseline() == figures
-
-    other = on_machine(3, config, monkeypatch, tmp_path)
-    assert same(other.dense.weights, first.dense.weights)  # the same machine, to tell the truth
-    file = other.folder / "model" / "model.safetensors"
-    save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
-    third = on_machine(3, config, monkeypatch, tmp_path)
-    third.adopt(of_sweep(dense))
-    assert same(third.dense.weights, first.dense.weights) and third.baseline() == figures
-    own = on_machine(3, config, monkeypatch, tmp_path)
-    assert own.folder != third.folder and not same(own.dense.weights, first.dense.weights)
-
-
-def test_models_finetuned_on_a_grid_are_kept_too(
-    model_folder: Path,
-    data_files: dict[str, str],
+    make_bench: MakeBench,
     dense: Store,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    baseline: dict[str, Any],
 ) -> None:
-    quantization = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
-    made = tiny.make_config(model_folder, data_files, baseline={"quantization": quantization})
-    first = on_machine(1, made, monkeypatch, tmp_path)
-    figures, grid = first.baseline(), first.grid(None)
+    def on_machine(number: int) -> Workbench:
+        """A bench of a machine with a cache of its own."""
+        monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / str(number)))
+        return make_bench(baseline=baseline)
+
+    def trained(bench: Workbench) -> dict[str, Tensor]:
+        return bench.models.get(bench.grid(None)).weights
+
+    first = on_machine(1)
+    figures = first.baseline()
     keep(dense, first.pack())
-    second = on_machine(2, made, monkeypatch, tmp_path)
+    second = on_machine(2)
     second.adopt(of_sweep(dense))
-    assert same(second.models.get(grid).weights, first.models.get(grid).weights)
-    assert second.baseline() == figures
-    # another machine's cache has another one
-    other = on_machine(3, made, monkeypatch, tmp_path)
-    other.baseline()
+    assert second.folder.name == first.folder.name  # the next sweep there need not finetune
+    assert same(trained(second), trained(first)) and second.baseline() == figures
+
+    other = on_machine(3)
+    assert same(trained(other), trained(first))  # the same machine, to tell the truth
     file = other.folder / other.trained[0] / "model.safetensors"
     save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
-    third = on_machine(3, made, monkeypatch, tmp_path)
+    third = on_machine(3)
     third.adopt(of_sweep(dense))
-    assert same(third.models.get(grid).weights, first.models.get(grid).weights)
+    assert same(trained(third), trained(first)) and third.baseline() == figures
+    own = on_machine(3)
+    assert own.folder != third.folder and not same(trained(own), trained(first))
 
 
-def test_what_was_made_under_another_config_is_not_taken(
-    config: SweepConfig, made: Path, model_folder: Path, data_files: dict[str, str]
-) -> None:
+def test_what_was_made_under_another_config_is_not_taken(make_bench: MakeBench, made: Path) -> None:
     """Whether anything is finetuned is what shows."""
-    as_it_is = Workbench(tiny.make_config(model_folder, data_files), "cpu")
-    for bench, leave in ((Workbench(config, "cpu"), MODELS), (as_it_is, ())):
+    for bench, leave in ((make_bench(baseline={"epochs": 1}), MODELS), (make_bench(), ())):
         before, packed = bench.folder, pack(made, leave)
         bench.adopt(Shipped(digest(packed), lambda packed=packed: packed))
         assert bench.folder == before

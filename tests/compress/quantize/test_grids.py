@@ -18,8 +18,8 @@ from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimize
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
-from tests.compress.dense.benches import nothing_is_made
 from tests.harness import tiny
+from tests.harness.benches import nothing_is_made
 
 Files = dict[str, str]
 PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}

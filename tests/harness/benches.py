@@ -1,24 +1,20 @@
-"""Workbenches on a tiny model, and what tests of them share."""
+"""What tests of workbenches share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from sweep.compress.dense.bench import Workbench
-from tests.harness import tiny
 
-Files = dict[str, str]
+MakeBench = Callable[..., Workbench]
+"""`tests.conftest.make_bench`."""
+
 EPOCHS = {"baseline": {"epochs": 2}}
-
-
-def make_bench(model: Path | None, files: Any, **sections: Any) -> Workbench:
-    return Workbench(tiny.make_config(model, files, **sections), "cpu")
 
 
 def weights(model: nn.Module) -> torch.Tensor:
