@@ -137,29 +137,16 @@ def test_weight_0_is_no_distillation_bit_for_bit(bench: Workbench, make_bench: M
 
 
 def test_params_go_before_the_configs_settings(bench: Workbench, make_bench: MakeBench) -> None:
-    settings = {"weight": 0.5, "temperature": 3.0}
-    ours = make_bench(recover={"distill": settings})
-    found = ours.distillation(PLAIN)
-    assert found is not None and (found.weight, found.temperature) == (0.5, 3.0)
-    found = ours.distillation(dataclasses.replace(PLAIN, distill_temperature=1.0))
-    assert found is not None and (found.weight, found.temperature) == (0.5, 1.0)
-    found = bench.distillation(HALF)
-    assert found is not None and (found.weight, found.temperature) == (0.5, 2.0)
-    assert bench.distillation(PLAIN) is None
-    assert ours.distillation(dataclasses.replace(PLAIN, finetune_epochs=0)) is None
+    def found(some: Workbench, **changes: Any) -> tuple[float, float] | None:
+        how = some.distillation(dataclasses.replace(PLAIN, **changes))
+        return None if how is None else (how.weight, how.temperature)
 
-
-def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
-    """The dense model as its own teacher: its answers are the wanted ones, example by example."""
-    train, model = bench.task.train, bench.dense.reset().eval()
-    chosen = np.arange(len(train))[::-1].copy()
-    batch = to_device(train.padded(chosen, bench.task.pad_id), torch.device("cpu"))
-    ours = logits_of(model, batch, bf16=False)
-    distillation = bench.distillation(dataclasses.replace(PLAIN, distill_weight=1.0))
-    assert distillation is not None
-    own = distillation.loss(ours, batch["labels"], chosen).item()
-    mixed = distillation.loss(ours, batch["labels"], chosen[::-1].copy()).item()
-    assert abs(own) < rounding(ours, steps=10) < mixed / 100
+    ours = make_bench(recover={"distill": {"weight": 0.5, "temperature": 3.0}})
+    assert found(ours) == (0.5, 3.0)
+    assert found(ours, distill_temperature=1.0) == (0.5, 1.0)
+    assert found(ours, finetune_epochs=0) is None
+    assert found(bench, distill_weight=0.5) == (0.5, 2.0)
+    assert found(bench) is None
 
 
 def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(

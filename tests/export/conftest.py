@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.compress.dense.bench import Workbench
-from tests.export.sweeps import write_sweep
+from tests.export.sweeps import HandOver, write_sweep
 from tests.harness.command import Command, call
 
 
@@ -34,6 +34,19 @@ def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     export_point(swept, str(to), Question(trial_id="t00001", epoch=2))
     return to
+
+
+@pytest.fixture
+def hand_over(export: Command, tmp_path: Path) -> HandOver:
+    """`sweep export FOLDER --trial ID --epoch N ...` into a new folder, which is returned."""
+
+    def call_it(folder: Path, trial: str, epoch: int, *options: object, to: str = "m") -> Path:
+        where = ("--to", tmp_path / to, "--trial", trial, "--epoch", epoch)
+        done = export(folder, *where, *options)
+        assert done.code == 0, done.err
+        return tmp_path / to
+
+    return call_it
 
 
 @pytest.fixture

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import analysis
 from sweep.compress.dense.bench import Workbench
+from sweep.export import checks
+from sweep.export.files import load_model
 from sweep.ledger import checkpoint
 from sweep.ledger.journal import VERSION
 from sweep.space.params import Params
+
+HandOver = Callable[..., Path]
+"""`tests.export.conftest.hand_over`."""
 
 TRIALS: dict[str, dict[str, Any]] = {
     "t00000": {"sparsity": 0.3, "finetune_epochs": 0},
@@ -61,6 +70,15 @@ class Folder:
         return self.path
 
 
+def sweep_of(path: Path, bench: Workbench, trials: Sequence[dict[str, Any]]) -> Path:
+    """These trials, t00000 and on, which completed."""
+    folder = Folder(path, bench)
+    for number, params in enumerate(trials):
+        folder.trial(f"t{number:05}", params)
+        folder.end(f"t{number:05}")
+    return folder.write()
+
+
 def write_sweep(path: Path, bench: Workbench) -> Path:
     """Three trials that completed, one that failed after pruning, and one that failed at once."""
     folder = Folder(path, bench)
@@ -74,3 +92,20 @@ def write_sweep(path: Path, bench: Workbench) -> Path:
     folder.end("t00004", "failed", "the worker died")
     folder.add("finish")
     return folder.write()
+
+
+def assert_answers(
+    bench: Workbench, swept: Path, trial: str, epoch: int, to: Path, without: str
+) -> int:
+    """The model in ``to`` answers as recorded, and otherwise ``without`` that file.
+
+    Returns how many answers are right without it.
+    """
+    found = checks.plain_logits(load_model(to), bench)
+    answers = analysis.load(swept).answers(trial, epoch)
+    assert answers is not None
+    assert checks.right(found, bench).tolist() == answers.tolist()
+    (to / without).rename(to / "elsewhere")
+    alone = checks.plain_logits(load_model(to), bench)
+    assert not np.array_equal(alone, found)
+    return int(checks.right(alone, bench).sum())

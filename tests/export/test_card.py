@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 import analysis
 from sweep.export.card import cell
 from sweep.export.sparse import digest
-from tests.harness.command import Command
+from tests.export.sweeps import HandOver
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +71,9 @@ def test_its_code_reads_the_compact_file(exported: Path, text: str) -> None:
     assert digest(tensors) == digest(load_file(exported / "model.safetensors"))
 
 
-def test_figures_on_test_come_first_where_they_are_known(
-    own: Path, tmp_path: Path, export: Command
-) -> None:
-    events = [json.loads(line) for line in (own / "ledger.jsonl").read_text().splitlines()]
-    (record,) = [
-        e for e in events if e["event"] == "record" and (e["trial_id"], e["epoch"]) == ("t00001", 2)
-    ]
-    front = analysis.load(own).front
+def test_figures_on_test_come_first_where_they_are_known(own: Path, hand_over: HandOver) -> None:
+    results = analysis.load(own)
+    record, front = results.story.trials["t00001"].records[-1], results.front
     points = [*zip(front["trial_id"], front["epoch"].astype(int), strict=True), ("t00001", 2)]
     made = [{"trial_id": t, "epoch": e, "why": "front"} for t, e in dict.fromkeys(points)]
     figures = {name: value for name, value in record.items() if name != "correct_bits"}
@@ -92,9 +87,7 @@ def test_figures_on_test_come_first_where_they_are_known(
             told.append({**figures, **point, **found, "event": "confirm_record"})
     with (own / "ledger.jsonl").open("a") as file:
         file.writelines(json.dumps(event) + "\n" for event in told)
-    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
-    assert done.code == 0, done.err
-    text = (tmp_path / "m" / "README.md").read_text()
+    text = (hand_over(own, "t00001", 2) / "README.md").read_text()
     assert "Not confirmed" not in text
     assert "| **these settings, trained again** | 63.33 % |" in text
     assert "test, 30 examples, 2 seeds" in text and "70.00 %" in text

@@ -20,7 +20,8 @@ from sweep.compress.dense.bench import Workbench
 from sweep.export import checks, sparse
 from sweep.ledger import checkpoint
 from sweep.space.params import Params
-from tests.export.sweeps import TRIALS
+from tests.export.sweeps import TRIALS, HandOver
+from tests.faults.verdict import read_events
 from tests.harness.command import Command, Done, assert_refused
 
 FILES = {
@@ -58,20 +59,6 @@ def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
     assert AutoTokenizer.from_pretrained(exported)("good film")["input_ids"][0] == 2
 
 
-def test_masks_and_weights_agree(exported: Path) -> None:
-    masks, weights = (
-        load_file(exported / "masks.safetensors"),
-        load_file(exported / "model.safetensors"),
-    )
-    assert len(masks) == 14
-    for name, mask in masks.items():
-        weight = weights[f"{name}.weight"]
-        assert mask.dtype == torch.bool and mask.shape == weight.shape
-        assert not torch.signbit(weight[~mask]).any() and not weight[~mask].any()
-    pruned = sum(int((~mask).sum()) for mask in masks.values())
-    assert pruned / sum(mask.numel() for mask in masks.values()) == pytest.approx(0.6, abs=1e-3)
-
-
 def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> None:
     lineage = json.loads((exported / "prunesweep.json").read_text())
     assert (lineage["trial_id"], lineage["epoch"], lineage["seed"]) == ("t00001", 2, 5)
@@ -84,43 +71,28 @@ def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> No
     assert {*lineage["sha256"], "prunesweep.json", "README.md"} == FILES
 
 
-@pytest.mark.parametrize("question", [["--knee"], ["--max-drop", 1], ["--min-sparsity", 0.2]])
-def test_a_question_exports_what_front_answers(
-    swept: Path, tmp_path: Path, export: Command, question: list[object]
+@pytest.mark.parametrize(
+    "options", [["--max-drop", 1], ["--min-sparsity", 0.2], ["--trial", "t00001"]]
+)
+def test_a_question_exports_what_answers_it(
+    swept: Path, tmp_path: Path, export: Command, options: list[object]
 ) -> None:
-    done = export(swept, "--to", tmp_path / "new" / "model", *question)
-    if question == ["--knee"] and analysis.load(swept).knee is None:
-        assert_refused(done, 4, "has no knee")
-        assert list(tmp_path.iterdir()) == []
-        return
+    """A point of the front, or a trial's best."""
+    done = export(swept, "--to", tmp_path / "new" / "model", *options)
     assert done.code == 0, done.err
     assert "as recorded" in done.out
-    front = analysis.load(swept).front
+    results = analysis.load(swept)
+    best = max(results.story.trials["t00001"].records, key=lambda record: record["accuracy"])
+    front = set(zip(results.front["trial_id"], results.front["epoch"], strict=True))
     lineage = json.loads((tmp_path / "new" / "model" / "prunesweep.json").read_text())
-    assert (lineage["trial_id"], lineage["epoch"]) in set(
-        zip(front["trial_id"], front["epoch"], strict=True)
-    )
+    wanted = {("t00001", best["epoch"])} if "--trial" in options else front
+    assert (lineage["trial_id"], lineage["epoch"]) in wanted
 
 
-@pytest.mark.parametrize("name", ["t00002", "t00003"])
-def test_epoch_0_is_pruned_again_from_its_seed(
-    swept: Path, tmp_path: Path, export: Command, name: str
-) -> None:
-    """Also what a failed trial had before."""
-    done = export(swept, "--to", tmp_path / "m", "--trial", name, "--epoch", 0)
-    assert done.code == 0, done.err
-    masks = load_file(tmp_path / "m" / "masks.safetensors")
+def test_what_a_failed_trial_had_before_is_pruned_again(swept: Path, hand_over: HandOver) -> None:
+    masks = load_file(hand_over(swept, "t00003", 0) / "masks.safetensors")
     share = sum(int((~m).sum()) for m in masks.values()) / sum(m.numel() for m in masks.values())
-    assert share == pytest.approx(0.9 if name == "t00002" else 0.7, abs=1e-3)
-
-
-def test_a_trial_without_an_epoch_gives_its_best(
-    swept: Path, tmp_path: Path, export: Command
-) -> None:
-    assert export(swept, "--to", tmp_path / "m", "--trial", "t00001").code == 0
-    records = [r for r in analysis.load(swept).story.records if r["trial_id"] == "t00001"]
-    best = max(records, key=lambda record: record["accuracy"])
-    assert json.loads((tmp_path / "m" / "prunesweep.json").read_text())["epoch"] == best["epoch"]
+    assert share == pytest.approx(0.7, abs=1e-3)
 
 
 # what cannot be done
@@ -140,6 +112,7 @@ def refused(done: Done, code: int, folder: Path, *words: str) -> None:
         (["--knee", "--epoch", 1], 2, "--epoch goes with --trial"),
         (["--max-drop", 7], 2, "max_drop must be from -1 to 1"),
         (["--min-sparsity", 0.99], 4, "no point of the front"),
+        (["--knee"], 4, "has no knee"),
         (["--trial", "t00009"], 4, "no trial 't00009'"),
         (["--trial", "t00001", "--epoch", 7], 4, "no record of epoch 7; it has: 0, 1, 2"),
         (["--trial", "t00003"], 2, "t00003 failed: diverged: loss is nan"),
@@ -202,8 +175,7 @@ def test_a_trial_without_a_whole_checkpoint(
 
 def with_record(own: Path, **changes: object) -> None:
     """Change what the ledger says of t00001 after epoch 2."""
-    lines = (own / "ledger.jsonl").read_text().splitlines()
-    events = [json.loads(line) for line in lines]
+    events = read_events(own)
     for event in events:
         if (event["event"], event.get("trial_id"), event.get("epoch")) == ("record", "t00001", 2):
             event.update(changes)
@@ -216,9 +188,8 @@ def test_other_answers_than_recorded_are_exported_only_where_that_is_allowed(
     with_record(own, correct=3, correct_bits=None)
     done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
     refused(done, 6, tmp_path, "the record says 3", "answered otherwise", "--may-differ")
-    done = export(
-        own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2, "--may-differ", 40
-    )
+    wanted = ("--trial", "t00001", "--epoch", 2, "--may-differ", 40)
+    done = export(own, "--to", tmp_path / "m", *wanted)
     assert done.code == 0, done.err
     assert "as recorded" not in done.out and "answered otherwise than recorded" in done.out
 

@@ -5,54 +5,43 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import analysis
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import UsageError
-from sweep.export import checks
 from sweep.export.files import attach, load_model
-from sweep.space.params import ACTIVATION_SCOPES
-from tests.export.sweeps import Folder
+from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
+from tests.export.sweeps import HandOver, assert_answers, sweep_of
 from tests.harness import tiny
 from tests.harness.command import Command, assert_refused
 
-METHODS = ("l1-norm", "random")
-WAYS = [(method, scope) for method in METHODS for scope in ACTIVATION_SCOPES]
+WAYS = [
+    {"activation_method": method, "activation_scope": scope}
+    for method in ACTIVATION_METHODS
+    for scope in ACTIVATION_SCOPES
+]
 
 
 @pytest.fixture(scope="module")
 def pruned(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of one trial for each way to prune activations."""
-    folder = Folder(tmp_path_factory.mktemp("activations") / "sweep", bench)
-    for number, (method, scope) in enumerate(WAYS):
-        how = {"activation_sparsity": 0.6, "activation_method": method, "activation_scope": scope}
-        folder.trial(f"t{number:05}", {"sparsity": 0.5, "finetune_epochs": 1, **how})
-        folder.end(f"t{number:05}")
-    return folder.write()
+    how = {"sparsity": 0.5, "finetune_epochs": 1, "activation_sparsity": 0.6}
+    trials = [{**how, **way} for way in WAYS]
+    return sweep_of(tmp_path_factory.mktemp("activations") / "sweep", bench, trials)
 
 
 @pytest.mark.parametrize("number", range(len(WAYS)), ids=str)
 def test_it_loads_and_answers_as_recorded(
-    pruned: Path, bench: Workbench, tmp_path: Path, export: Command, number: int
+    pruned: Path, bench: Workbench, hand_over: HandOver, number: int
 ) -> None:
-    name, to = f"t{number:05}", tmp_path / "m"
-    done = export(pruned, "--to", to, "--trial", name, "--epoch", 1)
-    assert done.code == 0, done.err
-    model = load_model(to)
-    found = checks.plain_logits(model, bench)
-    answers = analysis.load(pruned).answers(name, 1)
-    assert answers is not None
-    assert checks.right(found, bench).tolist() == answers.tolist()
-    (to / "activations.safetensors").rename(to / "elsewhere")
-    alone = checks.plain_logits(load_model(to), bench)
-    assert not np.array_equal(alone, found)
+    name = f"t{number:05}"
+    to = hand_over(pruned, name, 1)
+    alone = assert_answers(bench, pruned, name, 1, to, "activations.safetensors")
     counted = json.loads((to / "prunesweep.json").read_text())["checks"]["weights_correct"]
-    assert counted == int(checks.right(alone, bench).sum())
     card = (to / "README.md").read_text()
+    assert counted == alone
     assert f"{counted} of 40 validation examples" in card and "load_model(FOLDER)" in card
 
 
@@ -67,9 +56,8 @@ def test_a_model_without_them_has_no_such_file(exported: Path) -> None:
     assert not any(module._forward_pre_hooks for module in load_model(exported).modules())
 
 
-def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, export: Command) -> None:
-    to = tmp_path / "m"
-    assert export(pruned, "--to", to, "--trial", "t00001", "--epoch", 0).code == 0
+def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, hand_over: HandOver) -> None:
+    to = hand_over(pruned, "t00001", 0)
     with pytest.raises(UsageError, match="of another model: there is no Linear layer 'bert"):
         attach(tiny.Net(), to)
     state = load_file(to / "activations.safetensors")

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -17,11 +16,9 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.quantize.layers import grid_setting, linears, put_on_grid
 from sweep.compress.quantize.scheme import fixed
 from sweep.errors import UsageError
-from sweep.export import checks
-from sweep.export.files import load_model
-from tests.export.sweeps import Folder
+from tests.export.sweeps import HandOver, assert_answers, sweep_of
 from tests.harness import tiny
-from tests.harness.command import Command
+from tests.harness.benches import MakeBench
 
 TRIALS: list[dict[str, Any]] = [
     {"quantization": "fixed", "finetune_epochs": 1},
@@ -32,56 +29,44 @@ TRIALS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def on_grid(model_folder: Path, data_files: dict[str, str]) -> Workbench:
-    baseline = {"quantization": {"width": 7, "frac_width": 5, "epochs": 1}}
-    return Workbench(tiny.make_config(model_folder, data_files, baseline=baseline), "cpu")
+def on_grid(make_bench: MakeBench) -> Workbench:
+    return make_bench(baseline={"quantization": {"width": 7, "frac_width": 5, "epochs": 1}})
 
 
 @pytest.fixture(scope="module")
 def quantised(on_grid: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = Folder(tmp_path_factory.mktemp("quantised") / "sweep", on_grid)
-    for number, params in enumerate(TRIALS):
-        folder.trial(f"t{number:05}", {"sparsity": 0.5, "learning_rate": 1e-3, **params})
-        folder.end(f"t{number:05}")
-    return folder.write()
+    trials = [{"sparsity": 0.5, "learning_rate": 1e-3, **params} for params in TRIALS]
+    return sweep_of(tmp_path_factory.mktemp("quantised") / "sweep", on_grid, trials)
 
 
 @pytest.mark.parametrize("number", range(len(TRIALS)), ids=str)
 def test_it_loads_and_answers_as_recorded(
-    quantised: Path, on_grid: Workbench, tmp_path: Path, export: Command, number: int
+    quantised: Path, on_grid: Workbench, hand_over: HandOver, number: int
 ) -> None:
-    name, to, epoch = f"t{number:05}", tmp_path / "m", TRIALS[number]["finetune_epochs"]
-    done = export(quantised, "--to", to, "--trial", name, "--epoch", epoch)
-    assert done.code == 0, done.err
-    found = checks.plain_logits(load_model(to), on_grid)
-    answers = analysis.load(quantised).answers(name, epoch)
-    assert answers is not None
-    assert checks.right(found, on_grid).tolist() == answers.tolist()
-    (to / "quantization.json").rename(to / "elsewhere")
-    assert not np.array_equal(checks.plain_logits(load_model(to), on_grid), found)
-    card, lineage = (to / "README.md").read_text(), (to / "prunesweep.json").read_text()
-    record = next(r for r in json.loads(lineage)["record"].items() if r[0] == "quantized_sparsity")
-    assert f"| zeros by quantisation / prunable weights | {100 * record[1]:.2f} % |" in card
+    name, epoch = f"t{number:05}", TRIALS[number]["finetune_epochs"]
+    to = hand_over(quantised, name, epoch)
+    assert_answers(on_grid, quantised, name, epoch, to, "quantization.json")
+    card, lineage = (to / "README.md").read_text(), json.loads((to / "prunesweep.json").read_text())
+    zeros = lineage["record"]["quantized_sparsity"]
+    assert f"| zeros by quantisation / prunable weights | {100 * zeros:.2f} % |" in card
     assert "each layer's inputs rounded too, as `quantization.json` says" in card
     assert ("activations pruned too" in card) == ("activation_sparsity" in TRIALS[number])
-    assert "quantization.json" in json.loads(lineage)["sha256"]
+    assert "quantization.json" in lineage["sha256"]
 
 
-def test_weights_are_on_the_grid_that_the_file_names(
-    quantised: Path, tmp_path: Path, export: Command
-) -> None:
-    assert export(quantised, "--to", tmp_path / "a", "--trial", "t00000", "--epoch", 1).code == 0
-    about = json.loads((tmp_path / "a" / "quantization.json").read_text())
+def test_weights_are_on_the_grid_that_the_file_names(quantised: Path, hand_over: HandOver) -> None:
+    to = hand_over(quantised, "t00000", 1, to="a")
+    about = json.loads((to / "quantization.json").read_text())
     assert (about["scheme"], about["width"], about["frac_width"]) == ("fixed", 7, 5)
     assert about["modules"] == list(linears(tiny.bert()))
-    saved, masks = (load_file(tmp_path / "a" / f"{n}.safetensors") for n in ("model", "masks"))
+    saved, masks = (load_file(to / f"{n}.safetensors") for n in ("model", "masks"))
     for name in about["modules"]:
         weight, bias = saved[f"{name}.weight"], saved[f"{name}.bias"]
         assert torch.equal(weight, fixed(weight, 7, 5)) and torch.equal(bias, fixed(bias, 7, 5))
         assert not weight[~masks[name]].any()
-    assert export(quantised, "--to", tmp_path / "b", "--trial", "t00001", "--epoch", 1).code == 0
-    about = json.loads((tmp_path / "b" / "quantization.json").read_text())
-    saved = load_file(tmp_path / "b" / "model.safetensors")
+    to = hand_over(quantised, "t00001", 1, to="b")
+    about = json.loads((to / "quantization.json").read_text())
+    saved = load_file(to / "model.safetensors")
     for name, scales in about["scales"].items():
         steps = saved[f"{name}.weight"].double() / torch.tensor(scales).double()[:, None]
         assert torch.equal(steps, steps.round()) and float(steps.abs().max()) <= 127
@@ -89,38 +74,33 @@ def test_weights_are_on_the_grid_that_the_file_names(
 
 
 @pytest.mark.slow
-def test_the_graph_rounds_inputs_too(quantised: Path, tmp_path: Path, export: Command) -> None:
+def test_the_graph_rounds_inputs_too(quantised: Path, hand_over: HandOver) -> None:
     pytest.importorskip("onnxruntime")
-    to = tmp_path / "m"
-    done = export(quantised, "--to", to, "--trial", "t00000", "--epoch", 1, "--onnx")
-    assert done.code == 0, done.err
+    to = hand_over(quantised, "t00000", 1, "--onnx")
     checked = json.loads((to / "prunesweep.json").read_text())["checks"]
     assert checked["onnx_differing"] == 0
     assert checked["weights_correct"] is not None
 
 
 def test_a_sweep_can_start_from_it(
-    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Command
+    quantised: Path, make_bench: MakeBench, hand_over: HandOver
 ) -> None:
     """On the same grid its weights are where they were."""
-    assert export(quantised, "--to", tmp_path / "m", "--trial", "t00000", "--epoch", 1).code == 0
+    model = hand_over(quantised, "t00000", 1)
     grid = {"baseline": {"quantization": {"width": 7, "frac_width": 5}}}
-    config = tiny.make_config(tmp_path / "m", data_files, **grid, pruning={"start_masks": "keep"})
-    baseline = Workbench(config, "cpu").baseline()
+    baseline = make_bench(model, **grid, pruning={"start_masks": "keep"}).baseline()
     record = analysis.load(quantised).story.trials["t00000"].records[-1]
     assert baseline["loss"] == record["loss"]
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_whoever_leaves_the_grid_is_told_how_to_stay(
-    quantised: Path, data_files: dict[str, str], tmp_path: Path, export: Command, number: int
+    quantised: Path, make_bench: MakeBench, hand_over: HandOver, number: int
 ) -> None:
-    done = export(quantised, "--to", tmp_path / "m", "--trial", f"t0000{number}", "--epoch", 1)
-    assert done.code == 0, done.err
+    model = hand_over(quantised, f"t0000{number}", 1)
 
     def told(**sections: Any) -> list[str]:
-        bench = Workbench(tiny.make_config(tmp_path / "m", data_files, **sections), "cpu")
-        return [text for text in bench.warnings if "quantised" in text]
+        return [text for text in make_bench(model, **sections).warnings if "quantised" in text]
 
     [warning] = told()
     path, setting = warning.rsplit("set ", 1)[1].split("=")

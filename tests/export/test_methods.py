@@ -7,35 +7,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from sweep.compress.dense.bench import Workbench
 from sweep.ledger.cache import cache_root
-from tests.export.sweeps import Folder
-from tests.harness.command import Command
+from tests.export.sweeps import HandOver, sweep_of
 
-TRIALS: dict[str, dict[str, Any]] = {
-    "t00000": {"method": "taylor", "scope": "global", "normalise": "rms", "sparsity": 0.7},
-    "t00001": {"method": "sparsegpt", "granularity": "2:4", "sparsity": 0.5},
-    "t00002": {"method": "movement", "ramp_epochs": 1, "sparsity": 0.6},
+METHODS: dict[str, dict[str, Any]] = {
+    "taylor": {"scope": "global", "normalise": "rms", "sparsity": 0.7},
+    "sparsegpt": {"granularity": "2:4", "sparsity": 0.5},
+    "random": {"scope": "global", "sparsity": 0.9},
+    "movement": {"ramp_epochs": 1, "sparsity": 0.6},
 }
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
-@pytest.mark.parametrize("name", TRIALS)
+@pytest.mark.parametrize("method", METHODS)
 def test_they_are_exported_as_recorded(
-    bench: Workbench, tmp_path: Path, export: Command, name: str, epoch: int
+    bench: Workbench, tmp_path: Path, hand_over: HandOver, method: str, epoch: int
 ) -> None:
-    folder = Folder(tmp_path / "sweep", bench)
-    folder.trial(name, {**TRIALS[name], "finetune_epochs": 1, "learning_rate": 1e-3})
-    folder.end(name)
-    shutil.rmtree(cache_root() / "statistics", ignore_errors=True)  # movement has none
-    done = export(folder.write(), "--to", tmp_path / "model", "--trial", name, "--epoch", epoch)
-    assert done.code == 0, done.err
-    masks = load_file(tmp_path / "model" / "masks.safetensors")
+    params = {"method": method, "finetune_epochs": 1, "learning_rate": 1e-3, **METHODS[method]}
+    folder = sweep_of(tmp_path / "sweep", bench, [params])
+    shutil.rmtree(cache_root() / "statistics", ignore_errors=True)  # not all methods have any
+    to = hand_over(folder, "t00000", epoch)
+    masks, weights = (load_file(to / f"{name}.safetensors") for name in ("masks", "model"))
     kept = sum(int(mask.sum()) for mask in masks.values())
     share = kept / sum(mask.numel() for mask in masks.values())
-    dense = epoch < TRIALS[name].get("ramp_epochs", 0)
-    assert share == pytest.approx(1 if dense else 1 - TRIALS[name]["sparsity"], abs=1e-3)
-    if "granularity" in TRIALS[name]:
+    dense = epoch < params.get("ramp_epochs", 0)
+    assert share == pytest.approx(1 if dense else 1 - params["sparsity"], abs=1e-3)
+    if "granularity" in params:
         assert all((mask.reshape(-1, 4).sum(1) == 2).all() for mask in masks.values())
+    for name, mask in masks.items():
+        gone = weights[f"{name}.weight"][~mask]
+        assert not gone.any() and not torch.signbit(gone).any()

@@ -14,26 +14,25 @@ from sweep.compress.models import load_classifier
 from sweep.errors import StorageError
 from sweep.export import onnx as to_onnx
 from sweep.export.checks import check_onnx, plain_logits
+from tests.export.sweeps import HandOver
 from tests.harness.command import Command, assert_refused
 from tests.harness.rounding import rounding
 
 
 def test_the_graph_answers_as_the_model_does(
-    bench: Workbench, swept: Path, exported: Path, tmp_path: Path, export: Command
+    bench: Workbench, swept: Path, exported: Path, hand_over: HandOver
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    done = export(swept, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2, "--onnx")
-    assert done.code == 0, done.err
-    lineage = json.loads((tmp_path / "m" / "prunesweep.json").read_text())
+    to = hand_over(swept, "t00001", 2, "--onnx")
+    lineage = json.loads((to / "prunesweep.json").read_text())
     assert lineage["checks"]["onnx_differing"] == 0
     logits = plain_logits(load_classifier(str(exported), bench.task), bench)
     assert 0 <= lineage["checks"]["onnx_largest"] < rounding(torch.from_numpy(logits))
     assert "model.onnx" in lineage["sha256"]
-    assert "it gives the same answers" in (tmp_path / "m" / "README.md").read_text()
-    assert (tmp_path / "m" / "model.safetensors").read_bytes() == (
-        exported / "model.safetensors"
-    ).read_bytes()
-    session = onnxruntime.InferenceSession(tmp_path / "m" / "model.onnx")
+    assert "it gives the same answers" in (to / "README.md").read_text()
+    alone, beside = ((folder / "model.safetensors").read_bytes() for folder in (exported, to))
+    assert beside == alone
+    session = onnxruntime.InferenceSession(to / "model.onnx")
     for shape in ((1, 1), (3, 7), (40, 16)):  # any batch, any length
         batch = {one.name: np.ones(shape, dtype=np.int64) for one in session.get_inputs()}
         assert session.run(["logits"], batch)[0].shape == (shape[0], 2)

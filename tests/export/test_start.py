@@ -17,27 +17,27 @@ from torch import Tensor
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune import make_masks
 from sweep.compress.prune.targets import dropped
-from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.space.params import LEARNED, METHODS, SCOPES, Params
 from tests.harness import tiny
+from tests.harness.benches import MakeBench
 from tests.harness.command import Command, assert_refused, call
 
 KEEP = {"start_masks": "keep"}
 START = 0.6  # what the exported model was pruned to, per matrix
 
-Make = Callable[..., SweepConfig]
-
-
-@pytest.fixture
-def make(exported: Path, data_files: dict[str, str]) -> Make:
-    return partial(tiny.make_config, exported, data_files)
+Start = Callable[..., Workbench]
 
 
 @pytest.fixture(scope="module")
-def kept(exported: Path, data_files: dict[str, str]) -> Workbench:
-    config = tiny.make_config(exported, data_files, pruning=KEEP, space={"sparsity": 0.8})
-    return Workbench(config, "cpu")
+def start(make_bench: MakeBench, exported: Path) -> Start:
+    """Benches that start from the exported model."""
+    return partial(make_bench, exported)
+
+
+@pytest.fixture(scope="module")
+def kept(start: Start) -> Workbench:
+    return start(pruning=KEEP, space={"sparsity": 0.8})
 
 
 def weights_of(model: torch.nn.Module, masks: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -99,9 +99,9 @@ def test_kept_masks_are_held_through_finetuning(kept: Workbench) -> None:
         assert not weight[~kept.start_masks[name]].any()
 
 
-def test_they_are_held_in_modules_that_are_not_pruned_now(make: Make) -> None:
+def test_they_are_held_in_modules_that_are_not_pruned_now(start: Start) -> None:
     pruning = {**KEEP, "exclude": ["classifier", "*.query"]}
-    bench = Workbench(make(pruning=pruning, space={"sparsity": 0.7}), "cpu")
+    bench = start(pruning=pruning, space={"sparsity": 0.7})
     trial = bench.trial(Params(0.7, finetune_epochs=1, learning_rate=1e-2), seed=3)
     list(trial.run())
     assert "classifier" not in trial.masks
@@ -110,27 +110,27 @@ def test_they_are_held_in_modules_that_are_not_pruned_now(make: Make) -> None:
         assert not weight[~bench.start_masks[name]].any()
 
 
-def test_dropped_masks_let_weights_grow_back(make: Make) -> None:
-    bench = Workbench(make(), "cpu")
+def test_dropped_masks_let_weights_grow_back(start: Start) -> None:
+    bench = start()
     trial = bench.trial(Params(0.2, finetune_epochs=1, learning_rate=1e-2), seed=3)
     first, last = trial.run()
     assert first.sparsity == pytest.approx(START, abs=1e-2)  # zeros that are there are zeros
     assert last.sparsity == pytest.approx(0.2, abs=1e-2)
 
 
-def test_the_dense_models_own_finetuning_holds_them(make: Make, cache: Path) -> None:
+def test_the_dense_models_own_finetuning_holds_them(start: Start, cache: Path) -> None:
     baseline = {"epochs": 1, "learning_rate": 1e-2}
-    held = Workbench(make(baseline=baseline, pruning=KEEP, space={"sparsity": 0.7}), "cpu")
-    free = Workbench(make(baseline=baseline), "cpu")
+    held = start(baseline=baseline, pruning=KEEP, space={"sparsity": 0.7})
+    free = start(baseline=baseline)
     assert held.baseline()["sparsity"] == pytest.approx(START, abs=1e-2)
     assert free.baseline()["sparsity"] < 0.1
     assert held.start_masks and not free.start_masks
 
 
-def test_a_model_with_masks_that_are_dropped_is_told_of(make: Make) -> None:
-    (warning,) = [text for text in Workbench(make(), "cpu").warnings if "pruned before" in text]
+def test_a_model_with_masks_that_are_dropped_is_told_of(start: Start) -> None:
+    (warning,) = [text for text in start().warnings if "pruned before" in text]
     assert "60.0%" in warning and "start_masks is drop" in warning
-    kept = Workbench(make(pruning=KEEP, space={"sparsity": 0.7}), "cpu")
+    kept = start(pruning=KEEP, space={"sparsity": 0.7})
     assert not any("pruned before" in text for text in kept.warnings)
 
 
@@ -139,8 +139,8 @@ ENOUGH = [START, [0.6, 0.9], {"low": 0.7, "high": 0.9}]
 
 
 @pytest.mark.parametrize("sparsity", [*FEW, *ENOUGH])
-def test_less_than_there_is_cannot_be_asked_for(make: Make, sparsity: Any) -> None:
-    bench = Workbench(make(pruning=KEEP, space={"sparsity": sparsity}), "cpu")
+def test_less_than_there_is_cannot_be_asked_for(start: Start, sparsity: Any) -> None:
+    bench = start(pruning=KEEP, space={"sparsity": sparsity})
     if sparsity in ENOUGH:
         bench.check()
         return
@@ -148,21 +148,22 @@ def test_less_than_there_is_cannot_be_asked_for(make: Make, sparsity: Any) -> No
         bench.check()
 
 
+DAMAGES: dict[str, Callable[[dict[str, Tensor]], dict[str, Tensor]]] = {
+    "kind": lambda masks: {name: mask.float() for name, mask in masks.items()},
+    "name": lambda masks: {f"{name}x": mask for name, mask in masks.items()},
+    "shape": lambda masks: {name: mask[:1].contiguous() for name, mask in masks.items()},
+    "other": lambda masks: {name: torch.zeros_like(mask) for name, mask in masks.items()},
+}
+
+
 def damaged(folder: Path, how: str) -> None:
     file = folder / "masks.safetensors"
-    masks = load_file(file)
     if how == "missing":
         file.unlink()
     elif how == "cut":
         file.write_bytes(file.read_bytes()[:100])
-    elif how == "kind":
-        save_file({name: mask.float() for name, mask in masks.items()}, file)
-    elif how == "name":
-        save_file({f"{name}x": mask for name, mask in masks.items()}, file)
-    elif how == "shape":
-        save_file({name: mask[:1].contiguous() for name, mask in masks.items()}, file)
     else:
-        save_file({name: torch.zeros_like(mask) for name, mask in masks.items()}, file)
+        save_file(DAMAGES[how](load_file(file)), file)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +178,12 @@ def damaged(folder: Path, how: str) -> None:
     ],
 )
 def test_masks_that_cannot_be_kept(
-    exported: Path, data_files: dict[str, str], tmp_path: Path, how: str, words: str
+    exported: Path, make_bench: MakeBench, tmp_path: Path, how: str, words: str
 ) -> None:
     folder = Path(shutil.copytree(exported, tmp_path / "model"))
     damaged(folder, how)
-    config = tiny.make_config(folder, data_files, pruning=KEEP, space={"sparsity": 0.7})
     with pytest.raises(UsageError, match=words):
-        Workbench(config, "cpu").check()
+        make_bench(folder, pruning=KEEP, space={"sparsity": 0.7}).check()
 
 
 # as a user says it

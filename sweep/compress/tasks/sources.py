@@ -76,14 +76,12 @@ def digits_split(split: str, generator: np.random.Generator) -> Split:
 def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
     """Rows of a parquet, csv or jsonl file.
 
-    Raises :class:`~sweep.errors.UsageError` for a missing file, a format that is none of the
-    three, a column that is not there, an empty file.
+    Raises :class:`~sweep.errors.UsageError` for a file that cannot be read, a format that is none
+    of the three, a column that is not there, an empty file.
     """
     import datasets
 
     file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"data file not found: {path}")
     if file.suffix.lower() not in READERS:
         raise UsageError(f"{path}: unknown format {file.suffix!r}; allowed: {', '.join(READERS)}")
     try:

@@ -17,7 +17,7 @@ from sweep.compress.prune.targets import prunable_weights
 from sweep.errors import UsageError
 from sweep.space.params import GRANULARITIES, LEARNED, METHODS, Params
 from tests.harness import tiny
-from tests.harness.benches import MakeBench, nothing_is_made
+from tests.harness.benches import MakeBench
 from tests.harness.rounding import assert_near
 from tests.harness.trials import same, weights_of
 
@@ -84,13 +84,6 @@ def test_other_methods_collect_nothing(make_bench: MakeBench, cache: Path) -> No
     for method in set(METHODS) - set(WITH_DATA):
         assert bench.calibration(None).statistics(method) == {}
     assert not (cache / "statistics").exists()
-
-
-def test_figures_of_before_stay_cached(make_bench: MakeBench, cache: Path) -> None:
-    """How many examples statistics have changes neither the dense model nor its figures."""
-    figures = make_bench().baseline()
-    with nothing_is_made(cache):
-        assert make_bench(pruning={"calibration_samples": 7}).baseline() == figures
 
 
 # what is refused, before any trial

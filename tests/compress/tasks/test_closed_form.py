@@ -25,7 +25,6 @@ from sweep.compress.tasks.closed_form import (
     recover,
     share,
 )
-from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import ConfigError, TrialError
 from sweep.ledger import checkpoint
@@ -72,11 +71,6 @@ def test_magnitudes_beat_chance_and_finetuning_helps() -> None:
     assert after(dataclasses.replace(middle, activation_sparsity=0.5), 0) < after(middle, 0)
 
 
-def test_the_sparse_end_starts_slowly() -> None:
-    sparse = Params(0.85, learning_rate=1e-3)
-    assert after(sparse, 1) == after(sparse, 0) < after(sparse, 2) - 0.2
-
-
 @pytest.mark.parametrize(("sparsity", "waits"), [(0.5, 0), (0.9, 1)])
 def test_epochs_recover_what_the_closed_form_says(sparsity: float, waits: int) -> None:
     params, recovered = Params(sparsity, learning_rate=4e-4), 0.0
@@ -109,14 +103,21 @@ def test_models_of_one_split_err_on_the_same_examples_more_than_strangers_would(
     assert (one != other).any()
 
 
-def test_zeros_are_counted_matrix_by_matrix() -> None:
+@pytest.mark.parametrize("sparsity", [0.0, 0.33333, 0.5, 0.99])
+def test_zeros_are_counted_in_all_and_matrix_by_matrix(sparsity: float) -> None:
     some = bench(metrics="[f1]")
-    first, last = some.trial(Params(0.3, finetune_epochs=1), 3).run()
+    first, last = some.trial(Params(sparsity, finetune_epochs=1), 3).run()
+    zeros = round(sparsity * WEIGHTS)
+    assert first.sparsity == zeros / WEIGHTS
+    assert first.nonzero_params == WEIGHTS + OTHERS - zeros
+    assert first.model_sparsity == pytest.approx(zeros / (WEIGHTS + OTHERS))
     assert first.zeros_per_weight is not None and last.zeros_per_weight is None
     names, counts = zip(*some.baseline()["prunable_weights"], strict=True)
     assert len(set(names)) == len(first.zeros_per_weight) and sum(counts) == WEIGHTS
-    assert sum(first.zeros_per_weight) == 0.3 * WEIGHTS
-    assert all(0 < z < n for z, n in zip(first.zeros_per_weight, counts, strict=True))
+    assert sum(first.zeros_per_weight) == zeros
+    for here, count in zip(first.zeros_per_weight, counts, strict=True):
+        assert here == pytest.approx(sparsity * count, abs=200)
+    assert first.accuracy == first.correct / first.examples
     assert first.f1 is not None and first.matthews is None and "f1" in some.baseline()
 
 
@@ -126,16 +127,6 @@ def test_a_trial_is_its_seeds_and_nothing_else() -> None:
     assert runs[0] == runs[1] != runs[2]
     held_out = [figures(r) for r in bench().trial(params, 1, "test").run()]
     assert [r["correct"] for r in held_out] != [r["correct"] for r in runs[0]]
-
-
-@pytest.mark.parametrize("sparsity", [0.0, 0.33333, 0.5, 0.99])
-def test_weights_are_counted(sparsity: float) -> None:
-    [record] = bench().trial(Params(sparsity, finetune_epochs=0), 0).run()
-    zeros = round(sparsity * WEIGHTS)
-    assert record.sparsity == zeros / WEIGHTS
-    assert record.nonzero_params == WEIGHTS + OTHERS - zeros
-    assert record.model_sparsity == pytest.approx(zeros / (WEIGHTS + OTHERS))
-    assert record.accuracy == record.correct / record.examples
 
 
 def test_a_longer_trial_begins_as_a_shorter_one() -> None:
@@ -214,9 +205,3 @@ def test_a_trial_by_hand_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["sparsity"] == 0.7
-
-
-def test_the_config_is_one_that_the_search_can_use() -> None:
-    config = load_config("closed-form")
-    assert SweepConfig.model_validate(config.model_dump(mode="json")) == config
-    assert config.model is None and config.max_epochs > 3

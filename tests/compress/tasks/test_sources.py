@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from sweep.compress.tasks.sources import (
     AUTO,
@@ -37,20 +39,13 @@ def raw(labels: list[Any], names: tuple[str, ...] | None = None) -> Raw:
 
 @every_format
 def test_the_formats_give_the_same_rows(tmp_path: Path, suffix: str) -> None:
-    found = file_rows(tiny.write(tmp_path / f"data.{suffix}", ROWS), "text", "label")
-    assert list(found.texts) == [row["text"] for row in ROWS]
-    assert list(found.labels) == [1, 0, 1]
-    assert found.pairs is None
-    assert found.label_names is None
-
-
-@every_format
-def test_a_pair_of_columns(tmp_path: Path, suffix: str) -> None:
     path = tiny.write(tmp_path / f"data.{suffix}", ROWS)
-    found = file_rows(path, ("other", "text"), "label")
-    assert list(found.texts) == ["x", "y", "z"]
-    assert found.pairs is not None
-    assert list(found.pairs) == [row["text"] for row in ROWS]
+    texts = [row["text"] for row in ROWS]
+    found = file_rows(path, "text", "label")
+    assert (list(found.texts), found.pairs, list(found.labels)) == (texts, None, [1, 0, 1])
+    assert found.label_names is None
+    pairs = file_rows(path, ("other", "text"), "label")
+    assert (list(pairs.texts), list(pairs.pairs or [])) == (["x", "y", "z"], texts)
 
 
 def test_a_suffix_may_be_in_capitals(tmp_path: Path) -> None:
@@ -92,11 +87,6 @@ def test_auto_needs_exactly_one(tmp_path: Path, data: list[tiny.Row], shown: str
         file_rows(tiny.write(tmp_path / "data.jsonl", data), AUTO, "label")
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"not found.*nowhere\.csv"):
-        file_rows(str(tmp_path / "nowhere.csv"), "text", "label")
-
-
 def test_an_unknown_format(tmp_path: Path) -> None:
     (tmp_path / "data.xlsx").write_text("x")
     with pytest.raises(UsageError, match=r"'\.xlsx'.*\.parquet, \.csv, \.jsonl"):
@@ -114,21 +104,15 @@ def test_a_missing_column_and_the_nearest_name(
         file_rows(path, text, label)
 
 
-@pytest.mark.parametrize(("suffix", "content"), [("csv", "text,label\n"), ("jsonl", "")])
-def test_an_empty_file(tmp_path: Path, suffix: str, content: str) -> None:
-    (tmp_path / f"data.{suffix}").write_text(content)
+@every_format
+def test_a_file_without_rows(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"data.{suffix}"
+    nothing = pa.table({"text": pa.array([], pa.string()), "label": pa.array([], pa.int64())})
+    parquet.write_table(nothing, path)
+    if suffix != "parquet":
+        path.write_text({"csv": "text,label\n", "jsonl": ""}[suffix])
     with pytest.raises(UsageError, match=r"empty|Empty"):
-        file_rows(str(tmp_path / f"data.{suffix}"), "text", "label")
-
-
-def test_an_empty_parquet_file(tmp_path: Path) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    table = pa.table({"text": pa.array([], pa.string()), "label": pa.array([], pa.int64())})
-    parquet.write_table(table, tmp_path / "data.parquet")
-    with pytest.raises(UsageError, match="is empty"):
-        file_rows(str(tmp_path / "data.parquet"), "text", "label")
+        file_rows(str(path), "text", "label")
 
 
 @every_format
@@ -140,23 +124,20 @@ def test_a_file_of_no_bytes_or_of_garbage(tmp_path: Path, suffix: str) -> None:
             file_rows(str(path), "text", "label")
 
 
-def test_integers_stand_for_themselves() -> None:
-    assert label_names(raw([2, 0, 2])) == ("0", "1", "2")
-    assert label_ids([2, 0, np.int64(1)], ("0", "1", "2"), "train").tolist() == [2, 0, 1]
-
-
-def test_names_are_sorted() -> None:
-    assert label_names(raw(["pos", "neg", "pos", None])) == ("neg", "pos")
-    assert label_ids(["pos", "neg"], ("neg", "pos"), "train").tolist() == [1, 0]
-
-
-def test_booleans_are_two_labels() -> None:
-    assert label_names(raw([True, False])) == ("0", "1")
-    assert label_ids([True, False], ("0", "1"), "train").tolist() == [1, 0]
-
-
-def test_the_datas_own_names_come_first() -> None:
-    assert label_names(raw([0, 1], ("neg", "pos", "neutral"))) == ("neg", "pos", "neutral")
+@pytest.mark.parametrize(
+    ("labels", "own", "names", "ids"),
+    [
+        ([2, 0, np.int64(1), 2], None, ("0", "1", "2"), [2, 0, 1, 2]),  # stand for themselves
+        (["pos", "neg", "pos"], None, ("neg", "pos"), [1, 0, 1]),  # sorted
+        ([True, False], None, ("0", "1"), [1, 0]),
+        ([0, 1], ("neg", "pos", "neutral"), ("neg", "pos", "neutral"), [0, 1]),  # the data's own
+    ],
+)
+def test_labels_have_names_and_places(
+    labels: list[Any], own: tuple[str, ...] | None, names: tuple[str, ...], ids: list[int]
+) -> None:
+    assert label_names(raw([*labels, None], own)) == names
+    assert label_ids(labels, names, "train").tolist() == ids
 
 
 @pytest.mark.parametrize("labels", [["pos", "pos"], [1, 1, 1], [None, None]])

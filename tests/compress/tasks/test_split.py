@@ -91,14 +91,10 @@ def test_batches_are_grouped_by_length() -> None:
     order = np.random.default_rng(0).permutation(len(split))
     plain = padding(split, [order[i : i + 10] for i in range(0, len(order), 10)])
     assert padding(split, split.shuffled(10, np.random.default_rng(0))) < plain / 5
-    assert padding(split, list(split.in_order(10))) < plain / 5
-
-
-def test_the_longest_batch_is_evaluated_first() -> None:
-    split = many()
-    longest = [int(split.lengths[batch].max()) for batch in split.in_order(16)]
-    assert longest[0] == split.lengths.max()
-    assert longest == sorted(longest, reverse=True)
+    in_order = list(split.in_order(10))
+    assert padding(split, in_order) < plain / 5
+    longest = [int(split.lengths[batch].max()) for batch in in_order]
+    assert longest == sorted(split.lengths, reverse=True)[::10]  # the largest batch first
 
 
 def test_shuffling_hangs_on_the_generator() -> None:
@@ -138,15 +134,6 @@ def test_a_stratified_subset_has_the_shares_of_all(
     for label in set(labels):
         ideal = labels.count(label) * taken / len(labels)
         assert abs(int((array[chosen] == label).sum()) - ideal) < 1
-
-
-def test_a_stratified_subset_is_drawn_by_the_generator() -> None:
-    labels = np.arange(200) % 3
-    one, same, other = (
-        stratified(labels, 50, np.random.default_rng(s)).tolist() for s in (1, 1, 2)
-    )
-    assert one == same
-    assert one != other
 
 
 @pytest.mark.parametrize("count", [0, -1])

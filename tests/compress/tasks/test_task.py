@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,17 @@ def files(data_files: Files, tmp_path: Path) -> Files:
     return {name: shutil.copy(path, tmp_path) for name, path in data_files.items()}
 
 
-def load(model: Path, files: Any, **task: Any) -> Task:
-    return of(tiny.make_config(model, files, task=task))
+Load = Callable[..., Task]
+
+
+@pytest.fixture
+def load(model_folder: Path, files: Files) -> Load:
+    """Opens a task of these files, or of others; settings of it by name."""
+
+    def call(data: Any = files, model: Path = model_folder, **task: Any) -> Task:
+        return of(tiny.make_config(model, data, task=task))
+
+    return call
 
 
 def of(config: SweepConfig) -> Task:
@@ -55,26 +65,22 @@ def numbered(count: int, labels: int = 2) -> list[tiny.Row]:
     ]
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
-def test_rows_become_tokens_in_every_format(
-    model_folder: Path, tmp_path: Path, suffix: str
-) -> None:
+def test_rows_become_tokens(load: Load, tmp_path: Path) -> None:
     data = tiny.rows(20, seed=3)
-    train = tiny.write(tmp_path / f"train.{suffix}", data)
-    validation = tiny.write(tmp_path / f"validation.{suffix}", data[:6])
-    task = load(model_folder, {"train": train, "validation": validation})
-    assert contents(task.train) == Counter((*encoded(r["text"]), r["label"]) for r in data)
-    assert len(task.split("validation")) == 6
+    train = tiny.write(tmp_path / "train.csv", data)
+    validation = tiny.write(tmp_path / "validation.jsonl", data[:6])
+    task = load({"train": train, "validation": validation})
+    for split, rows in ((task.train, data), (task.split("validation"), data[:6])):
+        assert contents(split) == Counter((*encoded(r["text"]), r["label"]) for r in rows)
     assert (task.num_labels, task.label_names) == (2, ("0", "1"))
     assert (task.pad_id, task.vocabulary) == (0, len(tiny.VOCABULARY))
     assert not task.carved
 
 
-def test_long_texts_are_cut_and_words_replaced(model_folder: Path, tmp_path: Path) -> None:
+def test_long_texts_are_cut_and_words_replaced(load: Load, tmp_path: Path) -> None:
     data = [{"text": "bad<br />bad good good good", "label": i} for i in (0, 1)]
     train = tiny.write(tmp_path / "train.jsonl", data)
     task = load(
-        model_folder,
         {"train": train, "validation": train},
         max_length=5,
         replace={"<br />": " ", "bad": "dull"},
@@ -82,28 +88,28 @@ def test_long_texts_are_cut_and_words_replaced(model_folder: Path, tmp_path: Pat
     assert contents(task.train) == Counter((*encoded("dull dull good"), label) for label in (0, 1))
 
 
-def test_pairs_have_segments(model_folder: Path, tmp_path: Path) -> None:
+def test_pairs_have_segments(load: Load, tmp_path: Path) -> None:
     data = [{"a": "good film", "b": "bad", "label": 0}, {"a": "plot", "b": "the plot", "label": 1}]
     train = tiny.write(tmp_path / "train.jsonl", data)
-    task = load(model_folder, {"train": train, "validation": train}, text=["a", "b"])
+    task = load({"train": train, "validation": train}, text=["a", "b"])
     batch = task.train.padded(np.array([0, 1]), 0)
     assert batch["token_type_ids"].tolist() == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]]
     assert batch["input_ids"][0].tolist() == [*encoded("good film"), *encoded("bad")[1:]]
 
 
-def test_labels_by_name_are_the_same_in_every_split(model_folder: Path, tmp_path: Path) -> None:
+def test_labels_by_name_are_the_same_in_every_split(load: Load, tmp_path: Path) -> None:
     data = [{"text": t, "label": label} for t, label in [("good", "pos"), ("bad", "neg")]]
     train = tiny.write(tmp_path / "train.csv", data)
     validation = tiny.write(tmp_path / "validation.csv", data[:1])
-    task = load(model_folder, {"train": train, "validation": validation})
+    task = load({"train": train, "validation": validation})
     assert task.label_names == ("neg", "pos")
     assert task.split("validation").labels.tolist() == [1]
 
 
-def test_many_rows_are_tokenised_in_pieces(model_folder: Path, tmp_path: Path) -> None:
+def test_many_rows_are_tokenised_in_pieces(load: Load, tmp_path: Path) -> None:
     data = numbered(2100)
     train = tiny.write(tmp_path / "train.parquet", data)
-    task = load(model_folder, {"train": train, "validation": train})
+    task = load({"train": train, "validation": train})
     assert contents(task.train) == Counter((*encoded(r["text"]), r["label"]) for r in data)
 
 
@@ -115,10 +121,8 @@ def one_file(tmp_path: Path) -> Files:
     return {"train": tiny.write(tmp_path / "train.jsonl", numbered(100, labels=3))}
 
 
-def test_carving_is_stratified_disjoint_and_loses_nothing(
-    model_folder: Path, one_file: Files
-) -> None:
-    task = load(model_folder, one_file, validation=0.2)
+def test_carving_is_stratified_disjoint_and_loses_nothing(load: Load, one_file: Files) -> None:
+    task = load(one_file, validation=0.2)
     train, validation = task.train, task.split("validation")
     whole = Counter((*encoded(r["text"]), r["label"]) for r in numbered(100, labels=3))
     assert task.carved
@@ -126,29 +130,21 @@ def test_carving_is_stratified_disjoint_and_loses_nothing(
     assert contents(train) + contents(validation) == whole
     assert not contents(train) & contents(validation)
     assert sorted(np.bincount(validation.labels).tolist()) == [6, 7, 7]
+    small = load(one_file, validation=0.2, train_samples=30)
+    assert not contents(small.train) & contents(validation)
 
 
-def test_carving_hangs_on_the_seed(model_folder: Path, one_file: Files) -> None:
+def test_carving_hangs_on_the_seed(load: Load, one_file: Files) -> None:
     one, same, other = (
-        contents(load(model_folder, one_file, seed=seed).split("validation")) for seed in (1, 1, 2)
+        contents(load(one_file, seed=seed).split("validation")) for seed in (1, 1, 2)
     )
     assert one == same
     assert one != other
 
 
-def test_a_validation_file_is_used_as_it_is(model_folder: Path, files: Files) -> None:
-    task = load(model_folder, files)
-    assert contents(task.split("validation")) == Counter(
-        (*encoded(r["text"]), r["label"]) for r in tiny.rows(40, seed=1)
-    )
-    assert len(task.train) == 64
-
-
 @pytest.mark.parametrize("share", [0.001, 0.999])
-def test_carving_an_empty_split_is_refused(
-    model_folder: Path, one_file: Files, share: float
-) -> None:
-    task = load(model_folder, one_file, validation=share)
+def test_carving_an_empty_split_is_refused(load: Load, one_file: Files, share: float) -> None:
+    task = load(one_file, validation=share)
     with pytest.raises(UsageError, match="leaves an empty split"):
         task.split("validation")
 
@@ -156,64 +152,39 @@ def test_carving_an_empty_split_is_refused(
 # subsets
 
 
-def test_subsets_are_stratified_seeded_and_leave_test_whole(
-    model_folder: Path, files: Files
-) -> None:
-    small = load(model_folder, files, train_samples=20, eval_samples=10)
-    whole = load(model_folder, files)
+def test_subsets_are_stratified_seeded_and_leave_test_whole(load: Load) -> None:
+    small = load(train_samples=20, eval_samples=10)
+    whole = load(train_samples=10_000)
+    assert len(whole.train) == 64  # more than there are is all
     for name, count in (("train", 20), ("validation", 10)):
         split = small.split(name)
         assert np.bincount(split.labels).tolist() == [count // 2, count // 2]
         assert contents(split) <= contents(whole.split(name))
     assert contents(small.split("test")) == contents(whole.split("test"))
-    other = load(model_folder, files, train_samples=20, eval_samples=10, seed=1)
+    other = load(train_samples=20, eval_samples=10, seed=1)
     assert contents(other.train) != contents(small.train)
-
-
-def test_a_subset_larger_than_the_data_is_all_of_it(model_folder: Path, files: Files) -> None:
-    task = load(model_folder, files, train_samples=10_000)
-    assert contents(task.train) == contents(load(model_folder, files).train)
-
-
-def test_a_subset_of_carved_train_stays_clear_of_validation(
-    model_folder: Path, one_file: Files
-) -> None:
-    task = load(model_folder, one_file, train_samples=30, eval_samples=5)
-    assert not contents(task.train) & contents(task.split("validation"))
 
 
 # the test split
 
 
-def test_test_is_not_read_before_it_is_asked_for(
-    model_folder: Path, files: Files, cache: Path
-) -> None:
-    task = load(model_folder, files)
-    Path(files["test"]).unlink()
+def test_test_is_not_read_before_it_is_asked_for(load: Load, files: Files, cache: Path) -> None:
+    Path(files["test"]).write_bytes(b"\xff\x00 no rows")
+    task = load()
     assert (len(task.train), len(task.split("validation"))) == (64, 40)
+    with pytest.raises(UsageError, match=r"test\.jsonl cannot be read"):
+        task.split("test")
+    Path(files["test"]).unlink()
     with pytest.raises(UsageError, match="not found"):
         task.split("test")
 
 
-def test_a_test_file_that_nobody_can_read_is_noticed_when_it_is_asked_for(
-    model_folder: Path, files: Files, cache: Path
-) -> None:
-    Path(files["test"]).write_bytes(b"\xff\x00 no rows")
-    task = load(model_folder, files)
-    assert (len(task.train), len(task.split("validation"))) == (64, 40)
-    with pytest.raises(UsageError, match=r"test\.jsonl cannot be read"):
-        task.split("test")
-
-
-def test_a_task_without_test_says_how_to_give_one(model_folder: Path, files: Files) -> None:
-    task = load(model_folder, {"train": files["train"], "validation": files["validation"]})
+def test_a_split_that_is_not_there(load: Load, files: Files) -> None:
+    task = load({"train": files["train"], "validation": files["validation"]})
     with pytest.raises(UsageError, match=r"task\.dataset\.test=FILE"):
         task.split("test")
-
-
-def test_splits_have_three_names(model_folder: Path, files: Files) -> None:
     with pytest.raises(UsageError, match="train, validation, test, got 'dev'"):
-        load(model_folder, files).split("dev")
+        task.split("dev")
 
 
 # the cache
@@ -224,22 +195,22 @@ def no_tokenizer(name: str) -> Any:
 
 
 def test_a_second_task_tokenises_nothing(
-    model_folder: Path, files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+    load: Load, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"train_samples": 20}
-    first = load(model_folder, files, **settings)
+    first = load(**settings)
     before = {name: contents(first.split(name)) for name in ("train", "validation", "test")}
     monkeypatch.setattr(task_module, "load_tokenizer", no_tokenizer)
-    second = load(model_folder, files, **settings)
+    second = load(**settings)
     assert {name: contents(second.split(name)) for name in before} == before
     assert isinstance(second.train.tokens, np.memmap)
     assert second.key == first.key
 
 
 def test_other_data_or_settings_are_tokenised_anew(
-    model_folder: Path, files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+    load: Load, files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load(model_folder, files).train  # noqa: B018
+    load().train  # noqa: B018
     monkeypatch.setattr(task_module, "load_tokenizer", no_tokenizer)
     changes: list[dict[str, Any]] = [
         {"max_length": 5},
@@ -248,31 +219,31 @@ def test_other_data_or_settings_are_tokenised_anew(
     ]
     for change in changes:
         with pytest.raises(AssertionError, match="loaded again"):
-            load(model_folder, files, **change).train  # noqa: B018
+            load(**change).train  # noqa: B018
     with Path(files["train"]).open("a") as file:
         file.write('{"text": "very good", "label": 1}\n')
     with pytest.raises(AssertionError, match="loaded again"):
-        load(model_folder, files).train  # noqa: B018
+        load().train  # noqa: B018
 
 
-def test_a_changed_tokenizer_is_noticed(model_folder: Path, files: Files, tmp_path: Path) -> None:
+def test_a_changed_tokenizer_is_noticed(load: Load, model_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(model_folder, copy)
-    before = load(copy, files)
-    assert load(copy, files).key == before.key
+    before = load(model=copy)
+    assert load(model=copy).key == before.key
     tiny.save_tokenizer(copy, (*tiny.SPECIAL, *reversed(tiny.VOCABULARY[4:])))
-    after = load(copy, files)
+    after = load(model=copy)
     assert after.key != before.key
     assert contents(after.train) != contents(before.train)
 
 
-def test_a_changed_file_gives_another_key(model_folder: Path, files: Files) -> None:
+def test_a_changed_file_gives_another_key(load: Load, files: Files) -> None:
     """Also test: what is cached beside the key may have been measured on it."""
-    keys = {load(model_folder, files).key}
+    keys = {load().key}
     for path in files.values():
         with Path(path).open("a") as file:
             file.write('{"text": "good", "label": 1}\n')
-        keys.add(load(model_folder, files).key)
+        keys.add(load().key)
     assert len(keys) == 4
 
 
@@ -280,27 +251,9 @@ def test_a_changed_file_gives_another_key(model_folder: Path, files: Files) -> N
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_missing_file(model_folder: Path, files: Files, split: str) -> None:
+def test_a_missing_file(load: Load, files: Files, split: str) -> None:
     with pytest.raises(UsageError, match=r"data file not found: .*/none\.csv"):
-        load(model_folder, {**files, split: "/nowhere/none.csv"})
-
-
-def test_a_missing_column(model_folder: Path, files: Files) -> None:
-    with pytest.raises(UsageError, match=r"no column 'texts'.*did you mean 'text'"):
-        load(model_folder, files, text="texts")
-
-
-def test_a_label_that_train_does_not_have(model_folder: Path, files: Files, tmp_path: Path) -> None:
-    odd = tiny.write(tmp_path / "odd.jsonl", [{"text": "good", "label": 7}])
-    task = load(model_folder, {**files, "validation": odd})
-    with pytest.raises(UsageError, match="split 'validation': label 7"):
-        task.split("validation")
-
-
-def test_one_class_only(model_folder: Path, tmp_path: Path) -> None:
-    path = tiny.write(tmp_path / "one.jsonl", [{"text": "good", "label": 1}] * 4)
-    with pytest.raises(UsageError, match="at least 2 labels"):
-        load(model_folder, {"train": path})
+        load({**files, split: "/nowhere/none.csv"})
 
 
 @pytest.mark.parametrize("what", ["model", "tokenizer"])
@@ -313,22 +266,20 @@ def test_a_missing_folder_is_called_by_what_it_should_be(
         of(config)
 
 
-def test_a_folder_without_a_tokenizer(model_folder: Path, files: Files, tmp_path: Path) -> None:
+def test_a_folder_without_a_tokenizer(load: Load, model_folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(model_folder, tmp_path / "copy"))
     (copy / "tokenizer.json").write_text("{ cut off")
     with pytest.raises(UsageError, match=r"tokenizer .*/copy' cannot be loaded"):
-        load(copy, files)
+        load(model=copy)
     for file in copy.glob("tokenizer*"):
         file.unlink()
     with pytest.raises(UsageError, match=r"/copy has no tokenizer: name one in `tokenizer`"):
-        load(copy, files)
+        load(model=copy)
 
 
-def test_nothing_is_cached_of_a_load_that_failed(
-    model_folder: Path, files: Files, cache: Path
-) -> None:
-    with pytest.raises(UsageError):
-        load(model_folder, files, text="texts")
+def test_nothing_is_cached_of_a_load_that_failed(load: Load, cache: Path) -> None:
+    with pytest.raises(UsageError, match=r"no column 'texts'.*did you mean 'text'"):
+        load(text="texts")
     assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
