@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.faults.verdict import duplicated, lost, of_kind
-from tests.harness.launched import Story, Teller, repeated, shared_folder, write_config
+from tests.harness.launched import SHARED, Story, repeated, write_config
 from tests.harness.nodes import cluster
 
 DIGITS: dict[str, Any] = {
@@ -25,10 +27,10 @@ def main() -> None:
     """The digits, through all of it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     trials = 8
-    with shared_folder() as folder, cluster(1, 1, jobs=True) as nodes:
-        config = write_config(folder / "digits3.yaml", trials, **DIGITS)
-        story = Story(folder / "sweep", config)
-        Teller(nodes, story, folder).tell()
+    with TemporaryDirectory(**SHARED) as root, cluster(1, 1, jobs=True) as nodes:
+        config = write_config(Path(root) / "digits3.yaml", trials, **DIGITS)
+        story = Story(nodes, Path(root) / "sweep", config, Path(root))
+        story.tell()
         codes = {name: done.code for name, done in story.done.items()}
         counts = {kind: len(of_kind(story.events, kind)) for kind in ("lost", "resume", "record")}
         print(f"exit codes: {codes}; events: {counts}")

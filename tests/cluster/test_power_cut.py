@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.cluster.conductor import Report
 from sweep.cluster.retention import Retention
-from sweep.cluster.worker import records
-from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.ledger.events import Event
 from sweep.ledger.read import read_events
-from sweep.ledger.record import Record
 from tests.harness.disk import disk_under
-from tests.harness.stage import Stage
+from tests.harness.stage import Crew, Stage
 from tests.harness.sweeps import assert_each_once, of_kind
 
 TRIALS, WORKERS = 4, 2
-TIMELESS = {"seconds": 1.0, "train_seconds": 1.0, "eval_seconds": 0.0}
-
-
-class Crew:
-    """The workers' own code on a closed-form task, in turns, with its checkpoints on disk."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage, self.root = stage, stage.path.parent / "checkpoints"
-        self.handed: list[dict[str, Any]] = []
-        self.busy: dict[int, tuple[dict[str, Any], Iterator[Record]]] = {}
-
-    def step(self, worker: int) -> None:
-        """A record of the worker's trial, or a trial for a worker that has none."""
-        if worker not in self.busy:
-            if (assignment := self.stage.conductor.next()) is not None:
-                self.stage.conductor.started(assignment)
-                self.handed.append(assignment)
-                bench = ClosedForm(self.stage.config)
-                self.busy[worker] = (assignment, records(bench, self.root, assignment))
-            return
-        assignment, coming = self.busy[worker]
-        if self.stage.say(assignment, Report(next(coming).to_dict() | TIMELESS)):
-            del self.busy[worker]
-
-    def lose(self, worker: int) -> None:
-        if worker in self.busy:
-            assignment, _ = self.busy.pop(worker)
-            self.stage.lose(assignment)
-
-    def finish(self) -> list[Event]:
-        """One worker does what is left; the events of the sweep."""
-        while self.busy or not self.stage.conductor.finished:
-            self.step(0)
-        self.stage.finish()
-        self.stage.ledger.close()
-        return self.stage.events
-
-    def checkpoints(self) -> set[tuple[str, int]]:
-        return {(f.parent.name, int(f.name.removeprefix("epoch-"))) for f in self.root.glob("*/*")}
-
-
 # What happens: a worker does a step, or is lost; the disk has caught up; there is time to tidy.
 happenings = st.lists(
     st.tuples(
@@ -99,8 +52,9 @@ def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
     for event in survivors:
         keeper.apply(event)
     newest = {(t, max(e for name, e in records if name == t)) for t, _ in records if t not in ended}
+    there = {(f.parent.name, int(f.name.removeprefix("epoch-"))) for f in crew.root.glob("*/*")}
     needed = {(trial_id, epoch) for trial_id, epoch in newest | set(keeper.front) if epoch > 0}
-    assert needed <= crew.checkpoints()
+    assert needed <= there
 
 
 @settings(deadline=None, max_examples=30)

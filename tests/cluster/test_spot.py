@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -53,18 +53,14 @@ def metadata() -> Iterator[tuple[type[Metadata], str]]:
         server.shutdown()
 
 
-def test_aws_gives_notice(metadata: tuple[type[Metadata], str]) -> None:
+@pytest.mark.parametrize(("notice", "page"), [(aws_notice, ""), (google_notice, "/google")])
+def test_a_cloud_gives_notice(
+    metadata: tuple[type[Metadata], str], notice: Callable[[str], bool], page: str
+) -> None:
     service, url = metadata
-    assert not aws_notice(url)
+    assert not notice(url + page)
     service.told = True
-    assert aws_notice(url)
-
-
-def test_google_gives_notice(metadata: tuple[type[Metadata], str]) -> None:
-    service, url = metadata
-    assert not google_notice(f"{url}/google")
-    service.told = True
-    assert google_notice(f"{url}/google")
+    assert notice(url + page)
 
 
 def test_a_machine_of_another_cloud_is_asked_in_vain(metadata: tuple[type[Metadata], str]) -> None:

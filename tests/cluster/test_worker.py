@@ -1,10 +1,136 @@
-"""What a worker says of its own troubles."""
+"""A worker's part of a confirmation, on the closed form and a small real model; its troubles."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from sweep.cluster.worker import sentence
+from sweep.cluster.worker import retrained, sentence
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.open import Bench, open_bench
+from sweep.config import SweepConfig
+from sweep.config.load import load_config
+from sweep.errors import TrialError, UsageError
+from sweep.ledger import checkpoint
+from sweep.space.params import Params
+from tests.harness import tiny
+
+TIMES = ("seconds", "train_seconds", "eval_seconds")
+PARAMS = {"sparsity": 0.6, "finetune_epochs": 4, "learning_rate": 1e-3}
+
+
+def closed_form(*settings: str) -> Bench:
+    return open_bench(load_config("closed-form", list(settings)))
+
+
+def assignment(*wanted: int, seed: int = 9, **params: Any) -> dict[str, Any]:
+    return {"trial_id": f"t-{seed}", "params": PARAMS | params, "seed": seed, "wanted": wanted}
+
+
+def figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in record.items() if name not in TIMES}
+    return {name: value for name, value in own.items() if not name.startswith("validation")}
+
+
+def on(bench: Bench, split: str, seed: int = 9, **params: Any) -> list[dict[str, Any]]:
+    """The records of a trial of these params, evaluated on a split after every epoch."""
+    trial = bench.trial(Params.of(PARAMS | params), seed, split)
+    return [record.to_dict() for record in trial.run()]
+
+
+def assert_is_the_trial_on_test(bench: Bench, root: Path, *wanted: int, **params: Any) -> None:
+    found = list(retrained(bench, root, assignment(*wanted, **params)))
+    test, validation = (on(bench, split, **params) for split in ("test", "validation"))
+    assert [figures(record) for record in found] == [figures(test[epoch]) for epoch in wanted]
+    for record, epoch in zip(found, wanted, strict=True):
+        for name in ("accuracy", "correct", "examples"):
+            assert record[f"validation_{name}"] == validation[epoch][name]
+
+
+@pytest.mark.parametrize("wanted", [(0,), (2,), (1, 3), (0, 4)])
+def test_it_is_the_trial_under_another_seed_read_on_test(
+    wanted: tuple[int, ...], tmp_path: Path
+) -> None:
+    assert_is_the_trial_on_test(closed_form(), tmp_path, *wanted)
+
+
+@pytest.mark.parametrize("scope", ["local", "global"])
+def test_of_a_real_model_too(bench: Workbench, scope: str, tmp_path: Path) -> None:
+    assert_is_the_trial_on_test(bench, tmp_path, 0, 2, finetune_epochs=2, scope=scope)
+
+
+def test_no_more_is_trained_than_the_last_wanted_epoch(tmp_path: Path) -> None:
+    list(retrained(closed_form(), tmp_path, assignment(1, 2)))
+    assert [path.name for path in (tmp_path / "t-9").iterdir()] == ["epoch-0002"]
+
+
+def test_under_a_bound_schedule_the_horizon_is_the_trials(
+    bench: Workbench, tiny_config: SweepConfig, tmp_path: Path
+) -> None:
+    plain = tiny_config.model_dump(mode="json")
+    plain["recover"] |= {"lr_schedule": "linear"}
+    linear = Workbench(SweepConfig.model_validate(plain), "cpu")
+    assert_is_the_trial_on_test(linear, tmp_path / "1", 2, finetune_epochs=2)
+    [short] = retrained(linear, tmp_path / "2", assignment(1, finetune_epochs=1))
+    [partial] = retrained(linear, tmp_path / "3", assignment(1, finetune_epochs=2))
+    assert not short["partial"] and partial["partial"]
+    assert short["loss"] != partial["loss"]
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+def test_a_lost_worker_costs_what_its_newest_checkpoint_lacks(gone: int, tmp_path: Path) -> None:
+    """Left after each of two records, with the ledger having heard of ``gone`` of them."""
+    bench, wanted = closed_form(), (1, 2, 4)
+    whole = [figures(record) for record in retrained(bench, tmp_path / "1", assignment(*wanted))]
+    first = retrained(bench, tmp_path / "2", assignment(*wanted))
+    assert [figures(next(first)) for _ in range(2)] == whole[:2]
+    rest = retrained(bench, tmp_path / "2", assignment(*wanted[gone:]))
+    assert [figures(record) for record in rest] == whole[gone:]
+
+
+def test_it_does_go_on_from_its_checkpoint(tmp_path: Path) -> None:
+    bench = closed_form()
+    next(retrained(bench, tmp_path, assignment(2, 4)))
+    folder = checkpoint.epoch_folder(tmp_path, "t-9", 2)
+    state, note = checkpoint.load(folder) or ({}, {})
+    state["model"]["recovered"] += 0.2
+    checkpoint.save(folder, state, {key: note[key] for key in ("params", "seed")})
+    [changed] = retrained(bench, tmp_path, assignment(4))
+    shutil.rmtree(tmp_path / "t-9")
+    [anew] = retrained(bench, tmp_path, assignment(4))
+    assert changed["loss"] < anew["loss"]
+
+
+def test_a_checkpoint_of_something_else_is_not_believed(tmp_path: Path) -> None:
+    bench = closed_form()
+    list(retrained(bench, tmp_path, assignment(2)))
+    found = list(retrained(bench, tmp_path, assignment(2, sparsity=0.7)))
+    assert [figures(record) for record in found] == [figures(on(bench, "test", sparsity=0.7)[2])]
+
+
+def test_one_that_diverges_says_so_after_what_it_had(tmp_path: Path) -> None:
+    records = retrained(closed_form(), tmp_path, assignment(0, 1, learning_rate=1.0))
+    assert next(records)["epoch"] == 0
+    with pytest.raises(TrialError, match="diverged"):
+        next(records)
+
+
+def test_nobody_reads_test_before(
+    model_folder: Path, data_files: dict[str, str], tmp_path: Path, cache: Path
+) -> None:
+    """A test file that cannot be read hinders a whole trial and its baseline in nothing."""
+    (tmp_path / "test.jsonl").write_text("this is no JSON\n")
+    files = {**data_files, "test": str(tmp_path / "test.jsonl")}
+    bench = Workbench(tiny.make_config(model_folder, files), "cpu")
+    bench.check()
+    assert bench.baseline()["examples"] == 40
+    assert len(on(bench, "validation", finetune_epochs=1)) == 2
+    with pytest.raises(UsageError, match=r"test\.jsonl"):
+        next(retrained(bench, tmp_path, assignment(0)))
 
 
 class OutOfMemoryError(RuntimeError):

@@ -9,9 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.faults import here
+from sweep.cluster.conductor import Report
+from sweep.config.saved import begun_with
+from sweep.ledger.folder import SweepFolder
 from tests.faults.processes import Driver, Sabotage
 from tests.faults.verdict import Case, Done, Event, judge, read_events
+from tests.harness.stage import Crew, Stage
 from tests.harness.sweeps import write_config
 
 SHORT, LONG = 6, 16
@@ -91,9 +94,16 @@ class Sweep:
         """`sweep resume`, to its end."""
         return self.start(sabotage, resume=True).end()
 
+    def here(self, *arrive: Callable[[Report], Report]) -> Crew:
+        """A driver in this process, without Ray: for faults in files alone, of which are thousands.
+
+        ``arrive`` is what happens to a worker's report on its way.
+        """
+        return Crew(Stage(self.folder, config=begun_with(SweepFolder(self.folder))), *arrive)
+
     def resume_here(self) -> Done:
-        """The same without Ray, by :func:`tests.faults.here.go_on`."""
-        here.go_on(self.folder)
+        """By that driver, to its end."""
+        self.here().finish()
         return Done(0, "", "")
 
     def begin_with(self, lines: list[bytes], tail: bytes = b"") -> None:

@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import Any
 
-from tests.faults import here, sabotage
+from tests.faults import sabotage
 from tests.faults.bed import LONG, Bed
 from tests.faults.kills import KILLED
 from tests.faults.sabotage import MISSING
@@ -32,7 +32,7 @@ def bad_figures(bed: Bed) -> Case:
     def go_on() -> Done:
         done = sweep.run(partial(sabotage.tamper, CHANGES))
         model.begin_with(sweep.lines[:3])
-        here.go_on(model.folder, arrive=sabotage.Tampering(CHANGES))
+        model.here(sabotage.Tampering(CHANGES)).finish()
         return done
 
     def told(events: list[Event]) -> str:

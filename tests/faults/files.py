@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from sweep.ledger.checkpoint import FILES
-from tests.faults import here, sabotage
+from tests.faults import sabotage
 from tests.faults.bed import LONG, Bed, Sweep
 from tests.faults.kills import KILLED
 from tests.faults.verdict import Case, Event, of_kind
@@ -66,7 +66,7 @@ def _left_within_a_trial(bed: Bed) -> Sweep:
     """A long sweep whose driver is gone after :func:`_resumable`."""
     sweep, target = bed.sweep("whole", LONG), _resumable(bed.long)
     sweep.begin_with(bed.long.lines[:3])
-    here.go_on(sweep.folder, leave=lambda event: _key(event) == _key(target))
+    sweep.here().finish(leave=lambda event: _key(event) == _key(target))
     return sweep
 
 

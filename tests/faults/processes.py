@@ -44,8 +44,39 @@ WARM = (
 _numbers = itertools.count()
 
 
-class Driver:
+class Running:
     """A running `sweep` command; ``folder`` is of the sweep that it works on."""
+
+    folder: Path
+    log: Path
+    pid: int
+
+    @property
+    def is_running(self) -> bool:
+        return is_alive(self.pid)
+
+    @property
+    def events(self) -> list[Event]:
+        """What the ledger holds so far."""
+        return read_events(self.folder)
+
+    def wait_for(self, find: Callable[[], Found | None], seconds: float = HANGS) -> Found | None:
+        """What ``find`` finds, looking again and again; None if the command ended first."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            ended = not self.is_running
+            if (found := find()) is not None or ended:
+                return found
+            time.sleep(0.01)
+        raise TimeoutError(f"nothing in {seconds} s: {self.log.read_text()}")
+
+    def signal(self, number: int) -> None:
+        """To the process alone."""
+        os.kill(self.pid, number)
+
+
+class Driver(Running):
+    """A command that is forked from a warm process."""
 
     def __init__(self, folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> None:
         self.folder, number = folder, next(_numbers)
@@ -58,25 +89,6 @@ class Driver:
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
-
-    @property
-    def events(self) -> list[Event]:
-        """What the ledger holds so far."""
-        return read_events(self.folder)
-
-    def wait_for(self, find: Callable[[], Found | None]) -> Found | None:
-        """What ``find`` finds, looking again and again; None if the command ended first."""
-        deadline = time.monotonic() + HANGS
-        while time.monotonic() < deadline:
-            ended = self._process.exitcode is not None
-            if (found := find()) is not None or ended:
-                return found
-            time.sleep(0.005)
-        raise TimeoutError(f"nothing in {HANGS} s: {self.log.read_text()}")
-
-    def signal(self, number: int) -> None:
-        """To the process alone."""
-        os.kill(self.pid, number)
 
     def end(self) -> Done:
         """Wait for its end; a command that hangs is killed, and its code is that of SIGKILL.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +22,9 @@ from tests.harness.nodes import Cluster
 from tests.harness.sweeps import Whole
 
 HANGS = 600.0
+SHARED: dict[str, Any] = {"prefix": "psn-shared-", "ignore_cleanup_errors": True}
+"""Of a TemporaryDirectory that all nodes see: on one machine, any that is not a job's own."""
+
 ASK_SECONDS = 5.0
 """Between two questions to the Jobs API, which answers slowly where its machine is busy."""
 
@@ -36,52 +36,45 @@ def write_config(path: Path, trials: int, **sections: Any) -> Path:
     return sweeps.write_config(path, path.stem, space=space, search=search, **sections)
 
 
-@dataclass
 class Story:
-    """How each command ended, and what it left. ``driver``: the first driver's command line."""
+    """A sweep that is launched on a cluster, watched, and disturbed; commands stand in ``root``.
 
-    folder: Path
-    config: Path
-    done: dict[str, Done] = field(default_factory=dict)
-    driver: Sequence[str] = ()
-    before: Sequence[Event] = ()
+    ``done`` says how each command ended; ``driver`` is the first driver's command line, ``before``
+    what the ledger held when that was killed.
+    """
 
-    @property
-    def name(self) -> str:
-        return self.config.stem
+    def __init__(self, cluster: Cluster, folder: Path, config: Path, root: Path) -> None:
+        self.cluster, self.folder, self.config, self.root = cluster, folder, config, root
+        self.name = config.stem
+        self.done: dict[str, Done] = {}
+        self.driver: Sequence[str] = ()
+        self.before: Sequence[Event] = ()
+        self.env = {"RAY_AUTH_TOKEN": cluster.token}
+        self.at = ("--address", cluster.url)
 
     @property
     def events(self) -> list[Event]:
         """What the ledger holds."""
         return read_events(self.folder)
 
-
-class Teller:
-    """Launches the sweep of a story on a cluster, watches it, and disturbs it."""
-
-    def __init__(self, cluster: Cluster, story: Story, root: Path) -> None:
-        self.cluster, self.story, self.root = cluster, story, root
-        self.env = {"RAY_AUTH_TOKEN": cluster.token}
-        self.at = ("--address", cluster.url)
-
     def tell(self) -> None:
         """All of it, in order."""
         first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
         with self._after_records(3) as driver:
-            self.story.driver = driver.cmdline()
+            self.driver = driver.cmdline()
             self._lose_node(Node.kill)
         with self._after_records(2):
             joins.signal(signal.SIGINT)
             self._ends("joins", joins)
             self._lose_node(Node.drain)
         with self._after_records(2) as driver:
-            self.story.before = self.story.events
+            self.before = self.events
             driver.kill()
         self._ends("first", first)
         self._ends("second", self._launch("second", "--detach"))
         with self._after_records(2):
-            self._ends("status", self._command("status", "status", self.story.name, *self.at))
-        self._ends("stop", self._command("stop", "stop", self.story.name, *self.at))
+            self._ends("status", self._command("status", "status", self.name, *self.at))
+        self._ends("stop", self._command("stop", "stop", self.name, *self.at))
         self._ends("third", self._launch("third"))
 
     @contextmanager
@@ -90,8 +83,8 @@ class Teller:
 
         On a busy machine what happens in it may take longer than the rest of the sweep.
         """
-        have = len(of_kind(self.story.events, "record"))
-        self._wait_for(lambda: len(of_kind(self.story.events, "record")) >= have + count)
+        have = len(of_kind(self.events, "record"))
+        self._wait_for(lambda: len(of_kind(self.events, "record")) >= have + count)
         driver = self._driver()
         driver.suspend()
         try:
@@ -101,15 +94,15 @@ class Teller:
                 driver.resume()
 
     def _launch(self, log: str, *options: str) -> Whole:
-        out = ("--out", self.story.folder)
-        return self._command(log, "launch", self.story.config, *self.at, *out, *options)
+        out = ("--out", self.folder)
+        return self._command(log, "launch", self.config, *self.at, *out, *options)
 
     def _command(self, log: str, *arguments: object) -> Whole:
-        return Whole(self.story.folder, self.root / log, *arguments, env=self.env)
+        return Whole(self.folder, self.root / log, *arguments, env=self.env)
 
     def _ends(self, name: str, command: Whole) -> None:
-        self.story.done[name] = command.end(HANGS)
-        print(f"{name}: exit code {self.story.done[name].code}", file=sys.stderr)
+        self.done[name] = command.end(HANGS)
+        print(f"{name}: exit code {self.done[name].code}", file=sys.stderr)
 
     def _lose_node(self, how: Callable[[Node], None]) -> None:
         """One worker node goes, another comes."""
@@ -128,7 +121,7 @@ class Teller:
     def _check_job(self, hangs: bool) -> None:
         api = JobsApi(self.cluster.url, Token(self.cluster.token, "the cluster"))
         found = [job for job in api.jobs() if (job["metadata"] or {}).get("prunesweep")]
-        job = latest(api, self.story.name) if found else None
+        job = latest(api, self.name) if found else None
         said = api.logs(job.submission_id)[-3000:] if job else "no job"
         assert job is None or job.is_live, f"{job}\n{said}"
         assert not hangs, said
@@ -137,7 +130,7 @@ class Teller:
         """The driver's process on the head."""
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if "run" in words and str(self.story.folder) in words and "-m" in words:
+            if "run" in words and str(self.folder) in words and "-m" in words:
                 return process
         raise AssertionError("no driver runs")
 
@@ -152,13 +145,3 @@ def repeated(events: Sequence[Event]) -> int:
         elif event["event"] == "record":
             stands[event["trial_id"]] = event["epoch"]
     return count
-
-
-@contextmanager
-def shared_folder() -> Iterator[Path]:
-    """What all nodes see: on one machine, any folder that is not a job's own."""
-    folder = Path(tempfile.mkdtemp(prefix="psn-shared-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 import sys
 import tempfile
@@ -134,17 +133,17 @@ def cluster(
     ``jobs``: with a dashboard, and so the Jobs API. ``head`` are options more of the head's `ray
     start`; ``before`` is called before that, when the address is known.
     """
-    root = Path(tempfile.mkdtemp(prefix="psn-"))  # short: sockets have paths of 107 bytes
-    found = Cluster(root, environment)
-    try:
-        before(found)
-        found.start_head(*head, jobs=jobs)
-        for count in cpus:
-            found.add(count).wait()
-        yield found
-    finally:
-        found.close()
-        shutil.rmtree(root, ignore_errors=True)
+    # A short name: sockets have paths of 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="psn-", ignore_cleanup_errors=True) as root:
+        found = Cluster(Path(root), environment)
+        try:
+            before(found)
+            found.start_head(*head, jobs=jobs)
+            for count in cpus:
+                found.add(count).wait()
+            yield found
+        finally:
+            found.close()
 
 
 def own_ip() -> str:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sweep.cluster.conductor import Conductor, Report
 from sweep.cluster.retention import Retention, RetrainingRetention
+from sweep.cluster.worker import records
+from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.config import SweepConfig
 from sweep.errors import SweepError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.journal import Clock
 from sweep.ledger.read import read_events
+from sweep.ledger.record import Record
 from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point
 from tests.harness.sweeps import CONFIG, of_kind
 
 EXAMPLES = 400
+TIMELESS = {"seconds": 1.0, "train_seconds": 1.0, "eval_seconds": 0.0}
 
 
 class Cast:
@@ -93,10 +97,16 @@ class Cast:
 class Stage(Cast):
     """A search."""
 
-    def __init__(self, folder: Path, clock: Clock = time.time, **search: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock = time.time,
+        config: SweepConfig | None = None,
+        **search: Any,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         plain = {**CONFIG, "search": {**CONFIG["search"], **search}}
-        self.config = SweepConfig.model_validate(plain)
+        self.config = config or SweepConfig.model_validate(plain)
         path = folder / "ledger.jsonl"
         ledger = Ledger.open(path, create=not path.exists(), clock=clock)
         self.search = Search(self.config)
@@ -111,6 +121,54 @@ class Stage(Cast):
 
     def finish(self) -> None:
         self.conductor.note({"event": "finish", "reason": None})
+
+
+class Crew:
+    """On a stage the workers' own code, in turns, with its checkpoints; of a closed-form task.
+
+    ``arrive`` is what happens to a report on its way.
+    """
+
+    def __init__(
+        self, stage: Stage, arrive: Callable[[Report], Report] = lambda report: report
+    ) -> None:
+        self.stage, self.arrive = stage, arrive
+        self.root = stage.path.parent / "checkpoints"
+        self.handed: list[dict[str, Any]] = []
+        self.busy: dict[int, tuple[dict[str, Any], Iterator[Record]]] = {}
+
+    def step(self, worker: int = 0) -> None:
+        """A record of the worker's trial, or a trial for a worker that has none."""
+        if worker not in self.busy:
+            if (assignment := self.stage.conductor.next()) is not None:
+                self.stage.conductor.started(assignment)
+                self.handed.append(assignment)
+                bench = ClosedForm(self.stage.config)
+                self.busy[worker] = (assignment, records(bench, self.root, assignment))
+            return
+        assignment, coming = self.busy[worker]
+        report = Report(next(coming).to_dict() | TIMELESS, worker=f"here:{worker}")
+        if self.stage.say(assignment, self.arrive(report)):
+            del self.busy[worker]
+
+    def lose(self, worker: int) -> None:
+        if worker in self.busy:
+            assignment, _ = self.busy.pop(worker)
+            self.stage.lose(assignment)
+
+    def finish(self, leave: Callable[[Event], bool] = lambda event: False) -> list[Event]:
+        """One worker does what is left; the events of the sweep.
+
+        The driver is gone after the first event of which ``leave`` is true.
+        """
+        while self.busy or not self.stage.conductor.finished:
+            self.step()
+            if any(map(leave, self.stage.heard)):
+                break
+        else:
+            self.stage.finish()
+        self.stage.ledger.close()
+        return self.stage.events
 
 
 POINTS = [Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runner-up")]

@@ -11,16 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
-from tests.faults.processes import is_alive, worker_pid
+from tests.faults.processes import Found, Running, is_alive, worker_pid
 from tests.faults.verdict import Done, Event, duplicated, lost, of_kind, read_events, story
 
 __all__ = ["Event", "is_alive", "of_kind", "read_events", "story", "worker_pid"]
 
-Found = TypeVar("Found")
 ROOT = Path(__file__).parents[2]
 
 # One worker, so that the order of events does not hang on who is faster; rungs that do stop trials.
@@ -57,8 +56,8 @@ def write_config(path: Path, name: str = "tiny", **sections: Mapping[str, Any]) 
     return path
 
 
-class Process:
-    """A running ``sweep`` command, without a report. ``folder``: of the sweep that it works on.
+class Process(Running):
+    """A command in a process of its own, without a report.
 
     With an ``env`` it runs as on a machine that knows no cluster: ``env`` is added to what it
     inherits, less Ray's, and it stands in the folder of its ``log``, which is its home.
@@ -91,18 +90,9 @@ class Process:
         self.pid = self._process.pid
 
     @property
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
-    @property
     def err(self) -> str:
         """What it has said on standard error so far."""
         return self.log.with_suffix(".err").read_text()
-
-    @property
-    def events(self) -> list[Event]:
-        """What its ledger holds so far."""
-        return read_events(self.folder)
 
     @property
     def records(self) -> list[Event]:
@@ -121,19 +111,10 @@ class Process:
         return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
 
     def wait_for(self, find: Callable[[], Found | None], seconds: float = 120) -> Found:
-        """What ``find`` finds, looking again and again while the command runs."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            ended = not self.is_running
-            if (found := find()) is not None:
-                return found
-            assert not ended, f"it ended too early:\n{self.err}"
-            time.sleep(0.02)
-        raise AssertionError(f"nothing in {seconds} s:\n{self.err}")
-
-    def signal(self, number: int) -> None:
-        """To the process alone."""
-        os.kill(self.pid, number)
+        """The same, of a command that has to be running."""
+        found = super().wait_for(find, seconds)
+        assert found is not None, f"it ended too early:\n{self.err}"
+        return found
 
     def end(self, seconds: float = 280) -> Done:
         """Wait for its end."""

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,13 +33,19 @@ class Sweep:
         return sweeps.read_events(self.folder)
 
 
+def swept(
+    root: Path, *options: object, kind: type[sweeps.Process] = sweeps.Process, **sections: Any
+) -> Sweep:
+    """A sweep of a config with these sections, from start to end."""
+    config, folder = sweeps.write_config(root / "tiny.yaml", **sections), root / "sweep"
+    given = ("run", config, "--out", folder, *options)
+    return Sweep(config, folder, sweeps.run(folder, root / "log", *given, kind=kind))
+
+
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """One worker, from start to end. Not to be changed: copy it first."""
-    root = tmp_path_factory.mktemp("undisturbed")
-    config, folder = sweeps.write_config(root / "tiny.yaml"), root / "sweep"
-    given = ("run", config, "--out", folder)
-    return Sweep(config, folder, sweeps.run(folder, root / "log", *given, kind=sweeps.Whole))
+    return swept(tmp_path_factory.mktemp("undisturbed"), kind=sweeps.Whole)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +72,6 @@ def mended(undisturbed: Sweep, address: str, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def diverging(address: str, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A grid over two workers in which every other trial has an absurd learning rate."""
-    root = tmp_path_factory.mktemp("diverging")
     space = {
         "sparsity": [0.5, 0.8],
         "method": "l1-norm",
@@ -75,10 +81,8 @@ def diverging(address: str, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     }
     search = {"sampler": "grid", "scheduler": "fifo", "max_concurrent": 2}
     task = {"seconds_per_epoch": 4.0}  # time for the second worker to start
-    config = sweeps.write_config(root / "tiny.yaml", task=task, space=space, search=search)
-    folder = root / "sweep"
-    where = ("--out", folder, "--address", address)
-    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, *where))
+    root, sections = tmp_path_factory.mktemp("diverging"), {"space": space, "search": search}
+    return swept(root, "--address", address, task=task, **sections)
 
 
 @dataclass
@@ -99,10 +103,7 @@ class Story:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     """A sweep that trains a real model, undisturbed."""
-    root = tmp_path_factory.mktemp("trained")
-    config = sweeps.write_config(root / "tiny.yaml", **sweeps.DIGITS, search={"trials": 6})
-    folder = root / "sweep"
-    return Sweep(config, folder, sweeps.run(folder, root / "log", "run", config, "--out", folder))
+    return swept(tmp_path_factory.mktemp("trained"), **sweeps.DIGITS, search={"trials": 6})
 
 
 @pytest.fixture(scope="session")

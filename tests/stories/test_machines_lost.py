@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.faults.verdict import Event, of_kind, read_events
+from tests.faults.verdict import Event, of_kind
 from tests.harness import sweeps
 from tests.harness.node import Node
 from tests.harness.nodes import Cluster, cluster
 from tests.harness.sweeps import DIGITS, assert_each_once
-from tests.stories.conftest import Sweep
+from tests.stories.conftest import Sweep, swept
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # the sweep is the first test's setup
 
@@ -117,11 +117,9 @@ def test_the_dense_model_is_made_on_one_machine_and_carried_to_the_others(
         "space": {"finetune_epochs": 1},
         "search": {"trials": 2, "scheduler": "fifo", "max_concurrent": "auto"},
     }
-    config, folder = sweeps.write_config(tmp_path / "d.yaml", **sections), tmp_path / "sweep"
-    where = ("--out", folder, "--address", nodes.address)
-    done = sweeps.run(folder, tmp_path / "log", "run", config, *where)
-    assert done.code == 0, done.err
-    assert len(left) == len({e["worker"] for e in of_kind(read_events(folder), "record")}) == 2
+    found = swept(tmp_path, "--address", nodes.address, **sections)
+    assert found.done.code == 0, found.done.err
+    assert len(left) == len({e["worker"] for e in of_kind(found.events, "record")}) == 2
     made = [dense_files(node) for node in left]
     assert made[0] == made[1]  # the seconds that the finetuning took too: it was done once
     assert any(name.endswith("finetune.json") for name in made[0])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 import analysis
 from tests.faults.verdict import lost, of_kind
 from tests.harness.command import assert_refused, call
-from tests.harness.launched import Story, Teller, repeated, shared_folder, write_config
+from tests.harness.launched import SHARED, Story, repeated, write_config
 from tests.harness.nodes import Cluster
 from tests.harness.sweeps import assert_each_once
 
@@ -24,9 +25,10 @@ pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
 def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     root = tmp_path_factory.mktemp("launched")
     task = {"dataset": "closed-form", "seconds_per_epoch": 1.0}
-    with shared_folder() as shared:
-        found = Story(shared / "sweep", write_config(root / "tiny.yaml", TRIALS, task=task))
-        Teller(cluster, found, root).tell()
+    config = write_config(root / "tiny.yaml", TRIALS, task=task)
+    with TemporaryDirectory(**SHARED) as shared:
+        found = Story(cluster, Path(shared) / "sweep", config, root)
+        found.tell()
         yield found
 
 
@@ -97,7 +99,7 @@ def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, capsys: Capt
     followed = call(capsys, "logs", "sweep-tiny~2", *address, "--follow")
     assert followed.code == 143 and "launch command again" in followed.err
     assert "all is saved" in followed.out
-    assert_refused(call(capsys, "logs", "other", *address), 2, "'other'", "it has: tiny")
+    assert_refused(call(capsys, "logs", "other", *address), 2, "'other'", "it has: ", "tiny")
 
 
 def test_no_token_and_a_wrong_one(

@@ -6,16 +6,16 @@ import ctypes
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 import sweep
 from sweep.cluster.connect import said
 from tests.faults.verdict import Done
-from tests.harness.launched import HANGS, write_config
+from tests.harness.launched import HANGS, SHARED, write_config
 from tests.harness.nodes import Cluster, free_ports
 from tests.harness.sweeps import Whole
 
@@ -30,13 +30,12 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take right
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Path]:
     """Two folders, a and b, that root may write because it is root: they are somebody else's."""
-    folder = Path(tempfile.mkdtemp(prefix="psn-shared-"))
-    for name in ("a", "b"):
-        (folder / name).mkdir(mode=0o755)
-        if os.geteuid() == 0:
-            os.chown(folder / name, NOBODY, NOBODY)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(**SHARED) as root:
+        for name in ("a", "b"):
+            (Path(root) / name).mkdir(mode=0o755)
+            if os.geteuid() == 0:
+                os.chown(Path(root) / name, NOBODY, NOBODY)
+        yield Path(root)
 
 
 @pytest.fixture(scope="module")
