@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sweep.compress.dense.bench import Workbench
     from sweep.config import SweepConfig
     from tests.harness.benches import MakeBench
+    from tests.harness.command import Command
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -73,6 +75,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache for this test alone."""
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def cli(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """The `sweep` command in an empty folder."""
+    from tests.harness.command import call
+
+    monkeypatch.chdir(tmp_path)
+    return partial(call, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -82,12 +82,12 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
     if spent:
         _say(f"ended by its budget: {spent}")
     _say(
-        f"{progress.count('completed')} trials completed, {progress.count('stopped')} stopped, "
-        f"{progress.count('failed')} failed; report: {folder.path / 'report.html'}\n"
+        f"{progress.ended['completed']} trials completed, {progress.ended['stopped']} stopped, "
+        f"{progress.ended['failed']} failed; report: {folder.path / 'report.html'}\n"
         f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
         + ("" if spent else _how_to_extend(config, folder, progress.planned))
     )
-    if progress.count("failed"):
+    if progress.ended["failed"]:
         sys.exit(SOME_FAILED)
 
 

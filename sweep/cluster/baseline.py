@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sweep.cluster.interrupts import Stopped, stop_if_asked
+from sweep.cluster.interrupts import Heed
 from sweep.compress.dense.ship import digest, keep, kept
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
@@ -22,8 +22,8 @@ class Dense:
     ``place`` is where the sweep keeps it.
     """
 
-    def __init__(self, config: SweepConfig, place: Store, stopped: Stopped) -> None:
-        self.config, self.place, self.stopped = config, place.absolute(), stopped
+    def __init__(self, config: SweepConfig, place: Store, heed: Heed) -> None:
+        self.config, self.place, self.heed = config, place.absolute(), heed
         self._packed: Any = None
 
     def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Dense:
         settings = self.config.model_dump(mode="json")
         figures, packed = task(prepare).remote(settings, split, str(self.place), begins)
         while not ray.wait([figures], timeout=0.2)[0]:
-            stop_if_asked(self.stopped)
+            self.heed()
         return ray.get(figures), packed
 
 

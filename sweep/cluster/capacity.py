@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sweep.cluster import machines
@@ -31,11 +31,6 @@ def fits(resources: Resources, want: ResourcesConfig) -> int:
     if 0 < want.gpu < 1:
         return min(room, int(gpus) * int(1 / want.gpu + CLOSE))
     return min(room, int(gpus / want.gpu + CLOSE)) if want.gpu else room
-
-
-def room(nodes: Iterable[Resources], want: ResourcesConfig) -> int:
-    """How many trials the nodes hold: a trial is on one of them, whole."""
-    return sum(fits(node, want) for node in nodes)
 
 
 def read_autoscaler(config: Mapping[str, Any], want: ResourcesConfig) -> int:
@@ -92,7 +87,7 @@ class Capacity:
 
     def _look(self) -> None:
         self._read = time.monotonic()
-        there = room(machines.present(), self.want)
+        there = sum(fits(node, self.want) for node in machines.present())  # on one of them, whole
         most = max(there, self._could_be)
         if self.asked != "auto":
             most = int(self.asked) if _is_kuberay() else min(int(self.asked), most)
@@ -103,9 +98,11 @@ class Capacity:
         return read_autoscaler(config, self.want) if config else 0
 
     def _wait_for_the_first_node(self) -> None:
-        """Machines join one after the other: the head may be up before any that works."""
+        """Machines join one after the other: the head may be up before any that has a CPU."""
         deadline = time.monotonic() + JOIN_SECONDS
-        while not self._limit and machines.is_empty() and time.monotonic() < deadline:
+        while not self._limit and time.monotonic() < deadline:
+            if any(node.get("CPU") for node in machines.present()):
+                return
             time.sleep(0.5)
             self._look()
 

@@ -168,7 +168,7 @@ class Conductor:
         """
         with _or_abort():
             is_synced = self.ledger.is_synced
-        if is_synced and not self.keeper.is_tidy:
+        if is_synced:
             self.keeper.tidy()
 
     def _given_up(self, job: Job) -> bool:

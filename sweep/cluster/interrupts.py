@@ -1,6 +1,6 @@
-"""SIGINT and SIGTERM, as a question that a driver asks itself between two events.
+"""SIGINT and SIGTERM, which a driver obeys between two events.
 
-:class:`Abort` is how the driver then leaves Ray Tune's loop at once, and for other reasons too.
+:class:`Abort` is how it then leaves Ray Tune's loop at once, and for other reasons too.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Interrupted(SweepError):
 
 OURS = (signal.SIGINT, signal.SIGTERM)
 
-Stopped = Callable[[], Interrupted | None]
-"""Whether a signal came, and which."""
+Heed = Callable[[], None]
+"""Raises :class:`Abort` if a signal came."""
 
 
 @contextmanager
-def signals() -> Iterator[Stopped]:
-    """Turn SIGINT and SIGTERM into an answer to "were we stopped?" for the time of the block.
+def signals() -> Iterator[Heed]:
+    """For the time of the block SIGINT and SIGTERM are remembered, until they are heeded.
 
     While Ray starts, a handler of its own answers SIGTERM with SystemExit, wherever Python is just
     then: in a callback that drops exceptions (filelock has one at a fork) it would be lost. So
@@ -55,19 +55,20 @@ def signals() -> Iterator[Stopped]:
         if len(got) > 2:  # a person who insists
             raise KeyboardInterrupt
 
-    def stopped() -> Interrupted | None:
+    def heed() -> None:
         for number in OURS:  # ray.init puts its own in place of ours
             if signal.getsignal(number) is not remember:
                 signal.signal(number, remember)
         missed = [number for number in _drained(heard) if number in OURS]
         if missed and not got:
             got.append(missed[0])
-        return Interrupted(signal.Signals(got[0]).name, got[0]) if got else None
+        if got:
+            raise Abort(Interrupted(signal.Signals(got[0]).name, got[0]))
 
     before = {n: signal.signal(n, remember) for n in OURS}
     with _pipe() as heard:
         try:
-            yield stopped
+            yield heed
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -94,12 +95,6 @@ def _drained(heard: int) -> bytes:
         return os.read(heard, 4096)
     except BlockingIOError:
         return b""
-
-
-def stop_if_asked(stopped: Stopped) -> None:
-    """Raises :class:`~sweep.cluster.interrupts.Abort` if a signal came."""
-    if interrupted := stopped():
-        raise Abort(interrupted)
 
 
 def cause(left: Abort | SystemExit) -> SweepError:

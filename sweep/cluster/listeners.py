@@ -11,10 +11,10 @@ import statistics
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from types import TracebackType
 from typing import Any, TextIO
 
 from rich.console import Console, Group
@@ -82,35 +82,22 @@ class Progress(Fold):
         self.planned = planned
         self.workers = 1
         self.rows: dict[str, Row] = {}
-        self.running: dict[str, Row] = {}
+        self.ended: Counter[str] = Counter()
+        """How many trials have ended, by their status."""
+        self.front: Front[RecordEvent] = Front(objectives.values())
+        """The records on the front so far."""
         self.epochs_spent = 0
         """Finetune epochs trained so far."""
         self.epochs_saved = 0
         """Finetune epochs that stopped trials did not have to train."""
-        self._front: Front[RecordEvent] = Front(objectives.values())
-        self._counts: Counter[str] = Counter()
         self._took: deque[float] = deque(maxlen=PACE)
-
-    @property
-    def front(self) -> list[RecordEvent]:
-        """The records on the front so far."""
-        return self._front.items
-
-    def count(self, status: str) -> int:
-        """How many trials have this status."""
-        return self._counts[status]
-
-    @property
-    def done(self) -> int:
-        """Trials that have ended, whichever way."""
-        return sum(self.count(status) for status in ("completed", "stopped", "failed"))
 
     def seconds_left(self) -> tuple[float, float] | None:
         """A range for the time left, from quartiles of what ended trials took; None at first."""
         if len(self._took) < 3:
             return None
         low, _, high = statistics.quantiles(self._took, n=4)
-        rounds = (self.planned - self.done) / max(1, self.workers)
+        rounds = (self.planned - self.ended.total()) / max(1, self.workers)
         return low * rounds, high * rounds
 
     def on_workers(self, event: WorkersEvent) -> None:
@@ -124,13 +111,10 @@ class Progress(Fold):
     def on_trial(self, event: TrialEvent) -> None:
         """A trial waits."""
         self.rows[event["trial_id"]] = Row(event["trial_id"], Params.of(event["params"]).to_dict())
-        self._counts["waiting"] += 1
 
     def on_start(self, event: StartEvent) -> None:
         """A trial runs."""
-        row = self.rows[event["trial_id"]]
-        self._set_status(row, "running")
-        self.running[row.trial_id] = row
+        self.rows[event["trial_id"]].status = "running"
 
     def on_record(self, event: RecordEvent) -> None:
         """A trial has come further."""
@@ -138,23 +122,17 @@ class Progress(Fold):
         self.epochs_spent += event["epoch"] - (row.epoch or 0)
         row.record, row.seconds = event, event["seconds"]
         if (values := front_values(event, self.objectives)) is not None:
-            self._front.add(event, values)
+            self.front.add(event, values)
 
     def on_end(self, event: EndEvent) -> None:
         """A trial ends."""
         row = self.rows[event["trial_id"]]
-        self._set_status(row, event["status"])
-        row.error = event.get("error")
-        self.running.pop(row.trial_id, None)
+        row.status, row.error = event["status"], event.get("error")
+        self.ended[row.status] += 1
         if row.status == "stopped":
             self.epochs_saved += row.params["finetune_epochs"] - (row.epoch or 0)
         if row.status != "failed":
             self._took.append(row.seconds)
-
-    def _set_status(self, row: Row, status: str) -> None:
-        self._counts[row.status] -= 1
-        self._counts[status] += 1
-        row.status = status
 
 
 class View:
@@ -169,7 +147,7 @@ class View:
         self._dense: float | None = None  # its accuracy, as long as all trials agree
 
     def take(self, event: Event) -> None:
-        """Follow an event; in the block, log what a person waits for."""
+        """Follow an event; while it is shown, log what a person waits for."""
         self.progress.apply(event)
         self._compare(event)
         if not self._is_open:
@@ -198,27 +176,20 @@ class View:
             self._drawn = time.monotonic()
             self.live.update(self._picture(), refresh=True)
 
-    def __enter__(self) -> View:
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """For the time of the block what is followed is logged, and drawn on a terminal."""
         self._is_open = True
-        if self.console.is_terminal:
-            self.live = Live(console=self.console, auto_refresh=False, transient=True)
-            self.live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._is_open = False
-        if self.live is not None:
-            self.live.__exit__(kind, error, trace)
-            self.live = None
+        live = Live(console=self.console, auto_refresh=False, transient=True)
+        try:
+            with live if self.console.is_terminal else nullcontext() as self.live:
+                yield
+        finally:
+            self._is_open, self.live = False, None
 
     def _line(self, row: Row) -> str:
         progress = self.progress
-        head = f"{progress.done}/{progress.planned} {row.trial_id} {row.status:9}"
+        head = f"{progress.ended.total()}/{progress.planned} {row.trial_id} {row.status:9}"
         if row.record is None:
             return f"{head} {_params(row)}: {row.error}"
         figures = f"accuracy {row.record['accuracy']:.4f} sparsity {row.record['sparsity']:.3f}"
@@ -230,39 +201,39 @@ class View:
 
     def _summary(self) -> str:
         progress = self.progress
-        counts = ", ".join(f"{progress.count(s)} {s}" for s in ("completed", "stopped", "failed"))
+        counts = ", ".join(f"{progress.ended[s]} {s}" for s in ("completed", "stopped", "failed"))
         left = progress.seconds_left()
         eta = f"; {_span(left[0])} to {_span(left[1])} left" if left else ""
         return (
-            f"{progress.done}/{progress.planned} trials ({counts}); epochs {progress.epochs_spent} "
-            f"spent, {progress.epochs_saved} saved{eta}"
+            f"{progress.ended.total()}/{progress.planned} trials ({counts}); "
+            f"epochs {progress.epochs_spent} spent, {progress.epochs_saved} saved{eta}"
         )
 
     def _running(self) -> Table:
-        table = Table(title="running", title_justify="left", box=None, padding=(0, 2))
-        for name in ("trial", "params", "epoch", "accuracy", "seconds"):
-            table.add_column(name)
-        for row in islice(self.progress.running.values(), ROWS):
+        rows = []
+        running = (row for row in self.progress.rows.values() if row.status == "running")
+        for row in islice(running, ROWS):
             accuracy = "" if row.record is None else f"{row.record['accuracy']:.4f}"
             epoch = "" if row.epoch is None else f"{row.epoch}/{row.params['finetune_epochs']}"
-            table.add_row(row.trial_id, _params(row), epoch, accuracy, f"{row.seconds:.0f}")
-        return table
+            rows.append((row.trial_id, _params(row), epoch, accuracy, f"{row.seconds:.0f}"))
+        return _table("running", ("trial", "params", "epoch", "accuracy", "seconds"), rows)
 
     def _front(self) -> Table:
-        front = sorted(self.progress.front, key=lambda e: float(e["sparsity"]))
+        front = sorted(self.progress.front.items, key=lambda e: float(e["sparsity"]))
         step = max(1, -(-len(front) // ROWS))
         title = f"front so far: {len(front)} points" + (f", every {step}th" if step > 1 else "")
-        table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
-        for name in ("sparsity", "accuracy", "epoch", "trial"):
-            table.add_column(name)
-        for event in front[::step]:
-            table.add_row(
-                f"{event['sparsity']:.3f}",
-                f"{event['accuracy']:.4f}",
-                str(event["epoch"]),
-                event["trial_id"],
-            )
-        return table
+        rows = [
+            (f"{e['sparsity']:.3f}", f"{e['accuracy']:.4f}", str(e["epoch"]), e["trial_id"])
+            for e in front[::step]
+        ]
+        return _table(title, ("sparsity", "accuracy", "epoch", "trial"), rows)
+
+
+def _table(title: str, names: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    table = Table(*names, title=title, title_justify="left", box=None, padding=(0, 2))
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _params(row: Row) -> str:

@@ -40,11 +40,6 @@ def present() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in nodes]
 
 
-def is_empty() -> bool:
-    """Whether no node has a CPU: those that work have not joined yet."""
-    return not any(resources.get("CPU") for resources in present())
-
-
 def draining() -> set[str]:
     """The ids of nodes that have been told to go, and still run what they ran."""
     with contextlib.suppress(Exception):
@@ -101,23 +96,15 @@ def autoscaler_config() -> dict[str, Any] | None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as At
 
     here = ray.get_runtime_context()
-    head = _head_id()
-    if head is None or head == here.get_node_id():
+    heads = [node["NodeID"] for node in ray.nodes() if node["Alive"] and HEAD in node["Resources"]]
+    if not heads or heads[0] == here.get_node_id():
         return read_autoscaler(here.gcs_address)
     ask = ray.remote(num_cpus=0, max_retries=0)(read_autoscaler)
-    future = ask.options(scheduling_strategy=At(head, soft=False)).remote(here.gcs_address)
+    future = ask.options(scheduling_strategy=At(heads[0], soft=False)).remote(here.gcs_address)
     with contextlib.suppress(Exception):
         found: dict[str, Any] | None = ray.get(future, timeout=ASK_SECONDS)
         return found
     return None
-
-
-def _head_id() -> str | None:
-    import ray
-
-    nodes = ray.nodes()
-    heads = [n["NodeID"] for n in nodes if n["Alive"] and HEAD in n["Resources"]]
-    return heads[0] if heads else None
 
 
 def read_autoscaler(gcs_address: str) -> dict[str, Any] | None:

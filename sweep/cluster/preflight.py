@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sweep.cluster import probe
-from sweep.cluster.interrupts import Stopped, stop_if_asked
+from sweep.cluster.interrupts import Heed
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.config.load import paths_of
 from sweep.errors import ClusterError, StorageError, SweepError
@@ -29,7 +29,7 @@ TRAINING = ("torch", "transformers", "datasets", "sklearn")
 Node = dict[str, Any]
 
 
-def preflight(config: SweepConfig, place: str, stopped: Stopped) -> None:
+def preflight(config: SweepConfig, place: str, heed: Heed) -> None:
     """Check on every node of the connected cluster that a trial can run there.
 
     Same versions of Ray, Python and prunesweep as here; results can be written into ``place`` (a
@@ -50,7 +50,7 @@ def preflight(config: SweepConfig, place: str, stopped: Stopped) -> None:
             "paths": paths_of(config),
             "packages": [*packages, *filter(None, [package_of(place)])],
         }
-        found = _ask_all(alive, wanted, config.resources.gpu > 0, stopped)
+        found = _ask_all(alive, wanted, config.resources.gpu > 0, heed)
     if alive and not found:
         raise ClusterError(
             f"none of the cluster's {len(alive)} nodes started a worker in {SECONDS} s: look at "
@@ -69,7 +69,7 @@ def preflight(config: SweepConfig, place: str, stopped: Stopped) -> None:
 
 
 def _ask_all(
-    nodes: list[Node], wanted: dict[str, Any], gpu: bool, stopped: Stopped
+    nodes: list[Node], wanted: dict[str, Any], gpu: bool, heed: Heed
 ) -> dict[str, probe.Findings]:
     """What nodes answer, by their ids. One that dies meanwhile is left out."""
     import ray
@@ -86,7 +86,7 @@ def _ask_all(
     found: dict[str, probe.Findings] = {}
     deadline = time.monotonic() + SECONDS
     while waiting and time.monotonic() < deadline:
-        stop_if_asked(stopped)
+        heed()
         for future in ray.wait(list(waiting), timeout=0.2)[0]:
             node = waiting.pop(future)
             if (findings := _answer(future, node)) is not None:

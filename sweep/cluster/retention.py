@@ -51,13 +51,10 @@ class Retention(Fold):
         self._newest.pop(event["trial_id"], None)
         self._untidy.add(event["trial_id"])
 
-    @property
-    def is_tidy(self) -> bool:
-        """Whether nothing waits for :meth:`tidy`."""
-        return not self._untidy
-
     def tidy(self) -> None:
         """Delete what is not needed any more, as far as the events applied say."""
+        if not self._untidy:
+            return
         on_front: dict[str, set[str]] = defaultdict(set)
         for trial_id, epoch in self._front.items:
             on_front[trial_id].add(name_of(epoch))
@@ -84,11 +81,6 @@ class RetrainingRetention(Fold):
     def on_confirm_end(self, event: ConfirmEndEvent) -> None:
         """Nobody goes on with this retraining."""
         self._ended.add(retraining_name(event["trial_id"], event["seed"]))
-
-    @property
-    def is_tidy(self) -> bool:
-        """Whether nothing waits for :meth:`tidy`."""
-        return not self._ended
 
     def tidy(self) -> None:
         """Delete the checkpoints of retrainings that ended."""

@@ -176,7 +176,7 @@ def _run_trials(cluster: Cluster, conductor: Conductor, view: View) -> None:
             conductor.note({"event": WORKERS, "count": workers})
         view.refresh()
 
-    with view:
+    with view.shown():
         cluster.run(conductor, cluster.session.folder.checkpoints, tick)
 
 

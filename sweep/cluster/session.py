@@ -15,7 +15,7 @@ from sweep.cluster.baseline import Dense
 from sweep.cluster.capacity import Capacity
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.connect import connected
-from sweep.cluster.interrupts import Abort, Interrupted, Stopped, cause, signals, stop_if_asked
+from sweep.cluster.interrupts import Abort, Heed, Interrupted, cause, signals
 from sweep.cluster.log import FILE_ONLY, DriverLog, driver_log
 from sweep.cluster.preflight import preflight
 from sweep.config import SweepConfig
@@ -37,7 +37,7 @@ class Session:
     folder: SweepFolder
     ledger: Journal
     log: DriverLog
-    stopped: Stopped
+    heed: Heed
     address: str | None
     again: str
 
@@ -49,10 +49,10 @@ class Session:
         unfit, and :class:`~sweep.errors.UsageError` where it has no room for a trial.
         """
         with connected(self.address):
-            stop_if_asked(self.stopped)
+            self.heed()
             if self.address:
-                preflight(self.config, str(self.folder.path.absolute()), self.stopped)
-            dense = Dense(self.config, self.folder.dense, self.stopped)
+                preflight(self.config, str(self.folder.path.absolute()), self.heed)
+            dense = Dense(self.config, self.folder.dense, self.heed)
             yield Cluster(self, Capacity(self.config), dense)
 
 
@@ -75,7 +75,7 @@ class Cluster:
         session, capacity = self.session, self.capacity
 
         def on_tick() -> None:
-            stop_if_asked(session.stopped)
+            session.heed()
             tick()
             conductor.tidy()
 
@@ -105,12 +105,12 @@ def opened(
     """
     again = f"sweep {verb} {folder.path}"
     where = address or os.environ.get("RAY_ADDRESS")
-    with driver_log() as log, signals() as stopped, folder.open(create=create) as ledger:
+    with driver_log() as log, signals() as heed, folder.open(create=create) as ledger:
         logger.info("driver: %s; to go on: %s", driver_name(), again, extra=FILE_ONLY)
         if ledger.events:
             log.begin(folder.log)
         try:
-            yield Session(config, folder, ledger, log, stopped, where, again)
+            yield Session(config, folder, ledger, log, heed, where, again)
         except (Abort, SystemExit) as left:
             error = cause(left)
             logger.error("%s", error, extra=FILE_ONLY)

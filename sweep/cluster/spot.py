@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sweep.cluster import machines
@@ -42,15 +43,12 @@ def main() -> None:
 
 def wait_for_notice(notices: tuple[Notice, ...], pause: float = PAUSE_SECONDS) -> None:
     """Return when one of the clouds has given notice; ``pause`` is in seconds."""
-    while not any(_given(notice) for notice in notices):
+    while True:
+        for notice in notices:
+            with suppress(OSError):
+                if notice():
+                    return
         time.sleep(pause)
-
-
-def _given(notice: Notice) -> bool:
-    try:
-        return notice()
-    except OSError:
-        return False
 
 
 def aws_notice(root: str = AWS) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweep.cluster import capacity, machines
-from sweep.cluster.capacity import Capacity, fits, read_autoscaler, room
+from sweep.cluster.capacity import Capacity, fits, read_autoscaler
 from sweep.config import ResourcesConfig, SweepConfig
 from sweep.errors import ConfigError, UsageError
 from tests.harness.sweeps import CONFIG
@@ -50,12 +50,6 @@ def test_a_machine_holds_what_cpus_and_gpus_allow(cpu: float, gpu: float, trials
     assert fits(BIG, want(cpu, gpu)) == trials
 
 
-def test_a_trial_is_on_one_machine() -> None:
-    assert room([SMALL, SMALL, HEAD], want(cpu=2)) == 2
-    assert room([SMALL, SMALL, HEAD], want(cpu=3)) == 0
-    assert room([SMALL, BIG], want(gpu=1)) == 4  # CPUs elsewhere help no trial that wants a GPU
-
-
 def test_an_autoscaler_adds_the_machines_that_hold_most() -> None:
     assert read_autoscaler(AUTOSCALER, want()) == 4 * 8 + 1 * 2
     assert read_autoscaler(AUTOSCALER, want(gpu=0.5)) == 8
@@ -88,6 +82,15 @@ def test_auto_is_what_fits_or_what_could(there: list[dict[str, float]]) -> None:
     assert (make().limit, make().present) == (2, 2)
     assert (make(could_be=9).limit, make(could_be=9).present) == (9, 2)
     assert make(could_be=1).limit == 2  # machines that the autoscaler does not know of
+
+
+def test_a_trial_is_on_one_machine(there: list[dict[str, float]]) -> None:
+    there[:] = [SMALL, SMALL, HEAD]
+    assert make(cpu=2).limit == 2
+    with pytest.raises(UsageError):
+        make(cpu=3)
+    there[:] = [SMALL, BIG]
+    assert make(gpu=1).limit == 4  # CPUs elsewhere help no trial that wants a GPU
 
 
 def test_a_number_is_a_bound(there: list[dict[str, float]]) -> None:

@@ -24,7 +24,7 @@ def shown(stream: io.StringIO, trials: int, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COLUMNS", "120")
     view = View(Progress(OBJECTIVES, trials), stream)
     builder = small_sweep() if trials == 4 else big_sweep(trials)
-    with view:
+    with view.shown():
         view.take({"event": "workers", "count": 2})
         for event in builder.events:
             view.take(event)
@@ -74,7 +74,7 @@ def test_a_loss_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
     view = View(Progress(OBJECTIVES, 4), io.StringIO())
     view.take(lost)
     assert caplog.messages == [], "of an earlier session"
-    with view:
+    with view.shown():
         view.take(lost)
     assert caplog.messages == ["t00000: attempt 2 lost its worker (killed)"]
     assert on_terminal(caplog) == []
@@ -99,4 +99,4 @@ def test_trials_of_an_earlier_session_are_not_told_again(caplog: pytest.LogCaptu
     for event in [*events[:2], {"event": "workers", "count": 2}, *events[2:]]:
         view.take(event)
     assert caplog.messages == []
-    assert view.progress.done == 3
+    assert view.progress.ended.total() == 3

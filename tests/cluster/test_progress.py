@@ -39,16 +39,19 @@ def after(*events: Event, planned: int = 10) -> Progress:
 
 def test_a_trial_goes_from_waiting_to_its_end() -> None:
     progress = after(*(trial(name) for name in "abc"), start("b"), end("c", "completed"))
-    names = ("waiting", "running", "completed", "stopped", "failed")
-    seen = [[progress.count(name) for name in names]]
+    seen = [[row.status for row in progress.rows.values()]]
     for event in (start("a"), record("a", 0), end("b", "stopped"), end("a", "failed", "diverged")):
         progress.apply(event)
-        seen.append([progress.count(name) for name in names])
-    assert seen == [[1, 1, 1, 0, 0], [0, 2, 1, 0, 0], [0, 2, 1, 0, 0], [0, 1, 1, 1, 0],
-                    [0, 0, 1, 1, 1]]  # fmt: skip
-    assert progress.done == 3
-    row = progress.rows["a"]
-    assert (row.status, row.error, row.epoch) == ("failed", "diverged", 0)
+        seen.append([row.status for row in progress.rows.values()])
+    assert seen == [
+        ["waiting", "running", "completed"],
+        ["running", "running", "completed"],
+        ["running", "running", "completed"],
+        ["running", "stopped", "completed"],
+        ["failed", "stopped", "completed"],
+    ]
+    assert progress.ended == {"completed": 1, "stopped": 1, "failed": 1}
+    assert (progress.rows["a"].error, progress.rows["a"].epoch) == ("diverged", 0)
 
 
 def test_epochs_spent_and_saved() -> None:
@@ -76,7 +79,7 @@ def test_a_trial_without_a_record_has_no_epoch() -> None:
 
 
 def points(progress: Progress) -> list[tuple[str, int]]:
-    return [(event["trial_id"], event["epoch"]) for event in progress.front]
+    return [(event["trial_id"], event["epoch"]) for event in progress.front.items]
 
 
 def test_the_front_so_far() -> None:

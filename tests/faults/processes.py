@@ -1,4 +1,4 @@
-"""Ray on this machine for the time of a benchmark, and drivers that fork from a warm process.
+"""Drivers that fork from a warm process, and a Ray cluster for them.
 
 A driver is what `sweep` is: its own process, its command line, its exit code. Only the imports,
 seconds of each start, are paid once (`multiprocessing`'s fork server).
@@ -7,21 +7,19 @@ seconds of each start, are paid once (`multiprocessing`'s fork server).
 from __future__ import annotations
 
 import itertools
+import json
 import multiprocessing
 import os
-import secrets
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import forkserver
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sweep.cluster.connect import ENVIRONMENT
 from tests.faults.verdict import Done, Event, read_events
+from tests.harness import nodes
 
 Sabotage = Callable[[], None]
 Found = TypeVar("Found")
@@ -155,40 +153,11 @@ def draw_nothing() -> None:
 
 @contextmanager
 def cluster(cpus: int) -> Iterator[str]:
-    """A Ray cluster of our own, in a process of its own; yields its address."""
-    os.environ.update(ENVIRONMENT)
-    os.environ |= {"RAY_AUTH_MODE": "token", "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
-    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    CONTEXT.set_forkserver_preload(list(WARM))
-    forkserver.ensure_running()
-    ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_hold, args=(theirs, cpus), daemon=False)
-    process.start()
-    theirs.close()
-    try:
-        yield ours.recv()
-    finally:
-        ours.close()
-        process.join()
-
-
-def _hold(pipe: Connection, cpus: int) -> None:
-    """Keep a cluster up until the other end of the pipe is closed."""
-    import ray
-
-    settings: dict[str, Any] = {"prestart_worker_first_driver": False}
-    context = ray.init(
-        address="local",
-        num_cpus=cpus,
-        include_dashboard=False,
-        object_store_memory=256 * 1024**2,
-        log_to_driver=False,
-        logging_level="ERROR",
-        _system_config=settings,
-    )
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who holds the other end
-    pipe.send(context.address_info["gcs_address"])
-    try:
-        pipe.recv()
-    except EOFError:
-        ray.shutdown()
+    """A Ray cluster of one node, for forked drivers; yields its address."""
+    config = json.dumps({"prestart_worker_first_driver": False})
+    with nodes.cluster(head=("--num-cpus", cpus, "--system-config", config)) as found:
+        # Ray reads them when it is imported, which the fork server does.
+        names = [name for name in found.environment if name.startswith(("RAY_", "TUNE_", "OMP_"))]
+        os.environ.update({name: found.environment[name] for name in names})
+        CONTEXT.set_forkserver_preload(list(WARM))
+        yield found.address

@@ -20,7 +20,8 @@ from sweep.ledger.file import Ledger
 from tests.faults import sabotage
 from tests.faults.processes import Driver
 from tests.faults.verdict import BY_CHANCE, Done
-from tests.harness import command, sweeps
+from tests.harness import sweeps
+from tests.harness.command import Command, assert_refused
 from tests.harness.sweeps import Event, of_kind, read_events
 from tests.stories.conftest import Sweep
 
@@ -120,12 +121,12 @@ def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Sweep) -> N
 
 
 def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
-    bed: Bed, undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
+    bed: Bed, undisturbed: Sweep, cli: Command
 ) -> None:
     assert not (undisturbed.folder / "checkpoints" / "confirm").exists()
     for given in (("status", undisturbed.folder, "--json"), ("resume", undisturbed.folder)):
         before = undisturbed.events
-        done = command.call(capsys, *given)
+        done = cli(*given)
         assert done.code == 0, done.err
         assert undisturbed.events == before
     left, right = analysis.load(bed.folder), analysis.load(undisturbed.folder)
@@ -133,12 +134,10 @@ def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
     assert left.records.equals(right.records) and left.trials.equals(right.trials)
 
 
-def test_again_it_does_nothing_and_needs_no_ray(
-    undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_again_it_does_nothing_and_needs_no_ray(undisturbed: Sweep, cli: Command) -> None:
     before = undisturbed.events
     given = ("confirm", undisturbed.folder, "--seeds", 2, "--runners-up", 1)
-    done = command.call(capsys, *given, "--address", "127.0.0.1:1")  # where nothing answers
+    done = cli(*given, "--address", "127.0.0.1:1")  # where nothing answers
     assert done.code == 0, done.err
     assert undisturbed.events == before
     assert "on test" in done.out
@@ -231,19 +230,19 @@ def test_a_killed_worker_is_made_good_and_a_signal_obeyed(slow: Bed) -> None:
 
 
 def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
-    bed: Bed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bed: Bed, tmp_path: Path, cli: Command
 ) -> None:
-    command.assert_refused(command.call(capsys, "confirm", tmp_path / "none"), 2, "no such folder")
+    assert_refused(cli("confirm", tmp_path / "none"), 2, "no such folder")
     young = bed.copy("young")
     lines = (young / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     (young / "ledger.jsonl").write_bytes(b"".join(lines[:4]))
-    command.assert_refused(command.call(capsys, "confirm", young), 2, "has no front yet")
+    assert_refused(cli("confirm", young), 2, "has no front yet")
     assert len(read_events(young)) == 4
     with Ledger.open(young / "ledger.jsonl", create=False):
-        command.assert_refused(command.call(capsys, "confirm", young), 2, "in use")
+        assert_refused(cli("confirm", young), 2, "in use")
     folder = bed.copy("alone")
-    done = command.call(capsys, "confirm", folder, "--address", "127.0.0.1:1")
-    command.assert_refused(done, 5, "nothing answers")
+    done = cli("confirm", folder, "--address", "127.0.0.1:1")
+    assert_refused(done, 5, "nothing answers")
     assert read_events(folder) == read_events(bed.folder)
 
 
@@ -266,7 +265,7 @@ def test_a_task_without_a_test_split_is_refused(
 
 
 def test_retrainings_that_failed_are_told_by_the_exit_code(
-    undisturbed: Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    undisturbed: Sweep, tmp_path: Path, cli: Command
 ) -> None:
     folder = Path(shutil.copytree(undisturbed.folder, tmp_path / "failed"))
     events = undisturbed.events
@@ -279,6 +278,6 @@ def test_retrainings_that_failed_are_told_by_the_exit_code(
     ]
     lines = "".join(json.dumps(event) + "\n" for event in changed)
     (folder / "ledger.jsonl").write_text(lines)
-    done = command.call(capsys, "confirm", folder, "--seeds", 2, "--runners-up", 1)
+    done = cli("confirm", folder, "--seeds", 2, "--runners-up", 1)
     assert done.code == 3 and "1 retrainings failed" in done.err
     assert read_events(folder) == changed

@@ -15,7 +15,7 @@ import pytest
 import analysis
 from sweep.ledger.store_objects import ObjectStore
 from tests.harness import sweeps
-from tests.harness.command import Done, call
+from tests.harness.command import Command, Done
 from tests.harness.sweeps import Event, assert_each_once, keys, of_kind
 from tests.ledger.server import Server, s3_server
 from tests.stories.conftest import Sweep
@@ -143,24 +143,18 @@ def test_it_leaves_what_the_contract_says(stored: Stored, undisturbed: Sweep) ->
     assert not [n for n in names if "optimizer" in n]
 
 
-def test_the_commands_read_it(
-    stored: Stored,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    status = call(capsys, "status", stored.address, "--json")
+def test_the_commands_read_it(stored: Stored, cli: Command, tmp_path: Path) -> None:
+    status = cli("status", stored.address, "--json")
     assert status.code == 0 and json.loads(status.out)["state"] == "finished"
-    assert call(capsys, "front", stored.address, "--min-sparsity", "0.5").code == 0
-    report = call(capsys, "report", stored.address)
+    assert cli("front", stored.address, "--min-sparsity", "0.5").code == 0
+    report = cli("report", stored.address)
     assert report.code == 0 and (tmp_path / "report" / "report.html").is_file()
     there = stored.address.parent / "report"
-    assert call(capsys, "report", stored.address, "--out", there).out == f"{there}/report.html\n"
+    assert cli("report", stored.address, "--out", there).out == f"{there}/report.html\n"
     assert "report.html" in there.names()
-    assert call(capsys, "export-study", stored.address).code == 0
+    assert cli("export-study", stored.address).code == 0
     assert (tmp_path / "study.db").is_file()
-    refused = call(capsys, "export", stored.address, "--knee", "--to", "s3://bucket/model")
+    refused = cli("export", stored.address, "--knee", "--to", "s3://bucket/model")
     assert refused.code == 2 and "new folder on this machine" in refused.err
 
 
@@ -170,15 +164,13 @@ def test_it_is_confirmed_there(stored: Stored) -> None:
     assert analysis.load(str(stored.address)).confirmation_state == "finished"
 
 
-def test_a_sweep_is_begun_once_with_one_config(
-    stored: Stored, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = call(capsys, "run", stored.config, "search.seed=9", "--out", stored.address)
+def test_a_sweep_is_begun_once_with_one_config(stored: Stored, cli: Command) -> None:
+    done = cli("run", stored.config, "search.seed=9", "--out", stored.address)
     assert done.code == 2 and "holds another sweep" in done.err and "search.seed" in done.err
-    again = call(capsys, "run", stored.config, "--out", stored.address)
+    again = cli("run", stored.config, "--out", stored.address)
     assert (again.code == 0 and "10 trials" in again.err) or "completed" in again.err
     (stored.address.parent / "else" / "trials.csv").write_bytes(b"mine")
     other = stored.address.parent / "else"
-    done = call(capsys, "run", stored.config, "--out", other)
+    done = cli("run", stored.config, "--out", other)
     assert done.code == 2 and "holds files of something else: trials.csv" in done.err
     assert other.names() == ["trials.csv"]

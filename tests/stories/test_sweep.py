@@ -13,7 +13,7 @@ import pytest
 import analysis
 from analysis.tables.columns import CONTRACT, FRONT, PARAMS
 from tests.harness import sweeps
-from tests.harness.command import assert_refused, call
+from tests.harness.command import Command, assert_refused
 from tests.harness.sweeps import CONFIG, assert_each_once, keys, of_kind, story
 from tests.stories.conftest import Sweep
 
@@ -80,41 +80,35 @@ def test_checkpoints_stay_for_the_points_of_the_front_alone(undisturbed: Sweep) 
     assert list(root.rglob("optimizer.safetensors")) == []
 
 
-def test_the_saved_config_is_the_resolved_one_and_runs(
-    undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = call(capsys, "check", undisturbed.folder / "config.yaml", "--json")
+def test_the_saved_config_is_the_resolved_one_and_runs(undisturbed: Sweep, cli: Command) -> None:
+    done = cli("check", undisturbed.folder / "config.yaml", "--json")
     assert done.code == 0
     config = undisturbed.events[0]["config"]
     assert json.loads(done.out)["config"] == config
     assert config["search"]["seed"] == CONFIG["search"]["seed"]
 
 
-def test_the_same_command_again_does_nothing_more(
-    undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_command_again_does_nothing_more(undisturbed: Sweep, cli: Command) -> None:
     before = (undisturbed.folder / "ledger.jsonl").read_bytes()
-    again = call(capsys, "run", undisturbed.config, "--out", undisturbed.folder)
+    again = cli("run", undisturbed.config, "--out", undisturbed.folder)
     assert again.code == 0, again.err
     assert (undisturbed.folder / "ledger.jsonl").read_bytes() == before
     assert again.out == undisturbed.done.out
 
 
 def test_another_config_in_the_same_folder_or_fewer_trials_are_refused(
-    undisturbed: Sweep, capsys: pytest.CaptureFixture[str]
+    undisturbed: Sweep, cli: Command
 ) -> None:
     before = (undisturbed.folder / "ledger.jsonl").read_bytes()
     settings = ("search.seed=4", "recover.batch_size=16")
-    done = call(capsys, "run", undisturbed.config, *settings, "--out", undisturbed.folder)
+    done = cli("run", undisturbed.config, *settings, "--out", undisturbed.folder)
     assert_refused(done, 2, "search.seed: 3 -> 4", "recover.batch_size: 32 -> 16", "--out")
-    assert_refused(call(capsys, "resume", undisturbed.folder, "--trials", 9), 2, "at least 10")
+    assert_refused(cli("resume", undisturbed.folder, "--trials", 9), 2, "at least 10")
     assert (undisturbed.folder / "ledger.jsonl").read_bytes() == before
 
 
-def test_a_formula_has_no_model_to_export(
-    undisturbed: Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = call(capsys, "export", undisturbed.folder, "--to", tmp_path / "model", "--knee")
+def test_a_formula_has_no_model_to_export(undisturbed: Sweep, tmp_path: Path, cli: Command) -> None:
+    done = cli("export", undisturbed.folder, "--to", tmp_path / "model", "--knee")
     assert_refused(done, 2, "no model to export")
     assert not (tmp_path / "model").exists()
 
@@ -145,11 +139,9 @@ def test_what_the_tear_took_is_found_again(mended: Sweep, undisturbed: Sweep) ->
     assert story(again) == story(undisturbed.events)
 
 
-def test_an_extended_sweep_stays_extended(
-    mended: Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_extended_sweep_stays_extended(mended: Sweep, cli: Command) -> None:
     before = (mended.folder / "ledger.jsonl").read_bytes()
-    done = call(capsys, "resume", mended.folder)
+    done = cli("resume", mended.folder)
     assert done.code == 0 and "--trials 24" in done.err
     assert (mended.folder / "ledger.jsonl").read_bytes() == before
 
@@ -166,13 +158,11 @@ def test_a_diverging_trial_fails_with_its_reason_and_the_sweep_goes_on(diverging
 
 
 @pytest.mark.slow
-def test_a_grid_knows_how_many_trials_it_has(
-    diverging: Sweep, capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = json.loads(call(capsys, "status", diverging.folder, "--json").out)
+def test_a_grid_knows_how_many_trials_it_has(diverging: Sweep, cli: Command) -> None:
+    found = json.loads(cli("status", diverging.folder, "--json").out)
     assert found["planned"] == 4 and found["state"] == "finished"
     assert found["trials"]["failed"] == len(found["failures"]) == 2
-    assert_refused(call(capsys, "resume", diverging.folder, "--trials", 8), 2, "4 points")
+    assert_refused(cli("resume", diverging.folder, "--trials", 8), 2, "4 points")
 
 
 @pytest.mark.slow

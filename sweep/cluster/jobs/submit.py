@@ -64,12 +64,13 @@ TRIES = 5
 def submit(
     api: JobsApi, config: SweepConfig, place: str, python: str = "python"
 ) -> tuple[Job, bool]:
-    """The sweep's job, and whether it is new. ``python`` is the command on the head's PATH.
+    """The sweep's job, and whether it is new; it has to travel (:func:`check_travels`).
+
+    ``python`` is the command on the head's PATH.
 
     Raises :class:`~sweep.errors.UsageError` where one of this name runs with other settings or
     into another place, and :class:`~sweep.errors.ClusterError` where the cluster refuses.
     """
-    check_travels(config, place)
     for _ in range(TRIES):
         before = jobs_of(api, config.name)
         if live := next((job for job in before if job.is_live), None):

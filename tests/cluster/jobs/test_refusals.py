@@ -13,10 +13,9 @@ from sweep.cluster.connect import find_token
 from sweep.cluster.jobs.job import Job
 from sweep.cluster.jobs.submit import check_travels
 from sweep.config.load import load_config
-from tests.harness.command import assert_refused, call
+from tests.harness.command import Command, assert_refused
 from tests.harness.nodes import free_ports
 
-Capture = pytest.CaptureFixture[str]
 LAUNCH = ("launch", "closed-form", "--out", "/shared/tiny", "--address")
 
 
@@ -34,14 +33,14 @@ def web_page() -> Iterator[str]:
     server.server_close()
 
 
-def test_an_address_where_nobody_listens(capsys: Capture) -> None:
+def test_an_address_where_nobody_listens(cli: Command) -> None:
     [port] = free_ports(1)
-    done = call(capsys, *LAUNCH, f"http://127.0.0.1:{port}")
+    done = cli(*LAUNCH, f"http://127.0.0.1:{port}")
     assert_refused(done, 5, f"127.0.0.1:{port}", "refused", "is the cluster up", "ssh -N -L 8265")
 
 
-def test_an_address_of_something_else(capsys: Capture, web_page: str) -> None:
-    assert_refused(call(capsys, *LAUNCH, web_page), 5, "dashboard", "http://HOST:8265")
+def test_an_address_of_something_else(cli: Command, web_page: str) -> None:
+    assert_refused(cli(*LAUNCH, web_page), 5, "dashboard", "http://HOST:8265")
 
 
 HEAD = ("--address", "http://head:8265")
@@ -68,14 +67,9 @@ NO_TRAVEL = ("does not travel", "absolute path")
     ],
 )
 def test_what_is_refused_before_anything_is_sent(
-    capsys: Capture,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    arguments: tuple[str, ...],
-    words: tuple[str, ...],
+    cli: Command, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert_refused(call(capsys, *arguments), 2, *words)
+    assert_refused(cli(*arguments), 2, *words)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,7 +14,7 @@ from sweep.cluster.render.kubernetes import RAY, KubernetesOptions, render_kuber
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import UsageError
-from tests.harness.command import assert_refused, call
+from tests.harness.command import Command, assert_refused
 
 # The fields of ray.io/v1 in KubeRay 1.6.2 that a RayJob can have, by its generated reference.
 FIELDS = {
@@ -211,10 +211,10 @@ def test_what_pods_would_not_find_or_take(
     assert all(word in str(refused.value) for word in words)
 
 
-def test_the_command_prints_a_manifest(capsys: pytest.CaptureFixture[str]) -> None:
-    done = call(capsys, "render", "kubernetes", "digits", "--claim", "sweeps", "--namespace", "lab")
+def test_the_command_prints_a_manifest(cli: Command) -> None:
+    done = cli("render", "kubernetes", "digits", "--claim", "sweeps", "--namespace", "lab")
     assert done.code == 0 and done.err == ""
     told, job = yaml.safe_load_all(done.out)
     assert told["metadata"]["namespace"] == job["metadata"]["namespace"] == "lab"
     assert re.match(r"# Sweep digits on Kubernetes", done.out)
-    assert_refused(call(capsys, "render", "kubernetes", "digits"), 2, "--claim")
+    assert_refused(cli("render", "kubernetes", "digits"), 2, "--claim")

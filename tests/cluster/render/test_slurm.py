@@ -17,7 +17,7 @@ from sweep.cluster.render.slurm import SlurmOptions, render_slurm
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import UsageError
-from tests.harness.command import assert_refused, call
+from tests.harness.command import Command, assert_refused
 
 GPUS = SlurmOptions(
     nodes=3,
@@ -137,9 +137,9 @@ def test_results_are_one_line() -> None:
         render_slurm(config(), SlurmOptions(), "/out\nrm -rf .")
 
 
-def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_file(tmp_path: Path, cli: Command) -> None:
     file = tmp_path / "job.sh"
-    done = call(capsys, "render", "slurm", "closed-form", "search.trials=3", "--out", file)
+    done = cli("render", "slurm", "closed-form", "search.trials=3", "--out", file)
     assert done.code == 0 and done.out == "" and str(file) in done.err
     script = file.read_text()
     assert "trials: 3" in script and "export PATH=" in script
@@ -147,7 +147,7 @@ def test_the_command_writes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "TOKEN=$(" in script, "the token is made in the job, not written down"
 
 
-def test_the_command_prints_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    assert_refused(call(capsys, "render", "slurm", "closed-form", "--time", "x"), 2, "--time")
-    assert_refused(call(capsys, "render", "slurm", "closed-form", "search.trails=3"), 2, "trails")
-    assert_refused(call(capsys, "render", "slurm", "digits", "--out", "/proc/x"), 6, "cannot write")
+def test_the_command_prints_what_is_wrong(cli: Command) -> None:
+    assert_refused(cli("render", "slurm", "closed-form", "--time", "x"), 2, "--time")
+    assert_refused(cli("render", "slurm", "closed-form", "search.trails=3"), 2, "trails")
+    assert_refused(cli("render", "slurm", "digits", "--out", "/proc/x"), 6, "cannot write")

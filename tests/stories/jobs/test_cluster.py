@@ -10,12 +10,11 @@ import pytest
 
 import analysis
 from tests.faults.verdict import lost, of_kind
-from tests.harness.command import assert_refused, call
+from tests.harness.command import Command, assert_refused
 from tests.harness.launched import SHARED, Story, repeated, write_config
 from tests.harness.nodes import Cluster
 from tests.harness.sweeps import assert_each_once
 
-Capture = pytest.CaptureFixture[str]
 TRIALS = 8
 
 pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
@@ -75,13 +74,13 @@ def test_a_detached_launch_names_its_job_and_leaves(story: Story) -> None:
 
 @pytest.mark.usefixtures("token")
 def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
-    story: Story, cluster: Cluster, capsys: Capture
+    story: Story, cluster: Cluster, cli: Command
 ) -> None:
     assert story.done["status"].wrong(0, "job sweep-tiny~2: running", f"of {TRIALS} planned") == ""
     assert story.done["stop"].wrong(0, "interrupted by SIGTERM; all is saved", "stopped") == ""
     [interrupt] = of_kind(story.events, "interrupt")
     assert interrupt["signal"] == "SIGTERM"
-    again = call(capsys, "stop", story.name, "--address", cluster.url)
+    again = cli("stop", story.name, "--address", cluster.url)
     assert again.code == 0 and "ended already: succeeded" in again.err
 
 
@@ -91,25 +90,25 @@ def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> No
 
 
 @pytest.mark.usefixtures("token")
-def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, capsys: Capture) -> None:
+def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, cli: Command) -> None:
     address = ("--address", cluster.url)
-    done = call(capsys, "logs", story.name, *address)
+    done = cli("logs", story.name, *address)
     assert done.code == 0 and f"{TRIALS}/{TRIALS}" in done.out
-    assert "all is saved" in call(capsys, "logs", "sweep-tiny~2", *address).out
-    followed = call(capsys, "logs", "sweep-tiny~2", *address, "--follow")
+    assert "all is saved" in cli("logs", "sweep-tiny~2", *address).out
+    followed = cli("logs", "sweep-tiny~2", *address, "--follow")
     assert followed.code == 143 and "launch command again" in followed.err
     assert "all is saved" in followed.out
-    assert_refused(call(capsys, "logs", "other", *address), 2, "'other'", "it has: ", "tiny")
+    assert_refused(cli("logs", "other", *address), 2, "'other'", "it has: ", "tiny")
 
 
 def test_no_token_and_a_wrong_one(
-    story: Story, cluster: Cluster, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    story: Story, cluster: Cluster, cli: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
     launch = ("launch", story.config, "--address", cluster.url, "--out", story.folder)
-    assert_refused(call(capsys, *launch), 5, "wants a token", "~/.ray/auth_token")
+    assert_refused(cli(*launch), 5, "wants a token", "~/.ray/auth_token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
-    assert_refused(call(capsys, *launch), 5, "refused the token of RAY_AUTH_TOKEN")
+    assert_refused(cli(*launch), 5, "refused the token of RAY_AUTH_TOKEN")
