@@ -58,9 +58,20 @@ def test_it_is_the_trial_under_another_seed_read_on_test(
     assert_is_the_trial_on_test(closed_form(), tmp_path, *wanted)
 
 
-@pytest.mark.parametrize("scope", ["local", "global"])
-def test_of_a_real_model_too(bench: Workbench, scope: str, tmp_path: Path) -> None:
-    assert_is_the_trial_on_test(bench, tmp_path, 0, 2, finetune_epochs=2, scope=scope)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"scope": "local"},
+        {"scope": "global"},
+        {"ramp_epochs": 2},
+        {"ramp_epochs": 2, "method": "movement"},
+        {"quantization": "fixed", "sparsity": 0.05},
+        {"quantization": "int8", "sparsity": 0.05},
+    ],
+    ids=str,
+)
+def test_of_a_real_model_too(bench: Workbench, params: dict[str, Any], tmp_path: Path) -> None:
+    assert_is_the_trial_on_test(bench, tmp_path, 0, 2, finetune_epochs=2, **params)
 
 
 def test_no_more_is_trained_than_the_last_wanted_epoch(tmp_path: Path) -> None:
