@@ -29,6 +29,7 @@ class Asked(Protocol):
     def split(self) -> Literal["test", "validation"]: ...
     @property
     def knee(self) -> int | None: ...
+    def best(self, min_sparsity: float | None, max_drop: float | None) -> Answer: ...
 
 
 class Bound(NamedTuple):
@@ -104,7 +105,7 @@ def why_none(
     if results.front.empty:
         return "the front has no point yet"
     if not knee:
-        return best(results.front, results.split, min_sparsity, max_drop).text
+        return results.best(min_sparsity, max_drop).text
     if results.knee is None:
         return (
             f"the front of {len(results.front)} points has no knee: it takes three or more, of "
@@ -119,26 +120,6 @@ def most(table: pd.DataFrame, column: str) -> pd.Series[Any] | None:
     if known.empty:
         return None
     return known.sort_values(column, ascending=False, kind="stable").iloc[0]
-
-
-def best(
-    front: pd.DataFrame,
-    split: str,
-    min_sparsity: float | None = None,
-    max_drop: float | None = None,
-    max_size_bytes: float | None = None,
-) -> Answer:
-    """See ``Results.best``; ``split`` is "test" for a front that is confirmed on it."""
-    asked = bounds(split, min_sparsity, max_drop, max_size_bytes)
-    if max_drop is not None:
-        return choose(front, asked, ("sparsity", True), "The sparsest point", split)
-    return choose(front, asked, (_of(split, "accuracy"), True), "The most accurate point", split)
-
-
-def least_size(front: pd.DataFrame, split: str, max_drop: float) -> Answer:
-    """See ``Results.least_size``."""
-    asked = bounds(split, max_drop=max_drop)
-    return choose(front, asked, ("size_bytes", False), "The smallest point", split)
 
 
 def bounds(
@@ -174,23 +155,23 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
 
 
-def _of(split: str, column: str) -> str:
-    return f"test_{column}" if split == "test" else column
+def accuracy_of(split: str, end: str = "") -> str:
+    """The column of the accuracy, or of an ``end`` of its interval, that answers go by."""
+    return f"{'test_' if split == 'test' else ''}accuracy{end}"
 
 
 def _drop_of(split: str) -> str:
     return "test_drop" if split == "test" else "accuracy_drop"
 
 
-def choose(
-    front: pd.DataFrame, asked: Sequence[Bound], by: tuple[str, bool], what: str, split: str
-) -> Answer:
+def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
     """The row that satisfies what is ``asked`` and is best ``by`` (column, whether more is better).
 
     Equals are told apart by accuracy. Where no row is within, ``nearest`` is the feasible row with
     the smallest sum of what it misses.
     """
-    (column, more), accuracy = by, _of(split, "accuracy")
+    front, split = results.front, results.split
+    (column, more), accuracy = by, accuracy_of(split)
     beyond = missed(front, asked)
     known = front[column].notna().to_numpy(dtype=bool)
     ordered = front[(beyond == 0) & known].sort_values(
@@ -198,7 +179,7 @@ def choose(
     )
     point, runner_up = ([row for _, row in ordered.head(2).iterrows()] + [None, None])[:2]
     nearest = _nearest(front, beyond) if point is None else None
-    question = f"{what}{' with ' * bool(asked)}{' and '.join(bound.words for bound in asked)}"
+    question = f"{what} point{' with ' * bool(asked)}{' and '.join(bound.words for bound in asked)}"
     text = f"{question}: {_text(front, point, runner_up, nearest, split)}"
     return Answer(question, point, runner_up, nearest, text)
 
@@ -229,7 +210,7 @@ def _text(
 
 def point_text(row: pd.Series[Any], split: str) -> str:
     """A row of the front in words, with its interval and what it is measured on."""
-    names = [_of(split, f"accuracy{end}") for end in ("", "_low", "_high")]
+    names = [accuracy_of(split, end) for end in ("", "_low", "_high")]
     accuracy, low, high = (100 * row[name] for name in names)
     drop = row[_drop_of(split)]
     where = "on test" if split == "test" else "on validation, unconfirmed"

@@ -137,7 +137,11 @@ class Results(Loaded):
         >>> results.best(min_sparsity=0.95).nearest["trial_id"]
         't00003'
         """
-        return questions.best(self.front, self.split, min_sparsity, max_drop, max_size_bytes)
+        asked = questions.bounds(self.split, min_sparsity, max_drop, max_size_bytes)
+        if max_drop is not None:
+            return questions.choose(self, asked, ("sparsity", True), "The sparsest")
+        by = (questions.accuracy_of(self.split), True)
+        return questions.choose(self, asked, by, "The most accurate")
 
     def least_size(self, max_drop: float) -> Answer:
         """The smallest point of the front (``size_bytes``) within ``max_drop`` of dense.
@@ -147,7 +151,8 @@ class Results(Loaded):
         >>> results.least_size(max_drop=0.01).point["size_bytes"]
         60000
         """
-        return questions.least_size(self.front, self.split, max_drop)
+        asked = questions.bounds(self.split, max_drop=max_drop)
+        return questions.choose(self, asked, ("size_bytes", False), "The smallest")
 
     # example by example
 

@@ -42,32 +42,26 @@ class ToDense(NamedTuple):
     p_value: float
     """McNemar's exact p-value that they are equally accurate; NaN without answers in pairs. Over
     several seeds Rüger's combination, which holds although the examples are the same."""
-    paired: bool
 
     @property
     def verdict(self) -> str | None:
-        """certified | likely | not; None where the difference is not known."""
-        return verdict(self.difference, self.low)
+        """certified | likely | not; None where the difference is not known. See the module.
 
-
-def verdict(difference: float, low: float) -> str | None:
-    """The verdict on a difference to dense and its lower bound, shares; see the module.
-
-    >>> verdict(-0.004, -0.009), verdict(-0.004, -0.02), verdict(-0.03, -0.05)
-    ('certified', 'likely', 'not')
-    """
-    if math.isnan(difference):
-        return None
-    if low > -MARGIN:
-        return "certified"
-    return "likely" if difference >= -MARGIN - _SLACK else "not"
+        >>> ToDense(-0.004, -0.009, 1).verdict, ToDense(-0.004, -0.02, 1).verdict
+        ('certified', 'likely')
+        """
+        if math.isnan(self.difference):
+            return None
+        if self.low > -MARGIN:
+            return "certified"
+        return "likely" if self.difference >= -MARGIN - _SLACK else "not"
 
 
 def to_dense(records: Sequence[ReadEvent], dense: Mapping[str, Any] | None) -> ToDense:
     """Compare one point, one record a seed, with the dense model's figures on the same split."""
     counted = [r for r in records if _counts(r)]
     if not counted or dense is None or not _counts(dense):
-        return ToDense(math.nan, math.nan, math.nan, False)
+        return ToDense(math.nan, math.nan, math.nan)
     shares = np.array([record["correct"] / record["examples"] for record in counted])
     difference = float(shares.mean()) - dense["correct"] / dense["examples"]
     reference = answers_of(dense)
@@ -80,7 +74,7 @@ def to_dense(records: Sequence[ReadEvent], dense: Mapping[str, Any] | None) -> T
     # The bound is one-sided at LEVEL, the margin one half of a two-sided interval.
     spread = seeds_margin(shares, 2 * LEVEL - 1)
     low = difference - math.hypot(difference - low, spread)
-    return ToDense(difference, low, p_value, paired=reference is not None and answers is not None)
+    return ToDense(difference, low, p_value)
 
 
 def _pairs(answers: BoolArray, reference: BoolArray) -> tuple[float, float]:

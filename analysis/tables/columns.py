@@ -78,30 +78,22 @@ FRONT: Kinds = {
     "p_value": "float",
     "feasible": "bool",
 }
+
+
+def _as(*names: str) -> Kinds:
+    """Columns that are of the same kind in several tables."""
+    return {name: (CONTRACT | EXTRA)[name] for name in names}
+
+
 CONFIRMATION: Kinds = {
-    "trial_id": "text",
-    "epoch": "int",
-    "seed": "int",
+    **_as("trial_id", "epoch", "seed"),
     "why": "text",
-    "accuracy": "float",
-    "correct": "int",
-    "examples": "int",
-    "loss": "float",
-    "baseline_accuracy": "float",
-    "accuracy_drop": "float",
+    **_as("accuracy", "correct", "examples", "loss", "baseline_accuracy", "accuracy_drop"),
     "validation_accuracy": "float",
     "validation_correct": "int",
     "validation_examples": "int",
-    "sparsity": "float",
-    "model_sparsity": "float",
-    "nonzero_params": "int",
-    "size_bytes": "int",
-    "seconds": "float",
-    "train_seconds": "float",
-    "eval_seconds": "float",
-    "time": "float",
-    "worker": "text",
-    "attempt": "int",
+    **_as("sparsity", "model_sparsity", "nonzero_params", "size_bytes"),
+    **_as("seconds", "train_seconds", "eval_seconds", "time", "worker", "attempt"),
 }
 CONFIRMED: Kinds = {
     "trial_id": "text",

@@ -27,7 +27,8 @@ class Budget:
         self._limits = config.search.budget
         self._plateau = _Plateau(config) if self._limits.plateau else None
         self._epochs: dict[str, int] = {}
-        self._seconds = 0.0
+        self.seconds = 0.0
+        """Wall time of all sessions, up to the last event."""
         self._last: float | None = None
         self.spent: str | None = None
         """What was spent, in words; None while nothing is."""
@@ -37,11 +38,6 @@ class Budget:
         """Finetune epochs recorded."""
         return sum(self._epochs.values())
 
-    @property
-    def seconds(self) -> float:
-        """Wall time of all sessions, up to the last event."""
-        return self._seconds
-
     def clock(self, event: ReadEvent) -> None:
         """An event of the search, of whatever kind: time goes on."""
         if is_of_confirm(event):
@@ -49,7 +45,7 @@ class Budget:
         time = event.get("time")
         if isinstance(time, int | float):
             if self._last is not None and event["event"] not in (SWEEP, RESUME):
-                self._seconds += max(0.0, time - self._last)
+                self.seconds += max(0.0, time - self._last)
             self._last = time
         if self._plateau and "reference_point" in event:
             self._plateau.reference = event["reference_point"]
@@ -76,10 +72,8 @@ class Budget:
             return
         if limits.epochs is not None and self.epochs >= limits.epochs:
             self.spent = f"search.budget.epochs: {self.epochs} of {limits.epochs} are trained"
-        elif limits.seconds is not None and self._seconds >= limits.seconds:
-            self.spent = (
-                f"search.budget.seconds: {self._seconds:.0f} of {limits.seconds:g} are over"
-            )
+        elif limits.seconds is not None and self.seconds >= limits.seconds:
+            self.spent = f"search.budget.seconds: {self.seconds:.0f} of {limits.seconds:g} are over"
         elif self._plateau is not None:
             self.spent = self._plateau.reached
 

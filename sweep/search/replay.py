@@ -45,7 +45,7 @@ class Search(Fold):
         self._seed = config.search.seed
         self._objectives = dict(config.objectives)
         self._constraints = config.search.constraints
-        self._study = Study(
+        self.study = Study(
             config.space,
             config.objectives,
             plan.sampler(config),
@@ -58,11 +58,6 @@ class Search(Fold):
         self._warm: set[str] = set()
         self._asked: tuple[int, Proposal | None] | None = None
         self.max_trials = plan.trials(config)
-
-    @property
-    def study(self) -> Study:
-        """The Optuna study behind the proposals."""
-        return self._study
 
     def extend(self, trials: int) -> None:
         """Let there be ``trials`` in all. Fewer than before changes nothing."""
@@ -120,7 +115,7 @@ class Search(Fold):
         if self._budget.spent is not None or number >= self.max_trials:
             return None
         if self._asked is None or self._asked[0] != number:
-            self._asked = (number, self._study.ask(number))
+            self._asked = (number, self.study.ask(number))
         return self._asked[1]
 
     def accepts(self, record: RecordEvent) -> bool:
@@ -184,7 +179,7 @@ class Search(Fold):
         """A trial begins."""
         if event["trial_id"] in self.trials:
             return
-        self._study.begin(event["number"], event["params"], event["sampler_attrs"])
+        self.study.begin(event["number"], event["params"], event["sampler_attrs"])
         self.trials[event["trial_id"]] = TrialState(
             trial_id=event["trial_id"],
             number=event["number"],
@@ -206,7 +201,7 @@ class Search(Fold):
             self._budget.record(event)
             if not event["partial"]:
                 self._asked = None
-                self._study.observe(trial.number, trial.params, event)
+                self.study.observe(trial.number, trial.params, event)
 
     def on_decision(self, event: DecisionEvent) -> None:
         """The ledger's word on a record."""
@@ -224,7 +219,7 @@ class Search(Fold):
             self._asked = None
             record = self.told_record(trial)
             told = observation(trial, record, self._objectives, self._constraints)
-            self._study.finish(trial.number, *told)
+            self.study.finish(trial.number, *told)
             self._budget.end()
 
     def on_resume(self, event: ResumeEvent) -> None:
@@ -240,11 +235,11 @@ class Search(Fold):
         for one in event["observations"]:
             values = [one["metrics"][name] for name in self._objectives]
             broken = violations(self._constraints, one["metrics"])
-            self._study.learn((one["params"], values), broken or {})
+            self.study.learn((one["params"], values), broken or {})
 
     def told_record(self, trial: TrialState) -> RecordEvent | None:
         """The record that stands for a trial that ended; None where it ended as a failure."""
-        return told_record(trial, self._study.can_tell)
+        return told_record(trial, self.study.can_tell)
 
 
 def _trial_seed(seed: int, number: int) -> int:

@@ -31,24 +31,21 @@ class Told:
 
     def __init__(self, space: Mapping[str, Domain]) -> None:
         self._space, self._names = dict(space), order(space)
-        self.distributions: dict[str, BaseDistribution] = {
-            name: _distribution(domain)
-            for name, domain in space.items()
-            if not isinstance(domain, Constant)
-        }
-        """Parameter -> the values that the study can hold of it."""
+        self._held = {n: domain for n, domain in space.items() if not isinstance(domain, Constant)}
         if FIDELITY in space:
-            self.distributions[FIDELITY] = _truth_distribution(space[FIDELITY])
+            self._held[FIDELITY] = _truth(space[FIDELITY])
+        self.distributions = {name: _distribution(domain) for name, domain in self._held.items()}
+        """Parameter -> the values that the study can hold of it."""
 
     def has_epoch(self, epoch: int) -> bool:
         """Whether ``finetune_epochs`` = ``epoch`` can be held."""
-        return FIDELITY not in self.distributions or self._contains(FIDELITY, epoch)
+        return FIDELITY not in self._held or self._held[FIDELITY].contains(epoch)
 
     def has(self, params: Mapping[str, Any]) -> bool:
         """Whether every value can be held, but for those that other params fix."""
         return all(
-            self._contains(name, params[name]) or fixed(name, params) is not None
-            for name in self.distributions
+            domain.contains(params[name]) or fixed(name, params) is not None
+            for name, domain in self._held.items()
             if name in params
         )
 
@@ -56,8 +53,8 @@ class Told:
         """What a study is told of a trial that begins: the values that it can hold."""
         return {
             name: params[name]
-            for name in self.distributions
-            if name in params and self._contains(name, params[name])
+            for name, domain in self._held.items()
+            if name in params and domain.contains(params[name])
         }
 
     def of_ended(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,16 +64,6 @@ class Told:
             if name in params and is_active(self._space[name], there):
                 there[name] = params[name]
         return self.of_running(there)
-
-    def _contains(self, name: str, value: Any) -> bool:
-        domain = self.distributions[name]
-        if isinstance(domain, CategoricalDistribution):
-            return bool(value in domain.choices)
-        assert isinstance(domain, FloatDistribution | IntDistribution)
-        if not domain.low <= value <= domain.high:
-            return False
-        steps = 0.0 if domain.step is None else (value - domain.low) / domain.step
-        return bool(abs(steps - round(steps)) < 1e-8)  # as exact as Optuna is
 
 
 def suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:
@@ -98,17 +85,17 @@ def _distribution(domain: Float | Int | Choice) -> BaseDistribution:
     return cast(BaseDistribution, kind(domain.low, domain.high, log=domain.log, step=domain.step))
 
 
-def _truth_distribution(domain: Domain) -> BaseDistribution:
+def _truth(domain: Domain) -> Int | Choice:
     """Every number of epochs that a trial may turn out to have had.
 
     On a log scale from 1: a trial is never stopped at epoch 0, where it has not begun to recover.
     """
     if isinstance(domain, Choice):
-        return _distribution(domain)
+        return domain
     if isinstance(domain, Int) and domain.log:
-        return IntDistribution(1, domain.high, log=True)
+        return Int(1, domain.high, log=True)
     high = domain.value if isinstance(domain, Constant) else domain.high
-    return IntDistribution(0, int(high or 0))
+    return Int(0, int(high or 0))
 
 
 Observation = tuple[dict[str, Any], Sequence[float]]

@@ -43,8 +43,9 @@ class Float:
         if self.step is None:
             return self.low <= number <= self.high
         steps = (number - self.low) / self.step
-        # A sampler adds steps up in floats, so its values lie a rounding error off the grid.
-        return abs(steps - round(steps)) < 1e-6 and 0 <= round(steps) < self.size
+        # A sampler adds steps up in floats, so its values lie a rounding error off the grid: Optuna
+        # allows for as much.
+        return abs(steps - round(steps)) < 1e-8 and 0 <= round(steps) < self.size
 
     def grid(self) -> list[Value]:
         """Every value, in order. Raises ValueError where there are infinitely many."""

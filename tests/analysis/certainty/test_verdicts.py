@@ -8,7 +8,7 @@ import pytest
 
 from analysis.certainty.paired import mcnemar, tango_low, unpaired_low
 from analysis.certainty.statistics import seeds_margin
-from analysis.certainty.verdicts import to_dense, verdict
+from analysis.certainty.verdicts import ToDense, to_dense
 from tests.analysis.ledgers import pack
 
 
@@ -47,7 +47,6 @@ def test_the_verdict(wins: int, losses: int, expected: str) -> None:
     assert found.difference == pytest.approx((wins - losses) / 1000)
     assert found.low == pytest.approx(tango_low(wins, losses, 1000))
     assert found.p_value == mcnemar(wins, losses)
-    assert found.paired
 
 
 def test_few_examples_certify_nothing() -> None:
@@ -58,14 +57,14 @@ def test_few_examples_certify_nothing() -> None:
 @pytest.mark.parametrize(("point", "dense"), [(False, True), (True, False), (False, False)])
 def test_without_answers_two_accuracies_are_compared(point: bool, dense: bool) -> None:
     found = to_dense([figures(model(9, 0), told=point)], figures(DENSE, told=dense))
-    assert not found.paired and math.isnan(found.p_value)
+    assert math.isnan(found.p_value)
     assert found.low == pytest.approx(unpaired_low(909, 1000, 900, 1000))
     assert found.verdict == "likely"  # in pairs it is certified
 
 
 def test_answers_to_other_examples_are_no_pairs() -> None:
     found = to_dense([figures(np.arange(500) < 450)], figures(DENSE))
-    assert not found.paired and found.difference == 0
+    assert math.isnan(found.p_value) and found.difference == 0
 
 
 def test_the_spread_over_seeds_lowers_the_bound() -> None:
@@ -87,4 +86,4 @@ def test_what_is_not_known_has_no_verdict() -> None:
 
 
 def test_a_point_is_a_point() -> None:
-    assert verdict(0.89 - 0.9, -0.05) == "likely"
+    assert ToDense(0.89 - 0.9, -0.05, 1.0).verdict == "likely"
