@@ -17,7 +17,8 @@ longer than the trial (`sweep.space.params.longest_ramp`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from graphlib import TopologicalSorter
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from sweep.space.conditions import Condition
@@ -43,9 +44,11 @@ def order(space: Mapping[str, Domain]) -> list[str]:
     # Where two of them cannot both be had, the first stays. So the sequence is that of 0.1, whose
     # sweeps are resumed: numbers that may be 0, then choices.
     for name, condition in sorted(built_in, key=lambda rule: bool(rule[1].values)):
-        parent = condition.parent
-        if name in needs and _may_fail(space, condition) and not _depends(needs, parent, name):
-            needs[name] = needs[name] | {parent}
+        if name in needs and _may_fail(space, condition):
+            more = {**needs, name: needs[name] | {condition.parent}}
+            with suppress(CycleError):
+                TopologicalSorter(more).prepare()
+                needs = more
     TopologicalSorter(needs).prepare()
     placed: list[str] = []
     while len(placed) < len(needs):
@@ -60,16 +63,6 @@ def _may_fail(space: Mapping[str, Domain], condition: Condition) -> bool:
     if domain is None or condition.unless == (0,):
         return domain is not None
     return not all(map(condition.holds, domain.grid()))
-
-
-def _depends(needs: Mapping[str, set[str]], name: str, on: str) -> bool:
-    """Whether ``name`` is, through any number of parents, conditional on ``on``."""
-    waiting, seen = [name], set()
-    while waiting:
-        current = waiting.pop()
-        seen.add(current)
-        waiting += [parent for parent in needs[current] if parent not in seen]
-    return on in seen
 
 
 def is_active(domain: Domain, params: Mapping[str, Any]) -> bool:

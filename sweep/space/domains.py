@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from sweep.space.conditions import Condition, plain_when
 from sweep.space.values import Value, as_number
 
+Number = TypeVar("Number", int, float)
+
 
 @dataclass(frozen=True)
-class Float:
-    """The numbers from ``low`` to ``high``, both included; with a step, every step from ``low``."""
-
-    low: float
-    high: float
+class _Range(Generic[Number]):
+    low: Number
+    high: Number
     log: bool = False
-    step: float | None = None
+    step: Any = None
     when: tuple[Condition, ...] = ()
+    kind: ClassVar[Any] = float
+    least_step: ClassVar[int | None] = None
 
     @property
     def size(self) -> int | float:
@@ -45,7 +47,7 @@ class Float:
         steps = (number - self.low) / self.step
         # A sampler adds steps up in floats, so its values lie a rounding error off the grid: Optuna
         # allows for as much.
-        return abs(steps - round(steps)) < 1e-8 and 0 <= round(steps) < self.size
+        return bool(abs(steps - round(steps)) < 1e-8 and 0 <= round(steps) < self.size)
 
     def grid(self) -> list[Value]:
         """Every value, in order. Raises ValueError where there are infinitely many."""
@@ -53,60 +55,44 @@ class Float:
             raise ValueError("a grid needs a step or a list here: a range has no end of values")
         return [self.nth(index) for index in range(int(self.size))]
 
-    def nth(self, index: int) -> float:
+    def nth(self, index: int) -> Number:
         """The ``index``-th of the values; the one that lies lowest where there is no step."""
-        return float(_decimal(self.low) + index * _decimal(self.step or 0.0))
+        value: Number = self.kind(_decimal(self.low) + index * _decimal(self.step or 0))
+        return value
 
-    @property
-    def last(self) -> float:
-        """The highest value: ``high``, or the last whole step below it."""
-        return self.high if self.step is None else self.nth(int(self.size) - 1)
+    def to_last_step(self) -> Self:
+        """The same range, whose ``high`` is the highest value, as samplers want it."""
+        if self.step is None:
+            return self
+        return replace(self, high=self.nth(int(self.size) - 1))
 
     def plain(self) -> dict[str, Any]:
         """The YAML form."""
         log = {"log": True} if self.log else {}
-        step = {} if self.step is None else {"step": self.step}
+        step = {} if self.step == self.least_step else {"step": self.step}
         return {"low": self.low, "high": self.high, **log, **step, **plain_when(self.when)}
 
 
 @dataclass(frozen=True)
-class Int:
+class Float(_Range[float]):
+    """The numbers from ``low`` to ``high``, both included; with a step, every step from ``low``."""
+
+    step: float | None = None
+
+
+@dataclass(frozen=True)
+class Int(_Range[int]):
     """The integers from ``low`` to ``high``, both included, every ``step``-th of them."""
 
-    low: int
-    high: int
-    log: bool = False
     step: int = 1
-    when: tuple[Condition, ...] = ()
-
-    @property
-    def size(self) -> int | float:
-        return (self.high - self.low) // self.step + 1
-
-    def contains(self, value: object) -> bool:
-        number = _as_own_number(value)
-        if number is None or not self.low <= number <= self.high:
-            return False
-        return (number - self.low) % self.step == 0
-
-    def grid(self) -> list[Value]:
-        return list(range(self.low, self.high + 1, self.step))
-
-    def nth(self, index: int) -> int:
-        return self.low + index * self.step
-
-    def plain(self) -> dict[str, Any]:
-        log = {"log": True} if self.log else {}
-        step = {} if self.step == 1 else {"step": self.step}
-        return {"low": self.low, "high": self.high, **log, **step, **plain_when(self.when)}
+    kind: ClassVar[Any] = int
+    least_step: ClassVar[int | None] = 1
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A few values, no two alike."""
+class _Listed:
+    """What domains of a few values have in common; the methods are those of a range."""
 
-    values: tuple[Value, ...]
-    when: tuple[Condition, ...] = ()
+    values: tuple[Any, ...]
 
     @property
     def size(self) -> int | float:
@@ -115,11 +101,19 @@ class Choice:
     def contains(self, value: object) -> bool:
         return not isinstance(value, bool) and value in self.values
 
-    def grid(self) -> list[Value]:
+    def grid(self) -> list[Any]:
         return list(self.values)
 
-    def nth(self, index: int) -> Value:
+    def nth(self, index: int) -> Any:
         return self.values[index]
+
+
+@dataclass(frozen=True)
+class Choice(_Listed):
+    """A few values, no two alike."""
+
+    values: tuple[Value, ...]
+    when: tuple[Condition, ...] = ()
 
     def plain(self) -> list[Value] | dict[str, Any]:
         values = list(self.values)
@@ -127,24 +121,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(_Listed):
     """One value, always; None: none is given, and what it stands for is chosen elsewhere."""
 
     value: Value | None
     when: ClassVar[tuple[Condition, ...]] = ()
 
     @property
-    def size(self) -> int | float:
-        return 1
-
-    def contains(self, value: object) -> bool:
-        return not isinstance(value, bool) and value == self.value
-
-    def grid(self) -> list[Any]:
-        return [self.value]
-
-    def nth(self, index: int) -> Value | None:
-        return self.value
+    def values(self) -> tuple[Value | None]:  # type: ignore[override]
+        return (self.value,)
 
     def plain(self) -> Value | None:
         return self.value

@@ -151,13 +151,10 @@ class _Range(_Span):
 
     @property
     def domain(self) -> Float | Int:
-        """With a step, ``high`` comes down to the last step, as samplers want it."""
-        low, high, step = self.low, self.high, self.step
-        if isinstance(low, int):
-            step = step or 1
-            return Int(low, low + (high - low) // step * step, self.log, step, self.when)
-        last = high if step is None else Float(low, high, self.log, step).last
-        return Float(low, last, self.log, step, self.when)
+        is_whole = isinstance(self.low, int)
+        kind: type[Float | Int] = Int if is_whole else Float
+        step: Any = self.step or (1 if is_whole else None)
+        return kind(self.low, self.high, self.log, step, self.when).to_last_step()
 
 
 def _domain(form: Any) -> Domain:
