@@ -14,7 +14,7 @@ from torch import nn
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.encode import is_missing_folder
 from sweep.errors import UsageError, first_line
-from sweep.ledger.cache import tree_digest
+from sweep.ledger.files import tree_digest
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 

@@ -30,7 +30,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from sweep.errors import StorageError
-from sweep.ledger.cache import file_digest
+from sweep.ledger.files import file_digest
 from sweep.ledger.store import Store, store_at
 from sweep.ledger.store_objects import PATIENCE
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from sweep.compress.dense.bench import Workbench
-from sweep.ledger.cache import cache_root
+from sweep.ledger.files import cache_root
 from tests.export.sweeps import HandOver, sweep_of
 
 METHODS: dict[str, dict[str, Any]] = {

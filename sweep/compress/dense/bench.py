@@ -27,7 +27,7 @@ from sweep.compress.trial import Trial
 from sweep.config import SweepConfig
 from sweep.config.plan import distilled, may_distill
 from sweep.errors import UsageError
-from sweep.ledger.cache import cache_root, fingerprint
+from sweep.ledger.files import cache_root, fingerprint
 from sweep.space.params import Params
 
 

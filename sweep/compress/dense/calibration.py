@@ -18,8 +18,7 @@ from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.split import stratified
 from sweep.compress.train import logits_of, to_device
-from sweep.ledger.cache import once
-from sweep.ledger.files import new_folder
+from sweep.ledger.files import new_folder, once
 
 _STREAM, _FILE = 2, "statistics.safetensors"
 

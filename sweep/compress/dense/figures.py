@@ -16,8 +16,7 @@ from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.task import majority_share
 from sweep.compress.train import evaluate
-from sweep.ledger.cache import fingerprint, once
-from sweep.ledger.files import write_text
+from sweep.ledger.files import fingerprint, once, write_text
 
 FIGURES = 2
 """Of the baseline's figures: raised with each new one, so that no cached file lacks any."""

@@ -27,8 +27,7 @@ from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.tasks import Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
-from sweep.ledger.cache import cache_root, fingerprint, once
-from sweep.ledger.files import new_folder
+from sweep.ledger.files import cache_root, fingerprint, new_folder, once
 
 FLOATS, ON_GRID = "model", "qat-"
 """The folder of the finetuned model in floats; how those on grids begin."""

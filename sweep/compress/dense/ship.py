@@ -20,8 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from sweep.errors import StorageError
-from sweep.ledger.cache import fingerprint, once, tree_digest
-from sweep.ledger.files import new_folder, write_bytes
+from sweep.ledger.files import fingerprint, new_folder, once, tree_digest, write_bytes
 from sweep.ledger.store import Store
 from sweep.ledger.store_errors import StoreError
 from sweep.ledger.store_objects import PATIENCE

@@ -24,8 +24,7 @@ from sweep.compress.tasks import Task
 from sweep.compress.tasks.encode import same_words
 from sweep.compress.train import all_logits
 from sweep.errors import UsageError
-from sweep.ledger.cache import fingerprint, once
-from sweep.ledger.files import write_bytes
+from sweep.ledger.files import fingerprint, once, write_bytes
 
 
 @dataclass(frozen=True)

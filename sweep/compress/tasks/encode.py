@@ -11,8 +11,7 @@ import numpy as np
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Ints, Split
 from sweep.errors import UsageError, first_line
-from sweep.ledger.cache import file_digest, fingerprint, once
-from sweep.ledger.files import new_folder
+from sweep.ledger.files import file_digest, fingerprint, new_folder, once
 
 _ROWS = 1000  # tokenised together: as lists of Python integers they take ten times the memory
 

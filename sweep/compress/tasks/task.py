@@ -23,8 +23,7 @@ from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Split, stratified
 from sweep.config import TaskConfig
 from sweep.errors import UsageError
-from sweep.ledger.cache import cache_root, file_digest, fingerprint, once
-from sweep.ledger.files import write_text
+from sweep.ledger.files import cache_root, file_digest, fingerprint, once, write_text
 
 SPLITS = ("train", "validation", "test")
 
