@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from sweep.compress.measure import measure, stored_bytes
-from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
-from sweep.compress.prune.targets import dropped
-from sweep.space.params import Params
-from tests.harness import tiny
+from sweep.compress.measure import Size, measure, stored_bytes
+from sweep.compress.quantize import Scheme
+from sweep.compress.quantize.layers import put
 
 
-def small() -> nn.Sequential:
-    """8 + 2 prunable-or-not parameters and a LayerNorm of 4, none of them zero."""
-    model = nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2))
-    for parameter in model.parameters():
-        nn.init.constant_(parameter, 0.5)
+def small(values: Tensor) -> nn.Sequential:
+    """8 weights that are prunable, and 8 parameters that are not, none of them zero."""
+    model = nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2), nn.Linear(2, 1, bias=False))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.5)
+        model[0].weight.copy_(values)
     return model
 
 
 def test_by_hand() -> None:
-    model = small()
+    model = small(torch.tensor([[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, -1.0]]))
     with torch.no_grad():
-        model[0].weight[0, :3] = 0.0  # 3 of 8 prunable weights
         model[0].bias[0] = 0.0  # a zero that no pruning made
         model[1].bias[0] = -0.0
     size = measure(model, {"0": model[0].weight})
-    assert size.sparsity == 3 / 8
-    assert size.model_sparsity == 3 / 14
-    assert size.nonzero_params == 14 - 5
-    # a bitmap of one byte and five values, then six parameters as they are
-    assert size.size_bytes == (1 + 5 * 4) + 6 * 4
+    # a bitmap of one byte and five values, then eight parameters as they are
+    assert size == Size(3 / 8, 3 / 16, 16 - 5, (1 + 5 * 4) + 8 * 4)
+    model = small(torch.ones(2, 4))
+    assert measure(model, {"0": model[0].weight}) == Size(0.0, 0.0, 16, 16 * 4)
 
 
-def test_a_dense_model_takes_its_own_bytes() -> None:
-    model = small()
-    size = measure(model, {"0": model[0].weight})
-    assert (size.sparsity, size.model_sparsity) == (0.0, 0.0)
-    assert size.nonzero_params == 14
-    assert size.size_bytes == 14 * 4
-
-
-@pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.9])
-def test_a_pruned_bert(sparsity: float) -> None:
-    model = tiny.bert()
-    weights = prunable_weights(model, Targets())
-    masks = make_masks(weights, Params(sparsity, scope="global"), torch.Generator())
-    before = measure(model, weights)
-    apply_masks(weights, masks)
-    pruned = dropped(masks, masks)
-    size = measure(model, weights)
-    prunable = sum(weight.numel() for weight in weights.values())
-    total = sum(parameter.numel() for parameter in model.parameters())
-    assert size.sparsity == pruned / prunable
-    assert size.model_sparsity == pruned / total
-    assert before.nonzero_params - size.nonzero_params == pruned
-    assert (size.size_bytes < before.size_bytes) == (sparsity > 0)
+def test_on_a_grid_by_hand() -> None:
+    """8 weights: 4 pruned, 2 rounded to zero by 5 bits with 1 behind the point; 2 are left."""
+    model = small(torch.tensor([[0.0, 0.0, 0.1, 1.0], [0.0, 0.0, 0.2, -1.0]]))
+    put(model, Scheme("fixed", 5, 1))
+    bitmap_and_two, bias, norm, other = 1 + 2, math.ceil(2 * 5 / 8), 4 * 4, math.ceil(2 * 5 / 8)
+    expected = Size(4 / 8, 4 / 16, 2 + 2 + 4 + 2, bitmap_and_two + bias + norm + other, 2 / 8)
+    assert measure(model, {"0": model[0].weight}, grid=True) == expected
+    put(model, Scheme("int8"))
+    # two rows: a scale of two bytes each; the bias is two floats
+    bytes_ = (1 + 4 + 2 * 2) + 2 * 4 + norm + (2 + 2)
+    expected = Size(4 / 8, 4 / 16, 4 + 2 + 4 + 2, bytes_, 0.0)
+    assert measure(model, {"0": model[0].weight}, grid=True) == expected
 
 
 @pytest.mark.parametrize(

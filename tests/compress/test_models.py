@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,27 +49,29 @@ def test_half_precision_is_loaded_in_single(tmp_path: Path) -> None:
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_a_missing_folder() -> None:
-    with pytest.raises(UsageError, match="model folder not found: /nowhere/model"):
-        load_classifier("/nowhere/model", task_of())
-
-
-def test_a_folder_without_config(folder: Path) -> None:
-    (folder / "config.json").unlink()
-    with pytest.raises(UsageError, match=r"has no config\.json"):
-        load_classifier(str(folder), task_of())
-
-
-def test_a_folder_without_weights(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(UsageError, match=r"has no weights: it needs model\.safetensors"):
-        load_classifier(str(folder), task_of())
-
-
-def test_pickled_weights_are_not_read(folder: Path) -> None:
+def only_pickles(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     torch.save(tiny.bert().state_dict(), folder / "pytorch_model.bin")
-    with pytest.raises(UsageError, match="has no weights"):
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (shutil.rmtree, "model folder not found: /"),
+        (lambda folder: (folder / "config.json").unlink(), r"has no config\.json"),
+        (lambda folder: (folder / "config.json").write_text("{ not json"), "cannot be loaded"),
+        (
+            lambda folder: (folder / "model.safetensors").unlink(),
+            r"has no weights: it needs model\.safetensors",
+        ),
+        (only_pickles, "has no weights"),
+    ],
+)
+def test_a_folder_that_is_not_whole(
+    folder: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    damage(folder)
+    with pytest.raises(UsageError, match=message):
         load_classifier(str(folder), task_of())
 
 
@@ -78,12 +81,6 @@ def test_truncated_weights(folder: Path, share: float) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(UsageError, match=r"model .* cannot be loaded: \S"):
-        load_classifier(str(folder), task_of())
-
-
-def test_garbage_for_a_config(folder: Path) -> None:
-    (folder / "config.json").write_text("{ not json")
-    with pytest.raises(UsageError, match="cannot be loaded"):
         load_classifier(str(folder), task_of())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune.targets import dropped
 from sweep.compress.trial import Trial
 from sweep.space.params import SCOPES
-from tests.harness import tiny
 from tests.harness.rounding import assert_near
 from tests.harness.trials import MOVING, PLAIN, first_epochs, same, trial
 
@@ -153,14 +151,10 @@ def test_on_a_grid_it_is_the_floats_that_move(bench: Workbench, scheme: str) -> 
     assert last.sparsity == pytest.approx(0.8, abs=1e-2)
 
 
-def test_a_teacher_has_its_share_in_it(
-    model_folder: Path, data_files: dict[str, str], cache: Path
-) -> None:
-    recover = {"distill": {"weight": 0.9, "temperature": 2.0}}
-    bench = Workbench(tiny.make_config(model_folder, data_files, recover=recover), "cpu")
+def test_a_teacher_has_its_share_in_it(bench: Workbench) -> None:
     scores = []
     for weight in (0.0, 0.9):
-        some = bench.trial(replace(MOVING, distill_weight=weight), 0)
+        some = trial(bench, replace(MOVING, distill_weight=weight, distill_temperature=2.0))
         first_epochs(some, 1)
         scores.append(some.moved)
     assert not same(*scores)

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from sweep.errors import UsageError
-from sweep.space.domains import Choice, Constant, Domain
+from sweep.space.domains import Domain, samples
 from sweep.space.params import n_of_m
 
 PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -208,7 +208,8 @@ def check_space(
     Raises :class:`~sweep.errors.UsageError`.
     """
     total = sum(weight.numel() for weight in weights.values())
-    already, least = dropped(masks, weights) / total, _lowest(space["sparsity"])
+    already = dropped(masks, weights) / total
+    least = min(float(value) for value in samples(space["sparsity"], ()))
     if all(n_of_m(str(name)) for name in space["granularity"].grid()):
         return  # where sparsity is nobody's choice; check_groups looks at the groups
     if least + len(weights) / (2 * total) < already:
@@ -217,12 +218,3 @@ def check_space(
             f"pruning.start_masks keeps, drop {already:.4f} already: begin at {already:.4f} or "
             "above, or let zeros grow back with pruning.start_masks=drop"
         )
-
-
-def _lowest(domain: Domain) -> float:
-    """The least number that a domain has."""
-    if isinstance(domain, Constant):
-        return float(domain.value)  # type: ignore[arg-type]
-    if isinstance(domain, Choice):
-        return min(float(value) for value in domain.values)
-    return float(domain.low)

@@ -16,13 +16,13 @@ from sweep.compress.prune.activations import (
     keep_above,
     keep_features,
     keep_per_token,
-    magnitude_quantile,
 )
 from sweep.compress.prune.targets import Targets, prunable_modules
 from sweep.compress.tasks import Split
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
+from tests.harness.trials import same as is_same
 
 PAIRS = [(method, scope) for method in ACTIVATION_METHODS for scope in ACTIVATION_SCOPES]
 every_pair = pytest.mark.parametrize(("method", "scope"), PAIRS)
@@ -60,10 +60,7 @@ def prepared(
     pruner = ActivationPruner(prunable_modules(model, Targets()), sparsity, method, scope)
     pruner.draw(torch.Generator().manual_seed(seed))
     if pruner.needs_calibration:
-        calibration = batch_of(sentences(seed=9), list(range(12)))
-        valid = calibration["attention_mask"].bool()
-        model.eval()
-        pruner.calibrate(lambda: model(**calibration), valid)
+        pruner = calibrated(model, sparsity, batch_of(sentences(seed=9), list(range(12))))
     pruner.attach()
     return pruner
 
@@ -162,22 +159,18 @@ def test_gradients_flow_through_what_is_kept_only() -> None:
 # l1-norm, global: a threshold a layer, from real tokens of train data
 
 
-def test_the_threshold_is_the_quantile_by_sorting() -> None:
-    x = torch.randn(40, 7, generator=torch.Generator().manual_seed(0))
-    for sparsity in (0.05, 0.5, 0.93):
-        threshold = magnitude_quantile(x, sparsity)
-        assert threshold == x.abs().flatten().sort().values[round(sparsity * 280) - 1]
-        assert int((keep_above(x, threshold) == 0).sum()) == round(sparsity * 280)
-
-
-def test_thresholds_come_from_real_tokens_layer_behind_layer() -> None:
-    """Each is the quantile of what reaches its layer once the layers before it are pruned."""
-    model = tiny.bert()
-    pruner = ActivationPruner(prunable_modules(model, Targets()), 0.6, "l1-norm", "global")
-    batch = batch_of(sentences(), list(range(12)))
-    valid = batch["attention_mask"].bool()
+def calibrated(model: nn.Module, sparsity: float, batch: Batch) -> ActivationPruner:
+    pruner = ActivationPruner(prunable_modules(model, Targets()), sparsity, "l1-norm", "global")
     model.eval()
-    pruner.calibrate(lambda: model(**batch), valid)
+    pruner.calibrate(lambda: model(**batch), batch["attention_mask"].bool())
+    return pruner
+
+
+@pytest.mark.parametrize("sparsity", [0.05, 0.6, 0.93])
+def test_thresholds_come_from_real_tokens_layer_behind_layer(sparsity: float) -> None:
+    """Each is the quantile of what reaches its layer once the layers before it are pruned."""
+    model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
+    pruner, valid = calibrated(model, sparsity, batch), batch["attention_mask"].bool()
     assert hooks(model) == 0
     with inputs_of(pruner.modules) as seen:
         pruner.attach()
@@ -186,9 +179,11 @@ def test_thresholds_come_from_real_tokens_layer_behind_layer() -> None:
     for name, x in seen.items():
         real = x[valid] if x.dim() == 3 else x
         magnitudes = real.abs().flatten().sort().values
-        assert pruner.state[name] == magnitudes[round(0.6 * len(magnitudes)) - 1]
+        count = round(sparsity * len(magnitudes))
+        assert pruner.state[name] == magnitudes[count - 1]
+        assert int((keep_above(real, pruner.state[name]) == 0).sum()) == count
     whole = seen["bert.encoder.layer.0.attention.self.query"].abs().flatten().sort().values
-    padding_too = whole[round(0.6 * len(whole)) - 1]
+    padding_too = whole[round(sparsity * len(whole)) - 1]
     assert pruner.state["bert.encoder.layer.0.attention.self.query"] != padding_too
 
 
@@ -196,11 +191,9 @@ def test_thresholds_do_not_depend_on_padding() -> None:
     """In double precision, as above; a threshold is kept in single."""
     states = []
     for extra, filler in ((0, 0), (10, 0), (10, 6)):
-        model = tiny.bert().double().eval()
-        pruner = ActivationPruner(prunable_modules(model, Targets()), 0.6, "l1-norm", "global")
         batch = batch_of(sentences(), list(range(12)), extra, filler)
-        pruner.calibrate(lambda m=model, b=batch: m(**b), batch["attention_mask"].bool())
-        states.append(torch.stack([pruner.state[name] for name in sorted(pruner.state)]))
+        state = calibrated(tiny.bert().double(), 0.6, batch).state
+        states.append(torch.stack([state[name] for name in sorted(state)]))
     assert_near(states[1], states[0], steps=2)
     assert_near(states[2], states[0], steps=2)
 
@@ -214,23 +207,17 @@ def random_state(scope: str, sparsity: float = 0.5, seed: int = 0) -> dict[str, 
 
 @pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.999])
 def test_random_features_count(sparsity: float) -> None:
-    local = random_state("local", sparsity)
-    for mask in local.values():
-        dropped, total = int((~mask).sum()), mask.numel()
-        assert abs(dropped - sparsity * total) < 1
-        assert dropped < total
-    whole = random_state("global", sparsity).values()
-    total = sum(mask.numel() for mask in whole)
-    dropped = sum(int((~mask).sum()) for mask in whole)
-    assert abs(dropped - sparsity * total) < 1
-    assert dropped < total
+    whole = torch.cat(list(random_state("global", sparsity).values()))
+    for mask in (whole, *random_state("local", sparsity).values()):
+        dropped = int((~mask).sum())
+        assert abs(dropped - sparsity * mask.numel()) < 1
+        assert dropped < mask.numel()
 
 
 @pytest.mark.parametrize("scope", ACTIVATION_SCOPES)
 def test_random_features_hang_on_the_seed_alone(scope: str) -> None:
     one, same, other = (random_state(scope, seed=seed) for seed in (1, 1, 2))
-    assert all(torch.equal(one[name], same[name]) for name in one)
-    assert not all(torch.equal(one[name], other[name]) for name in one)
+    assert is_same(one, same) and not is_same(one, other)
 
 
 def test_random_features_are_those_that_the_layer_gets() -> None:

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from sweep.cluster.baseline import reference_point
-from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import put
@@ -19,23 +18,15 @@ from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
 from tests.harness import tiny
-from tests.harness.benches import nothing_is_made
+from tests.harness.benches import MakeBench, nothing_is_made
 
-Files = dict[str, str]
 PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}
 QAT: dict[str, Any] = {**PTQ, "epochs": 2, "learning_rate": 2e-3}
 
 
-def make_bench(
-    model: Path, files: Files, quantization: dict[str, Any] | None, **sections: Any
-) -> Workbench:
-    baseline = {"quantization": quantization, **sections.pop("baseline", {})}
-    return Workbench(tiny.make_config(model, files, baseline=baseline, **sections), "cpu")
-
-
-def test_a_trials_parameter_names_a_grid(model_folder: Path, data_files: Files) -> None:
+def test_a_trials_parameter_names_a_grid(make_bench: MakeBench) -> None:
     def named(quantization: dict[str, Any] | None) -> list[OnGrid | None]:
-        bench = make_bench(model_folder, data_files, quantization)
+        bench = make_bench(baseline={"quantization": quantization})
         return [bench.grid(name) for name in (None, "none", "fixed", "int8")]
 
     usual, int8 = OnGrid(Scheme("fixed", 8, 4)), OnGrid(Scheme("int8"))
@@ -47,12 +38,10 @@ def test_a_trials_parameter_names_a_grid(model_folder: Path, data_files: Files) 
     assert OnGrid(Scheme("fixed", 5, 2)) == named({"width": 5})[0]  # half of them are the fraction
 
 
-def test_the_figures_are_those_of_each_step(
-    model_folder: Path, data_files: Files, cache: Path
-) -> None:
+def test_the_figures_are_those_of_each_step(make_bench: MakeBench, cache: Path) -> None:
     """Against a model that is rounded, and finetuned, by hand."""
-    bench = make_bench(model_folder, data_files, QAT)
-    found, plain = bench.baseline(), make_bench(model_folder, data_files, None).baseline()
+    bench = make_bench(baseline={"quantization": QAT})
+    found, plain = bench.baseline(), make_bench().baseline()
     model, validation = tiny.bert(), bench.task.split("validation")
     recipe = Recipe(2e-3, 2, 0, batch_size=16, lr_schedule="linear")
     scores = [evaluate(model, validation, batch_size=16)]
@@ -69,17 +58,17 @@ def test_the_figures_are_those_of_each_step(
     assert found["train_seconds"] > 0 == plain["train_seconds"]
     assert plain["accuracy"] == found["dense_accuracy"]
     assert not {"dense_accuracy", "ptq_accuracy", "quantized_sparsity"} & set(plain)
-    rounded = make_bench(model_folder, data_files, PTQ).baseline()
+    rounded = make_bench(baseline={"quantization": PTQ}).baseline()
     assert rounded["accuracy"] == rounded["ptq_accuracy"] == scores[1].accuracy
     assert "qat_accuracy" not in rounded
 
 
-def test_it_is_made_once(model_folder: Path, data_files: Files, cache: Path) -> None:
-    first = make_bench(model_folder, data_files, QAT)
+def test_it_is_made_once(make_bench: MakeBench, cache: Path) -> None:
+    first = make_bench(baseline={"quantization": QAT})
     figures = first.baseline()
     model = first.models.get(first.grid(None)).reset()
     with nothing_is_made(cache):
-        second = make_bench(model_folder, data_files, QAT, space={"quantization": "int8"})
+        second = make_bench(baseline={"quantization": QAT}, space={"quantization": "int8"})
         assert second.baseline() == figures
         again = second.models.get(second.grid("fixed")).reset()
     state = model.state_dict()
@@ -89,26 +78,24 @@ def test_it_is_made_once(model_folder: Path, data_files: Files, cache: Path) -> 
 
 
 @pytest.mark.parametrize("change", [{"epochs": 1}, {"learning_rate": 1e-4}, {"frac_width": 2}])
-def test_another_grid_is_another_model(
-    model_folder: Path, data_files: Files, change: dict[str, Any]
-) -> None:
-    one, other = (make_bench(model_folder, data_files, {**QAT, **c}) for c in ({}, change))
-    plain = make_bench(model_folder, data_files, None)
+def test_another_grid_is_another_model(make_bench: MakeBench, change: dict[str, Any]) -> None:
+    one, other = (make_bench(baseline={"quantization": {**QAT, **c}}) for c in ({}, change))
+    plain = make_bench()
     assert one.folder == other.folder == plain.folder  # the model in floats is the same
     assert one.trained != other.trained
 
 
 def test_other_machines_are_given_what_was_finetuned(
-    model_folder: Path, data_files: Files, cache: Path, monkeypatch: pytest.MonkeyPatch
+    make_bench: MakeBench, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     space = {"quantization": ["none", "fixed", "int8"]}
-    here = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
+    here = make_bench(baseline={"quantization": {**QAT, "epochs": 1}}, space=space)
     figures = here.baseline()
     packed = here.pack()
     shipped = Shipped(digest(packed), lambda: packed)
     assert len(here.trained) == 2
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache / "elsewhere"))
-    there = make_bench(model_folder, data_files, {**QAT, "epochs": 1}, space=space)
+    there = make_bench(baseline={"quantization": {**QAT, "epochs": 1}}, space=space)
     there.adopt(shipped)
     assert {path.name for path in there.folder.glob("qat-*")} == set(here.trained)
     with nothing_is_made(cache / "elsewhere" / "dense"):
@@ -117,10 +104,10 @@ def test_other_machines_are_given_what_was_finetuned(
     there.adopt(dataclasses.replace(shipped, read=lambda: pytest.fail("it is there already")))
 
 
-def test_a_grid_makes_a_model_small(model_folder: Path, data_files: Files) -> None:
+def test_a_grid_makes_a_model_small(make_bench: MakeBench) -> None:
     """But a sweep's reference point is the model in floats: some of its trials may be."""
-    bench = make_bench(model_folder, data_files, {"scheme": "int8"}, objectives=SIZE)
-    rounded, plain = bench.baseline(), make_bench(model_folder, data_files, None).baseline()
+    bench = make_bench(baseline={"quantization": {"scheme": "int8"}}, objectives=SIZE)
+    rounded, plain = bench.baseline(), make_bench().baseline()
     model = tiny.bert()
     linears = [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
     weights, outputs = (

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.masks import make_masks
-from sweep.compress.quantize import Scheme
-from sweep.compress.quantize.layers import put
 from sweep.compress.quantize.scheme import fixed, int8
 from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.compress.trial import Trial
 from sweep.config.load import load_config
 from sweep.space.params import Params
 from tests.harness import tiny
+from tests.harness.benches import MakeBench
 from tests.harness.trials import figures, same
 
 PARAMS = Params(sparsity=0.5, finetune_epochs=2, learning_rate=1e-3)
@@ -76,11 +71,8 @@ def test_a_grid_changes_what_is_learned_and_none_is_the_trial_of_before(bench: W
     assert len({records[-1]["loss"] for records in (plain, fixed, whole)}) == 3  # type: ignore[misc]
 
 
-def test_a_drop_is_to_the_one_baseline_of_the_sweep(
-    model_folder: Path, data_files: dict[str, str]
-) -> None:
-    baseline = {"quantization": {"width": 4, "epochs": 1}}
-    bench = Workbench(tiny.make_config(model_folder, data_files, baseline=baseline), "cpu")
+def test_a_drop_is_to_the_one_baseline_of_the_sweep(make_bench: MakeBench) -> None:
+    bench = make_bench(baseline={"quantization": {"width": 4, "epochs": 1}})
     dense = bench.baseline()["accuracy"]
     for name in (None, "none", "fixed", "int8"):
         [record] = bench.trial(Params(finetune_epochs=0, quantization=name), 0).run()
@@ -98,31 +90,3 @@ def test_a_formula_takes_the_parameter() -> None:
         for name in (None, "int8")
     ]
     assert found[0] == found[1] and len(found[0]) == 2
-
-
-# size
-
-
-def small(values: Tensor) -> nn.Sequential:
-    model = nn.Sequential(nn.Linear(4, 2), nn.LayerNorm(2), nn.Linear(2, 1, bias=False))
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(0.5)
-        model[0].weight.copy_(values)
-    return model
-
-
-def test_bytes_by_hand() -> None:
-    """8 weights: 4 pruned, 2 rounded to zero by 5 bits with 1 behind the point; 2 are left."""
-    model = small(torch.tensor([[0.0, 0.0, 0.1, 1.0], [0.0, 0.0, 0.2, -1.0]]))
-    put(model, Scheme("fixed", 5, 1))
-    size = measure(model, {"0": model[0].weight}, grid=True)
-    assert (size.sparsity, size.quantized_sparsity) == (4 / 8, 2 / 8)
-    assert size.nonzero_params == 2 + 2 + 4 + 2
-    bitmap_and_two, bias, norm, other = 1 + 2, math.ceil(2 * 5 / 8), 4 * 4, math.ceil(2 * 5 / 8)
-    assert size.size_bytes == bitmap_and_two + bias + norm + other
-    put(model, Scheme("int8"))
-    size = measure(model, {"0": model[0].weight}, grid=True)
-    assert (size.sparsity, size.quantized_sparsity) == (4 / 8, 0.0)
-    # two rows: a scale of two bytes each; the bias is two floats
-    assert size.size_bytes == (1 + 4 + 2 * 2) + 2 * 4 + norm + (2 + 2)
