@@ -50,18 +50,13 @@ _MOOT = {
 
 # What changes something only under some values of others: parameter -> (column, its default, the
 # values).
+_ELEMENT = ("param_granularity", "element", ("element",))
 _ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
-    "sparsity": [("param_granularity", "element", ("element",))],
-    "scope": [("param_granularity", "element", ("element",))],
-    "ramp_epochs": [("param_granularity", "element", ("element",))],
-    "normalise": [
-        ("param_granularity", "element", ("element",)),
-        ("param_scope", "local", ("global",)),
-    ],
-    "layer_profile": [
-        ("param_granularity", "element", ("element",)),
-        ("param_scope", "local", ("local", "row")),
-    ],
+    "sparsity": [_ELEMENT],
+    "scope": [_ELEMENT],
+    "ramp_epochs": [_ELEMENT],
+    "normalise": [_ELEMENT, ("param_scope", "local", ("global",))],
+    "layer_profile": [_ELEMENT, ("param_scope", "local", ("local", "row"))],
 }
 
 

@@ -31,7 +31,7 @@ from sweep.ledger.events import (
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
 from sweep.search.study import Proposal, Study
-from sweep.search.told import constraint_names, observation, told_record, violations
+from sweep.search.told import constraint_names, observation, violations
 from sweep.search.verdicts import Verdicts
 
 
@@ -238,8 +238,17 @@ class Search(Fold):
             self.study.learn((one["params"], values), broken or {})
 
     def told_record(self, trial: TrialState) -> RecordEvent | None:
-        """The record that stands for a trial that ended; None where it ended as a failure."""
-        return told_record(trial, self.study.can_tell)
+        """The record that stands for a trial that ended; None where it ended as a failure.
+
+        That is its last record that is not partial (so under a schedule bound to the horizon only
+        that of a completed trial) and has an epoch that the study can hold.
+        """
+        if trial.status in ("running", "failed"):
+            return None
+        for epoch in sorted(trial.records, reverse=True):
+            if not trial.records[epoch]["partial"] and self.study.can_tell(epoch):
+                return trial.records[epoch]
+        return None
 
 
 def _trial_seed(seed: int, number: int) -> int:

@@ -30,17 +30,11 @@ DRAWS = 1000
 """Random draws from an endless space before it counts as exhausted: what is left is too rare."""
 
 
-def startup_point(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, Any]:
-    """Params (those that are there, constants too) of the startup trial ``number`` in [0, 16).
+def spread_values(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, Any]:
+    """A value of each parameter that is no constant, of the point ``number`` in [0, 16).
 
     The same for the same space, seed and number.
     """
-    spread = spread_values(space, seed, number)
-    return active(space, order(space), lambda name, found: spread[name])
-
-
-def spread_values(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, Any]:
-    """A value of each parameter that is no constant, whether it is there or not."""
     shares = spread_shares(space, seed, number)
     return {name: value_at(space[name], u) for name, u in shares.items()}
 

@@ -44,8 +44,8 @@ from sweep.search.samplers import (
     sampler_seed,
     window_of,
 )
-from sweep.search.startup import STARTUP, Untried, spread_values, startup_point
-from sweep.search.told import Observation, Told, suggest
+from sweep.search.startup import STARTUP, Untried, spread_values
+from sweep.search.told import Observation, Told, is_feasible, suggest
 from sweep.space.active import Identity, active, complete, identity, order
 from sweep.space.domains import Domain
 from sweep.space.params import FIDELITY
@@ -128,7 +128,7 @@ class Study:
             yield from self._start(number)
         startup = number - len(self._starts)
         if self._stock and self._stock.spread and 0 <= startup < STARTUP - self._warm:
-            yield startup_point(self._space, sampler_seed(self._seed, 0), startup), {}
+            yield self._spread({}, sampler_seed(self._seed, 0), startup), {}
         for attempt in range(TRIES):
             if self._stock is not None:
                 yield self._sampled(sampler_seed(self._seed, number, attempt))
@@ -142,9 +142,13 @@ class Study:
         """The starting point ``number``, what it leaves open filled in one way after another."""
         for attempt in range(TRIES):
             seed = sampler_seed(self._seed, number // 16, attempt + TRIES)
-            spread = spread_values(self._space, seed, number % 16)
-            params = complete(self._space, self._starts[number], spread.__getitem__)
+            params = self._spread(self._starts[number], seed, number % 16)
             yield params, first_generation(self._sampler)
+
+    def _spread(self, given: Mapping[str, Any], seed: int, number: int) -> Params:
+        """Params with the ``given`` values, the others spread evenly."""
+        spread = spread_values(self._space, seed, number)
+        return complete(self._space, given, spread.__getitem__)
 
     def _sampled(self, seed: int) -> Proposal:
         """What the stock sampler proposes to a study of the trials that it is shown."""
@@ -179,7 +183,7 @@ class Study:
             raise SweepError("observations of other sweeps come before the first trial")
         attrs = first_generation(self._sampler).get("trial", {})
         self._trials.append(self._complete(observation, violations, attrs))
-        self._window.end(self._warm, observation[1], _feasible(violations))
+        self._window.end(self._warm, observation[1], is_feasible(violations))
         self._show(-1 - self._warm, observation)
         self._warm += 1
 
@@ -238,7 +242,7 @@ class Study:
             return
         self._trials[place] = self._complete(observation, violations, begun.system_attrs)
         self._show(number, observation)
-        self._window.end(place, observation[1], _feasible(violations))
+        self._window.end(place, observation[1], is_feasible(violations))
 
     def _complete(
         self,
@@ -269,7 +273,3 @@ class Study:
         whole = set(violations) == self._constraints
         finite = all(map(math.isfinite, [*values, *violations.values()]))
         return whole and finite and self._told.has(params)
-
-
-def _feasible(violations: Mapping[str, float]) -> bool:
-    return all(violation <= 0 for violation in violations.values())

@@ -21,7 +21,7 @@ from sweep.ledger.events import RecordEvent
 from sweep.ledger.record import figure
 from sweep.pareto import FloatArray, IntArray, nondominated
 from sweep.search.moasha import standard_error
-from sweep.search.told import violations
+from sweep.search.told import is_feasible, violations
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,8 @@ def _contenders(config: SweepConfig, records: Iterable[RecordEvent]) -> list[Rec
         if not record["partial"]
         and all(figure(record, name) is not None for name in config.objectives)
     ]
-    feasible = []
-    for record in finished:
-        broken = violations(config.search.constraints, record)
-        if broken is not None and all(beyond <= 0 for beyond in broken.values()):
-            feasible.append(record)
-    return feasible or finished
+    bounds = config.search.constraints
+    return [one for one in finished if is_feasible(violations(bounds, one))] or finished
 
 
 def _nondominated(values: FloatArray) -> IntArray:

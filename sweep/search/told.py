@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -105,21 +105,6 @@ Constraints = Mapping[str, Mapping[str, float]]
 """Metric -> {"min": x, "max": y}, or one of the two; see ``search.constraints``."""
 
 
-def told_record(trial: TrialState, can_tell: Callable[[int], bool]) -> RecordEvent | None:
-    """The record that stands for a trial that ended; None where it ended as a failure.
-
-    That is its last record that is not partial (so under a schedule bound to the horizon only that
-    of a completed trial) and has an epoch that the study can hold (``can_tell``).
-    """
-    if trial.status in ("running", "failed"):
-        return None
-    for epoch in sorted(trial.records, reverse=True):
-        record = trial.records[epoch]
-        if not record["partial"] and can_tell(epoch):
-            return record
-    return None
-
-
 def observation(
     trial: TrialState,
     record: RecordEvent | None,
@@ -158,6 +143,11 @@ def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str,
             return None
         found[name] = float(value - bound if end == "max" else bound - value)
     return found
+
+
+def is_feasible(violations: Mapping[str, float] | None) -> bool:
+    """Whether all bounds are kept; what is not known keeps none."""
+    return violations is not None and all(beyond <= 0 for beyond in violations.values())
 
 
 def _bounds(constraints: Constraints) -> Iterator[tuple[str, str, str, float]]:

@@ -23,7 +23,10 @@ class Verdicts:
     """
 
     def __init__(self, config: SweepConfig) -> None:
-        self._rule = _rule(config)
+        search = config.search
+        epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
+        rule = Moasha(epochs, config.objectives, search.reduction_factor, search.margin)
+        self._rule = None if search.scheduler == "fifo" else rule
         self._horizon_bound = config.recover.lr_schedule == "linear"
         self._open: tuple[TrialState, RecordEvent] | None = None
 
@@ -66,11 +69,3 @@ class Verdicts:
         if record["epoch"] < trial.ramp_epochs:
             return False
         return bool(record["partial"]) == self._horizon_bound
-
-
-def _rule(config: SweepConfig) -> Moasha | None:
-    search = config.search
-    if search.scheduler == "fifo":
-        return None
-    epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
-    return Moasha(epochs, config.objectives, search.reduction_factor, search.margin)

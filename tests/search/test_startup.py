@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.search.startup import STARTUP, startup_point
+from sweep.search.startup import STARTUP, spread_values
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 
 SPACE: dict[str, Domain] = {
@@ -24,7 +24,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 @given(SEEDS)
 def test_each_pair_of_choices_comes_twice_in_eight(seed: int) -> None:
-    points = [startup_point(SPACE, seed, number) for number in range(8)]
+    points = [spread_values(SPACE, seed, number) for number in range(8)]
     pairs = Counter((point["method"], point["scope"]) for point in points)
     assert set(pairs.values()) == {2}
     assert len(pairs) == 4
@@ -32,7 +32,7 @@ def test_each_pair_of_choices_comes_twice_in_eight(seed: int) -> None:
 
 @given(SEEDS)
 def test_each_half_of_a_range_comes_equally_often(seed: int) -> None:
-    points = [startup_point(SPACE, seed, number) for number in range(8)]
+    points = [spread_values(SPACE, seed, number) for number in range(8)]
     assert sum(point["sparsity"] < (0.2 + 0.95) / 2 for point in points) == 4
     assert sum(point["learning_rate"] < (2e-5 * 5e-4) ** 0.5 for point in points) == 4
     assert sum(point["finetune_epochs"] < 2 for point in points) == 4
@@ -40,9 +40,9 @@ def test_each_half_of_a_range_comes_equally_often(seed: int) -> None:
 
 @given(SEEDS, st.integers(0, STARTUP - 1))
 def test_every_point_lies_in_the_space_and_is_the_same_again(seed: int, number: int) -> None:
-    point = startup_point(SPACE, seed, number)
+    point = spread_values(SPACE, seed, number)
     assert all(SPACE[name].contains(value) for name, value in point.items())
-    assert point == startup_point(SPACE, seed, number)
+    assert point == spread_values(SPACE, seed, number)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_every_point_lies_in_the_space_and_is_the_same_again(seed: int, number: 
     ids=str,
 )
 def test_every_kind_of_domain_is_covered_from_end_to_end(domain: Domain) -> None:
-    values = {startup_point({"x": domain}, s, n)["x"] for s in range(40) for n in range(STARTUP)}
+    values = {spread_values({"x": domain}, s, n)["x"] for s in range(40) for n in range(STARTUP)}
     assert all(domain.contains(value) for value in values)
     if domain.size <= 9:
         assert len(values) == domain.size
 
 
 def test_seeds_differ() -> None:
-    assert startup_point(SPACE, 1, 0) != startup_point(SPACE, 2, 0)
+    assert spread_values(SPACE, 1, 0) != spread_values(SPACE, 2, 0)
