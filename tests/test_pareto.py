@@ -79,14 +79,6 @@ def test_hypervolume_counts_the_cells_of_a_grid(seed: int, objectives: int, coun
     assert got == pytest.approx(sizes[covered].sum(), rel=1e-9, abs=1e-12)
 
 
-def test_one_objective_and_no_points() -> None:
-    mask = nondominated([[1], [3], [3]], ["max"], keep_duplicates=True)
-    assert mask.tolist() == [False, True, True]
-    assert hypervolume([[1], [3]], [0], ["max"]) == 3
-    assert nondominated([], ["max", "min"], keep_duplicates=True).tolist() == []
-    assert hypervolume([], [0, 0], ["max", "max"]) == 0
-
-
 def test_knee_is_where_it_was_put() -> None:
     sparsity = np.linspace(0.2, 0.95, 16)
     accuracy = np.where(sparsity <= 0.8, 0.9 - 0.02 * sparsity, 0.9 - 3 * (sparsity - 0.8))

@@ -35,13 +35,6 @@ def test_a_corner_is_attained_by_as_many_and_nothing_better_is(ways: list[str]) 
                     assert attained(corner - signs * step, given) < level
 
 
-def test_surfaces_lie_within_each_other() -> None:
-    given = fronts(3, ["max", "max"])
-    quarter, median, most = (attainment(given, level, ["max", "max"]) for level in LEVELS)
-    for outer, inner in ((quarter, median), (median, most)):
-        assert all((outer >= corner).all(axis=1).any() for corner in inner)
-
-
 def test_one_front_is_its_own_surface() -> None:
     front = [[0.9, 0.1], [0.5, 0.7]]
     assert attainment([front], 0.5, ["max", "max"]).tolist() == [[0.5, 0.7], [0.9, 0.1]]

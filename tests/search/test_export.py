@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import optuna
 import pytest
 from optuna.storages import JournalStorage
@@ -18,13 +15,14 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.search.optuna_file import export_study
 from tests.harness.command import assert_refused, call
-from tests.search.test_warm import RATE, SPACE, TRIALS, config, events, write
+from tests.search.test_warm import SPACE, TRIALS, config, events, write
 
 CONSTRAINED = {"constraints": {"accuracy_drop": {"max": 0.005}}}
 
 
 def timed(found: list[Event]) -> list[Event]:
-    return [{**event, "time": 1e9 + 10.0 * number} for number, event in enumerate(found)]
+    figures = {"loss": None, "size_bytes": 7}
+    return [{**figures, **event, "time": 1e9 + 10.0 * n} for n, event in enumerate(found)]
 
 
 def load_exported(path: Path) -> optuna.Study:
@@ -51,9 +49,8 @@ def test_each_ended_trial_is_there_with_what_is_known_of_it(tmp_path: Path, form
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAIL]
     assert done.values == [0.92, 0.5]
     assert stopped.params["finetune_epochs"] == 1 == stopped.user_attrs["epoch"]
-    assert stopped.user_attrs["trial_id"] == "t00001"
-    assert stopped.user_attrs["status"] == "stopped"
-    assert stopped.user_attrs["accuracy"] == 0.81
+    known = {"trial_id": "t00001", "status": "stopped", "accuracy": 0.81, "size_bytes": 7}
+    assert stopped.user_attrs.items() >= known.items() and "loss" not in stopped.user_attrs
     assert done.constraints == {"accuracy_drop <= 0.005": pytest.approx(0.005)}
     assert failed.user_attrs["status"] == "failed" and failed.values is None
     assert done.duration.total_seconds() == pytest.approx(40)  # three records lie between
@@ -70,13 +67,6 @@ def test_what_it_learned_from_others_is_no_trial_of_it(tmp_path: Path) -> None:
     assert [t.user_attrs["trial_id"] for t in load_exported(target).trials] == [
         "t00000", "t00001", "t00002",
     ]  # fmt: skip
-
-
-def test_parameters_that_were_not_there_are_not_in_it(tmp_path: Path) -> None:
-    conditional = config(space={**SPACE, "learning_rate": RATE})
-    export_study(conditional, events(conditional, TRIALS), tmp_path / "study.log")
-    trials = load_exported(tmp_path / "study.log").trials
-    assert ["learning_rate" in trial.params for trial in trials[:2]] == [True, False]
 
 
 def test_a_file_that_is_there_is_never_touched(tmp_path: Path) -> None:
@@ -105,13 +95,3 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert_refused(call(capsys, "export-study", tmp_path), 2, "is no sweep")
     help_text = call(capsys, "export-study", "--help").out
     assert "optuna-dashboard" in help_text and ".log" in help_text
-
-
-def test_figures_of_numpy_and_none_do_not_stop_it(tmp_path: Path) -> None:
-    found: list[Any] = json.loads(json.dumps(events(settings(), TRIALS)))
-    for event in found:
-        if event["event"] == "record":
-            event |= {"loss": None, "size_bytes": int(np.int64(7))}
-    export_study(settings(), found, tmp_path / "study.log")
-    attrs = load_exported(tmp_path / "study.log").trials[0].user_attrs
-    assert attrs["size_bytes"] == 7 and "loss" not in attrs

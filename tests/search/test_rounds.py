@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from sweep.ledger.events import Event, is_of_confirm
 from sweep.search.jobs import Retraining, TrialState
 from sweep.search.rounds import Confirmation
@@ -134,15 +132,6 @@ def test_attempts_go_on_counting_in_a_later_round() -> None:
     events = found([*events, start, lost, {**start, "attempt": 2}])
     [job] = fold(begin(events, [A, B], 1)).unfinished()
     assert (job.attempt, job.fence, job.lost, job.wanted) == (2, 1, 0, {3})
-
-
-@pytest.mark.parametrize(("attempt", "news"), [(1, False), (2, True), (3, True)])
-def test_who_was_thought_dead_is_not_heard(attempt: int, news: bool) -> None:
-    own: dict[str, Any] = {"trial_id": "t0", "params": {}, "seed": 1, "wanted": {1}}
-    job = Retraining(**own, attempt=2, fence=1, status="running")
-    assert job.accepts(attempt) is news
-    job.status = "completed"
-    assert not job.accepts(attempt)
 
 
 def test_events_of_a_job_have_the_keys_of_the_ledgers_lines_in_their_order() -> None:

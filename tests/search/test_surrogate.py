@@ -43,13 +43,6 @@ def test_the_posterior_is_that_of_the_matrix_formulas() -> None:
     assert deviation == pytest.approx(np.sqrt(variance))
 
 
-def test_without_noise_it_goes_through_the_values() -> None:
-    surrogate, inputs, values = model(noise=0.0)
-    mean, deviation = surrogate.predict(inputs)
-    assert mean == pytest.approx(values, abs=1e-5)
-    assert (deviation < 1e-3).all()
-
-
 def test_a_fit_never_makes_the_data_less_likely() -> None:
     surrogate, inputs, values = model()
     centred = values - values.mean()
