@@ -107,6 +107,7 @@ search: {sampler: grid, tirals: 3}
         ("recover.bf16=maybe", "must be true or false, got 'maybe'; allowed: true, false, or auto"),
         ("recover.dropout=1", "must be < 1, got 1; allowed: a number >= 0 and < 1, or null"),
         ("recover.batch_size=true", "must be an integer, got true; allowed: an integer >= 1"),
+        ("space.sparsity=.inf", "must be finite, got inf; allowed: a number >= 0 and < 1"),
         ("search.margin=.nan", "must be finite, got nan; allowed: a number >= 0"),
         ("task.seed=4294967296", "must be <= 4294967295, got 4294967296; allowed: an integer"),
         ("search.trials=9223372036854775808", "must fit in 64 bits, got 9223372036854775808"),
