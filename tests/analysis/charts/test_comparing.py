@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import analysis
 from analysis.charts.attainment import ATTAINMENT, reached
 from analysis.charts.fronts import FRONTS
 from analysis.comparison import Comparison
@@ -15,12 +12,12 @@ from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
 
-def several(folder: Path, ledgers: list[LedgerBuilder]) -> Comparison:
-    return analysis.load([one.write(folder / str(n)) for n, one in enumerate(ledgers)])
+def several(*ledgers: LedgerBuilder) -> Comparison:
+    return Comparison([ledger.load() for ledger in ledgers])
 
 
-def test_each_front_is_that_of_its_table(tmp_path: Path) -> None:
-    comparison = several(tmp_path, [big_sweep(20, seed) for seed in (1, 2, 3)])
+def test_each_front_is_that_of_its_table() -> None:
+    comparison = several(*(big_sweep(20, seed) for seed in (1, 2, 3)))
     (panel,) = panels(FRONTS, comparison)
     lines = [one for one in panel.series if one.line != "none"]
     for line, results in zip(lines, comparison.results, strict=True):
@@ -30,12 +27,12 @@ def test_each_front_is_that_of_its_table(tmp_path: Path) -> None:
     assert len(panel.levels) == 1
 
 
-def test_fronts_are_on_test_once_all_are_confirmed(tmp_path: Path) -> None:
+def test_fronts_are_on_test_once_all_are_confirmed() -> None:
     points = {("t00000", 2): {1: 790}, ("t00001", 1): {1: 640}, ("t00003", 1): {1: 630}}
     done = small_sweep().confirm_round(points)
-    mixed = several(tmp_path / "mixed", [done, small_sweep()])
+    mixed = several(done, small_sweep())
     assert "on validation" in caption(FRONTS, mixed)
-    both = several(tmp_path / "both", [done, small_sweep().confirm_round(points)])
+    both = several(done, small_sweep().confirm_round(points))
     assert "on test" in caption(FRONTS, both)
     (panel,) = panels(FRONTS, both)
     line = next(one for one in panel.series if one.line != "none")
@@ -43,9 +40,9 @@ def test_fronts_are_on_test_once_all_are_confirmed(tmp_path: Path) -> None:
     assert panel.levels[0].y == pytest.approx(100 * 790 / 872)
 
 
-def test_dense_models_that_differ_have_no_line(tmp_path: Path) -> None:
+def test_dense_models_that_differ_have_no_line() -> None:
     other = LedgerBuilder().baseline(correct=700).trial("a").record("a", 0, 600, 0.5)
-    assert panels(FRONTS, several(tmp_path, [small_sweep(), other]))[0].levels == []
+    assert panels(FRONTS, several(small_sweep(), other))[0].levels == []
 
 
 @pytest.mark.parametrize("ways", [("max", "max"), ("min", "max"), ("max", "min"), ("min", "min")])
@@ -58,8 +55,8 @@ def test_what_is_reached_is_the_best_of_the_good_enough(ways: tuple[str, str]) -
         assert np.isnan(got) if not good else got == best(good)
 
 
-def test_equal_sweeps_do_not_differ(tmp_path: Path) -> None:
-    comparison = several(tmp_path, [big_sweep(20), big_sweep(20), big_sweep(20)])
+def test_equal_sweeps_do_not_differ() -> None:
+    comparison = several(big_sweep(20), big_sweep(20), big_sweep(20))
     surfaces, differences = panels(ATTAINMENT, comparison)
     (median,) = surfaces.series
     front = comparison.results[0].front
@@ -69,8 +66,8 @@ def test_equal_sweeps_do_not_differ(tmp_path: Path) -> None:
     assert all((one.y == 0).all() for one in differences.series)
 
 
-def test_the_median_lies_between_its_quartiles(tmp_path: Path) -> None:
-    comparison = several(tmp_path, [big_sweep(25, seed) for seed in range(7)])
+def test_the_median_lies_between_its_quartiles() -> None:
+    comparison = several(*(big_sweep(25, seed) for seed in range(7)))
     surfaces, differences = panels(ATTAINMENT, comparison)
     (median,) = surfaces.series
     low, high = median.ends
@@ -83,8 +80,8 @@ def test_the_median_lies_between_its_quartiles(tmp_path: Path) -> None:
     assert (reach >= 3.5).all()
 
 
-def test_two_sweeps_are_compared_with_one_another(tmp_path: Path) -> None:
-    comparison = several(tmp_path, [big_sweep(20, 1), big_sweep(20, 2)])
+def test_two_sweeps_are_compared_with_one_another() -> None:
+    comparison = several(big_sweep(20, 1), big_sweep(20, 2))
     (panel,) = panels(ATTAINMENT, comparison)
     (line,) = panel.series
     assert line.label == comparison.names[1]

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import moocore
 import numpy as np
 import pytest
 
-import analysis
-from analysis import load
+from analysis import Comparison, Results
 from analysis.charts.effort import EFFORT, EFFORTS, growth
-from analysis.results import Results
 from tests.analysis.charts.sweeps import panels
-from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
+from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 
 def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -> None:
@@ -22,8 +18,8 @@ def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -
     assert drawn.line == "hv"
 
 
-def test_a_step_is_the_hypervolume_of_what_was_known(tmp_path: Path) -> None:
-    results = load(small_sweep().write(tmp_path))
+def test_a_step_is_the_hypervolume_of_what_was_known(small: Results) -> None:
+    results = small
     table = growth(results)
     assert table["epochs"].tolist() == [0, 1, 2, 3, 4]
     records = results.records[results.records["stage"] != "baseline"]
@@ -34,9 +30,9 @@ def test_a_step_is_the_hypervolume_of_what_was_known(tmp_path: Path) -> None:
         assert volume == pytest.approx(expected)
 
 
-def test_several_sweeps_have_a_line_each(tmp_path: Path) -> None:
-    ledgers = [big_sweep(20, 1), LedgerBuilder(), big_sweep(20, 2)]
-    several = analysis.load([one.write(tmp_path / str(n)) for n, one in enumerate(ledgers)])
+def test_several_sweeps_have_a_line_each() -> None:
+    ledgers = [big_sweep(20, 1), LedgerBuilder(name="new"), big_sweep(20, 2)]
+    several = Comparison([ledger.load() for ledger in ledgers])
     (panel,) = panels(EFFORTS, several)
     names = several.names
     assert [one.label for one in panel.series] == [names[0], names[2]]

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from analysis import load
 from analysis.charts.front import FRONT
 from analysis.charts.panels import Panel, Series
 from analysis.charts.style import axes_of
 from analysis.results import Results
 from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
-
-
-def results_of(ledger: LedgerBuilder, folder: Path) -> Results:
-    return load(ledger.write(folder))
 
 
 def panel_of(results: Results) -> Panel:
@@ -30,67 +23,56 @@ def lines(results: Results) -> list[Series]:
 
 
 @pytest.mark.parametrize(
-    ("directions", "axes"),
+    ("directions", "axes", "line"),
     [
-        ({"accuracy": "max", "sparsity": "max"}, ("sparsity", "accuracy")),
-        ({"size_bytes": "min", "accuracy": "max"}, ("size_bytes", "accuracy")),
-        ({"loss": "min", "size_bytes": "min"}, ("loss", "size_bytes")),
-        ({"loss": "min", "sparsity": "max", "seconds": "min"}, ("sparsity", "loss")),
-        ({"accuracy": "max"}, ("sparsity", "accuracy")),
+        # From a sparsity up, the best accuracy is that of the next front point to the right.
+        ({"accuracy": "max", "sparsity": "max"}, ("sparsity", "accuracy"), "vh"),
+        ({"size_bytes": "min", "accuracy": "max"}, ("size_bytes", "accuracy"), "hv"),
+        ({"loss": "min", "size_bytes": "min"}, ("loss", "size_bytes"), "hv"),
+        # A projection of more objectives, or of fewer, has no step line.
+        ({"loss": "min", "sparsity": "max", "seconds": "min"}, ("sparsity", "loss"), None),
+        ({"accuracy": "max"}, ("sparsity", "accuracy"), None),
     ],
 )
 def test_any_objectives_are_drawn(
-    tmp_path: Path, directions: dict[str, str], axes: tuple[str, str]
+    directions: dict[str, str], axes: tuple[str, str], line: str | None
 ) -> None:
-    results = results_of(big_sweep(12).head(directions=directions), tmp_path)
+    results = big_sweep(12).head(directions=directions).load()
     assert axes_of(results.directions) == axes
     panel = panel_of(results)
     assert panel.across.label and panel.up.label and "not confirmed" in panel.title
-    # A projection of more objectives, or of fewer, has no step line.
-    assert len(lines(results)) == (set(directions) == set(axes))
-    assert ("projection" in caption(FRONT, results)) == (not lines(results))
+    assert [one.line for one in lines(results)] == ([line] if line else [])
+    assert ("projection" in caption(FRONT, results)) == (line is None)
 
 
-def test_the_step_line_promises_only_what_was_reached(tmp_path: Path) -> None:
-    # From a sparsity up, the best accuracy is that of the next front point to the right.
-    (line,) = lines(results_of(small_sweep(), tmp_path))
-    assert line.line == "vh"
-    assert line.x.tolist() == pytest.approx([50, 80, 90])
-    assert line.y.tolist() == pytest.approx([100 * n / EXAMPLES for n in (795, 650, 640)])
-    ledger = small_sweep().head(directions={"accuracy": "max", "size_bytes": "min"})
-    (line,) = lines(results_of(ledger, tmp_path))
-    assert line.line == "hv"
-
-
-def test_the_line_and_the_intervals_are_those_of_the_table(tmp_path: Path) -> None:
-    results = results_of(big_sweep(), tmp_path)
-    (line,) = lines(results)
-    front = results.front.sort_values("sparsity")
+def test_the_line_and_the_intervals_are_those_of_the_table(big: Results) -> None:
+    (line,) = lines(big)
+    front = big.front.sort_values("sparsity")
     np.testing.assert_allclose(line.x, 100 * front["sparsity"])
     np.testing.assert_allclose(line.y, 100 * front["accuracy"])
-    marks = [one for one in panel_of(results).series if one.ends is not None]
+    marks = [one for one in panel_of(big).series if one.ends is not None]
     for place, end in enumerate(("low", "high")):
         drawn = np.sort(np.concatenate([one.ends[place] for one in marks if one.ends]))
         np.testing.assert_allclose(drawn, np.sort(100 * front[f"accuracy_{end}"]))
 
 
-def test_what_was_stopped_is_hollow(tmp_path: Path) -> None:
-    panel = panel_of(results_of(small_sweep(), tmp_path))
+def test_what_was_stopped_is_hollow(small: Results) -> None:
+    panel = panel_of(small)
     hollow = {note for one in panel.series if one.hollow for note in one.notes}
     full = {note for one in panel.series if not one.hollow for note in one.notes}
     assert hollow == {"t00001, epoch 0", "t00001, epoch 1"}
     assert not hollow & full and "t00000, epoch 2" in full
 
 
-def test_the_dense_model_is_a_line_with_a_band_below(tmp_path: Path) -> None:
-    (level,) = panel_of(results_of(small_sweep(), tmp_path)).levels
+def test_the_dense_model_is_a_line_with_a_band_below(small: Results) -> None:
+    (level,) = panel_of(small).levels
     assert (level.y, level.below) == (pytest.approx(100 * DENSE / EXAMPLES), 1.0)
     without = LedgerBuilder().trial("a").record("a", 0, 500, 0.5)
-    assert panel_of(results_of(without, tmp_path / "no dense")).levels == []
+    assert panel_of(without.load()).levels == []
 
 
-def test_thousands_are_thinned_and_the_front_is_not(tmp_path: Path) -> None:
-    results = results_of(big_sweep(2000), tmp_path)
+def test_thousands_are_thinned_and_the_front_is_not() -> None:
+    results = big_sweep(2000).load()
     series = panel_of(results).series
     drawn = sum(len(s.x) for s in series if s.label in ("evaluation", "of a stopped trial"))
     assert drawn <= 1500 < len(results.candidates)
@@ -104,8 +86,8 @@ def confirmed() -> LedgerBuilder:
     return ledger.confirm_round({("t00000", 1): {1: 770, 2: 776}}, why="runner-up")
 
 
-def test_test_figures_lead_once_they_are_known(tmp_path: Path) -> None:
-    results = results_of(confirmed(), tmp_path)
+def test_test_figures_lead_once_they_are_known() -> None:
+    results = confirmed().load()
     panel = panel_of(results)
     validation, test = lines(results)
     assert validation.dash == "dot" and test.label == "front on test (2)"
@@ -117,11 +99,9 @@ def test_test_figures_lead_once_they_are_known(tmp_path: Path) -> None:
     assert "1 of the front's points" in caption(FRONT, results)
 
 
-def test_a_runner_up_is_visible(tmp_path: Path) -> None:
+def test_a_runner_up_is_visible() -> None:
     (other,) = [
-        one
-        for one in panel_of(results_of(confirmed(), tmp_path)).series
-        if one.label == "runner-up on test (1)"
+        one for one in panel_of(confirmed().load()).series if one.label == "runner-up on test (1)"
     ]
     assert other.y.tolist() == pytest.approx([100 * 773 / EXAMPLES])
     assert (other.x.tolist(), other.notes) == ([50.0], ["t00000, epoch 1"])
@@ -129,9 +109,9 @@ def test_a_runner_up_is_visible(tmp_path: Path) -> None:
     assert low[0] < other.y[0] < high[0]
 
 
-def test_the_line_on_test_leaves_out_what_is_beaten_there(tmp_path: Path) -> None:
+def test_the_line_on_test_leaves_out_what_is_beaten_there() -> None:
     ledger = small_sweep().confirm_round({("t00000", 2): {1: 600}, ("t00001", 1): {1: 640}})
-    results = results_of(ledger, tmp_path)
+    results = ledger.load()
     _, test = lines(results)
     assert test.x.tolist() == [80.0]
     marks = [one for one in panel_of(results).series if one.ends is not None]

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from analysis import load
 from analysis.charts.layers import ALONE, LAYERS, MOST_POINTS, ON_PAPER, Grid, place
 from analysis.results import Results
 from tests.analysis.charts.sweeps import MATRICES, weight_names
@@ -74,10 +71,10 @@ def test_paper_has_the_densest_a_middle_one_and_the_sparsest(rich: Results) -> N
     np.testing.assert_allclose(np.ma.filled(maps[-1], np.nan), found.shares[-1])
 
 
-def test_two_stacks_keep_their_names(tmp_path: Path) -> None:
+def test_two_stacks_keep_their_names() -> None:
     weights = [["encoder.block.0.q.weight", 4], ["decoder.block.0.q.weight", 4]]
     ledger = LedgerBuilder().baseline(prunable_weights=weights).trial("a")
-    results = load(ledger.record("a", 0, 700, 0.5, zeros_per_weight=[1, 3]).write(tmp_path))
+    results = ledger.record("a", 0, 700, 0.5, zeros_per_weight=[1, 3]).load()
     found = grid(results)
     assert found.rows == ["encoder.block 0", "decoder.block 0"]
     assert found.shares.tolist() == [[[25.0], [75.0]]]

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import moocore
 import numpy as np
 
-from analysis import load
 from analysis.charts.methods import METHODS, MOST_PANELS, combinations
 from analysis.results import Results
 from tests.analysis.charts.sweeps import caption, panels
@@ -46,22 +43,22 @@ def test_all_panels_have_the_same_ends(rich: Results) -> None:
     assert len({(panel.across.ends, panel.up.ends) for panel in drawn}) == 1
 
 
-def test_too_many_combinations_are_cut_to_the_largest(tmp_path: Path) -> None:
+def test_too_many_combinations_are_cut_to_the_largest() -> None:
     ledger = LedgerBuilder().baseline()
     for number in range(MOST_PANELS + 3):
         for again in range(2 if number else 1):
             name = f"t{number}-{again}"
             ledger.trial(name, method=f"m{number:02}").record(name, 0, 700, number / 30)
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     names = [name for name, _ in combinations(results)]
     assert len(names) == MOST_PANELS and "m00 local" not in names
     assert f"{MOST_PANELS} combinations" in caption(METHODS, results)
 
 
-def test_what_breaks_a_constraint_is_on_no_front(tmp_path: Path) -> None:
+def test_what_breaks_a_constraint_is_on_no_front() -> None:
     ledger = LedgerBuilder().search(constraints={"sparsity": {"max": 0.6}}).baseline()
     ledger.points(a=(700, 0.5), b=(750, 0.7), c=(690, 0.6))
-    results = load(ledger.write(tmp_path))
+    results = ledger.load()
     (panel,) = panels(METHODS, results)
     whole, own = (one for one in panel.series if one.line != "none")
     expected = 100 * results.front["sparsity"].to_numpy()

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from analysis import load
 from analysis.charts.rungs import RUNGS
 from analysis.history.rungs import rungs
 from analysis.results import Results
@@ -35,8 +32,8 @@ def test_correlations_stand_beside_their_rungs(rich: Results) -> None:
     assert whole.y.tolist() == given.y.tolist() == [0, 1, 2]
 
 
-def test_the_bias_is_said_only_where_trials_were_stopped(rich: Results, tmp_path: Path) -> None:
+def test_the_bias_is_said_only_where_trials_were_stopped(rich: Results) -> None:
     assert "Only survivors have an end" in caption(RUNGS, rich)
-    unjudged = load(big_sweep().write(tmp_path))
+    unjudged = big_sweep().load()
     text = caption(RUNGS, unjudged)
     assert "Nothing was judged" in text and "survivors" not in text

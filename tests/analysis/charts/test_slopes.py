@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from analysis import load
 from analysis.charts.slopes import MOST_BANDS, SLOPES, slopes
 from analysis.results import Results
 from tests.analysis.charts.sweeps import panels
-from tests.analysis.ledgers import EXAMPLES, small_sweep
+from tests.analysis.ledgers import EXAMPLES
 
 
-def test_a_trial_goes_from_its_first_to_its_last_evaluation(tmp_path: Path) -> None:
-    table = slopes(load(small_sweep().write(tmp_path))).set_index("trial_id")
+def test_a_trial_goes_from_its_first_to_its_last_evaluation(small: Results) -> None:
+    table = slopes(small).set_index("trial_id")
     assert table.index.tolist() == ["t00000", "t00001", "t00003"]
     assert (EXAMPLES * table["pruned"]).tolist() == pytest.approx([700, 400, 300])
     assert (EXAMPLES * table["recovered"]).tolist() == pytest.approx([795, 650, 640])

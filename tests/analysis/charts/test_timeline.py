@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from analysis import load
 from analysis.charts.timeline import (
     MOST_BARS,
     TIMELINE,
@@ -65,8 +62,8 @@ def test_cells_keep_the_time_of_each_worker_and_status(rich: Results) -> None:
     assert (known["until"] <= (known["cell"] + 1) * width + 1e-6).all()
 
 
-def test_thousands_of_bars_become_cells(tmp_path: Path) -> None:
-    results = load(rich_sweep(MOST_BARS + 100, workers=3).write(tmp_path))
+def test_thousands_of_bars_become_cells() -> None:
+    results = rich_sweep(MOST_BARS + 100, workers=3).load()
     (panel,) = panels(TIMELINE, results)
     assert sum(len(bars.rows) for bars in panel.bars) < 3 * MOST_BARS
     unit = {"(hours)": 3600.0, "(min)": 60.0}[panel.across.label.split()[-1]]

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from analysis import load
+from analysis import Results
 from analysis.report import markdown
 from analysis.report.answer import section, standing
-from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, answered_sweep, big_sweep, small_sweep
+from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, small_sweep
 
 
-def answer(ledger: LedgerBuilder, folder: Path) -> str:
-    return markdown.section(section(load(ledger.write(folder))))
+def answer(ledger: LedgerBuilder) -> str:
+    return markdown.section(section(ledger.load()))
 
 
 @pytest.mark.parametrize(
@@ -21,14 +19,14 @@ def answer(ledger: LedgerBuilder, folder: Path) -> str:
         (LedgerBuilder().baseline().trial("a"), "1 trial of 4 (1 running)."),
     ],
 )
-def test_where_the_sweep_stands(tmp_path: Path, ledger: LedgerBuilder, told: str) -> None:
-    text = markdown.inline(standing(load(ledger.write(tmp_path))))
+def test_where_the_sweep_stands(ledger: LedgerBuilder, told: str) -> None:
+    text = markdown.inline(standing(ledger.load()))
     assert text == f"The sweep is **running**: {told}"
 
 
-def test_validation_figures_are_marked_unconfirmed(tmp_path: Path) -> None:
+def test_validation_figures_are_marked_unconfirmed() -> None:
     """The answer is the sparsest point near dense."""
-    text = answer(small_sweep(), tmp_path)
+    text = answer(small_sweep())
     assert text.startswith("## Answer (UNCONFIRMED)\n")
     assert "> **UNCONFIRMED.**" in text and "They are not a result." in text
     assert "**50.0 % sparsity at 91.17 % validation accuracy**" in text
@@ -36,28 +34,27 @@ def test_validation_figures_are_marked_unconfirmed(tmp_path: Path) -> None:
     assert "test accuracy" not in text
 
 
-def test_a_confirmed_front_leads_with_test(tmp_path: Path) -> None:
+def test_a_confirmed_front_leads_with_test() -> None:
     front = [("t00000", 2), ("t00001", 1), ("t00003", 1)]
     right = {front[0]: {1: 789, 2: 785}, front[1]: {1: 600}, front[2]: {1: 620}}
-    text = answer(small_sweep().confirm_round(right), tmp_path)
+    text = answer(small_sweep().confirm_round(right))
     assert text.startswith("## Answer\n") and "CONFIRMED" not in text
     mean = 100 * (789 + 785) / 2 / EXAMPLES
     assert f"**50.0 % sparsity at {mean:.2f} % test accuracy**" in text
     assert "0.34 points below dense" in text and "2 seeds" in text
 
 
-def test_a_partly_confirmed_front_says_of_how_many_points(tmp_path: Path) -> None:
-    text = answer(small_sweep().confirm_round({("t00000", 2): {1: 789}}), tmp_path)
+def test_a_partly_confirmed_front_says_of_how_many_points() -> None:
+    text = answer(small_sweep().confirm_round({("t00000", 2): {1: 789}}))
     assert text.startswith("## Answer (PARTLY CONFIRMED)\n")
     assert "> **PARTLY CONFIRMED.** 2 of 3 points of the front have no test figures" in text
     assert "test accuracy**" in text
 
 
-def test_the_certified_point_is_named_where_it_is_another(tmp_path: Path) -> None:
-    results = load(answered_sweep().write(tmp_path))
-    text = markdown.section(section(results))
-    sure = results.front[results.front["verdict"].eq("certified")]
-    near = results.front[results.front["accuracy_drop"] <= 0.01 + 1e-9]
+def test_the_certified_point_is_named_where_it_is_another(answered: Results) -> None:
+    text = markdown.section(section(answered))
+    sure = answered.front[answered.front["verdict"].eq("certified")]
+    near = answered.front[answered.front["accuracy_drop"] <= 0.01 + 1e-9]
     if sure.empty:
         assert "For no point is that certain" in text
     elif sure["sparsity"].max() == near["sparsity"].max():
@@ -66,17 +63,17 @@ def test_the_certified_point_is_named_where_it_is_another(tmp_path: Path) -> Non
         assert "The sparsest for which that is certain at 95 % is **" in text
 
 
-def test_a_knee_that_is_the_answer_is_told_once(tmp_path: Path) -> None:
+def test_a_knee_that_is_the_answer_is_told_once() -> None:
     ledger = LedgerBuilder().baseline().points(a=(805, 0.1), b=(795, 0.8), c=(400, 0.9))
-    text = answer(ledger, tmp_path)
+    text = answer(ledger)
     assert "is where the front bends most" in text and text.count("**80.0 % sparsity") == 1
 
 
-def test_where_nothing_is_near_dense_it_is_said(tmp_path: Path) -> None:
+def test_where_nothing_is_near_dense_it_is_said() -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 500, 0.5)
-    assert "No point is within one point of dense" in answer(ledger, tmp_path)
+    assert "No point is within one point of dense" in answer(ledger)
     ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5, accuracy_drop=None)
-    assert "no dense baseline yet" in answer(ledger, tmp_path)
+    assert "no dense baseline yet" in answer(ledger)
 
 
 @pytest.mark.parametrize(
@@ -87,18 +84,17 @@ def test_where_nothing_is_near_dense_it_is_said(tmp_path: Path) -> None:
         (LedgerBuilder().baseline().trial("a"), "the sweep has no finished evaluation yet"),
     ],
 )
-def test_a_sweep_without_a_front_says_so(tmp_path: Path, ledger: LedgerBuilder, say: str) -> None:
-    text = answer(ledger, tmp_path)
+def test_a_sweep_without_a_front_says_so(ledger: LedgerBuilder, say: str) -> None:
+    text = answer(ledger)
     assert f"There is no front: {say}." in text
     assert "UNCONFIRMED" not in text
 
 
-def test_a_front_without_accuracy_is_told(tmp_path: Path) -> None:
+def test_a_front_without_accuracy_is_told() -> None:
     ledger = LedgerBuilder(directions={"loss": "min", "sparsity": "max"})
     ledger.trial("a").record("a", 0, 500, 0.5, accuracy=None, accuracy_drop=None)
-    assert "No point of the front has an accuracy." in answer(ledger, tmp_path)
+    assert "No point of the front has an accuracy." in answer(ledger)
 
 
-def test_what_the_probabilities_rest_on_is_said(tmp_path: Path) -> None:
-    results = load(big_sweep(12).write(tmp_path))
-    assert results.basis.text in str(section(results).blocks[-1])
+def test_what_the_probabilities_rest_on_is_said(big: Results) -> None:
+    assert big.basis.text in str(section(big).blocks[-1])

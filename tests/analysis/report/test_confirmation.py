@@ -1,34 +1,33 @@
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
-from analysis import load
+from analysis import Results
 from analysis.report import confirmation, markdown
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 FRONT = {("t00000", 2): {1: 780, 2: 782}, ("t00001", 1): {1: 600, 2: 604}, ("t00003", 1): {1: 610}}
 
 
-def told(ledger: LedgerBuilder, folder: Path) -> str:
-    (section,) = confirmation.sections(load(ledger.write(folder)))
+def told(ledger: LedgerBuilder) -> str:
+    (section,) = confirmation.sections(ledger.load())
     return markdown.section(section)
 
 
-def test_nothing_is_said_before_it_begins(tmp_path: Path) -> None:
-    assert confirmation.sections(load(small_sweep().write(tmp_path))) == []
+def test_nothing_is_said_before_it_begins(small: Results) -> None:
+    assert confirmation.sections(small) == []
 
 
-def test_a_finished_one(tmp_path: Path) -> None:
-    text = told(small_sweep().confirm_round(FRONT), tmp_path)
+def test_a_finished_one() -> None:
+    """Each row has what chose the point; the parts of the optimism add up."""
+    ledger = small_sweep().confirm_round(FRONT)
+    text = told(ledger.confirm_round({("t00000", 1): {1: 640}}, why="runner-up"))
     assert "The confirmation is finished." in text
-    assert "5 retrained models under 2 fresh seeds" in text
+    assert "6 retrained models under 2 fresh seeds" in text
     assert "| t00000 | 2 | 50.0 % | front | 2 | 89.56 % | 0.16 |" in text
+    assert "| t00000 | 1 | 50.0 % | runner-up | 1 |" in text
     row = next(line for line in text.splitlines() if line.startswith("| t00000 | 2 |"))
     assert row.endswith("| 90.14 % | 91.17 % | +1.61 |")
-
-
-def test_the_parts_of_the_optimism_add_up(tmp_path: Path) -> None:
-    text = told(small_sweep().confirm_round(FRONT), tmp_path)
     rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
     start = [row[1].strip() for row in rows].index("---") + 1
     whole, selection, split = (float(row[2]) for row in rows[start : start + 3])
@@ -36,21 +35,16 @@ def test_the_parts_of_the_optimism_add_up(tmp_path: Path) -> None:
     assert split == round(100 * 5 / 872, 2), "the builder's validation is 5 examples above test"
 
 
-def test_one_that_was_cut_off_and_one_in_part(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("finish", "state"), [(False, "is not finished"), (True, "have no test figures")]
+)
+def test_one_that_was_cut_off_and_one_in_part(finish: bool, state: str) -> None:
     part = dict(list(FRONT.items())[:1])
-    running = told(small_sweep().confirm_round(part, finish=False), tmp_path / "running")
-    assert "is not finished" in running
-    assert "have no test figures" in told(small_sweep().confirm_round(part), tmp_path / "part")
+    assert state in told(small_sweep().confirm_round(part, finish=finish))
 
 
-def test_failed_retrainings_have_their_reasons(tmp_path: Path) -> None:
+def test_failed_retrainings_have_their_reasons() -> None:
     ledger = small_sweep().confirm_round(FRONT, finish=False)
     ledger.add("confirm_end", trial_id="t00001", seed=3, status="failed", error="out of <memory>")
-    text = told(ledger.add("confirm_finish", confirm=0), tmp_path)
+    text = told(ledger.add("confirm_finish", confirm=0))
     assert "- t00001, seed 3: out of &lt;memory&gt;" in text
-
-
-def test_runners_up_are_told_apart(tmp_path: Path) -> None:
-    ledger = small_sweep().confirm_round(FRONT)
-    ledger.confirm_round({("t00000", 1): {1: 640}}, why="runner-up")
-    assert "| t00000 | 1 | 50.0 % | runner-up | 1 |" in told(ledger, tmp_path)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import pytest
 
-from analysis import load
 from analysis.certainty.statistics import over_seeds, wilson
 from analysis.report.grid import cells, grid_table
 from analysis.report.write import sweep_report
@@ -41,8 +39,8 @@ def grid(sampler: str = "grid", ramp: int = 0) -> LedgerBuilder:
     return ledger
 
 
-def test_a_cell_is_the_mean_over_seeds_with_its_interval(tmp_path: Path) -> None:
-    found = cells(load(grid().write(tmp_path)))
+def test_a_cell_is_the_mean_over_seeds_with_its_interval() -> None:
+    found = cells(grid().load())
     assert len(found) == 2 * 2 * 2 and (found["seeds"] == 2).all()
     one = found[(found["method"] == "random") & (found["sparsity"] == 0.9) & (found["epoch"] == 1)]
     shares = [correct("random", 0.9, seed, 1) / EXAMPLES for seed in (0, 1)]
@@ -52,8 +50,8 @@ def test_a_cell_is_the_mean_over_seeds_with_its_interval(tmp_path: Path) -> None
     assert expected[1] < float(low) < float(high) < expected[2], "seeds differ: that counts too"
 
 
-def test_rows_are_settings_and_epochs_columns_sparsities(tmp_path: Path) -> None:
-    table = grid_table(load(grid().write(tmp_path)))
+def test_rows_are_settings_and_epochs_columns_sparsities() -> None:
+    table = grid_table(grid().load())
     assert table is not None
     assert [c.title for c in table.columns] == ["method", "scope", "epoch", "50 %", "90 %"]
     assert [row[:3] for row in table.rows] == [
@@ -66,21 +64,21 @@ def test_rows_are_settings_and_epochs_columns_sparsities(tmp_path: Path) -> None
     assert table.rows[1][4].startswith(f"{100 * mean:.1f} % (")
 
 
-def test_epochs_can_be_chosen(tmp_path: Path) -> None:
-    results = load(grid().write(tmp_path))
+def test_epochs_can_be_chosen() -> None:
+    results = grid().load()
     table = grid_table(results, [1, 3])
     assert table is not None and {row[2] for row in table.rows} == {"1"}
     assert grid_table(results, [7]) is None
 
 
-def test_records_within_a_ramp_are_no_cells(tmp_path: Path) -> None:
-    found = cells(load(grid(ramp=1).write(tmp_path)))
+def test_records_within_a_ramp_are_no_cells() -> None:
+    found = cells(grid(ramp=1).load())
     assert set(found["epoch"]) == {1}
 
 
-def test_it_is_in_the_report_of_a_grid_alone(tmp_path: Path) -> None:
+def test_it_is_in_the_report_of_a_grid_alone() -> None:
     keys = {
-        name: [s.key for s in sweep_report(load(made.write(tmp_path / name)), []).sections]
+        name: [s.key for s in sweep_report(made.load(), []).sections]
         for name, made in {
             "grid": grid(),
             "tpe": grid("tpe"),
