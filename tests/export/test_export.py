@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 
 import analysis
@@ -20,22 +19,14 @@ from sweep.compress.dense.bench import Workbench
 from sweep.export import checks, sparse
 from sweep.ledger import checkpoint
 from sweep.space.params import Params
-from tests.export.sweeps import TRIALS, HandOver
-from tests.faults.verdict import read_events
+from tests.export.sweeps import TRIALS
+from tests.faults.verdict import of_kind, read_events
 from tests.harness.command import Command, Done, assert_refused
 
 FILES = {
     "README.md", "config.json", "masks.safetensors", "model.safetensors",
     "model.sparse.safetensors", "prunesweep.json", "tokenizer.json", "tokenizer_config.json",
 }  # fmt: skip
-
-
-def trial_model(bench: Workbench, swept: Path, name: str, epoch: int) -> torch.nn.Module:
-    """The trial's model at an epoch, straight from the checkpoint's own tensors."""
-    model = bench.dense.reset()
-    where = checkpoint.epoch_folder(swept / "checkpoints", name, epoch)
-    model.load_state_dict(load_file(where / "model.safetensors"))
-    return model
 
 
 def test_it_writes_the_files_that_are_promised(exported: Path) -> None:
@@ -50,8 +41,11 @@ def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     model = AutoModelForSequenceClassification.from_pretrained(exported)
-    ours = checks.plain_logits(trial_model(bench, swept, "t00001", 2), bench)
     found = checks.plain_logits(model, bench)
+    trial = bench.dense.reset()
+    where = checkpoint.epoch_folder(swept / "checkpoints", "t00001", 2)
+    trial.load_state_dict(load_file(where / "model.safetensors"))
+    ours = checks.plain_logits(trial, bench)
     assert np.array_equal(found.view(np.int32), ours.view(np.int32))
     recorded = analysis.load(swept).answers("t00001", 2)
     assert recorded is not None
@@ -72,27 +66,28 @@ def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "options", [["--max-drop", 1], ["--min-sparsity", 0.2], ["--trial", "t00001"]]
+    ("options", "trial"),
+    [
+        (["--max-drop", 1], None),
+        (["--min-sparsity", 0.2], None),
+        (["--trial", "t00001"], "t00001"),
+        (["--trial", "t00003", "--epoch", 0], "t00003"),  # what a failed trial had before
+    ],
 )
 def test_a_question_exports_what_answers_it(
-    swept: Path, tmp_path: Path, export: Command, options: list[object]
+    swept: Path, tmp_path: Path, export: Command, options: list[object], trial: str | None
 ) -> None:
     """A point of the front, or a trial's best."""
     done = export(swept, "--to", tmp_path / "new" / "model", *options)
     assert done.code == 0, done.err
     assert "as recorded" in done.out
     results = analysis.load(swept)
-    best = max(results.story.trials["t00001"].records, key=lambda record: record["accuracy"])
-    front = set(zip(results.front["trial_id"], results.front["epoch"], strict=True))
+    wanted = set(zip(results.front["trial_id"], results.front["epoch"], strict=True))
+    if trial:
+        records = results.story.trials[trial].records
+        wanted = {(trial, max(records, key=lambda record: record["accuracy"])["epoch"])}
     lineage = json.loads((tmp_path / "new" / "model" / "prunesweep.json").read_text())
-    wanted = {("t00001", best["epoch"])} if "--trial" in options else front
     assert (lineage["trial_id"], lineage["epoch"]) in wanted
-
-
-def test_what_a_failed_trial_had_before_is_pruned_again(swept: Path, hand_over: HandOver) -> None:
-    masks = load_file(hand_over(swept, "t00003", 0) / "masks.safetensors")
-    share = sum(int((~m).sum()) for m in masks.values()) / sum(m.numel() for m in masks.values())
-    assert share == pytest.approx(0.7, abs=1e-3)
 
 
 # what cannot be done
@@ -173,19 +168,14 @@ def test_a_trial_without_a_whole_checkpoint(
     refused(done, 2, tmp_path, *words)
 
 
-def with_record(own: Path, **changes: object) -> None:
-    """Change what the ledger says of t00001 after epoch 2."""
-    events = read_events(own)
-    for event in events:
-        if (event["event"], event.get("trial_id"), event.get("epoch")) == ("record", "t00001", 2):
-            event.update(changes)
-    (own / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-
-
 def test_other_answers_than_recorded_are_exported_only_where_that_is_allowed(
     own: Path, tmp_path: Path, export: Command
 ) -> None:
-    with_record(own, correct=3, correct_bits=None)
+    events = read_events(own)
+    for event in of_kind(events, "record"):
+        if (event["trial_id"], event["epoch"]) == ("t00001", 2):
+            event.update(correct=3, correct_bits=None)
+    (own / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
     refused(done, 6, tmp_path, "the record says 3", "answered otherwise", "--may-differ")
     wanted = ("--trial", "t00001", "--epoch", 2, "--may-differ", 40)

@@ -70,15 +70,12 @@ def test_what_was_packed_is_there_after_but_locks_and_what_was_to_be_left(
     assert set(there) - set(contents(tmp_path / "less")) == {"qat-1/a", "qat-1/b", f"qat-1/{NOTE}"}
 
 
-def test_nothing_is_read_that_is_there(made: Path) -> None:
-    unpack(made, lambda: pytest.fail("it is there"), "model")
-    unpack(made, lambda: pytest.fail("it is there"), "validation-1.json")
-
-
-def test_what_is_there_stays(made: Path, tmp_path: Path) -> None:
+def test_what_is_there_stays_and_nothing_is_read_for_it(made: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other", {"validation-1.json": "[1]"})
     unpack(other, lambda: pack(made), "model")
     assert contents(other)["validation-1.json"] == "[1]" and contents(other)["model/a"]
+    for needed in ("model", "validation-1.json"):
+        unpack(other, lambda: pytest.fail("it is there"), needed)
 
 
 @pytest.mark.parametrize("empty", ["a folder", "a bench without a model"])
@@ -113,11 +110,16 @@ def dense(tmp_path: Path) -> Store:
     return store_at(tmp_path / "sweep" / "dense")
 
 
+def of_sweep(dense: Store) -> Shipped:
+    found = kept(dense)
+    assert found is not None
+    return found
+
+
 def test_what_was_kept_comes_back(made: Path, dense: Store) -> None:
     assert kept(dense) is None
     keep(dense, pack(made))
-    found = kept(dense)
-    assert found is not None
+    found = of_sweep(dense)
     assert found.digest == digest(pack(made)) and found.read() == pack(made)
     assert dense.children() == [f"{found.digest}.tar"]
 
@@ -130,8 +132,7 @@ def test_nothing_is_kept_of_a_model_that_was_not_finetuned(made: Path, dense: St
 @pytest.mark.parametrize("damage", [b"", b"no tar", b"\0" * 10240])
 def test_a_damaged_one_is_told(made: Path, dense: Store, damage: bytes) -> None:
     keep(dense, pack(made))
-    found = kept(dense)
-    assert found is not None
+    found = of_sweep(dense)
     (dense / f"{found.digest}.tar").write_bytes(damage)
     with pytest.raises(StorageError, match="dense model"):
         found.read()
@@ -151,12 +152,6 @@ def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Store) -> None:
 
 
 ON_GRID = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
-
-
-def of_sweep(dense: Store) -> Shipped:
-    found = kept(dense)
-    assert found is not None
-    return found
 
 
 @pytest.mark.parametrize("baseline", [{"epochs": 1}, {"quantization": ON_GRID}])

@@ -7,7 +7,7 @@ import json
 import math
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from sweep.compress.tasks.closed_form import (
 from sweep.config.load import load_config
 from sweep.errors import ConfigError, TrialError
 from sweep.ledger import checkpoint
-from sweep.ledger.record import Record
 from sweep.space.params import METHODS, SCOPES, Params
+from tests.harness.trials import figures
 
 
 def bench(**task: Any) -> ClosedForm:
@@ -46,9 +46,8 @@ def after(params: Params, epochs: int) -> float:
     return expected_accuracy(params, recovered)
 
 
-def figures(record: Record) -> dict[str, Any]:
-    """A record without what the clock says."""
-    return {name: v for name, v in record.to_dict().items() if not name.endswith("seconds")}
+def run(params: Params, seed: int, split: str = "validation") -> list[dict[str, Any]]:
+    return [figures(record) for record in bench().trial(params, seed, split).run()]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -123,17 +122,14 @@ def test_zeros_are_counted_in_all_and_matrix_by_matrix(sparsity: float) -> None:
 
 def test_a_trial_is_its_seeds_and_nothing_else() -> None:
     params = Params(0.7, finetune_epochs=3)
-    runs = [[figures(r) for r in bench().trial(params, seed).run()] for seed in (1, 1, 2)]
-    assert runs[0] == runs[1] != runs[2]
-    held_out = [figures(r) for r in bench().trial(params, 1, "test").run()]
-    assert [r["correct"] for r in held_out] != [r["correct"] for r in runs[0]]
+    one, again, other = (run(params, seed) for seed in (1, 1, 2))
+    assert one == again != other
+    assert [r["correct"] for r in run(params, 1, "test")] != [r["correct"] for r in one]
 
 
 def test_a_longer_trial_begins_as_a_shorter_one() -> None:
     """Epochs are the fidelity: nothing depends on how many there will be."""
-    short, long = (
-        [figures(r) for r in bench().trial(Params(0.6, finetune_epochs=n), 5).run()] for n in (2, 4)
-    )
+    short, long = (run(Params(0.6, finetune_epochs=epochs), 5) for epochs in (2, 4))
     assert long[:3] == short and len(long) == 5
 
 
@@ -146,27 +142,22 @@ def test_under_a_bound_schedule_only_the_last_record_counts() -> None:
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_from_a_checkpoint_it_goes_on_the_same(tmp_path: Path, epochs: int) -> None:
     params = Params(0.83, finetune_epochs=4, learning_rate=3e-4)
-    whole = [figures(record) for record in bench().trial(params, 9).run()]
-    first = bench().trial(params, 9)
-    records = first.run()
-    for _ in range(epochs + 1):
-        next(records)
+    first, second = (bench().trial(params, 9) for _ in range(2))
+    begun = [figures(record) for record in islice(first.run(), epochs + 1)]
     checkpoint.save(tmp_path / "epoch", first.state_dict(), {})
     loaded = checkpoint.load(tmp_path / "epoch")
     assert loaded is not None
-    second = bench().trial(params, 9)
     second.load_state_dict(loaded[0])
-    assert [figures(record) for record in second.run()] == whole[epochs + 1 :]
+    assert begun + [figures(record) for record in second.run()] == run(params, 9)
 
 
 def test_without_its_state_it_would_not() -> None:
     """So a resume that lost the state cannot go unseen."""
     params = Params(0.7, finetune_epochs=2)
-    whole = [figures(record) for record in bench().trial(params, 9).run()]
     forgetful = bench().trial(params, 9)
     forgetful.prune()
     forgetful.epoch = 1
-    assert [figures(record) for record in forgetful.run()] != whole[2:]
+    assert [figures(record) for record in forgetful.run()] != run(params, 9)[2:]
 
 
 def test_an_absurd_learning_rate_diverges() -> None:
