@@ -9,9 +9,7 @@ import pytest
 
 from sweep.compress.single import run_single, single_params
 from sweep.config import SweepConfig
-from sweep.errors import TrialError, UsageError
 from sweep.space.params import Params
-from tests.harness import tiny
 
 SPACE = {"sparsity": 0.5, "finetune_epochs": 2, "learning_rate": 1e-3}
 
@@ -115,16 +113,3 @@ def test_a_warning_is_said(tiny_config: SweepConfig, data_files: dict[str, str])
     task = {"dataset": {"train": data_files["train"]}, "max_length": 16, "validation": 0.25}
     _, said = run(config(tiny_config, task=task))
     assert said[0].startswith("warning: validation is carved from the train split")
-
-
-def test_what_goes_wrong_is_raised(tiny_config: SweepConfig) -> None:
-    with pytest.raises(TrialError, match="diverged"):
-        run(config(tiny_config, space={**SPACE, "learning_rate": 1e38}))
-    with pytest.raises(UsageError, match="nothing to prune"):
-        run(config(tiny_config, pruning={"exclude": ["*"]}))
-
-
-def test_a_missing_test_split(model_folder: Any, data_files: dict[str, str]) -> None:
-    files = {name: data_files[name] for name in ("train", "validation")}
-    with pytest.raises(UsageError, match=r"task\.dataset\.test=FILE"):
-        run(tiny.make_config(model_folder, files, space=SPACE), "test")

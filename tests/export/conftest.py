@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from sweep.compress.dense.bench import Workbench
-from tests.export.sweeps import HandOver, write_sweep
+from tests.export.sweeps import AT_ONCE, ERRORS, TRIALS, HandOver, sweep_of
 from tests.harness.command import Command, call
 
 
 @pytest.fixture(scope="session")
 def swept(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep's folder. Not to be changed: copy it first."""
-    return write_sweep(tmp_path_factory.mktemp("swept") / "tiny", bench)
+    return sweep_of(tmp_path_factory.mktemp("swept") / "tiny", bench, TRIALS, ERRORS, AT_ONCE)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,78 +21,61 @@ from sweep.space.params import Params
 HandOver = Callable[..., Path]
 """`tests.export.conftest.hand_over`."""
 
-TRIALS: dict[str, dict[str, Any]] = {
-    "t00000": {"sparsity": 0.3, "finetune_epochs": 0},
-    "t00001": {"sparsity": 0.6, "finetune_epochs": 2, "learning_rate": 1e-3},
-    "t00002": {"sparsity": 0.9, "method": "random", "scope": "global", "finetune_epochs": 1},
-}
+TRIALS: list[dict[str, Any]] = [
+    {"sparsity": 0.3, "finetune_epochs": 0},
+    {"sparsity": 0.6, "finetune_epochs": 2, "learning_rate": 1e-3},
+    {"sparsity": 0.9, "method": "random", "scope": "global", "finetune_epochs": 1},
+    {"sparsity": 0.7, "finetune_epochs": 0},
+    {"sparsity": 0.8},
+]
+ERRORS = {3: "diverged: loss is nan at step 0 of epoch 1", 4: "the worker died"}
+AT_ONCE = {4}
 
 
-class Folder:
-    """Writes a ledger event by event, as a driver would."""
-
-    def __init__(self, path: Path, bench: Workbench) -> None:
-        self.path, self.bench = path, bench
-        self.events: list[dict[str, Any]] = []
-        self.add(
-            "sweep",
-            version=VERSION,
-            name=bench.config.name,
-            config=bench.config.model_dump(mode="json"),
-            versions={"torch": "2.13.0"},
-            directions={"accuracy": "max", "sparsity": "max"},
-            reference_point={"accuracy": 0.5, "sparsity": 0.0},
-        )
-        self.add("baseline", **bench.baseline(), warnings=bench.warnings, model="tiny")
-
-    def add(self, kind: str, **fields: Any) -> None:
-        self.events.append({"event": kind, "time": 1000.0 + len(self.events), **fields})
-
-    def trial(self, trial_id: str, params: dict[str, Any], seed: int = 5) -> None:
-        """Run a trial; every recovered epoch leaves its checkpoint."""
-        whole = Params.of(params).to_dict()
-        self.add("trial", trial_id=trial_id, number=0, params=whole, seed=seed)
-        self.add("start", trial_id=trial_id, attempt=1, epoch=None, worker="host:1")
-        trial = self.bench.trial(Params.of(params), seed)
-        for record in trial.run():
-            if record.epoch:
-                where = checkpoint.epoch_folder(self.path / "checkpoints", trial_id, record.epoch)
-                note = {"trial_id": trial_id, "params": whole, "seed": seed}
-                checkpoint.save(where, trial.state_dict(), note)
-            self.add("record", trial_id=trial_id, attempt=1, worker="host:1", **record.to_dict())
-
-    def end(self, trial_id: str, status: str = "completed", error: str | None = None) -> None:
-        self.add("end", trial_id=trial_id, status=status, error=error)
-
-    def write(self) -> Path:
-        self.path.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(event) + "\n" for event in self.events)
-        (self.path / "ledger.jsonl").write_text(text)
-        return self.path
-
-
-def sweep_of(path: Path, bench: Workbench, trials: Sequence[dict[str, Any]]) -> Path:
-    """These trials, t00000 and on, which completed."""
-    folder = Folder(path, bench)
+def sweep_of(
+    path: Path,
+    bench: Workbench,
+    trials: Sequence[dict[str, Any]],
+    errors: Mapping[int, str] | None = None,
+    at_once: Container[int] = (),
+) -> Path:
+    """A sweep of these trials, t00000 and on. Some failed, of which some ``at_once``."""
+    head = {
+        "version": VERSION,
+        "name": bench.config.name,
+        "config": bench.config.model_dump(mode="json"),
+        "versions": {"torch": "2.13.0"},
+        "directions": {"accuracy": "max", "sparsity": "max"},
+        "reference_point": {"accuracy": 0.5, "sparsity": 0.0},
+    }
+    baseline = {**bench.baseline(), "warnings": bench.warnings, "model": "tiny"}
+    events = [{"event": "sweep", **head}, {"event": "baseline", **baseline}]
     for number, params in enumerate(trials):
-        folder.trial(f"t{number:05}", params)
-        folder.end(f"t{number:05}")
-    return folder.write()
+        name, error = f"t{number:05}", (errors or {}).get(number)
+        told = _trial(path, bench, name, params)
+        events += islice(told, 1) if number in at_once else told
+        status = "failed" if error else "completed"
+        events.append({"event": "end", "trial_id": name, "status": status, "error": error})
+    path.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"time": 1000.0 + number, **e}) for number, e in enumerate(events)]
+    (path / "ledger.jsonl").write_text("\n".join([*lines, ""]))
+    return path
 
 
-def write_sweep(path: Path, bench: Workbench) -> Path:
-    """Three trials that completed, one that failed after pruning, and one that failed at once."""
-    folder = Folder(path, bench)
-    for name, params in TRIALS.items():
-        folder.trial(name, params)
-        folder.end(name)
-    folder.trial("t00003", {"sparsity": 0.7, "finetune_epochs": 0})
-    folder.end("t00003", "failed", "diverged: loss is nan at step 0 of epoch 1")
-    params = Params(sparsity=0.8).to_dict()
-    folder.add("trial", trial_id="t00004", number=4, params=params, seed=1)
-    folder.end("t00004", "failed", "the worker died")
-    folder.add("finish")
-    return folder.write()
+def _trial(
+    path: Path, bench: Workbench, name: str, params: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Run a trial, whose finetuned epochs leave their checkpoints."""
+    note = {"trial_id": name, "params": Params.of(params).to_dict(), "seed": 5}
+    yield {"event": "trial", "number": 0, **note}
+    made = {"trial_id": name, "attempt": 1, "worker": "host:1"}
+    yield {"event": "start", **made, "epoch": None}
+    trial = bench.trial(Params.of(params), 5)
+    for record in trial.run():
+        if record.epoch:
+            where = checkpoint.epoch_folder(path / "checkpoints", name, record.epoch)
+            checkpoint.save(where, trial.state_dict(), note)
+        yield {"event": "record", **made, **record.to_dict()}
 
 
 def assert_answers(

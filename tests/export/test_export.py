@@ -56,7 +56,7 @@ def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
 def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> None:
     lineage = json.loads((exported / "prunesweep.json").read_text())
     assert (lineage["trial_id"], lineage["epoch"], lineage["seed"]) == ("t00001", 2, 5)
-    assert lineage["params"] == Params.of(TRIALS["t00001"]).to_dict()
+    assert lineage["params"] == Params.of(TRIALS[1]).to_dict()
     assert lineage["config"] == json.loads((swept / "ledger.jsonl").open().readline())["config"]
     assert lineage["checks"]["differing"] == 0
     assert "correct_bits" not in lineage["record"]
