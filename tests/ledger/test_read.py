@@ -1,11 +1,19 @@
+"""A sweep looked at: what of a ledger is left out, and where one may lie."""
+
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import fsspec
+import pandas as pd
 import pytest
 
-from analysis import NewerLedger, NotASweep, load
+from analysis import MissingPackage, NewerLedger, NotASweep, load
+from sweep.errors import UsageError
 from sweep.ledger.read import read_ledger
+from sweep.ledger.store import Folder, store_at
+from sweep.ledger.store_errors import BadAddress
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 
@@ -61,3 +69,92 @@ def test_a_folder_without_a_ledger_is_no_sweep(tmp_path: Path) -> None:
 def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NewerLedger, match="version 2"):
         load(LedgerBuilder(version=2).write(tmp_path))
+
+
+# Places.
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """An address in fsspec's store in memory, with a sweep."""
+    address = f"memory://{tmp_path.name}/digits"
+    ledger = small_sweep().write(tmp_path) / "ledger.jsonl"
+    fsspec.filesystem("memory").pipe_file(f"{address}/ledger.jsonl", ledger.read_bytes())
+    return address
+
+
+@pytest.mark.parametrize("end", ["", "/", "/ledger.jsonl"])
+def test_a_sweep_in_a_store_is_read_as_one_in_a_folder(
+    store: str, end: str, tmp_path: Path
+) -> None:
+    there, here = load(store + end), load(tmp_path)
+    pd.testing.assert_frame_equal(there.records, here.records)
+    pd.testing.assert_frame_equal(there.front, here.front)
+    assert there.folder == store and there.name == "toy"
+    assert load([store + end, tmp_path]).table["folder"].tolist() == [store, str(tmp_path)]
+
+
+def test_a_nameless_sweep_in_a_store_has_its_folders_name_and_another_place_none(
+    store: str, tmp_path: Path
+) -> None:
+    content = LedgerBuilder(name=None, config={}).write(tmp_path / "x") / "ledger.jsonl"
+    fsspec.filesystem("memory").pipe_file(f"{store}/ledger.jsonl", content.read_bytes())
+    assert load(store).name == "digits"
+    with pytest.raises(NotASweep, match=r"digits/other: not the folder of a sweep"):
+        load(f"{store}/other")
+
+
+def test_an_unknown_kind_of_address_is_said() -> None:
+    with pytest.raises(OSError, match="nonsense:// is no kind of address"):
+        load("nonsense://bucket/sweep")
+
+
+@pytest.mark.parametrize(("address", "needs"), [("s3://b/x", "s3fs"), ("gs://b/x", "gcsfs")])
+def test_what_is_not_installed_is_named(
+    address: str, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None in sys.modules is how Python notes a module that cannot be imported.
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    extra = needs.removesuffix("fs")
+    with pytest.raises(MissingPackage, match=rf"need {needs},.* 'prunesweep\[{extra}\]'") as raised:
+        load(address)
+    assert address in str(raised.value) and isinstance(raised.value, ImportError)
+
+
+@pytest.mark.parametrize("address", ["s3://b/x*", "memory://b?/x", "gs://b/[x]", "s3://b/x["])
+def test_patterns_are_no_addresses(address: str) -> None:
+    with pytest.raises(BadAddress, match="may not hold"):
+        load(address)
+    with pytest.raises(UsageError, match=r"may not hold|is kept in a folder"):
+        store_at(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("ftp://x/y", "a sweep is kept in a folder"), ("s3://", "names no bucket")],
+)
+def test_no_sweep_is_kept_at_such_an_address(address: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        store_at(address)
+
+
+def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:
+    files = fsspec.filesystem("memory")
+
+    class Moody(type(files)):  # type: ignore[misc]
+        protocol = "moody"
+
+        def cat_file(self, *args: object, **kwargs: object) -> bytes:
+            raise RuntimeError("no credentials")
+
+    fsspec.register_implementation("moody", Moody, clobber=True)
+    with pytest.raises(OSError, match=r"moody://b/x.*: the store gave an error \(no cred"):
+        load("moody://b/x")
+
+
+def test_paths_of_this_machine_are_paths() -> None:
+    assert store_at("a/b/") == Folder(Path("a/b")) == store_at(Path("a/b"))
+    for text in ("a/b", "s3://a/b/"):
+        there = store_at(text)
+        assert there.name == "b" and there.parent / "b" == there
+        assert str(there) == text.rstrip("/")
