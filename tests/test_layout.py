@@ -83,7 +83,7 @@ def test_private_names_of_other_packages_are_used_in_two_files() -> None:
     [
         (
             "sweep.ledger.folder, analysis",
-            "torch ray transformers optuna datasets pandas numpy pydantic",
+            "torch ray transformers optuna datasets pandas numpy pydantic matplotlib plotly",
         ),
         # Ray reads its environment when it is imported: a token, no usage pings. Torch never.
         ("sweep.cluster.run, sweep.cluster.confirm", "torch ray"),

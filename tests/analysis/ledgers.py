@@ -96,7 +96,8 @@ class LedgerBuilder:
             "activation_scope": "local",
         }
         number = len([event for event in self.events if event["event"] == "trial"])
-        self.add("trial", trial_id=trial_id, number=number, params=defaults | params, seed=seed)
+        own = {"number": number, "params": defaults | params, "seed": seed, "sampler_attrs": {}}
+        self.add("trial", trial_id=trial_id, **own)
         return self.add("start", trial_id=trial_id, attempt=1, epoch=None, worker="host:1")
 
     def record(

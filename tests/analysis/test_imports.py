@@ -50,17 +50,10 @@ def loaded_by(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_the_package_itself_costs_nothing() -> None:
-    assert not {"pandas", "numpy", "matplotlib", "plotly"} & loaded_by("import analysis")
-
-
-def test_loading_needs_no_plots_and_no_stack() -> None:
+def test_loading_needs_no_plots_no_stack_and_nothing_that_is_seldom_needed() -> None:
     heavy = {"matplotlib", "plotly", "ray", "torch", "optuna", "transformers"}
-    assert not heavy & loaded_by("import analysis, analysis.report, analysis.charts; analysis.load")
-
-
-def test_what_is_seldom_needed_is_imported_late() -> None:
-    assert not LATE & loaded_by("import analysis; analysis.load, analysis.Comparison")
+    code = "import analysis, analysis.report, analysis.charts; analysis.load, analysis.Comparison"
+    assert not (heavy | LATE) & loaded_by(code)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -12,17 +12,11 @@ from optuna.trial import TrialState
 
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.events import Event
 from sweep.search.optuna_file import export_study
 from tests.harness.command import assert_refused, call
-from tests.search.test_warm import SPACE, TRIALS, config, events, write
+from tests.search.test_warm import SPACE, TRIALS, config, sweep
 
 CONSTRAINED = {"constraints": {"accuracy_drop": {"max": 0.005}}}
-
-
-def timed(found: list[Event]) -> list[Event]:
-    figures = {"loss": None, "size_bytes": 7}
-    return [{**figures, **event, "time": 1e9 + 10.0 * n} for n, event in enumerate(found)]
 
 
 def load_exported(path: Path) -> optuna.Study:
@@ -39,8 +33,7 @@ def settings() -> SweepConfig:
 @pytest.mark.parametrize("form", [".db", ".log"])
 def test_each_ended_trial_is_there_with_what_is_known_of_it(tmp_path: Path, form: str) -> None:
     target = tmp_path / f"study{form}"
-    told = timed(events(settings(), TRIALS))
-    assert export_study(settings(), told, target) == 3
+    assert export_study(settings(), sweep(settings(), TRIALS).events, target) == 3
     study = load_exported(target)
     assert study.study_name == "w"
     assert study.metric_names == ["accuracy", "sparsity"]
@@ -49,16 +42,16 @@ def test_each_ended_trial_is_there_with_what_is_known_of_it(tmp_path: Path, form
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2 + [TrialState.FAIL]
     assert done.values == [0.92, 0.5]
     assert stopped.params["finetune_epochs"] == 1 == stopped.user_attrs["epoch"]
-    known = {"trial_id": "t00001", "status": "stopped", "accuracy": 0.81, "size_bytes": 7}
+    known = {"trial_id": "t00001", "status": "stopped", "accuracy": 0.81}
     assert stopped.user_attrs.items() >= known.items() and "loss" not in stopped.user_attrs
     assert done.constraints == {"accuracy_drop <= 0.005": pytest.approx(0.005)}
     assert failed.user_attrs["status"] == "failed" and failed.values is None
-    assert done.duration.total_seconds() == pytest.approx(40)  # three records lie between
+    assert done.duration.total_seconds() == pytest.approx(30)  # three records lie between
     assert [file.name for file in tmp_path.iterdir() if file.name[0] == "."] == []
 
 
 def test_what_it_learned_from_others_is_no_trial_of_it(tmp_path: Path) -> None:
-    own = events(settings(), TRIALS)
+    own = sweep(settings(), TRIALS).events
     metrics = {"accuracy": 0.5, "sparsity": 0.5, "accuracy_drop": 0.0}
     observation = {"params": own[1]["params"], "metrics": metrics}
     warm = {"event": "warm", "source": "other", "observations": [observation] * 4}
@@ -83,7 +76,7 @@ def test_a_file_that_is_there_is_never_touched(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = write(tmp_path / "sweep", settings(), TRIALS)
+    folder = sweep(settings(), TRIALS).write(tmp_path / "sweep")
     done = call(capsys, "export-study", folder)
     assert done.code == 0
     assert done.out == (

@@ -105,9 +105,6 @@ def test_what_is_decided_is_proposed_and_told_where_the_space_has_it(sampler: st
     assert [trial.state for trial in trials].count(TrialState.FAIL) == sum(failed)
     for trial in trials:
         assert ("sparsity" in trial.params) == (trial.params["granularity"] == "element")
-    again = Study(domains, objectives, sampler, seed=3)
-    replay(again, log)
-    assert contents(again) == contents(study)
 
 
 def test_a_parameter_that_an_early_stop_leaves_without_its_condition_is_not_told() -> None:

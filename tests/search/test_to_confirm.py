@@ -27,16 +27,11 @@ def names(points: list[Any], why: str) -> list[str]:
     return [point.trial_id for point in points if point.why == why]
 
 
-def folded(events: list[dict[str, Any]]) -> Search:
-    given = ({"sampler_attrs": {}, **event} for event in events)
-    return Search(config()).replay(given)
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_the_front_is_that_of_the_analysis(seed: int, tmp_path: Path) -> None:
     ledger = big_sweep(30, seed)
     front = analysis.load(ledger.write(tmp_path)).front
-    points = choose(config(), folded(ledger.events).records, 0)
+    points = choose(config(), Search(config()).replay(ledger.events).records, 0)
     assert {point.why for point in points} == {"front"}
     expected = set(zip(front["trial_id"], front["epoch"].astype(int), strict=True))
     assert {(point.trial_id, point.epoch) for point in points} == expected
@@ -132,7 +127,7 @@ def test_records_that_do_not_count_are_no_candidates() -> None:
         record("b", 0.99, 0.99),
         {**record("b", 1, 1, attempt=2), "event": "confirm_record"},
     ]
-    assert [(p.trial_id, p.epoch) for p in choose(config(), folded(events).records, 9)] == [
-        ("a", 1)
-    ]
-    assert choose(config(), folded(events[:5]).records, 9) == []
+    assert [
+        (p.trial_id, p.epoch) for p in choose(config(), Search(config()).replay(events).records, 9)
+    ] == [("a", 1)]
+    assert choose(config(), Search(config()).replay(events[:5]).records, 9) == []

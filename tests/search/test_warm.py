@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sweep.ledger.events import Event
 from sweep.ledger.store import store_at
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
+from tests.analysis.ledgers import LedgerBuilder
 
 SPACE: dict[str, Any] = {
     "sparsity": {"low": 0.1, "high": 0.9},
@@ -38,40 +40,23 @@ def config(**sections: Any) -> SweepConfig:
     return SweepConfig.model_validate({**plain, **sections})
 
 
-def events(settings: SweepConfig, trials: list[Told]) -> list[Event]:
-    found: list[Event] = [
-        {
-            "event": "sweep",
-            "version": 1,
-            "name": "other",
-            "config": settings.model_dump(mode="json"),
-        }
-    ]
+def sweep(settings: SweepConfig, trials: Sequence[Told]) -> LedgerBuilder:
+    ledger = LedgerBuilder(name="other", config=settings.model_dump(mode="json"))
     for number, (params, epochs, status) in enumerate(trials):
-        name = {"trial_id": f"t{number:05d}"}
-        given = {"learning_rate": 1e-4, **params}
-        told = {"number": number, "params": given, "seed": number, "sampler_attrs": {}}
-        found.append({"event": "trial", **name, **told})
+        name = f"t{number:05d}"
+        ledger.trial(name).events[-2]["params"] |= params
         for epoch in epochs:
-            figures = {"accuracy": 0.9 - 0.1 * number + epoch / 100, "sparsity": params["sparsity"]}
-            more = {"epoch": epoch, "partial": False, "attempt": 1, "accuracy_drop": 0.01}
-            found.append({"event": "record", **name, **figures, **more})
+            figures = {"accuracy": 0.9 - 0.1 * number + epoch / 100, "accuracy_drop": 0.01}
+            ledger.record(name, epoch, 0, params["sparsity"], loss=None, **figures)
         if status:
-            found.append({"event": "end", **name, "status": status, "error": None})
-    return found
+            ledger.end(name, status)
+    return ledger
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     """The folder of another sweep over the same space."""
-    return write(tmp_path / "other", config(), TRIALS)
-
-
-def write(folder: Path, settings: SweepConfig, trials: list[Told]) -> Path:
-    folder.mkdir()
-    lines = (json.dumps(event) + "\n" for event in events(settings, trials))
-    (folder / "ledger.jsonl").write_text("".join(lines))
-    return folder
+    return sweep(config(), TRIALS).write(tmp_path / "other")
 
 
 def learn(folder: Path, own: Path | None = None, **sections: Any) -> Event:
@@ -117,7 +102,7 @@ def test_what_changes_nothing_and_other_seeds_are_in_no_ones_way(tmp_path: Path)
         ({"sparsity": 0.5, "finetune_epochs": 0, "learning_rate": 5.0}, [0], "completed"),
         ({"sparsity": 0.6, "finetune_epochs": 1, "seed": 17}, [0, 1], "completed"),
     ]
-    event = learn(write(tmp_path / "other", config(), trials))
+    event = learn(sweep(config(), trials).write(tmp_path / "other"))
     assert event["used"] == 2
     assert "learning_rate" not in event["observations"][0]["params"]
     assert "seed" not in event["observations"][1]["params"]
@@ -129,7 +114,7 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
     trials: list[Told] = [
         ({"sparsity": 0.5, "granularity": "2:4", "finetune_epochs": 1}, [0, 1], "completed")
     ]
-    folder = write(tmp_path / "other", config(space=space), trials)
+    folder = sweep(config(space=space), trials).write(tmp_path / "other")
     event = learn(folder, space=space)
     assert event["used"] == 1
     assert event["observations"][0]["params"]["sparsity"] == 0.5
@@ -141,7 +126,7 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
 
 def test_a_parameter_of_another_version_is_left_out_with_its_name(tmp_path: Path) -> None:
     trials: list[Told] = [({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed")]
-    event = learn(write(tmp_path / "other", config(), trials))
+    event = learn(sweep(config(), trials).write(tmp_path / "other"))
     assert event["skipped"] == {"unknown parameter depth": 1}
 
 
