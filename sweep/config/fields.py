@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -41,15 +40,6 @@ METRICS = (
     *EXTRA_METRICS,
 )
 """The figures of a record that can be an objective."""
-
-
-def one_of(names: Sequence[str]) -> str:
-    """Names in words.
-
-    >>> one_of(["a", "b", "c"])
-    'a, b or c'
-    """
-    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def is_name(raw: object) -> bool:

@@ -11,13 +11,13 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from sweep.config import fields
-from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS, one_of
+from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
 from sweep.space import types
 from sweep.space.domains import Int
 from sweep.space.params import QUANTIZATIONS, Params
 from sweep.space.parse import Space, Starts
 from sweep.space.types import Section
-from sweep.space.values import Problem, Refused
+from sweep.space.values import Problem, Refused, one_of
 
 EMBEDDED = "digits"
 """The data set that needs no download and, without a model, trains a fresh small BERT."""

@@ -8,7 +8,7 @@ exactly these names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from math import inf
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from sweep.errors import UsageError
 from sweep.space import types
 from sweep.space.conditions import Condition
 from sweep.space.types import OneOf
+from sweep.space.values import one_of
 
 METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt", "movement")
 """How a weight is scored."""
@@ -73,6 +74,23 @@ def longest_ramp(finetune_epochs: float = inf, granularity: str = "element") -> 
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """What a parameter may be (``rule``: names, or a type of numbers), and what it means."""
+
+    rule: OneOf | Any
+    help: str
+
+    @property
+    def type(self) -> Any:
+        """The type of one value of it, for pydantic."""
+        return Annotated[str, self.rule] if isinstance(self.rule, OneOf) else self.rule
+
+
+def _of(default: Any, rule: OneOf | Any, help: str) -> Any:
+    return field(default=default, metadata={"parameter": Parameter(rule, help)})
+
+
+@dataclass(frozen=True)
 class Params:
     """The parameters of one trial.
 
@@ -88,22 +106,48 @@ class Params:
     whoever runs the trial gives one.
     """
 
-    sparsity: float = 0.5
-    method: str = "l1-norm"
-    scope: str = "local"
-    finetune_epochs: int = 1
-    learning_rate: float = 5e-5
-    activation_sparsity: float = 0.0
-    activation_method: str = "l1-norm"
-    activation_scope: str = "local"
-    normalise: str = "none"
-    granularity: str = "element"
-    layer_profile: str = "uniform"
-    ramp_epochs: int = 0
-    distill_weight: float | None = None
-    distill_temperature: float | None = None
-    quantization: str | None = None
-    seed: int | None = None
+    sparsity: float = _of(0.5, types.Share, "share of the prunable weights that become zero")
+    method: str = _of("l1-norm", OneOf(METHODS), f"scores of weights: {one_of(METHODS)}")
+    scope: str = _of("local", OneOf(SCOPES), "scores compared per matrix, over all, or per row")
+    normalise: str = _of(
+        "none", OneOf(NORMALISATIONS), "rms: each matrix's scores over their own, for scope global"
+    )
+    granularity: str = _of(
+        "element", OneOf(GRANULARITIES), "2:4, 4:8: N of each M inputs stay, whatever sparsity says"
+    )
+    layer_profile: str = _of(
+        "uniform", OneOf(LAYER_PROFILES), "erk: large matrices give more; scopes local and row"
+    )
+    finetune_epochs: int = _of(1, types.Natural, "epochs of recovery")
+    learning_rate: float = _of(5e-5, types.Positive, "peak learning rate of recovery")
+    activation_sparsity: float = _of(0.0, types.Share, "share of a layer's inputs that become zero")
+    activation_method: str = _of(
+        "l1-norm", OneOf(ACTIVATION_METHODS), f"scores of activations: {one_of(ACTIVATION_METHODS)}"
+    )
+    activation_scope: str = _of(
+        "local", OneOf(ACTIVATION_SCOPES), "a sample's own threshold, or one for a layer"
+    )
+    ramp_epochs: int = _of(
+        0,
+        types.Natural,
+        "epochs over which the sparsity rises, finetune_epochs at most; 0: at once",
+    )
+    distill_weight: float | None = _of(
+        None, types.WholeShare, "share of the loss that is the teacher's; null: recover's"
+    )
+    distill_temperature: float | None = _of(
+        None, types.Positive, "softens the teacher's answers; null: recover's"
+    )
+    quantization: str | None = _of(
+        None,
+        OneOf(("none", *QUANTIZATIONS)),
+        "grid of the model that is pruned; null: what baseline.quantization says",
+    )
+    seed: int | None = _of(
+        None,
+        types.Seed,
+        "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
+    )
 
     def __post_init__(self) -> None:
         longest = int(longest_ramp(self.finetune_epochs, self.granularity))
@@ -123,10 +167,9 @@ class Params:
         flat |= {
             f"activation_{key}": value for key, value in (values.get("activation") or {}).items()
         }
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(flat) - known):
+        if unknown := sorted(set(flat) - set(PARAMETERS)):
             raise UsageError(
-                f"unknown parameter {unknown[0]!r}; allowed: {', '.join(sorted(known))}"
+                f"unknown parameter {unknown[0]!r}; allowed: {', '.join(sorted(PARAMETERS))}"
             )
         return cls(**flat)
 
@@ -134,6 +177,11 @@ class Params:
         """The flat form, as the ledger keeps it."""
         return asdict(self)
 
+
+PARAMETERS: dict[str, Parameter] = {
+    each.name: each.metadata["parameter"] for each in fields(Params)
+}
+"""In the order in which a space has them."""
 
 DEFAULTS = Params().to_dict()
 """What each parameter is by default; None: what it stands for is chosen elsewhere."""
@@ -151,65 +199,6 @@ def chosen_by(params: Mapping[str, Any]) -> str:
     also = "normalise" if whole["scope"] == "global" else "layer_profile"
     plain = whole[also] == DEFAULTS[also]
     return str(whole["scope"]) if plain else f"{whole['scope']} {whole[also]}"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """What a parameter may be (``rule``: names, or a type of numbers), and what it means."""
-
-    rule: OneOf | Any
-    help: str
-
-    @property
-    def type(self) -> Any:
-        """The type of one value of it, for pydantic."""
-        return Annotated[str, self.rule] if isinstance(self.rule, OneOf) else self.rule
-
-
-_METHODS = f"{', '.join(METHODS[:-1])} or {METHODS[-1]}"
-_ACTIVATIONS = " or ".join(ACTIVATION_METHODS)
-
-PARAMETERS: dict[str, Parameter] = {
-    "sparsity": Parameter(types.Share, "share of the prunable weights that become zero"),
-    "method": Parameter(OneOf(METHODS), f"scores of weights: {_METHODS}"),
-    "scope": Parameter(OneOf(SCOPES), "scores compared per matrix, over all, or per row"),
-    "normalise": Parameter(
-        OneOf(NORMALISATIONS), "rms: each matrix's scores over their own, for scope global"
-    ),
-    "granularity": Parameter(
-        OneOf(GRANULARITIES), "2:4, 4:8: N of each M inputs stay, whatever sparsity says"
-    ),
-    "layer_profile": Parameter(
-        OneOf(LAYER_PROFILES), "erk: large matrices give more; scopes local and row"
-    ),
-    "finetune_epochs": Parameter(types.Natural, "epochs of recovery"),
-    "learning_rate": Parameter(types.Positive, "peak learning rate of recovery"),
-    "activation_sparsity": Parameter(types.Share, "share of a layer's inputs that become zero"),
-    "activation_method": Parameter(
-        OneOf(ACTIVATION_METHODS), f"scores of activations: {_ACTIVATIONS}"
-    ),
-    "activation_scope": Parameter(
-        OneOf(ACTIVATION_SCOPES), "a sample's own threshold, or one for a layer"
-    ),
-    "ramp_epochs": Parameter(
-        types.Natural,
-        "epochs over which the sparsity rises, finetune_epochs at most; 0: at once",
-    ),
-    "distill_weight": Parameter(
-        types.WholeShare, "share of the loss that is the teacher's; null: recover's"
-    ),
-    "distill_temperature": Parameter(
-        types.Positive, "softens the teacher's answers; null: recover's"
-    ),
-    "quantization": Parameter(
-        OneOf(("none", *QUANTIZATIONS)),
-        "grid of the model that is pruned; null: what baseline.quantization says",
-    ),
-    "seed": Parameter(
-        types.Seed,
-        "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
-    ),
-}
 
 
 def _some(parent: str) -> Condition:

@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -92,6 +92,15 @@ def one_line(value: Any) -> str:
         quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)
         return str(quoted).rstrip("\n")
     return str(yaml.safe_dump(value)).partition("\n")[0]
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Names in words.
+
+    >>> one_of(["a", "b", "c"])
+    'a, b or c'
+    """
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def closest(name: object, options: Iterable[str]) -> str:

@@ -165,19 +165,6 @@ def test_a_folder_that_cannot_be_written_or_is_something_elses(
     assert (tmp_path / "file").read_text() == "text"
 
 
-def test_a_ledger_that_is_damaged_in_its_middle_is_left_as_it_is(
-    cli: Command, tmp_path: Path
-) -> None:
-    folder = small_sweep().write(tmp_path / "sweep")
-    ledger = folder / "ledger.jsonl"
-    lines = ledger.read_bytes().split(b"\n")
-    lines[3] = lines[3][:20]
-    ledger.write_bytes(b"\n".join(lines))
-    assert_refused(cli("resume", folder), 6, "line 4")
-    assert ledger.read_bytes() == b"\n".join(lines)
-    assert cli("status", folder).code == 0
-
-
 # Answers.
 
 
