@@ -144,6 +144,19 @@ def test_nobody_reads_test_before(
         next(retrained(bench, tmp_path, assignment(0)))
 
 
+def test_a_task_without_a_test_split_is_refused(
+    model_folder: Path, data_files: dict[str, str], tmp_path: Path
+) -> None:
+    files = {name: file for name, file in data_files.items() if name != "test"}
+    bench = Workbench(tiny.make_config(model_folder, files), "cpu")
+    for ask in (
+        lambda: bench.baseline("test"),
+        lambda: next(retrained(bench, tmp_path, assignment(0))),
+    ):
+        with pytest.raises(UsageError, match=r"the data has no split 'test'.*task.dataset.test="):
+            ask()
+
+
 class OutOfMemoryError(RuntimeError):
     """As torch names its own."""
 

@@ -143,28 +143,6 @@ def test_again_it_does_nothing_and_needs_no_ray(undisturbed: Sweep, cli: Command
     assert "on test" in done.out
 
 
-def test_more_seeds_and_a_front_that_moved_add_what_is_missing(
-    bed: Bed, undisturbed: Sweep
-) -> None:
-    folder = Path(shutil.copytree(undisturbed.folder, bed.root / "more"))
-    assert bed.confirm(folder, "--seeds", 3, "--runners-up", 1).code == 0
-    one, two = of_kind(read_events(folder), "confirm")
-    assert two["seeds"][:2] == one["seeds"] and two["points"] == one["points"]
-    more = len(one["points"])
-    assert len(records(read_events(folder))) == 3 * more
-    given = ("resume", folder, "--trials", TRIALS + 5, "--address", bed.address)
-    assert Driver(folder, *given).end().code == 0
-    assert bed.confirm(folder, "--seeds", 3, "--runners-up", 0).code == 0
-    events = read_events(folder)
-    assert_whole(events)
-    assert events[: len(undisturbed.events)] == undisturbed.events
-    assert of_kind(events, "confirm")[-1]["seeds"] == two["seeds"]
-    front = sweeps.keys(pd.read_csv(folder / "front.csv"))
-    new = front - {(p["trial_id"], p["epoch"]) for p in two["points"]}
-    assert new, "the front has not moved: choose another seed"
-    assert len(records(events)) == 3 * (more + len(new))
-
-
 @pytest.mark.parametrize("torn", [False, True])
 def test_killed_again_and_again_it_loses_nothing_and_does_nothing_twice(
     bed: Bed, undisturbed: Sweep, torn: bool
@@ -244,24 +222,6 @@ def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
     done = cli("confirm", folder, "--address", "127.0.0.1:1")
     assert_refused(done, 5, "nothing answers")
     assert read_events(folder) == read_events(bed.folder)
-
-
-def test_a_task_without_a_test_split_is_refused(
-    bed: Bed, model_folder: Path, data_files: dict[str, str]
-) -> None:
-    folder = bed.copy("no-test")
-    (folder / "config.yaml").unlink()
-    path = folder / "ledger.jsonl"
-    head, *rest = path.read_text().splitlines(keepends=True)
-    files = {name: file for name, file in data_files.items() if name != "test"}
-    config = json.loads(head)
-    config["config"] |= {"model": str(model_folder)}
-    config["config"]["task"] |= {"dataset": files, "max_length": 16, "seconds_per_epoch": 0}
-    path.write_text("".join([json.dumps(config) + "\n", *rest]))
-    before = read_events(folder)
-    done = bed.confirm(folder)
-    assert done.wrong(2, "the data has no split 'test'", "task.dataset.test=FILE") == ""
-    assert read_events(folder) == before
 
 
 def test_retrainings_that_failed_are_told_by_the_exit_code(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -21,21 +20,6 @@ from tests.stories.conftest import Story, Sweep
 pytestmark = pytest.mark.slow
 
 
-def test_a_killed_worker_costs_a_retry_from_the_last_epoch(disturbed: Story) -> None:
-    events, before = disturbed.events["killed"], disturbed.before_worker_died
-    lost = of_kind(events, "lost")
-    assert [(e["trial_id"], e["attempt"]) for e in lost] == [
-        (before["trial_id"], before["attempt"])
-    ]
-    after = events[events.index(lost[0]) + 1 :]
-    start = of_kind(after, "start")[0]
-    assert start["trial_id"] == before["trial_id"]
-    assert (start["attempt"], start["epoch"]) == (before["attempt"] + 1, before["epoch"])
-    record = of_kind(after, "record")[0]
-    assert (record["trial_id"], record["epoch"]) == (before["trial_id"], before["epoch"] + 1)
-    assert record["worker"] != before["worker"]
-
-
 def test_a_killed_driver_takes_its_workers_along(disturbed: Story) -> None:
     assert disturbed.done["killed"].code == -signal.SIGKILL
     deadline = time.monotonic() + 60
@@ -44,14 +28,13 @@ def test_a_killed_driver_takes_its_workers_along(disturbed: Story) -> None:
     assert not any(map(sweeps.is_alive, disturbed.orphans))
 
 
-def test_in_the_end_every_trial_is_finished_once(disturbed: Story) -> None:
+def test_every_trial_is_finished_once_and_nothing_that_the_ledger_held_is_changed(
+    disturbed: Story,
+) -> None:
+    killed, finished = disturbed.events["killed"], disturbed.events["finished"]
     assert disturbed.done["finished"].code == 0, disturbed.done["finished"].err
-    assert_each_once(disturbed.events["finished"], trials=6)
-
-
-def test_nothing_that_a_ledger_held_was_ever_changed(disturbed: Story) -> None:
-    for before, after in pairwise(disturbed.events.values()):
-        assert after[: len(before)] == before and len(after) > len(before)
+    assert of_kind(killed, "lost") and finished[: len(killed)] == killed
+    assert_each_once(finished, trials=6)
 
 
 def test_params_records_and_decisions_are_those_of_the_undisturbed_sweep(

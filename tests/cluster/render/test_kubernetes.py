@@ -105,13 +105,14 @@ def test_pods_are_made_of_what_kubernetes_has(options: KubernetesOptions) -> Non
         assert all(isinstance(v, str) for v in container["resources"]["limits"].values())
 
 
-def test_the_token_is_of_a_secret() -> None:
-    spec = cluster(FULL)
-    assert spec["authOptions"] == {"mode": "token", "secretName": "prunesweep-token"}
-    assert spec["rayVersion"] == RAY
+def test_the_token_is_of_a_secret_and_lost_heads_are_made_again() -> None:
     text = render_kubernetes(config(), FULL, None)
+    job = list(yaml.safe_load_all(text))[1]["spec"]
+    spec = job["rayClusterSpec"]
+    assert spec["authOptions"] == {"mode": "token", "secretName": "prunesweep-token"}
     assert "kubectl create secret generic -n lab prunesweep-token" in text
-    assert spec["headGroupSpec"]["serviceType"] == "ClusterIP"
+    assert (spec["rayVersion"], spec["headGroupSpec"]["serviceType"]) == (RAY, "ClusterIP")
+    assert job["backoffLimit"] == 3 and job["shutdownAfterJobFinishes"]
 
 
 def test_versions_are_those_that_were_tested() -> None:
@@ -149,18 +150,12 @@ def test_failed_trials_are_no_reason_to_begin_again(code: int, ends: int, tmp_pa
     assert done.stdout.splitlines()[2:4] == ["--out", "/shared/a b'$(x)"]
 
 
-def test_lost_heads_are_made_again() -> None:
-    spec = rendered(CLAIM)[1]["spec"]
-    assert spec["backoffLimit"] == 3 and spec["shutdownAfterJobFinishes"]
-
-
 def test_workers_are_there_or_come_at_need() -> None:
     fixed, grows = cluster(CLAIM), cluster(FULL)
-    assert "enableInTreeAutoscaling" not in fixed
-    assert fixed["workerGroupSpecs"][0]["replicas"] == fixed["workerGroupSpecs"][0]["maxReplicas"]
-    assert grows["enableInTreeAutoscaling"] is True
-    assert grows["workerGroupSpecs"][0]["minReplicas"] == 0
-    assert grows["workerGroupSpecs"][0]["maxReplicas"] == 8
+    bounds = ("replicas", "minReplicas", "maxReplicas")
+    found = [[c["workerGroupSpecs"][0][bound] for bound in bounds] for c in (fixed, grows)]
+    assert found == [[2, 2, 2], [0, 0, 8]]
+    assert "enableInTreeAutoscaling" not in fixed and grows["enableInTreeAutoscaling"] is True
 
 
 def test_gpus_are_the_workers() -> None:
@@ -170,13 +165,10 @@ def test_gpus_are_the_workers() -> None:
     assert worker["tolerations"][0]["key"] == "nvidia.com/gpu" and "tolerations" not in head
 
 
-def test_results_on_a_store_need_no_claim() -> None:
+def test_results_are_on_a_store_or_on_the_claim() -> None:
     told, job = rendered(KubernetesOptions(), out="s3://bucket/x")
     assert "--out s3://bucket/x " in told["data"]["run.sh"]
     assert "persistentVolumeClaim" not in yaml.safe_dump(job)
-
-
-def test_results_on_the_claim() -> None:
     assert "--out /shared/results/closed-form" in rendered(CLAIM)[0]["data"]["run.sh"]
     for pod in pods(CLAIM):
         variables = {one["name"]: one["value"] for one in pod["containers"][0]["env"]}

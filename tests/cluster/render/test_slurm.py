@@ -130,9 +130,6 @@ def test_options_that_are_none(options: SlurmOptions, words: tuple[str, ...]) ->
     with pytest.raises(UsageError) as refused:
         render_slurm(config("resources.cpu=2"), options, "/out")
     assert all(word in str(refused.value) for word in words)
-
-
-def test_results_are_one_line() -> None:
     with pytest.raises(UsageError, match="--results"):
         render_slurm(config(), SlurmOptions(), "/out\nrm -rf .")
 
