@@ -23,10 +23,6 @@ from sweep.space.counting import size
 
 SOME_FAILED = 3
 
-HEAD = (
-    "sparsity", "validation", "test", "spread", "seeds", "optimism", "to dense", "epoch", "trial"
-)  # fmt: skip
-
 
 def begin(source: str, settings: list[str], out: Store | None, address: str | None) -> None:
     """Run a sweep; the same command again goes on with it."""
@@ -108,7 +104,7 @@ def confirmed_text(results: analysis.Results) -> str:
     lines = [
         f"Front and runners-up on test ({dense['examples']} examples, dense "
         f"{dense['accuracy']:.4f}); spread: standard deviation over seeds",
-        _table([HEAD, *(_cells(row) for _, row in points.iterrows())]),
+        _table(points),
     ]
     on_front = points["why"] == "front"
     if on_front.any():
@@ -146,24 +142,17 @@ def _same_answers(records: Sequence[Any]) -> bool:
     return len(answers) > 1 and None not in answers and len(set(answers)) == 1
 
 
-def _cells(row: pd.Series[Any]) -> tuple[str, ...]:
-    spread = row["test_accuracy_spread"]
-    return (
-        f"{row['sparsity']:.3f}",
-        f"{row['accuracy']:.4f}",
-        f"{row['test_accuracy']:.4f}",
-        ("" if pd.isna(spread) else f"{spread:.4f}") + "*" * row["same_answers"],
-        str(row["seeds"]),
-        f"{row['optimism']:+.4f}",
-        f"{-row['test_drop']:+.4f}",
-        str(row["epoch"]),
-        row["trial_id"] + " (r)" * (row["why"] != "front"),
-    )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
+def _table(points: pd.DataFrame) -> str:
+    spread = points["test_accuracy_spread"].map(lambda of: "" if pd.isna(of) else f"{of:.4f}")
+    columns = {
+        "sparsity": points["sparsity"].map("{:.3f}".format),
+        "validation": points["accuracy"].map("{:.4f}".format),
+        "test": points["test_accuracy"].map("{:.4f}".format),
+        "spread": spread + points["same_answers"].map({True: "*", False: ""}),
+        "seeds": points["seeds"],
+        "optimism": points["optimism"].map("{:+.4f}".format),
+        "to dense": (-points["test_drop"]).map("{:+.4f}".format),
+        "epoch": points["epoch"],
+        "trial": points["trial_id"] + points["why"].map(lambda why: " (r)" * (why != "front")),
+    }
+    return pd.DataFrame(columns).to_string(index=False)
