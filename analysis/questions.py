@@ -116,10 +116,9 @@ def why_none(
 
 def most(table: pd.DataFrame, column: str) -> pd.Series[Any] | None:
     """The first row with the largest ``column``; None where no row has a value."""
-    known = table[table[column].notna()]
-    if known.empty:
+    if table[column].isna().all():
         return None
-    return known.sort_values(column, ascending=False, kind="stable").iloc[0]
+    return table.iloc[int(table[column].argmax())]
 
 
 def bounds(

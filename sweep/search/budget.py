@@ -87,26 +87,22 @@ class _Plateau:
         self._gain, self._objectives = limits.gain, dict(config.objectives)
         self._front: Front[None] = Front(self._objectives.values())
         self._volumes: deque[float] = deque(maxlen=limits.trials + 1)
-        self._grown = True
         self.reference: Mapping[str, float] = config.search.reference
         self.reached: str | None = None
 
     def record(self, event: RecordEvent) -> None:
         if (values := front_values(event, self._objectives)) is not None:
-            self._grown |= self._front.add(None, values) is not None
+            self._front.add(None, values)
 
     def end(self) -> None:
         if self._objectives.keys() - self.reference.keys():
             return
-        self._volumes.append(self._volume() if self._grown else self._volumes[-1])
-        self._grown = False
+        reference = [self.reference[name] for name in self._objectives]
+        ways = list(self._objectives.values())
+        self._volumes.append(hypervolume(self._front.points, reference, ways))
         first, last = self._volumes[0], self._volumes[-1]
         if len(self._volumes) == self._volumes.maxlen and last - first < self._gain * first:
             self.reached = (
                 f"search.budget.plateau: over {len(self._volumes) - 1} trials the hypervolume grew "
                 f"from {first:.6g} to {last:.6g}, by less than {self._gain:g} of it"
             )
-
-    def _volume(self) -> float:
-        reference = [self.reference[name] for name in self._objectives]
-        return hypervolume(self._front.points, reference, list(self._objectives.values()))

@@ -98,9 +98,12 @@ class Ehvi:
         self._running.pop(number, None)
 
     def observe(self, trial: int, params: Params, record: Mapping[str, Any]) -> None:
-        """Take in a record of a trial, once; one without finite objectives is passed by."""
+        """Take in a record of a trial, once; one without finite objectives is passed by.
+
+        A record without an epoch is that after the last one.
+        """
         value, sparsity = figure(record, self._accuracy), figure(record, "sparsity")
-        place = trial, int(record["epoch"])
+        place = trial, int(record.get("epoch", _last(params)))
         if place in self._places or value is None or sparsity is None:
             return
         value *= ACCURACY[self._accuracy]

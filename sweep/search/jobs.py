@@ -130,9 +130,6 @@ class TrialState(Job):
     verdicts: dict[int, DecisionEvent] = field(default_factory=dict, compare=False)
     """What the rule was asked and said, whether the ledger has it yet or not."""
 
-    def __str__(self) -> str:
-        return self.trial_id
-
     @property
     def last_epoch(self) -> int | None:
         """The last epoch with a record, None before the first."""
@@ -184,9 +181,6 @@ class Retraining(Job):
 
     wanted: set[int] = field(default_factory=set)
     status: Status = "idle"
-
-    def __str__(self) -> str:
-        return f"{self.trial_id} seed {self.seed}"
 
     @property
     def name(self) -> str:

@@ -65,21 +65,20 @@ SAMPLERS: dict[str, Sampler | None] = {
 """By name; None: not a stock one, but ours (`sweep.search.ehvi`, and the grid, without chance)."""
 
 
-def check_sampler(name: str) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for an unknown name, and for gp without torch."""
+def check_sampler(name: str, space: Mapping[str, Domain]) -> None:
+    """Raises :class:`~sweep.errors.UsageError` for a sampler that cannot search a space.
+
+    An unknown name, gp without torch, and a grid over a range that has no end of values.
+    """
     if name not in SAMPLERS:
         raise UsageError(f"unknown sampler {name!r}; allowed: {', '.join(SAMPLERS)}")
     missing = [lib for lib in ("torch", "scipy") if importlib.util.find_spec(lib) is None]
     if name == "gp" and missing:
         raise UsageError(f"the sampler gp needs {' and '.join(missing)}: pip install, or use tpe")
-
-
-def check_grid(space: Mapping[str, Domain]) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a range that has no end of values."""
-    for name, domain in space.items():
-        if math.isinf(domain.size):
-            what = "a grid needs a step or a list here: a range has no end of values"
-            raise UsageError(f"space.{name}: {what}")
+    endless = [one for one, domain in space.items() if math.isinf(domain.size)]
+    if name == "grid" and endless:
+        what = "a grid needs a step or a list here: a range has no end of values"
+        raise UsageError(f"space.{endless[0]}: {what}")
 
 
 def sampler_seed(seed: int, number: int, attempt: int = 0) -> int:

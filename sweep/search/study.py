@@ -38,7 +38,6 @@ from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
 from sweep.search.samplers import (
     PARENTS,
     SAMPLERS,
-    check_grid,
     check_sampler,
     first_generation,
     sampler_seed,
@@ -48,8 +47,6 @@ from sweep.search.startup import STARTUP, Untried, spread_values
 from sweep.search.told import Observation, Told, is_feasible, suggest
 from sweep.space.active import Identity, active, complete, identity, order
 from sweep.space.domains import Domain
-from sweep.space.params import FIDELITY
-from sweep.space.params import Params as Whole
 
 TRIES = 3
 """How often a sampler is asked before the next untried point is taken."""
@@ -77,9 +74,7 @@ class Study:
         constraints: Collection[str] = (),
         starts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        check_sampler(sampler)
-        if sampler == "grid":
-            check_grid(space)
+        check_sampler(sampler, space)
         self._space, self._names, self._objectives = dict(space), order(space), dict(objectives)
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
         self._sampler, self._stock = sampler, SAMPLERS[sampler]
@@ -182,9 +177,8 @@ class Study:
         if self._begun:
             raise SweepError("observations of other sweeps come before the first trial")
         attrs = first_generation(self._sampler).get("trial", {})
-        self._trials.append(self._complete(observation, violations, attrs))
+        self._trials.append(self._complete(-1 - self._warm, observation, violations, attrs))
         self._window.end(self._warm, observation[1], is_feasible(violations))
-        self._show(-1 - self._warm, observation)
         self._warm += 1
 
     def begin(self, number: int, params: Params, sampler_attrs: SamplerAttrs) -> None:
@@ -240,17 +234,21 @@ class Study:
             )
             self._window.end(place, None, feasible=False)
             return
-        self._trials[place] = self._complete(observation, violations, begun.system_attrs)
-        self._show(number, observation)
+        self._trials[place] = self._complete(number, observation, violations, begun.system_attrs)
         self._window.end(place, observation[1], is_feasible(violations))
 
     def _complete(
         self,
+        number: int,
         observation: Observation,
         violations: Mapping[str, float],
         attrs: Mapping[str, Any],
     ) -> FrozenTrial:
+        """A finished trial, shown to a sampler that learns from records if it has not seen it."""
         params, values = observation
+        if self._ehvi is not None:
+            figures = dict(zip(self._objectives, values, strict=True))
+            self._ehvi.observe(number, params, figures)
         return make_trial(
             TrialState.COMPLETE,
             self._told.of_ended(params),
@@ -259,14 +257,6 @@ class Study:
             values,
             violations,
         )
-
-    def _show(self, number: int, observation: Observation) -> None:
-        """Show an observation to a sampler that learns from records, if it has not seen it."""
-        params, values = observation
-        if self._ehvi is not None:
-            figures = dict(zip(self._objectives, values, strict=True))
-            epoch = params.get(FIDELITY, Whole().finetune_epochs)
-            self._ehvi.observe(number, params, {**figures, "epoch": epoch})
 
     def _can_hold(self, observation: Observation, violations: Mapping[str, float]) -> bool:
         params, values = observation

@@ -18,7 +18,7 @@ import numpy as np
 
 from sweep.config import SweepConfig
 from sweep.ledger.events import RecordEvent
-from sweep.ledger.record import figure
+from sweep.ledger.record import front_values
 from sweep.pareto import FloatArray, IntArray, nondominated
 from sweep.search.moasha import standard_error
 from sweep.search.told import is_feasible, violations
@@ -40,10 +40,12 @@ def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int)
     one that a report shows: of the records that are not partial and have all objectives, under
     constraints of those that keep them, if any does; of equal points the first stands for all.
     """
-    pool = _contenders(config, records)
-    signs = [1.0 if way == "max" else -1.0 for way in config.objectives.values()]
-    found = [[figure(record, name) for name in config.objectives] for record in pool]
-    values = np.array(found, dtype=np.float64).reshape(-1, len(signs)) * signs  # more is better
+    bounds, goals = config.search.constraints, config.objectives
+    finished = [record for record in records if front_values(record, goals) is not None]
+    pool = [one for one in finished if is_feasible(violations(bounds, one))] or finished
+    signs = [1.0 if way == "max" else -1.0 for way in goals.values()]
+    found = np.array([front_values(one, goals) for one in pool], dtype=np.float64)
+    values = found.reshape(-1, len(signs)) * signs  # more is better
     first = _nondominated(values)
     rest = np.setdiff1d(np.arange(len(pool)), first)
     second = rest[_nondominated(values[rest])]
@@ -53,18 +55,6 @@ def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int)
         *(Point(pool[i]["trial_id"], pool[i]["epoch"], "front") for i in first),
         *(Point(pool[i]["trial_id"], pool[i]["epoch"], "runner-up") for i in nearest),
     ]
-
-
-def _contenders(config: SweepConfig, records: Iterable[RecordEvent]) -> list[RecordEvent]:
-    """The records that may be on the front."""
-    finished = [
-        record
-        for record in records
-        if not record["partial"]
-        and all(figure(record, name) is not None for name in config.objectives)
-    ]
-    bounds = config.search.constraints
-    return [one for one in finished if is_feasible(violations(bounds, one))] or finished
 
 
 def _nondominated(values: FloatArray) -> IntArray:

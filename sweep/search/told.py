@@ -15,7 +15,7 @@ from optuna.distributions import (
 )
 
 from sweep.ledger.events import RecordEvent
-from sweep.ledger.record import figure
+from sweep.ledger.record import figure, front_values
 from sweep.search.jobs import TrialState
 from sweep.space.active import fixed, is_active, order
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
@@ -118,12 +118,10 @@ def observation(
     """
     if record is None:
         return None, None
-    values = [figure(record, name) for name in objectives]
-    known = [float(value) for value in values if value is not None]
-    broken = violations(constraints, record)
-    if len(known) < len(values) or broken is None:
+    values, broken = front_values(record, objectives), violations(constraints, record)
+    if values is None or broken is None:
         return None, None
-    return ({**trial.params, FIDELITY: record["epoch"]}, known), broken
+    return ({**trial.params, FIDELITY: record["epoch"]}, values), broken
 
 
 def constraint_names(constraints: Constraints) -> list[str]:

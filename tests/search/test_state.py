@@ -125,9 +125,9 @@ class Driver:
 
 
 def story(events: list[Event]) -> list[Event]:
-    """What happened, whoever ran it: without starts and attempts."""
+    """What happened, whoever ran it and when: without starts, attempts and times."""
     return [
-        {key: value for key, value in event.items() if key != "attempt"}
+        {key: value for key, value in event.items() if key not in ("attempt", "time")}
         for event in events
         if event["event"] != "start"
     ]
