@@ -14,7 +14,7 @@ from sweep.compress.dense.calibration import Calibration
 from sweep.compress.dense.figures import SEEN, UNTRAINED, Figures, of_steps, off_grid, regrow
 from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
-from sweep.compress.dense.teacher import Teacher
+from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import has_head
 from sweep.compress.prune import Targets, prunable_weights
@@ -107,7 +107,8 @@ class Workbench:
         """What methods know of the dense model on a grid beside its weights."""
         if grid not in self._calibrations:
             samples = self.config.pruning.calibration_samples
-            which = [asdict(self.targets), samples, *self._key_of(grid)]
+            key = self.models.grid_key(grid)
+            which = [asdict(self.targets), samples, *([key] if key else [])]
             folder = cache_root() / "statistics" / f"{self.folder.name}-{fingerprint(which)}"
             dense, seed = self.models.get(grid), self.config.task.seed
             made = Calibration(dense, self.task, self.targets, samples, seed, folder)
@@ -122,33 +123,24 @@ class Workbench:
         the sizes of the model in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
         grid = self.grid(None)
-        found = self._figures(split, grid)
+        found = self._measures.of(split, grid)
         if grid is None:
             return found
         steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
-        return found | of_steps({name: self._figures(split, step) for name, step in steps.items()})
+        figures = {name: self._measures.of(split, step) for name, step in steps.items()}
+        return found | of_steps(figures)
 
     @property
     def _measures(self) -> Figures:
         recover = self.config.recover
         return Figures(
-            self.folder,
-            self.task,
+            self.models,
             self.targets,
             self.config.pruning.model_dump(mode="json", exclude={"calibration_samples"}),
             self.config.task.metrics,
             recover.eval_batch_size,
             recover.bf16,
         )
-
-    def _figures(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
-        def make() -> tuple[Dense, float]:
-            return self.models.get(grid), self.models.train_seconds(grid)
-
-        return self._measures.of(split, make, *self._key_of(grid))
-
-    def _key_of(self, grid: OnGrid | None) -> list[str]:
-        return [self.models.grid_key(grid)] if grid else []
 
     @property
     def warnings(self) -> list[str]:
@@ -214,16 +206,10 @@ class Workbench:
 
     @cached_property
     def teacher_logits(self) -> Tensor:
-        """What the teacher says of train (`sweep.compress.dense.teacher.Teacher.logits`)."""
-        config = self.config
-        teacher = Teacher(
-            config.recover.distill.teacher if config.recover.distill else None,
-            config.tokenizer or config.model,
-            config.task.max_length,
-            config.recover.eval_batch_size,
-            config.recover.bf16,
-        )
-        return teacher.logits(self.folder, self.task, self.models.get, self.device)
+        """What the teacher says of train (`sweep.compress.dense.teacher.logits_of_teacher`)."""
+        recover, words = self.config.recover, self.config.tokenizer or self.config.model
+        teacher = recover.distill.teacher if recover.distill else None
+        return logits_of_teacher(self.models, teacher, words, recover.eval_batch_size, recover.bf16)
 
     def distillation(self, params: Params) -> Distillation | None:
         """How a trial of ``params`` is distilled; None where it is not."""

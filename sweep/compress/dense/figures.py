@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.targets import has_masks, read_masks, share
+from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.layers import grid_setting
-from sweep.compress.tasks import Task
 from sweep.compress.tasks.task import majority_share
 from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
@@ -24,47 +24,40 @@ FIGURES = 2
 
 @dataclass(frozen=True)
 class Figures:
-    """Measures dense models on a task's splits, and caches what it finds in ``folder``.
+    """Measures dense models on their task's splits, and caches what it finds beside them.
 
     ``pruning`` are the settings that say which weights are counted, ``targets`` is made of them.
     """
 
-    folder: Path
-    task: Task
+    models: DenseModels
     targets: Targets
     pruning: Mapping[str, Any]
     metrics: Sequence[str]
     batch_size: int
     bf16: str | bool
 
-    def file(self, split: str, grid: str | None = None) -> Path:
-        """Where the figures on a split are cached; ``grid`` is the key of a model on a grid."""
-        data = self.task.split(split)
-        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], self.task.key])
+    def file(self, split: str, grid: OnGrid | None = None) -> Path:
+        """Where the figures of the model on a grid are cached."""
+        task, key = self.models.task, self.models.grid_key(grid)
+        data = task.split(split)
+        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], task.key])
         how = [dict(self.pruning), self.bf16]
         wanted = [FIGURES, sorted(self.metrics)]
-        counted = fingerprint([*how, *wanted, examples, *([grid] if grid else [])])
-        return self.folder / f"{split}-{counted}.json"
+        counted = fingerprint([*how, *wanted, examples, *([key] if key else [])])
+        return self.models.folder / f"{split}-{counted}.json"
 
-    def of(
-        self,
-        split: str,
-        make: Callable[[], tuple[Dense, float]],
-        grid: str | None = None,
-    ) -> dict[str, Any]:
-        """The figures of a model, from the cache or measured.
-
-        ``make`` gives the model, and the seconds that it was finetuned.
-        """
+    def of(self, split: str, grid: OnGrid | None = None) -> dict[str, Any]:
+        """The figures of the model on a grid, from the cache or measured."""
         file = self.file(split, grid)
-        once(file, lambda: write_text(file, json.dumps(self._measured(split, *make()))))
+        once(file, lambda: write_text(file, json.dumps(self._measured(split, grid))))
         found: dict[str, Any] = json.loads(file.read_text())
         return found
 
-    def _measured(self, split: str, dense: Dense, spent: float) -> dict[str, Any]:
-        model, data = dense.reset(), self.task.split(split)
+    def _measured(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
+        dense, task = self.models.get(grid), self.models.task
+        model, data, spent = dense.reset(), task.split(split), self.models.train_seconds(grid)
         score = evaluate(
-            model, data, batch_size=self.batch_size, bf16=self.bf16, pad_id=self.task.pad_id
+            model, data, batch_size=self.batch_size, bf16=self.bf16, pad_id=task.pad_id
         )
         weights = prunable_weights(model, self.targets)
         size = measure(model, weights, dense.scheme is not None).__dict__

@@ -132,8 +132,10 @@ class DenseModels:
             return self.recipe
         return replace(self.recipe, epochs=grid.epochs, learning_rate=grid.learning_rate)
 
-    def grid_key(self, grid: OnGrid) -> str:
+    def grid_key(self, grid: OnGrid | None) -> str | None:
         """What the model on a grid depends on, beside the one in floats."""
+        if grid is None:
+            return None
         how = asdict(self.recipe_of(grid)) if grid.epochs else None
         return fingerprint([asdict(grid), how])
 
