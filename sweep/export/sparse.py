@@ -94,11 +94,8 @@ def unpack(bits: Array, values: Array, shape: list[int]) -> Array:
     count = int(np.prod(shape, dtype=np.int64))
     if bits.shape != (-(-count // 8),):
         raise ValueError(f"{bits.size} bytes of bits for a tensor of shape {shape}")
-    filled = np.unpackbits(bits, count=count).astype(bool)
-    if int(filled.sum()) != values.size:
-        raise ValueError(f"{int(filled.sum())} bits are set for {values.size} values")
     flat = np.zeros(count, dtype=values.dtype)
-    flat[filled] = values
+    flat[np.unpackbits(bits, count=count).astype(bool)] = values
     return flat.reshape(shape)
 
 

@@ -281,11 +281,3 @@ def test_a_temperature_without_distillation_is_refused() -> None:
     with pytest.raises(ValueError, match="changes nothing: no trial is distilled"):
         config({"distill_temperature": [1, 2]})
     config({"distill_temperature": [1, 2]}, recover={"distill": {}})
-
-
-def test_the_dense_models_key_does_not_hang_on_distillation(make_bench: MakeBench) -> None:
-    plain, distilled = (
-        make_bench(baseline={"epochs": 1}, recover={"distill": how})
-        for how in (None, {"weight": 0.3})
-    )
-    assert plain.folder == distilled.folder

@@ -97,9 +97,8 @@ def test_the_bytes_are_those_that_a_record_counts(tmp_path: Path) -> None:
     apply_masks(weights, make_masks(weights, Params(0.7), torch.Generator()))
     with torch.no_grad():
         prunable = {id(weight) for weight in weights.values()}
-        for (
-            parameter
-        ) in model.parameters():  # no -0.0, and elsewhere no zeros that are there anyway
+        # no -0.0, and elsewhere no zeros that are there anyway
+        for parameter in model.parameters():
             parameter.add_(0.0) if id(parameter) in prunable else parameter.fill_(1.0)
     counted = measure(model, weights).size_bytes
     tensors = {name: value.detach().numpy() for name, value in model.named_parameters()}
