@@ -7,9 +7,10 @@ import pandas as pd
 
 from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.frontier import LEAD
 from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Panel, Series
-from analysis.charts.style import BLUE, Look
+from analysis.charts.style import Look
 from analysis.comparison import Comparison
 from analysis.results import Results
 from analysis.tables import thin
@@ -18,9 +19,6 @@ MOST_STEPS = 400
 
 EPOCHS = Axis("finetune epochs spent, all trials together")
 VOLUME = Axis("hypervolume of the front", hover="hypervolume")
-
-
-LOOK = Look(BLUE)
 
 
 def growth(results: Results) -> pd.DataFrame:
@@ -34,7 +32,7 @@ def growth(results: Results) -> pd.DataFrame:
     return after[grown]
 
 
-def line(table: pd.DataFrame, label: str = "", look: Look = LOOK) -> Series:
+def line(table: pd.DataFrame, label: str = "", look: Look = LEAD) -> Series:
     """The step line of a sweep's growth; thinned, if there are thousands of steps."""
     kept = table.iloc[thin.evenly(len(table), MOST_STEPS)]
     return Series(

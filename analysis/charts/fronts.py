@@ -7,7 +7,7 @@ from dataclasses import replace
 from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import dense_level, leads_with_test, on_test, on_validation
-from analysis.charts.panels import Axis, Level, Panel, Series
+from analysis.charts.panels import Axis, Panel
 from analysis.comparison import Comparison
 from analysis.results import Results
 
@@ -20,15 +20,29 @@ def view(comparison: Comparison) -> View | str:
     if all(results.front.empty for results in comparison.results):
         return "None of the sweeps has a front yet."
     across, up = style.axes_of(comparison.directions)
+    # All on test, or all on validation, alike.
+    is_test = all(leads_with_test(one) and one.confirmed for one in comparison.results)
+    draw = on_test if is_test else on_validation
     series = [
         one
         for place, (name, results) in enumerate(named(comparison))
-        for one in _front(comparison, results, f"{name} ({len(results.front):,})", place)
+        for one in draw(results, f"{name} ({len(results.front):,})", style.look(place))
     ]
-    label = "accuracy on test (%)" if is_on_test(comparison) else style.scale(up).label
-    axes = Axis(style.scale(across).label), Axis(label)
-    panel = Panel(*axes, series=series, levels=_dense(comparison), height=400)
-    return Panels(_caption(comparison), [panel])
+    if len(comparison.results) > MOST_WITH_INTERVALS:
+        series = [replace(one, ends=None) for one in series]
+    dense = [
+        dense_level(one.test_baseline if is_test else one.baseline, up)
+        for one in comparison.results
+    ]
+    panel = Panel(
+        across=Axis(style.scale(across).label),
+        up=Axis("accuracy on test (%)" if is_test else style.scale(up).label),
+        series=series,
+        # The dense model, where all sweeps have the same.
+        levels=dense[0] if all(level == dense[0] for level in dense) else [],
+        height=400,
+    )
+    return Panels(_caption(comparison, is_test), [panel])
 
 
 def named(comparison: Comparison) -> list[tuple[str, Results]]:
@@ -36,34 +50,11 @@ def named(comparison: Comparison) -> list[tuple[str, Results]]:
     return list(zip(comparison.names, comparison.results, strict=True))
 
 
-def is_on_test(comparison: Comparison) -> bool:
-    """Whether all fronts are confirmed as a whole: else all are shown on validation, alike."""
-    return all(leads_with_test(results) and results.confirmed for results in comparison.results)
-
-
-def _front(comparison: Comparison, results: Results, label: str, place: int) -> list[Series]:
-    draw = on_test if is_on_test(comparison) else on_validation
-    series = draw(results, label, style.look(place))
-    if len(comparison.results) > MOST_WITH_INTERVALS:
-        return [replace(one, ends=None) for one in series]
-    return series
-
-
-def _dense(comparison: Comparison) -> list[Level]:
-    """The dense model, where all sweeps have the same."""
-    _, up = style.axes_of(comparison.directions)
-    is_test = is_on_test(comparison)
-    levels = [
-        dense_level(r.test_baseline if is_test else r.baseline, up) for r in comparison.results
-    ]
-    return levels[0] if all(level == levels[0] for level in levels) else []
-
-
-def _caption(comparison: Comparison) -> str:
+def _caption(comparison: Comparison, is_test: bool) -> str:
     across, up = style.axes_of(comparison.directions)
     where = (
         "on test, retrained under fresh seeds"
-        if is_on_test(comparison)
+        if is_test
         else "on validation, which chose them (not all sweeps are confirmed on test)"
     )
     has_bars = up == "accuracy" and len(comparison.results) <= MOST_WITH_INTERVALS

@@ -30,9 +30,9 @@ def combinations(results: Results) -> list[tuple[str, pd.DataFrame]]:
     keys = ["param_method", "param_scope"]
     table = results.candidates
     named = table.assign(**{key: table[key].fillna("not set") for key in keys})
-    groups = [(" ".join(map(str, key)), part) for key, part in named.groupby(keys, sort=True)]
-    largest = sorted(groups, key=lambda group: -len(group[1]))[:MOST_PANELS]
-    return [group for group in groups if any(group is one for one in largest)]
+    groups = {" ".join(map(str, key)): part for key, part in named.groupby(keys, sort=True)}
+    largest = sorted(groups, key=lambda name: -len(groups[name]))[:MOST_PANELS]
+    return [(name, part) for name, part in groups.items() if name in largest]
 
 
 def view(results: Results) -> View | str:

@@ -64,42 +64,36 @@ def view(results: Results) -> View | str:
 def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
     """An axis for each parameter that differs, then one for each objective."""
     given = [upright(name, table[f"param_{name}"]) for name in parameters(table)]
-    found = [_metric(name, table) for name in results.directions]
+    found = [
+        upright(style.short(style.scale(name).label), pd.Series(style.values(table, name)))
+        for name in results.directions
+    ]
     return [*given, *found]
 
 
 def upright(name: str, column: pd.Series[Any]) -> Upright:
     """An axis of a column: numbers by size, words by name; what is missing lies below it."""
-    is_number = pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != "boolean"
-    if is_number:
-        return _numeric(name, column.to_numpy(dtype=np.float64, na_value=np.nan))
-    names = sorted(set(column.dropna().astype(str)))
-    place = {one: (n + 0.5) / len(names) for n, one in enumerate(names)}
-    heights = np.array([NOT_SET if pd.isna(one) else place[str(one)] for one in column])
-    return Upright(name, heights, [(at, one) for one, at in place.items()] + _below(heights))
+    if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != "boolean":
+        heights, words = _by_size(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    else:
+        codes, names = pd.factorize(column.astype("string"), sort=True)
+        heights = np.where(codes < 0, np.nan, (codes + 0.5) / max(1, len(names)))
+        words = [((place + 0.5) / len(names), str(one)) for place, one in enumerate(names)]
+    is_missing = ~np.isfinite(heights)
+    below = [(NOT_SET, "not set")] if is_missing.any() else []
+    return Upright(name, np.where(is_missing, NOT_SET, heights), words + below)
 
 
-def _metric(name: str, table: pd.DataFrame) -> Upright:
-    return _numeric(style.short(style.scale(name).label), style.values(table, name))
-
-
-def _numeric(name: str, numbers: FloatArray) -> Upright:
+def _by_size(numbers: FloatArray) -> tuple[FloatArray, list[tuple[float, str]]]:
     known = numbers[np.isfinite(numbers)]
     if not len(known):
-        return Upright(name, np.full(len(numbers), NOT_SET), [(NOT_SET, "not set")])
+        return numbers, []
     low, high = float(known.min()), float(known.max())
-    shown = numbers
-    if low > 0 and high / low > WIDE:
-        shown = np.log(numbers)
-    bottom, span = np.nanmin(shown), np.ptp(shown[np.isfinite(shown)])
-    heights = (shown - bottom) / span if span else np.where(np.isfinite(shown), 0.5, np.nan)
-    heights = np.where(np.isfinite(heights), heights, NOT_SET)
-    ends = [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")] if span else [(0.5, f"{low:.3g}")]
-    return Upright(name, heights, ends + _below(heights))
-
-
-def _below(heights: FloatArray) -> list[tuple[float, str]]:
-    return [(NOT_SET, "not set")] if (heights == NOT_SET).any() else []
+    if low == high:
+        return np.where(np.isfinite(numbers), 0.5, np.nan), [(0.5, f"{low:.3g}")]
+    size = np.log if low > 0 and high / low > WIDE else np.asarray
+    heights = (size(numbers) - size(low)) / (size(high) - size(low))
+    return heights, [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
 
 
 def _wrapped(name: str) -> str:

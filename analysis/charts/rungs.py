@@ -46,19 +46,17 @@ def _name(epoch: int) -> str:
 
 def _survival(found: pd.DataFrame) -> list[Bars]:
     """Stacked from the left: those that went on, that were stopped, that were not judged."""
-    counts = {name: found[name].to_numpy(np.float64) for name in ("continued", "stopped")}
-    counts["rest"] = (found["reached"] - found["judged"]).clip(lower=0).to_numpy(np.float64)
-    looks = {
-        "continued": ("went on", BLUE, ""),
-        "stopped": ("stopped", VERMILION, "/"),
-        "rest": ("not judged", GREY, "."),
-    }
-    starts = np.zeros(len(found))
+    rest = (found["reached"] - found["judged"]).clip(lower=0)
+    parts = (
+        ("went on", found["continued"], BLUE, ""),
+        ("stopped", found["stopped"], VERMILION, "/"),
+        ("not judged", rest, GREY, "."),
+    )
+    places, starts = np.arange(len(found), dtype=np.float64), np.zeros(len(found))
     bars = []
-    for name, (label, colour, hatch) in looks.items():
-        lengths = counts[name]
+    for label, counts, colour, hatch in parts:
+        lengths = counts.to_numpy(np.float64)
         notes = [f"{label}: {length:,.0f}" for length in lengths]
-        places = np.arange(len(found), dtype=np.float64)
         bars.append(Bars(label, places, starts, lengths, colour, hatch, 0.7, notes))
         starts = starts + lengths
     return [one for one in bars if one.lengths.any()]

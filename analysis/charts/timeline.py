@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -29,7 +27,9 @@ _LOOKS = {
     "interrupted": (ORANGE, "."),
     "running": (GREY, ""),
 }
-_UNITS = ((3 * 86_400.0, "days", 86_400.0), (3 * 3_600.0, "hours", 3_600.0), (180.0, "min", 60.0))
+LEAST = 3
+"""Of a unit that the axis of time is in, unless that is seconds."""
+_UNITS = (("days", 86_400.0), ("hours", 3_600.0), ("min", 60.0))
 
 
 def stays(timeline: pd.DataFrame) -> pd.DataFrame:
@@ -62,16 +62,19 @@ def view(results: Results) -> View | str:
         return "No trial has been started yet."
     table = stays(ran)
     kept = _thinned(table)
-    unit, seconds = _unit(float(table["until"].max()))
+    unit, seconds = next(
+        (unit for unit in _UNITS if table["until"].max() >= LEAST * unit[1]), ("s", 1.0)
+    )
     workers = table.drop_duplicates("row").sort_values("row").head(MOST_WORKERS)
     rows = tuple((-float(place), str(name)) for place, name in enumerate(workers["worker"]))
     panel = Panel(
         across=Axis(f"time since the first trial ({unit})"),
         up=Axis("", ticks=rows, ends=(-len(rows) + 0.4, 0.6)),
         bars=[
-            _bars(kept[kept["status"].eq(status)], look, seconds)
-            for status, look in _looks(len(kept)).items()
-            if kept["status"].eq(status).any()
+            # Hundreds of bars are too narrow for a hatch.
+            _bars(part, colour, hatch if len(kept) <= MOST_HATCHED else "", seconds)
+            for status, (colour, hatch) in _LOOKS.items()
+            if len(part := kept[kept["status"].eq(status)])
         ],
         height=50.0 + 24 * len(rows),
     )
@@ -108,15 +111,8 @@ def in_cells(table: pd.DataFrame, count: int) -> pd.DataFrame:
     return sums.assign(begin=begins, until=begins + sums["spent"], trial_id="")
 
 
-def _looks(count: int) -> dict[str, tuple[str, str]]:
-    """Colour and hatch by status; hundreds of bars are too narrow for a hatch."""
-    if count <= MOST_HATCHED:
-        return _LOOKS
-    return {status: (colour, "") for status, (colour, _) in _LOOKS.items()}
-
-
-def _bars(rows: pd.DataFrame, look: tuple[str, str], seconds: float) -> Bars:
-    colour, hatch = look
+def _bars(rows: pd.DataFrame, colour: str, hatch: str, seconds: float) -> Bars:
+    named = zip(rows["trial_id"], rows["status"], rows["until"] - rows["begin"], strict=True)
     return Bars(
         label=str(rows["status"].iloc[0]),
         rows=-rows["row"].to_numpy(np.float64),
@@ -125,16 +121,8 @@ def _bars(rows: pd.DataFrame, look: tuple[str, str], seconds: float) -> Bars:
         colour=colour,
         hatch=hatch,
         height=0.75,
-        notes=[_note(row) for row in rows.itertuples() if row.trial_id],
+        notes=[f"{name} {status}, {spent:,.1f} s" for name, status, spent in named if name],
     )
-
-
-def _note(row: Any) -> str:
-    return f"{row.trial_id} {row.status}, {row.seconds:,.1f} s"
-
-
-def _unit(span: float) -> tuple[str, float]:
-    return next(((unit, size) for least, unit, size in _UNITS if span >= least), ("s", 1.0))
 
 
 def _caption(table: pd.DataFrame) -> str:

@@ -20,8 +20,6 @@ from analysis.report.points import (
 )
 from analysis.results import Results
 
-CERTIFIED = "certified"
-
 
 def standing(results: Results) -> tuple[Inline, ...]:
     """How far the sweep has come."""
@@ -64,7 +62,7 @@ def _closest(results: Results) -> tuple[Inline, ...]:
 def _certified(results: Results) -> tuple[Inline, ...]:
     """The sparsest point that is near dense beyond doubt, where that is another one."""
     points = measured(results)
-    sure = most(points[points["verdict"].eq(CERTIFIED).fillna(False)], "sparsity")
+    sure = most(points[points["verdict"].eq("certified").fillna(False)], "sparsity")
     near = most(near_dense(results), "sparsity")
     if near is None:
         return ()
@@ -91,23 +89,16 @@ def _bend(results: Results) -> tuple[Inline, ...]:
 def _point(results: Results, row: pd.Series[Any]) -> tuple[Inline, ...]:
     basis = basis_of(results)
     accuracy = f"{percent(row[basis.accuracy])} {basis.split} accuracy"
-    facts = [_to_dense(row[basis.drop]), _interval(row[basis.low], row[basis.high])]
-    if basis is TEST:
-        facts.append(count(int(row["seeds"]), "seed"))
-    facts.append(f"{short(row['trial_id'])} after epoch {row['epoch']}")
-    told = "; ".join(fact for fact in facts if fact)
+    drop, ends = row[basis.drop], span(row[basis.low], row[basis.high])
+    side = "below" if known(drop) and drop > 0 else "above"
+    facts = [
+        f"{abs(100 * drop):.2f} points {side} dense" if known(drop) else "",
+        f"95 % interval {ends}" if ends != UNKNOWN else "",
+        count(int(row["seeds"]), "seed") if basis is TEST else "",
+        f"{short(row['trial_id'])} after epoch {row['epoch']}",
+    ]
+    told = "; ".join(filter(None, facts))
     return (Strong(f"{percent(row['sparsity'], 1)} sparsity at {accuracy}"), f" ({told})")
-
-
-def _to_dense(drop: Any) -> str:
-    if not known(drop):
-        return ""
-    return f"{abs(100 * drop):.2f} points {'below' if drop > 0 else 'above'} dense"
-
-
-def _interval(low: Any, high: Any) -> str:
-    between = span(low, high)
-    return "" if between == UNKNOWN else f"95 % interval {between}"
 
 
 def _worth(results: Results) -> list[Paragraph]:

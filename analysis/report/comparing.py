@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-
 from analysis.comparison import Comparison
 from analysis.questions import most
 from analysis.report.document import (
@@ -146,14 +144,9 @@ def _differences(comparison: Comparison) -> Section:
     if found.empty:
         return Section("differences", title, ["Their configs are the same."])
     columns = [Column(str(name)) for name in found]
-    rows = [[_setting(value) for value in row] for row in found.itertuples(index=False)]
+    rows = [list(map(number, row)) for row in found.itertuples(index=False)]
     caption = "Settings that are not the same in all; a dash: not set."
     return Section("differences", title, [Table("config_differences", caption, columns, rows)])
-
-
-def _setting(cell: Any) -> str:
-    missing = cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell))
-    return UNKNOWN if missing else short(cell)
 
 
 def _failures(comparison: Comparison) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from analysis.certainty.statistics import wilson
@@ -19,6 +20,16 @@ from analysis.report.document import (
 )
 from analysis.report.format import count, duration, known, megabytes, number, percent, short, span
 from analysis.results import Results
+
+# What not every dense model has; the last four are of one that was quantised, step by step.
+_MORE: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "f1": ("f1", number),
+    "matthews": ("matthews", number),
+    "accuracy in floats": ("dense_accuracy", percent),
+    "accuracy after quantisation (PTQ)": ("ptq_accuracy", percent),
+    "accuracy after finetuning on the grid (QAT)": ("qat_accuracy", percent),
+    "zeros by quantisation": ("quantized_sparsity", percent),
+}
 
 
 def baseline(results: Results) -> Section:
@@ -41,36 +52,20 @@ def baseline(results: Results) -> Section:
 
 
 def _dense(figures: dict[str, Any]) -> dict[str, str]:
-    low, high = wilson(_nan(figures.get("correct")), _nan(figures.get("examples")))
-    own = {name: number(figures[name]) for name in ("f1", "matthews") if known(figures.get(name))}
+    given = (figures.get(name) for name in ("correct", "examples"))
+    low, high = wilson(*(float(value) if known(value) else float("nan") for value in given))
+    more = {title: (figures.get(name), form) for title, (name, form) in _MORE.items()}
     return {
         "accuracy": percent(figures.get("accuracy")),
         "95 % interval": span(float(low), float(high)),
         "examples": number(figures.get("examples")),
         "majority class": percent(figures.get("majority_accuracy")),
-        **own,
-        **_steps(figures),
+        **{title: form(figure) for title, (figure, form) in more.items() if known(figure)},
         "loss (nats)": number(figures.get("loss")),
         "non-zero parameters": number(figures.get("nonzero_params")),
         "size": megabytes(figures.get("size_bytes")),
         "time": duration(figures.get("seconds")),
     }
-
-
-def _steps(figures: dict[str, Any]) -> dict[str, str]:
-    """Of a dense model that was quantised: what it was before, and after each step."""
-    names = {
-        "dense_accuracy": "accuracy in floats",
-        "ptq_accuracy": "accuracy after quantisation (PTQ)",
-        "qat_accuracy": "accuracy after finetuning on the grid (QAT)",
-    }
-    found = {said: percent(figures[n]) for n, said in names.items() if known(figures.get(n))}
-    zeros = figures.get("quantized_sparsity")
-    return found | ({"zeros by quantisation": percent(zeros)} if known(zeros) else {})
-
-
-def _nan(value: Any) -> float:
-    return float(value) if known(value) else float("nan")
 
 
 def cost(results: Results) -> Section:

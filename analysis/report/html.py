@@ -12,10 +12,9 @@ import base64
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from analysis.report.document import Document, Picture, Strong
 
@@ -23,7 +22,6 @@ HERE = Path(__file__).parent
 
 MAX_BYTES = 5_700_000
 """Of a page. Interactive figures that would make it larger stay pictures."""
-
 
 _MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -45,29 +43,23 @@ def render(document: Document) -> str:
     drawn = [picture for picture in document.all(Picture) if picture.files]
     pictures = {each.key: _data_url(each.files) for each in drawn}
     figures = _fitting(drawn, MAX_BYTES - sum(map(len, pictures.values())))
-    template = environment.get_template("template.html")
-    return template.render(_values(document, pictures, figures)) + "\n"
+    script = (HERE / "page.js").read_text("utf-8")
+    plotly, plotly_hash = _plotly() if figures else ("", "")
+    page = environment.get_template("template.html").render(
+        document=document,
+        pictures=pictures,
+        figures=figures,
+        plotly=plotly,
+        script=script,
+        style=(HERE / "style.css").read_text("utf-8"),
+        hashes=list(filter(None, [_hash(script.encode()), plotly_hash])),
+    )
+    return page + "\n"
 
 
 def _tied(text: str) -> str:
     """The text with its percent signs on the line of their numbers."""
     return re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
-
-
-def _values(
-    document: Document, pictures: Mapping[str, str], figures: Mapping[str, str]
-) -> dict[str, Any]:
-    script = (HERE / "page.js").read_text("utf-8")
-    plotly, plotly_hash = _plotly() if figures else ("", None)
-    return {
-        "document": document,
-        "pictures": pictures,
-        "figures": figures,
-        "plotly": plotly,
-        "script": script,
-        "style": (HERE / "style.css").read_text("utf-8"),
-        "hashes": [_hash(script.encode())] + ([plotly_hash] if plotly_hash else []),
-    }
 
 
 def _fitting(drawn: Sequence[Picture], room: int) -> dict[str, str]:

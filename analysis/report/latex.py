@@ -5,9 +5,10 @@ A file is read with ``\input{tables/front.tex}``, inside a ``table`` of one's ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from analysis.report.document import Column, Table
+from analysis.report.document import Table
 
 _SPECIAL = str.maketrans(
     {
@@ -31,9 +32,10 @@ _SPECIAL = str.maketrans(
 
 def render(table: Table) -> str:
     """One table, its caption as a comment above it."""
+    sides = "".join("r" if column.kind == "numeric" else "l" for column in table.columns)
     lines = [
         f"% {_one_line(table.caption)}",
-        rf"\begin{{tabular}}{{{_alignment(table.columns)}}}",
+        rf"\begin{{tabular}}{{{sides}}}",
         r"\hline",
         _row([column.title for column in table.columns]),
         r"\hline",
@@ -54,14 +56,7 @@ def _one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _alignment(columns: Sequence[Column]) -> str:
-    return "".join("r" if column.kind == "numeric" else "l" for column in columns)
-
-
 def _row(cells: Sequence[str]) -> str:
     # A bracket after \\ would be read as its argument, of the row before.
-    return " & ".join(_guarded(escape(cell)) for cell in cells) + r" \\"
-
-
-def _guarded(cell: str) -> str:
-    return f"{{}}{cell}" if cell.startswith(("[", "*")) else cell
+    guarded = (re.sub(r"^(?=[\[*])", "{}", escape(cell)) for cell in cells)
+    return " & ".join(guarded) + r" \\"

@@ -19,8 +19,6 @@ from analysis.report.document import (
     Table,
 )
 
-_STARTS = ("#", "+", "-", "=", "~")
-
 
 def render(document: Document) -> str:
     """The whole document; figures are linked as ``figures/<key>.png``."""
@@ -41,7 +39,10 @@ def block(each: Block) -> str:
         case Paragraph():
             return f"{'> ' if each.kind == 'warning' else ''}{inline(each.parts)}"
         case Items():
-            return "\n".join(f"- {_not_a_block(plain(text))}" for text in each.texts)
+            # What would begin a heading or a list within the list stands behind a backslash.
+            return "\n".join(
+                "- " + re.sub(r"^(?=[#+\-=~])", r"\\", plain(text)) for text in each.texts
+            )
         case Table():
             return _table(each)
         case Picture():
@@ -66,11 +67,6 @@ def inline(parts: Iterable[Inline]) -> str:
 def _escaped(text: str) -> str:
     """Text without line breaks, in which nothing is HTML or Markdown."""
     return re.sub(r"[\\`*_\[\]|]", r"\\\g<0>", escape(re.sub(r"[\r\n]", " ", text), quote=False))
-
-
-def _not_a_block(text: str) -> str:
-    """Text that does not begin a heading or a list within a list."""
-    return f"\\{text}" if text.startswith(_STARTS) else text
 
 
 def _table(table: Table) -> str:
