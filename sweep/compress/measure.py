@@ -18,8 +18,6 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from sweep.compress.quantize.layers import Held
-
 
 Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
@@ -128,22 +126,23 @@ class Size:
     quantized_sparsity: float | None = None
 
 
-def measure(model: nn.Module, weights: Mapping[str, Tensor], grid: bool = False) -> Size:
-    """Count ``model``; ``weights`` are its prunable ones, ``grid`` says that layers are on one.
+def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
+    """Count ``model``; ``weights`` are its prunable ones.
 
     ``size_bytes`` is what the parameters take when each prunable matrix is stored as a bitmap and
     its non-zero values, or dense where that is smaller, and the rest dense; on a grid each value
     in its own bits (`sweep.compress.quantize.layers`), with the scales. File headers are not in it;
     no speed is implied by it.
     """
-    on_grid = _on_grid(model) if grid else {}
+    from sweep.compress.quantize.layers import held  # torch, which a formula's bench does without
+
+    on_grid = held(model)
     prunable = {id(weight) for weight in weights.values()}
     total = zeros = rounded = nonzero = size = 0
     for parameter in model.parameters():
         count, kept = parameter.numel(), int(parameter.count_nonzero())
-        filled, item, beside = kept, float(parameter.element_size()), 0
-        if (held := on_grid.get(id(parameter))) is not None:
-            filled, item, beside = held.filled, held.item, held.beside
+        in_floats = kept, float(parameter.element_size()), 0
+        filled, item, beside = on_grid.get(id(parameter), in_floats)
         total += count
         nonzero += filled
         if id(parameter) in prunable:
@@ -153,7 +152,7 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor], grid: bool = False)
         else:
             size += math.ceil(count * item) + beside
     among = sum(weight.numel() for weight in weights.values())
-    share = rounded / among if grid else None
+    share = rounded / among if on_grid else None
     return Size(zeros / among, zeros / total, nonzero, size, share)
 
 
@@ -166,9 +165,3 @@ def stored_bytes(count: int, filled: int, item: float) -> int:
     (525, 4000, 188)
     """
     return min(math.ceil(count * item), math.ceil(count / 8) + math.ceil(filled * item))
-
-
-def _on_grid(model: nn.Module) -> Mapping[int, Held]:
-    from sweep.compress.quantize.layers import held  # torch, which a formula's bench does without
-
-    return held(model)

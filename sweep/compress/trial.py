@@ -67,7 +67,7 @@ class Trial(Loop):
     ) -> None:
         super().__init__(params, split, baseline_accuracy, recipe.lr_schedule, metrics)
         self.task, self.recipe, self.distillation = task, recipe, distillation
-        self.model, self.on_grid = dense.reset(), dense.scheme is not None
+        self.model = dense.reset()
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
@@ -123,7 +123,7 @@ class Trial(Loop):
 
     def size(self) -> dict[str, Any]:
         """Counted on the floats, and on the grid where the model is on one."""
-        return asdict(measure(self.model, self.weights, self.on_grid))
+        return asdict(measure(self.model, self.weights))
 
     def zeros(self) -> list[int]:
         """How many values of each prunable weight are zero."""

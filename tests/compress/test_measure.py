@@ -41,12 +41,12 @@ def test_on_a_grid_by_hand() -> None:
     put(model, Scheme("fixed", 5, 1))
     bitmap_and_two, bias, norm, other = 1 + 2, math.ceil(2 * 5 / 8), 4 * 4, math.ceil(2 * 5 / 8)
     expected = Size(4 / 8, 4 / 16, 2 + 2 + 4 + 2, bitmap_and_two + bias + norm + other, 2 / 8)
-    assert measure(model, {"0": model[0].weight}, grid=True) == expected
+    assert measure(model, {"0": model[0].weight}) == expected
     put(model, Scheme("int8"))
     # two rows: a scale of two bytes each; the bias is two floats
     bytes_ = (1 + 4 + 2 * 2) + 2 * 4 + norm + (2 + 2)
     expected = Size(4 / 8, 4 / 16, 4 + 2 + 4 + 2, bytes_, 0.0)
-    assert measure(model, {"0": model[0].weight}, grid=True) == expected
+    assert measure(model, {"0": model[0].weight}) == expected
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,6 @@ def test_clipping_comes_after_it(bench: Workbench) -> None:
         check()
 
 
-def test_hooks_do_not_outlive_an_epoch(bench: Workbench) -> None:
-    some = trial(bench, MOVING)
-    first_epochs(some, 1)
-    before = {name: score.clone() for name, score in some.moved.items()}
-    other = trial(bench, PLAIN)  # on the same warm model
-    list(other.run())
-    assert same(some.moved, before)
-    assert other.moved == {} == other.state_dict()["movement"]
-
-
 def test_training_is_what_it_would_be_without_it(bench: Workbench) -> None:
     """Before the first step nothing is pruned: an epoch of finetuning the dense model."""
     dense = trial(bench, replace(PLAIN, sparsity=0.0))
@@ -111,15 +101,6 @@ def test_a_step_drops_what_moved_least_of_what_is_left(bench: Workbench, scope: 
             stay, gone = ({"all": torch.cat(list(part.values()))} for part in (stay, gone))
         for name in stay:
             assert gone[name].numel() and gone[name].max() <= stay[name].min()
-
-
-def test_it_is_another_choice_than_magnitude(bench: Workbench) -> None:
-    found = []
-    for method in ("movement", "l1-norm"):
-        some = trial(bench, replace(MOVING, method=method))
-        first_epochs(some, 2)
-        found.append(torch.cat([mask.reshape(-1) for mask in some.masks.values()]))
-    assert (found[0] != found[1]).float().mean() > 0.01
 
 
 # With the rest.

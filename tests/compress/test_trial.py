@@ -27,6 +27,7 @@ from sweep.space.params import (
 )
 from tests.harness import tiny
 from tests.harness.trials import (
+    MOVING,
     PLAIN,
     WITH_ACTIVATIONS,
     every_schedule,
@@ -183,6 +184,7 @@ BEFORE: dict[str, Callable[[Workbench], object]] = {
         for params in WITH_ACTIVATIONS
     },
     "other masks": partial(run, params=dataclasses.replace(PLAIN, method="random", scope="global")),
+    "movement": partial(run, params=MOVING),
     "dropout": partial(run, dropout=0.5),
     "ambient seed": lambda bench: torch.manual_seed(123),
     "half-way": die_half_way,

@@ -60,7 +60,7 @@ class Figures:
             model, data, batch_size=self.batch_size, bf16=self.bf16, pad_id=task.pad_id
         )
         weights = prunable_weights(model, self.targets)
-        size = measure(model, weights, dense.scheme is not None).__dict__
+        size = measure(model, weights).__dict__
         return {
             **score.figures(self.metrics),
             **{name: value for name, value in size.items() if value is not None},

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,36 +92,27 @@ def settle(model: nn.Module) -> None:
             layer.bias.copy_(bias)
 
 
-@dataclass(frozen=True)
-class Held:
-    """What a tensor on a grid holds: ``filled`` values of ``item`` bytes are not zero.
-
-    ``item`` may be a fraction: a weight or bias has the bits of its scheme, a bias beside ``int8``
-    weights stays a float of four bytes. ``beside`` are the bytes of scales, whatever the zeros.
-    """
-
-    filled: int
-    item: float
-    beside: int = 0
-
-
 @torch.no_grad()
-def held(model: nn.Module) -> dict[int, Held]:
-    """What each parameter that is on a grid holds, by its id."""
+def held(model: nn.Module) -> dict[int, tuple[int, float, int]]:
+    """What each parameter that is on a grid holds, by its id: how many values are not zero, the
+    bytes of a value, and the bytes of scales beside them.
+
+    A value's bytes may be a fraction: a weight or bias has the bits of its scheme. A bias beside
+    ``int8`` weights stays a float, and is not in it.
+    """
     found = {}
     for layer in grid_layers(model).values():
         weight, bias = on_grid(layer)
-        whole = layer.scheme.name == "fixed"
+        whole, item = layer.scheme.name == "fixed", layer.scheme.bits / 8
         scales = 0 if whole else SCALE_BYTES * layer.out_features
-        filled = int(weight.count_nonzero())
-        found[id(layer.weight)] = Held(filled, layer.scheme.bits / 8, scales)
+        found[id(layer.weight)] = int(weight.count_nonzero()), item, scales
         if bias is not None and whole:
-            found[id(layer.bias)] = Held(int(bias.count_nonzero()), layer.scheme.bits / 8)
+            found[id(layer.bias)] = int(bias.count_nonzero()), item, 0
     return found
 
 
-def settle_on_grid(model: nn.Module, folder: Path) -> bool:
-    """Round the model's own weights, and write the grid; False, and no file, where there is none.
+def settle_on_grid(model: nn.Module, folder: Path) -> None:
+    """Round the model's own weights, and write the grid; no file where there is none.
 
     The file has ``scheme`` and ``modules`` (names of Linear layers); of ``fixed`` also ``width``
     and ``frac_width``, of ``int8`` also ``scales``: of each module one an output channel, by which
@@ -130,7 +120,7 @@ def settle_on_grid(model: nn.Module, folder: Path) -> bool:
     """
     layers = grid_layers(model)
     if not layers:
-        return False
+        return
     scheme = next(iter(layers.values())).scheme
     about: dict[str, Any] = {"format": FORMAT, "version": VERSION, "scheme": scheme.name}
     if scheme.name == "fixed":
@@ -142,7 +132,6 @@ def settle_on_grid(model: nn.Module, folder: Path) -> bool:
             scales = {n: int8_scales(layer.weight).flatten() for n, layer in layers.items()}
         about["scales"] = {name: found.tolist() for name, found in scales.items()}
     (folder / GRID_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
-    return True
 
 
 def put_on_grid(model: nn.Module, folder: str | Path) -> None:
