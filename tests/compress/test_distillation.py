@@ -18,7 +18,6 @@ from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.train import (
     Distillation,
     Recipe,
-    finetune_epoch,
     logits_of,
     to_device,
 )
@@ -33,7 +32,7 @@ from tests.harness.benches import MakeBench, nothing_is_made
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.spaces import space_of
 from tests.harness.tiny import Net, bags
-from tests.harness.trials import PLAIN, figures
+from tests.harness.trials import PLAIN, figures, finetune
 
 HALF = dataclasses.replace(PLAIN, distill_weight=0.5)
 
@@ -106,7 +105,7 @@ def test_each_example_meets_its_own_logits() -> None:
     ):
         net = Net()
         optimizer = torch.optim.SGD(net.parameters(), lr=recipe.learning_rate)
-        finetune_epoch(net, optimizer, data, recipe, epoch=0, distillation=distillation)
+        finetune(net, data, recipe, optimizer, distillation=distillation)
         nets.append(net.hidden.weight.detach())
     assert_near(nets[1], nets[0])
     assert (nets[2] - nets[0]).abs().max() > 100 * rounding(nets[0])

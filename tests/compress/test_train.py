@@ -26,13 +26,11 @@ from sweep.compress.train import (
     make_optimizer,
     to_device,
 )
-from sweep.config.fields import LR_SCHEDULES
 from sweep.errors import TrialError
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
-
-every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
+from tests.harness.trials import every_schedule, finetune
 
 
 def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
@@ -67,9 +65,7 @@ def test_finetuning_is_the_plain_loop(schedule: str) -> None:
     the rounding of a small one."""
     recipe = Recipe(0.01, 2, 3, batch_size=8, lr_schedule=schedule, clip_norm=0.1)
     net, twin, data = Net().double(), Net().double(), bags()
-    optimizer = make_optimizer(net, recipe)
-    for epoch in range(2):
-        assert finetune_epoch(net, optimizer, data, recipe, epoch=epoch) > 0
+    finetune(net, data, recipe)
     plain_epochs(twin, data, recipe, 2)
     for one, other in zip(net.parameters(), twin.parameters(), strict=True):
         assert_near(one, other, steps=10**6)
@@ -82,9 +78,7 @@ def test_it_learns() -> None:
     data = replace(data, labels=(means > 5.5).astype(np.int64))
     recipe = Recipe(0.05, 6, 0, batch_size=16)
     before = evaluate(net, data, batch_size=50)
-    optimizer = make_optimizer(net, recipe)
-    for epoch in range(6):
-        finetune_epoch(net, optimizer, data, recipe, epoch=epoch)
+    finetune(net, data, recipe)
     after = evaluate(net, data, batch_size=50)
     assert after.loss < before.loss / 2
     assert after.accuracy > 0.9 > before.accuracy
@@ -109,7 +103,7 @@ def test_every_example_once_padded_to_the_longest_of_its_batch(training: bool) -
     recipe = Recipe(0.01, 1, 0, batch_size=8)
     with seen_batches(net) as seen:
         if training:
-            finetune_epoch(net, make_optimizer(net, recipe), data, recipe, epoch=0, pad_id=pad)
+            finetune(net, data, recipe, pad_id=pad)
         else:
             evaluate(net, data, batch_size=8, pad_id=pad)
     rows = []
@@ -182,10 +176,12 @@ def test_segments_reach_a_model_that_has_them() -> None:
 def test_weights_that_are_not_finite_end_in_a_reason(value: float) -> None:
     net, recipe = Net(), Recipe(0.1, 1, 0)
     nn.init.constant_(net.head.weight, value)
+    ambient = torch.random.get_rng_state()
     with pytest.raises(TrialError, match="diverged: the loss on 48 evaluation examples is"):
         evaluate(net, bags(), batch_size=16)
     with pytest.raises(TrialError, match="diverged: loss is nan at step 0 of epoch 3"):
         finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=2)
+    assert torch.equal(torch.random.get_rng_state(), ambient)
 
 
 @pytest.mark.parametrize("bad", [0, 5, STEPS_UNSEEN - 1, STEPS_UNSEEN, STEPS_UNSEEN + 7])
@@ -197,14 +193,7 @@ def test_the_first_step_that_diverges_is_named_wherever_the_losses_are_looked_at
     teacher[int(order[bad][0]), 0] = math.inf
     net = Net()
     with pytest.raises(TrialError, match=f"at step {bad} of epoch 1 "):
-        finetune_epoch(
-            net,
-            make_optimizer(net, recipe),
-            data,
-            recipe,
-            epoch=0,
-            distillation=Distillation(teacher, 0.5, 1.0),
-        )
+        finetune(net, data, recipe, distillation=Distillation(teacher, 0.5, 1.0))
 
 
 def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
@@ -214,7 +203,7 @@ def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(ambient)
         before = torch.random.get_rng_state()
-        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
+        finetune(net, bags(), recipe)
         after = torch.random.get_rng_state()
     return net.hidden.weight.detach(), before, after
 
@@ -225,15 +214,6 @@ def test_dropout_neither_touches_nor_feels_the_ambient_generator() -> None:
     assert torch.equal(one, trained(ambient=2)[0])
     assert not torch.equal(one, trained(ambient=1, dropout=0.0)[0])
     assert not torch.equal(one, trained(ambient=1, seed=1)[0])
-
-
-def test_an_error_puts_the_ambient_generator_back_too() -> None:
-    net, recipe = Net(), Recipe(0.1, 1, 0)
-    nn.init.constant_(net.head.bias, math.nan)
-    before = torch.random.get_rng_state()
-    with pytest.raises(TrialError):
-        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
-    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_bf16_is_for_who_asks_on_a_cpu() -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.train import Recipe
+from sweep.compress.tasks import Split
+from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from sweep.compress.trial import Trial
 from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger.record import Record
@@ -83,6 +85,16 @@ def run(bench: Workbench, params: Params = PLAIN, **how: Any) -> list[dict[str, 
 def first_epochs(some: Trial, epochs: int) -> list[dict[str, Any]]:
     """What a new trial gives up to an epoch, at which it then stands."""
     return [figures(record) for record in itertools.islice(some.run(), epochs + 1)]
+
+
+def finetune(
+    net: nn.Module, data: Split, recipe: Recipe, optimizer: Optimizer | None = None, **how: Any
+) -> Optimizer:
+    """All epochs of a recipe, without a trial; returns the optimiser."""
+    optimizer = optimizer or make_optimizer(net, recipe)
+    for epoch in range(recipe.epochs):
+        finetune_epoch(net, optimizer, data, recipe, epoch=epoch, **how)
+    return optimizer
 
 
 def weights_of(some: Trial) -> dict[str, Tensor]:

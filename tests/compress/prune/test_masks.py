@@ -14,11 +14,11 @@ from sweep.compress.prune import Targets, apply_masks, prunable_weights
 from sweep.compress.prune.masks import forget, hold, keep_largest, pairs
 from sweep.compress.prune.structures import ordered_keys
 from sweep.compress.prune.targets import dropped
-from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
+from sweep.compress.train import Recipe, make_optimizer
 from tests.compress.prune.known import Weights, generator, masks
 from tests.harness.rounding import assert_near
 from tests.harness.tiny import Net, bags
-from tests.harness.trials import same
+from tests.harness.trials import finetune, same
 
 Optimizers = Callable[[nn.Module, Recipe], torch.optim.Optimizer]
 
@@ -89,9 +89,7 @@ def test_pruned_weights_are_zero_after_every_step(
         steps.append(all(bool((weights[n][~m] == 0).all()) for n, m in kept.items()))
 
     optimizer.register_step_post_hook(check)
-    for epoch in range(2):
-        held = pairs(net, kept)
-        finetune_epoch(net, optimizer, bags(), recipe, epoch=epoch, held=held)
+    finetune(net, bags(), recipe, optimizer, held=pairs(net, kept))
     assert steps == [True] * 12  # 48 examples, 8 a step, twice
     for name, mask in kept.items():
         moved = (weights[name] != start[name])[mask]
@@ -106,22 +104,20 @@ def test_pruned_weights_are_zero_after_every_step(
 def test_without_the_masks_pruned_weights_come_back() -> None:
     """The control: what the tests above hold is not true by itself."""
     net, weights, kept = pruned_net()
-    recipe = Recipe(1e-2, 1, 0, batch_size=8)
-    finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=0)
+    finetune(net, bags(), Recipe(1e-2, 1, 0, batch_size=8))
     assert all(weights[name][~mask].any() for name, mask in kept.items())
 
 
 @pytest.mark.parametrize("forgets", [True, False])
 def test_without_moments_a_weight_that_is_pruned_in_mid_training_stays_zero(forgets: bool) -> None:
-    net, data, recipe = Net(), bags(), Recipe(1e-2, 2, 0, batch_size=8)
-    optimizer = make_optimizer(net, recipe)
-    finetune_epoch(net, optimizer, data, recipe, epoch=0)
+    net, recipe = Net(), Recipe(1e-2, 1, 0, batch_size=8)
+    optimizer = finetune(net, bags(), recipe)
     weights = prunable_weights(net, Targets())
     kept = masks(weights, 0.5)
     apply_masks(weights, kept)
     if forgets:
         forget(optimizer, pairs(net, kept))
-    finetune_epoch(net, optimizer, data, recipe, epoch=1, held=pairs(net, kept))
+    finetune(net, bags(), recipe, optimizer, held=pairs(net, kept))
     assert forgets == all(not weights[name][~mask].any() for name, mask in kept.items())
 
 
@@ -131,8 +127,7 @@ def test_clipping_never_sees_a_masked_gradient() -> None:
     recipe = Recipe(1e-3, 1, 0, batch_size=16, clip_norm=clip, warmup=0.0)
     net, _, kept = pruned_net(0.8)
     twin, twin_weights, _ = pruned_net(0.8)
-    optimizer = make_optimizer(net, recipe)
-    finetune_epoch(net, optimizer, data, recipe, epoch=0, held=pairs(net, kept))
+    optimizer = finetune(net, data, recipe, held=pairs(net, kept))
 
     batch = {key: torch.from_numpy(part) for key, part in data.padded(range(16), 0).items()}
     logits = twin(batch["input_ids"], batch["attention_mask"]).logits

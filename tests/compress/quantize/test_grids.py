@@ -13,12 +13,13 @@ from sweep.cluster.baseline import reference_point
 from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import put
-from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.compress.train import Recipe, evaluate
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made
+from tests.harness.trials import finetune
 
 PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}
 QAT: dict[str, Any] = {**PTQ, "epochs": 2, "learning_rate": 2e-3}
@@ -47,9 +48,7 @@ def test_the_figures_are_those_of_each_step(make_bench: MakeBench, cache: Path) 
     scores = [evaluate(model, validation, batch_size=16)]
     put(model, Scheme("fixed", 6, 3))
     scores.append(evaluate(model, validation, batch_size=16))
-    optimizer = make_optimizer(model, recipe)
-    for epoch in range(2):
-        finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=epoch)
+    finetune(model, bench.task.train, recipe)
     scores.append(evaluate(model, validation, batch_size=16))
     steps = [found[f"{step}_accuracy"] for step in ("dense", "ptq", "qat")]
     assert steps == [score.accuracy for score in scores]

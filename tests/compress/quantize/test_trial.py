@@ -12,26 +12,23 @@ from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.masks import make_masks
 from sweep.compress.quantize.scheme import fixed, int8
 from sweep.compress.tasks.closed_form import ClosedForm
-from sweep.compress.trial import Trial
 from sweep.config.load import load_config
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench
-from tests.harness.trials import figures, same
+from tests.harness.trials import PLAIN, figures, run, same, trial
 
-PARAMS = Params(sparsity=0.5, finetune_epochs=2, learning_rate=1e-3)
 GRIDS = {"fixed": fixed, "int8": int8}
 every_grid = pytest.mark.parametrize("name", list(GRIDS))
 
 
-def trial(bench: Workbench, name: str, seed: int = 0, **params: object) -> Trial:
-    chosen = dataclasses.replace(PARAMS, quantization=name, **params)  # type: ignore[arg-type]
-    return bench.trial(chosen, seed)
+def on(name: str | None, sparsity: float = 0.5) -> Params:
+    return dataclasses.replace(PLAIN, sparsity=sparsity, quantization=name)
 
 
 @every_grid
 def test_zeros_of_pruning_and_of_the_grid_are_counted_apart(bench: Workbench, name: str) -> None:
-    some = trial(bench, name, sparsity=0.05)
+    some = trial(bench, on(name, sparsity=0.05))
     for record in some.run():
         kept = torch.cat([mask.flatten() for mask in some.masks.values()])
         floats = torch.cat([weight.detach().flatten() for weight in some.weights.values()])
@@ -48,8 +45,8 @@ def test_zeros_of_pruning_and_of_the_grid_are_counted_apart(bench: Workbench, na
 @every_grid
 def test_weights_are_ranked_as_they_are_now(bench: Workbench, name: str) -> None:
     """After another trial trained, and on the floats: the grid's many ties are no choice."""
-    list(trial(bench, "none", seed=4).run())
-    some = trial(bench, name)
+    run(bench, on("none"), seed=4)
+    some = trial(bench, on(name))
     some.prune()
     model = tiny.bert()
     weights = prunable_weights(model, Targets())
@@ -61,14 +58,9 @@ def test_weights_are_ranked_as_they_are_now(bench: Workbench, name: str) -> None
 
 
 def test_a_grid_changes_what_is_learned_and_none_is_the_trial_of_before(bench: Workbench) -> None:
-    def run(name: str | None) -> list[dict[str, object]]:
-        chosen = dataclasses.replace(PARAMS, quantization=name)
-        return [figures(record) for record in bench.trial(chosen, 0).run()]
-
-    plain, none = run(None), run("none")
-    assert plain == none and "quantized_sparsity" not in plain[0]
-    fixed, whole = run("fixed"), run("int8")
-    assert len({records[-1]["loss"] for records in (plain, fixed, whole)}) == 3  # type: ignore[misc]
+    plain, *others = (run(bench, on(name)) for name in (None, "none", "fixed", "int8"))
+    assert plain == others[0] and "quantized_sparsity" not in plain[0]
+    assert len({records[-1]["loss"] for records in others}) == 3
 
 
 def test_a_drop_is_to_the_one_baseline_of_the_sweep(make_bench: MakeBench) -> None:
