@@ -44,26 +44,20 @@ def fitting(method: str, weights: Mapping[str, Tensor]) -> Weights:
     return {name: weight for name, weight in weights.items() if takes(method, weight)}
 
 
-def statistics(method: str, weights: Mapping[str, Tensor], seed: int = 0) -> Weights:
-    """Of random gradients, inputs or movements."""
-    g = generator(seed + 100)
-    return {name: _statistic(CRITERIA[method].needs, weight, g) for name, weight in weights.items()}
+def statistics(method: str, weights: Mapping[str, Tensor], even: bool = False) -> Weights:
+    """Of random gradients, inputs or movements; ``even``: of such that make no difference between
+    the weights of a matrix.
+    """
+    g, kind = generator(100), CRITERIA[method].needs
+    return {name: _statistic(kind, weight, None if even else g) for name, weight in weights.items()}
 
 
-def _statistic(kind: str, weight: Tensor, g: torch.Generator) -> Tensor:
-    if kind == "gradient":
-        return torch.rand(weight.shape, generator=g)
-    if kind == MOVEMENT:
-        return torch.randn(weight.shape, generator=g)
-    inputs = torch.randn(3 * weight.shape[-1], weight.shape[-1], generator=g)
-    return inputs.norm(dim=0) if kind == "input-norm" else inverse_factor(inputs.T @ inputs)
-
-
-def even(method: str, weights: Mapping[str, Tensor]) -> Weights:
-    """Statistics that make no difference between the weights of a matrix."""
-    kind = CRITERIA[method].needs
+def _statistic(kind: str, weight: Tensor, g: torch.Generator | None) -> Tensor:
+    width = weight.shape[-1]
     if kind in ("gradient", MOVEMENT):
-        return {name: torch.ones_like(weight) for name, weight in weights.items()}
+        draw = torch.rand if kind == "gradient" else torch.randn
+        return draw(weight.shape, generator=g) if g else torch.ones_like(weight)
+    inputs = torch.randn(3 * width, width, generator=g) if g else torch.eye(width)
     if kind == "input-norm":
-        return {name: torch.ones(weight.shape[-1]) for name, weight in weights.items()}
-    return {name: torch.eye(weight.shape[-1]) for name, weight in weights.items()}
+        return inputs.norm(dim=0)
+    return inverse_factor(inputs.T @ inputs)

@@ -15,7 +15,7 @@ from sweep.compress.prune.statistics import MOVEMENT, inverse_factor
 from sweep.compress.prune.targets import dropped
 from sweep.errors import UsageError
 from sweep.space.params import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
-from tests.compress.prune.known import Weights, even, fitting, generator, statistics
+from tests.compress.prune.known import Weights, fitting, generator, statistics
 from tests.compress.prune.known import masks as known_masks
 from tests.harness.trials import same
 
@@ -43,7 +43,7 @@ def constant() -> Weights:
 def masks(given: Weights, sparsity: float, method: str, *where: Any, **how: Any) -> Weights:
     """Where nothing tells two weights apart, no statistic does."""
     level = all(bool((w == w.reshape(-1)[0]).all()) for w in given.values())
-    known = (even if level else statistics)(method, given)
+    known = statistics(method, given, level)
     return known_masks(given, sparsity, method, *where, statistics=known, **how)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 from hypothesis import given
@@ -19,7 +17,6 @@ from sweep.compress.prune.structures import (
     pruned_count,
     row_masks,
     uniform,
-    unique_keys,
 )
 from sweep.errors import UsageError
 from tests.compress.prune.known import generator, masks
@@ -31,15 +28,6 @@ def keys_of(rows: int, width: int, seed: int) -> Tensor:
     """Few different values, so that there are ties."""
     values = torch.randint(-3, 4, (rows, width), generator=generator(seed))
     return ordered_keys(values.float())
-
-
-def test_unique_keys_keep_the_order_and_have_no_ties() -> None:
-    keys = keys_of(6, 7, 0)
-    unique = unique_keys(keys, generator(1))
-    assert len(unique.unique()) == unique.numel()
-    for one, other in itertools.combinations(range(keys.numel()), 2):
-        if keys.view(-1)[one] < keys.view(-1)[other]:
-            assert unique.view(-1)[one] < unique.view(-1)[other]
 
 
 @given(shapes, st.data(), st.integers(0, 40), st.integers(0, 99))
