@@ -35,32 +35,39 @@ def named(row: Any) -> str | None:
     return None if row is None else str(row["trial_id"])
 
 
-# all points
-
-
 @pytest.mark.parametrize(
-    ("asked", "names"),
+    ("asked", "within", "best"),  # all points within, then the best, its runner-up, the nearest
     [
-        ({}, "abcd"),
-        ({"min_sparsity": 0.6}, "bcd"),
-        ({"min_sparsity": 0.601}, "cd"),
-        ({"max_drop": 0.01}, "ab"),
-        ({"max_drop": 9 / EXAMPLES}, "abc"),
-        ({"max_drop": 0}, "a"),
-        ({"min_sparsity": 0.5, "max_drop": 0.02}, "bc"),
-        ({"min_sparsity": 0.9, "max_drop": 0.02}, ""),
-        ({"knee": True}, "c"),
-        ({"knee": True, "max_drop": 0.001}, ""),
-        ({"max_drop": -0.1}, ""),
+        ({}, "abcd", ("a", "b", None)),
+        ({"min_sparsity": 0.6}, "bcd", ("b", "c", None)),
+        ({"min_sparsity": 0.601}, "cd", ("c", "d", None)),
+        ({"min_sparsity": 0.85}, "d", ("d", None, None)),
+        ({"min_sparsity": 0.95}, "", (None, None, "d")),
+        ({"max_drop": 0.01}, "ab", ("b", "a", None)),
+        ({"max_drop": 9 / EXAMPLES}, "abc", ("c", "b", None)),
+        ({"max_drop": 0}, "a", ("a", None, None)),
+        ({"max_drop": -0.1}, "", (None, None, "a")),
+        ({"max_drop": 0.02, "min_sparsity": 0.5}, "bc", ("c", "b", None)),
+        # 0.02 too dense, or 0.32 below dense too far.
+        ({"max_drop": 0.02, "min_sparsity": 0.82}, "", (None, None, "c")),
+        ({"max_size_bytes": 4 * 12_000}, None, ("c", "d", None)),
+        ({"max_size_bytes": 100}, None, (None, None, "d")),
+        ({"knee": True}, "c", None),
+        ({"knee": True, "max_drop": 0.001}, "", None),
     ],
 )
-def test_points_satisfy_all_that_is_asked(
-    results: Results, asked: dict[str, float], names: str
+def test_all_points_within_bounds_and_the_best_of_them(
+    results: Results, asked: dict[str, Any], within: str | None, best: tuple[str | None, ...] | None
 ) -> None:
-    found = points(results, **asked)
-    assert "".join(found["trial_id"]) == names
-    assert list(found) == list(results.front)
-    assert found.index.tolist() == list(range(len(names)))
+    """The knee is asked for among all points, a size of the best one."""
+    if within is not None:
+        found = points(results, **asked)
+        assert "".join(found["trial_id"]) == within
+        assert list(found) == list(results.front)
+        assert found.index.tolist() == list(range(len(within)))
+    if best is not None:
+        answer = results.best(**asked)
+        assert tuple(map(named, (answer.point, answer.runner_up, answer.nearest))) == best
 
 
 def test_the_knee_of_a_confirmed_front_is_that_on_test() -> None:
@@ -104,34 +111,6 @@ def test_the_most_of_a_column(results: Results) -> None:
     assert named(most(points(results, max_drop=0.02), "sparsity")) == "c"
     assert most(results.front.iloc[:0], "sparsity") is None
     assert most(results.front, "test_accuracy") is None
-
-
-# the best point
-
-
-@pytest.mark.parametrize(
-    ("asked", "point", "runner_up", "nearest"),
-    [
-        ({}, "a", "b", None),
-        ({"min_sparsity": 0.6}, "b", "c", None),
-        ({"min_sparsity": 0.85}, "d", None, None),
-        ({"min_sparsity": 0.95}, None, None, "d"),
-        ({"max_drop": 0.01}, "b", "a", None),
-        ({"max_drop": 9 / EXAMPLES}, "c", "b", None),
-        ({"max_drop": -0.1}, None, None, "a"),
-        ({"max_size_bytes": 4 * 12_000}, "c", "d", None),
-        ({"max_size_bytes": 100}, None, None, "d"),
-        ({"max_drop": 0.02, "min_sparsity": 0.5}, "c", "b", None),
-        # 0.02 too dense, or 0.32 below dense too far.
-        ({"max_drop": 0.02, "min_sparsity": 0.82}, None, None, "c"),
-    ],
-)
-def test_the_best_point(
-    results: Results, asked: dict[str, float], point: str, runner_up: str, nearest: str
-) -> None:
-    answer = results.best(**asked)
-    found = (named(answer.point), named(answer.runner_up), named(answer.nearest))
-    assert found == (point, runner_up, nearest)
 
 
 def test_the_least_size_within_a_drop(results: Results) -> None:
