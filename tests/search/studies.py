@@ -40,6 +40,13 @@ def config(**sections: Any) -> SweepConfig:
     return SweepConfig.model_validate({"name": "s", "task": {"dataset": "digits"}, **sections})
 
 
+def record(trial_id: str, accuracy: float, sparsity: float, **fields: Any) -> Any:
+    """A "record" of epoch 1."""
+    own = {"epoch": 1, "attempt": 1, "partial": False, "examples": 400}
+    figures = {"accuracy": accuracy, "sparsity": sparsity}
+    return {"event": "record", "trial_id": trial_id, **own, **figures, **fields}
+
+
 TRAINED = (Condition("finetune_epochs", low=1),)
 
 

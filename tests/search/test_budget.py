@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import numpy as np
 import pytest
 
-from sweep.ledger.events import Event
 from sweep.search.budget import Budget
-from tests.search.studies import config
+from tests.search.studies import config, record
 
 REFERENCE = {"accuracy": 0.1, "sparsity": 0.0}
 
@@ -22,11 +20,6 @@ def budget(**limits: Any) -> Budget:
     return found
 
 
-def record(trial: int, epoch: int, accuracy: float = 0.5, sparsity: float = 0.5) -> Event:
-    figures = {"accuracy": accuracy, "sparsity": sparsity, "partial": False}
-    return {"event": "record", "trial_id": f"t{trial:05d}", "epoch": epoch, **figures}
-
-
 def test_epochs_are_those_recorded_whichever_order_trials_report_in() -> None:
     chance = random.Random(0)
     trials = {trial: chance.randrange(6) for trial in range(20)}
@@ -36,7 +29,7 @@ def test_epochs_are_those_recorded_whichever_order_trials_report_in() -> None:
     found, nexts = budget(epochs=total), dict.fromkeys(trials, 0)
     for trial in reports:
         assert (found.spent is None) == (found.epochs < total)
-        found.record(record(trial, nexts[trial]))
+        found.record(record(str(trial), 0.5, 0.5, epoch=nexts[trial]))
         nexts[trial] += 1
     assert found.epochs == total
     assert f"{total} of {total}" in found.spent
@@ -66,7 +59,7 @@ def test_a_plateau_is_no_growth_over_so_many_ended_trials() -> None:
     found = budget(plateau={"trials": 3, "gain": 0.01})
 
     def end(trial: int, accuracy: float, sparsity: float) -> str | None:
-        found.record(record(trial, 0, accuracy, sparsity))
+        found.record(record(str(trial), accuracy, sparsity))
         found.end()
         return found.spent
 
@@ -80,7 +73,7 @@ def test_a_plateau_is_no_growth_over_so_many_ended_trials() -> None:
 def test_while_nothing_beats_the_reference_point_there_is_no_plateau() -> None:
     found = budget(plateau={"trials": 2})
     for trial in range(20):
-        found.record(record(trial, 0, accuracy=0.1))
+        found.record(record(str(trial), 0.1, 0.5))
         found.end()
     assert found.spent is None
 
@@ -88,10 +81,10 @@ def test_while_nothing_beats_the_reference_point_there_is_no_plateau() -> None:
 def test_what_is_spent_stays_spent() -> None:
     found = budget(plateau={"trials": 1})
     for trial in range(2):
-        found.record(record(trial, 0))
+        found.record(record(str(trial), 0.5, 0.5))
         found.end()
     said = found.spent
-    found.record(record(2, 0, accuracy=0.99, sparsity=0.99))
+    found.record(record("2", 0.99, 0.99))
     found.end()
     assert found.spent == said != None  # noqa: E711
 
@@ -100,16 +93,7 @@ def test_partial_records_cost_epochs_and_are_on_no_front() -> None:
     found = budget(epochs=100, plateau={"trials": 1})
     for trial in range(3):
         accuracy = 0.9 + trial / 100
-        found.record(record(trial, 2, accuracy=accuracy) | {"partial": True})
+        found.record(record(str(trial), accuracy, 0.5, epoch=2, partial=True))
         found.end()
     assert found.epochs == 6
-    assert found.spent is None
-
-
-def test_without_limits_nothing_is_ever_spent() -> None:
-    found = budget()
-    for trial in np.arange(100):
-        found.record(record(int(trial), 9))
-        found.clock({"event": "record", "time": float(trial) * 1e6})
-        found.end()
     assert found.spent is None

@@ -100,12 +100,6 @@ def test_it_learns_which_method_and_learning_rate_are_better() -> None:
     assert off < 0.4
 
 
-def test_a_proposal_changes_nothing_and_hangs_on_its_seed_alone() -> None:
-    sampler = taught(SPREAD)
-    assert sampler.propose(3) == sampler.propose(3) == taught(SPREAD).propose(3)
-    assert sampler.propose(3) != sampler.propose(4)
-
-
 def test_running_trials_keep_others_from_asking_for_the_same() -> None:
     sampler = taught(24)
     first = sampler.propose(0)

@@ -61,7 +61,3 @@ def test_every_kind_of_domain_is_covered_from_end_to_end(domain: Domain) -> None
     assert all(domain.contains(value) for value in values)
     if domain.size <= 9:
         assert len(values) == domain.size
-
-
-def test_seeds_differ() -> None:
-    assert spread_values(SPACE, 1, 0) != spread_values(SPACE, 2, 0)

@@ -13,14 +13,7 @@ import analysis
 from sweep.search.replay import Search
 from sweep.search.to_confirm import choose
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
-from tests.search.studies import config
-
-EXAMPLES = 400
-
-
-def record(name: str, accuracy: float, sparsity: float, **fields: Any) -> Any:
-    own = {"epoch": 1, "attempt": 1, "partial": False, "examples": EXAMPLES, "accuracy": accuracy}
-    return {"event": "record", "trial_id": name, "sparsity": sparsity, **own, **fields}
+from tests.search.studies import config, record
 
 
 def names(points: list[Any], why: str) -> list[str]:

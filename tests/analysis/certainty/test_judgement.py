@@ -57,13 +57,6 @@ def test_points_off_the_front_that_lack_answers_are_left_out() -> None:
     assert results.basis.paired and results.basis.points == len(front)
 
 
-def test_a_front_by_loss_says_nothing_of_accuracys_noise() -> None:
-    ledger = answered_sweep().head(directions={"loss": "min", "sparsity": "max"})
-    front = ledger.load().front
-    assert front["front_probability"].isna().all()
-    assert front["verdict"].notna().all()
-
-
 def test_a_sweep_without_a_point_has_no_figures() -> None:
     results = LedgerBuilder().baseline().load()
     assert results.front.empty and results.basis.points == 0

@@ -47,14 +47,10 @@ def test_the_share_between_the_quantiles_is_the_level(level: float) -> None:
         assert within == pytest.approx(level, rel=1e-6), freedom
 
 
-def test_one_seed_has_wilsons_interval() -> None:
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_seeds_that_agree_have_wilsons_interval_of_the_examples_that_all_answer(seeds: int) -> None:
     low, high = wilson(90, 100)
-    assert over_seeds([0.9], 100) == pytest.approx((0.9, float(low), float(high)))
-
-
-def test_seeds_that_agree_make_nothing_surer() -> None:
-    # All seeds answer the same examples.
-    assert over_seeds([0.9] * 5, 100) == pytest.approx(over_seeds([0.9], 100))
+    assert over_seeds([0.9] * seeds, 100) == pytest.approx((0.9, float(low), float(high)))
 
 
 def test_the_spread_over_seeds_widens_in_squares() -> None:

@@ -29,18 +29,19 @@ def test_the_latest_count_at_or_before_the_epoch_is_taken() -> None:
     assert [results.layers("t", epoch)["zeros"][0] for epoch in range(4)] == [50, 50, 90, 90]
 
 
-@pytest.mark.parametrize("zeros", [None, [50, 75], "text", [50, 75, None]])
-def test_what_the_ledger_does_not_tell_is_none(zeros: object) -> None:
-    results = pruned(zeros_per_weight=zeros).load()
+@pytest.mark.parametrize(
+    ("zeros", "weights"),
+    [
+        *((zeros, WEIGHTS) for zeros in (None, [50, 75], "text", [50, 75, None])),
+        *(([50, 75, 0], w) for w in (None, [], [["a"]], "abc", [[1, 2], [3, 4], [5, 6]])),
+    ],
+)
+def test_what_the_ledger_does_not_tell_is_none(zeros: object, weights: object) -> None:
+    ledger = pruned(zeros_per_weight=zeros)
+    ledger.events[1]["prunable_weights"] = weights
+    results = ledger.load()
     assert results.layers("t", 0) is None and results.layers("nobody", 0) is None
     assert results.layer_table() is None
-
-
-@pytest.mark.parametrize("weights", [None, [], [["a"]], "abc", [[1, 2], [3, 4], [5, 6]]])
-def test_without_weights_there_are_no_layers(weights: object) -> None:
-    ledger = pruned()
-    ledger.events[1]["prunable_weights"] = weights
-    assert ledger.load().layers("t", 0) is None
 
 
 def test_layers_of_the_front(answered: Results) -> None:
