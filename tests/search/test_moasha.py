@@ -163,10 +163,6 @@ CHAIN = [record(0.5, k / 100) for k in (90, 70, 50, 30, 10)]
         # starter at the sparse end is safe from denser trials.
         (DENSE, record(0.95, 0.5), "continue"),
         ([*DENSE, record(0.95, 0.8)], record(0.95, 0.5), "stop"),
-        # In a rung with few peers the unbeaten go on.
-        ([], record(0.5, 0.1), "continue"),
-        ([record(0.5, 0.9)], record(0.6, 0.1), "continue"),
-        ([record(0.6, 0.9)], record(0.5, 0.1), "stop"),
         # The best share goes on even if beaten: 2 of 6 may.
         (CHAIN, record(0.5, 0.8), "continue"),
         (CHAIN, record(0.5, 0.6), "stop"),

@@ -25,9 +25,11 @@ def test_the_time_between_a_crash_and_the_resume_is_not_counted() -> None:
     ledger.add("resume", 100_000, trials=1)
     ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:9")
     ledger.record("a", 1, 700, 0.5, worker="host:9").end("a")
-    cost = ledger.load().cost
+    results = ledger.load()
+    cost, traces = results.cost, results.traces()
     assert (cost.wall_seconds, cost.workers, cost.busy_seconds) == (20.0, 1, 10.0)
     assert cost.utilisation == pytest.approx(10 / 20)
+    assert (traces["seconds"].tolist(), traces["trials"].tolist()) == ([10.0, 20.0], [0, 0])
 
 
 def test_nothing_that_ran_has_no_utilisation() -> None:

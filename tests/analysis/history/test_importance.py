@@ -11,13 +11,11 @@ from analysis import Results
 from analysis.history.importance import (
     MOST_GROUPS,
     PER_GROUP,
-    active,
     groups_of,
     importance,
     observations,
     omega_squared,
 )
-from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 
@@ -94,29 +92,6 @@ def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count(
         counts = importance(results).set_index("parameter")["trials"]
         trained = (results.trials["epoch"] > 0).sum()
         assert set(counts["learning_rate"]) == {trained} != set(counts["sparsity"])
-
-
-def test_what_another_parameter_decides_does_not_count() -> None:
-    """Under 2:4 there is no sparsity to choose; normalising is for scope global alone."""
-    some = rich_sweep()
-    trials = [event["params"] for event in some.events if event["event"] == "trial"]
-    for index, params in enumerate(trials):
-        params["granularity"] = ("2:4", "element")[index % 2]
-        params["scope"] = ("local", "global")[index // 2 % 2]
-        params["normalise"] = ("none", "rms")[index // 4 % 2]
-        params["layer_profile"] = ("uniform", "erk")[index // 4 % 2]
-    table = observations(some.load())
-    free = table["param_granularity"] == "element"
-    whole = table["param_scope"] == "global"
-    assert 0 < free.sum() < len(table)
-    for name, wanted in {
-        "method": len(table),
-        "sparsity": free.sum(),
-        "scope": free.sum(),
-        "normalise": (free & whole).sum(),
-        "layer_profile": (free & ~whole).sum(),
-    }.items():
-        assert len(active(table, name)) == wanted, name
 
 
 def test_a_sweep_without_evaluations_has_no_rows() -> None:

@@ -61,15 +61,6 @@ def test_blocks_leave_no_seam() -> None:
         assert volumes[last] == pytest.approx(whole)
 
 
-def test_time_between_sessions_is_not_counted() -> None:
-    ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 700, 0.5)
-    ledger.add("resume", 100_000, trials=1)
-    ledger.add("start", trial_id="a", attempt=2, epoch=0, worker="host:9")
-    traces = ledger.record("a", 1, 700, 0.5).end("a").load().traces()
-    assert traces["seconds"].tolist() == [10.0, 20.0]
-    assert traces["trials"].tolist() == [0, 0]
-
-
 def test_partial_records_cost_epochs_and_add_nothing() -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 800, 0.9, partial=True)
     traces = ledger.record("a", 1, 700, 0.5).load().traces()
