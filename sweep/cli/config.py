@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from sweep.config import SweepConfig
-from sweep.config.load import load_config
-from sweep.config.plan import plan, results_path
-from sweep.config.text import dump_yaml, json_schema, starter
+import typer
+
+from sweep.cli import Config, Json, Settings
 from sweep.errors import StorageError, TrialError, UsageError
 from sweep.ledger.store import store_at
+
+if TYPE_CHECKING:
+    from sweep.config import SweepConfig
 
 TRIAL_FAILED = 3
 
 
-def write_starter(path: Path) -> None:
-    """Write the commented starter, never over a file."""
+def init(path: Annotated[Path, typer.Argument(help="where to write")] = Path("sweep.yaml")) -> None:
+    """Write a commented starter config."""
+    from sweep.config.load import load_config
+    from sweep.config.text import starter
+
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(starter(load_config("digits", ["name=my-sweep"])))
@@ -28,21 +34,27 @@ def write_starter(path: Path) -> None:
     print(f"wrote {path}; next: sweep check {path}")
 
 
-def print_schema() -> None:
-    """The JSON schema on standard output."""
+def schema() -> None:
+    """Print the JSON schema of a config, for editors."""
+    from sweep.config.text import json_schema
+
     print(json.dumps(json_schema(), indent=2))
 
 
-def check_config(source: str, settings: list[str], as_json: bool) -> None:
-    """The plan of a config, or every problem that it has."""
-    config = load_config(source, settings)
-    found = plan(config)
-    kept, warm = _start_masks(config), _warm_starts(config)
+def check(config: Config, settings: Settings = None, as_json: Json = False) -> None:
+    """Validate a config and print the resolved plan; changes nothing."""
+    from sweep.config.load import load_config
+    from sweep.config.plan import plan
+    from sweep.config.text import dump_yaml
+
+    resolved = load_config(config, settings or [])
+    found = plan(resolved)
+    kept, warm = _start_masks(resolved), _warm_starts(resolved)
     if as_json:
         whole = {
             **found,
             "warm_start": warm,
-            "config": config.model_dump(mode="json"),
+            "config": resolved.model_dump(mode="json"),
         }
         print(json.dumps(whole, indent=2))
         return
@@ -50,20 +62,26 @@ def check_config(source: str, settings: list[str], as_json: bool) -> None:
         print(f"{name:20} {_plain(value)}")
     for text in (*kept, *warm):
         print(text)
-    print("\n" + dump_yaml(config), end="")
+    print("\n" + dump_yaml(resolved), end="")
 
 
-def run_trial(source: str, settings: list[str], split: str, as_json: bool) -> None:
-    """Run it and print the steps, or one JSON document; a diverged trial ends with code 3."""
+def trial(
+    config: Config,
+    settings: Settings = None,
+    split: Annotated[str, typer.Option(help="validation or test")] = "validation",
+    as_json: Json = False,
+) -> None:
+    """One prune-and-recover trial here, without Ray: the tutorial's five steps."""
     from sweep.compress.single import run_single
+    from sweep.config.load import load_config
 
-    config = load_config(source, settings, single_trial=True)
+    resolved = load_config(config, settings or [], single_trial=True)
 
     def say(line: str) -> None:
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
     try:
-        figures = run_single(config, split, say)
+        figures = run_single(resolved, split, say)
     except TrialError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(TRIAL_FAILED)
@@ -92,6 +110,7 @@ def _warm_starts(config: SweepConfig) -> list[str]:
     """What each folder of ``search.warm_start`` would teach, in words; UsageError as for a run."""
     if not config.search.warm_start:
         return []
+    from sweep.config.plan import results_path
     from sweep.search.warm import describe, warm_events
 
     return [describe(event) for event in warm_events(config, store_at(results_path(config)))]

@@ -5,29 +5,47 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
-from sweep.cluster.jobs.api import JobsApi
-from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest, wait
-from sweep.cluster.jobs.submit import STOP_SECONDS, check_travels, submit
-from sweep.config import plan
-from sweep.config.load import load_config
+import typer
+
+from sweep.cli import Config, Settings
 from sweep.errors import ClusterError, UsageError
+
+if TYPE_CHECKING:
+    from sweep.cluster.jobs.api import JobsApi
+    from sweep.cluster.jobs.job import Job
+
+Jobs = Annotated[str, typer.Option("--address", help="the cluster's Jobs API: http://HOST:8265")]
+JobName = Annotated[str, typer.Argument(help="a sweep's name, or a job's id")]
 
 DETACHED = 130
 TAIL = 3
 
 
 def launch(
-    source: str, settings: list[str], address: str, out: str | None, detach: bool, python: str
+    config: Config,
+    jobs: Jobs,
+    settings: Settings = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", help="shared folder, or s3://... (default: <storage>/<name>)"),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="submit, and do not follow")] = False,
+    python: Annotated[str, typer.Option(help="the command on the head")] = "python",
 ) -> None:
-    """Submit the sweep, or join it where it runs; follow it to its end and end as it does."""
-    config = load_config(source, settings)
-    place = (out or plan.results_path(config)).rstrip("/")
-    check_travels(config, place)
-    api = JobsApi(address)
+    """Run a sweep as a Ray job on a cluster, and follow it; again: join it, or go on with it."""
+    from sweep.cluster.jobs.api import JobsApi
+    from sweep.cluster.jobs.submit import check_travels, submit
+    from sweep.config import plan
+    from sweep.config.load import load_config
+
+    resolved = load_config(config, settings or [])
+    place = (out or plan.results_path(resolved)).rstrip("/")
+    check_travels(resolved, place)
+    api = JobsApi(jobs)
     version = api.ray_version()
-    job, is_new = submit(api, config, place, python)
+    job, is_new = submit(api, resolved, place, python)
     how = "submitted to" if is_new else "runs already on"
     _say(f"sweep {job.name} {how} Ray {version} at {api.url} as job {job.submission_id}")
     _say(_commands(job, api.url))
@@ -36,19 +54,24 @@ def launch(
         _follow(api, job, sys.stderr)
 
 
-def show_logs(name: str, address: str, keep_on: bool) -> None:
-    """What the sweep's job has printed; with ``keep_on`` until it ends, which ends this alike."""
-    api = JobsApi(address)
-    job = latest(api, name)
-    if keep_on:
+def logs(
+    name: JobName,
+    jobs: Jobs,
+    is_followed: Annotated[bool, typer.Option("--follow", help="until it ends")] = False,
+) -> None:
+    """What a launched sweep prints."""
+    api, job = _job(name, jobs)
+    if is_followed:
         _follow(api, job, sys.stdout)
     print(api.logs(job.submission_id), end="")
 
 
-def stop(name: str, address: str) -> None:
-    """Send the sweep's job SIGTERM, and wait until it has saved its state and ended."""
-    api = JobsApi(address)
-    job = latest(api, name)
+def stop(name: JobName, jobs: Jobs) -> None:
+    """Stop a launched sweep; its state is saved."""
+    from sweep.cluster.jobs.job import wait
+    from sweep.cluster.jobs.submit import STOP_SECONDS
+
+    api, job = _job(name, jobs)
     if not job.is_live:
         _say(f"job {job.submission_id} has ended already: {_state(job)}")
         return
@@ -64,8 +87,7 @@ def stop(name: str, address: str) -> None:
 
 def show_job(name: str, address: str, as_json: bool) -> None:
     """The job of a sweep; and the sweep itself, where its results can be read from here."""
-    api = JobsApi(address)
-    job = latest(api, name)
+    api, job = _job(name, address)
     from sweep.cli.results import print_status, status_of  # pandas: for this one alone
 
     results = _results(job.place)
@@ -83,8 +105,19 @@ def show_job(name: str, address: str, as_json: bool) -> None:
         print(f"  {line}")
 
 
+def _job(name: str, address: str) -> tuple[JobsApi, Job]:
+    """The Jobs API at an address, and the job of that name."""
+    from sweep.cluster.jobs.api import JobsApi
+    from sweep.cluster.jobs.job import latest
+
+    api = JobsApi(address)
+    return api, latest(api, name)
+
+
 def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
     """Show what the job prints, and exit as it does. Ctrl-C lets go of it alone."""
+
+    from sweep.cluster.jobs.job import INTERRUPTED, follow
 
     def write(text: str) -> None:
         print(text, end="", file=stream, flush=True)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sweep import __version__
-from sweep.cli.render import Config, Settings
+from sweep.cli import Address, Config, Folder, Json, Out, Settings
+from sweep.cli.config import check, init, schema, trial
+from sweep.cli.export import export, export_study
+from sweep.cli.launch import launch, logs, stop
 from sweep.cli.render import app as render
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
@@ -29,24 +31,6 @@ app = typer.Typer(
 )
 
 app.add_typer(render, name="render")
-
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
-# A folder, or an address in an object store: a Store is a protocol: no type for typer.
-Folder = Annotated[
-    Any, typer.Argument(parser=store_at, metavar="DIR", help="a sweep's folder, or s3://bucket/...")
-]
-Out = Annotated[
-    Any,
-    typer.Option(
-        "--out",
-        parser=store_at,
-        metavar="DIR",
-        help="folder, or s3://bucket/... (default: <storage>/<name>)",
-    ),
-]
-Address = Annotated[str | None, typer.Option(help="a Ray cluster (default: RAY_ADDRESS, or here)")]
-Jobs = Annotated[str, typer.Option("--address", help="the cluster's Jobs API: http://HOST:8265")]
-JobName = Annotated[str, typer.Argument(help="a sweep's name, or a job's id")]
 
 
 def main() -> None:
@@ -70,44 +54,6 @@ def main() -> None:
         sys.exit(StorageError.exit_code)
 
 
-@app.command()
-def init(path: Annotated[Path, typer.Argument(help="where to write")] = Path("sweep.yaml")) -> None:
-    """Write a commented starter config."""
-    from sweep.cli.config import write_starter
-
-    write_starter(path)
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON schema of a config, for editors."""
-    from sweep.cli.config import print_schema
-
-    print_schema()
-
-
-@app.command()
-def check(config: Config, settings: Settings = None, as_json: Json = False) -> None:
-    """Validate a config and print the resolved plan; changes nothing."""
-    from sweep.cli.config import check_config
-
-    check_config(config, settings or [], as_json)
-
-
-@app.command()
-def trial(
-    config: Config,
-    settings: Settings = None,
-    split: Annotated[str, typer.Option(help="validation or test")] = "validation",
-    as_json: Json = False,
-) -> None:
-    """One prune-and-recover trial here, without Ray: the tutorial's five steps."""
-    from sweep.cli.config import run_trial
-
-    run_trial(config, settings or [], split, as_json)
-
-
-@app.command()
 def run(
     config: Config, settings: Settings = None, out: Out = None, address: Address = None
 ) -> None:
@@ -117,7 +63,6 @@ def run(
     begin(config, settings or [], out, address)
 
 
-@app.command()
 def resume(
     folder: Folder,
     trials: Annotated[int | None, typer.Option(min=1, help="go on to so many in all")] = None,
@@ -129,45 +74,6 @@ def resume(
     go_on(folder, trials, address)
 
 
-@app.command()
-def launch(
-    config: Config,
-    jobs: Jobs,
-    settings: Settings = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", help="shared folder, or s3://... (default: <storage>/<name>)"),
-    ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="submit, and do not follow")] = False,
-    python: Annotated[str, typer.Option(help="the command on the head")] = "python",
-) -> None:
-    """Run a sweep as a Ray job on a cluster, and follow it; again: join it, or go on with it."""
-    from sweep.cli.launch import launch as launch_sweep
-
-    launch_sweep(config, settings or [], jobs, out, detach, python)
-
-
-@app.command()
-def logs(
-    name: JobName,
-    jobs: Jobs,
-    follow: Annotated[bool, typer.Option("--follow", help="until it ends")] = False,
-) -> None:
-    """What a launched sweep prints."""
-    from sweep.cli.launch import show_logs
-
-    show_logs(name, jobs, follow)
-
-
-@app.command()
-def stop(name: JobName, jobs: Jobs) -> None:
-    """Stop a launched sweep; its state is saved."""
-    from sweep.cli.launch import stop as stop_sweep
-
-    stop_sweep(name, jobs)
-
-
-@app.command()
 def status(
     folder: Annotated[
         Any,
@@ -189,7 +95,6 @@ def status(
     show_status(folder, as_json)
 
 
-@app.command()
 def front(
     folder: Folder,
     min_sparsity: Annotated[float | None, typer.Option(help="at least this, in [0, 1)")] = None,
@@ -203,7 +108,6 @@ def front(
     show_front(folder, min_sparsity, max_drop, knee, as_json)
 
 
-@app.command()
 def confirm(
     folder: Folder,
     seeds: Annotated[int, typer.Option(min=1, help="fresh seeds in all, for each point")] = 3,
@@ -216,44 +120,6 @@ def confirm(
     confirm_folder(folder, seeds, runners_up, address)
 
 
-@app.command()
-def export(
-    folder: Folder,
-    to: Annotated[str, typer.Option(metavar="DIR", help="the new folder")],
-    trial_id: Annotated[str | None, typer.Option("--trial", help="a trial of the sweep")] = None,
-    epoch: Annotated[int | None, typer.Option(min=0, help="of --trial (default: its best)")] = None,
-    knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
-    max_drop: Annotated[float | None, typer.Option(help="the sparsest within this drop")] = None,
-    min_sparsity: Annotated[float | None, typer.Option(help="the most accurate from this")] = None,
-    may_differ: Annotated[
-        int, typer.Option(min=0, help="examples that may be answered otherwise than recorded")
-    ] = 0,
-    onnx: Annotated[
-        bool, typer.Option("--onnx", help="model.onnx too (an optional extra)")
-    ] = False,
-) -> None:
-    """Hand a point of the front over as a Hugging Face folder, checked."""
-    from sweep.cli.export import export_point
-    from sweep.export.point import Question
-
-    question = Question(trial_id, epoch, knee, max_drop, min_sparsity)
-    export_point(folder, to, question, may_differ, onnx)
-
-
-@app.command("export-study")
-def export_study(
-    folder: Folder,
-    to: Annotated[
-        Path | None, typer.Option(help="new file: .db (SQLite) or .log (journal) [FOLDER/study.db]")
-    ] = None,
-) -> None:
-    """Write a sweep as an Optuna study, which optuna-dashboard opens."""
-    from sweep.cli.export import export_study
-
-    export_study(folder, to)
-
-
-@app.command()
 def report(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="sweeps' folders")],
     out: Annotated[
@@ -271,10 +137,17 @@ def report(
     write_reports(folders, out)
 
 
-@app.command()
 def version() -> None:
     """Print the version."""
     print(__version__)
+
+
+for command in (
+    *(init, schema, check, trial, run, resume),
+    *(launch, logs, stop, status),
+    *(front, confirm, export, export_study, report, version),
+):
+    app.command()(command)
 
 
 if __name__ == "__main__":

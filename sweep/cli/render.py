@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from sweep import __version__
+from sweep.cli import Config, Settings
 from sweep.errors import StorageError
 
 Options = TypeVar("Options")
@@ -22,10 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[str, typer.Argument(help="path of a YAML file, or a packaged name (digits)")]
-Settings = Annotated[
-    list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
-]
 File = Annotated[Path | None, typer.Option("--out", help="file to write [standard output]")]
 Results = Annotated[
     str | None, typer.Option(help="where results go (default: <storage>/<name> of the config)")

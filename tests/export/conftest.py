@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweep.compress.dense.bench import Workbench
+from sweep.ledger.store import Folder
 from tests.export.sweeps import AT_ONCE, ERRORS, TRIALS, HandOver, sweep_of
 from tests.harness.command import Command, call
 
@@ -29,10 +30,9 @@ def own(swept: Path, tmp_path: Path) -> Path:
 def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `sweep export` gives for epoch 2 of t00001. Not to be changed."""
     to = tmp_path_factory.mktemp("exported") / "model"
-    from sweep.cli.export import export_point
-    from sweep.export.point import Question
+    from sweep.cli.export import export
 
-    export_point(swept, str(to), Question(trial_id="t00001", epoch=2))
+    export(Folder(swept), str(to), trial_id="t00001", epoch=2)
     return to
 
 
