@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from sweep.compress.dense.ship import Shipped
-from sweep.compress.loop import Loop
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import UsageError
-from sweep.space.params import Params
 
+if TYPE_CHECKING:
+    from sweep.compress.dense.bench import Workbench
+    from sweep.compress.tasks.closed_form import ClosedForm
 
-class Bench(Protocol):
+    Bench = ClosedForm | Workbench
     """What stays warm between trials: data, the dense model, its figures."""
-
-    @property
-    def warnings(self) -> list[str]: ...
-
-    def check(self) -> None: ...
-
-    def baseline(self, split: str = "validation") -> dict[str, Any]: ...
-
-    def pack(self) -> bytes: ...
-
-    def adopt(self, shipped: Shipped | None) -> None: ...
-
-    def trial(self, params: Params, seed: int, split: str = "validation") -> Loop: ...
 
 
 def open_bench(

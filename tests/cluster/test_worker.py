@@ -5,19 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sweep.cluster.worker import retrained, sentence
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.open import Bench, open_bench
+from sweep.compress.open import open_bench
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import TrialError, UsageError
 from sweep.ledger import checkpoint
 from sweep.space.params import Params
 from tests.harness import tiny
+
+if TYPE_CHECKING:
+    from sweep.compress.open import Bench
 
 TIMES = ("seconds", "train_seconds", "eval_seconds")
 PARAMS = {"sparsity": 0.6, "finetune_epochs": 4, "learning_rate": 1e-3}
