@@ -47,8 +47,11 @@ class Checked:
     weights_correct: int | None = None
 
 
-def logits(model: nn.Module, bench: Workbench, bf16: str | bool) -> Logits:
-    """The logits of the validation examples (examples, labels), in their order."""
+def logits(model: nn.Module, bench: Workbench, bf16: bool = False) -> Logits:
+    """The logits of the validation examples (examples, labels), in their order.
+
+    In float32 unless ``bf16``, whatever the sweep computed in.
+    """
     found = all_logits(
         model,
         bench.task.split(SPLIT),
@@ -67,20 +70,15 @@ def right(found: Logits, bench: Workbench) -> Bools:
     return answered
 
 
-def plain_logits(model: nn.Module, bench: Workbench) -> Logits:
-    """:func:`logits` in float32, whatever the sweep computed in."""
-    return logits(model, bench, bf16=False)
-
-
 def check(
     bench: Workbench, ours: Logits, saved: nn.Module, point: Point, may_differ: int
 ) -> Checked:
-    """Compare a trial's :func:`plain_logits`, the model read back from its files, and the ledger.
+    """Compare a trial's :func:`logits`, the model read back from its files, and the ledger.
 
     Raises :class:`~sweep.errors.StorageError` where a logit of the two models differs in a bit,
     or where more than ``may_differ`` examples are answered otherwise than recorded.
     """
-    found = plain_logits(saved, bench)
+    found = logits(saved, bench)
     if not np.array_equal(found.view(np.int32), ours.view(np.int32)):
         raise StorageError(
             f"{int((found != ours).any(-1).sum())} of {len(found)} examples have other logits in "

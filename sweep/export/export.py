@@ -89,7 +89,7 @@ def _write_checked(
     trial: Trial, bench: Workbench, point: Point, folder: Path, may_differ: int, onnx: bool
 ) -> Checked:
     """Write all files of the model; returns what the checks of them found."""
-    ours = checks.plain_logits(trial.model, bench)
+    ours = checks.logits(trial.model, bench)
     saved, weights_correct = _write_model(trial, bench, folder)
     checked = checks.check(bench, ours, saved, point, may_differ)
     checked = replace(checked, weights_correct=weights_correct)
@@ -116,7 +116,7 @@ def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Modul
     saved = load_classifier(str(folder), bench.task)
     if not has_more(folder):
         return saved, None
-    weights_correct = int(checks.right(checks.plain_logits(saved, bench), bench).sum())
+    weights_correct = int(checks.right(checks.logits(saved, bench), bench).sum())
     complete(saved, folder)
     return saved, weights_correct
 

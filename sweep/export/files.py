@@ -40,15 +40,17 @@ def write_model(
 ) -> None:
     """Write what ``from_pretrained`` reads, and the masks beside it.
 
-    ``masks`` are by module name. ``tokenizer`` is a folder or a name on the hub; None: the model
-    has none. The model's own zeros lose their sign on the way (:func:`plain_zeros`).
+    ``masks`` are boolean, by module name, True where a weight was kept. ``tokenizer`` is a folder
+    or a name on the hub; None: the model has none. The model's own zeros lose their sign on the way
+    (:func:`plain_zeros`).
     """
     plain_zeros(model)
     model.save_pretrained(folder)  # type: ignore[operator]
     name_labels(folder / "config.json", label_names)
     if tokenizer is not None:
         load_tokenizer(tokenizer).save_pretrained(folder)
-    _write_masks(masks, folder / MASKS)
+    plain = {name: mask.detach().cpu().contiguous() for name, mask in masks.items()}
+    save_file(plain, folder / MASKS, metadata={"format": MASKS_FORMAT, "version": "1"})
 
 
 @torch.no_grad()
@@ -75,12 +77,6 @@ def name_labels(path: Path, names: Sequence[str]) -> None:
     config["id2label"] = {str(index): name for index, name in enumerate(names)}
     config["label2id"] = {name: index for index, name in enumerate(names)}
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def _write_masks(masks: Mapping[str, Tensor], path: Path) -> None:
-    """Boolean tensors by module name, True where a weight was kept."""
-    plain = {name: mask.detach().cpu().contiguous() for name, mask in masks.items()}
-    save_file(plain, path, metadata={"format": MASKS_FORMAT, "version": "1"})
 
 
 def write_activations(pruner: ActivationPruner, folder: Path) -> None:

@@ -85,11 +85,11 @@ def assert_answers(
 
     Returns how many answers are right without it.
     """
-    found = checks.plain_logits(load_model(to), bench)
+    found = checks.logits(load_model(to), bench)
     answers = analysis.load(swept).answers(trial, epoch)
     assert answers is not None
     assert checks.right(found, bench).tolist() == answers.tolist()
     (to / without).rename(to / "elsewhere")
-    alone = checks.plain_logits(load_model(to), bench)
+    alone = checks.logits(load_model(to), bench)
     assert not np.array_equal(alone, found)
     return int(checks.right(alone, bench).sum())

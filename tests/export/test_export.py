@@ -41,11 +41,11 @@ def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     model = AutoModelForSequenceClassification.from_pretrained(exported)
-    found = checks.plain_logits(model, bench)
+    found = checks.logits(model, bench)
     trial = bench.dense.reset()
     where = checkpoint.epoch_folder(swept / "checkpoints", "t00001", 2)
     trial.load_state_dict(load_file(where / "model.safetensors"))
-    ours = checks.plain_logits(trial, bench)
+    ours = checks.logits(trial, bench)
     assert np.array_equal(found.view(np.int32), ours.view(np.int32))
     recorded = analysis.load(swept).answers("t00001", 2)
     assert recorded is not None

@@ -12,8 +12,9 @@ import torch
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import load_classifier
 from sweep.errors import StorageError
+from sweep.export import checks
 from sweep.export import onnx as to_onnx
-from sweep.export.checks import check_onnx, plain_logits
+from sweep.export.checks import check_onnx
 from tests.export.sweeps import HandOver
 from tests.harness.command import Command, assert_refused
 from tests.harness.rounding import rounding
@@ -26,7 +27,7 @@ def test_the_graph_answers_as_the_model_does(
     to = hand_over(swept, "t00001", 2, "--onnx")
     lineage = json.loads((to / "prunesweep.json").read_text())
     assert lineage["checks"]["onnx_differing"] == 0
-    logits = plain_logits(load_classifier(str(exported), bench.task), bench)
+    logits = checks.logits(load_classifier(str(exported), bench.task), bench)
     assert 0 <= lineage["checks"]["onnx_largest"] < rounding(torch.from_numpy(logits))
     assert "model.onnx" in lineage["sha256"]
     assert "it gives the same answers" in (to / "README.md").read_text()

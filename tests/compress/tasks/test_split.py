@@ -40,11 +40,7 @@ def test_rows_come_back(rows: list[list[int]]) -> None:
     assert split.lengths.tolist() == [len(row) for row in rows]
     assert len(split) == len(rows)
     assert split.segments.tolist() == [t % 2 for row in rows for t in row]
-
-
-def test_single_texts_are_one_segment() -> None:
-    split = Split.of([[1, 2], [3]], np.array([0, 1]))
-    assert split.segments.tolist() == [0, 0, 0]
+    assert not Split.of(rows, split.labels).segments.any()  # single texts are one segment
 
 
 @given(token_rows, st.data())
