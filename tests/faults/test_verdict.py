@@ -33,13 +33,10 @@ def test_each_record_that_is_gone_is_counted(whole: list[Event]) -> None:
             assert lost([event for event in whole if event is not record], (), TRIALS) == 1
 
 
-def test_a_trial_without_an_end_or_a_beginning_is_counted(whole: list[Event]) -> None:
+def test_trials_and_lines_that_are_gone_or_changed_are_counted(whole: list[Event]) -> None:
     end = of_kind(whole, "end")[2]
     assert lost([event for event in whole if event is not end], (), TRIALS) == 1
     assert lost(whole, (), TRIALS + 1) == 1
-
-
-def test_every_line_that_does_not_stand_as_it_stood_is_counted(whole: list[Event]) -> None:
     changed = [*whole[:5], {**whole[5], "time": 0.0}, *whole[6:]]
     assert lost(changed, whole[:8], TRIALS) == 3
     assert lost(whole[:7], whole[:8], 0) >= 1

@@ -63,13 +63,24 @@ def test_it_ends_as_the_driver_does(tmp_path: Path, code: int) -> None:
     assert not list(tmp_path.glob("tmp.*")), "nothing is left behind"
 
 
-def test_out_of_time_it_saves_and_is_queued_again(tmp_path: Path) -> None:
-    job = begin(tmp_path, STOPS)
+@pytest.mark.parametrize(
+    ("sweep", "number", "code", "again"),
+    [
+        (STOPS, signal.SIGUSR1, 143, True),  # out of time it saves, and is queued again
+        (STOPS, signal.SIGTERM, 143, False),  # told to stop it saves, and is not
+        (STOPS.replace("143", "0"), signal.SIGUSR1, 0, False),  # done in its last moment
+    ],
+)
+def test_a_signal_is_the_drivers(
+    tmp_path: Path, sweep: str, number: int, code: int, again: bool
+) -> None:
+    job = begin(tmp_path, sweep)
     wait_for(tmp_path / "began")
-    job.send_signal(signal.SIGUSR1)
-    code, said = end(job)
-    assert code == 143 and "queueing job 12 again" in said
-    assert (tmp_path / "asked").read_text() == "requeue 12\n"
+    job.send_signal(number)
+    ended, said = end(job)
+    assert ended == code and ("queueing job 12 again" in said) is again
+    asked = tmp_path / "asked"
+    assert asked.read_text() == "requeue 12\n" if again else not asked.exists()
 
 
 def test_a_driver_that_does_not_stop_is_queued_again_all_the_same(tmp_path: Path) -> None:
@@ -83,20 +94,6 @@ def test_a_driver_that_does_not_stop_is_queued_again_all_the_same(tmp_path: Path
         assert job.wait(30) == 143
     finally:  # as Slurm does
         os.kill(int((tmp_path / "began").read_text()), signal.SIGKILL)
-
-
-def test_told_to_stop_it_saves_and_is_not_queued(tmp_path: Path) -> None:
-    job = begin(tmp_path, STOPS)
-    wait_for(tmp_path / "began")
-    job.send_signal(signal.SIGTERM)
-    assert end(job)[0] == 143 and not (tmp_path / "asked").exists()
-
-
-def test_out_of_time_in_its_last_moment_it_is_done(tmp_path: Path) -> None:
-    job = begin(tmp_path, 'trap "exit 0" TERM; touch began; while :; do sleep 0.05; done')
-    wait_for(tmp_path / "began")
-    job.send_signal(signal.SIGUSR1)
-    assert end(job)[0] == 0 and not (tmp_path / "asked").exists()
 
 
 def test_ray_that_does_not_start_is_said(tmp_path: Path) -> None:
