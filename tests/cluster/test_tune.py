@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +11,33 @@ from ray import cloudpickle
 from ray.exceptions import RayActorError
 from ray.tune.search import Searcher
 
-from sweep.cluster.conductor import Report
 from sweep.cluster.tune import Decide, HandOut
+from tests.harness.stage import Stage
 
 
-class Conductor:
-    """Hands out numbers, and remembers what it is told."""
+def test_no_more_are_out_than_the_limit_of_the_moment(tmp_path: Path) -> None:
+    stage, limit = Stage(tmp_path / "sweep", trials=4), [2]
+    hand_out = HandOut(stage.conductor, lambda: limit[0])
+    given: list[dict[str, Any]] = []
 
-    def __init__(self, trials: int = 9) -> None:
-        self.waiting = [{"trial_id": f"t{n}", "attempt": 1} for n in range(trials)]
-        self.told: list[tuple[Any, ...]] = []
+    def suggest(name: str) -> bool:
+        found = hand_out.suggest(name)
+        given.extend([found] if isinstance(found, dict) else [])
+        return isinstance(found, dict)
 
-    @property
-    def finished(self) -> bool:
-        return not self.waiting
-
-    def next(self) -> dict[str, Any] | None:
-        return self.waiting.pop(0) if self.waiting else None
-
-    def started(self, assignment: Mapping[str, Any]) -> None: ...
-
-    def report(self, name: str, attempt: int, report: Report) -> bool:
-        return False
-
-    def lost(self, *told: Any) -> None:
-        self.told.append(told)
-
-
-def test_no_more_are_out_than_the_limit_of_the_moment() -> None:
-    limit = [2]
-    hand_out = HandOut(Conductor(4), lambda: limit[0])
-    assert [bool(hand_out.suggest(name)) for name in "abc"] == [True, True, False]
+    assert [suggest(name) for name in "abc"] == [True, True, False]
     limit[0] = 3
-    assert [bool(hand_out.suggest(name)) for name in "cd"] == [True, False]
+    assert [suggest(name) for name in "cd"] == [True, False]
     limit[0] = 1
     hand_out.on_trial_complete("a")
-    assert hand_out.suggest("d") is None
+    assert not suggest("d")
     hand_out.on_trial_complete("b", error=True)
     hand_out.on_trial_complete("c")
-    assert isinstance(hand_out.suggest("d"), dict)
+    assert suggest("d")
     hand_out.on_trial_complete("d")
+    assert hand_out.suggest("e") is None, "they may yet be lost"
+    for assignment in given:
+        assert any(stage.report(assignment, epoch) for epoch in stage.epochs(assignment))
     assert hand_out.suggest("e") == Searcher.FINISHED
 
 
@@ -59,28 +45,31 @@ def test_no_more_are_out_than_the_limit_of_the_moment() -> None:
 class Ended:
     """What is asked of a trial of Tune's that has an error."""
 
-    pickled_error_file: str | None
-    config: dict[str, Any] = field(default_factory=lambda: {"trial_id": "t0", "attempt": 2})
+    pickled_error_file: str
+    config: dict[str, Any]
 
 
-def told_of(error: BaseException | None, folder: Path) -> tuple[Any, ...]:
-    """What a conductor hears of a trial that ended by an error."""
-    conductor, file = Conductor(), folder / "error.pkl"
+def told_of(error: BaseException | None, folder: Path) -> tuple[str, bool]:
+    """What the ledger says of the loss of a trial that ended by an error."""
+    stage, file = Stage(folder / "sweep"), folder / "error.pkl"
     if error is not None:
         file.write_bytes(cloudpickle.dumps(error))
-    Decide(conductor, lambda node_id: True).on_trial_error(None, Ended(str(file)))
-    [told] = conductor.told
-    return told
+    decide = Decide(stage.conductor, lambda node_id: True)
+    decide.on_trial_error(None, Ended(str(file), stage.take()))
+    [lost] = stage.of_kind("lost")
+    return lost["reason"], lost["preempted"]
 
 
 @pytest.mark.parametrize("preempted", [False, True])
 def test_a_preemption_is_what_ray_says_it_is(preempted: bool, tmp_path: Path) -> None:
     error = RayActorError(None, "first line\nit is gone", preempted=preempted)
     reason = "its machine was told to go" if preempted else "it is gone"
-    assert told_of(error, tmp_path) == ("t0", 2, reason, preempted)
+    assert told_of(error, tmp_path) == (reason, preempted)
 
 
 def test_what_is_not_known_counts(tmp_path: Path) -> None:
-    assert told_of(None, tmp_path) == ("t0", 2, "the worker died", False)
-    nowhere = RayActorError("ff" * 16, "an actor that this cluster does not know")
-    assert told_of(nowhere, tmp_path)[-1] is False
+    assert told_of(None, tmp_path) == ("the worker died", False)
+
+
+def test_an_actor_that_this_cluster_does_not_know_counts(tmp_path: Path) -> None:
+    assert not told_of(RayActorError("ff" * 16, "it is of another one"), tmp_path)[1]
