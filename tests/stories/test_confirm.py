@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,16 +28,20 @@ from tests.stories.conftest import Sweep
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SPACE = {"finetune_epochs": {"low": 2, "high": 3}}
-TRIALS = 5
 
 
-@dataclass
 class Bed:
-    """A sweep that has ended, to be copied and confirmed on a cluster that is up."""
+    """A sweep that has ended, to be copied and confirmed on a cluster that is up.
 
-    root: Path
-    address: str
-    folder: Path
+    An epoch of it takes so many ``seconds``.
+    """
+
+    def __init__(self, root: Path, address: str, seconds: float = 0.0) -> None:
+        self.root, self.address, self.folder = root, address, root / "sweep"
+        sections = {"space": SPACE, "search": {"trials": 5}, "task": {"seconds_per_epoch": seconds}}
+        config = sweeps.write_config(root / "c.yaml", **sections)
+        given = ("run", config, "--out", self.folder, "--address", address)
+        assert Driver(self.folder, *given).end().wrong(0) == ""
 
     def copy(self, name: str) -> Path:
         return Path(shutil.copytree(self.folder, self.root / name))
@@ -51,19 +54,9 @@ class Bed:
         return self.start(folder, *options, sabotage=sabotage).end()
 
 
-def searched(root: Path, address: str, seconds: float = 0.0) -> Bed:
-    """A sweep of :data:`TRIALS` trials; an epoch of it takes so many seconds."""
-    sections: dict[str, Any] = {"space": SPACE, "search": {"trials": TRIALS}}
-    config = sweeps.write_config(root / "c.yaml", task={"seconds_per_epoch": seconds}, **sections)
-    folder = root / "sweep"
-    done = Driver(folder, "run", config, "--out", folder, "--address", address).end()
-    assert done.code == 0, done.text
-    return Bed(root, address, folder)
-
-
 @pytest.fixture(scope="module")
 def bed(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
-    return searched(tmp_path_factory.mktemp("confirm"), address)
+    return Bed(tmp_path_factory.mktemp("confirm"), address)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +164,7 @@ def slow_record(driver: Driver, among: int = 1) -> Event | None:
 @pytest.fixture(scope="module")
 def slow(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
     """A sweep whose epochs take half a second: time to be disturbed in."""
-    return searched(tmp_path_factory.mktemp("slow"), address, 0.5)
+    return Bed(tmp_path_factory.mktemp("slow"), address, 0.5)
 
 
 def test_a_killed_worker_is_made_good_and_a_signal_obeyed(slow: Bed) -> None:
