@@ -27,8 +27,6 @@ from sweep.ledger.read import read_events
 from sweep.ledger.segments import Fenced
 from sweep.ledger.store_objects import ObjectStore
 
-FIRST = {"event": "sweep", "version": 1}
-
 
 def taken_over(sweep: ObjectStore) -> SegmentLedger:
     """The ledger of a driver that takes over at once from one that is alive."""
@@ -41,8 +39,7 @@ def taken_over(sweep: ObjectStore) -> SegmentLedger:
 
 def begun(sweep: ObjectStore) -> SegmentLedger:
     ledger = SegmentLedger.open(sweep / "ledger", create=True)
-    ledger.append(FIRST)
-    ledger.sync()
+    _write(ledger, {"event": "sweep", "version": 1})
     return ledger
 
 
@@ -61,8 +58,7 @@ def attempts(sweep: ObjectStore) -> list[int]:
 
 def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None:
     old = begun(sweep)
-    old.append(event(1))
-    old.sync()
+    _write(old, event(1))
     new = taken_over(sweep)
     assert [e["event"] for e in new.events] == ["sweep", "start"]
     with pytest.raises(Fenced, match=rf"taken over by another driver \(pid {os.getpid()} on"):
@@ -70,8 +66,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None
     for refused in (lambda: old.append(event(3)), old.sync, lambda: old.is_synced):
         with pytest.raises(Fenced):
             refused()
-    new.append(event(4))
-    new.sync()
+    _write(new, event(4))
     old.close()
     new.close()
     assert attempts(sweep) == [1, 4]
@@ -82,8 +77,7 @@ def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectSto
         old = begun(sweep)
         new = taken_over(sweep)
         for number in range(20):
-            new.append(event(number))
-            new.sync()
+            _write(new, event(number))
         names = (sweep / "ledger").names()
         assert len([name for name in names if "-" in name]) >= 4 and len(names) < 12
         with pytest.raises(Fenced):
@@ -138,8 +132,7 @@ def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: ObjectStore) ->
         create(self, data, patience)  # the second try of what had arrived: 412
 
     with patch.object(ObjectStore, "create", deaf):
-        ledger.append(event(1))
-        ledger.sync()
+        _write(ledger, event(1))
     ledger.append(event(2))
     ledger.close()
     assert len(calls) == 1 and attempts(sweep) == [1, 2]
