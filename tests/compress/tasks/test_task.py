@@ -31,10 +31,12 @@ Load = Callable[..., Task]
 
 
 @pytest.fixture
-def load(model_folder: Path, files: Files) -> Load:
-    """Opens a task of these files, or of others; settings of it by name."""
+def load(model_folder: Path, files: Files, tmp_path: Path) -> Load:
+    """Opens a task of these files, of others, or of rows; settings of it by name."""
 
     def call(data: Any = files, model: Path = model_folder, **task: Any) -> Task:
+        if isinstance(data, list):
+            data = dict.fromkeys(["train", "validation"], tiny.write(tmp_path / "rows.jsonl", data))
         return of(tiny.make_config(model, data, task=task))
 
     return call
@@ -56,6 +58,11 @@ def encoded(text: str) -> list[int]:
     return [ids["[CLS]"], *words, ids["[SEP]"]]
 
 
+def tokens_of(data: list[tiny.Row]) -> Counter[tuple[Any, ...]]:
+    """The :func:`contents` that rows become."""
+    return Counter((*encoded(row["text"]), row["label"]) for row in data)
+
+
 def numbered(count: int, labels: int = 2) -> list[tiny.Row]:
     """Rows that all differ: four words each, that spell the row's number."""
     words = tiny.FILLER
@@ -71,28 +78,21 @@ def test_rows_become_tokens(load: Load, tmp_path: Path) -> None:
     validation = tiny.write(tmp_path / "validation.jsonl", data[:6])
     task = load({"train": train, "validation": validation})
     for split, rows in ((task.train, data), (task.split("validation"), data[:6])):
-        assert contents(split) == Counter((*encoded(r["text"]), r["label"]) for r in rows)
+        assert contents(split) == tokens_of(rows)
     assert (task.num_labels, task.label_names) == (2, ("0", "1"))
     assert (task.pad_id, task.vocabulary) == (0, len(tiny.VOCABULARY))
     assert not task.carved
 
 
-def test_long_texts_are_cut_and_words_replaced(load: Load, tmp_path: Path) -> None:
+def test_long_texts_are_cut_and_words_replaced(load: Load) -> None:
     data = [{"text": "bad<br />bad good good good", "label": i} for i in (0, 1)]
-    train = tiny.write(tmp_path / "train.jsonl", data)
-    task = load(
-        {"train": train, "validation": train},
-        max_length=5,
-        replace={"<br />": " ", "bad": "dull"},
-    )
-    assert contents(task.train) == Counter((*encoded("dull dull good"), label) for label in (0, 1))
+    task = load(data, max_length=5, replace={"<br />": " ", "bad": "dull"})
+    assert contents(task.train) == tokens_of([{**row, "text": "dull dull good"} for row in data])
 
 
-def test_pairs_have_segments(load: Load, tmp_path: Path) -> None:
+def test_pairs_have_segments(load: Load) -> None:
     data = [{"a": "good film", "b": "bad", "label": 0}, {"a": "plot", "b": "the plot", "label": 1}]
-    train = tiny.write(tmp_path / "train.jsonl", data)
-    task = load({"train": train, "validation": train}, text=["a", "b"])
-    batch = task.train.padded(np.array([0, 1]), 0)
+    batch = load(data, text=["a", "b"]).train.padded(np.array([0, 1]), 0)
     assert batch["token_type_ids"].tolist() == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 1, 1, 1]]
     assert batch["input_ids"][0].tolist() == [*encoded("good film"), *encoded("bad")[1:]]
 
@@ -106,11 +106,9 @@ def test_labels_by_name_are_the_same_in_every_split(load: Load, tmp_path: Path) 
     assert task.split("validation").labels.tolist() == [1]
 
 
-def test_many_rows_are_tokenised_in_pieces(load: Load, tmp_path: Path) -> None:
+def test_many_rows_are_tokenised_in_pieces(load: Load) -> None:
     data = numbered(2100)
-    train = tiny.write(tmp_path / "train.parquet", data)
-    task = load({"train": train, "validation": train})
-    assert contents(task.train) == Counter((*encoded(r["text"]), r["label"]) for r in data)
+    assert contents(load(data).train) == tokens_of(data)
 
 
 # validation: its own file, or carved
@@ -124,10 +122,9 @@ def one_file(tmp_path: Path) -> Files:
 def test_carving_is_stratified_disjoint_and_loses_nothing(load: Load, one_file: Files) -> None:
     task = load(one_file, validation=0.2)
     train, validation = task.train, task.split("validation")
-    whole = Counter((*encoded(r["text"]), r["label"]) for r in numbered(100, labels=3))
     assert task.carved
     assert (len(train), len(validation)) == (80, 20)
-    assert contents(train) + contents(validation) == whole
+    assert contents(train) + contents(validation) == tokens_of(numbered(100, labels=3))
     assert not contents(train) & contents(validation)
     assert sorted(np.bincount(validation.labels).tolist()) == [6, 7, 7]
     small = load(one_file, validation=0.2, train_samples=30)
