@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import moocore
 import pytest
 from optuna.trial import TrialState as OptunaState
 
-import analysis
 from sweep.config import SweepConfig
 from sweep.ledger.events import Event
 from sweep.search.jobs import TrialState
@@ -159,22 +155,3 @@ def test_any_number_of_objectives(sampler: str, count: int) -> None:
     numbers = [len(trial.values) for trial in seen.trials if trial.values]
     assert set(numbers) == {count} and len(numbers) > len(seen.trials) / 2
     assert [t.params for t in copy.study.optuna_study.trials] == [t.params for t in seen.trials]
-
-
-@pytest.mark.parametrize("count", [3, 4])
-def test_a_front_of_many_objectives_is_read_back_whole(count: int, tmp_path: Path) -> None:
-    objectives = dict(list(FOUR.items())[:count])
-    of = config("random", objectives=objectives)
-    reference = dict(zip(FOUR, (0.0, 1001.0, 8.0, 50.0), strict=True))
-    head = {"name": "many", "config": of.model_dump(mode="json"), "directions": objectives}
-    driver = Measured(of, [{"event": "sweep", **head, "reference_point": reference}])
-    driver.run()
-    (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(e) + "\n" for e in driver.ledger))
-    results = analysis.load(tmp_path)
-    maximise = [way == "max" for way in objectives.values()]
-    pool = results.candidates[list(objectives)].to_numpy(dtype=float)
-    kept = moocore.is_nondominated(pool, maximise=maximise, keep_weakly=False)
-    assert len(results.front) == kept.sum() > 5
-    corner = [reference[name] for name in objectives]
-    volume = moocore.hypervolume(pool, ref=corner, maximise=maximise)
-    assert results.hypervolume == pytest.approx(volume) and volume > 0

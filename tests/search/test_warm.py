@@ -98,12 +98,14 @@ def test_what_lies_outside_of_the_space_is_left_out_and_counted(
 
 
 def test_what_changes_nothing_and_other_seeds_are_in_no_ones_way(tmp_path: Path) -> None:
+    """A parameter of another version is: its trial is left out with its name."""
     trials: list[Told] = [
         ({"sparsity": 0.5, "finetune_epochs": 0, "learning_rate": 5.0}, [0], "completed"),
         ({"sparsity": 0.6, "finetune_epochs": 1, "seed": 17}, [0, 1], "completed"),
+        ({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed"),
     ]
     event = learn(sweep(config(), trials).write(tmp_path / "other"))
-    assert event["used"] == 2
+    assert (event["used"], event["skipped"]) == (2, {"unknown parameter depth": 1})
     assert "learning_rate" not in event["observations"][0]["params"]
     assert "seed" not in event["observations"][1]["params"]
 
@@ -124,12 +126,6 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
     assert told.state == TrialState.COMPLETE and told.params["granularity"] == "2:4"
 
 
-def test_a_parameter_of_another_version_is_left_out_with_its_name(tmp_path: Path) -> None:
-    trials: list[Told] = [({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed")]
-    event = learn(sweep(config(), trials).write(tmp_path / "other"))
-    assert event["skipped"] == {"unknown parameter depth": 1}
-
-
 def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
     event = learn(other, task={"dataset": "digits", "max_length": 32, "metrics": ["f1"]})
     assert event["used"] == 2
@@ -137,33 +133,36 @@ def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
     assert "warning: used although it differs in task.max_length: 128 -> 32" in describe(event)
 
 
-def test_a_setting_that_came_since_is_no_difference(other: Path) -> None:
-    lines = (other / "ledger.jsonl").read_text().splitlines()
-    first = json.loads(lines[0])
-    del first["config"]["baseline"]["quantization"], first["config"]["pruning"]["start_masks"]
-    del first["config"]["pruning"]["calibration_samples"], first["config"]["recover"]["distill"]
-    (other / "ledger.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
-    event = learn(other)
-    assert (event["used"], event["differs"]) == (2, [])
-    grid = {"quantization": {"scheme": "int8"}}
-    [told] = learn(other, baseline=grid)["differs"]
+def test_a_setting_that_came_since_is_no_difference(tmp_path: Path) -> None:
+    ledger = sweep(config(), TRIALS)
+    old = ledger.events[0]["config"]
+    del old["baseline"]["quantization"], old["recover"]["distill"]
+    del old["pruning"]["start_masks"], old["pruning"]["calibration_samples"]
+    folder = ledger.write(tmp_path / "other")
+    assert (learn(folder)["used"], learn(folder)["differs"]) == (2, [])
+    [told] = learn(folder, baseline={"quantization": {"scheme": "int8"}})["differs"]
     assert told.startswith("baseline.quantization: null -> ")
 
 
 @pytest.mark.parametrize(
-    "objectives", [{"accuracy": "max"}, {"accuracy": "max", "sparsity": "min"}]
+    ("sections", "words"),
+    [
+        ({"objectives": {"accuracy": "max"}}, r"the objectives of .*other are others"),
+        (
+            {"objectives": {"accuracy": "max", "sparsity": "min"}},
+            r"the objectives of .*other are others",
+        ),
+        (
+            {"search": {"constraints": {"loss": {"max": 0.1}}}},
+            r"t00000 of .*other has no loss at epoch 2",
+        ),
+    ],
 )
-def test_other_objectives_or_directions_are_refused(
-    other: Path, objectives: dict[str, str]
+def test_other_objectives_and_a_missing_figure_are_refused(
+    other: Path, sections: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(UsageError, match=r"the objectives of .*other are others"):
-        learn(other, objectives=objectives)
-
-
-def test_a_figure_that_is_missing_is_refused(other: Path) -> None:
-    assert learn(other, search={"constraints": {"accuracy_drop": {"max": 0.1}}})["used"] == 2
-    with pytest.raises(UsageError, match=r"t00000 of .*other has no loss at epoch 2"):
-        learn(other, search={"constraints": {"loss": {"max": 0.1}}})
+    with pytest.raises(UsageError, match=words):
+        learn(other, **sections)
 
 
 def test_what_is_no_sweep_is_refused_and_so_is_itself(other: Path, tmp_path: Path) -> None:

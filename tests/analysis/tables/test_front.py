@@ -18,8 +18,17 @@ DIRECTIONS = [
     {"accuracy": "max", "sparsity": "max"},
     {"accuracy": "max", "size_bytes": "min"},
     {"loss": "min", "sparsity": "max", "epoch": "min"},
+    {"accuracy": "max", "size_bytes": "min", "epoch": "min", "seconds": "min"},
     {"accuracy": "max"},
 ]
+REFERENCE = {
+    "accuracy": 0.1,
+    "sparsity": 0,
+    "size_bytes": 80_000,
+    "loss": 3,
+    "epoch": 4,
+    "seconds": 50,
+}
 
 
 @pytest.mark.parametrize("directions", DIRECTIONS)
@@ -71,10 +80,14 @@ def test_intervals_hold_the_accuracy_and_test_waits(big: Results) -> None:
     assert front[waiting].isna().all(axis=None)
 
 
-def test_hypervolume_is_that_of_moocore(big: Results) -> None:
-    points = big.front[["accuracy", "sparsity"]].to_numpy(np.float64)
-    expected = moocore.hypervolume(points, ref=[0.1, 0.0], maximise=True)
-    assert big.hypervolume == pytest.approx(expected)
+@pytest.mark.parametrize("directions", DIRECTIONS)
+def test_hypervolume_is_that_of_moocore(directions: dict[str, str]) -> None:
+    results = big_sweep().head(directions=directions, reference_point=REFERENCE).load()
+    points = results.candidates[list(directions)].to_numpy(np.float64)
+    ways = [way == "max" for way in directions.values()]
+    corner = [REFERENCE[name] for name in directions]
+    expected = moocore.hypervolume(points, ref=corner, maximise=ways)
+    assert results.hypervolume == pytest.approx(expected) != 0
 
 
 def test_what_a_front_is_sorted_by() -> None:
