@@ -156,6 +156,19 @@ def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
 # The teacher.
 
 
+def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
+    """The dense model as its own teacher: its answers are the wanted ones, example by example."""
+    train, model = bench.task.train, bench.dense.reset().eval()
+    chosen = np.arange(len(train))[::-1].copy()
+    batch = to_device(train.padded(chosen, bench.task.pad_id), torch.device("cpu"))
+    ours = logits_of(model, batch, bf16=False)
+    distillation = bench.distillation(dataclasses.replace(PLAIN, distill_weight=1.0))
+    assert distillation is not None
+    own = distillation.loss(ours, batch["labels"], chosen).item()
+    mixed = distillation.loss(ours, batch["labels"], chosen[::-1].copy()).item()
+    assert abs(own) < rounding(ours, steps=10) < mixed / 100
+
+
 def test_its_logits_are_the_dense_models_without_dropout(bench: Workbench) -> None:
     list(bench.trial(PLAIN, 0).run())  # the working copy is pruned and trained by now
     fresh = Workbench(bench.config, "cpu")
