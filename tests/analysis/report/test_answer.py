@@ -69,31 +69,29 @@ def test_a_knee_that_is_the_answer_is_told_once() -> None:
     assert "is where the front bends most" in text and text.count("**80.0 % sparsity") == 1
 
 
-def test_where_nothing_is_near_dense_it_is_said() -> None:
-    ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 500, 0.5)
-    assert "No point is within one point of dense" in answer(ledger)
-    ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5, accuracy_drop=None)
-    assert "no dense baseline yet" in answer(ledger)
+def one_point(**figures: object) -> LedgerBuilder:
+    ledger = LedgerBuilder(directions={"loss": "min", "sparsity": "max"})
+    return ledger.trial("a").record("a", 0, 500, 0.5, **figures)
 
 
 @pytest.mark.parametrize(
     ("ledger", "say"),
     [
-        (LedgerBuilder(), "the sweep has no trials yet"),
-        (LedgerBuilder().baseline(), "the sweep has no trials yet"),
-        (LedgerBuilder().baseline().trial("a"), "the sweep has no finished evaluation yet"),
+        (LedgerBuilder(), "There is no front: the sweep has no trials yet."),
+        (LedgerBuilder().baseline(), "There is no front: the sweep has no trials yet."),
+        (
+            LedgerBuilder().trial("a"),
+            "There is no front: the sweep has no finished evaluation yet.",
+        ),
+        (one_point(accuracy=None, accuracy_drop=None), "No point of the front has an accuracy."),
+        (one_point(accuracy_drop=None), "there is no dense baseline yet."),
+        (one_point(), "No point is within one point of dense; the most accurate is "),
     ],
 )
-def test_a_sweep_without_a_front_says_so(ledger: LedgerBuilder, say: str) -> None:
+def test_what_cannot_be_answered_is_said(ledger: LedgerBuilder, say: str) -> None:
     text = answer(ledger)
-    assert f"There is no front: {say}." in text
-    assert "UNCONFIRMED" not in text
-
-
-def test_a_front_without_accuracy_is_told() -> None:
-    ledger = LedgerBuilder(directions={"loss": "min", "sparsity": "max"})
-    ledger.trial("a").record("a", 0, 500, 0.5, accuracy=None, accuracy_drop=None)
-    assert "No point of the front has an accuracy." in answer(ledger)
+    assert say in text
+    assert ("UNCONFIRMED" in text) == ("no front" not in text)
 
 
 def test_what_the_probabilities_rest_on_is_said(big: Results) -> None:

@@ -26,11 +26,8 @@ def grid(sampler: str = "grid", ramp: int = 0) -> LedgerBuilder:
     for number, (method, sparsity, seed) in enumerate(points):
         name = f"t{number:05}"
         given = {"sparsity": sparsity, "method": method, "finetune_epochs": 1, "ramp_epochs": ramp}
-        if method == "random":
-            ledger.trial(name, seed=seed, **given)
-            ledger.events[-2]["params"].pop("scope")
-        else:
-            ledger.trial(name, seed=seed, **given)
+        scope = "local" if method == "l1-norm" else None
+        ledger.trial(name, seed=seed, scope=scope, **given)
         ledger.events[-2]["params"]["seed"] = seed
         for epoch in (0, 1):
             right = correct(method, sparsity, seed, epoch)

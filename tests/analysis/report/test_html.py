@@ -142,12 +142,6 @@ def test_without_interactive_figures_there_is_no_script(tmp_path: Path) -> None:
     assert not page.all("script") and page.all("img")
 
 
-def test_a_picture_that_was_not_drawn_says_why() -> None:
-    page = Page(html.render(document(Picture("front", "The front", "There is nothing yet."))))
-    assert page.all("p", kind="nothing")[0].text == "There is nothing yet."
-    assert not page.all("figure", id="figure-front")
-
-
 def test_figures_that_do_not_fit_stay_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
