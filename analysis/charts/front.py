@@ -16,11 +16,10 @@ from analysis.charts.frontier import (
     TEST,
     dense_level,
     dots,
+    drawn,
     intervals,
     is_stopped,
     leads_with_test,
-    on_test,
-    on_validation,
     step,
 )
 from analysis.charts.panels import Axis, Panel, Series
@@ -44,11 +43,11 @@ def view(results: Results) -> View | str:
     if leads_with_test(results):
         label, title = "accuracy (%)", "on test, retrained under fresh seeds"
         series += [_faint(front, axes, results.directions), *_runners_up(results, axes)]
-        series += on_test(results, f"front on test ({front[TEST].count():,})")
+        series += drawn(results, f"front on test ({front[TEST].count():,})", on_test=True)
         dense = dense_level(results.test_baseline, up)
     else:
         label, title = style.scale(up).label, "on validation, not confirmed on test"
-        series += on_validation(results, f"Pareto front ({len(front):,})")
+        series += drawn(results, f"Pareto front ({len(front):,})")
         dense = dense_level(results.baseline, up)
     title = f"{results.name}: {title}"
     across_axis = Axis(style.scale(across).label)

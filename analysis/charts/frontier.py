@@ -23,22 +23,35 @@ def leads_with_test(results: Results) -> bool:
     return up == "accuracy" and bool(results.front[TEST].notna().any())
 
 
-def on_validation(
+def drawn(
     results: Results,
     label: str,
     look: Look = LEAD,
+    *,
+    on_test: bool = False,
     front: pd.DataFrame | None = None,
 ) -> list[Series]:
-    """The front on validation, which chose it; or another one of the same objectives."""
-    _, up = style.axes_of(results.directions)
-    rows = results.front if front is None else front
-    return _drawn(results, rows, up, label, look)
+    """A front's step line, unless it is a projection; then its points, stopped trials' hollow.
 
-
-def on_test(results: Results, label: str, look: Look = LEAD) -> list[Series]:
-    """The front's points on test, joined over those that none of them beats there."""
-    known = results.front[results.front[TEST].notna()]
-    return _drawn(results, known, TEST, label, look)
+    The line is over the points that none of them beats: on validation, which chose them, or
+    ``on_test``, as far as they were read there. ``front``: another one of the same objectives.
+    """
+    axes = across, up = style.axes_of(results.directions)
+    column = TEST if on_test else up
+    rows = (results.front if front is None else front).sort_values(across, kind="stable")
+    rows = rows[rows[TEST].notna()] if on_test else rows
+    line, series = step(results.directions, *axes), []
+    if line != "none":
+        x, y = style.values(rows, across), style.values(rows, column, up)
+        ways = [results.directions[axis] for axis in axes]
+        best = nondominated(np.column_stack([x, y]), ways, keep_duplicates=True)
+        whole = Series(label, x[best], y[best], look.colour, line=line, dash=look.dash, width=2)
+        series, label = [whole], ""
+    for hollow in (False, True):
+        own = rows[is_stopped(rows) == hollow]
+        shown = {"hollow": hollow, "size": 7, "ends": intervals(own, column, up)}
+        series.append(dots(label, own, axes, look, column, **shown))
+    return [one for one in series if len(one.x)]
 
 
 def dots(
@@ -96,26 +109,3 @@ def step(directions: dict[str, str], across: str, up: str) -> Line:
 def is_stopped(table: pd.DataFrame) -> BoolArray:
     """Which rows, (rows,), are of a trial that was stopped."""
     return np.asarray(table["status"].eq("stopped").fillna(False), dtype=np.bool_)
-
-
-def _drawn(
-    results: Results, front: pd.DataFrame, column: str, label: str, look: Look
-) -> list[Series]:
-    """A front's step line, unless it is a projection; then its points, stopped trials' hollow.
-
-    The line is over the points that none of them beats.
-    """
-    axes = style.axes_of(results.directions)
-    front, line = front.sort_values(axes[0], kind="stable"), step(results.directions, *axes)
-    drawn = []
-    if line != "none":
-        x, y = style.values(front, axes[0]), style.values(front, column, axes[1])
-        ways = [results.directions[axis] for axis in axes]
-        best = nondominated(np.column_stack([x, y]), ways, keep_duplicates=True)
-        whole = Series(label, x[best], y[best], look.colour, line=line, dash=look.dash, width=2)
-        drawn, label = [whole], ""
-    for hollow in (False, True):
-        own = front[is_stopped(front) == hollow]
-        shown = {"hollow": hollow, "size": 7, "ends": intervals(own, column, axes[1])}
-        drawn.append(dots(label, own, axes, look, column, **shown))
-    return [one for one in drawn if len(one.x)]

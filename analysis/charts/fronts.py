@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
-from analysis.charts.frontier import dense_level, leads_with_test, on_test, on_validation
+from analysis.charts.frontier import dense_level, drawn, leads_with_test
 from analysis.charts.panels import Axis, Panel
 from analysis.comparison import Comparison
 from analysis.results import Results
@@ -22,11 +22,12 @@ def view(comparison: Comparison) -> View | str:
     across, up = style.axes_of(comparison.directions)
     # All on test, or all on validation, alike.
     is_test = all(leads_with_test(one) and one.confirmed for one in comparison.results)
-    draw = on_test if is_test else on_validation
     series = [
         one
         for place, (name, results) in enumerate(named(comparison))
-        for one in draw(results, f"{name} ({len(results.front):,})", style.look(place))
+        for one in drawn(
+            results, f"{name} ({len(results.front):,})", style.look(place), on_test=is_test
+        )
     ]
     if len(comparison.results) > MOST_WITH_INTERVALS:
         series = [replace(one, ends=None) for one in series]

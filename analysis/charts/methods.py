@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
-from analysis.charts.frontier import dense_level, dots, on_validation
+from analysis.charts.frontier import dense_level, dots, drawn
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look
 from analysis.results import Results
@@ -90,8 +90,8 @@ def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> lis
     pool = contenders(part, results.constraints)
     points = objectives(pool, results.directions)
     best = pool[nondominated(points, list(results.directions.values()), keep_duplicates=False)]
-    drawn = on_validation(results, "front of the combination", Look(colour), front=best)
-    return [replace(one, width=1.6) for one in drawn if one.line != "none"]
+    series = drawn(results, "front of the combination", Look(colour), front=best)
+    return [replace(one, width=1.6) for one in series if one.line != "none"]
 
 
 def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.DataFrame]]) -> str:
