@@ -46,9 +46,6 @@ def logits(seed: int, batch: int = 6, labels: int = 3) -> torch.Tensor:
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 
 
-# The loss.
-
-
 def distilled_loss(
     ours: torch.Tensor,
     theirs: torch.Tensor,
@@ -87,9 +84,6 @@ def test_the_gradient_does_not_fade_with_temperature() -> None:
     torch.testing.assert_close(ours.grad, wanted, rtol=0, atol=share * float(wanted.abs().max()))
 
 
-# An epoch.
-
-
 def test_each_example_meets_its_own_logits() -> None:
     """A teacher that knows the labels well, in the split's order, is as good as the labels.
 
@@ -109,9 +103,6 @@ def test_each_example_meets_its_own_logits() -> None:
         nets.append(net.hidden.weight.detach())
     assert_near(nets[1], nets[0])
     assert (nets[2] - nets[0]).abs().max() > 100 * rounding(nets[0])
-
-
-# A trial.
 
 
 def records(bench: Workbench, params: Params) -> list[dict[str, Any]]:
@@ -151,9 +142,6 @@ def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
     found = [figures(record) for record in first.run()]
     assert list(fresh.folder.glob("teacher*"))
     assert found == expected[1:]
-
-
-# The teacher.
 
 
 def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
@@ -243,9 +231,6 @@ def test_one_that_does_not_fit_is_refused(make_bench: MakeBench, tmp_path: Path,
 
 def test_no_teacher_is_asked_for_where_nothing_is_distilled(make_bench: MakeBench) -> None:
     make_bench(recover={"distill": {"weight": 0, "teacher": "nowhere/at/all"}}).check()
-
-
-# What is asked for.
 
 
 def config(space: dict[str, Any], **sections: Any) -> SweepConfig:

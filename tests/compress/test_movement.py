@@ -16,8 +16,6 @@ from sweep.space.params import SCOPES
 from tests.harness.rounding import assert_near
 from tests.harness.trials import MOVING, PLAIN, first_epochs, same, trial
 
-# What is accumulated.
-
 
 def spied(some: Trial) -> Callable[[], None]:
     """Asserts that what moved is, in single precision, the sum of -w g, read in double precision
@@ -85,9 +83,6 @@ def test_training_is_what_it_would_be_without_it(bench: Workbench) -> None:
         assert torch.equal(some.weights[name], trained[name] * mask)
 
 
-# The steps.
-
-
 @pytest.mark.parametrize("scope", ["local", "global"])
 def test_a_step_drops_what_moved_least_of_what_is_left(bench: Workbench, scope: str) -> None:
     some = trial(bench, replace(MOVING, scope=scope))
@@ -101,9 +96,6 @@ def test_a_step_drops_what_moved_least_of_what_is_left(bench: Workbench, scope: 
             stay, gone = ({"all": torch.cat(list(part.values()))} for part in (stay, gone))
         for name in stay:
             assert gone[name].numel() and gone[name].max() <= stay[name].min()
-
-
-# With the rest.
 
 
 @pytest.mark.parametrize("scope", SCOPES)

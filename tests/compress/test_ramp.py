@@ -30,9 +30,6 @@ from tests.harness.trials import MOVING, PLAIN, RAMP, every_schedule, figures, r
 every_ramp = pytest.mark.parametrize("params", [RAMP, MOVING], ids=["l1-norm", "movement"])
 
 
-# The rule.
-
-
 @pytest.mark.parametrize(("method", "at_once"), [("l1-norm", 1), ("movement", 0)])
 @given(sparsity=st.floats(0, 0.99), ramp=st.integers(1, 50))
 def test_it_is_the_papers_cubic(method: str, at_once: int, sparsity: float, ramp: int) -> None:
@@ -48,9 +45,6 @@ def test_it_is_the_papers_cubic(method: str, at_once: int, sparsity: float, ramp
     assert all(one <= other for one, other in pairwise(found))
     one_shot = replace(params, ramp_epochs=0)
     assert [due(one_shot, epoch) for epoch in range(3)] == [sparsity] * 3
-
-
-# What is asked for.
 
 
 def config(space: dict[str, Any]) -> SweepConfig:
@@ -170,9 +164,6 @@ def test_a_ramp_to_no_sparsity_is_no_ramp() -> None:
     assert identity(some) != identity(some | {"ramp_epochs": 2})
 
 
-# A trial.
-
-
 @pytest.mark.parametrize(
     "params",
     [
@@ -241,9 +232,6 @@ def test_the_closed_form_ramps_too(params: Params) -> None:
     steps = [round(due(params, epoch) * WEIGHTS) / WEIGHTS for epoch in range(5)]
     assert [r["sparsity"] for r in expected] == pytest.approx(steps)
     assert [r["partial"] for r in expected] == [True, True, False, False, False]
-
-
-# What was there before.
 
 
 def test_a_config_of_before_means_what_it_meant(tmp_path: Path) -> None:

@@ -127,9 +127,6 @@ def test_epochs_have_orders_of_their_own_by_the_seed() -> None:
     assert len({str(order(*which)) for which in ((0, 0), (0, 1), (1, 0))}) == 3
 
 
-# evaluation
-
-
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_evaluation_is_a_naive_loop(size: int) -> None:
     net, data = Net(seed=3), bags(45)
@@ -167,9 +164,6 @@ def test_segments_reach_a_model_that_has_them() -> None:
     pair = Split.of(rows, np.array([0]), [[0, 0, 0, 1, 1]])
     one, other = (evaluate(model, split, batch_size=1) for split in (plain, pair))
     assert one.loss != other.loss
-
-
-# what goes wrong, and what is left alone
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])

@@ -39,8 +39,6 @@ from tests.harness.trials import (
     weights_of,
 )
 
-# what is recorded
-
 
 def test_the_stages(bench: Workbench) -> None:
     records = list(trial(bench, dataclasses.replace(PLAIN, finetune_epochs=3)).run())
@@ -154,9 +152,6 @@ def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
     assert len(some.activations.state) == 14
 
 
-# nothing leaks from one trial to the next
-
-
 def die_half_way(bench: Workbench) -> None:
     records = trial(bench, WITH_ACTIVATIONS[0], dropout=0.5).run()
     next(records)
@@ -202,9 +197,6 @@ def test_a_trial_is_the_same_whatever_came_before(bench: Workbench, before: str)
     second = trial(bench)
     assert [figures(record) for record in second.run()] == expected
     assert same(weights_of(second), final)
-
-
-# what goes wrong
 
 
 def test_a_diverging_trial_keeps_its_records_so_far(bench: Workbench) -> None:

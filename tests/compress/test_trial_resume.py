@@ -92,9 +92,6 @@ def test_a_run_in_pieces_is_a_run(bench: Workbench, pieces: tuple[int, ...]) -> 
     assert found == run(bench, LONG)
 
 
-# What moved.
-
-
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
 def test_sums_are_saved_while_the_ramp_lasts(bench: Workbench, after: int) -> None:
     some = trial(bench, replace(MOVING, ramp_epochs=3))

@@ -90,9 +90,6 @@ def test_a_question_exports_what_answers_it(
     assert (lineage["trial_id"], lineage["epoch"]) in wanted
 
 
-# what cannot be done
-
-
 def refused(done: Done, code: int, folder: Path, *words: str) -> None:
     """It ended with a sentence, and nothing is left of it in ``folder``."""
     assert_refused(done, code, *words)

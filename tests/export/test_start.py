@@ -73,9 +73,6 @@ def test_what_is_gone_goes_first_and_counts(
     assert (kept_of(masks["a"]), kept_of(masks["b"])) == kept
 
 
-# on a model
-
-
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in LEARNED])
 def test_kept_masks_are_within_every_trials(kept: Workbench, method: str, scope: str) -> None:
@@ -165,9 +162,6 @@ def test_masks_that_cannot_be_kept(
     damage(folder / "masks.safetensors")
     with pytest.raises(UsageError, match=words):
         make_bench(folder, pruning=KEEP, space={"sparsity": 0.7}).check()
-
-
-# as a user says it
 
 
 @pytest.fixture

@@ -43,8 +43,6 @@ def test_a_plan_counts_the_grids_that_a_bench_finetunes_on(
     assert len(bench.trained) == len(plan(bench.config)["quantization_epochs"])
 
 
-# digits
-
 DIGITS = {"max_length": 64, "train_samples": 60, "eval_samples": 30}
 
 
@@ -72,9 +70,6 @@ def test_an_untrained_model_is_known_by_its_seed(make_bench: MakeBench) -> None:
     assert one.baseline()["loss"] != other.baseline()["loss"]
 
 
-# what cannot be used
-
-
 def test_what_would_make_every_trial_fail_is_said_before(
     make_bench: MakeBench, data_files: Files, tmp_path: Path
 ) -> None:
@@ -86,9 +81,6 @@ def test_what_would_make_every_trial_fail_is_said_before(
         make_bench(pruning={"include": ["decoder.*"]}).check()
     with pytest.raises(UsageError, match="not found"):
         make_bench(files={**data_files, "validation": "/nowhere/x.csv"}).check()
-
-
-# a head's names of labels, and the data's
 
 
 def named(folder: Path, *names: str) -> Path:

@@ -74,9 +74,6 @@ def test_other_methods_collect_nothing(make_bench: MakeBench, cache: Path) -> No
     assert not (cache / "statistics").exists()
 
 
-# what is refused, before any trial
-
-
 @pytest.mark.parametrize("method", [m for m in WITH_DATA if CRITERIA[m].needs != "gradient"])
 def test_embeddings_have_no_inputs_to_score_by(make_bench: MakeBench, method: str) -> None:
     space = {"method": ["l1-norm", method]}
@@ -100,9 +97,6 @@ def test_n_of_m_that_does_not_divide_a_matrix(
 def test_what_fits_is_let_through(make_bench: MakeBench) -> None:
     space = {"method": AT_ONCE, "granularity": list(GRANULARITIES)}
     make_bench(space=space).check()
-
-
-# in a trial
 
 
 def test_a_trial_of_each_method_is_the_same_again(bench: Workbench) -> None:

@@ -80,9 +80,6 @@ def test_figures_that_lack_what_is_asked_for_now_are_not_taken_from_the_cache(
     assert again["eval_seconds"] != figures["eval_seconds"]
 
 
-# What a reader must know of them.
-
-
 def test_a_warning_if_the_model_may_have_seen_validation(
     make_bench: MakeBench, data_files: dict[str, str]
 ) -> None:

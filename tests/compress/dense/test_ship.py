@@ -57,9 +57,6 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): file.read_text() for file in files}
 
 
-# Packed and unpacked.
-
-
 def test_what_was_packed_is_there_after_but_locks_and_what_was_to_be_left(
     made: Path, tmp_path: Path
 ) -> None:
@@ -100,9 +97,6 @@ def test_the_digest_is_that_of_the_finetuned_weights_alone(made: Path, tmp_path:
     changed = [{**FILES, f"{model}/a": "0"} for model in MODELS]
     for number, files in enumerate(changed):
         assert digest(pack(write(tmp_path / str(number), files))) != whole
-
-
-# Kept with a sweep.
 
 
 @pytest.fixture
@@ -146,9 +140,6 @@ def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Store) -> None:
     (dense / "notes.tar").write_bytes(b"")
     drop(dense)
     assert kept(dense) is None and dense.children() == ["notes.tar"]
-
-
-# Taken by a bench.
 
 
 ON_GRID = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}

@@ -235,9 +235,6 @@ def test_random_features_are_those_that_the_layer_gets() -> None:
     assert keep_features(torch.ones(2, 6, dtype=torch.bfloat16), mask).dtype == torch.bfloat16
 
 
-# the memo of per-token pruning
-
-
 def plainly_pruned(model: nn.Module, sparsity: float) -> nn.Module:
     for module in prunable_modules(model, Targets()).values():
         module.register_forward_pre_hook(lambda m, inputs: keep_per_token(inputs[0], sparsity))

@@ -123,9 +123,6 @@ def test_a_grid_makes_a_model_small(make_bench: MakeBench) -> None:
 SIZE = {"accuracy": "max", "size_bytes": "min"}
 
 
-# what a config may say
-
-
 @pytest.mark.parametrize(
     ("setting", "told"),
     [

@@ -111,9 +111,6 @@ def test_many_rows_are_tokenised_in_pieces(load: Load) -> None:
     assert contents(load(data).train) == tokens_of(data)
 
 
-# validation: its own file, or carved
-
-
 @pytest.fixture
 def one_file(tmp_path: Path) -> Files:
     return {"train": tiny.write(tmp_path / "train.jsonl", numbered(100, labels=3))}
@@ -146,9 +143,6 @@ def test_carving_an_empty_split_is_refused(load: Load, one_file: Files, share: f
         task.split("validation")
 
 
-# subsets
-
-
 def test_subsets_are_stratified_seeded_and_leave_test_whole(load: Load) -> None:
     small = load(train_samples=20, eval_samples=10)
     whole = load(train_samples=10_000)
@@ -160,9 +154,6 @@ def test_subsets_are_stratified_seeded_and_leave_test_whole(load: Load) -> None:
     assert contents(small.split("test")) == contents(whole.split("test"))
     other = load(train_samples=20, eval_samples=10, seed=1)
     assert contents(other.train) != contents(small.train)
-
-
-# the test split
 
 
 def test_test_is_not_read_before_it_is_asked_for(load: Load, files: Files, cache: Path) -> None:
@@ -182,9 +173,6 @@ def test_a_split_that_is_not_there(load: Load, files: Files) -> None:
         task.split("test")
     with pytest.raises(UsageError, match="train, validation, test, got 'dev'"):
         task.split("dev")
-
-
-# the cache
 
 
 def test_a_second_task_tokenises_nothing(load: Load, cache: Path) -> None:
@@ -214,9 +202,6 @@ def test_other_data_or_settings_are_tokenised_anew(
         tasks.append(load())
     assert len({frozenset(each.items()) for each in found[:6]}) == 6
     assert len({task.key for task in tasks}) == len(tasks) == 8
-
-
-# what cannot be used
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -250,9 +235,6 @@ def test_nothing_is_cached_of_a_load_that_failed(load: Load, cache: Path) -> Non
     with pytest.raises(UsageError, match=r"no column 'texts'.*did you mean 'text'"):
         load(text="texts")
     assert [path for path in cache.rglob("*") if path.is_file()] == []
-
-
-# digits
 
 
 def digits(**task: Any) -> Task:
