@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +13,12 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn.functional import log_softmax, softmax
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import Shipped, digest
-from sweep.compress.train import (
-    Distillation,
-    Recipe,
-    logits_of,
-    to_device,
-)
-from sweep.config import SweepConfig
+from sweep.compress.train import Distillation, Recipe, logits_of, to_device
 from sweep.config.plan import may_distill
 from sweep.errors import UsageError
 from sweep.space.active import effective, identity
@@ -35,9 +32,10 @@ from tests.harness.tiny import Net, bags
 from tests.harness.trials import PLAIN, figures, finetune
 
 HALF = dataclasses.replace(PLAIN, distill_weight=0.5)
+config = partial(tiny.make_config, None, "digits")
 
 
-def logits(seed: int, batch: int = 6, labels: int = 3) -> torch.Tensor:
+def logits(seed: int, batch: int = 6, labels: int = 3) -> Tensor:
     """In double precision: the factor T^2 multiplies what rounding leaves of the KL."""
     g = torch.Generator().manual_seed(seed)
     return torch.randn(batch, labels, generator=g, dtype=torch.float64).requires_grad_()
@@ -46,15 +44,8 @@ def logits(seed: int, batch: int = 6, labels: int = 3) -> torch.Tensor:
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 
 
-def distilled_loss(
-    ours: torch.Tensor,
-    theirs: torch.Tensor,
-    labels: torch.Tensor,
-    weight: float,
-    temperature: float,
-) -> torch.Tensor:
-    chosen = np.arange(len(labels))
-    return Distillation(theirs, weight, temperature).loss(ours, labels, chosen)
+def distilled_loss(ours: Tensor, theirs: Tensor, weight: float, temperature: float) -> Tensor:
+    return Distillation(theirs, weight, temperature).loss(ours, LABELS, np.arange(len(LABELS)))
 
 
 @given(st.floats(0, 1), st.floats(0.1, 20))
@@ -62,7 +53,7 @@ def distilled_loss(
 @example(1, 3)
 def test_it_is_the_sum_that_the_paper_writes(weight: float, temperature: float) -> None:
     ours, theirs = logits(0), logits(1)
-    found = distilled_loss(ours, theirs, LABELS, weight, temperature)
+    found = distilled_loss(ours, theirs, weight, temperature)
     p, q = softmax(theirs / temperature, -1), softmax(ours / temperature, -1)
     divergence = (p * (p.log() - q.log())).sum(-1).mean()
     own = -log_softmax(ours, -1)[torch.arange(6), LABELS].mean()
@@ -75,7 +66,7 @@ def test_the_gradient_does_not_fade_with_temperature() -> None:
     """At high temperatures it tends to that of half the mean squared difference of centred logits,
     over the number of labels (the paper's section 2.1); what is left out falls as 1 / T."""
     ours, theirs, temperature = logits(0), logits(1).detach(), 1000
-    distilled_loss(ours, theirs, LABELS, 1, temperature).backward()  # type: ignore[no-untyped-call]
+    distilled_loss(ours, theirs, 1, temperature).backward()  # type: ignore[no-untyped-call]
     gap = (ours - ours.mean(-1, keepdim=True)) - (theirs - theirs.mean(-1, keepdim=True))
     wanted = (gap / 3 / 6).detach()
     assert ours.grad is not None
@@ -92,12 +83,9 @@ def test_each_example_meets_its_own_logits() -> None:
     data, recipe = bags(40), Recipe(0.5, 1, 3, batch_size=8)
     sure = 50.0 * torch.nn.functional.one_hot(torch.tensor(data.labels), 3).float()
     nets = []
-    for distillation in (
-        None,
-        Distillation(sure, 1.0, 1.0),
-        Distillation(sure.roll(1, 0), 1.0, 1.0),
-    ):
+    for teacher in (None, sure, sure.roll(1, 0)):
         net = Net()
+        distillation = None if teacher is None else Distillation(teacher, 1.0, 1.0)
         optimizer = torch.optim.SGD(net.parameters(), lr=recipe.learning_rate)
         finetune(net, data, recipe, optimizer, distillation=distillation)
         nets.append(net.hidden.weight.detach())
@@ -233,27 +221,19 @@ def test_no_teacher_is_asked_for_where_nothing_is_distilled(make_bench: MakeBenc
     make_bench(recover={"distill": {"weight": 0, "teacher": "nowhere/at/all"}}).check()
 
 
-def config(space: dict[str, Any], **sections: Any) -> SweepConfig:
-    plain: dict[str, Any] = {"name": "n", "task": {"dataset": "digits"}, "space": space}
-    return SweepConfig.model_validate(plain | sections)
-
-
 def test_what_distillation_leaves_nothing_to_do() -> None:
     names = {"distill_weight", "distill_temperature"}
     whole = {**Params().to_dict(), "distill_weight": 0.5, "distill_temperature": 3.0}
     assert names <= set(effective(whole))
     assert names & set(effective(whole | {"distill_weight": 0})) == {"distill_weight"}
     assert not names & set(effective(whole | {"finetune_epochs": 0}))
-    space = space_of(
-        {"finetune_epochs": [0, 2], "distill_weight": [0, 0.5, 1], "distill_temperature": [1, 4]}
-    )
-    counted = {
-        identity({"finetune_epochs": e, "distill_weight": w, "distill_temperature": t})
-        for e in (0, 2)
-        for w in (0, 0.5, 1)
-        for t in (1, 4)
+    space = {
+        "finetune_epochs": [0, 2],
+        "distill_weight": [0, 0.5, 1],
+        "distill_temperature": [1, 4],
     }
-    assert size(space) == len(counted) == 1 + 1 + 2 * 2
+    each = (dict(zip(space, chosen, strict=True)) for chosen in product(*space.values()))
+    assert size(space_of(space)) == len(set(map(identity, each))) == 1 + 1 + 2 * 2
 
 
 @pytest.mark.parametrize(
@@ -271,10 +251,10 @@ def test_what_distillation_leaves_nothing_to_do() -> None:
     ],
 )
 def test_whether_any_trial_is_distilled(space: Any, distill: Any, expected: bool) -> None:
-    assert may_distill(config(space, recover={"distill": distill})) is expected
+    assert may_distill(config(space=space, recover={"distill": distill})) is expected
 
 
 def test_a_temperature_without_distillation_is_refused() -> None:
     with pytest.raises(ValueError, match="changes nothing: no trial is distilled"):
-        config({"distill_temperature": [1, 2]})
-    config({"distill_temperature": [1, 2]}, recover={"distill": {}})
+        config(space={"distill_temperature": [1, 2]})
+    config(space={"distill_temperature": [1, 2]}, recover={"distill": {}})

@@ -25,6 +25,7 @@ from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.space.active import identity
 from sweep.space.params import LAYER_PROFILES, NORMALISATIONS, SCOPES, Params
+from tests.harness import tiny
 from tests.harness.trials import MOVING, PLAIN, RAMP, every_schedule, figures, run, same, trial
 
 every_ramp = pytest.mark.parametrize("params", [RAMP, MOVING], ids=["l1-norm", "movement"])
@@ -47,13 +48,12 @@ def test_it_is_the_papers_cubic(method: str, at_once: int, sparsity: float, ramp
     assert [due(one_shot, epoch) for epoch in range(3)] == [sparsity] * 3
 
 
-def config(space: dict[str, Any]) -> SweepConfig:
-    plain: dict[str, Any] = {"name": "n", "task": {"dataset": "digits"}, "space": space}
-    return SweepConfig.model_validate(plain)
-
-
 LOW_2 = {"finetune_epochs": {"low": 2}}
 LEARNS = {"method": "movement"}
+EITHER = {"method": ["l1-norm", "movement"]}
+BOTH = {**EITHER, "ramp_epochs": {"values": [1], "when": LEARNS}}
+NO_GROUPS = {"granularity": "element"}
+WITH_GROUPS = {"granularity": ["element", "2:4"]}
 
 
 @pytest.mark.parametrize(
@@ -64,66 +64,52 @@ LEARNS = {"method": "movement"}
         {"ramp_epochs": {"values": [0, 2], "when": LOW_2}, "finetune_epochs": [0, 4]},
         {"ramp_epochs": {"low": 1, "high": 2, "when": LOW_2}, "finetune_epochs": [0, 2]},
         {"ramp_epochs": 0, "finetune_epochs": 0},
-        {
-            "granularity": ["element", "2:4"],
-            "ramp_epochs": {"values": [0, 1], "when": {"granularity": "element"}},
-        },
+        {**WITH_GROUPS, "ramp_epochs": {"values": [0, 1], "when": NO_GROUPS}},
         # more epochs where there is a ramp
         {"ramp_epochs": [0, 1], "finetune_epochs": {"values": [3, 4], "when": {"ramp_epochs": 1}}},
         # more than some trials can have
         {"ramp_epochs": 2},
         {"ramp_epochs": [0, 3], "finetune_epochs": {"low": 0, "high": 5}},
-        {"ramp_epochs": [0, 1], "granularity": ["element", "2:4"]},
+        {**WITH_GROUPS, "ramp_epochs": [0, 1]},
         # movement always has one
         {"method": "movement", "ramp_epochs": 1},
-        {"method": ["l1-norm", "movement"], "ramp_epochs": {"values": [1], "when": LEARNS}},
+        BOTH,
         {
             "method": {"values": ["l1-norm", "movement"], "when": {"ramp_epochs": {"low": 1}}},
             "ramp_epochs": {"low": 0, "high": 2, "when": LOW_2},
             "finetune_epochs": {"low": 0, "high": 3},
         },
         # N:M for the others
-        {
-            "granularity": {"values": ["element", "2:4"], "when": {"method": "l1-norm"}},
-            "method": ["l1-norm", "movement"],
-            "ramp_epochs": {"values": [1], "when": LEARNS},
-        },
+        {**BOTH, "granularity": {"values": ["element", "2:4"], "when": {"method": "l1-norm"}}},
     ],
 )
 def test_a_space_with_a_ramp_is_taken(space: dict[str, Any]) -> None:
-    assert config(space).space["ramp_epochs"].plain() == space["ramp_epochs"]
+    found = tiny.make_config(None, "digits", space=space).space["ramp_epochs"]
+    assert found.plain() == space["ramp_epochs"]
 
 
 @pytest.mark.parametrize(
     "space",
     [
         {"method": "movement"},
-        {"method": ["l1-norm", "movement"], "ramp_epochs": [0, 1]},
+        {**EITHER, "ramp_epochs": [0, 1]},
         # the ramp is not there without epochs, and the method is
         {
-            "method": ["l1-norm", "movement"],
+            **EITHER,
             "ramp_epochs": {"values": [1], "when": {**LEARNS, "finetune_epochs": {"low": 1}}},
             "finetune_epochs": [0, 1],
         },
         # nor with N:M
-        {
-            "method": ["l1-norm", "movement"],
-            "granularity": ["element", "2:4"],
-            "ramp_epochs": {"values": [1], "when": {"granularity": "element"}},
-        },
+        {**EITHER, **WITH_GROUPS, "ramp_epochs": {"values": [1], "when": NO_GROUPS}},
         {"method": "movement", "granularity": "2:4", "ramp_epochs": 1},
         # a ramp is no longer than the trial
         {"method": "movement", "finetune_epochs": [0, 1], "ramp_epochs": 1},
-        {
-            "method": ["l1-norm", "movement"],
-            "finetune_epochs": {"values": [0, 2], "when": LEARNS},
-            "ramp_epochs": {"values": [1], "when": LEARNS},
-        },
+        {**BOTH, "finetune_epochs": {"values": [0, 2], "when": LEARNS}},
     ],
 )
 def test_one_where_movement_may_have_none_is_refused(space: dict[str, Any]) -> None:
     with pytest.raises(ValueError) as caught:
-        config(space)
+        tiny.make_config(None, "digits", space=space)
     (problem,) = problems_of(caught.value)  # type: ignore[arg-type]
     assert problem.line.startswith(
         "space.method: movement prunes by what training did, so it needs"
@@ -237,8 +223,8 @@ def test_the_closed_form_ramps_too(params: Params) -> None:
 def test_a_config_of_before_means_what_it_meant(tmp_path: Path) -> None:
     now = load_config("digits")
     before = now.model_dump(mode="json")
-    del before["recover"]["distill"]
-    for name in ("ramp_epochs", "distill_weight", "distill_temperature"):
+    del before["recover"]["distill"], before["baseline"]["quantization"]
+    for name in ("ramp_epochs", "distill_weight", "distill_temperature", "quantization"):
         del before["space"][name]
     assert SweepConfig.model_validate(before) == now
     folder = SweepFolder(tmp_path)
