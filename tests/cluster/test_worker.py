@@ -12,17 +12,16 @@ import pytest
 from sweep.cluster.worker import retrained, sentence
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.open import open_bench
-from sweep.config import SweepConfig
 from sweep.config.load import load_config
 from sweep.errors import TrialError, UsageError
 from sweep.ledger import checkpoint
 from sweep.space.params import Params
-from tests.harness import tiny
+from tests.harness.benches import MakeBench
+from tests.harness.trials import TIMES
 
 if TYPE_CHECKING:
     from sweep.compress.open import Bench
 
-TIMES = ("seconds", "train_seconds", "eval_seconds")
 PARAMS = {"sparsity": 0.6, "finetune_epochs": 4, "learning_rate": 1e-3}
 
 
@@ -35,8 +34,9 @@ def assignment(*wanted: int, seed: int = 9, **params: Any) -> dict[str, Any]:
 
 
 def figures(record: Mapping[str, Any]) -> dict[str, Any]:
-    own = {name: value for name, value in record.items() if name not in TIMES}
-    return {name: value for name, value in own.items() if not name.startswith("validation")}
+    """All of a record but how long it took, and how the trial did on validation."""
+    unlike = (*TIMES, "validation")
+    return {name: value for name, value in record.items() if not name.startswith(unlike)}
 
 
 def on(bench: Bench, split: str, seed: int = 9, **params: Any) -> list[dict[str, Any]]:
@@ -83,11 +83,9 @@ def test_no_more_is_trained_than_the_last_wanted_epoch(tmp_path: Path) -> None:
 
 
 def test_under_a_bound_schedule_the_horizon_is_the_trials(
-    bench: Workbench, tiny_config: SweepConfig, tmp_path: Path
+    make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    plain = tiny_config.model_dump(mode="json")
-    plain["recover"] |= {"lr_schedule": "linear"}
-    linear = Workbench(SweepConfig.model_validate(plain), "cpu")
+    linear = make_bench(recover={"lr_schedule": "linear"})
     assert_is_the_trial_on_test(linear, tmp_path / "1", 2, finetune_epochs=2)
     [short] = retrained(linear, tmp_path / "2", assignment(1, finetune_epochs=1))
     [partial] = retrained(linear, tmp_path / "3", assignment(1, finetune_epochs=2))
@@ -134,12 +132,11 @@ def test_one_that_diverges_says_so_after_what_it_had(tmp_path: Path) -> None:
 
 
 def test_nobody_reads_test_before(
-    model_folder: Path, data_files: dict[str, str], tmp_path: Path, cache: Path
+    make_bench: MakeBench, data_files: dict[str, str], tmp_path: Path, cache: Path
 ) -> None:
     """A test file that cannot be read hinders a whole trial and its baseline in nothing."""
     (tmp_path / "test.jsonl").write_text("this is no JSON\n")
-    files = {**data_files, "test": str(tmp_path / "test.jsonl")}
-    bench = Workbench(tiny.make_config(model_folder, files), "cpu")
+    bench = make_bench(files={**data_files, "test": str(tmp_path / "test.jsonl")})
     bench.check()
     assert bench.baseline()["examples"] == 40
     assert len(on(bench, "validation", finetune_epochs=1)) == 2
@@ -148,16 +145,14 @@ def test_nobody_reads_test_before(
 
 
 def test_a_task_without_a_test_split_is_refused(
-    model_folder: Path, data_files: dict[str, str], tmp_path: Path
+    make_bench: MakeBench, data_files: dict[str, str], tmp_path: Path
 ) -> None:
-    files = {name: file for name, file in data_files.items() if name != "test"}
-    bench = Workbench(tiny.make_config(model_folder, files), "cpu")
-    for ask in (
-        lambda: bench.baseline("test"),
-        lambda: next(retrained(bench, tmp_path, assignment(0))),
-    ):
-        with pytest.raises(UsageError, match=r"the data has no split 'test'.*task.dataset.test="):
-            ask()
+    bench = make_bench(files={name: data_files[name] for name in ("train", "validation")})
+    message = r"the data has no split 'test'.*task.dataset.test="
+    with pytest.raises(UsageError, match=message):
+        bench.baseline("test")
+    with pytest.raises(UsageError, match=message):
+        next(retrained(bench, tmp_path, assignment(0)))
 
 
 class OutOfMemoryError(RuntimeError):

@@ -52,21 +52,14 @@ def test_its_figures_are_those_of_the_ledger_and_of_the_masks(
     assert "No speed-up was measured" in text
 
 
-def blocks(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-
-
-def test_its_code_loads_the_model(exported: Path, text: str) -> None:
-    code = blocks(text)[0]
+def test_its_code_loads_the_model_and_reads_the_compact_file(exported: Path, text: str) -> None:
+    code, other = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     found: dict[str, object] = {"FOLDER": exported, "print": lambda *given: None}
     exec(code, found)
     assert type(found["model"]).__name__ == "BertForSequenceClassification"
     assert "max_length=16" in code
-
-
-def test_its_code_reads_the_compact_file(exported: Path, text: str) -> None:
-    found: dict[str, object] = {}
-    exec(blocks(text)[1], found)
+    found = {}
+    exec(other, found)
     tensors = found["load_sparse"](exported / "model.sparse.safetensors")  # type: ignore[operator]
     assert digest(tensors) == digest(load_file(exported / "model.safetensors"))
 

@@ -28,12 +28,16 @@ TYPES = ("float32", "float16", "float64", "int8", "uint8", "int32", "int64")
 SHAPES = ((), (0,), (1,), (7,), (8,), (9,), (3, 5), (2, 3, 4), (64, 48))
 
 
+Tensors = dict[str, NDArray[Any]]
+Write = Callable[[Path, Tensors], None]
+
+
 def some(shape: tuple[int, ...], kind: str, sparsity: float, seed: int = 0) -> NDArray[Any]:
     draw = np.random.default_rng(seed)
     return np.where(draw.random(shape) < sparsity, 0, draw.normal(size=shape) * 50).astype(kind)
 
 
-def same(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> bool:
+def same(one: Tensors, other: Tensors) -> bool:
     """To the last bit, types and shapes too."""
     return one.keys() == other.keys() and all(
         (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
@@ -41,7 +45,7 @@ def same(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> bool:
     )
 
 
-def as_0_1_wrote(path: Path, tensors: dict[str, NDArray[Any]]) -> None:
+def as_0_1_wrote(path: Path, tensors: Tensors) -> None:
     """Write a file of version 1, its parts in planes: the highest bytes of each deflated."""
     save(path, tensors)
     with safe_open(path, framework="numpy") as file:
@@ -60,7 +64,7 @@ def as_0_1_wrote(path: Path, tensors: dict[str, NDArray[Any]]) -> None:
 @pytest.mark.parametrize("write", [save, as_0_1_wrote])
 @pytest.mark.parametrize("sparsity", [0.0, 0.02, 0.5, 0.9, 1.0])
 def test_every_type_and_shape_comes_back_bit_for_bit(
-    tmp_path: Path, sparsity: float, write: Callable[[Path, dict[str, NDArray[Any]]], None]
+    tmp_path: Path, sparsity: float, write: Write
 ) -> None:
     tensors = {
         f"{kind} {shape}": np.asarray(some(shape, kind, sparsity))
@@ -134,9 +138,7 @@ def test_a_flipped_bit_and_a_cut_file_are_seen(
         load(tmp_path / "s")
 
 
-def parts_of(
-    path: Path, write: Callable[[Path, dict[str, NDArray[Any]]], None] = save
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def parts_of(path: Path, write: Write = save) -> tuple[Tensors, dict[str, str]]:
     tensors = {"w": some((64, 64), "float32", 0.8)}
     write(path, tensors)
     with safe_open(path, framework="numpy") as file:

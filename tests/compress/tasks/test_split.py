@@ -33,23 +33,18 @@ def rows_of(split: Split) -> list[list[int]]:
     return [split.tokens[start:end].tolist() for start, end in cuts]
 
 
-@given(token_rows)
-def test_rows_come_back(rows: list[list[int]]) -> None:
-    split = make(rows)
-    assert rows_of(split) == rows
-    assert split.lengths.tolist() == [len(row) for row in rows]
-    assert len(split) == len(rows)
-    assert split.segments.tolist() == [t % 2 for row in rows for t in row]
-    assert not Split.of(rows, split.labels).segments.any()  # single texts are one segment
-
-
 @given(token_rows, st.data())
-def test_a_subset_has_those_rows_in_that_order(rows: list[list[int]], data: st.DataObject) -> None:
+def test_rows_come_back_and_a_subset_in_its_order(
+    rows: list[list[int]], data: st.DataObject
+) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1))
-    subset = make(rows).subset(np.array(chosen))
-    assert rows_of(subset) == [rows[i] for i in chosen]
-    assert subset.labels.tolist() == chosen
-    assert subset.segments.tolist() == [t % 2 for i in chosen for t in rows[i]]
+    whole = list(range(len(rows)))
+    for split, places in ((make(rows), whole), (make(rows).subset(np.array(chosen)), chosen)):
+        assert rows_of(split) == [rows[i] for i in places]
+        assert split.lengths.tolist() == [len(rows[i]) for i in places]
+        assert split.labels.tolist() == places and len(split) == len(places)
+        assert split.segments.tolist() == [t % 2 for i in places for t in rows[i]]
+    assert not Split.of(rows, np.array(whole)).segments.any()  # single texts are one segment
 
 
 @given(token_rows, st.data())
@@ -69,10 +64,7 @@ def test_a_batch_is_padded_to_its_longest_only(rows: list[list[int]], data: st.D
 @given(token_rows, st.integers(1, 7), st.integers(0, 9))
 def test_batches_hold_every_example_once(rows: list[list[int]], size: int, seed: int) -> None:
     split = make(rows)
-    for batches in (
-        list(split.in_order(size)),
-        split.shuffled(size, np.random.default_rng(seed)),
-    ):
+    for batches in (list(split.in_order(size)), split.shuffled(size, np.random.default_rng(seed))):
         assert sorted(np.concatenate(batches).tolist()) == list(range(len(rows)))
         assert all(1 <= len(batch) <= size for batch in batches)
         assert len(batches) == -(-len(rows) // size)
@@ -99,8 +91,7 @@ def test_shuffling_hangs_on_the_generator() -> None:
         [batch.tolist() for batch in split.shuffled(16, np.random.default_rng(seed))]
         for seed in (1, 1, 2)
     )
-    assert one == same
-    assert one != other
+    assert one == same != other
     lengths = [int(split.lengths[batch].max()) for batch in one]
     assert lengths != sorted(lengths)
 
