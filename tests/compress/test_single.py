@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweep.compress.single import run_single, single_params
-from sweep.config import SweepConfig
 from sweep.space.params import Params
+from tests.harness import tiny
 
 SPACE = {"sparsity": 0.5, "finetune_epochs": 2, "learning_rate": 1e-3}
 
 
-def config(tiny_config: SweepConfig, **sections: Any) -> SweepConfig:
-    plain = tiny_config.model_dump(mode="json")
-    return SweepConfig.model_validate({**plain, "space": SPACE, **sections})
+Run = Callable[..., tuple[dict[str, Any], list[str]]]
 
 
-def run(some: SweepConfig, split: str = "validation") -> tuple[dict[str, Any], list[str]]:
-    said: list[str] = []
-    return run_single(some, split, said.append), said
+@pytest.fixture
+def run(model_folder: Path, data_files: dict[str, str]) -> Run:
+    """What a trial of the small task gives, and what it says; sections of its config."""
+
+    def call(split: str = "validation", **sections: Any) -> tuple[dict[str, Any], list[str]]:
+        said: list[str] = []
+        config = tiny.make_config(model_folder, data_files, **{"space": SPACE, **sections})
+        return run_single(config, split, said.append), said
+
+    return call
 
 
-def test_the_five_steps_are_said_in_order_with_the_figures_of_the_records(
-    tiny_config: SweepConfig,
-) -> None:
-    figures, said = run(config(tiny_config))
+def test_the_five_steps_are_said_in_order_with_the_figures_of_the_records(run: Run) -> None:
+    figures, said = run()
     numbers = [line[0] for text in said for line in text.splitlines()]
     assert numbers == ["1", "2", "3", "4", "4", "5"]
     text = "\n".join(said)
@@ -45,10 +50,9 @@ def test_the_five_steps_are_said_in_order_with_the_figures_of_the_records(
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
 
-def test_a_quantised_dense_model_is_told_step_by_step(tiny_config: SweepConfig) -> None:
-    plain = tiny_config.model_dump(mode="json")["baseline"]
+def test_a_quantised_dense_model_is_told_step_by_step(run: Run) -> None:
     quantization = {"width": 6, "frac_width": 3, "epochs": 1}
-    figures, said = run(config(tiny_config, baseline={**plain, "quantization": quantization}))
+    figures, said = run(baseline={"quantization": quantization})
     assert said[0].endswith(f"{figures['qat_accuracy']:.4f}, quantised: fixed 6/3")
     assert figures["baseline_accuracy"] == figures["qat_accuracy"]
     steps = [line.rsplit(" ", 1)[1] for line in said[1:4]]
@@ -59,35 +63,35 @@ def test_a_quantised_dense_model_is_told_step_by_step(tiny_config: SweepConfig) 
     assert figures["quantized_sparsity"] == figures["records"][-1]["quantized_sparsity"]
 
 
-def test_the_seed_is_the_searchs(tiny_config: SweepConfig) -> None:
+def test_the_seed_is_the_searchs(run: Run) -> None:
     space = {**SPACE, "method": "random", "finetune_epochs": 0}
 
     def loss(seed: int) -> float:
-        figures, _ = run(config(tiny_config, space=space, search={"seed": seed}))
+        figures, _ = run(space=space, search={"seed": seed})
         return float(figures["records"][0]["loss"])
 
     assert loss(1) == loss(1)
     assert loss(1) != loss(2)
 
 
-def test_on_test(tiny_config: SweepConfig) -> None:
-    figures, said = run(config(tiny_config), "test")
+def test_on_test(run: Run) -> None:
+    figures, said = run("test")
     assert (figures["split"], figures["examples"]) == ("test", 30)
     assert "test accuracy" in said[0]
 
 
-def test_activations_are_described(tiny_config: SweepConfig) -> None:
+def test_activations_are_described(run: Run) -> None:
     activation = {"sparsity": 0.25, "method": "random", "scope": "global"}
     weight = {"sparsity": 0.75, "method": "random", "scope": "global"}
     tutorial = {"weight": weight, "activation": activation, "finetune_epochs": 0}
-    figures, said = run(config(tiny_config, space=tutorial))
+    figures, said = run(space=tutorial)
     assert "weights 75% random global, activations 25% random global" in said[1]
     assert figures["params"]["activation_sparsity"] == 0.25
     # without a finetune epoch the pruned model is all there is
     assert figures["recovered_accuracy"] == figures["pruned_accuracy"]
 
 
-def test_of_a_range_the_default_or_the_low_end_is_taken_and_said(tiny_config: SweepConfig) -> None:
+def test_of_a_range_the_default_or_the_low_end_is_taken_and_said() -> None:
     space = {
         "sparsity": {"low": 0.1, "high": 0.9},  # holds the default
         "method": ["random", "l1-norm"],
@@ -96,10 +100,10 @@ def test_of_a_range_the_default_or_the_low_end_is_taken_and_said(tiny_config: Sw
         "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
     }
     said: list[str] = []
-    params = single_params(config(tiny_config), said.append)
+    params = single_params(tiny.make_config(None, "digits", space=SPACE), said.append)
     assert params == Params(sparsity=0.5, finetune_epochs=2, learning_rate=1e-3)
     assert said == []
-    params = single_params(config(tiny_config, space=space), said.append)
+    params = single_params(tiny.make_config(None, "digits", space=space), said.append)
     default = Params()
     assert (params.sparsity, params.method) == (default.sparsity, default.method)
     assert params.scope == "global"
@@ -109,7 +113,6 @@ def test_of_a_range_the_default_or_the_low_end_is_taken_and_said(tiny_config: Sw
     assert told["finetune_epochs"] == "3"
 
 
-def test_a_warning_is_said(tiny_config: SweepConfig, data_files: dict[str, str]) -> None:
-    task = {"dataset": {"train": data_files["train"]}, "max_length": 16, "validation": 0.25}
-    _, said = run(config(tiny_config, task=task))
+def test_a_warning_is_said(run: Run, data_files: dict[str, str]) -> None:
+    _, said = run(task={"dataset": {"train": data_files["train"]}, "validation": 0.25})
     assert said[0].startswith("warning: validation is carved from the train split")

@@ -17,14 +17,7 @@ from sweep.compress.prune import Targets
 from sweep.compress.tasks import Task
 from sweep.compress.trial import Trial
 from sweep.errors import TrialError
-from sweep.space.params import (
-    ACTIVATION_METHODS,
-    ACTIVATION_SCOPES,
-    LEARNED,
-    METHODS,
-    SCOPES,
-    Params,
-)
+from sweep.space.params import LEARNED, METHODS, SCOPES, Params
 from tests.harness import tiny
 from tests.harness.trials import (
     MOVING,
@@ -136,9 +129,8 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
 
 
 def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
-    place = ACTIVATION_METHODS.index("l1-norm") * len(ACTIVATION_SCOPES)
-    params = WITH_ACTIVATIONS[place + ACTIVATION_SCOPES.index("global")]
-    some = trial(bench, params)
+    how = {"activation_method": "l1-norm", "activation_scope": "global"}
+    some = trial(bench, dataclasses.replace(PLAIN, activation_sparsity=0.4, **how))
     read: list[str] = []
     task = bench.task
 

@@ -12,27 +12,20 @@ from safetensors.torch import load_file, save_file
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import UsageError
 from sweep.export.files import attach, load_model
-from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from tests.export.sweeps import HandOver, assert_answers, sweep_of
 from tests.harness import tiny
 from tests.harness.command import Command, assert_refused
-
-WAYS = [
-    {"activation_method": method, "activation_scope": scope}
-    for method in ACTIVATION_METHODS
-    for scope in ACTIVATION_SCOPES
-]
+from tests.harness.trials import WITH_ACTIVATIONS
 
 
 @pytest.fixture(scope="module")
 def pruned(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of one trial for each way to prune activations."""
-    how = {"sparsity": 0.5, "finetune_epochs": 1, "activation_sparsity": 0.6}
-    trials = [{**how, **way} for way in WAYS]
+    trials = [{**params.to_dict(), "finetune_epochs": 1} for params in WITH_ACTIVATIONS]
     return sweep_of(tmp_path_factory.mktemp("activations") / "sweep", bench, trials)
 
 
-@pytest.mark.parametrize("number", range(len(WAYS)), ids=str)
+@pytest.mark.parametrize("number", range(len(WITH_ACTIVATIONS)), ids=str)
 def test_it_loads_and_answers_as_recorded(
     pruned: Path, bench: Workbench, hand_over: HandOver, number: int
 ) -> None:

@@ -40,17 +40,6 @@ def kept(start: Start) -> Workbench:
     return start(pruning=KEEP, space={"sparsity": 0.8})
 
 
-# by hand, on 1 x 4 layers
-
-
-def row(*values: float) -> Tensor:
-    return torch.tensor([values])
-
-
-def kept_of(mask: Tensor) -> list[int]:
-    return mask.int().flatten().tolist()
-
-
 @pytest.mark.parametrize(
     ("scope", "sparsity", "first", "kept"),
     [
@@ -65,12 +54,12 @@ def kept_of(mask: Tensor) -> list[int]:
 def test_what_is_gone_goes_first_and_counts(
     scope: str, sparsity: float, first: list[int], kept: tuple[list[int], list[int]]
 ) -> None:
-    weights = {"a": row(1.0, 2.0, 3.0, 4.0), "b": row(5.0, 6.0, 7.0, 8.0)}
+    weights = {"a": torch.arange(1.0, 5.0).view(1, 4), "b": torch.arange(5.0, 9.0).view(1, 4)}
     if first[0] == 0:
         weights["a"][0, 0] = 9.0  # what is gone goes whatever its score
     start = {"a": torch.tensor([first]).bool()}
     masks = make_masks(weights, Params(sparsity, scope=scope), torch.Generator(), start)
-    assert (kept_of(masks["a"]), kept_of(masks["b"])) == kept
+    assert tuple(masks[name].int().flatten().tolist() for name in ("a", "b")) == kept
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -210,10 +210,7 @@ def torch_sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("wanted", EXPORTS, ids=lambda wanted: " ".join(wanted["options"]))
 def test_its_points_are_exported_and_answer_as_recorded(
-    torch_sweep: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    wanted: dict[str, Any],
+    torch_sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], wanted: dict[str, Any]
 ) -> None:
     to = tmp_path / "model"
     differ = ("--may-differ", MAY_DIFFER)

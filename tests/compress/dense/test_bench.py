@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from sweep.compress.models import fresh_bert
-from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.compress.train import Recipe, evaluate
 from sweep.config.plan import plan
 from sweep.errors import UsageError
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made, weights
+from tests.harness.trials import finetune
 
 Files = dict[str, str]
 
@@ -51,8 +52,7 @@ def test_digits_from_a_fresh_model(make_bench: MakeBench, cache: Path) -> None:
     bench = make_bench(None, "digits", **how)
     model = fresh_bert(bench.task, 64, 0)
     recipe = Recipe(1e-3, 1, 0, 16, 16, "linear")
-    optimizer = make_optimizer(model, recipe)
-    finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=0)
+    finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))
     score = evaluate(model, bench.task.split("validation"), batch_size=16)
     assert bench.baseline()["loss"] == score.loss
@@ -83,6 +83,9 @@ def test_what_would_make_every_trial_fail_is_said_before(
         make_bench(files={**data_files, "validation": "/nowhere/x.csv"}).check()
 
 
+TURNED = "has the labels good, bad, the data bad, good"
+
+
 def named(folder: Path, *names: str) -> Path:
     """A model whose head calls its labels so, in this order."""
     return tiny.save(folder, id2label=dict(enumerate(names)), label2id={})
@@ -106,10 +109,7 @@ def test_a_head_with_the_labels_in_another_order_is_refused(
     """Every answer would count as its opposite: in the figures, or by its name in an export."""
     model = named(tmp_path / "model", "Good", "Bad")
     bench = make_bench(model, by_name, baseline={"epochs": epochs})
-    message = (
-        r"^model '.*/model' has the labels good, bad, the data bad, good: allowed are the same"
-    )
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=rf"^model '.*/model' {TURNED}: allowed are the same"):
         bench.check()
     assert not bench.folder.exists()  # nothing was finetuned
 
@@ -120,7 +120,7 @@ def test_so_is_one_that_was_finetuned_before_this_was_checked(
     """The cache, and the folder of a sweep that is resumed, may hold such a dense model."""
     bench = make_bench(files=by_name, baseline={"epochs": 1})
     named(bench.folder / "model", "good", "bad")
-    with pytest.raises(UsageError, match="has the labels good, bad, the data bad, good"):
+    with pytest.raises(UsageError, match=TURNED):
         bench.check()
 
 

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from sweep.compress.models import load_classifier, set_dropout
-from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
+from sweep.compress.train import Recipe, evaluate
 from sweep.errors import TrialError
 from tests.harness import tiny
 from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made, weights
+from tests.harness.trials import finetune
 
 
 def test_a_model_changed_in_place_is_another(
@@ -32,9 +33,7 @@ def test_it_is_finetuned_by_the_recipe(make_bench: MakeBench, model_folder: Path
     recipe = Recipe(3e-3, 2, 5, 8, 16, "linear", 0.25, dropout=0.3, clip_norm=0.5)
     model = load_classifier(str(model_folder), bench.task)
     set_dropout(model, 0.3)
-    optimizer = make_optimizer(model, recipe)
-    for epoch in range(2):
-        finetune_epoch(model, optimizer, bench.task.train, recipe, epoch=epoch)
+    finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))
     figures = bench.baseline()
     assert figures["loss"] == evaluate(model, bench.task.split("validation"), batch_size=16).loss

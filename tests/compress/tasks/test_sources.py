@@ -161,15 +161,9 @@ def test_digits_are_cut_in_three_and_nothing_is_lost(seed: int) -> None:
         name: digits_split(name, np.random.default_rng([seed]))
         for name in ("train", "validation", "test")
     }
-    found = [
-        (row.tolist(), int(label))
-        for split in splits.values()
-        for row, label in zip(split.tokens.reshape(-1, 64), split.labels, strict=True)
-    ]
-    whole = [
-        (row.astype(int).tolist(), int(label)) for row, label in zip(images, labels, strict=True)
-    ]
-    assert sorted(found) == sorted(whole)
+    found = [np.c_[split.tokens.reshape(-1, 64), split.labels] for split in splits.values()]
+    whole = np.c_[images.astype(int), labels]
+    assert sorted(np.concatenate(found).tolist()) == sorted(whole.tolist())
     other = digits_split("test", np.random.default_rng([1 - seed]))
     assert not np.array_equal(splits["test"].tokens, other.tokens)
     for split in splits.values():
