@@ -9,13 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import EXTRA, Ints, Score, pack
 from sweep.compress.trial import Trial
 from sweep.config.fields import EXTRA_METRICS
-from tests.harness.trials import PLAIN
+from tests.harness.trials import PLAIN, logits_one_by_one
 
 
 def unpacked(bits: str, examples: int) -> list[bool]:
@@ -83,11 +82,7 @@ def test_a_trials_records_carry_them(bench: Workbench) -> None:
     some = Trial(params, bench.dense, bench.task, bench.recipe(params, 0), metrics=EXTRA_METRICS)
     data = bench.task.split("validation")
     for record in some.run():
-        logits = [
-            some.model(torch.from_numpy(data.padded(np.array([i]), 0)["input_ids"])).logits
-            for i in range(len(data))
-        ]
-        answers = np.array([int(one.argmax()) for one in logits])
+        answers = logits_one_by_one(some.model, data).argmax(-1).numpy()
         found = Score(np.asarray(data.labels), answers, record.loss, 0).figures(EXTRA_METRICS)
         assert found.items() <= record.to_dict().items()
         if record.epoch == 0:

@@ -176,9 +176,7 @@ def test_other_files_are_refused_with_a_sentence(tmp_path: Path) -> None:
     parts, about = parts_of(tmp_path / "s")
     save_file(parts, tmp_path / "other")
     save_file(parts, tmp_path / "newer", metadata=about | {"version": "3"})
-    with pytest.raises(UsageError, match="no such file"):
-        load(tmp_path / "missing")
-    with pytest.raises(UsageError, match="no sparse file"):
-        load(tmp_path / "other")
-    with pytest.raises(UsageError, match="of version 3, this version reads 1 and 2"):
-        load(tmp_path / "newer")
+    newer = "of version 3, this version reads 1 and 2"
+    for name, words in (("missing", "no such file"), ("other", "no sparse file"), ("newer", newer)):
+        with pytest.raises(UsageError, match=words):
+            load(tmp_path / name)

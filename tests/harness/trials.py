@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -95,6 +96,15 @@ def finetune(
     for epoch in range(recipe.epochs):
         finetune_epoch(net, optimizer, data, recipe, epoch=epoch, **how)
     return optimizer
+
+
+def logits_one_by_one(model: nn.Module, split: Split) -> Tensor:
+    """What a model says of each example of a split by itself, without padding."""
+    with torch.no_grad():
+        rows = (
+            torch.tensor(split.padded(np.array([i]), 0)["input_ids"]) for i in range(len(split))
+        )
+        return torch.cat([model(row, torch.ones_like(row)).logits for row in rows])
 
 
 def weights_of(some: Trial) -> dict[str, Tensor]:

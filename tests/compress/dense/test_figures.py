@@ -6,26 +6,21 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from sweep.compress.dense import figures as figures_module
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
 from tests.harness import tiny
 from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made
+from tests.harness.trials import logits_one_by_one
 
 
 def test_the_figures_are_what_can_be_measured(make_bench: MakeBench) -> None:
     bench = make_bench()
     figures = bench.baseline("test")
     model, test = tiny.bert().eval(), bench.task.split("test")
-    correct = 0
-    for index in range(len(test)):
-        batch = test.padded(np.array([index]), 0)
-        logits = model(torch.from_numpy(batch["input_ids"])).logits
-        correct += int(logits.argmax()) == int(test.labels[index])
+    correct = int((logits_one_by_one(model, test).argmax(-1).numpy() == test.labels).sum())
     size = measure(model, prunable_weights(model, Targets()))
     assert (figures["correct"], figures["examples"]) == (correct, 30)
     assert figures["accuracy"] == correct / 30

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from sweep.compress.dense.ship import (
 )
 from sweep.errors import StorageError
 from sweep.ledger.store import Store, store_at
-from tests.harness.benches import MakeBench
+from tests.harness.benches import MakeBench, nothing_is_made
 from tests.harness.trials import same
 
 MODELS = ("model", "qat-1")
@@ -110,17 +111,15 @@ def of_sweep(dense: Store) -> Shipped:
     return found
 
 
-def test_what_was_kept_comes_back(made: Path, dense: Store) -> None:
-    assert kept(dense) is None
+def test_what_was_kept_comes_back_and_without_finetuning_nothing_is(
+    made: Path, dense: Store
+) -> None:
+    keep(dense, pack(made, leave=MODELS))
+    assert kept(dense) is None and dense.children() == []
     keep(dense, pack(made))
     found = of_sweep(dense)
     assert found.digest == digest(pack(made)) and found.read() == pack(made)
     assert dense.children() == [f"{found.digest}.tar"]
-
-
-def test_nothing_is_kept_of_a_model_that_was_not_finetuned(made: Path, dense: Store) -> None:
-    keep(dense, pack(made, leave=MODELS))
-    assert kept(dense) is None and dense.children() == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"no tar", b"\0" * 10240])
@@ -145,18 +144,27 @@ def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Store) -> None:
 ON_GRID = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
 
 
-@pytest.mark.parametrize("baseline", [{"epochs": 1}, {"quantization": ON_GRID}])
+SOME_ON_GRIDS = {
+    "baseline": {"quantization": ON_GRID},
+    "space": {"quantization": ["none", "fixed", "int8"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("sections", "models"), [({"baseline": {"epochs": 1}}, 1), (SOME_ON_GRIDS, 2)]
+)
 def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     make_bench: MakeBench,
     dense: Store,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    baseline: dict[str, Any],
+    sections: dict[str, Any],
+    models: int,
 ) -> None:
     def on_machine(number: int) -> Workbench:
         """A bench of a machine with a cache of its own."""
         monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / str(number)))
-        return make_bench(baseline=baseline)
+        return make_bench(**sections)
 
     def trained(bench: Workbench) -> dict[str, Tensor]:
         return bench.models.get(bench.grid(None)).weights
@@ -164,17 +172,23 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     first = on_machine(1)
     figures = first.baseline()
     keep(dense, first.pack())
+    shipped = of_sweep(dense)
     second = on_machine(2)
-    second.adopt(of_sweep(dense))
+    second.adopt(shipped)
     assert second.folder.name == first.folder.name  # the next sweep there need not finetune
-    assert same(trained(second), trained(first)) and second.baseline() == figures
+    made = {path.name for path in second.folder.iterdir() if path.is_dir()}
+    assert made == set(first.trained) and len(made) == models
+    with nothing_is_made(tmp_path / "2" / "dense"):
+        second.pack()
+        assert same(trained(second), trained(first)) and second.baseline() == figures
+    second.adopt(replace(shipped, read=lambda: pytest.fail("it is there already")))
 
     other = on_machine(3)
     assert same(trained(other), trained(first))  # the same machine, to tell the truth
-    file = other.folder / other.trained[0] / "model.safetensors"
-    save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
+    for file in other.folder.glob("*/model.safetensors"):
+        save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
     third = on_machine(3)
-    third.adopt(of_sweep(dense))
+    third.adopt(shipped)
     assert same(trained(third), trained(first)) and third.baseline() == figures
     own = on_machine(3)
     assert own.folder != third.folder and not same(trained(own), trained(first))

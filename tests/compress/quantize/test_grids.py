@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 import torch
 
 from sweep.cluster.baseline import reference_point
-from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import linears, put
 from sweep.compress.train import Recipe, evaluate
@@ -80,25 +78,6 @@ def test_another_grid_is_another_model(make_bench: MakeBench, change: dict[str, 
     plain = make_bench()
     assert one.folder == other.folder == plain.folder  # the model in floats is the same
     assert one.trained != other.trained
-
-
-def test_other_machines_are_given_what_was_finetuned(
-    make_bench: MakeBench, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    space = {"quantization": ["none", "fixed", "int8"]}
-    here = make_bench(baseline={"quantization": {**QAT, "epochs": 1}}, space=space)
-    figures = here.baseline()
-    packed = here.pack()
-    shipped = Shipped(digest(packed), lambda: packed)
-    assert len(here.trained) == 2
-    monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache / "elsewhere"))
-    there = make_bench(baseline={"quantization": {**QAT, "epochs": 1}}, space=space)
-    there.adopt(shipped)
-    assert {path.name for path in there.folder.glob("qat-*")} == set(here.trained)
-    with nothing_is_made(cache / "elsewhere" / "dense"):
-        there.pack()
-        assert there.baseline() == figures
-    there.adopt(dataclasses.replace(shipped, read=lambda: pytest.fail("it is there already")))
 
 
 def test_a_grid_makes_a_model_small(make_bench: MakeBench) -> None:
