@@ -111,15 +111,6 @@ def test_idle_workers_are_given_back(name: str) -> None:
     assert config["available_node_types"]["head"]["max_workers"] == 0
 
 
-def test_aws_lets_ssh_in_from_one_place() -> None:
-    """A group that Ray makes is open to everywhere, whatever else is said, so it makes none."""
-    config = read("cluster.yaml")
-    assert "security_group" not in config["provider"]
-    for kind in config["available_node_types"].values():
-        assert len(kind["node_config"]["SecurityGroupIds"]) == 1
-        assert kind["node_config"]["MetadataOptions"]["HttpTokens"] == "required"
-
-
 def test_the_accounts_group_is_not_open() -> None:
     text = (ROOT / "cluster-aws-account.yaml").read_text(encoding="utf-8")
     pattern = re.findall(r"AllowedPattern: '(.+)'", text)[0]

@@ -59,15 +59,18 @@ def test_the_group_lets_in_me_and_itself(group: str) -> None:
 
 
 def test_ray_adds_no_group_and_no_role(group: str, bootstrapped: dict[str, Any]) -> None:
+    """A group that Ray makes is open to everywhere, whatever else is said."""
     kinds = bootstrapped["available_node_types"]
     for name, kind in kinds.items():
         machine = kind["node_config"]
         profile = "prunesweep-head" if name == "head" else "prunesweep-worker"
         assert machine["SecurityGroupIds"] == [group] and machine["SubnetIds"]
         assert machine["IamInstanceProfile"] == {"Name": profile}
+        assert machine["MetadataOptions"]["HttpTokens"] == "required"
         assert ("InstanceMarketOptions" in machine) == name.endswith("-spot")
     groups = boto3.client("ec2").describe_security_groups()["SecurityGroups"]
     assert {one["GroupName"] for one in groups} == {"default", "prunesweep"}
+    assert "security_group" not in bootstrapped["provider"]
     roles = boto3.client("iam").list_roles()["Roles"]
     assert {one["RoleName"] for one in roles} == {"prunesweep-head", "prunesweep-worker"}
 
