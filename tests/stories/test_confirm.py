@@ -15,7 +15,9 @@ import pandas as pd
 import pytest
 
 import analysis
+from sweep.config import SweepConfig
 from sweep.ledger.file import Ledger
+from tests.analysis.ledgers import LedgerBuilder
 from tests.faults import sabotage
 from tests.faults.processes import Driver
 from tests.faults.verdict import BY_CHANCE, Done
@@ -197,9 +199,6 @@ def test_a_killed_worker_is_made_good_and_a_signal_obeyed(slow: Bed) -> None:
     assert records(events) == records(read_events(other))
 
 
-# what cannot be confirmed
-
-
 def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
     bed: Bed, tmp_path: Path, cli: Command
 ) -> None:
@@ -215,6 +214,19 @@ def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
     done = cli("confirm", folder, "--address", "127.0.0.1:1")
     assert_refused(done, 5, "nothing answers")
     assert read_events(folder) == read_events(bed.folder)
+
+
+def test_a_sweep_without_a_test_split_is_refused_and_left_as_it_was(
+    address: str, tiny_config: SweepConfig, tmp_path: Path
+) -> None:
+    config = tiny_config.model_dump(mode="json")
+    config["task"]["dataset"]["test"] = None
+    ledger = LedgerBuilder(config=config).baseline().trial("a").record("a", 0, 700, 0.5).end("a")
+    folder = ledger.write(tmp_path / "sweep")
+    before = (folder / "ledger.jsonl").read_bytes()
+    done = Driver(folder, "confirm", folder, "--address", address).end()
+    assert done.wrong(2, "the data has no split 'test'", "task.dataset.test=FILE") == ""
+    assert (folder / "ledger.jsonl").read_bytes() == before
 
 
 def test_retrainings_that_failed_are_told_by_the_exit_code(
