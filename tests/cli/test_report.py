@@ -38,18 +38,14 @@ def test_no_report_goes_through_a_link_in_the_folder(
     folder = small_sweep().write(tmp_path / "sweep")
     victim = tmp_path / "elsewhere"
     victim.mkdir()
-    for chart in ("front", "importance", "methods"):
-        (victim / f"{chart}.png").write_text("precious")
+    charts = dict.fromkeys(("front.png", "importance.png", "methods.png"), "precious")
+    for chart, text in charts.items():
+        (victim / chart).write_text(text)
     (folder / name).symlink_to(victim)
     for arguments in ([folder], [folder, folder, "--out", folder]):
         done = cli("report", *arguments)
         assert_refused(done, 6, f"cannot write results into {folder}: ", "is a symbolic link")
-    assert {file.name for file in victim.iterdir()} == {
-        "front.png",
-        "importance.png",
-        "methods.png",
-    }
-    assert {file.read_text() for file in victim.iterdir()} == {"precious"}
+    assert {file.name: file.read_text() for file in victim.iterdir()} == charts
 
 
 def test_a_link_in_place_of_a_file_is_replaced(cli: Command, tmp_path: Path) -> None:
@@ -69,9 +65,8 @@ def test_several_sweeps_are_compared(cli: Command, tmp_path: Path) -> None:
     done = cli("report", *folders)
     assert done.code == 0, done.err
     assert done.out == "report/report.html\n"
-    assert Page((tmp_path / "report" / "report.html").read_text()).all("h1")[0].text == (
-        "Sweeps compared"
-    )
+    page = Page((tmp_path / "report" / "report.html").read_text())
+    assert page.all("h1")[0].text == "Sweeps compared"
     for folder in folders:
         assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"], "nothing is changed"
 
@@ -101,10 +96,8 @@ def test_the_status_tells_how_a_quantised_dense_model_came_about(
     quantised = ledger.write(tmp_path / "a")
     assert "(dense 1.0000 (floats 0.9000, PTQ 0.5000); unconf" in cli("status", quantised).out
     told = json.loads(cli("status", quantised, "--json").out)
-    assert {name: told[name] for name in (*steps, "qat_accuracy")} == {
-        **steps,
-        "qat_accuracy": None,
-    }
+    wanted = {**steps, "qat_accuracy": None}
+    assert {name: told[name] for name in wanted} == wanted
     plain = cli("status", small_sweep().write(tmp_path / "b")).out
     assert "floats" not in plain and "quantization" not in plain
 

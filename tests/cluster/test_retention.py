@@ -19,14 +19,8 @@ OBJECTIVES = {"accuracy": "max", "size_bytes": "min"}
 def record(
     trial: str, epoch: int, accuracy: float | None, size: int, partial: bool = False
 ) -> Event:
-    return {
-        "event": "record",
-        "trial_id": trial,
-        "epoch": epoch,
-        "partial": partial,
-        "accuracy": accuracy,
-        "size_bytes": size,
-    }
+    figures = {"partial": partial, "accuracy": accuracy, "size_bytes": size}
+    return {"event": "record", "trial_id": trial, "epoch": epoch, **figures}
 
 
 def end(trial: str) -> Event:

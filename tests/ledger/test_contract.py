@@ -34,9 +34,8 @@ def test_what_is_appended_is_read_by_readers_and_by_the_next_writer(folder: Swee
     with folder.open(create=False) as ledger:
         assert ledger.events == events
         more = ledger.append({"event": "finish"})
-        assert (
-            len({event["time"] for event in events}) == 1 and more[0]["time"] >= events[0]["time"]
-        )
+        assert {event["time"] for event in events} == {events[0]["time"]}
+        assert more[0]["time"] >= events[0]["time"]
         ledger.sync()
         assert ledger.is_synced and read_events(folder.ledger) == events + more
     results = analysis.load(str(folder.path))

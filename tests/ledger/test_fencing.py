@@ -57,33 +57,28 @@ def attempts(sweep: ObjectStore) -> list[int]:
 
 
 def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None:
-    old = begun(sweep)
-    _write(old, event(1))
-    new = taken_over(sweep)
-    assert [e["event"] for e in new.events] == ["sweep", "start"]
-    with pytest.raises(Fenced, match=rf"taken over by another driver \(pid {os.getpid()} on"):
-        _write(old, event(2))
-    for refused in (lambda: old.append(event(3)), old.sync, lambda: old.is_synced):
-        with pytest.raises(Fenced):
-            refused()
-    _write(new, event(4))
-    old.close()
-    new.close()
+    with begun(sweep) as old:
+        _write(old, event(1))
+        with taken_over(sweep) as new:
+            assert [e["event"] for e in new.events] == ["sweep", "start"]
+            with pytest.raises(Fenced, match=rf"taken over by another .* \(pid {os.getpid()} on"):
+                _write(old, event(2))
+            for refused in (lambda: old.append(event(3)), old.sync, lambda: old.is_synced):
+                with pytest.raises(Fenced):
+                    refused()
+            _write(new, event(4))
     assert attempts(sweep) == [1, 4]
 
 
 def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectStore) -> None:
-    with patch("sweep.ledger.segments.PACK", 4):
-        old = begun(sweep)
-        new = taken_over(sweep)
+    pack = patch("sweep.ledger.segments.PACK", 4)
+    with pack, begun(sweep) as old, taken_over(sweep) as new:
         for number in range(20):
             _write(new, event(number))
         names = (sweep / "ledger").names()
         assert len([name for name in names if "-" in name]) >= 4 and len(names) < 12
         with pytest.raises(Fenced):
             _write(old, event(100))
-        old.close()
-        new.close()
     assert attempts(sweep) == list(range(20))
     with SegmentLedger.open(sweep / "ledger", create=False) as third:
         assert len(third.events) == 21

@@ -17,33 +17,16 @@ from hypothesis import strategies as st
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
-from sweep.ledger.journal import VERSION
+from sweep.ledger.folder import SweepFolder
 from sweep.ledger.lines import misnamed, salvage
 from sweep.ledger.read import read_events, read_ledger
 from sweep.search.jobs import retraining_name
-
-FIRST = {"event": "sweep", "version": VERSION, "name": "größer"}
-
-
-def written(path: Path, count: int = 3) -> list[Event]:
-    """A ledger of ``count`` events after the first, and what it holds."""
-    with Ledger.open(path, create=True) as ledger:
-        return ledger.append(FIRST, *({"event": "start", "attempt": i} for i in range(count)))
-
-
-def run_python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+from tests.ledger.test_contract import FIRST, written
 
 
 def test_a_ledger_torn_at_any_byte_of_its_last_line_loses_that_line_alone(tmp_path: Path) -> None:
-    whole = tmp_path / "whole.jsonl"
-    events = written(whole)
-    data = whole.read_bytes()
+    events = written(SweepFolder(tmp_path))
+    data = (tmp_path / "ledger.jsonl").read_bytes()
     start = data[:-1].rindex(b"\n") + 1
     for cut in range(start, len(data)):
         path = tmp_path / f"{cut}.jsonl"
@@ -70,7 +53,7 @@ def test_a_torn_tail_is_left_out_by_readers_and_cut_by_the_next_writer(
     tmp_path: Path, tail: bytes
 ) -> None:
     path = tmp_path / "ledger.jsonl"
-    events = written(path)
+    events = written(SweepFolder(tmp_path))
     with path.open("ab") as file:
         file.write(tail)
     before = path.read_bytes()
@@ -89,7 +72,7 @@ def test_damage_before_the_last_line_is_an_error_that_names_the_line(
     tmp_path: Path, line: int
 ) -> None:
     path = tmp_path / "ledger.jsonl"
-    written(path)
+    written(SweepFolder(tmp_path))
     lines = path.read_bytes().split(b"\n")
     lines[line] = b"{" + lines[line][5:]
     damaged = b"\n".join(lines)
@@ -168,7 +151,7 @@ def test_an_empty_ledger_is_no_sweep_and_can_be_begun(tmp_path: Path) -> None:
     path.write_text('{"event":"swe')  # killed within its first line
     with pytest.raises(UsageError, match="is no sweep yet"):
         Ledger.open(path, create=False)
-    assert read_events(path) == [] and written(path)
+    assert read_events(path) == [] and written(SweepFolder(tmp_path))
 
 
 @pytest.mark.parametrize("missing", ["nowhere/ledger.jsonl", "file/ledger.jsonl"])
@@ -199,7 +182,7 @@ def test_a_second_driver_is_told_who_holds_the_ledger_until_that_one_is_killed(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ledger.jsonl"
-    written(path)
+    written(SweepFolder(tmp_path))
     holder = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(HOLD), str(path)],
         stdout=subprocess.PIPE,
@@ -247,7 +230,8 @@ FILL = """
 @pytest.mark.parametrize("room", [0, 1, 60, 200])
 def test_a_full_disk_leaves_the_ledger_as_it_was_and_usable(tmp_path: Path, room: int) -> None:
     path = tmp_path / "ledger.jsonl"
-    written(path)
-    done = run_python(FILL, path, room)
+    written(SweepFolder(tmp_path))
+    command = [sys.executable, "-c", textwrap.dedent(FILL), path, str(room)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [event["event"] for event in read_events(path)][-2:] == ["start", "finish"]

@@ -11,14 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.ledger.files import (
-    cache_root,
-    fingerprint,
-    new_folder,
-    once,
-    tree_digest,
-    write_text,
-)
+from sweep.ledger.files import cache_root, fingerprint, new_folder, once, tree_digest, write_text
 
 
 def left_in(folder: Path) -> set[str]:
@@ -91,9 +84,6 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(
     assert left_in(tmp_path) == {"file.json"}
 
 
-# The cache.
-
-
 def test_the_place_is_asked_for_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
@@ -123,8 +113,6 @@ def test_a_folder_is_its_files_names_and_bytes(tmp_path: Path) -> None:
     others = {folder("three", a="1", b="3"), folder("four", a="1", c="2"), folder("five", a="1")}
     assert len(others | {first}) == 4
 
-
-# one makes, the others wait
 
 MAKER = """
 import sys, time

@@ -12,7 +12,7 @@ import pytest
 from sweep.config.load import load_config
 from sweep.errors import StorageError
 from sweep.ledger.folder import SweepFolder
-from tests.harness.command import assert_refused, call
+from tests.harness.command import Command, assert_refused
 
 INSIDE = (
     "ledger.jsonl",
@@ -87,19 +87,19 @@ def test_no_driver_opens_a_folder_with_a_link_in_it(
 
 @pytest.mark.parametrize("command", ["resume", "confirm", "export-study"])
 def test_a_command_says_which_name_or_link_it_does_not_follow(
-    tmp_path: Path, elsewhere: Path, command: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, elsewhere: Path, command: str, cli: Command
 ) -> None:
     folder = sweep_at(tmp_path / "sweep").path
     before = content(elsewhere)
     if command != "export-study":  # which writes nothing there
         replace_by_link(tmp_path / "sweep" / "checkpoints" / "t00000", elsewhere)
-        done = call(capsys, command, folder)
+        done = cli(command, folder)
         assert_refused(done, 6, "checkpoints/t00000 is a symbolic link", "remove it")
         (tmp_path / "sweep" / "checkpoints" / "t00000").unlink()
     first = {"event": "sweep", "version": 1, "config": config()}
     end = {"event": "end", "trial_id": str(elsewhere), "status": "completed"}
     write(tmp_path / "sweep", first, end, {"event": "finish"})
-    done = call(capsys, command, folder)
+    done = cli(command, folder)
     assert_refused(done, 6, "line 2 of 3", "a trial_id is 1 to 64", repr(str(elsewhere)))
     assert content(elsewhere) == before
 

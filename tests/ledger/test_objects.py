@@ -88,10 +88,7 @@ def test_a_segment_that_is_missing_is_damage(sweep: ObjectStore, packed: bool) -
 def test_a_segment_that_is_none_is_damage(sweep: ObjectStore, content: bytes, words: str) -> None:
     written(sweep, 3).close()
     (sweep / "ledger" / "00000003.jsonl").write_bytes(content)
-    with (
-        patch("sweep.ledger.segments.PAUSE", 0.0),
-        pytest.raises(StorageError, match=words),
-    ):
+    with patch("sweep.ledger.segments.PAUSE", 0.0), pytest.raises(StorageError, match=words):
         SegmentLedger.open(sweep / "ledger", create=False)
 
 

@@ -18,7 +18,7 @@ from sweep.ledger import checkpoint
 from sweep.ledger.folder import marked, probe
 from sweep.ledger.store_errors import retry
 from sweep.ledger.store_objects import ObjectStore
-from tests.harness.command import Done, assert_refused, call
+from tests.harness.command import Command, Done, assert_refused
 from tests.ledger.server import Server, s3_server, s3fs
 
 THERE = "s3://bucket/x"
@@ -120,7 +120,7 @@ Told = Callable[..., Done]
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+def told(cli: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     """A command with these variables, and no other that begins with AWS."""
 
     def tell(environment: dict[str, str], *arguments: str) -> Done:
@@ -129,7 +129,7 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
             monkeypatch.delenv(name)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        return call(capsys, *arguments)
+        return cli(*arguments)
 
     yield tell
     s3fs.S3FileSystem.clear_instance_cache()
@@ -162,19 +162,15 @@ def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: T
     ids=lambda arguments: " ".join(arguments)[:20],
 )
 def test_a_missing_package_is_named_by_every_command(
-    arguments: tuple[str, ...],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...], tmp_path: Path, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As bad usage: it is not the storage that is at fault."""
     from fsspec.registry import _registry
 
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(_registry, "s3", raising=False)  # where it was used before
     own = ("folder",) if arguments[-1] == "--out" else ()
-    done = call(capsys, *arguments, *own)
+    done = cli(*arguments, *own)
     assert_refused(done, 2, "s3:// addresses need s3fs", "pip install 'prunesweep[s3]'")
     assert not list(tmp_path.iterdir())
 

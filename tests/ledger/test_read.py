@@ -71,9 +71,6 @@ def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
         load(LedgerBuilder(version=2).write(tmp_path))
 
 
-# Places.
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> str:
     """An address in fsspec's store in memory, with a sweep."""
