@@ -15,8 +15,6 @@ from tests.harness.command import Command, assert_refused
 
 HEAVY = {"torch", "ray", "transformers", "datasets", "optuna", "pandas", "numpy", "matplotlib"}
 
-# Configs.
-
 
 def test_all_bad_settings_are_reported_at_once(cli: Command, tmp_path: Path) -> None:
     settings = ("space.sparsity=2", "search.trails=8", "storage=")
@@ -61,8 +59,6 @@ def test_init_never_writes_over_a_file(cli: Command, tmp_path: Path) -> None:
     assert (tmp_path / "mine.yaml").read_text() == "mine"
     assert_refused(cli("init", "mine.yaml/more.yaml"), 6, "cannot write")
 
-
-# A trial.
 
 DIGITS = (
     "digits",
@@ -133,9 +129,6 @@ def test_a_cache_that_cannot_be_written_is_a_storage_problem(
     assert_refused(cli("trial", *DIGITS), 6, str(tmp_path / "file"))
 
 
-# Folders.
-
-
 @pytest.mark.parametrize("command", ["resume", "status", "front", "report"])
 @pytest.mark.parametrize("kind", ["missing", "empty", "a file", "no ledger of ours"])
 def test_a_folder_that_is_no_sweep(cli: Command, tmp_path: Path, command: str, kind: str) -> None:
@@ -163,9 +156,6 @@ def test_a_folder_that_cannot_be_written_or_is_something_elses(
         assert_refused(cli("run", "digits", "--out", place), 6, str(place), "--out")
         assert_refused(cli("run", "digits", f"storage={place}"), 6, str(place))
     assert (tmp_path / "file").read_text() == "text"
-
-
-# Answers.
 
 
 @pytest.fixture
@@ -222,9 +212,6 @@ def test_status_as_text_and_as_json(cli: Command, folder: Path) -> None:
     text = cli("status", folder).out
     assert "1 failed" in text and "the loss is not finite" in text and "t00002" in text
     assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"], "reading changes nothing"
-
-
-# Imports.
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "digits"], ["schema"], ["version"]])

@@ -52,9 +52,6 @@ def first(cast: Cast) -> tuple[dict[str, Any], int, int]:
     return assignment, epochs[0], epochs[1]
 
 
-# A job from its proposal to its end.
-
-
 def test_jobs_are_handed_out_in_order_and_written_down_first(stage: Stage) -> None:
     first, second = stage.take(), stage.take()
     assert (first["trial_id"], second["trial_id"]) == ("t00000", "t00001")
@@ -136,9 +133,6 @@ def test_the_same_record_twice_is_written_once(cast: Cast) -> None:
     before = cast.events
     assert cast.report(assignment, epoch, accuracy=0.5) is False
     assert cast.events == before
-
-
-# Workers that are lost.
 
 
 def test_a_lost_job_is_tried_again_for_what_it_had_not_found(cast: Cast) -> None:
@@ -280,9 +274,6 @@ def test_an_unfinished_trial_is_first_after_a_crash(stage: Stage) -> None:
     assert Stage(stage.path.parent).take() == trial | {"attempt": 2, "after": 0}
 
 
-# What goes wrong in a worker.
-
-
 def test_an_error_ends_its_job_and_no_other(cast: Cast) -> None:
     assignment = cast.take()
     assert cast.fail(assignment, TrialError("diverged: loss is nan")) is True
@@ -327,9 +318,6 @@ def test_what_no_job_can_go_on_with_ends_the_session_not_the_job(
     assert cast.of_kind("end") == []
     with pytest.raises(Abort):
         cast.say(assignment, Report())
-
-
-# Checkpoints, and what waits for the disk.
 
 
 def test_checkpoints_go_with_their_retraining_and_the_rest_with_the_round(scene: Scene) -> None:

@@ -78,9 +78,6 @@ def test_n_of_m_needs_no_quotes() -> None:
     assert parse_config(dump_yaml(listed)) == listed
 
 
-# Overrides.
-
-
 @pytest.mark.parametrize(
     ("override", "path", "value"),
     [

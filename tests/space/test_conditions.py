@@ -130,9 +130,6 @@ def test_granularity_may_hang_on_the_method() -> None:
     assert active(space, order(space), lambda name, _: values[name]) == without
 
 
-# Starting points.
-
-
 def test_a_start_cannot_say_otherwise_than_its_granularity() -> None:
     plain = {"name": "n", "task": {"dataset": "digits"},
              "space": {"sparsity": [0.5, 0.9], "granularity": ["element", "2:4"]}}  # fmt: skip
