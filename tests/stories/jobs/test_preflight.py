@@ -67,7 +67,7 @@ def told(
     files.write_text(json.dumps({"name": "files", "model": "/no/model", "task": {"dataset": {
         "train": "/no/train.csv", "validation": str(config)}}}))  # fmt: skip
     good, bad = {"RAY_AUTH_TOKEN": cluster.token}, {"RAY_AUTH_TOKEN": "wrong"}
-    own, at = root / "results", ("--address", cluster.address)
+    own, at, jobs = root / "results", ("--address", cluster.address), ("--address", cluster.url)
     commands = {
         "odd": (good, "run", config, "--out", shared / "a", *at),
         "files": (good, "run", files, "--out", own / "files", *at),
@@ -77,8 +77,9 @@ def told(
         "web": (good, "run", config, "--out", own / "web", "--address", cluster.url[7:]),
         "nobody": (good, "run", config, "--out", own / "no", "--address",
                    f"127.0.0.1:{free_ports(1)[0]}"),
-        "launched": (good, "launch", config, "name=odd", "--out", shared / "b",
-                     "--address", cluster.url),
+        "launched": (good, "launch", config, "name=odd", "--out", shared / "b", *jobs),
+        "launched wrong": (bad, "launch", config, "--out", own / "wrong", *jobs),
+        "launched none": ({}, "launch", config, "--out", own / "none", *jobs),
     }  # fmt: skip
     running = [
         Whole(root, root / name, *given, env=env) for name, (env, *given) in commands.items()
@@ -111,6 +112,8 @@ def test_tokens(told: dict[str, Done]) -> None:
     how = "set RAY_AUTH_TOKEN to the cluster's token"
     assert told["wrong"].wrong(5, f"refused the token of RAY_AUTH_TOKEN: {how}") == ""
     assert told["none"].wrong(5, f"wants a token, and there is none here: {how}") == ""
+    assert told["launched wrong"].wrong(5, "error: ", "refused the token of RAY_AUTH_TOKEN") == ""
+    assert told["launched none"].wrong(5, "error: ", "wants a token", "~/.ray/auth_token") == ""
     assert told["off"].wrong(5, "there is none here (RAY_AUTH_MODE is disabled)") == ""
 
 
