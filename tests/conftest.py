@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sweep.config import SweepConfig
     from tests.harness.benches import MakeBench
     from tests.harness.command import Command
+    from tests.ledger.server import Server
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -86,6 +87,18 @@ def cli(
 
     monkeypatch.chdir(tmp_path)
     return partial(call, capsys)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One S3 server, which this process and those that it starts reach, from here on."""
+    pytest.importorskip("moto")
+    from tests.ledger.server import s3_server
+
+    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
 
 
 @pytest.fixture(scope="session")

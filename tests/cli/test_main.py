@@ -14,6 +14,7 @@ from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.harness.command import Command, assert_refused
 
 HEAVY = {"torch", "ray", "transformers", "datasets", "optuna", "pandas", "numpy", "matplotlib"}
+HEAVY.add("jsonschema")
 
 
 def test_all_bad_settings_are_reported_at_once(cli: Command, tmp_path: Path) -> None:
@@ -25,14 +26,11 @@ def test_all_bad_settings_are_reported_at_once(cli: Command, tmp_path: Path) -> 
 
 
 def test_check_says_what_a_warm_start_would_teach(cli: Command, tmp_path: Path) -> None:
-    other = Path("other")
-    head = {"event": "sweep", "name": "other", "config": {"objectives": {"accuracy": "max"}}}
-    (tmp_path / other).mkdir()
-    (tmp_path / other / "ledger.jsonl").write_text(json.dumps(head) + "\n")
-    setting = f"search.warm_start=[{other}]"
+    LedgerBuilder(config={"objectives": {"accuracy": "max"}}).write(tmp_path / "other")
+    setting = "search.warm_start=[other]"
     done = cli("check", "digits", setting, "objectives={accuracy: max}")
     assert done.code == 0
-    assert f"warm start from {other}: 0 observations used" in done.out
+    assert "warm start from other: 0 observations used" in done.out
     for command in ("check", "run"):
         assert_refused(cli(command, "digits", setting), 2, "objectives", "other", "sparsity")
         assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")

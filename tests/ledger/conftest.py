@@ -1,29 +1,20 @@
-"""Stores for the tests here: fsspec's in memory, and one S3 server for all, which is left to
+"""Stores for the tests here: fsspec's in memory, and `tests.conftest.server`, which is left to
 `make test-all`. Each test has a prefix of its own.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
 from sweep.ledger.store_objects import ObjectStore
-from tests.ledger.server import BUCKET, Server, s3_server
+from tests.ledger.server import BUCKET, Server
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        yield server
 
 
 @pytest.fixture

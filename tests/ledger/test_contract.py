@@ -73,11 +73,10 @@ def test_time_never_goes_backwards_not_even_across_a_restart(folder: SweepFolder
 
 
 def test_a_place_without_events_is_no_sweep(folder: SweepFolder) -> None:
-    for look in (lambda: read_events(folder.ledger), lambda: folder.open(create=False)):
+    looks = (lambda: read_events(folder.ledger), lambda: folder.open(create=False))
+    for look in (*looks, folder.saved_config):
         with pytest.raises(UsageError, match="is no sweep"):
             look()
-    with pytest.raises(UsageError, match="is no sweep"):
-        folder.saved_config()
     assert folder.path.children() == [], "asking leaves nothing behind"
 
 

@@ -14,8 +14,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from unittest.mock import patch
 
 import pytest
@@ -167,35 +166,22 @@ DRIVE = """
 """
 
 
-@contextmanager
-def driving(sweep: ObjectStore) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(DRIVE), f"{sweep}/ledger"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None and process.stdout.readline() == "open\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
 @pytest.mark.slow
 def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_synced(
     s3_sweep: ObjectStore,
 ) -> None:
     begun(s3_sweep).close()
-    with driving(s3_sweep) as process:
-        assert process.stdout is not None
-        synced = [int(process.stdout.readline()) for _ in range(6)][-1]
-        with pytest.raises(UsageError, match=rf"in use by another driver: pid {process.pid} on"):
-            SegmentLedger.open(s3_sweep / "ledger", create=False)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    command = [sys.executable, "-c", textwrap.dedent(DRIVE), f"{s3_sweep}/ledger"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "open\n"
+            synced = [int(process.stdout.readline()) for _ in range(6)][-1]
+            words = rf"in use by another driver: pid {process.pid} on"
+            with pytest.raises(UsageError, match=words):
+                SegmentLedger.open(s3_sweep / "ledger", create=False)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
     started = time.monotonic()
     with SegmentLedger.open(s3_sweep / "ledger", create=False) as ledger:  # at once: it ran here
         assert time.monotonic() - started < lease.STALE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,10 @@ from sweep.ledger.store_objects import ObjectStore
 from tests.harness import sweeps
 from tests.harness.command import Command, Done
 from tests.harness.sweeps import Event, assert_each_once, keys, of_kind
-from tests.ledger.server import Server, s3_server
+from tests.ledger.server import Server
 from tests.stories.conftest import Sweep
 
 pytestmark = pytest.mark.slow
-
-pytest.importorskip("s3fs")
-pytest.importorskip("moto")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        yield server
 
 
 @dataclass
