@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadFileScheduling
 
     from sweep.compress.dense.bench import Workbench
-    from sweep.config import SweepConfig
     from tests.harness.benches import MakeBench
     from tests.harness.command import Command
     from tests.ledger.server import Server
@@ -123,14 +122,6 @@ def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_config(model_folder: Path, data_files: dict[str, str]) -> SweepConfig:
-    """The config of the small task and model."""
-    from tests.harness import tiny
-
-    return tiny.make_config(model_folder, data_files)
-
-
-@pytest.fixture(scope="session")
 def make_bench(model_folder: Path, data_files: dict[str, str]) -> MakeBench:
     """Benches of the small task, or of another model and other files; sections of a config."""
     from sweep.compress.dense.bench import Workbench
@@ -145,8 +136,9 @@ def make_bench(model_folder: Path, data_files: dict[str, str]) -> MakeBench:
 
 
 @pytest.fixture(scope="session")
-def bench(tiny_config: SweepConfig) -> Workbench:
+def bench(model_folder: Path, data_files: dict[str, str]) -> Workbench:
     """A workbench on the CPU, kept warm as in a worker: each trial resets its model."""
     from sweep.compress.dense.bench import Workbench
+    from tests.harness import tiny
 
-    return Workbench(tiny_config, "cpu")
+    return Workbench(tiny.make_config(model_folder, data_files), "cpu")

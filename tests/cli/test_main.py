@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sweep.config import SweepConfig
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.harness.command import Command, assert_refused
 
@@ -108,12 +107,13 @@ def test_a_trial_that_diverges_is_exit_code_3(cli: Command) -> None:
     ],
 )
 def test_what_a_trial_cannot_use_is_one_sentence(
-    cli: Command, tiny_config: SweepConfig, setting: str, word: str
+    cli: Command, model_folder: Path, data_files: dict[str, str], setting: str, word: str
 ) -> None:
     """What else there is: `tests/compress`, test_models, tasks/test_task and tasks/test_sources."""
-    config = tiny_config.model_dump(mode="json")
-    config["task"]["dataset"]["validation"] = None
-    Path("words.yaml").write_text(json.dumps(config))
+    from tests.harness import tiny
+
+    config = tiny.make_config(model_folder, {"train": data_files["train"]})
+    Path("words.yaml").write_text(config.model_dump_json())
     done = cli("trial", "words.yaml", setting)
     assert_refused(done, 2, word)
     assert len(done.err.strip().splitlines()) == 1 and not Path("results").exists()

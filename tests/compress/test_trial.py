@@ -25,6 +25,7 @@ from tests.harness.trials import (
     WITH_ACTIVATIONS,
     every_schedule,
     figures,
+    first_epochs,
     recipe,
     run,
     same,
@@ -140,13 +141,6 @@ def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
     assert len(some.activations.state) == 14
 
 
-def die_half_way(bench: Workbench) -> None:
-    records = trial(bench, WITH_ACTIVATIONS[0], dropout=0.5).run()
-    next(records)
-    next(records)
-    records.close()
-
-
 def diverge(bench: Workbench) -> None:
     """After the record of what was pruned."""
     records = trial(bench, dataclasses.replace(WITH_ACTIVATIONS[1], learning_rate=1e38)).run()
@@ -172,7 +166,7 @@ BEFORE: dict[str, Callable[[Workbench], object]] = {
     "movement": partial(run, params=MOVING),
     "dropout": partial(run, dropout=0.5),
     "ambient seed": lambda bench: torch.manual_seed(123),
-    "half-way": die_half_way,
+    "half-way": lambda bench: first_epochs(trial(bench, WITH_ACTIVATIONS[0], dropout=0.5), 1),
     "diverged": diverge,
     "backward": die_after_backward,
 }

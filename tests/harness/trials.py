@@ -37,10 +37,7 @@ every_schedule = pytest.mark.parametrize("schedule", LR_SCHEDULES)
 
 
 def recipe(
-    params: Params = PLAIN,
-    schedule: str = "constant",
-    seed: int = 0,
-    dropout: float | None = None,
+    params: Params = PLAIN, schedule: str = "constant", seed: int = 0, dropout: float | None = None
 ) -> Recipe:
     return Recipe(
         params.learning_rate,

@@ -94,14 +94,12 @@ def test_an_unknown_format(tmp_path: Path) -> None:
 
 
 @every_format
-@pytest.mark.parametrize(("text", "label"), [("txt", "label"), ("text", "lable")])
-def test_a_missing_column_and_the_nearest_name(
-    tmp_path: Path, suffix: str, text: str, label: str
-) -> None:
+def test_a_missing_column_and_the_nearest_name(tmp_path: Path, suffix: str) -> None:
     path = tiny.write(tmp_path / f"data.{suffix}", ROWS)
-    wrong, near = ("txt", "text") if text == "txt" else ("lable", "label")
-    with pytest.raises(UsageError, match=f"no column '{wrong}'.*did you mean '{near}'"):
-        file_rows(path, text, label)
+    with pytest.raises(UsageError, match=r"no column 'txt'.*did you mean 'text'"):
+        file_rows(path, "txt", "label")
+    with pytest.raises(UsageError, match=r"no column 'lable'.*did you mean 'label'"):
+        file_rows(path, "text", "lable")
 
 
 @every_format
