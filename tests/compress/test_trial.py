@@ -109,7 +109,7 @@ def test_a_seed_chooses_masks_batches_and_dropout(bench: Workbench) -> None:
     assert run(bench, random, seed=1) != run(bench, random, seed=2)
 
 
-@pytest.mark.parametrize("params", WITH_ACTIVATIONS)
+@pytest.mark.parametrize("params", WITH_ACTIVATIONS.values(), ids=WITH_ACTIVATIONS)
 def test_activations_change_what_is_learned(bench: Workbench, params: Params) -> None:
     assert run(bench, params) == run(bench, params)
     losses = [record["loss"] for record in run(bench, params)]
@@ -120,14 +120,13 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
     """Calibration and training give a model only the inputs that it has."""
     data = tiny.bags()
     task = Task(("a", "b", "c"), 0, 12, False, "bags", lambda name: data)
-    for params in WITH_ACTIVATIONS:
+    for params in WITH_ACTIVATIONS.values():
         some = Trial(params, Dense.of(tiny.Net()), task, recipe(params), targets=Targets())
         assert [record.epoch for record in some.run()] == [0, 1, 2]
 
 
 def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
-    how = {"activation_method": "l1-norm", "activation_scope": "global"}
-    some = trial(bench, dataclasses.replace(PLAIN, activation_sparsity=0.4, **how))
+    some = trial(bench, WITH_ACTIVATIONS["l1-norm-global"])
     read: list[str] = []
     task = bench.task
 
@@ -141,9 +140,15 @@ def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
     assert len(some.activations.state) == 14
 
 
+def die_half_way(bench: Workbench) -> None:
+    first_epochs(trial(bench, WITH_ACTIVATIONS["random-local"], dropout=0.5), 1)
+
+
 def diverge(bench: Workbench) -> None:
     """After the record of what was pruned."""
-    records = trial(bench, dataclasses.replace(WITH_ACTIVATIONS[1], learning_rate=1e38)).run()
+    records = trial(
+        bench, dataclasses.replace(WITH_ACTIVATIONS["random-global"], learning_rate=1e38)
+    ).run()
     assert next(records).stage == "pruned"
     with pytest.raises(TrialError, match=r"diverged: .*learning rate 1e\+38"):
         next(records)
@@ -158,15 +163,12 @@ def die_after_backward(bench: Workbench) -> None:
 
 
 BEFORE: dict[str, Callable[[Workbench], object]] = {
-    **{
-        f"{params.activation_method}-{params.activation_scope}": partial(run, params=params)
-        for params in WITH_ACTIVATIONS
-    },
+    **{name: partial(run, params=params) for name, params in WITH_ACTIVATIONS.items()},
     "other masks": partial(run, params=dataclasses.replace(PLAIN, method="random", scope="global")),
     "movement": partial(run, params=MOVING),
     "dropout": partial(run, dropout=0.5),
     "ambient seed": lambda bench: torch.manual_seed(123),
-    "half-way": lambda bench: first_epochs(trial(bench, WITH_ACTIVATIONS[0], dropout=0.5), 1),
+    "half-way": die_half_way,
     "diverged": diverge,
     "backward": die_after_backward,
 }

@@ -21,7 +21,7 @@ from tests.harness.trials import WITH_ACTIVATIONS
 @pytest.fixture(scope="module")
 def pruned(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of one trial for each way to prune activations."""
-    trials = [{**params.to_dict(), "finetune_epochs": 1} for params in WITH_ACTIVATIONS]
+    trials = [{**params.to_dict(), "finetune_epochs": 1} for params in WITH_ACTIVATIONS.values()]
     return sweep_of(tmp_path_factory.mktemp("activations") / "sweep", bench, trials)
 
 

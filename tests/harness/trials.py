@@ -24,12 +24,12 @@ from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES, Params
 
 TIMES = ("seconds", "train_seconds", "eval_seconds")
 PLAIN = Params(sparsity=0.6, finetune_epochs=2, learning_rate=1e-3)
-WITH_ACTIVATIONS = [
-    dataclasses.replace(
+WITH_ACTIVATIONS = {
+    f"{method}-{scope}": dataclasses.replace(
         PLAIN, activation_sparsity=0.4, activation_method=method, activation_scope=scope
     )
     for method, scope in itertools.product(ACTIVATION_METHODS, ACTIVATION_SCOPES)
-]
+}
 RAMP = dataclasses.replace(PLAIN, sparsity=0.8, finetune_epochs=4, ramp_epochs=2)
 MOVING = dataclasses.replace(RAMP, method="movement")
 

@@ -61,11 +61,6 @@ def test_it_is_how_far_squares_grow() -> None:
     assert_near(grown, 2 * rate * moved["0"] + rate**2 * squares)
 
 
-def fail_after_a_step(some: nn.Linear) -> None:
-    step(some, [1.0, 1.0, -2.0, -0.5])
-    step(some, [1.0])
-
-
 def test_hooks_are_gone_after_a_failure() -> None:
     """In a step, or where one cannot be set."""
     some, frozen = layer(), layer().requires_grad_(False)
@@ -76,7 +71,8 @@ def test_hooks_are_gone_after_a_failure() -> None:
     assert not moved["0"].any()
     failing = pytest.raises(RuntimeError, match="cannot be multiplied")
     with failing, recorded(weights, {"0": moved["0"]}):
-        fail_after_a_step(some)
+        step(some, [1.0, 1.0, -2.0, -0.5])
+        step(some, [1.0])
     before = moved["0"].clone()
     assert before.any()
     step(some, [2.0, 0.0, 1.0, 4.0])

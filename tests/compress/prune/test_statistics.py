@@ -100,7 +100,6 @@ def test_a_module_that_is_never_run_is_named(kind: str) -> None:
 def test_methods_that_look_at_inputs_want_linear_layers() -> None:
     modules = {"body": nn.Linear(4, 4), "words": nn.Embedding(4, 4)}
     check_inputs("taylor", "gradient", modules)
-    with pytest.raises(
-        UsageError, match=r"method wanda .* words is of kind Embedding: .*\[words\]"
-    ):
+    message = r"method wanda .* words is of kind Embedding: .*\[words\]"
+    with pytest.raises(UsageError, match=message):
         check_inputs("wanda", "input-norm", modules)
