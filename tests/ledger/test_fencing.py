@@ -108,11 +108,10 @@ def test_an_older_driver_without_anything_to_write_learns_of_it_too(
             old.sync()
             time.sleep(0.05)
 
-    with pytest.raises(Fenced):
-        asked()
-    new.append(event(1))
-    old.close()
-    new.close()
+    with old, new:
+        with pytest.raises(Fenced):
+            asked()
+        new.append(event(1))
     assert attempts(sweep) == [1]
 
 
@@ -144,11 +143,10 @@ def test_an_older_driver_that_goes_on_writing_is_caught(sweep: ObjectStore) -> N
 
     with patch.object(ObjectStore, "create", late):
         new = taken_over(sweep)
-    assert [e.get("attempt") for e in new.events] == [None, 0, 1, 2]
-    with pytest.raises(Fenced):
-        _write(old, event(9))
-    old.close()
-    new.close()
+    with old, new:
+        assert [e.get("attempt") for e in new.events] == [None, 0, 1, 2]
+        with pytest.raises(Fenced):
+            _write(old, event(9))
     assert attempts(sweep) == [0, 1, 2]
 
 

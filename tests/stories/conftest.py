@@ -92,7 +92,6 @@ class Story:
     folder: Path
     done: dict[str, Done] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
-    before_worker_died: Event = field(default_factory=dict)
     orphans: list[int] = field(default_factory=list)
 
     def tell(self, chapter: str, process: sweeps.Process) -> None:
@@ -116,8 +115,8 @@ def disturbed(trained: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Story
     folder = root / "sweep"
     story = Story(folder)
     with sweeps.started(folder, root / "1", "run", trained.config, "--out", folder) as process:
-        story.before_worker_died = sweeps.kill_a_worker(process)
-        process.wait_for(lambda: _retried(process, story.before_worker_died))
+        before = sweeps.kill_a_worker(process)
+        process.wait_for(lambda: _retried(process, before))
         record = process.wait_for(process.mid_trial)
         process.signal(signal.SIGKILL)
         story.tell("killed", process)
