@@ -15,13 +15,12 @@ import pandas as pd
 import pytest
 
 import analysis
-from sweep.config import SweepConfig
 from sweep.ledger.file import Ledger
 from tests.analysis.ledgers import LedgerBuilder
 from tests.faults import sabotage
 from tests.faults.processes import Driver
 from tests.faults.verdict import BY_CHANCE, Done
-from tests.harness import sweeps
+from tests.harness import sweeps, tiny
 from tests.harness.command import Command, assert_refused
 from tests.harness.sweeps import Event, of_kind, read_events
 from tests.stories.conftest import Sweep
@@ -217,10 +216,10 @@ def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
 
 
 def test_a_sweep_without_a_test_split_is_refused_and_left_as_it_was(
-    address: str, tiny_config: SweepConfig, tmp_path: Path
+    address: str, model_folder: Path, data_files: dict[str, str], tmp_path: Path
 ) -> None:
-    config = tiny_config.model_dump(mode="json")
-    config["task"]["dataset"]["test"] = None
+    files = {name: file for name, file in data_files.items() if name != "test"}
+    config = tiny.make_config(model_folder, files).model_dump(mode="json")
     ledger = LedgerBuilder(config=config).baseline().trial("a").record("a", 0, 700, 0.5).end("a")
     folder = ledger.write(tmp_path / "sweep")
     before = (folder / "ledger.jsonl").read_bytes()
