@@ -1,4 +1,4 @@
-"""How many trials fit, by plain figures of machines; on real ones in stories/jobs."""
+"""How many trials fit, by plain figures of machines; on real ones in test_machines_lost.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import latest
 from tests.faults.verdict import Done, Event, of_kind, read_events
 from tests.harness import sweeps
+from tests.harness.node import Node
 from tests.harness.nodes import Cluster
 from tests.harness.sweeps import Whole
 
@@ -32,7 +32,7 @@ ASK_SECONDS = 5.0
 def write_config(path: Path, trials: int, **sections: Any) -> Path:
     """A config file of a sweep for two workers, whose trials have 2 to 4 epochs."""
     space = {"finetune_epochs": {"low": 2, "high": 4}}
-    search = {"trials": trials, "scheduler": "fifo", "max_concurrent": "auto"}
+    search = {"trials": trials, "scheduler": "fifo", "max_concurrent": 2}
     return sweeps.write_config(path, path.stem, space=space, search=search, **sections)
 
 
@@ -40,8 +40,7 @@ class Story:
     """A sweep that is launched on a cluster, watched, and disturbed; commands stand in ``root``.
 
     ``done`` says how each command ended; ``driver`` is the first driver's command line, ``before``
-    what the ledger held when that was killed; ``drained``: how many seconds it took the node that
-    was told to go.
+    what the ledger held when that was killed.
     """
 
     def __init__(self, cluster: Cluster, folder: Path, config: Path, root: Path) -> None:
@@ -50,7 +49,6 @@ class Story:
         self.done: dict[str, Done] = {}
         self.driver: Sequence[str] = ()
         self.before: Sequence[Event] = ()
-        self.drained = math.inf
         self.env = {"RAY_AUTH_TOKEN": cluster.token}
         self.at = ("--address", cluster.url)
 
@@ -64,13 +62,11 @@ class Story:
         first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
         with self._after_records(3) as driver:
             self.driver = driver.cmdline()
-            self.cluster.workers[0].kill()
-            self.cluster.add()
+            self._lose_node(Node.kill)
         with self._after_records(2):
             joins.signal(signal.SIGINT)
             self._ends("joins", joins)
-        self.drained = self.cluster.workers[0].drain()  # its worker is told by the driver
-        self.cluster.add()
+            self._lose_node(Node.drain)
         with self._after_records(2) as driver:
             self.before = self.events
             driver.kill()
@@ -107,6 +103,11 @@ class Story:
     def _ends(self, name: str, command: Whole) -> None:
         self.done[name] = command.end(HANGS)
         print(f"{name}: exit code {self.done[name].code}", file=sys.stderr)
+
+    def _lose_node(self, how: Callable[[Node], None]) -> None:
+        """One worker node goes, another comes."""
+        how(self.cluster.workers[0])
+        self.cluster.add()
 
     def _wait_for(self, find: Callable[[], bool]) -> None:
         """Until it is so; AssertionError where the job ends first, or nothing happens."""

@@ -70,19 +70,18 @@ class Node:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def drain(self) -> float:
-        """As a cloud that takes a spot machine back: told to go, it drains first.
-
-        Returns the seconds until it had gone. It is killed ten seconds after it should have.
-        """
-        everything, told = self._all(), time.monotonic()
+    def terminate(self) -> None:
+        """As a cloud that takes a spot machine back: told to go, it drains first."""
         self._process.send_signal(signal.SIGTERM)
+
+    def drain(self) -> None:
+        """Told to go, and its end, ten seconds after it should have gone at the latest."""
+        everything = self._all()
+        self.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(DRAINS + 10)
-        took = time.monotonic() - told
         _kill(everything)
         self.kill()
-        return took
 
     def _all(self) -> list[psutil.Process]:
         with suppress(psutil.NoSuchProcess):

@@ -9,12 +9,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import analysis
-from tests.faults.verdict import lost, of_kind, read_events
+from tests.faults.verdict import lost, of_kind
 from tests.harness.command import Command, assert_refused
 from tests.harness.launched import SHARED, Story, repeated, write_config
-from tests.harness.node import DRAINS
 from tests.harness.nodes import Cluster
-from tests.harness.sweeps import DIGITS, Whole, assert_each_once
+from tests.harness.sweeps import assert_each_once
 
 TRIALS = 8
 
@@ -88,44 +87,6 @@ def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
 def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> None:
     [config] = [word for word in story.driver if word.endswith("/tiny.yaml")]
     assert "/working_dir_files/_ray_pkg_" in config
-
-
-def test_a_lost_node_counts_and_one_told_to_go_does_not(story: Story) -> None:
-    found = of_kind(story.events, "lost")
-    assert sorted(event["preempted"] for event in found) == [False, True]
-    assert [e["reason"] for e in found if e["preempted"]] == ["its machine was told to go"]
-    assert all(event["reason"] != "the worker died" for event in found)  # Ray says more than that
-
-
-def test_a_node_told_to_go_goes_at_once(story: Story) -> None:
-    assert story.drained < DRAINS  # its worker left it after an epoch; it had nothing to wait for
-
-
-def test_nodes_added_later_take_their_share(story: Story) -> None:
-    """After the drain none of the first nodes is left, and after the last launch none comes."""
-    events = story.events
-    assert max(event["count"] for event in of_kind(events, "workers")) == 2
-    last = max(i for i, event in enumerate(events) if event["event"] == "resume")
-    assert len({e["worker"] for e in of_kind(events[last:], "record")}) == 2
-
-
-@pytest.mark.slow
-def test_the_dense_model_is_made_on_one_node_and_carried_to_the_others(
-    story: Story, cluster: Cluster, tmp_path: Path
-) -> None:
-    sections = {**DIGITS, "baseline": {"epochs": 2, "learning_rate": 2e-3}}
-    config, folder = write_config(tmp_path / "digits3.yaml", 2, **sections), tmp_path / "sweep"
-    given = ("run", config, "--out", folder, "--address", cluster.address)
-    done = Whole(folder, tmp_path / "log", *given, env=story.env).end()
-    assert done.code == 0, done.text
-    records = of_kind(read_events(folder), "record")
-    assert len(cluster.workers) == len({event["worker"] for event in records}) == 2
-    made = []
-    for node in cluster.workers:
-        files = [file for file in (node.cache / "dense").rglob("*") if file.is_file()]
-        made.append({file.relative_to(node.cache): file.read_bytes() for file in files})
-    assert made[0] == made[1]  # the seconds that the finetuning took too: it was done once
-    assert any(file.name == "finetune.json" for file in made[0])
 
 
 @pytest.mark.usefixtures("token")
