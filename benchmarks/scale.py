@@ -195,7 +195,7 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
     """Run a sweep; milliseconds of each question, what came out, and seconds in all."""
     started = time.perf_counter()
     pool = Pool(folder, config, workers)
-    with pool.view:
+    with pool.view.shown():
         pool.run()
     trials = list(pool.conductor.work.trials.values())
     return {

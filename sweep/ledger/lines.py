@@ -107,12 +107,9 @@ def misnamed(event: Event | ReadEvent) -> str | None:
     trial's id and a seed. A ledger may come from someone else, and none of its names may be a path:
     what lies elsewhere would be overwritten, or deleted.
     """
-    names = [event["trial_id"]] if "trial_id" in event else []
     points = _listed(event.get("points"))
-    names += [
-        point["trial_id"] for point in points if isinstance(point, dict) and "trial_id" in point
-    ]
-    for name in names:
+    named: list[Any] = [event, *(point for point in points if isinstance(point, dict))]
+    for name in [each["trial_id"] for each in named if "trial_id" in each]:
         if not (isinstance(name, str) and _TRIAL_ID.fullmatch(name)):
             return (
                 "a trial_id is 1 to 64 ASCII letters, digits, '-' or '_', and begins with a letter "
