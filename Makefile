@@ -4,12 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SIX := $(VENV)-six
+DOCS := $(VENV)-docs
 PYTEST := $(BIN)/python -m pytest -n logical --no-loadscope-reorder
 # what is tested without torch and without Ray, and draws nothing
 LIGHT := tests/config tests/ledger tests/search tests/space tests/analysis tests/test_pareto.py \
 	--ignore=tests/analysis/charts --ignore=tests/analysis/report
 
-.PHONY: demo check light test test-all test-analysis lint clean
+# pages whose examples are run
+DOCTESTED := docs/hooks.py docs/python-api.md
+
+.PHONY: demo check light test test-all test-analysis lint docs clean
 
 demo: $(STAMP)  ## a whole sweep on the embedded task, to a report
 	$(BIN)/sweep run digits --out results/demo
@@ -39,6 +43,19 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# The pages need neither torch nor Ray: docs/ is built where the packages of the extra `docs` are, and
+# those that read a config and a ledger. No step after the set-up uses a network.
+docs: $(DOCS)/.installed  ## the documentation in site/; its links and examples are checked
+	$(DOCS)/bin/python -m doctest -o ELLIPSIS -o NORMALIZE_WHITESPACE $(DOCTESTED)
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict --quiet
+
+$(DOCS)/.installed: pyproject.toml constraints.txt
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		mkdocs mkdocs-material mkdocstrings-python \
+		pydantic pyyaml pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy
+	touch $@
+
 # pip, not uv: torch's CPU build may lie in a folder that only pip is told of.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -46,4 +63,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(SIX) results
+	rm -rf $(VENV) $(SIX) $(DOCS) results site

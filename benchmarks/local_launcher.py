@@ -1,4 +1,4 @@
-"""`ray up cluster-local.yaml` on three machines, a sweep there, a worker lost: does it come back?
+"""`ray up` of cluster-local.yaml on three machines, a sweep there, a worker lost: is it replaced?
 
     python -m benchmarks.local_launcher    # root, Linux; 3 to 6 minutes on two cores
 
@@ -28,7 +28,7 @@ from sweep.cluster.connect import Token
 from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError
 
-CONFIG = "cluster-local.yaml"
+CONFIG = Path("examples", "cluster", "cluster-local.yaml")
 TRIALS = 48
 WAITS = 400.0
 """Seconds after which a step has failed."""
@@ -67,7 +67,7 @@ class Launcher:
     """Ray's cluster launcher, as one runs it on a laptop."""
 
     def __init__(self, ips: list[str], folder: Path) -> None:
-        self.ips, self.file = ips, folder / CONFIG
+        self.ips, self.file = ips, folder / CONFIG.name
         self.home = folder / "laptop"
         (self.home / ".ssh").mkdir(parents=True)
         (self.home / ".ssh/id_ed25519").write_text("no key is looked at here\n")

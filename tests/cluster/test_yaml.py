@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-FILES = ("cluster.yaml", "cluster-gcp.yaml", "cluster-local.yaml")
+FILES = ("cluster.yaml", "examples/cluster/cluster-gcp.yaml", "examples/cluster/cluster-local.yaml")
 CLOUDS = FILES[:2]
 every_file = pytest.mark.parametrize("name", FILES)
 every_cloud = pytest.mark.parametrize("name", CLOUDS)
@@ -112,7 +112,7 @@ def test_idle_workers_are_given_back(name: str) -> None:
 
 
 def test_the_accounts_group_is_not_open() -> None:
-    text = (ROOT / "cluster-aws-account.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "examples/cluster/cluster-aws-account.yaml").read_text(encoding="utf-8")
     pattern = re.findall(r"AllowedPattern: '(.+)'", text)[0]
     assert re.fullmatch(pattern, "198.51.100.7/32")
     assert not re.fullmatch(pattern, "0.0.0.0/0")
@@ -121,7 +121,7 @@ def test_the_accounts_group_is_not_open() -> None:
 
 
 def test_gcp_is_not_on_the_network_that_is_open() -> None:
-    for kind in read("cluster-gcp.yaml")["available_node_types"].values():
+    for kind in read("examples/cluster/cluster-gcp.yaml")["available_node_types"].values():
         (interface,) = kind["node_config"]["networkInterfaces"]
         assert interface["subnetwork"].endswith("/subnetworks/prunesweep")
 

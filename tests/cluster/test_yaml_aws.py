@@ -1,4 +1,4 @@
-"""cluster.yaml and cluster-aws-account.yaml with Ray's own launcher for AWS, against moto's AWS."""
+"""cluster.yaml and its AWS account with Ray's own launcher for AWS, against moto's AWS."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+ACCOUNT = ROOT / "examples" / "cluster" / "cluster-aws-account.yaml"
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto")
 pytest.importorskip("cfnlint", reason="moto needs it to read a CloudFormation template")
@@ -31,7 +32,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         formation = boto3.client("cloudformation")
         formation.create_stack(
             StackName="prunesweep",
-            TemplateBody=(ROOT / "cluster-aws-account.yaml").read_text(encoding="utf-8"),
+            TemplateBody=ACCOUNT.read_text(encoding="utf-8"),
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )

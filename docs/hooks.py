@@ -1,0 +1,202 @@
+"""What MkDocs makes of the project itself: pages that are not files in docs/.
+
+``configuration.md`` is made from the JSON schema of a config, so that it agrees with the code.
+``index.md``, ``contributing.md`` and ``changelog.md`` are files at the top of the project.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweep.config.text import json_schema
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+TOP = Path(__file__).parents[1]
+COPIES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
+
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
+
+_HEAD = """\
+# Configuration
+
+This page is generated from the JSON schema of a config (`sweep schema` prints it) when the
+documentation is built. A config is a YAML file. Each setting below has a dotted path; the path also
+works on the command line:
+
+    sweep run my.yaml search.trials=8 task.max_length=64
+
+`sweep init my.yaml` writes a config that has every setting with a comment. `sweep check my.yaml`
+lists every error of a config at once. An editor completes and checks a config if the file
+`sweep schema > sweep.schema.json` lies beside it and the config has this line:
+
+    # yaml-language-server: $schema=sweep.schema.json
+
+*required* in the column "default" means that a config must have the setting; in a section that may
+be left out, it means that the section must have it.
+"""
+
+_SPACE = """\
+`space` says which values the search may give to each parameter of a trial. A parameter is one of
+
+- one value: `sparsity: 0.5`;
+- a list: `method: [l1-norm, sparsegpt]`;
+- a range: `sparsity: {low: 0.5, high: 0.95}`, with `step: 0.05` or `log: true` if wanted;
+- a list or a range with a condition:
+  `ramp_epochs: {values: [1, 2], when: {method: movement}}`. The condition is a value, a list of
+  values, or a range. Where it does not hold, the trial has the parameter's default.
+
+The sampler `grid` needs a list or a step. `space.weight` and `space.activation` accept the nested
+form of MASE's tutorial 4: `weight: {sparsity: 0.5, method: l1-norm, scope: local}`.
+"""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages to those of docs/."""
+    from mkdocs.structure.files import File
+
+    pages = {to: _at_home((TOP / name).read_text("utf-8")) for name, to in COPIES.items()}
+    pages["configuration.md"] = configuration(json_schema())
+    for name, text in pages.items():
+        files.append(File.generated(config, name, content=text))
+    return files
+
+
+def _at_home(text: str) -> str:
+    """A file of the top folder as a page: links to pages stay links, others become plain paths."""
+
+    def link(found: re.Match[str]) -> str:
+        label, target = found[1], found[2]
+        path, anchor = re.fullmatch(r"([^#]*)(#.*)?", target).groups()  # type: ignore[union-attr]
+        if not path or "://" in path:
+            return found[0]
+        if path in COPIES:
+            return f"[{label}]({COPIES[path]}{anchor or ''})"
+        if path.startswith("docs/") and not path.endswith(".py"):
+            return f"[{label}]({path.removeprefix('docs/')}{anchor or ''})"
+        return label if path in label else f"{label} (`{path}`)"
+
+    return re.sub(r"\[([^\]]*)\]\(([^)\s]+)\)", link, text)
+
+
+def configuration(schema: dict[str, Any]) -> str:
+    """The page of all settings.
+
+    >>> page = configuration(json_schema())
+    >>> "| `search.trials` | integer, at least 1 | `64` |" in page
+    True
+    """
+    sections = list(_sections(schema, schema["properties"], set(schema["required"])))
+    return "\n".join([_HEAD, *sections])
+
+
+def _sections(schema: dict[str, Any], top: dict[str, Any], required: set[str]) -> Iterator[str]:
+    plain = {name: node for name, node in top.items() if _object(schema, node) is None}
+    plain.pop("space", None)
+    yield "## Top level\n"
+    yield _table(schema, plain, "", required)
+    for name, node in top.items():
+        if name == "space":
+            yield f"## {name}\n\n{_SPACE}"
+            yield _table(schema, _space(schema, node), "space.", set())
+        elif (section := _object(schema, node)) is not None:
+            yield f"## {name}\n\n{section['description']}\n"
+            yield _table(schema, dict(_flat(schema, section)), f"{name}.", set())
+
+
+def _object(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any] | None:
+    """The section that a node refers to, also where it may be null; None for a plain setting."""
+    for one in (node, *node.get("anyOf", ())):
+        if "$ref" in one:
+            found: dict[str, Any] = schema["$defs"][one["$ref"].rpartition("/")[2]]
+            if "properties" in found:
+                return found
+    return None
+
+
+def _space(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = _resolved(schema, node)["properties"]
+    return {
+        name: {**one["oneOf"][0], **one}
+        for name, one in found.items()
+        if name not in ("weight", "activation")
+    }
+
+
+def _flat(
+    schema: dict[str, Any], section: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The settings of a section; those of sections within it follow with their dotted paths."""
+    must = set(section.get("required", ()))
+    for name, node in section["properties"].items():
+        yield f"{prefix}{name}", {**node, "must": name in must}
+        if (inner := _object(schema, node)) is not None:
+            yield from _flat(schema, inner, f"{prefix}{name}.")
+
+
+def _table(
+    schema: dict[str, Any], settings: dict[str, Any], prefix: str, required: set[str]
+) -> str:
+    rows = [
+        "| setting | type and allowed values | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, node in settings.items():
+        must = node.get("must", name in required)
+        default = "*required*" if must else f"`{json.dumps(node.get('default'))}`"
+        cells = [f"`{prefix}{name}`", _type(schema, node), default, node.get("description", "")]
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in node:
+        node = {
+            **schema["$defs"][node["$ref"].rpartition("/")[2]],
+            **{key: value for key, value in node.items() if key != "$ref"},
+        }
+    return node
+
+
+def _type(schema: dict[str, Any], node: dict[str, Any]) -> str:
+    """A node's type in words.
+
+    >>> _type({}, {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]})
+    'integer, at least 1; or null'
+    >>> _type({}, {"enum": ["moasha", "fifo"], "type": "string"})
+    '`moasha`, `fifo`'
+    """
+    if "anyOf" in node:
+        return "; or ".join(dict.fromkeys(_type(schema, one) for one in node["anyOf"]))
+    node = _resolved(schema, node)
+    if "properties" in node:
+        return f"section of {', '.join(f'`{key}`' for key in node['properties'])}"
+    if "enum" in node:
+        return ", ".join(f"`{value}`" for value in node["enum"])
+    if "const" in node:
+        return f"`{json.dumps(node['const'])}`"
+    if node.get("type") == "array":
+        inner = node.get("items")
+        return f"list of {_type(schema, inner)}" if inner else "list"
+    if node.get("type") == "object":
+        keys = node.get("propertyNames", {}).get("enum")
+        inner = node.get("additionalProperties")
+        of = f" of {_type(schema, inner)}" if isinstance(inner, dict) and inner else ""
+        return f"mapping{of}" + (f"; keys: {', '.join(f'`{key}`' for key in keys)}" if keys else "")
+    bounds = [f"{word} {node[key]}" for key, word in _BOUNDS.items() if key in node]
+    return ", ".join([str(node.get("type", "any")), *bounds])
