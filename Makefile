@@ -47,12 +47,12 @@ lint: $(STAMP)
 # those that read a config and a ledger. No step after the set-up uses a network.
 docs: $(DOCS)/.installed  ## the documentation in site/; its links and examples are checked
 	$(DOCS)/bin/python -m doctest -o ELLIPSIS -o NORMALIZE_WHITESPACE $(DOCTESTED)
-	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict
 
 $(DOCS)/.installed: pyproject.toml constraints.txt
 	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		mkdocs mkdocs-material mkdocstrings-python \
+		mkdocs mkdocs-material mkdocstrings-python ruff \
 		pydantic pyyaml pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy
 	touch $@
 

@@ -17,6 +17,7 @@ from sweep.config.text import json_schema
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 TOP = Path(__file__).parents[1]
 COPIES = {
@@ -31,6 +32,8 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMaximum": "below",
 }
+
+_ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>(~[\w.]*\.)?([\w.]+)</code>")
 
 _HEAD = """\
 # Configuration
@@ -75,6 +78,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A page of docs/ links to a file of the top folder as GitHub reads it: ../README.md."""
+    for name, to in COPIES.items():
+        markdown = markdown.replace(f"](../{name}", f"]({to}")
+    return markdown
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Docstrings name classes by roles of Sphinx; a page shows the bare names."""
+    return _ROLE.sub(r"<code>\2</code>", html)
 
 
 def _at_home(text: str) -> str:

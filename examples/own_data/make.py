@@ -105,4 +105,4 @@ def write_model(folder: Path, texts: list[str]) -> None:
 
 if __name__ == "__main__":
     write_model(HERE / "model", write_data(HERE / "data"))
-    print(f"wrote {HERE / 'data'} and {HERE / 'model'}")
+    print("wrote data/ and model/ beside this script")
