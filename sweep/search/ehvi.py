@@ -54,7 +54,7 @@ OVERHEAD = 15.0
 """What a trial costs beside its epochs, in epochs: pruning, evaluations, a worker's turn.
 
 More than the clock says: chosen, like ``REACHES``, by the epochs that replayed searches needed
-(`benchmarks.search`; README has what was tried).
+(`benchmarks.search`; docs/results.md has what was tried).
 """
 
 STARTUP_POWER = 3.0
