@@ -107,9 +107,12 @@ def misnamed(event: Event | ReadEvent) -> str | None:
     trial's id and a seed. A ledger may come from someone else, and none of its names may be a path:
     what lies elsewhere would be overwritten, or deleted.
     """
-    points = _listed(event.get("points"))
-    named: list[Any] = [event, *(point for point in points if isinstance(point, dict))]
-    for name in [each["trial_id"] for each in named if "trial_id" in each]:
+    points = event.get("points")
+    named: list[Any] = [event] if points is None else [event, *_listed(points)]
+    for each in named:
+        if not (isinstance(each, dict) and "trial_id" in each):
+            continue
+        name = each["trial_id"]
         if not (isinstance(name, str) and _TRIAL_ID.fullmatch(name)):
             return (
                 "a trial_id is 1 to 64 ASCII letters, digits, '-' or '_', and begins with a letter "

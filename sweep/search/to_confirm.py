@@ -41,11 +41,13 @@ def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int)
     constraints of those that keep them, if any does; of equal points the first stands for all.
     """
     bounds, goals = config.search.constraints, config.objectives
-    finished = [record for record in records if front_values(record, goals) is not None]
-    pool = [one for one in finished if is_feasible(violations(bounds, one))] or finished
+    told = [(record, front_values(record, goals)) for record in records]
+    known = [(record, found) for record, found in told if found is not None]
+    kept = [pair for pair in known if is_feasible(violations(bounds, pair[0]))] or known
+    pool = [record for record, _ in kept]
     signs = [1.0 if way == "max" else -1.0 for way in goals.values()]
-    found = np.array([front_values(one, goals) for one in pool], dtype=np.float64)
-    values = found.reshape(-1, len(signs)) * signs  # more is better
+    rows = np.array([found for _, found in kept], dtype=np.float64)
+    values = rows.reshape(-1, len(signs)) * signs  # more is better
     first = _nondominated(values)
     rest = np.setdiff1d(np.arange(len(pool)), first)
     second = rest[_nondominated(values[rest])]

@@ -25,8 +25,9 @@ class Verdicts:
     def __init__(self, config: SweepConfig) -> None:
         search = config.search
         epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
-        rule = Moasha(epochs, config.objectives, search.reduction_factor, search.margin)
-        self._rule = None if search.scheduler == "fifo" else rule
+        self._rule = None
+        if search.scheduler != "fifo":
+            self._rule = Moasha(epochs, config.objectives, search.reduction_factor, search.margin)
         self._horizon_bound = config.recover.lr_schedule == "linear"
         self._open: tuple[TrialState, RecordEvent] | None = None
 
