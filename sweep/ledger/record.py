@@ -14,6 +14,7 @@ from sweep.ledger.events import (
     ConfirmBaselineEvent,
     Event,
 )
+from sweep.metrics import binomial_error
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,21 @@ def figure(record: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None
+
+
+def standard_error(record: Mapping[str, Any], name: str) -> float | None:
+    """The standard error of a metric, or of its drop, in a record; None where it is not known.
+
+    Records of version 0.1 have none: that of accuracy follows from the number of examples.
+    """
+    metric = name.removesuffix("_drop")
+    error = figure(record, f"{metric}_se")
+    if error is not None or metric != "accuracy":
+        return error
+    accuracy, examples = figure(record, metric), figure(record, "examples")
+    if accuracy is None or examples is None or examples <= 0:
+        return None
+    return binomial_error(min(max(accuracy, 0.0), 1.0), examples)
 
 
 def front_values(record: Mapping[str, Any], objectives: Iterable[str]) -> list[float] | None:

@@ -1,0 +1,99 @@
+"""The primary metric of a sweep, as the head of its ledger describes it, and its columns' names.
+
+A record has the metric's value under its name, and three figures beside it: ``<metric>_se``,
+``baseline_<metric>`` and ``<metric>_drop``. Tables add ``test_<metric>`` and so on. Whoever reads a
+ledger asks for these names here, so that nothing depends on which metric it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PrimaryMetric:
+    """What a sweep's trials are judged by.
+
+    ``direction`` is "max" or "min". ``unit`` is "share" for values in [0, 1], else a word or
+    nothing. ``worst`` is the worst value there is, ``chance`` that of answering without looking;
+    None where there is none, or nobody knows. A ledger of version 0.1 names no metric: it is
+    accuracy.
+
+    >>> metric = PrimaryMetric()
+    >>> metric.se, metric.baseline, metric.drop, metric.test
+    ('accuracy_se', 'baseline_accuracy', 'accuracy_drop', 'test_accuracy')
+    """
+
+    name: str = "accuracy"
+    direction: str = "max"
+    unit: str = "share"
+    worst: float | None = 0.0
+    chance: float | None = None
+
+    @classmethod
+    def of(cls, head: Mapping[str, Any]) -> PrimaryMetric:
+        """The metric that the first event of a ledger names; accuracy where it names none."""
+        name, facts = head.get("metric"), head.get("metrics")
+        found = facts.get(name) if isinstance(facts, Mapping) else None
+        if not isinstance(name, str) or not isinstance(found, Mapping):
+            return cls()
+        direction = "min" if found.get("direction") == "min" else "max"
+        unit = str(found.get("unit") or "")
+        return cls(name, direction, unit, _number(found, "worst"), _number(found, "chance"))
+
+    @property
+    def se(self) -> str:
+        """The key of a value's standard error."""
+        return f"{self.name}_se"
+
+    @property
+    def baseline(self) -> str:
+        """The key of the dense model's value."""
+        return f"baseline_{self.name}"
+
+    @property
+    def drop(self) -> str:
+        """The key of how much worse than the dense model a point is: positive where it is worse."""
+        return f"{self.name}_drop"
+
+    @property
+    def low(self) -> str:
+        """The column of the lower end of a value's 95 % interval."""
+        return f"{self.name}_low"
+
+    @property
+    def high(self) -> str:
+        """The column of the upper end of a value's 95 % interval."""
+        return f"{self.name}_high"
+
+    @property
+    def validation(self) -> str:
+        """The key of a retrained model's value on validation."""
+        return f"validation_{self.name}"
+
+    @property
+    def test(self) -> str:
+        """The column of the mean value on test; ``_low``, ``_high`` and ``_spread`` follow it."""
+        return f"test_{self.name}"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether values lie in [0, 1], and are shown in per cent and in points."""
+        return self.unit == "share"
+
+    def worsening(self, value: float, baseline: float) -> float:
+        """The drop from ``baseline`` to ``value``.
+
+        >>> PrimaryMetric().worsening(0.75, 1.0), PrimaryMetric("rmse", "min").worsening(3.0, 2.0)
+        (0.25, 1.0)
+        """
+        return baseline - value if self.direction == "max" else value - baseline
+
+
+def _number(facts: Mapping[str, Any], key: str) -> float | None:
+    value = facts.get(key)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
