@@ -95,5 +95,6 @@ class PrimaryMetric:
 
 def _number(facts: Mapping[str, Any], key: str) -> float | None:
     value = facts.get(key)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
