@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.step_time import Rivals, arguments, rivals
 from sweep.compress.quantize import Scheme
-from sweep.compress.quantize.layers import put
+from sweep.compress.quantize.layers import set_scheme
 from sweep.compress.train import Distillation, all_logits
 
 Epoch = Callable[[Rivals], float]
@@ -35,11 +35,11 @@ def on_grid(scheme: Scheme) -> Epoch:
     """Inputs, weights and biases of every Linear layer rounded in each pass."""
 
     def epoch(pair: Rivals) -> float:
-        put(pair.model, scheme)
+        set_scheme(pair.model, scheme)
         try:
             return pair.masked()
         finally:
-            put(pair.model, None)
+            set_scheme(pair.model, None)
 
     return epoch
 

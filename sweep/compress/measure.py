@@ -134,9 +134,10 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
     in its own bits (`sweep.compress.quantize.layers`), with the scales. File headers are not in it;
     no speed is implied by it.
     """
-    from sweep.compress.quantize.layers import held  # torch, which a formula's bench does without
+    # Imported here, since a closed-form task measures without torch.
+    from sweep.compress.quantize.layers import grid_storage
 
-    on_grid = held(model)
+    on_grid = grid_storage(model)
     prunable = {id(weight) for weight in weights.values()}
     total = zeros = rounded = nonzero = size = 0
     for parameter in model.parameters():

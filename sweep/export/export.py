@@ -20,7 +20,7 @@ from sweep import __version__
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import kept
 from sweep.compress.models import load_classifier
-from sweep.compress.quantize.layers import settle_on_grid
+from sweep.compress.quantize.layers import save_grid
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import StorageError, UsageError
 from sweep.export import checks, sparse
@@ -110,7 +110,7 @@ def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Modul
     """
     config = bench.config
     names, tokenizer = bench.task.label_names, config.tokenizer or config.model
-    settle_on_grid(trial.model, folder)
+    save_grid(trial.model, folder)
     write_model(trial.model, trial.masks, names, tokenizer, folder)
     write_activations(trial.activations, folder)
     saved = load_classifier(str(folder), bench.task)

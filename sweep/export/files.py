@@ -20,7 +20,7 @@ from torch import nn
 
 from sweep.compress.prune import ActivationPruner
 from sweep.compress.prune.targets import MASKS
-from sweep.compress.quantize.layers import GRID_FILE, put_on_grid
+from sweep.compress.quantize.layers import GRID_FILE, load_grid
 from sweep.compress.tasks.encode import load_tokenizer
 from sweep.errors import UsageError
 
@@ -147,4 +147,4 @@ def complete(model: nn.Module, folder: str | Path) -> None:
     if (Path(folder) / ACTIVATIONS).is_file():
         attach(model, folder)
     if (Path(folder) / GRID_FILE).is_file():
-        put_on_grid(model, folder)
+        load_grid(model, folder)

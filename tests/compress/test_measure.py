@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sweep.compress.measure import Size, measure, stored_bytes
 from sweep.compress.quantize import Scheme
-from sweep.compress.quantize.layers import put
+from sweep.compress.quantize.layers import set_scheme
 
 
 def small(values: Tensor) -> nn.Sequential:
@@ -38,11 +38,11 @@ def test_by_hand() -> None:
 def test_on_a_grid_by_hand() -> None:
     """8 weights: 4 pruned, 2 rounded to zero by 5 bits with 1 behind the point; 2 are left."""
     model = small(torch.tensor([[0.0, 0.0, 0.1, 1.0], [0.0, 0.0, 0.2, -1.0]]))
-    put(model, Scheme("fixed", 5, 1))
+    set_scheme(model, Scheme("fixed", 5, 1))
     bitmap_and_two, bias, norm, other = 1 + 2, math.ceil(2 * 5 / 8), 4 * 4, math.ceil(2 * 5 / 8)
     expected = Size(4 / 8, 4 / 16, 2 + 2 + 4 + 2, bitmap_and_two + bias + norm + other, 2 / 8)
     assert measure(model, {"0": model[0].weight}) == expected
-    put(model, Scheme("int8"))
+    set_scheme(model, Scheme("int8"))
     # two rows: a scale of two bytes each; the bias is two floats
     bytes_ = (1 + 4 + 2 * 2) + 2 * 4 + norm + (2 + 2)
     expected = Size(4 / 8, 4 / 16, 4 + 2 + 4 + 2, bytes_, 0.0)

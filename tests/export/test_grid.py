@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 import analysis
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.quantize.layers import grid_setting, linears, put_on_grid
+from sweep.compress.quantize.layers import grid_setting, linears, load_grid
 from sweep.compress.quantize.scheme import fixed
 from sweep.errors import UsageError
 from tests.export.sweeps import HandOver, assert_answers, sweep_of
@@ -113,7 +113,7 @@ def test_whoever_leaves_the_grid_is_told_how_to_stay(
 
 def test_a_model_in_floats_has_no_such_file(exported: Path) -> None:
     with pytest.raises(UsageError, match=r"quantization\.json cannot be read"):
-        put_on_grid(tiny.bert(), exported)
+        load_grid(tiny.bert(), exported)
     assert grid_setting(str(exported)) is None
 
 
@@ -121,9 +121,9 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     about = {"format": "prunesweep-quantization", "version": "1", "scheme": "int8"}
     path = tmp_path / "quantization.json"
     path.write_text(json.dumps(about | {"modules": ["classifier"]}))
-    with pytest.raises(UsageError, match="of another model: Linear layer 'bert"):
-        put_on_grid(tiny.bert(), tmp_path)
+    with pytest.raises(UsageError, match="only the model has the Linear layer 'bert"):
+        load_grid(tiny.bert(), tmp_path)
     for other in ({"version": "2"}, {"scheme": "int4"}):
         path.write_text(json.dumps(about | other))
-        with pytest.raises(UsageError, match="says nothing of a grid"):
-            put_on_grid(tiny.bert(), tmp_path)
+        with pytest.raises(UsageError, match="not a quantisation file of this version"):
+            load_grid(tiny.bert(), tmp_path)

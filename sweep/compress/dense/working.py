@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sweep.compress.models import dropout_rates
 from sweep.compress.quantize import Scheme
-from sweep.compress.quantize.layers import put
+from sweep.compress.quantize.layers import set_scheme
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Dense:
         """The model with its dense weights, dropout and grid, no trial's hooks, no gradients."""
         while self.undo:
             self.undo.pop()()
-        put(self.model, self.scheme)
+        set_scheme(self.model, self.scheme)
         for name, module in self.model.named_modules():
             if isinstance(module, nn.Dropout):
                 module.p = self.dropout[name]

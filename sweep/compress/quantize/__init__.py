@@ -1,4 +1,4 @@
-"""Quantisation: numbers on a grid (scheme), and Linear layers that compute there (layers)."""
+"""Quantisation: rounding to a grid (scheme), and Linear layers that compute on it (layers)."""
 
 from sweep.compress.quantize.scheme import OnGrid, Scheme
 

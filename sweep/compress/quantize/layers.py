@@ -1,13 +1,12 @@
-"""Linear layers on a grid: how they compute, what they hold, and the file that says so.
+"""Linear layers that compute on a quantisation grid, and the JSON file that describes the grid.
 
-A layer's own tensors stay floats, and are rounded when it is used. It changes its class and nothing
-else: names of tensors, hooks, state and optimiser are those of before. Hooks on its input, such as
-those that prune activations, come first, and what they set to zero stays zero; so does what a mask
-holds at zero.
+A layer keeps its tensors as floats and rounds them at each use. Only its class changes: tensor
+names, hooks, state and optimiser stay the same. Hooks on the layer's input, such as activation
+pruning, run before the rounding. Values that a hook or a mask sets to zero stay zero.
 
-A saved model (:func:`settle_on_grid`) has its weights on the grid as they are, so that
-``from_pretrained`` gives them, and a JSON file beside them. ``from_pretrained`` computes with
-inputs in floats; :func:`put_on_grid` lets the layers round them, as the trial did.
+:func:`save_grid` rounds the weights of a saved model and writes the grid beside them.
+``from_pretrained`` then loads the rounded weights, but computes with float inputs;
+:func:`load_grid` makes the layers round their inputs too, as they did in the trial.
 """
 
 from __future__ import annotations
@@ -29,28 +28,28 @@ GRID_FILE = "quantization.json"
 FORMAT, VERSION = "prunesweep-quantization", "1"
 
 SCALE_BYTES = 2
-"""Of a scale of ``int8``, a bfloat16 an output channel."""
+"""Size of one scale of ``int8``; each output channel has one, in bfloat16."""
 
 
 class GridLinear(nn.Linear):
-    """A Linear layer that computes with inputs, weights and bias on the grid of ``scheme``."""
+    """A Linear layer that rounds its inputs, weights and bias to the grid of ``scheme``."""
 
     scheme: Scheme
 
     def forward(self, input: Tensor) -> Tensor:
-        """Inputs (..., features) to outputs (..., out_features)."""
+        """Map ``input`` (..., in_features) to outputs (..., out_features)."""
         weight, bias = on_grid(self)
         return linear(self.scheme.value(input), weight, bias)
 
 
 def on_grid(layer: GridLinear) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias as the layer computes with them."""
+    """Return the rounded weight and bias that the layer computes with."""
     bias: Tensor | None = layer.bias
     return layer.scheme.value(layer.weight), None if bias is None else layer.scheme.bias(bias)
 
 
-def put(model: nn.Module, scheme: Scheme | None) -> None:
-    """Let all of :func:`linears` compute on a grid, or (None) as they did before."""
+def set_scheme(model: nn.Module, scheme: Scheme | None) -> None:
+    """Make all :func:`linears` of the model compute on a grid; None makes them plain again."""
     for layer in linears(model).values():
         layer.__class__ = nn.Linear if scheme is None else GridLinear
         layer.__dict__.pop("scheme", None)
@@ -59,31 +58,31 @@ def put(model: nn.Module, scheme: Scheme | None) -> None:
 
 
 def linears(model: nn.Module) -> dict[str, nn.Linear]:
-    """The Linear layers by name, but those whose tensors another kind of module uses too.
+    """Return the Linear layers by name, except those that share a tensor with another module kind.
 
-    An embedding looks its weight up as a float, and would be another model with one on a grid.
+    A tied embedding, for example, reads its weight as floats, so its weight cannot be on a grid.
     """
-    mine: dict[str, nn.Linear] = {}
-    elsewhere: set[int] = set()
+    found: dict[str, nn.Linear] = {}
+    shared: set[int] = set()
     for name, module in model.named_modules():
         if type(module) in (nn.Linear, GridLinear):
             assert isinstance(module, nn.Linear)
-            mine[name] = module
+            found[name] = module
         else:
-            elsewhere |= {id(parameter) for parameter in module.parameters(recurse=False)}
-    return {name: layer for name, layer in mine.items() if id(layer.weight) not in elsewhere}
+            shared |= {id(parameter) for parameter in module.parameters(recurse=False)}
+    return {name: layer for name, layer in found.items() if id(layer.weight) not in shared}
 
 
 def grid_layers(model: nn.Module) -> dict[str, GridLinear]:
-    """Those of them that are on a grid."""
+    """Return the Linear layers that are on a grid, by name."""
     return {n: layer for n, layer in linears(model).items() if isinstance(layer, GridLinear)}
 
 
 @torch.no_grad()
-def settle(model: nn.Module) -> None:
-    """Round the tensors themselves: a model that is saved now holds what it computed with.
+def round_weights(model: nn.Module) -> None:
+    """Round the stored tensors in place, so that a saved model holds the values it computed with.
 
-    It computes the same as before, since rounding twice is rounding once.
+    The model's outputs do not change, because rounding is idempotent.
     """
     for layer in grid_layers(model).values():
         weight, bias = on_grid(layer)
@@ -93,12 +92,11 @@ def settle(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def held(model: nn.Module) -> dict[int, tuple[int, float, int]]:
-    """What each parameter that is on a grid holds, by its id: how many values are not zero, the
-    bytes of a value, and the bytes of scales beside them.
+def grid_storage(model: nn.Module) -> dict[int, tuple[int, float, int]]:
+    """Return (non-zero values, bytes per value, bytes of scales) by id of each rounded parameter.
 
-    A value's bytes may be a fraction: a weight or bias has the bits of its scheme. A bias beside
-    ``int8`` weights stays a float, and is not in it.
+    Bytes per value may be a fraction, such as 0.5 for 4 bits. A bias beside ``int8`` weights
+    stays a float, so it is not included.
     """
     found = {}
     for layer in grid_layers(model).values():
@@ -111,12 +109,13 @@ def held(model: nn.Module) -> dict[int, tuple[int, float, int]]:
     return found
 
 
-def settle_on_grid(model: nn.Module, folder: Path) -> None:
-    """Round the model's own weights, and write the grid; no file where there is none.
+def save_grid(model: nn.Module, folder: Path) -> None:
+    """Round the model's weights in place and write ``quantization.json``.
 
-    The file has ``scheme`` and ``modules`` (names of Linear layers); of ``fixed`` also ``width``
-    and ``frac_width``, of ``int8`` also ``scales``: of each module one an output channel, by which
-    its weights are whole numbers from -127 to 127.
+    A model without a grid is left as it is, and no file is written. The file has ``scheme`` and
+    ``modules`` (names of Linear layers). For ``fixed`` it also has ``width`` and ``frac_width``.
+    For ``int8`` it has ``scales``: per module, one scale for each output channel. A weight divided
+    by its scale is an integer from -127 to 127.
     """
     layers = grid_layers(model)
     if not layers:
@@ -126,7 +125,7 @@ def settle_on_grid(model: nn.Module, folder: Path) -> None:
     if scheme.name == "fixed":
         about |= {"width": scheme.width, "frac_width": scheme.frac_width}
     about["modules"] = list(layers)
-    settle(model)
+    round_weights(model)
     if scheme.name == "int8":
         with torch.no_grad():
             scales = {n: int8_scales(layer.weight).flatten() for n, layer in layers.items()}
@@ -134,23 +133,26 @@ def settle_on_grid(model: nn.Module, folder: Path) -> None:
     (folder / GRID_FILE).write_text(json.dumps(about) + "\n", encoding="utf-8")
 
 
-def put_on_grid(model: nn.Module, folder: str | Path) -> None:
-    """Let a model that was loaded from ``folder`` round its inputs, as its file says.
+def load_grid(model: nn.Module, folder: str | Path) -> None:
+    """Make a model that was loaded from ``folder`` round its inputs to the saved grid.
 
-    Raises :class:`~sweep.errors.UsageError` where the folder has no such file, or one that does not
-    fit the model.
+    Raises :class:`~sweep.errors.UsageError` if the folder has no grid file, or if the file names
+    other Linear layers than the model has.
     """
     path = Path(folder) / GRID_FILE
     about = _read(path)
     if strange := sorted(set(about["modules"]) ^ set(linears(model))):
-        raise UsageError(f"{path} is of another model: Linear layer {strange[0]!r} is in one alone")
-    put(model, Scheme(about["scheme"], **_widths(about)))
+        where = "the file" if strange[0] in about["modules"] else "the model"
+        raise UsageError(
+            f"{path} does not fit this model: only {where} has the Linear layer {strange[0]!r}"
+        )
+    set_scheme(model, Scheme(about["scheme"], **_widths(about)))
 
 
 def grid_setting(model: str | None) -> dict[str, Any] | None:
-    """The ``baseline.quantization`` of a folder with a grid beside its weights; None: no grid.
+    """Return the ``baseline.quantization`` setting that matches a saved grid, or None without one.
 
-    Raises :class:`~sweep.errors.UsageError` where the grid cannot be read.
+    Raises :class:`~sweep.errors.UsageError` if the grid file cannot be read.
     """
     folder = Path(model or "")
     if model is None or not all((folder / name).is_file() for name in ("config.json", GRID_FILE)):
@@ -170,5 +172,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error}") from error
     known = (found.get("format"), found.get("version")) == (FORMAT, VERSION)
     if not known or found.get("scheme") not in QUANTIZATIONS:
-        raise UsageError(f"{path} says nothing of a grid that this version knows")
+        raise UsageError(
+            f"{path} is not a quantisation file of this version: it must have format {FORMAT!r}, "
+            f"version {VERSION!r} and one of the schemes {', '.join(QUANTIZATIONS)}"
+        )
     return found

@@ -1,16 +1,16 @@
-"""Numbers on the grid that a deployed model can hold, and which grid a dense model is on.
+"""Quantisation schemes: which grid of numbers a model computes on, and the rounding to it.
 
-Rounding is by pure functions; 0 is on every grid.
+Rounding is done by pure functions. Zero is on every grid.
 
-- ``fixed``: ``width`` bits, ``frac_width`` of them behind the binary point: one grid for inputs,
-  weights and biases (MASE's tutorials 3 and 4, 8 / 4).
-- ``int8``: -127 to 127 times a scale that is found in the numbers: one for each output channel of
-  a weight, one for each token of an input, at run time; biases stay floats. A scale is a bfloat16
-  number, so that each product is exact in a float32, and rounding twice is rounding once.
+- ``fixed``: ``width`` bits, ``frac_width`` of them after the binary point. Inputs, weights and
+  biases share one grid. MASE's tutorials 3 and 4 use width 8 and frac_width 4.
+- ``int8``: integers from -127 to 127 times a scale. Each output channel of a weight and each token
+  of an input has its own scale, computed from its values; inputs are scaled at run time. Biases
+  stay floats. Scales are bfloat16, so each product is exact in float32 and rounding is idempotent.
 
-Ties go to the even neighbour. Gradients pass straight through (Bengio et al. 2013,
-arXiv:1308.3432), beyond the ends of the grid too, as in MASE: a weight that was pushed out finds
-its way back.
+Ties round to even. Gradients use the straight-through estimator (Bengio et al. 2013,
+arXiv:1308.3432). As in MASE, they also pass outside the range of the grid, so that training can
+bring a weight back into the range.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ ToGrid = Callable[[Tensor], Tensor]
 
 
 def fixed(x: Tensor, width: int = 8, frac_width: int = 4) -> Tensor:
-    """The nearest multiples of 2^-frac_width with ``width`` bits, the sign among them.
+    """Round to the nearest multiple of 2^-frac_width that fits in ``width`` bits, sign included.
 
-    ``width`` is in 2..24 (more than that no float32 has), ``frac_width`` in 0..width.
+    ``width`` is in 2..24, since a float32 has 24 significant bits; ``frac_width`` is in 0..width.
 
     >>> fixed(torch.tensor([0.03, -0.04, 1.3, 99.0, -99.0])).tolist()
     [0.0, -0.0625, 1.3125, 7.9375, -8.0]
@@ -47,7 +47,7 @@ def fixed(x: Tensor, width: int = 8, frac_width: int = 4) -> Tensor:
 
 
 def int8(x: Tensor) -> Tensor:
-    """Each row of ``x`` (..., n) as whole numbers of -127 to 127 times its own scale.
+    """Round each row of ``x`` (..., n) to integers from -127 to 127 times the row's own scale.
 
     >>> int8(torch.tensor([[127.0, -3.4, 0.2], [0.0, 0.0, 0.0]])).tolist()
     [[127.0, -3.0, 0.0], [0.0, 0.0, 0.0]]
@@ -57,31 +57,31 @@ def int8(x: Tensor) -> Tensor:
 
 
 def int8_scales(x: Tensor) -> Tensor:
-    """The scales (..., 1) of the rows of ``x`` (..., n): the largest magnitude becomes 127."""
+    """Scales (..., 1) of the rows of ``x`` (..., n): the largest magnitude becomes 127."""
     largest = x.float().abs().amax(-1, keepdim=True)
-    # Rounded to bfloat16 it is off by 1 in 512 at most: the largest still rounds to 127.
+    # bfloat16 changes a scale by at most 1 part in 512, so the largest value still rounds to 127.
     return largest.div_(LARGEST).bfloat16().float().clamp_min_(_TINY)
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """A grid: ``name`` is fixed or int8; the widths, in bits, are those of ``fixed`` alone."""
+    """A grid: ``name`` is fixed or int8; only ``fixed`` uses the widths, which are in bits."""
 
     name: str = "fixed"
     width: int = 8
     frac_width: int = 4
 
     def value(self, x: Tensor) -> Tensor:
-        """Weights (outputs, inputs), or inputs (..., features), on the grid; of the same type."""
-        return straight(self._to_grid, x)
+        """Round weights (outputs, inputs) or inputs (..., features), keeping shape and dtype."""
+        return straight_through(self._to_grid, x)
 
     def bias(self, x: Tensor) -> Tensor:
-        """A bias (outputs,) on its grid."""
-        return x if self.name == "int8" else straight(self._to_grid, x)
+        """Round a bias (outputs,); ``int8`` leaves it as it is."""
+        return x if self.name == "int8" else straight_through(self._to_grid, x)
 
     @property
     def bits(self) -> int:
-        """Bits of one weight."""
+        """The number of bits of one weight."""
         return 8 if self.name == "int8" else self.width
 
     @property
@@ -91,15 +91,15 @@ class Scheme:
         return known[self.name]
 
 
-def straight(to_grid: ToGrid, x: Tensor) -> Tensor:
-    """``to_grid(x)``, whose gradient is that of ``x``."""
+def straight_through(to_grid: ToGrid, x: Tensor) -> Tensor:
+    """Return ``to_grid(x)``, with the gradient of the identity."""
     if not (torch.is_grad_enabled() and x.requires_grad):
         return to_grid(x)
-    found: Tensor = _Straight.apply(x, to_grid)  # type: ignore[no-untyped-call]
+    found: Tensor = _StraightThrough.apply(x, to_grid)  # type: ignore[no-untyped-call]
     return found
 
 
-class _Straight(torch.autograd.Function):
+class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor, to_grid: ToGrid) -> Tensor:
         return to_grid(x)
@@ -111,10 +111,11 @@ class _Straight(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class OnGrid:
-    """A dense model's grid, and how it was finetuned there.
+    """The grid of a dense model, and how the model is finetuned on it.
 
-    ``epochs`` 0: post-training quantisation (PTQ); else so many are finetuned on the grid (QAT).
-    ``learning_rate`` is the peak of that finetuning.
+    With ``epochs`` 0 the model is only rounded (post-training quantisation, PTQ). Otherwise it is
+    finetuned for ``epochs`` on the grid (quantisation-aware training, QAT), with a peak learning
+    rate of ``learning_rate``.
     """
 
     scheme: Scheme
@@ -123,15 +124,15 @@ class OnGrid:
 
     @property
     def untrained(self) -> OnGrid:
-        """The same grid right after rounding."""
+        """The same grid without finetuning."""
         return replace(self, epochs=0, learning_rate=0.0)
 
 
 def grid_of(config: BaselineConfig, name: str | None) -> OnGrid | None:
-    """What a trial's ``quantization`` means; None: what ``baseline.quantization`` says.
+    """Return the grid of a trial whose parameter ``quantization`` is ``name``; None is no grid.
 
-    ``none`` is no grid. A scheme that the config does not describe has the usual widths, and as
-    many epochs as the one that it does.
+    With ``name`` None, ``baseline.quantization`` decides. The name ``none`` means no grid. A scheme
+    that the config does not describe gets the default widths, and the epochs of the one it does.
     """
     chosen = config.quantization
     if name is None:

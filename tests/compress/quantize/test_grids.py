@@ -1,4 +1,4 @@
-"""The dense model on a grid: which one, made once, its figures; what a config may say of it."""
+"""The dense model on a grid: its choice, its figures and its cache; the rules of the setting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from sweep.cluster.baseline import reference_point
 from sweep.compress.quantize import OnGrid, Scheme
-from sweep.compress.quantize.layers import linears, put
+from sweep.compress.quantize.layers import linears, set_scheme
 from sweep.compress.train import Recipe, evaluate
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
@@ -22,7 +22,7 @@ PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}
 QAT: dict[str, Any] = {**PTQ, "epochs": 2, "learning_rate": 2e-3}
 
 
-def test_a_trials_parameter_names_a_grid(make_bench: MakeBench) -> None:
+def test_the_quantization_parameter_selects_the_grid(make_bench: MakeBench) -> None:
     def named(quantization: dict[str, Any] | None) -> list[OnGrid | None]:
         bench = make_bench(baseline={"quantization": quantization})
         return [bench.grid(name) for name in (None, "none", "fixed", "int8")]
@@ -33,17 +33,17 @@ def test_a_trials_parameter_names_a_grid(make_bench: MakeBench) -> None:
     trained = OnGrid(Scheme("int8"), 1, 5e-5)
     fixed = OnGrid(Scheme("fixed", 8, 4), 1, 5e-5)
     assert named({"scheme": "int8", "epochs": 1}) == [trained, None, fixed, trained]
-    assert OnGrid(Scheme("fixed", 5, 2)) == named({"width": 5})[0]  # half of them are the fraction
+    assert OnGrid(Scheme("fixed", 5, 2)) == named({"width": 5})[0]  # frac_width: half of width
 
 
-def test_the_figures_are_those_of_each_step(make_bench: MakeBench, cache: Path) -> None:
-    """Against a model that is rounded, and finetuned, by hand."""
+def test_the_baseline_has_the_accuracy_of_each_step(make_bench: MakeBench, cache: Path) -> None:
+    """The expected figures come from a model that the test itself rounds and finetunes."""
     bench = make_bench(baseline={"quantization": QAT})
     found, plain = bench.baseline(), make_bench().baseline()
     model, validation = tiny.bert(), bench.task.split("validation")
     recipe = Recipe(2e-3, 2, 0, batch_size=16, lr_schedule="linear")
     scores = [evaluate(model, validation, batch_size=16)]
-    put(model, Scheme("fixed", 6, 3))
+    set_scheme(model, Scheme("fixed", 6, 3))
     scores.append(evaluate(model, validation, batch_size=16))
     finetune(model, bench.task.train, recipe)
     scores.append(evaluate(model, validation, batch_size=16))
@@ -59,7 +59,7 @@ def test_the_figures_are_those_of_each_step(make_bench: MakeBench, cache: Path) 
     assert "qat_accuracy" not in rounded
 
 
-def test_it_is_made_once(make_bench: MakeBench, cache: Path) -> None:
+def test_a_quantised_model_is_made_once_and_cached(make_bench: MakeBench, cache: Path) -> None:
     first = make_bench(baseline={"quantization": QAT})
     figures = first.baseline()
     model = first.models.get(first.grid(None)).reset()
@@ -73,15 +73,17 @@ def test_it_is_made_once(make_bench: MakeBench, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"epochs": 1}, {"learning_rate": 1e-4}, {"frac_width": 2}])
-def test_another_grid_is_another_model(make_bench: MakeBench, change: dict[str, Any]) -> None:
+def test_each_grid_setting_has_its_own_cached_model(
+    make_bench: MakeBench, change: dict[str, Any]
+) -> None:
     one, other = (make_bench(baseline={"quantization": {**QAT, **c}}) for c in ({}, change))
     plain = make_bench()
-    assert one.folder == other.folder == plain.folder  # the model in floats is the same
+    assert one.folder == other.folder == plain.folder  # the float model is the same
     assert one.trained != other.trained
 
 
-def test_a_grid_makes_a_model_small(make_bench: MakeBench) -> None:
-    """But a sweep's reference point is the model in floats: some of its trials may be."""
+def test_quantisation_reduces_the_size_but_not_the_reference_point(make_bench: MakeBench) -> None:
+    """The reference point keeps the float model's size, because some trials may run in floats."""
     size = {"accuracy": "max", "size_bytes": "min"}
     bench = make_bench(baseline={"quantization": {"scheme": "int8"}}, objectives=size)
     rounded, plain = bench.baseline(), make_bench().baseline()
@@ -112,13 +114,13 @@ def test_a_grid_makes_a_model_small(make_bench: MakeBench) -> None:
         ("int8", ("baseline.quantization",)),
     ],
 )
-def test_what_makes_no_grid_is_refused(setting: str, told: tuple[str, ...]) -> None:
+def test_an_invalid_grid_setting_is_refused(setting: str, told: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("digits", [f"baseline.quantization={setting}"])
     assert all(part in str(caught.value) for part in told), caught.value
 
 
-def test_a_config_may_name_a_scheme_or_have_no_grid() -> None:
+def test_the_space_may_list_schemes_and_the_default_is_no_grid() -> None:
     space = load_config("digits", ["space.quantization=[none, int8]"]).space
     assert list(space["quantization"].grid()) == ["none", "int8"]
     with pytest.raises(ConfigError, match="none, fixed, int8"):

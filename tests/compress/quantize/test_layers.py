@@ -1,4 +1,4 @@
-"""Linear layers on a grid: what they compute, and what they leave as it was."""
+"""Linear layers on a grid: the values they compute, and the state that they do not change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from sweep.compress.prune import ActivationPruner, Targets
 from sweep.compress.prune.activations import keep_per_token
 from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.quantize import Scheme
-from sweep.compress.quantize.layers import GridLinear, grid_layers, linears, put, settle
+from sweep.compress.quantize.layers import (
+    GridLinear,
+    grid_layers,
+    linears,
+    round_weights,
+    set_scheme,
+)
 from sweep.compress.quantize.scheme import fixed, int8
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
@@ -32,25 +38,25 @@ def layer() -> nn.Linear:
         return nn.Linear(5, 3)
 
 
-def test_a_layer_multiplies_what_is_on_the_grid() -> None:
+def test_a_layer_multiplies_rounded_inputs_and_weights() -> None:
     x, one = torch.randn(4, 5, generator=torch.Generator().manual_seed(1)), layer()
     model = nn.Sequential(one)
-    put(model, Scheme("fixed", 6, 4))
+    set_scheme(model, Scheme("fixed", 6, 4))
     w, b, rounded = (fixed(part, 6, 4) for part in (one.weight, one.bias, x))
     assert torch.equal(model(x), nn.functional.linear(rounded, w, b))
-    put(model, Scheme("int8"))
+    set_scheme(model, Scheme("int8"))
     expected = nn.functional.linear(int8(x), int8(one.weight), one.bias)
     assert torch.equal(model(x), expected)
-    put(model, None)
+    set_scheme(model, None)
     assert type(one) is nn.Linear
     assert torch.equal(model(x), nn.functional.linear(x, one.weight, one.bias))
     assert vars(one).keys() == vars(layer()).keys()
 
 
 @every_scheme
-def test_copies_compute_alike_on_tensors_as_they_were(scheme: Scheme) -> None:
+def test_copies_of_a_model_compute_alike_and_its_tensors_stay_floats(scheme: Scheme) -> None:
     model, plain = tiny.bert().eval(), tiny.bert().eval()
-    put(model, scheme)
+    set_scheme(model, scheme)
     assert same(model.state_dict(), plain.state_dict())
     assert list(grid_layers(model)) == list(linears(plain)) and len(linears(plain)) == 14
     assert [type(m).__name__ for m in model.modules() if type(m) is nn.Linear] == []
@@ -61,18 +67,18 @@ def test_copies_compute_alike_on_tensors_as_they_were(scheme: Scheme) -> None:
     assert torch.equal(pickle.loads(pickle.dumps(model))(IDS).logits, found)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert model(IDS).logits.isfinite().all()
-    put(model, None)
+    set_scheme(model, None)
     assert torch.equal(model(IDS).logits, plain(IDS).logits)
 
 
 @every_scheme
-def test_a_settled_model_computes_the_same_and_holds_it(scheme: Scheme) -> None:
+def test_rounding_the_stored_weights_does_not_change_the_outputs(scheme: Scheme) -> None:
     model = tiny.bert().eval()
-    put(model, scheme)
+    set_scheme(model, scheme)
     found, before = model(IDS).logits, copy.deepcopy(model.state_dict())
-    settle(model)
+    round_weights(model)
     assert torch.equal(model(IDS).logits, found)
-    settle(model)  # which changes nothing more
+    round_weights(model)  # rounding is idempotent
     assert torch.equal(model(IDS).logits, found)
     for name, one in grid_layers(model).items():
         assert torch.equal(one.weight, scheme.value(before[f"{name}.weight"]))
@@ -82,10 +88,10 @@ def test_a_settled_model_computes_the_same_and_holds_it(scheme: Scheme) -> None:
 
 
 @every_scheme
-def test_floats_behind_the_grid_learn(scheme: Scheme) -> None:
-    """A step smaller than the grid's moves the float, not the answer; many such steps do."""
+def test_small_steps_accumulate_in_the_float_weights(scheme: Scheme) -> None:
+    """One step is smaller than the grid's spacing and changes no output; many steps do."""
     model = nn.Sequential(layer())
-    put(model, scheme)
+    set_scheme(model, scheme)
     x = torch.ones(1, 5)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
     start, before = model(x).detach(), model[0].weight.detach().clone()
@@ -98,10 +104,10 @@ def test_floats_behind_the_grid_learn(scheme: Scheme) -> None:
     assert bool((model(x) < start - 1).all())
 
 
-def test_activations_are_pruned_first_and_stay_zero() -> None:
+def test_activations_are_pruned_before_rounding_and_stay_zero() -> None:
     one = layer()
     model = nn.Sequential(one)
-    put(model, Scheme("fixed"))
+    set_scheme(model, Scheme("fixed"))
     pruner = ActivationPruner({"0": one}, 0.6, "l1-norm", "local")
     pruner.attach()
     x = torch.randn(2, 4, 5, generator=torch.Generator().manual_seed(2))
@@ -111,12 +117,12 @@ def test_activations_are_pruned_first_and_stay_zero() -> None:
     assert torch.equal(model(x), expected)
 
 
-def test_a_reset_takes_the_model_on_and_off_the_grid() -> None:
+def test_a_reset_switches_the_working_copy_between_floats_and_a_grid() -> None:
     dense = Dense.of(tiny.bert())
     on_grid = Dense(dense.model, dense.weights, dense.dropout, Scheme("int8"))
     floats = dense.reset().eval()(IDS).logits
     rounded = on_grid.reset().eval()(IDS).logits
-    settle(dense.model)
+    round_weights(dense.model)
     assert not torch.equal(floats, rounded)
     assert torch.equal(dense.reset().eval()(IDS).logits, floats)
     assert torch.equal(on_grid.reset().eval()(IDS).logits, rounded)
@@ -124,9 +130,9 @@ def test_a_reset_takes_the_model_on_and_off_the_grid() -> None:
     assert set(prunable_modules(dense.model, Targets())) == set(linears(dense.model))
 
 
-def test_a_weight_that_an_embedding_uses_too_is_left_alone() -> None:
+def test_a_weight_tied_to_an_embedding_stays_in_floats() -> None:
     model = nn.Sequential(nn.Embedding(7, 5), nn.Linear(5, 7), nn.Linear(7, 2, bias=False))
     model[1].weight = model[0].weight
-    put(model, Scheme("fixed"))
+    set_scheme(model, Scheme("fixed"))
     assert list(grid_layers(model)) == ["2"]
     assert model(torch.tensor([1])).shape == (1, 2)

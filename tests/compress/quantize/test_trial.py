@@ -1,4 +1,4 @@
-"""A trial on a grid: zeros of two kinds, masks and grid through finetuning, resumed bit for bit."""
+"""A trial on a grid: zeros from pruning and from rounding, ranking of weights, and the baseline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def on(name: str | None, sparsity: float = 0.5) -> Params:
 
 
 @every_grid
-def test_zeros_of_pruning_and_of_the_grid_are_counted_apart(bench: Workbench, name: str) -> None:
+def test_zeros_from_pruning_and_from_rounding_are_counted_separately(
+    bench: Workbench, name: str
+) -> None:
     some = trial(bench, on(name, sparsity=0.05))
     for record in some.run():
         kept = torch.cat([mask.flatten() for mask in some.masks.values()])
@@ -37,14 +39,14 @@ def test_zeros_of_pruning_and_of_the_grid_are_counted_apart(bench: Workbench, na
         assert not rounded[~kept].any() and bool(floats[kept].all())
         lost = int((rounded[kept] == 0).sum())
         assert record.quantized_sparsity == lost / len(kept)
-        assert (lost > 0) == (name == "fixed")  # those that are left are too large for int8's zero
+        assert (lost > 0) == (name == "fixed")  # kept weights are too large for int8 to round to 0
         total = sum(parameter.numel() for parameter in some.model.parameters())
         assert record.model_sparsity == int((~kept).sum()) / total
 
 
 @every_grid
-def test_weights_are_ranked_as_they_are_now(bench: Workbench, name: str) -> None:
-    """After another trial trained, and on the floats: the grid's many ties are no choice."""
+def test_weights_are_ranked_by_their_float_values(bench: Workbench, name: str) -> None:
+    """Rounded values have many ties, and an earlier trial's training must not change the ranks."""
     run(bench, on("none"), seed=4)
     some = trial(bench, on(name))
     some.prune()
@@ -52,18 +54,18 @@ def test_weights_are_ranked_as_they_are_now(bench: Workbench, name: str) -> None
     weights = prunable_weights(model, Targets())
     expected = make_masks(weights, Params(0.5), torch.Generator())
     assert same(some.masks, expected)
-    for key, mask in some.masks.items():  # what goes is no larger on a fixed grid either
+    for key, mask in some.masks.items():  # the order also holds for the rounded values
         rounded = fixed(weights[key].detach()).abs()
         assert rounded[~mask].max() <= rounded[mask].min()
 
 
-def test_a_grid_changes_what_is_learned_and_none_is_the_trial_of_before(bench: Workbench) -> None:
+def test_a_grid_changes_training_and_the_name_none_changes_nothing(bench: Workbench) -> None:
     plain, *others = (run(bench, on(name)) for name in (None, "none", "fixed", "int8"))
     assert plain == others[0] and "quantized_sparsity" not in plain[0]
     assert len({records[-1]["loss"] for records in others}) == 3
 
 
-def test_a_drop_is_to_the_one_baseline_of_the_sweep(make_bench: MakeBench) -> None:
+def test_every_drop_is_relative_to_the_one_baseline_of_the_sweep(make_bench: MakeBench) -> None:
     bench = make_bench(baseline={"quantization": {"width": 4, "epochs": 1}})
     dense = bench.baseline()["accuracy"]
     for name in (None, "none", "fixed", "int8"):
@@ -75,7 +77,7 @@ def test_a_drop_is_to_the_one_baseline_of_the_sweep(make_bench: MakeBench) -> No
     assert record.loss == bench.baseline()["loss"]
 
 
-def test_a_formula_takes_the_parameter() -> None:
+def test_a_closed_form_task_accepts_the_quantization_parameter() -> None:
     bench = ClosedForm(load_config("closed-form", ["space.quantization=[none, int8]"]))
     found = [
         [figures(record) for record in bench.trial(Params(quantization=name), 0).run()]
