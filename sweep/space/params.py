@@ -8,14 +8,18 @@ exactly these names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from functools import cache
 from math import inf
 from typing import Annotated, Any
 
-from sweep.errors import UsageError
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from sweep.errors import ConfigError, UsageError
 from sweep.space import types
 from sweep.space.conditions import Condition
+from sweep.space.explain import problem_of
 from sweep.space.types import OneOf
 from sweep.space.values import one_of
 
@@ -150,8 +154,9 @@ class Params:
     )
 
     def __post_init__(self) -> None:
+        self.__dict__.update(_checked(self.__dict__))  # the class is frozen
         longest = int(longest_ramp(self.finetune_epochs, self.granularity))
-        object.__setattr__(self, "ramp_epochs", min(self.ramp_epochs, longest))
+        self.__dict__["ramp_epochs"] = min(self.ramp_epochs, longest)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Params:
@@ -182,6 +187,31 @@ PARAMETERS: dict[str, Parameter] = {
     each.name: each.metadata["parameter"] for each in fields(Params)
 }
 """In the order in which a space has them."""
+
+
+def _type_of(parameter: Field[Any]) -> Any:
+    kind = PARAMETERS[parameter.name].type
+    return kind | None if parameter.default is None else kind
+
+
+_TYPES: TypeAdapter[dict[str, Any]] = TypeAdapter(
+    TypedDict("Params", {each.name: _type_of(each) for each in fields(Params)})  # type: ignore
+)
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of all parameters, as their types read them."""
+    try:
+        return _TYPES.validate_python(values)
+    except ValidationError as error:
+        nodes = _TYPES.json_schema()["properties"]
+        problems = [
+            problem_of((name,), item, nodes[name])
+            for item in error.errors(include_url=False)
+            for name in [str(item["loc"][0])]
+        ]
+    raise ConfigError([problem.line for problem in problems], "the parameters of the trial")
+
 
 DEFAULTS = Params().to_dict()
 """What each parameter is by default; None: what it stands for is chosen elsewhere."""
