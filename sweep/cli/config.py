@@ -100,9 +100,9 @@ def _start_masks(config: SweepConfig) -> list[str]:
     """What the model's own masks hold; UsageError where it has none that could be kept."""
     if config.pruning.start_masks == "drop":
         return []
-    from sweep.compress.prune.targets import read_masks, share
+    from sweep.compress.prune.targets import dropped_share, read_masks
 
-    there = share(read_masks(config.model))
+    there = dropped_share(read_masks(config.model))
     return [f"the model's masks are kept: {there:.4f} of the weights that have one are zero"]
 
 

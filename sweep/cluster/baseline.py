@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.interrupts import Heed
-from sweep.compress.dense.ship import digest, keep, kept
+from sweep.compress.dense.ship import digest, find_packed, save_packed
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
 from sweep.ledger.store import Store, store_at
@@ -53,7 +53,7 @@ class Dense:
         """
         import ray
 
-        if self.config.task.dataset == CLOSED_FORM or kept(self.place):
+        if self.config.task.dataset == CLOSED_FORM or find_packed(self.place):
             return []
         if self._packed is None:
             self.figures()
@@ -88,14 +88,14 @@ def prepare(
     cpus = config.resources.cpu if config.resources.gpu else own_cpus()
     try:
         bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
-        found = kept(store_at(where))
+        found = find_packed(store_at(where))
         bench.adopt(found)
         bench.check()
         figures = bench.baseline(split)
         told = {"warnings": bench.warnings, "model": config.model or "fresh"}
         packed = bench.pack()
         if begins and found is None:
-            keep(store_at(where), packed)
+            save_packed(store_at(where), packed)
         return {**figures, **told}, packed
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}, b""

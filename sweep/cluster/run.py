@@ -16,7 +16,7 @@ from sweep.cluster.interrupts import Abort, Interrupted, cause
 from sweep.cluster.listeners import View
 from sweep.cluster.retention import Retention
 from sweep.cluster.session import Cluster, Session, opened
-from sweep.compress.dense.ship import drop
+from sweep.compress.dense.ship import delete_packed
 from sweep.config import SweepConfig
 from sweep.config.saved import check_same
 from sweep.config.text import dump_yaml
@@ -136,7 +136,7 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
     logger.info("preparing data and dense baseline")
     started, config, ledger = time.time(), session.config, session.ledger
     if not ledger.events:
-        drop(session.folder.dense)  # of a beginning that came to nothing, perhaps otherwise set
+        delete_packed(session.folder.dense)  # left by a failed start, maybe with other settings
     baseline = dense.figures(begins=True)
     logger.info(
         "dense baseline: accuracy %.4f on %d validation examples (%.0f s)",
@@ -186,5 +186,5 @@ def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> N
     if folder.holds_sweep:
         return
     ledger.discard()
-    drop(folder.dense)
+    delete_packed(folder.dense)
     remove_empty(made)

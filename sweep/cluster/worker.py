@@ -17,7 +17,7 @@ from ray import tune
 from sweep.cluster.baseline import make_bench
 from sweep.cluster.conductor import REPORT, Report
 from sweep.cluster.machines import draining
-from sweep.compress.dense.ship import Shipped, kept
+from sweep.compress.dense.ship import Shipped, find_packed
 from sweep.config import SweepConfig
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger import checkpoint
@@ -104,7 +104,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
             sent = [Shipped(digest, partial(ray.get, packed)) for digest, packed in self.dense]
             with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it
-                self.bench.adopt(kept(self.kept) or next(iter(sent), None))
+                self.bench.adopt(find_packed(self.kept) or next(iter(sent), None))
         return self.bench
 
 

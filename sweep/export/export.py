@@ -18,7 +18,7 @@ from torch import nn
 from analysis import Results
 from sweep import __version__
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.dense.ship import kept
+from sweep.compress.dense.ship import find_packed
 from sweep.compress.models import load_classifier
 from sweep.compress.quantize.layers import save_grid
 from sweep.config import CLOSED_FORM, SweepConfig
@@ -64,7 +64,7 @@ def export(
         to_onnx.check_packages()
         to_onnx.check_params(point.params)
     bench = Workbench(config, "cpu")
-    bench.adopt(kept(folder.dense))
+    bench.adopt(find_packed(folder.dense))
     with checks.threads_of_a_worker(config.resources.cpu):
         trial = rebuilt(bench, folder, point)
         with _new(to) as scratch:

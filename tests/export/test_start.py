@@ -133,7 +133,10 @@ def each(change: Callable[[str, Tensor], tuple[str, Tensor]]) -> Callable[[Path]
         (lambda file: file.write_bytes(file.read_bytes()[:100]), "cannot be read"),
         (each(lambda name, mask: (name, mask.float())), "holds no masks"),
         (each(lambda name, mask: (f"{name}x", mask)), "no such weight"),
-        (each(lambda name, mask: (name, mask[:1].contiguous())), r"the model one of \(32, 32\)"),
+        (
+            each(lambda name, mask: (name, mask[:1].contiguous())),
+            r"has a weight of shape \(32, 32\)",
+        ),
         (
             each(lambda name, mask: (name, torch.zeros_like(mask))),
             "are not zero where its mask drops them",

@@ -1,1 +1,1 @@
-"""The dense model that all trials start from: made once, measured once, put back for each trial."""
+"""The dense model that all trials start from: made once, measured once, restored for each trial."""

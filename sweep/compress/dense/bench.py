@@ -1,4 +1,4 @@
-"""The bench of a task with a model: the one place that puts together what a trial needs."""
+"""The workbench of a task with a model: it assembles everything that a trial needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.figures import SEEN, UNTRAINED, Figures, of_steps, off_grid, regrow
+from sweep.compress.dense.figures import (
+    SEEN,
+    UNTRAINED,
+    Figures,
+    off_grid_warnings,
+    regrowth_warnings,
+    step_figures,
+)
 from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
@@ -32,10 +39,10 @@ from sweep.space.params import Params
 
 
 class Workbench:
-    """What a worker keeps between trials: the task, the dense models and their figures.
+    """The state that a worker keeps between trials: the task, the dense models and their figures.
 
-    Everything is made at first use, from the caches where they hold it, so that the first worker
-    to ask pays and the others open what it left.
+    Everything is made at first use and cached on disk, so that only the first worker of a machine
+    spends the time and the others load the result.
     """
 
     def __init__(self, config: SweepConfig, device: str | None = None) -> None:
@@ -56,9 +63,9 @@ class Workbench:
 
     @cached_property
     def start_masks(self) -> dict[str, Tensor]:
-        """The masks that every trial keeps, by module name; none unless the config says so.
+        """The masks that every trial keeps, by module name; empty with ``start_masks: drop``.
 
-        Raises :class:`~sweep.errors.UsageError` where they are not there, or not of this model.
+        Raises :class:`~sweep.errors.UsageError` if the model has no masks or they do not fit it.
         """
         if self.config.pruning.start_masks == "drop":
             return {}
@@ -68,7 +75,7 @@ class Workbench:
 
     @cached_property
     def models(self) -> DenseModels:
-        """The dense models, in floats and on the grids that the config and its trials name."""
+        """The dense models: in floats, and on the grids that the config and its trials name."""
         config = self.config
         own = config.baseline.model_dump(mode="json", exclude={"quantization"})
         usual = config.recover.model_dump(mode="json", exclude={"distill"})
@@ -83,28 +90,28 @@ class Workbench:
 
     @property
     def folder(self) -> Path:
-        """Where the dense models' weights (if we trained them) and figures are cached."""
+        """The cache folder of the dense models' figures, and of the weights finetuned here."""
         return self.models.folder
 
     @property
     def dense(self) -> Dense:
-        """The dense model in floats, whatever the config says of grids."""
+        """The dense model in floats, also if the config sets a grid."""
         return self.models.get()
 
     def grid(self, name: str | None) -> OnGrid | None:
-        """What a trial's ``quantization`` means; None: what the config says."""
+        """Return the grid for a trial's ``quantization``; with None the config decides."""
         return grid_of(self.config.baseline, name)
 
     @property
     def _grids(self) -> list[OnGrid | None]:
-        """That of the baseline, and those that a trial can start from."""
+        """The grid of the baseline, and the grids that a trial can start from."""
         values = self.config.space["quantization"].grid()
         return list(dict.fromkeys(self.grid(name) for name in (None, *values)))
 
-    # What is known of them.
+    # Statistics and figures of the dense models.
 
     def calibration(self, grid: OnGrid | None) -> Calibration:
-        """What methods know of the dense model on a grid beside its weights."""
+        """Return the statistics of the dense model on a grid that data-driven methods read."""
         if grid not in self._calibrations:
             samples = self.config.pruning.calibration_samples
             key = self.models.grid_key(grid)
@@ -116,11 +123,11 @@ class Workbench:
         return self._calibrations[grid]
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
-        """The dense model's figures on a split (what the ``baseline`` event holds).
+        """Return the dense model's figures on a split, as the ``baseline`` event holds them.
 
-        With ``baseline.quantization`` they are of the model on its grid, and have the accuracies of
-        each step to there (``dense_accuracy``, ``ptq_accuracy``, ``qat_accuracy`` if finetuned) and
-        the sizes of the model in floats (``dense_size_bytes``, ``dense_nonzero_params``).
+        With ``baseline.quantization`` they describe the model on its grid. They then also have the
+        accuracy of each step (``dense_accuracy``, ``ptq_accuracy``, and ``qat_accuracy`` if it is
+        finetuned) and the size in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
         grid = self.grid(None)
         found = self._measures.of(split, grid)
@@ -128,7 +135,7 @@ class Workbench:
             return found
         steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
         figures = {name: self._measures.of(split, step) for name, step in steps.items()}
-        return found | of_steps(figures)
+        return found | step_figures(figures)
 
     @property
     def _measures(self) -> Figures:
@@ -144,39 +151,40 @@ class Workbench:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the figures must know."""
+        """Warnings that a reader of the figures needs, one sentence each."""
         config, found = self.config, []
         if config.baseline.epochs == 0:
             found += [SEEN] * self.task.carved
             found += [UNTRAINED] * (not has_head(self.dense.model.config))
         if config.pruning.start_masks == "drop":
-            found += regrow(config.model)
+            found += regrowth_warnings(config.model)
         if config.baseline.quantization is None:
-            found += off_grid(config.model)
+            found += off_grid_warnings(config.model)
         return found
 
     # The dense models on other machines.
 
     @property
     def trained(self) -> list[str]:
-        """The names, in :attr:`folder`, of the dense models that this sweep finetunes."""
+        """The names of the dense models in :attr:`folder` that this sweep finetunes."""
         models, grids = self.models, dict.fromkeys([None, *self._grids])
         return [models.entry(grid) for grid in grids if models.recipe_of(grid).epochs]
 
     def pack(self) -> bytes:
-        """The dense models that were finetuned here, and their figures, for other machines."""
+        """Pack the dense models finetuned here, and their figures, for other machines."""
         for grid in self._grids:
-            self.models.get(grid)  # now, once, and not by each worker for itself
+            self.models.get(grid)  # made once here, so that workers need not make them
         on_grids = {folder.name for folder in self.folder.glob(f"{ON_GRID}*")}
         return pack(self.folder, leave=on_grids - set(self.trained))
 
     def adopt(self, shipped: Shipped | None) -> None:
-        """Take the dense models and their figures from where they were made; None: nowhere.
+        """Use the dense models and figures that another machine packed; with None do nothing.
 
-        Before the first use. Where the cache has other models of the same settings (finetuned by
-        another machine, say), they stay as they are. What was packed under a config that finetunes
-        nothing, where this one does, or the other way round, is not taken. Raises
-        :class:`~sweep.errors.StorageError` where a sweep's own cannot be read.
+        Call it before the first use. If the cache already has other models of the same settings,
+        for example finetuned by another machine, it keeps them. Packed models are ignored if only
+        one of the two configs, the one they were packed under and this one, finetunes.
+
+        Raises :class:`~sweep.errors.StorageError` if the packed models cannot be read.
         """
         if shipped is None or bool(shipped.digest) != bool(self.trained):
             return
@@ -190,39 +198,41 @@ class Workbench:
     # Trials.
 
     def check(self) -> None:
-        """Fail early, with a sentence, on what would make every trial fail.
+        """Check everything that would make every trial fail.
 
-        Raises :class:`~sweep.errors.UsageError` for a model, a head, data, targets, methods or
-        granularities that do not fit.
+        Raises :class:`~sweep.errors.UsageError` for a model, head, data, targets, methods or
+        granularities that do not fit together.
         """
         if len(self.task.split("validation")) == 0 or len(self.task.train) == 0:
-            raise UsageError("an empty split: train and validation need at least one example each")
+            raise UsageError(
+                "task has an empty split: train and validation need at least one example each"
+            )
         weights = prunable_weights(self.dense.model, self.targets)
         check_space(self.config.space, self.start_masks, weights)
         check_groups(self.config.space["granularity"].grid(), weights, self.start_masks)
         self.calibration(None).check(self.config.space["method"].grid())
         if may_distill(self.config):
-            _ = self.teacher_logits  # made before trials ask for them, and packed
+            _ = self.teacher_logits  # made now, so that they are packed for other machines too
 
     @cached_property
     def teacher_logits(self) -> Tensor:
-        """What the teacher says of train (`sweep.compress.dense.teacher.logits_of_teacher`)."""
+        """The teacher's logits over train; see `sweep.compress.dense.teacher`."""
         recover, words = self.config.recover, self.config.tokenizer or self.config.model
         teacher = recover.distill.teacher if recover.distill else None
         return logits_of_teacher(self.models, teacher, words, recover.eval_batch_size, recover.bf16)
 
     def distillation(self, params: Params) -> Distillation | None:
-        """How a trial of ``params`` is distilled; None where it is not."""
+        """Return how a trial of ``params`` is distilled, or None if it is not."""
         weight, temperature = distilled(self.config.recover, params)
         if weight == 0 or params.finetune_epochs == 0:
             return None
         return Distillation(self.teacher_logits, weight, temperature)
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
-        """A trial of ``params``, in the working copy of the dense model.
+        """Make a trial of ``params`` that uses the working copy of the dense model.
 
-        Raises :class:`~sweep.errors.UsageError` for a ramp that cannot be, and for a method that
-        has no use for a module.
+        Raises :class:`~sweep.errors.UsageError` for an impossible ramp, or a method that cannot
+        score one of the modules.
         """
         grid = self.grid(params.quantization)
         return Trial(
@@ -240,7 +250,7 @@ class Workbench:
         )
 
     def recipe(self, params: Params, seed: int) -> Recipe:
-        """How a trial is finetuned."""
+        """Return the settings that a trial is finetuned with."""
         settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
         epochs, rate = params.finetune_epochs, params.learning_rate
         return Recipe(learning_rate=rate, epochs=epochs, seed=seed, **settings)

@@ -1,4 +1,4 @@
-"""Statistics of a dense model for the methods that look at data: collected once, then cached."""
+"""Statistics of a dense model for data-driven methods, collected once and cached."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _STREAM, _FILE = 2, "statistics.safetensors"
 
 
 class Calibration:
-    """What methods know of a dense model beside its weights.
+    """The calibration statistics of a dense model.
 
-    It is run on ``samples`` train examples, stratified, drawn from ``seed``, so that all trials
-    share them. A kind is collected when a trial first needs it, and kept in ``folder``, where the
-    machine's other workers find it. It does not travel to other machines, since a factor is as
-    large as a matrix: each machine makes its own.
+    They are collected over ``samples`` train examples, stratified and drawn from ``seed``, so that
+    all trials share them. Each kind is collected when a trial first needs it, and cached in
+    ``folder`` for the machine's other workers. Each machine collects its own, because some are as
+    large as the weights.
     """
 
     def __init__(
@@ -40,19 +40,19 @@ class Calibration:
         self._found: dict[str, Statistics] = {}
 
     def check(self, methods: Iterable[object]) -> None:
-        """Raises :class:`~sweep.errors.UsageError` where a method has no use for a module."""
+        """Raise :class:`~sweep.errors.UsageError` if a method cannot score one of the modules."""
         modules = prunable_modules(self.dense.model, self.targets)
         for method in map(str, methods):
             check_inputs(method, CRITERIA[method].needs, modules)
 
     def statistics(self, method: str) -> Statistics:
-        """What a method needs of the dense model, by module name, on the model's device.
+        """Return the statistics that a method needs, by module name, on the model's device.
 
-        Where it is collected now, the model is reset. Raises :class:`~sweep.errors.UsageError`
-        where a module does not have it.
+        Collecting them resets the model. Raises :class:`~sweep.errors.UsageError` if a module
+        cannot have the statistic.
         """
         kind = CRITERIA[method].needs
-        if kind not in COLLECTORS:  # none, or one that comes from the trial itself
+        if kind not in COLLECTORS:  # no statistic, or one that the trial itself records
             return {}
         if kind not in self._found:
             self.check([method])
@@ -67,7 +67,7 @@ class Calibration:
             save_file({name: part.cpu() for name, part in found.items()}, scratch / _FILE)
 
     def losses(self) -> Iterator[Tensor]:
-        """The loss of one example after the other: alone, so that nothing is padded."""
+        """Yield the loss of each example, one at a time so that there is no padding."""
         train, model = self.task.train, self.dense.model
         rng = np.random.default_rng([self.seed, _STREAM])
         model.eval()

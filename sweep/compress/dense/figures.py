@@ -1,4 +1,4 @@
-"""The figures of dense models: measured once, and cached; what a reader of them must know."""
+"""The figures of dense models, measured once and cached, and the warnings that belong to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import measure
 from sweep.compress.prune import Targets, prunable_weights
-from sweep.compress.prune.targets import has_masks, read_masks, share
+from sweep.compress.prune.targets import dropped_share, has_masks, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.tasks.task import majority_share
@@ -19,14 +19,14 @@ from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
 
 FIGURES = 2
-"""Of the baseline's figures: raised with each new one, so that no cached file lacks any."""
+"""Version of the cached figures, increased with each new figure so that no cache file lacks it."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Measures dense models on their task's splits, and caches what it finds beside them.
+    """Measures dense models on the splits of their task, and caches the figures beside them.
 
-    ``pruning`` are the settings that say which weights are counted, ``targets`` is made of them.
+    ``pruning`` holds the settings from which ``targets``, the weights to count, were made.
     """
 
     models: DenseModels
@@ -37,7 +37,7 @@ class Figures:
     bf16: str | bool
 
     def file(self, split: str, grid: OnGrid | None = None) -> Path:
-        """Where the figures of the model on a grid are cached."""
+        """Return the cache file for the figures of the model on a grid."""
         task, key = self.models.task, self.models.grid_key(grid)
         data = task.split(split)
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], task.key])
@@ -47,7 +47,7 @@ class Figures:
         return self.models.folder / f"{split}-{counted}.json"
 
     def of(self, split: str, grid: OnGrid | None = None) -> dict[str, Any]:
-        """The figures of the model on a grid, from the cache or measured."""
+        """Return the figures of the model on a grid, from the cache or newly measured."""
         file = self.file(split, grid)
         once(file, lambda: write_text(file, json.dumps(self._measured(split, grid))))
         found: dict[str, Any] = json.loads(file.read_text())
@@ -72,10 +72,10 @@ class Figures:
         }
 
 
-def of_steps(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What the figures of a model on a grid say of the steps to there, by name.
+def step_figures(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the accuracy of each quantisation step, and the size of the step ``dense``.
 
-    ``dense`` is one of them: the model in floats, whose sizes are said too.
+    ``steps`` maps a step's name to the figures of its model; ``dense`` is the model in floats.
     """
     sizes = {f"dense_{name}": steps["dense"][name] for name in ("size_bytes", "nonzero_params")}
     accuracies = {f"{name}_accuracy": each["accuracy"] for name, each in steps.items()}
@@ -84,29 +84,29 @@ def of_steps(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 SEEN = (
     "validation is carved from the train split, and the model was finetuned before this sweep "
-    "(baseline.epochs: 0): it may have seen these examples, so validation figures flatter it"
+    "(baseline.epochs: 0): it may have seen these examples, so validation figures may be too good"
 )
 UNTRAINED = (
-    "the model has no trained classifier head, and baseline.epochs is 0: its answers are chance"
+    "the model has no trained classifier head, and baseline.epochs is 0: it answers at chance level"
 )
 REGROW = (
     "the model was pruned before ({share:.1%} of the weights that have a mask), and "
-    "pruning.start_masks is drop: where a trial keeps such a weight, finetuning may let it grow"
+    "pruning.start_masks is drop: finetuning may make a pruned weight non-zero again"
 )
 OFF_GRID = (
     "the model is quantised (its weights lie on a grid), and baseline.quantization is not set: it "
-    "is taken for a model in floats, and finetuning lets its weights off the grid; to go on there, "
-    "set baseline.quantization={{{setting}}}"
+    "is used as a model in floats, and finetuning moves its weights off the grid; to stay on the "
+    "grid, set baseline.quantization={{{setting}}}"
 )
 
 
-def regrow(model: str | None) -> list[str]:
-    """The sentence on masks that an exported model brings along, and that are not kept."""
-    return [REGROW.format(share=share(read_masks(model)))] if has_masks(model) else []
+def regrowth_warnings(model: str | None) -> list[str]:
+    """Warn about an exported model whose masks are not kept."""
+    return [REGROW.format(share=dropped_share(read_masks(model)))] if has_masks(model) else []
 
 
-def off_grid(model: str | None) -> list[str]:
-    """The sentence on a grid that an exported model is on, and a sweep is not."""
+def off_grid_warnings(model: str | None) -> list[str]:
+    """Warn about an exported model on a grid in a sweep without one."""
     setting = grid_setting(model)
     if setting is None:
         return []

@@ -1,4 +1,4 @@
-"""How dense models come to be: in floats and on grids, loaded or finetuned, once, and cached."""
+"""Loads or finetunes the dense models, in floats and on grids, once, and caches them."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from sweep.ledger.files import cache_root, fingerprint, new_folder, once
 
 FLOATS, ON_GRID = "model", "qat-"
-"""The folder of the finetuned model in floats; how those on grids begin."""
+"""Folder name of the finetuned model in floats; prefix of the folders of models on a grid."""
 
 
 class DenseModels:
-    """The dense models of a sweep, by grid (None: in floats): each made at first use.
+    """The dense models of a sweep by grid (None: in floats), each made at first use.
 
-    They start from ``model``: a hub id or a folder, or (None) a fresh small BERT. ``settings`` are
-    those of the task beside its data. ``recipe`` finetunes the one in floats, and those on grids
-    but for epochs and learning rate; its seed draws the weights that no checkpoint has. With
-    ``keep_masks`` the masks that lie beside the model are held meanwhile. All work in one copy;
-    what is finetuned lies in ``folder``, under its :meth:`entry`.
+    They start from ``model``: a hub id, a folder, or None for a new small BERT. ``settings`` are
+    the task's settings apart from its data. ``recipe`` finetunes the model in floats; a model on a
+    grid has its own epochs and learning rate. The recipe's seed draws the weights that no
+    checkpoint has. With ``keep_masks`` the masks saved beside the model stay in force. All models
+    share one working copy. A finetuned model is cached in ``folder`` under its :meth:`entry`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class DenseModels:
         self._made: dict[OnGrid | None, Dense] = {}
 
     def _key(self, settings: Mapping[str, Any]) -> str:
-        """What the weights of the dense model in floats, and its figures, depend on."""
+        """Return a key of all that determines the float model's weights and its figures."""
         model = None if self.model is None else model_key(self.model)
         fresh = {"seed": self.recipe.seed}  # of weights that no training follows
         trained = asdict(self.recipe) if self.recipe.epochs else fresh
@@ -66,9 +66,9 @@ class DenseModels:
         return fingerprint([model, [self.task.key, settings], trained, self.max_length, *kept])
 
     def get(self, grid: OnGrid | None = None) -> Dense:
-        """The dense model on a grid, finetuned if that is asked and nobody has yet.
+        """Return the dense model on a grid, finetuned if the settings ask for it.
 
-        Raises :class:`~sweep.errors.UsageError` where the model does not fit the task.
+        Raises :class:`~sweep.errors.UsageError` if the model does not fit the task.
         """
         if grid not in self._made:
             self._made[grid] = self._in_floats() if grid is None else self._on_grid(grid)
@@ -81,7 +81,7 @@ class DenseModels:
             self.folder / FLOATS, lambda: self._finetune(self._start().to(self.device), None)
         )
         model = load_classifier(str(folder), self.task)
-        self._check_names(model)  # a version before the check may have finetuned it
+        self._check_names(model)  # a version without this check may have cached it
         return Dense.of(model, self.device)
 
     def _on_grid(self, grid: OnGrid) -> Dense:
@@ -93,7 +93,7 @@ class DenseModels:
         return replace(made, weights=dict(model.state_dict()))
 
     def _start(self) -> nn.Module:
-        """What all begin with, with a fresh head where the model has none."""
+        """Load the starting model, with a new head if it has none."""
         if self.model is None:
             return fresh_bert(self.task, self.max_length, self.recipe.seed)
         model = load_classifier(self.model, self.task, self.recipe.seed)
@@ -102,12 +102,12 @@ class DenseModels:
         return model
 
     def _check_names(self, model: nn.Module) -> None:
-        """Labels in another order than the head's make figures, or names in an export, wrong."""
+        """Refuse labels in another order than the head's: figures and exports would be wrong."""
         if names_labels(model):
             check_labels(model, f"model {self.model!r}", self.task.label_names)
 
     def _finetune(self, model: nn.Module, grid: OnGrid | None) -> None:
-        """Finetune, and save."""
+        """Finetune the model and save it in the cache."""
         recipe = self.recipe_of(grid)
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
@@ -127,24 +127,24 @@ class DenseModels:
             (scratch / NOTE).write_text(json.dumps({"train_seconds": spent}))
 
     def recipe_of(self, grid: OnGrid | None) -> Recipe:
-        """How the model on a grid is finetuned."""
+        """Return the settings that the model on a grid is finetuned with."""
         if grid is None:
             return self.recipe
         return replace(self.recipe, epochs=grid.epochs, learning_rate=grid.learning_rate)
 
     def grid_key(self, grid: OnGrid | None) -> str | None:
-        """What the model on a grid depends on, beside the one in floats."""
+        """Return a key of what the model on a grid depends on, apart from the float model."""
         if grid is None:
             return None
         how = asdict(self.recipe_of(grid)) if grid.epochs else None
         return fingerprint([asdict(grid), how])
 
     def entry(self, grid: OnGrid | None) -> str:
-        """The name of the folder of a finetuned model."""
+        """Return the folder name of a finetuned model."""
         return FLOATS if grid is None else f"{ON_GRID}{self.grid_key(grid)}"
 
     def train_seconds(self, grid: OnGrid | None) -> float:
-        """How long the model on a grid was finetuned, in floats first; 0 where it was not."""
+        """Return the seconds of finetuning in floats and on the grid; 0 without finetuning."""
         notes = [self.folder / name / NOTE for name in {FLOATS, self.entry(grid)}]
         spent = (json.loads(note.read_text())["train_seconds"] for note in notes if note.exists())
         return float(sum(spent))

@@ -1,11 +1,11 @@
-"""The dense models of a sweep for other machines: packed once, kept beside its ledger or sent.
+"""Packs the dense models of a sweep for other machines.
 
-All trials of a sweep start from the same ones. Finetuned again, on another machine, one would come
-out otherwise, and the trials before and after would not compare.
+All trials of a sweep must start from the same weights. If another machine finetuned the dense model
+again, its weights would differ, and trials of the two machines could not be compared.
 
-Packed, they are the bytes of a tar file: all that the cache's folder of them holds, figures too. If
-any was finetuned, the sweep keeps it as ``dense/DIGEST.tar``: there whole, or not at all. If none
-was, it is sent along with the trials.
+The packed form is a tar file of the models' cache folder, figures included. If any model was
+finetuned, the sweep saves the tar file beside its ledger as ``dense/DIGEST.tar``, by an atomic
+write. Otherwise it is sent with the trials.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from sweep.ledger.store_errors import StoreError
 from sweep.ledger.store_objects import PATIENCE
 
 NOTE = "finetune.json"
-"""A file that a folder has where the model in it was finetuned."""
+"""The file that marks the folder of a finetuned model."""
 
 _NAME = re.compile(r"([0-9a-f]{16})\.tar")
 
 Entries = Mapping[str, Mapping[str, bytes]]
-"""Files by name, of each entry of a folder; a file of the folder itself is an entry of one."""
+"""Files by entry and name. An entry is a sub-folder, or a single file of the folder itself."""
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """Packed dense models, and how to get at their bytes.
+    """Packed dense models: ``read`` returns their bytes.
 
-    ``digest`` is that of the models among them that were finetuned; None where there is none.
+    ``digest`` identifies the finetuned models among them; None if none was finetuned.
     """
 
     digest: str | None
@@ -46,9 +46,9 @@ class Shipped:
 
 
 def pack(folder: Path, leave: Container[str] = ()) -> bytes:
-    """All that ``folder`` holds but the entries to ``leave``, its folders one level deep.
+    """Pack ``folder``, one level of sub-folders deep, without the entries to ``leave`` out.
 
-    What is hidden (locks) stays.
+    Hidden entries (locks) are left out too.
     """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
@@ -63,9 +63,10 @@ def pack(folder: Path, leave: Container[str] = ()) -> bytes:
 
 
 def unpack(folder: Path, read: Callable[[], bytes], needed: str) -> None:
-    """Put what was packed into ``folder``, unless the entry ``needed`` is there.
+    """Unpack into ``folder``, unless its entry ``needed`` exists.
 
-    Entries appear whole, ``needed`` the last of all. Of processes that ask at once, one reads.
+    Each entry is written atomically, ``needed`` last. If several processes call this at once, one
+    of them reads and the others wait.
     """
 
     def store() -> None:
@@ -77,30 +78,30 @@ def unpack(folder: Path, read: Callable[[], bytes], needed: str) -> None:
 
 
 def digest(packed: bytes) -> str | None:
-    """Of the models that were finetuned; None where none was."""
+    """Return the digest of the finetuned models in ``packed``, or None if there are none."""
     entries = _unpacked(packed)
     finetuned = {name: _digest(files) for name, files in entries.items() if NOTE in files}
     return fingerprint(finetuned) if finetuned else None
 
 
 def digest_of(folder: Path, entries: Sequence[str]) -> str:
-    """The :func:`digest` of the models that lie in ``folder`` under these names."""
+    """Return the :func:`digest` that packing the models ``entries`` of ``folder`` would give."""
     return fingerprint({entry: tree_digest(folder / entry) for entry in entries})
 
 
-def kept(place: Store) -> Shipped | None:
-    """The dense models that are kept at ``place``; None where none are.
+def find_packed(place: Store) -> Shipped | None:
+    """Find the packed dense models at ``place``; None if there are none.
 
-    Raises :class:`~sweep.errors.StorageError` where a store cannot be asked; ``read`` does where
-    they cannot be read, or are damaged.
+    Raises :class:`~sweep.errors.StorageError` if the store cannot be reached. ``read`` of the
+    result raises it if the models cannot be read or are damaged.
     """
     return next((Shipped(name, partial(_read, place, name)) for name in _all(place)), None)
 
 
-def keep(place: Store, packed: bytes) -> None:
-    """Keep packed dense models at ``place``; where none was finetuned, nothing.
+def save_packed(place: Store, packed: bytes) -> None:
+    """Save packed dense models at ``place``, if any of them was finetuned.
 
-    Raises :class:`~sweep.errors.StorageError` where disk or store refuses.
+    Raises :class:`~sweep.errors.StorageError` if the disk or store refuses the write.
     """
     name = digest(packed)
     if name is None:
@@ -108,8 +109,8 @@ def keep(place: Store, packed: bytes) -> None:
     (place / f"{name}.tar").write_bytes(packed)
 
 
-def drop(place: Store) -> None:
-    """Delete what is kept, and the folder if nothing else is in it."""
+def delete_packed(place: Store) -> None:
+    """Delete the packed dense models, and the folder if it is then empty."""
     place.remove_all(f"{name}.tar" for name in _all(place))
     place.remove()
 
@@ -129,7 +130,9 @@ def _read(place: Store, wanted: str) -> bytes:
     except (OSError, tarfile.TarError) as error:
         raise StorageError(f"cannot read the sweep's dense model, {file}: {error}") from error
     if found != wanted:
-        raise StorageError(f"the sweep's dense model is damaged: {file} is not what was kept")
+        raise StorageError(
+            f"the sweep's dense model is damaged: the content of {file} does not match its name"
+        )
     return packed
 
 
@@ -151,7 +154,7 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 def _unpacked(packed: bytes) -> Entries:
     entries: dict[str, dict[str, bytes]] = {}
-    if not packed:  # by a bench without a model
+    if not packed:  # a bench without a model packs no bytes
         return entries
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         for item in tar:

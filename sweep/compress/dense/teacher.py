@@ -1,4 +1,4 @@
-"""The teacher of distillation: the dense model, or another; its logits over train, made once."""
+"""The teacher of distillation (the dense model or another one): its logits over train, cached."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ def logits_of_teacher(
     batch_size: int,
     bf16: str | bool,
 ) -> Tensor:
-    """Logits (train examples, labels), float32, in the order of train, on the models' device.
+    """Return the teacher's logits (train examples, labels), float32, on the models' device.
 
-    ``teacher`` is a hub id or a folder, or (None) the dense model; ``words`` is whose tokenizer its
-    pupils read by, None where the task has none. Dropout is off. The logits lie beside the dense
-    model, so that one worker of a machine makes them for all trials, and they are packed with it
-    for other machines. Raises :class:`~sweep.errors.UsageError` for a teacher that does not fit.
+    ``teacher`` is a hub id, a folder, or None for the dense model. ``words`` names the tokenizer of
+    the student, None if the task has none. Dropout is off. The logits are cached beside the dense
+    model, so that one worker of a machine computes them for all trials, and they are packed with
+    it for other machines. Raises :class:`~sweep.errors.UsageError` for a teacher that does not fit.
     """
     task = models.task
     who = None if teacher is None else model_key(teacher)
     file = models.folder / f"teacher-{fingerprint([who, bf16, models.device.type])}.npy"
 
     def store() -> None:
-        # Not the dense model's working copy: that may be in the hands of a trial.
-        model = models.get().another() if teacher is None else _loaded(teacher, words, models)
+        # A copy, because a trial may be using the dense model's working copy.
+        model = models.get().fresh_copy() if teacher is None else _loaded(teacher, words, models)
         found = all_logits(model, task.train, batch_size=batch_size, bf16=bf16, pad_id=task.pad_id)
         if not np.isfinite(found).all():
-            raise UsageError(f"the teacher's logits are not finite: {teacher or 'dense model'}")
+            name = "the dense model" if teacher is None else repr(teacher)
+            raise UsageError(f"recover.distill.teacher: the logits of {name} are not finite")
         array = io.BytesIO()
         np.save(array, found)
         write_bytes(file, array.getvalue())
@@ -61,7 +62,7 @@ def _loaded(name: str, words: str | None, models: DenseModels) -> nn.Module:
     check_labels(model, f"recover.distill.teacher {name!r}", models.task.label_names)
     if words is not None and not same_words(name, words):
         raise UsageError(
-            f"recover.distill.teacher {name!r} has another tokenizer than {words!r}: it would read "
-            "other words; allowed: a model of the same tokenizer"
+            f"recover.distill.teacher {name!r} has another tokenizer than {words!r}; "
+            "allowed: a model of the same tokenizer"
         )
     return model.to(models.device)

@@ -1,4 +1,4 @@
-"""A dense model, pristine, and the one working copy of it that trials take in turns."""
+"""The pristine weights of a dense model, and the working copy that trials use in turn."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sweep.compress.quantize.layers import set_scheme
 class Dense:
     """A dense model that trials start from.
 
-    ``model`` is the one working copy of a worker; :meth:`reset` puts the pristine weights back in
-    it, which costs a memory copy where loading a model costs seconds. Several may share a working
-    copy. With a ``scheme`` it computes on a grid (`sweep.compress.quantize.layers`). ``undo`` is
-    what takes off the working copy what a trial put on it: its hooks.
+    ``model`` is the worker's only working copy; several dense models may share it. :meth:`reset`
+    copies the pristine ``weights`` back into it, which is much faster than loading a model. With a
+    ``scheme`` the model computes on a grid (`sweep.compress.quantize.layers`). ``undo`` holds
+    functions that remove a trial's hooks from the working copy.
     """
 
     model: nn.Module
@@ -32,18 +32,18 @@ class Dense:
 
     @classmethod
     def of(cls, model: nn.Module, device: torch.device | str = "cpu") -> Dense:
-        """Take ``model`` as it is now for the pristine one."""
+        """Make a dense model of the current state of ``model``."""
         model = model.to(device)
         weights = {name: value.clone() for name, value in model.state_dict().items()}
         return cls(model, weights, dropout_rates(model))
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(self.model.parameters()).device
 
     def reset(self) -> nn.Module:
-        """The model with its dense weights, dropout and grid, no trial's hooks, no gradients."""
+        """Return the model with its dense weights, dropout and grid, without hooks or gradients."""
         while self.undo:
             self.undo.pop()()
         set_scheme(self.model, self.scheme)
@@ -54,7 +54,7 @@ class Dense:
         self.model.load_state_dict(self.weights)
         return self.model
 
-    def another(self) -> nn.Module:
-        """A dense model of its own, for who must not disturb the working copy."""
+    def fresh_copy(self) -> nn.Module:
+        """Return a new copy of the dense model that is independent of the working copy."""
         model, undo = copy.deepcopy((self.model, self.undo))
         return replace(self, model=model, undo=undo).reset()

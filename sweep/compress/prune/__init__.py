@@ -1,4 +1,4 @@
-"""Pruning: a criterion scores, a scope compares, a mask holds; activations likewise."""
+"""Pruning of weights (criteria score them, a scope compares the scores) and of activations."""
 
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.criteria import CRITERIA

@@ -1,15 +1,15 @@
 """Pruning of activations: the inputs of the Linear layers whose weights are pruned.
 
-A sample's output must not depend on its batch neighbours or on padding, so no threshold is ever
-taken over a batch:
+An example's output must not depend on the rest of its batch or on padding, so no threshold is
+computed over a batch:
 
-- ``l1-norm``, ``local``: every token keeps its own largest features. Per token and not per sample,
-  because then padding is out of it without any bookkeeping, and a token's sparsity is exact.
-- ``l1-norm``, ``global``: one threshold a layer, the quantile of |input| over the real tokens of
-  a calibration batch of train data, taken once a trial on the pruned weights, layer after layer,
-  each behind the pruned inputs of those before it. Sparsity is then met on average.
-- ``random``: a mask over features, drawn once a trial: ``local`` drops the same share in each
-  layer, ``global`` the share over all layers' features together.
+- ``l1-norm``, ``local``: every token keeps its own largest features. Per token, padding needs no
+  special treatment, and the sparsity of each token is exact.
+- ``l1-norm``, ``global``: one threshold per layer, the quantile of |input| over the real tokens of
+  a calibration batch of train data. It is computed once a trial with pruned weights, layer by
+  layer, with the inputs of earlier layers already pruned. Sparsity is then met on average.
+- ``random``: a mask over features, drawn once a trial. ``local`` drops the same share in each
+  layer, ``global`` drops the share over the features of all layers together.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Prune = Callable[[Tensor], Tensor]
 
 
 def keep_per_token(x: Tensor, sparsity: float) -> Tensor:
-    """Keep the largest |features| of each token of ``x`` (..., features); ties are all kept."""
+    """Keep the features of largest magnitude of each token of ``x`` (..., features), and ties."""
     dropped = pruned_count(sparsity, x.shape[-1])
     if dropped == 0:
         return x
@@ -39,7 +39,7 @@ def keep_per_token(x: Tensor, sparsity: float) -> Tensor:
 
 
 def _kth_of_rows(values: Tensor, k: int) -> Tensor:
-    """The k-th smallest (from 0) of each row of ``values`` (..., n), as (..., 1)."""
+    """Return the k-th smallest value (k from 0) of each row of ``values`` (..., n) as (..., 1)."""
     if values.device.type == "cpu" and values.dtype == torch.float32:
         # numpy's introselect takes less than half of kthvalue's time on rows this short
         return torch.from_numpy(np.partition(values.numpy(), k, axis=-1)[..., k : k + 1])
@@ -52,12 +52,12 @@ def keep_above(x: Tensor, threshold: Tensor) -> Tensor:
 
 
 def keep_features(x: Tensor, mask: Tensor) -> Tensor:
-    """Keep the features (last dimension) that ``mask`` holds."""
+    """Keep the features (last dimension) where ``mask`` is True."""
     return x * mask.to(x.dtype)
 
 
 def magnitude_quantile(x: Tensor, sparsity: float) -> Tensor:
-    """The magnitude below which a share ``sparsity`` of ``x``'s values lie (a scalar tensor)."""
+    """Return the magnitude (a scalar tensor) below which a share ``sparsity`` of ``x`` lies."""
     magnitudes = x.detach().abs().reshape(-1)
     count = max(1, pruned_count(sparsity, magnitudes.numel()))
     return _kth_of_rows(magnitudes, count - 1)[0].float()
@@ -66,14 +66,14 @@ def magnitude_quantile(x: Tensor, sparsity: float) -> Tensor:
 class ActivationPruner:
     """Prunes the inputs of ``modules`` through forward pre-hooks until :meth:`remove`.
 
-    ``state`` holds what is fixed for the trial (thresholds or feature masks, by module name), for
-    a checkpoint; one that has it need not be calibrated again.
+    ``state`` holds the thresholds or feature masks of the trial by module name. Checkpoints save
+    it, so that a resumed trial needs no new calibration.
     """
 
     def __init__(
         self, modules: Mapping[str, nn.Module], sparsity: float, method: str, scope: str
     ) -> None:
-        # The features of a Linear are its input's last dimension; a Conv or an Embedding has none.
+        # Only Linear layers have features in the last dimension of their input.
         self.modules: dict[str, nn.Linear] = {
             n: m for n, m in modules.items() if sparsity > 0 and isinstance(m, nn.Linear)
         }
@@ -87,9 +87,9 @@ class ActivationPruner:
         return bool(self.modules) and (self.method, self.scope) == ("l1-norm", "global")
 
     def calibrate(self, forward: Callable[[], object], valid: Tensor) -> None:
-        """Take each layer's threshold while ``forward`` runs once on a calibration batch.
+        """Set each layer's threshold while ``forward`` runs once on a calibration batch.
 
-        ``valid`` (batch, tokens) is True for real tokens; padding is left out of the quantile.
+        ``valid`` (batch, tokens) is True for real tokens; the quantile ignores padding.
         """
 
         def threshold_then_prune(
@@ -122,20 +122,20 @@ class ActivationPruner:
     def attach(self) -> None:
         """Start pruning."""
         self.remove()
-        # It remembers one answer: query, key and value layers ask about one and the same input.
+        # A cache of size 1: the query, key and value layers prune the same input.
         per_token = lru_cache(maxsize=1)(partial(keep_per_token, sparsity=self.sparsity))
         for name, module in self.modules.items():
             prune = self._fixed(name, next(module.parameters()).device) or per_token
             self._handles.append(module.register_forward_pre_hook(partial(_prune_first, prune)))
 
     def remove(self) -> None:
-        """Stop pruning, and leave the model as it was."""
+        """Stop pruning and remove all hooks."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     def _fixed(self, name: str, device: torch.device) -> Prune | None:
-        """The layer's own mask or threshold, or None where each token finds its own."""
+        """Return how a layer prunes by its mask or threshold; None if thresholds are per token."""
         if self.method == "random":
             return partial(keep_features, mask=self.state[name].to(device))
         if self.scope == "global":

@@ -23,21 +23,21 @@ from torch import Tensor
 from sweep.compress.prune.statistics import MOVEMENT
 
 _BLOCK = 128
-"""Columns between two updates of all that lie right of them: one large product, not many rows."""
+"""Columns per block: the columns to the right are updated once a block, by one matrix product."""
 
 REFINEMENTS = 5
-"""Steps of :func:`refine`: at 50 and 70 % of MiniLM, three take 80 % of what there is to have."""
+"""Steps of :func:`refine`. On MiniLM at 50 and 70 % three steps give 80 % of the possible gain."""
 
 Score = Callable[[Tensor, Any, torch.Generator], Tensor]
 """(weight, the module's statistic if the row needs one, else None, generator) -> scores."""
 
 Reconstruct = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(weight, mask, statistic) -> the values of what is kept, zero elsewhere."""
+"""(weight, mask, statistic) -> new values of the kept weights, zero elsewhere."""
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A method: its scores, the kind of statistic that they need, and a reconstruction if any."""
+    """A method: its score function, the statistic it needs, and its reconstruction, if any."""
 
     score: Score
     needs: str = "none"
@@ -45,21 +45,21 @@ class Criterion:
 
 
 def l1_norm(weight: Tensor, statistic: None, generator: torch.Generator) -> Tensor:
-    """Magnitude |w| (Han et al. 2015, arXiv:1506.02626); what the tutorial calls ``l1-norm``."""
+    """Magnitude |w| (Han et al. 2015, arXiv:1506.02626), called ``l1-norm`` in MASE's tutorial."""
     return weight.detach().abs()
 
 
 def random(weight: Tensor, statistic: None, generator: torch.Generator) -> Tensor:
-    """Uniform in [0, 1), drawn on the CPU so that a seed means the same on every device."""
+    """Uniform in [0, 1), drawn on the CPU so that a seed gives the same scores on every device."""
     return torch.rand(weight.shape, generator=generator).to(weight.device)
 
 
 def taylor(weight: Tensor, gradient: Tensor, generator: torch.Generator) -> Tensor:
-    """|weight x gradient|: how far the loss moves, to first order, when the weight goes.
+    """|weight x gradient|: the first-order change of the loss when the weight is removed.
 
-    ``gradient`` is the root mean square over examples, so that the scores' order is that of the
-    mean of (w g)^2 (Molchanov et al. 2019, arXiv:1906.10771, eq. 8): a mean gradient is near zero
-    where a model was trained, whatever matters to it.
+    ``gradient`` is the root mean square over examples, so scores are ordered as the mean of (w g)^2
+    (Molchanov et al. 2019, arXiv:1906.10771, eq. 8). The mean gradient would not do: in a trained
+    model it is near zero for every weight.
     """
     return weight.detach().abs() * gradient
 
@@ -67,52 +67,53 @@ def taylor(weight: Tensor, gradient: Tensor, generator: torch.Generator) -> Tens
 def wanda(weight: Tensor, norms: Tensor, generator: torch.Generator) -> Tensor:
     """|weight| x the l2 norm of its input feature (Sun et al. 2023, arXiv:2306.11695).
 
-    ``norms`` (in,) belong to the columns of ``weight`` (out, in). The paper compares within a row:
-    that is scope ``row``.
+    ``norms`` (in,) belong to the columns of ``weight`` (out, in). The paper compares weights within
+    a row, which is scope ``row``.
     """
     return weight.detach().abs() * norms
 
 
 def lamp(weight: Tensor, statistic: None, generator: torch.Generator) -> Tensor:
-    """w^2 over the sum of the squares of all weights of the matrix that are at least as large.
+    """w^2 divided by the sum of squares of all weights of the matrix that are at least as large.
 
-    Layer-adaptive magnitude (Lee et al. 2021, arXiv:2010.07611): within a matrix it is magnitude's
-    order, across matrices (scope ``global``) it compares what each would lose. Equal weights have
-    equal scores. In [0, 1].
+    Layer-adaptive magnitude pruning (Lee et al. 2021, arXiv:2010.07611). Within a matrix the order
+    is that of magnitude; across matrices (scope ``global``) it compares relative losses. Equal
+    weights have equal scores. Scores are in [0, 1].
     """
     squares = weight.detach().double().square()
     values, places, counts = torch.unique(squares, return_inverse=True, return_counts=True)
-    tails = (values * counts).flip(0).cumsum(0).flip(0)  # of each, its equals and all after them
+    tails = (values * counts).flip(0).cumsum(0).flip(0)  # sums over all at least as large
     scores: Tensor = values / tails.clamp_min(torch.finfo(torch.float64).tiny)
     return scores[places].to(weight.dtype)
 
 
 def sparsegpt(weight: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
-    """w^2 / [H^-1]_jj: what dropping a weight costs its layer's outputs, after the others made up.
+    """w^2 / [H^-1]_jj: the error in the layer's outputs when the other weights compensate.
 
-    ``factor`` (in, in) is of `sweep.compress.prune.statistics.inverse_factor`. The masks come
-    first, of whatever scope, then the reconstruction; the paper (Frantar & Alistarh 2023,
-    arXiv:2301.00774) chooses within the sweep, block by block, and does not refine what comes out.
+    ``factor`` (in, in) comes from `sweep.compress.prune.statistics.inverse_factor`. Here all masks
+    are chosen first, under any scope, and the weights are reconstructed afterwards. The paper
+    (Frantar & Alistarh 2023, arXiv:2301.00774) chooses masks block by block during the
+    reconstruction, and does not refine the result.
     """
     return weight.detach().square() / factor.square().sum(0)
 
 
 def movement(weight: Tensor, moved: Tensor, generator: torch.Generator) -> Tensor:
-    """How far training has moved the weight away from zero, ``moved``: see
-    `sweep.compress.prune.statistics.recorded`.
+    """How far training moved the weight away from zero, as ``recorded`` in
+    `sweep.compress.prune.statistics`.
 
-    It has a sign: what shrank goes before what grew, and of two that shrank first the one that
-    shrank more. ``normalise: rms`` divides these signed scores by their root mean square, which is
-    positive, so that all of this holds after it, too.
+    Scores are signed: a weight that shrank is pruned before one that grew, and the weight that
+    shrank most is pruned first. ``normalise: rms`` divides by a positive number, so it keeps this
+    order.
     """
     return moved
 
 
 @torch.no_grad()
 def reconstruct(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
-    """New values of ``weight`` (out, in) under ``mask`` (True: kept), zero where it drops.
+    """Return new values of ``weight`` (out, in) under ``mask`` (True: kept), zero elsewhere.
 
-    One :func:`sweep` of SparseGPT, then what it cannot see: see :func:`refine`.
+    The reconstruction is one :func:`sweep` of SparseGPT followed by :func:`refine`.
     """
     hessian = torch.cholesky_inverse(factor, upper=True)
     return refine(weight.detach(), mask, sweep(weight, mask, factor), hessian, REFINEMENTS)
@@ -122,11 +123,11 @@ def reconstruct(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
 def sweep(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
     """SparseGPT's reconstruction (algorithm 1) of ``weight`` (out, in) under a given ``mask``.
 
-    Column by column from the left, what is dropped is made up for by the columns right of it, in
-    the way that changes the outputs least; columns passed stay as they are. All rows at once, which
-    is what makes it fast: the sums are the same for each.
+    Columns are processed from left to right. When a weight is dropped, the columns to its right
+    change so that the outputs change least; earlier columns stay fixed. All rows are processed at
+    once, because they share ``factor`` (in, in).
     """
-    columns = weight.detach().T.contiguous().clone()  # each in one piece
+    columns = weight.detach().T.contiguous().clone()  # each column is contiguous
     dropped = (~mask).T.contiguous()
     for start in range(0, len(columns), _BLOCK):
         stop = min(start + _BLOCK, len(columns))
@@ -141,12 +142,12 @@ def sweep(weight: Tensor, mask: Tensor, factor: Tensor) -> Tensor:
 
 @torch.no_grad()
 def refine(weight: Tensor, mask: Tensor, start: Tensor, hessian: Tensor, steps: int) -> Tensor:
-    """Lessen the damage of ``start`` (out, in), which is zero where ``mask`` drops.
+    """Reduce the output error of ``start`` (out, in), which is zero where ``mask`` drops.
 
-    The sweep makes up for a loss with columns that are lost later, and never with those passed.
-    With the mask given the best values are a least-squares problem a row; ``steps`` of conjugate
-    gradients, preconditioned by the diagonal of ``hessian`` (in, in), go there from where the sweep
-    ended, all rows at once. The damage never grows; at (in) steps it is least.
+    :func:`sweep` compensates only with later columns, some of which are dropped afterwards. With a
+    fixed mask the best values solve one least-squares problem per row. This runs ``steps`` of the
+    conjugate gradient method from ``start``, preconditioned by the diagonal of ``hessian`` (in,
+    in), for all rows at once. The error never increases, and is minimal after (in) steps.
     """
     kept = mask.to(weight.dtype)
     scale = 1 / hessian.diagonal()

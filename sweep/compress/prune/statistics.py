@@ -1,17 +1,17 @@
-"""What criteria know of a model beside its weights: a tensor a module, by kind.
+"""Statistics that criteria read beside the weights: one tensor per module and kind.
 
-Those of :data:`COLLECTORS` are of the dense model, collected over calibration examples, one at a
-time, so that no padding is ever in it whatever a model does with its inputs. ``losses`` below are a
-generator that runs the model on one example and yields its loss, as often as there are examples;
-hooks and gradients do the rest. :data:`MOVEMENT` is of the trial itself, recorded while it trains.
+:data:`COLLECTORS` collect statistics of the dense model over calibration examples. The examples run
+one at a time, so that no statistic ever includes padding. ``losses`` below is a generator: each
+step runs the model on one example and yields its loss, while hooks and gradients collect the
+statistic. The kind ``movement`` is recorded in the trial itself while it trains.
 
 ======================  =========================================================  =============
-kind                    what                                                       shape
+kind                    content                                                    shape
 ======================  =========================================================  =============
 ``gradient``            root mean square over examples of the loss's gradient      the weight's
 ``input-norm``          l2 norm of each input feature over all tokens              (in,)
 ``inverse-factor``      :func:`inverse_factor` of the inputs' X^T X                  (in, in)
-``movement``            sum of the steps that are :func:`recorded`                  the weight's
+``movement``            sum over the steps that are :func:`recorded`                the weight's
 ======================  =========================================================  =============
 """
 
@@ -33,20 +33,20 @@ MOVEMENT = "movement"
 """The kind that a trial records itself: there is no collector of it."""
 
 DAMPENING = 0.01
-"""Of X^T X by its mean diagonal, as in SparseGPT (arXiv:2301.00774): a feature that never varies
-would make it singular."""
+"""Dampening of X^T X relative to its mean diagonal, as in SparseGPT (arXiv:2301.00774). Without it
+a feature that is always zero would make the matrix singular."""
 
 
 def collect(kind: str, modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
-    """The statistic ``kind`` of each module, by name.
+    """Return the statistic ``kind`` of each module, by name.
 
-    Raises :class:`~sweep.errors.UsageError` for a module that was not run.
+    Raises :class:`~sweep.errors.UsageError` for a module that no example ran through.
     """
     found = COLLECTORS[kind](modules, losses)
     if missing := [name for name in modules if name not in found]:
         raise UsageError(
-            f"module {missing[0]} was never run on the calibration examples, so there is no "
-            f"{kind} of it: leave it out with pruning.exclude, or take another method"
+            f"module {missing[0]} was never run on the calibration examples, so it has no {kind}: "
+            f"leave it out with pruning.exclude: [{missing[0]}], or use another method"
         )
     return found
 
@@ -72,7 +72,7 @@ def input_norms(modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
 
 
 def inverse_factors(modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
-    """`inverse_factor` of X^T X, X (tokens, in) being all inputs of a module."""
+    """:func:`inverse_factor` of X^T X, where X (tokens, in) holds all inputs of a module."""
     hessians = _summed_inputs(modules, losses, lambda x: x.T @ x)
     return {name: inverse_factor(hessian) for name, hessian in hessians.items()}
 
@@ -80,8 +80,8 @@ def inverse_factors(modules: Mapping[str, nn.Module], losses: Losses) -> Statist
 def inverse_factor(hessian: Tensor) -> Tensor:
     """U (in, in), upper triangular, with U^T U = (H + dampening)^-1, for H (in, in) float32.
 
-    Row j of U says how what lies right of column j makes up for it. An H of zeros (the layer only
-    ever saw zeros) counts as the identity: then magnitudes decide.
+    Row j of U tells how the columns right of column j compensate for its removal. If H is zero
+    because all inputs were zero, the identity is used instead, and magnitudes decide.
     """
     damped = hessian.double()
     mean = float(damped.diagonal().mean())
@@ -94,7 +94,7 @@ def inverse_factor(hessian: Tensor) -> Tensor:
 def _summed_inputs(
     modules: Mapping[str, nn.Module], losses: Losses, what: Callable[[Tensor], Tensor]
 ) -> Statistics:
-    """The sum over examples of ``what`` of each module's inputs (tokens, in)."""
+    """Sum ``what`` of each module's inputs (tokens, in) over the examples."""
     sums: Statistics = {}
 
     def add(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -119,20 +119,16 @@ COLLECTORS: dict[str, Callable[[Mapping[str, nn.Module], Losses], Statistics]] =
 
 @contextmanager
 def recorded(weights: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Iterator[None]:
-    """Record which weights training moves away from zero (Sanh, Wolf and Rush 2020,
-    arXiv:2005.07683): while it is open, each ``backward`` adds a step to ``moved``, in place.
+    """Record the movement of weights (Sanh, Wolf and Rush 2020, arXiv:2005.07683) in ``moved``.
 
-    ``moved``, by name, is ``S = -sum of w * dL/dw`` over the steps that are recorded, each of its
-    leaf tensor's shape and device. S is positive where steps against the gradient take a weight
-    away from zero, negative where they shrink it. Magnitude says where a weight is, movement where
-    it goes, which matters where finetuning has little time. Before training nothing is known, so
-    nothing is pruned at once by it (`sweep.compress.loop`).
+    Inside the context each ``backward`` adds one step to ``moved``, in place: by name, S = -sum of
+    w * dL/dw, with the shape and device of the weight. S is positive where gradient descent moves
+    a weight away from zero, and negative where it shrinks the weight. There is no movement before
+    training, so this method cannot prune everything at once (see `sweep.compress.loop`).
 
-    The gradients are those of the loss that is trained (a distilled one, where it is distilled), as
-    ``backward`` leaves them: before they are clipped, so that one steep batch counts as what it is.
-    Learning rate and moments of the optimiser are left out, as in the paper. A pruned weight is
-    zero and adds nothing; unlike in the paper, whose masks are soft until the end, it does not come
-    back.
+    The gradients are those of the training loss (with distillation, the distilled loss) before
+    clipping. As in the paper, learning rate and optimiser moments are left out. A pruned weight is
+    zero and adds nothing. Unlike in the paper, whose masks are soft until the end, it stays pruned.
     """
     with ExitStack() as hooks:
         for name, score in moved.items():
@@ -143,5 +139,5 @@ def recorded(weights: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Iter
 
 @torch.no_grad()
 def _add(score: Tensor, weight: Tensor) -> None:
-    assert weight.grad is not None  # the hook runs when it is there
+    assert weight.grad is not None  # the hook runs after the gradient is set
     score.addcmul_(weight, weight.grad, value=-1)

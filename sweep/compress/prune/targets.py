@@ -1,8 +1,7 @@
-"""Which weights may be pruned, by kind of module and by name, and whether a space suits them.
+"""Selects the prunable weights by module kind and name, and checks that a search space fits them.
 
-What a model cannot have is refused before a trial, with a sentence that says what to do. ``start``
-below are masks (True = kept) by module name that the model had before the sweep began, and that
-each trial keeps.
+``start`` below holds masks (True = kept) by module name that the model had before the sweep, and
+that each trial keeps.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from sweep.space.params import n_of_m
 PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 MASKS = "masks.safetensors"
-"""Beside the weights of an exported model: boolean tensors by module name."""
+"""File beside the weights of an exported model: boolean tensors by module name."""
 
 OF_INPUTS = ("input-norm", "inverse-factor")
-"""Kinds of statistics that only the inputs of a Linear have."""
+"""Kinds of statistics that exist only for the inputs of Linear layers."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Glob patterns over module names; an empty ``include`` means all of the prunable kinds.
+    """Glob patterns over module names; an empty ``include`` admits all modules of prunable kinds.
 
-    By default every Linear and Conv weight is prunable, the classifier's too, as in the tutorial;
-    biases and LayerNorm never are, and embeddings only where asked.
+    By default every Linear and Conv weight is prunable, the classifier's included, as in MASE's
+    tutorial. Biases and LayerNorm are never pruned; embeddings only with ``embeddings`` True.
     """
 
     include: tuple[str, ...] = ()
@@ -46,15 +45,15 @@ class Targets:
     embeddings: bool = False
 
     def admits(self, name: str) -> bool:
-        """Whether a module of this name is wanted."""
+        """Whether the patterns select a module of this name."""
         wanted = not self.include or any(fnmatchcase(name, p) for p in self.include)
         return wanted and not any(fnmatchcase(name, p) for p in self.exclude)
 
 
 def prunable_modules(model: nn.Module, targets: Targets) -> dict[str, nn.Module]:
-    """The modules whose ``weight`` may be pruned, by name, each weight once though it be shared.
+    """Return the modules whose ``weight`` may be pruned, by name; a shared weight appears once.
 
-    Raises :class:`~sweep.errors.UsageError` where nothing is left to prune.
+    Raises :class:`~sweep.errors.UsageError` if no module is prunable.
     """
     kinds = (*PRUNABLE, nn.Embedding) if targets.embeddings else PRUNABLE
     found: dict[str, nn.Module] = {}
@@ -65,14 +64,14 @@ def prunable_modules(model: nn.Module, targets: Targets) -> dict[str, nn.Module]
             found[name] = module
     if not found:
         raise UsageError(
-            f"nothing to prune: no module matches include={list(targets.include)}, "
-            f"exclude={list(targets.exclude)}; names look like {_some_names(model)}"
+            f"nothing to prune: no module matches pruning.include={list(targets.include)} and "
+            f"pruning.exclude={list(targets.exclude)}; names look like {_some_names(model)}"
         )
     return found
 
 
 def prunable_weights(model: nn.Module, targets: Targets) -> dict[str, Tensor]:
-    """The prunable weight tensors by module name."""
+    """Return the prunable weight tensors by module name."""
     weights: dict[str, Tensor] = {}
     for name, module in prunable_modules(model, targets).items():
         assert isinstance(module.weight, Tensor)
@@ -86,7 +85,7 @@ def _some_names(model: nn.Module) -> str:
 
 
 def has_masks(model: str | None) -> bool:
-    """Whether a model is a folder with masks beside its weights."""
+    """Whether ``model`` is a folder with masks beside its weights."""
     return (
         model is not None
         and (Path(model) / "config.json").exists()
@@ -95,14 +94,14 @@ def has_masks(model: str | None) -> bool:
 
 
 def read_masks(model: str | None) -> dict[str, NDArray[np.bool_]]:
-    """The masks by module name, True where a weight was kept.
+    """Read the masks of ``model`` by module name, True where a weight was kept.
 
-    Raises :class:`~sweep.errors.UsageError` where the model has none, or they cannot be read.
+    Raises :class:`~sweep.errors.UsageError` if it has none, or if they cannot be read.
     """
     if model is None or not has_masks(model):
         raise UsageError(
-            f"pruning.start_masks is keep, and model {model!r} has no masks to keep: it must be a "
-            f"folder that `sweep export` wrote, with {MASKS} in it (or pruning.start_masks=drop)"
+            f"pruning.start_masks is keep, but model {model!r} has no masks to keep: use a folder "
+            f"that `sweep export` wrote, with {MASKS} in it, or set pruning.start_masks=drop"
         )
     file = Path(model) / MASKS
     try:
@@ -111,54 +110,51 @@ def read_masks(model: str | None) -> dict[str, NDArray[np.bool_]]:
         raise UsageError(f"{file} cannot be read: {error}") from error
     wrong = [name for name, mask in found.items() if mask.dtype != np.bool_]
     if wrong or not found:
-        raise UsageError(f"{file} holds no masks: boolean tensors by module name")
+        raise UsageError(f"{file} holds no masks: it must hold boolean tensors by module name")
     return found
 
 
-def share(masks: dict[str, NDArray[np.bool_]]) -> float:
-    """How many of the weights that have a mask are dropped, in [0, 1)."""
+def dropped_share(masks: dict[str, NDArray[np.bool_]]) -> float:
+    """Return the share, in [0, 1), of the masked weights that the masks drop."""
     return 1 - sum(int(m.sum()) for m in masks.values()) / sum(m.size for m in masks.values())
 
 
 def fitted(masks: Mapping[str, NDArray[np.bool_]], model: nn.Module) -> dict[str, Tensor]:
-    """The masks as tensors beside the model's weights.
+    """Return the masks as tensors on the device of the model's weights.
 
-    Raises :class:`~sweep.errors.UsageError` where a mask has no weight of its shape, or where a
-    weight that it drops is not zero: they are then masks of another model.
+    Raises :class:`~sweep.errors.UsageError` if a mask has no weight of its shape, or drops a weight
+    that is not zero: the masks then belong to another model.
     """
     modules = dict(model.named_modules())
     found = {}
     for name, mask in masks.items():
         weight = getattr(modules.get(name), "weight", None)
         if not isinstance(weight, Tensor) or weight.shape != mask.shape:
-            has = "no such weight" if weight is None else f"one of {tuple(weight.shape)}"
-            raise UsageError(f"the mask of {name} has shape {mask.shape}, the model {has}")
+            has = "no such weight" if weight is None else f"a weight of shape {tuple(weight.shape)}"
+            raise UsageError(f"the mask of {name} has shape {mask.shape}, but the model has {has}")
         found[name] = torch.from_numpy(mask).to(weight.device)
         if stray := int(weight.detach()[~found[name]].count_nonzero()):
             raise UsageError(
-                f"{stray} weights of {name} are not zero where its mask drops them: these are "
-                "masks of other weights (pruning.start_masks=drop takes the weights as they are)"
+                f"{stray} weights of {name} are not zero where its mask drops them: the masks "
+                "belong to other weights; pruning.start_masks=drop ignores the masks"
             )
     return found
 
 
 def dropped(masks: Mapping[str, Tensor], names: Iterable[str]) -> int:
-    """How many weights the masks drop of the modules of these ``names``."""
+    """Return how many weights of the modules ``names`` the masks drop."""
     return sum(int((~masks[name]).sum()) for name in names if name in masks)
 
 
 def check_inputs(method: str, kind: str, modules: Mapping[str, nn.Module]) -> None:
-    """Refuse a module that has no statistic ``kind``, with a sentence about ``method``.
-
-    Raises :class:`~sweep.errors.UsageError`.
-    """
+    """Raise :class:`~sweep.errors.UsageError` if a module cannot have the statistic ``kind``."""
     strange = [(name, m) for name, m in modules.items() if not isinstance(m, nn.Linear)]
     if kind in OF_INPUTS and strange:
         name, module = strange[0]
         raise UsageError(
-            f"method {method} scores by the inputs of Linear layers, and {name} is of kind "
-            f"{type(module).__name__}: leave it out with pruning.exclude: [{name}], or take "
-            "another method"
+            f"method {method} scores weights by the inputs of Linear layers, but {name} is of kind "
+            f"{type(module).__name__}: leave it out with pruning.exclude: [{name}], or use another "
+            "method"
         )
 
 
@@ -202,10 +198,9 @@ def _check_start(granularity: str, ratio: tuple[int, int], name: str, mask: Tens
 def check_space(
     space: Mapping[str, Domain], masks: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> None:
-    """Refuse to look for less sparsity than there is already.
+    """Raise :class:`~sweep.errors.UsageError` if the space goes below the sparsity of ``masks``.
 
-    Each matrix's count is rounded, so that the sparsity that a model was pruned to is not less.
-    Raises :class:`~sweep.errors.UsageError`.
+    The count of each matrix is rounded, so half a weight per matrix is tolerated.
     """
     total = sum(weight.numel() for weight in weights.values())
     already = dropped(masks, weights) / total
@@ -214,7 +209,7 @@ def check_space(
         return  # where sparsity is nobody's choice; check_groups looks at the groups
     if least + len(weights) / (2 * total) < already:
         raise UsageError(
-            f"space.sparsity begins at {least:g}, and the model's own masks, which "
-            f"pruning.start_masks keeps, drop {already:.4f} already: begin at {already:.4f} or "
-            "above, or let zeros grow back with pruning.start_masks=drop"
+            f"space.sparsity begins at {least:g}, but pruning.start_masks keeps the model's masks, "
+            f"which drop {already:.4f} already: begin at {already:.4f} or above, or set "
+            "pruning.start_masks=drop, which lets pruned weights grow back"
         )

@@ -1,4 +1,4 @@
-"""Benches with a cache of their own: what they make there is what is looked at."""
+"""Benches with a separate cache, so that tests can look at the files that they make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dense model: what a bench takes for it, and what it refuses."""
+"""The dense model of a bench: which models it accepts, and which it refuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_without_epochs_the_model_is_used_as_it_is(make_bench: MakeBench) -> Non
     assert not (bench.folder / "model").exists()
 
 
-def test_texts_longer_than_the_model_takes_are_refused(make_bench: MakeBench) -> None:
+def test_a_max_length_above_the_models_positions_is_refused(make_bench: MakeBench) -> None:
     most = tiny.bert().config.max_position_embeddings
     bench = make_bench(task={"max_length": most + 1})
     with pytest.raises(UsageError, match=f"max_length is {most + 1}, .* takes {most} tokens"):
@@ -47,7 +47,7 @@ def test_a_plan_counts_the_grids_that_a_bench_finetunes_on(
 DIGITS = {"max_length": 64, "train_samples": 60, "eval_samples": 30}
 
 
-def test_digits_from_a_fresh_model(make_bench: MakeBench, cache: Path) -> None:
+def test_the_digits_task_finetunes_a_new_model(make_bench: MakeBench, cache: Path) -> None:
     how = {"task": DIGITS, "baseline": {"epochs": 1}}
     bench = make_bench(None, "digits", **how)
     model = fresh_bert(bench.task, 64, 0)
@@ -63,14 +63,14 @@ def test_digits_from_a_fresh_model(make_bench: MakeBench, cache: Path) -> None:
     assert records[0].baseline_accuracy == score.accuracy
 
 
-def test_an_untrained_model_is_known_by_its_seed(make_bench: MakeBench) -> None:
+def test_an_untrained_model_depends_on_its_seed(make_bench: MakeBench) -> None:
     one, other = (
         make_bench(None, "digits", task=DIGITS, baseline={"seed": seed}) for seed in (0, 1)
     )
     assert one.baseline()["loss"] != other.baseline()["loss"]
 
 
-def test_what_would_make_every_trial_fail_is_said_before(
+def test_check_refuses_what_would_make_every_trial_fail(
     make_bench: MakeBench, data_files: Files, tmp_path: Path
 ) -> None:
     make_bench().check()
@@ -87,7 +87,7 @@ TURNED = "has the labels good, bad, the data bad, good"
 
 
 def named(folder: Path, *names: str) -> Path:
-    """A model whose head calls its labels so, in this order."""
+    """A model whose head has these label names, in this order."""
     return tiny.save(folder, id2label=dict(enumerate(names)), label2id={})
 
 
@@ -106,7 +106,7 @@ def by_name(tmp_path: Path) -> Files:
 def test_a_head_with_the_labels_in_another_order_is_refused(
     make_bench: MakeBench, tmp_path: Path, by_name: Files, epochs: int
 ) -> None:
-    """Every answer would count as its opposite: in the figures, or by its name in an export."""
+    """Otherwise every answer would count as its opposite, in the figures or in an export."""
     model = named(tmp_path / "model", "Good", "Bad")
     bench = make_bench(model, by_name, baseline={"epochs": epochs})
     with pytest.raises(UsageError, match=rf"^model '.*/model' {TURNED}: allowed are the same"):
@@ -114,10 +114,10 @@ def test_a_head_with_the_labels_in_another_order_is_refused(
     assert not bench.folder.exists()  # nothing was finetuned
 
 
-def test_so_is_one_that_was_finetuned_before_this_was_checked(
+def test_a_cached_model_with_labels_in_another_order_is_refused(
     make_bench: MakeBench, by_name: Files, cache: Path
 ) -> None:
-    """The cache, and the folder of a sweep that is resumed, may hold such a dense model."""
+    """A version without this check may have left one in the cache or in the folder of a sweep."""
     bench = make_bench(files=by_name, baseline={"epochs": 1})
     named(bench.folder / "model", "good", "bad")
     with pytest.raises(UsageError, match=TURNED):
@@ -127,7 +127,7 @@ def test_so_is_one_that_was_finetuned_before_this_was_checked(
 @pytest.mark.parametrize(
     "names", [("Bad", "Good"), ("LABEL_0", "LABEL_1"), ("great", "dull"), ("good", "other")]
 )
-def test_names_in_the_same_order_or_others_are_taken_as_they_are(
+def test_label_names_in_the_same_order_or_unrelated_names_are_accepted(
     make_bench: MakeBench, tmp_path: Path, by_name: Files, names: tuple[str, ...]
 ) -> None:
     bench = make_bench(named(tmp_path / "model", *names), by_name)
@@ -135,18 +135,18 @@ def test_names_in_the_same_order_or_others_are_taken_as_they_are(
     assert bench.task.label_names == ("bad", "good")
 
 
-def test_the_heads_ids_as_labels_need_no_names(make_bench: MakeBench, tmp_path: Path) -> None:
-    """What a refused user can do: 0 is the head's first label, whatever it is called."""
+def test_integer_labels_need_no_names(make_bench: MakeBench, tmp_path: Path) -> None:
+    """A refused user can use the head's ids: 0 is its first label, whatever the name."""
     plain = make_bench(named(tmp_path / "plain", "LABEL_0", "LABEL_1"))
     turned = make_bench(named(tmp_path / "turned", "good", "bad"))
     turned.check()
     assert turned.baseline()["accuracy"] == plain.baseline()["accuracy"]
 
 
-def test_twelve_labels_that_are_called_as_nobody_named_them(
+def test_twelve_labels_with_default_names_are_accepted(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    """Sorted, LABEL_10 comes before LABEL_2; a fresh head is finetuned in that order, and right."""
+    """LABEL_10 sorts before LABEL_2; a new head is finetuned in that order, which is correct."""
     rows = [{"text": f"good {tiny.FILLER[i % 8]}", "label": f"LABEL_{i}"} for i in range(12)] * 2
     train = tiny.write(tmp_path / "train.csv", rows)
     files = {"train": train, "validation": train}

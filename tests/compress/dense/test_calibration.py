@@ -1,4 +1,4 @@
-"""Statistics of a bench: collected once, shared, and refused with a sentence where they cannot."""
+"""Calibration statistics of a bench: caching, exact values, and refusal of unsuitable modules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ every_method = pytest.mark.parametrize("method", WITH_DATA)
 
 
 @every_method
-def test_they_are_collected_once_a_machine(make_bench: MakeBench, cache: Path, method: str) -> None:
+def test_statistics_are_collected_once_per_machine(
+    make_bench: MakeBench, cache: Path, method: str
+) -> None:
     first = make_bench().calibration(None).statistics(method)
     other = make_bench()
     with nothing_is_made(cache):
@@ -36,7 +38,7 @@ def test_they_are_collected_once_a_machine(make_bench: MakeBench, cache: Path, m
     assert set(first) == set(prunable_weights(other.dense.model, other.targets))
 
 
-def test_they_belong_to_their_settings(make_bench: MakeBench) -> None:
+def test_each_calibration_setting_has_its_own_statistics(make_bench: MakeBench) -> None:
     settings = ({}, {"calibration_samples": 8}, {"exclude": ["classifier"]})
     whole, few, without = (
         make_bench(pruning=pruning).calibration(None).statistics("wanda") for pruning in settings
@@ -45,8 +47,8 @@ def test_they_belong_to_their_settings(make_bench: MakeBench) -> None:
     assert set(whole) - set(without) == {"classifier"}
 
 
-def test_the_norms_are_of_real_tokens(make_bench: MakeBench) -> None:
-    """Of the examples themselves, run one at a time by hand; a larger batch would pad them."""
+def test_input_norms_include_real_tokens_only(make_bench: MakeBench) -> None:
+    """The expected norms come from examples run one at a time; larger batches would be padded."""
     bench = make_bench(pruning={"calibration_samples": 64})
     found = bench.calibration(None).statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
     train, model = bench.task.train, bench.dense.reset().eval()
@@ -59,7 +61,9 @@ def test_the_norms_are_of_real_tokens(make_bench: MakeBench) -> None:
 
 
 @every_method
-def test_the_model_is_as_it_was(bench: Workbench, method: str) -> None:
+def test_collecting_statistics_leaves_the_dense_model_unchanged(
+    bench: Workbench, method: str
+) -> None:
     before = {name: value.clone() for name, value in bench.dense.weights.items()}
     bench.calibration(None).statistics(method)
     model = bench.dense.reset()
@@ -75,7 +79,7 @@ def test_other_methods_collect_nothing(make_bench: MakeBench, cache: Path) -> No
 
 
 @pytest.mark.parametrize("method", [m for m in WITH_DATA if CRITERIA[m].needs != "gradient"])
-def test_embeddings_have_no_inputs_to_score_by(make_bench: MakeBench, method: str) -> None:
+def test_methods_that_read_inputs_refuse_embeddings(make_bench: MakeBench, method: str) -> None:
     space = {"method": ["l1-norm", method]}
     bench = make_bench(space=space, pruning={"embeddings": True})
     with pytest.raises(UsageError, match=f"method {method} .* is of kind Embedding"):
@@ -94,13 +98,13 @@ def test_n_of_m_that_does_not_divide_a_matrix(
         bench.check()
 
 
-def test_what_fits_is_let_through(make_bench: MakeBench) -> None:
+def test_every_method_and_granularity_that_fits_is_accepted(make_bench: MakeBench) -> None:
     space = {"method": AT_ONCE, "granularity": list(GRANULARITIES)}
     make_bench(space=space).check()
 
 
-def test_a_trial_of_each_method_is_the_same_again(bench: Workbench) -> None:
-    """On resume and on export the masks, and what makes up for them, are made again."""
+def test_a_repeated_trial_gives_the_same_weights(bench: Workbench) -> None:
+    """Resume and export rely on this: they compute masks and reconstructed weights again."""
     for method in AT_ONCE:
         params = Params(0.7, method, "row", finetune_epochs=0)
         found = []
@@ -145,7 +149,7 @@ def test_the_reconstruction_changes_outputs_less_than_masks_alone(bench: Workben
     assert rebuilt < 0.8 * masked
 
 
-def test_profiles_and_normalising_reach_the_masks(bench: Workbench) -> None:
+def test_layer_profile_and_normalise_change_the_masks(bench: Workbench) -> None:
     def zeros(**how: Any) -> list[int]:
         trial = bench.trial(dataclasses.replace(Params(0.6, finetune_epochs=0), **how), seed=0)
         [record] = trial.run()

@@ -1,4 +1,4 @@
-"""The figures of the dense model: measured once, and what a reader must know of them."""
+"""The figures of the dense model: their values, their cache, and their warnings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made
 from tests.harness.trials import logits_one_by_one
 
 
-def test_the_figures_are_what_can_be_measured(make_bench: MakeBench) -> None:
+def test_the_figures_equal_independent_measurements(make_bench: MakeBench) -> None:
     bench = make_bench()
     figures = bench.baseline("test")
     model, test = tiny.bert().eval(), bench.task.split("test")
@@ -33,7 +33,7 @@ def test_the_figures_are_what_can_be_measured(make_bench: MakeBench) -> None:
     assert figures["seconds"] == figures["train_seconds"] + figures["eval_seconds"] > 0
 
 
-def test_it_is_evaluated_once(make_bench: MakeBench, cache: Path) -> None:
+def test_the_dense_model_is_evaluated_once_per_split(make_bench: MakeBench, cache: Path) -> None:
     splits = ("validation", "test")
     first = {split: make_bench().baseline(split) for split in splits}
     assert first["validation"] != first["test"]
@@ -51,7 +51,7 @@ def test_it_is_evaluated_once(make_bench: MakeBench, cache: Path) -> None:
         {"recover": {"bf16": True}},
     ],
 )
-def test_what_figures_depend_on_is_measured_anew(
+def test_a_setting_that_changes_the_figures_causes_a_new_evaluation(
     make_bench: MakeBench, cache: Path, change: dict[str, Any]
 ) -> None:
     first = make_bench().baseline()
@@ -61,7 +61,7 @@ def test_what_figures_depend_on_is_measured_anew(
     assert again["eval_seconds"] != first["eval_seconds"]
 
 
-def test_figures_that_lack_what_is_asked_for_now_are_not_taken_from_the_cache(
+def test_cached_figures_without_a_requested_metric_are_not_used(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = make_bench()
@@ -75,7 +75,7 @@ def test_figures_that_lack_what_is_asked_for_now_are_not_taken_from_the_cache(
     assert again["eval_seconds"] != figures["eval_seconds"]
 
 
-def test_a_warning_if_the_model_may_have_seen_validation(
+def test_a_model_that_may_have_seen_validation_gives_a_warning(
     make_bench: MakeBench, data_files: dict[str, str]
 ) -> None:
     only_train = {"train": data_files["train"]}
@@ -84,7 +84,9 @@ def test_a_warning_if_the_model_may_have_seen_validation(
     assert make_bench().warnings == make_bench(files=only_train, **EPOCHS).warnings == []
 
 
-def test_a_warning_if_no_head_was_ever_trained(make_bench: MakeBench, tmp_path: Path) -> None:
+def test_a_model_without_a_trained_head_gives_a_warning(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
     headless = tiny.save(tmp_path, head=False)
     [warning] = make_bench(headless).warnings
     assert "no trained classifier head" in warning

@@ -1,4 +1,4 @@
-"""The dense model is finetuned by its recipe, once, and anew where that says otherwise."""
+"""The dense model is finetuned once by its recipe, and again when a relevant setting changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made, weights
 from tests.harness.trials import finetune
 
 
-def test_a_model_changed_in_place_is_another(
+def test_a_model_changed_in_place_gets_another_cache_key(
     make_bench: MakeBench, model_folder: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(model_folder, tmp_path / "model"))
@@ -27,7 +27,9 @@ def test_a_model_changed_in_place_is_another(
     assert make_bench(copy).folder != before.folder
 
 
-def test_it_is_finetuned_by_the_recipe(make_bench: MakeBench, model_folder: Path) -> None:
+def test_the_dense_model_is_finetuned_by_the_recipe(
+    make_bench: MakeBench, model_folder: Path
+) -> None:
     settings = {"epochs": 2, "learning_rate": 3e-3, "seed": 5, "warmup": 0.25, "batch_size": 8}
     bench = make_bench(baseline=settings, recover={"dropout": 0.3, "clip_norm": 0.5})
     recipe = Recipe(3e-3, 2, 5, 8, 16, "linear", 0.25, dropout=0.3, clip_norm=0.5)
@@ -40,7 +42,7 @@ def test_it_is_finetuned_by_the_recipe(make_bench: MakeBench, model_folder: Path
     assert figures["train_seconds"] > 0
 
 
-def test_it_is_finetuned_once(make_bench: MakeBench, cache: Path) -> None:
+def test_the_dense_model_is_finetuned_once(make_bench: MakeBench, cache: Path) -> None:
     first = make_bench(**EPOCHS)
     expected, figures = weights(first.dense.model), first.baseline()
     assert not torch.equal(expected, weights(tiny.bert()))
@@ -51,7 +53,7 @@ def test_it_is_finetuned_once(make_bench: MakeBench, cache: Path) -> None:
         assert second.baseline() == figures
 
 
-def test_a_finetuning_that_dies_leaves_nothing(make_bench: MakeBench) -> None:
+def test_a_failed_finetuning_leaves_no_files(make_bench: MakeBench) -> None:
     bench = make_bench(baseline={"epochs": 1, "learning_rate": 1e38})
     with pytest.raises(TrialError, match="diverged"):
         bench.baseline()
@@ -82,7 +84,7 @@ SAME: list[dict[str, Any]] = [
 ]
 
 
-def test_other_settings_are_another_model_and_those_of_the_search_are_not(
+def test_training_settings_change_the_cache_key_and_search_settings_do_not(
     make_bench: MakeBench,
 ) -> None:
     folders = [make_bench(**sections).folder for sections in ({}, EPOCHS, *DIFFERENT)]
@@ -90,7 +92,7 @@ def test_other_settings_are_another_model_and_those_of_the_search_are_not(
     assert {make_bench(**EPOCHS, **sections).folder for sections in SAME} == {folders[1]}
 
 
-def test_a_model_without_a_head_is_given_one_and_finetuned(
+def test_a_model_without_a_head_gets_one_and_is_finetuned(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     headless = tiny.save(tmp_path / "headless", head=False)

@@ -1,6 +1,6 @@
-"""What one machine made, put in place on another: whole, once, and only if it is needed.
+"""Dense models packed on one machine and unpacked on another, atomically and only if needed.
 
-A finetuned dense model stays with its sweep, and is what every machine goes on with.
+The sweep keeps a finetuned dense model, and every machine of the sweep uses that model.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import (
     NOTE,
     Shipped,
+    delete_packed,
     digest,
     digest_of,
-    drop,
-    keep,
-    kept,
+    find_packed,
     pack,
+    save_packed,
     unpack,
 )
 from sweep.errors import StorageError
@@ -58,9 +58,7 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): file.read_text() for file in files}
 
 
-def test_what_was_packed_is_there_after_but_locks_and_what_was_to_be_left(
-    made: Path, tmp_path: Path
-) -> None:
+def test_unpacking_restores_all_but_locks_and_excluded_entries(made: Path, tmp_path: Path) -> None:
     unpack(tmp_path / "other", lambda: pack(made), "model")
     there = {name: text for name, text in FILES.items() if name != ".model.lock"}
     assert contents(tmp_path / "other") == there
@@ -68,7 +66,7 @@ def test_what_was_packed_is_there_after_but_locks_and_what_was_to_be_left(
     assert set(there) - set(contents(tmp_path / "less")) == {"qat-1/a", "qat-1/b", f"qat-1/{NOTE}"}
 
 
-def test_what_is_there_stays_and_nothing_is_read_for_it(made: Path, tmp_path: Path) -> None:
+def test_existing_entries_stay_and_the_packed_file_is_not_read(made: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "other", {"validation-1.json": "[1]"})
     unpack(other, lambda: pack(made), "model")
     assert contents(other)["validation-1.json"] == "[1]" and contents(other)["model/a"]
@@ -77,13 +75,13 @@ def test_what_is_there_stays_and_nothing_is_read_for_it(made: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("empty", ["a folder", "a bench without a model"])
-def test_of_nothing_there_is_nothing(tmp_path: Path, empty: str) -> None:
+def test_an_empty_pack_unpacks_to_nothing_and_has_no_digest(tmp_path: Path, empty: str) -> None:
     packed = pack(tmp_path / "nothing") if empty == "a folder" else b""
     unpack(tmp_path / "other", lambda: packed, "model")
     assert contents(tmp_path / "other") == {} and digest(packed) is None
 
 
-def test_a_name_that_leads_elsewhere_is_passed_over(tmp_path: Path) -> None:
+def test_entries_with_paths_outside_the_folder_are_ignored(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name in ("../out", "model/../../out", "/model/out", "model/..", "model/a"):
@@ -92,7 +90,7 @@ def test_a_name_that_leads_elsewhere_is_passed_over(tmp_path: Path) -> None:
     assert set(contents(tmp_path)) == {"folder/dense/model/a"}
 
 
-def test_the_digest_is_that_of_the_finetuned_weights_alone(made: Path, tmp_path: Path) -> None:
+def test_the_digest_depends_only_on_finetuned_weights(made: Path, tmp_path: Path) -> None:
     whole = digest(pack(made))
     assert whole == digest_of(made, MODELS) == digest(pack(made, leave={"validation-1.json"}))
     changed = [{**FILES, f"{model}/a": "0"} for model in MODELS]
@@ -106,39 +104,39 @@ def dense(tmp_path: Path) -> Store:
 
 
 def of_sweep(dense: Store) -> Shipped:
-    found = kept(dense)
+    found = find_packed(dense)
     assert found is not None
     return found
 
 
-def test_what_was_kept_comes_back_and_without_finetuning_nothing_is(
+def test_packed_models_are_saved_and_found_only_if_any_was_finetuned(
     made: Path, dense: Store
 ) -> None:
-    keep(dense, pack(made, leave=MODELS))
-    assert kept(dense) is None and dense.children() == []
-    keep(dense, pack(made))
+    save_packed(dense, pack(made, leave=MODELS))
+    assert find_packed(dense) is None and dense.children() == []
+    save_packed(dense, pack(made))
     found = of_sweep(dense)
     assert found.digest == digest(pack(made)) and found.read() == pack(made)
     assert dense.children() == [f"{found.digest}.tar"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"no tar", b"\0" * 10240])
-def test_a_damaged_one_is_told(made: Path, dense: Store, damage: bytes) -> None:
-    keep(dense, pack(made))
+def test_a_damaged_packed_model_is_a_storage_error(made: Path, dense: Store, damage: bytes) -> None:
+    save_packed(dense, pack(made))
     found = of_sweep(dense)
     (dense / f"{found.digest}.tar").write_bytes(damage)
     with pytest.raises(StorageError, match="dense model"):
         found.read()
 
 
-def test_dropping_it_leaves_what_is_not_ours(made: Path, dense: Store) -> None:
-    keep(dense, pack(made))
-    drop(dense)
+def test_deleting_packed_models_leaves_other_files(made: Path, dense: Store) -> None:
+    save_packed(dense, pack(made))
+    delete_packed(dense)
     assert dense.name not in dense.parent.children()
-    keep(dense, pack(made))
+    save_packed(dense, pack(made))
     (dense / "notes.tar").write_bytes(b"")
-    drop(dense)
-    assert kept(dense) is None and dense.children() == ["notes.tar"]
+    delete_packed(dense)
+    assert find_packed(dense) is None and dense.children() == ["notes.tar"]
 
 
 ON_GRID = {"scheme": "int8", "epochs": 1, "learning_rate": 1e-3}
@@ -153,7 +151,7 @@ SOME_ON_GRIDS = {
 @pytest.mark.parametrize(
     ("sections", "models"), [({"baseline": {"epochs": 1}}, 1), (SOME_ON_GRIDS, 2)]
 )
-def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
+def test_another_machine_uses_the_sweeps_model_whatever_its_cache_holds(
     make_bench: MakeBench,
     dense: Store,
     monkeypatch: pytest.MonkeyPatch,
@@ -162,7 +160,7 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     models: int,
 ) -> None:
     def on_machine(number: int) -> Workbench:
-        """A bench of a machine with a cache of its own."""
+        """A bench on a machine with its own cache."""
         monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / str(number)))
         return make_bench(**sections)
 
@@ -171,11 +169,13 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
 
     first = on_machine(1)
     figures = first.baseline()
-    keep(dense, first.pack())
+    save_packed(dense, first.pack())
     shipped = of_sweep(dense)
     second = on_machine(2)
     second.adopt(shipped)
-    assert second.folder.name == first.folder.name  # the next sweep there need not finetune
+    assert (
+        second.folder.name == first.folder.name
+    )  # so the next sweep on this machine need not finetune
     made = {path.name for path in second.folder.iterdir() if path.is_dir()}
     assert made == set(first.trained) and len(made) == models
     with nothing_is_made(tmp_path / "2" / "dense"):
@@ -184,7 +184,7 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     second.adopt(replace(shipped, read=lambda: pytest.fail("it is there already")))
 
     other = on_machine(3)
-    assert same(trained(other), trained(first))  # the same machine, to tell the truth
+    assert same(trained(other), trained(first))  # one real machine, so the same weights
     for file in other.folder.glob("*/model.safetensors"):
         save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
     third = on_machine(3)
@@ -194,8 +194,8 @@ def test_another_machine_takes_the_sweeps_whatever_its_cache_has(
     assert own.folder != third.folder and not same(trained(own), trained(first))
 
 
-def test_what_was_made_under_another_config_is_not_taken(make_bench: MakeBench, made: Path) -> None:
-    """Whether anything is finetuned is what shows."""
+def test_models_packed_under_another_config_are_ignored(make_bench: MakeBench, made: Path) -> None:
+    """The two configs differ in whether they finetune."""
     for bench, leave in ((make_bench(baseline={"epochs": 1}), MODELS), (make_bench(), ())):
         before, packed = bench.folder, pack(made, leave)
         bench.adopt(Shipped(digest(packed), lambda packed=packed: packed))

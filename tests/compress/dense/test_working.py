@@ -1,4 +1,4 @@
-"""The working copy."""
+"""The working copy of a dense model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sweep.compress.prune.targets import prunable_modules
 from tests.harness import tiny
 
 
-def test_a_reset_undoes_what_a_trial_did_and_another_model_has_none_of_it() -> None:
+def test_a_reset_undoes_a_trial_and_a_fresh_copy_is_independent() -> None:
     dense = Dense.of(tiny.bert())
     model, batch, seen = dense.model, torch.arange(8).view(1, 8), []
     expected = model.eval()(batch).logits
-    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))  # somebody else's
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))  # a foreign hook
     pruner = ActivationPruner(prunable_modules(model, Targets()), 0.5, "l1-norm", "local")
     pruner.attach()
     dense.undo.append(pruner.remove)
@@ -25,7 +25,7 @@ def test_a_reset_undoes_what_a_trial_did_and_another_model_has_none_of_it() -> N
             parameter.add_(1.0)
         changed = model(batch).logits
         assert not torch.equal(changed, expected)
-        assert torch.equal(dense.another().eval()(batch).logits, expected)
+        assert torch.equal(dense.fresh_copy().eval()(batch).logits, expected)
         assert torch.equal(model(batch).logits, changed)  # the working copy was left alone
     set_dropout(model, 0.7)
     model.train()(batch).logits.sum().backward()

@@ -1,4 +1,4 @@
-"""Statistics for any weights, without a model: what each method of the table needs."""
+"""Statistics for arbitrary weights, without a model, for every method of the table."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def masks(
 
 
 def takes(method: str, weight: Tensor) -> bool:
-    """Whether a method can score a weight: those that look at inputs take matrices alone."""
+    """Whether a method can score a weight: methods that read inputs accept only matrices."""
     return CRITERIA[method].needs not in OF_INPUTS or weight.dim() == 2
 
 
@@ -45,9 +45,7 @@ def fitting(method: str, weights: Mapping[str, Tensor]) -> Weights:
 
 
 def statistics(method: str, weights: Mapping[str, Tensor], even: bool = False) -> Weights:
-    """Of random gradients, inputs or movements; ``even``: of such that make no difference between
-    the weights of a matrix.
-    """
+    """Statistics of random gradients, inputs or movements; ``even``: equal for all weights."""
     g, kind = generator(100), CRITERIA[method].needs
     return {name: _statistic(kind, weight, None if even else g) for name, weight in weights.items()}
 

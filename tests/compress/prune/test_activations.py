@@ -1,4 +1,4 @@
-"""Activations: a sample's output is its own, whoever shares its batch."""
+"""Activation pruning: an example's output does not depend on the rest of its batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Batch = dict[str, Tensor]
 
 
 def sentences(count: int = 12, seed: int = 0) -> Split:
-    """Rows of 2 to 12 tokens, none of them padding."""
+    """Rows of 2 to 12 tokens without padding."""
     rng = np.random.default_rng(seed)
     words = len(tiny.VOCABULARY)
     ids = [rng.integers(1, words, size=rng.integers(2, 13)).tolist() for _ in range(count)]
@@ -63,7 +63,7 @@ def prepared(
 
 @contextmanager
 def inputs_of(modules: dict[str, nn.Linear]) -> Iterator[dict[str, Tensor]]:
-    """What reaches each module at its last call, before hooks that are registered later."""
+    """Record each module's last input, before hooks that are registered later change it."""
     seen: dict[str, Tensor] = {}
 
     def look(name: str) -> object:
@@ -80,8 +80,8 @@ def hooks(model: nn.Module) -> int:
 
 
 @every_pair
-def test_a_sample_does_not_see_its_neighbours_or_the_padding(method: str, scope: str) -> None:
-    """In double precision, where no rounding carries a feature over its threshold."""
+def test_an_output_does_not_depend_on_its_batch_or_on_padding(method: str, scope: str) -> None:
+    """Double precision, so that rounding does not move a feature across its threshold."""
     model, split = tiny.bert().double(), sentences()
     prepared(model, method, scope)
     together = logits(model, batch_of(split, list(range(len(split)))))
@@ -93,8 +93,8 @@ def test_a_sample_does_not_see_its_neighbours_or_the_padding(method: str, scope:
 
 
 @every_pair
-def test_pruning_is_fixed_restored_elsewhere_and_taken_off(method: str, scope: str) -> None:
-    """Whatever was evaluated between, and however often it is attached."""
+def test_pruning_is_deterministic_restorable_and_removable(method: str, scope: str) -> None:
+    """Other evaluations in between, and a second ``attach``, change nothing."""
     model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
     dense = logits(model, batch)
     pruner = prepared(model, method, scope)
@@ -123,10 +123,10 @@ def test_only_linear_layers_have_features() -> None:
     assert set(ActivationPruner(modules, 0.5, "l1-norm", "local").modules) == {"linear"}
 
 
-# l1-norm, local: each token its own largest
+# l1-norm, local: each token keeps its own largest features
 
 
-def test_per_token_by_hand() -> None:
+def test_keep_per_token_gives_hand_computed_values() -> None:
     x = torch.tensor([[[3.0, -1.0, 0.5, -4.0], [0.1, 0.2, -0.3, 0.4]]])
     kept = [[[3.0, 0, 0, -4.0], [0, 0, -0.3, 0.4]]]
     assert torch.equal(keep_per_token(x, 0.5), torch.tensor(kept))
@@ -138,21 +138,21 @@ def test_per_token_by_hand() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.99, 0.9999])
 def test_each_token_loses_exactly_its_share(sparsity: float, dtype: torch.dtype) -> None:
-    # distinct magnitudes, so that no tie blurs the count
+    # distinct magnitudes, so that there are no ties and the count is exact
     order = [torch.randperm(20, generator=torch.Generator().manual_seed(i)) for i in range(6)]
     x = (torch.stack(order) + 1).to(dtype).view(2, 3, 20) * -1
     zeros = (keep_per_token(x, sparsity) == 0).sum(-1)
     assert torch.equal(zeros, torch.full((2, 3), min(round(sparsity * 20), 19)))
 
 
-def test_gradients_flow_through_what_is_kept_only() -> None:
+def test_gradients_flow_only_through_kept_features() -> None:
     x = torch.tensor([[1.0, -2.0, 3.0, -4.0]], requires_grad=True)
     keep_per_token(x, 0.5).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [[0.0, 0.0, 1.0, 1.0]]
 
 
-# l1-norm, global: a threshold a layer, from real tokens of train data
+# l1-norm, global: one threshold per layer, from real tokens of train data
 
 
 def calibrated(model: nn.Module, sparsity: float, batch: Batch) -> ActivationPruner:
@@ -163,8 +163,8 @@ def calibrated(model: nn.Module, sparsity: float, batch: Batch) -> ActivationPru
 
 
 @pytest.mark.parametrize("sparsity", [0.05, 0.6, 0.93])
-def test_thresholds_come_from_real_tokens_layer_behind_layer(sparsity: float) -> None:
-    """Each is the quantile of what reaches its layer once the layers before it are pruned."""
+def test_thresholds_are_quantiles_over_real_tokens_layer_by_layer(sparsity: float) -> None:
+    """Each threshold is the quantile of the layer's inputs when all earlier layers are pruned."""
     model, batch = tiny.bert(), batch_of(sentences(), list(range(12)))
     pruner, valid = calibrated(model, sparsity, batch), batch["attention_mask"].bool()
     assert hooks(model) == 0
@@ -184,7 +184,7 @@ def test_thresholds_come_from_real_tokens_layer_behind_layer(sparsity: float) ->
 
 
 def test_thresholds_do_not_depend_on_padding() -> None:
-    """In double precision, as above; a threshold is kept in single."""
+    """Double precision, as above; the thresholds are stored in single precision."""
     states = []
     for extra, filler in ((0, 0), (10, 0), (10, 6)):
         batch = batch_of(sentences(), list(range(12)), extra, filler)
@@ -194,7 +194,7 @@ def test_thresholds_do_not_depend_on_padding() -> None:
     assert_near(states[2], states[0], steps=2)
 
 
-# random: features, fixed for the trial
+# random: a feature mask that is fixed for the trial
 
 
 def random_state(scope: str, sparsity: float = 0.5, seed: int = 0) -> dict[str, Tensor]:
@@ -202,7 +202,7 @@ def random_state(scope: str, sparsity: float = 0.5, seed: int = 0) -> dict[str, 
 
 
 @pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.999])
-def test_random_features_count(sparsity: float) -> None:
+def test_random_masks_drop_the_exact_share_of_features(sparsity: float) -> None:
     whole = torch.cat(list(random_state("global", sparsity).values()))
     for mask in (whole, *random_state("local", sparsity).values()):
         dropped = int((~mask).sum())
@@ -211,12 +211,12 @@ def test_random_features_count(sparsity: float) -> None:
 
 
 @pytest.mark.parametrize("scope", ACTIVATION_SCOPES)
-def test_random_features_hang_on_the_seed_alone(scope: str) -> None:
+def test_random_masks_depend_only_on_the_seed(scope: str) -> None:
     one, same, other = (random_state(scope, seed=seed) for seed in (1, 1, 2))
     assert is_same(one, same) and not is_same(one, other)
 
 
-def test_random_features_are_those_that_the_layer_gets() -> None:
+def test_a_layer_receives_only_the_features_of_its_random_mask() -> None:
     layer = nn.Linear(6, 6)
     pruner = ActivationPruner({"layer": layer}, 0.5, "random", "local")
     pruner.draw(torch.Generator().manual_seed(0))
@@ -238,11 +238,11 @@ def plainly_pruned(model: nn.Module, sparsity: float) -> nn.Module:
 
 
 def gradients(model: nn.Module) -> Tensor:
-    """All in one: some are zero but for rounding, such as those of the keys' biases."""
+    """All gradients as one vector: some, such as those of key biases, are zero up to rounding."""
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
-def test_the_memo_changes_nothing_forward_or_backward() -> None:
+def test_the_cached_threshold_changes_neither_outputs_nor_gradients() -> None:
     plain, memo = plainly_pruned(tiny.bert().double(), 0.5), tiny.bert().double()
     prepared(memo, "l1-norm", "local", 0.5)
     split = sentences()

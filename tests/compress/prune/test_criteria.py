@@ -1,4 +1,4 @@
-"""The contract of every row of CRITERIA under every scope, and what each method means by hand."""
+"""The contract of every row of CRITERIA under every scope, and hand-computed scores and masks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def constant() -> Weights:
 
 
 def masks(given: Weights, sparsity: float, method: str, *where: Any, **how: Any) -> Weights:
-    """Where nothing tells two weights apart, no statistic does."""
+    """Equal weights get equal statistics."""
     level = all(bool((w == w.reshape(-1)[0]).all()) for w in given.values())
     known = statistics(method, given, level)
     return known_masks(given, sparsity, method, *where, statistics=known, **how)
@@ -56,14 +56,14 @@ def test_scores_have_the_weights_shape_and_leave_the_weights_alone(method: str) 
         scores = CRITERIA[method].score(weight, known[name], generator(0))
         assert scores.shape == weight.shape
         assert torch.isfinite(scores).all()
-        assert (scores >= 0).all() or CRITERIA[method].needs == MOVEMENT  # which has a sign
+        assert (scores >= 0).all() or CRITERIA[method].needs == MOVEMENT  # movement is signed
         assert torch.equal(weight, before)
 
 
 @every_method
-def test_zeros_score_lowest_so_that_what_was_pruned_stays_pruned(method: str) -> None:
+def test_zeros_score_lowest_so_that_pruned_weights_stay_pruned(method: str) -> None:
     if method == "random" or CRITERIA[method].needs == MOVEMENT:
-        return  # chance, and what did not move stands above what shrank: start masks nest them
+        return  # random or signed scores do not order zeros first; start masks keep them pruned
     some = {"w": torch.randn(6, 8, generator=generator(0))}
     some["w"][:, ::2] = 0
     assert masks(some, 0.5, method)["w"].tolist() == [[False, True] * 4] * 6
@@ -73,7 +73,9 @@ def test_zeros_score_lowest_so_that_what_was_pruned_stays_pruned(method: str) ->
 @every_scope
 @every_granularity
 @every_profile
-def test_the_contract(method: str, scope: str, granularity: str, profile: str) -> None:
+def test_masks_have_the_right_shape_count_and_seed(
+    method: str, scope: str, granularity: str, profile: str
+) -> None:
     """Masks are boolean, of the weights' shapes; one seed gives one mask; the count is exact."""
     some = {
         "small": torch.randn(6, 8, generator=generator(1)) * 0.1,
@@ -99,7 +101,7 @@ def test_the_contract(method: str, scope: str, granularity: str, profile: str) -
 @given(sparsity=sparsities, seed=st.integers(0, 99))
 @example(sparsity=0.0, seed=0)
 @settings(max_examples=40)
-def test_counts_are_exact_in_every_row_matrix_or_over_all(
+def test_pruned_counts_are_exact_per_row_per_matrix_or_globally(
     method: str, scope: str, sparsity: float, seed: int
 ) -> None:
     for some in (fitting(method, weights(seed)), constant()):
@@ -120,10 +122,10 @@ def test_counts_are_exact_in_every_row_matrix_or_over_all(
 @every_method
 @every_scope
 @pytest.mark.parametrize(("granularity", "share"), [("element", 0.25), ("2:4", 0.5)])
-def test_tied_weights_go_evenly_wherever_they_stand(
+def test_tied_weights_are_dropped_equally_often_at_every_position(
     method: str, scope: str, granularity: str, share: float
 ) -> None:
-    """No place is favoured: over many seeds each of 16 equal weights is dropped as often."""
+    """Over many seeds, each of 16 equal weights is dropped about as often as the others."""
     seeds, some = 400, {"v": torch.ones(2, 4), "w": torch.ones(2, 4)}
     found = [masks(some, share, method, scope, s, granularity=granularity) for s in range(seeds)]
     drops = sum((~torch.cat(list(one.values()))).int() for one in found)
@@ -132,13 +134,13 @@ def test_tied_weights_go_evenly_wherever_they_stand(
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if CRITERIA[m].needs != "none"])
-def test_a_method_that_needs_data_says_so(method: str) -> None:
+def test_a_data_driven_method_without_statistics_is_refused(method: str) -> None:
     with pytest.raises(UsageError, match="scores by a statistic of the data, and there is none"):
         known_masks({"w": torch.ones(2, 4)}, 0.5, method)
 
 
 @every_scope
-def test_random_looks_at_the_seed_alone_and_l1_norm_at_the_weights(scope: str) -> None:
+def test_random_depends_only_on_the_seed_and_l1_norm_only_on_the_weights(scope: str) -> None:
     one = masks(weights(), 0.5, "random", scope, 1)
     assert not same(one, masks(weights(), 0.5, "random", scope, 2))
     assert same(one, masks(weights(5), 0.5, "random", scope, 1))
@@ -156,7 +158,7 @@ GROUPS = [[0.5, -2.0, 1.0, -0.1, 5.0, -6.0, 7.0, 8.0]]
 @pytest.mark.parametrize(
     ("matrices", "sparsity", "how", "kept"),
     [
-        # the smallest magnitudes go first, whatever their sign
+        # the smallest magnitudes are pruned first, whatever their sign
         *(
             ([LAYER], sparsity, {"scope": scope}, [[kept]])
             for scope in SCOPES
@@ -168,25 +170,27 @@ GROUPS = [[0.5, -2.0, 1.0, -0.1, 5.0, -6.0, 7.0, 8.0]]
                 (0.99, [0, 1, 0, 0]),
             ]
         ),
-        # local takes half of each matrix, global the small one as a whole, row half of a row
+        # local prunes half of each matrix, global all small weights, row half of each row
         (TWO, 0.5, {"scope": "local"}, [[[0, 1]], [[0, 1]]]),
         (TWO, 0.5, {"scope": "global"}, [[[0, 0]], [[1, 1]]]),
         ([TALL], 0.5, {"scope": "local"}, [[[0, 0], [1, 1]]]),
         ([TALL], 0.5, {"scope": "row"}, [[[0, 1], [0, 1]]]),
-        # over their own root mean squares, 1 and 10 of the two that count, both lose half
+        # divided by their root mean squares (1 and 10) the matrices compare, and both lose half
         (SCALED, 0.6, {"scope": "global"}, [[[0, 0]], [[1, 1, 0]]]),
         (SCALED, 0.6, {"scope": "global", "normalise": "rms"}, [[[0, 1]], [[0, 1, 0]]]),
         ([GROUPS], 0.9, {"granularity": "2:4"}, [[[0, 1, 1, 0, 0, 0, 1, 1]]]),
         ([GROUPS], 0.9, {"granularity": "4:8"}, [[[0, 0, 0, 0, 1, 1, 1, 1]]]),
     ],
 )
-def test_masks_by_hand(matrices: Any, sparsity: float, how: dict[str, str], kept: Any) -> None:
+def test_masks_equal_hand_computed_masks(
+    matrices: Any, sparsity: float, how: dict[str, str], kept: Any
+) -> None:
     some = {str(index): torch.tensor(values) for index, values in enumerate(matrices)}
     found = known_masks(some, sparsity, **how)
     assert [mask.int().tolist() for mask in found.values()] == kept
 
 
-def test_a_scope_that_is_not_known_is_refused() -> None:
+def test_an_unknown_scope_is_refused() -> None:
     with pytest.raises(KeyError):
         known_masks(weights(), 0.5, scope="elsewhere")
 
@@ -206,16 +210,18 @@ def test_a_scope_that_is_not_known_is_refused() -> None:
         ),
     ],
 )
-def test_scores_by_hand(method: str, statistic: Tensor | None, scores: tuple[float, ...]) -> None:
-    """But for a few roundings of single precision."""
+def test_scores_equal_hand_computed_scores(
+    method: str, statistic: Tensor | None, scores: tuple[float, ...]
+) -> None:
+    """Up to a few roundings in single precision."""
     layer = torch.tensor([[0.5, -2.0, 1.0, -0.1]])
     found = CRITERIA[method].score(layer, statistic, generator(0))[0].tolist()
     assert found == pytest.approx(scores, rel=10 * torch.finfo(torch.float32).eps)
 
 
 @given(seed=st.integers(0, 99), rounded=st.booleans())
-def test_lamp_is_its_definition(seed: int, rounded: bool) -> None:
-    """Sums over all pairs, O(n^2); rounding makes ties."""
+def test_lamp_equals_its_definition(seed: int, rounded: bool) -> None:
+    """The definition sums over all pairs, O(n^2); rounding the weights makes ties."""
     weight = torch.randn(5, 7, generator=generator(seed))
     weight = weight.round(decimals=0) if rounded else weight
     squares = weight.double().reshape(-1) ** 2

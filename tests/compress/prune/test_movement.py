@@ -1,4 +1,4 @@
-"""Movement by hand, and hooks that are gone when they should be."""
+"""Movement scores against hand-computed values, and removal of the hooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def layer() -> nn.Linear:
 
 
 def step(some: nn.Linear, gradient: list[float], rate: float = 0.1) -> None:
-    """A step of SGD on a loss whose gradient in the weights is the input."""
+    """One SGD step on a loss whose gradient with respect to the weights is the input."""
     optimizer = torch.optim.SGD(some.parameters(), lr=rate)
     optimizer.zero_grad()
     some(torch.tensor([gradient])).sum().backward()
@@ -30,22 +30,22 @@ def nothing_moved(*layers: nn.Linear) -> Weights:
     return {str(index): torch.zeros_like(one.weight) for index, one in enumerate(layers)}
 
 
-def test_two_steps_by_hand() -> None:
-    """-w g: (-0.5, 2, 2, -0.05), then of (0.4, -2.1, 1.2, -0.05): (-0.8, 0, -1.2, 0.2)."""
+def test_two_steps_give_hand_computed_movement() -> None:
+    """-w g is (-0.5, 2, 2, -0.05), then for (0.4, -2.1, 1.2, -0.05): (-0.8, 0, -1.2, 0.2)."""
     some = layer()
     weights, moved = {"0": some.weight}, nothing_moved(some)
     with recorded(weights, moved):
         step(some, [1.0, 1.0, -2.0, -0.5])
         step(some, [2.0, 0.0, 1.0, 4.0])
     assert_near(moved["0"], torch.tensor([[-1.3, 2.0, 0.8, 0.15]]), steps=10)
-    # the largest weights that are left are not those of l1-norm: the one that shrank goes first
+    # unlike l1-norm, movement first prunes the weight that shrank most
     for sparsity, kept in ((0.25, [0, 1, 1, 1]), (0.5, [0, 1, 1, 0]), (0.75, [0, 1, 0, 0])):
         found = masks(weights, sparsity, "movement", statistics=moved)["0"]
         assert found.int().tolist() == [kept]
 
 
-def test_it_is_how_far_squares_grow() -> None:
-    """Of plain descent: w'^2 = (w - r g)^2, so squares grow by 2 r S, and r^2 g^2 a step."""
+def test_movement_is_the_growth_of_squared_weights() -> None:
+    """For plain SGD w'^2 = (w - r g)^2, so squares grow by 2 r S, plus r^2 g^2 per step."""
     rate, some, g = 0.05, layer().double(), generator(1)
     moved = nothing_moved(some)
     before, squares = some.weight.detach().clone(), torch.zeros(1, 4, dtype=torch.float64)
@@ -61,8 +61,8 @@ def test_it_is_how_far_squares_grow() -> None:
     assert_near(grown, 2 * rate * moved["0"] + rate**2 * squares)
 
 
-def test_hooks_are_gone_after_a_failure() -> None:
-    """In a step, or where one cannot be set."""
+def test_hooks_are_removed_after_a_failure() -> None:
+    """The failure may come in a step, or when a hook cannot be registered."""
     some, frozen = layer(), layer().requires_grad_(False)
     weights, moved = {"0": some.weight, "1": frozen.weight}, nothing_moved(some, frozen)
     with pytest.raises(RuntimeError), recorded(weights, moved):
@@ -80,7 +80,7 @@ def test_hooks_are_gone_after_a_failure() -> None:
 
 
 def test_normalising_keeps_signs_and_the_order_within_a_matrix() -> None:
-    """Of rms 2 and 20: -1, 0.1, -0.5, 1.3 of their own, whatever the scale."""
+    """The matrices have rms 2 and 20; divided by it, both become (-1, 0.1, 1.4)."""
     moved = {"small": torch.tensor([[-2.0, 0.2, 2.8]]), "large": torch.tensor([[-20.0, 2.0, 28.0]])}
     weights = {name: torch.ones(1, 3) for name in moved}
     for normalise, sparsity, kept in (

@@ -1,4 +1,4 @@
-"""The surgeon against dense least squares."""
+"""Optimal brain surgeon (sparsegpt): scores and reconstruction against dense least squares."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ def damage(inputs: Tensor, change: Tensor) -> Tensor:
 
 
 def refit(inputs: Tensor, row: Tensor, free: Tensor, fixed: Tensor) -> Tensor:
-    """The row with its ``free`` columns refitted so that outputs change least, the others being
-    what ``fixed`` has there: by dense least squares."""
+    """Refit the ``free`` columns of a row by dense least squares; the others equal ``fixed``."""
     x = dampened(inputs)
     target = x @ row - x[:, ~free] @ fixed[~free]
     found = fixed.clone()
@@ -47,7 +46,7 @@ def refit(inputs: Tensor, row: Tensor, free: Tensor, fixed: Tensor) -> Tensor:
     return found
 
 
-def test_the_factor_is_of_the_inverse() -> None:
+def test_the_factor_gives_the_inverse_of_the_dampened_hessian() -> None:
     _, inputs = layer()
     factor = inverse_factor(inputs.T @ inputs)
     assert torch.equal(factor, factor.triu())
@@ -74,8 +73,8 @@ def test_saliency_is_the_damage_after_the_best_refit() -> None:
             torch.testing.assert_close(scores[row, column], found)
 
 
-def test_what_lies_right_of_all_that_goes_is_refitted_by_least_squares() -> None:
-    """Then nothing is passed before the last loss, and the sweep is the exact optimum."""
+def test_the_sweep_is_optimal_if_all_dropped_columns_come_first() -> None:
+    """No kept column precedes the last dropped column, so every kept column can compensate."""
     weight, inputs = layer()
     mask = torch.ones_like(weight, dtype=torch.bool)
     mask[:, :4] = False
@@ -85,8 +84,8 @@ def test_what_lies_right_of_all_that_goes_is_refitted_by_least_squares() -> None
 
 
 @pytest.mark.parametrize("columns", [COLUMNS, 150])
-def test_each_loss_is_made_up_for_by_the_columns_right_of_it(columns: int) -> None:
-    """Column after column by dense least squares, those passed being fixed; 150 are two blocks."""
+def test_columns_to_the_right_compensate_for_each_dropped_weight(columns: int) -> None:
+    """Column by column with dense least squares, earlier columns fixed; 150 columns, two blocks."""
     weight, inputs = layer(columns, rows=1)
     mask = torch.rand(1, columns, generator=generator(1)) > 0.5
     wanted = weight[0]
@@ -100,7 +99,7 @@ def test_each_loss_is_made_up_for_by_the_columns_right_of_it(columns: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_refined_it_is_the_least_squares_solution_of_each_row(seed: int) -> None:
+def test_enough_refinement_gives_the_least_squares_solution_of_each_row(seed: int) -> None:
     weight, inputs = layer(seed=seed)
     mask = torch.rand(weight.shape, generator=generator(seed)) > 0.5
     x = dampened(inputs)
@@ -111,7 +110,7 @@ def test_refined_it_is_the_least_squares_solution_of_each_row(seed: int) -> None
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_stage_does_less_damage_than_the_one_before(seed: int) -> None:
-    """What weighs least goes, as in a trial; float32, as in a trial."""
+    """As in a trial, the weights of lowest score are dropped, and the reconstruction is float32."""
     weight, inputs = layer(40, 6, seed)
     factor = inverse_factor(inputs.T @ inputs)
     scores = saliency(weight, factor)

@@ -33,9 +33,9 @@ def losses(net: nn.Module, count: int = len(SPLIT)) -> Iterator[Tensor]:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    """Root mean square over the examples of (L(w + h) - L(w - h)) / 2h.
+    """The root mean square over the examples of (L(w + h) - L(w - h)) / 2h.
 
-    Which is off by about h^2 for the curve, and by the rounding of the loss over h.
+    Its error is about h^2 from the curvature, and the rounding of the loss divided by h.
     """
     net = tiny.Net().double()
     modules = prunable_modules(net, Targets())
@@ -60,7 +60,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
 
 def head_inputs(net: tiny.Net) -> Tensor:
-    """What the head of ``net`` is given, by its formula."""
+    """The inputs of the head of ``net``, by the formula of the network."""
     found = []
     for index in range(len(SPLIT)):
         ids = torch.from_numpy(SPLIT.padded(np.array([index]), 0)["input_ids"])
@@ -68,7 +68,7 @@ def head_inputs(net: tiny.Net) -> Tensor:
     return torch.cat(found).detach()
 
 
-def test_input_statistics_are_of_all_inputs() -> None:
+def test_input_statistics_include_all_inputs() -> None:
     net = tiny.Net()
     modules = prunable_modules(net, Targets())
     inputs = head_inputs(net)
@@ -97,7 +97,7 @@ def test_a_module_that_is_never_run_is_named(kind: str) -> None:
         collect(kind, modules, losses(net))
 
 
-def test_methods_that_look_at_inputs_want_linear_layers() -> None:
+def test_methods_that_read_inputs_refuse_other_modules_than_linear() -> None:
     modules = {"body": nn.Linear(4, 4), "words": nn.Embedding(4, 4)}
     check_inputs("taylor", "gradient", modules)
     message = r"method wanda .* words is of kind Embedding: .*\[words\]"

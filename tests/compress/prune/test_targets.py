@@ -1,4 +1,4 @@
-"""Which weights may go: kinds of modules, patterns over their names."""
+"""Selection of prunable weights by module kind and by patterns over module names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness import tiny
 
 
 class Mixed(nn.Module):
-    """One of each kind, and a Linear whose weight is another's."""
+    """One module of each kind, and a Linear that shares its weight with another."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ def names(model: nn.Module, **targets: object) -> set[str]:
     return set(prunable_modules(model, Targets(**targets)))  # type: ignore[arg-type]
 
 
-def test_linear_and_conv_by_default_each_weight_once_and_embeddings_if_asked() -> None:
+def test_linear_and_conv_are_prunable_and_embeddings_only_on_request() -> None:
     usual = {"encoder.0", "encoder.2", "conv"}
     assert names(Mixed()) == usual
     assert names(Mixed(), embeddings=True) == usual | {"words"}
@@ -44,11 +44,13 @@ def test_linear_and_conv_by_default_each_weight_once_and_embeddings_if_asked() -
         (("[ct]*",), (), {"conv", "tied"}),
     ],
 )
-def test_patterns(include: tuple[str, ...], exclude: tuple[str, ...], expected: set[str]) -> None:
+def test_include_and_exclude_patterns_select_modules(
+    include: tuple[str, ...], exclude: tuple[str, ...], expected: set[str]
+) -> None:
     assert names(Mixed(), include=include, exclude=exclude) == expected
 
 
-def test_a_weight_is_the_models_own_parameter() -> None:
+def test_prunable_weights_are_the_models_parameters() -> None:
     model = Mixed()
     found = prunable_weights(model, Targets())
     assert found["conv"] is model.conv.weight
@@ -56,15 +58,15 @@ def test_a_weight_is_the_models_own_parameter() -> None:
 
 
 @pytest.mark.parametrize("targets", [Targets(include=("decoder.*",)), Targets(exclude=("*",))])
-def test_nothing_left_is_an_error_that_shows_names(targets: Targets) -> None:
+def test_an_empty_selection_is_an_error_that_shows_module_names(targets: Targets) -> None:
     with pytest.raises(UsageError, match=r"nothing to prune.*encoder\.0"):
         prunable_modules(Mixed(), targets)
     with pytest.raises(UsageError, match="no Linear or Conv"):
         prunable_modules(nn.Sequential(nn.LayerNorm(3)), targets)
 
 
-def test_a_bert_as_in_the_tutorial() -> None:
-    """Six Linear weights a layer, the pooler and the classifier; no bias, LayerNorm, embedding."""
+def test_the_prunable_weights_of_bert_are_those_of_the_tutorial() -> None:
+    """Six Linear weights per layer, pooler and classifier; no bias, LayerNorm or embedding."""
     weights = prunable_weights(tiny.bert(), Targets())
     assert len(weights) == 2 * 6 + 2
     assert {"bert.pooler.dense", "classifier"} < set(weights)
