@@ -23,7 +23,8 @@ import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.config import SweepConfig
-from sweep.space.params import LEARNED, METHODS, SCOPES, Params
+from sweep.registry import CRITERIA
+from sweep.space.params import SCOPES, Params, is_learned
 
 SHAPES = {
     "bert-tiny": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2},
@@ -36,7 +37,7 @@ OTHERS = (
     {"scope": "global", "normalise": "rms"},
 )
 WORDS, TOKENS, EXAMPLES = 100, 62, 160
-AT_ONCE = [method for method in METHODS if method not in LEARNED]
+AT_ONCE = [method for method in CRITERIA if not is_learned(method)]
 
 
 def made(folder: Path, shape: dict[str, int]) -> tuple[str, list[str]]:

@@ -16,7 +16,7 @@ Names are known without importing anything. A thing is imported when it is first
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -27,7 +27,7 @@ from sweep.errors import UsageError, first_line
 T = TypeVar("T")
 
 
-class Registry(Generic[T]):
+class Registry(Collection[str], Generic[T]):
     """The things of one ``kind`` by name.
 
     ``home`` is "module:TABLE", a mapping with the built-in ones. ``builtin`` has their names, and
@@ -39,7 +39,7 @@ class Registry(Generic[T]):
         self, kind: str, group: str, home: str, builtin: Mapping[str, Any], fact: str = ""
     ) -> None:
         self.kind, self.group, self.builtin = kind, f"prunesweep.{group}", builtin
-        self._home, self._fact = home, fact
+        self.home, self.attribute = home, fact
         self._things: dict[str, T] = {}
 
     def register(self, name: str, thing: T) -> T:
@@ -54,7 +54,10 @@ class Registry(Generic[T]):
         return iter(dict.fromkeys([*self.builtin, *self._things, *_points(self.group)]))
 
     def __contains__(self, name: object) -> bool:
-        return name in set(self)
+        return name in self.builtin or name in self._things or name in _points(self.group)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
     def __getitem__(self, name: str) -> T:
         """A thing, imported now if it was not yet.
@@ -68,7 +71,7 @@ class Registry(Generic[T]):
 
     def fact(self, name: str) -> Any:
         """What is known of a built-in thing before it is imported; others are imported for it."""
-        return self.builtin[name] if name in self.builtin else getattr(self[name], self._fact)
+        return self.builtin[name] if name in self.builtin else getattr(self[name], self.attribute)
 
     def origin(self, name: str) -> str:
         """Who added a thing: the name of a package, or "this process"."""
@@ -88,7 +91,7 @@ class Registry(Generic[T]):
 
     def _load(self, name: str) -> None:
         if name in self.builtin:
-            module, _, table = self._home.partition(":")
+            module, _, table = self.home.partition(":")
             self._things |= getattr(import_module(module), table)
             return
         point = _points(self.group).get(name)

@@ -12,12 +12,14 @@ import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import grimp
 import pytest
 
 import sweep
+from sweep.registry import REGISTRIES, SAMPLERS
 
 ROOT = Path(sweep.__file__).parent.parent
 SOURCES = [file for room in ("sweep", "analysis") for file in sorted((ROOT / room).rglob("*.py"))]
@@ -101,30 +103,31 @@ def test_importing_the_packages_takes_no_heavy_one(packages: str, heavy: str) ->
 
 
 def test_names_are_the_rows_of_their_tables() -> None:
-    from sweep.compress.measure import EXTRA
-    from sweep.compress.prune import CRITERIA
-    from sweep.compress.prune.statistics import COLLECTORS, MOVEMENT
-    from sweep.compress.prune.structures import PROFILES
-    from sweep.config import fields
-    from sweep.search.samplers import SAMPLERS
-    from sweep.space import params
+    from sweep.compress.prune.criteria import CRITERIA
+    from sweep.compress.prune.selection import PROFILES
+    from sweep.compress.prune.statistics import COLLECTORS
+    from sweep.space.params import LAYER_PROFILES, MOVEMENT
 
-    needs = {name: criterion.needs for name, criterion in CRITERIA.items()}
-    pairs = {
-        "methods": (set(CRITERIA), set(params.METHODS)),
-        "layer profiles": (tuple(PROFILES), params.LAYER_PROFILES),
-        "what methods need": (set(needs.values()), {"none", MOVEMENT, *COLLECTORS}),
-        "methods on data": ({n for n in needs if needs[n] in COLLECTORS}, set(params.DATA_METHODS)),
-        "methods that learn": ({n for n in needs if needs[n] == MOVEMENT}, set(params.LEARNED)),
-        "samplers": ({"auto", *SAMPLERS}, set(fields.SAMPLERS)),
-        "extra metrics": (tuple(EXTRA), fields.EXTRA_METRICS),
-    }
-    assert {name: pair for name, pair in pairs.items() if pair[0] != pair[1]} == {}
+    assert tuple(PROFILES) == LAYER_PROFILES
+    assert {row.needs for row in CRITERIA.values()} == {"none", MOVEMENT, *COLLECTORS}
+
+
+@pytest.mark.parametrize("kind", ["criteria", "structures", "metrics", "samplers"])
+def test_what_a_registry_says_of_its_built_in_things_is_so(kind: str) -> None:
+    """Names and facts are known before anything is imported; the tables have the same."""
+    registry = REGISTRIES[kind]
+    module, _, table = registry.home.partition(":")
+    rows = getattr(import_module(module), table)
+    assert list(rows) == list(registry.builtin)
+    if registry.attribute:
+        facts = {name: getattr(row, registry.attribute) for name, row in rows.items()}
+        assert facts == registry.builtin
 
 
 def test_statistics_are_those_that_can_be_collected() -> None:
-    from sweep.compress.prune.statistics import COLLECTORS, MOVEMENT
+    from sweep.compress.prune.statistics import COLLECTORS
     from sweep.compress.prune.targets import OF_INPUTS
+    from sweep.space.params import MOVEMENT
 
     assert MOVEMENT not in COLLECTORS, "a trial's own: the dense model has none"
     assert set(OF_INPUTS) < set(COLLECTORS)
@@ -135,12 +138,11 @@ def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
 
     from sweep.compress.quantize import Scheme
     from sweep.space.params import PARAMETERS, QUANTIZATIONS
-    from sweep.space.types import OneOf
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     grids = [Scheme(name).value(x) for name in QUANTIZATIONS]
     assert all(not torch.equal(one, x) for one in grids) and not torch.equal(*grids)
-    assert PARAMETERS["quantization"].rule == OneOf(("none", *QUANTIZATIONS))
+    assert PARAMETERS["quantization"].rule.options == ("none", *QUANTIZATIONS)
     with pytest.raises(KeyError):
         Scheme("none").value(x)
 
@@ -164,11 +166,11 @@ def test_every_method_and_scope_prunes_activations() -> None:
             assert not torch.equal(layer(x), dense)
 
 
-def test_metrics_are_figures_of_a_record() -> None:
-    from sweep.config.fields import METRICS
+def test_objectives_are_figures_of_a_record() -> None:
+    from sweep.config.fields import FIGURES
     from sweep.ledger.record import Record
 
-    assert set(METRICS) <= {field.name for field in dataclasses.fields(Record)}
+    assert set(FIGURES) <= {field.name for field in dataclasses.fields(Record)}
 
 
 def test_schedules_are_those_that_a_recipe_can_follow() -> None:
@@ -201,7 +203,7 @@ def test_each_sampler_goes_with_each_scheduler() -> None:
     from sweep.config import SweepConfig
     from sweep.config import fields as names
 
-    for sampler in names.SAMPLERS:
+    for sampler in ("auto", *SAMPLERS):
         for scheduler in names.SCHEDULERS:
             search = {"sampler": sampler, "scheduler": scheduler}
             plain = {"name": "n", "task": {"dataset": "digits"}, "search": search}
@@ -214,7 +216,8 @@ def test_what_mattered_counts_the_parameters_that_the_space_calls_active() -> No
 
     from analysis.history.importance import active
     from sweep.space.active import effective, fixed
-    from sweep.space.params import GRANULARITIES, SCOPES
+    from sweep.space.params import SCOPES
+    from tests.harness.spaces import GRANULARITIES
 
     trials = [
         {"granularity": granularity, "scope": scope, "normalise": "rms", "layer_profile": "erk"}

@@ -6,7 +6,7 @@ at once, the next at the end of each of the first n finetune epochs, before its 
 record of epoch e has the sparsity :func:`due`, full from epoch n on, and n = 0 prunes at once. What
 a step drops stays dropped.
 
-A method of :data:`~sweep.space.params.LEARNED` has nothing to go by until a weight was
+A method that is learned (`sweep.space.params.is_learned`) has nothing to go by until a weight was
 trained: its n steps begin at the end of epoch 1, along ``1 - (1 - e / n) ** 3``, the record of
 epoch 0 is the dense model's, and it needs n >= 1.
 
@@ -30,7 +30,7 @@ from typing import Any
 from sweep.compress.measure import Score
 from sweep.errors import UsageError
 from sweep.ledger.record import Record
-from sweep.space.params import LEARNED, Params
+from sweep.space.params import Params, is_learned
 
 
 def due(params: Params, epoch: int) -> float:
@@ -45,7 +45,7 @@ def due(params: Params, epoch: int) -> float:
     >>> [due(Params(0.8, "movement", finetune_epochs=2, ramp_epochs=2), e) for e in (0, 1, 2)]
     [0.0, 0.7000000000000001, 0.8]
     """
-    ramp, at_once = params.ramp_epochs, 0 if params.method in LEARNED else 1
+    ramp, at_once = params.ramp_epochs, 0 if is_learned(params.method) else 1
     if epoch >= ramp:
         return params.sparsity
     return params.sparsity * (1 - ((ramp - epoch) / (ramp + at_once)) ** 3)
@@ -67,7 +67,7 @@ class Loop(ABC):
         lr_schedule: str,
         metrics: Sequence[str],
     ) -> None:
-        if params.method in LEARNED and params.ramp_epochs == 0:
+        if is_learned(params.method) and params.ramp_epochs == 0:
             raise UsageError(
                 f"method is {params.method}, and ramp_epochs 0: before it is trained nothing is "
                 "known of a weight to prune it by (ramp_epochs >= 1, finetune_epochs >= 1, "

@@ -15,9 +15,9 @@ from sweep.compress.dense.working import Dense
 from sweep.compress.loop import Loop
 from sweep.compress.measure import Score, measure
 from sweep.compress.models import set_dropout
-from sweep.compress.prune import CRITERIA, ActivationPruner, Targets, apply_masks, make_masks
+from sweep.compress.prune import ActivationPruner, Targets, apply_masks, make_masks
 from sweep.compress.prune.masks import forget, pairs
-from sweep.compress.prune.statistics import MOVEMENT, recorded
+from sweep.compress.prune.statistics import recorded
 from sweep.compress.prune.targets import prunable_modules, prunable_weights
 from sweep.compress.tasks import Task
 from sweep.compress.train import (
@@ -29,7 +29,8 @@ from sweep.compress.train import (
     make_optimizer,
     to_device,
 )
-from sweep.space.params import Params
+from sweep.registry import CRITERIA
+from sweep.space.params import Params, is_learned
 
 CALIBRATION_EXAMPLES = 64
 
@@ -71,8 +72,7 @@ class Trial(Loop):
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)
-        moving = CRITERIA[params.method].needs == MOVEMENT
-        scored = self.weights if moving else {}
+        scored = self.weights if is_learned(params.method) else {}
         self.moved = {name: torch.zeros_like(w.detach()) for name, w in scored.items()}
         self.start = start or {}
         self.statistics = {**(statistics or {}), **self.moved}

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pydantic import ValidationInfo, model_validator
 
 from sweep.config import plan
-from sweep.config.fields import EXTRA_METRICS
+from sweep.config.fields import FIGURES
 from sweep.config.search_checks import search_problems
 from sweep.config.sections import CLOSED_FORM, EMBEDDED, Settings
+from sweep.registry import CRITERIA, METRICS, TASKS
 from sweep.space.domains import Constant
-from sweep.space.params import DATA_METHODS, METHODS
-from sweep.space.values import Problem, Refused
+from sweep.space.params import needs_data
+from sweep.space.values import Problem, Refused, show
 
 
 class SweepConfig(Settings):
@@ -49,9 +50,16 @@ def _task_problems(config: Settings) -> Iterator[Problem]:
     """What does not fit between model and task."""
     dataset, task, built_in = config.task.dataset, config.task, (EMBEDDED, CLOSED_FORM)
     depends = ("task.dataset",)
-    if config.model is None and dataset not in built_in:
+    if config.model is None and task.name == "classification":
         what = f"is required unless task.dataset is {' or '.join(built_in)}"
         yield Problem(("model",), what, None, "a hub id or a folder", depends=depends)
+    names = {task.name, dataset if isinstance(dataset, str) else None}
+    if task.name in TASKS.builtin and len(names & set(built_in)) == 1 < len(names):
+        what = f"does not go with task.dataset {show(dataset)}"
+        yield Problem(("task", "kind"), what, task.kind, "auto", depends=depends)
+    if task.options and task.name in TASKS.builtin:
+        what = f"is not used by the task {task.name}"
+        yield Problem(("task", "options"), what, task.options, "{}", depends=("task.kind",))
     if task.subset is not None and (not isinstance(dataset, str) or dataset in built_in):
         what = "is for a hub data set only"
         yield Problem(("task", "subset"), what, task.subset, "null", depends=depends)
@@ -69,9 +77,9 @@ def _formula_problems(config: Settings) -> Iterator[Problem]:
         what = f"is not used by task.dataset {task.dataset}"
         yield Problem(("model",), what, config.model, "null", depends=depends)
     methods = config.space["method"]
-    if asked := [name for name in methods.grid() if name in DATA_METHODS]:
+    if asked := [name for name in methods.grid() if needs_data(str(name))]:
         what = f"{asked[0]} looks at data, and task.dataset {task.dataset} has none"
-        allowed = ", ".join(name for name in METHODS if name not in DATA_METHODS)
+        allowed = ", ".join(name for name in CRITERIA if not needs_data(name))
         yield Problem(("space", "method"), what, methods.plain(), allowed, depends=depends)
 
 
@@ -88,11 +96,17 @@ def _metric_problems(config: Settings) -> Iterator[Problem]:
     asked: list[tuple[str, ...]] = [("objectives", name) for name in config.objectives]
     asked += [("search", "constraints", name) for name in config.search.constraints]
     for where in asked:
-        name = where[-1]
-        if name in EXTRA_METRICS and name not in config.task.metrics:
+        name, task = where[-1], config.task
+        if name in FIGURES or name in task.all_metrics:
+            continue
+        if name in METRICS:
             what = f"no record has {name} unless task.metrics asks for it"
             allowed, depends = f"with task.metrics: [{name}]", ("task.metrics",)
             yield Problem(where, what, allowed=allowed, depends=depends)
+        elif name.endswith("_drop") and name != f"{task.primary}_drop":
+            what = f"no record has {name}: the primary metric is {task.primary}"
+            allowed = f"{task.primary}_drop, or task.metric: {name.removesuffix('_drop')}"
+            yield Problem(where, what, allowed=allowed, depends=("task.metric", "task.kind"))
 
 
 def _start_problems(config: Settings) -> Iterator[Problem]:

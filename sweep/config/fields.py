@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from sweep.registry import METRICS, SAMPLERS, TASKS
 from sweep.space.params import QUANTIZATIONS
 from sweep.space.types import Finite, OneOf
 from sweep.space.values import Problem, Refused
-
-# Light names: nothing heavy is imported to check a config. The tables that implement them lie next
-# to their code, and a test holds that each table has exactly these names.
-
-SAMPLERS = ("auto", "ehvi", "tpe", "nsga2", "gp", "random", "grid")
-"""What proposes params; ``auto`` is ehvi where the objectives allow that, else tpe."""
 
 SCHEDULERS = ("moasha", "fifo")
 """What stops trials early; ``fifo`` stops none."""
@@ -22,24 +18,35 @@ SCHEDULERS = ("moasha", "fifo")
 LR_SCHEDULES = ("constant", "linear")
 """How a learning rate moves over the steps; only ``constant`` does not depend on the horizon."""
 
-EXTRA_METRICS = ("f1", "matthews")
-"""The figures that a record has only where ``task.metrics`` asks for them."""
-
-METRICS = (
-    "accuracy",
+FIGURES = (
     "loss",
     "sparsity",
     "model_sparsity",
     "nonzero_params",
     "size_bytes",
-    "accuracy_drop",
     "seconds",
     "train_seconds",
     "eval_seconds",
     "epoch",
-    *EXTRA_METRICS,
 )
-"""The figures of a record that can be an objective."""
+"""The figures of a record that can be an objective, beside metrics and their drops."""
+
+
+class Drops(Collection[str]):
+    """``<metric>_drop`` of every metric: how far a point is below the dense model."""
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{name}_drop" for name in METRICS)
+
+    def __contains__(self, name: object) -> bool:
+        return str(name).endswith("_drop") and str(name).removesuffix("_drop") in METRICS
+
+    def __len__(self) -> int:
+        return len(METRICS)
+
+
+OBJECTIVES = OneOf(FIGURES, METRICS, Drops())
+"""All that can be an objective, a constraint or a reference."""
 
 
 def is_name(raw: object) -> bool:
@@ -64,15 +71,16 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 Characters = Annotated[str, StringConstraints(min_length=1)]
 
 LrSchedule = Annotated[str, OneOf(LR_SCHEDULES)]
-Sampler = Annotated[str, OneOf(SAMPLERS)]
+Sampler = Annotated[str, OneOf(("auto",), SAMPLERS)]
 Scheduler = Annotated[str, OneOf(SCHEDULERS)]
 StartMasks = Literal["drop", "keep"]
 Quantization = Annotated[str, OneOf(QUANTIZATIONS)]
+TaskKind = Annotated[str, OneOf(("auto",), TASKS)]
 Metric = Annotated[str, OneOf(METRICS)]
-ExtraMetric = Annotated[str, OneOf(EXTRA_METRICS)]
+Objective = Annotated[str, OBJECTIVES]
 
-Objectives = Annotated[dict[Metric, Literal["max", "min"]], Field(min_length=1)]
-Reference = dict[Metric, Finite]
+Objectives = Annotated[dict[Objective, Literal["max", "min"]], Field(min_length=1)]
+Reference = dict[Objective, Finite]
 
 
 def _in_order(bounds: dict[str, float]) -> dict[str, float]:
@@ -86,4 +94,4 @@ Bounds = Annotated[
     Field(min_length=1),
     AfterValidator(_in_order),
 ]
-Constraints = dict[Metric, Bounds]
+Constraints = dict[Objective, Bounds]

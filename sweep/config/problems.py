@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep.config.sections import Settings
+from sweep.registry import REGISTRIES
 from sweep.space.explain import Schema, members, problem_of
 from sweep.space.values import ABSENT, Problem, Refused, closest
 
@@ -55,8 +56,13 @@ def _problem(where: tuple[str, ...], item: Any) -> Problem:
     return problem_of(where, item, node, _schema()["$defs"])
 
 
-@cache
 def _schema() -> dict[str, Any]:
+    return _schema_of(sum(map(len, REGISTRIES.values())))
+
+
+@cache
+def _schema_of(names: int) -> dict[str, Any]:
+    """The schema with so many registered names: it lists them, and there may come more."""
     return Settings.model_json_schema()
 
 

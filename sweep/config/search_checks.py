@@ -12,7 +12,7 @@ from sweep.config.sections import Settings
 from sweep.space.active import complete, fixed, identity
 from sweep.space.conditions import Condition
 from sweep.space.domains import Domain, samples
-from sweep.space.params import FIXED, LEARNED, Params
+from sweep.space.params import FIXED, Params, is_learned
 from sweep.space.values import Problem, one_line, show
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
@@ -116,7 +116,7 @@ def _warm_problems(config: Settings) -> Iterator[Problem]:
 def _ramp_problems(config: Settings) -> Iterator[Problem]:
     """A method that learns from training, in a space whose trials may have no ramp for it."""
     space, methods = config.space, config.space["method"]
-    for method in (method for method in LEARNED if methods.contains(method)):
+    for method in filter(is_learned, methods.grid()):
         if any(_lacks_ramp(space, {**given, "method": method}) for given in _short_ramps(space)):
             yield Problem(
                 ("space", "method"),

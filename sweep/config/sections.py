@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from sweep.config import fields
-from sweep.config.fields import EXTRA_METRICS, LR_SCHEDULES, METRICS, SAMPLERS, SCHEDULERS
+from sweep.config.fields import FIGURES, LR_SCHEDULES, SCHEDULERS
+from sweep.registry import METRICS, SAMPLERS, TASKS
 from sweep.space import types
 from sweep.space.domains import Int
 from sweep.space.params import QUANTIZATIONS, Params
@@ -64,13 +65,40 @@ class TaskConfig(Section):
     )
     train_samples: types.Count | None = Field(default=None, description="train examples used")
     eval_samples: types.Count | None = Field(default=None, description="evaluation examples used")
-    metrics: list[fields.ExtraMetric] = Field(
-        default=[], description=f"figures beside accuracy: {one_of(EXTRA_METRICS)}, or both"
+    kind: fields.TaskKind = Field(
+        default="auto", description=f"auto (by dataset), {one_of([*TASKS.builtin])}"
+    )
+    metric: fields.Metric | None = Field(
+        default=None, description="what drops and answers are about; null: the task's own"
+    )
+    metrics: list[fields.Metric] = Field(
+        default=[], description=f"further metrics, of {one_of([*METRICS.builtin])}"
+    )
+    options: dict[fields.Characters, Any] = Field(
+        default={}, description="settings of a task that another package brings"
     )
     seed: types.Seed = Field(default=0, description="of the carving and of the subsets")
     seconds_per_epoch: types.NotNegative = Field(
         default=0.0, description="closed-form only: what an epoch takes"
     )
+
+    @property
+    def name(self) -> str:
+        """The registered task: ``kind``, or the one that the data set says."""
+        if self.kind != "auto":
+            return self.kind
+        built_in = (EMBEDDED, CLOSED_FORM)
+        return str(self.dataset) if self.dataset in built_in else "classification"
+
+    @property
+    def primary(self) -> str:
+        """The name of the primary metric."""
+        return self.metric or str(TASKS.fact(self.name))
+
+    @property
+    def all_metrics(self) -> list[str]:
+        """The metrics of a record, the primary one first."""
+        return list(dict.fromkeys([self.primary, *self.metrics]))
 
 
 class QuantizationConfig(Section):
@@ -185,7 +213,7 @@ class SearchConfig(Section):
     """Which trials are run, and which are stopped early."""
 
     sampler: fields.Sampler = Field(
-        default="auto", description=f"proposes params: {one_of(SAMPLERS)}"
+        default="auto", description=f"proposes params: {one_of(['auto', *SAMPLERS.builtin])}"
     )
     scheduler: fields.Scheduler = Field(
         default="moasha", description=f"stops trials: {one_of(SCHEDULERS)}"
@@ -249,7 +277,7 @@ class Settings(Section):
     recover: RecoverConfig = Field(default=RecoverConfig(), description="finetuning after pruning")
     objectives: fields.Objectives = Field(
         default={"accuracy": "max", "sparsity": "max"},
-        description=f"each max or min; of {one_of(METRICS)}",
+        description=f"each max or min; a metric, its _drop, {one_of(FIGURES)}",
     )
     search: SearchConfig = Field(default=SearchConfig(), description="which trials are run")
     resources: ResourcesConfig = Field(default=ResourcesConfig(), description="of one trial")

@@ -13,7 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from sweep.config import SweepConfig
-from sweep.config.fields import METRICS
+from sweep.config.fields import OBJECTIVES
 from sweep.errors import StorageError, UsageError, first_line
 from sweep.ledger.events import END, TRIAL, ReadEvent, RecordEvent
 from sweep.ledger.record import figure
@@ -80,7 +80,7 @@ def _with_story(
 
 
 def _figures(record: RecordEvent | None) -> dict[str, Any]:
-    values = {name: figure(record or {}, name) for name in METRICS}
+    values = {name: figure(record or {}, name) for name in OBJECTIVES.options}
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -37,8 +37,9 @@ def order(space: Mapping[str, Domain]) -> list[str]:
     Raises ``graphlib.CycleError`` where conditions go round in a circle.
     """
     needs = {name: {c.parent for c in domain.when} & set(space) for name, domain in space.items()}
-    for name, (parent, values) in FIXED.items():
-        if name in needs and _may_fail(space, Condition(parent, unless=tuple(values))):
+    for name, (parent, value_of) in FIXED.items():
+        fixes = parent in space and any(value_of(str(v)) is not None for v in space[parent].grid())
+        if name in needs and fixes:
             needs[name] = needs[name] | {parent}
     built_in = [(name, condition) for name, found in WHEN.items() for condition in found]
     # Where two of them cannot both be had, the first stays. So the sequence is that of 0.1, whose
@@ -99,8 +100,8 @@ def fixed(name: str, params: Mapping[str, Any]) -> Any:
     """
     if name not in FIXED:
         return None
-    parent, values = FIXED[name]
-    return values.get(params.get(parent, DEFAULTS[parent]))
+    parent, value_of = FIXED[name]
+    return value_of(params.get(parent, DEFAULTS[parent]))
 
 
 # A trial: what its params come to.
@@ -112,14 +113,8 @@ def conditions_on(name: str) -> tuple[Condition, ...]:
     return own + tuple(more for condition in own for more in conditions_on(condition.parent))
 
 
-def _failing(condition: Condition) -> frozenset[Any]:
-    """The values of its parent at which a built-in condition does not hold."""
-    options = getattr(PARAMETERS[condition.parent].rule, "options", ())
-    return frozenset(v for v in (*options, *condition.unless) if not condition.holds(v))
-
-
-# As sets, since a search asks for the identity of each point that it looks at.
-_OFF = {name: [(c.parent, _failing(c)) for c in conditions_on(name)] for name in PARAMETERS}
+# Made once, since a search asks for the identity of each point that it looks at.
+_RULES = {name: conditions_on(name) for name in PARAMETERS}
 
 
 def effective(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,10 +131,7 @@ def effective(params: Mapping[str, Any]) -> dict[str, Any]:
     whole["ramp_epochs"] = min(whole["ramp_epochs"], longest)
     found: dict[str, Any] = {}
     for name, value in whole.items():
-        for parent, off in _OFF.get(name, ()):
-            if whole[parent] in off:
-                break
-        else:
+        if all(rule.holds(whole[rule.parent]) for rule in _RULES.get(name, ())):
             found[name] = value
     return found
 

@@ -1,15 +1,14 @@
 """The parameters of a trial: which there are, what each may be, and when it changes anything.
 
-The names of methods, scopes and so on are plain tuples, so that checking a config imports nothing
-heavy. The tables that implement them lie next to their code; a test holds that each table has
-exactly these names.
+The names of scopes and so on are plain tuples, so that checking a config imports nothing heavy. The
+tables that implement them lie next to their code; a test holds that each table has exactly these
+names. Those of methods and granularities are in `sweep.registry`: packages may add more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
-from functools import cache
 from math import inf
 from typing import Annotated, Any
 
@@ -17,29 +16,32 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from sweep.errors import ConfigError, UsageError
+from sweep.registry import CRITERIA, STRUCTURES
 from sweep.space import types
 from sweep.space.conditions import Condition
 from sweep.space.explain import problem_of
 from sweep.space.types import OneOf
 from sweep.space.values import one_of
 
-METHODS = ("l1-norm", "random", "taylor", "wanda", "lamp", "sparsegpt", "movement")
-"""How a weight is scored."""
+MOVEMENT = "movement"
+"""What a method needs that scores by what training did to a weight (`sweep.registry.CRITERIA`)."""
 
-DATA_METHODS = ("taylor", "wanda", "sparsegpt")
-"""Those of them that look at examples, not at the weights alone."""
 
-LEARNED = ("movement",)
-"""Those of them that score by what training did to a weight: they need a ramp."""
+def is_learned(method: str) -> bool:
+    """Whether a method scores by what training did to a weight: it needs a ramp."""
+    return bool(CRITERIA.fact(method) == MOVEMENT)
+
+
+def needs_data(method: str) -> bool:
+    """Whether a method looks at examples before it prunes, not at the weights alone."""
+    return CRITERIA.fact(method) not in ("none", MOVEMENT)
+
 
 SCOPES = ("local", "global", "row")
 """Which scores are compared with which: within one matrix, across all, within one output's row."""
 
 NORMALISATIONS = ("none", "rms")
 """What a matrix's scores are divided by before scope ``global`` compares them with others'."""
-
-GRANULARITIES = ("element", "2:4", "4:8")
-"""What is kept: any weights, or N of each M consecutive inputs of a row."""
 
 LAYER_PROFILES = ("uniform", "erk")
 """How sparsity is shared out among the matrices, where scores do not decide that."""
@@ -54,27 +56,16 @@ QUANTIZATIONS = ("fixed", "int8")
 """The grids that a model can be put on (`sweep.compress.quantize.scheme`)."""
 
 
-@cache
-def n_of_m(granularity: str) -> tuple[int, int] | None:
-    """How many weights stay of how many; None for single elements.
-
-    >>> n_of_m("2:4"), n_of_m("element")
-    ((2, 4), None)
-    """
-    kept, colon, group = granularity.partition(":")
-    return (int(kept), int(group)) if colon else None
-
-
 FIDELITY = "finetune_epochs"
 """The parameter that counts epochs: records of a trial come after each of them."""
 
 
 def longest_ramp(finetune_epochs: float = inf, granularity: str = "element") -> float:
-    """The most epochs that a trial's ramp can take: all that it has; 0 to N:M, at once.
+    """The most epochs that a trial's ramp can take: all that it has.
 
-    There is no less of N:M to begin with.
+    0 for a structure of one sparsity, such as N:M: there is no less of it to begin with.
     """
-    return 0 if n_of_m(granularity) else finetune_epochs
+    return finetune_epochs if STRUCTURES.fact(granularity) is None else 0
 
 
 @dataclass(frozen=True)
@@ -111,13 +102,15 @@ class Params:
     """
 
     sparsity: float = _of(0.5, types.Share, "share of the prunable weights that become zero")
-    method: str = _of("l1-norm", OneOf(METHODS), f"scores of weights: {one_of(METHODS)}")
+    method: str = _of(
+        "l1-norm", OneOf(CRITERIA), f"scores of weights: {one_of([*CRITERIA.builtin])}"
+    )
     scope: str = _of("local", OneOf(SCOPES), "scores compared per matrix, over all, or per row")
     normalise: str = _of(
         "none", OneOf(NORMALISATIONS), "rms: each matrix's scores over their own, for scope global"
     )
     granularity: str = _of(
-        "element", OneOf(GRANULARITIES), "2:4, 4:8: N of each M inputs stay, whatever sparsity says"
+        "element", OneOf(STRUCTURES), "2:4, 4:8: N of each M inputs stay, whatever sparsity says"
     )
     layer_profile: str = _of(
         "uniform", OneOf(LAYER_PROFILES), "erk: large matrices give more; scopes local and row"
@@ -251,12 +244,8 @@ WHEN: dict[str, tuple[Condition, ...]] = {
 }
 """Parameter -> the conditions without which it changes nothing (`sweep.space.active`)."""
 
-_N_OF_M = {name: kept for name in GRANULARITIES if (kept := n_of_m(name))}
-
-FIXED: dict[str, tuple[str, dict[str, float]]] = {
-    "sparsity": ("granularity", {name: 1 - n / m for name, (n, m) in _N_OF_M.items()})
-}
-"""Parameter -> the one that fixes it, and the value that each value of that one leaves it."""
+FIXED: dict[str, tuple[str, Callable[[str], Any]]] = {"sparsity": ("granularity", STRUCTURES.fact)}
+"""Parameter -> the one that fixes it, and what a value of that one fixes it to (None: nothing)."""
 
 TUTORIAL: dict[str, dict[str, str]] = {
     "weight": {key: key for key in ("sparsity", "method", "scope")},

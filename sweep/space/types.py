@@ -6,8 +6,7 @@ Numbers may also be texts of numbers, since YAML 1.1 leaves 1e-3 a text; boolean
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -24,14 +23,32 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from sweep.space.values import Problem, Refused, as_number
 
 
-@dataclass(frozen=True)
 class OneOf:
-    """A text that is one of a few names: pydantic's literal, of names that a table has."""
+    """A text that is one of the names in ``sources``: pydantic's literal, of names that may grow.
 
-    options: tuple[str, ...]
+    A source is a tuple, or a registry (`sweep.registry`) to which packages add names.
+    """
+
+    def __init__(self, *sources: Collection[str]) -> None:
+        self._sources = sources
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """All names, as they are now."""
+        return tuple(name for source in self._sources for name in source)
+
+    def check(self, raw: object) -> str:
+        """``raw``, if it is one of the names; else the error that pydantic's literal has."""
+        if isinstance(raw, str) and any(raw in source for source in self._sources):
+            return raw
+        expected = ", ".join(map(repr, self.options))
+        raise PydanticKnownError("literal_error", {"expected": expected})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return core_schema.literal_schema(list(self.options))
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"enum": list(self.options), "type": "string"}
 
 
 def _number(raw: object) -> int | float:

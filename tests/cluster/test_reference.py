@@ -8,27 +8,29 @@ import pytest
 
 from sweep.cluster.baseline import reference_point
 from sweep.config import SweepConfig
-from sweep.config.fields import EXTRA_METRICS, METRICS
+from sweep.config.fields import FIGURES
 from sweep.config.search_checks import NO_WORST
 from sweep.pareto import hypervolume
+from sweep.registry import METRICS
 
 BASELINE = {"accuracy": 0.9, "majority_accuracy": 0.25, "nonzero_params": 1000, "size_bytes": 4000}
 BEST = {"accuracy": "max", "accuracy_drop": "min", "sparsity": "max", "model_sparsity": "max"}
 BEST |= dict.fromkeys(("nonzero_params", "size_bytes", "epoch", *NO_WORST), "min")
-BEST |= dict.fromkeys(EXTRA_METRICS, "max")
+BEST |= dict.fromkeys(METRICS, "max")
 
 
 def config(objectives: dict[str, str], **reference: float) -> SweepConfig:
     plain: dict[str, Any] = {"name": "r", "objectives": objectives}
-    plain["task"] = {"dataset": "digits", "metrics": list(EXTRA_METRICS)}
+    plain["task"] = {"dataset": "digits", "metrics": ["f1", "matthews"]}
     plain["space"] = {"finetune_epochs": {"low": 0, "high": 5}}
     return SweepConfig.model_validate({**plain, "search": {"reference": reference}})
 
 
 def test_every_metric_has_a_worst_value_or_is_known_to_have_none() -> None:
-    assert set(BEST) == set(METRICS)
+    every = {*METRICS, *FIGURES, "accuracy_drop"}
+    assert set(BEST) == every
     point = reference_point(config(BEST), BASELINE)
-    assert set(point) == set(METRICS) - set(NO_WORST)
+    assert set(point) == every - set(NO_WORST)
     assert point["accuracy_drop"] == pytest.approx(0.65)
     assert (point["accuracy"], point["sparsity"], point["size_bytes"]) == (0.25, 0.0, 4000.0)
 

@@ -17,8 +17,9 @@ from sweep.compress.prune import Targets
 from sweep.compress.tasks import Task
 from sweep.compress.trial import Trial
 from sweep.errors import TrialError
-from sweep.space.params import LEARNED, METHODS, SCOPES, Params
+from sweep.space.params import SCOPES, Params
 from tests.harness import tiny
+from tests.harness.spaces import LEARNED, METHODS
 from tests.harness.trials import (
     MOVING,
     PLAIN,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sweep.config import SweepConfig
-from sweep.config.fields import METRICS
+from sweep.config.fields import OBJECTIVES
 from sweep.config.load import parse_config
 from sweep.errors import ConfigError
-from sweep.space.params import METHODS
 from tests.config.test_settings import MINIMAL
+from tests.harness.spaces import METHODS
 
 SMALL = "name: a\ntask: {dataset: digits}\n"
 
@@ -88,7 +88,7 @@ search: {sampler: grid, tirals: 3}
         "allowed: local, global, row; did you mean 'local'?",
         "recover.batch_size: must be >= 1, got 0; allowed: an integer >= 1",
         "objectives.acuracy: is not one of the known names, got 'acuracy'; "
-        f"allowed: {', '.join(METRICS)}; did you mean 'accuracy'?",
+        f"allowed: {', '.join(OBJECTIVES.options)}; did you mean 'accuracy'?",
         "search.tirals: unknown key, got 3; "
         f"allowed: {', '.join(vars(SweepConfig.model_validate(MINIMAL).search))}; "
         "did you mean 'trials'?",

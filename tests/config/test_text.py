@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from sweep.config import SweepConfig
-from sweep.config.fields import METRICS, SAMPLERS, SCHEDULERS
+from sweep.config.fields import FIGURES, SCHEDULERS
 from sweep.config.load import load_config, packaged_names, parse_config
 from sweep.config.text import dump_yaml, json_schema, starter
+from sweep.registry import METRICS, SAMPLERS
 from sweep.space.params import PARAMETERS
 from tests.config.test_settings import FULL, MINIMAL
 
@@ -82,5 +83,5 @@ def test_the_starter_is_a_config_and_explains_every_setting() -> None:
     for number, line in enumerate(lines):
         explained = "#" in line or lines[number - 1].lstrip().startswith("#")
         assert explained or not line.strip(), line
-    for word in (*METRICS, *SAMPLERS, *SCHEDULERS, *PARAMETERS):
+    for word in (*METRICS, *FIGURES, *SAMPLERS, *SCHEDULERS, *PARAMETERS):
         assert word in text

@@ -18,10 +18,11 @@ from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune import make_masks
 from sweep.compress.prune.targets import dropped
 from sweep.errors import UsageError
-from sweep.space.params import LEARNED, METHODS, SCOPES, Params
+from sweep.space.params import SCOPES, Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench
 from tests.harness.command import Command, assert_refused, call
+from tests.harness.spaces import LEARNED, METHODS
 
 KEEP = {"start_masks": "keep"}
 START = 0.6  # what the exported model was pruned to, per matrix

@@ -1,4 +1,4 @@
-"""A space as a config has it."""
+"""A space as a config has it, and the built-in names that it may use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from pydantic import ValidationError
 from sweep.config import SweepConfig
 from sweep.config.problems import problems_of
 from sweep.errors import ConfigError
+from sweep.registry import CRITERIA, STRUCTURES
 from sweep.space.domains import Domain
+from sweep.space.params import is_learned
+
+METHODS = tuple(CRITERIA.builtin)
+LEARNED = tuple(filter(is_learned, METHODS))
+GRANULARITIES = tuple(STRUCTURES.builtin)
 
 
 def space_of(raw: Any) -> dict[str, Domain]:

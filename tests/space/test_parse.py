@@ -12,8 +12,8 @@ from sweep.config.text import json_schema
 from sweep.errors import ConfigError, UsageError
 from sweep.space.conditions import Condition
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
-from sweep.space.params import DEFAULTS, METHODS, PARAMETERS, TUTORIAL, Params
-from tests.harness.spaces import space_of
+from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL, Params
+from tests.harness.spaces import METHODS, space_of
 
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 PARENTS = {"sparsity": [0.5, 0.8], "method": ["l1-norm", "random"], "finetune_epochs": [0, 1]}

@@ -25,7 +25,7 @@ from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import has_head
 from sweep.compress.prune import Targets, prunable_weights
-from sweep.compress.prune.targets import check_groups, check_space, fitted, read_masks
+from sweep.compress.prune.targets import check_space, fitted, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.scheme import grid_of
 from sweep.compress.tasks import Task, load_task
@@ -35,6 +35,7 @@ from sweep.config import SweepConfig
 from sweep.config.plan import distilled, may_distill
 from sweep.errors import UsageError
 from sweep.ledger.files import cache_root, fingerprint
+from sweep.registry import STRUCTURES
 from sweep.space.params import Params
 
 
@@ -209,7 +210,8 @@ class Workbench:
             )
         weights = prunable_weights(self.dense.model, self.targets)
         check_space(self.config.space, self.start_masks, weights)
-        check_groups(self.config.space["granularity"].grid(), weights, self.start_masks)
+        for granularity in self.config.space["granularity"].grid():
+            STRUCTURES[str(granularity)].check(weights, self.start_masks)
         self.calibration(None).check(self.config.space["method"].grid())
         if may_distill(self.config):
             _ = self.teacher_logits  # made now, so that they are packed for other machines too

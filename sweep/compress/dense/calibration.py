@@ -12,13 +12,13 @@ from torch.nn.functional import cross_entropy
 
 from sweep.compress.dense.working import Dense
 from sweep.compress.prune import Targets
-from sweep.compress.prune.criteria import CRITERIA
 from sweep.compress.prune.statistics import COLLECTORS, Statistics, collect
 from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.tasks import Task
 from sweep.compress.tasks.split import stratified
 from sweep.compress.train import logits_of, to_device
 from sweep.ledger.files import new_folder, once
+from sweep.registry import CRITERIA
 
 _STREAM, _FILE = 2, "statistics.safetensors"
 

@@ -23,8 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sweep.compress.prune.masks import keep_largest
-from sweep.compress.prune.structures import ordered_keys, pruned_count
+from sweep.compress.prune.selection import keep_largest, ordered_keys, pruned_count
 
 Prune = Callable[[Tensor], Tensor]
 

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sweep.compress.prune.statistics import MOVEMENT
+from sweep.space.params import MOVEMENT
 
 _BLOCK = 128
 """Columns per block: the columns to the right are updated once a block, by one matrix product."""

@@ -7,44 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.prune.criteria import CRITERIA, Reconstruct
-from sweep.compress.prune.structures import (
+from sweep.compress.prune.criteria import Reconstruct
+from sweep.compress.prune.selection import (
     GONE,
     PROFILES,
-    kth_smallest,
-    n_of_m_mask,
+    keep_largest,
     ordered_keys,
     pruned_count,
     row_masks,
 )
-from sweep.compress.prune.targets import check_groups, dropped
+from sweep.compress.prune.structures import ELEMENT
+from sweep.compress.prune.targets import dropped
 from sweep.errors import UsageError
-from sweep.space.params import Params, n_of_m
-
-
-def keep_largest(keys: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
-    """Masks (True = kept) that drop exactly the ``count`` smallest of all ``keys`` together.
-
-    Ties at the threshold are broken at random by ``generator``, so that equal scores are neither
-    all kept nor all dropped. ``keys`` is emptied on the way: each goes when its mask is made, so
-    that the masks take no memory on top.
-    """
-    if count == 0:
-        return [torch.ones_like(part, dtype=torch.bool) for part in keys]
-    threshold, below, equal = kth_smallest(keys, count)
-    kept_ties = torch.zeros(equal, dtype=torch.bool)
-    if below + equal > count:  # else there is no choice to make, so no draw (and no index of all)
-        kept_ties[torch.randperm(equal, generator=generator)[count - below :]] = True
-    masks, offset = [], 0
-    while keys:
-        part = keys.pop(0)
-        mask = part > threshold
-        ties = (part == threshold).reshape(-1).nonzero().reshape(-1)
-        kept = kept_ties[offset : offset + len(ties)].to(mask.device)
-        mask.view(-1)[ties[kept]] = True
-        masks.append(mask)
-        offset += len(ties)
-    return masks
+from sweep.registry import CRITERIA, STRUCTURES
+from sweep.space.params import Params
 
 
 def make_masks(
@@ -58,28 +34,28 @@ def make_masks(
 
     The sparsity of ``params`` is met to within one weight: per matrix for scopes ``local`` and
     ``row`` (as the layer profile shares it out), over all of them for ``global``; one weight always
-    stays, of each row for ``row``. Under a granularity N:M each matrix keeps N of each M inputs
-    of a row instead. ``statistics`` is what the method needs by module name. What the masks
-    ``start`` drop goes first, whatever its score, and counts; where they drop more than is asked,
-    that is what goes.
+    stays, of each row for ``row``. Under another granularity than ``element`` each matrix is pruned
+    by its structure instead (`sweep.compress.prune.structures`). ``statistics`` is what the method
+    needs by module name. The weights that the masks ``start`` drop are pruned first, whatever their
+    scores, and they count; where they are more than is asked, exactly they are pruned.
 
     Raises :class:`~sweep.errors.UsageError` where statistics are needed and not there, and where a
-    matrix cannot be pruned N:M.
+    matrix does not have the structure.
     """
-    start, ratio = start or {}, n_of_m(params.granularity)
-    if params.sparsity == 0 and ratio is None and not start:
+    start, structure = start or {}, STRUCTURES[params.granularity]
+    if params.sparsity == 0 and structure.sparsity is None and not start:
         return {name: torch.ones_like(w, dtype=torch.bool) for name, w in weights.items()}
 
     def keys(name: str) -> Tensor:
         found = ordered_keys(_scores(name, weights[name], params, generator, statistics or {}))
         return found.masked_fill_(~start[name], GONE) if name in start else found
 
-    if ratio is not None:
-        check_groups([params.granularity], weights, start)
-        return {name: n_of_m_mask(keys(name), *ratio, generator) for name in weights}
+    structure.check(weights, start)
     masks: dict[str, Tensor] = {}
     for names, count in _compared(weights, params, start):
-        if params.scope == "row":
+        if params.granularity != ELEMENT:
+            masks |= {name: structure.mask(keys(name), count, generator) for name in names}
+        elif params.scope == "row":
             masks |= {name: row_masks(keys(name), count, generator) for name in names}
         else:
             # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
@@ -125,7 +101,8 @@ def _compared(
     shared_out = PROFILES[params.layer_profile](shapes, params.sparsity)
     each = [([name], count) for name, count in shared_out.items()]
     together = [(list(weights), pruned_count(params.sparsity, total))]
-    for names, count in {"local": each, "row": each, "global": together}[params.scope]:
+    scope = params.scope if params.granularity == ELEMENT else "local"
+    for names, count in {"local": each, "row": each, "global": together}[scope]:
         yield names, max(count, dropped(start, names))
 
 

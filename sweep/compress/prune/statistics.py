@@ -29,9 +29,6 @@ from sweep.errors import UsageError
 Statistics = dict[str, Tensor]
 Losses = Iterable[Tensor]
 
-MOVEMENT = "movement"
-"""The kind that a trial records itself: there is no collector of it."""
-
 DAMPENING = 0.01
 """Dampening of X^T X relative to its mean diagonal, as in SparseGPT (arXiv:2301.00774). Without it
 a feature that is always zero would make the matrix singular."""

@@ -20,8 +20,8 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from sweep.errors import UsageError
+from sweep.registry import STRUCTURES
 from sweep.space.domains import Domain, samples
-from sweep.space.params import n_of_m
 
 PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -158,43 +158,6 @@ def check_inputs(method: str, kind: str, modules: Mapping[str, nn.Module]) -> No
         )
 
 
-def check_groups(
-    granularities: Iterable[object], weights: Mapping[str, Tensor], start: Mapping[str, Tensor]
-) -> None:
-    """Refuse N:M where M does not divide a row, or where ``start`` leaves fewer than N of M.
-
-    Raises :class:`~sweep.errors.UsageError`.
-    """
-    for name in map(str, granularities):
-        if ratio := n_of_m(name):
-            _check_widths(name, ratio[1], weights)
-            for module, mask in start.items():
-                if module in weights:
-                    _check_start(name, ratio, module, mask)
-
-
-def _check_widths(granularity: str, group: int, weights: Mapping[str, Tensor]) -> None:
-    for name, weight in weights.items():
-        width = weight.numel() // len(weight)
-        if width % group:
-            raise UsageError(
-                f"granularity {granularity} needs rows of a multiple of {group} weights, and "
-                f"{name}, of shape {tuple(weight.shape)}, has rows of {width}: leave it out with "
-                f"pruning.exclude: [{name}], or take another granularity"
-            )
-
-
-def _check_start(granularity: str, ratio: tuple[int, int], name: str, mask: Tensor) -> None:
-    kept, group = ratio
-    poor = int(torch.sum(mask.reshape(-1, group).sum(1) < kept))
-    if poor:
-        raise UsageError(
-            f"granularity {granularity} keeps {kept} of {group} weights, and the masks that "
-            f"pruning.start_masks keeps leave fewer in {poor} groups of {name}: take granularity "
-            "element, or let zeros grow back with pruning.start_masks=drop"
-        )
-
-
 def check_space(
     space: Mapping[str, Domain], masks: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> None:
@@ -205,8 +168,8 @@ def check_space(
     total = sum(weight.numel() for weight in weights.values())
     already = dropped(masks, weights) / total
     least = min(float(value) for value in samples(space["sparsity"], ()))
-    if all(n_of_m(str(name)) for name in space["granularity"].grid()):
-        return  # where sparsity is nobody's choice; check_groups looks at the groups
+    if all(STRUCTURES.fact(str(name)) is not None for name in space["granularity"].grid()):
+        return  # no trial chooses its sparsity; the structure checks its groups
     if least + len(weights) / (2 * total) < already:
         raise UsageError(
             f"space.sparsity begins at {least:g}, but pruning.start_masks keeps the model's masks, "

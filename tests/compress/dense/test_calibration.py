@@ -15,10 +15,11 @@ from sweep.compress.prune import CRITERIA
 from sweep.compress.prune.statistics import COLLECTORS
 from sweep.compress.prune.targets import prunable_weights
 from sweep.errors import UsageError
-from sweep.space.params import GRANULARITIES, LEARNED, METHODS, Params
+from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made
 from tests.harness.rounding import assert_near
+from tests.harness.spaces import GRANULARITIES, LEARNED, METHODS
 from tests.harness.trials import same, weights_of
 
 WITH_DATA = [method for method in METHODS if CRITERIA[method].needs in COLLECTORS]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA, make_masks
-from sweep.compress.prune.statistics import MOVEMENT, inverse_factor
+from sweep.compress.prune.statistics import inverse_factor
 from sweep.compress.prune.targets import OF_INPUTS
-from sweep.space.params import Params
+from sweep.space.params import MOVEMENT, Params
 
 Weights = dict[str, Tensor]
 

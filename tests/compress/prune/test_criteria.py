@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweep.compress.prune import CRITERIA
-from sweep.compress.prune.statistics import MOVEMENT, inverse_factor
+from sweep.compress.prune.statistics import inverse_factor
 from sweep.compress.prune.targets import dropped
 from sweep.errors import UsageError
-from sweep.space.params import GRANULARITIES, LAYER_PROFILES, METHODS, NORMALISATIONS, SCOPES
+from sweep.space.params import LAYER_PROFILES, MOVEMENT, NORMALISATIONS, SCOPES
 from tests.compress.prune.known import Weights, fitting, generator, statistics
 from tests.compress.prune.known import masks as known_masks
+from tests.harness.spaces import GRANULARITIES, METHODS
 from tests.harness.trials import same
 
 every_method = pytest.mark.parametrize("method", sorted(CRITERIA))

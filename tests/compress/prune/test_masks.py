@@ -12,7 +12,7 @@ from torch import nn
 
 from sweep.compress.prune import Targets, apply_masks, prunable_weights
 from sweep.compress.prune.masks import forget, hold, keep_largest, pairs
-from sweep.compress.prune.structures import ordered_keys
+from sweep.compress.prune.selection import ordered_keys
 from sweep.compress.prune.targets import dropped
 from sweep.compress.train import Recipe, make_optimizer
 from tests.compress.prune.known import Weights, generator, masks

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.compress.prune.structures import kth_smallest, ordered_keys
+from sweep.compress.prune.selection import kth_smallest, ordered_keys
 from sweep.compress.prune.targets import dropped
 from tests.compress.prune.known import generator, masks
 

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweep.compress.prune.structures import (
+from sweep.compress.prune.selection import (
     GONE,
     PROFILES,
     erk,
-    n_of_m_mask,
     ordered_keys,
     pruned_count,
     row_masks,
     uniform,
 )
+from sweep.compress.prune.structures import n_of_m_mask
 from sweep.errors import UsageError
 from tests.compress.prune.known import generator, masks
 

@@ -28,7 +28,8 @@ from sweep.compress.tasks.closed_form import (
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
 from sweep.ledger import checkpoint
-from sweep.space.params import METHODS, SCOPES, Params
+from sweep.space.params import SCOPES, Params
+from tests.harness.spaces import METHODS
 from tests.harness.trials import figures
 
 
