@@ -74,7 +74,7 @@ def _points(session: Session, runners_up: int) -> list[Point]:
     search = Search(session.config)
     for event in session.ledger.events:
         search.apply(event)
-    points = choose(session.config, search.records, runners_up)
+    points = choose(session.config, search.records, runners_up, search.metric)
     if not points:
         raise UsageError(
             f"{session.folder.path} has no front yet: no trial has a finished evaluation"

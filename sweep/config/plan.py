@@ -7,6 +7,7 @@ from typing import Any
 
 from sweep.config.sections import RecoverConfig, Settings
 from sweep.errors import UsageError
+from sweep.registry import METRICS
 from sweep.space.counting import size
 from sweep.space.domains import Choice, Constant
 from sweep.space.params import Params
@@ -45,9 +46,19 @@ def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[i
 
 
 def fits_ehvi(config: Settings) -> bool:
-    """Whether the sampler ehvi can serve a sweep: accuracy against sparsity, no constraints."""
-    pairs = ({"accuracy": "max", "sparsity": "max"}, {"accuracy_drop": "min", "sparsity": "max"})
-    return dict(config.objectives) in pairs and not config.search.constraints
+    """Whether the sampler ehvi can serve a sweep.
+
+    It needs a metric (or its drop) and sparsity as objectives, each in its better direction, and no
+    constraints.
+    """
+    objectives = dict(config.objectives)
+    if objectives.pop("sparsity", None) != "max" or len(objectives) != 1:
+        return False
+    [(name, way)] = objectives.items()
+    if name not in METRICS and name.removesuffix("_drop") not in METRICS:
+        return False
+    better = METRICS.fact(name) if name in METRICS else "min"
+    return bool(way == better and not config.search.constraints)
 
 
 def sampler(config: Settings) -> str:

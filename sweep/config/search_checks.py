@@ -54,7 +54,7 @@ def _grid_problems(config: Settings) -> Iterator[Problem]:
 
 def _ehvi_problems(config: Settings) -> Iterator[Problem]:
     if config.search.sampler == "ehvi" and not plan.fits_ehvi(config):
-        what = "the sampler ehvi weighs accuracy (or accuracy_drop) against sparsity, unconstrained"
+        what = "the sampler ehvi needs the objectives sparsity and a metric, and no constraints"
         depends = ("objectives", "search.constraints")
         yield Problem(("search", "sampler"), what, "ehvi", "auto, or another", depends=depends)
 

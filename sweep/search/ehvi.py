@@ -1,12 +1,13 @@
-"""Our own sampler: expected hypervolume improvement per epoch, where sparsity is known beforehand.
+"""Our own sampler: expected hypervolume improvement per epoch, where one objective is known.
 
 General samplers model all objectives from the params. Here one of the two, sparsity, *is* a param,
-and every record of every trial tells what the other one, accuracy, is after so many epochs. So one
-Gaussian process (`sweep.search.surrogate`) over params and epoch learns accuracy from all records,
-and for a candidate of sparsity s with the accuracy N(mu, sd^2) the expected growth of the
-hypervolume (Emmerich et al. 2006) is a sum in closed form over the steps of the front's staircase:
+and every record of every trial says what the other one, a metric with a standard error, is after so
+many epochs. So one Gaussian process (`sweep.search.surrogate`) over params and epoch learns the
+metric from all records. For a candidate with the sparsity s and the metric N(mu, sd^2), the
+expected growth of the hypervolume (Emmerich et al. 2006) is a sum in closed form over the steps of
+the front's staircase:
 
-    sum over steps [lo, hi) at accuracy f of (min(s, hi) - lo) * E[max(0, N(mu, sd^2) - f)]
+    sum over steps [lo, hi) at metric f of (min(s, hi) - lo) * E[max(0, N(mu, sd^2) - f)]
 
 The front's steps are the posterior means at what was observed, not the lucky values. The score of a
 candidate is that growth divided by its cost, ``OVERHEAD`` + its epochs (as in cost-aware Bayesian
@@ -15,33 +16,42 @@ trials count as if they had come out as expected (a kriging believer), so that a
 do not all ask for the same.
 
 A proposal looks at no more than :data:`SEEN` records (the front so far, the newest) and
-:data:`BELIEVED` running trials, so its time is bounded. Until :data:`SPREAD` trials have a record,
+:data:`BELIEVED` running trials, so its time is bounded. Within these bounds it depends on the set
+of records, and not on the order in which they came. Until :data:`SPREAD` trials have a record,
 trials come from the even spread of `sweep.search.startup`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
-from sweep.ledger.record import figure
+from sweep.ledger.record import figure, standard_error
 from sweep.search.samplers import Window
 from sweep.search.startup import spread_shares, value_at
-from sweep.search.surrogate import Array, Encoding, Shape, Spot, Surrogate
+from sweep.search.surrogate import Array, Encoding, Shape, Surrogate, improvement, staircase
 from sweep.space.active import active, order
 from sweep.space.domains import Constant, Domain, Int
 from sweep.space.params import FIDELITY
 from sweep.space.params import Params as Whole
 
-ACCURACY = {"accuracy": 1.0, "accuracy_drop": -1.0}
-"""The objectives that it models, with the sign that makes more better."""
+Params = dict[str, Any]
+
+
+def _sparsity(params: Mapping[str, Any]) -> float:
+    return float(params.get("sparsity", Whole().sparsity))
+
+
+KNOWN: Mapping[str, Callable[[Mapping[str, Any]], float]] = {"sparsity": _sparsity}
+"""The objective that is known beforehand, as a function of a trial's params with values in [0, 1].
+"""
 
 SPREAD = 8
 SEEN = 80
@@ -61,27 +71,57 @@ STARTUP_POWER = 3.0
 """Before anything is known, e epochs are asked for with odds of (OVERHEAD + e)^-STARTUP_POWER."""
 
 NOISE = 2.0
-"""Variance of a record over the binomial one of its examples: seeds differ too."""
+"""Variance of a record over the square of its standard error over examples: seeds differ too."""
 
-Params = dict[str, Any]
+UNKNOWN_NOISE = 0.01
+"""Where no record has a standard error: the variance of one, as a share of that of all values."""
+
+LEAST_NOISE = 0.19
+"""No record is taken to be less noisy than this share of the variance of the noisiest one seen.
+
+A share of 0.95 of many examples has 0.19 times the variance of a share of 0.5. A share of 1 would
+have none.
+"""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A record: the metric (more is better), the known objective, the metric's standard error."""
+
+    trial: int
+    epoch: int
+    params: Mapping[str, Any]
+    value: float
+    known: float
+    error: float | None
 
 
 class Ehvi:
     """A fold over trials and their records; :meth:`propose` changes nothing.
 
-    ``objectives``: accuracy (max) or accuracy_drop (min), and sparsity (max).
+    ``objectives``: a metric, or its drop, and the one that is ``known`` (name -> a function of a
+    trial's params). ValueError for other objectives.
     """
 
-    def __init__(self, space: Mapping[str, Domain], objectives: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        space: Mapping[str, Domain],
+        objectives: Mapping[str, str],
+        known: Mapping[str, Callable[[Mapping[str, Any]], float]] = KNOWN,
+    ) -> None:
+        if len(objectives) != 2 or len(known) != 1 or not known.keys() <= objectives.keys():
+            raise ValueError(f"needs a metric and {', '.join(known)}, got {dict(objectives)}")
         self._space, self._names = dict(space), order(space)
-        self._accuracy = next(name for name in ACCURACY if name in objectives)
+        self._known, self._width_of = next(iter(known.items()))
+        self._metric = next(name for name in objectives if name != self._known)
+        self._sign = 1.0 if objectives[self._metric] == "max" else -1.0
         self._epochs = _epochs(space[FIDELITY])
         self._encoding = Encoding(space, max(self._epochs))
         self._running: dict[int, Params] = {}
         self._reported: set[int] = set()
         self._places: set[tuple[int, int]] = set()  # trial, epoch
-        self._records: list[tuple[Spot, float, float, float]] = []  # accuracy, sparsity, noise
-        self._window = Window(dict.fromkeys(("accuracy", "sparsity"), "max"), SEEN, 0)
+        self._records: list[_Seen] = []
+        self._window = Window(dict.fromkeys(("metric", "known"), "max"), SEEN, 0)
         self._libraries = ThreadpoolController()
 
     @property
@@ -100,17 +140,18 @@ class Ehvi:
     def observe(self, trial: int, params: Params, record: Mapping[str, Any]) -> None:
         """Take in a record of a trial, once; one without finite objectives is passed by.
 
-        A record without an epoch is that after the last one.
+        A record without an epoch is that after the last one. One without the known objective has
+        it from the params.
         """
-        value, sparsity = figure(record, self._accuracy), figure(record, "sparsity")
+        value = figure(record, self._metric)
+        width = figure({self._known: self._width_of(params), **record}, self._known)
         place = trial, int(record.get("epoch", _last(params)))
-        if place in self._places or value is None or sparsity is None:
+        if place in self._places or value is None or width is None:
             return
-        value *= ACCURACY[self._accuracy]
-        share = min(max(float(record.get("accuracy", 0.5)), 0.05), 0.95)
-        noise = NOISE * share * (1 - share) / max(int(record.get("examples", 100)), 1)
-        self._window.end(len(self._records), [value, sparsity], feasible=True)
-        self._records.append(((params, place[1]), value, sparsity, noise))
+        value *= self._sign
+        error = standard_error(record, self._metric)
+        self._window.end(len(self._records), [value, width], feasible=True)
+        self._records.append(_Seen(*place, params, value, width, error))
         self._places.add(place)
         self._reported.add(trial)
 
@@ -131,37 +172,41 @@ class Ehvi:
     def _propose(self, seed: int) -> Params:
         shown = self._window.places()
         seen = self._records if shown is None else [self._records[place] for place in shown]
-        spots, sparsity = [one[0] for one in seen], np.array([one[2] for one in seen])
-        values, noise = np.array([one[1] for one in seen]), np.array([one[3] for one in seen])
-        places = self._encoding.inputs(spots)
-        model = Surrogate(places, values, noise, self._shape(values))
+        seen = sorted(seen, key=lambda one: (one.trial, one.epoch))
+        known = np.array([one.known for one in seen])
+        values, noise = _standardised(seen)
+        places = self._encoding.inputs([(one.params, one.epoch) for one in seen])
+        model = Surrogate(places, values, noise, self._shape())
         model.fit()
         means, _ = model.predict(places)
         running = list(islice(reversed(self._running.values()), BELIEVED))
-        heights, widths = [means], [sparsity]
+        heights, widths = [means], [known]
         if running:
             expected = self._encoding.inputs([(params, _last(params)) for params in running])
             model, believed = model.believe(expected, float(noise.mean()))
             heights.append(believed)
-            widths.append(np.array([_sparsity(params) for params in running]))
+            widths.append(self._widths(running))
         steps = staircase(np.concatenate(heights), np.concatenate(widths), float(values.min()))
-        best = [spots[i][0] for i in _best(means, sparsity)]
+        best = [seen[i].params for i in _best(means, known)]
         return self._choose(self._candidates(best, seed), model, steps)
 
     def _choose(self, found: list[Params], model: Surrogate, steps: Array) -> Params:
         mean, deviation = model.predict(self._encoding.inputs([(p, _last(p)) for p in found]))
-        sparsity = np.array([_sparsity(params) for params in found])
         cost = OVERHEAD + np.array([_last(params) for params in found])
-        return found[int(np.argmax(improvement(mean, deviation, sparsity, steps) / cost))]
+        gain = improvement(mean, deviation, self._widths(found), steps)
+        return found[int(np.argmax(gain / cost))]
 
-    def _shape(self, values: Array) -> Shape:
-        """Where the walk over hyperparameters begins."""
+    def _widths(self, found: list[Params]) -> Array:
+        return np.array([self._width_of(params) for params in found])
+
+    def _shape(self) -> Shape:
+        """Where the walk over hyperparameters begins, for values of variance 1."""
         names = self._encoding.numbers
         lengths = {"sparsity": 0.3, FIDELITY: 0.7}
         return Shape(
             lengths=np.array([lengths.get(name, 0.5) for name in names]),
             alike=np.full(len(self._encoding.choices), 0.6),
-            variance=max(float(values.var()), 1e-3),
+            variance=1.0,
         )
 
     def _candidates(self, best: list[Mapping[str, Any]], seed: int) -> list[Params]:
@@ -209,31 +254,6 @@ class Ehvi:
         return active(self._space, self._names, value)
 
 
-def staircase(heights: Array, widths: Array, floor: float) -> Array:
-    """The upper edge of points (height, width in [0, 1]) as steps (k, 3): from, to, height.
-
-    Beyond the widest point, and nowhere lower than it, lies ``floor``.
-    """
-    by_width = np.argsort(widths, kind="stable")
-    ends = widths[by_width]
-    tops = np.maximum.accumulate(heights[by_width][::-1])[::-1]
-    starts = np.concatenate([[0.0], ends])
-    return np.column_stack(
-        [starts, np.append(ends, 1.0), np.maximum(np.append(tops, floor), floor)]
-    )
-
-
-def improvement(mean: Array, deviation: Array, width: Array, steps: Array) -> Array:
-    """Expected growth of the area under the :func:`staircase` by each of m points, (m,)."""
-    low, high, height = steps.T
-    reach = np.clip(np.minimum(width[:, None], high) - low, 0, None)
-    z = (mean[:, None] - height) / deviation[:, None]
-    density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-    gain = deviation[:, None] * (z * ndtr(z) + density)
-    total: Array = (reach * gain).sum(axis=1)
-    return total
-
-
 def _best(heights: Array, widths: Array) -> list[int]:
     """The places of the points that no other one has below and left of it."""
     below = (heights[:, None] < heights) & (widths[:, None] <= widths)
@@ -252,9 +272,19 @@ def _epochs(domain: Domain) -> list[int]:
     return sorted(int(value) for value in domain.grid())
 
 
+def _standardised(seen: Sequence[_Seen]) -> tuple[Array, Array]:
+    """The values of records, (n,), in units of their deviation, and their variances as noise, (n,).
+
+    A record without a standard error is taken to be as noisy as the noisiest of the others.
+    """
+    values = np.array([one.value for one in seen])
+    errors = np.array([one.error for one in seen], dtype=float)  # None becomes NaN
+    variances = np.where(np.isnan(errors), np.inf, errors**2)
+    most = max(variances[np.isfinite(variances)], default=UNKNOWN_NOISE * float(values.var()))
+    noise = NOISE * np.clip(variances, LEAST_NOISE * most, most)
+    scale = math.sqrt(max(float(values.var()), float(noise.max()))) or 1.0
+    return values / scale, noise / scale**2
+
+
 def _last(params: Mapping[str, Any]) -> int:
     return int(params.get(FIDELITY, Whole().finetune_epochs))
-
-
-def _sparsity(params: Mapping[str, Any]) -> float:
-    return float(params.get("sparsity", Whole().sparsity))

@@ -5,25 +5,26 @@ After ASHA (Li et al., arXiv:1810.05934) and MO-ASHA (Schmucker et al., arXiv:21
 **The rule.** A trial that reports at a rung (an epoch from a fixed list) is compared with the n
 records that are at that rung by then, its own included.
 
-1. *Beats.* Each objective is turned so that more is better. ``accuracy`` and ``accuracy_drop``
-   are noisy: a record's accuracy stands for the interval a +- margin * se / sqrt(2), where
-   se^2 = b (1 - b) / (examples + 4) and b = (a examples + 2) / (examples + 4) (Agresti and
-   Coull, so that a = 1 has an error too); at epoch 0 margin is :data:`UNTRAINED` times what was
-   set. All others are exact. A peer p beats t when p is at
-   least as good in every exact objective, and p's interval lies wholly above t's in every noisy
-   one. Without a noisy objective p must be better in at least one exact one (Pareto dominance).
-   A single objective is always exact, whatever it is.
+1. *Beats.* Each objective is turned so that more is better. A metric (`sweep.registry.METRICS`)
+   and a metric's ``_drop`` are noisy: a record's value v stands for the interval
+   v +- margin * se / sqrt(2), where se is the metric's standard error in that record
+   (`sweep.ledger.record.standard_error`). At epoch 0 the margin is :data:`UNTRAINED` times the
+   one that was set. All other objectives are exact. A peer p beats t when p is at least as good
+   as t in every exact objective, and p's interval lies wholly above t's in every noisy one.
+   Without a noisy objective p must be better in at least one exact one (Pareto dominance). A
+   single objective is always exact, whatever it is.
 2. *Rank.* The records that nobody beats have rank 0; take them away, those that nobody beats
    then have rank 1, and so on.
 3. *Verdict.* A trial continues if nobody beats it, or if fewer than ceil(n / reduction_factor)
    of the n records have a smaller rank than it. Otherwise it stops, for good.
 
-**Why the ranks exist.** Intervals "wholly above one another" are a strict partial order, "at
-least as good in all" is a preorder. p beats t when both hold, so *beats* is transitive and
-irreflexive, has no cycle, and every finite set has members that nobody beats. For equal errors,
-p's interval is above t's when a_p - a_t > margin * sqrt(se_p^2 + se_t^2): margin standard errors
-of the difference. For unequal ones the interval asks for slightly less (3 % less at accuracies of
-0.9 and 0.5). Both are in truth measured on the same examples, where the difference has a smaller
+**Why the ranks exist.** For each noisy objective, "p's interval lies wholly above t's" is a strict
+partial order, whatever the lengths of the intervals. "At least as good in every exact objective" is
+a preorder. p beats t when all of these hold, so *beats* is transitive and irreflexive, has no
+cycle, and every finite set of records has members that nobody beats. For equal errors, p's interval
+is above t's when v_p - v_t > margin * sqrt(se_p^2 + se_t^2): margin standard errors of the
+difference. For unequal errors the intervals ask for slightly less (3 % less at accuracies of 0.9
+and 0.5). Both values are in truth measured on the same examples, where the difference has a smaller
 error, so the margin errs on the side of letting a trial live.
 
 **What follows.** A trial that nobody beats is never stopped. A verdict depends on the set of
@@ -55,27 +56,25 @@ epsilon-net and no scalarisation order the trials of one rank, because the first
 thinned at all; sparsity is known before a trial starts and never stops a trial by itself (being
 sparser at an accuracy that cannot be told apart beats nobody); noise has a margin. Ties never beat.
 
-**Odd reports.** A record without a finite value for each objective (and ``examples`` where one is
-noisy) is no peer, beats nobody, and is not stopped by this rule. A second report of a (trial,
-epoch) gets the first verdict and is not counted again. A trial that reports past a rung is not
-judged there and does not fall back to a lower one. A late report joins its rung and changes no
-verdict given before.
+**Odd reports.** A record without a finite value for each objective, or without a finite standard
+error for each noisy one, is no peer, beats nobody, and is not stopped by this rule. A second
+report of a (trial, epoch) gets the first verdict and is not counted again. A trial that reports
+past a rung is not judged there and does not fall back to a lower one. A late report joins its rung
+and changes no verdict given before.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sweep.ledger.events import DECISION, DecisionEvent
-from sweep.ledger.record import figure
+from sweep.ledger.record import figure, standard_error
+from sweep.registry import METRICS
 from sweep.search.rung import Point, Rung
-
-NOISY = ("accuracy", "accuracy_drop")
-"""Objectives whose error follows from ``accuracy`` and ``examples`` of the same record."""
 
 UNTRAINED = 3.0
 """At epoch 0 the intervals are so many times as wide: training has yet to have its say."""
@@ -88,7 +87,9 @@ class Moasha:
     """The records at each rung, and the verdicts given.
 
     ``rungs``: epochs; ``objectives``: metric -> "max" or "min"; ``reduction_factor`` > 1;
-    ``margin`` >= 0, in standard errors. ValueError for anything else.
+    ``margin`` >= 0, in standard errors. ``noisy`` names the objectives that have a standard error
+    (``<metric>_se`` in each record); by default those that are a metric or a metric's drop.
+    ValueError for anything else.
     """
 
     def __init__(
@@ -97,19 +98,22 @@ class Moasha:
         objectives: Mapping[str, str],
         reduction_factor: float,
         margin: float,
+        noisy: Collection[str] | None = None,
     ) -> None:
         if reduction_factor <= 1 or margin < 0 or not objectives:
             raise ValueError("needs reduction_factor > 1, margin >= 0 and an objective")
         if not set(objectives.values()) <= {"max", "min"}:
             raise ValueError(f"a direction is max or min, got {dict(objectives)}")
-        noisy = [name for name in objectives if name in NOISY] if len(objectives) > 1 else []
-        exact = [name for name in objectives if name not in noisy]
-        self._exact = {name: _sign(objectives[name]) for name in exact}
-        self._noisy = {name: _sign(objectives[name]) for name in noisy}
+        if noisy is None:
+            noisy = [name for name in objectives if name.removesuffix("_drop") in METRICS]
+        signs = {name: 1.0 if way == "max" else -1.0 for name, way in objectives.items()}
+        is_noisy = {name: name in noisy and len(objectives) > 1 for name in objectives}
+        self._exact = {name: sign for name, sign in signs.items() if not is_noisy[name]}
+        self._noisy = {name: sign for name, sign in signs.items() if is_noisy[name]}
         self._reduction_factor = reduction_factor
         self._margin = margin
         self._epochs = sorted(set(rungs))
-        self._rungs = {epoch: Rung(len(exact), len(noisy)) for epoch in self._epochs}
+        self._rungs = {epoch: Rung(len(self._exact), len(self._noisy)) for epoch in self._epochs}
         self._verdicts: dict[tuple[str, int], DecisionEvent] = {}
 
     def add(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> None:
@@ -183,31 +187,22 @@ class Moasha:
         """
         if self._missing(record):
             return None
-        noise = standard_error(record) / math.sqrt(2) if self._noisy else 0.0
-        half = wider * self._margin * noise
         exact = np.array([sign * record[name] for name, sign in self._exact.items()], dtype=float)
         noisy = np.array([sign * record[name] for name, sign in self._noisy.items()], dtype=float)
+        errors = np.array([standard_error(record, name) for name in self._noisy], dtype=float)
+        half = wider * self._margin * (errors / math.sqrt(2))
         return Point(exact, noisy - half, noisy + half)
 
     def _missing(self, record: Mapping[str, Any]) -> str:
         """The first figure that a comparison needs and ``record`` does not have, or ''."""
-        needed = [*self._exact, *self._noisy, *(["accuracy", "examples"] if self._noisy else [])]
-        for name in needed:
+        for name in (*self._exact, *self._noisy):
             if figure(record, name) is None:
                 return name
-        return "examples" if self._noisy and record["examples"] <= 0 else ""
-
-
-def _sign(direction: str) -> float:
-    return 1.0 if direction == "max" else -1.0
-
-
-def standard_error(record: Mapping[str, Any]) -> float:
-    """The binomial standard error of ``accuracy`` over ``examples``, never 0."""
-    examples = float(record["examples"])
-    accuracy = min(max(float(record["accuracy"]), 0.0), 1.0)
-    share = (accuracy * examples + 2) / (examples + 4)
-    return math.sqrt(share * (1 - share) / (examples + 4))
+        for name in self._noisy:
+            error = standard_error(record, name)
+            if error is None or error < 0:
+                return f"{name.removesuffix('_drop')}_se"
+        return ""
 
 
 def _places(total: int, reduction_factor: float) -> int:

@@ -25,9 +25,11 @@ from sweep.ledger.events import (
     RecordEvent,
     ResumeEvent,
     StartEvent,
+    SweepEvent,
     TrialEvent,
     WarmEvent,
 )
+from sweep.ledger.metric import PrimaryMetric
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
 from sweep.search.study import Proposal, Study
@@ -42,6 +44,8 @@ class Search(Fold):
         self.trials: dict[str, TrialState] = {}
         self.records: list[RecordEvent] = []
         """Those that count, of all trials in the order of the ledger."""
+        self.metric = PrimaryMetric()
+        """What the trials are judged by, as the head of the ledger has it."""
         self._seed = config.search.seed
         self._objectives = dict(config.objectives)
         self._constraints = config.search.constraints
@@ -175,6 +179,10 @@ class Search(Fold):
         super().apply(event)
         self._budget.clock(event)
 
+    def on_sweep(self, event: SweepEvent) -> None:
+        """The head of the ledger names the primary metric."""
+        self.metric = PrimaryMetric.of(event)
+
     def on_trial(self, event: TrialEvent) -> None:
         """A trial begins."""
         if event["trial_id"] in self.trials:
@@ -235,7 +243,7 @@ class Search(Fold):
         for one in event["observations"]:
             values = [one["metrics"][name] for name in self._objectives]
             broken = violations(self._constraints, one["metrics"])
-            self.study.learn((one["params"], values), broken or {})
+            self.study.learn((one["params"], values), broken or {}, one["metrics"])
 
     def told_record(self, trial: TrialState) -> RecordEvent | None:
         """The record that stands for a trial that ended; None where it ended as a failure.

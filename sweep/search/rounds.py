@@ -29,8 +29,10 @@ from sweep.ledger.events import (
     ConfirmStartEvent,
     Event,
     Fold,
+    SweepEvent,
     TrialEvent,
 )
+from sweep.ledger.metric import PrimaryMetric
 from sweep.search.jobs import Retraining
 from sweep.search.to_confirm import Point
 
@@ -52,6 +54,7 @@ class Confirmation(Fold):
         """Of all rounds, in the order in which they came."""
         self.jobs: dict[str, Retraining] = {}
         """By name; those of older rounds too."""
+        self._metric = PrimaryMetric()
         self._pairs: set[tuple[str, int, int]] = set()  # wanted by the newest round
         self._found: set[tuple[str, int, int]] = set()  # trial, epoch, seed
         self._used: set[int] = set()
@@ -76,7 +79,7 @@ class Confirmation(Fold):
     @property
     def needed(self) -> Collection[str]:
         """The figures that a record must have."""
-        return ("accuracy", "validation_accuracy")
+        return (self._metric.name, self._metric.validation)
 
     def job(self, name: str) -> Retraining:
         """A retraining of this round or an older one."""
@@ -120,6 +123,10 @@ class Confirmation(Fold):
         return {"event": CONFIRM_FINISH, "confirm": self.rounds - 1}
 
     # The fold.
+
+    def on_sweep(self, event: SweepEvent) -> None:
+        """The head of the ledger names the primary metric."""
+        self._metric = PrimaryMetric.of(event)
 
     def on_trial(self, event: TrialEvent) -> None:
         """A trial of the search, which may be confirmed."""

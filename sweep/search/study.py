@@ -169,13 +169,21 @@ class Study:
 
     # Telling.
 
-    def learn(self, observation: Observation, violations: Mapping[str, float]) -> None:
+    def learn(
+        self,
+        observation: Observation,
+        violations: Mapping[str, float],
+        figures: Mapping[str, Any] | None = None,
+    ) -> None:
         """Take in what another sweep observed, as a finished trial that comes before all of ours.
 
+        ``figures`` are those of its record, for a sampler that learns from standard errors too.
         SweepError once a trial has begun. The params must be in this space.
         """
         if self._begun:
             raise SweepError("observations of other sweeps come before the first trial")
+        if figures is not None:
+            self.observe(-1 - self._warm, observation[0], figures)
         attrs = first_generation(self._sampler).get("trial", {})
         self._trials.append(self._complete(-1 - self._warm, observation, violations, attrs))
         self._window.end(self._warm, observation[1], is_feasible(violations))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from scipy.special import ndtr
 
 from sweep.space.domains import Choice, Constant, Domain
 from sweep.space.params import FIDELITY
@@ -184,6 +185,31 @@ class Surrogate:
         pulled = solve_triangular(self._root, across, lower=True)
         variance = self.shape.variance - np.einsum("ij,ij->j", pulled, pulled)
         return self._mean + pulled.T @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
+
+
+def staircase(heights: Array, widths: Array, floor: float) -> Array:
+    """The upper edge of points (height, width in [0, 1]) as steps (k, 3): from, to, height.
+
+    Beyond the widest point, and nowhere lower than it, lies ``floor``.
+    """
+    by_width = np.argsort(widths, kind="stable")
+    ends = widths[by_width]
+    tops = np.maximum.accumulate(heights[by_width][::-1])[::-1]
+    starts = np.concatenate([[0.0], ends])
+    return np.column_stack(
+        [starts, np.append(ends, 1.0), np.maximum(np.append(tops, floor), floor)]
+    )
+
+
+def improvement(mean: Array, deviation: Array, width: Array, steps: Array) -> Array:
+    """Expected growth of the area under the :func:`staircase` by each of m points, (m,)."""
+    low, high, height = steps.T
+    reach = np.clip(np.minimum(width[:, None], high) - low, 0, None)
+    z = (mean[:, None] - height) / deviation[:, None]
+    density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    gain = deviation[:, None] * (z * ndtr(z) + density)
+    total: Array = (reach * gain).sum(axis=1)
+    return total
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,26 @@
 """Which points of a sweep are worth a second look: its front, and those that nearly were on it.
 
 The front is the best of many noisy figures, and so flatters itself: some of its points are there
-by luck, and some that are not would be. The runners-up are of the second front (the one that is
-there once the first is taken away), those nearest below the first: the distance is that from a
-point's accuracy to the best accuracy among the front's points that are at least as good in
-every objective, in standard errors of that difference.
+by luck, and some points are missing by bad luck. The runners-up are the points of the second front
+(the front once the first is taken away) that are nearest below the first. The distance of a point
+is that from its primary metric to the best value among the front's points that are at least as good
+in every objective, in standard errors of the difference.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from sweep.config import SweepConfig
 from sweep.ledger.events import RecordEvent
-from sweep.ledger.record import front_values
+from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.record import front_values, standard_error
 from sweep.pareto import FloatArray, IntArray, nondominated
-from sweep.search.moasha import standard_error
 from sweep.search.told import is_feasible, violations
 
 
@@ -33,7 +33,9 @@ class Point:
     why: Literal["front", "runner-up"]
 
 
-def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int) -> list[Point]:
+def choose(
+    config: SweepConfig, records: Iterable[RecordEvent], runners_up: int, metric: PrimaryMetric
+) -> list[Point]:
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
     ``records`` are those that count (:attr:`sweep.search.replay.Search.records`). The front is the
@@ -51,7 +53,10 @@ def choose(config: SweepConfig, records: Iterable[RecordEvent], runners_up: int)
     first = _nondominated(values)
     rest = np.setdiff1d(np.arange(len(pool)), first)
     second = rest[_nondominated(values[rest])]
-    gaps = [_gap(index, first, pool, values) for index in second]
+    above = [first[(values[first] >= values[i]).all(axis=1)] for i in second]
+    gaps = [
+        _gap(pool[i], [pool[j] for j in js], metric) for i, js in zip(second, above, strict=True)
+    ]
     nearest = second[np.argsort(gaps, kind="stable")][:runners_up]
     return [
         *(Point(pool[i]["trial_id"], pool[i]["epoch"], "front") for i in first),
@@ -65,9 +70,17 @@ def _nondominated(values: FloatArray) -> IntArray:
     return np.flatnonzero(nondominated(values, ways, keep_duplicates=False))
 
 
-def _gap(index: int, front: IntArray, pool: list[RecordEvent], values: FloatArray) -> float:
-    """How far a record's accuracy is below the front, in standard errors of the difference."""
-    above = front[(values[front] >= values[index]).all(axis=1)]
-    best = max((pool[i] for i in above), key=lambda record: float(record["accuracy"]))
-    error = math.hypot(standard_error(best), standard_error(pool[index]))
-    return float(best["accuracy"] - pool[index]["accuracy"]) / error
+def _gap(
+    own: Mapping[str, Any], better: Iterable[Mapping[str, Any]], metric: PrimaryMetric
+) -> float:
+    """How far a record is below the best of those that are better, in standard errors.
+
+    Infinite where one of the two has no standard error.
+    """
+
+    def gain(other: Mapping[str, Any]) -> float:
+        return metric.worsening(own[metric.name], other[metric.name])
+
+    best = max(better, key=gain)
+    errors = [standard_error(one, metric.name) or math.nan for one in (best, own)]
+    return gain(best) / math.hypot(*errors) if all(map(math.isfinite, errors)) else math.inf

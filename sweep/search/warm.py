@@ -19,7 +19,7 @@ from sweep.errors import UsageError
 from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
-from sweep.ledger.record import figure
+from sweep.ledger.record import figure, standard_error
 from sweep.ledger.store import Store, store_at
 from sweep.search.told import Told
 from sweep.space.active import effective, fixed, is_active, order
@@ -117,7 +117,7 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
 
 
 def _metrics(config: SweepConfig, record: ReadEvent, path: Store) -> dict[str, float]:
-    """The figures that objectives and constraints need."""
+    """The figures that objectives and constraints need, and the standard errors of objectives."""
     found: dict[str, float] = {}
     for name in (*config.objectives, *config.search.constraints):
         value = figure(record, name)
@@ -127,6 +127,9 @@ def _metrics(config: SweepConfig, record: ReadEvent, path: Store) -> dict[str, f
                 f"{record['epoch']}, which this sweep needs"
             )
         found[name] = float(value)
+    for name in config.objectives:
+        if (error := standard_error(record, name)) is not None:
+            found[f"{name.removesuffix('_drop')}_se"] = error
     return found
 
 

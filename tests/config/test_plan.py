@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweep.config import SweepConfig
-from sweep.config.plan import plan, rungs
+from sweep.config.plan import plan, rungs, sampler
 
 
 def config(**sections: Any) -> SweepConfig:
@@ -111,3 +111,23 @@ def test_a_plan_counts_what_is_finetuned_on_grids(
 )
 def test_results_go_to_a_folder_of_the_sweeps_name(storage: str, path: str) -> None:
     assert plan(config(storage=storage))["results"] == path
+
+
+@pytest.mark.parametrize(
+    ("name", "way", "expected"),
+    [
+        ("accuracy", "max", "ehvi"),
+        ("accuracy_drop", "min", "ehvi"),
+        ("accuracy_drop", "max", "tpe"),
+        ("loss", "min", "tpe"),
+        ("f1", "max", "ehvi"),
+        ("matthews", "min", "tpe"),
+    ],
+)
+def test_ehvi_serves_any_metric_against_sparsity(name: str, way: str, expected: str) -> None:
+    both = {name: way, "sparsity": "max"}
+    task = {"dataset": "digits", "metrics": ["f1", "matthews"]}
+    assert sampler(config(objectives=both, task=task)) == expected
+    bounds = {"constraints": {"accuracy": {"min": 0.5}}}
+    assert sampler(config(objectives=both, task=task, search=bounds)) == "tpe"
+    assert sampler(config(objectives={**both, "epoch": "min"}, task=task)) == "tpe"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.pareto import hypervolume
-from sweep.search.ehvi import SPREAD, Ehvi, improvement, staircase
+from sweep.search.ehvi import SPREAD, Ehvi
+from sweep.search.surrogate import improvement, staircase
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import Params
 
@@ -118,6 +119,38 @@ def test_a_record_counts_once_and_only_with_its_figures() -> None:
 def test_a_drop_to_be_low_is_an_accuracy_to_be_high() -> None:
     drop = taught(16, objectives={"accuracy_drop": "min", "sparsity": "max"})
     assert drop.propose(5) == taught(16).propose(5)
+
+
+def test_a_metric_is_learnt_on_any_scale_with_its_own_error() -> None:
+    """Errors in proportion, and powers of two, so that no rounding differs."""
+    accuracy, rmse = {"accuracy": "max", "sparsity": "max"}, {"rmse": "min", "sparsity": "max"}
+    one, other = Ehvi(SPACE, accuracy), Ehvi(SPACE, rmse)
+    for number in range(16):
+        params = one.spread(0, number)
+        for epoch in range(params["finetune_epochs"] + 1):
+            value, error = truth(params, epoch), 0.01 + 0.001 * number
+            record = {"epoch": epoch, "sparsity": params["sparsity"]}
+            one.observe(number, params, record | {"accuracy": value, "accuracy_se": error})
+            other.observe(number, params, record | {"rmse": -1024 * value, "rmse_se": 1024 * error})
+    assert [one.propose(seed) for seed in range(5)] == [other.propose(seed) for seed in range(5)]
+    blind = taught(16, objectives=rmse, rmse=0.5)  # one value, and no errors
+    assert blind.propose(0).keys() == SPACE.keys()
+
+
+def test_the_order_in_which_records_came_does_not_matter() -> None:
+    seen = [(n, taught(1).spread(0, n), epoch) for n in range(16) for epoch in (0, 1)]
+    samplers = [Ehvi(SPACE, BOTH), Ehvi(SPACE, BOTH)]
+    for sampler, records in zip(samplers, (seen, seen[::-1]), strict=True):
+        for number, params, epoch in records:
+            figures = {"accuracy": truth(params, epoch), "sparsity": params["sparsity"]}
+            sampler.observe(number, params, figures | {"epoch": epoch, "examples": 500})
+    assert samplers[0].propose(3) == samplers[1].propose(3)
+
+
+@pytest.mark.parametrize("objectives", [{"sparsity": "max"}, {"accuracy": "max", "loss": "min"}])
+def test_it_needs_a_metric_and_what_is_known(objectives: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="needs a metric and sparsity"):
+        Ehvi(SPACE, objectives)
 
 
 def test_epochs_are_the_most_and_halves_of_it_and_few_at_first() -> None:

@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.ledger.events import DecisionEvent
-from sweep.search.moasha import UNTRAINED, Moasha, standard_error
+from sweep.ledger.record import standard_error
+from sweep.search.moasha import UNTRAINED, Moasha
 
 Record = dict[str, Any]
 BOTH = {"accuracy": "max", "sparsity": "max"}
 THREE = {"size_bytes": "min", "accuracy_drop": "min", "sparsity": "max"}
 EXACT = {"loss": "min", "sparsity": "max"}
 FOUR = {"accuracy": "max", "size_bytes": "min", "epoch": "min", "seconds": "min"}
+NOISY = {"f1": "max", "accuracy_drop": "min", "size_bytes": "min"}
 EXAMPLES = 400
 BASELINE = 0.9
 
@@ -31,6 +33,8 @@ def record(sparsity: float, accuracy: float, **more: Any) -> Record:
         "size_bytes": round(1000 * (1 - sparsity)),
         "epoch": 1,
         "seconds": round(20 * accuracy) % 3,
+        "f1": accuracy**2,
+        "f1_se": 0.1 * sparsity,
         "examples": EXAMPLES,
     }
     return figures | more
@@ -45,17 +49,19 @@ records = st.builds(
 rungs_full = st.lists(records, min_size=1, max_size=25)
 factors = st.sampled_from([1.5, 2, 3, 4.7])
 margins = st.sampled_from([0.0, 0.5, 1.0, 2.0])
-aims = st.sampled_from([BOTH, THREE, EXACT, FOUR])
+aims = st.sampled_from([BOTH, THREE, EXACT, FOUR, NOISY])
 
 
 def beats(p: Record, t: Record, objectives: dict[str, str], margin: float) -> bool:
     """Rule 1, pair by pair."""
 
-    def half(r: Record) -> float:
+    def half(r: Record, name: str) -> float:
+        if name == "f1":
+            return margin * float(r["f1_se"]) / math.sqrt(2)
         share = (r["accuracy"] * r["examples"] + 2) / (r["examples"] + 4)
         return margin * math.sqrt(share * (1 - share) / (r["examples"] + 4) / 2)
 
-    exact = [n for n in objectives if n not in ("accuracy", "accuracy_drop")]
+    exact = [n for n in objectives if n not in ("accuracy", "accuracy_drop", "f1")]
     noisy = [n for n in objectives if n not in exact]
     if len(objectives) == 1:
         exact, noisy = list(objectives), []
@@ -64,7 +70,7 @@ def beats(p: Record, t: Record, objectives: dict[str, str], margin: float) -> bo
         return False
     if not noisy:
         return any(gain[n] > 0 for n in exact)
-    return all(gain[n] > half(p) + half(t) for n in noisy)
+    return all(gain[n] > half(p, n) + half(t, n) for n in noisy)
 
 
 def peel(found: Sequence[Record], objectives: dict[str, str], margin: float) -> list[int]:
@@ -191,8 +197,9 @@ def test_the_margin_is_that_many_standard_errors_of_the_difference() -> None:
         {"accuracy": float("nan")},
         {"sparsity": None},
         {"sparsity": float("inf")},
-        {"examples": 0},
-        {"examples": None},
+        {"accuracy_se": None, "examples": 0},
+        {"accuracy_se": float("nan"), "examples": None},
+        {"accuracy_se": -0.1},
     ],
 )
 def test_a_record_that_cannot_be_compared_is_neither_stopped_nor_a_peer(bad: Record) -> None:
@@ -243,11 +250,23 @@ def test_senseless_settings_are_refused(
         Moasha([1], objectives, factor, margin)
 
 
+def test_an_objective_is_noisy_where_it_is_said_to_be() -> None:
+    """``rmse`` is no metric that this process knows."""
+    found = [{"rmse": 2.0, "rmse_se": 0.5, "size_bytes": 1}]
+    found += [{"rmse": rmse, "rmse_se": 0.5, "size_bytes": 1} for rmse in (2.6, 2.8)]
+    objectives = {"rmse": "min", "size_bytes": "min"}
+    for noisy, stops in ((["rmse"], [False, True]), (None, [True, True])):
+        rule = Moasha([1], objectives, 3, 1.0, noisy)
+        rule.add("best", 1, found[0])
+        decisions = [rule.judge(str(n), 1, one) for n, one in enumerate(found[1:])]
+        assert [d is not None and d["action"] == "stop" for d in decisions] == stops
+
+
 @pytest.mark.parametrize(("lead", "stopped_at"), [(0.5, []), (2.0, [1]), (2 * UNTRAINED, [0, 1])])
 def test_right_after_pruning_a_lead_must_be_larger(lead: float, stopped_at: list[int]) -> None:
     """``lead``: in sums of both half-intervals at margin 1."""
     better = record(0.5, 0.8)
-    halves = 2 * standard_error(better) / math.sqrt(2)
+    halves = 2 * standard_error(better, "accuracy") / math.sqrt(2)
     worse = record(0.5, 0.8 - lead * halves)
     stopped = []
     for epoch in (0, 1):

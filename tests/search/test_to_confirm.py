@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 import analysis
+from sweep.config import SweepConfig
+from sweep.ledger.metric import PrimaryMetric
 from sweep.search.replay import Search
-from sweep.search.to_confirm import choose
+from sweep.search.to_confirm import Point, choose
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 from tests.search.studies import config, record
+
+
+def choose_points(
+    settings: SweepConfig, records: Any, runners_up: int, metric: PrimaryMetric | None = None
+) -> list[Point]:
+    return choose(settings, records, runners_up, metric or PrimaryMetric())
 
 
 def names(points: list[Any], why: str) -> list[str]:
@@ -24,7 +32,7 @@ def names(points: list[Any], why: str) -> list[str]:
 def test_the_front_is_that_of_the_analysis(seed: int, tmp_path: Path) -> None:
     ledger = big_sweep(30, seed)
     front = analysis.load(ledger.write(tmp_path)).front
-    points = choose(config(), Search(config()).replay(ledger.events).records, 0)
+    points = choose_points(config(), Search(config()).replay(ledger.events).records, 0)
     assert {point.why for point in points} == {"front"}
     expected = set(zip(front["trial_id"], front["epoch"].astype(int), strict=True))
     assert {(point.trial_id, point.epoch) for point in points} == expected
@@ -71,11 +79,11 @@ def test_the_front_and_the_front_of_the_rest_by_their_definition(lowest: float |
         pool = [one for one in whole if one["accuracy"] >= (lowest or 0)] or whole
         front = undominated(pool)
         second = undominated([one for one in pool if one not in front])
-        points = choose(settings, records, 10**6)
+        points = choose_points(settings, records, 10**6)
         assert names(points, "front") == [one["trial_id"] for one in front]
         runners_up = names(points, "runner-up")
         assert sorted(runners_up) == sorted(one["trial_id"] for one in second)
-        assert points[: len(front) + 2] == choose(settings, records, 2)
+        assert points[: len(front) + 2] == choose_points(settings, records, 2)
 
 
 def test_the_nearest_come_first_in_standard_errors_below_the_front() -> None:
@@ -86,13 +94,13 @@ def test_the_nearest_come_first_in_standard_errors_below_the_front() -> None:
         record("far", 0.54, 0.85),  # 0.06 below b: 1.7 errors
         record("deep", 0.2, 0.2),  # of the third front
     ]
-    assert names(choose(config(), events, 9), "front") == ["a", "b"]
-    assert names(choose(config(), events, 9), "runner-up") == ["near", "far"]
+    assert names(choose_points(config(), events, 9), "front") == ["a", "b"]
+    assert names(choose_points(config(), events, 9), "runner-up") == ["near", "far"]
     events[2]["examples"] = 10**6
-    order = names(choose(config(), events, 9), "runner-up")
+    order = names(choose_points(config(), events, 9), "runner-up")
     gaps = {"near": gap(0.95, 400, 0.93, 10**6), "far": gap(0.60, 400, 0.54, 400)}
     assert order == sorted(gaps, key=lambda name: gaps[name]) == ["far", "near"]
-    assert names(choose(config(), events, 1), "runner-up") == ["far"]
+    assert names(choose_points(config(), events, 1), "runner-up") == ["far"]
 
 
 def gap(best: float, best_examples: int, accuracy: float, examples: int) -> float:
@@ -105,7 +113,19 @@ def test_the_distance_is_to_points_that_are_at_least_as_good_in_all_else() -> No
     """``dense`` is far below the front at its own sparsity, though near to a sparser point."""
     events = [record("top", 0.95, 0.5), record("sparse", 0.70, 0.9)]
     events += [record("dense", 0.75, 0.4), record("other", 0.66, 0.85)]
-    assert names(choose(config(), events, 9), "runner-up") == ["other", "dense"]
+    assert names(choose_points(config(), events, 9), "runner-up") == ["other", "dense"]
+
+
+def test_the_distance_is_that_of_the_primary_metric_in_its_direction() -> None:
+    """Errors as in the records; a record without one comes last."""
+    events = [
+        record("best", 0.9, 0.9, rmse=2.0, rmse_se=0.3),
+        record("far", 0.6, 0.8, rmse=2.6, rmse_se=0.4),  # 1.2 errors
+        record("near", 0.7, 0.7, rmse=3.0, rmse_se=1.5),  # 0.7 errors
+        record("unknown", 0.8, 0.6, rmse=2.1, rmse_se=None),
+    ]
+    points = choose_points(config(), events, 9, PrimaryMetric("rmse", "min"))
+    assert names(points, "runner-up") == ["near", "far", "unknown"]
 
 
 def test_records_that_do_not_count_are_no_candidates() -> None:
@@ -121,6 +141,7 @@ def test_records_that_do_not_count_are_no_candidates() -> None:
         {**record("b", 1, 1, attempt=2), "event": "confirm_record"},
     ]
     assert [
-        (p.trial_id, p.epoch) for p in choose(config(), Search(config()).replay(events).records, 9)
+        (p.trial_id, p.epoch)
+        for p in choose_points(config(), Search(config()).replay(events).records, 9)
     ] == [("a", 1)]
-    assert choose(config(), Search(config()).replay(events[:5]).records, 9) == []
+    assert choose_points(config(), Search(config()).replay(events[:5]).records, 9) == []
