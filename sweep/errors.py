@@ -1,12 +1,12 @@
 """Errors that a user can act on, each with the exit code of the command that raises it.
 
-SweepError            1   an internal error: ours to mend
-|- UsageError         2   bad usage: a folder, an option, a file that cannot be used as asked
+SweepError            1   an internal error: a bug in this project
+|- UsageError         2   bad usage: a folder, option or file that cannot be used
 |  `- ConfigError     2   one or more settings are wrong; all of them are listed
 |- NothingFound       4   nothing satisfies the query
-|- ClusterError       5   the Ray cluster is unreachable or refused us
-|- StorageError       6   results cannot be written or read back
-`- TrialError         -   one trial cannot go on (it diverged, say); the sweep goes on without it
+|- ClusterError       5   the Ray cluster is unreachable or refused the request
+|- StorageError       6   results cannot be written or read
+`- TrialError         -   one trial cannot continue (it diverged); the others continue
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ class SweepError(Exception):
 
 
 class UsageError(SweepError):
-    """The command cannot do what was asked of it."""
+    """The command cannot run with these arguments."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """Settings are wrong. ``problems`` holds one line for each, all found in one pass."""
+    """Some settings are wrong. ``problems`` has one line for each of them."""
 
     def __init__(self, problems: list[str], source: str | None = None) -> None:
         self.problems = problems
@@ -42,21 +42,21 @@ class NothingFound(SweepError):
 
 
 class ClusterError(SweepError):
-    """The Ray cluster is unreachable, or refused us."""
+    """The Ray cluster is unreachable or refused the request."""
 
     exit_code = 5
 
 
 class StorageError(SweepError):
-    """A folder cannot be written, a disk is full, a ledger is damaged in its middle."""
+    """A folder cannot be written, a disk is full, or a ledger is damaged before its end."""
 
     exit_code = 6
 
 
 class TrialError(SweepError):
-    """One trial cannot go on; its message becomes the trial's ``error``."""
+    """One trial cannot continue. The message becomes the ``error`` of the trial."""
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, on one line; its kind where it says nothing."""
+    """The first line of an error's message, or the name of its class if the message is empty."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,9 +1,9 @@
-"""Pareto fronts: which points are dominated by none, how much they cover, where the front bends.
+"""Pareto fronts: nondominated points, hypervolume and knee.
 
-``points`` has shape (n, m): n points, m objectives, all numbers (no NaN). ``directions`` has one
-``"max"`` or ``"min"`` for each objective, always given, so that no objective is turned by accident.
-Inside, everything is minimised. Dominance and hypervolume are computed by moocore, which is
-imported when they are first asked for.
+``points`` has shape (n, m): n points, m objectives, without NaN. ``directions`` has one ``"max"``
+or ``"min"`` for each objective. It has no default, so that no objective gets the wrong direction by
+accident. Internally, every objective is minimised. moocore computes dominance and hypervolume; it
+is imported at the first call.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def nondominated(
     """Mask, shape (n,), of the points that no other point dominates.
 
     A point dominates another when it is at least as good in every objective and better in one.
-    Equal points do not dominate each other: ``keep_duplicates`` keeps all of them, otherwise the
-    first one stands for all. O(n log n) for up to three objectives (Kung, Luccio and Preparata,
+    Equal points do not dominate each other. With ``keep_duplicates`` all equal points are kept,
+    otherwise only the first one. O(n log n) for up to three objectives (Kung, Luccio and Preparata,
     1975).
 
     >>> points = [[0.9, 0.5], [0.8, 0.7], [0.8, 0.6], [0.8, 0.7]]
@@ -41,16 +41,16 @@ def nondominated(
     """
     import moocore
 
-    places = _places(_minimised(points, directions))
-    return np.asarray(moocore.is_nondominated(places, keep_weakly=keep_duplicates), dtype=np.bool_)
+    ranks = _column_ranks(_minimised(points, directions))
+    return np.asarray(moocore.is_nondominated(ranks, keep_weakly=keep_duplicates), dtype=np.bool_)
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike, directions: Sequence[str]) -> float:
-    """Volume that the points dominate, bounded by ``reference`` (shape (m,)), which is fixed.
+    """Volume that the points dominate, bounded by the fixed point ``reference`` (shape (m,)).
 
-    Points that are not better than the reference in every objective add nothing. Exact; O(n log n)
-    for two and three objectives (Fonseca, Paquete and López-Ibáñez, 2006; Guerreiro and Fonseca,
-    2018). ValueError for a point or a reference that is not finite.
+    A point that is not better than the reference in every objective adds nothing. The result is
+    exact. O(n log n) for two and three objectives (Fonseca, Paquete and López-Ibáñez, 2006;
+    Guerreiro and Fonseca, 2018). Raises ValueError if a point or the reference is not finite.
 
     >>> hypervolume([[0.9, 0.5], [0.8, 0.75]], [0.5, 0.0], ["max", "max"])
     0.275
@@ -62,17 +62,17 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, directions: Sequence[st
     costs = _minimised(points, directions)
     bound = _minimised(np.asarray(reference, dtype=np.float64)[None, :], directions)[0]
     if not (np.isfinite(costs).all() and np.isfinite(bound).all()):
-        raise ValueError("a hypervolume needs finite points and a finite reference point")
+        raise ValueError("hypervolume: the points and the reference point must be finite")
     return float(moocore.hypervolume(costs, ref=bound))
 
 
 def knee(points: ArrayLike, directions: Sequence[str]) -> int | None:
-    """Index of the point where the front bends most, or None where there is no clear knee.
+    """Index of the point where the front bends most, or None if the front has no clear knee.
 
-    Each objective is scaled to [0, 1] over the front; the knee is the point farthest, on the good
-    side, from the chord through the front's ends (the plane through the best point of each
-    objective, for more than two). It is clear when it lies at least ``CLEAR_KNEE`` of the way from
-    the chord to the ideal point; a front of fewer than three distinct points has none.
+    Each objective is scaled to [0, 1] over the front. The knee is the point that lies farthest
+    beyond the chord through the ends of the front (for more than two objectives: the plane through
+    the best point of each objective). The knee is clear if it lies at least ``CLEAR_KNEE`` of the
+    way from the chord to the ideal point. A front of fewer than three distinct points has no knee.
 
     >>> knee([[0.90, 0.1], [0.89, 0.8], [0.60, 0.9]], ["max", "max"])
     1
@@ -88,7 +88,7 @@ def knee(points: ArrayLike, directions: Sequence[str]) -> int | None:
     if not (np.isfinite(span).all() and (span > 0).all()):
         return None
     good = (front.max(axis=0) - front) / span
-    normal = _plane(good[np.argmax(good, axis=0)])
+    normal = _plane_normal(good[np.argmax(good, axis=0)])
     if normal is None:
         return None
     # 0 on the chord, 1 at the ideal point, where every objective has its best value.
@@ -97,11 +97,11 @@ def knee(points: ArrayLike, directions: Sequence[str]) -> int | None:
 
 
 class Front(Generic[Item]):
-    """A front that grows point by point, at the cost of a comparison with each of its points.
+    """A front to which items are added one by one; each addition costs O(size of the front).
 
-    It holds the items whose values no other item's dominate, in the order in which they came; of
-    equal values the first item stands. They are those that :func:`nondominated` finds among all
-    that were added. ``directions``: "max" or "min" for each value.
+    ``items`` holds the nondominated items in the order in which they were added. Of several items
+    with equal values, only the first one is kept. The items are those that :func:`nondominated`
+    finds among all that were added. ``directions``: "max" or "min" for each value.
     """
 
     def __init__(self, directions: Iterable[str]) -> None:
@@ -110,22 +110,22 @@ class Front(Generic[Item]):
         self._costs = np.empty((0, len(self._signs)))
 
     def add(self, item: Item, values: Sequence[float]) -> list[Item] | None:
-        """Let an item in. Returns the items that it dominates, which leave the front.
+        """Add an item. Returns the items that it dominates, which are removed from the front.
 
-        None if the item does not belong on the front. ``values`` must not have NaN.
+        Returns None if an item of the front dominates or equals it. ``values`` must have no NaN.
         """
         costs = self._signs * np.asarray(values, dtype=np.float64)
         if (self._costs <= costs).all(axis=1).any():
             return None
-        stays: BoolArray = np.asarray((self._costs < costs).any(axis=1))
-        out = [old for old, kept in zip(self.items, stays, strict=True) if not kept]
-        self.items = [old for old, kept in zip(self.items, stays, strict=True) if kept]
+        is_kept: BoolArray = np.asarray((self._costs < costs).any(axis=1))
+        removed = [old for old, kept in zip(self.items, is_kept, strict=True) if not kept]
+        self.items = [old for old, kept in zip(self.items, is_kept, strict=True) if kept]
         self.items.append(item)
-        self._costs = np.vstack([self._costs[stays], costs])
-        return out
+        self._costs = np.vstack([self._costs[is_kept], costs])
+        return removed
 
     def covers(self, points: FloatArray) -> BoolArray:
-        """Mask, shape (n,), of the ``points`` that are nowhere better than some one item."""
+        """Mask, shape (n,), of the ``points`` that some item dominates or equals."""
         as_good: BoolArray = np.all(self._costs <= (points * self._signs)[:, None], axis=2)
         return np.asarray(as_good.any(axis=1))
 
@@ -136,48 +136,51 @@ class Front(Generic[Item]):
         return found
 
     def spread(self, most: int) -> list[Item]:
-        """At most ``most`` items, evenly along the first objective, ends included, best first."""
+        """At most ``most`` items, evenly spaced along the first objective, best first.
+
+        The two ends of the front are included.
+        """
         ordered = [self.items[i] for i in np.argsort(self._costs[:, 0], kind="stable")]
         if len(ordered) <= most:
             return ordered
-        places = np.linspace(0, len(ordered) - 1, most).round().astype(int)
-        return [ordered[i] for i in np.unique(places)]
+        positions = np.linspace(0, len(ordered) - 1, most).round().astype(int)
+        return [ordered[i] for i in np.unique(positions)]
 
 
 def _minimised(points: ArrayLike, directions: Sequence[str]) -> FloatArray:
-    """``points`` as an (n, m) array in which smaller is better; ValueError if it is not one."""
+    """``points`` as an (n, m) array in which smaller is better. ValueError for a bad shape."""
     values = np.asarray(points, dtype=np.float64)
     signs = _signs(directions)
     if values.size == 0:
         values = values.reshape(0, len(directions))
     if values.ndim != 2 or values.shape[1] != len(directions):
-        raise ValueError(f"points have shape {values.shape}, but {len(directions)} directions")
+        raise ValueError(f"points have shape {values.shape}; got {len(directions)} directions")
     if np.isnan(values).any():
-        raise ValueError("points must not have NaN: leave out incomplete ones first")
+        raise ValueError("points must have no NaN: remove incomplete points first")
     costs: FloatArray = values * signs
     return costs
 
 
 def _signs(directions: Sequence[str]) -> FloatArray:
-    """-1 for each "max", 1 for each "min"; ValueError for another word."""
+    """-1 for each "max", 1 for each "min". Raises ValueError for any other value."""
     if not directions or not set(directions) <= {"max", "min"}:
-        raise ValueError(f"directions must be 'max' or 'min' for each objective, got {directions}")
+        raise ValueError(f"directions must be 'max' or 'min' for each objective; got {directions}")
     return np.array([-1.0 if direction == "max" else 1.0 for direction in directions])
 
 
-def _places(costs: FloatArray) -> FloatArray:
-    """The place of each value among the distinct values of its column, from 0.
+def _column_ranks(costs: FloatArray) -> FloatArray:
+    """The rank (from 0) of each value among the distinct values of its column.
 
-    Dominance depends on the order of the values alone. moocore crashes on infinite ones.
+    Dominance depends only on the order of the values, and moocore crashes on infinite values.
     """
-    places = np.empty_like(costs)
+    ranks = np.empty_like(costs)
     for column, values in enumerate(costs.T):
-        places[:, column] = np.unique(values, return_inverse=True)[1]
-    return places
+        ranks[:, column] = np.unique(values, return_inverse=True)[1]
+    return ranks
 
 
-def _plane(ends: FloatArray) -> FloatArray | None:
-    """Normal w of the plane w.x = 1 through the rows; None if they span none that faces forward."""
+def _plane_normal(ends: FloatArray) -> FloatArray | None:
+    """Normal w > 0 of the plane w.x = 1 through the rows; None if there is no such plane."""
     try:
         solved = np.linalg.solve(ends, np.ones(len(ends)))
     except np.linalg.LinAlgError:

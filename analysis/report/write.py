@@ -13,7 +13,7 @@ from analysis.report.drawing import draw
 from analysis.report.format import short
 from analysis.results import Results
 from analysis.tables.files import write_csv, write_parquet
-from sweep.ledger.files import REPORTED, refuse_links, write_whole
+from sweep.ledger.files import REPORT_FOLDERS, refuse_links, write_whole
 
 
 def write_report(results: Results, folder: str | Path) -> list[Path]:
@@ -26,7 +26,7 @@ def write_report(results: Results, folder: str | Path) -> list[Path]:
     """
     from analysis.charts import CHARTS
 
-    refuse_links(Path(folder), *REPORTED)
+    refuse_links(Path(folder), *REPORT_FOLDERS)
     pictures = [draw(chart, results, Path(folder) / "figures") for chart in CHARTS]
     return _write(sweep_report(results, pictures), Path(folder))
 
@@ -40,7 +40,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     from analysis.charts import COMPARISON_CHARTS
 
     folder = Path(folder)
-    refuse_links(folder, *REPORTED)
+    refuse_links(folder, *REPORT_FOLDERS)
     pictures = [draw(chart, comparison, folder / "figures") for chart in COMPARISON_CHARTS]
     written = _write(comparison_report(comparison, pictures), folder)
     tables = {

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from sweep.ledger.checkpoint import Broom, Order, name_of
+from sweep.ledger.checkpoint import Deleter, Deletion, name_of
 from sweep.ledger.events import ConfirmEndEvent, EndEvent, Fold, RecordEvent
 from sweep.ledger.record import front_values
 from sweep.ledger.store import Store, store_at
@@ -28,7 +28,7 @@ class Retention(Fold):
 
     def __init__(self, root: Store | Path, objectives: Mapping[str, str]) -> None:
         self.root, self.objectives = root, dict(objectives)
-        self._broom = Broom(root)
+        self._deleter = Deleter(root)
         self._front: Front[Point] = Front(objectives.values())
         self._newest: dict[str, int] = {}  # epoch recorded last, of trials that have not ended
         self._untidy: set[str] = set()
@@ -58,17 +58,17 @@ class Retention(Fold):
         on_front: dict[str, set[str]] = defaultdict(set)
         for trial_id, epoch in self._front.items:
             on_front[trial_id].add(name_of(epoch))
-        self._broom.sweep([self._order(trial_id, on_front[trial_id]) for trial_id in self._untidy])
+        self._deleter.delete([self._deletion(id_, on_front[id_]) for id_ in self._untidy])
         self._untidy.clear()
 
     def close(self) -> None:
         """Wait, not for long, until what is to be deleted in a store is."""
-        self._broom.close()
+        self._deleter.close()
 
-    def _order(self, trial_id: str, on_front: set[str]) -> Order:
+    def _deletion(self, trial_id: str, on_front: set[str]) -> Deletion:
         epoch = self._newest.get(trial_id)
         newest = None if epoch is None else name_of(epoch)
-        return Order(trial_id, newest, frozenset(on_front))
+        return Deletion(trial_id, newest, frozenset(on_front))
 
 
 class RetrainingRetention(Fold):

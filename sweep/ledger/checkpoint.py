@@ -1,16 +1,15 @@
-"""A trial's state: safetensors and JSON, in a folder or an object store, checked when read.
+"""Checkpoints of trials: safetensors and JSON in a folder or an object store, verified on load.
 
-Arrays (or CPU tensors) go in, arrays come out: a task without torch has checkpoints too.
+Arrays (or CPU tensors) are saved, and arrays are loaded: a task without torch has checkpoints too.
 
 checkpoints/<trial_id>/epoch-0002/
     model.safetensors       the weights, by the model's own names
-    masks.safetensors       masks (a bit a weight), activation thresholds
-    optimizer.safetensors   the moments (in a ramp movement, too), while the trial may go on
+    masks.safetensors       masks (one bit per weight), activation thresholds
+    optimizer.safetensors   optimizer moments (and movement scores in a ramp), while a trial runs
     trial.json              epoch, params, seed, the record, digests of the files
 
-In a folder it is written whole or not at all. In an object store ``trial.json`` comes last, and is
-what makes it one: without it, or with files of another try than its digests are of, it is passed
-over like one that is damaged.
+In a folder a checkpoint is written atomically. In an object store ``trial.json`` is written last.
+A checkpoint without it, or with files that do not match its digests, counts as damaged.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from safetensors.numpy import load_file, save_file
 from sweep.errors import StorageError
 from sweep.ledger.files import file_digest
 from sweep.ledger.store import Store, store_at
-from sweep.ledger.store_objects import PATIENCE
+from sweep.ledger.store_objects import RETRY_SECONDS
 
 MODEL, MASKS, OPTIMIZER = FILES = (
     "model.safetensors",
@@ -49,23 +48,23 @@ Arrays = dict[str, Array]
 
 
 def name_of(epoch: int) -> str:
-    """A checkpoint's name; names sort as epochs do."""
+    """The name of a checkpoint. Names sort in the order of their epochs."""
     return f"{PREFIX}{epoch:04d}"
 
 
 def epoch_folder(root: AnyStore, trial_id: str, epoch: int) -> AnyStore:
-    """Where the checkpoint of a trial's epoch lies."""
+    """The folder of the checkpoint of one epoch of a trial."""
     return root / trial_id / name_of(epoch)
 
 
 def save(folder: Store | Path, state: Mapping[str, Any], note: Mapping[str, Any]) -> None:
-    """Write a ``Trial.state_dict()`` and a ``note`` (any JSON, the record in it).
+    """Save a ``Trial.state_dict()`` and a ``note`` (JSON values, with the record).
 
-    Raises :class:`~sweep.errors.StorageError` where disk or store refuses; a disk has nothing of it
-    then.
+    Raises :class:`~sweep.errors.StorageError` if the disk or the store fails. On a disk, nothing of
+    the checkpoint is left in that case.
     """
     try:
-        # What is there is a damaged one, or one of an older attempt.
+        # A checkpoint that is already here is damaged, or comes from an older attempt.
         with store_at(folder).replacing(last=NOTE) as scratch:
             save_file(_plain(state["model"]), scratch / MODEL)
             save_file(_masks(state), scratch / MASKS)
@@ -75,18 +74,18 @@ def save(folder: Store | Path, state: Mapping[str, Any], note: Mapping[str, Any]
             shapes = {name: list(mask.shape) for name, mask in state["masks"].items()}
             text = json.dumps({**meta, "shapes": shapes, "digests": digests, **note})
             (scratch / NOTE).write_text(text)
-    except StorageError:  # an object store's, which says it all
+    except StorageError:  # an object store's error already has the full message
         raise
     except (OSError, SafetensorError) as error:
-        raise StorageError(f"checkpoint {folder} cannot be written: {error}") from error
+        raise StorageError(f"cannot write checkpoint {folder}: {error}") from error
 
 
 def load(folder: Store | Path, moments: bool = True) -> Loaded | None:
-    """The state and the note of a checkpoint, or None where it is missing or damaged.
+    """The state and the note of a checkpoint, or None if it is missing or damaged.
 
-    Without ``moments`` the optimiser's state (and movement) is empty: enough to evaluate, not to
-    go on.
-    :class:`~sweep.errors.StorageError` where a store cannot be asked.
+    Without ``moments`` the optimizer state (and movement) is empty. That is enough to evaluate the
+    model, but not to continue training.
+    Raises :class:`~sweep.errors.StorageError` if a store cannot be read.
     """
     wanted = FILES if moments else (MODEL, MASKS)
     with store_at(folder).reading([NOTE, *wanted]) as files:
@@ -107,7 +106,7 @@ def _load(folder: Path, wanted: Sequence[str], moments: bool) -> Loaded | None:
 
 
 def latest(root: Store | Path, trial_id: str, most: int = 9999) -> Loaded | None:
-    """The newest whole checkpoint of a trial up to epoch ``most``; damaged ones are passed over."""
+    """The newest complete checkpoint of a trial up to epoch ``most``. Damaged ones are skipped."""
     for name in reversed(names(root / trial_id)):
         if name <= name_of(most) and (found := load(root / trial_id / name)) is not None:
             return found
@@ -115,12 +114,12 @@ def latest(root: Store | Path, trial_id: str, most: int = 9999) -> Loaded | None
 
 
 def names(trial: Store | Path) -> list[str]:
-    """The names of what may be a trial's checkpoints, oldest first."""
-    return [name for name in store_at(trial).children(PATIENCE) if name.startswith(PREFIX)]
+    """The names of a trial's checkpoints, oldest first. Some may be damaged."""
+    return [name for name in store_at(trial).children(RETRY_SECONDS) if name.startswith(PREFIX)]
 
 
 def drop_older(root: Store | Path, trial_id: str, epoch: int) -> None:
-    """Delete a trial's checkpoints of epochs before ``epoch``."""
+    """Delete the checkpoints of a trial for epochs before ``epoch``."""
     for name in names(root / trial_id):
         if name < name_of(epoch):
             store_at(root / trial_id / name).remove_tree()
@@ -166,95 +165,95 @@ def _read_moments(arrays: Arrays) -> dict[str, Any]:
     return {"optimizer": optimizer, "movement": movement}
 
 
-WHOLE_LISTING = 16
-"""Trials from which on one listing of all is less work than one of each."""
+FULL_LISTING = 16
+"""From this many trials on, one listing of all objects is cheaper than one listing per trial."""
 
 CLOSING_SECONDS = 30.0
-"""How long the end of a sweep may wait for a store to delete; what is left then does no harm."""
+"""How long the end of a sweep waits for deletions in a store. Leftover objects do no harm."""
 
 
 @dataclass(frozen=True)
-class Order:
-    """Of a trial: ``keep`` are the names of its checkpoints that are points of the front.
+class Deletion:
+    """Which checkpoints of a trial to delete.
 
-    ``newest``: the name of the one that it goes on from, which stays, as do later ones; None for
-    a trial that has ended, of which only ``keep`` stays, without the moments.
+    ``keep``: names of the checkpoints of front points. ``newest``: name of the checkpoint that the
+    trial continues from; this one and later ones are kept. None for a trial that has ended: only
+    ``keep`` stays, without optimizer moments.
     """
 
     trial_id: str
     newest: str | None
     keep: frozenset[str]
 
-    def covers(self, name: str) -> bool:
-        """Whether a folder ("epoch-0001"), or a file in one, is to be deleted."""
+    def includes(self, name: str) -> bool:
+        """Whether to delete a folder ("epoch-0001"), or a file in it."""
         folder, _, file = name.partition("/")
-        if self.newest is None:  # also of an epoch that was never reported, or never whole
+        if self.newest is None:  # includes epochs that were never recorded or never complete
             return folder not in self.keep or file == OPTIMIZER
         return folder not in self.keep and folder.startswith(PREFIX) and folder < self.newest
 
 
-class Broom:
+class Deleter:
     """Deletes checkpoints below ``root``: in a folder at once, in an object store from a thread.
 
-    A store takes tens of milliseconds for each request. What was ordered may be done later, even by
-    a driver that has been fenced meanwhile: what is no longer needed once is never needed again.
+    A store takes tens of milliseconds per request. A deletion may run late, even after the driver
+    was fenced: a checkpoint that is no longer needed is never needed again.
     """
 
     def __init__(self, root: Store | Path) -> None:
         self.root = store_at(root)
-        self._orders: queue.SimpleQueue[Sequence[Order] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[Deletion] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def sweep(self, orders: Sequence[Order]) -> None:
-        """Carry orders out, as far as disk or store lets it; what is left does no harm."""
+    def delete(self, deletions: Sequence[Deletion]) -> None:
+        """Run the deletions. Errors of the disk or the store are ignored: leftovers do no harm."""
         if self.root.local is not None:
-            for order in orders:
-                self._clear(order)
+            for deletion in deletions:
+                self._delete_folders(deletion)
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
-        self._orders.put(list(orders))
+        self._queue.put(list(deletions))
 
     def close(self) -> None:
-        """Wait a while for what was ordered."""
+        """Wait up to ``CLOSING_SECONDS`` for queued deletions."""
         if self._thread is not None:
-            self._orders.put(None)
+            self._queue.put(None)
             self._thread.join(CLOSING_SECONDS)
             self._thread = None
 
-    def _clear(self, order: Order) -> None:
-        """Carry out one order, folder by folder."""
-        trial = self.root / order.trial_id
+    def _delete_folders(self, deletion: Deletion) -> None:
+        trial = self.root / deletion.trial_id
         with contextlib.suppress(StorageError):
             for name in trial.children():
-                if order.covers(name):
+                if deletion.includes(name):
                     (trial / name).remove_tree()
-                elif order.newest is None:
+                elif deletion.newest is None:
                     (trial / name / OPTIMIZER).remove()
-            if order.newest is None:
+            if deletion.newest is None:
                 trial.remove()
 
     def _run(self) -> None:
         is_closed = False
         while not is_closed:
-            found = [self._orders.get()]
-            while not self._orders.empty():
-                found.append(self._orders.get())
+            found = [self._queue.get()]
+            while not self._queue.empty():
+                found.append(self._queue.get())
             is_closed = None in found
-            # Of a trial the last order counts.
-            self._carry_out({each.trial_id: each for orders in found for each in orders or ()})
+            # The last deletion of a trial replaces its earlier ones.
+            self._delete_objects({each.trial_id: each for batch in found for each in batch or ()})
 
-    def _carry_out(self, orders: Mapping[str, Order]) -> None:
-        """Carry out orders with as few requests as can be."""
+    def _delete_objects(self, deletions: Mapping[str, Deletion]) -> None:
+        """Run deletions in an object store with as few requests as possible."""
         with contextlib.suppress(StorageError):
-            if len(orders) >= WHOLE_LISTING:
+            if len(deletions) >= FULL_LISTING:
                 names = self.root.names()
             else:
-                names = [f"{each}/{name}" for each in orders for name in (self.root / each).names()]
+                names = [f"{id_}/{name}" for id_ in deletions for name in (self.root / id_).names()]
             parts = [(name, *name.split("/", 1)) for name in names if "/" in name]
             self.root.remove_all(
                 name
                 for name, trial, file in parts
-                if (order := orders.get(trial)) and order.covers(file)
+                if (deletion := deletions.get(trial)) and deletion.includes(file)
             )

@@ -1,15 +1,15 @@
-"""The events of a ledger: what each kind holds.
+"""The kinds of events in a ledger, and the keys of each kind.
 
-An event is a plain dict, as its JSON line has it: ``event`` names the kind, ``time`` (unix seconds)
-is added by the ledger. Everywhere but here, in :mod:`sweep.search.replay`,
-:mod:`sweep.search.rounds` and :mod:`analysis.tables`, a kind is written by its name below, which
-also tells the type checker what an event holds::
+An event is a plain dict, equal to its JSON line. ``event`` is the kind; the ledger adds ``time``
+(Unix seconds). Code outside of this module, :mod:`sweep.search.replay`, :mod:`sweep.search.rounds`
+and :mod:`analysis.tables` uses the constants below for kinds. They also let the type checker infer
+the keys of an event::
 
     if event["event"] == RECORD:
         event["epoch"]  # an int
 
-The types say what this version writes; a key that older versions did not write is ``NotRequired``.
-A ledger that comes from elsewhere may lack any key: see :data:`ReadEvent`.
+The types describe what this version writes. A key that older versions did not write is
+``NotRequired``. A ledger from another source may lack any key: see :data:`ReadEvent`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _OfAttempt(_Stamped):
 
 
 class SweepEvent(_Stamped):
-    """A sweep begins: the first line of every ledger."""
+    """A sweep begins. This is the first event of every ledger."""
 
     event: Literal["sweep"]
     version: int
@@ -64,7 +64,7 @@ class SweepEvent(_Stamped):
 
 
 class WarmEvent(_Stamped):
-    """What another sweep observed, for this one to learn from."""
+    """The observations of another sweep, given to the sampler as a warm start."""
 
     event: Literal["warm"]
     source: str
@@ -76,7 +76,7 @@ class WarmEvent(_Stamped):
 
 
 class BaselineEvent(_Stamped):
-    """The dense model's figures on validation, and many more of them than are named here."""
+    """The figures of the dense model on validation. It has more keys than are declared here."""
 
     event: Literal["baseline"]
     accuracy: float
@@ -86,7 +86,7 @@ class BaselineEvent(_Stamped):
 
 
 class WorkersEvent(_Stamped):
-    """So many workers are there at a time from now on."""
+    """From now on up to ``count`` workers run at a time."""
 
     event: Literal["workers"]
     count: int
@@ -104,7 +104,7 @@ class TrialEvent(_Stamped):
 
 
 class StartEvent(_OfAttempt):
-    """A worker begins an attempt (1, 2, ...) at a trial, after the epoch recorded last."""
+    """A worker begins an attempt (1, 2, ...) at a trial, after the last recorded ``epoch``."""
 
     event: Literal["start"]
     epoch: int | None
@@ -127,10 +127,10 @@ class RecordEvent(_OfAttempt):
 
 
 class DecisionEvent(_Stamped):
-    """What the trial scheduler decides on a record at a rung (:mod:`sweep.search.moasha`).
+    """The decision of the trial scheduler on a record at a rung (:mod:`sweep.search.moasha`).
 
-    ``rung`` counts from 0; ``peers`` is the number of other records compared with; ``rank`` is the
-    front that the trial is on (0: nobody beats it); ``beaten_by`` names up to five peers, best
+    ``rung`` counts from 0. ``peers`` is the number of other records in the comparison. ``rank`` is
+    the front that the trial is on (0: no peer beats it). ``beaten_by`` lists up to five peers, best
     first.
     """
 
@@ -146,7 +146,7 @@ class DecisionEvent(_Stamped):
 
 
 class LostEvent(_OfAttempt):
-    """The worker of an attempt died, or was taken away with its machine (``preempted``)."""
+    """The worker of an attempt died, or its machine was ``preempted``."""
 
     event: Literal["lost"]
     reason: str
@@ -154,7 +154,7 @@ class LostEvent(_OfAttempt):
 
 
 class EndEvent(_Stamped):
-    """A trial has ended; ``error`` says why it failed."""
+    """A trial has ended. ``error`` is the message of a failed trial, else None."""
 
     event: Literal["end"]
     trial_id: str
@@ -163,14 +163,14 @@ class EndEvent(_Stamped):
 
 
 class ResumeEvent(_Stamped):
-    """A driver goes on, up to ``trials`` in all."""
+    """A driver continues the sweep, up to ``trials`` trials in total."""
 
     event: Literal["resume"]
     trials: int
 
 
 class InterruptEvent(_Stamped):
-    """A driver ends because of a signal."""
+    """A driver ends because it received a signal."""
 
     event: Literal["interrupt"]
     signal: str
@@ -184,7 +184,7 @@ class FinishEvent(_Stamped):
 
 
 class ConfirmEvent(_Stamped):
-    """A round of confirmation, numbered from 0, wants each of these points under each seed."""
+    """Round ``confirm`` (from 0) begins: each point is to be retrained with each seed."""
 
     event: Literal["confirm"]
     confirm: int
@@ -193,7 +193,7 @@ class ConfirmEvent(_Stamped):
 
 
 class ConfirmBaselineEvent(_Stamped):
-    """The dense model's figures on test, as many as in a :class:`BaselineEvent`."""
+    """The figures of the dense model on test, with the keys of a :class:`BaselineEvent`."""
 
     event: Literal["confirm_baseline"]
     accuracy: float
@@ -209,7 +209,7 @@ class ConfirmStartEvent(_OfAttempt):
 
 
 class ConfirmRecordEvent(_OfAttempt):
-    """The figures of a retraining: those of a record, on test, and some on validation."""
+    """The figures of a retraining: those of a record on test, and some on validation."""
 
     event: Literal["confirm_record"]
     seed: int
@@ -221,7 +221,7 @@ class ConfirmRecordEvent(_OfAttempt):
 
 
 class ConfirmLostEvent(_OfAttempt):
-    """As :class:`LostEvent`, of a retraining."""
+    """As :class:`LostEvent`, for a retraining."""
 
     event: Literal["confirm_lost"]
     seed: int
@@ -230,7 +230,7 @@ class ConfirmLostEvent(_OfAttempt):
 
 
 class ConfirmEndEvent(_Stamped):
-    """As :class:`EndEvent`, of a retraining."""
+    """As :class:`EndEvent`, for a retraining."""
 
     event: Literal["confirm_end"]
     trial_id: str
@@ -240,7 +240,7 @@ class ConfirmEndEvent(_Stamped):
 
 
 class ConfirmFinishEvent(_Stamped):
-    """All that a round wanted is there, or has failed."""
+    """All retrainings of a round have completed or failed."""
 
     event: Literal["confirm_finish"]
     confirm: int
@@ -270,28 +270,28 @@ Event = (
 )
 
 ReadEvent = Mapping[str, Any]
-"""An event of a ledger that may come from elsewhere: it has its kind, and may lack all else."""
+"""An event of a ledger from any source: it has its kind, and may lack every other key."""
 
 
 def is_of_confirm(event: Event | ReadEvent) -> bool:
-    """Whether an event tells of a confirmation, and so nothing of the search."""
+    """Whether an event belongs to a confirmation, not to the search."""
     return str(event["event"]).startswith(CONFIRM)
 
 
 class Fold:
-    """Takes in events one after another: those of a kind go to the method ``on_<kind>``.
+    """Folds events into a state: each event is passed to the method ``on_<kind>``.
 
-    Kinds without a method, unknown ones too, change nothing.
+    Events of kinds without such a method, unknown kinds included, are ignored.
     """
 
     def apply(self, event: Event | ReadEvent) -> None:
-        """Take one event in."""
+        """Apply one event."""
         method = getattr(self, f"on_{event['event']}", None)
         if method is not None:
             method(event)
 
     def replay(self, events: Iterable[Event | ReadEvent]) -> Self:
-        """Take in many; returns itself."""
+        """Apply several events. Returns ``self``."""
         for event in events:
             self.apply(event)
         return self

@@ -1,13 +1,13 @@
-"""A ledger in a file: one JSON object a line, appended by one driver, never changed.
+"""A ledger in a file: one JSON object per line, appended by one driver, never changed.
 
-An append is written to the file at once, whole or not at all, and so survives the end of the
-process, ``kill -9`` included. It survives a power cut once it is fsynced. The outbox's thread does
-that as soon as the disk has taken what came before, so that all events which arrived meanwhile
-share one fsync; :meth:`Ledger.sync` waits for it.
+An append is written to the file at once and atomically. It therefore survives the end of the
+process, ``kill -9`` included. It survives a power failure once it is fsynced. The thread of the
+outbox starts an fsync as soon as the previous one has ended, so that all events that arrived
+in between share one fsync. :meth:`Ledger.sync` waits for it.
 
-A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts (:mod:`sweep.ledger.lines`);
-damage anywhere else is an error that names the line, because nothing after it can be trusted to
-follow from what is before.
+A crash can leave a torn tail, which the next :meth:`Ledger.open` removes
+(:mod:`sweep.ledger.lines`). Damage anywhere else is an error that names the line, because events
+after the damage may depend on events that are lost.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from sweep.ledger.files import sync
 from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
 from sweep.ledger.lines import WINDOW, parse
 
-# POSIX locks belong to a process: a second take in the same one would be granted, but for this.
+# A POSIX lock belongs to a process: without this set, the same process could take it twice.
 _held_here: set[str] = set()
 
 
 class Lock:
-    """One driver a sweep: a POSIX lock (lockf) on a file that names its holder.
+    """A POSIX lock (lockf) that allows one driver per sweep. The lock file names the holder.
 
-    The system drops it when the process ends, however it ends, and a forked child does not inherit
-    it, so that no orphan can lock a sweep out. It has a file of its own, because closing any other
-    handle of that file in this process would drop it.
+    The system releases the lock when the process ends for any reason, and a forked child does not
+    inherit it, so that an orphan process cannot block a sweep. The lock has its own file because
+    closing any other handle of a locked file in this process would release the lock.
     """
 
     def __init__(self, fd: int, key: str) -> None:
@@ -42,10 +42,10 @@ class Lock:
 
     @classmethod
     def take(cls, path: Path) -> Lock:
-        """UsageError if another holds it, StorageError if the file cannot be made or locked."""
+        """UsageError if another driver holds it; StorageError if the file cannot be locked."""
         key = os.path.realpath(path)
         if key in _held_here:
-            raise UsageError(f"{path.parent} is in use by this very process (pid {os.getpid()})")
+            raise UsageError(f"{path.parent} is in use by this same process (pid {os.getpid()})")
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
@@ -65,13 +65,13 @@ class Lock:
         return cls(fd, key)
 
     def release(self) -> None:
-        """Let others have it. Once only."""
+        """Release the lock. Call this only once."""
         os.close(self._fd)
         _held_here.discard(self._key)
 
 
 class Ledger(Journal):
-    """The one writer of a ledger file, opened with :meth:`open`."""
+    """The only writer of a ledger file. Create it with :meth:`open`."""
 
     path: Path
 
@@ -81,20 +81,20 @@ class Ledger(Journal):
         super().__init__(path, events, clock, Outbox(self._sync, WINDOW))
         self._lock = lock
         self._fd = fd
-        self._size = self._synced = size  # bytes written, and of those on the disk
+        self._size = self._synced = size  # bytes written; bytes safe on the disk
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool, clock: Clock = time.time) -> Ledger:
-        """Lock the ledger, cut a torn tail, and read what is there; all of it is then on the disk.
+        """Lock the ledger, remove a torn tail, and read and fsync the events in the file.
 
-        ``create``: begin a new ledger (UsageError if the file holds events already); otherwise
-        go on with one (UsageError if there is none, or nothing in it). ``clock`` gives unix
-        seconds. UsageError too if another driver holds the ledger; StorageError if the file cannot
-        be opened or written, is damaged before its tail, or is of a newer version.
+        ``create``: begin a new ledger (UsageError if the file already has events); otherwise
+        continue one (UsageError if there is no file or no event in it). ``clock`` returns Unix
+        seconds. Raises UsageError too if another driver holds the ledger, and StorageError if the
+        file cannot be opened or written, is damaged before its tail, or has a newer version.
         """
         path = Path(path)
         if not create and not path.exists():
-            raise UsageError(f"{path.parent} is no sweep: it has no {path.name}")
+            raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
         lock = Lock.take(path.with_suffix(".lock"))
         fd = -1
         try:
@@ -106,10 +106,10 @@ class Ledger(Journal):
                 os.ftruncate(fd, size)
             os.fsync(fd)
         except OSError as error:
-            _give_up(fd, lock)
+            _close(fd, lock)
             raise StorageError(f"cannot open {path}: {error.strerror or error}") from error
         except BaseException:
-            _give_up(fd, lock)
+            _close(fd, lock)
             raise
         return cls(path, lock, fd, events, size, clock)
 
@@ -118,14 +118,14 @@ class Ledger(Journal):
         try:
             for start in range(0, len(lines), WINDOW):
                 self._write_part(lines[start : start + WINDOW])
-        except BaseException as error:  # an interrupt within it must not leave half a line either
+        except BaseException as error:  # an interrupt must not leave half a line either
             self._cut(before)
             if isinstance(error, OSError):
                 raise self._cannot_write(error) from error
             raise
 
     def _write_part(self, data: bytes) -> None:
-        """Write at most ``WINDOW`` bytes, so that no more are unsynced at any time."""
+        """Write at most ``WINDOW`` bytes, so that never more than that are unsynced."""
         self._outbox.make_room(len(data))
         self._check()
         self._size += len(data)
@@ -135,14 +135,14 @@ class Ledger(Journal):
         self._outbox.add(data)
 
     def _sync(self, data: bytes) -> None:
-        """One fsync of all that is written. After one that failed, what the disk has is unknown."""
+        """Fsync everything written so far. If an fsync fails, the state of the disk is unknown."""
         size = self._size
         os.fsync(self._fd)
         self._synced = size
 
-    def _told(self, failure: Exception) -> StorageError:
-        """Only here, in the writer's thread, is an unsynced tail cut."""
-        if not self._is_told:
+    def _error_for(self, failure: Exception) -> StorageError:
+        # This runs in the writer's thread, the only one that may remove an unsynced tail.
+        if not self._is_failure_raised:
             self._cut(self._synced)
         return self._cannot_write(failure)
 
@@ -151,7 +151,7 @@ class Ledger(Journal):
         return StorageError(f"cannot write {self.path}: {reason}")
 
     def _cut(self, good: int) -> None:
-        """Cut what should not be there. If even that fails, refuse every later append."""
+        """Truncate the file to ``good`` bytes. If that fails, every later append is refused."""
         self._outbox.wait()
         self._size = min(good, self._size)
         self._synced = min(self._synced, self._size)
@@ -161,7 +161,7 @@ class Ledger(Journal):
             self._outbox.fail(error)
 
     def _release(self) -> None:
-        _give_up(self._fd, self._lock)
+        _close(self._fd, self._lock)
 
     def discard(self) -> None:
         for path in (self.path, self.path.with_suffix(".lock")):
@@ -169,7 +169,7 @@ class Ledger(Journal):
 
 
 def _open_to_append(path: Path) -> int:
-    """A descriptor that appends. The folder is synced too: a new name must survive a power cut."""
+    """Open for appending. A new file's folder is synced, so that its name survives a power cut."""
     is_new = not path.exists()
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     if is_new:
@@ -177,7 +177,7 @@ def _open_to_append(path: Path) -> int:
     return fd
 
 
-def _give_up(fd: int, lock: Lock) -> None:
+def _close(fd: int, lock: Lock) -> None:
     if fd >= 0:
         os.close(fd)
     lock.release()

@@ -1,8 +1,8 @@
-"""Files and folders: there whole or not at all, made once, known by what they hold.
+"""Atomic writes of files and folders, the cache folder, and content digests.
 
-What a second sweep need not make again lies in :func:`cache_root`: tokenised data and dense models,
-by content. Workers that start at once on one machine ask for the same things at once: the first
-makes each, and the others wait for it (:func:`once`).
+:func:`cache_root` holds what later sweeps can reuse: tokenized data and dense models, keyed by
+content. Workers that start together on one machine need the same entries at the same time: one
+worker makes an entry while the others wait for it (:func:`once`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from sweep.ledger.store_errors import StoreError
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A scratch folder that becomes ``target`` when the block ends without an error.
+    """Yield a scratch folder that is renamed to ``target`` if the block ends without an error.
 
-    Its files are fsynced first. A ``target`` that appeared meanwhile (another worker was faster)
-    is left as it is, and the scratch folder goes.
+    Its files are fsynced first. If ``target`` has appeared in the meantime (another worker was
+    faster), it is left unchanged and the scratch folder is deleted.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -41,7 +41,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         try:
             scratch.rename(target)
         except OSError:
-            if not target.is_dir():  # else someone else's, and whole
+            if not target.is_dir():  # otherwise another process made it, completely
                 raise
         sync(target.parent)
     finally:
@@ -49,12 +49,12 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole: a reader sees the old text or the new one."""
+    """Write a file atomically: a reader sees the old text or the new text."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """The same, of bytes."""
+    """Write a file atomically: a reader sees the old bytes or the new bytes."""
 
     def write(part: Path) -> None:
         part.write_bytes(data)
@@ -72,17 +72,17 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-REPORTED = ("figures", "tables")
-"""The folders that a report writes its files into, beside ``report.html``."""
+REPORT_FOLDERS = ("figures", "tables")
+"""The folders that a report writes beside ``report.html``."""
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Let ``write`` make a file beside ``path``, then move it there; returns ``path``.
+    """Call ``write`` with a temporary path, then move the file to ``path``. Returns ``path``.
 
-    The folder is made if need be. When ``write`` fails, an older ``path`` stays as it was.
+    The parent folder is created if needed. If ``write`` fails, an older ``path`` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: writers pick a format by it. No link can wait under a random name.
+    # Writers choose a format by the suffix. The random name keeps a planted link from matching.
     part = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")
     try:
         write(part)
@@ -93,22 +93,22 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def refuse_links(folder: Path, *names: str) -> None:
-    """Raise :class:`StoreError` where one of ``names``, or what is below it, is a link.
+    """Raise :class:`StoreError` if one of ``names``, or a path below it, is a symbolic link.
 
-    A sweep's folder may come from someone else. What is written or deleted through a symbolic link
-    in it lies elsewhere, and is not the sweep's. The way to ``folder`` may have links: that is how
-    the user named it.
+    A sweep's folder may come from another person. Writing or deleting through a link in it would
+    change files outside of the sweep. The path to ``folder`` itself may have links, because the
+    user chose it.
     """
     for path in _within(folder, names):
         if path.is_symlink():
             raise StoreError(
-                f"{path} is a symbolic link: through one, nothing in a sweep's folder is written "
-                "or deleted; remove it, or move what it leads to into its place"
+                f"{path} is a symbolic link, which could make a sweep write or delete outside of "
+                "its folder; remove it, or replace it by the file or folder that it points to"
             )
 
 
 def _within(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """Each of the names before what is below it."""
+    """Each path of ``names``, followed by all paths below it."""
     for name in names:
         yield folder / name
         for above, folders, files in os.walk(folder / name):
@@ -116,49 +116,49 @@ def _within(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove those of the folders that are empty, in their order."""
+    """Remove the folders that are empty, in the given order."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
 
 
 def cache_root() -> Path:
-    """``$PRUNESWEEP_CACHE``, or ``prunesweep`` in the user's cache folder."""
+    """``$PRUNESWEEP_CACHE`` if set, else ``prunesweep`` in the user's cache folder."""
     if explicit := os.environ.get("PRUNESWEEP_CACHE"):
         return Path(explicit)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunesweep"
 
 
 def once(target: Path, make: Callable[[], None]) -> Path:
-    """``target``, which ``make`` makes, whole or not at all, where it is not there yet.
+    """Return ``target``; call ``make`` first, which must create it atomically, if it is missing.
 
-    Of processes that ask at once, on a machine or where the file system knows locks, one makes it,
-    and the others wait. If that one dies or fails, the next tries. On a file system without locks
-    all may make it: a waste, no harm.
+    If several processes call this at the same time, one runs ``make`` and the others wait. If that
+    process dies or fails, the next one tries. On a file system without locks several processes may
+    run ``make``, which wastes time but does no harm.
     """
     if not target.exists():
-        with _alone(target):
+        with _lock_of(target):
             if not target.exists():
                 make()
     return target
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Hold the lock of a path, which the system drops when the process ends, however it does."""
+def _lock_of(target: Path) -> Iterator[None]:
+    """Hold the lock of a path. The system releases it when the process ends for any reason."""
     root = cache_root()
     root.mkdir(parents=True, exist_ok=True)
     lock = root / f".{fingerprint(str(target))}.lock"
-    file = _locked(lock)
+    file = _open_locked(lock)
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)  # still locked: who waits for it sees that it is gone
+        lock.unlink(missing_ok=True)  # still locked: a waiting process sees that it is gone
         os.close(file)
 
 
-def _locked(lock: Path) -> int:
-    """An open lock file, locked, that is the one at its path: not one removed meanwhile."""
+def _open_locked(lock: Path) -> int:
+    """Open and lock the lock file. Opens it again if it was removed before the lock was taken."""
     while True:
         file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         with suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
@@ -170,7 +170,7 @@ def _locked(lock: Path) -> int:
 
 
 def fingerprint(value: Any) -> str:
-    """A short digest (16 hex digits) of any JSON value, key order aside."""
+    """A short digest (16 hex digits) of a JSON value. The order of keys does not matter."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -182,7 +182,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def tree_digest(path: str | Path) -> str:
-    """A short digest of a folder's files (or of one file), names and bytes."""
+    """A short digest (16 hex digits) of the names and bytes of a folder's files, or of one file."""
     root = Path(path)
     files = [root] if root.is_file() else sorted(f for f in root.rglob("*") if f.is_file())
     return fingerprint([(file.name, file_digest(file)) for file in files])
@@ -190,9 +190,9 @@ def tree_digest(path: str | Path) -> str:
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Keep the garbage collector out of the way of code that makes a million objects that stay.
+    """Disable the garbage collector while a large ledger is loaded.
 
-    Nothing that a ledger gives is garbage, and each search for garbage walks all of it.
+    Loading creates a million objects that all stay alive, and every collection would visit them.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""A sweep's folder, or address in an object store: what lies where, and whether it may be used."""
+"""The layout of a sweep's folder (or address in an object store), and checks that it is usable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP
 from sweep.ledger.file import Ledger
-from sweep.ledger.files import REPORTED, refuse_links, remove_empty
+from sweep.ledger.files import REPORT_FOLDERS, refuse_links, remove_empty
 from sweep.ledger.journal import Clock, Journal
 from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.read import FILE, first_event
@@ -32,46 +32,46 @@ OURS = (
     "driver.log",
 )
 
-UNLINKED = (
+NEVER_LINKS = (
     FILE,
     "ledger.lock",
     "driver.log",
     "checkpoints",
     "dense",
     "allocations",
-    *REPORTED,
+    *REPORT_FOLDERS,
 )
-"""What a driver and its workers write in place, or delete from. They replace whole any other file,
-and so a link in its place, too."""
+"""What a driver and its workers change in place, or delete from: no link is allowed there. All
+other files are replaced atomically, which replaces a link too."""
 
-PROBING = 5.0
-"""Seconds for which a store that is out of reach is tried again by a probe."""
+PROBE_SECONDS = 5.0
+"""Seconds for which a probe retries a store that cannot be reached."""
 
 
 class SweepFolder:
-    """What lies where in a sweep's folder (see DESIGN, contract). ``path`` is the folder."""
+    """The paths in a sweep's folder. ``path`` is the folder, or an address in an object store."""
 
     def __init__(self, path: str | Path | Store) -> None:
         self.path = store_at(path)
 
     @property
     def ledger(self) -> Store:
-        """The truth: a file, or a folder of segments in an object store."""
+        """The ledger: a file, or a folder of segments in an object store."""
         return self.path / (FOLDER if self.path.local is None else FILE)
 
     @property
     def config(self) -> Store:
-        """The resolved config, runnable as it stands."""
+        """The resolved config, which can be run unchanged."""
         return self.path / "config.yaml"
 
     @property
     def log(self) -> Store:
-        """What drivers said, with times; for a person to read."""
+        """The log of all drivers, with times."""
         return self.path / "driver.log"
 
     @property
     def checkpoints(self) -> Store:
-        """What resume and export need."""
+        """The checkpoints that resume and export need."""
         return self.path / "checkpoints"
 
     @property
@@ -81,91 +81,95 @@ class SweepFolder:
 
     @property
     def retrainings(self) -> Store:
-        """Checkpoints of retrainings that `sweep confirm` has under way; gone when it is done."""
+        """Checkpoints of the retrainings of a running `sweep confirm`, deleted when it ends."""
         return self.checkpoints / "confirm"
 
     @property
     def holds_sweep(self) -> bool:
-        """Whether a sweep was begun here."""
+        """Whether a sweep has begun here."""
         file = self.ledger.local
         if file is None:
             return first_event(self.ledger) is not None
         return file.is_file() and file.stat().st_size > 0
 
     def saved_config(self) -> dict[str, Any]:
-        """The resolved config that the ledger began with.
+        """The resolved config in the first event of the ledger.
 
-        Raises :class:`~sweep.errors.UsageError` where this folder is no sweep.
+        Raises :class:`~sweep.errors.UsageError` if this folder is not a sweep.
         """
         local = self.path.local
         if local is not None and not local.is_dir():
             raise UsageError(f"no such folder: {self.path}")
         first = first_event(self.ledger)
         if first is None or first["event"] != SWEEP:
-            raise UsageError(f"{self.path} is no sweep: it has no {self.ledger.name} with a config")
+            name = self.ledger.name
+            raise UsageError(f"{self.path} is not a sweep: it has no {name} with a config")
         return first["config"]
 
     def open(self, *, create: bool, clock: Clock = time.time) -> Journal:
-        """Become the one driver of the sweep: lock its ledger, and read what is there.
+        """Lock the ledger for the one driver of the sweep, and read its events.
 
-        ``create``: begin a new ledger (:class:`~sweep.errors.UsageError` if there are events
-        already); otherwise go on with one (UsageError if there is none). ``clock`` gives unix
-        seconds. What is waited for is logged. UsageError too if another driver is at work.
-        :class:`~sweep.errors.StorageError` if the ledger cannot be opened, is damaged, or of a
-        newer version, and where a symbolic link within the folder leads elsewhere: driver and
-        workers would write and delete there.
+        ``create``: begin a new ledger (:class:`~sweep.errors.UsageError` if it already has
+        events); otherwise continue one (UsageError if there is none). ``clock`` returns Unix
+        seconds. A wait for another driver is logged. Raises UsageError too if another driver is
+        running, and :class:`~sweep.errors.StorageError` if the ledger cannot be opened, is damaged
+        or has a newer version, or if the folder has a symbolic link through which driver or workers
+        would write or delete outside of it.
         """
         local = self.path.local
         if local is None:
             return SegmentLedger.open(self.ledger, create=create, clock=clock)
-        refuse_links(local, *UNLINKED)
+        refuse_links(local, *NEVER_LINKS)
         return Ledger.open(local / FILE, create=create, clock=clock)
 
     def create(self) -> list[Path]:
-        """Make the folder, and prove that it can be written before anything costly runs.
+        """Create the folder, and check that it is writable before anything expensive runs.
 
-        Returns the folders that were made, parents too, innermost first. Raises
-        :class:`~sweep.errors.StorageError` where it cannot, and
-        :class:`~sweep.errors.UsageError` where it holds files that we would overwrite.
+        Returns the folders that were created, parents included, innermost first. Raises
+        :class:`~sweep.errors.StorageError` if the folder is not writable, and
+        :class:`~sweep.errors.UsageError` if it has files that a sweep would overwrite.
         """
         made: list[Path] = []
         try:
             made = self.path.make()
-            prove(self.path)
+            check_writable(self.path)
         except StorageError as error:
             remove_empty(made)
-            raise StorageError(f"{error}; choose another with --out") from error
-        # A sweep's own files need no look, and may be very many.
+            raise StorageError(f"{error}; choose another folder with --out") from error
+        # The files of a sweep need no check, and there may be very many.
         there = [] if self.holds_sweep else self.path.children()
         if taken := [name for name in OURS if name in there]:
-            raise UsageError(f"{self.path} holds files of something else: {', '.join(taken)}")
+            raise UsageError(
+                f"{self.path} is not a sweep, but has files that a sweep would overwrite: "
+                f"{', '.join(taken)}; choose another folder with --out"
+            )
         return made
 
 
 def probe(where: str, mark: str | None = None) -> None:
-    """Write, read back and delete a small file in a folder that is there, or in an object store.
+    """Write, read and delete a small file in an existing folder or an object store.
 
-    ``mark``: the name that :func:`marked` gave, perhaps on another machine: it must be seen from
-    here too, else this is another place of the same name. StorageError with a sentence that names
-    this host where anything fails; :class:`~sweep.errors.UsageError` for an address of no use.
+    ``mark``: the name that :func:`marked` gave, maybe on another machine. If it is not visible from
+    here, this is a different place with the same name. Raises StorageError with a message that
+    names this host, and :class:`~sweep.errors.UsageError` for an address that cannot hold a sweep.
     """
     store = store_at(where)
     try:
-        prove(store)
+        check_writable(store)
         if mark is not None and read_text(store / mark) is None:
             raise StorageError(
-                f"{store} is not the same place as where the driver runs (its mark is not there): "
-                "it must be shared by all nodes"
+                f"{store} on this machine is not the same place as on the driver's machine (the "
+                "driver's test file is missing); all nodes must share this folder"
             )
     except StorageError as error:
-        raise StorageError(f"{error} (seen from {socket.gethostname()})") from error
+        raise StorageError(f"{error} (on host {socket.gethostname()})") from error
 
 
 @contextmanager
 def marked(where: str) -> Iterator[str]:
-    """Leave a mark at ``where`` for the time of the block, and yield its name."""
+    """Create a marker file at ``where``, yield its name, and delete it when the block ends."""
     mark = store_at(where) / f".mark-{secrets.token_hex(8)}"
-    _creates(mark, b"mark")
+    _create(mark, b"mark")
     try:
         yield mark.name
     finally:
@@ -173,29 +177,29 @@ def marked(where: str) -> Iterator[str]:
             mark.remove()
 
 
-def prove(store: Store) -> None:
-    """Raise a :class:`~sweep.errors.StorageError` if files cannot be created once and read back."""
+def check_writable(store: Store) -> None:
+    """Raise :class:`~sweep.errors.StorageError` if files cannot be created exclusively and read."""
     content = secrets.token_hex(8).encode()
     trial = store / f".probe-{content.decode()}"
     try:
-        _creates(trial, content)
+        _create(trial, content)
         if trial.read_bytes() != content:
-            raise StoreError(f"{store} does not give back what is written there")
-        if _creates(trial, b"again"):
+            raise StoreError(f"{store} does not return what was written to it")
+        if _create(trial, b"again"):
             raise StoreError(
-                f"{store} writes over an object that it was asked to create (it ignores "
-                "If-None-Match): two drivers could not be told apart; keep the sweep elsewhere"
+                f"{store} overwrites an existing object on a conditional create (it ignores "
+                "If-None-Match), so two drivers could not be kept apart; choose another store"
             )
     except FileNotFoundError as error:
-        raise StoreError(f"{store} does not give back what is written there") from error
+        raise StoreError(f"{store} does not return what was written to it") from error
     finally:
         trial.remove()
 
 
-def _creates(there: Store, content: bytes) -> bool:
-    """Whether it was not there. Nobody else has its name: else a try's answer was lost."""
+def _create(file: Store, content: bytes) -> bool:
+    """Create a file; False if it exists. At first that only means that an answer was lost."""
     try:
-        there.create(content, PROBING)
+        file.create(content, PROBE_SECONDS)
     except FileExistsError:
         return False
     return True

@@ -1,10 +1,10 @@
-"""What a ledger is to the one driver that writes it, in a file or in an object store.
+"""The interface to a ledger for the one driver that writes it, in a file or an object store.
 
-**The promise.** What has had an effect outside of the driver is safe before: a trial handed out, a
-checkpoint deleted, a finish that tables follow. A driver calls :meth:`Journal.sync` before an
-effect that follows from what it has appended. A crash may take a tail of the ledger, and nothing
-but a tail, of events that came after the last sync: the sweep goes on from an earlier state, which
-nothing outside contradicts.
+**Durability.** An event is on stable storage before it has an effect outside of the driver (a trial
+is given to a worker, a checkpoint is deleted, the tables of a finished sweep are written). The
+driver calls :meth:`Journal.sync` before each such effect. A crash may lose only the last events of
+the ledger, those after the last sync. The sweep then resumes from an earlier state that agrees with
+everything outside of the driver.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ Clock = Callable[[], float]
 
 
 class Outbox:
-    """Pieces of bytes on their way. While some are being sent, those that are added wait together.
+    """A queue of bytes that a thread sends. Pieces added during one send are sent together next.
 
-    A thread calls ``send`` with one or more whole pieces, joined, in order. Once it has failed
-    nothing more is sent, and ``failure`` says why. ``limit``: bytes that may be on their way.
+    The thread calls ``send`` with one or more complete pieces, joined in order. After a failure
+    nothing more is sent, and ``failure`` is the error. ``limit``: most bytes in the queue.
     """
 
     def __init__(self, send: Callable[[bytes], None], limit: int) -> None:
         self._send, self._limit = send, limit
         self._waiting: list[bytes] = []
-        self._sending = 0  # bytes, of those taken from the above
+        self._sending = 0  # bytes taken from _waiting and not yet sent
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
         self.failure: Exception | None = None
 
     def make_room(self, count: int) -> None:
-        """Wait, where so many bytes more are too many."""
+        """Wait for the queue to empty if ``count`` more bytes would exceed the limit."""
         if self._size + count > self._limit:
             self.wait()
 
     def add(self, piece: bytes) -> None:
-        """Have a piece sent soon. The thread is there from the first one on."""
+        """Queue a piece. The first call starts the thread."""
         with self._change:
             self._waiting.append(piece)
             if self._thread is None:
@@ -56,24 +56,24 @@ class Outbox:
             self._change.notify_all()
 
     def wait(self) -> None:
-        """Return when all that was added is sent, or nothing more will be."""
+        """Return when all pieces are sent, or when sending has failed."""
         with self._change:
             self._change.wait_for(lambda: not self._size or self.failure)
 
     @property
     def is_empty(self) -> bool:
-        """Whether all that was added is sent."""
+        """Whether all pieces are sent."""
         with self._change:
             return not self._size
 
     def fail(self, failure: Exception) -> None:
-        """Send nothing more."""
+        """Stop sending, because of ``failure``."""
         with self._change:
             self.failure = self.failure or failure
             self._change.notify_all()
 
     def close(self) -> None:
-        """End the thread, once what it is sending is sent."""
+        """End the thread after its current send."""
         with self._change:
             thread, self._thread = self._thread, None
             self._is_closed = True
@@ -97,7 +97,7 @@ class Outbox:
                     self._change.notify_all()
 
     def _take(self) -> list[bytes]:
-        """All that waits; [] when there will be no more."""
+        """Wait for pieces and take all of them; [] after :meth:`close` or a failure."""
         with self._change:
             self._change.wait_for(lambda: self._waiting or self._is_closed or self.failure)
             if self._is_closed or self.failure:
@@ -108,23 +108,22 @@ class Outbox:
 
 
 class Journal(ABC):
-    """``events`` holds what the ledger held when it was opened. ``clock`` gives unix seconds."""
+    """``events``: the events that the ledger had when it was opened. ``clock``: Unix seconds."""
 
     def __init__(self, path: object, events: list[Event], clock: Clock, outbox: Outbox) -> None:
         self.path = path
         self.events = events
         self._clock = clock
         self._outbox = outbox
-        self._is_closed = self._is_told = False
+        self._is_closed = self._is_failure_raised = False
         self._last_time = max(map(_time_of, events), default=0.0)
 
     def append(self, *events: Event | ReadEvent) -> list[Event]:
-        """Write the events in one piece and return them as written, each with its ``time``.
+        """Append the events atomically and return them as written, each with its ``time``.
 
-        They are safe soon after: :meth:`sync` waits for that. ``time`` never goes backwards,
-        whatever the clock does. StorageError if they cannot be stored: none of them is in the
-        ledger then. SweepError if one of them is no strict JSON (NaN, infinity, an object); nothing
-        is written then either.
+        They are durable soon after: :meth:`sync` waits for that. ``time`` never decreases, even if
+        the clock does. Raises StorageError if the events cannot be stored, and SweepError if one of
+        them is not strict JSON (NaN, infinity, an object). In both cases none of them is written.
         """
         self._check()
         now = max(round(float(self._clock()), 3), self._last_time)
@@ -134,26 +133,26 @@ class Journal(ABC):
         return stamped
 
     def sync(self) -> None:
-        """Return when all that was appended is safe. StorageError if it cannot be, for good."""
+        """Wait until all appended events are durable. StorageError if that has failed for good."""
         self._check()
         self._outbox.wait()
         self._check()
 
     @property
     def is_synced(self) -> bool:
-        """Whether all that was appended is safe. StorageError as for :meth:`sync`."""
+        """Whether all appended events are durable. Raises StorageError as :meth:`sync` does."""
         self._check()
         return self._outbox.is_empty
 
     def close(self) -> None:
-        """Sync, and let others have the ledger. Closing twice is fine.
+        """Sync and release the ledger. A second call does nothing.
 
-        StorageError as for :meth:`sync`, unless it has been raised before.
+        Raises StorageError as :meth:`sync` does, unless that error was raised before.
         """
         if self._is_closed:
             return
         try:
-            if not self._is_told:
+            if not self._is_failure_raised:
                 self.sync()
         finally:
             self._is_closed = True
@@ -165,25 +164,25 @@ class Journal(ABC):
         """Delete a closed ledger that has no events."""
 
     def _check(self) -> None:
-        """Raise a :class:`~sweep.errors.SweepError` if it is closed, or a write has failed."""
+        """Raise :class:`~sweep.errors.SweepError` if the ledger is closed or a write has failed."""
         if self._is_closed:
             raise SweepError(f"{self.path} is closed")
         if (failure := self._outbox.failure) is not None:
-            told = self._told(failure)
-            self._is_told = True
-            raise told from failure
+            error = self._error_for(failure)
+            self._is_failure_raised = True
+            raise error from failure
 
     @abstractmethod
     def _write(self, lines: bytes) -> None:
-        """Write whole lines, all or none of them. StorageError if that fails."""
+        """Write complete lines: all of them, or none if it raises StorageError."""
 
     @abstractmethod
-    def _told(self, failure: Exception) -> StorageError:
-        """The error that is raised, in the writer's thread, where the outbox failed."""
+    def _error_for(self, failure: Exception) -> StorageError:
+        """The error to raise in the writer's thread after the outbox has failed."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Let others have the ledger."""
+        """Release the ledger, so that another driver can open it."""
 
     def __enter__(self) -> Self:
         return self
@@ -193,25 +192,23 @@ class Journal(ABC):
 
 
 def check_version(events: list[Event], path: object) -> None:
-    """StorageError for a ledger of a newer version."""
+    """Raise StorageError if the ledger has a newer version."""
     version = events[0].get("version", VERSION) if events else VERSION
     if not isinstance(version, int) or version > VERSION:
         raise StorageError(
-            f"{path} is of version {version}, and this prunesweep reads up to version {VERSION}"
+            f"{path} has ledger version {version}; this prunesweep reads up to version {VERSION}"
         )
 
 
 def check_expected(events: list[Event], create: bool, path: Store | Path) -> None:
-    """UsageError where a new ledger is asked for and one is there, or the other way round."""
+    """Raise UsageError if ``create`` is set and there are events, or the other way round."""
     if create and events:
-        raise UsageError(
-            f"{path.parent} holds a sweep already: resume it, or choose another folder"
-        )
+        raise UsageError(f"{path.parent} already has a sweep; resume it, or choose another folder")
     if not create and not events:
-        raise UsageError(f"{path.parent} is no sweep yet: its {path.name} is empty")
+        raise UsageError(f"{path.parent} is not a sweep yet: its {path.name} is empty")
 
 
 def _time_of(event: Event) -> float:
-    """Its unix seconds, 0 where it has none."""
+    """The Unix seconds of an event, or 0 if it has none."""
     value = event.get("time", 0.0)
     return float(value) if isinstance(value, int | float) else 0.0

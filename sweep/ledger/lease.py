@@ -1,11 +1,11 @@
-"""Which driver is at work on a sweep in an object store: a note there, renewed while it lives.
+"""The lease of a driver on a sweep in an object store: an object that the driver keeps renewing.
 
-The note keeps a second driver from starting by mistake. It is a courtesy: a driver that slept, or
-was cut off, may find its sweep taken over; that nothing is written twice then is the ledger's
-doing (:mod:`sweep.ledger.objects`).
+The lease prevents a second driver from starting by mistake. It is only advisory: a driver that was
+suspended or disconnected may find that another one has taken over. The ledger itself prevents that
+both write (:mod:`sweep.ledger.objects`).
 
-A note that is no longer renewed is taken over after ``STALE`` seconds of watching it, or at once
-where its driver ran on this very machine and is gone. No clocks are compared.
+Another driver may take a lease that was not renewed during ``STALE`` seconds of watching it, or at
+once if its driver ran on the same machine and has ended. No clocks are compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.store import Store
 
 BEAT, STALE = 5.0, 20.0
-"""Seconds from one renewal to the next, and after which a note that was not renewed is void."""
+"""Seconds between two renewals, and seconds after which a lease without renewal expires."""
 
 NAME = "driver.json"
 
@@ -35,11 +35,11 @@ _held_here: set[str] = set()
 
 
 class Lease:
-    """The note of this driver, taken with :meth:`take`.
+    """The lease of this driver. Create it with :meth:`take`.
 
-    ``is_lost`` is asked, from a thread, on each renewal that finds another's note in its place.
-    Where it is not, that note is an older driver's, which was about to renew its own when this one
-    came, and is written over: else that one would never learn.
+    A thread calls ``is_lost`` at each renewal that finds the lease of another driver. If it returns
+    False, that driver is an older one that renewed its lease at the moment of the take-over. Its
+    lease is overwritten, otherwise the older driver would never notice the take-over.
     """
 
     def __init__(self, note: Store) -> None:
@@ -51,23 +51,23 @@ class Lease:
 
     @classmethod
     def take(cls, sweep: Store) -> Lease:
-        """UsageError if another driver is at work; StorageError if the store refuses.
+        """Take the lease of a sweep. A wait for another driver's lease to expire is logged.
 
-        Where that takes a while, it is logged.
+        Raises UsageError if another driver is running, and StorageError if the store fails.
         """
         lease = cls(sweep / NAME)
         try:
             lease._note.create(lease._text(), 0.0)
         except FileExistsError:
             if (note := lease._read()) is not None:
-                lease._make_sure(note)
+                lease._wait_for_end_of(note)
             lease._write()
         _held_here.add(lease._id)
         lease._thread.start()
         return lease
 
     def release(self) -> None:
-        """Let others have it. Twice is fine."""
+        """Release the lease. A second call does nothing."""
         if self._id not in _held_here:
             return
         self._stop.set()
@@ -76,7 +76,7 @@ class Lease:
         try:
             if self._is_ours(self._read()):
                 self._note.remove()
-        except StorageError:  # it will be void soon
+        except StorageError:  # the lease will expire soon
             return
 
     def _keep(self) -> None:
@@ -85,24 +85,23 @@ class Lease:
                 note = self._read()
                 if note is None or self._is_ours(note) or not self.is_lost():
                     self._write()
-            except StorageError:  # a store that is out of reach is the ledger's to tell
+            except StorageError:  # the ledger reports a store that cannot be reached
                 continue
 
     def _is_ours(self, note: Note | None) -> bool:
         return note is not None and note.get("id") == self._id
 
-    def _make_sure(self, note: Note) -> None:
-        """Return when the driver of a note is surely, or most likely, gone."""
+    def _wait_for_end_of(self, note: Note) -> None:
+        """Return when the driver of a note has ended or its lease has expired."""
         if note.get("id") in _held_here:
             raise UsageError(
-                f"{self._note.parent} is in use by this very process (pid {os.getpid()})"
+                f"{self._note.parent} is in use by this same process (pid {os.getpid()})"
             )
-        if _is_gone(note):
+        if _has_ended(note):
             return
         seconds = float(note.get("stale", STALE))
         logger.info(
-            "%s may be in use by another driver, %s: "
-            "waiting up to %.0f s to see whether it is gone",
+            "%s may be in use by another driver, %s: waiting up to %.0f s for a sign of life",
             self._note.parent,
             note.get("driver"),
             seconds,
@@ -115,8 +114,8 @@ class Lease:
                 return
             if (now.get("id"), now.get("beat")) != (note.get("id"), note.get("beat")):
                 raise UsageError(
-                    f"{self._note.parent} is in use by another driver: {now.get('driver')}; "
-                    f"one that is gone can be replaced {STALE:.0f} s after its end"
+                    f"{self._note.parent} is in use by another driver: {now.get('driver')}; if "
+                    f"that driver has just been killed, try again {STALE:.0f} s after its end"
                 )
 
     def _read(self) -> Note | None:
@@ -138,13 +137,13 @@ class Lease:
         return json.dumps(note).encode()
 
 
-def _is_gone(note: Note) -> bool:
-    """Whether a driver ran on this machine, and does no longer."""
+def _has_ended(note: Note) -> bool:
+    """Whether the driver of a note ran on this machine and has ended."""
     pid, machine = note.get("pid"), note.get("machine")
     if not isinstance(pid, int) or machine is None or machine != _machine():
         return False
     if pid == os.getpid():
-        return True  # another process had this number
+        return True  # an earlier process had this pid
     try:
         os.kill(pid, 0)
     except OSError as error:
@@ -153,7 +152,7 @@ def _is_gone(note: Note) -> bool:
 
 
 def _machine() -> str | None:
-    """What two processes have in common that know each other by their numbers; None: not known."""
+    """An id that is equal for processes that share one set of pids; None if it is unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
@@ -162,5 +161,5 @@ def _machine() -> str | None:
 
 
 def driver_name() -> str:
-    """This process, for people."""
+    """The name of this process in messages, such as ``pid 7 on host``."""
     return f"pid {os.getpid()} on {socket.gethostname()}"

@@ -1,8 +1,8 @@
-"""The primary metric of a sweep, as the head of its ledger describes it, and its columns' names.
+"""The primary metric of a sweep, as the first event of its ledger describes it, and its columns.
 
-A record has the metric's value under its name, and three figures beside it: ``<metric>_se``,
-``baseline_<metric>`` and ``<metric>_drop``. Tables add ``test_<metric>`` and so on. Whoever reads a
-ledger asks for these names here, so that nothing depends on which metric it is.
+A record has the value of the metric under the metric's name, and three more figures:
+``<metric>_se``, ``baseline_<metric>`` and ``<metric>_drop``. Tables add ``test_<metric>`` and
+others. Readers of a ledger take these names from here, so that no code depends on the metric.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PrimaryMetric:
-    """What a sweep's trials are judged by.
+    """The metric by which a sweep compares its trials.
 
-    ``direction`` is "max" or "min". ``unit`` is "share" for values in [0, 1], else a word or
-    nothing. ``worst`` is the worst value there is, ``chance`` that of answering without looking;
-    None where there is none, or nobody knows. A ledger of version 0.1 names no metric: it is
-    accuracy.
+    ``direction`` is "max" or "min". ``unit`` is "share" for values in [0, 1], else any word or "".
+    ``worst`` is the worst possible value, and ``chance`` the value of a model that ignores its
+    input; each is None if there is no such value or it is unknown. A ledger of version 0.1 names no
+    metric: its metric is accuracy.
 
     >>> metric = PrimaryMetric()
     >>> metric.se, metric.baseline, metric.drop, metric.test
@@ -35,7 +35,7 @@ class PrimaryMetric:
 
     @classmethod
     def of(cls, head: Mapping[str, Any]) -> PrimaryMetric:
-        """The metric that the first event of a ledger names; accuracy where it names none."""
+        """The metric that the first event of a ledger names; accuracy if it names none."""
         name, facts = head.get("metric"), head.get("metrics")
         found = facts.get(name) if isinstance(facts, Mapping) else None
         if not isinstance(name, str) or not isinstance(found, Mapping):
@@ -56,7 +56,7 @@ class PrimaryMetric:
 
     @property
     def drop(self) -> str:
-        """The key of how much worse than the dense model a point is: positive where it is worse."""
+        """The key of the drop from the dense model's value, positive if the value is worse."""
         return f"{self.name}_drop"
 
     @property
@@ -76,12 +76,12 @@ class PrimaryMetric:
 
     @property
     def test(self) -> str:
-        """The column of the mean value on test; ``_low``, ``_high`` and ``_spread`` follow it."""
+        """The column of the mean value on test; ``_low``, ``_high``, ``_spread`` are suffixes."""
         return f"test_{self.name}"
 
     @property
     def is_share(self) -> bool:
-        """Whether values lie in [0, 1], and are shown in per cent and in points."""
+        """Whether values lie in [0, 1] and are shown as percentages and percentage points."""
         return self.unit == "share"
 
     def worsening(self, value: float, baseline: float) -> float:

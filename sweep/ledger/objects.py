@@ -1,16 +1,16 @@
-"""The writer of a ledger in an object store, where a file can be neither appended to nor renamed.
+"""The writer of a ledger in an object store, where no file can be appended to or renamed.
 
-The log is numbered segments, each put by *conditional create* (:mod:`sweep.ledger.segments`).
+The log consists of numbered segments, each put by *conditional create*
+(:mod:`sweep.ledger.segments`).
 
-- :meth:`SegmentLedger.append` returns at once, and a thread puts all that has come meanwhile as the
-  next segment; :meth:`SegmentLedger.sync` waits for it. A driver that is killed (where a file has
-  what was appended) leaves the ledger as a power cut leaves a file: without a tail of events that
-  nothing outside follows from. The events of one append are in one segment, and so all there or
-  none.
-- There is one writer. A driver that opens the ledger puts a segment of its own, without events,
-  at the first free number. An older driver, however late it wakes, finds its next number taken: it
-  is fenced, and stops with a sentence. Nothing that it wrote before is lost, nothing after is read.
-- Readers need no lock: a segment that is listed is whole.
+- :meth:`SegmentLedger.append` returns at once. A thread puts all events that have arrived as the
+  next segment, and :meth:`SegmentLedger.sync` waits for it. A killed driver may lose a tail of
+  events that had no effect outside, as a file does in a power failure. The events of one append are
+  in one segment, so that all of them are stored or none.
+- There is one writer. A driver that opens the ledger puts a segment without events at the first
+  free number. This works as a fencing token: an older driver finds its next number taken and stops
+  with an error. Nothing that it wrote before is lost, and nothing that it writes later is read.
+- Readers need no lock, because a segment that is listed is complete.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sweep.ledger.events import Event
 from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import Lease
 from sweep.ledger.read import check_no_copy, first_event, parse_segments, segments_of
-from sweep.ledger.segments import Fenced, SegmentWriter, loose_of
+from sweep.ledger.segments import Fenced, SegmentWriter, unpacked_segments
 from sweep.ledger.store import Store
 
 TRIES = 20
-"""Take-overs that are tried, each at a later number, while an older driver goes on writing."""
+"""Attempts to take over, each at a later number, while an older driver continues to write."""
 
 LIMIT = 4 * 1024**2
-"""Bytes that may wait: who adds more waits too."""
+"""Most bytes in the queue of the outbox; an append that would exceed it waits."""
 
 
 class SegmentLedger(Journal):
-    """The one writer of a ledger of segments, opened with :meth:`open`."""
+    """The only writer of a ledger of segments. Create it with :meth:`open`."""
 
     path: Store
 
@@ -45,15 +45,15 @@ class SegmentLedger(Journal):
 
     @classmethod
     def open(cls, path: Store, *, create: bool, clock: Clock = time.time) -> SegmentLedger:
-        """Take the ledger at ``path`` (a sweep's address, and "ledger") over, and read it.
+        """Take over the ledger at ``path`` (a sweep's address plus "/ledger") and read it.
 
-        ``create``: begin a new ledger (UsageError if there are events already); otherwise go on
-        with one (UsageError if there is none, or nothing in it). UsageError too if another driver
-        is at work, which may take a while to see, and is logged then. StorageError if the store
-        refuses, the ledger is damaged, or of a newer version.
+        ``create``: begin a new ledger (UsageError if it already has events); otherwise continue one
+        (UsageError if there is none, or no event in it). Raises UsageError too if another driver is
+        running (a wait for its lease is logged), and StorageError if the store fails or the ledger
+        is damaged or has a newer version.
         """
         if not create and first_event(path) is None:
-            raise UsageError(f"{path.parent} is no sweep: it has no {path.name}")
+            raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
         check_no_copy(path)
         lease = Lease.take(path.parent)
         try:
@@ -73,35 +73,35 @@ class SegmentLedger(Journal):
         self._lease.release()
 
     def discard(self) -> None:
-        """Delete a closed ledger that has no events, unless another driver has come since."""
+        """Delete a closed ledger that has no events, unless another driver has taken over."""
         found = segments_of(self.path)
         if all(self._writer.writer.encode() in segment.lines[0] for segment in found):
             self.path.remove_tree()
 
     def is_fenced(self) -> bool:
-        """Whether another driver has taken over; stops then, although there is nothing to write."""
+        """Whether another driver has taken over. If so, every later call of this ledger fails."""
         if fenced := self._writer.fence():
             self._outbox.fail(fenced)
         return fenced is not None
 
-    def _told(self, failure: Exception) -> StorageError:
+    def _error_for(self, failure: Exception) -> StorageError:
         if isinstance(failure, Fenced):
             return failure
         return StorageError(f"cannot write the ledger: {failure}")
 
 
 def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
-    """The writer that comes after all that is there, and what that is."""
+    """A writer after the last segment, and the events before it."""
     for _ in range(TRIES):
         found = segments_of(path)
         events = parse_segments(found, path)
         check_version(events, path)
         check_expected(events, create, path)
         number = found[-1].number + 1 if found else 1
-        writer = SegmentWriter(path, number, loose_of(found, path.names()))
+        writer = SegmentWriter(path, number, unpacked_segments(found, path.names()))
         try:
             writer.take_over()
-        except Fenced:  # the older driver was faster by a segment
+        except Fenced:  # the older driver has just put another segment
             continue
         return writer, events
-    raise UsageError(f"{path.parent} is in use by another driver, which writes all the time")
+    raise UsageError(f"{path.parent} is in use by another driver, which is writing to it")

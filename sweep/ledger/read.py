@@ -1,8 +1,8 @@
-"""The ledger of a sweep, read: from one file, or from segments in an object store.
+"""Read the ledger of a sweep from one file, or from segments in an object store.
 
-Reading never changes a ledger, needs no lock, and works while a sweep writes to it. A driver, and
-whoever takes a sweep further, reads with :func:`read_events`: damage before the torn tail is an
-error. Who only looks at a sweep reads with :func:`read_ledger`: what is damaged is left out.
+Reading never changes a ledger, needs no lock, and works while a sweep writes to it. Code that
+continues a sweep uses :func:`read_events`, which raises an error for damage before the torn tail.
+Code that only shows a sweep uses :func:`read_ledger`, which leaves out damaged lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger import segments
 from sweep.ledger.events import SWEEP, Event, ReadEvent
 from sweep.ledger.journal import VERSION, check_version
-from sweep.ledger.lines import each, misnamed, parse, salvage
+from sweep.ledger.lines import parse, parse_lines, salvage, unsafe_name
 from sweep.ledger.segments import FOLDER, Damaged, Segment, joined
 from sweep.ledger.store import Store, store_at
 
@@ -22,17 +22,16 @@ FILE = "ledger.jsonl"
 
 
 class NotASweep(UsageError, ValueError):
-    """There is no ledger of a sweep at this path."""
+    """The path has no ledger of a sweep."""
 
 
 class NewerLedger(NotASweep):
-    """The ledger was written by a newer version, whose meaning is not known here."""
+    """The ledger was written by a newer version, which this version cannot read."""
 
 
 class Ledger(NamedTuple):
-    """``events`` in file order; ``problems``: one sentence for each line that was left out.
-
-    ``folder`` is that of the sweep.
+    """``events`` in file order, one message in ``problems`` for each line that was left out, and
+    the ``folder`` of the sweep.
     """
 
     events: list[ReadEvent]
@@ -41,21 +40,21 @@ class Ledger(NamedTuple):
 
 
 def read_events(ledger: Store | Path) -> list[Event]:
-    """The events of a ledger, :data:`FILE` or a folder of segments; a torn tail is left out.
+    """The events of a ledger (:data:`FILE` or a folder of segments), without a torn tail.
 
-    UsageError if there is none; StorageError if it cannot be read, is damaged before its tail, or
-    is of a newer version.
+    Raises UsageError if there is no ledger, and StorageError if it cannot be read, is damaged
+    before its tail, or has a newer version.
     """
     ledger = store_at(ledger)
     events = _events(ledger)
     if events is None:
-        raise UsageError(f"{ledger.parent} is no sweep: it has no {ledger.name}")
+        raise UsageError(f"{ledger.parent} is not a sweep: it has no {ledger.name}")
     check_version(events, ledger)
     return events
 
 
 def _events(ledger: Store) -> list[Event] | None:
-    """None where there is no ledger."""
+    """The events, or None if there is no ledger."""
     if ledger.name == FOLDER:
         return parse_segments(segments_of(ledger), ledger) or _events(ledger.parent / FILE)
     try:
@@ -65,10 +64,10 @@ def _events(ledger: Store) -> list[Event] | None:
 
 
 def first_event(ledger: Store) -> Event | None:
-    """The event that a ledger begins with; None where there is none yet."""
+    """The first event of a ledger, or None if it has no event yet."""
     if ledger.name == FOLDER:
-        for most in (4, None):  # segments by which drivers took over have none
-            found = [one for one in segments_of(ledger, most) if one.events]
+        for most in (4, None):  # the segments of take-overs have no events
+            found = [segment for segment in segments_of(ledger, most) if segment.events]
             if found:
                 return parse_segments([found[0]._replace(lines=found[0].lines[:2])], ledger)[0]
         return first_event(ledger.parent / FILE)
@@ -83,9 +82,9 @@ def first_event(ledger: Store) -> Event | None:
 
 
 def segments_of(ledger: Store, most: int | None = None) -> list[Segment]:
-    """The segments of a ledger, of its first ``most`` objects or of all.
+    """The segments in the first ``most`` objects of a ledger, or in all.
 
-    StorageError where they cannot be read.
+    Raises StorageError if they cannot be read.
     """
     try:
         return segments.read_segments(ledger, most)
@@ -94,41 +93,38 @@ def segments_of(ledger: Store, most: int | None = None) -> list[Segment]:
 
 
 def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
-    """The events of segments. StorageError for a line that is none, or is misnamed."""
+    """The events of segments. Raises StorageError for a line that is not a valid event."""
     lines = joined(found)
     if not lines.endswith(b"\n"):
-        lines += b"\n" if lines else b""  # a segment is whole: its last line is one too
+        lines += b"\n" if lines else b""  # segments are complete, so the last line is too
     events: list[Event] = []
-    for number, event in enumerate(each(lines), 1):
-        wrong = None if event is None else misnamed(event)
+    for number, event in enumerate(parse_lines(lines), 1):
+        wrong = None if event is None else unsafe_name(event)
         if event is None or wrong:
             segment, line = segments.place_of(number, found)
-            where = f"segment {segment.number}"
-            what = (
-                f"line {line} of {where}: {wrong}" if wrong else f"{where} has a line without event"
-            )
+            where = f"line {line} of segment {segment.number}"
+            what = f"{where}: {wrong}" if wrong else f"{where} is not an event"
             raise StorageError(f"{ledger} is damaged: {what}")
         events.append(event)
     return events
 
 
 def check_no_copy(ledger: Store) -> None:
-    """UsageError for a copy of a folder's sweep, which can be read and not written."""
+    """Raise UsageError for a copy of a sweep from a folder: it can be read, but not continued."""
     if _events(ledger.parent / FILE) and not ledger.names():
         raise UsageError(
             f"{ledger.parent} has the {FILE} of a folder: a sweep that was copied to a store can "
-            "be read there, but not gone on with; resume it in its folder"
+            "be read there, but not resumed; resume it in its original folder"
         )
 
 
 def read_ledger(path: str | Path | Store) -> Ledger:
     """Read the ledger of the sweep in folder ``path`` (or the ledger file ``path``).
 
-    ``path`` may be an address that fsspec knows. A ledger in which nothing is written yet gives no
-    events. Raises :class:`NotASweep` for a path that has no ledger or whose ledger is something
-    else, :class:`NewerLedger` for one from a newer version,
-    :class:`~sweep.ledger.store_errors.StoreError` (an OSError) for a file that cannot be read,
-    ``MissingPackage`` where an object store needs a package that is not there.
+    ``path`` may be any address that fsspec supports. An empty ledger gives no events. Raises
+    :class:`NotASweep` if the path has no ledger of a sweep, :class:`NewerLedger` for a ledger of a
+    newer version, :class:`~sweep.ledger.store_errors.StoreError` (an OSError) if a file cannot be
+    read, and ``MissingPackage`` if the object store needs a package that is not installed.
     """
     store = store_at(path, to_write=False)
     if _is_file(store):
@@ -143,17 +139,17 @@ def read_ledger(path: str | Path | Store) -> Ledger:
 
 
 def _is_file(store: Store) -> bool:
-    """Whether a path or an address is that of a ledger's file, and not of a sweep's folder."""
+    """Whether a path or an address is a ledger file, not the folder of a sweep."""
     return store.name.endswith(".jsonl") if store.local is None else store.local.is_file()
 
 
 def _content(file: Store, named: Store) -> bytes:
     if named.local is not None and not named.local.exists():
-        raise NotASweep(f"{named}: there is no such folder")
+        raise NotASweep(f"{named}: no such folder")
     try:
         return file.read_bytes()
     except FileNotFoundError:
-        raise NotASweep(f"{named}: not the folder of a sweep (it has no {FILE})") from None
+        raise NotASweep(f"{named} is not a sweep: it has no {FILE}") from None
 
 
 def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:
@@ -164,14 +160,14 @@ def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:
 
 def _check(file: Store, content: bytes, events: list[ReadEvent]) -> None:
     if not events:
-        # A sweep that was just made: nothing yet, or a first line that is still being written.
+        # A sweep that has just begun: no line yet, or a first line that is still being written.
         if content.strip() and (b"\n" in content or not content.startswith(b"{")):
-            raise NotASweep(f"{file}: not the ledger of a sweep (no line of it is an event)")
+            raise NotASweep(f"{file} is not the ledger of a sweep: none of its lines is an event")
         return
     if events[0]["event"] != SWEEP:
-        raise NotASweep(f"{file}: not the ledger of a sweep (its first event is not `{SWEEP}`)")
+        raise NotASweep(f"{file} is not the ledger of a sweep: its first event is not `{SWEEP}`")
     version = events[0].get("version", VERSION)
     if not isinstance(version, int) or version > VERSION:
         raise NewerLedger(
-            f"{file}: written as ledger version {version}; this program reads up to {VERSION}"
+            f"{file} has ledger version {version}; this prunesweep reads up to version {VERSION}"
         )

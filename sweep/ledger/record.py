@@ -1,4 +1,4 @@
-"""What a trial says of one evaluation, and the events of the dense model."""
+"""The record of one evaluation of a trial, and the events of the dense model."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from sweep.metrics import binomial_error
 class Record:
     """One evaluation of one trial.
 
-    ``epoch`` 0 is the model as pruned. ``partial`` marks a record that is not what a trial of
-    ``finetune_epochs = epoch`` gives: its learning rate is bound to a later end, or its sparsity is
-    still rising (`sweep.compress.loop`). ``accuracy_drop`` is baseline minus accuracy.
+    ``epoch`` 0 is the pruned model before finetuning. ``partial`` marks a record that differs from
+    that of a trial with ``finetune_epochs = epoch``: its learning rate depends on a later end, or
+    its sparsity is still rising (`sweep.compress.loop`).
+    ``accuracy_drop`` is baseline minus accuracy.
     ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
 
     What may be missing (in records of older versions, or because nobody asked) is None:
@@ -57,16 +58,16 @@ class Record:
     quantized_sparsity: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by name, of what is there."""
+        """The fields that are not None, as plain values by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 DETAILS = ("correct_bits", "zeros_per_weight")
-"""What of a record only readers want: a driver that remembers thousands leaves it out."""
+"""Large fields that only readers of a ledger use. The driver drops them to save memory."""
 
 
 def figure(record: Mapping[str, Any], name: str) -> float | None:
-    """A figure of a record; None where it is missing, or no finite number."""
+    """A figure of a record, or None if it is missing or not a finite number."""
     value = record.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -74,9 +75,10 @@ def figure(record: Mapping[str, Any], name: str) -> float | None:
 
 
 def standard_error(record: Mapping[str, Any], name: str) -> float | None:
-    """The standard error of a metric, or of its drop, in a record; None where it is not known.
+    """The standard error of a metric (or of its drop) in a record, or None if it is unknown.
 
-    Records of version 0.1 have none: that of accuracy follows from the number of examples.
+    Records of version 0.1 have no standard errors. For accuracy it is computed from the number of
+    examples (binomial).
     """
     metric = name.removesuffix("_drop")
     error = figure(record, f"{metric}_se")
@@ -89,14 +91,14 @@ def standard_error(record: Mapping[str, Any], name: str) -> float | None:
 
 
 def front_values(record: Mapping[str, Any], objectives: Iterable[str]) -> list[float] | None:
-    """The values by which a record can be on the front; None for one that cannot be there."""
+    """The objective values of a record, or None if the record cannot be on the front."""
     values = [figure(record, name) for name in objectives]
     known = [value for value in values if value is not None]
     return None if record["partial"] or len(known) < len(values) else known
 
 
 def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
-    """Why a record cannot be compared with others: a figure missing, or not finite."""
+    """Why a record cannot be compared with others (a figure is missing or not finite), or None."""
     for name in needed:
         if not isinstance(record.get(name), (int, float)):
             return f"figure {name!r} of epoch {record['epoch']} is missing"
@@ -109,18 +111,18 @@ def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
 def baseline_event(
     figures: Mapping[str, Any], reference_point: Mapping[str, float]
 ) -> BaselineEvent:
-    """The figures of the dense model on validation, with the corner of the hypervolume."""
+    """The event with the dense model's figures on validation and the hypervolume reference."""
     return cast(
         BaselineEvent, {"event": BASELINE, **figures, "reference_point": dict(reference_point)}
     )
 
 
 def confirm_baseline_event(figures: Mapping[str, Any]) -> ConfirmBaselineEvent:
-    """The figures of the dense model on test."""
+    """The event with the dense model's figures on test."""
     return cast(ConfirmBaselineEvent, {"event": CONFIRM_BASELINE, **figures, "split": "test"})
 
 
 def drop_details(event: Event) -> None:
-    """Remove from a record what only readers want: a driver remembers thousands of records."""
+    """Remove the :data:`DETAILS` of a record: a driver keeps thousands of records in memory."""
     for name in DETAILS:
         cast(dict[str, Any], event).pop(name, None)

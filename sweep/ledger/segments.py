@@ -1,15 +1,16 @@
-"""A ledger in an object store: numbered segments, from which the one file's lines are put together.
+"""A ledger in an object store: numbered segments, which together hold the lines of a ledger file.
 
     ledger/00000001.jsonl            segment 1
-    ledger/00000001-00000256.jsonl   a pack: segments 1 to 256, one after another
-    ledger/00000257.jsonl            a segment that no pack holds yet
+    ledger/00000001-00000256.jsonl   a pack: segments 1 to 256, in order
+    ledger/00000257.jsonl            a segment that is not in a pack yet
 
-A segment is a line that is its head, ``{"segment": 257, "writer": ...}``, and the lines of events
-after it. Segments are never changed; those that are in a pack may be deleted. Numbers have no gap.
+A segment consists of a header line, ``{"segment": 257, "writer": ...}``, and the lines of its
+events. Segments are never changed; a segment that is in a pack may be deleted. Numbers have no gap.
 
-A segment is put by *conditional create*: there whole and for good, or not at all, and only where
-there was none. Every 256 are packed into one object and deleted, but for those by which drivers
-took over: they are the fence. 60,000 events, each its own segment, are some 240 objects to read.
+A segment is put by *conditional create*: atomically, for good, and only if the object does not
+exist. Every 256 segments are packed into one object and then deleted, except the segments with
+which drivers took over: they are the fencing tokens. A ledger of 60,000 one-event segments has
+about 240 objects to read.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _NAME = re.compile(r"(\d{8})(?:-(\d{8}))?\.jsonl")
 _HEAD = b'{"segment":'
 
 PACK = 256
-"""Segments that are packed together."""
+"""Number of segments in a pack."""
 
-# Listings and reads that packing may overtake are done again, so many times, so many seconds apart.
+# Tries of a listing and its reads, and seconds between them: packing may delete what was listed.
 TRIES, PAUSE = 8, 0.25
 
 
 class Part(NamedTuple):
-    """An object of the ledger: the segments ``first`` to ``last``."""
+    """An object of the ledger, with the segments ``first`` to ``last``."""
 
     first: int
     last: int
@@ -47,27 +48,27 @@ class Part(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """``lines`` is all of it, its head too, each line ended by a newline."""
+    """``lines`` are all lines, the header included. Each ends with a newline."""
 
     number: int
     lines: list[bytes]
 
     @property
     def events(self) -> list[bytes]:
-        """The lines of its events."""
+        """The lines of the events."""
         return self.lines[1:]
 
 
 class Damaged(ValueError):
-    """Segments are missing, or are none."""
+    """A segment is missing or malformed."""
 
 
 class Fenced(StorageError):
-    """Another driver has taken a sweep over: this one may write no more."""
+    """Another driver has taken over the sweep, and this one must stop writing."""
 
 
 def name_of(first: int, last: int | None = None) -> str:
-    """The name of a segment, or of a pack.
+    """The object name of a segment or a pack.
 
     >>> name_of(7), name_of(1, 256)
     ('00000007.jsonl', '00000001-00000256.jsonl')
@@ -76,14 +77,14 @@ def name_of(first: int, last: int | None = None) -> str:
 
 
 def head(number: int, **what: str) -> bytes:
-    """The first line of a segment."""
+    """The header line of a segment."""
     return json.dumps({"segment": number, **what}, separators=(",", ":")).encode() + b"\n"
 
 
 def parts(names: Iterable[str]) -> list[Part]:
-    """The objects to read, in order: packs where there are any, and what is after them.
+    """The objects to read, in order: the packs, then the segments after them.
 
-    Raises :class:`Damaged` where a number is missing in between.
+    Raises :class:`Damaged` if a number is missing.
 
     >>> [p.name for p in parts(["00000001.jsonl", "00000001-00000002.jsonl", "00000003.jsonl"])]
     ['00000001-00000002.jsonl', '00000003.jsonl']
@@ -91,11 +92,11 @@ def parts(names: Iterable[str]) -> list[Part]:
     found = sorted(_parts(names), key=lambda part: (part.first, -part.last))
     chosen: list[Part] = []
     for part in found:
-        due = chosen[-1].last + 1 if chosen else part.first
-        if part.last < due:
+        expected = chosen[-1].last + 1 if chosen else part.first
+        if part.last < expected:
             continue
-        if part.first > due:
-            raise Damaged(f"segment {due} is missing")
+        if part.first > expected:
+            raise Damaged(f"segment {expected} is missing")
         chosen.append(part)
     return chosen
 
@@ -108,9 +109,9 @@ def _parts(names: Iterable[str]) -> Iterable[Part]:
 
 
 def segments(contents: Iterable[tuple[Part, bytes]]) -> list[Segment]:
-    """The segments in the objects that :func:`parts` chose, each once.
+    """The segments in the objects that :func:`parts` chose, without duplicates.
 
-    Raises :class:`Damaged` where an object does not hold what its name says.
+    Raises :class:`Damaged` if the content of an object does not match its name.
     """
     found: list[Segment] = []
     for part, content in contents:
@@ -128,7 +129,7 @@ def _split(part: Part, content: bytes) -> list[Segment]:
         if found:
             found[-1].lines.append(line)
     if [each.number for each in found] != list(range(part.first, part.last + 1)):
-        raise Damaged(f"{part.name} does not hold the segments that its name says")
+        raise Damaged(f"the segments in {part.name} do not match its name")
     return found
 
 
@@ -140,10 +141,10 @@ def _number(line: bytes) -> int:
 
 
 def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
-    """The segments of the ledger at ``ledger``, of its first ``most`` objects or of all.
+    """The segments in the first ``most`` objects of a ledger, or in all.
 
-    A driver may pack segments meanwhile, and delete them: what does not fit is looked at again.
-    Raises :class:`Damaged` if it never does.
+    A driver may pack and delete segments during the read, so an inconsistent read is retried.
+    Raises :class:`Damaged` if it stays inconsistent.
     """
     for left in reversed(range(TRIES)):
         try:
@@ -155,75 +156,75 @@ def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
             if not left:
                 raise
         time.sleep(PAUSE)
-    raise Damaged("its objects come and go faster than they can be read")
+    raise Damaged("its objects change faster than they can be read")
 
 
-def loose_of(found: list[Segment], names: Iterable[str]) -> list[Segment]:
-    """The segments at the end that no pack holds yet; ``names`` are those of the objects."""
+def unpacked_segments(found: list[Segment], names: Iterable[str]) -> list[Segment]:
+    """The last segments, which are not in a pack yet. ``names``: names of all objects."""
     packed = max((part.last for part in parts(names) if part.last > part.first), default=0)
     return [segment for segment in found if segment.number > packed]
 
 
 def joined(found: Iterable[Segment]) -> bytes:
-    """The ledger as one file would have it."""
+    """The content of the ledger as a single file."""
     return b"".join(line for segment in found for line in segment.events)
 
 
 def place_of(number: int, found: Iterable[Segment]) -> tuple[Segment, int]:
-    """The segment that has a line of the :func:`joined` ledger, and the number that it has there.
+    """The segment of a line of the :func:`joined` ledger, and the number of the line in it.
 
-    Both count from 1, and a segment's first line is its head.
+    Both numbers count from 1. Line 1 of a segment is its header.
     """
     for segment in found:
         if number <= len(segment.events):
             return segment, number + 1
         number -= len(segment.events)
-    raise ValueError(f"the ledger ends {number} lines before that")
+    raise ValueError(f"the ledger ends {number} lines before that line")
 
 
 class SegmentWriter:
-    """Puts segments after those that are there (``loose``: those of them that no pack holds).
+    """Puts segments from ``number`` on. ``unpacked``: existing segments that are not in a pack.
 
-    A segment is created where there is none, or not at all, so that of two writers one gets a
-    number, and the other learns of it. The first segment of a writer has no events, and is never
-    deleted: all writers before it find their next number taken, for ever.
+    Each segment is put by conditional create, so only one of two writers gets a number, and the
+    other one notices. The first segment of a writer has no events and is never deleted, so that
+    every earlier writer finds its next number taken.
     """
 
-    def __init__(self, ledger: Store, number: int, loose: list[Segment]) -> None:
+    def __init__(self, ledger: Store, number: int, unpacked: list[Segment]) -> None:
         self.ledger, self.number = ledger, number
         self.writer = secrets.token_hex(8)
-        self._loose = list(loose)
+        self._unpacked = list(unpacked)
 
     def take_over(self) -> None:
-        """Put the first segment. :class:`Fenced` where another was faster."""
+        """Put the first segment. Raises :class:`Fenced` if another writer was faster."""
         self._put([head(self.number, writer=self.writer, driver=driver_name())])
 
     def put(self, lines: bytes) -> None:
-        """Put whole lines of events as one segment: it is there, and stays, when this returns.
+        """Put complete lines of events as one segment, which is durable when this returns.
 
-        :class:`Fenced` if another driver has taken over since; StorageError if the store refuses,
-        or cannot be reached for a minute. Then the segment is there or it is not: who opens the
-        ledger next will see.
+        Raises :class:`Fenced` if another driver has taken over, and StorageError if the store fails
+        or cannot be reached for a minute. After a StorageError the segment may or may not exist;
+        the next driver that opens the ledger will find out.
         """
         own = head(self.number, writer=self.writer)
         self._put([own, *lines.splitlines(keepends=True)])
-        if len(self._loose) >= PACK:
+        if len(self._unpacked) >= PACK:
             self.pack()
 
     def pack(self) -> None:
-        """Write what is loose as one object, then delete what that holds.
+        """Write the unpacked segments as one object, then delete them.
 
-        Whoever writes it, and whatever is left when it is cut short, says the same.
+        This can be interrupted or run twice without harm: all copies of a segment are equal.
         """
-        first, last = self._loose[0].number, self._loose[-1].number
-        lines = (line for segment in self._loose for line in segment.lines)
+        first, last = self._unpacked[0].number, self._unpacked[-1].number
+        lines = (line for segment in self._unpacked for line in segment.lines)
         with suppress(FileExistsError):
             (self.ledger / name_of(first, last)).create(b"".join(lines))
-        self.ledger.remove_all(name_of(s.number) for s in self._loose if s.events)
-        self._loose = []
+        self.ledger.remove_all(name_of(s.number) for s in self._unpacked if s.events)
+        self._unpacked = []
 
     def fence(self) -> Fenced | None:
-        """Whether another driver has taken over, looked up."""
+        """Ask the store whether another driver has taken over."""
         number = self.number
         try:
             found = (self.ledger / name_of(number)).read_bytes()
@@ -237,10 +238,10 @@ class SegmentWriter:
         try:
             where.create(data)
         except FileExistsError:
-            # A try of our own may have got there, and its answer not here.
+            # It may be our own segment, from a try whose answer was lost.
             if (found := where.read_bytes()) != data:
                 raise self._fenced(found) from None
-        self._loose.append(Segment(self.number, lines))
+        self._unpacked.append(Segment(self.number, lines))
         self.number += 1
 
     def _fenced(self, found: bytes) -> Fenced:
@@ -249,6 +250,6 @@ class SegmentWriter:
         except (ValueError, KeyError, TypeError):
             who = "unknown"
         return Fenced(
-            f"{self.ledger.parent} was taken over by another driver ({who}): this one has "
-            "stopped, and what it had recorded by then is kept"
+            f"{self.ledger.parent} was taken over by another driver ({who}); this driver has "
+            "stopped, and everything that it recorded before is kept"
         )

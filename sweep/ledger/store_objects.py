@@ -1,7 +1,7 @@
 """Object stores (s3://, gs://, ...), read and written through fsspec.
 
-fsspec is imported when a store is asked. Credentials and endpoints are the store's own matter
-(AWS_..., GOOGLE_...), never an address's.
+fsspec is imported at the first request. Credentials and endpoints come from the environment
+(AWS_..., GOOGLE_...), never from an address.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sweep.ledger.store_errors import (
     BadAddress,
     MissingPackage,
     StoreError,
-    explained,
+    as_store_error,
     is_absent,
     is_present,
     retry,
@@ -29,31 +29,31 @@ from sweep.ledger.store_errors import (
 Value = TypeVar("Value")
 
 SCHEMES = ("s3", "s3a", "gs", "gcs")
-"""Stores of which it is known that they create an object only where there is none."""
+"""Stores that are known to support conditional create (create only if there is no object)."""
 
-PATIENCE = 60.0
-"""Seconds for which results are written again where the store is out of reach for a moment."""
+RETRY_SECONDS = 60.0
+"""Seconds for which writes of results are retried if the store is temporarily unreachable."""
 
-# What fsspec needs for the stores that people use, and the extra of ours that brings it; it says
-# itself what others need.
+# The packages that fsspec needs for common stores, and our extras that install them. For other
+# stores, the error message of fsspec names the package.
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _EXTRAS = {"s3fs": "s3", "gcsfs": "gcs"}
 
-# To fsspec, an address with one of these is a pattern that stands for others: some of its calls
-# would read, and delete, what that finds.
+# For fsspec, an address with one of these characters is a pattern: some of its calls would read or
+# delete all objects that match it.
 _PATTERN = re.compile(r"[*?\[]")
 
-# Seconds and tries that let a wrong endpoint be told within half a minute; s3fs tries again itself.
+# With these limits a wrong endpoint is reported within half a minute; s3fs also retries itself.
 _S3 = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 1}}}
 _SETTINGS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 
 
 @dataclass(frozen=True, order=True)
 class ObjectStore:
-    """An address in an object store: an object, or all that lie below.
+    """An address in an object store: an object, or all objects below the address.
 
     ``url`` has no slash at its end. The methods are those of
-    :class:`~sweep.ledger.store.Folder`; here is told what is another's matter in a store.
+    :class:`~sweep.ledger.store.Folder`; the docstrings here describe only differences.
     """
 
     url: str
@@ -62,21 +62,21 @@ class ObjectStore:
     def at(cls, text: str, *, to_write: bool = True) -> ObjectStore:
         """The store at an address that a user names.
 
-        ``to_write``: one that creates an object only where there is none, else two drivers could
-        not be told apart there: :class:`~sweep.errors.UsageError` for another. A pattern is
-        refused too, else with :class:`BadAddress`.
+        ``to_write``: allow only stores with conditional create, which keeps two drivers apart.
+        Raises :class:`~sweep.errors.UsageError` for another store or a pattern. Without
+        ``to_write``, raises :class:`BadAddress` for a pattern.
         """
         scheme, _, rest = text.partition("://")
         if to_write and scheme not in SCHEMES:
             raise UsageError(
-                f"a sweep is kept in a folder, at s3://bucket/... or gs://bucket/...; got {text}"
+                f"a sweep must be in a folder, at s3://bucket/... or at gs://bucket/...; got {text}"
             )
         if to_write and not rest.strip("/"):
-            raise UsageError(f"{text} names no bucket: {scheme}://bucket/prefix")
+            raise UsageError(f"{text} names no bucket; write {scheme}://bucket/prefix")
         if found := _PATTERN.search(text):
             refused = UsageError if to_write else BadAddress
             raise refused(
-                f"{text}: an address may not hold {found[0]!r}, which makes it a pattern for others"
+                f"{text}: an address must have no {found[0]!r}, which would make it a pattern"
             )
         return cls(text.rstrip("/"))
 
@@ -99,44 +99,44 @@ class ObjectStore:
         return None
 
     def absolute(self) -> ObjectStore:
-        """The same address: it means the same everywhere."""
+        """The same address: it does not depend on the working directory."""
         return self
 
     def read_bytes(self) -> bytes:
         content = self._call(lambda: _if_there(lambda: self._files.cat_file(self.url), None))
         if content is None:
-            raise FileNotFoundError(f"{self}: there is no such object")
+            raise FileNotFoundError(f"{self}: no such object")
         return bytes(content)
 
-    def names(self, patience: float = 0.0) -> list[str]:
+    def names(self, retry_seconds: float = 0.0) -> list[str]:
         root = self._files._strip_protocol(self.url)
         none: list[str] = []
-        found = self._call(lambda: _if_there(lambda: self._files.find(root), none), patience)
+        found = self._call(lambda: _if_there(lambda: self._files.find(root), none), retry_seconds)
         return sorted(name[len(root) + 1 :] for name in found if name.startswith(f"{root}/"))
 
-    def children(self, patience: float = 0.0) -> list[str]:
-        return sorted({name.partition("/")[0] for name in self.names(patience)})
+    def children(self, retry_seconds: float = 0.0) -> list[str]:
+        return sorted({name.partition("/")[0] for name in self.names(retry_seconds)})
 
-    def read_all(self, names: Iterable[str], patience: float = 0.0) -> list[bytes] | None:
+    def read_all(self, names: Iterable[str], retry_seconds: float = 0.0) -> list[bytes] | None:
         urls = [f"{self.url}/{name}" for name in names]
-        return self._call(lambda: self._read_together(urls), patience) if urls else []
+        return self._call(lambda: self._read_together(urls), retry_seconds) if urls else []
 
-    def write_bytes(self, data: bytes, patience: float = PATIENCE) -> None:
-        self._call(lambda: self._files.pipe_file(self.url, data), patience)
+    def write_bytes(self, data: bytes, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._call(lambda: self._files.pipe_file(self.url, data), retry_seconds)
 
-    def create(self, data: bytes, patience: float = PATIENCE) -> None:
-        """Write the object where there is none: FileExistsError where there is.
+    def create(self, data: bytes, retry_seconds: float = RETRY_SECONDS) -> None:
+        """Create the object. Raises FileExistsError if it exists.
 
-        A try that the store heard but did not answer makes the next one find the object there: who
-        tries must know its own.
+        If the answer to a successful try is lost, the next try finds the object there. The caller
+        must recognize its own object.
         """
-        self._call(lambda: self._files.pipe_file(self.url, data, mode="create"), patience)
+        self._call(lambda: self._files.pipe_file(self.url, data, mode="create"), retry_seconds)
 
     def remove(self) -> None:
         self.remove_all([""])
 
     def remove_all(self, names: Iterable[str]) -> None:
-        """Delete objects below, as far as they are there; "" is this one itself."""
+        """Delete objects below this address, if they exist; "" is this object itself."""
         urls = [f"{self.url}/{name}" if name else self.url for name in names]
         if urls:
             self._call(lambda: _if_there(lambda: self._files.rm(urls), None))
@@ -147,9 +147,9 @@ class ObjectStore:
 
     @contextmanager
     def replacing(self, last: str) -> Iterator[Path]:
-        """A new folder whose files are all that is below this address when the block has ended.
+        """Yield a local folder. Its files replace the objects below this address.
 
-        The file ``last`` goes first and comes last: while it is not there, nothing is whole.
+        The file ``last`` is deleted first and written last: without it, the others are incomplete.
         """
         (self / last).remove()
         with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
@@ -164,7 +164,7 @@ class ObjectStore:
 
     @contextmanager
     def reading(self, names: Sequence[str]) -> Iterator[Path | None]:
-        contents = self.read_all(names, PATIENCE)
+        contents = self.read_all(names, RETRY_SECONDS)
         if contents is None:
             yield None
             return
@@ -177,11 +177,11 @@ class ObjectStore:
         return []
 
     def _upload(self, folder: Path, last: str | None = None) -> None:
-        """Upload all files of a folder, that named ``last`` after all others."""
+        """Upload all files of a folder; the file ``last`` comes after all others."""
         files = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
         for name in sorted(files, key=lambda name: (name == last, name)):
             put = partial(self._files.put_file, str(folder / name), f"{self.url}/{name}")
-            self._call(put, PATIENCE)  # a large one goes in parts
+            self._call(put, RETRY_SECONDS)  # in parts, if the file is large
 
     def _read_together(self, urls: list[str]) -> list[bytes] | None:
         files = self._files
@@ -198,19 +198,19 @@ class ObjectStore:
     def _files(self) -> Any:
         return _file_system(self.url)
 
-    def _call(self, do: Callable[[], Value], patience: float = 0.0) -> Value:
+    def _call(self, do: Callable[[], Value], retry_seconds: float = 0.0) -> Value:
         try:
-            return retry(do, patience)
+            return retry(do, retry_seconds)
         except MissingPackage:
             raise
-        except Exception as error:  # each store has errors of its own
+        except Exception as error:  # each store has its own error types
             if is_present(error):
-                raise FileExistsError(f"{self} is there already") from error
-            raise explained(error, self.url) from error
+                raise FileExistsError(f"{self} already exists") from error
+            raise as_store_error(error, self.url) from error
 
 
 def package_of(address: str) -> str | None:
-    """What an address needs installed beside fsspec, as far as that is known; None for a path.
+    """The package that an address needs besides fsspec, if known; None for a path.
 
     >>> package_of("s3://bucket/digits"), package_of("results/digits")
     ('s3fs', None)
@@ -229,7 +229,7 @@ def _if_there(do: Callable[[], Value], otherwise: Value) -> Value:
 
 
 def _file_system(url: str) -> Any:
-    """The fsspec file system of an address, whose listings are never taken from a cache."""
+    """The fsspec file system of an address, without a cache of listings."""
     scheme = url.partition("://")[0]
     package = package_of(url)
     try:
@@ -243,4 +243,4 @@ def _file_system(url: str) -> Any:
             f"{how}"
         ) from error
     except ValueError as error:
-        raise StoreError(f"{url}: {scheme}:// is no kind of address that fsspec knows") from error
+        raise StoreError(f"{url}: fsspec does not support {scheme}:// addresses") from error

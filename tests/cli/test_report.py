@@ -81,8 +81,8 @@ def test_sweeps_with_other_objectives_do_not_compare(cli: Command, tmp_path: Pat
 def test_a_folder_that_is_no_sweep_is_refused(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "a")
     (tmp_path / "b").mkdir()
-    assert_refused(cli("report", "b"), 2, "not the folder of a sweep")
-    assert_refused(cli("report", folder, "b"), 2, "not the folder of a sweep")
+    assert_refused(cli("report", "b"), 2, "is not a sweep")
+    assert_refused(cli("report", folder, "b"), 2, "is not a sweep")
     assert_refused(cli("report", folder, "c"), 2, "no such folder")
     newer = LedgerBuilder(version=99).write(tmp_path / "newer")
     assert_refused(cli("report", folder, newer), 2, "version 99")

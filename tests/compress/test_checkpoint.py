@@ -16,7 +16,16 @@ from torch import Tensor
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import StorageError
 from sweep.ledger import checkpoint
-from sweep.ledger.checkpoint import FILES, OPTIMIZER, Broom, Order, epoch_folder, latest, load, save
+from sweep.ledger.checkpoint import (
+    FILES,
+    OPTIMIZER,
+    Deleter,
+    Deletion,
+    epoch_folder,
+    latest,
+    load,
+    save,
+)
 from sweep.space.params import Params
 from tests.harness.trials import same
 
@@ -171,7 +180,7 @@ def test_a_full_disk_leaves_nothing_of_it(
         real(tensors, file)
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(StorageError, match=r"epoch-0001 cannot be written: .*No space"):
+    with pytest.raises(StorageError, match=r"cannot write checkpoint .*epoch-0001: .*No space"):
         save(tmp_path / "epoch-0001", small_state(1), {})
     assert len(calls) == written + 1
     assert list(tmp_path.iterdir()) == []
@@ -179,7 +188,7 @@ def test_a_full_disk_leaves_nothing_of_it(
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "t00000").write_text("a file")
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot write"):
         save(epoch_folder(tmp_path, "t00000", 1), small_state(1), {})
 
 
@@ -189,7 +198,7 @@ def test_of_a_trial_that_ended_the_moments_go_and_what_is_not_kept(tmp_path: Pat
     (newer.parent / ".epoch-0003.half").mkdir()
     (newer.parent / ".epoch-0003.half" / "model.safetensors").touch()
     for _ in range(2):
-        Broom(tmp_path).sweep([Order("t00000", None, frozenset([newer.name]))])
+        Deleter(tmp_path).delete([Deletion("t00000", None, frozenset([newer.name]))])
     assert [folder.name for folder in newer.parent.iterdir()] == [newer.name]
     del before[OPTIMIZER]
     assert {file.name: file.read_bytes() for file in newer.iterdir()} == before

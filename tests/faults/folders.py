@@ -30,7 +30,7 @@ def worker_full(bed: Bed) -> Case:
     if record is not None:
         room = (16, resource.RLIM_INFINITY)
         resource.prlimit(worker_pid(record), resource.RLIMIT_FSIZE, room)
-    said = ("checkpoint", "cannot be written", f"sweep resume {sweep.folder}")
+    said = ("cannot write checkpoint", f"sweep resume {sweep.folder}")
     return sweep.judged("disk full", "worker, at a checkpoint", driver.end().wrong(6, *said))
 
 

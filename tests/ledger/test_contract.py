@@ -75,14 +75,14 @@ def test_time_never_goes_backwards_not_even_across_a_restart(folder: SweepFolder
 def test_a_place_without_events_is_no_sweep(folder: SweepFolder) -> None:
     looks = (lambda: read_events(folder.ledger), lambda: folder.open(create=False))
     for look in (*looks, folder.saved_config):
-        with pytest.raises(UsageError, match="is no sweep"):
+        with pytest.raises(UsageError, match="is not a sweep"):
             look()
     assert folder.path.children() == [], "asking leaves nothing behind"
 
 
 def test_a_sweep_is_not_begun_twice(folder: SweepFolder) -> None:
     written(folder)
-    with pytest.raises(UsageError, match="holds a sweep"):
+    with pytest.raises(UsageError, match="already has a sweep"):
         folder.open(create=True)
     folder.open(create=False).close()  # what was refused has let go
 
@@ -99,7 +99,7 @@ def test_a_second_opener_in_the_same_process_is_refused(folder: SweepFolder) -> 
     written(folder)
     first = folder.open(create=False)
     for _ in range(2):
-        with pytest.raises(UsageError, match=f"in use by this very process .*{os.getpid()}"):
+        with pytest.raises(UsageError, match=f"in use by this same process .*{os.getpid()}"):
             folder.open(create=False)
         read_events(folder.ledger)  # closes another handle of a file, which frees no lock
     first.close()

@@ -91,11 +91,11 @@ def test_an_older_driver_without_anything_to_write_learns_of_it_too(
     old, crossing, taken = begun(sweep), threading.Event(), threading.Event()
     write = ObjectStore.write_bytes
 
-    def late(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
+    def late(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
         if not crossing.is_set():  # the older one's, as soon as it renews its note
             crossing.set()
             taken.wait()
-        write(self, data, patience)
+        write(self, data, retry_seconds)
 
     monkeypatch.setattr(ObjectStore, "write_bytes", late)
     assert crossing.wait(60)
@@ -119,10 +119,10 @@ def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: ObjectStore) ->
     ledger = begun(sweep)
     create, calls = ObjectStore.create, []
 
-    def deaf(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
-        create(self, data, patience)
+    def deaf(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
+        create(self, data, retry_seconds)
         calls.append(self)
-        create(self, data, patience)  # the second try of what had arrived: 412
+        create(self, data, retry_seconds)  # the second try of what had arrived: 412
 
     with patch.object(ObjectStore, "create", deaf):
         _write(ledger, event(1))
@@ -135,11 +135,11 @@ def test_an_older_driver_that_goes_on_writing_is_caught(sweep: ObjectStore) -> N
     old, create = begun(sweep), ObjectStore.create
     written: list[int] = []
 
-    def late(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
+    def late(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
         if self.parent.name == "ledger" and b'"driver"' in data and len(written) < 3:
             written.append(len(written))
             _write(old, event(written[-1]))  # after the new one has looked, before it takes over
-        create(self, data, patience)
+        create(self, data, retry_seconds)
 
     with patch.object(ObjectStore, "create", late):
         new = taken_over(sweep)
@@ -201,7 +201,7 @@ def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
     ledger.close()
     [record] = caplog.records
     assert record.created - started < 0.9
-    assert "pid 1 on elsewhere: waiting up to 1 s to see" in record.getMessage()
+    assert "pid 1 on elsewhere: waiting up to 1 s for a sign" in record.getMessage()
     assert "driver.json" not in sweep.names()
 
 

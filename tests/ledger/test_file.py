@@ -18,7 +18,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.lines import misnamed, salvage
+from sweep.ledger.lines import salvage, unsafe_name
 from sweep.ledger.read import read_events, read_ledger
 from sweep.search.jobs import retraining_name
 from tests.ledger.test_contract import FIRST, written
@@ -89,7 +89,7 @@ def with_id(given: object) -> list[Event]:
 def test_an_id_is_one_plain_name_or_is_refused(given: str | int) -> None:
     """However its folder is reached, an id that is taken names a child of it, and nothing else."""
     name = given if isinstance(given, str) else f"t{given:05d}"
-    wrong = {misnamed(event) for event in with_id(name)}
+    wrong = {unsafe_name(event) for event in with_id(name)}
     assert len(wrong) == 1, "each kind is under the same rule"
     assert isinstance(given, str) or wrong == {None}, "the ids that sweeps give are taken"
     if wrong == {None}:
@@ -107,7 +107,9 @@ def test_a_ledger_with_an_id_that_is_no_name_is_damaged(tmp_path: Path, bad: obj
             data = "".join(json.dumps(each) + "\n" for each in events).encode()
             path.write_bytes(data)
             for look in (lambda: read_events(path), lambda: Ledger.open(path, create=False)):
-                with pytest.raises(StorageError, match=f"line {line}: a trial_id is .*; got ") as e:
+                with pytest.raises(
+                    StorageError, match=f"line {line}: a trial_id must be .*; got "
+                ) as e:
                     look()
                 assert str(e.value).isprintable()
             assert path.read_bytes() == data
@@ -126,14 +128,14 @@ def test_the_seed_of_a_retraining_is_a_number(bad: object) -> None:
         {"event": "confirm", "points": [], "seeds": seeds} for seeds in ([1, bad], {"a": bad})
     ]
     for event in (*told, *rounds):
-        assert "a seed is an integer from 0 to 4294967295; got " in str(misnamed(event))
-    assert misnamed({"event": "trial", "trial_id": "t00001", "seed": bad}) is None
+        assert "a seed must be an integer from 0 to 4294967295; got " in str(unsafe_name(event))
+    assert unsafe_name({"event": "trial", "trial_id": "t00001", "seed": bad}) is None
 
 
 def test_an_empty_ledger_is_no_sweep_and_can_be_begun(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     path.write_text('{"event":"swe')  # killed within its first line
-    with pytest.raises(UsageError, match="is no sweep yet"):
+    with pytest.raises(UsageError, match="is not a sweep yet"):
         Ledger.open(path, create=False)
     assert read_events(path) == [] and written(SweepFolder(tmp_path))
 

@@ -100,7 +100,7 @@ def test_a_command_says_which_name_or_link_it_does_not_follow(
     end = {"event": "end", "trial_id": str(elsewhere), "status": "completed"}
     write(tmp_path / "sweep", first, end, {"event": "finish"})
     done = cli(command, folder)
-    assert_refused(done, 6, "line 2 of 3", "a trial_id is 1 to 64", repr(str(elsewhere)))
+    assert_refused(done, 6, "line 2 of 3", "a trial_id must be 1 to 64", repr(str(elsewhere)))
     assert content(elsewhere) == before
 
 

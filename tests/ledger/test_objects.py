@@ -35,9 +35,9 @@ def test_events_that_come_during_a_put_share_the_next_segment(sweep: ObjectStore
         before = len((sweep / "ledger").names())
         turn, create = threading.Event(), ObjectStore.create
 
-        def slow(self: ObjectStore, data: bytes, patience: float = 0.0) -> None:
+        def slow(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
             assert turn.wait(30)
-            create(self, data, patience)
+            create(self, data, retry_seconds)
 
         with patch.object(ObjectStore, "create", slow):
             for number in range(50):
@@ -53,13 +53,13 @@ def test_events_that_come_during_a_put_share_the_next_segment(sweep: ObjectStore
 def test_an_id_that_is_no_name_is_damage(sweep: ObjectStore) -> None:
     with written(sweep, 1) as ledger:
         ledger.append({"event": "finish"}, {"event": "end", "trial_id": "../t00001"})
-    words = r"line 3 of segment 4: a trial_id is 1 to 64 .*; got '\.\./t00001'"
+    words = r"line 3 of segment 4: a trial_id must be 1 to 64 .*; got '\.\./t00001'"
     for look in (read_events, lambda path: SegmentLedger.open(path, create=False)):
         with pytest.raises(StorageError, match=words):
             look(sweep / "ledger")
     read = analysis.load(str(sweep))
     assert [event["event"] for event in read.events] == ["sweep", "start", "finish"]
-    assert read.problems[0].startswith("line 4 of the ledger: a trial_id is 1 to 64 ")
+    assert read.problems[0].startswith("line 4 of the ledger: a trial_id must be 1 to 64 ")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -82,7 +82,7 @@ def test_a_segment_that_is_missing_is_damage(sweep: ObjectStore, packed: bool) -
             (text, "00000003")
             for text in (b"", b"garbage\n", b'{"segment":9}\n', b'{"segment":"x"}\n')
         ),
-        (b'{"segment":3}\n{"half":', "segment 3 has a line without event"),
+        (b'{"segment":3}\n{"half":', "line 2 of segment 3 is not an event"),
     ],
 )
 def test_a_segment_that_is_none_is_damage(sweep: ObjectStore, content: bytes, words: str) -> None:
@@ -97,9 +97,9 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: ObjectStore, step:
     """A pack that is written, and what it holds is not deleted; a driver that stops there."""
     real = getattr(ObjectStore, step)
 
-    def cut(self: ObjectStore, what: Any, patience: float = 0.0) -> None:
+    def cut(self: ObjectStore, what: Any, retry_seconds: float = 0.0) -> None:
         if step == "create":
-            real(self, what, patience)
+            real(self, what, retry_seconds)
         if step == "remove_all" or "-" in self.name:
             raise StorageError("cut short")
 
@@ -148,7 +148,7 @@ def test_a_copy_in_a_folder_is_read_and_so_is_a_folders_in_a_store(
     (sweep / "ledger.jsonl").write_bytes((here / "ledger.jsonl").read_bytes())
     folder = SweepFolder(sweep)
     assert folder.holds_sweep and read_events(folder.ledger) == analysis.load(here).events
-    with pytest.raises(UsageError, match="copied to a store can be read there, but not gone on"):
+    with pytest.raises(UsageError, match="copied to a store can be read there, but not resumed"):
         SegmentLedger.open(folder.ledger, create=False)
     other = sweep / "other"
     written(other, 9).close()

@@ -97,12 +97,12 @@ def test_a_nameless_sweep_in_a_store_has_its_folders_name_and_another_place_none
     content = LedgerBuilder(name=None, config={}).write(tmp_path / "x") / "ledger.jsonl"
     fsspec.filesystem("memory").pipe_file(f"{store}/ledger.jsonl", content.read_bytes())
     assert load(store).name == "digits"
-    with pytest.raises(NotASweep, match=r"digits/other: not the folder of a sweep"):
+    with pytest.raises(NotASweep, match=r"digits/other is not a sweep"):
         load(f"{store}/other")
 
 
 def test_an_unknown_kind_of_address_is_said() -> None:
-    with pytest.raises(OSError, match="nonsense:// is no kind of address"):
+    with pytest.raises(OSError, match="fsspec does not support nonsense://"):
         load("nonsense://bucket/sweep")
 
 
@@ -120,15 +120,15 @@ def test_what_is_not_installed_is_named(
 
 @pytest.mark.parametrize("address", ["s3://b/x*", "memory://b?/x", "gs://b/[x]", "s3://b/x["])
 def test_patterns_are_no_addresses(address: str) -> None:
-    with pytest.raises(BadAddress, match="may not hold"):
+    with pytest.raises(BadAddress, match="must have no"):
         load(address)
-    with pytest.raises(UsageError, match=r"may not hold|is kept in a folder"):
+    with pytest.raises(UsageError, match=r"must have no|must be in a folder"):
         store_at(address)
 
 
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("ftp://x/y", "a sweep is kept in a folder"), ("s3://", "names no bucket")],
+    [("ftp://x/y", "a sweep must be in a folder"), ("s3://", "names no bucket")],
 )
 def test_no_sweep_is_kept_at_such_an_address(address: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -145,7 +145,7 @@ def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:
             raise RuntimeError("no credentials")
 
     fsspec.register_implementation("moody", Moody, clobber=True)
-    with pytest.raises(OSError, match=r"moody://b/x.*: the store gave an error \(no cred"):
+    with pytest.raises(OSError, match=r"moody://b/x.*: the store returned an error \(no cred"):
         load("moody://b/x")
 
 

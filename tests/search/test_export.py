@@ -85,6 +85,6 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     )
     assert len(load_exported(folder / "study.db").trials) == 3
     assert_refused(call(capsys, "export-study", folder), 2, "exists already", "--to")
-    assert_refused(call(capsys, "export-study", tmp_path), 2, "is no sweep")
+    assert_refused(call(capsys, "export-study", tmp_path), 2, "is not a sweep")
     help_text = call(capsys, "export-study", "--help").out
     assert "optuna-dashboard" in help_text and ".log" in help_text

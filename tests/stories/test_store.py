@@ -160,5 +160,5 @@ def test_a_sweep_is_begun_once_with_one_config(stored: Stored, cli: Command) -> 
     (stored.address.parent / "else" / "trials.csv").write_bytes(b"mine")
     other = stored.address.parent / "else"
     done = cli("run", stored.config, "--out", other)
-    assert done.code == 2 and "holds files of something else: trials.csv" in done.err
+    assert done.code == 2 and "has files that a sweep would overwrite: trials.csv" in done.err
     assert other.names() == ["trials.csv"]

@@ -23,7 +23,7 @@ from sweep.errors import StorageError
 from sweep.ledger.files import fingerprint, new_folder, once, tree_digest, write_bytes
 from sweep.ledger.store import Store
 from sweep.ledger.store_errors import StoreError
-from sweep.ledger.store_objects import PATIENCE
+from sweep.ledger.store_objects import RETRY_SECONDS
 
 NOTE = "finetune.json"
 """The file that marks the folder of a finetuned model."""
@@ -116,7 +116,7 @@ def delete_packed(place: Store) -> None:
 
 
 def _all(place: Store) -> list[str]:
-    names = place.children(PATIENCE)
+    names = place.children(RETRY_SECONDS)
     return [found[1] for name in names if (found := _NAME.fullmatch(name))]
 
 

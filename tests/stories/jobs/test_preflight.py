@@ -90,14 +90,14 @@ def told(
 @as_root
 def test_a_node_that_is_not_as_others(told: dict[str, Done], odd: str, shared: Path) -> None:
     version = f"node {odd}: has prunesweep 0.0.9"
-    storage = f"node {odd}: {shared / 'a'} cannot be written: Permission denied"
+    storage = f"node {odd}: cannot write to {shared / 'a'}: Permission denied"
     assert told["odd"].wrong(5, "error: 2 problems", version, "the driver 0.1.0", storage) == ""
 
 
 @as_root
 def test_storage_that_one_node_cannot_write(told: dict[str, Done], odd: str, shared: Path) -> None:
     """A launched sweep brings its own source along: storage is all that is wrong."""
-    storage = f"error: node {odd}: {shared / 'b'} cannot be written: Permission denied"
+    storage = f"error: node {odd}: cannot write to {shared / 'b'}: Permission denied"
     assert told["launched"].wrong(6, storage) == ""
 
 
