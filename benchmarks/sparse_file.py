@@ -26,7 +26,7 @@ from sweep.compress.measure import measure
 from sweep.compress.models import fresh_bert
 from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
 from sweep.export import sparse
-from sweep.export.files import plain_zeros
+from sweep.export.files import make_zeros_positive
 from sweep.space.params import Params
 
 FILES = ("dense", "zip", "ours", "counted")
@@ -51,7 +51,7 @@ def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
     """Prune ``model`` in place and weigh its files; AssertionError where a bit is lost."""
     weights = prunable_weights(model, Targets())
     apply_masks(weights, make_masks(weights, Params(sparsity), torch.Generator()))
-    plain_zeros(model)
+    make_zeros_positive(model)
     counted = measure(model, weights)
     dense, ours = (folder / f"{name}.safetensors" for name in ("dense", "ours"))
     save_file({name: value.numpy() for name, value in model.state_dict().items()}, dense)

@@ -1,1 +1,1 @@
-"""Hand the chosen model over: files that load without this project, checked before they appear."""
+"""Export a point as verified files that load without this project."""

@@ -1,4 +1,4 @@
-"""The saved files answer as the trial's checkpoint does, bit for bit, and as the ledger says."""
+"""Check that an exported model has the logits of its checkpoint and the answers of the ledger."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found. ``correct`` and ``differing`` are under the recipe of the sweep.
+    """Results of the checks: numbers of validation examples.
 
-    ``plain_correct`` is in float32, as ``from_pretrained`` gives the model; it differs from
-    ``correct`` only where the sweep computed in bfloat16. ``differing``: examples that are answered
-    right here and wrong in the ledger, or the other way round. Of an ONNX file: how many examples
-    it answers otherwise than the model in float32, and the largest difference of a logit.
-    ``weights_correct``: of a model with pruned or rounded activations, with its weights alone.
+    ``correct`` and ``differing`` use the number format of the sweep. ``plain_correct`` is for
+    float32, which ``from_pretrained`` loads; it differs from ``correct`` only if the sweep used
+    bfloat16. ``differing``: examples answered correctly here and wrongly in the ledger, or the
+    other way round. ``onnx_differing``: examples with different answers from ONNX Runtime and from
+    the model in float32. ``onnx_largest``: the largest difference of a logit. ``weights_correct``:
+    for a model with pruned or rounded activations, correct answers without that.
     """
 
     examples: int
@@ -48,9 +49,10 @@ class Checked:
 
 
 def logits(model: nn.Module, bench: Workbench, bf16: bool = False) -> Logits:
-    """The logits of the validation examples (examples, labels), in their order.
+    """The logits of the validation examples, shape (examples, labels), in their order.
 
-    In float32 unless ``bf16``, whatever the sweep computed in.
+    They are computed in float32 unless ``bf16``, whatever the sweep used. Raises
+    :class:`~sweep.errors.TrialError` if a logit is not finite.
     """
     found = all_logits(
         model,
@@ -64,73 +66,74 @@ def logits(model: nn.Module, bench: Workbench, bf16: bool = False) -> Logits:
     return found
 
 
-def right(found: Logits, bench: Workbench) -> Bools:
-    """Which examples these logits answer right (examples,)."""
-    answered: Bools = found.argmax(-1) == bench.task.split(SPLIT).labels
-    return answered
+def is_correct(found: Logits, bench: Workbench) -> Bools:
+    """Whether the logits give the correct label, shape (examples,)."""
+    correct: Bools = found.argmax(-1) == bench.task.split(SPLIT).labels
+    return correct
 
 
 def check(
     bench: Workbench, ours: Logits, saved: nn.Module, point: Point, may_differ: int
 ) -> Checked:
-    """Compare a trial's :func:`logits`, the model read back from its files, and the ledger.
+    """Compare a trial's :func:`logits`, the model loaded from its files, and the ledger.
 
-    Raises :class:`~sweep.errors.StorageError` where a logit of the two models differs in a bit,
-    or where more than ``may_differ`` examples are answered otherwise than recorded.
+    Raises :class:`~sweep.errors.StorageError` if any bit of a logit differs between the two models,
+    or if the answers to more than ``may_differ`` examples differ from the ledger.
     """
     found = logits(saved, bench)
     if not np.array_equal(found.view(np.int32), ours.view(np.int32)):
         raise StorageError(
-            f"{int((found != ours).any(-1).sum())} of {len(found)} examples have other logits in "
-            "the saved model than in the trial's: nothing was exported"
+            f"the saved model and the trial's model have different logits for "
+            f"{int((found != ours).any(-1).sum())} of {len(found)} examples: nothing was exported"
         )
-    answered = plainly = right(found, bench)
+    correct = plain_correct = is_correct(found, bench)
     bf16 = bench.config.recover.bf16 is True  # "auto" is float32 on a CPU
     if bf16:
-        answered = right(logits(saved, bench, bf16), bench)
-    differing = _differing(answered, point)
+        correct = is_correct(logits(saved, bench, bf16), bench)
+    differing = _count_differing(correct, point)
     if differing > may_differ:
-        raise StorageError(_told(differing, int(answered.sum()), point, bench))
-    return Checked(len(found), int(answered.sum()), int(plainly.sum()), differing, bf16)
+        raise StorageError(_message(differing, int(correct.sum()), point, bench))
+    return Checked(len(found), int(correct.sum()), int(plain_correct.sum()), differing, bf16)
 
 
 def check_onnx(ours: Logits, found: Logits, may_differ: int) -> tuple[int, float]:
-    """Examples that ONNX Runtime answers otherwise, and the largest difference of a logit.
+    """The number of examples that ONNX Runtime answers differently, and the largest difference of
+    a logit.
 
-    Its sums are of another order, so that bits differ; no answer may. Raises
-    :class:`~sweep.errors.StorageError` where more than ``may_differ`` do.
+    ONNX Runtime adds in another order, so the logits differ in their last bits, but the answers
+    should not. Raises :class:`~sweep.errors.StorageError` if more than ``may_differ`` answers do.
     """
     differing = int((ours.argmax(-1) != found.argmax(-1)).sum())
     largest = float(np.abs(ours - found).max())
     if differing > may_differ or not np.isfinite(found).all():
         raise StorageError(
-            f"ONNX Runtime answers {differing} of {len(ours)} validation examples otherwise than "
+            f"ONNX Runtime answers {differing} of {len(ours)} validation examples differently from "
             f"PyTorch (the largest difference of a logit is {largest:.2g}): nothing was exported. "
-            f"Where they are near to even: --may-differ {differing}"
+            f"If the logits of these examples are almost equal, use --may-differ {differing}"
         )
     return differing, largest
 
 
-def _differing(answered: Bools, point: Point) -> int:
-    """Examples that are answered otherwise than recorded; at least so many without the details."""
-    if point.answers is None or len(point.answers) != len(answered):
-        return abs(int(answered.sum()) - int(point.record["correct"]))
-    return int((answered != point.answers).sum())
+def _count_differing(correct: Bools, point: Point) -> int:
+    """The number of answers that differ from the record; a lower bound if it has only a count."""
+    if point.answers is None or len(point.answers) != len(correct):
+        return abs(int(correct.sum()) - int(point.record["correct"]))
+    return int((correct != point.answers).sum())
 
 
-def _told(differing: int, correct: int, point: Point, bench: Workbench) -> str:
+def _message(differing: int, correct: int, point: Point, bench: Workbench) -> str:
     where = "a GPU" if bench.config.resources.gpu else "another kind of machine"
     return (
         f"the exported model answers {correct} of {point.record['examples']} validation examples "
-        f"right, the record says {point.record['correct']}, and {differing} are answered "
-        "otherwise: nothing was exported. Has the model, the data or the library changed since? "
-        f"Where the trial ran on {where}, whose rounding differs: --may-differ {differing}"
+        f"correctly, the record says {point.record['correct']}, and {differing} answers differ: "
+        "nothing was exported. The model, the data or a library may have changed since the sweep. "
+        f"If the trial ran on {where}, rounding may differ: use --may-differ {differing}"
     )
 
 
 @contextmanager
 def threads_of_a_worker(cpu: float) -> Iterator[None]:
-    """As many threads as a worker had: sums of another order can round otherwise."""
+    """Use as many threads as a worker: the number of threads can change the rounding of sums."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, int(cpu)))
     try:

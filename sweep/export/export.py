@@ -1,4 +1,4 @@
-"""One record of a sweep as a new folder of files, checked before it is there."""
+"""Export one record of a sweep as a new folder, which appears only after all checks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx
 from sweep.export.card import card
 from sweep.export.checks import Checked
-from sweep.export.files import WEIGHTS, complete, has_more, write_activations, write_model
+from sweep.export.files import WEIGHTS, changes_inputs, complete, write_activations, write_model
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder, remove_empty
 from sweep.ledger.folder import SweepFolder
@@ -50,15 +50,15 @@ def export(
     may_differ: int = 0,
     onnx: bool = False,
 ) -> Checked:
-    """Write the model of ``point`` into the new folder ``to``; all of it or nothing.
+    """Write the model of ``point`` into the new folder ``to`` atomically.
 
-    It holds the model and its tokenizer as Hugging Face reads them (a quantised one's weights on
-    their grid), the masks, how inputs are pruned or rounded, the compact file,
-    ``prunesweep.json`` (lineage) and the card. The files are read back: see
-    :func:`sweep.export.checks.check`, and the compact file must give the dense one bit for bit.
-    With ``onnx`` there is a graph too, whose answers must be the model's.
-    Raises :class:`~sweep.errors.UsageError` where the point has no checkpoint or ``to`` appears,
-    :class:`~sweep.errors.StorageError` where a check fails or the disk refuses.
+    The folder has the model and its tokenizer in the format of Hugging Face (for a quantised model,
+    weights on their grid), the masks, the settings of pruned or rounded inputs, the compact file,
+    ``prunesweep.json`` (lineage) and the model card. The files are loaded again and checked
+    (:func:`sweep.export.checks.check`); the compact file must equal the dense file bit for bit.
+    ``onnx`` adds an ONNX graph, which must give the answers of the model.
+    Raises :class:`~sweep.errors.UsageError` if the point has no checkpoint or ``to`` appears during
+    the export, and :class:`~sweep.errors.StorageError` if a check fails or the disk fails.
     """
     if onnx:
         to_onnx.check_packages()
@@ -74,21 +74,21 @@ def export(
 
 
 def check_request(config: SweepConfig, sweep: Store, to: Path) -> None:
-    """Refuse what can be refused before anything is read.
+    """Check a request before anything is loaded.
 
-    Raises :class:`~sweep.errors.UsageError` where ``to`` is there, or the sweep at the place
-    ``sweep`` is of a formula.
+    Raises :class:`~sweep.errors.UsageError` if ``to`` exists, or if the sweep at ``sweep`` has no
+    model because its task is a formula.
     """
     if os.path.lexists(to):
-        raise UsageError(f"{to} exists already; name a new folder with --to")
+        raise UsageError(f"{to} already exists; name a new folder with --to")
     if config.task.dataset == CLOSED_FORM:
-        raise UsageError(f"{sweep} swept a formula ({CLOSED_FORM}): there is no model to export")
+        raise UsageError(f"{sweep} has no model to export: its task is a formula ({CLOSED_FORM})")
 
 
 def _write_checked(
     trial: Trial, bench: Workbench, point: Point, folder: Path, may_differ: int, onnx: bool
 ) -> Checked:
-    """Write all files of the model; returns what the checks of them found."""
+    """Write all files of the model. Returns the results of their checks."""
     ours = checks.logits(trial.model, bench)
     saved, weights_correct = _write_model(trial, bench, folder)
     checked = checks.check(bench, ours, saved, point, may_differ)
@@ -103,10 +103,10 @@ def _write_checked(
 
 
 def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Module, int | None]:
-    """Write the trial's model, and what prunes or rounds its inputs.
+    """Write the trial's model, and the settings of pruned or rounded inputs.
 
-    Returns the model read back from the files, and how many answers are right with its weights
-    alone; None where nothing else is to be done.
+    Returns the model loaded from the files, and its number of correct answers without pruned or
+    rounded inputs; None if it has neither.
     """
     config = bench.config
     names, tokenizer = bench.task.label_names, config.tokenizer or config.model
@@ -114,23 +114,25 @@ def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Modul
     write_model(trial.model, trial.masks, names, tokenizer, folder)
     write_activations(trial.activations, folder)
     saved = load_classifier(str(folder), bench.task)
-    if not has_more(folder):
+    if not changes_inputs(folder):
         return saved, None
-    weights_correct = int(checks.right(checks.logits(saved, bench), bench).sum())
+    weights_correct = int(checks.is_correct(checks.logits(saved, bench), bench).sum())
     complete(saved, folder)
     return saved, weights_correct
 
 
 @contextmanager
 def _new(to: Path) -> Iterator[Path]:
-    """A scratch folder that becomes ``to``; where it does not, nothing of it is left."""
+    """Yield a scratch folder that is renamed to ``to``. After an error nothing is left of it."""
     made = [path for path in to.parents if not path.exists()]
     try:
         with new_folder(to) as scratch:
             yield scratch
             number = scratch.stat().st_ino
         if to.stat().st_ino != number:
-            raise UsageError(f"{to} appeared meanwhile, and is left as it is: nothing was exported")
+            raise UsageError(
+                f"{to} appeared during the export and was left unchanged: nothing was exported"
+            )
     except (OSError, SafetensorError) as error:
         remove_empty(made)
         reason = error.strerror if isinstance(error, OSError) else None
@@ -141,11 +143,11 @@ def _new(to: Path) -> Iterator[Path]:
 
 
 def _write_sparse(folder: Path) -> None:
-    """The compact file, read back against the dense one."""
+    """Write the compact file, and check that it equals the dense file."""
     dense = load_file(folder / WEIGHTS)
     sparse.save(folder / sparse.FILE, dense)
     if sparse.digest(sparse.load(folder / sparse.FILE)) != sparse.digest(dense):
-        raise StorageError("the compact file does not give the model back: nothing was exported")
+        raise StorageError(f"{sparse.FILE} does not equal {WEIGHTS}: nothing was exported")
 
 
 def _describe(
@@ -156,7 +158,7 @@ def _describe(
     command: str,
     folder: Path,
 ) -> None:
-    """Write the card and the lineage, and let others than the owner read all files."""
+    """Write the card and the lineage, and make all files readable for everyone."""
     files = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     text = card(results, config, point, checked, files, command)
     lineage = {
@@ -170,10 +172,10 @@ def _describe(
     (folder / CARD).write_text(text, encoding="utf-8")
     (folder / LINEAGE).write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
     for file in folder.iterdir():
-        file.chmod(0o644)  # safetensors writes for the owner alone
+        file.chmod(0o644)  # safetensors makes files that only the owner can read
 
 
 def _sha256(path: Path) -> str:
-    """As ``sha256sum`` prints it."""
+    """The digest in the format of ``sha256sum``."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,9 +1,8 @@
-"""The Hugging Face folder of a trial's model, and how it is loaded.
+"""Write and load the Hugging Face folder of a trial's model.
 
-Weights, tokenizer and names of labels are what ``from_pretrained`` reads. Masks and pruned
-activations have no place in such a folder, so they lie in files beside the weights: with
-:func:`load_model` the inputs of the Linear layers are pruned (and rounded) as they were in the
-trial.
+``from_pretrained`` reads the weights, the tokenizer and the label names. That format has no place
+for masks and pruned activations, so they are in files beside the weights. :func:`load_model` reads
+them and prunes (and rounds) the inputs of the Linear layers as the trial did.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ def write_model(
     tokenizer: str | None,
     folder: Path,
 ) -> None:
-    """Write what ``from_pretrained`` reads, and the masks beside it.
+    """Write the files that ``from_pretrained`` reads, and the masks.
 
-    ``masks`` are boolean, by module name, True where a weight was kept. ``tokenizer`` is a folder
-    or a name on the hub; None: the model has none. The model's own zeros lose their sign on the way
-    (:func:`plain_zeros`).
+    ``masks`` are boolean tensors by module name, True where a weight is kept. ``tokenizer`` is a
+    folder or a name on the hub, or None if the model has none. Zeros of ``model`` become positive,
+    in place (:func:`make_zeros_positive`).
     """
-    plain_zeros(model)
+    make_zeros_positive(model)
     model.save_pretrained(folder)  # type: ignore[operator]
     name_labels(folder / "config.json", label_names)
     if tokenizer is not None:
@@ -54,25 +53,25 @@ def write_model(
 
 
 @torch.no_grad()
-def plain_zeros(model: nn.Module) -> None:
-    """Turn -0.0 into 0.0, in place.
+def make_zeros_positive(model: nn.Module) -> None:
+    """Replace -0.0 by 0.0, in place.
 
-    Half of the pruned weights are -0.0 (a negative weight times a mask's zero), the same number
-    with a bit set: neither our compact file nor zip would take it for nothing.
+    Half of the pruned weights are -0.0 (a negative weight times a mask's zero). Its sign bit is
+    set, so that neither our compact file nor zip could compress it.
     """
     for parameter in model.parameters():
         parameter.add_(0.0)
 
 
 def name_labels(path: Path, names: Sequence[str]) -> None:
-    """Let the model say `positive` for `LABEL_1`, where the data has names and it has none.
+    """Write label names into a model's config.json, in place of `LABEL_0`, `LABEL_1` and so on.
 
-    ``path`` is the model's config.json, rewritten only where that is so.
+    The file ``path`` is unchanged if the model has names already or the data has none.
     """
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     known = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(len(names))}
-    own = [f"LABEL_{index}" for index in range(len(names))]
-    if list(known.values()) != own or all(name.isdigit() for name in names):
+    default = [f"LABEL_{index}" for index in range(len(names))]
+    if list(known.values()) != default or all(name.isdigit() for name in names):
         return
     config["id2label"] = {str(index): name for index, name in enumerate(names)}
     config["label2id"] = {name: index for index, name in enumerate(names)}
@@ -80,10 +79,10 @@ def name_labels(path: Path, names: Sequence[str]) -> None:
 
 
 def write_activations(pruner: ActivationPruner, folder: Path) -> None:
-    """Write what :func:`attach` needs; no file where none are pruned.
+    """Write the file for :func:`attach`; write nothing if no activations are pruned.
 
-    The file holds thresholds (scalars) or masks (True = kept) by module name, where the method has
-    any, and in its metadata ``modules``, ``sparsity``, ``method`` and ``scope``.
+    The file has thresholds (scalars) or masks (True: kept) by module name, if the method has any.
+    Its metadata has ``modules``, ``sparsity``, ``method`` and ``scope``.
     """
     if not pruner.modules:
         return
@@ -99,10 +98,10 @@ def write_activations(pruner: ActivationPruner, folder: Path) -> None:
 
 
 def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
-    """Prune the activations of a model that was loaded from ``folder``; ``remove()`` ends it.
+    """Prune the activations of a model that was loaded from ``folder``, until ``remove()``.
 
-    Raises :class:`~sweep.errors.UsageError` where the folder has no such file, or one that does not
-    fit the model.
+    Raises :class:`~sweep.errors.UsageError` if the folder has no file of pruned activations, or if
+    the file does not fit the model.
     """
     path = Path(folder) / ACTIVATIONS
     try:
@@ -110,13 +109,15 @@ def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
             about: dict[str, Any] = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in list(file.keys())}
     except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise UsageError(f"cannot read {path}: {error}") from error
     if (about.get("format"), about.get("version")) != (ACTIVATIONS_FORMAT, "1"):
-        raise UsageError(f"{path} says nothing of pruned activations that this version knows")
+        raise UsageError(f"{path} is not a file of pruned activations that this version can read")
     known = dict(model.named_modules())
     names = json.loads(about["modules"])
     if missing := [name for name in names if not isinstance(known.get(name), nn.Linear)]:
-        raise UsageError(f"{path} is of another model: there is no Linear layer {missing[0]!r}")
+        raise UsageError(
+            f"{path} belongs to another model: this one has no Linear layer {missing[0]!r}"
+        )
     pruner = ActivationPruner(
         {name: known[name] for name in names},
         float(about["sparsity"]),
@@ -129,7 +130,7 @@ def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
 
 
 def load_model(folder: str | Path) -> nn.Module:
-    """The exported classifier in a folder, its activations pruned and rounded as the trial's."""
+    """Load an exported classifier, with activations pruned and rounded as in the trial."""
     from transformers import AutoModelForSequenceClassification
 
     model: nn.Module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
@@ -137,13 +138,13 @@ def load_model(folder: str | Path) -> nn.Module:
     return model
 
 
-def has_more(folder: str | Path) -> bool:
-    """Whether the trial did more to the model in a folder than ``from_pretrained`` gives."""
+def changes_inputs(folder: str | Path) -> bool:
+    """Whether the model in a folder prunes or rounds inputs, which ``from_pretrained`` ignores."""
     return any((Path(folder) / name).is_file() for name in (ACTIVATIONS, GRID_FILE))
 
 
 def complete(model: nn.Module, folder: str | Path) -> None:
-    """Let a model from a folder prune and round its inputs, where the files there say so."""
+    """Make a model from a folder prune and round its inputs as the files there say."""
     if (Path(folder) / ACTIVATIONS).is_file():
         attach(model, folder)
     if (Path(folder) / GRID_FILE).is_file():

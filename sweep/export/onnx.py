@@ -1,4 +1,4 @@
-"""The model as an ONNX graph, for runtimes other than PyTorch. An optional extra."""
+"""Export the model as an ONNX graph. Needs the optional extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FILE = "model.onnx"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
-_LARGEST = 1_500_000_000  # bytes of weights inside one protobuf file, which can have two gigabytes
+_LARGEST = 1_500_000_000  # bytes of weights in one protobuf file, whose limit is 2 GB
 
 
 def check_packages() -> None:
-    """Raises :class:`~sweep.errors.UsageError` where a package of the extra is missing."""
+    """Raise :class:`~sweep.errors.UsageError` if a package of the extra is missing."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise UsageError(
@@ -39,13 +39,13 @@ def check_packages() -> None:
 
 
 def check_params(params: Mapping[str, Any]) -> None:
-    """Raises :class:`~sweep.errors.UsageError` where the graph would leave something out."""
+    """Raise :class:`~sweep.errors.UsageError` if the graph cannot represent the trial's model."""
     if params.get("activation_sparsity"):
-        raise UsageError("--onnx: this trial prunes activations, which the graph has no place for")
+        raise UsageError("--onnx: this trial prunes activations, which an ONNX file cannot hold")
 
 
 class _Classifier(nn.Module):
-    """The model with its inputs by place, and the logits alone for an output."""
+    """The model with positional inputs and the logits as its only output."""
 
     def __init__(self, model: nn.Module, names: list[str]) -> None:
         super().__init__()
@@ -57,8 +57,8 @@ class _Classifier(nn.Module):
 
 
 def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
-    """Write ``model.onnx``: (batch, tokens) of ids to logits (batch, labels), both sizes free."""
-    known = inputs_of(type(model))  # type: ignore[arg-type]  # a class has a hash
+    """Write ``model.onnx``: ids (batch, tokens) to logits (batch, labels), any sizes."""
+    known = inputs_of(type(model))  # type: ignore[arg-type]  # classes are hashable
     names = [name for name in INPUTS if name in known]
     batch = bench.task.split(SPLIT).padded(np.arange(2), bench.task.pad_id)
     given = tuple(torch.from_numpy(batch[name]) for name in names)
@@ -78,7 +78,7 @@ def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
 
 
 def onnx_logits(folder: Path, bench: Workbench) -> Logits:
-    """The logits of the validation examples (examples, labels) by ONNX Runtime on the CPU."""
+    """The logits of the validation examples (examples, labels) from ONNX Runtime on the CPU."""
     import onnxruntime
 
     options: Any = onnxruntime.SessionOptions()
@@ -86,7 +86,7 @@ def onnx_logits(folder: Path, bench: Workbench) -> Logits:
     session: Any = onnxruntime.InferenceSession(
         folder / FILE, options, providers=["CPUExecutionProvider"]
     )
-    names = [one.name for one in session.get_inputs()]
+    names = [node.name for node in session.get_inputs()]
     split = bench.task.split(SPLIT)
     found = np.empty((len(split), bench.task.num_labels), dtype=np.float32)
     for chosen in split.in_order(bench.config.recover.eval_batch_size):
@@ -97,7 +97,7 @@ def onnx_logits(folder: Path, bench: Workbench) -> Logits:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's advice is not for who exports a model."""
+    """Hide the warnings of the exporter, which are for developers of models."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,22 +1,23 @@
-"""A compact file of a pruned model: a bitmap for each matrix, and its values that are not zero.
+"""The compact file of a pruned model: for each tensor a bitmap and the nonzero values.
 
-It is a safetensors file, so that any reader opens it without running code. Of each tensor NAME it
-holds, whichever is smaller:
+It is a safetensors file, so that any reader can open it without running code. For each tensor NAME
+it has the smaller of these two forms:
 
-    dense/NAME      the tensor as it is
-    bitmask/NAME    uint8, a bit a value in C order, the first one the highest; 1: there is a value
-    values/NAME     those values in that order, of the tensor's own type
+    dense/NAME      the tensor unchanged
+    bitmask/NAME    uint8, one bit per value in C order, highest bit first; 1: the value is stored
+    values/NAME     the stored values in that order, in the type of the tensor
 
-In its metadata are ``format``, ``version``, ``shapes`` (JSON, NAME -> shape) and ``sha256``
-(:func:`digest` of the tensors). What counts as zero is a value without a set bit, so that -0.0 and
-NaN survive: reading gives back every tensor bit for bit.
+The metadata has ``format``, ``version``, ``shapes`` (JSON, NAME -> shape) and ``sha256``
+(:func:`digest` of the tensors). Only a value with no bit set counts as zero, so that -0.0 and NaN
+are stored: loading restores every tensor bit for bit.
 
-Version 1, which prunesweep 0.1 wrote, is read too: it may hold any of these, KEY, in two parts,
-``low/KEY`` (all but the highest byte of each value) and ``high/KEY`` (a zlib stream of the highest
-bytes), which its metadata ``planes`` names (JSON, KEY -> type and number of values).
+Version 1, which prunesweep 0.1 wrote, can be read too. There each entry KEY may be stored in two
+parts, ``low/KEY`` (all but the highest byte of each value) and ``high/KEY`` (a zlib stream of the
+highest bytes). The metadata ``planes`` lists these entries (JSON, KEY -> type and number of
+values).
 
-Needs numpy and safetensors, and no torch. How a file of this version is read without prunesweep
-stands in the model card (``card.md``).
+This module needs numpy and safetensors, but not torch. The model card (``card.md``) shows how to
+read a file of this version without prunesweep.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ Arrays = dict[str, Array]
 
 
 def save(path: str | Path, tensors: Mapping[str, Array]) -> None:
-    """Write ``tensors`` (of any shape; types of 1, 2, 4 or 8 bytes) as a new file."""
+    """Write ``tensors`` of any shape, with values of 1, 2, 4 or 8 bytes, as a new file."""
     parts: Arrays = {}
     for name, tensor in tensors.items():
         packed = pack(tensor)
@@ -58,10 +59,10 @@ def save(path: str | Path, tensors: Mapping[str, Array]) -> None:
 
 
 def load(path: str | Path) -> Arrays:
-    """The tensors of a file that :func:`save` wrote, bit for bit.
+    """Load the tensors of a file that :func:`save` wrote, bit for bit.
 
-    Raises :class:`~sweep.errors.UsageError` where it is no such file, and
-    :class:`~sweep.errors.StorageError` where it is damaged.
+    Raises :class:`~sweep.errors.UsageError` if it is not such a file, and
+    :class:`~sweep.errors.StorageError` if it is damaged.
     """
     parts, about = _read(Path(path))
     try:
@@ -71,12 +72,12 @@ def load(path: str | Path) -> Arrays:
     except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
     if digest(tensors) != about.get("sha256"):
-        raise StorageError(f"{path} is damaged: its tensors are not those that were saved")
+        raise StorageError(f"{path} is damaged: the SHA-256 of its tensors does not match")
     return tensors
 
 
 def pack(tensor: Array) -> tuple[Array, Array] | None:
-    """Bits and values of a tensor, or None where it takes no more bytes as it is.
+    """The bitmap and the nonzero values of a tensor, or None if the dense form is not larger.
 
     >>> bits, values = pack(np.array([0, 0, 5, 0, 0, 0, 0, 0, 7], dtype=np.float32))
     >>> bits.tolist(), values.tolist()
@@ -90,17 +91,17 @@ def pack(tensor: Array) -> tuple[Array, Array] | None:
 
 
 def unpack(bits: Array, values: Array, shape: list[int]) -> Array:
-    """The tensor that :func:`pack` took. Raises ValueError where bits and values do not fit."""
+    """Restore the tensor that :func:`pack` packed. Raises ValueError if the sizes do not match."""
     count = int(np.prod(shape, dtype=np.int64))
     if bits.shape != (-(-count // 8),):
-        raise ValueError(f"{bits.size} bytes of bits for a tensor of shape {shape}")
+        raise ValueError(f"a bitmap of {bits.size} bytes for a tensor of shape {shape}")
     flat = np.zeros(count, dtype=values.dtype)
     flat[np.unpackbits(bits, count=count).astype(bool)] = values
     return flat.reshape(shape)
 
 
 def digest(tensors: Mapping[str, Array]) -> str:
-    """SHA-256 over names, types, shapes and bytes, by rising name."""
+    """SHA-256 of the names, types, shapes and bytes of tensors, sorted by name."""
     found = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -114,10 +115,10 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
         with safe_open(path, framework="numpy") as file:
             about = file.metadata() or {}
             if about.get("format") != FORMAT:
-                raise UsageError(f"{path} is no sparse file of this project")
+                raise UsageError(f"{path} is not a compact file of prunesweep")
             if about.get("version") not in KNOWN:
                 raise UsageError(
-                    f"{path} is of version {about.get('version')}, this version reads "
+                    f"{path} has version {about.get('version')}; this prunesweep reads versions "
                     f"{' and '.join(KNOWN)}"
                 )
             return {name: file.get_tensor(name) for name in list(file.keys())}, about
@@ -139,12 +140,14 @@ def _tensors(parts: Arrays, shapes: Mapping[str, list[int]]) -> Arrays:
 
 
 def _join_planes(parts: Arrays, planes: Mapping[str, Any]) -> None:
-    """Put together what a file of version 1 holds in two parts. Raises ValueError or zlib.error
-    where they do not fit.
+    """Join the two parts of entries of version 1. Raises ValueError or zlib.error if they do not
+    match.
     """
     for key, (kind, count) in planes.items():
         low, high = parts.pop(f"low/{key}"), parts.pop(f"high/{key}")
         inflated = zlib.decompressobj().decompress(high.tobytes(), count + 1)
         highest = np.frombuffer(inflated, dtype=np.uint8).reshape(1, count)
-        rows = np.vstack([low.reshape(-1, count), highest])  # a byte of each value, lowest first
+        rows = np.vstack(
+            [low.reshape(-1, count), highest]
+        )  # one byte of each value per row, lowest first
         parts[key] = np.ascontiguousarray(rows.T).view(kind).reshape(count)

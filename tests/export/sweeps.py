@@ -88,8 +88,8 @@ def assert_answers(
     found = checks.logits(load_model(to), bench)
     answers = analysis.load(swept).answers(trial, epoch)
     assert answers is not None
-    assert checks.right(found, bench).tolist() == answers.tolist()
+    assert checks.is_correct(found, bench).tolist() == answers.tolist()
     (to / without).rename(to / "elsewhere")
     alone = checks.logits(load_model(to), bench)
     assert not np.array_equal(alone, found)
-    return int(checks.right(alone, bench).sum())
+    return int(checks.is_correct(alone, bench).sum())

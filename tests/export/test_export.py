@@ -49,7 +49,7 @@ def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
     assert np.array_equal(found.view(np.int32), ours.view(np.int32))
     recorded = analysis.load(swept).answers("t00001", 2)
     assert recorded is not None
-    assert checks.right(found, bench).tolist() == recorded.tolist()
+    assert checks.is_correct(found, bench).tolist() == recorded.tolist()
     assert AutoTokenizer.from_pretrained(exported)("good film")["input_ids"][0] == 2
 
 
@@ -126,7 +126,7 @@ def test_what_is_there_is_never_touched(
     {"file": to.touch, "folder": to.mkdir, "link": lambda: to.symlink_to("nowhere")}[kind]()
     before = (to.lstat().st_ino, to.lstat().st_mtime_ns)
     done = export(swept, "--to", to, "--trial", "t00000")
-    assert_refused(done, 2, "exists already")
+    assert_refused(done, 2, "already exists")
     assert (to.lstat().st_ino, to.lstat().st_mtime_ns) == before
     assert list(tmp_path.iterdir()) == [to]
 
@@ -144,7 +144,7 @@ def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
         write(*given)
 
     monkeypatch.setattr(sparse, "save", meanwhile)
-    assert_refused(export(swept, "--to", to, "--trial", "t00000"), 2, "appeared meanwhile")
+    assert_refused(export(swept, "--to", to, "--trial", "t00000"), 2, "appeared during the export")
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "mine"]
 
 
@@ -174,7 +174,7 @@ def test_other_answers_than_recorded_are_exported_only_where_that_is_allowed(
             event.update(correct=3, correct_bits=None)
     (own / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
-    refused(done, 6, tmp_path, "the record says 3", "answered otherwise", "--may-differ")
+    refused(done, 6, tmp_path, "the record says 3", "answers differ", "--may-differ")
     wanted = ("--trial", "t00001", "--epoch", 2, "--may-differ", 40)
     done = export(own, "--to", tmp_path / "m", *wanted)
     assert done.code == 0, done.err

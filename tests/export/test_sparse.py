@@ -150,12 +150,12 @@ def parts_of(path: Path, write: Write = save) -> tuple[Tensors, dict[str, str]]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"shapes": '{"w": [64, 65]}'}, "bytes of bits"),
+        ({"shapes": '{"w": [64, 65]}'}, "a bitmap of"),
         ({"shapes": '{"w": [64, 64], "x": [4]}'}, "damaged"),
         ({"shapes": '{"w": [64, "a"]}'}, "damaged"),
         ({"shapes": "["}, "damaged"),
-        ({"shapes": '{"w": [32, 128]}'}, "not those that were saved"),
-        ({"sha256": "0"}, "not those that were saved"),
+        ({"shapes": '{"w": [32, 128]}'}, "SHA-256"),
+        ({"sha256": "0"}, "SHA-256"),
         ({"planes": "{}"}, "damaged"),
         ({"planes": '{"bitmask/w": ["|u1", 511]}'}, "damaged"),
         ({"planes": '{"bitmask/w": ["|u1", 512], "values/w": ["<f8", 819]}'}, "damaged"),
@@ -176,7 +176,11 @@ def test_other_files_are_refused_with_a_sentence(tmp_path: Path) -> None:
     parts, about = parts_of(tmp_path / "s")
     save_file(parts, tmp_path / "other")
     save_file(parts, tmp_path / "newer", metadata=about | {"version": "3"})
-    newer = "of version 3, this version reads 1 and 2"
-    for name, words in (("missing", "no such file"), ("other", "no sparse file"), ("newer", newer)):
+    newer = "has version 3; this prunesweep reads versions 1 and 2"
+    for name, words in (
+        ("missing", "no such file"),
+        ("other", "is not a compact file"),
+        ("newer", newer),
+    ):
         with pytest.raises(UsageError, match=words):
             load(tmp_path / name)
