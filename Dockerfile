@@ -1,5 +1,5 @@
 # The image for `sweep render kubernetes`: docker build -t registry.example/prunesweep:0.1.0 .
-# torch comes as the CUDA build of the package index, which brings its own libraries of CUDA.
+# pip installs the CUDA build of torch, which includes the CUDA libraries.
 FROM rayproject/ray:2.60.0-py311-cpu
 
 COPY --chown=ray pyproject.toml constraints.txt README.md prunesweep/

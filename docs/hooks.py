@@ -1,7 +1,7 @@
-"""What MkDocs makes of the project itself: pages that are not files in docs/.
+"""MkDocs hooks: they add pages that are not files in docs/.
 
-``configuration.md`` is made from the JSON schema of a config, so that it agrees with the code.
-``index.md``, ``contributing.md`` and ``changelog.md`` are files at the top of the project.
+``configuration.md`` is generated from the JSON schema of a config, so that it agrees with the code.
+``index.md``, ``contributing.md`` and ``changelog.md`` are copies of files in the top folder.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):<code>(~[\w.]*\.)?([
 _HEAD = """\
 # Configuration
 
-This page is generated from the JSON schema of a config (`sweep schema` prints it) when the
-documentation is built. A config is a YAML file. Each setting below has a dotted path; the path also
-works on the command line:
+A config is a YAML file. This page is generated from its JSON schema, which `sweep schema` prints.
+Each setting below has a dotted path, which also works on the command line:
 
     sweep run my.yaml search.trials=8 task.max_length=64
 
-`sweep init my.yaml` writes a config that has every setting with a comment. `sweep check my.yaml`
-lists every error of a config at once. An editor completes and checks a config if the file
-`sweep schema > sweep.schema.json` lies beside it and the config has this line:
+`sweep init my.yaml` writes a config with a comment for every setting. `sweep check my.yaml` lists
+all errors of a config at once. For completion and checks in an editor, save the schema beside the
+config (`sweep schema > sweep.schema.json`) and add this line to the config:
 
     # yaml-language-server: $schema=sweep.schema.json
 
-*required* in the column "default" means that a config must have the setting; in a section that may
-be left out, it means that the section must have it.
+*required* in the column "default" means that the config, or the optional section, must have the
+setting.
 """
 
 _SPACE = """\
-`space` says which values the search may give to each parameter of a trial. A parameter is one of
+`space` sets the values that the search may give to each parameter of a trial. A parameter has one
+of these forms:
 
 - one value: `sparsity: 0.5`;
 - a list: `method: [l1-norm, sparsegpt]`;
 - a range: `sparsity: {low: 0.5, high: 0.95}`, with `step: 0.05` or `log: true` if wanted;
 - a list or a range with a condition:
   `ramp_epochs: {values: [1, 2], when: {method: movement}}`. The condition is a value, a list of
-  values, or a range. Where it does not hold, the trial has the parameter's default.
+  values, or a range. If the condition does not hold, the trial uses the parameter's default.
 
 The sampler `grid` needs a list or a step. `space.weight` and `space.activation` accept the nested
 form of MASE's tutorial 4: `weight: {sparsity: 0.5, method: l1-norm, scope: local}`.
@@ -70,7 +70,7 @@ form of MASE's tutorial 4: `weight: {sparsity: 0.5, method: l1-norm, scope: loca
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages to those of docs/."""
+    """Add the generated pages."""
     from mkdocs.structure.files import File
 
     pages = {to: _at_home((TOP / name).read_text("utf-8")) for name, to in COPIES.items()}
@@ -81,19 +81,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """A page of docs/ links to a file of the top folder as GitHub reads it: ../README.md."""
+    """Change links to files of the top folder, such as ../README.md, to links to their pages."""
     for name, to in COPIES.items():
         markdown = markdown.replace(f"](../{name}", f"]({to}")
     return markdown
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Docstrings name classes by roles of Sphinx; a page shows the bare names."""
+    """Replace Sphinx roles in docstrings by plain names."""
     return _ROLE.sub(r"<code>\2</code>", html)
 
 
 def _at_home(text: str) -> str:
-    """A file of the top folder as a page: links to pages stay links, others become plain paths."""
+    """Adapt a file of the top folder: links to pages stay links, others become plain paths."""
 
     def link(found: re.Match[str]) -> str:
         label, target = found[1], found[2]
@@ -110,7 +110,7 @@ def _at_home(text: str) -> str:
 
 
 def configuration(schema: dict[str, Any]) -> str:
-    """The page of all settings.
+    """Return the page of all settings.
 
     >>> page = configuration(json_schema())
     >>> "| `search.trials` | integer, at least 1 | `64` |" in page
@@ -135,7 +135,7 @@ def _sections(schema: dict[str, Any], top: dict[str, Any], required: set[str]) -
 
 
 def _object(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any] | None:
-    """The section that a node refers to, also where it may be null; None for a plain setting."""
+    """Return the section that a node refers to, also if it may be null; None for a setting."""
     for one in (node, *node.get("anyOf", ())):
         if "$ref" in one:
             found: dict[str, Any] = schema["$defs"][one["$ref"].rpartition("/")[2]]
@@ -156,7 +156,7 @@ def _space(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 def _flat(
     schema: dict[str, Any], section: dict[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The settings of a section; those of sections within it follow with their dotted paths."""
+    """Yield the settings of a section, and of the sections within it, with dotted paths."""
     must = set(section.get("required", ()))
     for name, node in section["properties"].items():
         yield f"{prefix}{name}", {**node, "must": name in must}
@@ -189,7 +189,7 @@ def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _type(schema: dict[str, Any], node: dict[str, Any]) -> str:
-    """A node's type in words.
+    """Describe the type of a node in words.
 
     >>> _type({}, {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]})
     'integer, at least 1; or null'
