@@ -1,3 +1,5 @@
 """prunesweep: a distributed search for how far a transformer can be pruned, and at what cost."""
 
-__version__ = "0.1.0"
+from sweep.version import __version__
+
+__all__ = ["__version__"]

@@ -53,6 +53,15 @@ class StorageError(SweepError):
     exit_code = 6
 
 
+class Interrupted(SweepError):
+    """A signal (Ctrl-C, say) asked a sweep to stop. Its state is saved; it can be resumed."""
+
+    def __init__(self, signal_name: str, number: int) -> None:
+        self.signal_name = signal_name
+        self.exit_code = 128 + number
+        super().__init__(f"interrupted by {signal_name}")
+
+
 class TrialError(SweepError):
     """One trial cannot continue. The message becomes the ``error`` of the trial."""
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from sweep import __version__
 from sweep.cli import Address, Config, Folder, Json, Out, Settings
 from sweep.cli.config import check, init, schema, trial
 from sweep.cli.export import export, export_study
@@ -20,6 +19,7 @@ from sweep.cli.render import app as render
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
 from sweep.ledger.store import store_at
+from sweep.version import __version__
 
 app = typer.Typer(
     name="sweep",

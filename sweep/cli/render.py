@@ -10,9 +10,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sweep import __version__
 from sweep.cli import Config, Settings
 from sweep.errors import StorageError
+from sweep.version import __version__
 
 Options = TypeVar("Options")
 IMAGE = f"prunesweep:{__version__}"

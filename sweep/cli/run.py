@@ -11,12 +11,12 @@ import pandas as pd
 import analysis
 from sweep.cli.results import print_front, refresh_results, refresh_tables
 from sweep.cluster.confirm import run_confirm
-from sweep.cluster.interrupts import Interrupted
 from sweep.cluster.listeners import Progress, View
 from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig, plan
 from sweep.config.load import load_config, with_absolute_paths
 from sweep.config.saved import begun_with, check_config
+from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Store
 from sweep.space.counting import size

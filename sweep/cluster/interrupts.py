@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sweep.errors import SweepError
+from sweep.errors import Interrupted, SweepError
 
 
 class Abort(BaseException):
@@ -25,15 +26,6 @@ class Abort(BaseException):
         super().__init__(str(error))
 
 
-class Interrupted(SweepError):
-    """A signal asked the sweep to stop; its state is saved."""
-
-    def __init__(self, signal_name: str, number: int) -> None:
-        self.signal_name = signal_name
-        self.exit_code = 128 + number
-        super().__init__(f"interrupted by {signal_name}")
-
-
 OURS = (signal.SIGINT, signal.SIGTERM)
 
 Heed = Callable[[], None]
@@ -44,10 +36,15 @@ Heed = Callable[[], None]
 def signals() -> Iterator[Heed]:
     """For the time of the block SIGINT and SIGTERM are remembered, until they are heeded.
 
+    Python handles signals in its main thread only: in any other thread the block heeds none.
+
     While Ray starts, a handler of its own answers SIGTERM with SystemExit, wherever Python is just
     then: in a callback that drops exceptions (filelock has one at a fork) it would be lost. So
     signals are heard on a pipe too, which the interpreter writes to whoever handles them.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
     got: list[int] = []
 
     def remember(number: int, frame: object) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from sweep import __version__
 from sweep.cluster.baseline import Dense, reference_point
 from sweep.cluster.conductor import Conductor
-from sweep.cluster.interrupts import Abort, Interrupted, cause
+from sweep.cluster.interrupts import Abort, cause
 from sweep.cluster.listeners import View
 from sweep.cluster.retention import Retention
 from sweep.cluster.session import Cluster, Session, opened
@@ -20,7 +19,7 @@ from sweep.compress.dense.ship import delete_packed
 from sweep.config import SweepConfig
 from sweep.config.saved import check_same
 from sweep.config.text import dump_yaml
-from sweep.errors import UsageError
+from sweep.errors import Interrupted, UsageError
 from sweep.ledger.events import (
     BASELINE,
     FINISH,
@@ -41,6 +40,7 @@ from sweep.ledger.record import baseline_event
 from sweep.ledger.store import read_text
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
+from sweep.version import __version__
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from sweep.cluster.baseline import Dense
 from sweep.cluster.capacity import Capacity
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.connect import connected
-from sweep.cluster.interrupts import Abort, Heed, Interrupted, cause, signals
+from sweep.cluster.interrupts import Abort, Heed, cause, signals
 from sweep.cluster.log import FILE_ONLY, DriverLog, driver_log
 from sweep.cluster.preflight import preflight
 from sweep.config import SweepConfig
-from sweep.errors import ClusterError, SweepError
+from sweep.errors import ClusterError, Interrupted, SweepError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import Journal
 from sweep.ledger.lease import driver_name

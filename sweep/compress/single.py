@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sweep.compress.loop import Loop
 from sweep.compress.open import open_bench
 from sweep.config import SweepConfig
 from sweep.ledger.record import Record
 from sweep.space.active import active, order
 from sweep.space.params import DEFAULTS, Params, chosen_by
+
+if TYPE_CHECKING:
+    from sweep.compress.open import Bench
 
 Say = Callable[[str], None]
 
@@ -21,6 +25,21 @@ STEPS = {
 """What the dense model went through to be the baseline of a sweep on a grid."""
 
 
+def open_trial(config: SweepConfig, split: str, say: Say) -> tuple[Bench, Loop]:
+    """The one trial of ``config``, of which nothing has run yet, and the bench that it is from.
+
+    ``say`` gets warnings, and which values were chosen for the trial. Raises
+    :class:`~sweep.errors.UsageError` for what cannot be used.
+    """
+    bench = open_bench(config)
+    params = single_params(config, say)
+    bench.check()
+    for warning in bench.warnings:
+        say(f"warning: {warning}")
+    seed = config.search.seed if params.seed is None else params.seed
+    return bench, bench.trial(params, seed, split)
+
+
 def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
     """Run one trial of ``config`` and evaluate on ``split``; the figures as one JSON-able dict.
 
@@ -28,21 +47,16 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
     :class:`~sweep.errors.UsageError` for what cannot be used, and
     :class:`~sweep.errors.TrialError` where the trial diverges.
     """
-    bench = open_bench(config)
-    params = single_params(config, say)
-    bench.check()
-    for warning in bench.warnings:
-        say(f"warning: {warning}")
+    bench, trial = open_trial(config, split, say)
     baseline = bench.baseline(split)
     for line in _dense_lines(config, baseline, split):
         say(line)
-    say(f"2. prune            {_describe(params)}")
-    seed = config.search.seed if params.seed is None else params.seed
+    say(f"2. prune            {_describe(trial.params)}")
     records = []
-    for record in bench.trial(params, seed, split).run():
+    for record in trial.run():
         records.append(record)
-        say(_line(record, params))
-    return _figures(params, baseline, records, split)
+        say(_line(record, trial.params))
+    return _figures(trial.params, baseline, records, split)
 
 
 def single_params(config: SweepConfig, say: Say) -> Params:

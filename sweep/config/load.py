@@ -6,7 +6,7 @@ Whatever is wrong is reported at once, as one `ConfigError` with a line a proble
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,23 +26,39 @@ if TYPE_CHECKING:
 _STAND_INS: dict[str, Any] = {"name": "x", "task": {"dataset": EMBEDDED}}
 
 
+Source = str | Path | Mapping[str, Any] | SweepConfig
+"""The path of a YAML file, the bare name of a packaged config, or settings as YAML has them."""
+
+Overrides = str | Iterable[str | tuple[str, Any]] | Mapping[str, Any]
+"""``key=value`` texts (dotted paths, YAML values), or values by their dotted paths."""
+
+
 def load_config(
-    source: str, overrides: Sequence[str] = (), single_trial: bool = False
+    source: Source, settings: Overrides = (), single_trial: bool = False
 ) -> SweepConfig:
-    """The config at ``source``: the path of a YAML file, or the bare name of a packaged config.
+    """The config of a file, of the package, or of a mapping, with ``settings`` laid over it.
 
-    ``overrides`` are ``key=value`` texts with dotted paths and YAML values. With ``single_trial`` a
-    bare parameter name is short for ``space.<name>``, and the search of the config, which one trial
-    does not have, need not fit its space; it becomes a search of one trial.
+    With ``single_trial`` a bare parameter name is short for ``space.<name>``. The search of the
+    config, which one trial does not have, need not fit its space; it becomes a search of one trial.
 
-    Raises UsageError where there is no such config or it cannot be read, and ConfigError with every
-    problem that it has.
+    Raises :class:`~sweep.errors.UsageError` where there is no such config or it cannot be read, and
+    :class:`~sweep.errors.ConfigError` with every problem that it has.
+
+    >>> load_config("digits", ["search.trials=8"]).search.trials
+    8
+    >>> own = {"name": "own", "task": {"dataset": "digits"}, "space": {"sparsity": [0.5, 0.9]}}
+    >>> load_config(own, {"search.trials": 2}).name
+    'own'
     """
-    return parse_config(_read(source), overrides, single_trial, source)
+    if isinstance(source, SweepConfig):
+        source = source.model_dump(mode="json")
+    if isinstance(source, Mapping):
+        return _checked(copy.deepcopy(dict(source)), [], settings, single_trial, "the config")
+    return parse_config(_read(str(source)), settings, single_trial, str(source))
 
 
 def parse_config(
-    text: str, overrides: Sequence[str] = (), single_trial: bool = False, source: str = "the config"
+    text: str, settings: Overrides = (), single_trial: bool = False, source: str = "the config"
 ) -> SweepConfig:
     """`load_config`, of a YAML text; ``source`` is what an error calls it."""
     try:
@@ -52,7 +68,20 @@ def parse_config(
     if not isinstance(data, dict):
         got = Problem((), "must be a mapping of settings", data, "name, model, task, ...")
         raise _error([*problems, got], source)
-    data, wrong = apply_overrides(data, overrides, single_trial)
+    return _checked(data, problems, settings, single_trial, source)
+
+
+def _checked(
+    data: dict[str, Any],
+    problems: list[Problem],
+    settings: Overrides,
+    single_trial: bool,
+    source: str,
+) -> SweepConfig:
+    if isinstance(settings, str):
+        settings = [settings]
+    given = settings.items() if isinstance(settings, Mapping) else settings
+    data, wrong = apply_overrides(data, given, single_trial)
     config = _validated(data, single_trial, [*problems, *wrong], source)
     return _one_trial(config) if single_trial else config
 

@@ -93,20 +93,24 @@ def _repeats_in_mapping(
 
 
 def apply_overrides(
-    data: dict[str, Any], overrides: Iterable[str], single_trial: bool = False
+    data: dict[str, Any], overrides: Iterable[str | tuple[str, Any]], single_trial: bool = False
 ) -> tuple[dict[str, Any], list[Problem]]:
     """``data`` with the overrides laid over it, later over earlier, and what is wrong with them.
 
-    A value is YAML. A path into a plain value replaces that value by a mapping:
+    An override is a text ``key=value`` with a YAML value, or a key and a value as YAML would give
+    it. A path into a plain value replaces that value by a mapping:
     ``task.dataset.train=FILE`` over ``dataset: imdb`` gives ``dataset: {train: FILE}``. With
     ``single_trial`` a bare parameter name (or the tutorial's ``weight``, ``activation``) is short
     for ``space.<name>``. ``data`` itself is left as it is.
     """
     result = dict(data)
     problems: list[Problem] = []
-    for text in overrides:
+    for override in overrides:
         with noting(problems):
-            path, value = _parse(text)
+            if isinstance(override, str):
+                path, value = _parse(override)
+            else:
+                path, value = tuple(override[0].split(".")), override[1]
             if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
                 path = ("space", *path)
             if path[0] == "space":
@@ -115,7 +119,7 @@ def apply_overrides(
     return result, problems
 
 
-def _parse(text: str) -> tuple[tuple[str, ...], Any]:
+def _parse(text: str) -> tuple[Path, Any]:
     key, equals, raw = text.partition("=")
     path = tuple(key.strip().split("."))
     if not equals or not all(path):

@@ -17,11 +17,11 @@ from pydantic import BaseModel
 from analysis import Results
 from analysis.certainty.statistics import wilson
 from analysis.report.format import megabytes, number, percent, points, short, span
-from sweep import __version__
 from sweep.config import SweepConfig
 from sweep.export.checks import Checked
 from sweep.export.point import Point
 from sweep.space.params import Params
+from sweep.version import __version__
 
 MOST_ROWS = 20
 """Of the front, in the table of its points."""

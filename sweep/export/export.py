@@ -16,7 +16,6 @@ from safetensors.numpy import load_file
 from torch import nn
 
 from analysis import Results
-from sweep import __version__
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import find_packed
 from sweep.compress.models import load_classifier
@@ -32,6 +31,7 @@ from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder, remove_empty
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Store
+from sweep.version import __version__
 
 if TYPE_CHECKING:
     from sweep.compress.trial import Trial

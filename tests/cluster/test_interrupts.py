@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -74,3 +75,14 @@ def test_afterwards_all_is_as_it_was() -> None:
         assert signal.set_wakeup_fd(-1) >= 0
     assert [signal.getsignal(number) for number in OURS] == handlers
     assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_in_a_thread_of_its_own_none_is_heeded() -> None:
+    """Python sets handlers in its main thread alone, and a sweep may run in another."""
+
+    def heeds() -> None:
+        with signals() as heed:
+            heed()
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(heeds).result()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,22 @@ def test_a_file_is_read_and_its_overrides_laid_over(tmp_path: Path) -> None:
     path.write_text("\ufeff" + SMALL, encoding="utf-8")  # as some editors on Windows save it
     assert load_config(str(path)).search.trials == 64
     assert load_config(str(path), ["search.trials=8"]).search.trials == 8
+
+
+def test_a_mapping_a_file_and_a_config_say_the_same(tmp_path: Path) -> None:
+    """A dict as the YAML would be, with overrides as texts or as values; it is left as it is."""
+    raw = {"name": "own", "task": {"dataset": "digits"}, "space": {"sparsity": [0.5, 0.9]}}
+    path = tmp_path / "own.yaml"
+    path.write_text(json.dumps(raw))
+    before = copy.deepcopy(raw)
+    found = load_config(raw, {"search.trials": 2, "space.method": ("random", "l1-norm")})
+    assert raw == before
+    texts = ["search.trials=2", "space.method=[random, l1-norm]"]
+    assert found == load_config(path, texts) == load_config(load_config(raw), texts)
+    assert load_config(raw, texts[0]) == load_config(raw, texts[:1])
+    with pytest.raises(ConfigError) as wrong:
+        load_config(raw | {"sapce": {}}, {"search.trails": 2})
+    assert [line.partition(":")[0] for line in wrong.value.problems] == ["search.trails", "sapce"]
 
 
 def test_a_bare_name_is_a_packaged_config_even_next_to_a_folder_of_that_name(

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import sweep
 from sweep.cluster.jobs.api import JobsApi, Taken
 from sweep.cluster.jobs.job import KEY, Job, find, jobs_of
 from sweep.config import SweepConfig
@@ -37,7 +36,7 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
 
     The same content gives the same bytes, so that a cluster that has it is sent nothing.
     """
-    root = Path(sweep.__file__).parent.parent
+    root = Path(__file__).parents[3]
     paths = [path for package in PACKAGES for path in (root / package).rglob("*")]
     ours = [path for path in paths if path.suffix in ENDINGS and path.is_file()]
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in ours}

@@ -12,7 +12,6 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep import __version__
 from sweep.cluster.render import fill
 from sweep.cluster.render.checks import (
     NAME,
@@ -31,6 +30,7 @@ from sweep.config import ResourcesConfig, SweepConfig
 from sweep.config.plan import results_path
 from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
+from sweep.version import __version__
 
 KUBERAY = "1.6"
 RAY = "2.60.0"

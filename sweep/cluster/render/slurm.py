@@ -25,7 +25,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep import __version__
 from sweep.cluster.render import fill
 from sweep.cluster.render.checks import (
     Time,
@@ -39,6 +38,7 @@ from sweep.config import SweepConfig
 from sweep.config.plan import results_path
 from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
+from sweep.version import __version__
 
 LEAST_GRACE = 180
 """Seconds: the driver saves within a minute, and Ray's nodes leave within another."""
