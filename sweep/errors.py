@@ -6,6 +6,7 @@ SweepError            1   an internal error: a bug in this project
 |- NothingFound       4   nothing satisfies the query
 |- ClusterError       5   the Ray cluster is unreachable or refused the request
 |- StorageError       6   results cannot be written or read
+|- Interrupted    128+n   signal n asked the sweep to stop; its state is saved
 `- TrialError         -   one trial cannot continue (it diverged); the others continue
 """
 
