@@ -24,7 +24,7 @@ trials come from the even spread of `sweep.search.startup`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -34,7 +34,7 @@ from scipy.stats import qmc
 from threadpoolctl import ThreadpoolController
 
 from sweep.ledger.record import figure, standard_error
-from sweep.search.samplers import Window
+from sweep.search.samplers import TRIES, Window, sampler_seed
 from sweep.search.startup import spread_shares, value_at
 from sweep.search.surrogate import Array, Encoding, Shape, Surrogate, improvement, staircase
 from sweep.space.active import active, order
@@ -100,7 +100,7 @@ class Ehvi:
     """A fold over trials and their records; :meth:`propose` changes nothing.
 
     ``objectives``: a metric, or its drop, and the one that is ``known`` (name -> a function of a
-    trial's params). ValueError for other objectives.
+    trial's params with values in [0, 1]).
     """
 
     def __init__(
@@ -109,8 +109,6 @@ class Ehvi:
         objectives: Mapping[str, str],
         known: Mapping[str, Callable[[Mapping[str, Any]], float]] = KNOWN,
     ) -> None:
-        if len(objectives) != 2 or len(known) != 1 or not known.keys() <= objectives.keys():
-            raise ValueError(f"needs a metric and {', '.join(known)}, got {dict(objectives)}")
         self._space, self._names = dict(space), order(space)
         self._known, self._width_of = next(iter(known.items()))
         self._metric = next(name for name in objectives if name != self._known)
@@ -154,6 +152,14 @@ class Ehvi:
         self._records.append(_Seen(*place, params, value, width, error))
         self._places.add(place)
         self._reported.add(trial)
+
+    def proposals(self, seed: int, number: int) -> Iterator[Params]:
+        """What trial ``number`` of a search with this seed could be, best first."""
+        for attempt in range(TRIES):
+            if self.is_ready:
+                yield self.propose(sampler_seed(seed, number, attempt))
+            else:
+                yield self.spread(sampler_seed(seed, number // 16, attempt), number % 16)
 
     def spread(self, seed: int, number: int) -> Params:
         """One of 16 evenly spread points, before anything is known; few epochs are likelier."""

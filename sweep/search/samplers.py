@@ -30,6 +30,9 @@ from sweep.space.domains import Domain
 POPULATION = 16
 """Trials in a generation of NSGA-II. Optuna's 50 would leave most of a sweep of 64 random."""
 
+TRIES = 3
+"""How often a sampler is asked before the next configuration in order is taken."""
+
 GENERATION = "NSGAIISampler:generation"
 PARENTS = "NSGAIISampler:parent:"
 

@@ -1,25 +1,26 @@
-"""Points of a space without a model: evenly spread ones for a beginning, and the untried ones.
+"""Points of a space without a model: evenly spread ones for a start, and those not yet proposed.
 
 TPE and GP begin with ten random points. Of 2 methods x 2 scopes, ten random points miss one
 combination in about one sweep of five, and the model that learns from them may then never ask for
 it (seen on SST-2: no l1-norm local in 32 trials). A scrambled Sobol sequence (Owen 1998) has every
 half of every parameter, and every quarter of two, equally often among its first eight points.
 
-Where a sampler repeats itself, the search goes on with the points that were not tried, in an order
-of :class:`Untried`; a grid is nothing but that.
+Where a sampler repeats itself, the search goes on with the configurations that were not proposed
+yet, in the order of :class:`Configurations`. A grid has no other proposals.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from scipy.stats import qmc
 
-from sweep.space.active import Identity, active, identity, order
+from sweep.search.samplers import TRIES, sampler_seed
+from sweep.space.active import Identity, active, complete, identity, order
 from sweep.space.counting import size
 from sweep.space.domains import Constant, Domain, Float, Int
 
@@ -27,7 +28,19 @@ STARTUP = 10
 """How many evenly spread points: TPE and GP model nothing before they have seen so many."""
 
 DRAWS = 1000
-"""Random draws from an endless space before it counts as exhausted: what is left is too rare."""
+"""Random draws from an infinite space before it counts as exhausted: what is left is too rare."""
+
+
+def completions(
+    space: Mapping[str, Domain], given: Mapping[str, Any], seed: int, number: int
+) -> Iterator[dict[str, Any]]:
+    """Params for trial ``number`` with the ``given`` values; the others are spread evenly.
+
+    Several, so that one of them is new.
+    """
+    for attempt in range(TRIES, 2 * TRIES):
+        spread = spread_values(space, sampler_seed(seed, number // 16, attempt), number % 16)
+        yield complete(space, given, spread.__getitem__)
 
 
 def spread_values(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, Any]:
@@ -62,38 +75,49 @@ def value_at(domain: Domain, u: float) -> int | float | str:
     return "" if value is None else value
 
 
-class Untried:
-    """The points of a space in an order: that of a grid (the last parameter turns fastest), or,
-    with a ``seed``, one that jumps about. An endless space is drawn from at random.
+class Configurations:
+    """The configurations of a space: which were proposed, and in which order the others follow.
+
+    The order is that of a grid (the last parameter turns fastest), or, with a ``seed``, one that
+    jumps about. An infinite space is drawn from at random.
     """
 
     def __init__(self, space: Mapping[str, Domain], seed: int | None) -> None:
         self._space, self._names = space, order(space)
-        self._endless = math.isinf(size(space))
-        # An endless domain in a space with an end is moot throughout: one value stands for all.
+        self._proposed: set[Identity] = set()
+        self._is_infinite = math.isinf(size(space))
+        # An infinite domain in a finite space is never active: one value stands for all.
         self._sizes = {n: 1 if math.isinf(d.size) else int(d.size) for n, d in space.items()}
         self._total = math.prod(self._sizes.values())
         self._seed = seed or 0
         self._step, self._offset = (1, 0) if seed is None else _jumps(self._total, seed)
         self._next = 0
 
-    def point(self, tried: Container[Identity], number: int, skip: int = 0) -> dict[str, Any]:
-        """The first point that is not ``tried``, or the one ``skip`` further; {} if none is left.
+    def add(self, params: Mapping[str, Any]) -> None:
+        """A trial has these params."""
+        self._proposed.add(identity(params))
 
-        What is tried may only grow from one call to the next. ``number`` seeds random draws.
+    def __contains__(self, params: Mapping[str, Any]) -> bool:
+        """Whether a trial had params that make the same configuration."""
+        return identity(params) in self._proposed
+
+    def following(self, number: int, skip: int = 0) -> dict[str, Any]:
+        """The next one that was not proposed, or the one ``skip`` further; {} if none is left.
+
+        ``number`` seeds random draws. Nothing changes until :meth:`add`.
         """
         passed: set[Identity] = set()
-        for point in self._drawn(number) if self._endless else self._from(tried):
+        for point in self._drawn(number) if self._is_infinite else self._rest():
             one = identity(point)
-            if one in tried or one in passed:
+            if one in self._proposed or one in passed:
                 continue
             if len(passed) == skip:
                 return point
             passed.add(one)
         return {}
 
-    def _from(self, tried: Container[Identity]) -> Iterator[dict[str, Any]]:
-        while self._next < self._total and identity(self._at(self._next)) in tried:
+    def _rest(self) -> Iterator[dict[str, Any]]:
+        while self._next < self._total and self._at(self._next) in self:
             self._next += 1
         return map(self._at, range(self._next, self._total))
 

@@ -38,18 +38,16 @@ from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
 from sweep.search.samplers import (
     PARENTS,
     SAMPLERS,
+    TRIES,
     check_sampler,
     first_generation,
     sampler_seed,
     window_of,
 )
-from sweep.search.startup import STARTUP, Untried, spread_values
+from sweep.search.startup import STARTUP, Configurations, completions, spread_values
 from sweep.search.told import Observation, Told, is_feasible, suggest
-from sweep.space.active import Identity, active, complete, identity, order
+from sweep.space.active import active, complete, order
 from sweep.space.domains import Domain
-
-TRIES = 3
-"""How often a sampler is asked before the next untried point is taken."""
 
 Params = dict[str, Any]
 Proposal = tuple[Params, SamplerAttrs]
@@ -81,8 +79,7 @@ class Study:
         self._told = Told(space)
         self._trials: list[FrozenTrial] = []  # those of other sweeps first
         self._study_attrs: dict[str, Any] = {}  # of the samplers
-        self._tried: set[Identity] = set()
-        self._untried = Untried(self._space, None if sampler == "grid" else seed)
+        self._configurations = Configurations(self._space, None if sampler == "grid" else seed)
         self._window = window_of(self._stock, objectives)
         self._begun = self._warm = 0
         self._ehvi = Ehvi(space, objectives) if sampler == "ehvi" else None
@@ -111,39 +108,27 @@ class Study:
         """
         kept: SamplerAttrs = {}
         for params, sampler_attrs in self._wishes(number):
-            if identity(params) not in self._tried:
+            if params not in self._configurations:
                 return params, sampler_attrs
             kept = sampler_attrs
-        point = self._untried.point(self._tried, number, skip=max(0, number - self._begun))
+        point = self._configurations.following(number, skip=max(0, number - self._begun))
         return (point, kept) if point else None
 
     def _wishes(self, number: int) -> Iterator[Proposal]:
         """What trial ``number`` could be, best first."""
         if number < len(self._starts):
-            yield from self._start(number)
+            for params in completions(self._space, self._starts[number], self._seed, number):
+                yield params, first_generation(self._sampler)
         startup = number - len(self._starts)
         if self._stock and self._stock.spread and 0 <= startup < STARTUP - self._warm:
-            yield self._spread({}, sampler_seed(self._seed, 0), startup), {}
-        for attempt in range(TRIES):
-            if self._stock is not None:
+            spread = spread_values(self._space, sampler_seed(self._seed, 0), startup)
+            yield complete(self._space, {}, spread.__getitem__), {}
+        if self._stock is not None:
+            for attempt in range(TRIES):
                 yield self._sampled(sampler_seed(self._seed, number, attempt))
-            elif self._ehvi is not None and self._ehvi.is_ready:
-                yield self._ehvi.propose(sampler_seed(self._seed, number, attempt)), {}
-            elif self._ehvi is not None:
-                spread = sampler_seed(self._seed, number // 16, attempt)
-                yield self._ehvi.spread(spread, number % 16), {}
-
-    def _start(self, number: int) -> Iterator[Proposal]:
-        """The starting point ``number``, what it leaves open filled in one way after another."""
-        for attempt in range(TRIES):
-            seed = sampler_seed(self._seed, number // 16, attempt + TRIES)
-            params = self._spread(self._starts[number], seed, number % 16)
-            yield params, first_generation(self._sampler)
-
-    def _spread(self, given: Mapping[str, Any], seed: int, number: int) -> Params:
-        """Params with the ``given`` values, the others spread evenly."""
-        spread = spread_values(self._space, seed, number)
-        return complete(self._space, given, spread.__getitem__)
+        elif self._ehvi is not None:
+            for params in self._ehvi.proposals(self._seed, number):
+                yield params, {}
 
     def _sampled(self, seed: int) -> Proposal:
         """What the stock sampler proposes to a study of the trials that it is shown."""
@@ -203,7 +188,7 @@ class Study:
             )
         )
         self._begun += 1
-        self._tried.add(identity(params))
+        self._configurations.add(params)
         self._window.begin(self._warm + number)
         if self._ehvi is not None:
             self._ehvi.begin(number, params)

@@ -147,12 +147,6 @@ def test_the_order_in_which_records_came_does_not_matter() -> None:
     assert samplers[0].propose(3) == samplers[1].propose(3)
 
 
-@pytest.mark.parametrize("objectives", [{"sparsity": "max"}, {"accuracy": "max", "loss": "min"}])
-def test_it_needs_a_metric_and_what_is_known(objectives: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="needs a metric and sparsity"):
-        Ehvi(SPACE, objectives)
-
-
 def test_epochs_are_the_most_and_halves_of_it_and_few_at_first() -> None:
     sampler = Ehvi(SPACE, BOTH)
     first = [sampler.spread(seed, n)["finetune_epochs"] for seed in range(8) for n in range(16)]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.search.samplers import Window
-from sweep.search.startup import Untried
-from sweep.space.active import Identity, identity
+from sweep.search.startup import Configurations
+from sweep.space.active import identity
 from sweep.space.conditions import Condition
 from sweep.space.counting import size
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
@@ -70,18 +70,18 @@ SPACE: dict[str, Domain] = {
 }
 
 
-def everything(untried: Untried) -> list[dict[str, Any]]:
-    tried: set[Identity] = set()
+def everything(configurations: Configurations) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    while point := untried.point(tried, len(found)):
+    while point := configurations.following(len(found)):
+        assert point not in configurations
         found.append(point)
-        tried.add(identity(point))
+        configurations.add(point)
     return found
 
 
 @pytest.mark.parametrize("seed", [None, 0, 1, 17])
 def test_every_configuration_comes_once(seed: int | None) -> None:
-    found = everything(Untried(SPACE, seed))
+    found = everything(Configurations(SPACE, seed))
     expected = [
         {"sparsity": sparsity, "finetune_epochs": epochs, "method": "random"}
         | ({"learning_rate": rate} if epochs else {})
@@ -96,22 +96,23 @@ def test_every_configuration_comes_once(seed: int | None) -> None:
 
 
 def test_seeds_jump_about_each_in_its_own_way() -> None:
-    orders = [[identity(p) for p in everything(Untried(SPACE, seed))] for seed in range(3)]
+    orders = [[identity(p) for p in everything(Configurations(SPACE, seed))] for seed in range(3)]
     assert all(one != other for one, other in itertools.combinations(orders, 2))
     sparsities = [dict(point)["sparsity"] for point in orders[0]]
     assert sum(a == b for a, b in itertools.pairwise(sparsities)) < len(sparsities) / 2
 
 
 def test_points_can_be_asked_for_ahead() -> None:
-    untried = Untried(SPACE, None)
-    whole = everything(Untried(SPACE, None))
-    assert [untried.point(set(), 0, skip) for skip in range(len(whole) + 1)] == [*whole, {}]
+    configurations = Configurations(SPACE, None)
+    whole = everything(Configurations(SPACE, None))
+    found = [configurations.following(0, skip) for skip in range(len(whole) + 1)]
+    assert found == [*whole, {}]
 
 
 def test_an_enormous_space_takes_no_time_and_no_memory() -> None:
     huge: dict[str, Domain] = {
         name: Float(0.0, 0.9, step=1e-9) for name in ("sparsity", "activation_sparsity")
     }
-    untried = Untried(huge, 3)
-    found = [untried.point(set(), 0, skip) for skip in range(5)]
+    configurations = Configurations(huge, 3)
+    found = [configurations.following(0, skip) for skip in range(5)]
     assert len({identity(point) for point in found}) == 5
