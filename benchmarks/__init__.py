@@ -1,1 +1,1 @@
-"""Side-by-side measurements; `python -m benchmarks.NAME`, each says in its head what it takes."""
+"""Measurements and comparisons, run as `python -m benchmarks.NAME`; see each module's docstring."""

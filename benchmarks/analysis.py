@@ -1,16 +1,16 @@
 """Reading a large sweep: 10,000 trials and 60,000 records, from the ledger to the report.
 
-The ledger is made up (``benchmarks.big_ledger``), with the answers of every model to 872 examples.
-Each stage is measured in a fresh process, once, after what it needs is loaded:
+The ledger is synthetic (``benchmarks.big_ledger``) and has the answers of every model to 872
+examples. Each stage is measured once, in a new process, after its inputs are loaded:
 
 - *import*: pandas and what else ``analysis.load`` imports;
-- *load*: ``analysis.load``, the ledger's file to tables;
-- *front*: the table of the front without its probabilities, and its hypervolume;
-- *probability*: ``results.front``, whole: with the bootstrap and the verdicts against dense;
+- *load*: ``analysis.load``, from the ledger's file to tables;
+- *front*: the table of the front without probabilities, and its hypervolume;
+- *probability*: the complete ``results.front``, with the bootstrap and the verdicts against dense;
 - *traces*: the hypervolume after each record;
-- *report*: ``write_report``, all of the above but the load, and every chart and table.
+- *report*: ``write_report``: all of the above without the load, and every chart and table.
 
-Wall time, and time on the CPU, which a busy machine leaves nearly as it is.
+It reports wall time and CPU time, which hardly depends on the load of the machine.
 Last line: `load_s=x front_s=x report_s=x report_mb=x`, wall time, and megabytes of report.html.
 """
 
@@ -42,12 +42,12 @@ GOAL_MB = 6.0
 
 @dataclass
 class Clock:
-    """Seconds that calls took, by name: by the clock, and on the CPU."""
+    """Wall seconds and CPU seconds of calls, by name."""
 
     took: dict[str, tuple[float, float]]
 
     def time(self, name: str, call: Callable[[], T]) -> T:
-        """What ``call`` gives; how long it took is kept."""
+        """Return the result of ``call``, and store its times."""
         started, worked = time.perf_counter(), time.process_time()
         given = call()
         cpu = time.process_time() - worked
@@ -65,7 +65,7 @@ def measure_front(clock: Clock, folder: Path) -> dict[str, float]:
     front, volume = clock.time("front", lambda: front_and_volume(results))
     whole = clock.time("probability", lambda: results.front)
     if len(front) != len(whole) or volume != results.hypervolume:
-        raise RuntimeError("the front of the benchmark is not that of the results")
+        raise RuntimeError("the benchmark's front differs from Results.front")
     return {"points": len(front), "hypervolume": volume}
 
 
@@ -91,7 +91,7 @@ STAGES = {
 
 
 def load(clock: Clock, folder: Path) -> Results:
-    """The sweep; the first import, and the load, by themselves."""
+    """Load the sweep; the import and the load are timed separately."""
     import analysis
 
     read = clock.time("import", lambda: analysis.load)
@@ -99,7 +99,7 @@ def load(clock: Clock, folder: Path) -> Results:
 
 
 def front_and_volume(results: Results) -> tuple[pd.DataFrame, float]:
-    """The front's rows with Wilson intervals, and its hypervolume, from the records."""
+    """Return the front's rows with Wilson intervals, and its hypervolume, from the records."""
     from analysis.tables import front
     from sweep import pareto
 
@@ -112,14 +112,14 @@ def front_and_volume(results: Results) -> tuple[pd.DataFrame, float]:
 
 
 def measure(stage: str, folder: Path) -> dict[str, Any]:
-    """One stage on the ledger in ``folder``, in this process."""
+    """Measure one stage on the ledger in ``folder``, in this process."""
     clock = Clock({})
     counts = STAGES[stage](clock, folder)
     return {"took": clock.took, "counts": counts}
 
 
 def in_a_process(stage: str, folder: Path) -> dict[str, Any]:
-    """A stage in a fresh process; its last line is JSON."""
+    """Measure a stage in a new process, whose last line is JSON."""
     command = [sys.executable, "-m", "benchmarks.analysis", "--stage", stage]
     command += ["--folder", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -137,7 +137,7 @@ def compare(trials: int, seed: int) -> None:
         counts: dict[str, float] = {}
         for stage in STAGES:
             figures = in_a_process(stage, folder)
-            # A later stage loads again; the first load is the one that is shown.
+            # Later stages load the ledger again; the table shows the first load.
             took |= {name: spent for name, spent in figures["took"].items() if name not in took}
             counts |= figures["counts"]
     print(table(took, counts))
@@ -145,7 +145,7 @@ def compare(trials: int, seed: int) -> None:
 
 
 def table(took: dict[str, tuple[float, float]], counts: dict[str, float]) -> str:
-    """Seconds of each stage beside its goal, and what came out."""
+    """Format the seconds of each stage beside its goal, and the counts."""
     lines = [f"{'':12}{'wall s':>9}{'cpu s':>9}{'goal':>9}"]
     for name, (wall, cpu) in took.items():
         goal = f"< {GOALS[name]:g}" if name in GOALS else ""
@@ -159,7 +159,7 @@ def table(took: dict[str, tuple[float, float]], counts: dict[str, float]) -> str
 
 
 def last_line(took: dict[str, tuple[float, float]], counts: dict[str, float]) -> str:
-    """Wall seconds, and megabytes."""
+    """Format wall seconds and megabytes."""
     seconds = " ".join(f"{name}_s={took[name][0]:.3f}" for name in GOALS)
     return f"{seconds} report_mb={counts['report_mb']:.2f}"
 

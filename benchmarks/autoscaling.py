@@ -1,8 +1,8 @@
-"""A cluster that grows from no worker to what `max_concurrent: auto` asks for, and shrinks again.
+"""Autoscaling under `max_concurrent: auto`: a cluster grows from no worker, and shrinks again.
 
-Ray's own autoscaler, with its provider of make-believe machines: each is a raylet on this one. The
-sweep (a formula, whose epochs sleep) starts where nothing could run it. The last line is short:
-`grew=0->N->0` and the seconds that each took.
+It uses Ray's own autoscaler with a provider of simulated nodes: each is a raylet on this machine.
+The sweep (a formula whose epochs sleep) starts on a cluster without workers. The last line is
+`grew=0->N->0` with the seconds of each change.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PATIENCE = 180.0
 
 
 def autoscaler(most: int, address: str, idle_seconds: float) -> dict[str, Any]:
-    """The config of an autoscaler of up to ``most`` machines of one CPU.
+    """Return the config of an autoscaler of up to ``most`` machines with one CPU each.
 
-    An external provider has no defaults, so that every key is here.
+    An external provider has no defaults, so every key must be set.
     """
     commands = ("initialization", "setup", "head_setup", "worker_setup")
     return {
@@ -71,7 +71,7 @@ ENVIRONMENT = {
 
 
 def count(nodes: Cluster) -> int:
-    """The CPUs that the cluster has at this moment, by its own status tool's source."""
+    """Return the current number of CPUs of the cluster, from the source of `ray status`."""
     code = (
         "import ray, os; from ray._raylet import GcsClient;"
         "from ray.autoscaler.v2.sdk import get_cluster_resource_state as state;"
@@ -86,25 +86,25 @@ def count(nodes: Cluster) -> int:
 
 
 def wait_for(find: Callable[[], bool], what: str) -> float:
-    """Seconds until it is so."""
+    """Return the seconds until ``find`` is true."""
     started = time.monotonic()
     while not find():
         if time.monotonic() - started > PATIENCE:
-            sys.exit(f"not in {PATIENCE} s: {what}")
+            sys.exit(f"waited {PATIENCE} s in vain: {what}")
         time.sleep(0.5)
     return time.monotonic() - started
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--most", type=int, default=3, help="machines that there may be")
+    parser.add_argument("--most", type=int, default=3, help="maximum number of machines")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as work:
         print(measure(Path(work), given.most))
 
 
 def measure(work: Path, most: int) -> str:
-    """The verdict, in one line."""
+    """Run the sweep and return the result as one line."""
     file = work / "autoscaler.yaml"
     with cluster(head=("--autoscaling-config", file), before=write(file, most), **ENVIRONMENT) as c:
         before = count(c)
@@ -123,7 +123,7 @@ def measure(work: Path, most: int) -> str:
 
 
 def write(file: Path, most: int) -> Callable[[Cluster], None]:
-    """What writes the autoscaler's config, once the cluster's address is known."""
+    """Return a function that writes the autoscaler's config once the cluster's address is known."""
 
     def fill(nodes: Cluster) -> None:
         file.write_text(json.dumps(autoscaler(most, nodes.address, idle_seconds=6.0)))
@@ -132,7 +132,7 @@ def write(file: Path, most: int) -> Callable[[Cluster], None]:
 
 
 def start(nodes: Cluster, work: Path, trials: int) -> tuple[Path, subprocess.Popen[bytes]]:
-    """A sweep with `max_concurrent: auto`."""
+    """Start a sweep with `max_concurrent: auto`."""
     config = {
         "name": "autoscaling",
         "task": {"dataset": "closed-form", "seconds_per_epoch": 4.0},
@@ -150,7 +150,7 @@ def start(nodes: Cluster, work: Path, trials: int) -> tuple[Path, subprocess.Pop
 
 
 def workers(folder: Path) -> int:
-    """How many distinct workers have recorded something."""
+    """Return how many distinct workers have sent records."""
     try:
         events = read_events(folder)
     except Exception:

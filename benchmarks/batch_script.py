@@ -1,11 +1,12 @@
-"""The batch script of `sweep render slurm` on two machines: out of time, queued again, to its end.
+"""The batch script of `sweep render slurm` on two machines: time limit, requeue, completion.
 
     python -m benchmarks.batch_script    # root, Linux; 3 to 6 minutes on two cores
 
-The machines are namespaces of this one (`benchmarks.machines`), and srun and scontrol stand-ins;
-all else is the script as it is: `ray symmetric-run` on both, its `ray stop`, the token, signals.
-The first job gets the signal that Slurm sends ahead of the time limit; it must save, end and queue
-itself again. The second goes on to the end. A third has no second node; it must say so, and exit 5.
+The machines are Linux namespaces (`benchmarks.machines`), and srun and scontrol are replacements.
+All else is the unchanged script: `ray symmetric-run` on both machines, its `ray stop`, the token,
+signals. The first job gets the signal that Slurm sends before the time limit; it must save its
+state, end, and requeue itself. The second job finishes the sweep. A third job has no second node;
+it must report this and exit with code 5.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ class Job(threading.Thread):
         )
 
     def signal(self, name: str) -> None:
-        """As `--signal=B:NAME@...` does: to the batch shell alone."""
+        """Send a signal only to the batch shell, as `--signal=B:NAME@...` does."""
         ask(self.ips[0], f"kill -{name} $(cat {self.folder}/shell)")
 
     def end(self) -> int:
-        """Its exit code."""
+        """Wait for the job and return its exit code."""
         self.join(WAITS)
         assert not self.is_alive(), "the job hangs"
         return self.code
 
 
 def wait_until(what: str, true: Callable[[], bool], job: Job) -> None:
-    """AssertionError if it never was, or the job ended first."""
+    """Wait until ``true``; raise AssertionError on a timeout, or if the job ends first."""
     deadline = time.monotonic() + WAITS
     while not true():
         assert job.is_alive(), f"the job ended, exit {job.code}, before {what}\n{job.said}"
@@ -68,17 +69,17 @@ def wait_until(what: str, true: Callable[[], bool], job: Job) -> None:
 
 
 def ended(out: Path) -> list[str]:
-    """The trials that have ended, as often as they did."""
+    """Return the id of each ended trial, once per end."""
     return [str(event["trial_id"]) for event in read_events(out) if event["event"] == "end"]
 
 
 def left_behind(ips: list[str]) -> int:
-    """Machines on which something of Ray still runs."""
+    """Return the number of machines on which a Ray process still runs."""
     return sum(map(has_ray, ips))
 
 
 def render(folder: Path) -> None:
-    """The script, and scontrol, which notes what it was asked."""
+    """Write the batch script, and an scontrol that records its arguments."""
     out = folder / "results"
     settings = [f"search.trials={TRIALS}", "task.seconds_per_epoch=0.4", "search.seed=1"]
     command = ["render", "slurm", "closed-form", *settings, "--results", out, "--cpus", "1"]
@@ -97,15 +98,15 @@ def say(text: str) -> None:
 
 
 def out_of_time(ips: list[str], folder: Path) -> None:
-    """The first job."""
+    """Run the first job until its time limit."""
     out = folder / "results"
     job = Job(ips, folder)
     wait_until("three trials ended", lambda: len(ended(out)) >= 3, job)
     job.signal("USR1")
     assert job.end() == 143, f"exit {job.code}\n{job.said}"
     assert (folder / "scontrol").read_text() == f"requeue {JOB}\n", job.said
-    say(f"out of time after {len(ended(out))} of {TRIALS} trials: saved, ended, queued again")
-    assert left_behind(ips) == 0, "Ray was left behind"
+    say(f"time limit after {len(ended(out))} of {TRIALS} trials: saved, ended, requeued")
+    assert left_behind(ips) == 0, "a Ray process still runs"
 
 
 def main() -> None:

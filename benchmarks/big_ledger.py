@@ -1,8 +1,8 @@
-"""A ledger of a large sweep that nobody ran: seeded, with all that a real one says of its trials.
+"""A synthetic ledger of a large sweep: seeded, with all events of a real one.
 
-What an example asks of a model (its ease) is shared by all models, so that they err alike, as
-models on one split do. A trial's skill falls with its sparsity, by its method, and is won back by
-epochs at a good learning rate; trials of little promise are stopped at the rungs, some fail.
+All models share the difficulty of each example, so that they make similar errors, as models on one
+split do. A trial's skill falls with its sparsity, depending on its method, and recovers with epochs
+at a good learning rate. Weak trials are stopped at the rungs, and some trials fail.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-RECORDS = 6  # of a trial, on average: exactly so many in all
+RECORDS = 6  # per trial on average; the total is exact
 EXAMPLES = 872
 WORKERS = 64
 RUNGS = (1, 3, 9)
@@ -44,7 +44,7 @@ WEIGHTS = [
 COUNTS = np.array([count for _, count in WEIGHTS])
 PRUNABLE = int(COUNTS.sum())
 PARAMETERS = 22_713_986
-SKILL = 1.4  # of the dense model: right where an example's ease is below it
+SKILL = 1.4  # of the dense model, which is right on examples whose ease is below it
 
 CONFIG: dict[str, Any] = {
     "name": "big",
@@ -67,14 +67,14 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """One trial: its params, and how far it comes."""
+    """One trial: its params, its number of records and its status."""
 
     number: int
     params: dict[str, Any]
     records: int
     status: str
     promise: float
-    """What share of the damage its epochs can win back, in [0, 1]."""
+    """The share of the damage that finetuning can repair, in [0, 1]."""
 
     @property
     def name(self) -> str:
@@ -92,7 +92,7 @@ def write_ledger(folder: Path, trials: int, seed: int = 0) -> Path:
 
 
 def _events(trials: int, draw: np.random.Generator) -> list[Event]:
-    """The whole story, in the order of its clock: each worker takes the next trial when free."""
+    """Return all events in order of time: each free worker takes the next trial."""
     ease = draw.normal(size=EXAMPLES).astype(np.float32)
     head = _head(trials, ease, draw)
     dense = head[1]["accuracy"]
@@ -109,7 +109,7 @@ def _events(trials: int, draw: np.random.Generator) -> list[Event]:
 
 
 def plans(trials: int, draw: np.random.Generator) -> list[Plan]:
-    """Who is stopped where, who fails, and the records of all: ``RECORDS`` * ``trials``."""
+    """Plan the trials, their statuses and their records: ``RECORDS`` * ``trials`` in total."""
     if trials < FEWEST:
         raise ValueError(f"a large sweep has at least {FEWEST} trials, got {trials}")
     rate = 10 ** draw.uniform(-5, -3, trials)
@@ -140,7 +140,7 @@ def plans(trials: int, draw: np.random.Generator) -> list[Plan]:
 def _ends(
     standing: NDArray[np.float64], draw: np.random.Generator
 ) -> tuple[NDArray[np.int_], NDArray[np.str_]]:
-    """Number of records and status of each trial: those that stand lowest are stopped first."""
+    """Return the number of records and the status of each trial; the weakest are stopped first."""
     trials = len(standing)
     records, status = np.zeros(trials, dtype=int), np.full(trials, "completed")
     waiting = iter(np.argsort(standing))
@@ -156,7 +156,7 @@ def _ends(
 
 
 def _head(trials: int, ease: NDArray[np.float32], draw: np.random.Generator) -> list[Event]:
-    """What is told before the first trial; the second event is the dense model's."""
+    """Return the events before the first trial; the second is the dense model's."""
     config = {**CONFIG, "search": {**CONFIG["search"], "trials": trials}}
     sweep = {"version": 1, "name": "big", "config": config, "directions": CONFIG["objectives"]}
     versions = {"prunesweep": "0.1.0", "python": "3.11", "torch": "2.13.0", "optuna": "5.0.0"}
@@ -172,7 +172,7 @@ def _head(trials: int, ease: NDArray[np.float32], draw: np.random.Generator) -> 
 
 
 def _beside(dense: float, event: Event) -> Event:
-    """The event, a record's accuracy set beside that of the dense model."""
+    """Return a record with the dense model's accuracy and the drop added."""
     if event["event"] != "record":
         return event
     return {**event, "baseline_accuracy": dense, "accuracy_drop": dense - event["accuracy"]}
@@ -181,7 +181,7 @@ def _beside(dense: float, event: Event) -> Event:
 def _trial(
     plan: Plan, begin: float, worker: str, ease: NDArray[np.float32], draw: np.random.Generator
 ) -> list[Event]:
-    """A trial's events, of which the last is its end."""
+    """Return the events of a trial; the last is its end."""
     about = {"trial_id": plan.name}
     made = {"number": plan.number, "params": plan.params, "seed": plan.number}
     events: list[Event] = [
@@ -205,7 +205,7 @@ def _trial(
 def _records(
     plan: Plan, ease: NDArray[np.float32], draw: np.random.Generator
 ) -> Iterator[dict[str, Any]]:
-    """What is measured after each epoch."""
+    """Return the record after each epoch."""
     zeros = _zeros(plan, draw)
     size = _size(zeros)
     skills = _skills(plan, size["sparsity"], draw)
@@ -233,7 +233,7 @@ def _decision(plan: Plan, epoch: int) -> Event:
 
 
 def _skills(plan: Plan, sparsity: float, draw: np.random.Generator) -> NDArray[np.float64]:
-    """After each epoch, shape (records,)."""
+    """Return the skill after each epoch, shape (records,)."""
     damage = sparsity ** (5 if plan.params["method"] == "l1-norm" else 2)
     left = 1 - plan.promise * (1 - 0.5 ** np.arange(plan.records))
     noise = draw.normal(scale=0.03) + draw.normal(scale=0.02, size=plan.records)
@@ -244,7 +244,7 @@ def _skills(plan: Plan, sparsity: float, draw: np.random.Generator) -> NDArray[n
 def _answers(
     skills: NDArray[np.float64], ease: NDArray[np.float32], draw: np.random.Generator
 ) -> Iterator[dict[str, Any]]:
-    """The figures of models of these skills, by what each gets right."""
+    """Return the figures of models with these skills, from their correct answers."""
     own = 0.3 * draw.standard_normal((len(skills), EXAMPLES), dtype=np.float32)
     right = ease + own < skills[:, None]
     packed = np.packbits(right, axis=1)
@@ -260,7 +260,7 @@ def _answers(
 
 
 def _zeros(plan: Plan, draw: np.random.Generator) -> NDArray[np.int_]:
-    """Zeros of each matrix: the same share, or by how the matrices' scores compare."""
+    """Return the zeros of each matrix: the same share, or a share by the matrices' scores."""
     shares = np.full(len(COUNTS), plan.params["sparsity"])
     if plan.params["scope"] == "global":
         shares = np.clip(shares + draw.normal(scale=0.05, size=len(COUNTS)), 0.0, 0.999)

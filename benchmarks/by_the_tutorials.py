@@ -1,7 +1,7 @@
-"""The sweep that a user would write from the libraries' tutorials; what `trial_overhead` times.
+"""A sweep as in the tutorials of the libraries, for comparison in `trial_overhead`.
 
-A Ray Tune function trainable; in each trial the data and the model are loaded, the model is pruned
-with `torch.nn.utils.prune`, and a fresh Hugging Face Trainer finetunes it. FIFO, nothing reused.
+It is a Ray Tune function trainable under FIFO. Each trial loads data and model, prunes the model
+with `torch.nn.utils.prune`, and finetunes it with a new Hugging Face Trainer. Trials share nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ GLOBAL_METHODS = {"l1-norm": "L1Unstructured", "random": "RandomUnstructured"}
 
 
 def prune_linears(model: Any, method: str, scope: str, sparsity: float) -> None:
-    """Prune every Linear weight by torch's own means."""
+    """Prune every Linear weight with `torch.nn.utils.prune`."""
     from torch import nn
     from torch.nn.utils import prune
 
@@ -29,12 +29,12 @@ def prune_linears(model: Any, method: str, scope: str, sparsity: float) -> None:
 
 
 def accuracy(prediction: Any) -> dict[str, float]:
-    """What the Trainer's `compute_metrics` asks for."""
+    """The `compute_metrics` function of the Trainer."""
     return {"accuracy": float((prediction.predictions.argmax(-1) == prediction.label_ids).mean())}
 
 
 def make_trainer(model: Any, data: Any, config: dict[str, Any]) -> Any:
-    """A Trainer with the settings that our side has; nothing is saved, nothing is logged."""
+    """Return a Trainer with our settings that saves and logs nothing."""
     from ray import tune
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -68,7 +68,7 @@ def make_trainer(model: Any, data: Any, config: dict[str, Any]) -> Any:
 
 
 def trial(config: dict[str, Any]) -> None:
-    """Load, prune, evaluate, finetune with an evaluation each epoch."""
+    """Load, prune, evaluate, and finetune with an evaluation after each epoch."""
     import datasets
     from transformers import AutoModelForSequenceClassification
 
@@ -82,7 +82,7 @@ def trial(config: dict[str, Any]) -> None:
 
 
 def run(space: dict[str, list[Any]], fixed: dict[str, Any], workers: int) -> list[dict[str, Any]]:
-    """Every combination of ``space``, ``workers`` at a time; each trial's last report."""
+    """Run every combination of ``space`` on so many workers; return each trial's last report."""
     import ray
     from ray import tune
     from ray.tune.schedulers import FIFOScheduler

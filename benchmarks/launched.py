@@ -1,8 +1,8 @@
-"""A launched sweep of the digits, a real model, on three nodes of this machine, disturbed.
+"""A launched sweep of the digits on three nodes of this machine, with injected faults.
 
-`python -m benchmarks.launched`: a worker node loses its power, another is drained as a spot machine
-is, the driver is killed and the sweep launched again, stopped, and launched a third time. Last
-line: trials=8 lost=0 duplicated=0 repeated=0.
+`python -m benchmarks.launched`: one worker node is killed, another is drained like a preempted spot
+machine, the driver is killed, and the sweep is launched again, stopped, and launched a third time.
+Last line: trials=8 lost=0 duplicated=0 repeated=0.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ DIGITS: dict[str, Any] = {
 
 
 def main() -> None:
-    """The digits, through all of it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
+    """Run the digits through all faults and print the counts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background shells ignore SIGINT
     trials = 8
     with TemporaryDirectory(**SHARED) as root, cluster(1, 1, jobs=True) as nodes:
         config = write_config(Path(root) / "digits3.yaml", trials, **DIGITS)

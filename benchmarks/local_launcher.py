@@ -1,13 +1,13 @@
-"""`ray up` of cluster-local.yaml on three machines, a sweep there, a worker lost: is it replaced?
+"""`ray up` of cluster-local.yaml on three machines, and a sweep in which one worker is lost.
 
     python -m benchmarks.local_launcher    # root, Linux; 3 to 6 minutes on two cores
 
-The machines are namespaces of this one (`benchmarks.machines`), and ssh, rsync and uv stand-ins;
-all else is the file as it is, with the addresses filled in, and Ray's own launcher and autoscaler.
-`ray dashboard` makes the tunnel through which `sweep launch` submits the sweep and follows it. In
-mid-sweep every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there once
-more, and every trial of the sweep must end once. Then a worker is told that it will go, as AWS
-tells spot machines: its node must end as preempted. `ray down` must leave no Ray on any machine.
+The machines are Linux namespaces (`benchmarks.machines`), and ssh, rsync and uv are replacements.
+All else is the unchanged file with addresses filled in, and Ray's own launcher and autoscaler.
+`sweep launch` submits and follows the sweep through the tunnel of `ray dashboard`. During the sweep
+every Ray process of one worker gets SIGKILL; the autoscaler must start Ray there again, and every
+trial must end once. Then a worker gets a spot notice as on AWS: its node must end as preempted.
+After `ray down` no Ray process may be left on any machine.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from sweep.errors import ClusterError
 CONFIG = Path("examples", "cluster", "cluster-local.yaml")
 TRIALS = 48
 WAITS = 400.0
-"""Seconds after which a step has failed."""
+"""Timeout of a step in seconds."""
 
-# In place of uv: an environment whose programs are this one's, with prunesweep as it was brought.
+# Replacement for uv: an environment with this one's programs and the copied prunesweep.
 UV = f"""#!/bin/bash
 case "$1" in
   venv)
@@ -64,13 +64,13 @@ for node in GcsClient(address='127.0.0.1:6379').get_all_node_info().values():
 
 
 class Launcher:
-    """Ray's cluster launcher, as one runs it on a laptop."""
+    """Ray's cluster launcher, as on a user's laptop."""
 
     def __init__(self, ips: list[str], folder: Path) -> None:
         self.ips, self.file = ips, folder / CONFIG.name
         self.home = folder / "laptop"
         (self.home / ".ssh").mkdir(parents=True)
-        (self.home / ".ssh/id_ed25519").write_text("no key is looked at here\n")
+        (self.home / ".ssh/id_ed25519").write_text("this key is never read\n")
         text = (ROOT / CONFIG).read_text(encoding="utf-8")
         text = text.replace("192.0.2.", f"{NETWORK}.").replace("ssh_user: CHANGE", "ssh_user: root")
         self.file.write_text(text)
@@ -86,39 +86,39 @@ class Launcher:
         self.log = (folder / "ray.log").open("ab")
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """A command in the working tree, as the file's header has it."""
+        """Start a command of the file's header in the top folder."""
         return subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
         )
 
     def ray(self, *arguments: str) -> None:
-        """`ray ARGUMENTS`, to its end; AssertionError with what it said where it failed."""
+        """Run `ray ARGUMENTS`; raise AssertionError with its output if it fails."""
         code = self.start("ray", *arguments).wait(WAITS)
         assert code == 0, f"ray {' '.join(arguments)}: exit {code}\n{self.said()}"
 
     def said(self) -> str:
-        """The end of what the commands have printed."""
+        """Return the end of the commands' output."""
         return Path(self.log.name).read_text(errors="replace")[-6000:]
 
     def answers(self) -> bool:
-        """Whether the Jobs API does, through the tunnel."""
+        """Whether the Jobs API answers through the tunnel."""
         token = (self.home / ".ray/auth_token").read_text().strip()
         with suppress(ClusterError):
             return bool(JobsApi(URL, Token(token, "the launcher")).ray_version())
         return False
 
     def workers(self) -> set[str]:
-        """Those that run a raylet that the head believes in."""
+        """The addresses of the workers that the head counts as alive."""
         return {ip for ip, state in self.nodes() if state == "ALIVE"} - {self.ips[0]}
 
     def nodes(self) -> list[list[str]]:
-        """Address and state, or reason of death, of every node that was."""
+        """Address and state, or reason of death, of every node so far."""
         said = ask(self.ips[0], f'RAY_AUTH_MODE=token ~/env/bin/python -c "{QUERY}"')[1]
         return [line.split()[1:] for line in said.splitlines() if line.startswith("NODE")]
 
 
 def wait_until(what: str, true: Callable[[], bool]) -> float:
-    """The seconds until it was; AssertionError if it never was."""
+    """Return the seconds until ``true``; raise AssertionError on a timeout."""
     started = time.monotonic()
     while not true():
         assert time.monotonic() - started < WAITS, f"never: {what}"
@@ -141,17 +141,17 @@ def ends(ledger: Path) -> Counter[str]:
 
 
 def lose_a_worker(launcher: Launcher, ledger: Path) -> float:
-    """SIGKILL to all Ray of one worker; the seconds until the autoscaler has it back."""
+    """Kill all Ray processes of one worker; return the seconds until it is back."""
     ip = launcher.ips[-1]
     wait_until("a trial ended", lambda: len(ends(ledger)) >= 4)
     ask(ip, "pkill -KILL raylet; pkill -KILL -f '[r]ay/_private|[r]ay::'")
-    wait_until("the head missed it", lambda: ip not in launcher.workers())
+    wait_until("the head noticed the loss", lambda: ip not in launcher.workers())
     say(f"{ip} is lost, after {len(ends(ledger))} of {TRIALS} trials")
     return wait_until("it came back", lambda: ip in launcher.workers())
 
 
 def sweep(launcher: Launcher, folder: Path) -> tuple[int, int, float]:
-    """A sweep with a loss in its midst: trials lost, trials ended twice, seconds to come back."""
+    """Run a sweep that loses a worker: (trials lost, trials ended twice, recovery seconds)."""
     out = folder / "results"
     settings = (f"search.trials={TRIALS}", "task.seconds_per_epoch=0.5")
     command = (sys.executable, "-m", "sweep.cli.main", "launch", "closed-form", *settings)
@@ -163,7 +163,7 @@ def sweep(launcher: Launcher, folder: Path) -> tuple[int, int, float]:
 
 
 def spot_notice(launcher: Launcher) -> bool:
-    """Tell a worker that it will go, as AWS does; whether its node ends as preempted."""
+    """Send a worker a spot notice; return whether its node ends as preempted."""
     ip = launcher.ips[1]
     ask(ip, f"ip addr add {ADDRESS}/32 dev lo")
     ask(ip, f"setsid {sys.executable} -m benchmarks.machines.metadata > /dev/null 2>&1 &")
@@ -195,7 +195,7 @@ def main() -> None:
         lost, duplicated, back = sweep(launcher, folder)
         say(f"the sweep has ended: {TRIALS} trials, {lost} lost, {duplicated} ended twice")
         preempted = spot_notice(launcher)
-        say("a worker was told that it will go: its node was drained, and ended as preempted")
+        say("a worker got a spot notice: its node was drained and ended as preempted")
         launcher.ray("down", "-y", str(launcher.file))
         gone = wait_until("no Ray left", lambda: not any(has_ray(ip) for ip in ips))
     found = f"{lost=} {duplicated=} {preempted=:d} down_s={gone:.0f}"

@@ -1,10 +1,10 @@
 """Global l1-norm masks for bert-base: seconds, and peak memory on top of the weights.
 
 The weights are 72 random matrices with the shapes of bert-base's Linear layers: 85 M values, 340
-MB. Each repeat is a fresh process on one core: it warms up on a small matrix, makes the weights,
-and takes the peak resident memory (`ru_maxrss`) after the masks less what was resident before.
-Last line: `prune_seconds=x.xx memory_ratio=x.xx`, the median time, and the largest memory on top
-over the weights' own.
+MB. Each repeat is a new process on one core. It warms up on a small matrix, makes the weights, and
+subtracts its resident memory before the masks from the peak (`ru_maxrss`) after them. Last line:
+`prune_seconds=x.xx memory_ratio=x.xx`, the median time, and the largest extra memory divided by the
+weights' size.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHAPES = [(WIDTH, WIDTH)] * 4 + [(INNER, WIDTH), (WIDTH, INNER)]
 
 
 def resident_bytes() -> int:
-    """What this process holds in memory now."""
+    """Return the resident memory of this process."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

@@ -1,10 +1,10 @@
-"""A trial's prune step with every method under every scope, and what its statistics cost once.
+"""Time of a trial's prune step for every method and scope, and of its statistics.
 
-By default on random weights of the shapes of bert-tiny and MiniLM-L6, with random tokens; with
-``--model FOLDER --data TRAIN VALIDATION`` on a model of one's own. Cores: ``--threads``. *once* is
-what the first trial of a sweep waits on each machine, *step* what every trial pays: masks, and what
-makes up for them; CPU seconds do not count what else the machine does. Last line:
-`prune_step_s=x.xx prune_step_cpu_s=x.xx`, the step that takes most.
+By default it uses random weights with the shapes of bert-tiny and MiniLM-L6 and random tokens; with
+``--model FOLDER --data TRAIN VALIDATION`` your own model. ``--threads`` sets the cores. *once* is
+the time of the statistics, for which the first trial on each machine waits; *step* is the time of
+every trial: masks and reconstruction. Last line: `prune_step_s=x.xx prune_step_cpu_s=x.xx`, wall
+and CPU seconds of the slowest step.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AT_ONCE = [method for method in CRITERIA if not is_learned(method)]
 
 
 def made(folder: Path, shape: dict[str, int]) -> tuple[str, list[str]]:
-    """A random model, its tokenizer, and files of random words."""
+    """Write a random model, its tokenizer, and files of random words."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
@@ -81,9 +81,9 @@ def combinations(sparsity: float) -> Iterator[Params]:
 
 
 def measure(bench: Workbench, sparsity: float) -> tuple[float, float]:
-    """Print a line a combination; returns the wall and the CPU seconds of the longest step."""
+    """Print one line per combination; return wall and CPU seconds of the slowest step."""
     longest, known = (0.0, 0.0), set[str]()
-    assert len(bench.task.train) and bench.dense  # read and loaded, before anything is timed
+    assert len(bench.task.train) and bench.dense  # loads data and model before the timing
     for params in combinations(sparsity):
         started = time.process_time()
         bench.calibration(None).statistics(params.method)
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     if (given.model is None) != (given.data is None):
-        parser.error("--model needs --data, and the other way round")
+        parser.error("--model and --data must be given together")
     torch.set_num_threads(given.threads)
     longest = (0.0, 0.0)
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,10 +1,10 @@
-"""A finetuning epoch of a pruned model, in several ways, against the plain one.
+"""Time of a finetuning epoch on a grid or with a teacher, relative to a plain epoch.
 
-Plain is `sweep.compress.train.finetune_epoch` under the masks of a model pruned by 80 %. Each way
-of `WAYS` is that epoch with something more, on the same model from the same weights, with the same
-batches in the same order. All take turns, from another one each time, and a ratio is the median of
-each turn's. Last line: `fixed_ratio=1.xx int8_ratio=1.xx distill_ratio=1.xx`, each way over plain.
-A teacher's pass over train comes once a sweep, and is told apart.
+A plain epoch is `sweep.compress.train.finetune_epoch` under the masks of a model pruned by 80 %.
+Each variant of `WAYS` adds one thing, with the same start weights and the same batches in the same
+order. The variants take turns, each round starting with another one, and a ratio is the median over
+rounds. Last line: `fixed_ratio=1.xx int8_ratio=1.xx distill_ratio=1.xx`, variant / plain. The
+teacher's pass over train happens once per sweep and is printed separately.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from sweep.compress.quantize.layers import set_scheme
 from sweep.compress.train import Distillation, all_logits
 
 Epoch = Callable[[Rivals], float]
-"""Train one epoch from the start weights; returns its wall seconds."""
+"""Trains one epoch from the start weights and returns its wall seconds."""
 
 
 def plain(pair: Rivals) -> float:
-    """Masks held, and nothing more."""
+    """Train a plain epoch with masks."""
     return pair.masked()
 
 
 def on_grid(scheme: Scheme) -> Epoch:
-    """Inputs, weights and biases of every Linear layer rounded in each pass."""
+    """Return an epoch that rounds inputs, weights and biases of every Linear layer."""
 
     def epoch(pair: Rivals) -> float:
         set_scheme(pair.model, scheme)
@@ -45,7 +45,7 @@ def on_grid(scheme: Scheme) -> Epoch:
 
 
 def distilled(pair: Rivals) -> float:
-    """A teacher's logits in the loss too; they were made before."""
+    """Train an epoch with the logits of a teacher, which were computed before."""
     return pair.masked(Distillation(_answers(pair), 0.5, 2.0))
 
 
@@ -64,11 +64,11 @@ WAYS: Mapping[str, Epoch] = {
     "int8": on_grid(Scheme("int8")),
     "distill": distilled,
 }
-"""A way to recover, by its name in the last line."""
+"""Variants of an epoch, by their names in the last line."""
 
 
 def measured(pair: Rivals, repeats: int) -> dict[str, float]:
-    """The median ratio of each way to plain, over ``repeats`` turns."""
+    """Return the median ratio of each variant to plain over ``repeats`` rounds."""
     epochs = {"plain": plain, **WAYS}
     names = list(epochs)
     for name in names:  # warm up

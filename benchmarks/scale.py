@@ -1,21 +1,21 @@
-"""A driver at its limits: 1,000 workers, 10,000 trials of up to 6 records each, on a virtual clock.
+"""A driver with 1,000 workers and 10,000 trials of up to 6 records each, on a virtual clock.
 
-The real search, conductor, ledger (on a real file), retention and view are fed by simulated
-workers whose results are a closed form with noise; nothing is trained and Ray only sits in memory.
-Two sweeps, each in a process of its own: one in which the rule stops trials, and one in which it
-ranks every record and stops none, so that 60,000 records come in. After each, a fresh process
-resumes: it opens the ledger and replays it.
+Simulated workers send results of a formula with noise to the real search, conductor, ledger (on a
+real file), retention and view. Nothing is trained, and Ray is only imported. There are two sweeps,
+each in its own process: in one the scheduler stops trials; in the other it ranks every record and
+stops no trial, so that there are 60,000 records. After each sweep a new process resumes it: it
+opens and replays the ledger.
 
-- *ask*: ``Conductor.next``, a proposal until it may be handed out, its wait for the disk included.
-- *decide*: ``Conductor.report``, a record until its verdict.
-- *append*: ``Ledger.append``, as long as the driver waits for it.
+- *ask*: ``Conductor.next``, from the question to a proposal on disk.
+- *decide*: ``Conductor.report``, from a record to the decision.
+- *append*: ``Ledger.append``, the time that the driver waits.
 - *wait*: ``Ledger.sync``, the driver's waits for the disk (a part of ask).
-- *tidy*: ``Conductor.tidy``, deleting checkpoints ten times a second (some goes on within ask).
+- *tidy*: ``Conductor.tidy``, which deletes checkpoints ten times a second (partly within ask).
 
-Last line: `ask_decide_p99_ms=x append_p99_ms=x resume_s=x memory_mib=x`, the worst of both sweeps;
-ask_decide is the worse of the two 99th percentiles, memory the peak resident set of a process
-(`ru_maxrss`), with Ray imported. `--fsync-ms 5` makes every fsync take 5 ms longer, as on a slower
-disk. All times are wall time; *cpu p99* is the share that a busy machine leaves as it is.
+Last line: `ask_decide_p99_ms=x append_p99_ms=x resume_s=x memory_mib=x`, the maximum over both
+sweeps. ask_decide is the larger of the two 99th percentiles; memory is the peak resident set of a
+process (`ru_maxrss`) with Ray imported. `--fsync-ms 5` makes every fsync 5 ms slower. All times are
+wall times, except *cpu p99*, which hardly depends on the load of the machine.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from sweep.search.replay import Search
 DENSE, CHANCE, EXAMPLES, PRUNABLE = 0.9, 0.5, 2000, 400_000
 SWEEPS = ("stopping", "unstopped")
 QUESTIONS = ("ask", "decide", "append", "wait", "tidy")
-TICK_SECONDS = 0.1  # how often Ray Tune's loop turns without a result
+TICK_SECONDS = 0.1  # period of Ray Tune's loop without a result
 
 
 def make_config(given: argparse.Namespace, sweep: str) -> SweepConfig:
-    """The sweep's config; near a factor of 1 every epoch is a rung and everyone goes on."""
+    """Return the config; a reduction factor near 1 ranks every epoch and stops no trial."""
     most = given.records - 1
     stopping = sweep == "stopping"
     search = {"trials": given.trials, "max_concurrent": given.workers, "sampler": given.sampler}
@@ -75,7 +75,7 @@ def make_config(given: argparse.Namespace, sweep: str) -> SweepConfig:
 
 
 class Timed:
-    """How long calls of a function took: by the clock, and on the CPU (which other load spares)."""
+    """Times the calls of a function: wall time and CPU time."""
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self.call = call
@@ -91,7 +91,7 @@ class Timed:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Calls, and milliseconds: median, 99th percentile and longest; 99th percentile on CPU."""
+        """Number of calls; milliseconds: median, 99th percentile, maximum, CPU 99th percentile."""
         if not self.took:  # a short run may end before the first tick
             return {"calls": 0, **dict.fromkeys(("p50", "p99", "max", "cpu p99"), math.nan)}
         clock, cpu = 1e3 * np.array(self.took).T
@@ -103,7 +103,7 @@ class Timed:
 def open_driver(
     folder: Path, config: SweepConfig, clock: Callable[[], float], create: bool
 ) -> tuple[Conductor, View]:
-    """The real thing on a ledger in ``folder``; the view writes to memory."""
+    """Open a real driver on a ledger in ``folder``, with a view that writes to memory."""
     ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
     view = View(Progress(config.objectives, config.search.trials), io.StringIO())
     keeper = Retention(folder / "checkpoints", config.objectives)
@@ -111,7 +111,7 @@ def open_driver(
 
 
 class Pool:
-    """Workers on a virtual clock: each has one trial at a time, and reports epoch after epoch."""
+    """Workers on a virtual clock: each runs one trial at a time and reports after every epoch."""
 
     def __init__(self, folder: Path, config: SweepConfig, workers: int) -> None:
         self.now = 0.0
@@ -126,7 +126,7 @@ class Pool:
         self._free = list(range(workers))
 
     def run(self) -> None:
-        """To the end of the sweep."""
+        """Run the sweep to its end."""
         self.conductor.note({"event": WORKERS, "count": len(self._free)})
         ticked = time.monotonic()
         self._hand_out()
@@ -154,7 +154,7 @@ class Pool:
         heapq.heappush(self._due, (self.now + 10 * pace, worker, trial, epoch))
 
     def _record(self, trial: dict[str, Any], epoch: int) -> dict[str, Any]:
-        """A record as a worker sends it, its checkpoint written."""
+        """Write a checkpoint and return the record as a worker sends it."""
         if epoch:
             folder = self.root / trial["trial_id"] / f"epoch-{epoch:04d}"
             folder.mkdir(parents=True)
@@ -163,7 +163,7 @@ class Pool:
 
 
 def record(trial: dict[str, Any], epoch: int) -> dict[str, Any]:
-    """Sparsity costs accuracy, epochs at a good learning rate win most of it back."""
+    """Return a record: sparsity reduces accuracy, epochs at a good learning rate restore most."""
     params = trial["params"]
     sparsity = params["sparsity"]
     damage = sparsity ** (4 if params["method"] == "l1-norm" else 2)
@@ -192,7 +192,7 @@ def record(trial: dict[str, Any], epoch: int) -> dict[str, Any]:
 
 
 def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
-    """Run a sweep; milliseconds of each question, what came out, and seconds in all."""
+    """Run a sweep; return milliseconds of each kind of call, counts, and total seconds."""
     started = time.perf_counter()
     pool = Pool(folder, config, workers)
     with pool.view.shown():
@@ -220,12 +220,12 @@ def resume(folder: Path, config: SweepConfig) -> dict[str, Any]:
 
 
 def peak_mib() -> float:
-    """The most memory that this process ever held."""
+    """Return the peak memory of this process in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def slow_disk(milliseconds: float) -> None:
-    """Let every fsync of this process take that much longer."""
+    """Make every fsync of this process slower by ``milliseconds``."""
     quick = os.fsync
 
     def slow(fd: int) -> None:
@@ -236,7 +236,7 @@ def slow_disk(milliseconds: float) -> None:
 
 
 def in_a_process(stage: str, sweep: str, folder: Path) -> dict[str, Any]:
-    """A stage in a fresh process, with this one's options; its last line is JSON."""
+    """Run a stage in a new process with the same options; its last line is JSON."""
     command = [sys.executable, "-m", "benchmarks.scale", *sys.argv[1:]]
     command += ["--stage", stage, "--sweep", sweep, "--folder", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -245,7 +245,7 @@ def in_a_process(stage: str, sweep: str, folder: Path) -> dict[str, Any]:
 
 
 def compare(sweeps: list[str]) -> None:
-    """The sweeps and their resumes, a table of each, and the last line."""
+    """Run and resume the sweeps, and print a table of each and the last line."""
     seen = []
     for sweep in sweeps:
         with tempfile.TemporaryDirectory(prefix="prunesweep-scale-") as scratch:
@@ -264,7 +264,7 @@ def compare(sweeps: list[str]) -> None:
 
 
 def show(sweep: str, ran: dict[str, Any], again: dict[str, Any]) -> None:
-    """One sweep's table."""
+    """Print the table of one sweep."""
     print(
         f"{sweep} ({ran['sampler']}): {ran['records']} records, {ran['stopped']} trials stopped, "
         f"in {ran['seconds']:.0f} s and {ran['memory_mib']:.0f} MiB; resumed in "
@@ -282,7 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=1_000)
-    parser.add_argument("--records", type=int, default=6, help="records of a trial, at most")
+    parser.add_argument("--records", type=int, default=6, help="maximum records per trial")
     parser.add_argument("--sampler", default="auto")
     parser.add_argument("--fsync-ms", type=float, default=0.0, help="added to every fsync")
     parser.add_argument("--sweep", choices=SWEEPS, help="this one only")

@@ -1,10 +1,10 @@
-"""The same sweep on 1, 2 and 4 machines of one CPU each: what is lost to everything but the work.
+"""The same sweep on 1, 2 and 4 machines with one CPU each: parallel efficiency.
 
-A trial's work is a fixed sleep an epoch, so that nodes on this one machine do not take it from each
-other, and only what we and Ray add can make it longer. Seconds are from the first trial's start to
-the last one's end, as the ledger has them: the other machines' first workers, which start later,
-are in; the driver's own start is not. Efficiency on N machines is the seconds of one over N times
-the seconds of N. Last line: `efficiency_4=0.xx`.
+An epoch is a fixed sleep, so that nodes on one machine do not compete for its cores, and only the
+overhead of prunesweep and Ray adds time. Seconds are from the start of the first trial to the end
+of the last, by the ledger; the later start of other machines' workers is included, the driver's own
+start is not. Efficiency on N machines is the seconds on one machine / (N x the seconds on N). Last
+line: `efficiency_4=0.xx`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EPOCHS = 2
 
 
 def config(trials: int, seconds: float) -> dict[str, Any]:
-    """Trials of equal length, none of them stopped; proposed by the sampler of a usual sweep."""
+    """Return a config with trials of equal length, the default sampler, and no early stopping."""
     return {
         "name": "scaling",
         "task": {"dataset": "closed-form", "seconds_per_epoch": seconds},
@@ -40,7 +40,7 @@ def config(trials: int, seconds: float) -> dict[str, Any]:
 
 
 def run(nodes: Cluster, work: Path, trials: int, seconds: float) -> float:
-    """Seconds of a sweep on the cluster as it is."""
+    """Run a sweep on the current cluster and return its seconds."""
     count = len(nodes.nodes) - 1
     file, folder = work / "scaling.yaml", work / f"on-{count}"
     file.write_text(json.dumps(config(trials, seconds)))
@@ -60,7 +60,9 @@ def run(nodes: Cluster, work: Path, trials: int, seconds: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of an epoch; a trial has two")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="seconds per epoch; a trial has two epochs"
+    )
     given = parser.parse_args()
     os.environ.pop("RAY_ADDRESS", None)
     ideal = given.trials * EPOCHS * given.seconds

@@ -1,10 +1,10 @@
-"""What zeros save on a disk: a model's dense file, zip, and our compact file, in real bytes.
+"""File sizes of a pruned model: the dense file, its zip, and our compact file.
 
-A model is pruned (l1-norm, local: what a sweep's `method` is does not matter to bytes) at each
-sparsity and saved as safetensors; that file is zipped (deflate, level 9), and written as our
-compact file (bitmaps and values). `counted` is what a record calls `size_bytes`. The compact file
-is read back and compared bit for bit. Without `--model` it is the digits' small BERT with random
-weights. Last line: bytes of zip and of ours over dense at the last sparsity.
+At each sparsity a model is pruned (l1-norm, local; the method has no effect on sizes) and saved as
+safetensors. That file is zipped (deflate, level 9), and the model is also written as our compact
+file (bitmaps and values), which is read back and compared bit for bit. `counted` is a record's
+`size_bytes`. Without `--model` it uses the digits' small BERT with random weights. Last line: zip /
+dense and compact / dense at the last sparsity.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FILES = ("dense", "zip", "ours", "counted")
 
 
 def zipped(file: Path) -> int:
-    """Bytes of a zip with this file in it."""
+    """Return the bytes of a zip of this file."""
     target = file.with_suffix(".zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.write(file, file.name)
@@ -41,14 +41,14 @@ def zipped(file: Path) -> int:
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds, and what came out."""
+    """Return the wall seconds and the result of ``work``."""
     started = time.perf_counter()
     found = work()
     return time.perf_counter() - started, found
 
 
 def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
-    """Prune ``model`` in place and weigh its files; AssertionError where a bit is lost."""
+    """Prune ``model`` in place and return its file sizes; AssertionError if a bit is lost."""
     weights = prunable_weights(model, Targets())
     apply_masks(weights, make_masks(weights, Params(sparsity), torch.Generator()))
     make_zeros_positive(model)
@@ -65,7 +65,7 @@ def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
 
 
 def load(model: str | None) -> nn.Module:
-    """A classifier from a folder, or a fresh one."""
+    """Load a classifier from a folder, or make a new one."""
     if model is None:
         task: Any = SimpleNamespace(vocabulary=17, num_labels=10)
         return fresh_bert(task, 64, 0)
@@ -83,7 +83,7 @@ def line(figures: dict[str, float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="a folder with a classifier (default: a fresh small BERT)")
+    parser.add_argument("--model", help="a folder with a classifier (default: a new small BERT)")
     parser.add_argument("--sparsity", type=float, nargs="+", default=[0.5, 0.8, 0.9])
     given = parser.parse_args()
     print("sparsity  of model  " + "  ".join(f"{name:>11}" for name in FILES), end="")

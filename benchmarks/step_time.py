@@ -1,10 +1,9 @@
-"""One finetuning epoch under masks against a bare PyTorch loop without masks.
+"""Time of one finetuning epoch with masks, relative to a bare PyTorch loop without masks.
 
-Ours is `sweep.compress.train.finetune_epoch` holding the masks of a model pruned by 80 %. The bare
-loop takes the same batches in the same order, ready made as tensors, on the same model from the
-same weights, with the same fused AdamW and clipping, and has no masks, no schedule, no check of the
-loss. The two take turns, and the ratio is the median of each turn's. Last line: `step_ratio=1.xx`,
-ours over bare.
+Ours is `sweep.compress.train.finetune_epoch` with the masks of a model pruned by 80 %. The bare
+loop uses the same start weights, the same batches in the same order as ready tensors, and the same
+fused AdamW and clipping, without masks, schedule or check of the loss. The two take turns, and the
+ratio is the median over turns. Last line: `step_ratio=1.xx`, ours / bare.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Batches = list[dict[str, Tensor]]
 def bare_epoch(
     model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, clip_norm: float
 ) -> float:
-    """Train one epoch as every tutorial does; returns its wall seconds."""
+    """Train one epoch with a plain loop; return its wall seconds."""
     started = time.perf_counter()
     model.train()
     for batch in batches:
@@ -48,7 +47,7 @@ def bare_epoch(
 
 
 class Rivals:
-    """One model and one order of batches, for both loops."""
+    """A model and an order of batches that both loops share."""
 
     def __init__(self, model: nn.Module, split: Split, recipe: Recipe, pad_id: int) -> None:
         self.model, self.split, self.recipe, self.pad_id = model, split, recipe, pad_id
@@ -62,7 +61,7 @@ class Rivals:
         self.batches = [to_device(split.padded(chosen, pad_id), device) for chosen in order]
 
     def masked(self, distillation: Distillation | None = None) -> float:
-        """An epoch of ours, from the start weights."""
+        """Train our epoch from the start weights."""
         optimizer = self.again()
         return finetune_epoch(
             self.model,
@@ -76,18 +75,18 @@ class Rivals:
         )
 
     def bare(self) -> float:
-        """An epoch of the bare loop, from the start weights."""
+        """Train an epoch of the bare loop from the start weights."""
         return bare_epoch(self.model, self.again(), self.batches, self.recipe.clip_norm)
 
     def again(self) -> torch.optim.Optimizer:
-        """A new optimizer, for the model with its start weights."""
+        """Restore the start weights and return a new optimizer."""
         self.model.load_state_dict(self.start)
         torch.manual_seed(0)
         return make_optimizer(self.model, self.recipe)
 
 
 def rivals(given: argparse.Namespace) -> Rivals:
-    """The digits and a fresh small BERT, or a real model and a file of texts."""
+    """Return the digits with a new small BERT, or a real model with a file of texts."""
     if (given.model is None) != (given.train is None):
         raise SystemExit("--model and --train go together")
     bench = Workbench(_config(given), "cpu")
@@ -113,11 +112,11 @@ def _config(given: argparse.Namespace) -> SweepConfig:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """What says which model is trained on what, and how often."""
+    """Add the options for model, data and repeats."""
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--model", help="a folder with a classifier (default: a fresh small BERT)")
+    parser.add_argument("--model", help="a folder with a classifier (default: a new small BERT)")
     parser.add_argument("--train", help="parquet, csv or jsonl file for it (default: the digits)")
     parser.add_argument("--samples", type=int, default=500, help="examples of that file")
     parser.add_argument("--max-length", type=int, default=128)

@@ -1,9 +1,9 @@
-"""A long ledger in an object store: how fast it is resumed and read, and how fast it is written.
+"""Times to resume, read and write a long ledger in an object store.
 
     python -m benchmarks.store_ledger [--records 60000]
 
-The server is moto's, in a process of its own on this machine: its answers take milliseconds of
-processor time where those of a real store take tens of milliseconds of waiting.
+The server is moto's, in its own process on this machine. Its answers take milliseconds of CPU
+time; a real store takes tens of milliseconds of waiting.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tests.ledger.server import BUCKET, s3_server
 Value = TypeVar("Value")
 
 LIMIT = 60.0
-"""Seconds that a resume, or a report's reading, may take."""
+"""Limit in seconds for a resume, or for reading by a report."""
 
 
 def events(records: int) -> Iterator[dict[str, Any]]:
-    """A sweep of ten records a trial, each with an answer sheet of 1,000 examples."""
+    """Yield a sweep with ten records per trial, each with the answers to 1,000 examples."""
     yield {"event": "sweep", "version": 1, "name": "long", "config": {"objectives": OBJECTIVES}}
     for number in range(records):
         trial, epoch = f"t{number // 10:05d}", number % 10
@@ -47,7 +47,7 @@ OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
 
 
 def fill(ledger: ObjectStore, records: int) -> int:
-    """Write the ledger as if each event had been a segment of its own; returns how many."""
+    """Write the ledger with one segment per event; return the number of events."""
     segments = [
         Segment(number, [head(number, writer="x"), encode({**event, "time": number})])
         for number, event in enumerate(events(records), 1)
@@ -80,7 +80,7 @@ def main() -> None:
         count, _ = timed("written", lambda: fill(sweep / "ledger", records))
         print(f"{count} events, {len((sweep / 'ledger').names())} objects")
         ledger, opened = timed(
-            "opened to be gone on with", lambda: SegmentLedger.open(sweep / "ledger", create=False)
+            "opened to resume", lambda: SegmentLedger.open(sweep / "ledger", create=False)
         )
         assert len(ledger.events) == count
         _, synced = timed("100 events, each synced", lambda: each_synced(ledger))

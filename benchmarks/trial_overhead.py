@@ -1,12 +1,12 @@
-"""Our sweep against the one that a user would write from the libraries' tutorials.
+"""Time of our sweep relative to a sweep as in the libraries' tutorials.
 
-Both run the same 64 params, as many as a sweep has by default: every combination of two methods,
-two scopes, eight sparsities and 0 or 1 finetune epochs, on the digits. Both start from the same
-dense model in the same folder, with the same batch size, learning rate and number of workers, and
-evaluate after pruning and after each epoch. The other side is `benchmarks.by_the_tutorials`. Each
-side is a process of its own, timed from its start (Python, imports and Ray's start are in) to its
-last result; the dense model and the data in files are made before. Last line: `wall_ratio=0.xx`,
-ours over theirs, the median of the repeats.
+Both run the same 64 params on the digits: every combination of two methods, two scopes, eight
+sparsities and 0 or 1 finetune epochs. Both start from the same dense model in the same folder, use
+the same batch size, learning rate and number of workers, and evaluate after pruning and after each
+epoch. The other side is `benchmarks.by_the_tutorials`. Each side runs in its own process and is
+timed from its start (with Python, imports and the start of Ray) to its last result. The dense model
+and the data files are made before. Last line: `wall_ratio=0.xx`, ours / theirs, the median over
+repeats.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Rows = list[dict[str, Any]]
 
 
 def prepare(work: Path, epochs: int) -> None:
-    """Train the dense model once, and save it and the data where both sides find them."""
+    """Train the dense model once, and save it and the data for both sides."""
     import datasets
 
     from sweep.compress.dense.bench import Workbench
@@ -54,7 +54,7 @@ def prepare(work: Path, epochs: int) -> None:
 
 
 def run_ours(work: Path, workers: int) -> Rows:
-    """The same params through `sweep run`'s own path: the grid sampler, no early stopping."""
+    """Run the params as `sweep run` does, with the grid sampler and no early stopping."""
     from sweep.cluster.listeners import Progress, View
     from sweep.cluster.run import run_sweep
     from sweep.config import SweepConfig
@@ -87,7 +87,7 @@ def _figures(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_theirs(work: Path, workers: int) -> Rows:
-    """The other side, on the same files."""
+    """Run the other side on the same files."""
     from benchmarks import by_the_tutorials
 
     fixed = FIXED | {
@@ -103,11 +103,11 @@ SIDES: dict[str, Callable[[Path, int], Rows]] = {"ours": run_ours, "theirs": run
 
 
 def time_side(side: str, work: Path, workers: int) -> tuple[float, Rows]:
-    """Seconds from the start of a process to its last result, and the results."""
+    """Return the seconds from the start of a process to its last result, and the results."""
     answer = work / f"{side}.json"
     command = [sys.executable, "-m", "benchmarks.trial_overhead", "--work", str(work)]
     command += ["--workers", str(workers), "--side", side]
-    # A cache of its own: what an earlier repeat left must not help this one.
+    # A separate cache, so that an earlier repeat cannot help this one.
     fresh = {"PRUNESWEEP_CACHE": tempfile.mkdtemp(dir=work), "RAY_AIR_NEW_OUTPUT": "0"}
     started = time.time()
     done = subprocess.run(command, env=os.environ | fresh, capture_output=True, text=True)
@@ -118,7 +118,7 @@ def time_side(side: str, work: Path, workers: int) -> tuple[float, Rows]:
 
 
 def table(ours: Rows, theirs: Rows) -> str:
-    """Both sides' last accuracies, a line a trial."""
+    """Format the last accuracies of both sides, one line per trial."""
     found = {tuple(row[name] for name in SPACE): row for row in ours}
     heads = ("method", "scope", "sparsity", "epochs", "theirs", "ours")
     lines = ["{:8} {:7} {:>8} {:>6} {:>8} {:>8}   (accuracy)".format(*heads)]
@@ -132,7 +132,7 @@ def table(ours: Rows, theirs: Rows) -> str:
 
 
 def compare(work: Path, workers: int, repeats: int) -> None:
-    """Time the sides one after the other and print what was found."""
+    """Time the sides one after the other and print the results."""
     ratios = []
     for _ in range(repeats):
         seconds = {}
@@ -149,7 +149,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--dense-epochs", type=int, default=20, help="of the dense model, untimed")
+    parser.add_argument(
+        "--dense-epochs", type=int, default=20, help="epochs of the dense model (not timed)"
+    )
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--side", choices=sorted(SIDES), help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -1,9 +1,9 @@
-"""What zeros bring in time: nothing, in dense kernels; in sparse ones, from where on.
+"""Times of a dense layer, a dense layer with zeros, and a sparse (CSR) layer.
 
-A Linear layer of MiniLM's shape (384 to 1536) takes a batch of tokens as it is, with a share of its
-weights zero, and with them in a sparse matrix (CSR, PyTorch's own kernel). Each repeat runs all
-three in turn, on one core; the times are medians. Last line: seconds of the pruned dense layer and
-of the sparse one over those of the dense, at the last sparsity.
+A Linear layer of MiniLM's shape (384 to 1536) computes a batch of tokens with its dense weights,
+with a share of them set to zero, and with these weights as a sparse CSR matrix (PyTorch's kernel).
+Each repeat runs all three in turn on one core; times are medians. Last line: times of the layer
+with zeros and of the sparse layer / time of the dense layer, at the last sparsity.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ IN, OUT, TOKENS = 384, 1536, 2048
 
 
 def pruned(weight: Tensor, sparsity: float) -> Tensor:
-    """``weight`` without its smallest values."""
+    """Return ``weight`` with its smallest values set to zero."""
     count = round(sparsity * weight.numel())
     threshold = weight.abs().reshape(-1).kthvalue(count).values
     return weight * (weight.abs() > threshold)
 
 
 def medians(works: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
-    """Median wall seconds of each, taking turns."""
+    """Return the median wall seconds of each function; the functions take turns."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(repeats + 2):
         for name, work in works.items():
             started = time.perf_counter()
             work()
-            if turn >= 2:  # warm
+            if turn >= 2:  # the first two turns warm up
                 times[name].append(time.perf_counter() - started)
     return {name: statistics.median(found) for name, found in times.items()}
 

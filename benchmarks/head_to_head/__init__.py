@@ -1,1 +1,1 @@
-"""Every method of scoring weights against every other, by this project's own sweeps."""
+"""A comparison of all pruning methods by sweeps of this project."""

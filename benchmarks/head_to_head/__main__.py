@@ -2,12 +2,12 @@
 
     sweep run benchmarks/head_to_head/imdb.yaml model=FOLDER task.dataset.train=FILE \
       task.dataset.validation=FILE task.dataset.test=FILE
-    sweep run benchmarks/head_to_head/sst2.yaml ...     # the same command goes on after a crash
+    sweep run benchmarks/head_to_head/sst2.yaml ...     # the same command continues after a crash
     python -m benchmarks.head_to_head results/head-to-head-imdb
 
-The sweeps are grids; this prints the table of their reports, of these epochs alone, as markdown,
-and what the teacher is worth, in pairs.
-Last line: `cells=... best_at_90=METHOD SCOPE`, after the last epoch, by mean accuracy.
+The sweeps are grids. This command prints the table of their reports for these epochs as markdown,
+and the paired gain of the teacher. Last line: `cells=... best_at_90=METHOD SCOPE`, by mean accuracy
+after the last epoch.
 """
 
 from __future__ import annotations

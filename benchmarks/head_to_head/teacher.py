@@ -1,4 +1,4 @@
-"""What a teacher is worth: trials with one beside those without, all else (the seed too) equal."""
+"""The gain of a teacher: trials with a teacher paired with equal trials (same seed) without one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _TEACHER = "param_distill_weight"
 
 
 def gains(results: Results) -> pd.DataFrame:
-    """A row an epoch of finetuning and a sparsity: ``pairs``, ``gain`` and its ``error``.
+    """Return one row per finetune epoch and sparsity: ``pairs``, ``gain`` and its ``error``.
 
-    ``gain``: mean over the pairs of the validation accuracy with the largest weight of the
-    teacher less that without one, in points; ``error``: its standard error, NaN for one pair.
-    Sparsity NaN: all of them. Nothing where no trial went without, or none with.
+    ``gain`` is the mean over pairs of the validation accuracy with the largest weight of the
+    teacher minus the accuracy without a teacher, in points. ``error`` is its standard error, NaN
+    for one pair. Sparsity NaN means all sparsities. The table is empty if there are no pairs.
     """
     pool = results.candidates
     pool = pool[pool["epoch"] > 0]

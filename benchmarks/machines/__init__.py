@@ -1,6 +1,6 @@
-"""Several machines on one: network, process and mount namespaces of Linux.
+"""Several simulated machines on one, made of Linux network, process and mount namespaces.
 
-A machine has an address, a host name, a process table, a /tmp and a home of its own, and something
-that answers in place of an ssh server. So `ray up`, `ray stop` and `ray symmetric-run` do there
-what they do anywhere, and see nothing of this machine. Needs root, `unshare` and `ip`.
+Each machine has its own address, host name, process table, /tmp and home, and a replacement for an
+ssh server. `ray up`, `ray stop` and `ray symmetric-run` work there as on a real machine and do not
+see this one. It needs root, `unshare` and `ip`.
 """

@@ -1,10 +1,11 @@
-"""In place of an ssh server: runs the commands that it is sent, with the machine's own environment.
+"""A replacement for an ssh server: it runs received commands in the machine's own environment.
 
-One connection a command. A request is a line of JSON (``command``, ``size``, ``variables``) and
-``size`` bytes for standard input; the answer is frames of a kind (O: output, X: exit code), a
-length and so many bytes. Output goes through a file, as daemons that the command leaves keep it
-open. A client that goes takes the command with it. A request with ``connect``, a port of this
-machine's loopback, is a tunnel instead: after one byte of answer, bytes go both ways.
+There is one connection per command. A request is a line of JSON (``command``, ``size``,
+``variables``) and ``size`` bytes of standard input. The answer is a sequence of frames: a kind (O:
+output, X: exit code), a length, and the bytes. Output goes through a file, because daemons of the
+command may keep it open. If the client disconnects, the command is killed. A request with
+``connect``, a port on this machine's loopback, opens a tunnel instead: after one byte of answer,
+bytes flow both ways.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FRAME = struct.Struct("!cI")
 
 
 class Session(socketserver.StreamRequestHandler):
-    """One command."""
+    """The connection of one command."""
 
     def handle(self) -> None:
         asked = json.loads(self.rfile.readline())
@@ -50,7 +51,7 @@ class Session(socketserver.StreamRequestHandler):
             with Path(said.name).open("rb") as output:
                 while process.poll() is None:
                     self._send(b"O", output.read())
-                    if select.select([self.connection], [], [], 0.05)[0]:  # the client has gone
+                    if select.select([self.connection], [], [], 0.05)[0]:  # the client disconnected
                         os.killpg(process.pid, signal.SIGTERM)
                         process.wait()
                         return
@@ -63,7 +64,7 @@ class Session(socketserver.StreamRequestHandler):
 
 
 def relay(one: socket.socket, two: socket.socket) -> None:
-    """Bytes both ways, until one end is gone."""
+    """Forward bytes both ways until one end closes."""
     other = {one: two, two: one}
     while True:
         for ready in select.select([one, two], [], [])[0]:
@@ -74,7 +75,7 @@ def relay(one: socket.socket, two: socket.socket) -> None:
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """All connections at once."""
+    """A server with one thread per connection."""
 
     allow_reuse_address = True
     daemon_threads = True

@@ -1,8 +1,8 @@
-"""The other end of `benchmarks.machines.agent`, and commands that stand in for others' on PATH.
+"""The client of `benchmarks.machines.agent`, and replacements for ssh, rsync and srun on PATH.
 
-``ssh [-L PORT:localhost:PORT] [OPTIONS] USER@IP COMMAND...``, ``rsync --rsh X [OPTIONS] SOURCE
-USER@IP:TARGET`` (upwards) and ``srun [OPTIONS] COMMAND...`` (on every machine of ``MACHINES``): no
-more than is needed.
+They support only what the benchmarks need: ``ssh [-L PORT:localhost:PORT] [OPTIONS] USER@IP
+COMMAND...``, ``rsync --rsh X [OPTIONS] SOURCE USER@IP:TARGET`` (upload) and ``srun [OPTIONS]
+COMMAND...`` (on every machine of ``MACHINES``).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def call(
     variables: Mapping[str, str] | None = None,
     out: IO[bytes] = sys.stdout.buffer,
 ) -> int:
-    """Run a command on a machine, output as it comes; its exit code. OSError: no such machine."""
+    """Run a command on a machine, with live output; return its exit code. OSError: no machine."""
     with socket.create_connection((ip, PORT), timeout=10) as connection:
         connection.settimeout(None)
         asked = {"command": command, "size": len(given), "variables": dict(variables or {})}
@@ -52,18 +52,18 @@ def call(
 
 
 def ask(ip: str, command: str) -> tuple[int, str]:
-    """The exit code of a command on a machine, and what it said."""
+    """Run a command on a machine; return its exit code and output."""
     said = io.BytesIO()
     return call(ip, command, out=said), said.getvalue().decode(errors="replace")
 
 
 def has_ray(ip: str) -> bool:
-    """Whether any of Ray's own processes runs there (pgrep takes no name beyond 15 letters)."""
+    """Whether a Ray process runs on the machine (pgrep compares at most 15 letters of a name)."""
     return ask(ip, "pgrep 'raylet|gcs_serv'")[0] == 0
 
 
 def ssh(arguments: Sequence[str]) -> int:
-    """The words after the host are one line of shell, as ssh has it."""
+    """Run the words after the host as one line of shell, as ssh does."""
     words, at = split(arguments)
     ip = words[0].rpartition("@")[2]
     for option, value in itertools.pairwise(arguments[:at]):
@@ -74,7 +74,7 @@ def ssh(arguments: Sequence[str]) -> int:
 
 
 class Tunnel(socketserver.BaseRequestHandler):
-    """One connection to the near end; ``ip`` and ``port`` are the far one."""
+    """One connection to the local end; ``ip`` and ``port`` are the remote end."""
 
     def __init__(self, *given: Any, ip: str, port: int) -> None:
         self.ip, self.port = ip, port
@@ -89,7 +89,7 @@ class Tunnel(socketserver.BaseRequestHandler):
 
 
 def tunnel(near: int, ip: str, port: int) -> None:
-    """From port ``near`` here to a port of a machine's loopback, for as long as this process is."""
+    """Forward the local port ``near`` to a port on a machine's loopback until this process ends."""
     handler = partial(Tunnel, ip=ip, port=port)
     server = socketserver.ThreadingTCPServer(("127.0.0.1", near), handler)
     server.daemon_threads = True
@@ -97,7 +97,7 @@ def tunnel(near: int, ip: str, port: int) -> None:
 
 
 def rsync(arguments: Sequence[str]) -> int:
-    """A file, or what is in a folder, to another machine, less ``__pycache__``."""
+    """Copy a file, or the content of a folder, to another machine, without ``__pycache__``."""
     (source, target), _ = split(arguments)
     host, _, path = target.partition(":")
     ip, file = host.rpartition("@")[2], Path(source)
@@ -112,7 +112,7 @@ def rsync(arguments: Sequence[str]) -> int:
 
 
 def srun(arguments: Sequence[str]) -> int:
-    """On all machines at once, with this environment; the highest exit code."""
+    """Run on all machines at once with this environment; return the highest exit code."""
     _, at = split(arguments)
     command = f"cd {shlex.quote(str(Path.cwd()))}; exec {shlex.join(arguments[at:])}"
     ips = os.environ["MACHINES"].split()
@@ -121,7 +121,7 @@ def srun(arguments: Sequence[str]) -> int:
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], int]:
-    """The arguments from the first that is no option on, less options, and its index."""
+    """Return the arguments without options, and the index of the first of them."""
     at = 0
     while at < len(arguments) and arguments[at].startswith("-"):
         at += 2 if arguments[at] in WITH_VALUE else 1

@@ -1,4 +1,4 @@
-"""AWS's metadata service, on a machine of ours: a spot machine that has been told to go."""
+"""AWS's metadata service on a simulated machine: a spot machine that has got its notice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ADDRESS = "169.254.169.254"
 
 
 class Told(BaseHTTPRequestHandler):
-    """The token, and the notice."""
+    """Answers with the token and the notice."""
 
     def do_PUT(self) -> None:
         self._answer("token")

@@ -1,4 +1,4 @@
-"""Machines as namespaces on a bridge, which all end with the process that made them."""
+"""Simulated machines: namespaces on a network bridge that end with the process that made them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ISOLATED = (
 
 
 def possible() -> str:
-    """Why there can be no machines here; empty where there can."""
+    """Return why machines cannot be simulated here; empty if they can."""
     if missing := [name for name in ("unshare", "ip") if not shutil.which(name)]:
-        return f"machines on one need {', '.join(missing)}"
+        return f"simulated machines need {', '.join(missing)}"
     for path in (ROOT, Path(sys.prefix)):
         if path.resolve().is_relative_to("/tmp"):
-            return f"machines on one have a /tmp of their own each, and {path} is in ours"
+            return f"simulated machines have their own /tmp, but {path} is in this machine's /tmp"
     tried = subprocess.run([*ISOLATED, "true"], capture_output=True, text=True)
-    return f"machines on one need root: {tried.stderr.strip()}" if tried.returncode else ""
+    return f"simulated machines need root: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 def isolate(module: str) -> None:
-    """Run ``python -m module --inside`` in namespaces of its own, and exit as it does.
+    """Run ``python -m module --inside`` in its own namespaces, and exit with its exit code.
 
-    Nothing that it does to the network is seen from here, and all that it starts ends with it.
+    Its changes of the network are not visible outside, and all its processes end with it.
     """
     if why := possible():
         sys.exit(why)
@@ -53,7 +53,7 @@ def isolate(module: str) -> None:
 
 @contextmanager
 def machines(count: int) -> Iterator[tuple[list[str], Path]]:
-    """So many machines, by their addresses, and a folder that all of them see.
+    """Simulate ``count`` machines; yield their addresses and a folder that all of them share.
 
     ``folder/bin`` holds ssh, rsync and srun; ``folder/homes/IP`` a machine's home.
     """
@@ -71,7 +71,7 @@ def machines(count: int) -> Iterator[tuple[list[str], Path]]:
         yield ips, folder
     finally:
         for process in started:
-            process.kill()  # with --kill-child: all of the machine
+            process.kill()  # --kill-child ends all processes of the machine
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -89,7 +89,7 @@ def _machine(number: int, ip: str, folder: Path) -> subprocess.Popen[bytes]:
         f"hostname machine{number}; mount -t tmpfs tmpfs /tmp; ip link set lo up; "
         f"until ip link show eth0 > /dev/null 2>&1; do sleep 0.05; done; "
         f"ip addr add {ip}/24 dev eth0; ip link set eth0 up; ip route add default via {HERE}; "
-        f"{sys.executable} -m benchmarks.machines.agent {ip} & wait"  # a shell reaps orphans
+        f"{sys.executable} -m benchmarks.machines.agent {ip} & wait"  # the shell reaps orphans
     )
     process = subprocess.Popen(
         [*ISOLATED, "bash", "-c", boot],
@@ -110,7 +110,7 @@ def _machine(number: int, ip: str, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _child(pid: int) -> int:
-    """The first process of the namespace that ``unshare --fork`` makes."""
+    """Return the first process of the namespace that ``unshare --fork`` makes."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     while not (found := children.read_text().split()):
         time.sleep(0.01)
@@ -130,7 +130,7 @@ def _wait_for(ip: str, seconds: float = 20) -> None:
 
 
 def _commands(folder: Path) -> None:
-    """ssh, rsync and srun of our own, to stand first on PATH."""
+    """Write the replacements for ssh, rsync and srun, which come first on PATH."""
     folder.mkdir(parents=True)
     for name in ("ssh", "rsync", "srun"):
         file = folder / name
