@@ -1,4 +1,4 @@
-"""The one sampler that needs torch: what `make test` has of it. All else is in tests/search."""
+"""The gp sampler, the only one that needs torch. The other samplers are tested in tests/search."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sweep.search.study import Study
 from tests.search.studies import BOTH, drive, space
 
 
-def test_gp_with_two_objectives_proposes_the_same_again() -> None:
-    """Taught by others, since its own ten trials before it models anything would take seconds."""
+def test_gp_with_two_objectives_is_deterministic() -> None:
+    """It learns from given trials, because its own ten startup trials would take seconds."""
     domains = space("gp")
     log = drive(Study(domains, BOTH, "random", seed=9), 14, BOTH, 0)
 

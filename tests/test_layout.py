@@ -1,6 +1,6 @@
-"""House rules that the imports of single modules cannot show, and names that agree with tables.
+"""Rules of the architecture that import-linter cannot check, and names that must match tables.
 
-Who may import whom stands in pyproject.toml, and `make lint` holds it (import-linter).
+pyproject.toml has the rules about imports, and `make lint` checks them (import-linter).
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ import sweep
 from sweep.registry import REGISTRIES, SAMPLERS
 
 ROOT = Path(sweep.__file__).parent.parent
-SOURCES = [file for room in ("sweep", "analysis") for file in sorted((ROOT / room).rglob("*.py"))]
+SOURCES = [
+    file for package in ("sweep", "analysis") for file in sorted((ROOT / package).rglob("*.py"))
+]
 
 
-def test_no_module_imports_itself_round_a_corner() -> None:
+def test_modules_have_no_import_cycles() -> None:
     """Imports inside functions and under TYPE_CHECKING count."""
     graph = grimp.build_graph("sweep", "analysis", cache_dir=None)
     needs = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     assert len(list(TopologicalSorter(needs).static_order())) == len(graph.modules) > 150
 
 
-def test_folder_or_bucket_is_a_question_for_the_store() -> None:
-    """No `isinstance(..., Path | Address)` outside of it."""
+def test_only_the_store_distinguishes_folders_and_buckets() -> None:
+    """No `isinstance(..., Path | Address)` in other modules."""
     asking = {
         file.relative_to(ROOT).as_posix()
         for file in SOURCES
@@ -60,8 +62,8 @@ def spells_a_kind(node: ast.AST) -> bool:
     return False
 
 
-def test_kinds_of_events_are_strings_in_few_places() -> None:
-    """Where they are defined, folded and tabled; elsewhere constructors and predicates are used."""
+def test_event_kinds_are_string_literals_in_few_places() -> None:
+    """Only where events are defined, folded and put into tables. Other code uses constants."""
     spelling = {
         file.relative_to(ROOT).as_posix()
         for file in SOURCES
@@ -71,8 +73,8 @@ def test_kinds_of_events_are_strings_in_few_places() -> None:
     assert {file for file in spelling if not file.startswith(places)} == set()
 
 
-def test_private_names_of_other_packages_are_used_in_two_files() -> None:
-    """They may change with any release."""
+def test_private_names_of_other_packages_are_used_in_two_files_only() -> None:
+    """Such names may change with any release."""
     private = re.compile(
         r"\b(?:ray|optuna|torch|transformers|datasets|pandas)(?:\.\w+)*\._[a-z]\w*"
     )
@@ -87,11 +89,11 @@ def test_private_names_of_other_packages_are_used_in_two_files() -> None:
             "sweep.ledger.folder, analysis",
             "torch ray transformers optuna datasets pandas numpy pydantic matplotlib plotly",
         ),
-        # Ray reads its environment when it is imported: a token, no usage pings. Torch never.
+        # Ray reads its environment at import (its token, usage statistics), so it must come late.
         ("sweep.cluster.run, sweep.cluster.confirm", "torch ray"),
     ],
 )
-def test_importing_the_packages_takes_no_heavy_one(packages: str, heavy: str) -> None:
+def test_importing_the_packages_imports_no_heavy_package(packages: str, heavy: str) -> None:
     code = f"import sys, {packages}; print(*{{name.split('.')[0] for name in sys.modules}})"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -102,7 +104,7 @@ def test_importing_the_packages_takes_no_heavy_one(packages: str, heavy: str) ->
 # names and tables
 
 
-def test_names_are_the_rows_of_their_tables() -> None:
+def test_names_in_a_config_equal_the_rows_of_their_tables() -> None:
     from sweep.compress.prune.criteria import CRITERIA
     from sweep.compress.prune.selection import PROFILES
     from sweep.compress.prune.statistics import COLLECTORS
@@ -113,7 +115,7 @@ def test_names_are_the_rows_of_their_tables() -> None:
 
 
 @pytest.mark.parametrize("kind", ["criteria", "structures", "metrics", "samplers"])
-def test_what_a_registry_says_of_its_built_in_things_is_so(kind: str) -> None:
+def test_facts_in_a_registry_match_the_built_in_implementations(kind: str) -> None:
     """Names and facts are known before anything is imported; the tables have the same."""
     registry = REGISTRIES[kind]
     module, _, table = registry.home.partition(":")
@@ -124,16 +126,16 @@ def test_what_a_registry_says_of_its_built_in_things_is_so(kind: str) -> None:
         assert facts == registry.builtin
 
 
-def test_statistics_are_those_that_can_be_collected() -> None:
+def test_every_statistic_of_inputs_has_a_collector() -> None:
     from sweep.compress.prune.statistics import COLLECTORS
     from sweep.compress.prune.targets import OF_INPUTS
     from sweep.space.params import MOVEMENT
 
-    assert MOVEMENT not in COLLECTORS, "a trial's own: the dense model has none"
+    assert MOVEMENT not in COLLECTORS, "movement scores belong to a trial, not to the dense model"
     assert set(OF_INPUTS) < set(COLLECTORS)
 
 
-def test_quantizations_are_schemes_and_values_of_the_parameter() -> None:
+def test_every_quantization_is_a_scheme_and_a_value_of_the_parameter() -> None:
     import torch
 
     from sweep.compress.quantize import Scheme
@@ -166,14 +168,14 @@ def test_every_method_and_scope_prunes_activations() -> None:
             assert not torch.equal(layer(x), dense)
 
 
-def test_objectives_are_figures_of_a_record() -> None:
+def test_every_objective_is_a_figure_of_a_record() -> None:
     from sweep.config.fields import FIGURES
     from sweep.ledger.record import Record
 
     assert set(FIGURES) <= {field.name for field in dataclasses.fields(Record)}
 
 
-def test_schedules_are_those_that_a_recipe_can_follow() -> None:
+def test_a_recipe_supports_every_schedule() -> None:
     from sweep.compress.train import Recipe, lr_factor
     from sweep.config.fields import LR_SCHEDULES
 
@@ -184,8 +186,8 @@ def test_schedules_are_those_that_a_recipe_can_follow() -> None:
     assert len(set(runs.values())) == len(LR_SCHEDULES) == 2
 
 
-def test_recovery_settings_are_those_of_a_recipe() -> None:
-    """A workbench hands the config's sections to a recipe by name."""
+def test_recovery_settings_equal_the_parameters_of_a_recipe() -> None:
+    """A workbench passes the settings of a config section to a recipe by name."""
     from sweep.compress.train import Recipe
     from sweep.config import BaselineConfig, RecoverConfig
 
@@ -199,7 +201,7 @@ def test_recovery_settings_are_those_of_a_recipe() -> None:
         assert inspect.signature(Recipe).parameters[name].default == field.default
 
 
-def test_each_sampler_goes_with_each_scheduler() -> None:
+def test_every_sampler_works_with_every_scheduler() -> None:
     from sweep.config import SweepConfig
     from sweep.config import fields as names
 
@@ -210,8 +212,8 @@ def test_each_sampler_goes_with_each_scheduler() -> None:
             assert SweepConfig.model_validate(plain).search.scheduler == scheduler
 
 
-def test_what_mattered_counts_the_parameters_that_the_space_calls_active() -> None:
-    """Analysis has a table of its own: it may know no space, and ledgers of 0.1 do not say."""
+def test_importance_uses_the_same_active_parameters_as_the_space() -> None:
+    """Analysis has its own table, as it must not import the space and ledgers of 0.1 have none."""
     import pandas as pd
 
     from analysis.history.importance import active

@@ -1,4 +1,4 @@
-"""Dominance, ranks and volumes against what they mean: every pair and every cell, written out."""
+"""Dominance and hypervolume against their definitions, over all pairs of points and all cells."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def clouds(draw: st.DrawFn) -> tuple[np.ndarray, list[str]]:
 
 
 def dominated(points: np.ndarray, ways: list[str]) -> np.ndarray:
-    """Whether some row dominates a row, for each row."""
+    """For each row, whether another row dominates it."""
     better = points * np.where(np.array(ways) == "max", 1.0, -1.0)
     return np.array([any((q >= p).all() and (q > p).any() for q in better) for p in better], bool)
 
@@ -40,7 +40,7 @@ def test_nondominated_is_what_no_other_point_dominates(cloud: tuple[np.ndarray, 
 
 
 @given(clouds())
-def test_a_front_that_grows_is_the_non_dominated_set_after_every_point(
+def test_a_growing_front_equals_the_nondominated_set_after_each_point(
     cloud: tuple[np.ndarray, list[str]],
 ) -> None:
     points, ways = cloud
@@ -54,7 +54,7 @@ def test_a_front_that_grows_is_the_non_dominated_set_after_every_point(
     assert np.array_equal(front.points, points[front.items])
 
 
-def test_a_thinned_front_keeps_its_ends_and_is_even() -> None:
+def test_spread_keeps_both_ends_and_even_distances() -> None:
     front: Front[int] = Front(["max", "max"])
     for index in range(101):
         front.add(index, (index / 100, 1 - index / 100))
@@ -79,14 +79,14 @@ def test_hypervolume_counts_the_cells_of_a_grid(seed: int, objectives: int, coun
     assert got == pytest.approx(sizes[covered].sum(), rel=1e-9, abs=1e-12)
 
 
-def test_knee_is_where_it_was_put() -> None:
+def test_knee_is_found_at_the_bend() -> None:
     sparsity = np.linspace(0.2, 0.95, 16)
     accuracy = np.where(sparsity <= 0.8, 0.9 - 0.02 * sparsity, 0.9 - 3 * (sparsity - 0.8))
     at = knee(np.column_stack([accuracy, sparsity]), ["max", "max"])
     assert sparsity[at] == pytest.approx(0.8)
 
 
-def test_knee_does_not_see_dominated_points_or_units() -> None:
+def test_knee_ignores_dominated_points_and_units() -> None:
     points = np.array([[0.5, 0.05], [0.9, 0.1], [0.89, 0.8], [0.6, 0.9]])
     assert knee(points, ["max", "max"]) == 2
     assert knee(points * [1000, 0.001], ["max", "max"]) == 2
@@ -104,11 +104,11 @@ def test_knee_does_not_see_dominated_points_or_units() -> None:
         [[0.9, 0.1], [0.9, 0.1], [0.8, 0.9]],  # two distinct points
     ],
 )
-def test_no_clear_knee(points: list[list[float]]) -> None:
+def test_fronts_without_a_clear_knee_have_none(points: list[list[float]]) -> None:
     assert knee(points, ["max", "max"]) is None
 
 
-def test_knee_of_three_objectives() -> None:
+def test_knee_is_found_for_three_objectives() -> None:
     points = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.8, 0.8, 0.8], [0.1, 0.2, 0.9]]
     assert knee(points, ["max"] * 3) == 3
 
@@ -123,11 +123,11 @@ def test_knee_of_three_objectives() -> None:
         ([[1, np.nan]], ["max", "max"], "NaN"),
     ],
 )
-def test_bad_points_are_refused(points: list[object], directions: list[str], say: str) -> None:
+def test_bad_points_raise_an_error(points: list[object], directions: list[str], say: str) -> None:
     with pytest.raises(ValueError, match=say):
         nondominated(points, directions, keep_duplicates=True)
 
 
-def test_an_infinite_reference_point_is_refused() -> None:
+def test_an_infinite_reference_point_raises_an_error() -> None:
     with pytest.raises(ValueError, match="finite"):
         hypervolume([[1, 1]], [np.inf, 0], ["min", "max"])

@@ -1,4 +1,4 @@
-"""One sweep's folder, and one export of it, that several tests look at."""
+"""A sweep's folder and an export of it, which several tests share."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.harness.command import Command, call
 
 @pytest.fixture(scope="session")
 def swept(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep's folder. Not to be changed: copy it first."""
+    """A sweep's folder. Tests must not change it; they use ``own``."""
     return sweep_of(tmp_path_factory.mktemp("swept") / "tiny", bench, TRIALS, ERRORS, AT_ONCE)
 
 
 @pytest.fixture
 def own(swept: Path, tmp_path: Path) -> Path:
-    """A copy of that folder to change."""
+    """A copy of the sweep's folder that a test may change."""
     return Path(shutil.copytree(swept, tmp_path / "own"))
 
 
 @pytest.fixture(scope="session")
 def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sweep export` gives for epoch 2 of t00001. Not to be changed."""
+    """The export of epoch 2 of t00001. Tests must not change it."""
     to = tmp_path_factory.mktemp("exported") / "model"
     from sweep.cli.export import export
 
@@ -38,7 +38,7 @@ def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hand_over(export: Command, tmp_path: Path) -> HandOver:
-    """`sweep export FOLDER --trial ID --epoch N ...` into a new folder, which is returned."""
+    """Run `sweep export FOLDER --trial ID --epoch N ...`, and return the new folder."""
 
     def call_it(folder: Path, trial: str, epoch: int, *options: object, to: str = "m") -> Path:
         where = ("--to", tmp_path / to, "--trial", trial, "--epoch", epoch)
@@ -51,5 +51,5 @@ def hand_over(export: Command, tmp_path: Path) -> HandOver:
 
 @pytest.fixture
 def export(capsys: pytest.CaptureFixture[str]) -> Command:
-    """`sweep export FOLDER ...`."""
+    """Run `sweep export FOLDER ...`."""
     return partial(call, capsys, "export")

@@ -1,4 +1,4 @@
-"""A sweep's folder without Ray: real trials, their ledger and the checkpoints that are kept."""
+"""Make a sweep's folder without Ray: real trials, their ledger and their checkpoints."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def sweep_of(
     errors: Mapping[int, str] | None = None,
     at_once: Container[int] = (),
 ) -> Path:
-    """A sweep of these trials, t00000 and on. Some failed, of which some ``at_once``."""
+    """A sweep of these trials, named from t00000 on. Those with ``errors`` failed; those in
+    ``at_once`` failed before their first record.
+    """
     head = {
         "version": VERSION,
         "name": bench.config.name,
@@ -52,8 +54,8 @@ def sweep_of(
     events = [{"event": "sweep", **head}, {"event": "baseline", **baseline}]
     for number, params in enumerate(trials):
         name, error = f"t{number:05}", (errors or {}).get(number)
-        told = _trial(path, bench, name, params)
-        events += islice(told, 1) if number in at_once else told
+        run = _trial(path, bench, name, params)
+        events += islice(run, 1) if number in at_once else run
         status = "failed" if error else "completed"
         events.append({"event": "end", "trial_id": name, "status": status, "error": error})
     path.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def sweep_of(
 def _trial(
     path: Path, bench: Workbench, name: str, params: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Run a trial, whose finetuned epochs leave their checkpoints."""
+    """Run a trial, save checkpoints of its finetuned epochs, and yield its events."""
     note = {"trial_id": name, "params": Params.of(params).to_dict(), "seed": 5}
     yield {"event": "trial", "number": 0, **note}
     made = {"trial_id": name, "attempt": 1, "worker": "host:1"}
@@ -81,9 +83,9 @@ def _trial(
 def assert_answers(
     bench: Workbench, swept: Path, trial: str, epoch: int, to: Path, without: str
 ) -> int:
-    """The model in ``to`` answers as recorded, and otherwise ``without`` that file.
+    """Assert that the model in ``to`` answers as recorded, but not ``without`` that file.
 
-    Returns how many answers are right without it.
+    Returns the number of correct answers without it.
     """
     found = checks.logits(load_model(to), bench)
     answers = analysis.load(swept).answers(trial, epoch)

@@ -22,15 +22,15 @@ def text(exported: Path) -> str:
     return (exported / "README.md").read_text()
 
 
-def test_the_header_is_one_that_the_hub_reads(text: str) -> None:
+def test_the_hub_can_read_the_header(text: str) -> None:
     from huggingface_hub import ModelCard
 
     data = ModelCard(text).data
     assert (data.library_name, data.pipeline_tag) == ("transformers", "text-classification")
-    assert data.base_model is None  # a folder of this machine means nothing elsewhere
+    assert data.base_model is None  # a local folder means nothing on other machines
 
 
-def test_its_figures_are_those_of_the_ledger_and_of_the_masks(
+def test_its_figures_equal_those_of_the_ledger_and_the_masks(
     swept: Path, exported: Path, text: str
 ) -> None:
     results = analysis.load(swept)
@@ -64,22 +64,22 @@ def test_its_code_loads_the_model_and_reads_the_compact_file(exported: Path, tex
     assert digest(tensors) == digest(load_file(exported / "model.safetensors"))
 
 
-def test_figures_on_test_come_first_where_they_are_known(own: Path, hand_over: HandOver) -> None:
+def test_a_confirmed_point_shows_figures_on_test(own: Path, hand_over: HandOver) -> None:
     results = analysis.load(own)
     record, front = results.story.trials["t00001"].records[-1], results.front
     points = [*zip(front["trial_id"], front["epoch"].astype(int), strict=True), ("t00001", 2)]
     made = [{"trial_id": t, "epoch": e, "why": "front"} for t, e in dict.fromkeys(points)]
     figures = {name: value for name, value in record.items() if name != "correct_bits"}
-    told = [
+    events = [
         {"event": "confirm", "confirm": 0, "points": made, "seeds": [1, 2], "time": 2000.0},
         {**figures, "event": "confirm_baseline", "accuracy": 0.7, "correct": 21, "examples": 30},
     ]
     for point in made:
         for seed, correct in ((1, 18), (2, 20)):
             found = {"accuracy": correct / 30, "correct": correct, "examples": 30, "seed": seed}
-            told.append({**figures, **point, **found, "event": "confirm_record"})
+            events.append({**figures, **point, **found, "event": "confirm_record"})
     with (own / "ledger.jsonl").open("a") as file:
-        file.writelines(json.dumps(event) + "\n" for event in told)
+        file.writelines(json.dumps(event) + "\n" for event in events)
     text = (hand_over(own, "t00001", 2) / "README.md").read_text()
     assert "Not confirmed" not in text
     assert "| **these settings, trained again** | 63.33 % |" in text

@@ -1,4 +1,4 @@
-"""`sweep export`: what it writes loads and answers as recorded, and what it cannot do it says."""
+"""`sweep export`: exported models load and answer as recorded, and errors have messages."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FILES = {
 }  # fmt: skip
 
 
-def test_it_writes_the_files_that_are_promised(exported: Path) -> None:
+def test_an_export_has_the_documented_files(exported: Path) -> None:
     assert {file.name for file in exported.iterdir()} == FILES
     assert {file.stat().st_mode & 0o777 for file in exported.iterdir()} == {0o644}
     assert [path.name for path in exported.parent.iterdir()] == ["model"]
 
 
-def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
+def test_from_pretrained_gives_the_checkpoint_logits_and_the_recorded_answers(
     bench: Workbench, swept: Path, exported: Path
 ) -> None:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -53,7 +53,7 @@ def test_from_pretrained_gives_the_checkpoints_logits_and_the_recorded_answers(
     assert AutoTokenizer.from_pretrained(exported)("good film")["input_ids"][0] == 2
 
 
-def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> None:
+def test_the_lineage_names_the_origin_of_the_model(swept: Path, exported: Path) -> None:
     lineage = json.loads((exported / "prunesweep.json").read_text())
     assert (lineage["trial_id"], lineage["epoch"], lineage["seed"]) == ("t00001", 2, 5)
     assert lineage["params"] == Params.of(TRIALS[1]).to_dict()
@@ -71,13 +71,13 @@ def test_the_lineage_says_where_it_comes_from(swept: Path, exported: Path) -> No
         (["--max-drop", 1], None),
         (["--min-sparsity", 0.2], None),
         (["--trial", "t00001"], "t00001"),
-        (["--trial", "t00003", "--epoch", 0], "t00003"),  # what a failed trial had before
+        (["--trial", "t00003", "--epoch", 0], "t00003"),  # a record from before the failure
     ],
 )
-def test_a_question_exports_what_answers_it(
+def test_a_request_exports_its_point(
     swept: Path, tmp_path: Path, export: Command, options: list[object], trial: str | None
 ) -> None:
-    """A point of the front, or a trial's best."""
+    """The request names a point of the front, or a trial, whose best record is exported."""
     done = export(swept, "--to", tmp_path / "new" / "model", *options)
     assert done.code == 0, done.err
     assert "as recorded" in done.out
@@ -91,7 +91,7 @@ def test_a_question_exports_what_answers_it(
 
 
 def refused(done: Done, code: int, folder: Path, *words: str) -> None:
-    """It ended with a sentence, and nothing is left of it in ``folder``."""
+    """Assert that the command failed with a message and left no files in ``folder``."""
     assert_refused(done, code, *words)
     assert [path.name for path in folder.iterdir() if path.name != "own"] == []
 
@@ -112,14 +112,14 @@ def refused(done: Done, code: int, folder: Path, *words: str) -> None:
         (["--trial", "t00004"], 2, "the worker died) has no record to export"),
     ],
 )
-def test_a_question_without_an_answer(
+def test_a_request_without_a_point_raises_an_error(
     swept: Path, tmp_path: Path, export: Command, options: list[object], code: int, words: str
 ) -> None:
     refused(export(swept, "--to", tmp_path / "a" / "b", *options), code, tmp_path, words)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
-def test_what_is_there_is_never_touched(
+def test_an_existing_target_is_never_changed(
     swept: Path, tmp_path: Path, export: Command, kind: str
 ) -> None:
     to = tmp_path / "taken"
@@ -131,14 +131,14 @@ def test_what_is_there_is_never_touched(
     assert list(tmp_path.iterdir()) == [to]
 
 
-def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
+def test_a_folder_that_appears_during_the_export_is_unchanged(
     swept: Path, tmp_path: Path, export: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to = tmp_path / "model"
 
     write = sparse.save
 
-    def meanwhile(*given: Any) -> None:  # another process makes the folder while this one writes
+    def meanwhile(*given: Any) -> None:  # another process creates the folder during the export
         to.mkdir()
         (to / "mine").write_text("mine")
         write(*given)
@@ -149,7 +149,7 @@ def test_a_folder_that_appears_meanwhile_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "of another trial"])
-def test_a_trial_without_a_whole_checkpoint(
+def test_a_trial_without_a_complete_checkpoint_raises_an_error(
     own: Path, tmp_path: Path, export: Command, damage: str
 ) -> None:
     where = checkpoint.epoch_folder(own / "checkpoints", "t00001", 2)
@@ -165,7 +165,7 @@ def test_a_trial_without_a_whole_checkpoint(
     refused(done, 2, tmp_path, *words)
 
 
-def test_other_answers_than_recorded_are_exported_only_where_that_is_allowed(
+def test_answers_that_differ_from_the_record_need_may_differ(
     own: Path, tmp_path: Path, export: Command
 ) -> None:
     events = read_events(own)
@@ -182,7 +182,7 @@ def test_other_answers_than_recorded_are_exported_only_where_that_is_allowed(
 
 
 @pytest.mark.parametrize("why", [signal.SIGINT, signal.SIGTERM, "the disk is full"])
-def test_an_interrupt_or_a_full_disk_leaves_nothing(
+def test_an_interrupt_or_a_full_disk_leaves_no_files(
     swept: Path,
     tmp_path: Path,
     export: Command,
@@ -203,7 +203,7 @@ def test_an_interrupt_or_a_full_disk_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_model_is_gone_since(own: Path, tmp_path: Path, export: Command) -> None:
+def test_a_missing_base_model_raises_an_error(own: Path, tmp_path: Path, export: Command) -> None:
     text = (own / "ledger.jsonl").read_text()
     model = json.loads(text.splitlines()[0])["config"]["model"]
     (own / "ledger.jsonl").write_text(text.replace(model, "/nowhere/model"))

@@ -1,4 +1,4 @@
-"""A trial whose activations are pruned: exported with what its accuracy rests on."""
+"""Export of a trial with pruned activations, whose settings the export must include."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.harness.trials import WITH_ACTIVATIONS
 
 @pytest.fixture(scope="module")
 def pruned(bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of one trial for each way to prune activations."""
+    """A sweep with one trial for each way to prune activations."""
     trials = [{**params.to_dict(), "finetune_epochs": 1} for params in WITH_ACTIVATIONS.values()]
     return sweep_of(tmp_path_factory.mktemp("activations") / "sweep", bench, trials)
 
 
 @pytest.mark.parametrize("number", range(len(WITH_ACTIVATIONS)), ids=str)
-def test_it_loads_and_answers_as_recorded(
+def test_a_model_with_pruned_activations_answers_as_recorded(
     pruned: Path, bench: Workbench, hand_over: HandOver, number: int
 ) -> None:
     name = f"t{number:05}"
@@ -38,13 +38,15 @@ def test_it_loads_and_answers_as_recorded(
     assert f"{counted} of 40 validation examples" in card and "load_model(FOLDER)" in card
 
 
-def test_a_graph_has_no_place_for_them(pruned: Path, tmp_path: Path, export: Command) -> None:
+def test_onnx_rejects_pruned_activations(pruned: Path, tmp_path: Path, export: Command) -> None:
     done = export(pruned, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")
     assert_refused(done, 2, "--onnx: this trial prunes activations")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, hand_over: HandOver) -> None:
+def test_files_that_do_not_fit_the_model_raise_an_error(
+    pruned: Path, tmp_path: Path, hand_over: HandOver
+) -> None:
     to = hand_over(pruned, "t00001", 0)
     with pytest.raises(
         UsageError, match="belongs to another model: this one has no Linear layer 'bert"
@@ -52,7 +54,7 @@ def test_files_that_do_not_fit(pruned: Path, tmp_path: Path, hand_over: HandOver
         attach(tiny.Net(), to)
     state = load_file(to / "activations.safetensors")
     assert len(state) == 14 and all(isinstance(value, torch.Tensor) for value in state.values())
-    save_file(state, to / "activations.safetensors")  # without what its metadata say
+    save_file(state, to / "activations.safetensors")  # without its metadata
     with pytest.raises(UsageError, match="not a file of pruned activations"):
         load_model(to)
     with pytest.raises(UsageError, match="cannot read"):

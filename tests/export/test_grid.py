@@ -1,4 +1,4 @@
-"""A quantised trial: exported with its weights on the grid, and what rounds its inputs."""
+"""Export of a quantised trial, with weights on the grid and the settings of rounded inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRIALS: list[dict[str, Any]] = [
     {"quantization": "fixed", "finetune_epochs": 1},
     {"quantization": "int8", "finetune_epochs": 1},
     {"quantization": "int8", "finetune_epochs": 0, "activation_sparsity": 0.5},
-    {"finetune_epochs": 1, "activation_sparsity": 0.5},  # on the config's own grid
+    {"finetune_epochs": 1, "activation_sparsity": 0.5},  # on the grid of the config
 ]
 
 
@@ -40,7 +40,7 @@ def quantised(on_grid: Workbench, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.mark.parametrize("number", range(len(TRIALS)), ids=str)
-def test_it_loads_and_answers_as_recorded(
+def test_a_quantised_model_answers_as_recorded(
     quantised: Path, on_grid: Workbench, hand_over: HandOver, number: int
 ) -> None:
     name, epoch = f"t{number:05}", TRIALS[number]["finetune_epochs"]
@@ -54,7 +54,7 @@ def test_it_loads_and_answers_as_recorded(
     assert "quantization.json" in lineage["sha256"]
 
 
-def test_weights_are_on_the_grid_that_the_file_names(quantised: Path, hand_over: HandOver) -> None:
+def test_weights_are_on_the_grid_in_the_file(quantised: Path, hand_over: HandOver) -> None:
     to = hand_over(quantised, "t00000", 1, to="a")
     about = json.loads((to / "quantization.json").read_text())
     assert (about["scheme"], about["width"], about["frac_width"]) == ("fixed", 7, 5)
@@ -82,10 +82,10 @@ def test_the_graph_rounds_inputs_too(quantised: Path, hand_over: HandOver) -> No
     assert checked["weights_correct"] is not None
 
 
-def test_a_sweep_can_start_from_it(
+def test_a_sweep_can_start_from_a_quantised_export(
     quantised: Path, make_bench: MakeBench, hand_over: HandOver
 ) -> None:
-    """On the same grid its weights are where they were."""
+    """On the same grid, its weights do not change."""
     model = hand_over(quantised, "t00000", 1)
     grid = {"baseline": {"quantization": {"width": 7, "frac_width": 5}}}
     baseline = make_bench(model, **grid, pruning={"start_masks": "keep"}).baseline()
@@ -94,30 +94,30 @@ def test_a_sweep_can_start_from_it(
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_whoever_leaves_the_grid_is_told_how_to_stay(
+def test_leaving_the_grid_gives_a_warning_with_the_setting(
     quantised: Path, make_bench: MakeBench, hand_over: HandOver, number: int
 ) -> None:
     model = hand_over(quantised, f"t0000{number}", 1)
 
-    def told(**sections: Any) -> list[str]:
+    def warnings(**sections: Any) -> list[str]:
         return [text for text in make_bench(model, **sections).warnings if "quantised" in text]
 
-    [warning] = told()
+    [warning] = warnings()
     path, setting = warning.rsplit("set ", 1)[1].split("=")
     assert path == "baseline.quantization"
     found = yaml.safe_load(setting)
     assert found == [{"scheme": "fixed", "width": 7, "frac_width": 5}, {"scheme": "int8"}][number]
-    assert told(baseline={"epochs": 1}) == [warning]
-    assert told(baseline={"quantization": found}) == []
+    assert warnings(baseline={"epochs": 1}) == [warning]
+    assert warnings(baseline={"quantization": found}) == []
 
 
-def test_a_model_in_floats_has_no_such_file(exported: Path) -> None:
+def test_a_float_model_has_no_quantisation_file(exported: Path) -> None:
     with pytest.raises(UsageError, match=r"quantization\.json cannot be read"):
         load_grid(tiny.bert(), exported)
     assert grid_setting(str(exported)) is None
 
 
-def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_model_raises_an_error(tmp_path: Path) -> None:
     about = {"format": "prunesweep-quantization", "version": "1", "scheme": "int8"}
     path = tmp_path / "quantization.json"
     path.write_text(json.dumps(about | {"modules": ["classifier"]}))

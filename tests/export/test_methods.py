@@ -1,4 +1,4 @@
-"""Points of methods that look at data: pruned again, with statistics that are collected again."""
+"""Export of methods that use data: statistics are collected and the model is pruned again."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ METHODS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("epoch", [0, 1])
 @pytest.mark.parametrize("method", METHODS)
-def test_they_are_exported_as_recorded(
+def test_a_method_on_data_is_exported_as_recorded(
     bench: Workbench, tmp_path: Path, hand_over: HandOver, method: str, epoch: int
 ) -> None:
     params = {"method": method, "finetune_epochs": 1, "learning_rate": 1e-3, **METHODS[method]}
     folder = sweep_of(tmp_path / "sweep", bench, [params])
-    shutil.rmtree(cache_root() / "statistics", ignore_errors=True)  # not all methods have any
+    shutil.rmtree(cache_root() / "statistics", ignore_errors=True)  # some methods have none
     to = hand_over(folder, "t00000", epoch)
     masks, weights = (load_file(to / f"{name}.safetensors") for name in ("masks", "model"))
     kept = sum(int(mask.sum()) for mask in masks.values())

@@ -1,4 +1,4 @@
-"""`sweep export --onnx`: the graph answers as the model does, and says so where it cannot."""
+"""`sweep export --onnx`: the graph answers as the model does, or the export fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_graph_answers_as_the_model_does(
         assert session.run(["logits"], batch)[0].shape == (shape[0], 2)
 
 
-def test_the_extra_is_missing(
+def test_a_missing_extra_is_named(
     swept: Path, tmp_path: Path, export: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(to_onnx, "PACKAGES", ("onnx", "no_such_runtime"))
@@ -48,7 +48,7 @@ def test_the_extra_is_missing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_answers_are_refused() -> None:
+def test_different_answers_raise_an_error() -> None:
     ours = np.array([[0.1, 0.2], [0.4, 0.3]], dtype=np.float32)
     near = np.array([[0.1, 0.2], [0.3, 0.3001]], dtype=np.float32)
     assert check_onnx(ours, ours + np.float32(0.5), 0) == (0, pytest.approx(0.5))

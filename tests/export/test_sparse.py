@@ -1,4 +1,4 @@
-"""The compact file: every bit comes back, its bytes are what `size_bytes` says, damage is seen."""
+"""The compact file: exact restoration, the size that `size_bytes` counts, detection of damage."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def some(shape: tuple[int, ...], kind: str, sparsity: float, seed: int = 0) -> N
 
 
 def same(one: Tensors, other: Tensors) -> bool:
-    """To the last bit, types and shapes too."""
+    """Whether names, types, shapes and all bits are equal."""
     return one.keys() == other.keys() and all(
         (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
         for a, b in ((one[name], other[name]) for name in one)
     )
 
 
-def as_0_1_wrote(path: Path, tensors: Tensors) -> None:
-    """Write a file of version 1, its parts in planes: the highest bytes of each deflated."""
+def save_version_1(path: Path, tensors: Tensors) -> None:
+    """Write a file of version 1, in which the highest bytes of each entry are a zlib stream."""
     save(path, tensors)
     with safe_open(path, framework="numpy") as file:
         about = file.metadata()
@@ -61,9 +61,9 @@ def as_0_1_wrote(path: Path, tensors: Tensors) -> None:
     save_file(parts, path, metadata=about | {"version": "1", "planes": json.dumps(planes)})
 
 
-@pytest.mark.parametrize("write", [save, as_0_1_wrote])
+@pytest.mark.parametrize("write", [save, save_version_1])
 @pytest.mark.parametrize("sparsity", [0.0, 0.02, 0.5, 0.9, 1.0])
-def test_every_type_and_shape_comes_back_bit_for_bit(
+def test_every_type_and_shape_is_restored_bit_for_bit(
     tmp_path: Path, sparsity: float, write: Write
 ) -> None:
     tensors = {
@@ -75,7 +75,7 @@ def test_every_type_and_shape_comes_back_bit_for_bit(
     assert same(load(tmp_path / "s"), tensors)
 
 
-def test_what_is_zero_is_the_number_without_a_bit(tmp_path: Path) -> None:
+def test_only_values_without_a_set_bit_count_as_zero(tmp_path: Path) -> None:
     odd = np.zeros(64, dtype=np.float32)
     odd[:5] = [-0.0, np.nan, np.inf, -np.inf, 1e-45]
     save(tmp_path / "s", {"odd": odd, "view": odd.reshape(8, 8).T})
@@ -83,7 +83,7 @@ def test_what_is_zero_is_the_number_without_a_bit(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 1.5, -2.0]), min_size=1, max_size=70))
-def test_it_is_never_larger_than_dense(values: list[float]) -> None:
+def test_the_packed_form_is_never_larger_than_the_dense_form(values: list[float]) -> None:
     dense = np.array(values, dtype=np.float32)
     packed = pack(dense)
     filled = int((dense != 0).sum())
@@ -95,13 +95,13 @@ def test_it_is_never_larger_than_dense(values: list[float]) -> None:
         assert unpack(*packed, [dense.size]).tobytes() == dense.tobytes()
 
 
-def test_the_bytes_are_those_that_a_record_counts(tmp_path: Path) -> None:
+def test_the_file_has_the_size_that_a_record_counts(tmp_path: Path) -> None:
     model = tiny.bert()
     weights = prunable_weights(model, Targets())
     apply_masks(weights, make_masks(weights, Params(0.7), torch.Generator()))
     with torch.no_grad():
         prunable = {id(weight) for weight in weights.values()}
-        # no -0.0, and elsewhere no zeros that are there anyway
+        # no -0.0 in prunable weights, and no zeros in other parameters
         for parameter in model.parameters():
             parameter.add_(0.0) if id(parameter) in prunable else parameter.fill_(1.0)
     counted = measure(model, weights).size_bytes
@@ -112,7 +112,7 @@ def test_the_bytes_are_those_that_a_record_counts(tmp_path: Path) -> None:
     assert (tmp_path / "s").stat().st_size == counted + header + 8
 
 
-def test_any_reader_of_safetensors_finds_what_is_said(tmp_path: Path) -> None:
+def test_any_safetensors_reader_can_read_the_parts(tmp_path: Path) -> None:
     save(tmp_path / "s", {"w": np.array([[0, 3, 0], [0, 0, 4]], dtype=np.float32)})
     parts = load_file(tmp_path / "s")
     assert parts["bitmask/w"].tolist() == [0b01000100]
@@ -122,11 +122,11 @@ def test_any_reader_of_safetensors_finds_what_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "keep", "words"),
     [
-        *((place, None, None) for place in (0.3, 0.6, 0.9, 0.999)),  # of a bit that is flipped
-        *((0.0, keep, "cannot read") for keep in (0, 4, 100, 600)),  # bytes of a file cut short
+        *((place, None, None) for place in (0.3, 0.6, 0.9, 0.999)),  # the place of a flipped bit
+        *((0.0, keep, "cannot read") for keep in (0, 4, 100, 600)),  # the size of a truncated file
     ],
 )
-def test_a_flipped_bit_and_a_cut_file_are_seen(
+def test_a_flipped_bit_or_a_truncated_file_raises_an_error(
     tmp_path: Path, place: float, keep: int | None, words: str | None
 ) -> None:
     save(tmp_path / "s", {"w": some((40, 40), "float32", 0.8), "b": some((40,), "float32", 0)})
@@ -162,17 +162,17 @@ def parts_of(path: Path, write: Write = save) -> tuple[Tensors, dict[str, str]]:
         ({"planes": '{"bitmask/w": ["nothing", 512]}'}, "damaged"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(
+def test_inconsistent_metadata_raises_an_error(
     tmp_path: Path, change: dict[str, str], words: str
 ) -> None:
-    """Planes are of files that 0.1 wrote."""
-    parts, about = parts_of(tmp_path / "s", as_0_1_wrote if "planes" in change else save)
+    """Only files of version 1 have planes."""
+    parts, about = parts_of(tmp_path / "s", save_version_1 if "planes" in change else save)
     save_file(parts, tmp_path / "s", metadata=about | change)
     with pytest.raises(StorageError, match=words):
         load(tmp_path / "s")
 
 
-def test_other_files_are_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_other_files_raise_a_usage_error(tmp_path: Path) -> None:
     parts, about = parts_of(tmp_path / "s")
     save_file(parts, tmp_path / "other")
     save_file(parts, tmp_path / "newer", metadata=about | {"version": "3"})

@@ -1,4 +1,4 @@
-"""A sweep that starts from an exported model: its masks kept, or dropped."""
+"""Sweeps that start from an exported model and keep or drop its masks."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.harness.command import Command, assert_refused, call
 from tests.harness.spaces import LEARNED, METHODS
 
 KEEP = {"start_masks": "keep"}
-START = 0.6  # what the exported model was pruned to, per matrix
+START = 0.6  # the sparsity of each matrix of the exported model
 
 Start = Callable[..., Workbench]
 
 
 @pytest.fixture(scope="module")
 def start(make_bench: MakeBench, exported: Path) -> Start:
-    """Benches that start from the exported model."""
+    """Make benches that start from the exported model."""
     return partial(make_bench, exported)
 
 
@@ -46,18 +46,18 @@ def kept(start: Start) -> Workbench:
     [
         ("local", 0.5, [0, 1, 1, 1], ([0, 0, 1, 1], [0, 0, 1, 1])),
         ("local", 0.25, [0, 1, 1, 1], ([0, 1, 1, 1], [0, 1, 1, 1])),
-        # a matrix that has lost more than is asked stays as it is
+        # a matrix that is already sparser than requested is unchanged
         ("local", 0.5, [1, 0, 0, 0], ([1, 0, 0, 0], [0, 0, 1, 1])),
         ("global", 0.5, [1, 0, 0, 0], ([0, 0, 0, 0], [1, 1, 1, 1])),
         ("global", 0.0, [1, 0, 0, 0], ([1, 0, 0, 0], [1, 1, 1, 1])),
     ],
 )
-def test_what_is_gone_goes_first_and_counts(
+def test_pruned_weights_are_pruned_first_and_count(
     scope: str, sparsity: float, first: list[int], kept: tuple[list[int], list[int]]
 ) -> None:
     weights = {"a": torch.arange(1.0, 5.0).view(1, 4), "b": torch.arange(5.0, 9.0).view(1, 4)}
     if first[0] == 0:
-        weights["a"][0, 0] = 9.0  # what is gone goes whatever its score
+        weights["a"][0, 0] = 9.0  # pruned weights stay pruned whatever their scores
     start = {"a": torch.tensor([first]).bool()}
     masks = make_masks(weights, Params(sparsity, scope=scope), torch.Generator(), start)
     assert tuple(masks[name].int().flatten().tolist() for name in ("a", "b")) == kept
@@ -65,7 +65,7 @@ def test_what_is_gone_goes_first_and_counts(
 
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in LEARNED])
-def test_kept_masks_are_within_every_trials(kept: Workbench, method: str, scope: str) -> None:
+def test_every_trial_prunes_the_kept_masks_too(kept: Workbench, method: str, scope: str) -> None:
     trial = kept.trial(Params(0.8, method, scope, finetune_epochs=0), seed=3)
     trial.prune()
     total = sum(mask.numel() for mask in trial.masks.values())
@@ -74,7 +74,7 @@ def test_kept_masks_are_within_every_trials(kept: Workbench, method: str, scope:
         assert not (trial.masks[name] & ~mask).any()
 
 
-def test_they_are_held_through_finetuning_also_where_nothing_is_pruned_now(start: Start) -> None:
+def test_kept_masks_hold_during_finetuning_even_in_excluded_layers(start: Start) -> None:
     pruning = {**KEEP, "exclude": ["classifier", "*.query"]}
     bench = start(pruning=pruning, space={"sparsity": 0.61})
     trial = bench.trial(Params(0.61, "random", finetune_epochs=2, learning_rate=1e-2), seed=3)
@@ -88,11 +88,11 @@ def test_dropped_masks_let_weights_grow_back(start: Start) -> None:
     bench = start()
     trial = bench.trial(Params(0.2, finetune_epochs=1, learning_rate=1e-2), seed=3)
     first, last = trial.run()
-    assert first.sparsity == pytest.approx(START, abs=1e-2)  # zeros that are there are zeros
+    assert first.sparsity == pytest.approx(START, abs=1e-2)  # existing zeros count
     assert last.sparsity == pytest.approx(0.2, abs=1e-2)
 
 
-def test_the_dense_models_own_finetuning_holds_them(start: Start, cache: Path) -> None:
+def test_finetuning_the_dense_model_holds_kept_masks(start: Start, cache: Path) -> None:
     baseline = {"epochs": 1, "learning_rate": 1e-2}
     held = start(baseline=baseline, pruning=KEEP, space={"sparsity": 0.7})
     free = start(baseline=baseline)
@@ -101,7 +101,7 @@ def test_the_dense_models_own_finetuning_holds_them(start: Start, cache: Path) -
     assert held.start_masks and not free.start_masks
 
 
-def test_a_model_with_masks_that_are_dropped_is_told_of(start: Start) -> None:
+def test_dropping_the_masks_of_a_model_gives_a_warning(start: Start) -> None:
     (warning,) = [text for text in start().warnings if "pruned before" in text]
     assert "60.0%" in warning and "start_masks is drop" in warning
     kept = start(pruning=KEEP, space={"sparsity": 0.7})
@@ -113,7 +113,7 @@ ENOUGH = [START, [0.6, 0.9], {"low": 0.7, "high": 0.9}]
 
 
 @pytest.mark.parametrize("sparsity", [*FEW, *ENOUGH])
-def test_less_than_there_is_cannot_be_asked_for(start: Start, sparsity: Any) -> None:
+def test_a_space_below_the_kept_sparsity_raises_an_error(start: Start, sparsity: Any) -> None:
     bench = start(pruning=KEEP, space={"sparsity": sparsity})
     if sparsity in ENOUGH:
         bench.check()
@@ -123,7 +123,7 @@ def test_less_than_there_is_cannot_be_asked_for(start: Start, sparsity: Any) -> 
 
 
 def each(change: Callable[[str, Tensor], tuple[str, Tensor]]) -> Callable[[Path], None]:
-    """Write all masks of a file again, changed."""
+    """Apply a change to all masks of a file."""
     return lambda file: save_file(dict(change(*mask) for mask in load_file(file).items()), file)
 
 
@@ -144,7 +144,7 @@ def each(change: Callable[[str, Tensor], tuple[str, Tensor]]) -> Callable[[Path]
         ),
     ],
 )
-def test_masks_that_cannot_be_kept(
+def test_masks_that_cannot_be_kept_raise_an_error(
     exported: Path,
     make_bench: MakeBench,
     tmp_path: Path,
@@ -167,7 +167,7 @@ def sweep(
     return lambda command, *settings: call(capsys, command, file, *settings)
 
 
-def test_check_says_what_is_kept(sweep: Command, model_folder: Path) -> None:
+def test_check_reports_the_kept_share(sweep: Command, model_folder: Path) -> None:
     keep = ("pruning.start_masks=keep", "space.sparsity=0.7")
     assert "0.5998 of the weights" in sweep("check", *keep).out
     assert_refused(sweep("check", *keep, f"model={model_folder}"), 2, "has no masks to keep")
@@ -179,7 +179,7 @@ def test_check_says_what_is_kept(sweep: Command, model_folder: Path) -> None:
     )
 
 
-def test_a_trial_goes_on_from_an_export(sweep: Command) -> None:
+def test_a_trial_can_start_from_an_export(sweep: Command) -> None:
     settings = ("pruning.start_masks=keep", "finetune_epochs=1")
     assert_refused(sweep("trial", *settings, "sparsity=0.3"), 2, "begins at 0.3")
     done = sweep("trial", *settings, "sparsity=0.75", "--json")

@@ -1,5 +1,5 @@
-"""Stores for the tests here: fsspec's in memory, and `tests.conftest.server`, which is left to
-`make test-all`. Each test has a prefix of its own.
+"""Object stores for these tests: fsspec's store in memory, and the S3 server of `tests.conftest`,
+which only `make test-all` uses. Each test has its own prefix.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def s3_sweep(server: Server) -> ObjectStore:
-    """Where a sweep may be, on the S3 server."""
+    """An empty address on the S3 server."""
     return ObjectStore.at(f"s3://{BUCKET}/sweeps/{next(_numbers)}")
 
 
 @pytest.fixture
 def memory_sweep() -> ObjectStore:
-    """Where one may be as far as this process sees it."""
+    """An empty address in memory, which only this process sees."""
     return ObjectStore(f"memory://sweeps/{next(_numbers)}")
 
 
 @pytest.fixture(params=["memory_sweep", pytest.param("s3_sweep", marks=pytest.mark.slow)])
 def sweep(request: pytest.FixtureRequest) -> ObjectStore:
-    """Where a sweep may be, in each kind of object store."""
+    """An empty address in each kind of object store."""
     found: ObjectStore = request.getfixturevalue(request.param)
     return found

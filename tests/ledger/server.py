@@ -1,4 +1,4 @@
-"""An S3 server on this machine: moto's, in a process of its own."""
+"""A local S3 server (moto) in its own process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUCKET = "bucket"
 
 @dataclass
 class Server:
-    """``environment`` is what a process needs to reach it."""
+    """``environment``: the variables with which a process can reach the server."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -46,13 +46,13 @@ class Server:
             return content
 
     def demand_keys(self, after: int = 0) -> None:
-        """From now on requests must be signed with keys that the server knows: it knows none."""
+        """Reject all requests from now on: they need known keys, and the server knows none."""
         self.ask("POST", "/moto-api/reset-auth", json.dumps(after).encode())
 
 
 @contextmanager
 def s3_server() -> Iterator[Server]:
-    """A server with one bucket, for the time of the block."""
+    """Run a server with one bucket during the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -63,7 +63,7 @@ def s3_server() -> Iterator[Server]:
         env={**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "inf"},
     )
     server = Server(f"http://127.0.0.1:{port}", process)
-    # fsspec keeps what it has connected, whatever the environment says since: to an older server.
+    # fsspec caches connections, which may lead to an earlier server.
     s3fs.S3FileSystem.clear_instance_cache()
     try:
         _wait(server)

@@ -1,4 +1,4 @@
-"""What a driver relies on, of a ledger in a folder and of one in an object store alike."""
+"""The contract of a ledger with its driver, in a folder and in an object store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def written(folder: SweepFolder, count: int = 3) -> list[Event]:
         return ledger.append(FIRST, *({"event": "start", "attempt": i} for i in range(count)))
 
 
-def test_what_is_appended_is_read_by_readers_and_by_the_next_writer(folder: SweepFolder) -> None:
+def test_readers_and_the_next_writer_see_appended_events(folder: SweepFolder) -> None:
     events = written(folder)
     assert read_events(folder.ledger) == events
     with folder.open(create=False) as ledger:
@@ -43,7 +43,7 @@ def test_what_is_appended_is_read_by_readers_and_by_the_next_writer(folder: Swee
     assert results.state == "finished"
 
 
-def test_a_sweep_is_there_once_it_has_an_event(folder: SweepFolder) -> None:
+def test_a_sweep_exists_once_it_has_an_event(folder: SweepFolder) -> None:
     assert not folder.holds_sweep
     with folder.open(create=True) as ledger:
         assert not folder.holds_sweep
@@ -54,7 +54,7 @@ def test_a_sweep_is_there_once_it_has_an_event(folder: SweepFolder) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), object()])
-def test_an_event_that_is_no_strict_json_writes_nothing(folder: SweepFolder, bad: object) -> None:
+def test_an_event_that_is_not_strict_json_writes_nothing(folder: SweepFolder, bad: object) -> None:
     with folder.open(create=True) as ledger:
         ledger.append(FIRST)
         with pytest.raises(SweepError, match="record"):
@@ -63,7 +63,7 @@ def test_an_event_that_is_no_strict_json_writes_nothing(folder: SweepFolder, bad
     assert [event["event"] for event in read_events(folder.ledger)] == ["sweep", "finish"]
 
 
-def test_time_never_goes_backwards_not_even_across_a_restart(folder: SweepFolder) -> None:
+def test_time_never_decreases_even_across_a_restart(folder: SweepFolder) -> None:
     clock = iter([100.0, 50.0, 200.5, 7.0])
     for count in (3, 1):
         with folder.open(create=count == 3, clock=lambda: next(clock)) as ledger:
@@ -72,22 +72,22 @@ def test_time_never_goes_backwards_not_even_across_a_restart(folder: SweepFolder
     assert [event["time"] for event in read_events(folder.ledger)] == [100.0, 100.0, 200.5, 200.5]
 
 
-def test_a_place_without_events_is_no_sweep(folder: SweepFolder) -> None:
+def test_a_place_without_events_is_not_a_sweep(folder: SweepFolder) -> None:
     looks = (lambda: read_events(folder.ledger), lambda: folder.open(create=False))
     for look in (*looks, folder.saved_config):
         with pytest.raises(UsageError, match="is not a sweep"):
             look()
-    assert folder.path.children() == [], "asking leaves nothing behind"
+    assert folder.path.children() == [], "a check leaves no files"
 
 
-def test_a_sweep_is_not_begun_twice(folder: SweepFolder) -> None:
+def test_a_sweep_cannot_begin_twice(folder: SweepFolder) -> None:
     written(folder)
     with pytest.raises(UsageError, match="already has a sweep"):
         folder.open(create=True)
-    folder.open(create=False).close()  # what was refused has let go
+    folder.open(create=False).close()  # the failed open has released the ledger
 
 
-def test_a_newer_version_is_refused(folder: SweepFolder) -> None:
+def test_a_newer_version_raises_an_error(folder: SweepFolder) -> None:
     with folder.open(create=True) as ledger:
         ledger.append(FIRST | {"version": VERSION + 8})
     for look in (lambda: read_events(folder.ledger), lambda: folder.open(create=False)):
@@ -95,13 +95,13 @@ def test_a_newer_version_is_refused(folder: SweepFolder) -> None:
             look()
 
 
-def test_a_second_opener_in_the_same_process_is_refused(folder: SweepFolder) -> None:
+def test_the_same_process_cannot_open_a_ledger_twice(folder: SweepFolder) -> None:
     written(folder)
     first = folder.open(create=False)
     for _ in range(2):
         with pytest.raises(UsageError, match=f"in use by this same process .*{os.getpid()}"):
             folder.open(create=False)
-        read_events(folder.ledger)  # closes another handle of a file, which frees no lock
+        read_events(folder.ledger)  # closing another handle of the file must not release the lock
     first.close()
     first.close()
     with pytest.raises(SweepError, match="closed"):
@@ -109,7 +109,7 @@ def test_a_second_opener_in_the_same_process_is_refused(folder: SweepFolder) -> 
     folder.open(create=False).close()
 
 
-def test_a_ledger_that_was_never_begun_leaves_nothing(folder: SweepFolder) -> None:
+def test_discarding_an_empty_ledger_leaves_no_files(folder: SweepFolder) -> None:
     ledger: Journal = folder.open(create=True)
     ledger.close()
     ledger.discard()

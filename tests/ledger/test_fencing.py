@@ -1,6 +1,7 @@
-"""Two drivers on one sweep in an object store: the newer goes on, the older stops, nothing is lost.
+"""Two drivers on one sweep in an object store: the newer continues, the older stops, and no event
+is lost.
 
-The lease that refuses a second driver politely is switched off where two must live at once.
+Tests that need two drivers at once remove the lease, which normally keeps the second one out.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from sweep.ledger.store_objects import ObjectStore
 
 
 def taken_over(sweep: ObjectStore) -> SegmentLedger:
-    """The ledger of a driver that takes over at once from one that is alive."""
+    """Open the ledger at once, although another driver is alive."""
     for _ in range(100):
         (sweep / lease.NAME).remove()
-        with suppress(UsageError):  # the older one has just renewed its note
+        with suppress(UsageError):  # the older driver has just renewed its lease
             return SegmentLedger.open(sweep / "ledger", create=False)
-    raise AssertionError("the note is always there")
+    raise AssertionError("the lease is always there")
 
 
 def begun(sweep: ObjectStore) -> SegmentLedger:
@@ -69,7 +70,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None
     assert attempts(sweep) == [1, 4]
 
 
-def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectStore) -> None:
+def test_an_older_driver_stays_fenced_after_its_number_was_packed(sweep: ObjectStore) -> None:
     pack = patch("sweep.ledger.segments.PACK", 4)
     with pack, begun(sweep) as old, taken_over(sweep) as new:
         for number in range(20):
@@ -83,16 +84,16 @@ def test_it_is_fenced_for_ever_also_where_its_number_was_packed(sweep: ObjectSto
         assert len(third.events) == 21
 
 
-def test_an_older_driver_without_anything_to_write_learns_of_it_too(
+def test_an_idle_older_driver_is_fenced_too(
     sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where it has seen its own note, and writes it when the newer one's is there."""
+    """Even if it reads its own lease and then overwrites that of the newer driver."""
     monkeypatch.setattr(lease, "BEAT", 0.2)
     old, crossing, taken = begun(sweep), threading.Event(), threading.Event()
     write = ObjectStore.write_bytes
 
     def late(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
-        if not crossing.is_set():  # the older one's, as soon as it renews its note
+        if not crossing.is_set():  # the older driver, at its next renewal
             crossing.set()
             taken.wait()
         write(self, data, retry_seconds)
@@ -115,30 +116,30 @@ def test_an_older_driver_without_anything_to_write_learns_of_it_too(
     assert attempts(sweep) == [1]
 
 
-def test_a_put_whose_answer_was_lost_is_known_as_ones_own(sweep: ObjectStore) -> None:
+def test_a_put_whose_answer_was_lost_is_recognized(sweep: ObjectStore) -> None:
     ledger = begun(sweep)
     create, calls = ObjectStore.create, []
 
-    def deaf(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
+    def put_twice(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
         create(self, data, retry_seconds)
         calls.append(self)
-        create(self, data, retry_seconds)  # the second try of what had arrived: 412
+        create(self, data, retry_seconds)  # the retry finds the object there: 412
 
-    with patch.object(ObjectStore, "create", deaf):
+    with patch.object(ObjectStore, "create", put_twice):
         _write(ledger, event(1))
     ledger.append(event(2))
     ledger.close()
     assert len(calls) == 1 and attempts(sweep) == [1, 2]
 
 
-def test_an_older_driver_that_goes_on_writing_is_caught(sweep: ObjectStore) -> None:
+def test_a_take_over_succeeds_while_the_older_driver_writes(sweep: ObjectStore) -> None:
     old, create = begun(sweep), ObjectStore.create
     written: list[int] = []
 
     def late(self: ObjectStore, data: bytes, retry_seconds: float = 0.0) -> None:
         if self.parent.name == "ledger" and b'"driver"' in data and len(written) < 3:
             written.append(len(written))
-            _write(old, event(written[-1]))  # after the new one has looked, before it takes over
+            _write(old, event(written[-1]))  # after the new driver has read, before it takes over
         create(self, data, retry_seconds)
 
     with patch.object(ObjectStore, "create", late):
@@ -165,7 +166,7 @@ DRIVE = """
 
 
 @pytest.mark.slow
-def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_synced(
+def test_a_killed_driver_leaves_complete_appends_and_all_synced_events(
     s3_sweep: ObjectStore,
 ) -> None:
     begun(s3_sweep).close()
@@ -181,14 +182,16 @@ def test_a_driver_killed_between_segments_leaves_whole_appends_and_all_that_was_
             process.kill()
     assert process.returncode == -signal.SIGKILL
     started = time.monotonic()
-    with SegmentLedger.open(s3_sweep / "ledger", create=False) as ledger:  # at once: it ran here
+    with SegmentLedger.open(
+        s3_sweep / "ledger", create=False
+    ) as ledger:  # without a wait, as it ran here
         assert time.monotonic() - started < lease.STALE
         found = [(e["event"], e["attempt"]) for e in ledger.events[1:]]
     assert len(found) >= 2 * synced
     assert found == [(k, n) for n in range(len(found) // 2) for k in ("start", "record")]
 
 
-def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
+def test_an_expired_lease_is_taken_over(
     sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "sweep")
@@ -205,9 +208,7 @@ def test_a_note_that_is_no_longer_renewed_is_taken_over_after_its_time(
     assert "driver.json" not in sweep.names()
 
 
-def test_a_note_that_is_renewed_is_respected(
-    sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_renewed_lease_is_respected(sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.2)
     begun(sweep).close()
     note, done = {"id": "x", "stale": 20.0, "driver": "pid 1 on elsewhere"}, threading.Event()

@@ -1,4 +1,4 @@
-"""The ledger: whole or not at all, one writer, torn tails cut, damage named."""
+"""The ledger file: atomic appends, one writer, torn tails removed, damage reported."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LINE = '{"event": "start", "attempt": 3, "text": "ü"}'.encode()
 @pytest.mark.parametrize(
     "tail",
     [
-        *(LINE[:cut] for cut in range(len(LINE) + 1)),  # the last one lacks its newline alone
+        *(LINE[:cut] for cut in range(len(LINE) + 1)),  # the last one lacks only its newline
         *(b"\0" * 40, b"{\n", b"\n", b"[1]\n", b'"x"\n', b"\xff\xfe\n", b"\0\0\n"),
     ],
 )
-def test_a_torn_tail_is_left_out_by_readers_and_cut_by_the_next_writer(
+def test_readers_ignore_a_torn_tail_and_the_next_writer_removes_it(
     tmp_path: Path, tail: bytes
 ) -> None:
     path = tmp_path / "ledger.jsonl"
@@ -54,7 +54,7 @@ def test_a_torn_tail_is_left_out_by_readers_and_cut_by_the_next_writer(
 
 
 @pytest.mark.parametrize("line", [0, 1, 2])
-def test_damage_before_the_last_line_is_an_error_that_names_the_line(
+def test_damage_before_the_last_line_raises_an_error_that_names_the_line(
     tmp_path: Path, line: int
 ) -> None:
     path = tmp_path / "ledger.jsonl"
@@ -63,7 +63,7 @@ def test_damage_before_the_last_line_is_an_error_that_names_the_line(
     lines[line] = b"{" + lines[line][5:]
     damaged = b"\n".join(lines)
     path.write_bytes(damaged)
-    opens = [lambda: Ledger.open(path, create=False)] * 2  # one that fails lets go of the lock
+    opens = [lambda: Ledger.open(path, create=False)] * 2  # a failed open releases the lock
     for look in (lambda: read_events(path), *opens):
         with pytest.raises(StorageError, match=f"line {line + 1} of 4"):
             look()
@@ -71,36 +71,36 @@ def test_damage_before_the_last_line_is_an_error_that_names_the_line(
 
 
 PATHS = ["../../x", "/etc", "..", ".", "a/b", "a\\b", ".hidden"]
-NASTY = [*PATHS, "", "t\0", "t\n", "t" * 65, "*", "-r"]
-ODD = [None, 5, True, ["t"], {"t": 1}]
+BAD_NAMES = [*PATHS, "", "t\0", "t\n", "t" * 65, "*", "-r"]
+BAD_TYPES = [None, 5, True, ["t"], {"t": 1}]
 paths = st.one_of(
-    st.lists(st.sampled_from([*NASTY, "t00003", "~", " "]), max_size=4).map("".join), st.text()
+    st.lists(st.sampled_from([*BAD_NAMES, "t00003", "~", " "]), max_size=4).map("".join), st.text()
 )
 
 
 def with_id(given: object) -> list[Event]:
-    """An event of each kind that has ids, and one of a kind that nobody knows."""
+    """An event of each kind that has ids, and one of an unknown kind."""
     kinds = ("trial", "record", "end", "confirm_end", "new")
-    round_of_it = {"event": "confirm", "points": [{"trial_id": "t1"}, {"trial_id": given}]}
-    return [*({"event": kind, "trial_id": given, "seed": 1} for kind in kinds), round_of_it]
+    confirm = {"event": "confirm", "points": [{"trial_id": "t1"}, {"trial_id": given}]}
+    return [*({"event": kind, "trial_id": given, "seed": 1} for kind in kinds), confirm]
 
 
 @given(st.one_of(paths, st.integers(0, 10**9)))
-def test_an_id_is_one_plain_name_or_is_refused(given: str | int) -> None:
-    """However its folder is reached, an id that is taken names a child of it, and nothing else."""
+def test_an_id_that_is_not_a_plain_name_is_rejected(given: str | int) -> None:
+    """An accepted id names a direct child of the checkpoints' folder, and nothing else."""
     name = given if isinstance(given, str) else f"t{given:05d}"
     wrong = {unsafe_name(event) for event in with_id(name)}
-    assert len(wrong) == 1, "each kind is under the same rule"
-    assert isinstance(given, str) or wrong == {None}, "the ids that sweeps give are taken"
+    assert len(wrong) == 1, "the rule is the same for each kind"
+    assert isinstance(given, str) or wrong == {None}, "ids that sweeps give are accepted"
     if wrong == {None}:
         for part in (name, retraining_name(name, 2**32 - 1)):
             assert os.path.normpath(f"/sweep/{part}") == f"/sweep/{part}" and part.isprintable()
             assert part.isascii() and not set(part) & set("/\\:*?[] ") and len(part) < 100
 
 
-@pytest.mark.parametrize("bad", [*NASTY, *ODD])
-def test_a_ledger_with_an_id_that_is_no_name_is_damaged(tmp_path: Path, bad: object) -> None:
-    """Its last line too: it is whole, and so was not torn."""
+@pytest.mark.parametrize("bad", [*BAD_NAMES, *BAD_TYPES])
+def test_a_ledger_with_an_unsafe_id_is_damaged(tmp_path: Path, bad: object) -> None:
+    """Even in the last line, which is complete and therefore not torn."""
     path = tmp_path / "ledger.jsonl"
     for event in with_id(bad):
         for events, line in (([FIRST, event, FIRST], "2 of 3"), ([FIRST, event], "2 of 2")):
@@ -119,28 +119,28 @@ def test_a_ledger_with_an_id_that_is_no_name_is_damaged(tmp_path: Path, bad: obj
 
 
 @pytest.mark.parametrize("bad", ["../../x", "5", -1, 2**32, 1.0, True, None, [1], {"../x": 1}])
-def test_the_seed_of_a_retraining_is_a_number(bad: object) -> None:
-    """It is part of the name of a folder, by the event itself or by the round that it is of."""
-    told = [
+def test_the_seed_of_a_retraining_must_be_an_integer(bad: object) -> None:
+    """It is part of a folder's name; the event itself or its round has it."""
+    events = [
         {"event": f"confirm_{kind}", "trial_id": "t00001", "seed": bad} for kind in ("end", "x")
     ]
     rounds = [
         {"event": "confirm", "points": [], "seeds": seeds} for seeds in ([1, bad], {"a": bad})
     ]
-    for event in (*told, *rounds):
+    for event in (*events, *rounds):
         assert "a seed must be an integer from 0 to 4294967295; got " in str(unsafe_name(event))
     assert unsafe_name({"event": "trial", "trial_id": "t00001", "seed": bad}) is None
 
 
-def test_an_empty_ledger_is_no_sweep_and_can_be_begun(tmp_path: Path) -> None:
+def test_a_ledger_without_a_complete_event_is_not_a_sweep_and_can_begin(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    path.write_text('{"event":"swe')  # killed within its first line
+    path.write_text('{"event":"swe')  # killed while it wrote its first line
     with pytest.raises(UsageError, match="is not a sweep yet"):
         Ledger.open(path, create=False)
     assert read_events(path) == [] and written(SweepFolder(tmp_path))
 
 
-def test_a_ledger_that_cannot_be_opened_is_a_storage_error(tmp_path: Path) -> None:
+def test_a_ledger_that_cannot_be_opened_raises_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "ledger.jsonl").mkdir()
     for name in ("nowhere/ledger.jsonl", "file/ledger.jsonl", "ledger.jsonl"):
@@ -162,7 +162,7 @@ HOLD = """
 """
 
 
-def test_a_second_driver_is_told_who_holds_the_ledger_until_that_one_is_killed(
+def test_the_lock_names_its_holder_until_the_holder_is_killed(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ledger.jsonl"
@@ -196,7 +196,7 @@ FILL = """
             except StorageError as error:
                 assert "cannot write" in str(error), error
             else:
-                raise SystemExit("there was no room, and nobody said so")
+                raise SystemExit("the disk was full, but append raised no error")
             assert path.read_bytes() == good
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         ledger.append({"event": "finish"})
@@ -204,7 +204,7 @@ FILL = """
 
 
 @pytest.mark.parametrize("room", [0, 1, 60, 200])
-def test_a_full_disk_leaves_the_ledger_as_it_was_and_usable(tmp_path: Path, room: int) -> None:
+def test_a_full_disk_leaves_the_ledger_unchanged_and_usable(tmp_path: Path, room: int) -> None:
     path = tmp_path / "ledger.jsonl"
     written(SweepFolder(tmp_path))
     command = [sys.executable, "-c", textwrap.dedent(FILL), path, str(room)]

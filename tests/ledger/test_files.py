@@ -1,4 +1,4 @@
-"""Files and folders: whole or not at all, made once, known by what they hold."""
+"""Atomic writes, the cache folder, and digests of contents."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from sweep.ledger.files import cache_root, fingerprint, new_folder, once, tree_digest, write_text
 
 
-def left_in(folder: Path) -> set[str]:
+def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "target"
     with new_folder(target) as scratch:
         (scratch / "a").write_text("1")
@@ -27,35 +27,35 @@ def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
         assert not target.exists()
     assert (target / "a").read_text() == "1"
     assert (target / "sub" / "b").read_text() == "2"
-    assert left_in(target.parent) == {"target"}
+    assert names_in(target.parent) == {"target"}
     assert target.stat().st_mode & 0o777 == 0o755
 
 
-def test_an_error_leaves_nothing(tmp_path: Path) -> None:
+def test_an_error_leaves_no_files(tmp_path: Path) -> None:
     with pytest.raises(UnicodeError), new_folder(tmp_path / "target") as scratch:
         (scratch / "a").write_text("no text: \ud800", encoding="utf-8")
-    assert left_in(tmp_path) == set()
+    assert names_in(tmp_path) == set()
 
 
-def test_who_comes_second_leaves_the_first_alone(tmp_path: Path) -> None:
+def test_the_second_of_two_writers_leaves_the_first_folder_unchanged(tmp_path: Path) -> None:
     target = tmp_path / "target"
     with new_folder(target) as slow:
         (slow / "who").write_text("slow")
         with new_folder(target) as fast:
             (fast / "who").write_text("fast")
     assert (target / "who").read_text() == "fast"
-    assert left_in(tmp_path) == {"target"}
+    assert names_in(tmp_path) == {"target"}
 
 
-def test_a_folder_that_cannot_be_put_in_place_is_an_error(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_a_new_folder_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("a file")
     with pytest.raises(OSError, match="target"), new_folder(tmp_path / "target") as scratch:
         (scratch / "a").write_text("1")
-    assert left_in(tmp_path) == {"target"}
+    assert names_in(tmp_path) == {"target"}
 
 
-def test_no_link_takes_what_is_written_elsewhere(tmp_path: Path) -> None:
-    """Neither in the file's place nor under a name that it may have while it is written."""
+def test_writes_do_not_follow_links(tmp_path: Path) -> None:
+    """Neither at the target nor at a name that a temporary file may have."""
     (tmp_path / "victim").write_text("precious")
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -67,7 +67,7 @@ def test_no_link_takes_what_is_written_elsewhere(tmp_path: Path) -> None:
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(
+def test_a_reader_sees_the_old_file_until_the_new_one_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "file.json"
@@ -81,10 +81,12 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(
     with pytest.raises(OSError, match="No space"):
         write_text(file, "new")
     assert file.read_text() == "old"
-    assert left_in(tmp_path) == {"file.json"}
+    assert names_in(tmp_path) == {"file.json"}
 
 
-def test_the_place_is_asked_for_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder_follows_the_environment_in_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -95,13 +97,13 @@ def test_the_place_is_asked_for_in_order(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert cache_root() == tmp_path / "home" / ".cache" / "prunesweep"
 
 
-def test_a_fingerprint_minds_values_and_not_the_order_of_keys() -> None:
+def test_a_fingerprint_depends_on_values_but_not_on_key_order() -> None:
     assert fingerprint({"a": 1, "b": [2, None]}) == fingerprint({"b": [2, None], "a": 1})
     values = [1, "1", [1], {"a": 1}, {"a": 2}, {"b": 1}, None, [[1, 2]], [[2, 1]]]
     assert len({fingerprint(value) for value in values}) == len(values)
 
 
-def test_a_folder_is_its_files_names_and_bytes(tmp_path: Path) -> None:
+def test_a_tree_digest_depends_on_names_and_bytes(tmp_path: Path) -> None:
     def folder(name: str, **files: str) -> str:
         (tmp_path / name / "sub").mkdir(parents=True)
         for file, text in files.items():
@@ -132,14 +134,14 @@ print(once(target, make).read_text())
 """
 
 
-def test_of_processes_that_ask_at_once_one_makes(tmp_path: Path) -> None:
+def test_one_of_several_processes_makes_the_target(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", MAKER, str(tmp_path / "x" / "target"), str(tmp_path / "log")]
     asking = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert [process.communicate(timeout=60)[0] for process in asking] == ["whole\n"] * 4
     assert (tmp_path / "log").read_text() == "made\n"
 
 
-def test_where_one_fails_the_next_tries(tmp_path: Path) -> None:
+def test_the_next_caller_tries_after_a_failure(tmp_path: Path) -> None:
     target = tmp_path / "target"
 
     def fail() -> None:
@@ -151,7 +153,7 @@ def test_where_one_fails_the_next_tries(tmp_path: Path) -> None:
     assert once(target, fail) == target
 
 
-def test_without_locks_it_is_made_all_the_same(
+def test_the_target_is_made_even_without_file_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(file: int, operation: int) -> None:

@@ -1,4 +1,4 @@
-"""A sweep's folder may come from someone else: nothing in it leads out of it."""
+"""A sweep's folder may come from another person: links in it must not lead outside."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSIDE = (
 
 
 def sweep_at(path: Path) -> SweepFolder:
-    """A sweep that was begun, with a trial."""
+    """A sweep that has begun, with one trial."""
     path.mkdir(parents=True, exist_ok=True)
     own = {"event": "trial", "trial_id": "t00000", "number": 0, "params": {}, "seed": 1}
     write(path, {"event": "sweep", "version": 1, "config": config()}, own)
@@ -50,7 +50,7 @@ def write(path: Path, *events: dict[str, Any]) -> None:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """What someone would not like to lose."""
+    """Files that must not be lost."""
     folder = tmp_path / "elsewhere"
     (folder / "epoch-0001").mkdir(parents=True)
     for name in ("file", "optimizer.safetensors", "front.png", "epoch-0001/file"):
@@ -72,7 +72,7 @@ def replace_by_link(path: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "file", "nothing"])
 @pytest.mark.parametrize("name", INSIDE)
-def test_no_driver_opens_a_folder_with_a_link_in_it(
+def test_a_folder_with_a_link_cannot_be_opened(
     tmp_path: Path, elsewhere: Path, name: str, kind: str
 ) -> None:
     folder = sweep_at(tmp_path / "sweep")
@@ -86,12 +86,12 @@ def test_no_driver_opens_a_folder_with_a_link_in_it(
 
 
 @pytest.mark.parametrize("command", ["resume", "confirm", "export-study"])
-def test_a_command_says_which_name_or_link_it_does_not_follow(
+def test_commands_name_the_link_or_id_that_they_reject(
     tmp_path: Path, elsewhere: Path, command: str, cli: Command
 ) -> None:
     folder = sweep_at(tmp_path / "sweep").path
     before = content(elsewhere)
-    if command != "export-study":  # which writes nothing there
+    if command != "export-study":  # it writes nothing there
         replace_by_link(tmp_path / "sweep" / "checkpoints" / "t00000", elsewhere)
         done = cli(command, folder)
         assert_refused(done, 6, "checkpoints/t00000 is a symbolic link", "remove it")
@@ -104,7 +104,7 @@ def test_a_command_says_which_name_or_link_it_does_not_follow(
     assert content(elsewhere) == before
 
 
-def test_links_to_the_folder_and_in_what_is_not_the_sweeps_are_followed(
+def test_links_to_the_folder_and_links_among_other_files_are_allowed(
     tmp_path: Path, elsewhere: Path
 ) -> None:
     sweep_at(tmp_path / "large disk" / "sweep")

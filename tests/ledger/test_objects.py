@@ -1,4 +1,4 @@
-"""Segments: packed, read while they are packed, and never believed when something is missing."""
+"""Segments: packing, reads during packing, and missing or malformed segments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST = {"event": "sweep", "version": 1, "config": {}}
 
 
 def written(sweep: ObjectStore, count: int) -> SegmentLedger:
-    """A ledger of ``count`` segments after that of its first event."""
+    """A ledger of ``count`` segments after the one with its first event."""
     ledger = SegmentLedger.open(sweep / "ledger", create=True)
     for number in range(-1, count):
         ledger.append(FIRST if number < 0 else {"event": "start", "attempt": number})
@@ -30,7 +30,7 @@ def written(sweep: ObjectStore, count: int) -> SegmentLedger:
     return ledger
 
 
-def test_events_that_come_during_a_put_share_the_next_segment(sweep: ObjectStore) -> None:
+def test_events_appended_during_a_put_share_the_next_segment(sweep: ObjectStore) -> None:
     with written(sweep, 0) as ledger:
         before = len((sweep / "ledger").names())
         turn, create = threading.Event(), ObjectStore.create
@@ -50,7 +50,7 @@ def test_events_that_come_during_a_put_share_the_next_segment(sweep: ObjectStore
     assert len(read_events(sweep / "ledger")) == 51
 
 
-def test_an_id_that_is_no_name_is_damage(sweep: ObjectStore) -> None:
+def test_an_unsafe_id_is_damage(sweep: ObjectStore) -> None:
     with written(sweep, 1) as ledger:
         ledger.append({"event": "finish"}, {"event": "end", "trial_id": "../t00001"})
     words = r"line 3 of segment 4: a trial_id must be 1 to 64 .*; got '\.\./t00001'"
@@ -63,7 +63,7 @@ def test_an_id_that_is_no_name_is_damage(sweep: ObjectStore) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_segment_that_is_missing_is_damage(sweep: ObjectStore, packed: bool) -> None:
+def test_a_missing_segment_is_damage(sweep: ObjectStore, packed: bool) -> None:
     with patch("sweep.ledger.segments.PACK", 3 if packed else 256):
         written(sweep, 6).close()
     names = [name for name in (sweep / "ledger").names() if "-" in name] if packed else []
@@ -85,7 +85,7 @@ def test_a_segment_that_is_missing_is_damage(sweep: ObjectStore, packed: bool) -
         (b'{"segment":3}\n{"half":', "line 2 of segment 3 is not an event"),
     ],
 )
-def test_a_segment_that_is_none_is_damage(sweep: ObjectStore, content: bytes, words: str) -> None:
+def test_a_malformed_segment_is_damage(sweep: ObjectStore, content: bytes, words: str) -> None:
     written(sweep, 3).close()
     (sweep / "ledger" / "00000003.jsonl").write_bytes(content)
     with patch("sweep.ledger.segments.PAUSE", 0.0), pytest.raises(StorageError, match=words):
@@ -93,21 +93,21 @@ def test_a_segment_that_is_none_is_damage(sweep: ObjectStore, content: bytes, wo
 
 
 @pytest.mark.parametrize("step", ["create", "remove_all"])
-def test_packing_cut_short_at_any_step_changes_nothing(sweep: ObjectStore, step: str) -> None:
-    """A pack that is written, and what it holds is not deleted; a driver that stops there."""
+def test_interrupted_packing_loses_nothing(sweep: ObjectStore, step: str) -> None:
+    """The driver stops after it wrote a pack, or before it deleted the packed segments."""
     real = getattr(ObjectStore, step)
 
-    def cut(self: ObjectStore, what: Any, retry_seconds: float = 0.0) -> None:
+    def interrupt(self: ObjectStore, what: Any, retry_seconds: float = 0.0) -> None:
         if step == "create":
             real(self, what, retry_seconds)
         if step == "remove_all" or "-" in self.name:
-            raise StorageError("cut short")
+            raise StorageError("interrupted")
 
     with patch("sweep.ledger.segments.PACK", 7):
         ledger = written(sweep, 4)
-        with patch.object(ObjectStore, step, cut):
+        with patch.object(ObjectStore, step, interrupt):
             ledger.append({"event": "start", "attempt": 4})
-            with pytest.raises(StorageError, match="cut short"):
+            with pytest.raises(StorageError, match="interrupted"):
                 ledger.sync()
         ledger.close()
         names = (sweep / "ledger").names()
@@ -119,7 +119,7 @@ def test_packing_cut_short_at_any_step_changes_nothing(sweep: ObjectStore, step:
                 again.append({"event": "start", "attempt": count})
 
 
-def test_readers_are_not_disturbed_by_packing(sweep: ObjectStore) -> None:
+def test_packing_does_not_disturb_readers(sweep: ObjectStore) -> None:
     seen: list[int] = []
     with patch("sweep.ledger.segments.PACK", 4), written(sweep, 0) as ledger:
         done = threading.Event()
@@ -141,9 +141,7 @@ def test_readers_are_not_disturbed_by_packing(sweep: ObjectStore) -> None:
     assert len(read_events(sweep / "ledger")) == 26
 
 
-def test_a_copy_in_a_folder_is_read_and_so_is_a_folders_in_a_store(
-    sweep: ObjectStore, tmp_path: Path
-) -> None:
+def test_copies_between_folders_and_stores_can_be_read(sweep: ObjectStore, tmp_path: Path) -> None:
     here = small_sweep().write(tmp_path / "here")
     (sweep / "ledger.jsonl").write_bytes((here / "ledger.jsonl").read_bytes())
     folder = SweepFolder(sweep)

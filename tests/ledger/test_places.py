@@ -1,4 +1,4 @@
-"""Checkpoints, probes and what is said of stores that cannot be used."""
+"""Checkpoints, probes, and the messages about stores that cannot be used."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def epoch_of(root: ObjectStore, most: int = 9999) -> int | None:
     return None if found is None else int(found[0]["epoch"])
 
 
-def test_checkpoints_come_back_whole_and_half_or_damaged_ones_are_passed_over(
+def test_complete_checkpoints_are_loaded_and_damaged_ones_are_skipped(
     sweep: ObjectStore,
 ) -> None:
     assert epoch_of(sweep) is None
@@ -59,7 +59,9 @@ def test_checkpoints_come_back_whole_and_half_or_damaged_ones_are_passed_over(
         assert np.array_equal(found["model"]["w"], state(epoch)["model"]["w"])
         assert np.array_equal(found["masks"]["w"], state(epoch)["masks"]["w"])
         assert found["optimizer"][0]["step"] == 3.0
-    (checkpoint.epoch_folder(sweep, "t00000", 5) / "trial.json").remove()  # died while it uploaded
+    (
+        checkpoint.epoch_folder(sweep, "t00000", 5) / "trial.json"
+    ).remove()  # the upload was interrupted
     (checkpoint.epoch_folder(sweep, "t00000", 4) / "masks.safetensors").remove()
     (checkpoint.epoch_folder(sweep, "t00000", 3) / "model.safetensors").write_bytes(b"other")
     assert epoch_of(sweep) == 2
@@ -71,7 +73,7 @@ def test_checkpoints_come_back_whole_and_half_or_damaged_ones_are_passed_over(
 
 
 @pytest.mark.parametrize("trials", [2, 20])
-def test_retention_deletes_what_nothing_needs(sweep: ObjectStore, trials: int) -> None:
+def test_retention_deletes_checkpoints_that_nothing_needs(sweep: ObjectStore, trials: int) -> None:
     retention = Retention(sweep, OBJECTIVES)
     for number in range(trials):
         name = f"t{number:05d}"
@@ -83,7 +85,7 @@ def test_retention_deletes_what_nothing_needs(sweep: ObjectStore, trials: int) -
             )
         if number:
             retention.apply({"event": "end", "trial_id": name, "status": "completed"})
-    save(sweep, 3, "t00001")  # written by a worker that never came to report it
+    save(sweep, 3, "t00001")  # its worker died before it reported the epoch
     retention.tidy()
     retention.close()
     files = ["masks.safetensors", "model.safetensors", "trial.json"]
@@ -94,7 +96,7 @@ def test_retention_deletes_what_nothing_needs(sweep: ObjectStore, trials: int) -
 
 
 @pytest.mark.slow
-def test_a_probe_leaves_nothing_and_sees_a_mark(s3_sweep: ObjectStore, tmp_path: Path) -> None:
+def test_a_probe_finds_a_marker_and_leaves_no_files(s3_sweep: ObjectStore, tmp_path: Path) -> None:
     for where in (str(s3_sweep), str(tmp_path)):
         probe(where)
         with marked(where) as mark:
@@ -105,7 +107,7 @@ def test_a_probe_leaves_nothing_and_sees_a_mark(s3_sweep: ObjectStore, tmp_path:
 
 
 @pytest.mark.slow
-def test_places_that_are_not_there_are_told(server: Server, tmp_path: Path) -> None:
+def test_missing_folders_and_buckets_are_reported(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("nowhere", "file"):
         with pytest.raises(StorageError, match=rf"no folder .*{name}; on a cluster it must be"):
@@ -116,37 +118,39 @@ def test_places_that_are_not_there_are_told(server: Server, tmp_path: Path) -> N
             look(there)
 
 
-Told = Callable[..., Done]
+Run = Callable[..., Done]
 
 
 @pytest.fixture
-def told(cli: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
-    """A command with these variables, and no other that begins with AWS."""
+def run_with(cli: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a command with these environment variables and no others that begin with AWS_."""
 
-    def tell(environment: dict[str, str], *arguments: str) -> Done:
-        s3fs.S3FileSystem.clear_instance_cache()  # it looks at the environment once
+    def call(environment: dict[str, str], *arguments: str) -> Done:
+        s3fs.S3FileSystem.clear_instance_cache()  # it reads the environment only once
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             monkeypatch.delenv(name)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         return cli(*arguments)
 
-    yield tell
+    yield call
     s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.mark.slow
-def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: Told) -> None:
+def test_bad_credentials_and_an_unreachable_store_are_reported(run_with: Run) -> None:
     run, status = ("run", "closed-form", "--out", THERE), ("status", THERE)
     with s3_server() as server:
         server.demand_keys()
         for arguments in (run, status):
-            done = told(server.environment, *arguments)
+            done = run_with(server.environment, *arguments)
             assert_refused(done, 6, "the store refused", "check the credentials")
         without = {k: v for k, v in server.environment.items() if "KEY" not in k}
-        assert_refused(told(without, *run), 6, "no credentials were found; set AWS_ACCESS_KEY_ID")
+        assert_refused(
+            run_with(without, *run), 6, "no credentials were found; set AWS_ACCESS_KEY_ID"
+        )
     started = time.monotonic()
-    assert_refused(told(server.environment, *run), 6, "cannot be reached")
+    assert_refused(run_with(server.environment, *run), 6, "cannot be reached")
     assert time.monotonic() - started < 30
 
 
@@ -164,18 +168,18 @@ def test_wrong_and_missing_credentials_and_a_store_that_is_gone_are_told(told: T
 def test_a_missing_package_is_named_by_every_command(
     arguments: tuple[str, ...], tmp_path: Path, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As bad usage: it is not the storage that is at fault."""
+    """This is bad usage (exit code 2), not a storage problem."""
     from fsspec.registry import _registry
 
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    monkeypatch.delitem(_registry, "s3", raising=False)  # where it was used before
+    monkeypatch.delitem(_registry, "s3", raising=False)  # if an earlier test used it
     own = ("folder",) if arguments[-1] == "--out" else ()
     done = cli(*arguments, *own)
     assert_refused(done, 2, "s3:// addresses need s3fs", "pip install 'prunesweep[s3]'")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
+def test_only_transient_errors_are_retried() -> None:
     from botocore.exceptions import ClientError, EndpointConnectionError
 
     busy = ClientError({"Error": {"Code": "SlowDown", "Message": "slow down"}}, "PutObject")
@@ -183,14 +187,14 @@ def test_a_store_that_is_busy_for_a_moment_is_asked_again() -> None:
     refused = PermissionError("not you")
     left: list[Exception] = [busy, gone]
 
-    def moody() -> str:
+    def fail_twice() -> str:
         if left:
             raise left.pop(0)
         return "done"
 
-    assert retry(moody, 30.0) == "done"
+    assert retry(fail_twice, 30.0) == "done"
     left[:] = [refused, busy]
     with pytest.raises(PermissionError):
-        retry(moody, 30.0)
+        retry(fail_twice, 30.0)
     with pytest.raises(ClientError):
-        retry(moody, 0.0)
+        retry(fail_twice, 0.0)

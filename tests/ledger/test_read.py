@@ -1,4 +1,4 @@
-"""A sweep looked at: what of a ledger is left out, and where one may lie."""
+"""Read a ledger for display: damaged lines are left out; folders, files and addresses work."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.analysis.ledgers import LedgerBuilder, small_sweep
         {4: b'\xff{"event": "record"', 6: b'["no", "event"]'},
     ],
 )
-def test_a_damaged_line_is_found_among_thousands_and_left_out(
+def test_damaged_lines_among_thousands_are_reported_and_left_out(
     tmp_path: Path, damage: dict[int, bytes]
 ) -> None:
-    """Whichever part of a long ledger it is in; and lines that only together are one event."""
+    """In any part of a long ledger, and for two lines that are one event only if joined."""
     ledger = small_sweep()
     for _ in range(9_000):
         ledger.add("note")
@@ -44,7 +44,7 @@ def test_a_damaged_line_is_found_among_thousands_and_left_out(
 
 
 @pytest.mark.parametrize("content", [b"", b'{"event": "sweep", "vers'])
-def test_a_sweep_that_was_just_made_is_one(tmp_path: Path, content: bytes) -> None:
+def test_a_new_sweep_without_a_complete_event_is_a_sweep(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.jsonl").write_bytes(content)
     assert read_ledger(tmp_path).events == []
 
@@ -52,13 +52,13 @@ def test_a_sweep_that_was_just_made_is_one(tmp_path: Path, content: bytes) -> No
 @pytest.mark.parametrize(
     "content", [b"hello\n", b"hello", b'{"a": 1}\n', b'{"event": "record"}\n', b"\x89PNG\r\n\x1a"]
 )
-def test_another_file_is_no_ledger(tmp_path: Path, content: bytes) -> None:
+def test_another_file_is_not_a_ledger(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.jsonl").write_bytes(content)
     with pytest.raises(NotASweep, match="not the ledger of a sweep"):
         load(tmp_path)
 
 
-def test_a_folder_without_a_ledger_is_no_sweep(tmp_path: Path) -> None:
+def test_a_folder_without_a_ledger_is_not_a_sweep(tmp_path: Path) -> None:
     with pytest.raises(NotASweep, match=r"it has no ledger\.jsonl"):
         load(tmp_path)
     with pytest.raises(NotASweep, match="no such folder"):
@@ -66,14 +66,14 @@ def test_a_folder_without_a_ledger_is_no_sweep(tmp_path: Path) -> None:
     assert issubclass(NotASweep, ValueError)
 
 
-def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
+def test_a_newer_ledger_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(NewerLedger, match="version 2"):
         load(LedgerBuilder(version=2).write(tmp_path))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> str:
-    """An address in fsspec's store in memory, with a sweep."""
+    """The address of a sweep in fsspec's store in memory."""
     address = f"memory://{tmp_path.name}/digits"
     ledger = small_sweep().write(tmp_path) / "ledger.jsonl"
     fsspec.filesystem("memory").pipe_file(f"{address}/ledger.jsonl", ledger.read_bytes())
@@ -81,7 +81,7 @@ def store(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("end", ["", "/", "/ledger.jsonl"])
-def test_a_sweep_in_a_store_is_read_as_one_in_a_folder(
+def test_a_sweep_in_a_store_reads_like_one_in_a_folder(
     store: str, end: str, tmp_path: Path
 ) -> None:
     there, here = load(store + end), load(tmp_path)
@@ -91,9 +91,7 @@ def test_a_sweep_in_a_store_is_read_as_one_in_a_folder(
     assert load([store + end, tmp_path]).table["folder"].tolist() == [store, str(tmp_path)]
 
 
-def test_a_nameless_sweep_in_a_store_has_its_folders_name_and_another_place_none(
-    store: str, tmp_path: Path
-) -> None:
+def test_a_sweep_without_a_name_gets_the_name_of_its_folder(store: str, tmp_path: Path) -> None:
     content = LedgerBuilder(name=None, config={}).write(tmp_path / "x") / "ledger.jsonl"
     fsspec.filesystem("memory").pipe_file(f"{store}/ledger.jsonl", content.read_bytes())
     assert load(store).name == "digits"
@@ -101,16 +99,16 @@ def test_a_nameless_sweep_in_a_store_has_its_folders_name_and_another_place_none
         load(f"{store}/other")
 
 
-def test_an_unknown_kind_of_address_is_said() -> None:
+def test_an_unsupported_scheme_raises_an_error() -> None:
     with pytest.raises(OSError, match="fsspec does not support nonsense://"):
         load("nonsense://bucket/sweep")
 
 
 @pytest.mark.parametrize(("address", "needs"), [("s3://b/x", "s3fs"), ("gs://b/x", "gcsfs")])
-def test_what_is_not_installed_is_named(
+def test_a_missing_package_is_named(
     address: str, needs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # None in sys.modules is how Python notes a module that cannot be imported.
+    # None in sys.modules makes Python raise ImportError for a module.
     monkeypatch.setitem(sys.modules, "fsspec", None)
     extra = needs.removesuffix("fs")
     with pytest.raises(MissingPackage, match=rf"need {needs},.* 'prunesweep\[{extra}\]'") as raised:
@@ -119,7 +117,7 @@ def test_what_is_not_installed_is_named(
 
 
 @pytest.mark.parametrize("address", ["s3://b/x*", "memory://b?/x", "gs://b/[x]", "s3://b/x["])
-def test_patterns_are_no_addresses(address: str) -> None:
+def test_patterns_are_rejected_as_addresses(address: str) -> None:
     with pytest.raises(BadAddress, match="must have no"):
         load(address)
     with pytest.raises(UsageError, match=r"must have no|must be in a folder"):
@@ -130,12 +128,12 @@ def test_patterns_are_no_addresses(address: str) -> None:
     ("address", "words"),
     [("ftp://x/y", "a sweep must be in a folder"), ("s3://", "names no bucket")],
 )
-def test_no_sweep_is_kept_at_such_an_address(address: str, words: str) -> None:
+def test_addresses_that_cannot_hold_a_sweep_are_rejected(address: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         store_at(address)
 
 
-def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:
+def test_an_unknown_error_of_a_store_becomes_a_store_error() -> None:
     files = fsspec.filesystem("memory")
 
     class Moody(type(files)):  # type: ignore[misc]
@@ -149,7 +147,7 @@ def test_a_store_with_errors_of_its_own_cannot_be_read() -> None:
         load("moody://b/x")
 
 
-def test_paths_of_this_machine_are_paths() -> None:
+def test_local_paths_become_folders() -> None:
     assert store_at("a/b/") == Folder(Path("a/b")) == store_at(Path("a/b"))
     for text in ("a/b", "s3://a/b/"):
         there = store_at(text)

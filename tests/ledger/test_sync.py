@@ -1,4 +1,4 @@
-"""When the ledger's events are safe: shared fsyncs, failed ones, and what a power cut leaves."""
+"""When events are durable: shared fsyncs, failed fsyncs, and the state after a power failure."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_an_append_is_in_the_file_at_once_and_on_the_disk_soon(path: Path, disk:
         assert read_events(path) == written
         assert disk.safe == 0 and not ledger.is_synced
         disk.turn.set()
-        wait_until(lambda: ledger.is_synced)  # without being asked
+        wait_until(lambda: ledger.is_synced)  # without a call of sync
         assert disk.safe == path.stat().st_size
 
 
-def test_events_that_come_during_an_fsync_share_the_next_one(path: Path, disk: Disk) -> None:
+def test_events_appended_during_an_fsync_share_the_next_fsync(path: Path, disk: Disk) -> None:
     with Ledger.open(path, create=True) as ledger:
         before = disk.syncs
         disk.turn.clear()
@@ -69,10 +69,10 @@ def test_events_that_come_during_an_fsync_share_the_next_one(path: Path, disk: D
         ledger.sync()
         assert disk.syncs == before + 2
         ledger.sync()
-        assert disk.syncs == before + 2, "nothing waits, so nothing is to be done"
+        assert disk.syncs == before + 2, "there was nothing to sync"
 
 
-def test_closing_brings_all_to_the_disk_and_opening_what_another_left(path: Path) -> None:
+def test_close_and_open_fsync_the_whole_file(path: Path) -> None:
     with disk_under(path, is_idle=True) as disk:
         with Ledger.open(path, create=True) as ledger:
             ledger.append(event(0))
@@ -83,18 +83,18 @@ def test_closing_brings_all_to_the_disk_and_opening_what_another_left(path: Path
         assert disk.safe == path.stat().st_size
 
 
-def test_no_more_than_a_window_is_ever_unsynced(path: Path) -> None:
+def test_at_most_one_window_is_unsynced(path: Path) -> None:
     with disk_under(path, is_idle=True) as disk, Ledger.open(path, create=True) as ledger:
         for number in range(40):
             ledger.append(event(number, size=WINDOW // 7))
             assert path.stat().st_size - disk.safe <= WINDOW
-        ledger.append(event(40, size=5 * WINDOW))  # larger than that itself
+        ledger.append(event(40, size=5 * WINDOW))  # larger than the window
         assert path.stat().st_size - disk.safe <= WINDOW
     assert len(read_events(path)) == 41
 
 
 @pytest.mark.parametrize("heard_by", ["sync", "append", "close"])
-def test_a_failed_fsync_ends_it_is_told_and_leaves_what_was_safe(
+def test_a_failed_fsync_stops_the_ledger_and_keeps_synced_events(
     path: Path, disk: Disk, heard_by: str
 ) -> None:
     ledger = Ledger.open(path, create=True)
@@ -104,12 +104,14 @@ def test_a_failed_fsync_ends_it_is_told_and_leaves_what_was_safe(
     ledger.append(event(1))
     hear = {
         "sync": ledger.sync,
-        "append": lambda: wait_until(lambda: not ledger.append(event(2))),  # once the thread knows
+        "append": lambda: wait_until(
+            lambda: not ledger.append(event(2))
+        ),  # after the thread has failed
         "close": ledger.close,
     }
     with pytest.raises(StorageError, match="input/output error"):
         hear[heard_by]()
-    disk.error = None  # a second fsync may succeed, and mean nothing: what was lost is lost
+    disk.error = None  # a second fsync may succeed, but the lost data stays lost
     for refused in (lambda: ledger.append(event(2)), ledger.sync, lambda: ledger.is_synced):
         with pytest.raises(SweepError, match="closed" if heard_by == "close" else "input/output"):
             refused()
@@ -131,7 +133,7 @@ def test_a_ledger_without_appends_has_no_thread(path: Path) -> None:
     st.lists(st.tuples(st.integers(0, 900), st.booleans()), min_size=1, max_size=40),
     st.randoms(use_true_random=False),
 )
-def test_a_power_cut_takes_nothing_that_was_synced_and_leaves_a_ledger(
+def test_a_power_failure_keeps_synced_events_and_a_valid_ledger(
     appends: list[tuple[int, bool]], chance: random.Random
 ) -> None:
     with TemporaryDirectory() as folder:
@@ -158,7 +160,7 @@ def test_a_power_cut_takes_nothing_that_was_synced_and_leaves_a_ledger(
 
 
 @pytest.mark.parametrize(("beyond", "is_damage"), [(0, False), (1, True)])
-def test_holes_are_torn_tail_only_where_a_power_cut_can_leave_them(
+def test_holes_are_a_torn_tail_only_within_the_last_window(
     path: Path, beyond: int, is_damage: bool
 ) -> None:
     with Ledger.open(path, create=True) as ledger:
