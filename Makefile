@@ -1,4 +1,4 @@
-# Each target sets up what it needs, from nothing.
+# Each target installs what it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,32 +6,32 @@ STAMP := $(VENV)/.installed
 SIX := $(VENV)-six
 DOCS := $(VENV)-docs
 PYTEST := $(BIN)/python -m pytest -n logical --no-loadscope-reorder
-# what is tested without torch and without Ray, and draws nothing
+# tests that need neither torch nor Ray and draw no figures
 LIGHT := tests/config tests/ledger tests/search tests/space tests/analysis tests/test_pareto.py \
 	--ignore=tests/analysis/charts --ignore=tests/analysis/report
 
-# pages whose examples are run
+# files with doctests
 DOCTESTED := docs/hooks.py docs/python-api.md
 
 .PHONY: demo check light test test-all test-analysis lint docs clean
 
-demo: $(STAMP)  ## a whole sweep on the embedded task, to a report
+demo: $(STAMP)  ## run a sweep on the embedded task and write its report
 	$(BIN)/sweep run digits --out results/demo
 
-check: $(STAMP)  ## in a minute: lint, types, and the tests that need neither torch nor Ray
+check: $(STAMP)  ## lint, types, and tests without torch and Ray; takes a minute
 	$(MAKE) -j2 lint light
 
 light: $(STAMP)
 	$(PYTEST) -m "not slow" -x $(LIGHT)
 
-test: $(STAMP)  ## all but what is marked slow, in less than five minutes
+test: $(STAMP)  ## all tests that are not marked slow; takes less than five minutes
 	$(PYTEST) -m "not slow"
 
-test-all: $(STAMP)  ## everything: whole sweeps killed and resumed, every fault, every matrix
+test-all: $(STAMP)  ## all tests, with killed and resumed sweeps and all injected faults
 	$(PYTEST) tests benchmarks/tests
 
-# tests/conftest.py is for who runs sweeps; tests/analysis has what it needs below itself.
-test-analysis:  ## the tests of analysis/ where only the packages that it needs are installed
+# tests/conftest.py is only for tests that run sweeps; tests/analysis has its own fixtures.
+test-analysis:  ## test analysis/ with only the packages that it needs installed
 	$(PYTHON) -m venv --clear $(SIX)
 	$(SIX)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy pytest pytest-timeout
@@ -43,9 +43,9 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# The pages need neither torch nor Ray: docs/ is built where the packages of the extra `docs` are, and
-# those that read a config and a ledger. No step after the set-up uses a network.
-docs: $(DOCS)/.installed  ## the documentation in site/; its links and examples are checked
+# The pages need neither torch nor Ray, only the extra `docs` and the packages that read a config and a
+# ledger. Only the installation uses the network.
+docs: $(DOCS)/.installed  ## build the documentation in site/, and check its links and examples
 	$(DOCS)/bin/python -m doctest -o ELLIPSIS -o NORMALIZE_WHITESPACE $(DOCTESTED)
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build --strict
 
@@ -56,7 +56,7 @@ $(DOCS)/.installed: pyproject.toml constraints.txt
 		pydantic pyyaml pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy
 	touch $@
 
-# pip, not uv: torch's CPU build may lie in a folder that only pip is told of.
+# pip instead of uv: an index of torch's CPU build may be set for pip only.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

@@ -1,11 +1,11 @@
-"""What all tests share: no network, one thread, a cache of their own, one small task and model.
+"""Shared settings and fixtures: no network, one thread, a separate cache, a small task and model.
 
-OMP_NUM_THREADS takes another number of threads, and ATEN_CPU_CAPABILITY=default or avx2 the kernels
-of another processor: the tests hold with each, as sums may be taken in any order.
+OMP_NUM_THREADS sets another number of threads, and ATEN_CPU_CAPABILITY=default or avx2 selects the
+kernels of another processor. The tests must pass with any of them, whatever the order of sums.
 
-`make test` leaves out what is marked `slow`, and `make test-all` has everything. Both deal the
-tests out to a process a core, by the file: fixtures of a module are made once. Nothing here imports
-torch or Ray before a test needs it, so that `make check` takes seconds.
+`make test` leaves out tests marked `slow`; `make test-all` runs all tests. Both distribute files of
+tests over one process per core, so that fixtures of a module are made once. This module imports
+torch and Ray only when a test needs them, so that `make check` takes seconds.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ if TYPE_CHECKING:
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it at import
 
-# What a shell runs in the background inherits that Ctrl-C is ignored; some tests are about Ctrl-C.
+# A background process of a shell ignores SIGINT, but some tests need Ctrl-C to work.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples in every run, and no time limit on one: the machine may be busy.
+# Use the same examples in every run, without a time limit: the machine may be busy.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
 ON_RAY = ("tests/stories/",)
-"""They share clusters and whole sweeps, and wait more than they compute: one process has them."""
+"""Tests that share clusters and sweeps and mostly wait: one process runs all of them."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
     from xdist.scheduler import LoadFileScheduling
 
-    class Dealt(LoadFileScheduling):
+    class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return "on Ray" if nodeid.startswith(ON_RAY) else str(super()._split_scope(nodeid))
 
-    return Dealt(config, log)
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest is dealt first; who runs the tests one by one has the quick ones first."""
+    """Start with the longest tests if several processes run them, else with the quick ones."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(ON_RAY))
 
@@ -72,7 +72,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache for this test alone."""
+    """An empty cache for this test only."""
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -81,7 +81,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cli(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Command:
-    """The `sweep` command in an empty folder."""
+    """Run the `sweep` command in an empty folder."""
     from tests.harness.command import call
 
     monkeypatch.chdir(tmp_path)
@@ -90,7 +90,7 @@ def cli(
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """One S3 server, which this process and those that it starts reach, from here on."""
+    """An S3 server that this process and its child processes can reach."""
     pytest.importorskip("moto")
     from tests.ledger.server import s3_server
 
@@ -102,7 +102,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two labels and its tokenizer. Not to be changed: copy it first."""
+    """A BERT with two labels and its tokenizer. Tests must not change it."""
     from tests.harness import tiny
 
     return tiny.save(tmp_path_factory.mktemp("model"))
@@ -110,7 +110,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A task's files, one a split. Not to be changed: copy them first."""
+    """The files of a task, one per split. Tests must not change them."""
     from tests.harness import tiny
 
     folder = tmp_path_factory.mktemp("data")
@@ -123,7 +123,7 @@ def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def make_bench(model_folder: Path, data_files: dict[str, str]) -> MakeBench:
-    """Benches of the small task, or of another model and other files; sections of a config."""
+    """Make benches of the small task, with another model, other files or other config sections."""
     from sweep.compress.dense.bench import Workbench
     from tests.harness import tiny
 
@@ -137,7 +137,7 @@ def make_bench(model_folder: Path, data_files: dict[str, str]) -> MakeBench:
 
 @pytest.fixture(scope="session")
 def bench(model_folder: Path, data_files: dict[str, str]) -> Workbench:
-    """A workbench on the CPU, kept warm as in a worker: each trial resets its model."""
+    """A workbench on the CPU, shared by trials as in a worker: each trial resets its model."""
     from sweep.compress.dense.bench import Workbench
     from tests.harness import tiny
 

@@ -1,4 +1,4 @@
-"""Makes a small data set and a small model, with nothing to download: `data/*.csv`, `model/`.
+"""Make a small data set and a small model without any download: `data/*.csv`, `model/`.
 
 The texts are sentences from the documentation of four installed packages. The label of a sentence
 is the package that it comes from. The model is a BERT of 2 layers that has not been trained.
@@ -28,7 +28,7 @@ LENGTH = 32
 
 
 def docstrings(package: str) -> Iterator[str]:
-    """The docstrings of a package, in the order of its files; nothing of it is imported."""
+    """The docstrings of a package, in the order of its files. The package is not imported."""
     spec = find_spec(package)
     assert spec is not None and spec.origin is not None
     for file in sorted(Path(spec.origin).parent.rglob("*.py")):
@@ -52,7 +52,7 @@ def sentences(package: str) -> list[str]:
 
 
 def write_data(folder: Path) -> list[str]:
-    """Write the three CSV files; give back the texts of train, for the tokenizer."""
+    """Write the three CSV files. Returns the texts of train, for the tokenizer."""
     folder.mkdir(exist_ok=True)
     draw = random.Random(0)
     splits: dict[str, list[tuple[str, str]]] = {split: [] for split in PER_PACKAGE}
@@ -70,7 +70,7 @@ def write_data(folder: Path) -> list[str]:
 
 
 def write_model(folder: Path, texts: list[str]) -> None:
-    """Write a tokenizer of the texts' words and a BERT of 2 layers, as Hugging Face saves them."""
+    """Write a tokenizer trained on the texts and a BERT of 2 layers, as Hugging Face saves them."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
