@@ -1,1 +1,1 @@
-"""Faults, injected one by one into real sweeps of the closed-form task, and what they cost."""
+"""The fault matrix: faults are injected one by one into real sweeps of the closed-form task."""

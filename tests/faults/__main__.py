@@ -1,8 +1,8 @@
-"""Every fault, injected into real sweeps; a table, and `faults=N lost=0 duplicated=0`.
+"""Injects every fault into real sweeps; prints a table and `faults=N lost=0 duplicated=0`.
 
     python -m tests.faults [--only NAME ...]
 
-Exits with 1 if anything was lost or duplicated, or is not as promised.
+The exit code is 1 if anything was lost or duplicated, or behaved otherwise than expected.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tests.faults.processes import cluster
 from tests.faults.verdict import Case
 
 CPUS = 6
-"""Of the cluster, by name: two cases at a time have up to two workers and a dying one each."""
+"""CPUs of the cluster: each of two parallel cases has up to two workers and a dying one."""
 
 
 def main() -> int:
-    """Run the matrix; the exit code."""
+    """Run the matrix and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=FAULTS, default=list(FAULTS))
-    parser.add_argument("--at-once", type=int, default=2, help="cases at a time")
+    parser.add_argument("--at-once", type=int, default=2, help="number of parallel cases")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as root, cluster(CPUS) as address:
         bed = Bed(Path(root), address)
@@ -50,7 +50,7 @@ def _progress(number: int, case: Case) -> str:
 
 
 def table(cases: Sequence[Case]) -> str:
-    """A row a fault, in the order in which they were first seen."""
+    """Format one row per fault, in order of first appearance."""
     head = ("fault", "cases", "lost", "duplicated", "same decisions", "not as promised")
     rows = [head, tuple("---" for _ in head)]
     for fault in dict.fromkeys(case.fault for case in cases):

@@ -1,4 +1,4 @@
-"""The bed that faults are injected on: folders, the sweeps in them, and the same undisturbed."""
+"""The test bed of the fault matrix: folders, the sweeps in them, and sweeps without faults."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from tests.harness.stage import Crew, Stage
 from tests.harness.sweeps import write_config
 
 SHORT, LONG = 6, 16
-"""Trials of a sweep; after its first ten a long one is TPE's, which learns from what it is told."""
+"""Trials of a sweep. After ten random trials, a long sweep uses TPE, which learns from results."""
 
 
 class Bed:
-    """A root folder, and the address of a Ray cluster (None where a fault needs no Ray)."""
+    """A root folder and the address of a Ray cluster (None if a fault needs no Ray)."""
 
     def __init__(self, root: Path, address: str | None = None) -> None:
         self.root, self.address = root, address
         self._count = itertools.count()
 
     def sweep(self, name: str, trials: int = SHORT, epoch: float = 0.0, **search: Any) -> Sweep:
-        """A new folder and a config: ``epoch`` is what a finetune epoch takes, in seconds."""
+        """Make a new folder and a config; a finetune epoch takes ``epoch`` seconds."""
         return Sweep(self, self.root / f"{next(self._count):04d}-{name}", trials, epoch, search)
 
     @cached_property
     def short(self) -> Sweep:
-        """A short sweep, undisturbed."""
+        """A short sweep without faults."""
         return self._undisturbed(SHORT)
 
     @cached_property
     def long(self) -> Sweep:
-        """A long sweep, undisturbed."""
+        """A long sweep without faults."""
         return self._undisturbed(LONG)
 
     def _undisturbed(self, trials: int) -> Sweep:
@@ -68,46 +68,46 @@ class Sweep:
 
     @property
     def undisturbed(self) -> Sweep:
-        """The sweep that this one would be."""
+        """The same sweep without faults."""
         return self.bed.short if self.trials == SHORT else self.bed.long
 
     @property
     def events(self) -> list[Event]:
-        """What its ledger holds."""
+        """The events of its ledger."""
         return read_events(self.folder)
 
     @property
     def lines(self) -> list[bytes]:
-        """The same as it is written."""
+        """The lines of its ledger."""
         return self.ledger.read_bytes().splitlines(keepends=True)
 
     def start(self, sabotage: Sabotage | None = None, resume: bool = False) -> Driver:
-        """A driver on it: `sweep run`, which goes on with a sweep too, or `sweep resume`."""
+        """Start a driver: `sweep run`, which also continues a sweep, or `sweep resume`."""
         given = ["resume", self.folder] if resume else ["run", self.config, "--out", self.folder]
         return Driver(self.folder, *given, "--address", self.bed.address, sabotage=sabotage)
 
     def run(self, sabotage: Sabotage | None = None) -> Done:
-        """`sweep run`, to its end."""
+        """Run `sweep run` to its end."""
         return self.start(sabotage).end()
 
     def resume(self, sabotage: Sabotage | None = None) -> Done:
-        """`sweep resume`, to its end."""
+        """Run `sweep resume` to its end."""
         return self.start(sabotage, resume=True).end()
 
     def here(self, *arrive: Callable[[Report], Report]) -> Crew:
-        """A driver in this process, without Ray: for faults in files alone, of which are thousands.
+        """Return a driver in this process, without Ray, for the thousands of faults in files.
 
-        ``arrive`` is what happens to a worker's report on its way.
+        ``arrive`` functions change a worker's report on its way.
         """
         return Crew(Stage(self.folder, config=begun_with(SweepFolder(self.folder))), *arrive)
 
     def resume_here(self) -> Done:
-        """By that driver, to its end."""
+        """Resume with a driver in this process, to the end."""
         self.here().finish()
         return Done(0, "", "")
 
     def begin_with(self, lines: list[bytes], tail: bytes = b"") -> None:
-        """A folder that holds a ledger of these lines, and a torn tail."""
+        """Make a folder with a ledger of these lines and a torn last line."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
         self.ledger.write_bytes(b"".join(lines) + tail)
@@ -125,11 +125,11 @@ class Sweep:
         fixed: bool = True,
         check: Callable[[list[Event]], str] = lambda events: "",
     ) -> Case:
-        """Go on with the disturbed sweep to its end, and judge it.
+        """Continue the sweep after the fault to its end, and judge it.
 
-        ``wrong`` is what was wrong already; ``go_on`` is `sweep resume` unless given, and ends with
-        ``code``. It should tell the story of ``like``, unless given the undisturbed sweep, where
-        the order of events is ``fixed``. ``check`` says what else is wrong.
+        ``wrong`` describes errors found before. ``go_on``, by default `sweep resume`, must end with
+        ``code``. If the order of events is ``fixed``, they must equal those of ``like``, by default
+        the sweep without faults. ``check`` returns a description of further errors.
         """
         before = self.events
         done = (go_on or self.resume)()

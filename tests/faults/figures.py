@@ -1,4 +1,4 @@
-"""Figures that cannot be: NaN, infinity, nothing at all, a time before the last one."""
+"""Invalid figures: NaN, infinity, missing values, and times that go backwards."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CHANGES: dict[int, dict[str, Any]] = {
     21: {"sparsity": MISSING},
     24: {"accuracy": "high"},
 }
-"""Which result of a worker is changed, and how."""
+"""Number of a worker's result, and the change of its fields."""
 
 
 def bad_figures(bed: Bed) -> Case:
-    """Each costs its trial, which fails with a sentence, and nothing else."""
+    """Each invalid figure makes its trial fail with a message, and has no other effect."""
     sweep, model = bed.sweep("figures", LONG), bed.sweep("figures-here", LONG)
 
     def go_on() -> Done:
@@ -49,7 +49,7 @@ CLOCK = "clock goes backwards"
 
 
 def clock_in_a_sweep(bed: Bed) -> Case:
-    """An hour back in the middle of a sweep."""
+    """Set the clock back by an hour during a sweep."""
     sweep = bed.sweep("clock")
     late = partial(sabotage.turn_back_clock, len(bed.short.events) // 2, 3600.0)
     return sweep.judged(
@@ -58,7 +58,7 @@ def clock_in_a_sweep(bed: Bed) -> Case:
 
 
 def clock_at_resume(bed: Bed) -> Case:
-    """A day back between a kill and its resume."""
+    """Set the clock back by a day between a kill and the resume."""
     sweep = bed.sweep("clock")
     kill = partial(sabotage.kill_at, len(bed.short.events) // 2, torn=False)
     wrong = sweep.run(kill).wrong(KILLED)

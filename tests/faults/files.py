@@ -1,4 +1,4 @@
-"""Files that are not what they were: torn ledgers, garbage checkpoints."""
+"""Damaged files: torn ledgers and damaged checkpoints."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GARBAGE = "newest checkpoint is garbage"
 
 
 def torn(bed: Bed, kind: str, step: int) -> Case:
-    """A late line of a kind of event, cut after every ``step`` bytes; gone on with without Ray.
+    """Cut a late line of a kind of event after every ``step`` bytes, and resume without Ray.
 
-    A cut before its first byte is one of them: a ledger that lost whole lines.
+    One cut is before the first byte: the ledger then lost whole lines.
     """
     whole = bed.long
     late = range(9 * len(whole.lines) // 10, 0, -1)
@@ -36,7 +36,7 @@ def torn(bed: Bed, kind: str, step: int) -> Case:
 
 
 def torn_for_a_driver(bed: Bed, share: float) -> Case:
-    """A line cut in its middle; gone on with by a driver."""
+    """Cut a line in the middle, and resume with a driver."""
     lines = bed.short.lines
     last = int(share * len(lines))
     sweep = bed.sweep("torn-ray")
@@ -45,14 +45,14 @@ def torn_for_a_driver(bed: Bed, share: float) -> Case:
 
 
 def _together(fault: str, name: str, cases: list[Case]) -> Case:
-    """Many small cases as one."""
+    """Combine many small cases into one."""
     gone, twice = (sum(getattr(case, name) for case in cases) for name in ("lost", "duplicated"))
     wrong = next((case.wrong for case in cases if case.wrong), "")
     return Case(fault, name, len(cases), gone, twice, all(case.same for case in cases), wrong)
 
 
 def lost_tail(bed: Bed, most: int = 12) -> Case:
-    """Whole lines gone from the end, as in a power cut, and newer checkpoints still there."""
+    """Remove whole lines from the end, as in a power cut, and keep newer checkpoints."""
     whole, cases = _left_within_a_trial(bed), []
     for gone in range(1, most + 1):
         sweep = bed.sweep("tail", LONG)
@@ -63,7 +63,7 @@ def lost_tail(bed: Bed, most: int = 12) -> Case:
 
 
 def _left_within_a_trial(bed: Bed) -> Sweep:
-    """A long sweep whose driver is gone after :func:`_resumable`."""
+    """Return a long sweep whose driver ended after the event :func:`_resumable`."""
     sweep, target = bed.sweep("whole", LONG), _resumable(bed.long)
     sweep.begin_with(bed.long.lines[:3])
     sweep.here().finish(leave=lambda event: _key(event) == _key(target))
@@ -90,7 +90,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 def damaged(bed: Bed) -> Case:
-    """Each file of a running trial's newest checkpoint, damaged in each way; without Ray."""
+    """Damage each file of a running trial's newest checkpoint in each way, without Ray."""
     whole, target = _left_within_a_trial(bed), _resumable(bed.long)
     cases = []
     for name, damage in itertools.product((*FILES, "trial.json"), DAMAGES):
@@ -102,7 +102,7 @@ def damaged(bed: Bed) -> Case:
 
 
 def damaged_for_a_driver(bed: Bed, damage: str) -> Case:
-    """A file of the checkpoint of a driver that was killed; gone on with by a driver."""
+    """Damage a checkpoint file after a driver was killed, and resume with a driver."""
     target = _resumable(bed.short)
     sweep = bed.sweep("garbage")
     line = bed.short.events.index(target) + 1
@@ -116,7 +116,7 @@ def _key(event: Event) -> tuple[str, str | None, int | None]:
 
 
 def _resumable(whole: Sweep) -> Event:
-    """The last record from which a trial went on, with a checkpoint or two behind it."""
+    """Return the last record after which a trial continues and which has a checkpoint."""
     records = of_kind(whole.events, "record")
     last = {record["trial_id"]: record for record in records}
     return [r for r in records if r["epoch"] == 2 and last[r["trial_id"]] != r][-1]

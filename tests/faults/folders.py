@@ -1,4 +1,4 @@
-"""Folders that do not do what a sweep needs: full disks, other configs, a second driver."""
+"""Faults of a sweep's folder: a full disk, a changed config, a second driver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.verdict import Case, Done, Event, of_kind
 
 
 def driver_full(bed: Bed, share: float) -> Case:
-    """RLIMIT_FSIZE of the driver, from some event on."""
+    """Limit the driver's file size (RLIMIT_FSIZE) from some event on."""
     sweep, line = bed.sweep("full"), max(2, round(share * len(bed.short.events)))
     done = sweep.run(partial(sabotage.fill_disk, line))
     wrong = done.wrong(6, "cannot write", f"sweep resume {sweep.folder}")
@@ -23,7 +23,7 @@ def driver_full(bed: Bed, share: float) -> Case:
 
 
 def worker_full(bed: Bed) -> Case:
-    """The same of a worker, at a checkpoint."""
+    """Limit a worker's file size at a checkpoint."""
     sweep = bed.sweep("full", epoch=0.3)
     driver = sweep.start()
     record = driver.wait_for(lambda: next(iter(of_kind(driver.events, "record")), None))
@@ -43,11 +43,11 @@ EDITS: dict[str, tuple[Callable[[str], str], str]] = {
     "no YAML": (lambda text: text + "search: [\n", "config.yaml"),
     "nothing": (lambda text: "", "config.yaml"),
 }
-"""What is done to a sweep's config.yaml, and what the refusal must name."""
+"""Edits of a sweep's config.yaml, and the text that the refusal must contain."""
 
 
 def config_changed(bed: Bed) -> Case:
-    """Edits of config.yaml between a kill and `sweep resume`: refused, and nothing is lost."""
+    """Edit config.yaml between a kill and `sweep resume`: the edit is refused, nothing is lost."""
     sweep = bed.sweep("config")
     line = len(bed.short.events) // 2
     wrong = sweep.run(partial(sabotage.kill_at, line, torn=False)).wrong(KILLED)
@@ -63,14 +63,14 @@ def config_changed(bed: Bed) -> Case:
 
     def told(events: list[Event]) -> str:
         back = config.read_text() == text
-        return "" if back else "a config.yaml that was gone did not come back"
+        return "" if back else "a deleted config.yaml was not written again"
 
     fault, name = "config changed before resume", ", ".join([*EDITS, "file gone"])
     return sweep.judged(fault, name, wrong, faults=len(EDITS) + 1, check=told)
 
 
 def two_drivers(bed: Bed) -> Case:
-    """A second driver on the folder of one that runs, or of one that is stopped and not dead."""
+    """Start a second driver on the folder of a running or a suspended driver."""
     sweep = bed.sweep("two", epoch=0.5)
     driver = sweep.start()
     driver.wait_for(lambda: of_kind(driver.events, "record") or None)

@@ -1,4 +1,4 @@
-"""Processes that die: the driver at every event, workers at random."""
+"""Killed processes: the driver at every event, and workers at random."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KILLED = -signal.SIGKILL
 
 
 def driver_at(bed: Bed, line: int) -> Case:
-    """A sweep of its own for an event of the undisturbed one, killed there, and gone on with."""
+    """Run a sweep, kill its driver at one event, and resume it."""
     sweep = bed.sweep(f"event-{line}")
     wrong = sweep.run(partial(sabotage.kill_at, line, torn=False)).wrong(KILLED)
     if not wrong and len(sweep.events) != line:
@@ -29,9 +29,10 @@ def driver_at(bed: Bed, line: int) -> Case:
 
 
 def driver_within(bed: Bed, most: int | None) -> Case:
-    """One sweep, killed again and again: each driver is killed within its second event of a trial.
+    """Kill the drivers of one sweep one after the other, each while it writes its second trial
+    event.
 
-    So every event of a trial is torn once, and each driver brings the sweep one event further.
+    Every trial event is torn once, and each driver brings the sweep one event further.
     """
     sweep, wrong, kills = bed.sweep("within"), "", 0
     before: list[Event] = []
@@ -43,7 +44,9 @@ def driver_within(bed: Bed, most: int | None) -> Case:
         events = sweep.events
         told = story(events)
         if events[: len(before)] != before or told != whole[: len(told)]:
-            wrong = wrong or f"after {kills} kills the ledger is no beginning of the undisturbed"
+            wrong = (
+                wrong or f"after {kills} kills the ledger is no prefix of the undisturbed one"
+            )
         before, done = events, sweep.resume(torn)
     if most is None:
         wrong = wrong or done.wrong(0)
@@ -52,7 +55,7 @@ def driver_within(bed: Bed, most: int | None) -> Case:
 
 
 def driver_told(bed: Bed, name: str) -> Case:
-    """A signal in the middle of a trial."""
+    """Send the driver a signal during a trial."""
     sweep = bed.sweep(name, epoch=0.2)
     driver, number = sweep.start(), signal.Signals[name]
     driver.wait_for(lambda: of_kind(driver.events, "record")[1:] or None)
@@ -62,7 +65,7 @@ def driver_told(bed: Bed, name: str) -> Case:
 
 
 def workers(bed: Bed, count: int, kills: int) -> Case:
-    """Kills at times drawn from a seed: of a sweep's one worker, or of any of several."""
+    """Kill workers at seeded times: the only worker of a sweep, or any of several."""
     sweep = bed.sweep("workers", LONG, epoch=0.15, max_concurrent=count, max_failures=99)
     driver, rng = sweep.start(), random.Random(count)
     struck = _strike(driver, kills, pause=lambda: rng.uniform(0, 0.4))
@@ -77,9 +80,9 @@ def workers(bed: Bed, count: int, kills: int) -> Case:
 
 
 def worker_too_often(bed: Bed) -> Case:
-    """More kills of one trial's workers than ``search.max_failures``: it fails, others go on."""
+    """Kill the workers of one trial more than ``search.max_failures`` times: only it fails."""
     last = {e["trial_id"]: e["epoch"] for e in of_kind(bed.short.events, "record")}
-    target = max(last, key=lambda trial_id: last[trial_id])  # it can lose one after each but one
+    target = max(last, key=lambda trial_id: last[trial_id])  # it has enough records for the kills
     sweep = bed.sweep("too-often", epoch=0.5, max_failures=1)
     driver = sweep.start()
     kills = _strike(driver, 2, lambda record: record["trial_id"] == target)
@@ -87,16 +90,16 @@ def worker_too_often(bed: Bed) -> Case:
     def told(events: list[Event]) -> str:
         failed = [end for end in of_kind(events, "end") if end["status"] == "failed"]
         if [end["trial_id"] for end in failed] != [target]:
-            return f"not {target}, and it alone, failed: {failed}"
+            return f"not only {target} failed: {failed}"
         said = "its worker was lost 2 times" in failed[0]["error"]
-        return "" if said else f"{target} failed otherwise: {failed}"
+        return "" if said else f"{target} failed for another reason: {failed}"
 
     fault, name, end = "worker killed too often", "max_failures: 1", driver.end
     return sweep.judged(fault, name, "", end, faults=kills, code=3, fixed=False, check=told)
 
 
 def late_reports(bed: Bed, kills: int) -> Case:
-    """A worker thought dead goes on to report, at each stage of its trial's return."""
+    """A worker that was declared dead sends reports at each stage of its trial's retry."""
     sweep = bed.sweep("late", epoch=0.2, max_failures=99)
     driver = sweep.start(sabotage.send_late_reports)
     struck = _strike(driver, kills)
@@ -115,7 +118,7 @@ def _strike(
     chosen: Callable[[Event], bool] = lambda record: True,
     pause: Callable[[], float] = lambda: 0.0,
 ) -> int:
-    """SIGKILL for so many workers, each after a record of its own; how many were killed."""
+    """Kill workers, each after a record of its own; return how many were killed."""
     struck = 0
     while struck < kills and (record := _news(driver)) is not None:
         if chosen(record):
@@ -125,7 +128,7 @@ def _strike(
 
 
 def _news(driver: Driver) -> Event | None:
-    """The next record of a worker that lives, from now on; None if the sweep ends first."""
+    """Wait for the next record of a live worker; None if the sweep ends first."""
     seen = len(driver.events)
 
     def find() -> Event | None:
@@ -136,7 +139,7 @@ def _news(driver: Driver) -> Event | None:
 
 
 def _kill(pid: int) -> int:
-    """SIGKILL; how many were there to be killed."""
+    """Send SIGKILL; return the number of killed processes."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""All faults, or enough of each for a test, run on one cluster."""
+"""Runs all faults, or a few of each for a test, on one cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONCE: Given = [()]
 
 
 class Cases(NamedTuple):
-    """What a fault's function is given: in the whole matrix, and in a test."""
+    """The arguments of a fault's function in the whole matrix and in a test."""
 
     fault: Callable[..., Case]
     whole: Given | Callable[[Bed], Given]
@@ -25,7 +25,7 @@ class Cases(NamedTuple):
 
 
 def every(step: int) -> Callable[[Bed], Given]:
-    """Every ``step``-th event of the undisturbed sweep."""
+    """Return a function that gives every ``step``-th event of the sweep without faults."""
     return lambda bed: [(line,) for line in range(1, len(bed.short.events) + 1, step)]
 
 
@@ -57,11 +57,11 @@ FAULTS = {
 
 
 def run(bed: Bed, names: Iterable[str], at_once: int, few: bool = False) -> Iterator[Case]:
-    """Run the cases of these faults, ``at_once`` at a time, and yield each when it is judged.
+    """Run the cases of these faults, ``at_once`` in parallel, and yield each result.
 
-    A case that cannot be judged (its sweep hangs, say) counts as wrong, never as none.
+    A case without a result, for example because its sweep hangs, counts as wrong.
     """
-    assert bed.short and bed.long  # once, before threads ask for them
+    assert bed.short and bed.long  # runs these sweeps once, before threads use them
     thunks: list[partial[Case]] = []
     for cases in (cases for name in names for cases in FAULTS[name]):
         given = cases.few if few else cases.whole

@@ -1,7 +1,7 @@
-"""Drivers that fork from a warm process, and a Ray cluster for them.
+"""Drivers that fork from a process with all imports, and a Ray cluster for them.
 
-A driver is what `sweep` is: its own process, its command line, its exit code. Only the imports,
-seconds of each start, are paid once (`multiprocessing`'s fork server).
+A driver is a real `sweep` command with its own process, command line and exit code. Only the
+imports, which take seconds, are shared (by `multiprocessing`'s fork server).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 
 CONTEXT = multiprocessing.get_context("forkserver")
 HANGS = 600.0
-"""Seconds after which a command hangs: far beyond what a busy machine takes."""
+"""Timeout of a command in seconds, far above its time on a busy machine."""
 
 WARM = (
     "ray.tune",
@@ -43,7 +43,7 @@ _numbers = itertools.count()
 
 
 class Running:
-    """A running `sweep` command; ``folder`` is of the sweep that it works on."""
+    """A running `sweep` command that works on the sweep in ``folder``."""
 
     folder: Path
     log: Path
@@ -55,11 +55,11 @@ class Running:
 
     @property
     def events(self) -> list[Event]:
-        """What the ledger holds so far."""
+        """The events in the ledger so far."""
         return read_events(self.folder)
 
     def wait_for(self, find: Callable[[], Found | None], seconds: float = HANGS) -> Found | None:
-        """What ``find`` finds, looking again and again; None if the command ended first."""
+        """Call ``find`` until it returns a result, and return it; None if the command ends first."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             ended = not self.is_running
@@ -69,12 +69,12 @@ class Running:
         raise TimeoutError(f"nothing in {seconds} s: {self.log.read_text()}")
 
     def signal(self, number: int) -> None:
-        """To the process alone."""
+        """Send a signal to the process only, not to its group."""
         os.kill(self.pid, number)
 
 
 class Driver(Running):
-    """A command that is forked from a warm process."""
+    """A command that is forked from a process with all imports."""
 
     def __init__(self, folder: Path, *arguments: object, sabotage: Sabotage | None = None) -> None:
         self.folder, number = folder, next(_numbers)
@@ -89,9 +89,9 @@ class Driver(Running):
         self.pid = self._process.pid
 
     def end(self) -> Done:
-        """Wait for its end; a command that hangs is killed, and its code is that of SIGKILL.
+        """Wait for the command to end; kill it after a timeout, with the code of SIGKILL.
 
-        Both its streams are in ``out``.
+        ``out`` has both output streams.
         """
         self._process.join(HANGS)
         if self._process.exitcode is None:
@@ -102,12 +102,12 @@ class Driver(Running):
 
 
 def worker_pid(record: Event) -> int:
-    """The process that a record comes from."""
+    """Return the pid of the worker that sent a record."""
     return int(record["worker"].rpartition(":")[2])
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there, and no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
@@ -116,7 +116,7 @@ def is_alive(pid: int) -> bool:
 
 
 def _command(number: int, log: Path, arguments: list[str], sabotage: Sabotage | None) -> None:
-    """In the forked process: `sweep ARGUMENTS`, sabotaged."""
+    """Run `sweep ARGUMENTS` with sabotage in the forked process."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -132,20 +132,20 @@ def _command(number: int, log: Path, arguments: list[str], sabotage: Sabotage | 
 
 
 def draw_ids_apart(number: int) -> None:
-    """Move Ray's generator of random ids to a place of its own for this forked process.
+    """Advance Ray's generator of random ids to a different state in each forked process.
 
-    Importing ray.tune draws from it, so that all forks draw the same ids; two drivers that connect
-    at once then warm the object store up with the same object, and Ray ends one by SIGABRT ("Seal()
-    called on an object without a reference to it"). Processes that are not forked seed their own.
+    Importing ray.tune seeds it, so all forks would draw the same ids. Two drivers that connect at
+    once would then put the same object into the object store, and Ray would end one of them by
+    SIGABRT ("Seal() called on an object without a reference to it"). Other processes seed their own.
     """
     import ray
 
-    for _ in range(16 * number):  # a driver's main thread draws one or two while it connects
+    for _ in range(16 * number):  # a driver draws one or two ids while it connects
         ray.ObjectID.from_random()
 
 
 def draw_nothing() -> None:
-    """Leave reports and figures out in this process: they cost seconds, and no fault is in them."""
+    """Disable reports and figures in this process: they take seconds, and no fault affects them."""
     from analysis import report
 
     report.write_report = lambda results, folder: []  # type: ignore[assignment]
@@ -153,10 +153,10 @@ def draw_nothing() -> None:
 
 @contextmanager
 def cluster(cpus: int) -> Iterator[str]:
-    """A Ray cluster of one node, for forked drivers; yields its address."""
+    """Run a Ray cluster of one node for forked drivers; yield its address."""
     config = json.dumps({"prestart_worker_first_driver": False})
     with nodes.cluster(head=("--num-cpus", cpus, "--system-config", config)) as found:
-        # Ray reads them when it is imported, which the fork server does.
+        # The fork server imports Ray, which reads them then.
         names = [name for name in found.environment if name.startswith(("RAY_", "TUNE_", "OMP_"))]
         os.environ.update({name: found.environment[name] for name in names})
         CONTEXT.set_forkserver_preload(list(WARM))

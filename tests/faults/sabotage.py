@@ -1,8 +1,8 @@
-"""What is done to a driver from inside its own process, at an exact event.
+"""Faults that are injected from inside a driver's process at an exact event.
 
-Each function runs in the driver's process before its command, and replaces one thing that the
-driver calls: the system's (`os.write`, the clock), or the border to the workers. What the promise
-rests on (ledger, search, conductor) is the product's, untouched.
+Each function runs in the driver's process before its command, and replaces one function that the
+driver calls: a system function (`os.write`, the clock), or the interface to the workers. The tested
+code (ledger, search, conductor) is not changed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from tests.faults.verdict import OURS
 Strike = Callable[[int, bytes], None]
 
 MISSING = "(missing)"
-"""In :class:`Tampering`, the value of a field that is to be left out."""
+"""Value of a field that :class:`Tampering` removes."""
 
 ZOMBIE = 0.987654321
-"""The accuracy of a record that comes from a worker thought dead."""
+"""The accuracy in a forged record of a worker that was declared dead."""
 
 
 def kill_at(line: int, torn: bool, ours: bool = False) -> None:
-    """SIGKILL when the ``line``-th line (from 1) is in the ledger; ``torn``: half of it.
+    """Kill the driver when line ``line`` (from 1) is in the ledger, or half of it if ``torn``.
 
-    ``ours``: only lines that tell of a trial count.
+    With ``ours``, only lines of trial events count.
     """
 
     def strike(fd: int, text: bytes) -> None:
@@ -43,7 +43,7 @@ def kill_at(line: int, torn: bool, ours: bool = False) -> None:
 
 
 def fill_disk(line: int) -> None:
-    """From the ledger's ``line`` (from 1) on, no file of the driver may grow beyond its size."""
+    """From the ledger's line ``line`` (from 1) on, no file of the driver can grow."""
 
     def strike(fd: int, text: bytes) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -54,7 +54,7 @@ def fill_disk(line: int) -> None:
 
 
 def turn_back_clock(line: int, seconds: float) -> None:
-    """From the ledger's ``line`` (0: from the start) on, the clock is ``seconds`` late."""
+    """Set the clock back by ``seconds`` from the ledger's line ``line`` (0: the start) on."""
     real, late = time.time, [0.0 if line else seconds]
 
     def strike(fd: int, text: bytes) -> None:
@@ -66,7 +66,7 @@ def turn_back_clock(line: int, seconds: float) -> None:
 
 
 def send_late_reports() -> None:
-    """Whenever a worker is lost, and when its trial is handed out and begun again, it speaks."""
+    """Send late reports of a lost worker: after its loss, and when its trial is retried."""
     lost, handed_out, started = Conductor.lost, Conductor.next, Conductor.started
 
     def after_lost(
@@ -91,7 +91,7 @@ def send_late_reports() -> None:
 
 
 def _speak(conductor: Conductor, trial_id: str, attempt: int) -> None:
-    """The last record again, and the one that would come next, under an attempt that is over."""
+    """Send the last record again, and a next one, under an attempt that is over."""
     records = conductor.work.job(trial_id).records
     if attempt < 1 or not records:
         return
@@ -104,13 +104,13 @@ def _speak(conductor: Conductor, trial_id: str, attempt: int) -> None:
 
 
 class Tampering:
-    """Changes fields of some of the records on their way from the workers, by their number."""
+    """Changes fields of the workers' records, selected by their number, on their way."""
 
     def __init__(self, changes: Mapping[int, Mapping[str, Any]]) -> None:
         self.changes, self.count = dict(changes), 0
 
     def __call__(self, report: Report) -> Report:
-        """The report of a worker as it arrives."""
+        """Return the changed report of a worker."""
         number, self.count = self.count, self.count + 1
         if number not in self.changes or report.figures is None:
             return report
@@ -135,9 +135,9 @@ _write = os.write
 def _on_line(
     number: int, strike: Strike, counts: Callable[[bytes], bool] = lambda text: True
 ) -> None:
-    """Call ``strike`` with the descriptor and the text of the ``number``-th line that counts.
+    """Call ``strike`` with the file descriptor and the text of the ``number``-th counted line.
 
-    It is called before the line is written; lines written together come one by one.
+    The call comes before the line is written; lines written together are handled one by one.
     """
     seen = 0
 
@@ -147,7 +147,7 @@ def _on_line(
             return _write(fd, data)
         done = 0
         for line in bytes(data).splitlines(keepends=True):
-            if line.startswith(b"{") and counts(line):  # not the rest of a line cut short
+            if line.startswith(b"{") and counts(line):  # ignore the rest of a torn line
                 seen += 1
                 if seen == number:
                     strike(fd, line)

@@ -1,4 +1,4 @@
-"""The counting of the fault matrix: whatever is missing or twice is counted, wherever it is."""
+"""The counts of the fault matrix include every missing and every duplicated event."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRIALS = 10
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
-    """The events of a sweep that nothing disturbed."""
+    """The events of a sweep without faults."""
     return Stage(tmp_path_factory.mktemp("whole") / "sweep").run()
 
 
@@ -21,19 +21,19 @@ def test_an_undisturbed_sweep_has_lost_nothing(whole: list[Event]) -> None:
     assert of_kind(whole, "decision"), "without decisions there is little to compare"
 
 
-def test_each_record_that_is_gone_is_counted(whole: list[Event]) -> None:
-    """Also the last one, of a trial that says that it completed."""
+def test_each_missing_record_is_counted(whole: list[Event]) -> None:
+    """This includes the last record of a completed trial."""
     ends = {event["trial_id"]: event["status"] for event in of_kind(whole, "end")}
     last = {event["trial_id"]: event["epoch"] for event in of_kind(whole, "record")}
     for record in of_kind(whole, "record"):
         is_last_of_stopped = (
             ends[record["trial_id"]] == "stopped" and last[record["trial_id"]] == record["epoch"]
         )
-        if not is_last_of_stopped:  # that one shows in the story
+        if not is_last_of_stopped:  # then the comparison of events finds it
             assert lost([event for event in whole if event is not record], (), TRIALS) == 1
 
 
-def test_trials_and_lines_that_are_gone_or_changed_are_counted(whole: list[Event]) -> None:
+def test_missing_or_changed_trials_and_lines_are_counted(whole: list[Event]) -> None:
     end = of_kind(whole, "end")[2]
     assert lost([event for event in whole if event is not end], (), TRIALS) == 1
     assert lost(whole, (), TRIALS + 1) == 1
@@ -43,13 +43,13 @@ def test_trials_and_lines_that_are_gone_or_changed_are_counted(whole: list[Event
 
 
 @pytest.mark.parametrize("kind", ["trial", "record", "decision", "end"])
-def test_what_is_there_twice_is_counted(whole: list[Event], kind: str) -> None:
+def test_duplicated_events_are_counted(whole: list[Event], kind: str) -> None:
     again = of_kind(whole, kind)[1]
     assert duplicated([*whole, again]) == 1
     assert duplicated([*whole, {**again, "time": 9e9, "attempt": 2}, again]) == 2
 
 
-def test_a_story_is_told_without_whose_work_it_was(whole: list[Event]) -> None:
+def test_compared_events_leave_workers_and_times_out(whole: list[Event]) -> None:
     retold = [{**event, "time": 0.0} for event in whole]
     retold.insert(4, {"event": "resume", "time": 0.0})
     assert story(retold) == story(whole)
@@ -58,7 +58,7 @@ def test_a_story_is_told_without_whose_work_it_was(whole: list[Event]) -> None:
     assert story(retold) != story(whole)
 
 
-def test_a_case_is_well_only_if_all_is(whole: list[Event]) -> None:
+def test_a_case_passes_only_if_every_check_passes(whole: list[Event]) -> None:
     def verdict(events: list[Event], wrong: str = "") -> bool:
         how = {"before": whole[:9], "trials": TRIALS, "expected": whole, "wrong": wrong}
         return judge("f", "n", events, **how).is_well

@@ -1,4 +1,4 @@
-"""What a fault cost a sweep: records lost, records twice, decisions that differ. Counted."""
+"""Counts the effects of a fault: lost records, duplicated records, different decisions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BY_CHANCE = ("time", "attempt", "worker", "seconds", "train_seconds", "eval_seco
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended: its exit code (negative: the signal), and what it printed."""
+    """The result of a command: its exit code (negative: a signal) and its output."""
 
     code: int
     out: str
@@ -25,15 +25,15 @@ class Done:
 
     @property
     def text(self) -> str:
-        """All that it printed, standard output first."""
+        """The complete output, standard output first."""
         return self.out + self.err
 
     def wrong(self, code: int, *words: str) -> str:
-        """What is not as it should be, empty where all is: the code, a sentence, a traceback."""
+        """Describe a wrong exit code, a missing sentence or a traceback; empty if all is right."""
         missing = [word for word in words if word not in self.text]
         if self.code == code and not missing and "Traceback" not in self.text:
             return ""
-        # less what Ray says of workers that we killed
+        # without Ray's messages about killed workers
         lines = [line for line in self.text.splitlines() if "(raylet)" not in line]
         said = "\n".join(lines)[-3000:]
         return f"exit code {self.code}, not {code}; without {missing}: {said}"
@@ -41,10 +41,10 @@ class Done:
 
 @dataclass(frozen=True)
 class Case:
-    """One case of a fault: how often it was injected, and what came of it.
+    """One case of a fault: the number of injections, and the result.
 
-    ``same``: whether the decisions are those of the undisturbed sweep, None where order is not
-    fixed. ``wrong``: what else is not as promised (an exit code, a missing sentence).
+    ``same``: whether the decisions equal those of the sweep without faults; None if the order is
+    not fixed. ``wrong``: a description of other errors (an exit code, a missing sentence).
     """
 
     fault: str
@@ -57,12 +57,12 @@ class Case:
 
     @property
     def is_well(self) -> bool:
-        """Whether the promise was kept."""
+        """Whether the sweep behaved as expected."""
         return not (self.lost or self.duplicated or self.same is False or self.wrong)
 
 
 def read_events(folder: Path) -> list[Event]:
-    """The whole lines of a sweep's ledger, read here on our own; none where there is none."""
+    """Parse the complete lines of a sweep's ledger, independently of `sweep.ledger`."""
     try:
         text = (folder / "ledger.jsonl").read_text()
     except FileNotFoundError:
@@ -71,12 +71,12 @@ def read_events(folder: Path) -> list[Event]:
 
 
 def of_kind(events: Sequence[Event], kind: str) -> list[Event]:
-    """The events of one kind, in their order."""
+    """Return the events of one kind, in order."""
     return [event for event in events if event["event"] == kind]
 
 
 def story(events: Sequence[Event]) -> list[Event]:
-    """What was tried, found and decided, in order, less whose work it was and what time it took."""
+    """Return trials, records and decisions in order, without workers and times."""
     return [
         {name: value for name, value in event.items() if name not in BY_CHANCE}
         for event in events
@@ -85,9 +85,9 @@ def story(events: Sequence[Event]) -> list[Event]:
 
 
 def lost(events: Sequence[Event], before: Sequence[Event], trials: int) -> int:
-    """Trials that never began or ended, records missing among those of a trial, lines gone.
+    """Count trials without a start or an end, missing records, and missing lines.
 
-    ``before``: what the ledger held when the fault struck, which must still stand as it stood.
+    ``before`` has the ledger's events at the time of the fault, which must be unchanged.
     """
     kept = 0
     while kept < min(len(before), len(events)) and events[kept] == before[kept]:
@@ -103,7 +103,7 @@ def lost(events: Sequence[Event], before: Sequence[Event], trials: int) -> int:
 def _missing_records(
     events: Sequence[Event], end: Event | None, trial_id: str, params: Mapping[str, Any]
 ) -> int:
-    """Epochs without a record: up to the last asked for (completed), or up to the last there is."""
+    """Count epochs without a record, up to the requested epoch (completed) or the last record."""
     there = {e["epoch"] for e in of_kind(events, "record") if e["trial_id"] == trial_id}
     last = max(there, default=-1)
     if end is not None and end["status"] == "completed":
@@ -112,7 +112,7 @@ def _missing_records(
 
 
 def duplicated(events: Sequence[Event]) -> int:
-    """Trials begun twice, records of an epoch twice, decisions and ends twice."""
+    """Count duplicated starts, records, decisions and ends."""
     keys = Counter(
         (event["event"], event["trial_id"], event.get("epoch"))
         for event in events
@@ -132,7 +132,7 @@ def judge(
     faults: int = 1,
     wrong: str = "",
 ) -> Case:
-    """Judge a sweep that should have ended; ``expected``: the story that it should tell."""
+    """Judge a sweep that should have ended; ``expected`` has the events that it should have."""
     if not wrong and (not events or events[-1]["event"] != "finish"):
         wrong = "the sweep did not finish"
     same = None if expected is None else story(events) == story(expected)

@@ -1,4 +1,4 @@
-"""What tests of workbenches share."""
+"""Helpers of tests that use workbenches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from sweep.compress.dense.bench import Workbench
 
 MakeBench = Callable[..., Workbench]
-"""`tests.conftest.make_bench`."""
+"""The type of the fixture `tests.conftest.make_bench`."""
 
 EPOCHS = {"baseline": {"epochs": 2}}
 
@@ -22,14 +22,14 @@ def weights(model: nn.Module) -> torch.Tensor:
 
 
 def stamps(folder: Path) -> dict[str, int]:
-    """When each file below a folder was written."""
+    """Return the modification time of each file below a folder."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     return {str(file.relative_to(folder)): file.stat().st_mtime_ns for file in files}
 
 
 @contextmanager
 def nothing_is_made(cache: Path) -> Iterator[None]:
-    """What the block asks for is in the cache: it leaves every file there as it was."""
+    """Assert that the block uses the cache only: no file of the cache is written or changed."""
     before = stamps(cache)
     yield
     assert stamps(cache) == before

@@ -1,4 +1,4 @@
-"""The `sweep` command in this process, with what it printed and its exit code."""
+"""Runs the `sweep` command in this process and returns its output and exit code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sweep.cli.main import main
 from tests.faults.verdict import Done
 
 Command = Callable[..., Done]
-"""A command in a setting of its own, called with the arguments that are left to give."""
+"""A `sweep` command with some arguments already set; call it with the others."""
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
@@ -26,7 +26,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
 
 
 def assert_refused(done: Done, code: int, *words: str) -> None:
-    """The command ended with ``code`` and one message for people, which has these words."""
+    """Assert that the command ended with ``code`` and one error message that has these words."""
     assert done.code == code, done
     assert done.err.startswith("error: ")
     assert "Traceback" not in done.err + done.out

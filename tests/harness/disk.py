@@ -1,4 +1,4 @@
-"""A disk that keeps what was fsynced, and of the rest what a power cut happens to leave."""
+"""A simulated disk: after a power cut it has all fsynced bytes and a random part of the others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PAGE = 512
 
 
 class Disk:
-    """What would be left of one file if the power went now.
+    """Tracks which bytes of one file a power cut would leave.
 
-    An idle one takes nothing from a ledger's thread but while someone waits for that.
+    An idle disk makes the ledger's thread write only while someone waits for it.
     """
 
     def __init__(self, path: Path, is_idle: bool) -> None:
         self.path, self.is_idle = path, is_idle
-        self.safe = 0  # bytes that an fsync has brought to the disk
+        self.safe = 0  # number of bytes that an fsync has written
         self.syncs = 0
         self.error: OSError | None = None
         self.turn = threading.Event()  # cleared: an fsync does not return
@@ -31,7 +31,7 @@ class Disk:
             self.turn.set()
 
     def fsync(self, fd: int) -> None:
-        """In place of the system's."""
+        """Replacement for ``os.fsync``."""
         here = os.fstat(fd)
         if not self.path.exists() or here.st_ino != self.path.stat().st_ino:
             return
@@ -43,7 +43,7 @@ class Disk:
         self.safe = here.st_size
 
     def cut_power(self, chance: random.Random) -> bytes:
-        """The file's bytes after a power cut; the unsynced ones end anywhere, and have holes."""
+        """Return the file's bytes after a power cut; unsynced bytes are truncated and have holes."""
         whole = self.path.read_bytes()
         left = bytearray(whole[: chance.randint(self.safe, len(whole))])
         for page in range(self.safe // PAGE, len(left) // PAGE + 1):
@@ -55,7 +55,7 @@ class Disk:
 
 @contextmanager
 def disk_under(path: Path, is_idle: bool = False) -> Iterator[Disk]:
-    """A disk under the file at ``path``, for the time of the block."""
+    """Simulate a disk for the file at ``path`` during the block."""
     disk, real = Disk(path, is_idle), Outbox.wait
 
     def wait(outbox: Outbox) -> None:

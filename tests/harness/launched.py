@@ -1,4 +1,4 @@
-"""A launched sweep on three nodes of this machine, and all that can befall it."""
+"""A launched sweep on three nodes of this machine, with injected faults."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from tests.harness.sweeps import Whole
 
 HANGS = 600.0
 SHARED: dict[str, Any] = {"prefix": "psn-shared-", "ignore_cleanup_errors": True}
-"""Of a TemporaryDirectory that all nodes see: on one machine, any that is not a job's own."""
+"""Arguments of a TemporaryDirectory that all nodes share: any folder outside the jobs' own."""
 
 ASK_SECONDS = 5.0
-"""Between two questions to the Jobs API, which answers slowly where its machine is busy."""
+"""Seconds between two requests to the Jobs API, which answers slowly on a busy machine."""
 
 
 def write_config(path: Path, trials: int, **sections: Any) -> Path:
-    """A config file of a sweep for two workers, whose trials have 2 to 4 epochs."""
+    """Write the config of a sweep with two workers and trials of 2 to 4 epochs."""
     space = {"finetune_epochs": {"low": 2, "high": 4}}
     search = {"trials": trials, "scheduler": "fifo", "max_concurrent": 2}
     return sweeps.write_config(path, path.stem, space=space, search=search, **sections)
 
 
 class Story:
-    """A sweep that is launched on a cluster, watched, and disturbed; commands stand in ``root``.
+    """A sweep that is launched on a cluster, watched, and disturbed; commands run in ``root``.
 
-    ``done`` says how each command ended; ``driver`` is the first driver's command line, ``before``
-    what the ledger held when that was killed.
+    ``done`` has the result of each command, ``driver`` the command line of the first driver, and
+    ``before`` the events in the ledger when this driver was killed.
     """
 
     def __init__(self, cluster: Cluster, folder: Path, config: Path, root: Path) -> None:
@@ -54,11 +54,11 @@ class Story:
 
     @property
     def events(self) -> list[Event]:
-        """What the ledger holds."""
+        """The events in the ledger."""
         return read_events(self.folder)
 
     def tell(self) -> None:
-        """All of it, in order."""
+        """Run all steps in order."""
         first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
         with self._after_records(3) as driver:
             self.driver = driver.cmdline()
@@ -79,9 +79,9 @@ class Story:
 
     @contextmanager
     def _after_records(self, count: int) -> Iterator[psutil.Process]:
-        """Wait for so many more; then the driver stands still for the time of the block.
+        """Wait for ``count`` more records, and suspend the driver during the block.
 
-        On a busy machine what happens in it may take longer than the rest of the sweep.
+        Otherwise, on a busy machine, the sweep could end before the block does.
         """
         have = len(of_kind(self.events, "record"))
         self._wait_for(lambda: len(of_kind(self.events, "record")) >= have + count)
@@ -105,12 +105,12 @@ class Story:
         print(f"{name}: exit code {self.done[name].code}", file=sys.stderr)
 
     def _lose_node(self, how: Callable[[Node], None]) -> None:
-        """One worker node goes, another comes."""
+        """Remove one worker node and add another."""
         how(self.cluster.workers[0])
         self.cluster.add()
 
     def _wait_for(self, find: Callable[[], bool]) -> None:
-        """Until it is so; AssertionError where the job ends first, or nothing happens."""
+        """Wait until ``find`` is true; AssertionError on a timeout, or if the job ends first."""
         started = asked = time.monotonic()
         while not find():
             time.sleep(0.05)
@@ -136,7 +136,7 @@ class Story:
 
 
 def repeated(events: Sequence[Event]) -> int:
-    """Attempts that began elsewhere than after their trial's last record: epochs done twice."""
+    """Count attempts that did not start right after the last record: they repeat epochs."""
     stands: dict[str, int | None] = {}
     count = 0
     for event in events:

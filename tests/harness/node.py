@@ -1,4 +1,4 @@
-"""One node of a Ray cluster on this machine: a `ray start` of its own, to be killed or drained."""
+"""One node of a Ray cluster on this machine: a `ray start` process that tests kill or drain."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import psutil
 COMMAND = "from ray.scripts.scripts import main; main()"
 UP = "Ray runtime started."
 STARTS = 180.0
-"""Seconds within which a node has to be up, on a machine that has other things to do."""
+"""Timeout in seconds for the start of a node on a busy machine."""
 
 DRAINS = 20.0
-"""Seconds that a node told to go gives its workers to end what they do."""
+"""Seconds that a drained node gives its workers to finish."""
 
 
 class Node:
-    """A running `ray start --block` and what it started. ``address``: its IP.
+    """A running `ray start --block` and its child processes; ``address`` is its IP.
 
-    ``prepare`` runs in its process before `ray start` does.
+    ``prepare`` runs in its process before `ray start`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Node:
             )
 
     def wait(self) -> Node:
-        """Itself, once it is up. Raises TimeoutError, with what it said, if it does not come up."""
+        """Return the node once it is up; raise TimeoutError with its log if it does not start."""
         deadline = time.monotonic() + STARTS
         while UP not in self.log.read_text():
             if not self.is_running or time.monotonic() > deadline:
@@ -60,22 +60,22 @@ class Node:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process has not ended."""
+        """Whether its process runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """As a machine that loses its power: all its processes, the raylet first."""
+        """Kill all processes, the raylet first, as in a power failure."""
         _kill(self._all())
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def terminate(self) -> None:
-        """As a cloud that takes a spot machine back: told to go, it drains first."""
+        """Terminate the node as a cloud takes back a spot machine: it drains first."""
         self._process.send_signal(signal.SIGTERM)
 
     def drain(self) -> None:
-        """Told to go, and its end, ten seconds after it should have gone at the latest."""
+        """Terminate the node, and wait for its end until ten seconds after the deadline."""
         everything = self._all()
         self.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -91,7 +91,7 @@ class Node:
 
 
 def _kill(processes: list[psutil.Process]) -> None:
-    """A raylet first: it would tell of the others' end."""
+    """Kill the raylet first, because it would report the end of the others."""
     for process in sorted(processes, key=_is_no_raylet):
         with suppress(psutil.NoSuchProcess):
             process.kill()

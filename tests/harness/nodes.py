@@ -1,8 +1,8 @@
-"""A Ray cluster of several nodes on this machine, each a `ray start` of its own, ended by pid.
+"""A Ray cluster of several nodes on this machine; each is a `ray start` process, ended by its pid.
 
-Each node has an address of its own (127.0.0.2, 127.0.0.3, ...), so that to Ray they are machines,
-and a cache of its own, so that to us they are. The head has no CPUs: it runs drivers and no trials.
-Every node demands a token.
+Each node has its own address (127.0.0.2, 127.0.0.3, ...), so that Ray sees several machines, and
+its own cache, so that prunesweep does too. The head has no CPUs: it runs drivers and no trials. All
+nodes require a token.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ PATIENCE = {
     "RAY_agent_register_timeout_ms": "180000",
     "RAY_worker_register_timeout_seconds": "180",
 }
-"""Ray's own limits, for a machine that is busy with other things."""
+"""Ray's timeouts, increased for a busy machine."""
 
 
 class Cluster:
-    """A head without CPUs, and the nodes that are added to it. Use :func:`cluster`.
+    """A head without CPUs and the nodes that were added to it. Use :func:`cluster`.
 
-    ``address`` is for drivers, ``url`` for the Jobs API, ``environment`` for whoever runs one.
+    Drivers connect to ``address``, and the Jobs API is at ``url``; both need ``environment``.
     """
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
@@ -55,17 +55,17 @@ class Cluster:
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(ROOT),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # jobs say `python`
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # jobs call `python`
             **environment,
         }
 
     @property
     def workers(self) -> list[Node]:
-        """The nodes that run, less the head; oldest first."""
+        """The running nodes without the head, oldest first."""
         return [node for node in self.nodes[1:] if node.is_running]
 
     def start_head(self, *options: object, jobs: bool) -> None:
-        """Start the head, with the Jobs API or without; nothing can join before it is up."""
+        """Start the head, with or without the Jobs API, and wait until nodes can join."""
         own = ("--head", "--port", self.port, "--num-cpus", 0, "--temp-dir", self.root / "ray")
         web = ("--dashboard-host", "127.0.0.1", "--dashboard-port", self.dashboard)
         shown = (*web, "--include-dashboard", str(jobs).lower())
@@ -77,10 +77,10 @@ class Cluster:
     def add(
         self, cpus: int = 1, prepare: Callable[[], None] | None = None, **environment: str
     ) -> Node:
-        """One more node, which is up within seconds: :meth:`Node.wait` waits for it.
+        """Start one more node; :meth:`Node.wait` waits until it is up.
 
-        ``prepare`` runs in its process first. When the node before is up: two of one session that
-        start at once take the same socket, and one never comes up.
+        ``prepare`` runs in its process first. Start nodes one after the other: two nodes of a
+        session that start at once use the same socket, and one of them never comes up.
         """
         self.nodes[-1].wait()
         ip = f"127.0.0.{len(self.nodes) + 1}"
@@ -128,12 +128,12 @@ def cluster(
     before: Callable[[Cluster], None] = lambda found: None,
     **environment: str,
 ) -> Iterator[Cluster]:
-    """A cluster with a node for each number of CPUs, for the time of the block.
+    """Run a cluster during the block, with one node per number of CPUs.
 
-    ``jobs``: with a dashboard, and so the Jobs API. ``head`` are options more of the head's `ray
-    start`; ``before`` is called before that, when the address is known.
+    ``jobs`` starts the dashboard with the Jobs API. ``head`` has further options for the head's
+    `ray start`; ``before`` is called before it, when the address is known.
     """
-    # A short name: sockets have paths of 107 bytes.
+    # A short name, because paths of sockets have at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="psn-", ignore_cleanup_errors=True) as root:
         found = Cluster(Path(root), environment)
         try:
@@ -147,7 +147,7 @@ def cluster(
 
 
 def own_ip() -> str:
-    """This machine's address towards the world, which Ray takes loopback ones for, in a head's."""
+    """Return this machine's external address; Ray replaces a head's loopback address by it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, suppress(OSError):
         one.connect(("198.51.100.1", 53))  # nothing is sent
         return str(one.getsockname()[0])
@@ -155,7 +155,7 @@ def own_ip() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Return ports that are currently free."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

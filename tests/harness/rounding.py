@@ -1,4 +1,4 @@
-"""What rounding may change: processors, threads and sizes of batches sum in orders of their own."""
+"""Tolerances for rounding: the order of a sum depends on processor, threads and batch size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from torch import Tensor
 
 
 def rounding(of: Tensor, steps: int = 1000) -> float:
-    """How far apart ``steps`` roundings may bring two floats of the size of the largest of ``of``.
-
-    A thousand is about how many lie between the ids and the logits of `tests.harness.tiny.bert`.
+    """Return the possible difference of two floats, as large as the largest in ``of``, after
+    ``steps`` roundings. The ids and logits of `tests.harness.tiny.bert` are about 1000 apart.
     """
     return steps * torch.finfo(of.dtype).eps * float(of.detach().abs().max())
 
 
 def assert_near(found: Tensor, expected: Tensor, steps: int = 1000) -> None:
-    """The same but for so many roundings of floats as large as the largest that is expected."""
+    """Assert equality up to ``steps`` roundings of floats as large as the largest expected one."""
     torch.testing.assert_close(found, expected, rtol=0, atol=rounding(expected, steps))

@@ -1,4 +1,4 @@
-"""A space as a config has it, and the built-in names that it may use."""
+"""Builds a space from its form in a config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GRANULARITIES = tuple(STRUCTURES.builtin)
 
 
 def space_of(raw: Any) -> dict[str, Domain]:
-    """The space of a config that says this; ConfigError with all that is wrong with it."""
+    """Return the space of a config with this section; ConfigError lists all its problems."""
     plain = {"name": "a", "task": {"dataset": "digits"}, "space": raw}
     try:
         return SweepConfig.model_validate(plain, context={"single_trial": True}).space

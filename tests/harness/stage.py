@@ -1,4 +1,4 @@
-"""A real conductor and ledger, with made-up workers: without Ray, and in a moment."""
+"""A real conductor and ledger with simulated workers: fast, and without Ray."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TIMELESS = {"seconds": 1.0, "train_seconds": 1.0, "eval_seconds": 0.0}
 
 
 class Cast:
-    """A conductor on a ledger in ``folder``, and workers that know all results beforehand."""
+    """A conductor on a ledger in ``folder``, and workers whose results are given."""
 
     prefix = ""
 
@@ -44,48 +44,48 @@ class Cast:
         return read_events(self.path)
 
     def of_kind(self, kind: str) -> list[Event]:
-        """The events so far that tell this of a job: "start", "record", "lost" or "end"."""
+        """The events so far of a kind of job event: "start", "record", "lost" or "end"."""
         return of_kind(self.events, self.prefix + kind)
 
     def take(self) -> dict[str, Any]:
-        """The next assignment, started."""
+        """Take and start the next assignment."""
         assignment = self.conductor.next()
         assert assignment is not None
         self.conductor.started(assignment)
         return assignment
 
     def take_again(self, name: str) -> dict[str, Any]:
-        """The next assignment of this job, started, and all that come before it."""
+        """Take and start assignments up to the next one of this job, and return that."""
         while (assignment := self.take())["trial_id"] != name:
             pass
         return assignment
 
     def report(self, assignment: dict[str, Any], epoch: int, **changes: Any) -> bool:
-        """The figures of an epoch; True if the job is over."""
+        """Report the figures of an epoch; True if the job is over."""
         figures = record(assignment, epoch) | changes
         return self.say(assignment, Report(figures, worker="host:1"))
 
     def fail(self, assignment: dict[str, Any], error: SweepError) -> bool:
-        """Why there are no figures; True if the job is over."""
+        """Report an error instead of figures; True if the job is over."""
         return self.say(assignment, Report(error=error))
 
     def say(self, assignment: dict[str, Any], report: Report) -> bool:
         return self.conductor.report(assignment["trial_id"], assignment["attempt"], report)
 
     def lose(self, assignment: dict[str, Any], reason: str = "killed", gone: bool = False) -> None:
-        """Its worker dies; ``gone``: with its machine, which was told to go."""
+        """Lose the worker; ``gone``: its machine was preempted."""
         self.conductor.lost(assignment["trial_id"], assignment["attempt"], reason, gone)
 
     def epochs(self, assignment: dict[str, Any]) -> Iterable[int]:
-        """What is still to be reported, in order."""
+        """The epochs that are still to be reported, in order."""
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Note that all is done."""
+        """Write the final event."""
         raise NotImplementedError
 
     def run(self) -> list[Event]:
-        """One worker takes job after job, to the end."""
+        """Let one worker run all jobs, and return the events."""
         while not self.conductor.finished:
             assignment = self.take()
             assert any(self.report(assignment, epoch) for epoch in self.epochs(assignment))
@@ -124,9 +124,9 @@ class Stage(Cast):
 
 
 class Crew:
-    """On a stage the workers' own code, in turns, with its checkpoints; of a closed-form task.
+    """Runs the real worker code with checkpoints on a closed-form task, worker by worker.
 
-    ``arrive`` is what happens to a report on its way.
+    ``arrive`` functions change a report on its way to the driver.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Crew:
         self.busy: dict[int, tuple[dict[str, Any], Iterator[Record]]] = {}
 
     def step(self, worker: int = 0) -> None:
-        """A record of the worker's trial, or a trial for a worker that has none."""
+        """Make the next record of the worker's trial, or give it a trial if it has none."""
         if worker not in self.busy:
             if (assignment := self.stage.conductor.next()) is not None:
                 self.stage.conductor.started(assignment)
@@ -157,9 +157,9 @@ class Crew:
             self.stage.lose(assignment)
 
     def finish(self, leave: Callable[[Event], bool] = lambda event: False) -> list[Event]:
-        """One worker does what is left; the events of the sweep.
+        """Let one worker finish the sweep, and return its events.
 
-        The driver is gone after the first event of which ``leave`` is true.
+        The driver ends early, after the first event for which ``leave`` is true.
         """
         while self.busy or not self.stage.conductor.finished:
             self.step()
@@ -175,7 +175,7 @@ POINTS = [Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runn
 
 
 class Scene(Cast):
-    """A confirmation of :data:`POINTS`: a search that has ended, and a round of retrainings."""
+    """A confirmation of :data:`POINTS`: a finished search and a round of retrainings."""
 
     prefix = "confirm_"
 
@@ -212,7 +212,7 @@ class Scene(Cast):
 
 
 def record(assignment: dict[str, Any], epoch: int) -> dict[str, Any]:
-    """Closed form: sparsity costs accuracy, less of it with every epoch."""
+    """Return a closed-form record: sparsity reduces accuracy, and epochs restore some of it."""
     sparsity = assignment["params"]["sparsity"]
     accuracy = 0.9 - sparsity * 0.6 ** (epoch + 1) - 0.1 * (assignment["seed"] % 5) / 5
     return {

@@ -1,4 +1,4 @@
-"""Sweeps in processes of their own: begun, watched through their ledgers, disturbed."""
+"""Sweeps in separate processes, which tests watch through their ledgers and disturb."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Event", "is_alive", "of_kind", "read_events", "story", "worker_pid"]
 
 ROOT = Path(__file__).parents[2]
 
-# One worker, so that the order of events does not hang on who is faster; rungs that do stop trials.
+# One worker, so that the order of events is fixed; the rungs stop some trials.
 CONFIG: dict[str, Any] = {
     "name": "tiny",
     "task": {"dataset": "closed-form"},
@@ -51,10 +51,10 @@ def write_config(path: Path, name: str = "tiny", **sections: Mapping[str, Any]) 
 
 
 class Process(Running):
-    """A command in a process of its own, without a report.
+    """A command in a separate process, without a report.
 
-    With an ``env`` it runs as on a machine that knows no cluster: ``env`` is added to what it
-    inherits, less Ray's, and it stands in the folder of its ``log``, which is its home.
+    With an ``env`` it runs as on a machine outside the cluster: its environment is ``env`` and the
+    inherited variables except Ray's, and its home and working folder is the folder of ``log``.
     """
 
     code = (
@@ -77,24 +77,24 @@ class Process(Running):
                 stdout=out,
                 stderr=err,
                 env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},
-                # Ray lets workers import from where their driver stands
+                # Ray adds the driver's working folder to the workers' import path
                 cwd=None if env is None else log.parent,
-                start_new_session=True,  # a process group of its own, to be killed as a whole
+                start_new_session=True,  # a new process group, which is killed as a whole
             )
         self.pid = self._process.pid
 
     @property
     def err(self) -> str:
-        """What it has said on standard error so far."""
+        """Its standard error so far."""
         return self.log.with_suffix(".err").read_text()
 
     @property
     def records(self) -> list[Event]:
-        """What it has recorded itself so far."""
+        """The records that this process has written so far."""
         return of_kind(self.events[self._before :], "record")
 
     def mid_trial(self, least: int = 1) -> Event | None:
-        """Its last record of at least so many, if that trial runs and has epochs left to train."""
+        """Its last record, if there are ``least`` and that trial still has epochs to train."""
         events = self.events  # once: a trial may end between two looks
         records = of_kind(events[self._before :], "record")
         if len(records) < least or records[-1]["trial_id"] in {
@@ -105,25 +105,25 @@ class Process(Running):
         return records[-1] if asked[records[-1]["trial_id"]] > records[-1]["epoch"] else None
 
     def wait_for(self, find: Callable[[], Found | None], seconds: float = 120) -> Found:
-        """The same, of a command that has to be running."""
+        """Wait as in the base class, but fail if the command ends first."""
         found = super().wait_for(find, seconds)
         assert found is not None, f"it ended too early:\n{self.err}"
         return found
 
     def end(self, seconds: float = 280) -> Done:
-        """Wait for its end."""
+        """Wait for the command to end."""
         code = self._process.wait(seconds)
         return Done(code, self.log.read_text(), self.err)
 
     def kill(self) -> None:
-        """End it, and what is left of its process group."""
+        """Kill the command and the rest of its process group."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
 
 class Whole(Process):
-    """A command that draws its report too, as it does for everybody else."""
+    """A command that also writes its report, as for a user."""
 
     code = "from sweep.cli.main import main; main()"
 
@@ -132,7 +132,7 @@ class Whole(Process):
 def started(
     folder: Path, log: Path, *arguments: object, kind: type[Process] = Process
 ) -> Iterator[Process]:
-    """A command for the time of the block."""
+    """Run a command during the block."""
     process = kind(folder, log, *arguments)
     try:
         yield process
@@ -141,7 +141,7 @@ def started(
 
 
 def run(folder: Path, log: Path, *arguments: object, kind: type[Process] = Process) -> Done:
-    """A command from its start to its end."""
+    """Run a command to its end."""
     with started(folder, log, *arguments, kind=kind) as process:
         return process.end()
 
@@ -152,21 +152,21 @@ def kill_a_worker(process: Process) -> Event:
         record = process.wait_for(process.mid_trial)
         pid = worker_pid(record)
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.5)  # what it has sent arrives, and it sends no more
+        time.sleep(0.5)  # sent records arrive, and it sends no others
         last = process.mid_trial()
         if last is not None and last["trial_id"] == record["trial_id"]:
             os.kill(pid, signal.SIGKILL)
             return last
-        os.kill(pid, signal.SIGCONT)  # it was at its end: the next one, then
+        os.kill(pid, signal.SIGCONT)  # it had finished; try the next one
 
 
 def keys(table: pd.DataFrame) -> set[tuple[str, int]]:
-    """(trial, epoch) of each row."""
+    """Return (trial, epoch) of each row."""
     return set(zip(table["trial_id"], table["epoch"].astype(int), strict=True))
 
 
 def assert_each_once(events: list[Event], trials: int) -> None:
-    """Every trial begun and ended once; no (trial, stage, epoch) twice, and none missing."""
+    """Assert that every trial starts and ends once, and has each (stage, epoch) exactly once."""
     names = [f"t{number:05d}" for number in range(trials)]
     assert [event["trial_id"] for event in of_kind(events, "trial")] == names
     assert sorted(event["trial_id"] for event in of_kind(events, "end")) == names

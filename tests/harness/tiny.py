@@ -1,4 +1,4 @@
-"""A task and models small enough to train in a moment, made here: no network, no shared files."""
+"""A task and models that train in a moment; they are made here, without a network or files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 def rows(count: int, seed: int) -> list[Row]:
-    """Sentences of 1 to 9 words, one of which tells the label; as many of each label."""
+    """Balanced sentences of 1 to 9 words; one word of each gives the label."""
     rng = np.random.default_rng(seed)
     made = []
     for index in range(count):
@@ -38,7 +38,7 @@ def rows(count: int, seed: int) -> list[Row]:
 
 
 def write(path: Path, data: Sequence[Row]) -> str:
-    """Write rows as the file's suffix says; returns the path as a config has it."""
+    """Write rows in the format of the file's suffix; return the path as a string."""
     if path.suffix == ".parquet":
         import pyarrow as pa
         from pyarrow import parquet
@@ -55,7 +55,7 @@ def write(path: Path, data: Sequence[Row]) -> str:
 
 
 def save_tokenizer(folder: Path, words: Iterable[str] = VOCABULARY) -> None:
-    """A tokenizer of whole words, with [CLS] and [SEP], and segments for pairs."""
+    """Save a tokenizer of whole words, with [CLS] and [SEP], and segments for pairs."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -84,7 +84,7 @@ def bert(labels: int = 2, vocabulary: int = len(VOCABULARY), **settings: Any) ->
         "num_attention_heads": 2,
         "intermediate_size": 48,
         "max_position_embeddings": 64,
-        # Wide enough a start that outputs differ from one sentence to the next.
+        # Large initial weights, so that outputs differ between sentences.
         "initializer_range": 0.2,
     }
     config = BertConfig(vocab_size=vocabulary, num_labels=labels, **{**shape, **settings})
@@ -96,7 +96,7 @@ def bert(labels: int = 2, vocabulary: int = len(VOCABULARY), **settings: Any) ->
 def save(
     folder: Path, words: Sequence[str] = VOCABULARY, head: bool = True, **settings: Any
 ) -> Path:
-    """A model folder: :func:`bert`, or what is below its head, and a tokenizer."""
+    """Save a model folder: :func:`bert`, with or without its head, and a tokenizer."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -124,7 +124,7 @@ def make_config(model: Path | str | None, dataset: Any, **sections: Any) -> Swee
 
 
 class Net(nn.Module):
-    """A bag of words and two Linear layers: a classifier that takes no segments."""
+    """A classifier without segments: a bag of words and two Linear layers."""
 
     def __init__(self, words: int = 12, width: int = 8, labels: int = 3, seed: int = 0) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small trials on a warm workbench, for the tests that compare what they give."""
+"""Small trials on a prepared workbench, for tests that compare their records."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def trial(
 
 
 def figures(record: Record) -> dict[str, Any]:
-    """All of a record but how long it took."""
+    """Return a record without its times."""
     return {name: value for name, value in record.to_dict().items() if name not in TIMES}
 
 
@@ -81,14 +81,14 @@ def run(bench: Workbench, params: Params = PLAIN, **how: Any) -> list[dict[str, 
 
 
 def first_epochs(some: Trial, epochs: int) -> list[dict[str, Any]]:
-    """What a new trial gives up to an epoch, at which it then stands."""
+    """Run a new trial up to an epoch and return its figures."""
     return [figures(record) for record in itertools.islice(some.run(), epochs + 1)]
 
 
 def finetune(
     net: nn.Module, data: Split, recipe: Recipe, optimizer: Optimizer | None = None, **how: Any
 ) -> Optimizer:
-    """All epochs of a recipe, without a trial; returns the optimiser."""
+    """Train all epochs of a recipe without a trial; return the optimiser."""
     optimizer = optimizer or make_optimizer(net, recipe)
     for epoch in range(recipe.epochs):
         finetune_epoch(net, optimizer, data, recipe, epoch=epoch, **how)
@@ -96,7 +96,7 @@ def finetune(
 
 
 def logits_one_by_one(model: nn.Module, split: Split) -> Tensor:
-    """What a model says of each example of a split by itself, without padding."""
+    """Return a model's logits for each example of a split alone, without padding."""
     with torch.no_grad():
         rows = (
             torch.tensor(split.padded(np.array([i]), 0)["input_ids"]) for i in range(len(split))
