@@ -44,9 +44,7 @@ def driver_within(bed: Bed, most: int | None) -> Case:
         events = sweep.events
         told = story(events)
         if events[: len(before)] != before or told != whole[: len(told)]:
-            wrong = (
-                wrong or f"after {kills} kills the ledger is no prefix of the undisturbed one"
-            )
+            wrong = wrong or f"after {kills} kills the ledger is no prefix of the undisturbed one"
         before, done = events, sweep.resume(torn)
     if most is None:
         wrong = wrong or done.wrong(0)

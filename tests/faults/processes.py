@@ -59,7 +59,7 @@ class Running:
         return read_events(self.folder)
 
     def wait_for(self, find: Callable[[], Found | None], seconds: float = HANGS) -> Found | None:
-        """Call ``find`` until it returns a result, and return it; None if the command ends first."""
+        """Call ``find`` until it returns a result, and return that; None if the command ends."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             ended = not self.is_running
@@ -136,7 +136,7 @@ def draw_ids_apart(number: int) -> None:
 
     Importing ray.tune seeds it, so all forks would draw the same ids. Two drivers that connect at
     once would then put the same object into the object store, and Ray would end one of them by
-    SIGABRT ("Seal() called on an object without a reference to it"). Other processes seed their own.
+    SIGABRT ("Seal() called on an object without a reference to it"). Only forks need this.
     """
     import ray
 

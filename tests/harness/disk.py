@@ -43,7 +43,7 @@ class Disk:
         self.safe = here.st_size
 
     def cut_power(self, chance: random.Random) -> bytes:
-        """Return the file's bytes after a power cut; unsynced bytes are truncated and have holes."""
+        """Return the file's bytes after a power cut; the unsynced part is cut and has holes."""
         whole = self.path.read_bytes()
         left = bytearray(whole[: chance.randint(self.safe, len(whole))])
         for page in range(self.safe // PAGE, len(left) // PAGE + 1):
