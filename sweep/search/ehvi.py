@@ -110,9 +110,10 @@ class Ehvi:
         known: Mapping[str, Callable[[Mapping[str, Any]], float]] = KNOWN,
     ) -> None:
         self._space, self._names = dict(space), order(space)
-        self._known, self._width_of = next(iter(known.items()))
+        self._known, self._value_of = next(iter(known.items()))
         self._metric = next(name for name in objectives if name != self._known)
         self._sign = 1.0 if objectives[self._metric] == "max" else -1.0
+        self._is_low_better = objectives.get(self._known) == "min"
         self._epochs = _epochs(space[FIDELITY])
         self._encoding = Encoding(space, max(self._epochs))
         self._running: dict[int, Params] = {}
@@ -142,11 +143,11 @@ class Ehvi:
         it from the params.
         """
         value = figure(record, self._metric)
-        width = figure({self._known: self._width_of(params), **record}, self._known)
+        known = figure({self._known: self._value_of(params), **record}, self._known)
         place = trial, int(record.get("epoch", _last(params)))
-        if place in self._places or value is None or width is None:
+        if place in self._places or value is None or known is None:
             return
-        value *= self._sign
+        value, width = value * self._sign, 1 - known if self._is_low_better else known
         error = standard_error(record, self._metric)
         self._window.end(len(self._records), [value, width], feasible=True)
         self._records.append(_Seen(*place, params, value, width, error))
@@ -203,7 +204,8 @@ class Ehvi:
         return found[int(np.argmax(gain / cost))]
 
     def _widths(self, found: list[Params]) -> Array:
-        return np.array([self._width_of(params) for params in found])
+        values = np.array([self._value_of(params) for params in found])
+        return 1 - values if self._is_low_better else values
 
     def _shape(self) -> Shape:
         """Where the walk over hyperparameters begins, for values of variance 1."""

@@ -34,7 +34,7 @@ class Told:
         self._held = {n: domain for n, domain in space.items() if not isinstance(domain, Constant)}
         if FIDELITY in space:
             self._held[FIDELITY] = _truth(space[FIDELITY])
-        self.distributions = {name: _distribution(domain) for name, domain in self._held.items()}
+        self.distributions = {name: distribution(domain) for name, domain in self._held.items()}
         """Parameter -> the values that the study can hold of it."""
 
     def has_epoch(self, epoch: int) -> bool:
@@ -78,7 +78,8 @@ def suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _distribution(domain: Float | Int | Choice) -> BaseDistribution:
+def distribution(domain: Float | Int | Choice) -> BaseDistribution:
+    """A domain as Optuna has it."""
     if isinstance(domain, Choice):
         return CategoricalDistribution(domain.values)
     kind: Any = FloatDistribution if isinstance(domain, Float) else IntDistribution

@@ -1,0 +1,209 @@
+"""The search's own sampler for any Optuna study of a pruning search.
+
+:class:`EhviSampler` proposes what a sweep with ``sampler: ehvi`` proposes for the same space, seed
+and records (`sweep.search.ehvi`). It needs the value of the metric after each epoch, with its
+standard error, while a trial runs. Optuna's ``trial.report`` refuses a study with several
+objectives, so the objective function sets a user attribute::
+
+    trial.set_user_attr("records", [(0, 0.71, 0.02), (1, 0.83, 0.02)])  # epoch, value, error
+
+The sampler has no state but what it reads from the study, so a study that is loaded from storage
+goes on as if it had not been interrupted. Several processes may share a study. Where trials run at
+the same time, the proposals are exactly those of a sweep up to :data:`sweep.search.ehvi.SEEN`
+records: beyond them a proposal depends on the order of the records, and a study keeps only the
+order within each trial.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from threading import RLock
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from sweep.config.load import load_config
+from sweep.config.sections import EMBEDDED
+from sweep.errors import UsageError
+from sweep.search.ehvi import Ehvi
+from sweep.search.startup import Configurations, completions
+from sweep.search.told import distribution, suggest
+from sweep.space.active import active, order
+from sweep.space.domains import Constant, Domain
+
+Params = dict[str, Any]
+
+RECORDS = "records"
+"""The user attribute of a trial: a list of (epoch, value, standard error or None)."""
+
+VALUE = "value"
+"""What the metric is called here: a study need not name its objectives."""
+
+
+class EhviSampler(BaseSampler):
+    """Expected hypervolume improvement per epoch, from the records of all trials.
+
+    ``space`` is the ``space:`` of a config. ``known`` maps the name of the objective that is known
+    beforehand to a function of a trial's params with values in [0, 1]. The study has two
+    objectives: first the metric, then the known one, unless ``study.set_metric_names`` gives their
+    names in the other order. ``seed`` >= 0.
+
+    Trials given by ``study.enqueue_trial`` are completed as ``search.starts`` are. When every
+    configuration of the space was proposed, the study is stopped.
+
+    Raises :class:`~sweep.errors.UsageError` for a space that a config cannot have, and for a study
+    with other objectives.
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, Any],
+        known: Mapping[str, Callable[[Mapping[str, Any]], float]],
+        seed: int = 0,
+    ) -> None:
+        plain = {"name": "study", "task": {"dataset": EMBEDDED}, "space": dict(space)}
+        self._space = load_config(plain).space
+        if len(known) != 1:
+            raise UsageError(f"known: needs one objective, got {', '.join(known) or 'none'}")
+        self._known, self._seed, self._names = dict(known), seed, order(self._space)
+        for name, function in self._known.items():
+            values = [function(next(completions(self._space, {}, 0, n))) for n in range(16)]
+            if not all(0 <= value <= 1 for value in values):
+                raise UsageError(f"known: {name} must have values in [0, 1], got {values}")
+        self._lock = RLock()
+        self._read: _Trials | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was read from the study, which is read again."""
+        return {**vars(self), "_lock": None, "_read": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=RLock())
+
+    def suggest(self, trial: optuna.Trial) -> Params:
+        """All active params of a trial, constants too: what a sweep's trial would be given."""
+        return active(
+            self._space, self._names, lambda name, found: suggest(trial, name, self._space[name])
+        )
+
+    # Optuna's questions.
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Every parameter of the space but the constants."""
+        return {
+            name: distribution(domain)
+            for name, domain in self._space.items()
+            if not isinstance(domain, Constant)
+        }
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> Params:
+        """The active parameters of the next proposal."""
+        with self._lock:
+            if self._read is None or self._read.study_name != study.study_name:
+                place, ehvi = self._ehvi(study)
+                self._read = _Trials(study.study_name, self._space, ehvi, place, self._seed)
+            self._read.update(study.get_trials(deepcopy=False), trial.number)
+            given = trial.system_attrs.get("fixed_params", {})
+            params = self._read.propose(trial.number, given)
+        if params in self._read.configurations and not given:
+            warnings.warn("all configurations of the space were proposed", stacklevel=2)
+            with suppress(RuntimeError):  # whoever asks and tells has no loop to stop
+                study.stop()
+        return {name: value for name, value in params.items() if name in search_space}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """A random value for a parameter that is not in the space, or is not active."""
+        random = RandomSampler(seed=self._seed + trial.number)
+        return random.sample_independent(study, trial, param_name, param_distribution)
+
+    def _ehvi(self, study: optuna.Study) -> tuple[int, Ehvi]:
+        """The place of the metric among the study's objectives, and what will propose.
+
+        Raises :class:`~sweep.errors.UsageError` for other objectives than the two.
+        """
+        [known] = self._known
+        names = study.metric_names or [VALUE, known]
+        if len(study.directions) != 2 or known not in names:
+            raise UsageError(f"EhviSampler: the study's objectives must be a metric and {known}")
+        place = 1 - names.index(known)
+        ways = ["max" if way == StudyDirection.MAXIMIZE else "min" for way in study.directions]
+        objectives = {VALUE: ways[place], known: ways[1 - place]}
+        return place, Ehvi(self._space, objectives, self._known)
+
+
+class _Trials:
+    """What was read of a study's trials: each of them once, a running one as far as it has come."""
+
+    def __init__(
+        self, study_name: str, space: Mapping[str, Domain], ehvi: Ehvi, place: int, seed: int
+    ) -> None:
+        self.study_name, self.configurations = study_name, Configurations(space, seed)
+        self._space, self._names, self._seed = space, order(space), seed
+        self._ehvi, self._place = ehvi, place
+        self._begun: dict[int, Params] = {}
+        self._ended: set[int] = set()
+        self._unknown = 0
+        """How many trials run whose params are not set yet: other threads are about to."""
+
+    def update(self, trials: Iterable[FrozenTrial], own: int) -> None:
+        """Read what is new in all trials but the one with the number ``own``."""
+        self._unknown = 0
+        for trial in trials:
+            number = trial.number
+            if number in self._ended or number == own or trial.state == TrialState.WAITING:
+                continue
+            if number not in self._begun:
+                self._begin(trial)
+            if number in self._begun:
+                self._observe(trial, self._begun[number])
+            if trial.state.is_finished():
+                self._ehvi.end(number)
+                self._ended.add(number)
+
+    def propose(self, number: int, given: Mapping[str, Any]) -> Params:
+        """The params of a trial with the ``given`` values; a repetition if there is nothing new."""
+        given = {name: value for name, value in given.items() if name in self._space}
+        if given:
+            found = completions(self._space, given, self._seed, number)
+        else:
+            found = self._ehvi.proposals(self._seed, number)
+        params: Params = {}
+        for params in found:
+            if params not in self.configurations:
+                return params
+        following = {} if given else self.configurations.following(number, self._unknown)
+        return following or params
+
+    def _begin(self, trial: FrozenTrial) -> None:
+        try:
+            params = active(self._space, self._names, lambda name, found: trial.params[name])
+        except KeyError:  # the objective function has not asked for all of them yet
+            self._unknown += 1
+            return
+        self._begun[trial.number] = params
+        self._ehvi.begin(trial.number, params)
+        self.configurations.add(params)
+
+    def _observe(self, trial: FrozenTrial, params: Params) -> None:
+        records = trial.user_attrs.get(RECORDS, ())
+        for epoch, value, error in records:
+            record = {"epoch": epoch, VALUE: value, f"{VALUE}_se": error}
+            self._ehvi.observe(trial.number, params, record)
+        if not records and trial.state == TrialState.COMPLETE:
+            self._ehvi.observe(trial.number, params, {VALUE: trial.values[self._place]})
