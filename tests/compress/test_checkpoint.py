@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, and never believed when damaged."""
+"""Checkpoints are written atomically, and damaged ones are never used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ State = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def state(bench: Workbench) -> State:
-    """Of a trial after an epoch, with thresholds of activations."""
+    """The state of a trial after an epoch, with activation thresholds."""
     params = Params(0.5, learning_rate=1e-3, activation_sparsity=0.3, activation_scope="global")
     trial = bench.trial(params, seed=0)
     list(trial.run())
@@ -53,20 +53,20 @@ def small_state(epoch: int, masks: Mapping[str, Tensor] | None = None) -> State:
 
 
 def two_epochs(root: Path) -> Path:
-    """Epochs 1 and 2 of a trial; returns the newer folder."""
+    """Save epochs 1 and 2 of a trial; return the newer folder."""
     for epoch in (1, 2):
         save(epoch_folder(root, "t00000", epoch), small_state(epoch), {"seed": epoch})
     return epoch_folder(root, "t00000", 2)
 
 
 def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Arrays or tensors: the same names, values, shapes and types."""
+    """Whether arrays or tensors have the same names, values, shapes and types."""
     tensors = [{name: torch.as_tensor(v) for name, v in part.items()} for part in (one, other)]
     types = [{name: v.dtype for name, v in part.items()} for part in tensors]
     return types[0] == types[1] and same(*tensors)
 
 
-def test_a_state_comes_back_whole(state: State, tmp_path: Path) -> None:
+def test_a_saved_state_loads_completely(state: State, tmp_path: Path) -> None:
     note = {"trial_id": "t00000", "params": {"sparsity": 0.5}, "record": {"accuracy": 0.5}}
     save(tmp_path / "epoch-0001", state, note)
     loaded = load(tmp_path / "epoch-0001")
@@ -84,9 +84,7 @@ def test_a_state_comes_back_whole(state: State, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (8, 2), (4, 2, 3), (17,), (100, 33)])
-def test_masks_of_any_shape_come_back_a_bit_a_weight(
-    tmp_path: Path, shape: tuple[int, ...]
-) -> None:
+def test_masks_are_saved_with_one_bit_per_weight(tmp_path: Path, shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(0)
     masks = {
         "random": torch.rand(shape, generator=generator) < 0.5,
@@ -105,12 +103,12 @@ def test_masks_of_any_shape_come_back_a_bit_a_weight(
     ("trial", "most", "epoch"),
     [("t00000", *each) for each in ((0, None), (1, 1), (2, 2), (9999, 2))] + [("t00002", 9, None)],
 )
-def test_the_newest_whole_one_up_to_what_is_asked_for_is_taken(
+def test_the_newest_complete_checkpoint_up_to_an_epoch_is_loaded(
     tmp_path: Path, trial: str, most: int, epoch: int | None
 ) -> None:
     two_epochs(tmp_path)
     save(epoch_folder(tmp_path, "t00001", 7), small_state(7), {})
-    epoch_folder(tmp_path, "t00000", 3).mkdir()  # never finished
+    epoch_folder(tmp_path, "t00000", 3).mkdir()  # an incomplete checkpoint
     (tmp_path / "t00000" / ".epoch-0004.x1y2").mkdir()
     found = latest(tmp_path, trial, most)
     assert (None if found is None else (found[0]["epoch"], found[1]["seed"])) == (
@@ -140,7 +138,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", [*FILES, "trial.json"])
-def test_a_damaged_one_is_passed_over_and_replaced(tmp_path: Path, name: str, damage: str) -> None:
+def test_a_damaged_checkpoint_is_ignored_and_replaced(
+    tmp_path: Path, name: str, damage: str
+) -> None:
     newer = two_epochs(tmp_path)
     DAMAGE[damage](newer / name)
     assert load(newer) is None
@@ -156,7 +156,7 @@ def test_a_damaged_one_is_passed_over_and_replaced(tmp_path: Path, name: str, da
     "text",
     ["[]", "1", "null", "{}", '{"digests": null}', '{"digests": {}}', '"trial"', '{"digests": []}'],
 )
-def test_json_that_is_no_note_is_passed_over(tmp_path: Path, text: str) -> None:
+def test_a_checkpoint_with_invalid_json_is_ignored(tmp_path: Path, text: str) -> None:
     newer = two_epochs(tmp_path)
     (newer / "trial.json").write_text(text)
     assert load(newer) is None
@@ -167,7 +167,7 @@ def test_json_that_is_no_note_is_passed_over(tmp_path: Path, text: str) -> None:
     [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("I/O error: No space")],
 )
 @pytest.mark.parametrize("written", [0, 1, 2])
-def test_a_full_disk_leaves_nothing_of_it(
+def test_a_full_disk_leaves_no_partial_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int, error: Exception
 ) -> None:
     real, calls = checkpoint.save_file, []
@@ -186,13 +186,13 @@ def test_a_full_disk_leaves_nothing_of_it(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "t00000").write_text("a file")
     with pytest.raises(StorageError, match="cannot write"):
         save(epoch_folder(tmp_path, "t00000", 1), small_state(1), {})
 
 
-def test_of_a_trial_that_ended_the_moments_go_and_what_is_not_kept(tmp_path: Path) -> None:
+def test_an_ended_trial_keeps_only_selected_checkpoints_without_moments(tmp_path: Path) -> None:
     newer = two_epochs(tmp_path)
     before = {file.name: file.read_bytes() for file in newer.iterdir()}
     (newer.parent / ".epoch-0003.half").mkdir()
@@ -202,7 +202,7 @@ def test_of_a_trial_that_ended_the_moments_go_and_what_is_not_kept(tmp_path: Pat
     assert [folder.name for folder in newer.parent.iterdir()] == [newer.name]
     del before[OPTIMIZER]
     assert {file.name: file.read_bytes() for file in newer.iterdir()} == before
-    assert load(newer) is None  # a trial cannot go on from it
+    assert load(newer) is None  # a trial cannot resume from it
     found, _ = load(newer, moments=False) or ({}, {})
     assert all(equal(found[name], small_state(2)[name]) for name in ("model", "masks"))
     assert found["optimizer"] == {}

@@ -1,4 +1,4 @@
-"""Distillation: the loss by itself, in an epoch, and the teacher's logits, made once."""
+"""Distillation: the loss, an epoch with it, and the cached logits of the teacher."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ config = partial(tiny.make_config, None, "digits")
 
 
 def logits(seed: int, batch: int = 6, labels: int = 3) -> Tensor:
-    """In double precision: the factor T^2 multiplies what rounding leaves of the KL."""
+    """Random logits in double precision, because the factor T^2 multiplies their rounding."""
     g = torch.Generator().manual_seed(seed)
     return torch.randn(batch, labels, generator=g, dtype=torch.float64).requires_grad_()
 
@@ -51,7 +51,7 @@ def distilled_loss(ours: Tensor, theirs: Tensor, weight: float, temperature: flo
 @given(st.floats(0, 1), st.floats(0.1, 20))
 @example(0, 3)
 @example(1, 3)
-def test_it_is_the_sum_that_the_paper_writes(weight: float, temperature: float) -> None:
+def test_the_loss_equals_the_formula_of_the_paper(weight: float, temperature: float) -> None:
     ours, theirs = logits(0), logits(1)
     found = distilled_loss(ours, theirs, weight, temperature)
     p, q = softmax(theirs / temperature, -1), softmax(ours / temperature, -1)
@@ -62,9 +62,10 @@ def test_it_is_the_sum_that_the_paper_writes(weight: float, temperature: float) 
     assert found.item() == pytest.approx(expected.item(), rel=0, abs=slack)
 
 
-def test_the_gradient_does_not_fade_with_temperature() -> None:
-    """At high temperatures it tends to that of half the mean squared difference of centred logits,
-    over the number of labels (the paper's section 2.1); what is left out falls as 1 / T."""
+def test_the_gradient_does_not_vanish_at_high_temperatures() -> None:
+    """At high temperatures the gradient tends to that of half the mean squared difference of
+    centred logits over the number of labels (section 2.1 of the paper), with an error of order 1 /
+    T."""
     ours, theirs, temperature = logits(0), logits(1).detach(), 1000
     distilled_loss(ours, theirs, 1, temperature).backward()  # type: ignore[no-untyped-call]
     gap = (ours - ours.mean(-1, keepdim=True)) - (theirs - theirs.mean(-1, keepdim=True))
@@ -75,10 +76,10 @@ def test_the_gradient_does_not_fade_with_temperature() -> None:
     torch.testing.assert_close(ours.grad, wanted, rtol=0, atol=share * float(wanted.abs().max()))
 
 
-def test_each_example_meets_its_own_logits() -> None:
-    """A teacher that knows the labels well, in the split's order, is as good as the labels.
+def test_each_example_is_paired_with_its_own_logits() -> None:
+    """A teacher that knows the labels, in the split's order, is equivalent to the labels.
 
-    By plain descent: Adam divides by a gradient's size, which blows up the rounding of a small one.
+    The test uses SGD, because Adam divides by the size of a gradient and amplifies rounding.
     """
     data, recipe = bags(40), Recipe(0.5, 1, 3, batch_size=8)
     sure = 50.0 * torch.nn.functional.one_hot(torch.tensor(data.labels), 3).float()
@@ -97,7 +98,9 @@ def records(bench: Workbench, params: Params) -> list[dict[str, Any]]:
     return [figures(record) for record in bench.trial(params, 4).run()]
 
 
-def test_weight_0_is_no_distillation_bit_for_bit(bench: Workbench, make_bench: MakeBench) -> None:
+def test_weight_0_equals_no_distillation_bit_for_bit(
+    bench: Workbench, make_bench: MakeBench
+) -> None:
     plain = records(bench, PLAIN)
     with_settings = make_bench(recover={"distill": {"weight": 0.5}})
     zero = dataclasses.replace(PLAIN, distill_weight=0.0, distill_temperature=3.0)
@@ -105,7 +108,7 @@ def test_weight_0_is_no_distillation_bit_for_bit(bench: Workbench, make_bench: M
     assert records(with_settings, PLAIN) != plain
 
 
-def test_params_go_before_the_configs_settings(bench: Workbench, make_bench: MakeBench) -> None:
+def test_params_take_precedence_over_the_config(bench: Workbench, make_bench: MakeBench) -> None:
     def found(some: Workbench, **changes: Any) -> tuple[float, float] | None:
         how = some.distillation(dataclasses.replace(PLAIN, **changes))
         return None if how is None else (how.weight, how.temperature)
@@ -118,10 +121,10 @@ def test_params_go_before_the_configs_settings(bench: Workbench, make_bench: Mak
     assert found(bench) is None
 
 
-def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
+def test_the_teacher_runs_only_when_training_begins(
     make_bench: MakeBench, cache: Path, bench: Workbench
 ) -> None:
-    """Rebuilding a point of the front, to export it, needs no teacher; resuming one does."""
+    """Rebuilding a point of the front for an export needs no teacher; resuming a trial does."""
     expected = records(bench, HALF)
     fresh = make_bench()
     first = fresh.trial(HALF, 4)
@@ -132,8 +135,8 @@ def test_the_teacher_is_asked_when_training_begins_and_disturbs_nobody(
     assert found == expected[1:]
 
 
-def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
-    """The dense model as its own teacher: its answers are the wanted ones, example by example."""
+def test_the_dense_model_learns_nothing_from_itself(bench: Workbench) -> None:
+    """With itself as the teacher, the dense model has zero loss, example by example."""
     train, model = bench.task.train, bench.dense.reset().eval()
     chosen = np.arange(len(train))[::-1].copy()
     batch = to_device(train.padded(chosen, bench.task.pad_id), torch.device("cpu"))
@@ -145,15 +148,15 @@ def test_nothing_is_to_be_learned_from_oneself(bench: Workbench) -> None:
     assert abs(own) < rounding(ours, steps=10) < mixed / 100
 
 
-def test_its_logits_are_the_dense_models_without_dropout(bench: Workbench) -> None:
-    list(bench.trial(PLAIN, 0).run())  # the working copy is pruned and trained by now
+def test_the_teachers_logits_are_the_dense_models_without_dropout(bench: Workbench) -> None:
+    list(bench.trial(PLAIN, 0).run())  # prunes and trains the working copy
     fresh = Workbench(bench.config, "cpu")
     train = fresh.task.train
     model = fresh.dense.reset().eval()
     assert_near(bench.teacher_logits, logits_one_by_one(model, train))
 
 
-def test_they_are_made_once_and_packed_for_other_machines(
+def test_logits_are_made_once_and_packed_for_other_machines(
     make_bench: MakeBench, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = make_bench()
@@ -205,7 +208,9 @@ TEACHERS: dict[str, tuple[dict[str, Any] | None, str]] = {
 
 
 @pytest.mark.parametrize("kind", TEACHERS)
-def test_one_that_does_not_fit_is_refused(make_bench: MakeBench, tmp_path: Path, kind: str) -> None:
+def test_a_teacher_that_does_not_fit_is_refused(
+    make_bench: MakeBench, tmp_path: Path, kind: str
+) -> None:
     settings, message = TEACHERS[kind]
     if settings is not None:
         tiny.save(tmp_path / "teacher", **settings)
@@ -213,11 +218,11 @@ def test_one_that_does_not_fit_is_refused(make_bench: MakeBench, tmp_path: Path,
         make_bench(recover={"distill": {"teacher": str(tmp_path / "teacher")}}).check()
 
 
-def test_no_teacher_is_asked_for_where_nothing_is_distilled(make_bench: MakeBench) -> None:
+def test_without_distillation_no_teacher_runs(make_bench: MakeBench) -> None:
     make_bench(recover={"distill": {"weight": 0, "teacher": "nowhere/at/all"}}).check()
 
 
-def test_what_distillation_leaves_nothing_to_do() -> None:
+def test_distillation_without_epochs_or_weight_is_inactive() -> None:
     names = {"distill_weight", "distill_temperature"}
     whole = {**Params().to_dict(), "distill_weight": 0.5, "distill_temperature": 3.0}
     assert names <= set(effective(whole))
@@ -246,7 +251,9 @@ def test_what_distillation_leaves_nothing_to_do() -> None:
         ({"distill_weight": {"values": [0], "when": {"sparsity": 0.5}}}, None, False),
     ],
 )
-def test_whether_any_trial_is_distilled(space: Any, distill: Any, expected: bool) -> None:
+def test_may_distill_says_whether_any_trial_is_distilled(
+    space: Any, distill: Any, expected: bool
+) -> None:
     assert may_distill(config(space=space, recover={"distill": distill})) is expected
 
 

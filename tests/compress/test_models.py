@@ -1,4 +1,4 @@
-"""Models: loaded as they are or refused in a sentence; fresh ones by their seed."""
+"""Models: loading, refusal with a clear message, and new models from a seed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def task_of(labels: int = 2, vocabulary: int = len(tiny.VOCABULARY)) -> Task:
 
 @pytest.fixture
 def folder(model_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the model folder that a test may break."""
+    """A copy of the model folder that a test may change."""
     return Path(shutil.copytree(model_folder, tmp_path / "model"))
 
 
@@ -37,13 +37,13 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
     return all(a == b and torch.equal(v, w) for (a, v), (b, w) in pairs)
 
 
-def test_a_folder_gives_what_was_saved_in_it(model_folder: Path) -> None:
+def test_a_saved_model_loads_with_its_weights(model_folder: Path) -> None:
     model = load_classifier(str(model_folder), task_of())
     assert same_weights(model, tiny.bert())
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_half_precision_is_loaded_in_single(tmp_path: Path) -> None:
+def test_half_precision_weights_are_loaded_in_single_precision(tmp_path: Path) -> None:
     tiny.bert().to(torch.bfloat16).save_pretrained(tmp_path)
     model = load_classifier(str(tmp_path), task_of())
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
@@ -70,7 +70,7 @@ def only_pickles(folder: Path) -> None:
         *((partial(cut, s), r"model .* cannot be loaded: \S") for s in (0, 0.001, 0.5, 0.999)),
     ],
 )
-def test_a_folder_that_is_not_whole(
+def test_an_incomplete_folder_is_refused(
     folder: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     damage(folder)
@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_whole(
 
 
 @pytest.mark.parametrize("lost", ["classifier.weight", "bert.encoder.layer.1.output.dense.weight"])
-def test_weights_that_are_not_there(folder: Path, lost: str) -> None:
+def test_missing_weights_are_refused(folder: Path, lost: str) -> None:
     tensors = load_file(folder / "model.safetensors")
     del tensors[lost]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -88,20 +88,20 @@ def test_weights_that_are_not_there(folder: Path, lost: str) -> None:
 
 
 @pytest.mark.parametrize("labels", [3, 10])
-def test_a_head_that_does_not_fit_the_labels(model_folder: Path, labels: int) -> None:
+def test_a_head_with_another_number_of_labels_is_refused(model_folder: Path, labels: int) -> None:
     with pytest.raises(UsageError, match=f"head of 2 labels, the data has {labels}: a, b, c"):
         load_classifier(str(model_folder), task_of(labels))
 
 
-def test_a_tokenizer_of_more_tokens_than_the_model_knows(model_folder: Path) -> None:
+def test_a_tokenizer_with_too_many_tokens_is_refused(model_folder: Path) -> None:
     known = len(tiny.VOCABULARY)
     with pytest.raises(UsageError, match=f"knows {known} tokens, the tokenizer makes {known + 1}"):
         load_classifier(str(model_folder), task_of(vocabulary=known + 1))
     load_classifier(str(model_folder), task_of(vocabulary=known - 1))
 
 
-def test_a_model_without_a_head_gets_one_by_the_seed(tmp_path: Path) -> None:
-    """Each worker loads the model by itself: their heads must be one."""
+def test_a_model_without_a_head_gets_one_from_the_seed(tmp_path: Path) -> None:
+    """Each worker loads the model separately, and their heads must be equal."""
     tiny.save(tmp_path, head=False)
     ambient = torch.random.get_rng_state()
     one, same, other = (load_classifier(str(tmp_path), task_of(3), seed) for seed in (4, 4, 5))
@@ -112,7 +112,7 @@ def test_a_model_without_a_head_gets_one_by_the_seed(tmp_path: Path) -> None:
     assert same_weights(one.bert, tiny.bert().bert)
 
 
-def test_a_fresh_bert_hangs_on_its_seed_alone() -> None:
+def test_a_new_bert_depends_only_on_its_seed() -> None:
     task = task_of(10, 17)
     ambient = torch.random.get_rng_state()
     one, same, other = (fresh_bert(task, 64, seed) for seed in (0, 0, 1))
@@ -122,14 +122,14 @@ def test_a_fresh_bert_hangs_on_its_seed_alone() -> None:
     assert sum(parameter.numel() for parameter in one.parameters()) == pytest.approx(294e3, rel=0.1)
 
 
-def test_a_fresh_bert_fits_its_task() -> None:
+def test_a_new_bert_fits_its_task() -> None:
     model = fresh_bert(replace(task_of(10), vocabulary=17), 100, 0).eval()
     assert model(torch.arange(17).repeat(2, 5)).logits.shape == (2, 10)
-    # a pixel of 0 is a word like another: its embedding is not the zero of a padding index
+    # a pixel of 0 is an ordinary word, so its embedding is not the zero vector of padding
     assert model.bert.embeddings.word_embeddings.weight[0].any()
 
 
-def test_dropout_is_set_everywhere_or_nowhere() -> None:
+def test_dropout_is_set_in_all_layers_or_none() -> None:
     model = tiny.bert()
     own = dropout_rates(model)
     assert set(own.values()) == {0.1}

@@ -1,4 +1,4 @@
-"""Trials of method movement: what they accumulate, and what their steps drop by it."""
+"""Trials of method movement: the recorded sums, and the weights that are pruned by them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from tests.harness.trials import MOVING, PLAIN, first_epochs, same, trial
 
 
 def spied(some: Trial) -> Callable[[], None]:
-    """Asserts that what moved is, in single precision, the sum of -w g, read in double precision
-    where the optimiser is about to step, since this was called.
+    """Return a check that the recorded movement equals the sum of -w g since this call.
+
+    The reference sum is computed in double precision right before each optimiser step.
     """
     sums = {name: torch.zeros_like(w, dtype=torch.float64) for name, w in some.weights.items()}
 
@@ -41,7 +42,7 @@ def unclipped(some: Trial, **how: Any) -> Trial:
     return some
 
 
-def test_it_is_the_sum_over_the_steps_of_the_ramp(bench: Workbench) -> None:
+def test_movement_is_the_sum_over_the_steps_of_the_ramp(bench: Workbench) -> None:
     some = unclipped(trial(bench, MOVING))
     check = spied(some)
     some.prune()
@@ -56,8 +57,8 @@ def test_it_is_the_sum_over_the_steps_of_the_ramp(bench: Workbench) -> None:
         check()
 
 
-def test_clipping_comes_after_it(bench: Workbench) -> None:
-    """In one step, that of the only batch, clipping changes what is learned and not the score."""
+def test_movement_is_recorded_before_clipping(bench: Workbench) -> None:
+    """In a single step, clipping changes the weights but not the recorded movement."""
     found = []
     for clip in (1e9, 1e-3):
         some = unclipped(trial(bench, MOVING), clip_norm=clip, batch_size=64)
@@ -70,8 +71,8 @@ def test_clipping_comes_after_it(bench: Workbench) -> None:
         check()
 
 
-def test_training_is_what_it_would_be_without_it(bench: Workbench) -> None:
-    """Before the first step nothing is pruned: an epoch of finetuning the dense model."""
+def test_recording_movement_does_not_change_training(bench: Workbench) -> None:
+    """Nothing is pruned before the first step, so the epoch finetunes the dense model."""
     dense = trial(bench, replace(PLAIN, sparsity=0.0))
     expected = first_epochs(dense, 1)
     trained = {name: weight.detach().clone() for name, weight in dense.weights.items()}
@@ -84,7 +85,7 @@ def test_training_is_what_it_would_be_without_it(bench: Workbench) -> None:
 
 
 @pytest.mark.parametrize("scope", ["local", "global"])
-def test_a_step_drops_what_moved_least_of_what_is_left(bench: Workbench, scope: str) -> None:
+def test_a_step_drops_the_kept_weights_that_moved_least(bench: Workbench, scope: str) -> None:
     some = trial(bench, replace(MOVING, scope=scope))
     some.prune()
     for _ in range(2):
@@ -99,8 +100,8 @@ def test_a_step_drops_what_moved_least_of_what_is_left(bench: Workbench, scope: 
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_kept_masks_are_there_from_the_first_record_on(bench: Workbench, scope: str) -> None:
-    """What they drop is gone before anything moved, and nothing else is."""
+def test_start_masks_hold_from_the_first_record_on(bench: Workbench, scope: str) -> None:
+    """Before any movement, exactly the weights that the start masks drop are pruned."""
     g = torch.Generator().manual_seed(0)
     start = {n: torch.rand(w.shape, generator=g) < 0.7 for n, w in trial(bench).weights.items()}
     some = trial(bench, replace(MOVING, scope=scope), start=start)
@@ -113,7 +114,7 @@ def test_kept_masks_are_there_from_the_first_record_on(bench: Workbench, scope: 
 
 
 @pytest.mark.parametrize("scheme", ["fixed", "int8"])
-def test_on_a_grid_it_is_the_floats_that_move(bench: Workbench, scheme: str) -> None:
+def test_on_a_grid_the_movement_of_the_float_weights_counts(bench: Workbench, scheme: str) -> None:
     params = replace(MOVING, finetune_epochs=1, ramp_epochs=1, quantization=scheme)
     some = unclipped(trial(bench, params))
     check = spied(some)
@@ -124,7 +125,7 @@ def test_on_a_grid_it_is_the_floats_that_move(bench: Workbench, scheme: str) -> 
     assert last.sparsity == pytest.approx(0.8, abs=1e-2)
 
 
-def test_a_teacher_has_its_share_in_it(bench: Workbench) -> None:
+def test_the_loss_of_distillation_counts_in_movement(bench: Workbench) -> None:
     scores = []
     for weight in (0.0, 0.9):
         some = trial(bench, replace(MOVING, distill_weight=weight, distill_temperature=2.0))

@@ -1,4 +1,4 @@
-"""The ramp of the sparsity: the rule by itself, what is refused, and trials that follow it."""
+"""The sparsity ramp: its formula, spaces that are refused, and trials that follow it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ every_ramp = pytest.mark.parametrize("params", [RAMP, MOVING], ids=["l1-norm", "
 
 @pytest.mark.parametrize(("method", "at_once"), [("l1-norm", 1), ("movement", 0)])
 @given(sparsity=st.floats(0, 0.99), ramp=st.integers(1, 50))
-def test_it_is_the_papers_cubic(method: str, at_once: int, sparsity: float, ramp: int) -> None:
-    """Zhu and Gupta, equation 1, from an initial sparsity of 0: the first of n + 1 steps comes at
-    once, or (movement) the first of n after an epoch of the dense model."""
+def test_the_ramp_is_the_cubic_schedule_of_the_paper(
+    method: str, at_once: int, sparsity: float, ramp: int
+) -> None:
+    """Zhu and Gupta, equation 1, with initial sparsity 0: n + 1 steps, the first one at once; for
+    movement n steps, the first one after an epoch of the dense model."""
     params = Params(sparsity, method, finetune_epochs=ramp, ramp_epochs=ramp)
     found = [due(params, epoch) for epoch in range(ramp + 3)]
     for epoch in range(ramp + 1):
@@ -83,7 +85,7 @@ WITH_GROUPS = {"granularity": ["element", "2:4"]}
         {**BOTH, "granularity": {"values": ["element", "2:4"], "when": {"method": "l1-norm"}}},
     ],
 )
-def test_a_space_with_a_ramp_is_taken(space: dict[str, Any]) -> None:
+def test_a_space_with_a_ramp_is_accepted(space: dict[str, Any]) -> None:
     found = tiny.make_config(None, "digits", space=space).space["ramp_epochs"]
     assert found.plain() == space["ramp_epochs"]
 
@@ -93,21 +95,21 @@ def test_a_space_with_a_ramp_is_taken(space: dict[str, Any]) -> None:
     [
         {"method": "movement"},
         {**EITHER, "ramp_epochs": [0, 1]},
-        # the ramp is not there without epochs, and the method is
+        # without epochs there is no ramp, but the method remains
         {
             **EITHER,
             "ramp_epochs": {"values": [1], "when": {**LEARNS, "finetune_epochs": {"low": 1}}},
             "finetune_epochs": [0, 1],
         },
-        # nor with N:M
+        # with N:M there is no ramp either
         {**EITHER, **WITH_GROUPS, "ramp_epochs": {"values": [1], "when": NO_GROUPS}},
         {"method": "movement", "granularity": "2:4", "ramp_epochs": 1},
-        # a ramp is no longer than the trial
+        # a ramp is at most as long as the trial
         {"method": "movement", "finetune_epochs": [0, 1], "ramp_epochs": 1},
         {**BOTH, "finetune_epochs": {"values": [0, 2], "when": LEARNS}},
     ],
 )
-def test_one_where_movement_may_have_none_is_refused(space: dict[str, Any]) -> None:
+def test_a_space_that_allows_movement_without_a_ramp_is_refused(space: dict[str, Any]) -> None:
     with pytest.raises(ValueError) as caught:
         tiny.make_config(None, "digits", space=space)
     (problem,) = problems_of(caught.value)  # type: ignore[arg-type]
@@ -125,7 +127,7 @@ def test_a_trial_of_movement_without_a_ramp_is_refused(bench: Workbench) -> None
 
 
 @pytest.mark.parametrize(("asked", "epochs", "ramp"), [(5, 3, 3), (3, 3, 3), (2, 3, 2), (1, 0, 0)])
-def test_a_ramp_that_is_longer_than_the_trial_is_shortened_to_it(
+def test_a_ramp_longer_than_the_trial_is_shortened(
     bench: Workbench, asked: int, epochs: int, ramp: int
 ) -> None:
     params = asdict(RAMP) | {"finetune_epochs": epochs}
@@ -136,14 +138,14 @@ def test_a_ramp_that_is_longer_than_the_trial_is_shortened_to_it(
     assert records[-1]["sparsity"] == pytest.approx(0.8, abs=1e-2)
 
 
-def test_there_is_no_ramp_to_groups(bench: Workbench) -> None:
+def test_n_of_m_is_pruned_without_a_ramp(bench: Workbench) -> None:
     params = replace(PLAIN, granularity="2:4", finetune_epochs=1)
     ramp = replace(params, ramp_epochs=1)
     assert identity(ramp.to_dict()) == identity({**params.to_dict(), "ramp_epochs": 1})
     assert run(bench, ramp) == run(bench, params)
 
 
-def test_a_ramp_to_no_sparsity_is_no_ramp() -> None:
+def test_a_ramp_to_zero_sparsity_is_inactive() -> None:
     dense = {"sparsity": 0.0, "finetune_epochs": 2}
     some = dense | {"sparsity": 0.1}
     assert identity(dense) == identity(dense | {"ramp_epochs": 2})
@@ -181,7 +183,7 @@ def test_records_follow_the_ramp_and_masks_are_nested(bench: Workbench, params: 
 
 @every_ramp
 @every_schedule
-def test_from_its_end_on_epochs_are_the_fidelity(
+def test_after_the_ramp_epochs_are_the_fidelity(
     bench: Workbench, params: Params, schedule: str
 ) -> None:
     long = run(bench, params, schedule=schedule)
@@ -191,7 +193,7 @@ def test_from_its_end_on_epochs_are_the_fidelity(
     assert (long[2] == short[2]) == (schedule == "constant")
 
 
-def test_a_step_chooses_by_the_weights_as_they_are_then(bench: Workbench) -> None:
+def test_each_step_scores_the_current_weights(bench: Workbench) -> None:
     """The masks after an epoch are those that pruning the trained weights would choose."""
     params = replace(RAMP, ramp_epochs=1, finetune_epochs=1)
     plain = trial(bench, replace(params, sparsity=due(params, 0), ramp_epochs=0))
@@ -211,7 +213,7 @@ def test_a_step_chooses_by_the_weights_as_they_are_then(bench: Workbench) -> Non
 
 
 @every_ramp
-def test_the_closed_form_ramps_too(params: Params) -> None:
+def test_the_closed_form_task_follows_the_ramp(params: Params) -> None:
     bench = open_bench(load_config("closed-form"))
     params = replace(params, distill_weight=0.5, distill_temperature=3.0)
     expected = [figures(record) for record in bench.trial(params, 3).run()]
@@ -220,7 +222,7 @@ def test_the_closed_form_ramps_too(params: Params) -> None:
     assert [r["partial"] for r in expected] == [True, True, False, False, False]
 
 
-def test_a_config_of_before_means_what_it_meant(tmp_path: Path) -> None:
+def test_a_config_of_an_older_version_keeps_its_meaning(tmp_path: Path) -> None:
     now = load_config("digits")
     before = now.model_dump(mode="json")
     del before["recover"]["distill"], before["baseline"]["quantization"]

@@ -1,4 +1,4 @@
-"""Learning rates over the steps: what each schedule promises, whatever its horizon."""
+"""Learning-rate schedules: their shape for any number of steps."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ warmups = st.integers(0, 99).map(lambda percent: percent / 100)
 
 
 def factors(steps: int, **recipe: object) -> list[float]:
-    """The factor of every step of a run."""
+    """Return the learning-rate factor of every step of a run."""
     given_recipe = Recipe(learning_rate=1.0, seed=0, **recipe)  # type: ignore[arg-type]
     return [lr_factor(i, steps, given_recipe) for i in range(steps * given_recipe.epochs)]
 
 
 def is_rising(values: list[float]) -> bool:
-    """Each is more than the one before."""
+    """Whether the values increase strictly."""
     return all(a < b for a, b in pairwise(values))
 
 
 @given(steps_per_epoch, warmups, st.integers(1, 6), st.integers(1, 6))
-def test_constant_warms_up_within_the_first_epoch_and_stays_whatever_the_horizon(
+def test_constant_warms_up_in_the_first_epoch_and_ignores_the_horizon(
     steps: int, warmup: float, epochs: int, other: int
 ) -> None:
     found, two = (
@@ -44,7 +44,7 @@ def test_constant_warms_up_within_the_first_epoch_and_stays_whatever_the_horizon
 
 
 @given(steps_per_epoch, warmups, st.integers(1, 6))
-def test_linear_rises_over_the_warmup_and_falls_to_nearly_nothing(
+def test_linear_rises_over_the_warmup_and_falls_to_almost_zero(
     steps: int, warmup: float, epochs: int
 ) -> None:
     found = factors(steps, epochs=epochs, warmup=warmup, lr_schedule="linear")

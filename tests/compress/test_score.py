@@ -1,4 +1,4 @@
-"""What is made of the answers to a split: bits, and figures that scikit-learn agrees with."""
+"""Figures of a model's answers to a split: the bits, and metrics as scikit-learn computes them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.harness.trials import PLAIN, logits_one_by_one
 
 
 def unpacked(bits: str, examples: int) -> list[bool]:
-    """The bits read without numpy: the highest bit of the first byte first."""
+    """Decode the bits without numpy, from the highest bit of the first byte."""
     text = "".join(f"{byte:08b}" for byte in base64.b64decode(bits, validate=True))
     assert set(text[examples:]) <= {"0"} and len(text) - examples < 8
     return [bit == "1" for bit in text[:examples]]
 
 
 def drawn(labels: int, examples: int, seed: int) -> tuple[Ints, Ints]:
-    """Labels, and answers that are right more often than not."""
+    """Draw labels, and answers that are mostly correct."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, labels, examples)
     guesses = rng.integers(0, labels, examples)
@@ -33,13 +33,13 @@ def drawn(labels: int, examples: int, seed: int) -> tuple[Ints, Ints]:
 
 
 @pytest.mark.parametrize("examples", [1, 7, 8, 9, 872])
-def test_bits_tell_which_examples_were_right(examples: int) -> None:
+def test_bits_mark_the_correct_answers(examples: int) -> None:
     right = np.random.default_rng(examples).random(examples) < 0.7
     assert unpacked(pack(right), examples) == right.tolist()
 
 
 @pytest.mark.parametrize("labels", [2, 3, 10])
-def test_figures_are_their_definitions(labels: int) -> None:
+def test_figures_equal_their_definitions(labels: int) -> None:
     truth, answers = drawn(labels, 200, labels)
     figures = Score(truth, answers, 0.5, 1.0).figures(EXTRA_METRICS)
     right = [int(((truth == n) & (answers == n)).sum()) for n in range(labels)]
@@ -54,30 +54,30 @@ def test_figures_are_their_definitions(labels: int) -> None:
 @pytest.mark.parametrize(
     ("truth", "answers", "f1", "matthews"),
     [
-        ([0, 0, 0], [0, 0, 0], 1, 0),  # one label, one answer
-        ([0, 1, 2], [1, 1, 1], 1 / 6, 0),  # the same answer always
-        ([1, 1, 1], [0, 1, 2], 1 / 6, 0),  # one label
-        ([0, 0, 3, 3], [0, 3, 3, 3], (2 / 3 + 4 / 5) / 2, 1 / 3**0.5),  # labels that do not occur
-        ([0, 1], [1, 0], 0, -1),  # nothing right
-        ([0, 2], [0, 1], 1 / 3, 0.5),  # an answer that is no label here
+        ([0, 0, 0], [0, 0, 0], 1, 0),  # a single label and a single answer
+        ([0, 1, 2], [1, 1, 1], 1 / 6, 0),  # always the same answer
+        ([1, 1, 1], [0, 1, 2], 1 / 6, 0),  # a single label
+        ([0, 0, 3, 3], [0, 3, 3, 3], (2 / 3 + 4 / 5) / 2, 1 / 3**0.5),  # some labels do not occur
+        ([0, 1], [1, 0], 0, -1),  # no correct answer
+        ([0, 2], [0, 1], 1 / 3, 0.5),  # an answer that is not among the labels
     ],
 )
-def test_also_where_something_is_missing(
+def test_figures_are_defined_in_degenerate_cases(
     truth: list[int], answers: list[int], f1: float, matthews: float
 ) -> None:
     figures = Score(np.array(truth), np.array(answers), 0.5, 1.0).figures(EXTRA_METRICS)
     assert (figures["f1"], figures["matthews"]) == pytest.approx((f1, matthews))
 
 
-def test_figures_that_nobody_asked_for_are_not_there() -> None:
+def test_only_requested_metrics_are_in_the_figures() -> None:
     score = Score(np.array([0, 1]), np.array([0, 0]), math.log(2), 1.0)
     assert set(score.figures()).isdisjoint(EXTRA_METRICS)
     assert set(score.figures(["f1"])) - set(score.figures()) == {"f1"}
     assert set(EXTRA) == set(EXTRA_METRICS)
 
 
-def test_a_trials_records_carry_them(bench: Workbench) -> None:
-    """Bits, zeros a weight after pruning, and what ``task.metrics`` asks for."""
+def test_a_trials_records_have_the_figures(bench: Workbench) -> None:
+    """These are the bits, the zeros per matrix after pruning, and the ``task.metrics``."""
     params = replace(PLAIN, scope="global", finetune_epochs=1)
     some = Trial(params, bench.dense, bench.task, bench.recipe(params, 0), metrics=EXTRA_METRICS)
     data = bench.task.split("validation")

@@ -1,4 +1,4 @@
-"""One trial without Ray: what it says and what it gives back."""
+"""One trial without Ray: its messages and its result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run = Callable[..., tuple[dict[str, Any], list[str]]]
 
 @pytest.fixture
 def run(model_folder: Path, data_files: dict[str, str]) -> Run:
-    """What a trial of the small task gives, and what it says; sections of its config."""
+    """A function that runs a trial of the small task and returns its figures and messages."""
 
     def call(split: str = "validation", **sections: Any) -> tuple[dict[str, Any], list[str]]:
         said: list[str] = []
@@ -31,7 +31,7 @@ def run(model_folder: Path, data_files: dict[str, str]) -> Run:
     return call
 
 
-def test_the_five_steps_are_said_in_order_with_the_figures_of_the_records(run: Run) -> None:
+def test_the_five_steps_are_printed_with_the_figures_of_the_records(run: Run) -> None:
     figures, said = run()
     numbers = [line[0] for text in said for line in text.splitlines()]
     assert numbers == ["1", "2", "3", "4", "4", "5"]
@@ -50,7 +50,7 @@ def test_the_five_steps_are_said_in_order_with_the_figures_of_the_records(run: R
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
 
 
-def test_a_quantised_dense_model_is_told_step_by_step(run: Run) -> None:
+def test_the_steps_of_a_quantised_dense_model_are_printed(run: Run) -> None:
     quantization = {"width": 6, "frac_width": 3, "epochs": 1}
     figures, said = run(baseline={"quantization": quantization})
     assert said[0].endswith(f"{figures['qat_accuracy']:.4f}, quantised: fixed 6/3")
@@ -63,7 +63,7 @@ def test_a_quantised_dense_model_is_told_step_by_step(run: Run) -> None:
     assert figures["quantized_sparsity"] == figures["records"][-1]["quantized_sparsity"]
 
 
-def test_the_seed_is_the_searchs(run: Run) -> None:
+def test_the_trial_uses_the_seed_of_the_search(run: Run) -> None:
     space = {**SPACE, "method": "random", "finetune_epochs": 0}
 
     def loss(seed: int) -> float:
@@ -74,7 +74,7 @@ def test_the_seed_is_the_searchs(run: Run) -> None:
     assert loss(1) != loss(2)
 
 
-def test_on_test(run: Run) -> None:
+def test_the_trial_can_be_evaluated_on_test(run: Run) -> None:
     figures, said = run("test")
     assert (figures["split"], figures["examples"]) == ("test", 30)
     assert "test accuracy" in said[0]
@@ -87,13 +87,13 @@ def test_activations_are_described(run: Run) -> None:
     figures, said = run(space=tutorial)
     assert "weights 75% random global, activations 25% random global" in said[1]
     assert figures["params"]["activation_sparsity"] == 0.25
-    # without a finetune epoch the pruned model is all there is
+    # without finetuning, the pruned model is the last one
     assert figures["recovered_accuracy"] == figures["pruned_accuracy"]
 
 
-def test_of_a_range_the_default_or_the_low_end_is_taken_and_said() -> None:
+def test_a_range_gives_its_default_or_low_end_with_a_message() -> None:
     space = {
-        "sparsity": {"low": 0.1, "high": 0.9},  # holds the default
+        "sparsity": {"low": 0.1, "high": 0.9},  # contains the default
         "method": ["random", "l1-norm"],
         "scope": ["global"],
         "finetune_epochs": {"low": 3, "high": 5},
@@ -113,6 +113,6 @@ def test_of_a_range_the_default_or_the_low_end_is_taken_and_said() -> None:
     assert told["finetune_epochs"] == "3"
 
 
-def test_a_warning_is_said(run: Run, data_files: dict[str, str]) -> None:
+def test_warnings_are_printed(run: Run, data_files: dict[str, str]) -> None:
     _, said = run(task={"dataset": {"train": data_files["train"]}, "validation": 0.25})
     assert said[0].startswith("warning: validation is carved from the train split")

@@ -1,4 +1,4 @@
-"""The two loops over batches, against loops written plainly."""
+"""The training and evaluation loops against plain reference loops."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.harness.trials import every_schedule, finetune, logits_one_by_one
 
 
 def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
-    """The same training by a plain loop: unfused AdamW, clipping, the schedule as a formula."""
+    """Train with a plain reference loop: unfused AdamW, clipping, the schedule as a formula."""
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for p in net.parameters() if p.dim() > 1]},
@@ -60,9 +60,9 @@ def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
 
 
 @every_schedule
-def test_finetuning_is_the_plain_loop(schedule: str) -> None:
-    """In double precision but for the logits: Adam divides by a gradient's size, which blows up
-    the rounding of a small one."""
+def test_finetuning_equals_a_plain_loop(schedule: str) -> None:
+    """Double precision except for the logits, because Adam divides by the size of a gradient and
+    amplifies rounding."""
     recipe = Recipe(0.01, 2, 3, batch_size=8, lr_schedule=schedule, clip_norm=0.1)
     net, twin, data = Net().double(), Net().double(), bags()
     finetune(net, data, recipe)
@@ -71,8 +71,8 @@ def test_finetuning_is_the_plain_loop(schedule: str) -> None:
         assert_near(one, other, steps=10**6)
 
 
-def test_it_learns() -> None:
-    """Whether the words of a row are low or high, on average, is what a bag of words can tell."""
+def test_finetuning_learns_a_simple_task() -> None:
+    """The label says whether the mean word id of a row is high, which a bag of words can learn."""
     net, data = Net(labels=2), bags(200)
     means = np.add.reduceat(data.tokens, data.offsets[:-1]) / data.lengths
     data = replace(data, labels=(means > 5.5).astype(np.int64))
@@ -86,7 +86,7 @@ def test_it_learns() -> None:
 
 @contextmanager
 def seen_batches(net: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """The ids and the attention mask of each call of the model."""
+    """Record the ids and the attention mask of each call of the model."""
     seen: list[tuple[Tensor, Tensor]] = []
 
     def look(module: nn.Module, args: object, kwargs: dict[str, Tensor]) -> None:
@@ -98,7 +98,7 @@ def seen_batches(net: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_every_example_once_padded_to_the_longest_of_its_batch(training: bool) -> None:
+def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -> None:
     net, data, pad = Net(), bags(50), 11
     recipe = Recipe(0.01, 1, 0, batch_size=8)
     with seen_batches(net) as seen:
@@ -116,7 +116,7 @@ def test_every_example_once_padded_to_the_longest_of_its_batch(training: bool) -
     assert len(seen) == 7
 
 
-def test_epochs_have_orders_of_their_own_by_the_seed() -> None:
+def test_each_epoch_has_its_own_order_from_the_seed() -> None:
     def order(seed: int, epoch: int) -> list[list[int]]:
         net, recipe = Net(), Recipe(0.0, 2, seed, batch_size=8)
         with seen_batches(net) as seen:
@@ -128,7 +128,7 @@ def test_epochs_have_orders_of_their_own_by_the_seed() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_evaluation_is_a_naive_loop(size: int) -> None:
+def test_evaluation_equals_a_naive_loop(size: int) -> None:
     net, data = Net(seed=3), bags(45)
     score = evaluate(net, data, batch_size=size)
     logits = logits_one_by_one(net, data)
@@ -163,7 +163,7 @@ def test_segments_reach_a_model_that_has_them() -> None:
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
-def test_weights_that_are_not_finite_end_in_a_reason(value: float) -> None:
+def test_weights_that_are_not_finite_end_the_trial_with_a_reason(value: float) -> None:
     net, recipe = Net(), Recipe(0.1, 1, 0)
     nn.init.constant_(net.head.weight, value)
     ambient = torch.random.get_rng_state()
@@ -175,8 +175,8 @@ def test_weights_that_are_not_finite_end_in_a_reason(value: float) -> None:
 
 
 @pytest.mark.parametrize("bad", [0, 5, STEPS_UNSEEN - 1, STEPS_UNSEEN, STEPS_UNSEEN + 7])
-def test_the_first_step_that_diverges_is_named_wherever_the_losses_are_looked_at(bad: int) -> None:
-    """A teacher that knows one example as infinite makes the loss of its step so."""
+def test_the_first_step_that_diverges_is_named_at_any_check(bad: int) -> None:
+    """A teacher with infinite logits for one example makes the loss of its step infinite."""
     data, recipe = bags(STEPS_UNSEEN + 8), Recipe(0.01, 1, 0, batch_size=1, warmup=0.0)
     order = data.shuffled(1, np.random.default_rng([0, 0]))
     teacher = torch.zeros(len(data), 3)
@@ -187,7 +187,7 @@ def test_the_first_step_that_diverges_is_named_wherever_the_losses_are_looked_at
 
 
 def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights after an epoch with dropout, and the ambient generator before and after."""
+    """Return the weights after an epoch with dropout, and the global generator before and after."""
     net, recipe = Net(), Recipe(0.01, 1, seed, batch_size=8)
     net.drop.p = dropout
     with torch.random.fork_rng(devices=[]):
@@ -198,7 +198,7 @@ def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, 
     return net.hidden.weight.detach(), before, after
 
 
-def test_dropout_neither_touches_nor_feels_the_ambient_generator() -> None:
+def test_dropout_neither_changes_nor_uses_the_global_generator() -> None:
     one, before, after = trained(ambient=1)
     assert torch.equal(before, after)
     assert torch.equal(one, trained(ambient=2)[0])
@@ -206,7 +206,7 @@ def test_dropout_neither_touches_nor_feels_the_ambient_generator() -> None:
     assert not torch.equal(one, trained(ambient=1, seed=1)[0])
 
 
-def test_bf16_is_for_who_asks_on_a_cpu() -> None:
+def test_bf16_on_a_cpu_needs_an_explicit_setting() -> None:
     cpu, net = torch.device("cpu"), Net()
     batch = to_device(bags().padded(np.arange(4), 0), cpu)
     exact = logits_of(net, batch, bf16=False)

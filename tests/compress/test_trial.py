@@ -1,4 +1,4 @@
-"""The loop: what it records, and that nothing leaks from one trial to the next."""
+"""A trial: its records, and its independence of earlier trials."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.harness.trials import (
 )
 
 
-def test_the_stages(bench: Workbench) -> None:
+def test_records_have_the_stages_and_times_of_a_trial(bench: Workbench) -> None:
     records = list(trial(bench, dataclasses.replace(PLAIN, finetune_epochs=3)).run())
     stages = [("pruned", 0), *(("recovered", epoch) for epoch in (1, 2, 3))]
     assert [(record.stage, record.epoch) for record in records] == stages
@@ -44,7 +44,7 @@ def test_the_stages(bench: Workbench) -> None:
     assert all(record.eval_seconds > 0 for record in records)
     spent = list(itertools.accumulate(r.train_seconds + r.eval_seconds for r in records))
     for record, least in zip(records, spent, strict=True):
-        # the trial's seconds are those and the seconds of pruning
+        # the trial's seconds also include the seconds of pruning
         assert least <= record.seconds <= least + 5
     assert len({record.loss for record in records}) == 4
     for record in records:
@@ -88,7 +88,7 @@ def test_epochs_are_the_fidelity_if_the_schedule_has_no_horizon(
     assert (long[1] == short[1]) == (long[1]["loss"] == short[1]["loss"]) == (not bound)
 
 
-def test_without_pruning_and_training_it_is_the_dense_model(bench: Workbench) -> None:
+def test_without_pruning_and_training_the_record_is_the_dense_models(bench: Workbench) -> None:
     [record] = bench.trial(Params(sparsity=0.0, finetune_epochs=0), 0).run()
     baseline = bench.baseline()
     for name in ("accuracy", "loss", "correct", "examples", "sparsity", "size_bytes"):
@@ -96,14 +96,14 @@ def test_without_pruning_and_training_it_is_the_dense_model(bench: Workbench) ->
     assert record.accuracy_drop == 0
 
 
-def test_on_a_workbench_it_takes_the_configs_settings(bench: Workbench) -> None:
+def test_a_trial_on_a_workbench_uses_the_settings_of_the_config(bench: Workbench) -> None:
     some = bench.trial(PLAIN, seed=5, split="test")
     assert (some.recipe.seed, some.recipe.batch_size, some.recipe.warmup) == (5, 16, 0.1)
     assert (some.recipe.epochs, some.recipe.learning_rate) == (2, 1e-3)
     assert next(some.run()).examples == 30
 
 
-def test_a_seed_chooses_masks_batches_and_dropout(bench: Workbench) -> None:
+def test_the_seed_determines_masks_batches_and_dropout(bench: Workbench) -> None:
     assert run(bench, seed=1) == run(bench, seed=1)
     assert run(bench, seed=1)[1:] != run(bench, seed=2)[1:]
     random = dataclasses.replace(PLAIN, method="random", finetune_epochs=0)
@@ -111,14 +111,14 @@ def test_a_seed_chooses_masks_batches_and_dropout(bench: Workbench) -> None:
 
 
 @pytest.mark.parametrize("params", WITH_ACTIVATIONS.values(), ids=WITH_ACTIVATIONS)
-def test_activations_change_what_is_learned(bench: Workbench, params: Params) -> None:
+def test_activation_pruning_changes_training(bench: Workbench, params: Params) -> None:
     assert run(bench, params) == run(bench, params)
     losses = [record["loss"] for record in run(bench, params)]
     assert all(a != b["loss"] for a, b in zip(losses, run(bench), strict=True))
 
 
 def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
-    """Calibration and training give a model only the inputs that it has."""
+    """Calibration and training give a model only the inputs that it accepts."""
     data = tiny.bags()
     task = Task(("a", "b", "c"), 0, 12, False, "bags", lambda name: data)
     for params in WITH_ACTIVATIONS.values():
@@ -126,7 +126,7 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
         assert [record.epoch for record in some.run()] == [0, 1, 2]
 
 
-def test_calibration_takes_train_and_not_validation(bench: Workbench) -> None:
+def test_calibration_uses_train_and_not_validation(bench: Workbench) -> None:
     some = trial(bench, WITH_ACTIVATIONS["l1-norm-global"])
     read: list[str] = []
     task = bench.task
@@ -146,7 +146,7 @@ def die_half_way(bench: Workbench) -> None:
 
 
 def diverge(bench: Workbench) -> None:
-    """After the record of what was pruned."""
+    """The trial diverges after the record of the pruned model."""
     records = trial(
         bench, dataclasses.replace(WITH_ACTIVATIONS["random-global"], learning_rate=1e38)
     ).run()
@@ -176,7 +176,7 @@ BEFORE: dict[str, Callable[[Workbench], object]] = {
 
 
 @pytest.mark.parametrize("before", BEFORE)
-def test_a_trial_is_the_same_whatever_came_before(bench: Workbench, before: str) -> None:
+def test_a_trial_does_not_depend_on_earlier_trials(bench: Workbench, before: str) -> None:
     first = trial(bench)
     expected = [figures(record) for record in first.run()]
     final = weights_of(first)

@@ -1,4 +1,4 @@
-"""A trial that goes on from what was saved gives, bit for bit, what it would have given."""
+"""A resumed trial gives the same records, bit for bit, as a trial without interruption."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KINDS = {
 @pytest.mark.parametrize(
     ("kind", "after"), [(kind, after) for kind, (_, epochs) in KINDS.items() for after in epochs]
 )
-def test_a_saved_trial_goes_on_bit_for_bit(
+def test_a_saved_trial_continues_bit_for_bit(
     bench: Workbench, tmp_path: Path, kind: str, after: int, schedule: str
 ) -> None:
     params, _ = KINDS[kind]
@@ -54,7 +54,7 @@ def test_a_saved_trial_goes_on_bit_for_bit(
     first = trial(bench, params, schedule, dropout=0.2)
     found = first_epochs(first, after)
     checkpoint.save(tmp_path / "saved", first.state_dict(), {"note": 1})
-    # the worker does something else meanwhile, on another grid
+    # meanwhile the worker runs another trial on another grid
     run(bench, replace(WITH_ACTIVATIONS["random-local"], quantization="int8"), seed=9)
 
     loaded = checkpoint.load(tmp_path / "saved")
@@ -76,28 +76,28 @@ def test_a_state_is_a_copy_that_later_training_does_not_change(bench: Workbench)
     first_epochs(first, 1)
     state = first.state_dict()
     rest = [figures(record) for record in first.run()]
-    for _ in range(2):  # loading a state leaves it as it was, too
+    for _ in range(2):  # loading a state does not change it either
         again = trial(bench)
         again.load_state_dict(state)
         assert [figures(record) for record in again.run()] == rest
 
 
 @pytest.mark.parametrize("pieces", [(1, 1, 1, 1), (1, 3), (3, 0, 1), (9,)])
-def test_a_run_in_pieces_is_a_run(bench: Workbench, pieces: tuple[int, ...]) -> None:
+def test_a_run_in_pieces_equals_one_run(bench: Workbench, pieces: tuple[int, ...]) -> None:
     some = trial(bench, LONG)
     found = [figures(r) for count in pieces for r in itertools.islice(some.run(), count)]
     assert found == run(bench, LONG)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_sums_are_saved_while_the_ramp_lasts(bench: Workbench, after: int) -> None:
+def test_movement_is_saved_while_the_ramp_lasts(bench: Workbench, after: int) -> None:
     some = trial(bench, replace(MOVING, ramp_epochs=3))
     first_epochs(some, after)
     assert set(some.state_dict()["movement"]) == (set(some.weights) if after < 3 else set())
 
 
 @pytest.mark.parametrize(("params", "needed"), [(MOVING, True), (PLAIN, False)])
-def test_of_a_checkpoint_of_before_only_movement_misses_its_sums(
+def test_an_old_checkpoint_lacks_only_the_sums_of_movement(
     bench: Workbench, tmp_path: Path, params: Params, needed: bool
 ) -> None:
     expected = run(bench, params)

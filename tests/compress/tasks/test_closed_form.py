@@ -1,4 +1,4 @@
-"""The closed-form task: a formula with a real trade-off, in the shape of a trial."""
+"""The closed-form task: trials whose results are a formula with a real trade-off."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bench(**task: Any) -> ClosedForm:
 
 
 def after(params: Params, epochs: int) -> float:
-    """Expected accuracy after so many epochs."""
+    """Return the expected accuracy after ``epochs``."""
     recovered = 0.0
     for epoch in range(1, epochs + 1):
         recovered = recover(params, epoch, recovered)
@@ -54,7 +54,7 @@ def run(params: Params, seed: int, split: str = "validation") -> list[dict[str, 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("epochs", [0, 1, 2, 5])
-def test_sparsity_costs_accuracy_between_dense_and_chance(
+def test_accuracy_falls_with_sparsity_from_dense_to_chance(
     method: str, scope: str, epochs: int
 ) -> None:
     sparsities = np.linspace(0, 0.99, 34)
@@ -64,7 +64,7 @@ def test_sparsity_costs_accuracy_between_dense_and_chance(
     assert curve[0] > DENSE - 0.01 and curve[-1] < 0.6
 
 
-def test_magnitudes_beat_chance_and_finetuning_helps() -> None:
+def test_l1_norm_beats_random_and_finetuning_helps() -> None:
     middle = Params(0.6, "l1-norm", learning_rate=1e-3)
     assert after(middle, 0) > after(dataclasses.replace(middle, method="random"), 0) + 0.3
     assert after(middle, 3) > after(middle, 1) > after(middle, 0)
@@ -72,7 +72,7 @@ def test_magnitudes_beat_chance_and_finetuning_helps() -> None:
 
 
 @pytest.mark.parametrize(("sparsity", "waits"), [(0.5, 0), (0.9, 1)])
-def test_epochs_recover_what_the_closed_form_says(sparsity: float, waits: int) -> None:
+def test_epochs_recover_as_the_formula_says(sparsity: float, waits: int) -> None:
     params, recovered = Params(sparsity, learning_rate=4e-4), 0.0
     for epoch in range(1, 8):
         recovered = recover(params, epoch, recovered)
@@ -80,13 +80,13 @@ def test_epochs_recover_what_the_closed_form_says(sparsity: float, waits: int) -
         assert math.isclose(recovered, 1 - left, rel_tol=1e-12)
 
 
-def test_the_best_learning_rate_lies_within_the_space() -> None:
+def test_the_best_learning_rate_is_inside_the_space() -> None:
     rates = np.logspace(-4, -2, 41)
     assert max(rates, key=share) == pytest.approx(1e-3)
 
 
-def test_answers_are_drawn_as_from_examples() -> None:
-    """Mean and variance of a binomial, over the seeds of trials."""
+def test_the_number_of_correct_answers_is_binomial() -> None:
+    """Over the seeds of trials, mean and variance are those of a binomial distribution."""
     small, params = bench(eval_samples=200), Params(0.5, finetune_epochs=0)
     drawn = [next(small.trial(params, seed).run()).correct for seed in range(600)]
     p = after(params, 0)
@@ -95,7 +95,7 @@ def test_answers_are_drawn_as_from_examples() -> None:
     assert np.var(drawn) == pytest.approx(200 * p * (1 - p), rel=0.25)
 
 
-def test_models_of_one_split_err_on_the_same_examples_more_than_strangers_would() -> None:
+def test_errors_of_models_on_one_split_are_correlated() -> None:
     params = Params(0.5, finetune_epochs=0)
     one, other = (bench().score(after(params, 0), "validation", seed, 0).right for seed in (1, 2))
     both = float((~one & ~other).mean())
@@ -104,7 +104,7 @@ def test_models_of_one_split_err_on_the_same_examples_more_than_strangers_would(
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.33333, 0.5, 0.99])
-def test_zeros_are_counted_in_all_and_matrix_by_matrix(sparsity: float) -> None:
+def test_zeros_are_counted_in_total_and_per_matrix(sparsity: float) -> None:
     some = bench(metrics="[f1]")
     first, last = some.trial(Params(sparsity, finetune_epochs=1), 3).run()
     zeros = round(sparsity * WEIGHTS)
@@ -121,27 +121,27 @@ def test_zeros_are_counted_in_all_and_matrix_by_matrix(sparsity: float) -> None:
     assert first.f1 is not None and first.matthews is None and "f1" in some.baseline()
 
 
-def test_a_trial_is_its_seeds_and_nothing_else() -> None:
+def test_a_trial_depends_only_on_its_params_and_seed() -> None:
     params = Params(0.7, finetune_epochs=3)
     one, again, other = (run(params, seed) for seed in (1, 1, 2))
     assert one == again != other
     assert [r["correct"] for r in run(params, 1, "test")] != [r["correct"] for r in one]
 
 
-def test_a_longer_trial_begins_as_a_shorter_one() -> None:
-    """Epochs are the fidelity: nothing depends on how many there will be."""
+def test_a_longer_trial_begins_like_a_shorter_one() -> None:
+    """Epochs are the fidelity: a record does not depend on the number of later epochs."""
     short, long = (run(Params(0.6, finetune_epochs=epochs), 5) for epochs in (2, 4))
     assert long[:3] == short and len(long) == 5
 
 
-def test_under_a_bound_schedule_only_the_last_record_counts() -> None:
+def test_with_a_horizon_bound_schedule_only_the_last_record_counts() -> None:
     config = load_config("closed-form", ["recover.lr_schedule=linear"])
     trial = open_bench(config).trial(Params(0.6, finetune_epochs=2), 0)
     assert [record.partial for record in trial.run()] == [True, True, False]
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_from_a_checkpoint_it_goes_on_the_same(tmp_path: Path, epochs: int) -> None:
+def test_a_trial_continues_the_same_from_a_checkpoint(tmp_path: Path, epochs: int) -> None:
     params = Params(0.83, finetune_epochs=4, learning_rate=3e-4)
     first, second = (bench().trial(params, 9) for _ in range(2))
     begun = [figures(record) for record in islice(first.run(), epochs + 1)]
@@ -152,7 +152,7 @@ def test_from_a_checkpoint_it_goes_on_the_same(tmp_path: Path, epochs: int) -> N
     assert begun + [figures(record) for record in second.run()] == run(params, 9)
 
 
-def test_an_epoch_takes_the_time_that_it_is_told_to() -> None:
+def test_an_epoch_takes_the_configured_time() -> None:
     *_, record = bench(seconds_per_epoch=0.05).trial(Params(0.5), 0).run()
     assert record.train_seconds >= 0.05 and record.seconds >= record.train_seconds
 
@@ -172,7 +172,7 @@ def test_settings_that_do_not_fit_are_refused(settings: list[str], word: str) ->
         load_config("closed-form", settings)
 
 
-def test_a_trial_by_hand_needs_no_torch() -> None:
+def test_a_single_trial_needs_no_torch() -> None:
     code = (
         "import sys, json\nfrom sweep.cli.main import main\n"
         "sys.argv = ['sweep', 'trial', 'closed-form', 'sparsity=0.7', '--json']\n"

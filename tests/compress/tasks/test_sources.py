@@ -1,4 +1,4 @@
-"""Where rows come from: three file formats that agree, the embedded digits, labels as ids."""
+"""Sources of rows: three file formats with equal results, the embedded digits, label ids."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def raw(labels: list[Any], names: tuple[str, ...] | None = None) -> Raw:
 
 
 @every_format
-def test_the_formats_give_the_same_rows(tmp_path: Path, suffix: str) -> None:
+def test_all_file_formats_give_the_same_rows(tmp_path: Path, suffix: str) -> None:
     path = tiny.write(tmp_path / f"data.{suffix}", ROWS)
     texts = [row["text"] for row in ROWS]
     found = file_rows(path, "text", "label")
@@ -48,12 +48,12 @@ def test_the_formats_give_the_same_rows(tmp_path: Path, suffix: str) -> None:
     assert (list(pairs.texts), list(pairs.pairs or [])) == (["x", "y", "z"], texts)
 
 
-def test_a_suffix_may_be_in_capitals(tmp_path: Path) -> None:
+def test_a_suffix_may_be_upper_case(tmp_path: Path) -> None:
     path = Path(tiny.write(tmp_path / "data.csv", ROWS)).rename(tmp_path / "DATA.CSV")
     assert len(file_rows(str(path), "text", "label").texts) == 3
 
 
-def test_names_of_labels_in_a_parquet_schema_are_known(tmp_path: Path) -> None:
+def test_label_names_are_read_from_a_parquet_schema(tmp_path: Path) -> None:
     import datasets
 
     features = datasets.Features(
@@ -67,13 +67,13 @@ def test_names_of_labels_in_a_parquet_schema_are_known(tmp_path: Path) -> None:
     assert label_ids(found.labels, ("neg", "pos"), "train").tolist() == [1, 0]
 
 
-def test_a_missing_text_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_text_becomes_an_empty_text(tmp_path: Path) -> None:
     path = tiny.write(tmp_path / "d.jsonl", [{"text": None, "label": 0}, {"text": "a", "label": 1}])
     assert list(file_rows(path, "text", "label").texts) == ["", "a"]
 
 
 @every_format
-def test_auto_takes_the_only_text_column(tmp_path: Path, suffix: str) -> None:
+def test_auto_selects_the_only_text_column(tmp_path: Path, suffix: str) -> None:
     data = [{"id": 1, "review": "good", "label": "pos"}, {"id": 2, "review": "b", "label": "neg"}]
     found = file_rows(tiny.write(tmp_path / f"data.{suffix}", data), AUTO, "label")
     assert list(found.texts) == ["good", "b"]
@@ -87,14 +87,14 @@ def test_auto_needs_exactly_one(tmp_path: Path, data: list[tiny.Row], shown: str
         file_rows(tiny.write(tmp_path / "data.jsonl", data), AUTO, "label")
 
 
-def test_an_unknown_format(tmp_path: Path) -> None:
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.xlsx").write_text("x")
     with pytest.raises(UsageError, match=r"'\.xlsx'.*\.parquet, \.csv, \.jsonl"):
         file_rows(str(tmp_path / "data.xlsx"), "text", "label")
 
 
 @every_format
-def test_a_missing_column_and_the_nearest_name(tmp_path: Path, suffix: str) -> None:
+def test_a_missing_column_is_refused_with_the_nearest_name(tmp_path: Path, suffix: str) -> None:
     path = tiny.write(tmp_path / f"data.{suffix}", ROWS)
     with pytest.raises(UsageError, match=r"no column 'txt'.*did you mean 'text'"):
         file_rows(path, "txt", "label")
@@ -103,7 +103,7 @@ def test_a_missing_column_and_the_nearest_name(tmp_path: Path, suffix: str) -> N
 
 
 @every_format
-def test_a_file_without_rows(tmp_path: Path, suffix: str) -> None:
+def test_a_file_without_rows_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"data.{suffix}"
     nothing = pa.table({"text": pa.array([], pa.string()), "label": pa.array([], pa.int64())})
     parquet.write_table(nothing, path)
@@ -114,7 +114,7 @@ def test_a_file_without_rows(tmp_path: Path, suffix: str) -> None:
 
 
 @every_format
-def test_a_file_of_no_bytes_or_of_garbage(tmp_path: Path, suffix: str) -> None:
+def test_an_empty_or_damaged_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"data.{suffix}"
     for content in (b"", b'{"text": "cut off', b"\x00\xff\xfe\x00"):
         path.write_bytes(content)
@@ -125,13 +125,18 @@ def test_a_file_of_no_bytes_or_of_garbage(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("labels", "own", "names", "ids"),
     [
-        ([2, 0, np.int64(1), 2], None, ("0", "1", "2"), [2, 0, 1, 2]),  # stand for themselves
+        ([2, 0, np.int64(1), 2], None, ("0", "1", "2"), [2, 0, 1, 2]),  # integers name themselves
         (["pos", "neg", "pos"], None, ("neg", "pos"), [1, 0, 1]),  # sorted
         ([True, False], None, ("0", "1"), [1, 0]),
-        ([0, 1], ("neg", "pos", "neutral"), ("neg", "pos", "neutral"), [0, 1]),  # the data's own
+        (
+            [0, 1],
+            ("neg", "pos", "neutral"),
+            ("neg", "pos", "neutral"),
+            [0, 1],
+        ),  # as in the schema
     ],
 )
-def test_labels_have_names_and_places(
+def test_labels_become_names_and_ids(
     labels: list[Any], own: tuple[str, ...] | None, names: tuple[str, ...], ids: list[int]
 ) -> None:
     assert label_names(raw([*labels, None], own)) == names
@@ -139,19 +144,19 @@ def test_labels_have_names_and_places(
 
 
 @pytest.mark.parametrize("labels", [["pos", "pos"], [1, 1, 1], [None, None]])
-def test_one_class_is_no_task(labels: list[Any]) -> None:
+def test_a_single_class_is_refused(labels: list[Any]) -> None:
     with pytest.raises(UsageError, match="at least 2 labels"):
         label_names(raw(labels))
 
 
 @pytest.mark.parametrize("label", [2, -1, "neutral", None, 0.5])
-def test_a_label_that_train_does_not_have(label: Any) -> None:
+def test_a_label_that_train_lacks_is_refused(label: Any) -> None:
     with pytest.raises(UsageError, match=r"split 'validation': label .* in row 1 is none of the 2"):
         label_ids([0, label, 1], ("0", "1"), "split 'validation'")
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_digits_are_cut_in_three_and_nothing_is_lost(seed: int) -> None:
+def test_the_three_splits_of_digits_have_all_rows(seed: int) -> None:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)

@@ -1,4 +1,4 @@
-"""Splits: flat arrays that give back the rows they were made of, in whatever batches."""
+"""Splits: flat arrays that return the rows they were made of, in any batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAD = 0
 
 
 def make(rows: list[list[int]]) -> Split:
-    """Row i has label i, and segments that are its tokens' parities."""
+    """Make a split in which row i has label i and the parity of its tokens as segments."""
     return Split.of(rows, np.arange(len(rows)), [[t % 2 for t in row] for row in rows])
 
 
@@ -34,7 +34,7 @@ def rows_of(split: Split) -> list[list[int]]:
 
 
 @given(token_rows, st.data())
-def test_rows_come_back_and_a_subset_in_its_order(
+def test_a_split_returns_its_rows_and_subsets_in_order(
     rows: list[list[int]], data: st.DataObject
 ) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1))
@@ -44,11 +44,11 @@ def test_rows_come_back_and_a_subset_in_its_order(
         assert split.lengths.tolist() == [len(rows[i]) for i in places]
         assert split.labels.tolist() == places and len(split) == len(places)
         assert split.segments.tolist() == [t % 2 for i in places for t in rows[i]]
-    assert not Split.of(rows, np.array(whole)).segments.any()  # single texts are one segment
+    assert not Split.of(rows, np.array(whole)).segments.any()  # a single text has one segment
 
 
 @given(token_rows, st.data())
-def test_a_batch_is_padded_to_its_longest_only(rows: list[list[int]], data: st.DataObject) -> None:
+def test_a_batch_is_padded_to_its_longest_row(rows: list[list[int]], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=8))
     batch = make(rows).padded(np.array(chosen), PAD)
     longest = max(len(rows[i]) for i in chosen)
@@ -62,7 +62,7 @@ def test_a_batch_is_padded_to_its_longest_only(rows: list[list[int]], data: st.D
 
 
 @given(token_rows, st.integers(1, 7), st.integers(0, 9))
-def test_batches_hold_every_example_once(rows: list[list[int]], size: int, seed: int) -> None:
+def test_batches_have_every_example_once(rows: list[list[int]], size: int, seed: int) -> None:
     split = make(rows)
     for batches in (list(split.in_order(size)), split.shuffled(size, np.random.default_rng(seed))):
         assert sorted(np.concatenate(batches).tolist()) == list(range(len(rows)))
@@ -85,7 +85,7 @@ def test_batches_are_grouped_by_length() -> None:
     assert longest == sorted(split.lengths, reverse=True)[::10]  # the largest batch first
 
 
-def test_shuffling_hangs_on_the_generator() -> None:
+def test_shuffling_depends_on_the_generator() -> None:
     split = many()
     one, same, other = (
         [batch.tolist() for batch in split.shuffled(16, np.random.default_rng(seed))]
@@ -96,7 +96,7 @@ def test_shuffling_hangs_on_the_generator() -> None:
     assert lengths != sorted(lengths)
 
 
-def test_a_split_is_mapped_from_disk(tmp_path: Path) -> None:
+def test_a_split_is_memory_mapped_from_disk(tmp_path: Path) -> None:
     split = many(20)
     split.save(tmp_path / "split")
     found = Split.open(tmp_path / "split")
@@ -110,7 +110,7 @@ def test_a_split_is_mapped_from_disk(tmp_path: Path) -> None:
 
 
 @given(label_lists, st.integers(1, 100), st.integers(0, 9))
-def test_a_stratified_subset_has_the_shares_of_all(
+def test_a_stratified_subset_keeps_the_shares_of_the_labels(
     labels: list[int], count: int, seed: int
 ) -> None:
     array = np.array(labels)
@@ -124,6 +124,6 @@ def test_a_stratified_subset_has_the_shares_of_all(
 
 
 @pytest.mark.parametrize("count", [0, -1])
-def test_a_subset_of_nothing_is_refused(count: int) -> None:
+def test_an_empty_subset_is_refused(count: int) -> None:
     with pytest.raises(UsageError, match="at least one example"):
         stratified(np.arange(4), count, np.random.default_rng(0))

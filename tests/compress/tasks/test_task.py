@@ -1,4 +1,4 @@
-"""A task: splits read when they are asked for, cut and subset honestly, tokenised once."""
+"""A task: splits are read on request, divided and subset by stratified draws, tokenised once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Load = Callable[..., Task]
 
 @pytest.fixture
 def load(model_folder: Path, files: Files, tmp_path: Path) -> Load:
-    """Opens a task of these files, of others, or of rows; settings of it by name."""
+    """A function that opens a task of these files, other files, or rows, with given settings."""
 
     def call(data: Any = files, model: Path = model_folder, **task: Any) -> Task:
         if isinstance(data, list):
@@ -47,7 +47,7 @@ def of(config: SweepConfig) -> Task:
 
 
 def contents(split: Split) -> Counter[tuple[Any, ...]]:
-    """How often each example is there."""
+    """Count each example of a split."""
     cuts = zip(split.offsets[:-1], split.offsets[1:], split.labels, strict=True)
     return Counter((*split.tokens[start:end].tolist(), int(label)) for start, end, label in cuts)
 
@@ -59,12 +59,12 @@ def encoded(text: str) -> list[int]:
 
 
 def tokens_of(data: list[tiny.Row]) -> Counter[tuple[Any, ...]]:
-    """The :func:`contents` that rows become."""
+    """Return the expected :func:`contents` of rows."""
     return Counter((*encoded(row["text"]), row["label"]) for row in data)
 
 
 def numbered(count: int, labels: int = 2) -> list[tiny.Row]:
-    """Rows that all differ: four words each, that spell the row's number."""
+    """Make distinct rows of four words, which spell the row's number."""
     words = tiny.FILLER
     return [
         {"text": " ".join(words[(i // 8**p) % 8] for p in range(4)), "label": i % labels}
@@ -72,8 +72,8 @@ def numbered(count: int, labels: int = 2) -> list[tiny.Row]:
     ]
 
 
-def test_rows_become_tokens(load: Load, tmp_path: Path) -> None:
-    """So many rows are tokenised in pieces."""
+def test_rows_are_tokenised(load: Load, tmp_path: Path) -> None:
+    """There are enough rows for several chunks of the tokeniser."""
     data = tiny.rows(2100, seed=3)
     train = tiny.write(tmp_path / "train.csv", data)
     validation = tiny.write(tmp_path / "validation.jsonl", data[:6])
@@ -85,7 +85,7 @@ def test_rows_become_tokens(load: Load, tmp_path: Path) -> None:
     assert not task.carved
 
 
-def test_long_texts_are_cut_and_words_replaced(load: Load) -> None:
+def test_long_texts_are_truncated_and_words_replaced(load: Load) -> None:
     data = [{"text": "bad<br />bad good good good", "label": i} for i in (0, 1)]
     task = load(data, max_length=5, replace={"<br />": " ", "bad": "dull"})
     assert contents(task.train) == tokens_of([{**row, "text": "dull dull good"} for row in data])
@@ -98,7 +98,7 @@ def test_pairs_have_segments(load: Load) -> None:
     assert batch["input_ids"][0].tolist() == [*encoded("good film"), *encoded("bad")[1:]]
 
 
-def test_labels_by_name_are_the_same_in_every_split(load: Load, tmp_path: Path) -> None:
+def test_label_names_have_the_same_ids_in_every_split(load: Load, tmp_path: Path) -> None:
     data = [{"text": t, "label": label} for t, label in [("good", "pos"), ("bad", "neg")]]
     train = tiny.write(tmp_path / "train.csv", data)
     validation = tiny.write(tmp_path / "validation.csv", data[:1])
@@ -112,7 +112,9 @@ def one_file(tmp_path: Path) -> Files:
     return {"train": tiny.write(tmp_path / "train.jsonl", numbered(100, labels=3))}
 
 
-def test_carving_is_stratified_disjoint_and_loses_nothing(load: Load, one_file: Files) -> None:
+def test_splitting_off_validation_is_stratified_and_loses_no_row(
+    load: Load, one_file: Files
+) -> None:
     task = load(one_file, validation=0.2)
     train, validation = task.train, task.split("validation")
     assert task.carved
@@ -124,22 +126,22 @@ def test_carving_is_stratified_disjoint_and_loses_nothing(load: Load, one_file: 
     assert not contents(small.train) & contents(validation)
 
 
-def test_carving_hangs_on_the_seed(load: Load, one_file: Files) -> None:
+def test_splitting_off_validation_depends_on_the_seed(load: Load, one_file: Files) -> None:
     one, same, other = (load(one_file, seed=seed).split("validation") for seed in (1, 1, 2))
     assert contents(one) == contents(same) != contents(other)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.999])
-def test_carving_an_empty_split_is_refused(load: Load, one_file: Files, share: float) -> None:
+def test_splitting_off_an_empty_split_is_refused(load: Load, one_file: Files, share: float) -> None:
     task = load(one_file, validation=share)
     with pytest.raises(UsageError, match="leaves an empty split"):
         task.split("validation")
 
 
-def test_subsets_are_stratified_seeded_and_leave_test_whole(load: Load) -> None:
+def test_subsets_are_stratified_and_seeded_and_test_stays_complete(load: Load) -> None:
     small = load(train_samples=20, eval_samples=10)
     whole = load(train_samples=10_000)
-    assert len(whole.train) == 64  # more than there are is all
+    assert len(whole.train) == 64  # a larger subset than the split is the whole split
     for name, count in (("train", 20), ("validation", 10)):
         split = small.split(name)
         assert np.bincount(split.labels).tolist() == [count // 2, count // 2]
@@ -149,7 +151,7 @@ def test_subsets_are_stratified_seeded_and_leave_test_whole(load: Load) -> None:
     assert contents(other.train) != contents(small.train)
 
 
-def test_test_is_not_read_before_it_is_asked_for(load: Load, files: Files, cache: Path) -> None:
+def test_the_test_split_is_read_only_when_requested(load: Load, files: Files, cache: Path) -> None:
     Path(files["test"]).write_bytes(b"\xff\x00 no rows")
     task = load()
     assert (len(task.train), len(task.split("validation"))) == (64, 40)
@@ -160,7 +162,7 @@ def test_test_is_not_read_before_it_is_asked_for(load: Load, files: Files, cache
         task.split("test")
 
 
-def test_a_split_that_is_not_there(load: Load, files: Files) -> None:
+def test_an_unknown_split_is_refused(load: Load, files: Files) -> None:
     task = load({"train": files["train"], "validation": files["validation"]})
     with pytest.raises(UsageError, match=r"task\.dataset\.test=FILE"):
         task.split("test")
@@ -168,7 +170,7 @@ def test_a_split_that_is_not_there(load: Load, files: Files) -> None:
         task.split("dev")
 
 
-def test_a_second_task_tokenises_nothing(load: Load, cache: Path) -> None:
+def test_a_second_task_uses_the_tokenised_cache(load: Load, cache: Path) -> None:
     first = load(train_samples=20)
     before = {name: contents(first.split(name)) for name in SPLITS}
     with nothing_is_made(cache):
@@ -178,10 +180,10 @@ def test_a_second_task_tokenises_nothing(load: Load, cache: Path) -> None:
     assert second.key == first.key
 
 
-def test_other_data_or_settings_are_tokenised_anew(
+def test_changed_data_or_settings_are_tokenised_again(
     load: Load, files: Files, cache: Path, model_folder: Path, tmp_path: Path
 ) -> None:
-    """Other test files too: what is cached beside the key may have been measured on them."""
+    """This includes a changed test file, because cached figures may come from it."""
     copy = Path(shutil.copytree(model_folder, tmp_path / "copy"))
     changes = ({"max_length": 5}, {"replace": {"good": "bad"}}, {"text": ["text", "text"]})
     tasks = [load(), *(load(**change) for change in changes)]
@@ -189,7 +191,7 @@ def test_other_data_or_settings_are_tokenised_anew(
     tiny.save_tokenizer(copy, (*tiny.SPECIAL, *reversed(tiny.VOCABULARY[4:])))
     tasks.append(load(model=copy))
     for path in files.values():
-        found = [contents(task.train) for task in tasks]  # read before its file is another
+        found = [contents(task.train) for task in tasks]  # read before the file changes
         with Path(path).open("a") as file:
             file.write('{"text": "very good", "label": 1}\n')
         tasks.append(load())
@@ -198,13 +200,13 @@ def test_other_data_or_settings_are_tokenised_anew(
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_missing_file(load: Load, files: Files, split: str) -> None:
+def test_a_missing_file_is_refused(load: Load, files: Files, split: str) -> None:
     with pytest.raises(UsageError, match=r"data file not found: .*/none\.csv"):
         load({**files, split: "/nowhere/none.csv"})
 
 
 @pytest.mark.parametrize("what", ["model", "tokenizer"])
-def test_a_missing_folder_is_called_by_what_it_should_be(
+def test_a_missing_folder_is_named_by_its_purpose(
     model_folder: Path, files: Files, what: str
 ) -> None:
     given = {"model": str(model_folder), what: "/nowhere/at/all"}
@@ -213,7 +215,9 @@ def test_a_missing_folder_is_called_by_what_it_should_be(
         of(config)
 
 
-def test_a_folder_without_a_tokenizer(load: Load, model_folder: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_tokenizer_is_refused(
+    load: Load, model_folder: Path, tmp_path: Path
+) -> None:
     copy = Path(shutil.copytree(model_folder, tmp_path / "copy"))
     (copy / "tokenizer.json").write_text("{ cut off")
     with pytest.raises(UsageError, match=r"tokenizer .*/copy' cannot be loaded"):
@@ -224,7 +228,7 @@ def test_a_folder_without_a_tokenizer(load: Load, model_folder: Path, tmp_path: 
         load(model=copy)
 
 
-def test_nothing_is_cached_of_a_load_that_failed(load: Load, cache: Path) -> None:
+def test_a_failed_load_leaves_no_cache(load: Load, cache: Path) -> None:
     with pytest.raises(UsageError, match=r"no column 'texts'.*did you mean 'text'"):
         load(text="texts")
     assert [path for path in cache.rglob("*") if path.is_file()] == []
@@ -234,7 +238,7 @@ def digits(**task: Any) -> Task:
     return of(tiny.make_config(None, "digits", task={"max_length": 64, **task}))
 
 
-def test_digits() -> None:
+def test_the_digits_task_has_ten_labels_and_three_splits() -> None:
     task = digits(train_samples=50)
     assert task.num_labels == 10
     assert not task.carved
@@ -243,6 +247,6 @@ def test_digits() -> None:
     assert digits(train_samples=51).key != task.key
 
 
-def test_the_majority_share() -> None:
+def test_the_majority_share_is_that_of_the_most_frequent_label() -> None:
     split = Split.of([[1]] * 5, np.array([0, 2, 2, 1, 2]))
     assert majority_share(split) == 3 / 5
