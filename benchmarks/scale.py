@@ -39,10 +39,11 @@ import numpy as np
 
 from sweep.cluster import tune as hooks  # noqa: F401 - Ray, for its memory
 from sweep.cluster.conductor import Conductor, Report
-from sweep.cluster.listeners import Progress, View
+from sweep.cluster.listeners.fan_out import FanOut
+from sweep.cluster.listeners.terminal import TerminalView
 from sweep.cluster.retention import Retention
 from sweep.config import SweepConfig, plan
-from sweep.ledger.events import FINISH, WORKERS
+from sweep.ledger.events import FINISH, SWEEP, WORKERS
 from sweep.ledger.file import Ledger
 from sweep.search.replay import Search
 
@@ -102,21 +103,21 @@ class Timed:
 
 def open_driver(
     folder: Path, config: SweepConfig, clock: Callable[[], float], create: bool
-) -> tuple[Conductor, View]:
+) -> tuple[Conductor, FanOut]:
     """Open a real driver on a ledger in ``folder``, with a view that writes to memory."""
     ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
-    view = View(Progress(config.objectives, config.search.trials), io.StringIO())
+    fan_out = FanOut([("terminal", TerminalView(io.StringIO()))])
     keeper = Retention(folder / "checkpoints", config.objectives)
-    return Conductor(Search(config), ledger, keeper, 2, view.take), view
+    return Conductor(Search(config), ledger, keeper, 2, fan_out.tell), fan_out
 
 
 class Pool:
     """Workers on a virtual clock: each runs one trial at a time and reports after every epoch."""
 
     def __init__(self, folder: Path, config: SweepConfig, workers: int) -> None:
-        self.now = 0.0
+        self.now, self.config = 0.0, config
         self.root = folder / "checkpoints"
-        self.conductor, self.view = open_driver(folder, config, lambda: self.now, create=True)
+        self.conductor, self.fan_out = open_driver(folder, config, lambda: self.now, create=True)
         self.ask, self.decide = Timed(self.conductor.next), Timed(self.conductor.report)
         ledger = self.conductor.ledger
         self.append, self.wait = Timed(ledger.append), Timed(ledger.sync)
@@ -127,6 +128,9 @@ class Pool:
 
     def run(self) -> None:
         """Run the sweep to its end."""
+        self.fan_out.begin([])
+        head = {"config": self.config.model_dump(mode="json"), "directions": self.config.objectives}
+        self.conductor.note({"event": SWEEP, **head})  # type: ignore[typeddict-item]
         self.conductor.note({"event": WORKERS, "count": len(self._free)})
         ticked = time.monotonic()
         self._hand_out()
@@ -195,7 +199,7 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
     """Run a sweep; return milliseconds of each kind of call, counts, and total seconds."""
     started = time.perf_counter()
     pool = Pool(folder, config, workers)
-    with pool.view.shown():
+    with pool.fan_out:
         pool.run()
     trials = list(pool.conductor.work.trials.values())
     return {
@@ -211,10 +215,12 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
 def resume(folder: Path, config: SweepConfig) -> dict[str, Any]:
     """Open the sweep's ledger and replay it."""
     started, worked = time.perf_counter(), time.process_time()
-    conductor, _ = open_driver(folder, config, time.time, create=False)
-    conductor.replay(conductor.ledger.events)
-    conductor.begin()
-    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
+    conductor, fan_out = open_driver(folder, config, time.time, create=False)
+    with fan_out:
+        conductor.replay(conductor.ledger.events)
+        fan_out.begin(conductor.ledger.events)
+        conductor.begin()
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     conductor.ledger.close()
     return {"seconds": seconds, "cpu_seconds": cpu_seconds, "memory_mib": peak_mib()}
 

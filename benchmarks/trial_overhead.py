@@ -55,7 +55,7 @@ def prepare(work: Path, epochs: int) -> None:
 
 def run_ours(work: Path, workers: int) -> Rows:
     """Run the params as `sweep run` does, with the grid sampler and no early stopping."""
-    from sweep.cluster.listeners import Progress, View
+    from sweep.cluster.listeners.terminal import TerminalView
     from sweep.cluster.run import run_sweep
     from sweep.config import SweepConfig
     from sweep.ledger.folder import SweepFolder
@@ -72,7 +72,7 @@ def run_ours(work: Path, workers: int) -> Rows:
         }
     )
     folder = SweepFolder(Path(tempfile.mkdtemp(dir=work)) / "sweep")
-    run_sweep(config, folder, View(Progress(config.objectives, 12)))
+    run_sweep(config, folder, listeners=[TerminalView()])
     events = read_events(folder.ledger)
     params = {event["trial_id"]: event["params"] for event in events if event["event"] == "trial"}
     records = {event["trial_id"]: event for event in events if event["event"] == "record"}

@@ -169,7 +169,7 @@ SAMPLERS: Registry[Any] = Registry(
 """What proposes params (``search.sampler``)."""
 
 LISTENERS: Registry[Any] = Registry(
-    "listener", "listeners", "sweep.cluster.listeners:LISTENERS", {"terminal": None}
+    "listener", "listeners", "sweep.cluster.listeners.terminal:LISTENERS", {"terminal": None}
 )
 """What follows a sweep's events (``listeners``)."""
 

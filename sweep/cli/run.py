@@ -11,7 +11,7 @@ import pandas as pd
 import analysis
 from sweep.cli.results import print_front, refresh_results, refresh_tables
 from sweep.cluster.confirm import run_confirm
-from sweep.cluster.listeners import Progress, View
+from sweep.cluster.listeners.terminal import TerminalView
 from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig, plan
 from sweep.config.load import load_config, with_absolute_paths
@@ -62,10 +62,9 @@ def _begun(path: Store) -> tuple[SweepFolder, SweepConfig]:
 
 
 def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: str | None) -> None:
-    planned = max(trials or 0, plan.trials(config))
-    progress = Progress(config.objectives, planned)
+    views = [] if "terminal" in config.listeners else [TerminalView()]
     try:
-        spent = run_sweep(config, folder, View(progress), address=address, trials=trials)
+        spent = run_sweep(config, folder, listeners=views, address=address, trials=trials)
     except Interrupted as error:
         if folder.holds_sweep:
             refresh_tables(folder.path)
@@ -77,13 +76,14 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
     print_front(results)
     if spent:
         _say(f"ended by its budget: {spent}")
+    ended = results.counts
     _say(
-        f"{progress.ended['completed']} trials completed, {progress.ended['stopped']} stopped, "
-        f"{progress.ended['failed']} failed; report: {folder.path / 'report.html'}\n"
+        f"{ended['completed']} trials completed, {ended['stopped']} stopped, "
+        f"{ended['failed']} failed; report: {folder.path / 'report.html'}\n"
         f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
-        + ("" if spent else _how_to_extend(config, folder, progress.planned))
+        + ("" if spent else _how_to_extend(config, folder, len(results.trials)))
     )
-    if progress.ended["failed"]:
+    if ended["failed"]:
         sys.exit(SOME_FAILED)
 
 

@@ -8,6 +8,7 @@ waits until it is on the disk (:mod:`sweep.ledger.file`):
 - An assignment is handed out, and an event of the driver's own noted (a finish, which tables
   follow), after a sync.
 - Checkpoints are deleted in :meth:`Conductor.tidy`, when all that was appended is synced.
+- Listeners are told (``listen``) what has been written, and nothing that was replayed.
 - A job goes on, or ends, without waiting. If a power cut takes the record of the epoch before,
   the job is resumed from that epoch's checkpoint or from an earlier one, both still there, and
   reports it again.
@@ -74,6 +75,12 @@ class Conductor:
         with no_collector():
             for event in events:
                 self._take(event)
+
+    def written(self, *events: Event) -> None:
+        """Take in events that have just been written to the ledger, and tell of them."""
+        for event in events:
+            self._take(event)
+            self.listen(event)
 
     def begin(self, *events: Event) -> None:
         """Write these and what a crash left out; queue what is unfinished."""
@@ -187,9 +194,8 @@ class Conductor:
         if not events:
             return
         with _or_abort():
-            written = self.ledger.append(*events)
-        for event in written:
-            self._take(event)
+            stamped = self.ledger.append(*events)
+        self.written(*stamped)
 
     def _sync(self) -> None:
         with _or_abort():
@@ -200,7 +206,6 @@ class Conductor:
         drop_details(event)  # in the file, for readers: here they would fill the memory
         self.work.apply(event)
         self.keeper.apply(event)
-        self.listen(event)
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from collections.abc import Sequence
 
 from sweep.cluster.baseline import Dense
 from sweep.cluster.conductor import Conductor
+from sweep.cluster.listeners import Listener
+from sweep.cluster.listeners.fan_out import FanOut, with_names
 from sweep.cluster.retention import RetrainingRetention
 from sweep.cluster.session import Session, opened
 from sweep.config import SweepConfig
@@ -16,10 +18,12 @@ from sweep.ledger.events import (
     CONFIRM_LOST,
     CONFIRM_RECORD,
     ConfirmBaselineEvent,
+    ConfirmEvent,
     Event,
 )
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.record import confirm_baseline_event
+from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.record import confirm_baseline_event, figure
 from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation
 from sweep.search.to_confirm import Point, choose
@@ -33,34 +37,44 @@ def run_confirm(
     *,
     seeds: int,
     runners_up: int,
+    listeners: Sequence[Listener] = (),
     address: str | None = None,
 ) -> Confirmation:
     """Confirm the sweep in ``folder``, or go on with that; returns it when it is done.
+
+    ``listeners`` follow its events, and so do those that the config names.
 
     Every point of the front, and the ``runners_up`` nearest to it, has figures under ``seeds``
     seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
     exit code that the contract gives; whatever is raised, the ledger holds all that happened.
     """
-    with opened(config, folder, address, "confirm") as session:
-        confirmation = Confirmation()
-        for event in session.ledger.events:
-            confirmation.apply(event)
-        _confirm(session, confirmation, seeds, runners_up)
+    fan_out = FanOut(with_names(config.listeners, listeners))
+    with opened(config, folder, address, "confirm") as session, fan_out:
+        confirmation = Confirmation().replay(session.ledger.events)
+        begun = confirmation.next_round(_points(session, runners_up), seeds, config.search.seed)
+        fan_out.begin(session.ledger.events)
+        _confirm(session, confirmation, begun, fan_out)
     return confirmation
 
 
-def _confirm(session: Session, confirmation: Confirmation, seeds: int, runners_up: int) -> None:
-    """Connect to Ray only if the ledger leaves something to do."""
+def _confirm(
+    session: Session, confirmation: Confirmation, begun: ConfirmEvent | None, fan_out: FanOut
+) -> None:
+    """Connect to Ray only if there is something to do."""
     config, folder = session.config, session.folder
-    begun = confirmation.next_round(_points(session, runners_up), seeds, config.search.seed)
+    metric = PrimaryMetric.of(session.ledger.events[0])
     keeper = RetrainingRetention(folder.retrainings)
-    listen = partial(_tell, confirmation)
+
+    def listen(event: Event) -> None:
+        _tell(confirmation, metric, event)
+        fan_out.tell(event)
+
     conductor = Conductor(confirmation, session.ledger, keeper, config.search.max_failures, listen)
     if begun or confirmation.unfinished():
         with session.connected() as cluster:
             first: list[Event] = [begun] if begun else []
             if not confirmation.has_baseline:
-                first.append(_dense_on_test(cluster.dense))
+                first.append(_dense_on_test(cluster.dense, metric))
             conductor.begin(*first)
             logger.info("%s", _plan(confirmation))
             cluster.run(conductor, folder.retrainings, lambda: None)
@@ -71,9 +85,7 @@ def _confirm(session: Session, confirmation: Confirmation, seeds: int, runners_u
 
 def _points(session: Session, runners_up: int) -> list[Point]:
     """What is to be confirmed. Raises :class:`~sweep.errors.UsageError` where there is no front."""
-    search = Search(session.config)
-    for event in session.ledger.events:
-        search.apply(event)
+    search = Search(session.config).replay(session.ledger.events)
     points = choose(session.config, search.records, runners_up, search.metric)
     if not points:
         raise UsageError(
@@ -84,15 +96,15 @@ def _points(session: Session, runners_up: int) -> list[Point]:
     return points
 
 
-def _dense_on_test(dense: Dense) -> ConfirmBaselineEvent:
+def _dense_on_test(dense: Dense, metric: PrimaryMetric) -> ConfirmBaselineEvent:
     """The event of the dense model's figures on test.
 
     Raises :class:`~sweep.errors.UsageError` for a task without a test split.
     """
     logger.info("reading test; the dense model first")
     event = confirm_baseline_event(dense.figures("test"))
-    accuracy, examples = event["accuracy"], event["examples"]
-    logger.info("dense baseline: accuracy %.4f on %d test examples", accuracy, examples)
+    value, examples = figure(event, metric.name), event["examples"]
+    logger.info("dense baseline: %s %.4f on %d test examples", metric.name, value, examples)
     return event
 
 
@@ -103,18 +115,19 @@ def _plan(confirmation: Confirmation) -> str:
     return f"retrainings: {len(jobs)}; fresh seeds: {seeds}; epochs in all: {epochs}"
 
 
-def _tell(confirmation: Confirmation, event: Event) -> None:
+def _tell(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
     """Log what a person waits for."""
     if event["event"] == CONFIRM_RECORD:
         logger.info(
-            "%d/%d %s seed %d epoch %d: accuracy %.4f on test, %.4f on validation",
+            "%d/%d %s seed %d epoch %d: %s %.4f on test, %.4f on validation",
             confirmation.done,
             confirmation.planned,
             event["trial_id"],
             event["seed"],
             event["epoch"],
-            event["accuracy"],
-            event["validation_accuracy"],
+            metric.name,
+            figure(event, metric.name),
+            figure(event, metric.validation),
         )
     elif event["event"] == CONFIRM_LOST:
         who = event["trial_id"], event["seed"]

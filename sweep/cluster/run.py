@@ -12,7 +12,8 @@ from pathlib import Path
 from sweep.cluster.baseline import Dense, reference_point
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.interrupts import Abort, cause
-from sweep.cluster.listeners import View
+from sweep.cluster.listeners import Listener
+from sweep.cluster.listeners.fan_out import FanOut, with_names
 from sweep.cluster.retention import Retention
 from sweep.cluster.session import Cluster, Session, opened
 from sweep.compress.dense.ship import delete_packed
@@ -36,6 +37,7 @@ from sweep.ledger.events import (
 from sweep.ledger.files import remove_empty
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import VERSION, Journal
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import baseline_event
 from sweep.ledger.store import read_text
 from sweep.search.replay import Search
@@ -50,42 +52,47 @@ PACKAGES = ("ray", "optuna", "torch", "transformers", "datasets", "pandas")
 def run_sweep(
     config: SweepConfig,
     folder: SweepFolder,
-    view: View,
     *,
+    listeners: Sequence[Listener] = (),
     address: str | None = None,
     trials: int | None = None,
 ) -> str | None:
-    """Begin the sweep in ``folder``, or go on with it, to its end; ``view`` follows its events.
+    """Begin the sweep in ``folder``, or go on with it, to its end.
 
-    Returns the budget that was spent, if one was. ``trials`` raises the number of trials in all.
+    ``listeners`` follow its events, and so do those that the config names. ``trials`` raises the
+    number of trials in all. Returns the budget that was spent, if one was.
     Raises a :class:`~sweep.errors.SweepError` with the exit code that the contract gives; whatever
     is raised, the ledger holds all that happened.
     """
     begun = folder.holds_sweep
     if begun:
         check_same(folder, config)
+    fan_out = FanOut(with_names(config.listeners, listeners))
     made = folder.create()
-    with opened(config, folder, address, "resume", create=not begun) as session:
+    with opened(config, folder, address, "resume", create=not begun) as session, fan_out:
         try:
-            return _search(session, view, trials or 0)
+            return _search(session, fan_out, trials or 0)
         except (Abort, SystemExit) as left:
             error = cause(left)
             if isinstance(error, Interrupted) and folder.holds_sweep:
-                session.ledger.append({"event": INTERRUPT, "signal": error.signal_name})
+                interrupt: Event = {"event": INTERRUPT, "signal": error.signal_name}
+                [interrupt] = session.ledger.append(interrupt)
+                fan_out.tell(interrupt)
             raise
         finally:
             _remove_unbegun(folder, session.ledger, made)
 
 
-def _search(session: Session, view: View, trials: int) -> str | None:
+def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
     """Replay what the ledger holds; connect to Ray only if that leaves something to do.
 
     Returns the budget that was spent, if one was.
     """
     config, folder = session.config, session.folder
     search, keeper = Search(config), Retention(folder.checkpoints, config.objectives)
-    conductor = Conductor(search, session.ledger, keeper, config.search.max_failures, view.take)
+    conductor = Conductor(search, session.ledger, keeper, config.search.max_failures, fan_out.tell)
     conductor.replay(session.ledger.events)
+    fan_out.begin(session.ledger.events)
     conductor.begin()
     check_budget(search, folder, trials)
     search.extend(trials)
@@ -94,13 +101,13 @@ def _search(session: Session, view: View, trials: int) -> str | None:
     if BASELINE not in told or not conductor.finished:
         with session.connected() as cluster:
             if BASELINE not in told:
-                conductor.replay(_first_events(session, warm, cluster.dense))
+                conductor.written(*_first_events(session, warm, cluster.dense))
                 session.log.begin(folder.log)
             if read_text(folder.config) is None:
                 folder.config.write_bytes(dump_yaml(config).encode())
             if told:
                 conductor.note({"event": RESUME, "trials": search.max_trials})
-            _run_trials(cluster, conductor, view)
+            _run_trials(cluster, conductor)
     elif told[-1] == FINISH:
         return search.spent
     conductor.note({"event": FINISH, "reason": search.why_no_more})
@@ -138,14 +145,6 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
     if not ledger.events:
         delete_packed(session.folder.dense)  # left by a failed start, maybe with other settings
     baseline = dense.figures(begins=True)
-    logger.info(
-        "dense baseline: accuracy %.4f on %d validation examples (%.0f s)",
-        baseline["accuracy"],
-        baseline["examples"],
-        time.time() - started,
-    )
-    for warning in baseline["warnings"]:
-        logger.warning("warning: %s", warning)
     reference = reference_point(config, baseline)
     first: SweepEvent = {
         "event": SWEEP,
@@ -156,6 +155,16 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
         "directions": dict(config.objectives),
         "reference_point": reference,
     }
+    metric = PrimaryMetric.of(first).name
+    logger.info(
+        "dense baseline: %s %.4f on %d validation examples (%.0f s)",
+        metric,
+        baseline[metric],
+        baseline["examples"],
+        time.time() - started,
+    )
+    for warning in baseline["warnings"]:
+        logger.warning("warning: %s", warning)
     head = [] if ledger.events else [first]
     return ledger.append(*head, *warm, baseline_event(baseline, reference))
 
@@ -166,7 +175,7 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), "prunesweep": __version__, **found}
 
 
-def _run_trials(cluster: Cluster, conductor: Conductor, view: View) -> None:
+def _run_trials(cluster: Cluster, conductor: Conductor) -> None:
     workers = 0
 
     def tick() -> None:
@@ -174,10 +183,8 @@ def _run_trials(cluster: Cluster, conductor: Conductor, view: View) -> None:
         if cluster.capacity.present > workers:
             workers = cluster.capacity.present
             conductor.note({"event": WORKERS, "count": workers})
-        view.refresh()
 
-    with view.shown():
-        cluster.run(conductor, cluster.session.folder.checkpoints, tick)
+    cluster.run(conductor, cluster.session.folder.checkpoints, tick)
 
 
 def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> None:

@@ -15,10 +15,10 @@ from sweep.config import plan
 from sweep.config.fields import FIGURES
 from sweep.config.search_checks import search_problems
 from sweep.config.sections import CLOSED_FORM, EMBEDDED, Settings
-from sweep.registry import CRITERIA, METRICS, TASKS
+from sweep.registry import CRITERIA, LISTENERS, METRICS, TASKS
 from sweep.space.domains import Constant
 from sweep.space.params import needs_data
-from sweep.space.values import Problem, Refused, show
+from sweep.space.values import Problem, Refused, closest, show
 
 
 class SweepConfig(Settings):
@@ -39,6 +39,8 @@ class SweepConfig(Settings):
             *_distill_problems(self),
             *_quantization_problems(self),
         ]
+        if info.context:  # as a user wrote it
+            problems += _listener_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += search_problems(self)
         if problems:
@@ -114,6 +116,15 @@ def _start_problems(config: Settings) -> Iterator[Problem]:
     if config.pruning.start_masks == "keep" and config.model is None:
         where, allowed = ("pruning", "start_masks"), "drop, or model: a folder of `sweep export`"
         yield Problem(where, "needs a model that has masks", "keep", allowed, depends=("model",))
+
+
+def _listener_problems(config: Settings) -> Iterator[Problem]:
+    """Listeners that nobody has registered on this machine."""
+    for name in config.listeners:
+        if name not in LISTENERS:
+            names, where = list(LISTENERS), ("listeners", name)
+            what = "no package on this machine has such a listener"
+            yield Problem(where, what, allowed=", ".join(names), hint=closest(name, names))
 
 
 def _quantization_problems(config: Settings) -> Iterator[Problem]:

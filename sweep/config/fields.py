@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from sweep.registry import METRICS, SAMPLERS, TASKS
 from sweep.space.params import QUANTIZATIONS
@@ -95,3 +101,36 @@ Bounds = Annotated[
     AfterValidator(_in_order),
 ]
 Constraints = dict[Objective, Bounds]
+
+
+def _read_listeners(raw: object) -> object:
+    """A list of names becomes a mapping without options."""
+    given = raw
+    if isinstance(raw, list | tuple) and all(map(is_name, raw)) and len(set(raw)) == len(raw):
+        given = dict.fromkeys(raw)
+    if not isinstance(given, Mapping) or not all(map(is_name, given)):
+        allowed = "a list of different names, or {name: {option: value, ...}, ...}"
+        raise Refused(Problem((), "must be a list or a mapping of listeners", raw, allowed))
+    found = {name: {} if options is None else options for name, options in given.items()}
+    for name, options in found.items():
+        if not isinstance(options, Mapping) or not all(map(is_name, options)):
+            allowed = "{option: value, ...}, or null"
+            raise Refused(Problem((str(name),), "must be a mapping of options", options, allowed))
+    return found
+
+
+Listeners = Annotated[
+    dict[str, dict[str, Any]],
+    BeforeValidator(_read_listeners),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "object", "additionalProperties": {"type": ["object", "null"]}},
+            ]
+        }
+    ),
+]
+"""Name -> options. Names are checked only in a config that a user gives (`sweep.config.config`): a
+worker, or the machine that exports a trial, may not have the package of a listener.
+"""

@@ -26,13 +26,15 @@ def begun_with(folder: SweepFolder) -> SweepConfig:
 
 
 def check_same(folder: SweepFolder, config: SweepConfig) -> None:
-    """Refuse to go on with other settings than the sweep was begun with.
+    """Refuse to go on with other settings than the sweep was begun with, except other listeners.
 
     Raises :class:`~sweep.errors.UsageError` with the differences.
     """
     # As this version reads it: a setting that came since has its default.
-    begun = begun_with(folder).model_dump(mode="json")
-    if changes := config_diff(begun, config.model_dump(mode="json")):
+    begun, given = (
+        c.model_dump(mode="json", exclude={"listeners"}) for c in (begun_with(folder), config)
+    )
+    if changes := config_diff(begun, given):
         raise UsageError(
             f"{folder.path} holds another sweep; its settings differ:\n"
             + "\n".join(f"  {line}" for line in changes)

@@ -284,6 +284,9 @@ class Settings(Section):
     storage: fields.Line = Field(
         default="results", description="folder of sweeps, or s3:// or gs:// address"
     )
+    listeners: fields.Listeners = Field(
+        default={}, description="what follows the sweep: [name, ...], or {name: {option: value}}"
+    )
 
     @property
     def max_epochs(self) -> int:

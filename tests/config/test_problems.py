@@ -151,6 +151,29 @@ def test_a_key_that_is_like_nothing_gets_no_guess() -> None:
     assert only(problems(SMALL + "1: 2\n")).startswith("1: unknown key; allowed: name, ")
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("[terminl]", "listeners.terminl: no package on this machine has such a listener"),
+        ("{terminl: {}}", "allowed: terminal; did you mean 'terminal'?"),
+        ("{terminal: 3}", "listeners.terminal: must be a mapping of options, got 3"),
+        ("{terminal: {2: 3}}", "listeners.terminal: must be a mapping of options"),
+        ("terminal", "listeners: must be a list or a mapping of listeners, got 'terminal'"),
+        ("[terminal, terminal]", "allowed: a list of different names, or {name: {option:"),
+        ("[terminal, 3]", "listeners: must be a list or a mapping of listeners"),
+        ("{3: {}}", "listeners: must be a list or a mapping of listeners"),
+    ],
+)
+def test_what_is_wrong_with_listeners(given: str, message: str) -> None:
+    assert message in only(problems(SMALL, f"listeners={given}"))
+
+
+def test_who_reads_a_config_needs_no_listener_of_it() -> None:
+    """A worker does not, nor who exports a trial on another machine."""
+    config = SweepConfig.model_validate({**MINIMAL, "listeners": ["elsewhere"]})
+    assert config.listeners == {"elsewhere": {}}
+
+
 def test_what_is_required_is_named() -> None:
     assert [line.split(":")[0] for line in problems("search: {trials: 3}")] == ["name", "task"]
     assert only(problems("name: a\ntask: {}")).startswith("task.dataset: is required: hub id")

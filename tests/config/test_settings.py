@@ -49,6 +49,7 @@ FULL: dict[str, Any] = {
     },
     "resources": {"cpu": 0.5, "gpu": 0.25},
     "storage": "s3://bucket/sweeps",
+    "listeners": {"terminal": {"stream": {"url": "http://here", "tags": ["a", 1]}}},
 }
 
 
@@ -75,6 +76,9 @@ def test_values_come_in_the_types_that_code_wants_and_stay() -> None:
     assert config.space["learning_rate"] == Float(1e-5, 1e-3, log=True)
     assert isinstance(config.resources.cpu, float) and isinstance(config.recover.clip_norm, float)
     assert config.max_epochs == 9
+    for listeners in (["a", "b"], {"a": None, "b": {}}):
+        named = SweepConfig.model_validate({**MINIMAL, "listeners": listeners})
+        assert named.listeners == {"a": {}, "b": {}}
     with pytest.raises(ValidationError):
         config.search.trials = 3
 

@@ -1,111 +1,15 @@
-"""What a person sees while a sweep runs."""
+"""Where a sweep stands, counted from its events by hand."""
 
 from __future__ import annotations
 
-import io
-import logging
 import statistics
 from typing import Any
 
 import pytest
 
-from sweep.cluster.listeners import Progress, View
+from sweep.cluster.listeners.progress import Progress
 from sweep.ledger.events import Event
-from tests.analysis.ledgers import big_sweep, small_sweep
-
-OBJECTIVES = {"accuracy": "max", "sparsity": "max"}
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def shown(stream: io.StringIO, trials: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("sweep.cluster.listeners.REDRAW_SECONDS", -1.0)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
-    view = View(Progress(OBJECTIVES, trials), stream)
-    builder = small_sweep() if trials == 4 else big_sweep(trials)
-    with view.shown():
-        view.take({"event": "workers", "count": 2})
-        for event in builder.events:
-            view.take(event)
-            view.refresh()
-    return stream.getvalue()
-
-
-def on_terminal(log: pytest.LogCaptureFixture) -> list[str]:
-    """The messages that a terminal shows."""
-    return [r.getMessage() for r in log.records if getattr(r, "terminal", True)]
-
-
-def test_without_a_terminal_a_line_a_finished_trial(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    assert shown(io.StringIO(), 4, monkeypatch) == ""
-    lines = on_terminal(caplog)
-    assert [line.split()[:3] for line in lines] == [
-        ["1/4", "t00000", "completed"],
-        ["2/4", "t00001", "stopped"],
-        ["3/4", "t00002", "failed"],
-    ]
-    assert "the loss is not finite" in lines[2]
-
-
-def test_on_a_terminal_trials_counts_and_the_front(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    text = shown(Terminal(), 4, monkeypatch)
-    assert "3/4 trials (1 completed, 1 stopped, 1 failed)" in text
-    assert "epochs 4 spent, 2 saved" in text
-    assert "t00003" in text and "running" in text and "1/3" in text
-    assert "front so far" in text
-    assert on_terminal(caplog) == []
-    assert len(caplog.messages) == 3, "the log has every end all the same"
-
-
-def test_time_left_is_a_range_once_trials_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = shown(Terminal(), 40, monkeypatch)
-    assert " to " in text and " left" in text
-
-
-def test_a_loss_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
-    lost = {"event": "lost", "trial_id": "t00000", "attempt": 2, "reason": "killed"}
-    view = View(Progress(OBJECTIVES, 4), io.StringIO())
-    view.take(lost)
-    assert caplog.messages == [], "of an earlier session"
-    with view.shown():
-        view.take(lost)
-    assert caplog.messages == ["t00000: attempt 2 lost its worker (killed)"]
-    assert on_terminal(caplog) == []
-
-
-def test_trials_of_another_dense_model_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    view = View(Progress(OBJECTIVES, 4), io.StringIO())
-    for event in small_sweep().events:
-        view.take(event)
-    assert caplog.messages == []
-    records = [event for event in small_sweep().events if event["event"] == "record"]
-    for event in records:
-        view.take({**event, "baseline_accuracy": event["baseline_accuracy"] - 0.1})
-    [message] = on_terminal(caplog)
-    assert message.startswith("warning: to the worker of t0000")
-
-
-def test_trials_of_an_earlier_session_are_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    view = View(Progress(OBJECTIVES, 4), io.StringIO())
-    events = small_sweep().events
-    for event in [*events[:2], {"event": "workers", "count": 2}, *events[2:]]:
-        view.take(event)
-    assert caplog.messages == []
-    assert view.progress.ended.total() == 3
-
-
-# Where a sweep stands, counted from its events by hand.
+from tests.analysis.ledgers import CONFIG, LedgerBuilder
 
 
 def trial(trial_id: str, epochs: int = 4) -> Event:
@@ -125,11 +29,14 @@ def end(trial_id: str, status: str, error: str | None = None) -> Event:
     return {"event": "end", "trial_id": trial_id, "status": status, "error": error}
 
 
+def begun(planned: int = 10, **fields: Any) -> Event:
+    """The first event of a sweep of so many trials."""
+    [head] = LedgerBuilder(**fields).search(trials=planned).events
+    return head
+
+
 def after(*events: Event, planned: int = 10) -> Progress:
-    progress = Progress(OBJECTIVES, planned)
-    for event in events:
-        progress.apply(event)
-    return progress
+    return Progress().replay([begun(planned), *events])
 
 
 def test_a_trial_goes_from_waiting_to_its_end() -> None:
@@ -218,7 +125,6 @@ def test_the_time_left_where_there_is_no_range(
 
 def test_what_else_it_learns() -> None:
     progress = after(
-        {"event": "sweep", "version": 1},
         {"event": "baseline", "accuracy": 0.8},
         {"event": "workers", "count": 3},
         {"event": "resume", "trials": 20},
@@ -227,3 +133,19 @@ def test_what_else_it_learns() -> None:
     assert (progress.workers, progress.planned) == (3, 20)
     assert after({"event": "resume", "trials": None}).planned == 10
     assert after({"event": "resume", "trials": 4}).planned == 10
+
+
+def test_the_first_event_says_what_is_searched_for() -> None:
+    facts = {"direction": "min", "unit": "", "worst": None, "chance": None}
+    named = {"metric": "perplexity", "metrics": {"perplexity": facts}}
+    progress = Progress().replay([begun(directions={"perplexity": "min"}, **named)])
+    assert (progress.metric.name, progress.metric.direction) == ("perplexity", "min")
+    for value, best in ((9.0, 9.0), (8.0, 8.0), (8.5, 8.0)):
+        progress.replay([trial("a"), record("a", 1, perplexity=value)])
+        assert [event["perplexity"] for event in progress.front.items] == [best]
+
+
+def test_a_grid_is_as_many_trials_as_it_has_points() -> None:
+    space = {**CONFIG["space"], "sparsity": [0.5, 0.6, 0.7], "learning_rate": 1e-4}
+    config = {**CONFIG, "space": space | {"finetune_epochs": 1}, "search": {"sampler": "grid"}}
+    assert Progress().replay([begun(config=config)]).planned == 3 * 2 * 2

@@ -1,0 +1,156 @@
+"""Runs listeners beside a driver, so that neither their failures nor their slowness harm a sweep.
+
+Each listener has a daemon thread of its own behind a queue. The driver puts an event into the
+queues once it is in the ledger, and waits for nobody before the end, and then for a limited time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from queue import Empty, SimpleQueue
+from typing import Any, Self
+
+from sweep.cluster.listeners.listener import Listener
+from sweep.cluster.log import FILE_ONLY
+from sweep.errors import SweepError, UsageError, first_line
+from sweep.ledger.events import Event
+from sweep.registry import LISTENERS
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+DRAIN_SECONDS = 10.0
+"""How long a driver waits at its end for all listeners together."""
+
+
+class FanOut:
+    """Passes events on to listeners, (name, listener) each, for the time of a block."""
+
+    def __init__(self, listeners: Sequence[tuple[str, Listener]]) -> None:
+        self._threads = [_Thread(name, listener) for name, listener in listeners]
+
+    def begin(self, events: Sequence[Event]) -> None:
+        """Start the listeners with what the ledger held before. Nobody may change it from now."""
+        for thread in self._threads:
+            thread.held = tuple(events)
+            thread.start()
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on. It may not be changed afterwards."""
+        for thread in self._threads:
+            thread.queue.put(event)
+            thread.told += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Wait until the listeners have seen all events and are closed, or the time is up."""
+        begun = [thread for thread in self._threads if thread.ident is not None]
+        for thread in begun:
+            thread.queue.put(None)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for thread in begun:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                logger.warning(
+                    "warning: the listener %s did not finish within %g s: it has not seen %d of "
+                    "%d events",
+                    thread.listener_name,
+                    DRAIN_SECONDS,
+                    thread.told - thread.seen,
+                    thread.told,
+                )
+
+
+class _Thread(threading.Thread):
+    """One listener, its queue, and how many events it was told and has seen."""
+
+    def __init__(self, name: str, listener: Listener) -> None:
+        super().__init__(name=f"listener {name}", daemon=True)
+        self.listener_name, self.listener = name, listener
+        self.held: Sequence[Event] = ()
+        self.queue: SimpleQueue[Event | None] = SimpleQueue()
+        self.told = self.seen = 0
+        self._failures: set[tuple[str, type[BaseException]]] = set()
+
+    def run(self) -> None:
+        """Every call of the listener, from its begin to its close."""
+        held, self.held = self.held, ()
+        self._call("begin", map(deepcopy, held))
+        del held
+        for event in self._events():
+            self._call("on_event", deepcopy(event))
+            self.seen += 1
+        self._call("close")
+
+    def _events(self) -> Iterator[Event]:
+        """What arrives, until the end; the listener ticks meanwhile."""
+        due = time.monotonic() + TICK_SECONDS
+        while True:
+            if (now := time.monotonic()) >= due:
+                self._call("tick")
+                due = now + TICK_SECONDS
+            try:
+                event = self.queue.get(timeout=max(0.0, due - time.monotonic()))
+            except Empty:
+                continue
+            if event is None:
+                return
+            yield event
+
+    def _call(self, method: str, *given: Any) -> None:
+        """Call the listener; log a failure, once for each type of error in each method."""
+        try:
+            getattr(self.listener, method)(*given)
+        except BaseException as error:  # SystemExit too: it would end the thread
+            kind = method, type(error)
+            if kind in self._failures:
+                return
+            self._failures.add(kind)
+            logger.warning(
+                "warning: the listener %s failed in %s: %s: %s; it goes on receiving events, and "
+                "further failures of this kind are not logged",
+                self.listener_name,
+                method,
+                type(error).__name__,
+                first_line(error),
+            )
+            logger.warning("%s", "".join(traceback.format_exception(error)), extra=FILE_ONLY)
+
+
+def with_names(
+    options: Mapping[str, Mapping[str, Any]], given: Sequence[Listener] = ()
+) -> list[tuple[str, Listener]]:
+    """The listeners of a run, each with the name by which messages call it.
+
+    They are those ``given``, and one for each registered name in ``options`` (the config's
+    ``listeners``), made with its options.
+
+    Raises :class:`~sweep.errors.UsageError` for an unknown name, for options that the constructor
+    refuses, and for what is no :class:`Listener`.
+    """
+    found = [(type(listener).__name__, listener) for listener in given]
+    found += [(name, _made(name, arguments)) for name, arguments in options.items()]
+    for name, listener in found:
+        if not isinstance(listener, Listener):
+            raise UsageError(f"the listener {name} is no subclass of {__package__}.Listener")
+    return found
+
+
+def _made(name: str, options: Mapping[str, Any]) -> Any:
+    make = LISTENERS[name]
+    try:
+        return make(**options)
+    except SweepError:
+        raise
+    except Exception as error:  # whatever the constructor does
+        raise UsageError(
+            f"listeners.{name}: the listener cannot be made with the options {dict(options)}: "
+            f"{first_line(error)}"
+        ) from error
