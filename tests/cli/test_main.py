@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_written_or_is_something_elses(
 ) -> None:
     (tmp_path / "file").write_text("text")
     (tmp_path / "trials.csv").write_text("mine")
-    assert_refused(cli("run", "digits", "--out", tmp_path), 2, "something else", "trials.csv")
+    assert_refused(cli("run", "digits", "--out", tmp_path), 2, "is not a sweep", "trials.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "trials.csv"]
     assert (tmp_path / "trials.csv").read_text() == "mine"
     for place in (tmp_path / "file" / "sweep", Path("/proc/sweep")):
