@@ -88,7 +88,7 @@ def _point_problems(config: Settings, start: dict[str, Any]) -> Iterator[Problem
     for name, value in start.items():
         only = fixed(name, there)
         if only is not None and value != only:
-            what, depends = f"is {only:g} under this {FIXED[name][0]}", (f"space.{name}",)
+            what, depends = f"must be {only:g} with this {FIXED[name][0]}", (f"space.{name}",)
             yield Problem((name,), what, value, f"{only:g}", depends=depends)
         elif name not in there:
             conditions = {c.parent: c.plain() for c in space[name].when}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sweep.space.params import PARAMETERS, TUTORIAL
-from sweep.space.values import Problem, Refused, noting
+from sweep.space.values import Problem, Refused, collect_problems
 
 Path = tuple[str, ...]
 
@@ -106,7 +106,7 @@ def apply_overrides(
     result = dict(data)
     problems: list[Problem] = []
     for override in overrides:
-        with noting(problems):
+        with collect_problems(problems):
             if isinstance(override, str):
                 path, value = _parse(override)
             else:

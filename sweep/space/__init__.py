@@ -1,1 +1,1 @@
-"""Which parameters a trial can have, what each may be, and which of them are active."""
+"""The search space: the parameters of a trial, their domains, and which of them are active."""

@@ -1,17 +1,17 @@
-"""Which parameters of a trial are active, and what makes two trials one and the same.
+"""Which parameters of a trial are active, and when two trials have the same configuration.
 
-A parameter is *active* where all of its conditions hold; a condition on an inactive parameter does
-not hold. Conditions come from two places:
+A parameter is *active* if all of its conditions hold. A condition on an inactive parameter does not
+hold. There are two kinds of conditions:
 
-- ``when``, of a space. Where it does not hold, a trial's params leave the parameter out, and the
-  trial has its default.
-- ``WHEN``, of `sweep.space.params`: a learning rate needs an epoch, whatever the space says.
-  Where it does not hold, the params still have a value (samplers ask for it), but the value changes
-  nothing: :func:`effective` leaves it out, and configurations that differ in such values alone have
-  one :func:`identity`.
+- ``when`` in a space. If it does not hold, the params of a trial omit the parameter, and the trial
+  uses its default.
+- ``WHEN`` in `sweep.space.params`: in any space, a learning rate needs at least one epoch. If it
+  does not hold, the params still have a value (samplers propose one), but the value has no effect:
+  :func:`effective` omits it, and configurations that differ only in such values have the same
+  :func:`identity`.
 
-Some values leave a parameter no choice: the sparsity of 2:4 is :func:`fixed`, and a ramp is no
-longer than the trial (`sweep.space.params.longest_ramp`).
+Some values determine another parameter: the sparsity of 2:4 is :func:`fixed`, and a ramp is at most
+as long as the trial (`sweep.space.params.longest_ramp`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sweep.space.params import DEFAULTS, FIXED, PARAMETERS, WHEN, longest_ramp
 Identity = frozenset[tuple[str, Any]]
 
 
-# A space: what it asks for, and in which order.
+# A space: its parameters in the order in which they are chosen.
 
 
 def order(space: Mapping[str, Domain]) -> list[str]:
-    """The parameters, each after those that it depends on, else in the order of the space.
+    """The parameters, each after those that it depends on, otherwise in the order of the space.
 
-    Raises ``graphlib.CycleError`` where conditions go round in a circle.
+    Raises ``graphlib.CycleError`` if the conditions form a cycle.
     """
     needs = {name: {c.parent for c in domain.when} & set(space) for name, domain in space.items()}
     for name, (parent, value_of) in FIXED.items():
@@ -42,8 +42,8 @@ def order(space: Mapping[str, Domain]) -> list[str]:
         if name in needs and fixes:
             needs[name] = needs[name] | {parent}
     built_in = [(name, condition) for name, found in WHEN.items() for condition in found]
-    # Where two of them cannot both be had, the first stays. So the sequence is that of 0.1, whose
-    # sweeps are resumed: numbers that may be 0, then choices.
+    # If two conditions contradict each other, the first one is kept. The sequence must stay that of
+    # 0.1, whose sweeps can be resumed: first numbers that may be 0, then choices.
     for name, condition in sorted(built_in, key=lambda rule: bool(rule[1].values)):
         if name in needs and _may_fail(space, condition):
             more = {**needs, name: needs[name] | {condition.parent}}
@@ -59,7 +59,7 @@ def order(space: Mapping[str, Domain]) -> list[str]:
 
 
 def _may_fail(space: Mapping[str, Domain], condition: Condition) -> bool:
-    """Whether a built-in condition may fail in a space; numbers are taken to reach 0."""
+    """Whether a built-in condition may fail in a space. Numbers are assumed to reach 0."""
     domain = space.get(condition.parent)
     if domain is None or condition.unless == (0,):
         return domain is not None
@@ -67,17 +67,17 @@ def _may_fail(space: Mapping[str, Domain], condition: Condition) -> bool:
 
 
 def is_active(domain: Domain, params: Mapping[str, Any]) -> bool:
-    """Whether a trial has a parameter of this domain, given its active ones in ``params``."""
+    """Whether a parameter of this domain is active, given the active ``params`` before it."""
     return all(c.parent in params and c.holds(params[c.parent]) for c in domain.when)
 
 
 def active(
     space: Mapping[str, Domain], names: list[str], value: Callable[[str, Mapping[str, Any]], Any]
 ) -> dict[str, Any]:
-    """Params of a trial: ``value(name, params so far)`` of each parameter that it has.
+    """Params of a trial, in the order of ``space``: each active parameter with its value.
 
-    ``names`` is the :func:`order` of ``space``. Constants are included, but those of no value; what
-    is :func:`fixed` is not asked for.
+    ``value(name, params so far)`` is called for each active parameter that is neither constant nor
+    :func:`fixed`. ``names`` is the :func:`order` of ``space``. Constants of None are omitted.
     """
     found: dict[str, Any] = {}
     for name in names:
@@ -93,7 +93,7 @@ def active(
 
 
 def fixed(name: str, params: Mapping[str, Any]) -> Any:
-    """The value that other params leave this one, whatever its domain is; None: it is free.
+    """The only value that other params allow for this one, or None if it is free.
 
     >>> fixed("sparsity", {"granularity": "2:4"})
     0.5
@@ -104,24 +104,24 @@ def fixed(name: str, params: Mapping[str, Any]) -> Any:
     return value_of(params.get(parent, DEFAULTS[parent]))
 
 
-# A trial: what its params come to.
+# A trial: the values that its params result in.
 
 
 def conditions_on(name: str) -> tuple[Condition, ...]:
-    """The built-in conditions on a parameter, with those on the parameters that they look at."""
+    """The built-in conditions on a parameter, on their parents, and so on."""
     own = WHEN.get(name, ())
     return own + tuple(more for condition in own for more in conditions_on(condition.parent))
 
 
-# Made once, since a search asks for the identity of each point that it looks at.
+# Computed once, because a search needs the identity of very many points.
 _RULES = {name: conditions_on(name) for name in PARAMETERS}
 
 
 def effective(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What a trial of ``params`` depends on: every active parameter, with the value it comes to.
+    """Every parameter that has an effect on a trial of ``params``, with its final value.
 
-    Defaults are filled in, and what the built-in conditions make inactive is left out. A value that
-    others fix, and a ramp that is longer than the trial, are as the trial has them.
+    Defaults are filled in, parameters that the built-in conditions make inactive are omitted, fixed
+    values are replaced, and a ramp that is longer than the trial is shortened.
     """
     whole = {**DEFAULTS, **params}
     for name in FIXED:
@@ -137,9 +137,9 @@ def effective(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity(params: Mapping[str, Any]) -> Identity:
-    """What makes two params one configuration: their :func:`effective` values, hashable.
+    """The hashable :func:`effective` values: equal for params of the same configuration.
 
-    Floats count up to twelve digits, since samplers add steps up.
+    Floats are rounded to twelve digits, because samplers add up steps.
     """
     return frozenset((name, _rounded(value)) for name, value in effective(params).items())
 
@@ -148,43 +148,44 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
-# Starting points: params that a person gives in part, completed so that all are active.
+# Starting points: a user gives some params, and the others are chosen so that these are active.
 
 
 def complete(
     space: Mapping[str, Domain], given: Mapping[str, Any], spread: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """Params of a trial with the ``given`` values; ``spread(name)`` gives those of the others.
+    """Params of a trial with the ``given`` values; ``spread(name)`` gives the other values.
 
-    Where a given parameter is there only under conditions, the parents that are not given take
-    the value nearest to the spread's that fulfils them. What cannot be there is left out.
+    If a given parameter has conditions, its parents that are not given take the value nearest to
+    ``spread`` that fulfils them. A given parameter that cannot be active is omitted.
     """
-    wanted = _wanted(space, given)
+    required = _required(space, given)
 
     def value(name: str, found: Mapping[str, Any]) -> Any:
         if name in given:
             return given[name]
-        return _fitting(space[name], wanted.get(name, []), spread(name))
+        return _nearest(space[name], required.get(name, []), spread(name))
 
     return active(space, order(space), value)
 
 
-def _wanted(space: Mapping[str, Domain], given: Mapping[str, Any]) -> dict[str, list[Condition]]:
-    """Parent -> the conditions on it that must hold for all given parameters to be there."""
-    wanted: dict[str, list[Condition]] = {}
+def _required(space: Mapping[str, Domain], given: Mapping[str, Any]) -> dict[str, list[Condition]]:
+    """Parent -> the conditions on it that must hold for all given parameters to be active."""
+    required: dict[str, list[Condition]] = {}
     waiting = list(given)
     while waiting:
         for condition in space[waiting.pop()].when:
-            if condition.parent not in wanted:
+            if condition.parent not in required:
                 waiting.append(condition.parent)
-            wanted.setdefault(condition.parent, []).append(condition)
-    return wanted
+            required.setdefault(condition.parent, []).append(condition)
+    return required
 
 
-def _fitting(domain: Domain, conditions: list[Condition], near: Any) -> Any:
+def _nearest(domain: Domain, conditions: list[Condition], near: Any) -> Any:
+    """The value nearest to ``near`` that fulfils the conditions; ``near`` if no value does."""
     if all(condition.holds(near) for condition in conditions):
         return near
-    able = [v for v in samples(domain, conditions) if all(c.holds(v) for c in conditions)]
-    if not able or isinstance(near, str):
-        return able[0] if able else near
-    return min(able, key=lambda v: abs(v - near) if isinstance(v, int | float) else 0.0)
+    allowed = [v for v in samples(domain, conditions) if all(c.holds(v) for c in conditions)]
+    if not allowed or isinstance(near, str):
+        return allowed[0] if allowed else near
+    return min(allowed, key=lambda v: abs(v - near) if isinstance(v, int | float) else 0.0)

@@ -1,4 +1,4 @@
-"""How many configurations a space has, and which of its parameters can never be there."""
+"""Count the configurations of a space, and find parameters that can never be active."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from sweep.space.params import DEFAULTS, FIXED, longest_ramp
 from sweep.space.values import Problem, one_line
 
 _SHORTENS = ("finetune_epochs", "granularity")
-"""The parameters that `longest_ramp` looks at."""
+"""The parameters of `longest_ramp`."""
 
 
 def size(space: Mapping[str, Domain]) -> int | float:
-    """How many configurations a space has; infinitely many with a range without a step.
+    """The number of configurations of a space; infinity with a range without a step.
 
-    An upper bound where a parameter that others depend on has more than 100,000 values, or where
+    This is an upper bound if a parameter that others depend on has more than 100,000 values, or if
     the finetune epochs depend on the ramp that they shorten.
     """
     return _Walk(space).count()
 
 
 def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]:
-    """(parameter, problem) of every ``when`` that goes round in a circle or can never hold."""
+    """(parameter, problem) for every ``when`` that is part of a cycle or can never hold."""
     try:
         names = order(space)
     except CycleError as error:
-        circle = [str(name) for name in error.args[1]]
-        what = f"its conditions go round in a circle: {' on '.join(reversed(circle))}"
-        name = next(name for name in space if name in circle)
-        return [(name, Problem(("when",), what, _plain_of(space[name]), "parents that come first"))]
+        cycle = [str(name) for name in error.args[1]]
+        what = f"its conditions form a cycle: {' on '.join(reversed(cycle))}"
+        name = next(name for name in space if name in cycle)
+        return [(name, Problem(("when",), what, _plain_of(space[name]), "no cycle"))]
     found: list[tuple[str, Problem]] = []
     for name in names:
         for condition in space[name].when:
             parent = space[condition.parent]
             if not any(condition.holds(value) for value in samples(parent, [condition])):
-                allowed = f"what space.{condition.parent} can be: {one_line(parent.plain())}"
+                allowed = f"values of space.{condition.parent}: {one_line(parent.plain())}"
                 where = ("when", condition.parent)
                 found.append((name, Problem(where, "can never hold", condition.plain(), allowed)))
     if found:
         return found
     walk = _Walk(space)
     walk.count()
-    what = "its conditions never hold together"
-    lost = [name for name in names if name not in walk.reached][:1]
-    return [(name, Problem(("when",), what, _plain_of(space[name]))) for name in lost]
+    what = "its conditions never hold at the same time"
+    unreachable = [name for name in names if name not in walk.reached][:1]
+    return [(name, Problem(("when",), what, _plain_of(space[name]))) for name in unreachable]
 
 
 def _plain_of(domain: Domain) -> dict[str, Any]:
@@ -58,19 +58,19 @@ def _plain_of(domain: Domain) -> dict[str, Any]:
 
 
 class _Walk:
-    """A walk over the parameters of a space, in which values of the same effects are one branch."""
+    """A walk over the parameters of a space. Values with equal effects form one branch."""
 
     def __init__(self, space: Mapping[str, Domain]) -> None:
         self.names = order(space)
         self.reached: set[str] = set()
-        """The parameters that some configuration has; known once it is counted."""
+        """The parameters that are active in some configuration, after :meth:`count`."""
         self._space = space
         ramp = space.get("ramp_epochs", Constant(0))
         self._longest = max(map(float, samples(ramp, ()))) if ramp.size > 1 else 0
         self._branches = cache(self._branches_up_to)
 
     def count(self, index: int = 0, found: Mapping[str, Any] | None = None) -> int | float:
-        """Configurations from the ``index``-th parameter on, given those ``found`` before it."""
+        """The number of configurations of the parameters from ``index`` on, given ``found``."""
         if index == len(self.names):
             return 1
         name, found = self.names[index], found or {}
@@ -88,14 +88,14 @@ class _Walk:
         for value, number in self._branches(name, most if most < self._longest else inf):
             below = self.count(index + 1, {**found, name: value})
             if not all(c.holds(known[c.parent]) for c in parents):
-                return below  # its value changes nothing
+                return below  # the value has no effect
             total += number * below
         return total
 
     def _branches_up_to(self, name: str, most: float) -> list[tuple[Any, int | float]]:
-        """A value of each effect on other parameters, and how many values have that effect.
+        """One value for each effect on other parameters, and the number of values with that effect.
 
-        Values above ``most`` are all as good as ``most``.
+        Values above ``most`` have the same effect as ``most``.
         """
         domain = self._space[name]
         tests = [

@@ -1,6 +1,6 @@
-"""Domains: what one parameter may be. Small frozen values that know no YAML and no sampler.
+"""Domains: the values that a parameter may have, independent of YAML and samplers.
 
-All conditions in ``when`` must hold for the parameter to be active (see `sweep.space.active`).
+A parameter is active if all conditions in its ``when`` hold (see `sweep.space.active`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Range(Generic[Number]):
 
     @property
     def size(self) -> int | float:
-        """How many values there are: infinitely many without a step."""
+        """The number of values; infinity for a range without a step."""
         if self.low == self.high:
             return 1
         if self.step is None:
@@ -39,29 +39,29 @@ class _Range(Generic[Number]):
 
     def contains(self, value: object) -> bool:
         """Whether a trial of this space can have ``value``."""
-        number = _as_own_number(value)
+        number = _finite_number(value)
         if number is None:
             return False
         if self.step is None:
             return self.low <= number <= self.high
         steps = (number - self.low) / self.step
-        # A sampler adds steps up in floats, so its values lie a rounding error off the grid: Optuna
-        # allows for as much.
+        # A sampler adds up steps in floats, so its values have rounding errors. The tolerance is
+        # that of Optuna.
         return bool(abs(steps - round(steps)) < 1e-8 and 0 <= round(steps) < self.size)
 
     def grid(self) -> list[Value]:
-        """Every value, in order. Raises ValueError where there are infinitely many."""
+        """Every value, in order. Raises ValueError if there are infinitely many."""
         if math.isinf(self.size):
-            raise ValueError("a grid needs a step or a list here: a range has no end of values")
+            raise ValueError("a grid needs a step or a list: a range without a step is infinite")
         return [self.nth(index) for index in range(int(self.size))]
 
     def nth(self, index: int) -> Number:
-        """The ``index``-th of the values; the one that lies lowest where there is no step."""
+        """The value at ``index``; the lowest value if there is no step."""
         value: Number = self.kind(_decimal(self.low) + index * _decimal(self.step or 0))
         return value
 
     def to_last_step(self) -> Self:
-        """The same range, whose ``high`` is the highest value, as samplers want it."""
+        """The same range with its highest value as ``high``, as samplers need it."""
         if self.step is None:
             return self
         return replace(self, high=self.nth(int(self.size) - 1))
@@ -75,14 +75,14 @@ class _Range(Generic[Number]):
 
 @dataclass(frozen=True)
 class Float(_Range[float]):
-    """The numbers from ``low`` to ``high``, both included; with a step, every step from ``low``."""
+    """Numbers from ``low`` to ``high``, both included; with a step: ``low``, ``low + step``, ..."""
 
     step: float | None = None
 
 
 @dataclass(frozen=True)
 class Int(_Range[int]):
-    """The integers from ``low`` to ``high``, both included, every ``step``-th of them."""
+    """Integers ``low``, ``low + step``, ... up to ``high``, both ends included."""
 
     step: int = 1
     kind: ClassVar[Any] = int
@@ -90,7 +90,7 @@ class Int(_Range[int]):
 
 
 class _Listed:
-    """What domains of a few values have in common; the methods are those of a range."""
+    """Base of domains that list their values, with the methods of a range."""
 
     values: tuple[Any, ...]
 
@@ -110,7 +110,7 @@ class _Listed:
 
 @dataclass(frozen=True)
 class Choice(_Listed):
-    """A few values, no two alike."""
+    """A list of different values."""
 
     values: tuple[Value, ...]
     when: tuple[Condition, ...] = ()
@@ -122,7 +122,7 @@ class Choice(_Listed):
 
 @dataclass(frozen=True)
 class Constant(_Listed):
-    """One value, always; None: none is given, and what it stands for is chosen elsewhere."""
+    """A single value. None: no value is given, and other settings decide."""
 
     value: Value | None
     when: ClassVar[tuple[Condition, ...]] = ()
@@ -138,11 +138,11 @@ class Constant(_Listed):
 Domain = Float | Int | Choice | Constant
 
 MOST_LISTED = 100_000
-"""Domains of more values are not gone through value by value."""
+"""Domains with more values than this are not enumerated."""
 
 
 def samples(domain: Domain, conditions: Sequence[Condition]) -> Iterator[Any]:
-    """Values of a domain: all of a short one, and one for which each condition holds, if any is."""
+    """All values of a small domain; of a large one, values that fulfil each condition if any do."""
     if domain.size <= MOST_LISTED or isinstance(domain, Choice | Constant):
         yield from domain.grid()
         return
@@ -163,7 +163,7 @@ def samples(domain: Domain, conditions: Sequence[Condition]) -> Iterator[Any]:
 
 
 def _decimal(value: float) -> Decimal:
-    """``value`` as it is written: 0.1 is a tenth, so that 0.1 + 2 * 0.1 is 0.3."""
+    """The decimal number that is written as ``value``: 0.1 is exactly a tenth."""
     return Decimal(repr(value))
 
 
@@ -172,7 +172,7 @@ def width(low: float, high: float) -> float:
     return float(_decimal(high) - _decimal(low))
 
 
-def _as_own_number(value: object) -> int | float | None:
-    """``value`` if it is a finite number and not the text of one."""
+def _finite_number(value: object) -> int | float | None:
+    """``value`` if it is a finite number, not a text, else None."""
     number = None if isinstance(value, str) else as_number(value)
     return number if number is not None and math.isfinite(number) else None

@@ -1,6 +1,6 @@
-"""Errors of pydantic in words: what is wrong with a value, and what is allowed in its place.
+"""Convert pydantic's errors to messages: what is wrong with a value, and what is allowed.
 
-What is allowed is read from a JSON schema, where pydantic puts every constraint.
+The allowed values come from the JSON schema, which has every constraint of pydantic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WHAT = {
     "too_short": "must not be empty",
     "string_type": "must be a text",
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "has characters that it must not have",
+    "string_pattern_mismatch": "has characters that are not allowed",
     "bool_type": "must be true or false",
     "int_type": "must be an integer",
     "int_from_float": "must be an integer",
@@ -31,18 +31,18 @@ _WHAT = {
     "less_than": "must be < {lt:.15g}",
     "less_than_equal": "must be <= {le:.15g}",
     "literal_error": "is not one of the known names",
-    "union_tag_invalid": "has none of the forms that it may have",
+    "union_tag_invalid": "has none of the allowed forms",
 }
-"""Type of a pydantic error -> what is wrong, with the error's own figures."""
+"""Type of a pydantic error -> its message, with placeholders for the error's context."""
 
 
 def problem_of(
     where: tuple[str, ...], item: Any, node: Schema, definitions: Schema | None = None
 ) -> Problem:
-    """What is wrong at the path ``where``.
+    """The problem of the setting at the path ``where``.
 
-    ``item`` is an element of ``ValidationError.errors()``, ``node`` the JSON schema of the value
-    there, and ``definitions`` the ``$defs`` to which that may refer.
+    ``item`` is an element of ``ValidationError.errors()``, ``node`` the JSON schema of the setting,
+    and ``definitions`` the ``$defs`` to which the schema may refer.
     """
     kind, got = item["type"], item["input"]
     what = _WHAT[kind].format(**item.get("ctx", {})) if kind in _WHAT else item["msg"]
@@ -57,14 +57,14 @@ def problem_of(
 
 
 def in_words(node: Schema, definitions: Schema | None = None) -> str:
-    """A JSON schema in words, such as ``an integer >= 1, or null``; "" where it says nothing.
+    """A JSON schema in words, such as ``an integer >= 1, or null``; "" for an empty schema.
 
     >>> in_words({"type": "number", "minimum": 0, "exclusiveMaximum": 1})
     'a number >= 0 and < 1'
     """
     node = resolved(node, definitions)
     if "anyOf" in node or "oneOf" in node:
-        return ", or ".join(in_words(one, definitions) for one in members(node, definitions))
+        return ", or ".join(in_words(each, definitions) for each in members(node, definitions))
     if "enum" in node or "const" in node:
         return ", ".join(node.get("enum", [node.get("const")]))
     kind = str(node.get("type"))
@@ -89,11 +89,11 @@ _TEXTS = {
     r"\S": "a text that is not empty",
     r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters, digits and . _ - after a letter or digit",
 }
-"""Pattern, or least length -> what it says."""
+"""Pattern or minimal length -> its description."""
 
 
 def resolved(node: Schema, definitions: Schema | None = None) -> Schema:
-    """The schema itself, or the one that it refers to."""
+    """The schema itself, or the schema that it refers to."""
     reference = node.get("$ref")
     if reference is None or definitions is None:
         return node
@@ -102,11 +102,11 @@ def resolved(node: Schema, definitions: Schema | None = None) -> Schema:
 
 
 def members(node: Schema, definitions: Schema | None = None) -> list[Schema]:
-    """The schemas that a value may follow, one or several."""
+    """The alternatives of a schema, or the schema itself."""
     node = resolved(node, definitions)
     several = node.get("anyOf") or node.get("oneOf") or [node]
     return [resolved(member, definitions) for member in several]
 
 
 def _names(node: Schema, definitions: Schema | None) -> list[str]:
-    return [name for one in members(node, definitions) for name in one.get("enum", ())]
+    return [name for each in members(node, definitions) for name in each.get("enum", ())]

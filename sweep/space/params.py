@@ -1,8 +1,9 @@
-"""The parameters of a trial: which there are, what each may be, and when it changes anything.
+"""The parameters of a trial: their names, their values, and when they have an effect.
 
-The names of scopes and so on are plain tuples, so that checking a config imports nothing heavy. The
-tables that implement them lie next to their code; a test holds that each table has exactly these
-names. Those of methods and granularities are in `sweep.registry`: packages may add more.
+The names of scopes and other options are plain tuples, so that checking a config imports no heavy
+package. The tables that implement them are next to their code, and a test checks that each table
+has exactly these names. Methods and granularities are in `sweep.registry`, where packages can add
+more.
 """
 
 from __future__ import annotations
@@ -24,60 +25,60 @@ from sweep.space.types import OneOf
 from sweep.space.values import one_of
 
 MOVEMENT = "movement"
-"""What a method needs that scores by what training did to a weight (`sweep.registry.CRITERIA`)."""
+"""The statistic of methods that score a weight by its changes in training (`CRITERIA`)."""
 
 
 def is_learned(method: str) -> bool:
-    """Whether a method scores by what training did to a weight: it needs a ramp."""
+    """Whether a method scores weights by their changes in training and so needs a ramp."""
     return bool(CRITERIA.fact(method) == MOVEMENT)
 
 
 def needs_data(method: str) -> bool:
-    """Whether a method looks at examples before it prunes, not at the weights alone."""
+    """Whether a method needs examples before it prunes, not only the weights."""
     return CRITERIA.fact(method) not in ("none", MOVEMENT)
 
 
 SCOPES = ("local", "global", "row")
-"""Which scores are compared with which: within one matrix, across all, within one output's row."""
+"""Scores are compared within a matrix, across all matrices, or within the row of an output."""
 
 NORMALISATIONS = ("none", "rms")
-"""What a matrix's scores are divided by before scope ``global`` compares them with others'."""
+"""How scores of a matrix are scaled before scope ``global`` compares them with other matrices."""
 
 LAYER_PROFILES = ("uniform", "erk")
-"""How sparsity is shared out among the matrices, where scores do not decide that."""
+"""How sparsity is distributed over matrices if the scope does not compare them."""
 
 ACTIVATION_METHODS = ("l1-norm", "random")
-"""How an activation is scored."""
+"""How activations are scored."""
 
 ACTIVATION_SCOPES = ("local", "global")
-"""A threshold a token, or one a layer."""
+"""One threshold per token, or one per layer."""
 
 QUANTIZATIONS = ("fixed", "int8")
-"""The grids that a model can be put on (`sweep.compress.quantize.scheme`)."""
+"""The grids of a quantised model (`sweep.compress.quantize.scheme`)."""
 
 
 FIDELITY = "finetune_epochs"
-"""The parameter that counts epochs: records of a trial come after each of them."""
+"""The parameter that counts epochs: a trial gives a record after each of them."""
 
 
 def longest_ramp(finetune_epochs: float = inf, granularity: str = "element") -> float:
-    """The most epochs that a trial's ramp can take: all that it has.
+    """The most epochs of a trial's ramp: all of its finetune epochs.
 
-    0 for a structure of one sparsity, such as N:M: there is no less of it to begin with.
+    0 for a structure with a fixed sparsity, such as N:M, which cannot increase in steps.
     """
     return finetune_epochs if STRUCTURES.fact(granularity) is None else 0
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter may be (``rule``: names, or a type of numbers), and what it means."""
+    """The values of a parameter (``rule``: names, or a type of numbers), and its meaning."""
 
     rule: OneOf | Any
     help: str
 
     @property
     def type(self) -> Any:
-        """The type of one value of it, for pydantic."""
+        """The pydantic type of one value."""
         return Annotated[str, self.rule] if isinstance(self.rule, OneOf) else self.rule
 
 
@@ -89,31 +90,36 @@ def _of(default: Any, rule: OneOf | Any, help: str) -> Any:
 class Params:
     """The parameters of one trial.
 
-    ``sparsity`` and ``activation_sparsity`` are in [0, 1); ``finetune_epochs`` counts whole passes
-    over the train split; ``learning_rate`` is the peak of its schedule. ``method`` says how
-    weights are scored, ``scope`` which of them are compared with which, ``normalise`` and
-    ``layer_profile`` how matrices share ``sparsity`` out; under ``granularity`` N:M none of these
-    but ``method`` counts. ``ramp_epochs`` (whole) spreads the pruning (`sweep.compress.loop`); one
-    above :func:`longest_ramp` is shortened to that. ``distill_weight`` in [0, 1] and
-    ``distill_temperature`` > 0 are those of `sweep.compress.train`; None: as ``recover.distill``
-    says. ``quantization`` is the grid of the dense model that is pruned (none, fixed, int8); None:
-    what ``baseline.quantization`` says. ``seed`` is that of masks, batches and dropout; None:
-    whoever runs the trial gives one.
+    ``sparsity`` and ``activation_sparsity`` are in [0, 1). ``finetune_epochs`` counts passes over
+    the train split. ``learning_rate`` is the peak of its schedule. ``method`` scores weights,
+    ``scope`` selects the weights that are compared, and ``normalise`` and ``layer_profile``
+    distribute ``sparsity`` over matrices; with ``granularity`` N:M only ``method`` has an effect.
+    ``ramp_epochs`` spreads the pruning over epochs (`sweep.compress.loop`); it is reduced to
+    :func:`longest_ramp` if it is longer. ``distill_weight`` in [0, 1] and ``distill_temperature``
+    > 0 are those of `sweep.compress.train`; None: the values of ``recover.distill``.
+    ``quantization`` is the grid of the dense model (none, fixed, int8); None: the value of
+    ``baseline.quantization``. ``seed`` is for masks, batches and dropout; None: the sweep sets it.
+
+    Raises :class:`~sweep.errors.ConfigError` with one line for each wrong value.
     """
 
     sparsity: float = _of(0.5, types.Share, "share of the prunable weights that become zero")
     method: str = _of(
         "l1-norm", OneOf(CRITERIA), f"scores of weights: {one_of([*CRITERIA.builtin])}"
     )
-    scope: str = _of("local", OneOf(SCOPES), "scores compared per matrix, over all, or per row")
+    scope: str = _of(
+        "local", OneOf(SCOPES), "compare scores per matrix, over all matrices, or per row"
+    )
     normalise: str = _of(
-        "none", OneOf(NORMALISATIONS), "rms: each matrix's scores over their own, for scope global"
+        "none",
+        OneOf(NORMALISATIONS),
+        "rms: divide scores by the RMS of their matrix, for scope global",
     )
     granularity: str = _of(
-        "element", OneOf(STRUCTURES), "2:4, 4:8: N of each M inputs stay, whatever sparsity says"
+        "element", OneOf(STRUCTURES), "2:4, 4:8: keep N of each M inputs, whatever the sparsity is"
     )
     layer_profile: str = _of(
-        "uniform", OneOf(LAYER_PROFILES), "erk: large matrices give more; scopes local and row"
+        "uniform", OneOf(LAYER_PROFILES), "erk: prune large matrices more; for scopes local and row"
     )
     finetune_epochs: int = _of(1, types.Natural, "epochs of recovery")
     learning_rate: float = _of(5e-5, types.Positive, "peak learning rate of recovery")
@@ -122,28 +128,28 @@ class Params:
         "l1-norm", OneOf(ACTIVATION_METHODS), f"scores of activations: {one_of(ACTIVATION_METHODS)}"
     )
     activation_scope: str = _of(
-        "local", OneOf(ACTIVATION_SCOPES), "a sample's own threshold, or one for a layer"
+        "local", OneOf(ACTIVATION_SCOPES), "one threshold per token, or one per layer"
     )
     ramp_epochs: int = _of(
         0,
         types.Natural,
-        "epochs over which the sparsity rises, finetune_epochs at most; 0: at once",
+        "epochs over which the sparsity rises, at most finetune_epochs; 0: prune at once",
     )
     distill_weight: float | None = _of(
-        None, types.WholeShare, "share of the loss that is the teacher's; null: recover's"
+        None, types.WholeShare, "the teacher's share of the loss; null: as in recover.distill"
     )
     distill_temperature: float | None = _of(
-        None, types.Positive, "softens the teacher's answers; null: recover's"
+        None, types.Positive, "softens the teacher's answers; null: as in recover.distill"
     )
     quantization: str | None = _of(
         None,
         OneOf(("none", *QUANTIZATIONS)),
-        "grid of the model that is pruned; null: what baseline.quantization says",
+        "grid of the dense model; null: as in baseline.quantization",
     )
     seed: int | None = _of(
         None,
         types.Seed,
-        "of masks and batches; null: each trial's own, from search.seed; a list repeats all",
+        "seed of masks and batches; null: from search.seed; a list: repeat every point",
     )
 
     def __post_init__(self) -> None:
@@ -153,9 +159,9 @@ class Params:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Params:
-        """Read flat parameters, or the tutorial's ``{"weight": {...}, "activation": {...}}``.
+        """Convert flat parameters, or the tutorial's ``{"weight": {...}, "activation": {...}}``.
 
-        Raises :class:`~sweep.errors.UsageError` for a name that no trial knows.
+        Raises :class:`~sweep.errors.UsageError` for an unknown name.
 
         >>> Params.of({"weight": {"sparsity": 0.7, "method": "random", "scope": "global"}}).scope
         'global'
@@ -172,14 +178,14 @@ class Params:
         return cls(**flat)
 
     def to_dict(self) -> dict[str, Any]:
-        """The flat form, as the ledger keeps it."""
+        """The flat form that the ledger has."""
         return asdict(self)
 
 
 PARAMETERS: dict[str, Parameter] = {
     each.name: each.metadata["parameter"] for each in fields(Params)
 }
-"""In the order in which a space has them."""
+"""All parameters, in the order of a space."""
 
 
 def _type_of(parameter: Field[Any]) -> Any:
@@ -193,7 +199,7 @@ _TYPES: TypeAdapter[dict[str, Any]] = TypeAdapter(
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of all parameters, as their types read them."""
+    """The values of all parameters, converted to their types."""
     try:
         return _TYPES.validate_python(values)
     except ValidationError as error:
@@ -207,11 +213,11 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
 
 
 DEFAULTS = Params().to_dict()
-"""What each parameter is by default; None: what it stands for is chosen elsewhere."""
+"""The default of each parameter. None: other settings decide."""
 
 
 def chosen_by(params: Mapping[str, Any]) -> str:
-    """In words, which weights are compared with which, given params of a trial (or some of them).
+    """A short text for which weights are compared, from all or some params of a trial.
 
     >>> chosen_by({"scope": "global", "normalise": "rms"}), chosen_by({"granularity": "2:4"})
     ('global rms', '2:4')
@@ -242,13 +248,13 @@ WHEN: dict[str, tuple[Condition, ...]] = {
     "distill_weight": (_some("finetune_epochs"),),
     "distill_temperature": (_some("distill_weight"),),
 }
-"""Parameter -> the conditions without which it changes nothing (`sweep.space.active`)."""
+"""Parameter -> the conditions under which it has an effect (`sweep.space.active`)."""
 
 FIXED: dict[str, tuple[str, Callable[[str], Any]]] = {"sparsity": ("granularity", STRUCTURES.fact)}
-"""Parameter -> the one that fixes it, and what a value of that one fixes it to (None: nothing)."""
+"""Parameter -> its parent, and a function from the parent's value to the fixed value or None."""
 
 TUTORIAL: dict[str, dict[str, str]] = {
     "weight": {key: key for key in ("sparsity", "method", "scope")},
     "activation": {key: f"activation_{key}" for key in ("sparsity", "method", "scope")},
 }
-"""The tutorial's dictionary: group -> its key -> the parameter that it means."""
+"""The tutorial's dictionary: group -> key -> parameter."""

@@ -1,16 +1,16 @@
-"""The search space: what each parameter of a trial may be, as types that pydantic reads.
+"""Parse a search space: pydantic types for the domains of all parameters.
 
 A domain is a range (`Float`, `Int`), a list (`Choice`) or one value (`Constant`). In YAML:
 
-    sparsity: {low: 0.3, high: 0.95}      # a range; with step: 0.05 or log: true if wanted
+    sparsity: {low: 0.3, high: 0.95}      # a range, optionally with step: 0.05 or log: true
     method: [l1-norm, random]             # a choice
     scope: local                          # a constant
     learning_rate: {low: 1e-5, high: 1e-3, log: true, when: {finetune_epochs: {low: 1}}}
     activation_method: {values: [l1-norm, random], when: {activation_sparsity: {low: 0.1}}}
 
-With a `when` the parameter is active only where all of its conditions hold (see
-`sweep.space.active`); where it is not, a trial has its default. `sweep.space.params` has
-the parameters themselves. The JSON schema for editors is that of the types here.
+With `when`, the parameter is active only if all of its conditions hold (see `sweep.space.active`);
+otherwise a trial uses its default. `sweep.space.params` defines the parameters. The JSON schema for
+editors is generated from the types in this module.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
 from sweep.space.types import Count, NotEmpty, OneOf, Positive, Section, Switch, model_of, read_as
 from sweep.space.values import Problem, Refused, Value
 
-# A value, a list of values, a range and {values: [...]} are told apart by their shape. The tag is
-# the place in the union, by which `sweep.config.problems` finds what is allowed there.
+# The shape distinguishes a value, a list of values, a range and {values: [...]}. The tag is the
+# position in the union, with which `sweep.config.problems` finds the allowed values.
 
 
 def _form_of(raw: object) -> str:
@@ -46,16 +46,17 @@ def _form_of(raw: object) -> str:
 
 
 def _forms(*kinds: Any) -> Any:
-    tagged = tuple(Annotated[kind, Tag(f"[{place}]")] for place, kind in enumerate(kinds))
+    tagged = tuple(Annotated[kind, Tag(f"[{index}]")] for index, kind in enumerate(kinds))
     return Annotated[Union[tagged], Discriminator(_form_of)]  # noqa: UP007
 
 
-def _listed(kind: Any, *checks: Any) -> Any:
+def _list_of(kind: Any, *checks: Any) -> Any:
     return Annotated[list[kind], Field(min_length=1), *checks]
 
 
 def _refuse_range(raw: object) -> object:
-    raise Refused(Problem((), "a range needs numbers", raw, "a name, or a list of names"))
+    what = "must not be a range, because its values are names"
+    raise Refused(Problem((), what, raw, "a name, or a list of names"))
 
 
 _NO_RANGE: Any = Annotated[Any, BeforeValidator(_refuse_range), WithJsonSchema({"not": {}})]
@@ -74,7 +75,7 @@ class _Span(NotEmpty):
 
 
 def _ranges(name: str, base: type[_Span], default: Any, **more: Any) -> Any:
-    """The type of a parameter's ranges: none, where it is a name."""
+    """The type of a parameter's ranges. A parameter whose values are names has none."""
     rule = PARAMETERS[name].rule
     if isinstance(rule, OneOf):
         return _NO_RANGE
@@ -85,9 +86,9 @@ def _ranges(name: str, base: type[_Span], default: Any, **more: Any) -> Any:
 
 
 def _tests(name: str) -> Any:
-    """The type of what a condition may ask of a parameter."""
+    """The type of a condition on a parameter."""
     kind = PARAMETERS[name].type
-    return _forms(kind, _listed(kind), _ranges(name, _Span, None))
+    return _forms(kind, _list_of(kind), _ranges(name, _Span, None))
 
 
 def _conditions(when: NotEmpty) -> tuple[Condition, ...]:
@@ -103,21 +104,21 @@ _WHEN = model_of("when", NotEmpty, {name: _tests(name) for name in PARAMETERS})
 _When = Annotated[
     tuple[Condition, ...],
     read_as(_WHEN, _conditions),
-    Field(description="the parameter is there only where these others have these values"),
+    Field(description="the parameter is active only if these parameters have these values"),
 ]
 
 
 # Domains.
 
 
-def _each_once(values: list[Value]) -> list[Value]:
+def _check_unique(values: list[Value]) -> list[Value]:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise Refused(Problem((str(index),), "is in the list already", value))
+            raise Refused(Problem((str(index),), "is already in the list", value))
     return values
 
 
-_EACH_ONCE = (Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once))
+_UNIQUE = (Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_unique))
 
 
 class _Values(Section):
@@ -134,17 +135,16 @@ class _Range(_Span):
     when: _When = ()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        """Each of these is fine by itself."""
+    def _is_consistent(self) -> Self:
         low, step, whole = self.low, self.step, width(self.low, self.high)
         problems = []
         if step is not None and whole and not whole / _MOST_STEPS <= step <= whole:
             allowed = f">= {whole / _MOST_STEPS:g} and <= {whole:g}"
             problems.append(Problem(("step",), "does not fit the range", step, allowed))
         if self.log and low <= 0:
-            problems.append(Problem(("low",), "a log range cannot start here", low, "> 0"))
+            problems.append(Problem(("low",), "must be > 0 in a log range", low, "> 0"))
         if self.log and step is not None:
-            problems.append(Problem(("step",), "a log range takes no step", step, "log or step"))
+            problems.append(Problem(("step",), "cannot be used with log", step, "log or step"))
         if problems:
             raise Refused(*problems)
         return self
@@ -166,9 +166,9 @@ def _domain(form: Any) -> Domain:
 
 
 def _domains_of(name: str) -> Any:
-    """The type of a parameter's domain, in any of its forms."""
+    """The type of a parameter's domain, in all of its forms."""
     kind = PARAMETERS[name].type
-    choice = _listed(kind, *_EACH_ONCE)
+    choice = _list_of(kind, *_UNIQUE)
     values = model_of(f"{name}_values", _Values, {"values": (choice, ...)})
     value = kind | None if DEFAULTS[name] is None else kind
     step = Count if get_args(kind)[0] is int else Positive
@@ -182,14 +182,14 @@ def _domains_of(name: str) -> Any:
 
 
 def _domains(space: Section) -> dict[str, Domain]:
-    """Every parameter's domain, in the order of `PARAMETERS`; those not given are constants."""
+    """The domain of every parameter, in the order of `PARAMETERS`. Defaults are constants."""
     domains: dict[str, Domain] = {name: Constant(DEFAULTS[name]) for name in PARAMETERS}
     seen: dict[str, tuple[str, ...]] = {}
     problems = []
     for where, name, domain in _entries(space):
         if name in seen:
-            what = f"gives the same parameter as space.{'.'.join(seen[name])}"
-            problems.append(Problem(where, what, domain.plain(), "one of the two"))
+            what = f"sets the same parameter as space.{'.'.join(seen[name])}"
+            problems.append(Problem(where, what, domain.plain(), "only one of the two"))
         seen[name], domains[name] = where, domain
     for name, problem in condition_problems(domains):
         problems.append(problem.under(*seen.get(name, (name,))))
@@ -199,7 +199,7 @@ def _domains(space: Section) -> dict[str, Domain]:
 
 
 def _entries(space: Section) -> Iterator[tuple[tuple[str, ...], str, Domain]]:
-    """(path as written, parameter, domain) of all that is given."""
+    """(path as written, parameter, domain) of every given entry."""
     for key, value in space.given.items():
         if key in PARAMETERS:
             yield (key,), key, value
@@ -212,7 +212,7 @@ def _plain(space: Mapping[str, Domain]) -> dict[str, Any]:
 
 
 def _group(group: str) -> Any:
-    """The tutorial's dictionary, or null."""
+    """The type of a group of the tutorial's dictionary, or null."""
     names = TUTORIAL[group]
     inner = model_of(group, Section, {key: _FLAT[name] for key, name in names.items()})
     about = f"the tutorial's form of {', '.join(names.values())}"
@@ -226,5 +226,5 @@ _POINT = model_of("point", NotEmpty, {name: known.type for name, known in PARAME
 Space = Annotated[dict[str, Domain], read_as(_SPACE, _domains, _plain)]
 
 Starts = list[Annotated[dict[str, Value], read_as(_POINT, lambda point: point.given)]]
-"""Points of a space, each of one parameter or more; whether the space has them is another matter.
+"""Starting points, each with at least one parameter. `sweep.config` checks that the space has them.
 """

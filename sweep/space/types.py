@@ -1,6 +1,7 @@
-"""What the types of parameters and of settings are made of: numbers, names and mappings.
+"""Building blocks for the types of parameters and settings: numbers, names and mappings.
 
-Numbers may also be texts of numbers, since YAML 1.1 leaves 1e-3 a text; booleans are no numbers.
+A number may also be the text of a number, because YAML 1.1 reads 1e-3 as a text. Booleans are not
+numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sweep.space.values import Problem, Refused, as_number
 
 
 class OneOf:
-    """A text that is one of the names in ``sources``: pydantic's literal, of names that may grow.
+    """A text that is one of the names in ``sources``, like a literal whose names can grow.
 
     A source is a tuple, or a registry (`sweep.registry`) to which packages add names.
     """
@@ -34,11 +35,11 @@ class OneOf:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """All names, as they are now."""
+        """All names that are known now."""
         return tuple(name for source in self._sources for name in source)
 
     def check(self, raw: object) -> str:
-        """``raw``, if it is one of the names; else the error that pydantic's literal has."""
+        """``raw`` if it is one of the names. Otherwise raises the error of pydantic's literal."""
         if isinstance(raw, str) and any(raw in source for source in self._sources):
             return raw
         expected = ", ".join(map(repr, self.options))
@@ -90,19 +91,19 @@ Switch = Annotated[bool, Field(strict=True)]
 
 
 class Section(BaseModel):
-    """A mapping whose keys are known: others are errors, and nothing changes later."""
+    """A frozen mapping with known keys. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @property
     def given(self) -> dict[str, Any]:
-        """What is not left to a default, in the order of the fields."""
+        """The values that were given, without defaults, in the order of the fields."""
         fields = type(self).model_fields
         return {name: getattr(self, name) for name in fields if name in self.model_fields_set}
 
 
 class NotEmpty(Section):
-    """One in which at least one key is given."""
+    """A section with at least one key."""
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Self:
@@ -113,7 +114,7 @@ class NotEmpty(Section):
 
 
 def model_of(name: str, base: type[Section], types: Mapping[str, Any]) -> Any:
-    """A mapping with these keys, each of which may be left out, unless its field says otherwise."""
+    """A model with these keys, each of which is optional unless its field says otherwise."""
     fields = {key: kind if isinstance(kind, tuple) else (kind, None) for key, kind in types.items()}
     return create_model(name, __base__=base, **fields)  # type: ignore[call-overload]
 
@@ -121,7 +122,7 @@ def model_of(name: str, base: type[Section], types: Mapping[str, Any]) -> Any:
 def read_as(
     kind: Any, convert: Callable[[Any], Any], plain: Callable[[Any], Any] = lambda value: value
 ) -> GetPydanticSchema:
-    """What is read as one type, is then what ``convert`` makes of that, and is dumped as plain."""
+    """A type that is validated as ``kind``, then converted, and serialized with ``plain``."""
     return GetPydanticSchema(
         lambda _, handler: core_schema.no_info_after_validator_function(
             convert,

@@ -1,4 +1,4 @@
-"""Values, how they stand in YAML, and what is wrong with one that may not be there."""
+"""Values of settings, their YAML text, and problems with wrong values."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any, Final
 
 import yaml
 
-# What is wrong with a setting, as data first and as one line of text at the end.
+# Problems of settings: data, and one line of text.
 
 ABSENT: Final = object()
-"""Stands for "no value was got", which is not the same as null."""
+"""Means that there is no value, which differs from null."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong setting. ``depends``: the other dotted paths that the verdict rests on."""
+    """One wrong setting. ``depends``: dotted paths of other settings that the rule uses."""
 
     where: tuple[str, ...]
     what: str
@@ -31,7 +31,7 @@ class Problem:
     depends: tuple[str, ...] = ()
 
     def under(self, *prefix: str) -> Problem:
-        """The same problem, seen from further out."""
+        """The same problem with a longer path."""
         return replace(self, where=(*prefix, *self.where))
 
     @property
@@ -49,7 +49,7 @@ class Problem:
 
 
 class Refused(ValueError):
-    """One or more problems with a value; their paths are relative to it."""
+    """One or more problems with a value, whose paths are relative to it."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
@@ -57,20 +57,20 @@ class Refused(ValueError):
 
 
 @contextmanager
-def noting(problems: list[Problem], *where: str) -> Iterator[None]:
-    """Adds the problems of a `Refused`, under the path ``where``, to a list, and goes on."""
+def collect_problems(problems: list[Problem], *where: str) -> Iterator[None]:
+    """Catch a `Refused` in the block, and append its problems under the path ``where``."""
     try:
         yield
     except Refused as refused:
         problems += [problem.under(*where) for problem in refused.problems]
 
 
-# Texts that need no quotes, unless YAML takes them for something else, as it does "no" or "1e5".
+# Texts that need no quotes, unless YAML reads them as another type, such as "no" or "1e5".
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*")
 
 
 def show(value: object) -> str:
-    """``value`` as it would stand in a YAML file, on one short line."""
+    """``value`` in messages: as in a YAML file, on one line of at most 80 characters."""
     if isinstance(value, str):
         text = repr(value)
     elif isinstance(value, Mapping | list | tuple | bool) or value is None:
@@ -81,7 +81,7 @@ def show(value: object) -> str:
 
 
 def one_line(value: Any) -> str:
-    """A plain value (JSON's kinds) as YAML on one line."""
+    """A plain value (of JSON types) as YAML on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{one_line(k)}: {one_line(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
@@ -95,7 +95,7 @@ def one_line(value: Any) -> str:
 
 
 def one_of(names: Sequence[str]) -> str:
-    """Names in words.
+    """Join names with commas and "or".
 
     >>> one_of(["a", "b", "c"])
     'a, b or c'
@@ -104,7 +104,7 @@ def one_of(names: Sequence[str]) -> str:
 
 
 def closest(name: object, options: Iterable[str]) -> str:
-    """The option most like ``name``, upper or lower case alike, or '' if none is near."""
+    """The option most similar to ``name``, ignoring case, or '' if none is similar."""
     folded = {option.lower(): option for option in options}
     found = difflib.get_close_matches(str(name).lower(), folded, n=1)
     return folded[found[0]] if found else ""
@@ -113,12 +113,12 @@ def closest(name: object, options: Iterable[str]) -> str:
 Value = int | float | str
 """One value of one parameter."""
 
-# What PyYAML leaves a string because YAML 1.1 wants a dot and a signed exponent: 1e-3, 2E5.
+# PyYAML reads 1e-3 and 2E5 as strings: YAML 1.1 requires a dot and a signed exponent.
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 
 def as_number(raw: object) -> int | float | None:
-    """``raw`` if it is a number or the text of one, else None; booleans are no numbers."""
+    """``raw`` as a number if it is a number or the text of one, else None. Booleans give None."""
     if isinstance(raw, bool):
         return None
     if isinstance(raw, str):

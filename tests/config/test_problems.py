@@ -79,7 +79,7 @@ search: {sampler: grid, tirals: 3}
     assert lines == [
         "task.max_length: the key is given twice on line 5",
         "x: an override is written key=value, got 'x'; allowed: a.dotted.path=value",
-        "name: has characters that it must not have, got 'my sweep'; "
+        "name: has characters that are not allowed, got 'my sweep'; "
         "allowed: letters, digits and . _ - after a letter or digit",
         'space.sparsity: low is above high, got {"low": 0.9, "high": 0.3}; allowed: low <= high',
         "space.method: is not one of the known names, got 'l1norm'; "

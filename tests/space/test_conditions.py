@@ -1,4 +1,4 @@
-"""Parameters that are there at times: how a config says it, and what is refused."""
+"""Conditional parameters: their forms in a config, and errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
         ({"learning_rate": RATES | {"when": {"finetune_epochs": {}}}}, "must not be empty"),
         ({"learning_rate": RATES | {"when": {"finetune_epochs": {"min": 1}}}}, "min: unknown key"),
         ({"learning_rate": RATES | {"when": {"finetune_epochs": 1.5}}}, "must be an integer"),
-        ({"learning_rate": RATES | {"when": {"method": {"low": 1}}}}, "a range needs numbers"),
+        ({"learning_rate": RATES | {"when": {"method": {"low": 1}}}}, "must not be a range"),
         (
             {"learning_rate": RATES | {"when": {"sparsity": {"low": 0.9, "high": 0.1}}}},
             "learning_rate.when.sparsity: low is above high",
@@ -39,14 +39,14 @@ RATES = {"values": [1e-4, 1e-3], "when": {"finetune_epochs": {"low": 1}}}
         ({"seed": [None, 1]}, "seed.0: must be an integer"),
     ],
 )  # fmt: skip
-def test_a_condition_that_makes_no_sense_is_refused(raw: dict[str, Any], message: str) -> None:
+def test_a_wrong_condition_raises_an_error(raw: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         space_of(raw)
     assert message in str(caught.value)
 
 
-def test_what_an_inactive_parent_would_be_does_not_count() -> None:
-    """The learning rate's default would fulfil the condition; without epochs it is not there."""
+def test_a_condition_on_an_inactive_parent_does_not_hold() -> None:
+    """Even if the default of the parent would fulfil the condition."""
     space = space_of(
         {
             "finetune_epochs": [0, 1],
@@ -59,7 +59,9 @@ def test_what_an_inactive_parent_would_be_does_not_count() -> None:
 
 
 @given(st.floats(0, 0.9), st.integers(0, 3))
-def test_params_hold_what_is_there_in_the_order_of_the_space(sparsity: float, epochs: int) -> None:
+def test_params_have_the_active_parameters_in_the_order_of_the_space(
+    sparsity: float, epochs: int
+) -> None:
     space = space_of(
         {
             "sparsity": {"low": 0, "high": 0.9},
@@ -73,12 +75,12 @@ def test_params_hold_what_is_there_in_the_order_of_the_space(sparsity: float, ep
     params = active(space, order(space), lambda name, found: wanted[name])
     assert ("learning_rate" in params) == (epochs >= 1)
     assert ("method" in params) == (sparsity >= 0.5)
-    assert "seed" not in params  # none is given, so each trial has its own
+    assert "seed" not in params  # the sweep sets a seed for each trial
     assert [name for name in space if name in params] == list(params)
     assert Params.of(params).learning_rate == (1e-3 if epochs else 5e-5)
 
 
-def test_what_changes_nothing_is_no_other_configuration() -> None:
+def test_values_without_effect_do_not_change_the_identity() -> None:
     untrained = {"sparsity": 0.5, "finetune_epochs": 0}
     assert identity({**untrained, "learning_rate": 1e-3}) == identity(untrained)
     assert identity({**untrained, "activation_method": "random"}) == identity(untrained)
@@ -89,7 +91,7 @@ def test_what_changes_nothing_is_no_other_configuration() -> None:
 
 
 @pytest.mark.parametrize("sparsity", [0.9, [0.7, 0.8], {"low": 0.7, "high": 0.9}])
-def test_the_sparsity_of_n_of_m_is_decided(sparsity: Any) -> None:
+def test_n_of_m_fixes_the_sparsity(sparsity: Any) -> None:
     space = space_of({"sparsity": sparsity, "granularity": ["element", "2:4"]})
     for granularity, wanted in {"element": 0.9, "2:4": 0.5}.items():
         values = {"sparsity": 0.9, "granularity": granularity}
@@ -98,7 +100,7 @@ def test_the_sparsity_of_n_of_m_is_decided(sparsity: Any) -> None:
     assert fixed("sparsity", {}) is None and fixed("method", {"granularity": "2:4"}) is None
 
 
-def test_what_n_of_m_leaves_nothing_to_do_is_no_other_configuration() -> None:
+def test_values_without_effect_in_n_of_m_do_not_change_the_identity() -> None:
     paired = identity({"granularity": "2:4"})
     for other in ({"sparsity": 0.9}, {"scope": "global"}, {"normalise": "rms"},
                   {"layer_profile": "erk"}, {"sparsity": 0.0, "scope": "row"}):  # fmt: skip
@@ -107,20 +109,24 @@ def test_what_n_of_m_leaves_nothing_to_do_is_no_other_configuration() -> None:
         assert identity({"granularity": "2:4", **other}) != paired
 
 
-def test_a_profile_is_for_local_and_normalising_for_global() -> None:
-    for scope, moot in (("local", "normalise"), ("row", "normalise"), ("global", "layer_profile")):
+def test_profiles_apply_to_local_scopes_and_normalisation_to_global() -> None:
+    for scope, unused in (
+        ("local", "normalise"),
+        ("row", "normalise"),
+        ("global", "layer_profile"),
+    ):
         plain = {"sparsity": 0.5, "scope": scope}
         for name, value in (("normalise", "rms"), ("layer_profile", "erk")):
-            assert (identity({**plain, name: value}) == identity(plain)) == (name == moot)
+            assert (identity({**plain, name: value}) == identity(plain)) == (name == unused)
 
 
-def test_parameters_that_are_not_searched_leave_the_order_as_it_was() -> None:
-    """So that grids, and samplers that count parameters, propose what they did."""
+def test_constants_do_not_change_the_order() -> None:
+    """Grids and samplers that count parameters therefore propose the same values as before."""
     space = space_of({"sparsity": [0.3, 0.5], "method": ["random"], "scope": ["local"]})
     assert order(space) == list(space)
 
 
-def test_granularity_may_hang_on_the_method() -> None:
+def test_granularity_can_depend_on_the_method() -> None:
     granularity = {"values": ["2:4", "element"], "when": {"method": "random"}}
     space = space_of({"method": ["l1-norm", "random"], "granularity": granularity})
     values = {"method": "random", "granularity": "2:4"}
@@ -130,18 +136,18 @@ def test_granularity_may_hang_on_the_method() -> None:
     assert active(space, order(space), lambda name, _: values[name]) == without
 
 
-def test_a_start_cannot_say_otherwise_than_its_granularity() -> None:
+def test_a_start_cannot_contradict_its_granularity() -> None:
     plain = {"name": "n", "task": {"dataset": "digits"},
              "space": {"sparsity": [0.5, 0.9], "granularity": ["element", "2:4"]}}  # fmt: skip
     fine = [{"granularity": "2:4"}, {"sparsity": 0.9, "granularity": "element"}]
     SweepConfig.model_validate({**plain, "search": {"starts": fine}})
     wrong = [{"sparsity": 0.9, "granularity": "2:4"}]
-    with pytest.raises(ValueError, match=r"is 0\.5 under this granularity"):
+    with pytest.raises(ValueError, match=r"must be 0\.5 with this granularity"):
         SweepConfig.model_validate({**plain, "search": {"starts": wrong}})
 
 
 @given(st.integers(0, 5), st.floats(0.1, 0.9))
-def test_parents_take_the_nearest_value_that_lets_what_is_given_be_there(
+def test_complete_gives_parents_the_nearest_value_that_activates_given_params(
     epochs: int, sparsity: float
 ) -> None:
     space = space_of(

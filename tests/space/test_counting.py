@@ -1,4 +1,4 @@
-"""How many configurations a space has, and what of it can never be there."""
+"""The number of configurations of a space, and parameters that can never be active."""
 
 from __future__ import annotations
 
@@ -60,30 +60,30 @@ def test_the_size_of_a_space_is_the_number_of_its_configurations(raw: dict[str, 
 
 RATE = {"low": 1e-5, "high": 1e-3}
 RAMPS = {"ramp_epochs": {"low": 0, "high": 3}, "finetune_epochs": {"low": 0, "high": 3}}
-MORE = {"values": [1, 2], "when": {"ramp_epochs": {"low": 1}}}
-HANGING = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
-PAIRED = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
+DEPENDENT_EPOCHS = {"values": [1, 2], "when": {"ramp_epochs": {"low": 1}}}
+DEPENDENT = {"values": ["2:4"], "when": {"sparsity": {"low": 0.5}}}
+N_OF_M = {"granularity": "2:4", "sparsity": {"low": 0.1, "high": 0.9}}
 
 
 @pytest.mark.parametrize(
     ("raw", "count"),
     [
-        # one endless range makes a space endless, unless it never matters
+        # one infinite range makes a space infinite, unless it never has an effect
         ({"learning_rate": RATE, "finetune_epochs": [0, 1]}, math.inf),
         ({"learning_rate": RATE, "finetune_epochs": 0, "seed": [1, 2]}, 2),
-        # ramps that no trial is long enough for are one
+        # ramps that are longer than the trial count as one
         (RAMPS, 1 + 2 + 3 + 4),
         ({**RAMPS, "granularity": "2:4"}, 4),
-        # where the epochs hang on the ramp, that is more than there are
-        ({"ramp_epochs": [0, 1, 2], "finetune_epochs": MORE}, 5),
-        # N:M alone has no sparsity to search
-        (PAIRED, 1),
-        ({**PAIRED, "granularity": ["2:4", "element"]}, math.inf),
-        # too many values to go through one by one
+        # an upper bound, because the epochs depend on the ramp
+        ({"ramp_epochs": [0, 1, 2], "finetune_epochs": DEPENDENT_EPOCHS}, 5),
+        # N:M has a fixed sparsity
+        (N_OF_M, 1),
+        ({**N_OF_M, "granularity": ["2:4", "element"]}, math.inf),
+        # too many values to enumerate
         ({"finetune_epochs": {"low": 0, "high": 10**6}, "learning_rate": 1e-3}, 10**6 + 1),
     ],
 )
-def test_the_size_of_one_space(raw: dict[str, Any], count: float) -> None:
+def test_the_size_of_special_spaces(raw: dict[str, Any], count: float) -> None:
     assert size(space_of(raw)) == count
 
 
@@ -93,7 +93,7 @@ def test_the_size_of_one_space(raw: dict[str, Any], count: float) -> None:
         (
             {"learning_rate": RATES, "finetune_epochs": 0},
             "learning_rate.when.finetune_epochs: can never hold, got {\"low\": 1}; "
-            "allowed: what space.finetune_epochs can be: 0",
+            "allowed: values of space.finetune_epochs: 0",
         ),
         (
             {"scope": {"values": ["local"], "when": {"seed": 3}}},
@@ -102,21 +102,23 @@ def test_the_size_of_one_space(raw: dict[str, Any], count: float) -> None:
         (
             {"learning_rate": RATES, "finetune_epochs": {"low": 0, "high": 9, "step": 1},
              "scope": {"values": ["local"], "when": {"finetune_epochs": 0, "learning_rate": 1e-3}}},
-            "scope.when: its conditions never hold together",
+            "scope.when: its conditions never hold at the same time",
         ),
         (
             {"scope": {"values": ["local"], "when": {"method": "random"}},
              "method": {"values": ["random"], "when": {"scope": "local"}}},
-            "method.when: its conditions go round in a circle",
+            "method.when: its conditions form a cycle",
         ),
         ({"scope": {"values": ["local"], "when": {"scope": "local"}}}, "scope.when: its"),
         ({"weight": {"scope": {"values": ["local"], "when": {"seed": 3}}}}, "scope.when.seed"),
-        # what decides cannot hang on what it decides
-        ({**PAIRED, "granularity": HANGING}, "go round in a circle"),
-        ({"granularity": HANGING}, "go round in a circle"),
+        # granularity fixes sparsity and cannot depend on it
+        ({**N_OF_M, "granularity": DEPENDENT}, "form a cycle"),
+        ({"granularity": DEPENDENT}, "form a cycle"),
     ],
 )  # fmt: skip
-def test_what_can_never_be_there_is_refused(raw: dict[str, Any], message: str) -> None:
+def test_a_parameter_that_can_never_be_active_raises_an_error(
+    raw: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         space_of(raw)
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""The parameters of a trial are checked as a config checks them."""
+"""`Params` checks its values in the same way as a config."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRONG: dict[str, Any] = {
 }
 
 
-def test_every_wrong_parameter_is_named_in_the_words_of_a_config() -> None:
+def test_wrong_params_raise_the_same_messages_as_a_config() -> None:
     with pytest.raises(ConfigError) as one:
         load_config("digits", [f"space.{name}={value}" for name, value in WRONG.items()])
     of_config = {line for line in one.value.problems if line.split(":")[0][6:] in WRONG}
@@ -32,14 +32,14 @@ def test_every_wrong_parameter_is_named_in_the_words_of_a_config() -> None:
     assert len(of_config) == len(WRONG)
 
 
-def test_values_are_read_as_a_config_reads_them() -> None:
+def test_values_are_converted_as_in_a_config() -> None:
     params = Params(sparsity=0, finetune_epochs=3.0, learning_rate="1e-3", seed=None)  # type: ignore
     assert params == Params(0.0, finetune_epochs=3, learning_rate=1e-3)
     assert isinstance(params.sparsity, float) and isinstance(params.finetune_epochs, int)
     assert Params(**DEFAULTS) == Params()
 
 
-def test_a_copy_is_checked_too_and_its_ramp_is_shortened() -> None:
+def test_replace_checks_values_and_shortens_the_ramp() -> None:
     params = Params(0.8, finetune_epochs=3, ramp_epochs=9)
     assert params.ramp_epochs == 3 and replace(params, sparsity=0.4).sparsity == 0.4
     assert replace(params, granularity="2:4").ramp_epochs == 0
@@ -47,6 +47,6 @@ def test_a_copy_is_checked_too_and_its_ramp_is_shortened() -> None:
         replace(params, sparsity=-0.5)
 
 
-def test_an_unknown_name_is_refused() -> None:
+def test_an_unknown_name_raises_an_error() -> None:
     with pytest.raises(UsageError, match="unknown parameter 'sparcity'; allowed: activation"):
         Params.of({"sparcity": 0.5})

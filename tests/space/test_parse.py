@@ -17,7 +17,7 @@ from tests.harness.spaces import METHODS, space_of
 
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 PARENTS = {"sparsity": [0.5, 0.8], "method": ["l1-norm", "random"], "finetune_epochs": [0, 1]}
-"""What the conditions below look at."""
+"""Parents of the conditions below."""
 
 DOMAINS: list[tuple[str, Any, Domain]] = [
     ("sparsity", {"low": 0.3, "high": 0.95}, Float(0.3, 0.95)),
@@ -56,9 +56,7 @@ DOMAINS: list[tuple[str, Any, Domain]] = [
 
 
 @pytest.mark.parametrize(("name", "raw", "domain"), DOMAINS)
-def test_each_form_is_read_and_its_plain_form_gives_it_again(
-    name: str, raw: Any, domain: Domain
-) -> None:
+def test_each_form_round_trips(name: str, raw: Any, domain: Domain) -> None:
     for given in (raw, domain.plain()):
         assert space_of({**PARENTS, name: given})[name] == domain
     if math.isinf(domain.size):
@@ -78,7 +76,7 @@ def test_each_form_is_read_and_its_plain_form_gives_it_again(
         ("finetune_epochs", 1, 6, 2, [1, 3, 5]),
     ],
 )
-def test_a_stepped_range_is_exact_in_decimals_and_ends_at_its_last_step(
+def test_a_range_with_steps_is_exact_and_ends_at_its_last_step(
     name: str, low: float, high: float, step: float, grid: list[float]
 ) -> None:
     domain = space_of({name: {"low": low, "high": high, "step": step}})[name]
@@ -97,7 +95,9 @@ def test_a_stepped_range_is_exact_in_decimals_and_ends_at_its_last_step(
         (Choice((0, 1)), [1], [2]),
     ],
 )
-def test_what_a_domain_contains(domain: Domain, inside: list[Any], outside: list[Any]) -> None:
+def test_contains_accepts_only_values_of_the_domain(
+    domain: Domain, inside: list[Any], outside: list[Any]
+) -> None:
     assert all(domain.contains(value) for value in inside)
     for value in (*outside, True, False, None, "0.5", math.nan, math.inf, [0.5]):
         assert not domain.contains(value)
@@ -113,37 +113,40 @@ def test_what_a_domain_contains(domain: Domain, inside: list[Any], outside: list
         ({"sparsity": {"low": 0.9, "high": 0.3}}, "sparsity: low is above high"),
         ({"sparsity": {"low": 0.5}}, "sparsity.high: is required"),
         ({"sparsity": {"low": 0.5, "high": 1.0}}, "sparsity.high: must be < 1"),
-        ({"sparsity": {"low": 0, "high": 0.5, "log": True}}, "low: a log range cannot start here"),
+        ({"sparsity": {"low": 0, "high": 0.5, "log": True}}, "low: must be > 0 in a log range"),
         ({"sparsity": {"low": 0.1, "high": 0.5, "log": "yes"}}, "log: must be true or false"),
-        ({"sparsity": {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}}, "takes no step"),
+        (
+            {"sparsity": {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}},
+            "cannot be used with log",
+        ),
         ({"sparsity": {"low": 0.1, "high": 0.5, "step": 0}}, "step: must be > 0"),
         ({"sparsity": {"low": 0.1, "high": 0.5, "step": 0.6}}, "step: does not fit the range"),
         ({"sparsity": {"low": 0.1, "high": 0.5, "step": 1e-300}}, "step: does not fit the range"),
         ({"sparsity": {"low": 0.1, "hihg": 0.5}}, "did you mean 'high'?"),
         ({"sparsity": []}, "sparsity: must not be empty"),
-        ({"sparsity": [0.5, "0.5"]}, "sparsity.1: is in the list already, got 0.5"),
+        ({"sparsity": [0.5, "0.5"]}, "sparsity.1: is already in the list, got 0.5"),
         ({"sparsity": [[0.5]]}, "sparsity.0: must be a number"),
         ({"finetune_epochs": 1.5}, "must be an integer, got 1.5"),
-        ({"finetune_epochs": {"low": 0, "high": 4, "log": True}}, "a log range cannot start here"),
+        ({"finetune_epochs": {"low": 0, "high": 4, "log": True}}, "must be > 0 in a log range"),
         ({"finetune_epochs": {"low": 0, "high": 4, "step": 0.5}}, "step: must be an integer"),
         ({"learning_rate": {"low": 0, "high": 1e-3, "log": True}}, "low: must be > 0, got 0"),
         ({"method": "l1norm"}, "got 'l1norm'; allowed: l1-norm, random, taylor"),
-        ({"method": {"low": 1, "high": 2}}, "a range needs numbers"),
-        ({"scope": ["local", "local"]}, "scope.1: is in the list already"),
+        ({"method": {"low": 1, "high": 2}}, "must not be a range"),
+        ({"scope": ["local", "local"]}, "scope.1: is already in the list"),
         ({"sparsty": 0.5}, "did you mean 'sparsity'?"),
         ({"weight": {"learning_rate": 1}}, "weight.learning_rate: unknown key"),
         ({"weight": 0.5}, "weight: must be a mapping"),
         ([0.5], "space: must be a mapping"),
-        ({"sparsity": 0.5, "weight": {"sparsity": 0.5}}, "weight.sparsity: gives the same"),
+        ({"sparsity": 0.5, "weight": {"sparsity": 0.5}}, "weight.sparsity: sets the same"),
     ],
 )
-def test_a_wrong_space_is_refused(raw: Any, message: str) -> None:
+def test_a_wrong_space_raises_an_error(raw: Any, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         space_of(raw)
     assert message in str(caught.value)
 
 
-def test_all_that_is_wrong_with_a_space_is_said_at_once() -> None:
+def test_all_problems_of_a_space_are_reported_together() -> None:
     raw = {"sparsity": {"low": "half", "high": 2}, "method": ["foo", "random"], "depth": 3}
     with pytest.raises(ConfigError) as caught:
         space_of(raw)
@@ -152,7 +155,7 @@ def test_all_that_is_wrong_with_a_space_is_said_at_once() -> None:
     ]
 
 
-def test_a_space_has_every_parameter_those_not_given_as_constants() -> None:
+def test_parameters_that_are_not_given_are_constants() -> None:
     space = space_of({"method": list(METHODS)})
     assert list(space) == list(PARAMETERS)
     assert space.pop("method") == Choice(METHODS)
@@ -161,7 +164,7 @@ def test_a_space_has_every_parameter_those_not_given_as_constants() -> None:
     assert all(parameter.help for parameter in PARAMETERS.values())
 
 
-def test_the_tutorials_dictionary_means_the_flat_names() -> None:
+def test_the_tutorials_dictionary_equals_the_flat_names() -> None:
     assert {flat for keys in TUTORIAL.values() for flat in keys.values()} < set(PARAMETERS)
     weight = {"sparsity": {"low": 0.1, "high": 0.9}, "method": "random", "scope": "global"}
     activation = {"sparsity": 0.25, "method": "random", "scope": "global"}
@@ -186,11 +189,11 @@ def test_the_tutorials_dictionary_means_the_flat_names() -> None:
         ({"method": {"low": 0, "high": 1}}, False),
     ],
 )
-def test_the_json_schema_tells_what_a_space_may_be(space: dict[str, Any], fits: bool) -> None:
+def test_the_json_schema_accepts_only_valid_spaces(space: dict[str, Any], fits: bool) -> None:
     assert SCHEMA.is_valid({"name": "a", "task": {"dataset": "digits"}, "space": space}) == fits
 
 
-def test_params_are_flat_or_the_tutorials_dictionary() -> None:
+def test_params_can_be_flat_or_the_tutorials_dictionary() -> None:
     weight = {"sparsity": 0.7, "method": "random", "scope": "global"}
     activation = {"sparsity": 0.2, "method": "random", "scope": "global"}
     flat = {**weight, **{f"activation_{key}": value for key, value in activation.items()}}
