@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from analysis.questions import most
 from analysis.results import Results
 from analysis.tables.columns import Kinds, frame
 from analysis.tables.front import objectives
 from analysis.tables.html import section, table_html
+from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
-COMPARISON: Kinds = {
+COST: Kinds = {
     "name": "text",
     "folder": "text",
     "state": "text",
@@ -32,9 +34,6 @@ COMPARISON: Kinds = {
     "epochs_saved": "int",
     "seconds": "float",
     "utilisation": "float",
-    "best_accuracy": "float",
-    "baseline_accuracy": "float",
-    "confirmed": "bool",
 }
 
 
@@ -44,9 +43,9 @@ class Incomparable(ValueError):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Sweeps with the same objectives and the same reference point.
+    """Sweeps with the same primary metric, objectives and reference point.
 
-    Raises :class:`Incomparable` where either differs, ``ValueError`` for no sweep at all.
+    Raises :class:`Incomparable` where one of these differs, ``ValueError`` for no sweep at all.
     """
 
     results: list[Results]
@@ -66,6 +65,16 @@ class Comparison:
     def _repr_html_(self) -> str:
         tables = map(table_html, (self.table, self.config_differences))
         return section(f"{len(self)} sweeps", "compared", *tables)
+
+    @property
+    def metric(self) -> PrimaryMetric:
+        """What the trials are judged by, the same in all."""
+        return self.results[0].metric
+
+    @property
+    def metrics(self) -> dict[str, PrimaryMetric]:
+        """All metrics that were measured in some sweep, by name."""
+        return {name: found for each in self.results for name, found in each.metrics.items()}
 
     @property
     def directions(self) -> dict[str, str]:
@@ -88,11 +97,12 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row a sweep: hypervolume, cost, front; ``hypervolume_share`` is of the largest."""
         rows = [_row(n, results) for n, results in zip(self.names, self.results, strict=True)]
-        best = max((row["hypervolume"] or 0.0 for row in rows), default=0.0)
+        largest = max((row["hypervolume"] or 0.0 for row in rows), default=0.0)
         for row in rows:
-            known = best > 0 and row["hypervolume"] is not None
-            row["hypervolume_share"] = row["hypervolume"] / best if known else None
-        return frame(rows, COMPARISON)
+            known = largest > 0 and row["hypervolume"] is not None
+            row["hypervolume_share"] = row["hypervolume"] / largest if known else None
+        best, dense = f"best_{self.metric.name}", self.metric.baseline
+        return frame(rows, {**COST, best: "float", dense: "float", "confirmed": "bool"})
 
     @property
     def config_differences(self) -> pd.DataFrame:
@@ -120,6 +130,11 @@ class Comparison:
 
 
 def _check(one: Results, other: Results) -> None:
+    if _judged_by(one.metric) != _judged_by(other.metric):
+        raise Incomparable(
+            f"{one.folder} and {other.folder} have different primary metrics "
+            f"({_judged_by(one.metric)}; {_judged_by(other.metric)}): their fronts do not compare"
+        )
     if one.directions != other.directions:
         raise Incomparable(
             f"{one.folder} and {other.folder} have different objectives ({_words(one.directions)}; "
@@ -134,6 +149,10 @@ def _check(one: Results, other: Results) -> None:
             )
 
 
+def _judged_by(metric: PrimaryMetric) -> str:
+    return f"{metric.name} {metric.direction}{metric.unit and f', {metric.unit}'}"
+
+
 def _words(directions: dict[str, str]) -> str:
     return ", ".join(f"{name} {way}" for name, way in directions.items())
 
@@ -144,7 +163,8 @@ def _numbered(name: str, again: Counter[str]) -> str:
 
 
 def _row(name: str, results: Results) -> dict[str, Any]:
-    front, cost = results.front, results.cost
+    front, cost, metric = results.front, results.cost, results.metric
+    best = most(front, metric.name, largest=metric.direction == "max")
     return {
         "name": name,
         "folder": str(results.folder),
@@ -157,8 +177,8 @@ def _row(name: str, results: Results) -> dict[str, Any]:
         "epochs_saved": cost.epochs_saved,
         "seconds": cost.wall_seconds,
         "utilisation": cost.utilisation,
-        "best_accuracy": front["accuracy"].max(),
-        "baseline_accuracy": (results.baseline or {}).get("accuracy"),
+        f"best_{metric.name}": None if best is None else best[metric.name],
+        metric.baseline: (results.baseline or {}).get(metric.name),
         "confirmed": results.confirmed,
     }
 

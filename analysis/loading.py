@@ -16,13 +16,14 @@ from analysis.tables.frames import Story, decisions_table, records_table, trials
 from analysis.tables.loaded import plain_figures
 from sweep.ledger.events import FINISH, INTERRUPT, RESUME, ReadEvent
 from sweep.ledger.files import no_collector
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Ledger, read_ledger
 
-# What a config that names no objectives means.
-_DIRECTIONS = {"accuracy": "max", "sparsity": "max"}
-
-# Figures that a task gives where it is asked to; numbers, so that they may be objectives.
-_METRICS = ("f1", "matthews")
+# Metrics that records of version 0.1, whose head names none, may have beside accuracy.
+_EARLY = {
+    "f1": PrimaryMetric("f1", "max", "share", 0.0),
+    "matthews": PrimaryMetric("matthews", "max", "", -1.0),
+}
 
 Place = str | Path
 Places = list[str] | list[Path] | list[Place] | tuple[Place, ...]
@@ -54,19 +55,24 @@ def _results(ledger: Ledger) -> Results:
     head: ReadEvent = ledger.events[0] if ledger.events else {}
     config = _with_trials(_mapping(head.get("config")), ledger.events)
     story, confirmation = Story().replay(ledger.events), Confirmation().replay(ledger.events)
-    directions = _directions(head, config)
+    metric = PrimaryMetric.of(head)
+    metrics, figures = _metrics(head, config, story, confirmation)
+    directions = _directions(head, config, metric)
     seed = _mapping(config.get("baseline")).get("seed")
-    figures = [*directions, *_metrics(config, story, confirmation)]
+    figures = [*directions, *figures]
     folder = ledger.folder
     return Results(
         folder=folder.local or str(folder),
         name=str(head.get("name") or config.get("name") or folder.absolute().name),
-        trials=trials_table(story, figures),
-        records=records_table(story, seed, figures),
+        trials=trials_table(story, metric, figures),
+        records=records_table(story, metric, figures, seed),
         decisions=decisions_table(story),
         config=config,
         versions=_mapping(head.get("versions")),
         baseline=plain_figures(story.baseline),
+        metric=metric,
+        metrics=metrics,
+        figures=figures,
         directions=directions,
         reference_point=_reference_point(head, story.baseline),
         cost=cost_of(ledger.events, story.trials.values()),
@@ -80,25 +86,35 @@ def _results(ledger: Ledger) -> Results:
     )
 
 
-def _metrics(config: dict[str, Any], story: Story, confirmation: Confirmation) -> list[str]:
-    """The figures beside accuracy that were asked for, or are there."""
+def _metrics(
+    head: ReadEvent, config: dict[str, Any], story: Story, confirmation: Confirmation
+) -> tuple[dict[str, PrimaryMetric], list[str]]:
+    """The metrics that a ledger's head names, with their columns; those found if it names none."""
+    facts = _mapping(head.get("metrics"))
+    named = [name for name in facts if isinstance(facts[name], dict)]
+    if named:
+        metrics = {name: PrimaryMetric.of({**head, "metric": name}) for name in named}
+        return metrics, [column for name in named for column in (name, metrics[name].se)]
     asked = _mapping(config.get("task")).get("metrics")
     told: Iterable[ReadEvent] = [
         *story.records,
         *confirmation.records.values(),
         story.baseline or {},
     ]
-    names = {name for event in told for name in _METRICS if name in event}
-    asked = asked if isinstance(asked, list) else []
-    return [name for name in _METRICS if name in names or name in asked]
+    names = {name for event in told for name in _EARLY if name in event}
+    names |= set(asked if isinstance(asked, list) else [])
+    early = {name: metric for name, metric in _EARLY.items() if name in names}
+    metric = PrimaryMetric()
+    return {metric.name: metric, **early}, list(early)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _directions(head: ReadEvent, config: dict[str, Any]) -> dict[str, str]:
-    return _mapping(head.get("directions")) or _mapping(config.get("objectives")) or _DIRECTIONS
+def _directions(head: ReadEvent, config: dict[str, Any], metric: PrimaryMetric) -> dict[str, str]:
+    given = _mapping(head.get("directions")) or _mapping(config.get("objectives"))
+    return given or {metric.name: metric.direction, "sparsity": "max"}
 
 
 def _with_trials(config: dict[str, Any], events: list[ReadEvent]) -> dict[str, Any]:

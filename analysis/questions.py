@@ -1,6 +1,7 @@
 """Which points of a front answer a question: all within bounds, the best of them, the knee.
 
-Accuracies and drops are those on test where the whole front is confirmed, else on validation.
+Figures of the primary metric are those on test where the whole front is confirmed, else those on
+validation.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
+from analysis.format import MetricFormat, percent
+from analysis.tables.columns import Split, on_split
 from analysis.tables.html import answer_html
+from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
 # 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who asks for 0.01 means that.
@@ -26,7 +30,9 @@ class Asked(Protocol):
     @property
     def front(self) -> pd.DataFrame: ...
     @property
-    def split(self) -> Literal["test", "validation"]: ...
+    def metric(self) -> PrimaryMetric: ...
+    @property
+    def split(self) -> Split: ...
     @property
     def knee(self) -> int | None: ...
     def best(self, min_sparsity: float | None, max_drop: float | None) -> Answer: ...
@@ -65,13 +71,14 @@ class Answer:
     """Where none satisfies it, the feasible point that misses it by the least."""
     text: str
     """The answer in a sentence."""
+    metric: PrimaryMetric
 
     def __repr__(self) -> str:
         return f"<Answer: {self.text}>"
 
     def _repr_html_(self) -> str:
         named = {"point": self.point, "runner-up": self.runner_up, "nearest": self.nearest}
-        return answer_html(self.text, named)
+        return answer_html(self.text, named, self.metric)
 
 
 def points(
@@ -82,13 +89,13 @@ def points(
 ) -> pd.DataFrame:
     """The rows of ``results.front`` that satisfy all that is asked; no row where none does.
 
-    ``min_sparsity``: measured sparsity at least this, in [0, 1]. ``max_drop``: accuracy at most
-    this far below the dense baseline, as a share (0.01 is one point), in [-1, 1]; on test where
-    the whole front is confirmed, else on validation. ``knee``: only the point at which the whole
-    front bends most, if there is one. Raises ``ValueError`` for bounds outside their ranges.
+    ``min_sparsity``: measured sparsity at least this, in [0, 1]. ``max_drop``: at most this much
+    worse than the dense baseline (of a share, 0.01 is one point, in [-1, 1]); on test where the
+    whole front is confirmed, else on validation. ``knee``: only the point at which the whole front
+    bends most, if there is one. Raises ``ValueError`` for bounds outside their ranges.
     """
     front = results.front
-    beyond = missed(front, bounds(results.split, min_sparsity, max_drop))
+    beyond = missed(front, bounds(results, min_sparsity, max_drop))
     keep = pd.Series(beyond == 0, index=front.index)
     if knee:
         keep &= front.index == (-1 if results.knee is None else results.knee)
@@ -111,32 +118,41 @@ def why_none(
             f"the front of {len(results.front)} points has no knee: it takes three or more, of "
             "which one stands well out from the straight line between the ends"
         )
-    return f"the knee is beyond that: {point_text(results.front.iloc[results.knee], results.split)}"
+    return f"the knee is beyond that: {point_text(results.front.iloc[results.knee], results)}"
 
 
-def most(table: pd.DataFrame, column: str) -> pd.Series[Any] | None:
-    """The first row with the largest ``column``; None where no row has a value."""
+def most(table: pd.DataFrame, column: str, largest: bool = True) -> pd.Series[Any] | None:
+    """The first row with the largest ``column``, or the smallest; None where no row has a value."""
     if table[column].isna().all():
         return None
-    return table.iloc[int(table[column].argmax())]
+    return table.iloc[int(table[column].argmax() if largest else table[column].argmin())]
 
 
 def bounds(
-    split: str,
+    results: Asked,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     max_size_bytes: float | None = None,
+    split: Split | None = None,
 ) -> list[Bound]:
-    """What is asked of a point, None being nothing; ``ValueError`` for a bound out of its range."""
-    found = []
+    """What is asked of a point, None being nothing; ``ValueError`` for a bound out of its range.
+
+    ``split``: what the drop is measured on, where that is not the split of ``results``.
+    """
+    found, metric = [], results.metric
     if min_sparsity is not None:
         _check("min_sparsity", min_sparsity, 0.0, 1.0)
         words = f"at least {100 * min_sparsity:g} % sparsity"
         found.append(Bound("sparsity", min_sparsity, True, words))
     if max_drop is not None:
-        _check("max_drop", max_drop, -1.0, 1.0)
-        words = f"at most {100 * max_drop:g} points below dense"
-        found.append(Bound(_drop_of(split), max_drop, False, words))
+        most_worse = 1.0 if metric.is_share else math.inf
+        _check("max_drop", max_drop, -most_worse, most_worse)
+        form = MetricFormat(metric)
+        words = f"at most {form.factor * max_drop:g} {form.unit}".rstrip()
+        words = f"{words} {form.side(1.0)} dense"
+        column = on_split(metric, split or results.split).drop
+        unit = 1.0 if metric.is_share else float(results.front[metric.baseline].abs().max()) or 1.0
+        found.append(Bound(column, max_drop, False, words, unit))
     if max_size_bytes is not None:
         _check("max_size_bytes", max_size_bytes, 1.0, math.inf)
         words = f"at most {max_size_bytes:,.0f} bytes"
@@ -154,33 +170,26 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
 
 
-def accuracy_of(split: str, end: str = "") -> str:
-    """The column of the accuracy, or of an ``end`` of its interval, that answers go by."""
-    return f"{'test_' if split == 'test' else ''}accuracy{end}"
-
-
-def _drop_of(split: str) -> str:
-    return "test_drop" if split == "test" else "accuracy_drop"
-
-
 def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
     """The row that satisfies what is ``asked`` and is best ``by`` (column, whether more is better).
 
-    Equals are told apart by accuracy. Where no row is within, ``nearest`` is the feasible row with
-    the smallest sum of what it misses.
+    Equals are told apart by the primary metric. Where no row is within, ``nearest`` is the feasible
+    row with the smallest sum of what it misses.
     """
-    front, split = results.front, results.split
-    (column, more), accuracy = by, accuracy_of(split)
+    front, metric = results.front, results.metric
+    column, more = by
     beyond = missed(front, asked)
     known = front[column].notna().to_numpy(dtype=bool)
     ordered = front[(beyond == 0) & known].sort_values(
-        [column, accuracy], ascending=[not more, False], kind="stable"
+        [column, on_split(metric, results.split).value],
+        ascending=[not more, metric.direction == "min"],
+        kind="stable",
     )
     point, runner_up = ([row for _, row in ordered.head(2).iterrows()] + [None, None])[:2]
     nearest = _nearest(front, beyond) if point is None else None
-    question = f"{what} point{' with ' * bool(asked)}{' and '.join(bound.words for bound in asked)}"
-    text = f"{question}: {_text(front, point, runner_up, nearest, split)}"
-    return Answer(question, point, runner_up, nearest, text)
+    question = f"{what}{' with ' * bool(asked)}{' and '.join(bound.words for bound in asked)}"
+    text = f"{question}: {_text(results, point, runner_up, nearest)}"
+    return Answer(question, point, runner_up, nearest, text, metric)
 
 
 def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
@@ -192,31 +201,30 @@ def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
 
 
 def _text(
-    front: pd.DataFrame,
+    results: Asked,
     point: pd.Series[Any] | None,
     runner_up: pd.Series[Any] | None,
     nearest: pd.Series[Any] | None,
-    split: str,
 ) -> str:
-    if front.empty:
+    if results.front.empty:
         return "the front has no point yet."
     if point is not None:
-        second = "" if runner_up is None else f" Runner-up: {point_text(runner_up, split)}."
-        return f"{point_text(point, split)}.{second}"
-    come = "" if nearest is None else f" The nearest is {point_text(nearest, split)}."
+        second = "" if runner_up is None else f" Runner-up: {point_text(runner_up, results)}."
+        return f"{point_text(point, results)}.{second}"
+    come = "" if nearest is None else f" The nearest is {point_text(nearest, results)}."
     return f"no point of the front satisfies that.{come}"
 
 
-def point_text(row: pd.Series[Any], split: str) -> str:
+def point_text(row: pd.Series[Any], results: Asked) -> str:
     """A row of the front in words, with its interval and what it is measured on."""
-    names = [accuracy_of(split, end) for end in ("", "_low", "_high")]
-    accuracy, low, high = (100 * row[name] for name in names)
-    drop = row[_drop_of(split)]
-    where = "on test" if split == "test" else "on validation, unconfirmed"
-    to_dense = ""
+    metric, form = results.metric, MetricFormat(results.metric)
+    on = on_split(metric, results.split)
+    where = "on test" if on.split == "test" else "on validation, unconfirmed"
+    drop, to_dense = row[on.drop], ""
     if pd.notna(drop):
-        to_dense = f", {abs(100 * drop):.2f} points {'below' if drop > 0 else 'above'} dense"
+        to_dense = f", {form.gap(drop)} {form.side(drop)} dense"
     return (
-        f"{row['trial_id']} after epoch {row['epoch']}, {100 * row['sparsity']:.1f} % sparsity at "
-        f"{accuracy:.2f} % accuracy ({where}; 95 % interval {low:.1f} to {high:.1f} %{to_dense})"
+        f"{row['trial_id']} after epoch {row['epoch']}, {percent(row['sparsity'], 1)} sparsity at "
+        f"{form.with_unit(row[on.value])} {metric.name} ({where}; 95 % interval "
+        f"{form.span(row[on.low], row[on.high])}{to_dense})"
     )

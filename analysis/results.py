@@ -6,9 +6,10 @@ when it is first asked for. In the examples ``results`` is a small sweep that wa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,15 +17,20 @@ import pandas as pd
 from analysis import questions
 from analysis.certainty.answers import BoolArray
 from analysis.certainty.judgement import Basis, Evidence, Side, judged, points_of
+from analysis.certainty.measured import measured
 from analysis.certainty.paired import Paired
+from analysis.certainty.verdicts import margin
+from analysis.format import MetricFormat
 from analysis.history.layers import layer_table, layers_of
 from analysis.history.timeline import timeline
 from analysis.history.traces import traces_table
 from analysis.questions import Answer
 from analysis.tables import confirmation as confirm
 from analysis.tables import front as fronts
+from analysis.tables.columns import OnSplit, Split, on_split
 from analysis.tables.html import front_html, section
 from analysis.tables.loaded import Loaded
+from sweep.ledger.record import figure
 from sweep.pareto import IntArray, hypervolume, knee
 
 if TYPE_CHECKING:
@@ -48,7 +54,7 @@ class Results(Loaded):
         if self.front.empty:
             return section(self.name, f"{standing}; no point on the front yet")
         front = "confirmed on test" if self.confirmed else "UNCONFIRMED: validation figures"
-        return section(self.name, f"{standing}; front {front}", front_html(self.front))
+        return section(self.name, f"{standing}; front {front}", front_html(self.front, self.metric))
 
     # the front
 
@@ -56,11 +62,12 @@ class Results(Loaded):
     def front(self) -> pd.DataFrame:
         """The Pareto front on validation, by rising sparsity, with how sure each point is.
 
-        Columns beside those of ``records``, missing until they are known: ``accuracy_low`` and
-        ``accuracy_high`` (95 % Wilson), the ``test_`` columns, ``seeds`` and ``test_drop``
-        (``confirmation.summary``), ``optimism`` (accuracy minus test_accuracy),
-        ``front_probability`` (``bootstrap``), ``verdict`` (``verdicts``), ``p_value`` (McNemar
-        against dense, Holm-corrected over the front), ``feasible`` (``search.constraints``).
+        Columns beside those of ``records``, missing until they are known: ``<metric>_low`` and
+        ``<metric>_high`` (``measured.interval``), the ``test_`` columns, ``seeds`` and
+        ``test_drop`` (``confirmation.summary``), ``optimism`` (how much better the value on
+        validation is than that on test), ``front_probability`` (``bootstrap``), ``verdict``
+        (``verdicts``), ``p_value`` (McNemar against dense, Holm-corrected over the front),
+        ``feasible`` (``search.constraints``).
         """
         return self._judged[0]
 
@@ -82,7 +89,7 @@ class Results(Loaded):
     @cached_property
     def _places(self) -> IntArray:
         """Which of the contenders are on the front, in its order."""
-        return fronts.front_places(self._contenders, self.directions)
+        return fronts.front_places(self._contenders, self.directions, self.metric)
 
     @cached_property
     def _judged(self) -> tuple[pd.DataFrame, Basis]:
@@ -113,9 +120,30 @@ class Results(Loaded):
     # questions
 
     @property
-    def split(self) -> Literal["test", "validation"]:
+    def split(self) -> Split:
         """What answers are given on: test where the whole front is confirmed."""
         return "test" if self.confirmed else "validation"
+
+    @property
+    def reported(self) -> OnSplit:
+        """What a report leads with: test as soon as a point of the front was read there."""
+        is_tested = self.front[self.metric.test].notna().any()
+        return on_split(self.metric, "test" if is_tested else "validation")
+
+    @property
+    def interval_name(self) -> str:
+        """What the front's intervals on validation are called after "95 %"."""
+        rows = self.front.to_dict("records")
+        is_share = all(not math.isnan(measured(row, self.metric).examples) for row in rows)
+        return " Wilson" if is_share else ""
+
+    def margin(self, split: Split) -> float | None:
+        """How much worse than dense is near it (``verdicts.margin``); None without a dense model
+        where that depends on it."""
+        figures = (self.test_baseline if split == "test" else self.baseline) or {}
+        dense = figure(figures, self.metric.name)
+        found = margin(self.metric, math.nan if dense is None else dense)
+        return None if math.isnan(found) else found
 
     def best(
         self,
@@ -125,11 +153,11 @@ class Results(Loaded):
     ) -> Answer:
         """The best point of the front within bounds, its runner-up or what comes nearest.
 
-        The most accurate point; with ``max_drop`` the sparsest, for then accuracy is bounded.
-        ``min_sparsity`` is in [0, 1]; ``max_drop`` is how far accuracy may be below dense, as a
-        share (0.01 is one point), in [-1, 1]; ``max_size_bytes`` at least 1. Accuracies are those
-        on test where the whole front is confirmed, else those on validation. Raises ``ValueError``
-        for bounds outside their ranges.
+        The best by the primary metric; with ``max_drop`` the sparsest, for then the metric is
+        bounded. ``min_sparsity`` is in [0, 1]; ``max_drop`` is how much worse than dense a point
+        may be (of a share, 0.01 is one point, in [-1, 1]); ``max_size_bytes`` at least 1. Figures
+        are those on test where the whole front is confirmed, else those on validation. Raises
+        ``ValueError`` for bounds outside their ranges.
 
         >>> answer = results.best(min_sparsity=0.6)
         >>> answer.point["trial_id"], answer.runner_up["trial_id"]
@@ -137,11 +165,12 @@ class Results(Loaded):
         >>> results.best(min_sparsity=0.95).nearest["trial_id"]
         't00003'
         """
-        asked = questions.bounds(self.split, min_sparsity, max_drop, max_size_bytes)
+        asked = questions.bounds(self, min_sparsity, max_drop, max_size_bytes)
         if max_drop is not None:
-            return questions.choose(self, asked, ("sparsity", True), "The sparsest")
-        by = (questions.accuracy_of(self.split), True)
-        return questions.choose(self, asked, by, "The most accurate")
+            return questions.choose(self, asked, ("sparsity", True), "The sparsest point")
+        by = (on_split(self.metric, self.split).value, self.metric.direction == "max")
+        what = f"The point with the {MetricFormat(self.metric).best}"
+        return questions.choose(self, asked, by, what)
 
     def least_size(self, max_drop: float) -> Answer:
         """The smallest point of the front (``size_bytes``) within ``max_drop`` of dense.
@@ -151,8 +180,8 @@ class Results(Loaded):
         >>> results.least_size(max_drop=0.01).point["size_bytes"]
         60000
         """
-        asked = questions.bounds(self.split, max_drop=max_drop)
-        return questions.choose(self, asked, ("size_bytes", False), "The smallest")
+        asked = questions.bounds(self, max_drop=max_drop)
+        return questions.choose(self, asked, ("size_bytes", False), "The smallest point")
 
     # example by example
 
@@ -170,7 +199,7 @@ class Results(Loaded):
 
     @cached_property
     def _evidence(self) -> Evidence:
-        return Evidence(self.story.trials, self.story.baseline, self.confirming)
+        return Evidence(self.metric, self.story.trials, self.story.baseline, self.confirming)
 
     def compare_points(
         self,
@@ -197,17 +226,18 @@ class Results(Loaded):
 
     @cached_property
     def confirmation(self) -> pd.DataFrame:
-        """One row a confirmed point and seed; ``accuracy`` is that of the retrained model on test.
+        """One row a confirmed point and seed; the metric is that of the retrained model on test.
 
-        Columns: ``columns.CONFIRMATION``, then objectives and metrics that are not among them.
+        Columns: ``columns.confirmation_columns``, then those of ``figures`` that are not among
+        them.
         """
-        more = [name for name in self.records if name in (*self.directions, "f1", "matthews")]
-        return confirm.confirmation_table(self.confirming, more)
+        more = [name for name in self.records if name in self.figures]
+        return confirm.confirmation_table(self.confirming, self.metric, more)
 
     @cached_property
     def confirmed_points(self) -> pd.DataFrame:
-        """One row a confirmed point, runners-up too: ``columns.CONFIRMED``."""
-        return confirm.confirmed_table(self.confirming)
+        """One row a confirmed point, runners-up too: ``columns.confirmed_columns``."""
+        return confirm.confirmed_table(self.confirming, self.metric)
 
     @property
     def test_front(self) -> pd.DataFrame:
@@ -217,17 +247,21 @@ class Results(Loaded):
     @property
     def confirmed(self) -> bool:
         """Whether all points of the front have figures on the test set."""
-        return len(self.front) > 0 and bool(self.front["test_accuracy"].notna().all())
+        return len(self.front) > 0 and self._is_tested
+
+    @property
+    def _is_tested(self) -> bool:
+        return bool(self.front[self.metric.test].notna().all())
 
     @property
     def confirmation_state(self) -> str:
         """none | running | partial (points of the front have no test figures) | finished."""
-        return confirm.state_of(self.confirming, self.front)
+        return confirm.state_of(self.confirming, self._is_tested)
 
     @property
     def optimism(self) -> dict[str, float] | None:
         """How much validation flattered the front, and its parts (``confirmation.optimism_of``)."""
-        return confirm.optimism_of(self.front, self.confirmed_points)
+        return confirm.optimism_of(self.front, self.confirmed_points, self.metric)
 
     def traces(self) -> pd.DataFrame:
         """Hypervolume after each record: ``time, seconds, epochs, trials, hypervolume``.

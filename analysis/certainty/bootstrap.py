@@ -1,15 +1,18 @@
 """How sure it is that a point belongs on the front: by a bootstrap, over examples and seeds.
 
+Throughout, ``drawn`` values are of the primary metric, as it could have been on other examples,
+signed so that more is better; ``noisy`` are the objectives that go with it: it, and its drop.
+
 The examples of a split are drawn anew, with replacement, ``resamples`` times; each time all points
 are scored on the same drawn examples, and it is seen who is on the front. The share of times is the
 point's probability (the bootstrap: Efron and Tibshirani, 1993, chapter 6). It speaks of the noise
-of accuracy alone: other objectives stand as measured. And it does not undo that the search chose
+of that metric alone: other objectives stand as measured. And it does not undo that the search chose
 the points by these very examples, which only a confirmation does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +22,6 @@ from sweep.pareto import FloatArray, IntArray
 
 RESAMPLES = 1000
 _DRAWN_AT_ONCE = 2**20
-
-# What falls and rises with the number of right answers.
-_ACCURATE = {("accuracy", "max"), ("accuracy_drop", "min")}
 
 
 def resampled(
@@ -95,64 +95,81 @@ def binomial(
     return found
 
 
+def normal(
+    values: FloatArray,
+    errors: FloatArray,
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> FloatArray:
+    """The same for any metric, from its standard ``errors``: (resamples, models)."""
+    found: FloatArray = values + errors * generator.standard_normal((resamples, len(values)))
+    return found
+
+
 def front_probability(
-    points: FloatArray, directions: Mapping[str, str], accuracies: FloatArray
+    points: FloatArray, directions: Mapping[str, str], drawn: FloatArray, noisy: Collection[str]
 ) -> FloatArray:
     """Share of resamples in which each point is on the front, shape (n,).
 
-    ``points`` has shape (n, objectives); ``accuracies``, shape (resamples, n), stand in for
-    accuracy (and accuracy_drop) in it. Equal points do not put each other off the front. NaN where
-    accuracy is no objective, or is not known of the point.
+    ``points`` has shape (n, objectives); ``drawn``, shape (resamples, n), stands in for the
+    ``noisy`` ones. Equal points do not put each other off the front. NaN where nothing is noisy, or
+    where the point's drawn values are not known.
 
     >>> points = np.array([[0.90, 0.5], [0.89, 0.7]])
     >>> drawn = np.array([[0.90, 0.89], [0.90, 0.91], [0.90, 0.90], [0.91, 0.90]])
-    >>> front_probability(points, {"accuracy": "max", "sparsity": "max"}, drawn)
+    >>> front_probability(points, {"f1": "max", "sparsity": "max"}, drawn, ["f1"])
     array([0.5, 1. ])
     """
-    noisy = [name for name, way in directions.items() if (name, way) in _ACCURATE]
     if not noisy:
         return np.full(len(points), np.nan)
     fixed = [place for place, name in enumerate(directions) if name not in noisy]
     signs = np.array([1.0 if way == "max" else -1.0 for way in directions.values()])
     better = (points * signs)[:, fixed]
     # A row a point, for whole rows are taken below.
-    drawn = np.ascontiguousarray(accuracies.T)
+    drawn_by_point = np.ascontiguousarray(drawn.T)
     probability = np.empty(len(points))
     for place, mine in enumerate(better):
-        # Rivals that are no worse elsewhere beat this point where they are more accurate, those
-        # that are better elsewhere also where they are as accurate.
+        # Rivals that are no worse elsewhere beat this point where their drawn value is better,
+        # those that are better elsewhere also where it is equal.
         rivals = (better >= mine).all(axis=1)
         ahead = rivals & (better > mine).any(axis=1)
-        beaten = _best(drawn[rivals]) > drawn[place]
-        beaten |= _best(drawn[ahead]) >= drawn[place]
+        beaten = _best(drawn_by_point[rivals]) > drawn_by_point[place]
+        beaten |= _best(drawn_by_point[ahead]) >= drawn_by_point[place]
         probability[place] = 1.0 - beaten.mean()
-    probability[np.isnan(accuracies).any(axis=0)] = np.nan
+    probability[np.isnan(drawn).any(axis=0)] = np.nan
     return probability
 
 
 def _best(drawn: FloatArray) -> FloatArray:
-    """The best accuracy of some points in each resample; -inf where there is no point."""
+    """The best drawn value of some points in each resample; -inf where there is no point."""
     best: FloatArray = np.fmax.reduce(drawn, axis=0, initial=-np.inf)
     return best
 
 
-def near(points: FloatArray, directions: Mapping[str, str], front: IntArray, most: int) -> IntArray:
-    """Indices of at most ``most`` points beside the ``front`` that miss it by the least accuracy.
+def near(
+    points: FloatArray,
+    directions: Mapping[str, str],
+    front: IntArray,
+    most: int,
+    noisy: Collection[str],
+) -> IntArray:
+    """Indices of at most ``most`` points beside the ``front`` that miss it by the least.
 
     ``points`` has shape (n, objectives), ``front`` the indices of the non-dominated. What a point
-    misses is how much more accurate the best point of the front is that is no worse elsewhere.
+    misses is how much better, by the first ``noisy`` objective, the best point of the front is that
+    is no worse elsewhere.
     """
     names = list(directions)
-    noisy = [place for place, item in enumerate(directions.items()) if item in _ACCURATE]
-    if not noisy or most < 1:
+    places = [place for place, name in enumerate(names) if name in noisy]
+    if not places or most < 1:
         return np.empty(0, dtype=np.intp)
     signs = np.array([1.0 if directions[name] == "max" else -1.0 for name in names])
     better = points * signs
-    accuracy = better[:, noisy[0]]
-    fixed = np.delete(better, noisy, axis=1)
+    value = better[:, places[0]]
+    fixed = np.delete(better, places, axis=1)
     missing = np.zeros(len(points))
     for place in front:
-        gap = accuracy[place] - accuracy
+        gap = value[place] - value
         worse = (fixed <= fixed[place]).all(axis=1)
         np.maximum(missing, np.where(worse, gap, 0.0), out=missing)
     missing[front] = np.inf

@@ -1,4 +1,4 @@
-"""How sure an accuracy is, and how sure one is of many answers at once."""
+"""How sure a share is, and how sure one is of many answers at once."""
 
 from __future__ import annotations
 
@@ -50,40 +50,12 @@ def quantile(level: float, freedom: int | None = None) -> float:
     return float(ndtri(share) if freedom is None else stdtrit(freedom, share))
 
 
-def over_seeds(
-    accuracies: ArrayLike, examples: float, level: float = 0.95
-) -> tuple[float, float, float]:
-    """Mean of one accuracy a seed, on the same ``examples``, with its interval: (mean, low, high).
-
-    Two things make the mean unsure: the examples (the Wilson interval of the mean at their number,
-    which does not grow with the seeds, for all seeds answer the same ones) and the seeds
-    (Student's t with seeds - 1 degrees of freedom, times the standard deviation over seeds by the
-    root of their number). The distances of both to the mean are added in squares, the MOVER of Zou
-    and Donner (2008), and cut at [0, 1]. One seed says nothing of the spread over seeds: its
-    interval is Wilson's. No seed gives NaN.
-
-    >>> print("{:.3f} {:.3f} {:.3f}".format(*over_seeds([0.90, 0.91, 0.89], 1000)))
-    0.900 0.868 0.930
-    """
-    shares = np.asarray(accuracies, dtype=np.float64)
-    if not len(shares):
-        return math.nan, math.nan, math.nan
-    mean = float(shares.mean())
-    low, high = wilson(mean * examples, examples, level)
-    wide = seeds_margin(shares, level)
-    return (
-        mean,
-        max(mean - math.hypot(mean - float(low), wide), 0.0),
-        min(mean + math.hypot(float(high) - mean, wide), 1.0),
-    )
-
-
-def seeds_margin(shares: FloatArray, level: float) -> float:
+def seeds_margin(values: FloatArray, level: float) -> float:
     """Half of the interval that the spread over seeds alone gives their mean; 0 for one seed."""
-    seeds = len(shares)
+    seeds = len(values)
     if seeds < 2:
         return 0.0
-    return quantile(level, seeds - 1) * float(shares.std(ddof=1)) / math.sqrt(seeds)
+    return quantile(level, seeds - 1) * float(values.std(ddof=1)) / math.sqrt(seeds)
 
 
 def holm(p_values: ArrayLike) -> FloatArray:

@@ -10,6 +10,7 @@ from analysis.charts.frontier import step
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.charts.style import GREY
 from analysis.comparison import Comparison, attainment
+from analysis.format import MetricFormat
 from analysis.tables.front import objectives
 from sweep.pareto import FloatArray
 
@@ -21,16 +22,17 @@ def view(comparison: Comparison) -> View | str:
     """The median surface with its quartiles, and each sweep's difference to it; for two sweeps
     the difference of the second to the first. None for one sweep, or other than two objectives."""
     directions, count = comparison.directions, len(comparison.results)
-    axes = across, up = style.axes_of(directions)
+    axes = style.axes_of(comparison)
+    across, up = (axis.name for axis in axes)
     if count < 2:
         return "There is one sweep only: attainment is of several."
-    if set(axes) != set(directions):
+    if {across, up} != set(directions):
         return "Attainment surfaces are drawn for two objectives."
     if sum(not results.front.empty for results in comparison.results) < 2:
         return "Fewer than two of the sweeps have a front."
     ways = (directions[across], directions[up])
-    units = [style.scale(axis).factor for axis in axes]
-    order = dict(zip(axes, ways, strict=True))
+    units = [axis.factor for axis in axes]
+    order = dict(zip((across, up), ways, strict=True))
     fronts = [objectives(results.front, order) * units for results in comparison.results]
     at = np.unique(np.concatenate(fronts)[:, 0])
     heights = np.array([reached(front, at, ways) for front in fronts])
@@ -64,7 +66,7 @@ def _surface(
     comparison: Comparison, at: FloatArray, quartiles: tuple[FloatArray, FloatArray, FloatArray]
 ) -> Panel:
     """What three quarters, half and one quarter of the sweeps reach at the places ``at``."""
-    axes = style.axes_of(comparison.directions)
+    axes = style.axes_of(comparison)
     known = np.isfinite(quartiles[1])
     low, median, high = (height[known] for height in quartiles)
     series = Series(
@@ -78,13 +80,13 @@ def _surface(
         is_band=True,
     )
     title = f"what {len(comparison.results)} sweeps attain"
-    x, y = (Axis(style.scale(axis).label) for axis in axes)
+    x, y = (Axis(axis.label) for axis in axes)
     return Panel(x, y, title, [series], height=300)
 
 
 def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray) -> Panel:
     """Each sweep's difference to what it is compared with, (sweeps, places ``at``)."""
-    axes = across, up = style.axes_of(comparison.directions)
+    axes = across, up = style.axes_of(comparison)
     line, series = step(comparison.directions, *axes), []
     for place, (name, difference) in enumerate(zip(comparison.names, differences, strict=True)):
         known = np.isfinite(difference)
@@ -92,11 +94,12 @@ def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray
             look = style.look(place)
             x, y = at[known], difference[known]
             series.append(Series(name, x, y, look.colour, line=line, dash=look.dash))
-    unit = "points" if up == "accuracy" else style.short(style.scale(up).label)
+    metric = comparison.metric
+    unit = MetricFormat(metric).unit if up.name == metric.name else style.short(up.label)
     is_pair = len(differences) < FEWEST
     against = f"against {comparison.names[0]}" if is_pair else "of each sweep to the median"
     zero = [Level("no difference", 0.0, GREY, "dash")]
-    sides = Axis(style.scale(across).label), Axis(f"difference ({unit})")
+    sides = Axis(across.label), Axis(f"difference ({unit})" if unit else "difference")
     return Panel(*sides, against, series, levels=zero, height=260)
 
 

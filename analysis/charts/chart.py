@@ -55,8 +55,14 @@ class Chart(Generic[Source]):
     key: str
     """Stem of its files, anchor in a page: lower case and dashes."""
     title: str
+    """``{Metric}`` in it stands for the primary metric's name."""
     view: Callable[[Source], View | str]
     """A sentence that says why, where there is nothing to see."""
+
+    def title_for(self, source: Any) -> str:
+        """The title over a chart of ``source``."""
+        name: str = source.metric.name
+        return self.title.format(Metric=f"{name[:1].upper()}{name[1:]}")
 
 
 def told(*sentences: str) -> str:

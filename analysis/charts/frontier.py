@@ -9,18 +9,18 @@ import pandas as pd
 
 from analysis.charts import style
 from analysis.charts.panels import Level, Line, Series
-from analysis.charts.style import BLUE, GREEN, Look
+from analysis.charts.style import BLUE, GREEN, Look, Scale
+from analysis.format import MetricFormat
 from analysis.results import Results
 from sweep.pareto import BoolArray, FloatArray, nondominated
 
-TEST = "test_accuracy"
 LEAD = Look(BLUE)
 
 
 def leads_with_test(results: Results) -> bool:
-    """Whether accuracy is what is drawn, and known on test for some point at least."""
-    _, up = style.axes_of(results.directions)
-    return up == "accuracy" and bool(results.front[TEST].notna().any())
+    """Whether the primary metric is drawn, and known on test for some point at least."""
+    _, up = style.axes_of(results)
+    return up.name == results.metric.name and results.reported.split == "test"
 
 
 def drawn(
@@ -36,14 +36,14 @@ def drawn(
     The line is over the points that none of them beats: on validation, which chose them, or
     ``on_test``, as far as they were read there. ``front``: another one of the same objectives.
     """
-    axes = across, up = style.axes_of(results.directions)
-    column = TEST if on_test else up
-    rows = (results.front if front is None else front).sort_values(across, kind="stable")
-    rows = rows[rows[TEST].notna()] if on_test else rows
+    axes = across, up = style.axes_of(results)
+    column = results.metric.test if on_test else up.name
+    rows = (results.front if front is None else front).sort_values(across.name, kind="stable")
+    rows = rows[rows[column].notna()] if on_test else rows
     line, series = step(results.directions, *axes), []
     if line != "none":
-        x, y = style.values(rows, across), style.values(rows, column, up)
-        ways = [results.directions[axis] for axis in axes]
+        x, y = style.values(rows, across), style.values(rows, up, column)
+        ways = [results.directions[axis.name] for axis in axes]
         best = nondominated(np.column_stack([x, y]), ways, keep_duplicates=True)
         whole = Series(label, x[best], y[best], look.colour, line=line, dash=look.dash, width=2)
         series, label = [whole], ""
@@ -57,7 +57,7 @@ def drawn(
 def dots(
     label: str,
     table: pd.DataFrame,
-    axes: tuple[str, str],
+    axes: tuple[Scale, Scale],
     look: Look,
     column: str | None = None,
     **shown: Any,
@@ -67,43 +67,47 @@ def dots(
     ``column``: what is drawn upwards, where it is not named as the axis is (``test_accuracy``).
     """
     across, up = axes
-    x, y = style.values(table, across), style.values(table, column or up, up)
+    x, y = style.values(table, across), style.values(table, up, column)
     return Series(label, x, y, look.colour, look.marker, notes=style.notes(table), **shown)
 
 
-def intervals(table: pd.DataFrame, column: str, up: str) -> tuple[FloatArray, FloatArray] | None:
+def intervals(table: pd.DataFrame, column: str, up: Scale) -> tuple[FloatArray, FloatArray] | None:
     """The ends of each row's interval, where there are any."""
     if f"{column}_low" not in table:
         return None
-    return style.values(table, f"{column}_low", up), style.values(table, f"{column}_high", up)
+    return style.values(table, up, f"{column}_low"), style.values(table, up, f"{column}_high")
 
 
-def dense_level(figures: dict[str, Any] | None, up: str) -> list[Level]:
-    """The dense model by its ``figures``, with a band of one point below it for accuracies."""
-    level = (figures or {}).get(up)
+def dense_level(results: Results, *, on_test: bool = False) -> list[Level]:
+    """The dense model, with a band of what is near it and worse, if the primary metric is drawn."""
+    _, up = style.axes_of(results)
+    metric, form = results.metric, MetricFormat(results.metric)
+    level = ((results.test_baseline if on_test else results.baseline) or {}).get(up.name)
     if not isinstance(level, int | float):
         return []
-    factor, is_share = style.scale(up).factor, up == "accuracy"
+    is_primary = up.name == metric.name
+    margin = results.margin("test" if on_test else "validation") if is_primary else None
+    band, percent = up.factor * (margin or 0.0), " %" * (is_primary and metric.is_share)
     return [
         Level(
-            label=f"dense ({level * factor:.4g}{' %' if is_share else ''})",
-            y=level * factor,
+            label=f"dense ({level * up.factor:.4g}{percent})",
+            y=level * up.factor,
             colour=GREEN,
-            below=style.ONE_POINT * factor if is_share else 0.0,
-            below_label="within one point of dense",
+            below=band if metric.direction == "max" else -band,
+            below_label=form.near,
         )
     ]
 
 
-def step(directions: dict[str, str], across: str, up: str) -> Line:
+def step(directions: dict[str, str], across: Scale, up: Scale) -> Line:
     """How a front is joined: what is reached at x or better, a step towards the worse side of x.
 
     More than two objectives, or others than the two that are drawn, have no step line: there the
     picture is a projection, in which a point that looks beaten may not be.
     """
-    if set(directions) != {across, up}:
+    if set(directions) != {across.name, up.name}:
         return "none"
-    return "vh" if directions[across] == "max" else "hv"
+    return "vh" if directions[across.name] == "max" else "hv"
 
 
 def is_stopped(table: pd.DataFrame) -> BoolArray:

@@ -9,6 +9,7 @@ from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import dense_level, drawn, leads_with_test
 from analysis.charts.panels import Axis, Panel
 from analysis.comparison import Comparison
+from analysis.format import MetricFormat
 from analysis.results import Results
 
 MOST_WITH_INTERVALS = 3
@@ -19,7 +20,7 @@ def view(comparison: Comparison) -> View | str:
     """One panel; none where no sweep has a front."""
     if all(results.front.empty for results in comparison.results):
         return "None of the sweeps has a front yet."
-    across, up = style.axes_of(comparison.directions)
+    across, up = style.axes_of(comparison)
     # All on test, or all on validation, alike.
     is_test = all(leads_with_test(one) and one.confirmed for one in comparison.results)
     series = [
@@ -31,13 +32,10 @@ def view(comparison: Comparison) -> View | str:
     ]
     if len(comparison.results) > MOST_WITH_INTERVALS:
         series = [replace(one, ends=None) for one in series]
-    dense = [
-        dense_level(one.test_baseline if is_test else one.baseline, up)
-        for one in comparison.results
-    ]
+    dense = [dense_level(one, on_test=is_test) for one in comparison.results]
     panel = Panel(
-        across=Axis(style.scale(across).label),
-        up=Axis("accuracy on test (%)" if is_test else style.scale(up).label),
+        across=Axis(across.label),
+        up=Axis(MetricFormat(comparison.metric).label(end=" on test") if is_test else up.label),
         series=series,
         # The dense model, where all sweeps have the same.
         levels=dense[0] if all(level == dense[0] for level in dense) else [],
@@ -52,13 +50,13 @@ def named(comparison: Comparison) -> list[tuple[str, Results]]:
 
 
 def _caption(comparison: Comparison, is_test: bool) -> str:
-    across, up = style.axes_of(comparison.directions)
+    across, up = (axis.name for axis in style.axes_of(comparison))
     where = (
         "on test, retrained under fresh seeds"
         if is_test
         else "on validation, which chose them (not all sweeps are confirmed on test)"
     )
-    has_bars = up == "accuracy" and len(comparison.results) <= MOST_WITH_INTERVALS
+    has_bars = up == comparison.metric.name and len(comparison.results) <= MOST_WITH_INTERVALS
     is_projection = set(comparison.directions) != {across, up}
     return told(
         f"The front of each sweep, {where}; the number of its points in brackets.",

@@ -1,4 +1,4 @@
-"""Accuracy against sparsity for each method and scope: a panel each, the whole front behind."""
+"""The metric against sparsity for each method and scope: a panel each, the whole front behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import dense_level, dots, drawn
 from analysis.charts.panels import Axis, Panel, Series
-from analysis.charts.style import BLUE, GREY, ORANGE, Look
+from analysis.charts.style import BLUE, GREY, ORANGE, Look, Scale
 from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.front import contenders, objectives
@@ -39,13 +39,13 @@ def view(results: Results) -> View | str:
     """One panel a combination, all with the same ends of their axes."""
     if results.candidates.empty:
         return "There is no finished evaluation yet, of any method."
-    axes = style.axes_of(results.directions)
+    axes = style.axes_of(results)
     found = combinations(results)
-    x, y = (_axis(results.candidates, metric) for metric in axes)
+    x, y = (_axis(results.candidates, scale) for scale in axes)
     whole = [
         replace(series, label="whole front") for series in _front_line(results, results.candidates)
     ]
-    level = [replace(one, below=0.0) for one in dense_level(results.baseline, axes[1])]
+    level = [replace(one, below=0.0) for one in dense_level(results)]
     panels = [
         Panel(
             across=x if place + COLUMNS >= len(found) else replace(x, label="", hover=x.label),
@@ -60,17 +60,17 @@ def view(results: Results) -> View | str:
     return Panels(_caption(results, panels, found), panels, COLUMNS)
 
 
-def _axis(table: pd.DataFrame, metric: str) -> Axis:
-    """An axis over all values of a metric, with a margin."""
-    numbers = style.values(table, metric)
+def _axis(table: pd.DataFrame, scale: Scale) -> Axis:
+    """An axis over all values of a column, with a margin."""
+    numbers = style.values(table, scale)
     if not np.isfinite(numbers).any():
-        return Axis(style.short(style.scale(metric).label))
+        return Axis(style.short(scale.label))
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    return Axis(style.short(style.scale(metric).label), ends=(low - margin, high + margin))
+    return Axis(style.short(scale.label), ends=(low - margin, high + margin))
 
 
-def _evaluations(part: pd.DataFrame, axes: tuple[str, str]) -> list[Series]:
+def _evaluations(part: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
     """After pruning alone, and after finetuning."""
     x, y = (style.values(part, axis) for axis in axes)
     kept = part.iloc[thin.spread(x, y, _PER_PANEL)]
@@ -95,7 +95,7 @@ def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> lis
 
 
 def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.DataFrame]]) -> str:
-    across, up = (style.scale(metric).label for metric in style.axes_of(results.directions))
+    across, up = (scale.label for scale in style.axes_of(results))
     shown = sum(len(one.x) for panel in panels for one in panel.series if one.marker)
     in_all = results.candidates.groupby(["param_method", "param_scope"], dropna=False).ngroups
     most = f"The {len(found)} combinations with most evaluations of {in_all} are shown."
@@ -108,4 +108,4 @@ def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.Da
     )
 
 
-METHODS = Chart("methods", "Accuracy against sparsity, by method and scope", view)
+METHODS = Chart("methods", "{Metric} against sparsity, by method and scope", view)

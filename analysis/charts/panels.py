@@ -61,7 +61,8 @@ class Bars:
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line across a panel, with a band from ``y - below`` to it."""
+    """A horizontal line across a panel, with a band from ``y - below`` to it; above it where
+    ``below`` is negative."""
 
     label: str
     y: float

@@ -49,7 +49,7 @@ def view(results: Results) -> View | str:
         for place, upright in enumerate(uprights)
         for height, word in upright.words
     ]
-    _, up = style.axes_of(results.directions)
+    _, up = style.axes_of(results)
     on_front = table["trial_id"].isin(results.front["trial_id"]).to_numpy(dtype=bool)
     panel = Panel(
         across=Axis("", ticks=names, ends=(-0.1, len(names) - 0.35)),
@@ -58,15 +58,15 @@ def view(results: Results) -> View | str:
         texts=words,
         height=360,
     )
-    return Panels(_caption(up, int((~on_front).sum())), [panel])
+    return Panels(_caption(up.label, int((~on_front).sum())), [panel])
 
 
 def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
     """An axis for each parameter that differs, then one for each objective."""
     given = [upright(name, table[f"param_{name}"]) for name in parameters(table)]
     found = [
-        upright(style.short(style.scale(name).label), pd.Series(style.values(table, name)))
-        for name in results.directions
+        upright(style.short(scale.label), pd.Series(style.values(table, scale)))
+        for scale in (style.scale(name, results) for name in results.directions)
     ]
     return [*given, *found]
 
@@ -125,7 +125,7 @@ def _bundle(label: str, lines: FloatArray, colour: str, width: float, opacity: f
 def _caption(up: str, rest: int) -> str:
     return told(
         "A line is a trial, by its last finished evaluation (a trial on the front may owe it to an "
-        f"earlier one), coloured by {style.scale(up).label}. Each axis runs from its least value "
+        f"earlier one), coloured by {up}. Each axis runs from its least value "
         f"to its greatest, by logarithm where that spans more than a factor of {WIDE:g}; below it: "
         "not set.",
         thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front"),

@@ -11,10 +11,7 @@ from analysis.charts.style import BLUE, GREY, ORANGE, VERMILION, Look
 from analysis.history.rungs import FEWEST, rungs
 from analysis.results import Results
 
-_CORRELATIONS = {
-    "correlation": ("with the accuracy at the end", Look(BLUE)),
-    "correlation_given_sparsity": ("the same at equal sparsity", Look(ORANGE, "diamond")),
-}
+_LOOKS = {"correlation": Look(BLUE), "correlation_given_sparsity": Look(ORANGE, "diamond")}
 
 
 def view(results: Results) -> View | str:
@@ -33,11 +30,11 @@ def view(results: Results) -> View | str:
             Axis("rank correlation", ends=(-1.05, 1.05)),
             Axis("", ticks=tuple((place, "") for place, _ in places), ends=rows.ends, hover="rung"),
             "what the rung knew",
-            series=_foresight(found),
+            series=_foresight(found, results.metric.name),
             height=height,
         ),
     ]
-    return Panels(_caption(table), panels, columns=2)
+    return Panels(_caption(table, results.metric.name), panels, columns=2)
 
 
 def _name(epoch: int) -> str:
@@ -62,9 +59,9 @@ def _survival(found: pd.DataFrame) -> list[Bars]:
     return [one for one in bars if one.lengths.any()]
 
 
-def _foresight(found: pd.DataFrame) -> list[Series]:
-    series = []
-    for name, (label, look) in _CORRELATIONS.items():
+def _foresight(found: pd.DataFrame, metric: str) -> list[Series]:
+    series, labels = [], (f"with the {metric} at the end", "the same at equal sparsity")
+    for (name, look), label in zip(_LOOKS.items(), labels, strict=True):
         known = found[found[name].notna()]
         if len(known):
             series.append(
@@ -81,7 +78,7 @@ def _foresight(found: pd.DataFrame) -> list[Series]:
     return series
 
 
-def _caption(table: pd.DataFrame) -> str:
+def _caption(table: pd.DataFrame, metric: str) -> str:
     judged, stopped = int(table["judged"].sum()), int(table["stopped"].sum())
     verdicts = (
         f"Of {judged:,} verdicts {stopped:,} stopped a trial."
@@ -98,7 +95,7 @@ def _caption(table: pd.DataFrame) -> str:
     )
     return told(
         f"{verdicts} Left: trials that reached each rung; those at their own end are not judged. "
-        "Right: how the accuracies there rank the trials as their last accuracies do (Spearman; "
+        f"Right: how the {metric} there ranks the trials as that at their end does (Spearman; "
         f"1: the same order), over the trials that completed later, from {FEWEST} of them on. "
         "Sparsity orders much of both, so the diamonds hold it equal.",
         bias,

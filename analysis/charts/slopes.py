@@ -9,7 +9,7 @@ from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
-from analysis.charts.style import BANDS, MARKERS
+from analysis.charts.style import BANDS, MARKERS, Scale
 from analysis.results import Results
 from analysis.tables import thin
 from sweep.pareto import IntArray
@@ -24,7 +24,7 @@ def slopes(results: Results) -> pd.DataFrame:
     """One row a trial that was finetuned, by rising sparsity: ``trial_id``, ``sparsity``,
     ``pruned`` and ``recovered`` (the figure drawn upwards at epoch 0 and at the last one),
     ``epoch``, and the ``band`` of sparsity that it is in (from 0, about equally many in each)."""
-    _, up = style.axes_of(results.directions)
+    up = style.axes_of(results)[1].name
     records = results.records[results.records["stage"].ne("baseline")].dropna(subset=["epoch"])
     table = records[["trial_id", "epoch", "sparsity", up]]
     pruned = table[table["epoch"].eq(0)].set_index("trial_id")[up].rename("pruned")
@@ -40,16 +40,16 @@ def view(results: Results) -> View | str:
     table = slopes(results)
     if table.empty:
         return "No trial has been finetuned yet: there is nothing to compare pruning with."
-    _, up = style.axes_of(results.directions)
+    _, up = style.axes_of(results)
     kept = table.iloc[thin.evenly(len(table), MOST_LINES)]
     bands = sorted(set(table["band"]))
     series = [_lines(kept[kept["band"].eq(band)], band, up) for band in bands]
     series += [_median(table[table["band"].eq(band)], band, up) for band in bands]
     panel = Panel(
         across=Axis("", ticks=((0, "pruned"), (1, "recovered")), ends=(-0.08, 1.08)),
-        up=Axis(style.scale(up).label),
+        up=Axis(up.label),
         series=series,
-        levels=dense_level(results.baseline, up),
+        levels=dense_level(results),
         height=380,
     )
     caption = told(
@@ -70,8 +70,8 @@ def _bands(sparsity: np.ndarray[tuple[int], np.dtype[np.float64]]) -> IntArray:
     return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.intp)
 
 
-def _lines(rows: pd.DataFrame, band: int, up: str) -> Series:
-    pruned, recovered = style.values(rows, "pruned", up), style.values(rows, "recovered", up)
+def _lines(rows: pd.DataFrame, band: int, up: Scale) -> Series:
+    pruned, recovered = style.values(rows, up, "pruned"), style.values(rows, up, "recovered")
     pairs = np.column_stack([pruned, recovered])
     x, y = joined([(_PLACES, pair) for pair in pairs])
     named = zip(rows["trial_id"], 100 * rows["sparsity"], strict=True)
@@ -81,9 +81,9 @@ def _lines(rows: pd.DataFrame, band: int, up: str) -> Series:
     return Series("", x, y, BANDS[band], line="linear", width=0.8, opacity=0.5, notes=notes)
 
 
-def _median(rows: pd.DataFrame, band: int, up: str) -> Series:
+def _median(rows: pd.DataFrame, band: int, up: Scale) -> Series:
     low, high = 100 * rows["sparsity"].min(), 100 * rows["sparsity"].max()
-    ends = [float(np.median(style.values(rows, name, up))) for name in ("pruned", "recovered")]
+    ends = [float(np.median(style.values(rows, up, name))) for name in ("pruned", "recovered")]
     return Series(
         label=f"median at {low:.0f} to {high:.0f} % sparsity ({len(rows):,})",
         x=_PLACES,

@@ -7,12 +7,15 @@ or in dashes too.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
+from analysis.format import MetricFormat
 from analysis.tables.front import main_objective
+from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
 BLUE, SKY, GREEN, GREY = "#0072B2", "#56B4E9", "#009E73", "#7A7A7A"
@@ -25,8 +28,6 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 BANDS = ("#4A7FB5", "#2A9D8A", "#8FC73E", "#E0A818")
 """From few to many, darker to lighter: for up to four bands of a number."""
 
-ONE_POINT = 0.01
-
 
 class Look(NamedTuple):
     """How one of several things is told from the others, by colour or without."""
@@ -36,27 +37,40 @@ class Look(NamedTuple):
     dash: str = "solid"
 
 
-class Scale(NamedTuple):
-    """How a metric is shown: the axis' label with its unit, and the factor to that unit."""
+class Measured(Protocol):
+    """A sweep, or several that measure the same."""
 
+    @property
+    def metric(self) -> PrimaryMetric: ...
+    @property
+    def metrics(self) -> Mapping[str, PrimaryMetric]: ...
+    @property
+    def directions(self) -> Mapping[str, str]: ...
+
+
+class Scale(NamedTuple):
+    """How a column is shown: the axis' label with its unit, and the factor to that unit."""
+
+    name: str
     label: str
     factor: float = 1.0
 
 
 SCALES = {
-    "accuracy": Scale("validation accuracy (%)", 100),
-    "accuracy_drop": Scale("validation accuracy below dense (points)", 100),
-    "f1": Scale("validation F1, macro (%)", 100),
-    "matthews": Scale("validation Matthews correlation"),
-    "loss": Scale("validation loss (nats)"),
-    "sparsity": Scale("sparsity (% of prunable weights that are zero)", 100),
-    "model_sparsity": Scale("model sparsity (% of all parameters that are zero)", 100),
-    "nonzero_params": Scale("non-zero parameters (millions)", 1e-6),
-    "size_bytes": Scale("size (MB)", 1e-6),
-    "seconds": Scale("time of the trial (s)"),
-    "train_seconds": Scale("training time of the epoch (s)"),
-    "eval_seconds": Scale("evaluation time (s)"),
-    "epoch": Scale("finetune epochs"),
+    scale.name: scale
+    for scale in (
+        Scale("f1", "validation F1, macro (%)", 100),
+        Scale("matthews", "validation Matthews correlation"),
+        Scale("loss", "validation loss (nats)"),
+        Scale("sparsity", "sparsity (% of prunable weights that are zero)", 100),
+        Scale("model_sparsity", "model sparsity (% of all parameters that are zero)", 100),
+        Scale("nonzero_params", "non-zero parameters (millions)", 1e-6),
+        Scale("size_bytes", "size (MB)", 1e-6),
+        Scale("seconds", "time of the trial (s)"),
+        Scale("train_seconds", "training time of the epoch (s)"),
+        Scale("eval_seconds", "evaluation time (s)"),
+        Scale("epoch", "finetune epochs"),
+    )
 }
 
 
@@ -77,28 +91,40 @@ def short(label: str) -> str:
     return f"{name} ({unit.split(' of ')[0].rstrip(')')})" if unit else name
 
 
-def scale(metric: str) -> Scale:
-    """The scale of any metric; one that is not known has no unit and stays as it is."""
-    return SCALES.get(metric, Scale(metric))
+def scale(name: str, source: Measured) -> Scale:
+    """The scale of a column of the records; an unknown one has no unit and stays as it is."""
+    if name in SCALES:
+        return SCALES[name]
+    metric = source.metrics.get(name.removesuffix("_drop"))
+    if metric is None:
+        return Scale(name, name)
+    form = MetricFormat(metric)
+    if name != metric.drop:
+        return Scale(name, form.label("validation "), form.factor)
+    side = f"validation {metric.name} {form.side(1.0)} dense"
+    return Scale(name, form.titled(side), form.factor)
 
 
-def axes_of(directions: dict[str, str]) -> tuple[str, str]:
-    """The metrics that the front is drawn in: (horizontal, vertical), sparsity and accuracy if
-    they are objectives."""
-    across = main_objective(directions)
-    others = [name for name in directions if name not in (across, "accuracy")]
-    return across, others[0] if others and "accuracy" not in directions else "accuracy"
+def axes_of(source: Measured) -> tuple[Scale, Scale]:
+    """What the front is drawn in: (horizontal, vertical), sparsity and the primary metric if they
+    are objectives, else others that are."""
+    metric, directions = source.metric.name, source.directions
+    across = main_objective(directions, source.metric)
+    others = [name for name in directions if name not in (across, metric)]
+    up = others[0] if others and metric not in directions else metric
+    return scale(across, source), scale(up, source)
 
 
-def values(table: pd.DataFrame, column: str, metric: str | None = None) -> FloatArray:
+def values(table: pd.DataFrame, scale: Scale, column: str | None = None) -> FloatArray:
     """A column in the units of its axis, (rows,), NaN where missing or where there is none.
 
-    ``metric``: what the column is shown as, where it has another name (``test_accuracy``).
+    ``column``: where it has another name than the axis (``test_accuracy``).
     """
+    column = column or scale.name
     if column not in table:
         return np.full(len(table), np.nan)
     numbers = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(numbers * scale(metric or column).factor, dtype=np.float64)
+    return np.asarray(numbers * scale.factor, dtype=np.float64)
 
 
 def notes(table: pd.DataFrame) -> list[str]:

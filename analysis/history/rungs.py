@@ -34,10 +34,10 @@ def rungs(results: Results) -> pd.DataFrame:
     ``reached``: trials with an evaluation there. ``judged``: those that the scheduler decided on,
     of which ``stopped`` or ``continued``; ``survival`` = continued / judged.
 
-    ``correlation``: Spearman's, of the accuracy at the rung with that at the end, over the
+    ``correlation``: Spearman's, of the primary metric at the rung with that at the end, over the
     ``ended`` trials which completed later than that. ``correlation_given_sparsity``: the same with
     the sparsity's rank held (partial rank correlation; Kendall 1942), because sparsity alone orders
-    much of the accuracies at both. Missing below ``FEWEST`` trials, or where all are equal.
+    much of the values at both. Missing below ``FEWEST`` trials, or where all are equal.
 
     Only survivors have an end. Those that were stopped were the worst of their rung, so the range
     is cut short, which lowers the correlation; and whoever was stopped by mistake is not in it.
@@ -45,8 +45,8 @@ def rungs(results: Results) -> pd.DataFrame:
     decisions = results.decisions.dropna(subset=["epoch"])
     verdicts = pd.crosstab(decisions["epoch"], decisions["action"])
     records = results.records[results.records["stage"].ne("baseline")]
-    wanted = ["trial_id", "epoch", "accuracy", "sparsity", "param_ramp_epochs"]
-    table = records[wanted].dropna(subset=["epoch"])
+    wanted = ["trial_id", "epoch", "sparsity", "param_ramp_epochs"]
+    table = records[wanted].assign(value=records[results.metric.name]).dropna(subset=["epoch"])
     ends = _ends(results, table)
     epochs = sorted(set(verdicts.index)) or sorted(set(table["epoch"]))[:-1]
     counts = verdicts.reindex(index=epochs, columns=["stop", "continue"], fill_value=0)
@@ -76,11 +76,11 @@ def partial(a: FloatArray, b: FloatArray, given: FloatArray) -> float:
 
 
 def _ends(results: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """The last evaluation of each completed trial: epoch and accuracy, by trial_id."""
+    """The last evaluation of each completed trial: epoch and value, by trial_id."""
     completed = results.trials.loc[results.trials["status"].eq("completed"), "trial_id"]
     own = table[table["trial_id"].isin(completed)]
     last = own.sort_values("epoch", kind="stable").groupby("trial_id").tail(1)
-    return last.set_index("trial_id")[["epoch", "accuracy"]]
+    return last.set_index("trial_id")[["epoch", "value"]]
 
 
 def _row(
@@ -99,16 +99,16 @@ def _row(
 
 
 def _foresight(epoch: int, here: pd.DataFrame, ends: pd.DataFrame) -> dict[str, Any]:
-    """What the accuracies at a rung say of those at the end."""
-    # Within a ramp the sparsity, and with it the accuracy, is not the trial's own yet.
+    """What the values at a rung say of those at the end."""
+    # Within a ramp the sparsity, and with it the value, is not the trial's own yet.
     here = here[~here["param_ramp_epochs"].gt(epoch).fillna(False)]
-    later = ends.rename(columns={"epoch": "epoch_end", "accuracy": "accuracy_end"})
+    later = ends.rename(columns={"epoch": "epoch_end", "value": "value_end"})
     pairs = here.join(later, on="trial_id", how="inner")
-    pairs = pairs[pairs["epoch_end"].gt(epoch)].dropna(subset=["accuracy", "accuracy_end"])
+    pairs = pairs[pairs["epoch_end"].gt(epoch)].dropna(subset=["value", "value_end"])
     found: dict[str, Any] = {"ended": len(pairs)}
     if len(pairs) >= FEWEST:
         at, end, sparsity = (
-            pairs[name].to_numpy(np.float64) for name in ("accuracy", "accuracy_end", "sparsity")
+            pairs[name].to_numpy(np.float64) for name in ("value", "value_end", "sparsity")
         )
         found["correlation"] = spearman(at, end)
         found["correlation_given_sparsity"] = partial(at, end, sparsity)

@@ -6,18 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.format import UNKNOWN, MetricFormat, count, known, percent, short
 from analysis.questions import most
 from analysis.report.document import Inline, Paragraph, Section, Strong
-from analysis.report.format import UNKNOWN, count, known, percent, short, span
-from analysis.report.points import (
-    TEST,
-    basis_of,
-    figures_table,
-    mark,
-    measured,
-    near_dense,
-    settings_table,
-)
+from analysis.report.points import figures_table, mark, measured, near_dense, settings_table
 from analysis.results import Results
 
 
@@ -45,17 +37,19 @@ def section(results: Results) -> Section:
 
 
 def _closest(results: Results) -> tuple[Inline, ...]:
+    metric, form = results.metric, MetricFormat(results.metric)
     near = most(near_dense(results), "sparsity")
     if near is not None:
-        start = "The sparsest point within one point of dense (by its estimate) is "
+        start = f"The sparsest point {form.near} (by its estimate) is "
         return (start, *_point(results, near), ".")
-    best = most(measured(results), basis_of(results).accuracy)
+    on = results.reported
+    best = most(measured(results), on.value, largest=metric.direction == "max")
     if best is None:
-        return ("No point of the front has an accuracy.",)
-    if not known(best[basis_of(results).drop]):
+        return (f"No point of the front has a known {metric.name}.",)
+    if not known(best[on.drop]):
         told = "; there is no dense baseline yet."
-        return ("The most accurate point is ", *_point(results, best), told)
-    start = "No point is within one point of dense; the most accurate is "
+        return (f"The point with the {form.best} is ", *_point(results, best), told)
+    start = f"No point is {form.near}; the one with the {form.best} is "
     return (start, *_point(results, best), ".")
 
 
@@ -77,7 +71,7 @@ def _bend(results: Results) -> tuple[Inline, ...]:
     if results.knee is None:
         return ("The front has no clear knee.",)
     row = results.front.iloc[results.knee]
-    if not known(row[basis_of(results).accuracy]):
+    if not known(row[results.reported.value]):
         trial = short(row["trial_id"])
         return (f"The front bends most at {trial}, which has no test figures yet.",)
     near = most(near_dense(results), "sparsity")
@@ -87,28 +81,27 @@ def _bend(results: Results) -> tuple[Inline, ...]:
 
 
 def _point(results: Results, row: pd.Series[Any]) -> tuple[Inline, ...]:
-    basis = basis_of(results)
-    accuracy = f"{percent(row[basis.accuracy])} {basis.split} accuracy"
-    drop, ends = row[basis.drop], span(row[basis.low], row[basis.high])
-    side = "below" if known(drop) and drop > 0 else "above"
+    form, on = MetricFormat(results.metric), results.reported
+    value = f"{form.with_unit(row[on.value])} {on.split} {results.metric.name}"
+    drop, ends = row[on.drop], form.span(row[on.low], row[on.high])
     facts = [
-        f"{abs(100 * drop):.2f} points {side} dense" if known(drop) else "",
+        f"{form.gap(drop)} {form.side(drop)} dense" if known(drop) else "",
         f"95 % interval {ends}" if ends != UNKNOWN else "",
-        count(int(row["seeds"]), "seed") if basis is TEST else "",
+        count(int(row["seeds"]), "seed") if on.split == "test" else "",
         f"{short(row['trial_id'])} after epoch {row['epoch']}",
     ]
     told = "; ".join(filter(None, facts))
-    return (Strong(f"{percent(row['sparsity'], 1)} sparsity at {accuracy}"), f" ({told})")
+    return (Strong(f"{percent(row['sparsity'], 1)} sparsity at {value}"), f" ({told})")
 
 
 def _worth(results: Results) -> list[Paragraph]:
     """What a reader must know before believing the figures."""
-    missing = int(results.front["test_accuracy"].isna().sum())
+    missing = int(results.front[results.metric.test].isna().sum())
     if not missing:
         return []
-    if basis_of(results) is not TEST:
+    if results.reported.split == "validation":
         told = (
-            " Accuracies here are of the validation set. The search chose the points by them, so "
+            " Figures here are of the validation set. The search chose the points by them, so "
             "they flatter the points; the test set has not been read. They are not a result."
         )
         return [Paragraph([Strong("UNCONFIRMED."), told], "warning")]

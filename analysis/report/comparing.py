@@ -7,6 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.comparison import Comparison
+from analysis.format import (
+    UNKNOWN,
+    MetricFormat,
+    count,
+    duration,
+    known,
+    number,
+    percent,
+    short,
+)
 from analysis.questions import most
 from analysis.report.document import (
     Block,
@@ -23,18 +33,7 @@ from analysis.report.document import (
     chart_section,
     table,
 )
-from analysis.report.format import (
-    UNKNOWN,
-    count,
-    duration,
-    known,
-    number,
-    percent,
-    points,
-    short,
-    span,
-)
-from analysis.report.points import TEST, basis_of, mark, near_dense
+from analysis.report.points import mark, near_dense
 from analysis.results import Results
 
 
@@ -107,17 +106,18 @@ def _volume(volume: Any) -> str:
 
 
 def _points(comparison: Comparison) -> Table:
-    """Each sweep's sparsest point within one point of dense."""
+    """Each sweep's sparsest point near dense."""
+    form = MetricFormat(comparison.metric)
     pairs = zip(comparison.names, comparison.results, strict=True)
     cells = [
         cell("sweep", "name", short, "text"),
         cell("state", "state", str, "text"),
-        cell("sparsest within 1 point of dense", "sparsity", lambda share: percent(share, 1)),
-        cell("accuracy", "accuracy", percent),
-        cell("95 % interval", "interval", lambda ends: span(*ends)),
-        cell("to dense (points)", "gain", points),
+        cell(f"sparsest {form.near_heading}", "sparsity", lambda share: percent(share, 1)),
+        cell(form.heading(""), "value", form.value),
+        cell("95 % interval", "interval", lambda ends: form.span(*ends)),
+        cell(form.titled("to dense"), "drop", form.to_dense),
         cell("read on", "split", str, "text"),
-        cell("within 1 point of dense", "verdict", number, "mark"),
+        cell(form.near_heading, "verdict", number, "mark"),
     ]
     rows = [_point(name, results) for name, results in pairs]
     return table("answers", "Each sweep's answer, by its estimate.", rows, cells)
@@ -125,16 +125,16 @@ def _points(comparison: Comparison) -> Table:
 
 def _point(name: str, results: Results) -> dict[str, Any]:
     """What the table of the answers says of a sweep; None where it has no such point."""
-    basis, row = basis_of(results), most(near_dense(results), "sparsity")
+    on, row = results.reported, most(near_dense(results), "sparsity")
     told = {"name": name, "state": results.state, "split": UNKNOWN, "interval": (None, None)}
     if row is None:
-        return told | dict.fromkeys(("sparsity", "accuracy", "gain", "verdict"))
+        return told | dict.fromkeys(("sparsity", "value", "drop", "verdict"))
     return told | {
         "sparsity": row["sparsity"],
-        "accuracy": row[basis.accuracy],
-        "interval": (row[basis.low], row[basis.high]),
-        "gain": -row[basis.drop],
-        "split": "test" if basis is TEST else "validation (unconfirmed)",
+        "value": row[on.value],
+        "interval": (row[on.low], row[on.high]),
+        "drop": row[on.drop],
+        "split": "test" if on.split == "test" else "validation (unconfirmed)",
         "verdict": row["verdict"],
     }
 

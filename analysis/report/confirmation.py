@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.format import MetricFormat, count, number, percent, short
 from analysis.report.document import MAX_ROWS, Block, Column, Items, Section, Table, cell, table
-from analysis.report.format import UNKNOWN, count, known, number, percent, points, short, span
 from analysis.results import Results
+from analysis.tables.columns import on_split
 
 _STATES = {
     "running": "is not finished: it is running, or was cut off; `sweep confirm` goes on with it",
@@ -26,7 +27,7 @@ def sections(results: Results) -> list[Section]:
     lead = f"The confirmation {told}. {models} under {seeds} were evaluated on the test set."
     blocks: list[Block] = [lead]
     if results.optimism:
-        blocks.append(_optimism(results.optimism))
+        blocks.append(_optimism(results.optimism, MetricFormat(results.metric)))
     if len(results.confirmed_points):
         blocks.append(_retrained(results))
     failed = [
@@ -38,47 +39,55 @@ def sections(results: Results) -> list[Section]:
     return [Section("confirmation", "On the test set", blocks)]
 
 
-def _optimism(found: dict[str, Any]) -> Table:
-    rows = [
-        ("accuracy that chose a point minus its test accuracy", points(found["optimism"])),
-        ("of it by choosing: minus validation under fresh seeds", points(found["selection"])),
-        ("of it by the split: fresh validation minus test", points(found["split"])),
-    ]
+def _optimism(found: dict[str, Any], form: MetricFormat) -> Table:
+    name = form.metric.name
+    sides = {
+        "max": (
+            f"{name} that chose a point minus its test {name}",
+            "of it by choosing: minus validation under fresh seeds",
+            "of it by the split: fresh validation minus test",
+        ),
+        "min": (
+            f"test {name} of a point minus the {name} that chose it",
+            "of it by choosing: validation under fresh seeds minus what chose it",
+            "of it by the split: test minus fresh validation",
+        ),
+    }
+    parts = ("optimism", "selection", "split")
+    named = zip(sides[form.metric.direction], parts, strict=True)
+    rows = [(title, form.difference(found[part])) for title, part in named]
     caption = (
         f"How much the search flattered its front; mean over {count(found['points'], 'point')}."
     )
-    return Table("optimism", caption, [Column(""), Column("points", "numeric")], rows)
+    columns = [Column(""), Column(form.unit or "difference", "numeric")]
+    return Table("optimism", caption, columns, rows)
 
 
 def _retrained(results: Results) -> Table:
     """One row a retrained point, runners-up too, beside the figure that chose it."""
+    metric, form = results.metric, MetricFormat(results.metric)
+    on = on_split(metric, "test")
+    interval = Column("95 % interval", "numeric")
     cells = [
         cell("trial", "trial_id", short, "text"),
         cell("epoch", "epoch"),
         cell("sparsity", "sparsity", lambda share: percent(share, 1)),
         cell("chosen as", "why", number, "text"),
         cell("seeds", "seeds"),
-        cell("test accuracy", "test_accuracy", percent),
-        cell("spread (points)", "test_accuracy_spread", _spread),
-        (Column("95 % interval", "numeric"), _interval),
-        cell("to dense (points)", "test_drop", lambda drop: points(-drop)),
-        cell("validation, fresh seeds", "validation_accuracy", percent),
-        cell("validation that chose it", "accuracy", percent),
-        cell("optimism (points)", "optimism", points),
+        cell(form.heading("test "), on.value, form.value),
+        cell(form.titled("spread"), f"{on.value}_spread", form.size),
+        (interval, lambda row: form.span(row[on.low], row[on.high])),
+        cell(form.titled("to dense"), on.drop, form.to_dense),
+        cell("validation, fresh seeds", metric.validation, form.value),
+        cell("validation that chose it", metric.name, form.value),
+        cell(form.titled("optimism"), "optimism", form.difference),
     ]
-    chosen = results.records.set_index(["trial_id", "epoch"])[["accuracy", "sparsity"]]
+    chosen = results.records.set_index(["trial_id", "epoch"])[[metric.name, "sparsity"]]
     retrained = results.confirmed_points.join(chosen, on=["trial_id", "epoch"])
     retrained = retrained.sort_values("sparsity", kind="stable")
-    retrained = retrained.assign(optimism=retrained["accuracy"] - retrained["test_accuracy"])
+    optimism = metric.worsening(retrained[on.value], retrained[metric.name])
+    retrained = retrained.assign(optimism=optimism)
     caption = "What was retrained: means over fresh seeds, and their standard deviation (spread)"
     if len(retrained) > MAX_ROWS:
         caption += f"; {len(retrained) - MAX_ROWS} more are in confirmation.csv"
     return table("retrained", f"{caption}.", retrained.head(MAX_ROWS).to_dict("records"), cells)
-
-
-def _spread(share: Any) -> str:
-    return f"{100 * share:.2f}" if known(share) else UNKNOWN
-
-
-def _interval(row: Any) -> str:
-    return span(row["test_accuracy_low"], row["test_accuracy_high"])

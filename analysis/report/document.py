@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from analysis.report.format import number
+from analysis.format import number
 
 MAX_ROWS = 40
 """Of a list that grows with the sweep; the CSV files have all."""

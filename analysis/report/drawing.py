@@ -20,13 +20,13 @@ def draw(chart: Chart[Any], source: Any, folder: Path) -> Picture:
     Where there is nothing to see, files of an earlier time go. Raises ``OSError`` where ``folder``
     cannot be written.
     """
-    seen = chart.view(source)
+    seen, title = chart.view(source), chart.title_for(source)
     if isinstance(seen, str):
         for suffix in (".png", ".svg"):
             (folder / f"{chart.key}{suffix}").unlink(missing_ok=True)
-        return Picture(chart.key, chart.title, seen)
+        return Picture(chart.key, title, seen)
     files, figure = save(seen.static(), folder, chart.key), seen.interactive()
-    return Picture(chart.key, chart.title, seen.caption, files, figure.to_json())
+    return Picture(chart.key, title, seen.caption, files, figure.to_json())
 
 
 def save(figure: Figure, folder: str | Path, stem: str) -> list[Path]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from analysis.certainty.statistics import wilson
+from analysis.certainty.measured import interval, measured
+from analysis.format import (
+    UNKNOWN,
+    MetricFormat,
+    count,
+    duration,
+    known,
+    megabytes,
+    number,
+    percent,
+    short,
+)
 from analysis.report.document import (
     MAX_ROWS,
     Block,
@@ -18,18 +28,7 @@ from analysis.report.document import (
     cell,
     table,
 )
-from analysis.report.format import count, duration, known, megabytes, number, percent, short, span
 from analysis.results import Results
-
-# What not every dense model has; the last four are of one that was quantised, step by step.
-_MORE: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "f1": ("f1", number),
-    "matthews": ("matthews", number),
-    "accuracy in floats": ("dense_accuracy", percent),
-    "accuracy after quantisation (PTQ)": ("ptq_accuracy", percent),
-    "accuracy after finetuning on the grid (QAT)": ("qat_accuracy", percent),
-    "zeros by quantisation": ("quantized_sparsity", percent),
-}
 
 
 def baseline(results: Results) -> Section:
@@ -37,11 +36,11 @@ def baseline(results: Results) -> Section:
     figures = results.baseline
     if figures is None:
         return Section("baseline", "Dense baseline", ["It is not evaluated yet."])
-    told = {"validation": _dense(figures)}
+    told = {"validation": _dense(figures, results)}
     if results.test_baseline:
-        told["test"] = _dense(results.test_baseline)
+        told["test"] = _dense(results.test_baseline, results)
     columns = [Column(""), *(Column(split, "numeric") for split in told)]
-    rows = [[name, *(each[name] for each in told.values())] for name in told["validation"]]
+    rows = [[name, *(e.get(name, UNKNOWN) for e in told.values())] for name in told["validation"]]
     caption = f"The model as it was before pruning: {short(figures.get('model') or 'unnamed')}."
     warnings = [
         Paragraph([Strong("Warning:"), f" {short(text, 1000)}"], "warning")
@@ -51,16 +50,28 @@ def baseline(results: Results) -> Section:
     return Section("baseline", "Dense baseline", [dense, *warnings])
 
 
-def _dense(figures: dict[str, Any]) -> dict[str, str]:
-    given = (figures.get(name) for name in ("correct", "examples"))
-    low, high = wilson(*(float(value) if known(value) else float("nan") for value in given))
-    more = {title: (figures.get(name), form) for title, (name, form) in _MORE.items()}
+def _dense(figures: dict[str, Any], results: Results) -> dict[str, str]:
+    metric, form = results.metric, MetricFormat(results.metric)
+    name = metric.name
+    # What not every dense model has; the last four are of one that was quantised, step by step.
+    more = {other: (other, number) for other in results.metrics if other != name} | {
+        f"{name} in floats": (f"dense_{name}", form.value),
+        f"{name} after quantisation (PTQ)": (f"ptq_{name}", form.value),
+        f"{name} after finetuning on the grid (QAT)": (f"qat_{name}", form.value),
+        "zeros by quantisation": ("quantized_sparsity", percent),
+    }
+    majority, chance = figures.get("majority_accuracy"), metric.chance
+    blind = ("by chance", chance) if majority is None else ("majority class", majority)
     return {
-        "accuracy": percent(figures.get("accuracy")),
-        "95 % interval": span(float(low), float(high)),
+        form.heading(""): form.value(figures.get(name)),
+        "95 % interval": form.span(*interval(measured(figures, metric), metric)),
         "examples": number(figures.get("examples")),
-        "majority class": percent(figures.get("majority_accuracy")),
-        **{title: form(figure) for title, (figure, form) in more.items() if known(figure)},
+        **({} if blind[1] is None else {blind[0]: form.value(blind[1])}),
+        **{
+            title: form(figures[key])
+            for title, (key, form) in more.items()
+            if known(figures.get(key))
+        },
         "loss (nats)": number(figures.get("loss")),
         "non-zero parameters": number(figures.get("nonzero_params")),
         "size": megabytes(figures.get("size_bytes")),

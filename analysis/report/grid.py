@@ -1,4 +1,4 @@
-"""The table of a grid: every combination of settings, its accuracy at each sparsity, over seeds."""
+"""The table of a grid: every combination of settings, its metric at each sparsity, over seeds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.certainty.statistics import over_seeds
+from analysis.certainty.measured import measured, over_seeds
+from analysis.format import UNKNOWN, MetricFormat, number, percent
 from analysis.report.document import Column, Section, Table
-from analysis.report.format import UNKNOWN, number, percent, span
 from analysis.results import Results
 
 MAX_ROWS, MAX_COLUMNS = 400, 12
@@ -30,36 +30,42 @@ def sections(results: Results) -> list[Section]:
 def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table | None:
     """A row a combination of the settings that differ and an epoch (all, or those of ``epochs``).
 
-    A cell is the mean validation accuracy over seeds with its 95 % interval
-    (`analysis.certainty.statistics.over_seeds`) at the sparsity of its column. None where there is
+    A cell is the mean of the metric on validation over seeds, with its 95 % interval
+    (`analysis.certainty.measured.over_seeds`), at the sparsity of its column. None where there is
     no record, one sparsity alone, or more than fits a page (400 rows, 12 columns).
     """
     found = cells(results)
     if epochs is not None:
         found = found[found["epoch"].isin(list(epochs))]
     across = sorted(found["sparsity"].unique())
-    settings = [str(name) for name in found if name not in ("sparsity", "epoch", *_FIGURES)]
+    figures = ("sparsity", "epoch", *_figures(results))
+    settings = [str(name) for name in found if name not in figures]
     rows = [] if found.empty else list(found.groupby([*settings, "epoch"], sort=True))
     if not rows or not 1 < len(across) <= MAX_COLUMNS or len(rows) > MAX_ROWS:
         return None
     columns = [*(Column(name) for name in settings), Column("epoch", "numeric")]
     columns += [Column(percent(share, 0), "numeric") for share in across]
     most = int(found["seeds"].max())
+    form = MetricFormat(results.metric)
     caption = (
-        "Validation accuracy, by settings (rows) and the sparsity asked for (columns), after each "
-        f"epoch: mean over seeds (up to {most}) and 95 % interval, of the examples and the seeds."
+        f"{form.heading('Validation ')}, by settings (rows) and the sparsity asked for (columns), "
+        f"after each epoch: mean over seeds (up to {most}) and 95 % interval, of the examples and "
+        "the seeds."
     )
-    shown = [[*map(number, key[:-1]), str(key[-1]), *_across(part, across)] for key, part in rows]
+    shown = [
+        [*map(number, key[:-1]), str(key[-1]), *_across(part, across, form)] for key, part in rows
+    ]
     return Table("grid", caption, columns, shown)
 
 
-_FIGURES = ("accuracy", "low", "high", "seeds")
+def _figures(results: Results) -> tuple[str, str, str, str]:
+    return (results.metric.name, "low", "high", "seeds")
 
 
 def cells(results: Results) -> pd.DataFrame:
     """One row a combination of the parameters that differ (seeds apart), sparsity and epoch.
 
-    Columns: those parameters by name, ``sparsity`` (as asked), ``epoch``, ``accuracy`` (mean over
+    Columns: those parameters by name, ``sparsity`` (as asked), ``epoch``, the metric (mean over
     seeds), ``low`` and ``high`` (its 95 % interval), ``seeds``. Of records that are not partial.
     """
     pool = results.candidates
@@ -74,17 +80,18 @@ def cells(results: Results) -> pd.DataFrame:
     texts = {name: pool[name].astype("object").fillna(UNKNOWN) for name in settings}
     rows = []
     for key, part in pool.assign(**texts).groupby(keys, sort=True):
-        mean, low, high = over_seeds(part["accuracy"], float(part["examples"].min()))
-        figures = dict(zip(_FIGURES, (mean, low, high, len(part)), strict=True))
+        seeds = [measured(row, results.metric) for row in part.to_dict("records")]
+        found = (*over_seeds(seeds, results.metric), len(part))
+        figures = dict(zip(_figures(results), found, strict=True))
         rows.append(dict(zip(keys, key, strict=True)) | figures)
-    found = pd.DataFrame(rows, columns=[*keys, *_FIGURES])
-    return found.rename(columns={name: name.removeprefix("param_") for name in keys})
+    table = pd.DataFrame(rows, columns=[*keys, *_figures(results)])
+    return table.rename(columns={name: name.removeprefix("param_") for name in keys})
 
 
-def _across(part: pd.DataFrame, across: list[float]) -> list[str]:
+def _across(part: pd.DataFrame, across: list[float], form: MetricFormat) -> list[str]:
     known = {row["sparsity"]: row for row in part.to_dict("records")}
-    return [_cell(known[share]) if share in known else UNKNOWN for share in across]
+    return [_cell(known[share], form) if share in known else UNKNOWN for share in across]
 
 
-def _cell(row: Mapping[Any, Any]) -> str:
-    return f"{percent(row['accuracy'], 1)} ({span(row['low'], row['high'])})"
+def _cell(row: Mapping[Any, Any], form: MetricFormat) -> str:
+    return f"{form.value(row[form.metric.name], 1)} ({form.span(row['low'], row['high'])})"

@@ -5,55 +5,34 @@ A report leads with the figures of test as soon as there are any, else with thos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from analysis.format import UNKNOWN, MetricFormat, megabytes, number, percent, short
 from analysis.questions import bounds, missed
 from analysis.report.document import MAX_ROWS, Cell, Column, Kind, Table, cell, table
-from analysis.report.format import UNKNOWN, megabytes, number, percent, points, short, span
 from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.columns import text_columns
 
 # Shown as the measured sparsity and as the epoch of the point.
 _SHOWN_OTHERWISE = ("param_sparsity", "param_finetune_epochs")
-_SHOWN_ANYWAY = ("accuracy", "sparsity", "model_sparsity", "epoch", "size_bytes", "nonzero_params")
-
-ONE_POINT = 0.01
-
-
-@dataclass(frozen=True)
-class Basis:
-    """A split, and the columns of ``front`` that hold its figures (shares in [0, 1])."""
-
-    split: Literal["test", "validation"]
-    accuracy: str
-    low: str
-    high: str
-    drop: str
-    """Dense minus the point's accuracy."""
-
-
-VALIDATION = Basis("validation", "accuracy", "accuracy_low", "accuracy_high", "accuracy_drop")
-TEST = Basis("test", "test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_drop")
-
-
-def basis_of(results: Results) -> Basis:
-    """Test where any point of the front was read there; validation figures are never a result."""
-    return TEST if results.front["test_accuracy"].notna().any() else VALIDATION
+_SHOWN_ANYWAY = ("sparsity", "model_sparsity", "epoch", "size_bytes", "nonzero_params")
 
 
 def measured(results: Results) -> pd.DataFrame:
     """The points of the front that have figures of the split that the report leads with."""
-    return results.front[results.front[basis_of(results).accuracy].notna()]
+    return results.front[results.front[results.reported.value].notna()]
 
 
 def near_dense(results: Results) -> pd.DataFrame:
-    """Those of them whose estimate is at most one point below dense."""
-    points = measured(results)
-    beyond = missed(points, bounds(basis_of(results).split, max_drop=ONE_POINT))
+    """Those of them whose estimate is near dense: at most ``Results.margin`` worse."""
+    points, split = measured(results), results.reported.split
+    margin = results.margin(split)
+    if margin is None:
+        return points.iloc[:0]
+    beyond = missed(points, bounds(results, max_drop=margin, split=split))
     return points[pd.Series(beyond == 0, index=points.index)]
 
 
@@ -61,19 +40,19 @@ def mark(results: Results) -> str:
     """What a heading says of the front's standing: "" once all of it has test figures."""
     if results.front.empty or results.confirmed:
         return ""
-    return " (PARTLY CONFIRMED)" if basis_of(results) is TEST else " (UNCONFIRMED)"
+    return " (PARTLY CONFIRMED)" if results.reported.split == "test" else " (UNCONFIRMED)"
 
 
 def figures_table(results: Results) -> Table:
     """The front relative to dense: estimates, intervals, verdicts; test first where it was read."""
-    basis, front = basis_of(results), results.front
-    wilson = "Intervals are 95 % Wilson, of the validation examples alone."
+    split, front = results.reported.split, results.front
+    alone = f"Intervals are 95 %{results.interval_name}, of the validation examples alone."
     fresh = "Intervals are 95 %, of the mean over fresh seeds."
     p_value = "p: McNemar's exact test against dense, corrected by Holm over the front."
     thinned = f"{MAX_ROWS} of {len(front)} points, evenly spaced; front.csv has all."
     about = [
-        f"The front relative to dense, on {basis.split}.",
-        fresh if basis is TEST else wilson,
+        f"The front relative to dense, on {split}.",
+        fresh if split == "test" else alone,
         p_value if front["p_value"].notna().any() else "",
         thinned if len(front) > MAX_ROWS else "",
     ]
@@ -112,18 +91,19 @@ def _names() -> list[Cell]:
 
 
 def _figures(results: Results) -> list[Cell]:
-    """Accuracy with its interval and its distance to dense, then the other objectives."""
-    basis = basis_of(results)
+    """The metric with its interval and its distance to dense, then the other objectives."""
+    form, on = MetricFormat(results.metric), results.reported
     interval = Column("95 % interval", "numeric")
     cells = [
-        cell(f"{basis.split} accuracy", basis.accuracy, percent),
-        (interval, lambda row: span(row[basis.low], row[basis.high])),
-        cell("to dense (points)", basis.drop, lambda drop: points(-drop)),
-        cell("within 1 point of dense", "verdict", number, "mark"),
+        cell(form.heading(f"{on.split} "), on.value, form.value),
+        (interval, lambda row: form.span(row[on.low], row[on.high])),
+        cell(form.titled("to dense"), on.drop, form.to_dense),
+        cell(form.near_heading, "verdict", number, "mark"),
     ]
-    if basis is TEST:
-        cells.append(cell("validation accuracy", "accuracy", percent))
-    others = [name for name in results.directions if name not in _SHOWN_ANYWAY]
+    if on.split == "test":
+        cells.append(cell(form.heading("validation "), results.metric.name, form.value))
+    shown = (results.metric.name, *_SHOWN_ANYWAY)
+    others = [name for name in results.directions if name not in shown]
     return cells + [cell(name, name) for name in sorted(others)]
 
 

@@ -6,8 +6,8 @@ import json
 import shlex
 from typing import Any
 
+from analysis.format import MetricFormat, short
 from analysis.report.document import Block, Code, Column, Section, Table
-from analysis.report.format import short
 from analysis.results import Results
 
 MAX_TEXT = 20_000
@@ -80,6 +80,20 @@ def _seeds(results: Results) -> list[tuple[str, str]]:
     return found
 
 
+def _near(results: Results, here: str) -> list[tuple[str, str]]:
+    margin = results.margin(results.split)
+    if margin is None:
+        return []
+    near = f"the points {MetricFormat(results.metric).near}"
+    return [
+        (f"sweep front {here} --max-drop {margin:.3g}", near),
+        (
+            f"sweep export {here} --to model --max-drop {margin:.3g}",
+            "the sparsest of them as a model",
+        ),
+    ]
+
+
 def commands(results: Results) -> Section:
     """How to run it again, go on, confirm it, and take a point of it."""
     folder = str(results.folder).rstrip("/") or "/"
@@ -89,8 +103,7 @@ def commands(results: Results) -> Section:
         (f"sweep run {config} --out {again}", "once more"),
         (f"sweep resume {here}", "go on, or extend it with --trials N"),
         (f"sweep confirm {here}", "the front on test, under fresh seeds"),
-        (f"sweep front {here} --max-drop 0.01", "the points within one point of dense"),
-        (f"sweep export {here} --to model --max-drop 0.01", "the sparsest of them as a model"),
+        *_near(results, here),
         (f"sweep report {here}", "this report"),
     ]
     width = max(len(command) for command, _ in lines)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from analysis.comparison import Comparison
+from analysis.format import short
 from analysis.report import answer, confirmation, facts, grid, html, latex, markdown, reproduce
 from analysis.report.comparing import comparison_report
 from analysis.report.document import Document, Picture, Table, chart_section
 from analysis.report.drawing import draw
-from analysis.report.format import short
 from analysis.results import Results
 from analysis.tables.files import write_csv, write_parquet
 from sweep.ledger.files import REPORT_FOLDERS, refuse_links, write_whole

@@ -1,41 +1,51 @@
 """The columns of the tables, in their order and with their types; the same for an empty table.
 
-``CONTRACT`` is relied on from outside: names and order do not change.
+Columns of the primary metric have its name in theirs. What :func:`contract` lists is relied on from
+outside: names and order do not change.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from sweep.ledger.metric import PrimaryMetric
+
 Kind = Literal["text", "int", "float", "bool", "list"]
 Kinds = dict[str, Kind]
+Split = Literal["validation", "test"]
 
-CONTRACT: Kinds = {
-    "trial_id": "text",
-    "status": "text",
-    "stage": "text",
-    "epoch": "int",
-    "partial": "bool",
-    "accuracy": "float",
-    "loss": "float",
-    "sparsity": "float",
-    "model_sparsity": "float",
-    "nonzero_params": "int",
-    "size_bytes": "int",
-    "baseline_accuracy": "float",
-    "accuracy_drop": "float",
-    "seconds": "float",
-    "train_seconds": "float",
-    "eval_seconds": "float",
-    "seed": "int",
-    "error": "text",
-}
+
+def contract(metric: PrimaryMetric) -> Kinds:
+    """The columns of records and trials that come first."""
+    return {
+        "trial_id": "text",
+        "status": "text",
+        "stage": "text",
+        "epoch": "int",
+        "partial": "bool",
+        metric.name: "float",
+        "loss": "float",
+        "sparsity": "float",
+        "model_sparsity": "float",
+        "nonzero_params": "int",
+        "size_bytes": "int",
+        metric.baseline: "float",
+        metric.drop: "float",
+        "seconds": "float",
+        "train_seconds": "float",
+        "eval_seconds": "float",
+        "seed": "int",
+        "error": "text",
+    }
+
+
 PARAMS: Kinds = {
     "sparsity": "float",
     "method": "text",
@@ -60,48 +70,6 @@ EXTRA: Kinds = {
     # share of all prunable ones; missing where nothing is quantised.
     "quantized_sparsity": "float",
 }
-TEST: Kinds = {
-    "test_accuracy": "float",
-    "test_accuracy_low": "float",
-    "test_accuracy_high": "float",
-    "test_accuracy_spread": "float",
-    "seeds": "int",
-    "test_drop": "float",
-}
-FRONT: Kinds = {
-    "accuracy_low": "float",
-    "accuracy_high": "float",
-    **TEST,
-    "optimism": "float",
-    "front_probability": "float",
-    "verdict": "text",
-    "p_value": "float",
-    "feasible": "bool",
-}
-
-
-def _as(*names: str) -> Kinds:
-    """Columns that are of the same kind in several tables."""
-    return {name: (CONTRACT | EXTRA)[name] for name in names}
-
-
-CONFIRMATION: Kinds = {
-    **_as("trial_id", "epoch", "seed"),
-    "why": "text",
-    **_as("accuracy", "correct", "examples", "loss", "baseline_accuracy", "accuracy_drop"),
-    "validation_accuracy": "float",
-    "validation_correct": "int",
-    "validation_examples": "int",
-    **_as("sparsity", "model_sparsity", "nonzero_params", "size_bytes"),
-    **_as("seconds", "train_seconds", "eval_seconds", "time", "worker", "attempt"),
-}
-CONFIRMED: Kinds = {
-    "trial_id": "text",
-    "epoch": "int",
-    "why": "text",
-    **TEST,
-    "validation_accuracy": "float",
-}
 DECISIONS: Kinds = {
     "trial_id": "text",
     "epoch": "int",
@@ -113,6 +81,80 @@ DECISIONS: Kinds = {
     "beaten_by": "list",
     "time": "float",
 }
+
+
+def tested_columns(metric: PrimaryMetric) -> Kinds:
+    """What a confirmation says of a point: means over seeds on test."""
+    test = on_split(metric, "test")
+    return {
+        test.value: "float",
+        test.low: "float",
+        test.high: "float",
+        f"{metric.test}_spread": "float",
+        "seeds": "int",
+        test.drop: "float",
+    }
+
+
+def front_columns(metric: PrimaryMetric) -> Kinds:
+    """The columns of the front beside those of the records."""
+    return {
+        metric.low: "float",
+        metric.high: "float",
+        **tested_columns(metric),
+        "optimism": "float",
+        "front_probability": "float",
+        "verdict": "text",
+        "p_value": "float",
+        "feasible": "bool",
+    }
+
+
+def confirmation_columns(metric: PrimaryMetric) -> Kinds:
+    """One row a retrained model."""
+    known = contract(metric) | EXTRA
+
+    def same(*names: str) -> Kinds:
+        return {name: known[name] for name in names}
+
+    return {
+        **same("trial_id", "epoch", "seed"),
+        "why": "text",
+        **same(metric.name, "correct", "examples", "loss", metric.baseline, metric.drop),
+        metric.validation: "float",
+        "validation_correct": "int",
+        "validation_examples": "int",
+        **same("sparsity", "model_sparsity", "nonzero_params", "size_bytes"),
+        **same("seconds", "train_seconds", "eval_seconds", "time", "worker", "attempt"),
+    }
+
+
+def confirmed_columns(metric: PrimaryMetric) -> Kinds:
+    """One row a confirmed point."""
+    names: Kinds = {"trial_id": "text", "epoch": "int", "why": "text"}
+    return {**names, **tested_columns(metric), metric.validation: "float"}
+
+
+@dataclass(frozen=True)
+class OnSplit:
+    """The columns of a front that have the metric's figures on one split."""
+
+    split: Split
+    value: str
+    low: str
+    """The lower end of its 95 % interval."""
+    high: str
+    drop: str
+    """How much worse than the dense model the point is."""
+
+
+def on_split(metric: PrimaryMetric, split: Split) -> OnSplit:
+    """The columns of a split: those of test are missing until a point is confirmed."""
+    if split == "test":
+        test = metric.test
+        return OnSplit(split, test, f"{test}_low", f"{test}_high", "test_drop")
+    return OnSplit(split, metric.name, metric.low, metric.high, metric.drop)
+
 
 _DTYPES: dict[Kind, Any] = {
     "text": "string",

@@ -1,12 +1,11 @@
 """The confirmation of a front: chosen points, retrained under fresh seeds and read on test.
 
-In its tables ``accuracy`` is on test; ``validation_accuracy`` is that of the retrained model, not
-the one by which the search chose the point.
+In its tables the primary metric (``accuracy``) is on test; ``validation_<metric>`` is that of the
+retrained model, not the one by which the search chose the point.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.certainty.answers import Point
-from analysis.certainty.statistics import over_seeds
-from analysis.tables.columns import CONFIRMATION, CONFIRMED, frame
+from analysis.certainty.measured import measured, over_seeds
+from analysis.tables.columns import Kinds, confirmation_columns, confirmed_columns, frame, on_split
 from sweep.ledger.events import Fold, ReadEvent
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import figure
 from sweep.pareto import knee, nondominated
 
@@ -86,85 +86,90 @@ class Confirmation(Fold):
         self.running = False
 
 
-def confirmation_table(story: Confirmation, more: Iterable[str] = ()) -> pd.DataFrame:
-    """One row a retrained model at a wanted epoch; ``more`` are further columns of numbers."""
+def confirmation_table(
+    story: Confirmation, metric: PrimaryMetric, figures: Iterable[str] = ()
+) -> pd.DataFrame:
+    """One row a retrained model at a wanted epoch; ``figures`` are further columns of numbers."""
     rows = [
         {**event, "why": story.why.get((trial, epoch))}
         for (trial, epoch, _), event in story.records.items()
     ]
-    new = {name: "float" for name in more if name not in CONFIRMATION}
-    return frame(rows, {**CONFIRMATION, **new})  # type: ignore[dict-item]
+    known = confirmation_columns(metric)
+    new: Kinds = {name: "float" for name in figures if name not in known}
+    return frame(rows, known | new)
 
 
-def confirmed_table(story: Confirmation) -> pd.DataFrame:
+def confirmed_table(story: Confirmation, metric: PrimaryMetric) -> pd.DataFrame:
     """One row a point that has figures on test: mean, interval and spread over seeds."""
     rows = []
     for trial, epoch in story.points:
-        figures = summary(story.of((trial, epoch)), story.baseline)
+        figures = summary(story.of((trial, epoch)), story.baseline, metric)
         why = story.why.get((trial, epoch))
         rows.append({"trial_id": trial, "epoch": epoch, "why": why, **figures})
-    return frame(rows, CONFIRMED)
+    return frame(rows, confirmed_columns(metric))
 
 
-def summary(records: Iterable[ReadEvent], dense: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What one point's retrainings say of it on test, by the columns of ``CONFIRMED``.
+def summary(
+    records: Iterable[ReadEvent], dense: Mapping[str, Any] | None, metric: PrimaryMetric
+) -> dict[str, Any]:
+    """What one point's retrainings say of it on test, by the columns of ``confirmed_columns``.
 
-    ``test_accuracy`` is the mean over seeds with a 95 % interval (``statistics.over_seeds``),
-    ``test_accuracy_spread`` the standard deviation over seeds (ddof 1; missing for one),
-    ``test_drop`` the dense model's accuracy on test minus the mean.
+    ``test_<metric>`` is the mean over seeds with a 95 % interval (``measured.over_seeds``),
+    ``test_<metric>_spread`` the standard deviation over seeds (ddof 1; missing for one),
+    ``test_drop`` by how much the mean is worse than the dense model on test.
     """
-    known = [record for record in records if figure(record, "accuracy") is not None]
+    known = [record for record in records if figure(record, metric.name) is not None]
     if not known:
         return {}
-    shares = np.array([record["accuracy"] for record in known], dtype=np.float64)
-    examples = figure(known[0], "examples")
-    mean, low, high = over_seeds(shares, math.nan if examples is None else examples)
-    baseline = figure(dense or {}, "accuracy")
-    fresh = [value for r in known if (value := figure(r, "validation_accuracy")) is not None]
+    values = np.array([record[metric.name] for record in known], dtype=np.float64)
+    mean, low, high = over_seeds([measured(record, metric) for record in known], metric)
+    baseline, test = figure(dense or {}, metric.name), on_split(metric, "test")
+    fresh = [value for r in known if (value := figure(r, metric.validation)) is not None]
     return {
-        "test_accuracy": mean,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "test_accuracy_spread": float(shares.std(ddof=1)) if len(shares) > 1 else None,
-        "seeds": len(shares),
-        "test_drop": None if baseline is None else baseline - mean,
-        "validation_accuracy": sum(fresh) / len(fresh) if fresh else None,
+        test.value: mean,
+        test.low: low,
+        test.high: high,
+        f"{metric.test}_spread": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "seeds": len(values),
+        test.drop: None if baseline is None else metric.worsening(mean, baseline),
+        metric.validation: sum(fresh) / len(fresh) if fresh else None,
     }
 
 
-def state_of(story: Confirmation, front: pd.DataFrame) -> str:
+def state_of(story: Confirmation, whole: bool) -> str:
     """none | running (which a killed one looks like, too) | partial | finished.
 
-    Partial: a round has ended, but points of the front have no figures on test, because their
-    retraining failed or because the front has moved since.
+    Partial: a round has ended, but points of the front have no figures on test (it is not
+    ``whole``), because their retraining failed or because the front has moved since.
     """
     if not story.begun:
         return "none"
     if story.running:
         return "running"
-    return "finished" if front["test_accuracy"].notna().all() else "partial"
+    return "finished" if whole else "partial"
 
 
-def optimism_of(front: pd.DataFrame, confirmed: pd.DataFrame) -> dict[str, float] | None:
-    """How much the search flattered the front: means over its confirmed points, as shares.
+def optimism_of(
+    front: pd.DataFrame, confirmed: pd.DataFrame, metric: PrimaryMetric
+) -> dict[str, float] | None:
+    """How much the search flattered the front: means over its confirmed points.
 
-    ``optimism``: the validation accuracy that chose a point minus its mean on test. It is the sum
-    of ``selection`` (minus the validation accuracy under fresh seeds: the luck that was picked) and
-    ``split`` (fresh validation minus test: how much harder test is). ``points`` says of how many.
-    The parts are NaN where the fresh validation figures are not known. None without a confirmed
-    point.
+    ``optimism``: how much better the validation value that chose a point is than its mean on test.
+    It is the sum of ``selection`` (against validation under fresh seeds: the luck that was picked)
+    and ``split`` (fresh validation against test: how much harder test is). ``points`` says of how
+    many. The parts are NaN where the fresh validation figures are not known. None without a
+    confirmed point.
     """
-    joined = front[["trial_id", "epoch", "accuracy"]].merge(confirmed, on=["trial_id", "epoch"])
-    joined = joined[joined["test_accuracy"].notna() & joined["accuracy"].notna()]
+    joined = front[["trial_id", "epoch", metric.name]].merge(confirmed, on=["trial_id", "epoch"])
+    joined = joined[joined[metric.test].notna() & joined[metric.name].notna()]
     if joined.empty:
         return None
-    chosen, fresh = joined["accuracy"], joined["validation_accuracy"]
+    chosen, fresh, test = (joined[name] for name in (metric.name, metric.validation, metric.test))
     # Means that skip gaps would no longer add up.
-    selection, split = (chosen - fresh), (fresh - joined["test_accuracy"])
     return {
-        "optimism": float((chosen - joined["test_accuracy"]).mean()),
-        "selection": float(selection.mean(skipna=False)),
-        "split": float(split.mean(skipna=False)),
+        "optimism": float(metric.worsening(test, chosen).mean()),
+        "selection": float(metric.worsening(fresh, chosen).mean(skipna=False)),
+        "split": float(metric.worsening(test, fresh).mean(skipna=False)),
         "points": len(joined),
     }
 

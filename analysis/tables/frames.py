@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.tables.columns import CONTRACT, DECISIONS, EXTRA, Kinds, frame, param_kinds
+from analysis.tables.columns import DECISIONS, EXTRA, Kinds, contract, frame, param_kinds
 from sweep.ledger.events import Event, Fold, ReadEvent
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import figure
 
 BASELINE = "baseline"
@@ -134,21 +135,22 @@ class Story(Fold):
 
 
 def records_table(
-    story: Story, baseline_seed: int | None, objectives: Iterable[str]
+    story: Story, metric: PrimaryMetric, figures: Iterable[str], baseline_seed: int | None
 ) -> pd.DataFrame:
     """One row an evaluation, in the order of the ledger, the dense baseline first.
 
     ``status``, ``seed`` and ``error`` are the trial's; ``train_seconds`` and ``eval_seconds`` are
-    of that evaluation, ``seconds`` of the trial so far.
+    of that evaluation, ``seconds`` of the trial so far. ``figures`` are columns of numbers beside
+    the contract's.
     """
     trials = list(story.trials.values())
     about = [_about(trial) for trial in trials]
     rows = list(story.records)
     if story.baseline is not None:
-        rows.insert(0, _baseline_row(story.baseline))
+        rows.insert(0, _baseline_row(story.baseline, metric))
         about.append({"trial_id": BASELINE, "status": "completed", "seed": baseline_seed})
     params = param_kinds(trial.params for trial in trials)
-    kinds = _kinds(objectives, params)
+    kinds = _kinds(metric, params, figures)
     theirs = {name: kind for name, kind in kinds.items() if name in _OF_TRIAL or name in params}
     own = {name: kind for name, kind in kinds.items() if name not in theirs}
     joined = frame(rows, own).join(
@@ -157,14 +159,14 @@ def records_table(
     return joined[list(kinds)]
 
 
-def trials_table(story: Story, objectives: Iterable[str]) -> pd.DataFrame:
+def trials_table(story: Story, metric: PrimaryMetric, figures: Iterable[str]) -> pd.DataFrame:
     """One row a trial, in the order of their making: the figures of its last evaluation.
 
     ``train_seconds`` and ``eval_seconds`` are totals over the trial; ``stage``, ``epoch`` and the
     figures are missing for a trial that has no evaluation yet.
     """
     trials = list(story.trials.values())
-    kinds = _kinds(objectives, param_kinds(trial.params for trial in trials))
+    kinds = _kinds(metric, param_kinds(trial.params for trial in trials), figures)
     return frame([_trial_row(trial) for trial in trials], kinds)
 
 
@@ -173,10 +175,9 @@ def decisions_table(story: Story) -> pd.DataFrame:
     return frame(story.decisions, DECISIONS)
 
 
-def _kinds(objectives: Iterable[str], params: Kinds) -> Kinds:
-    known = CONTRACT | params | EXTRA
-    # An objective that is no column of the contract would otherwise be lost.
-    return known | {name: "float" for name in objectives if name not in known}
+def _kinds(metric: PrimaryMetric, params: Kinds, figures: Iterable[str]) -> Kinds:
+    known = contract(metric) | params | EXTRA
+    return known | {name: "float" for name in figures if name not in known}
 
 
 def _about(trial: Trial) -> dict[str, Any]:
@@ -191,7 +192,6 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
     return {**started, **(trial.last or {}), **totals, **_about(trial)}
 
 
-def _baseline_row(event: ReadEvent) -> dict[str, Any]:
+def _baseline_row(event: ReadEvent, metric: PrimaryMetric) -> dict[str, Any]:
     own = {"trial_id": BASELINE, "stage": BASELINE, "epoch": None, "partial": False}
-    accuracy = event.get("accuracy")
-    return {**event, **own, "baseline_accuracy": accuracy, "accuracy_drop": 0.0}
+    return {**event, **own, metric.baseline: event.get(metric.name), metric.drop: 0.0}

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.certainty.statistics import wilson
-from analysis.tables.columns import FRONT, series
+from analysis.certainty.measured import interval, measured
+from analysis.tables.columns import front_columns, series
+from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import BoolArray, FloatArray, IntArray, nondominated
 
 Constraints = Mapping[str, Mapping[str, float]]
@@ -59,30 +60,35 @@ def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
     return pool[keeps] if keeps.any() else pool
 
 
-def front_places(pool: pd.DataFrame, directions: Mapping[str, str]) -> IntArray:
-    """Rows of ``pool`` that are on its front, as places, by rising sparsity.
-
-    Without a sparsity objective they stand by the first objective that is not accuracy.
-    """
+def front_places(
+    pool: pd.DataFrame, directions: Mapping[str, str], metric: PrimaryMetric
+) -> IntArray:
+    """Rows of ``pool`` that are on its front, as places, by rising :func:`main_objective`."""
     points = objectives(pool, directions)
     best = nondominated(points, list(directions.values()), keep_duplicates=False)
     (places,) = np.nonzero(best)
-    along = _floats(pool[main_objective(directions)])[places]
+    along = _floats(pool[main_objective(directions, metric)])[places]
     return places[np.argsort(along, kind="stable")]
 
 
-def front_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the columns ``FRONT``: Wilson intervals, and the others missing."""
-    low, high = wilson(_floats(rows["correct"]), _floats(rows["examples"]))
-    own: dict[str, Any] = {"accuracy_low": low, "accuracy_high": high, "feasible": rows["feasible"]}
+def front_rows(rows: pd.DataFrame, metric: PrimaryMetric) -> pd.DataFrame:
+    """Rows with the columns of a front: the metric's intervals, and the others missing."""
+    ends = [interval(measured(row, metric), metric) for row in rows.to_dict("records")]
+    own: dict[str, Any] = {
+        metric.low: [low for low, _ in ends],
+        metric.high: [high for _, high in ends],
+        "feasible": rows["feasible"],
+    }
     missing = [None] * len(rows)
-    added = {name: series(own.get(name, missing), kind) for name, kind in FRONT.items()}
+    kinds = front_columns(metric)
+    added = {name: series(own.get(name, missing), kind) for name, kind in kinds.items()}
     return rows.drop(columns="feasible").reset_index(drop=True).assign(**added)
 
 
-def main_objective(directions: Mapping[str, str]) -> str:
-    """What a front is drawn and sorted along: sparsity, else the first that is not accuracy."""
-    others = [name for name in directions if name != "accuracy"]
+def main_objective(directions: Mapping[str, str], metric: PrimaryMetric) -> str:
+    """What a front is drawn and sorted along: sparsity if it is an objective, or if there is none
+    beside the primary metric; else the first other objective."""
+    others = [name for name in directions if name != metric.name]
     if "sparsity" in directions or not others:
         return "sparsity"
     return others[0]

@@ -9,39 +9,20 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables import thin
+from analysis.tables.columns import on_split
+from sweep.ledger.metric import PrimaryMetric
 
 ROWS = 20
 
-# Column of the front -> how it is shown.
-_SHARE, _PLAIN = "{:.4f}".format, str
-_SHOWN: dict[str, Any] = {
-    "trial_id": _PLAIN,
-    "epoch": _PLAIN,
-    "sparsity": "{:.3f}".format,
-    "accuracy": _SHARE,
-    "accuracy_low": _SHARE,
-    "accuracy_high": _SHARE,
-    "accuracy_drop": "{:+.4f}".format,
-    "test_accuracy": _SHARE,
-    "test_accuracy_low": _SHARE,
-    "test_accuracy_high": _SHARE,
-    "test_drop": "{:+.4f}".format,
-    "front_probability": "{:.2f}".format,
-    "verdict": _PLAIN,
-    "size_bytes": "{:,}".format,
-    "param_method": _PLAIN,
-    "param_scope": _PLAIN,
-}
 
-
-def answer_html(text: str, rows: Mapping[str, pd.Series[Any] | None]) -> str:
+def answer_html(text: str, rows: Mapping[str, pd.Series[Any] | None], metric: PrimaryMetric) -> str:
     """An answer: its sentence, and its points by their names."""
     known = {name: row for name, row in rows.items() if row is not None}
     table = ""
     if known:
         frame = pd.DataFrame(list(known.values())).reset_index(drop=True)
         frame.insert(0, "", list(known))
-        table = front_html(frame, [""])
+        table = front_html(frame, metric, [""])
     return f"<p>{escape(text)}</p>{table}"
 
 
@@ -55,17 +36,18 @@ def table_html(table: pd.DataFrame) -> str:
     return table.to_html(index=False, border=0, na_rep="-", escape=True)
 
 
-def front_html(front: pd.DataFrame, first: list[str] | None = None) -> str:
+def front_html(front: pd.DataFrame, metric: PrimaryMetric, first: list[str] | None = None) -> str:
     """Rows of the front as an HTML table: the columns that have a value, thinned evenly."""
     rows, note = front, ""
     if len(front) > ROWS:
         rows = thin.rows(front, ROWS)
         note = f"<p>{ROWS} of {len(front)} points, evenly spaced.</p>"
-    columns = [name for name in _SHOWN if name in rows and rows[name].notna().any()]
+    forms = _forms(metric)
+    columns = [name for name in forms if name in rows and rows[name].notna().any()]
     shown = pd.DataFrame(
         {
             **{name: rows[name] for name in first or []},
-            **{name: [_cell(_SHOWN[name], cell) for cell in rows[name]] for name in columns},
+            **{name: [_cell(forms[name], cell) for cell in rows[name]] for name in columns},
         },
         index=rows.index,
     )
@@ -74,3 +56,25 @@ def front_html(front: pd.DataFrame, first: list[str] | None = None) -> str:
 
 def _cell(show: Any, cell: Any) -> str:
     return "-" if pd.isna(cell) else show(cell)
+
+
+def _forms(metric: PrimaryMetric) -> dict[str, Any]:
+    """How each column of the front is shown."""
+    value, change = ("{:.4f}", "{:+.4f}") if metric.is_share else ("{:.4g}", "{:+.4g}")
+    splits = (on_split(metric, "validation"), on_split(metric, "test"))
+    figures = {
+        name: form.format
+        for on in splits
+        for name, form in ((on.value, value), (on.low, value), (on.high, value), (on.drop, change))
+    }
+    return {
+        "trial_id": str,
+        "epoch": str,
+        "sparsity": "{:.3f}".format,
+        **figures,
+        "front_probability": "{:.2f}".format,
+        "verdict": str,
+        "size_bytes": "{:,}".format,
+        "param_method": str,
+        "param_scope": str,
+    }

@@ -14,6 +14,7 @@ from analysis.history.cost import Cost
 from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Story
 from sweep.ledger.events import ReadEvent
+from sweep.ledger.metric import PrimaryMetric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,6 +48,12 @@ class Loaded:
     versions: dict[str, str]
     baseline: dict[str, Any] | None
     """The dense model's figures and ``warnings``, or None where it is not evaluated yet."""
+    metric: PrimaryMetric
+    """What the trials are judged by."""
+    metrics: dict[str, PrimaryMetric]
+    """All metrics that were measured, by name."""
+    figures: list[str]
+    """Columns beside the contract's: objectives, metrics and their standard errors."""
     directions: dict[str, str]
     """Objective -> "max" or "min", in the config's order."""
     reference_point: dict[str, float]

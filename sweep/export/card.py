@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from analysis import Results
 from analysis.certainty.statistics import wilson
-from analysis.report.format import megabytes, number, percent, points, short, span
+from analysis.format import megabytes, number, percent, points, short, span
 from sweep.config import SweepConfig
 from sweep.export.checks import Checked
 from sweep.export.point import Point

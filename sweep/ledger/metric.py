@@ -84,8 +84,8 @@ class PrimaryMetric:
         """Whether values lie in [0, 1] and are shown as percentages and percentage points."""
         return self.unit == "share"
 
-    def worsening(self, value: float, baseline: float) -> float:
-        """The drop from ``baseline`` to ``value``.
+    def worsening(self, value: Any, baseline: Any) -> Any:
+        """The drop from ``baseline`` to ``value``, which are numbers, or arrays of them.
 
         >>> PrimaryMetric().worsening(0.75, 1.0), PrimaryMetric("rmse", "min").worsening(3.0, 2.0)
         (0.25, 1.0)

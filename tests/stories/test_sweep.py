@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.tables.columns import CONTRACT, FRONT, PARAMS
+from analysis.tables.columns import PARAMS, contract, front_columns
+from sweep.ledger.metric import PrimaryMetric
 from tests.harness import sweeps
 from tests.harness.command import Command, assert_refused
 from tests.harness.sweeps import CONFIG, assert_each_once, keys, of_kind, story
@@ -30,10 +31,11 @@ def test_a_sweep_ends_well_and_leaves_what_the_contract_says(undisturbed: Sweep)
 
 
 def test_the_tables_have_the_columns_of_the_contract(undisturbed: Sweep) -> None:
-    contract = [*CONTRACT, *(f"param_{name}" for name in PARAMS)]
+    metric = PrimaryMetric()
+    always = [*contract(metric), *(f"param_{name}" for name in PARAMS)]
     for table in TABLES:
         frame = pd.read_csv(undisturbed.folder / f"{table}.csv")
-        wanted = contract + (list(FRONT) if table == "front" else [])
+        wanted = always + (list(front_columns(metric)) if table == "front" else [])
         assert [name for name in wanted if name not in frame.columns] == []
         assert len(frame) > 0
 

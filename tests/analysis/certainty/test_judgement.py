@@ -11,6 +11,7 @@ from analysis.certainty.bootstrap import front_probability, resampled
 from analysis.certainty.paired import discordant, mcnemar
 from analysis.certainty.verdicts import to_dense
 from analysis.tables.front import feasible, objectives
+from sweep.ledger.metric import PrimaryMetric
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, answered_sweep, big_sweep, first
 
 
@@ -36,7 +37,9 @@ def test_probabilities_weigh_all_candidates_of_a_small_sweep(answered: Results) 
     answers = [answered.answers(row.trial_id, row.epoch) for row in pool.itertuples()]
     shares = resampled(np.stack(answers), np.random.default_rng(99), 20_000) / EXAMPLES
     points = objectives(pool, answered.directions)
-    expected = front_probability(points, answered.directions, shares.astype(np.float64))
+    expected = front_probability(
+        points, answered.directions, shares.astype(np.float64), ["accuracy"]
+    )
     both = front.merge(pool.assign(expected=expected), on=["trial_id", "epoch"])
     assert both["front_probability"].to_numpy() == pytest.approx(both["expected"], abs=0.05)
 
@@ -140,4 +143,4 @@ def test_a_point_is_judged_on_test_once_it_is_confirmed(tested: bool) -> None:
     assert row["p_value"] == pytest.approx(mcnemar(0, lost))
     events = {event["event"]: event for event in ledger.events}
     kinds = ("confirm_record", "confirm_baseline") if tested else ("record", "baseline")
-    assert row["verdict"] == to_dense([events[kinds[0]]], events[kinds[1]]).verdict
+    assert row["verdict"] == to_dense([events[kinds[0]]], events[kinds[1]], PrimaryMetric()).verdict

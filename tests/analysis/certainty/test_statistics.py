@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.certainty.statistics import holm, over_seeds, quantile, rueger, seeds_margin, wilson
+from analysis.certainty.statistics import holm, quantile, rueger, wilson
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
@@ -45,41 +45,6 @@ def test_the_share_between_the_quantiles_is_the_level(level: float) -> None:
         t = np.linspace(0, quantile(level, freedom), 100_001)
         within = 2 * np.trapezoid(density(t, freedom), t)
         assert within == pytest.approx(level, rel=1e-6), freedom
-
-
-@pytest.mark.parametrize("seeds", [1, 5])
-def test_seeds_that_agree_have_wilsons_interval_of_the_examples_that_all_answer(seeds: int) -> None:
-    low, high = wilson(90, 100)
-    assert over_seeds([0.9] * seeds, 100) == pytest.approx((0.9, float(low), float(high)))
-
-
-def test_the_spread_over_seeds_widens_in_squares() -> None:
-    shares = np.array([0.88, 0.90, 0.93])
-    mean, low, high = over_seeds(shares, 2000)
-    wide = stats.t.ppf(0.975, 2) * stats.sem(shares)
-    wilson_low, wilson_high = wilson(mean * 2000, 2000)
-    assert mean == pytest.approx(shares.mean())
-    assert (mean - low) ** 2 == pytest.approx((mean - wilson_low) ** 2 + wide**2)
-    assert (high - mean) ** 2 == pytest.approx((wilson_high - mean) ** 2 + wide**2)
-    assert seeds_margin(shares, 0.95) == pytest.approx(wide)
-
-
-def test_an_interval_over_seeds_stays_a_share() -> None:
-    mean, low, high = over_seeds([0.0, 1.0], 10)
-    assert (mean, low, high) == (0.5, 0.0, 1.0)
-    assert all(map(math.isnan, over_seeds([], 10)))
-
-
-def test_the_interval_over_seeds_holds_as_often_as_it_says() -> None:
-    """Models of 4 seeds with a true mean accuracy of 0.9 and a spread of 0.01, 500 examples."""
-    draw = np.random.default_rng(0)
-    held = 0
-    for _ in range(600):
-        ease = draw.random(500)
-        shares = [(ease < skill).mean() for skill in draw.normal(0.9, 0.01, 4)]
-        _, low, high = over_seeds(shares, 500)
-        held += low <= 0.9 <= high
-    assert held / 600 >= 0.95
 
 
 @pytest.mark.slow

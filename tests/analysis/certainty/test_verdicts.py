@@ -8,14 +8,24 @@ import pytest
 
 from analysis.certainty.paired import mcnemar, tango_low, unpaired_low
 from analysis.certainty.statistics import seeds_margin
-from analysis.certainty.verdicts import ToDense, to_dense
+from analysis.certainty.verdicts import ToDense
+from analysis.certainty.verdicts import to_dense as to_dense_by
+from sweep.ledger.metric import PrimaryMetric
 from tests.analysis.ledgers import pack
 
 
 def figures(bits: np.ndarray, *, told: bool = True) -> dict[str, Any]:
     """A record of a model with these answers."""
-    counts = {"correct": int(bits.sum()), "examples": len(bits)}
+    counts = {
+        "accuracy": float(bits.mean()),
+        "correct": int(bits.sum()),
+        "examples": len(bits),
+    }
     return counts | ({"correct_bits": pack(bits)} if told else {})
+
+
+def to_dense(records: list[dict[str, Any]], dense: dict[str, Any] | None) -> ToDense:
+    return to_dense_by(records, dense, PrimaryMetric())
 
 
 def model(wins: int, losses: int, examples: int = 1000) -> np.ndarray:

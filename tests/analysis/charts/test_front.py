@@ -38,7 +38,7 @@ def test_any_objectives_are_drawn(
     directions: dict[str, str], axes: tuple[str, str], line: str | None
 ) -> None:
     results = big_sweep(12).head(directions=directions).load()
-    assert axes_of(results.directions) == axes
+    assert tuple(axis.name for axis in axes_of(results)) == axes
     panel = panel_of(results)
     assert panel.across.label and panel.up.label and "not confirmed" in panel.title
     assert [one.line for one in lines(results)] == ([line] if line else [])

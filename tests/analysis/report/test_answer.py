@@ -83,9 +83,15 @@ def one_point(**figures: object) -> LedgerBuilder:
             LedgerBuilder().trial("a"),
             "There is no front: the sweep has no finished evaluation yet.",
         ),
-        (one_point(accuracy=None, accuracy_drop=None), "No point of the front has an accuracy."),
+        (
+            one_point(accuracy=None, accuracy_drop=None),
+            "No point of the front has a known accuracy.",
+        ),
         (one_point(accuracy_drop=None), "there is no dense baseline yet."),
-        (one_point(), "No point is within one point of dense; the most accurate is "),
+        (
+            one_point(),
+            "No point is within one point of dense; the one with the highest accuracy is ",
+        ),
     ],
 )
 def test_what_cannot_be_answered_is_said(ledger: LedgerBuilder, say: str) -> None:

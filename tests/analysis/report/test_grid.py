@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from analysis.certainty.statistics import over_seeds, wilson
+from analysis.certainty.measured import Measured, over_seeds
+from analysis.certainty.statistics import wilson
 from analysis.report.grid import cells, grid_table
 from analysis.report.write import sweep_report
 from tests.analysis.ledgers import CONFIG, EXAMPLES, LedgerBuilder, small_sweep
@@ -41,7 +42,8 @@ def test_a_cell_is_the_mean_over_seeds_with_its_interval() -> None:
     assert len(found) == 2 * 2 * 2 and (found["seeds"] == 2).all()
     one = found[(found["method"] == "random") & (found["sparsity"] == 0.9) & (found["epoch"] == 1)]
     shares = [correct("random", 0.9, seed, 1) / EXAMPLES for seed in (0, 1)]
-    expected = over_seeds(shares, EXAMPLES)
+    seeds = [Measured(share, np.nan, EXAMPLES) for share in shares]
+    expected = over_seeds(seeds, PrimaryMetric())
     assert one[["accuracy", "low", "high"]].iloc[0].tolist() == pytest.approx(expected)
     low, high = wilson(sum(shares) / 2 * EXAMPLES, EXAMPLES)
     assert expected[1] < float(low) < float(high) < expected[2], "seeds differ: that counts too"

@@ -33,12 +33,14 @@ def test_all_files_are_written(report: dict[str, Path]) -> None:
     assert not list(report["report.md"].parent.rglob("*.part*"))
 
 
-def test_sections_stand_in_the_same_order_in_both_forms(report: dict[str, Path]) -> None:
+def test_sections_stand_in_the_same_order_in_both_forms(
+    report: dict[str, Path], rich: Results
+) -> None:
     page = Page(report["report.html"].read_text())
     titles = [heading.text for heading in page.all("h2")]
     assert titles == re.findall(r"^## (.*)$", report["report.md"].read_text(), re.MULTILINE)
     assert titles[0] == "Answer (UNCONFIRMED)"
-    charts = [chart.title for chart in CHARTS]
+    charts = [chart.title_for(rich) for chart in CHARTS]
     assert [title for title in titles if title in charts] == charts
     last = ["Cost", "Failures", "Config", "Versions and seeds", "Commands"]
     assert titles[-5:] == last

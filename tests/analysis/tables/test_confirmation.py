@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from analysis import Results
-from analysis.certainty.statistics import holm, over_seeds
-from analysis.tables.columns import CONFIRMATION, CONFIRMED
+from analysis.certainty.measured import Measured, over_seeds
+from analysis.certainty.statistics import holm
+from analysis.tables.columns import confirmation_columns, confirmed_columns
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, small_sweep
 
 # The front of the small sweep: 795, 650 and 640 of 872 on validation.
@@ -22,8 +23,12 @@ def results() -> Results:
 
 def test_before_a_confirmation_there_is_none(small: Results) -> None:
     assert small.confirmation_state == "none" and not small.confirmed
-    assert small.confirmation.empty and list(small.confirmation) == list(CONFIRMATION)
-    assert small.confirmed_points.empty and list(small.confirmed_points) == list(CONFIRMED)
+    assert small.confirmation.empty and list(small.confirmation) == list(
+        confirmation_columns(small.metric)
+    )
+    assert small.confirmed_points.empty and list(small.confirmed_points) == list(
+        confirmed_columns(small.metric)
+    )
     assert small.test_front.empty
     assert small.test_baseline is None and small.optimism is None
     assert small.split == "validation"
@@ -49,7 +54,9 @@ def test_the_front_has_its_test_figures(results: Results) -> None:
     front = results.front
     assert results.confirmed and results.confirmation_state == "finished"
     assert front["seeds"].tolist() == [3, 3, 1]
-    mean, low, high = over_seeds([600 / EXAMPLES, 640 / EXAMPLES, 620 / EXAMPLES], EXAMPLES)
+    mean, low, high = over_seeds(
+        [Measured(right / EXAMPLES, np.nan, EXAMPLES) for right in (600, 640, 620)], results.metric
+    )
     row = front.iloc[1]
     assert row["test_accuracy"] == pytest.approx(mean) == pytest.approx(620 / EXAMPLES)
     assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx((low, high))

@@ -12,6 +12,7 @@ import pytest
 from analysis import Results
 from analysis.tables.files import write_tables
 from analysis.tables.front import main_objective
+from sweep.ledger.metric import PrimaryMetric
 from tests.analysis.ledgers import EXAMPLES, LedgerBuilder, big_sweep, small_sweep
 
 DIRECTIONS = [
@@ -91,6 +92,7 @@ def test_hypervolume_is_that_of_moocore(directions: dict[str, str]) -> None:
 
 
 def test_what_a_front_is_sorted_by() -> None:
-    assert main_objective({"accuracy": "max", "size_bytes": "min"}) == "size_bytes"
-    assert main_objective({"size_bytes": "min", "sparsity": "max"}) == "sparsity"
-    assert main_objective({"accuracy": "max"}) == "sparsity"
+    metric = PrimaryMetric()
+    assert main_objective({"accuracy": "max", "size_bytes": "min"}, metric) == "size_bytes"
+    assert main_objective({"size_bytes": "min", "sparsity": "max"}, metric) == "sparsity"
+    assert main_objective({"accuracy": "max"}, metric) == "sparsity"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from analysis.report import format as words
+from analysis import format as words
 
 
 def test_numbers_for_people() -> None:

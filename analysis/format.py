@@ -1,0 +1,168 @@
+"""Numbers for people: percentages, intervals, durations, counts, each with its unit.
+
+Plain text, not yet escaped for any form. What is missing is a dash.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, TypeGuard
+
+from sweep.ledger.metric import PrimaryMetric
+
+UNKNOWN = "-"
+
+
+def short(text: object, limit: int = 300) -> str:
+    """Any text on one line, of at most ``limit`` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def known(value: Any) -> TypeGuard[float]:
+    """Whether a cell holds a number: not text, not a flag, not missing."""
+    return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)
+
+
+def percent(share: Any, digits: int = 2) -> str:
+    """A share as a percentage: 0.893 is "89.30 %"."""
+    return f"{100 * share:.{digits}f} %" if known(share) else UNKNOWN
+
+
+def span(low: Any, high: Any) -> str:
+    """An interval of shares in percent: "87.1 to 91.2 %"."""
+    if not (known(low) and known(high)):
+        return UNKNOWN
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def points(share: Any) -> str:
+    """A difference of shares in points, with its sign: 0.0125 is "+1.25"."""
+    return f"{100 * share:+.2f}" if known(share) else UNKNOWN
+
+
+def number(value: Any) -> str:
+    """Any cell: whole numbers with commas, others with four digits, missing ones as a dash."""
+    if isinstance(value, str):
+        return short(value)
+    if not known(value):
+        return UNKNOWN
+    if not math.isfinite(value):
+        return str(float(value))
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def megabytes(size: Any) -> str:
+    """Bytes as "1.25 MB" (a million bytes)."""
+    return f"{size / 1e6:.2f} MB" if known(size) else UNKNOWN
+
+
+def duration(seconds: Any) -> str:
+    """Seconds for people: "45.0 s", "12 min 03 s", "2 h 05 min"."""
+    if not known(seconds):
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def count(amount: int, noun: str) -> str:
+    """ "1 trial", "3 trials"."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+@dataclass(frozen=True)
+class MetricFormat:
+    """The form of a metric's values, and of differences between them.
+
+    Shares are given in per cent and their differences in points; other values as plain numbers, in
+    the metric's unit if it has one.
+    """
+
+    metric: PrimaryMetric
+
+    @property
+    def unit(self) -> str:
+        """The unit of a difference: "points" of shares; may be empty."""
+        return "points" if self.metric.is_share else self.metric.unit
+
+    @property
+    def best(self) -> str:
+        """What the best value is called: "highest accuracy"."""
+        return f"{'highest' if self.metric.direction == 'max' else 'lowest'} {self.metric.name}"
+
+    @property
+    def near(self) -> str:
+        """What is near the dense model (`analysis.certainty.verdicts.margin`), in a sentence."""
+        return f"within {'one point' if self.metric.is_share else '1 %'} of dense"
+
+    @property
+    def near_heading(self) -> str:
+        """The same over a column."""
+        return f"within {'1 point' if self.metric.is_share else '1 %'} of dense"
+
+    @property
+    def factor(self) -> float:
+        """From a value to the number that is shown."""
+        return 100.0 if self.metric.is_share else 1.0
+
+    def value(self, value: Any, digits: int = 2) -> str:
+        """A value: "89.30 %", or "2.345" without its unit."""
+        return percent(value, digits) if self.metric.is_share else number(value)
+
+    def with_unit(self, value: Any) -> str:
+        """A value as a sentence has it: "89.30 %", "2.345 metres"."""
+        if self.metric.is_share or not known(value):
+            return self.value(value)
+        return f"{number(value)} {self.metric.unit}".rstrip()
+
+    def span(self, low: Any, high: Any) -> str:
+        """An interval: "87.1 to 91.2 %", "2.2 to 2.5"."""
+        if self.metric.is_share:
+            return span(low, high)
+        return f"{number(low)} to {number(high)}" if known(low) and known(high) else UNKNOWN
+
+    def difference(self, value: Any) -> str:
+        """A difference with its sign: "+1.25" points, "-0.031"."""
+        if self.metric.is_share:
+            return points(value)
+        return f"{value:+.4g}" if known(value) else UNKNOWN
+
+    def size(self, difference: Any) -> str:
+        """A difference without its sign: "1.25" points, "0.031"."""
+        if self.metric.is_share and known(difference):
+            return f"{abs(100 * difference):.2f}"
+        return number(abs(difference)) if known(difference) else UNKNOWN
+
+    def gap(self, difference: Any) -> str:
+        """The same as a sentence has it: "1.25 points", "0.031 metres"."""
+        return f"{self.size(difference)} {self.unit}".rstrip()
+
+    def to_dense(self, drop: Any) -> str:
+        """A value minus the dense model's, from how much worse it is: "-0.40" points."""
+        if not known(drop):
+            return UNKNOWN
+        return self.difference(-drop if self.metric.direction == "max" else drop)
+
+    def side(self, drop: float) -> str:
+        """Where a point lies from the dense model by how much worse it is: below or above it."""
+        return "below" if (drop > 0) == (self.metric.direction == "max") else "above"
+
+    def titled(self, title: str, unit: str | None = None) -> str:
+        """A heading with the unit of the numbers under it, by default that of differences."""
+        unit = self.unit if unit is None else unit
+        return f"{title} ({unit})" if unit else title
+
+    def heading(self, title: str) -> str:
+        """A heading of values of the metric: shares have their per cent signs with them."""
+        return self.titled(f"{title}{self.metric.name}", "" if self.metric.is_share else None)
+
+    def label(self, start: str = "", end: str = "") -> str:
+        """An axis of values of the metric: "validation accuracy (%)"."""
+        unit = "%" if self.metric.is_share else None
+        return self.titled(f"{start}{self.metric.name}{end}", unit)
