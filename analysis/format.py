@@ -115,11 +115,20 @@ class MetricFormat:
         """A value: "89.30 %", or "2.345" without its unit."""
         return percent(value, digits) if self.metric.is_share else number(value)
 
-    def with_unit(self, value: Any) -> str:
-        """A value as a sentence has it: "89.30 %", "2.345 metres"."""
-        if self.metric.is_share or not known(value):
-            return self.value(value)
-        return f"{number(value)} {self.metric.unit}".rstrip()
+    def plain(self, value: Any) -> str:
+        """A value as programs and terminals have it: shares in [0, 1]."""
+        return f"{value:.4f}" if self.metric.is_share else f"{value:.4g}"
+
+    def signed(self, difference: Any) -> str:
+        """A difference, likewise."""
+        return f"{difference:+.4f}" if self.metric.is_share else f"{difference:+.4g}"
+
+    def named(self, value: Any, start: str = "") -> str:
+        """A value as a sentence has it: "89.30 % accuracy", "rmse 2.345 metres"."""
+        name = f"{start}{self.metric.name}"
+        if self.metric.is_share:
+            return f"{self.value(value)} {name}"
+        return f"{name} {number(value)} {self.metric.unit}".rstrip()
 
     def span(self, low: Any, high: Any) -> str:
         """An interval: "87.1 to 91.2 %", "2.2 to 2.5"."""

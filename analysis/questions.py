@@ -225,6 +225,6 @@ def point_text(row: pd.Series[Any], results: Asked) -> str:
         to_dense = f", {form.gap(drop)} {form.side(drop)} dense"
     return (
         f"{row['trial_id']} after epoch {row['epoch']}, {percent(row['sparsity'], 1)} sparsity at "
-        f"{form.with_unit(row[on.value])} {metric.name} ({where}; 95 % interval "
+        f"{form.named(row[on.value])} ({where}; 95 % interval "
         f"{form.span(row[on.low], row[on.high])}{to_dense})"
     )

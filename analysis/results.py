@@ -169,8 +169,7 @@ class Results(Loaded):
         if max_drop is not None:
             return questions.choose(self, asked, ("sparsity", True), "The sparsest point")
         by = (on_split(self.metric, self.split).value, self.metric.direction == "max")
-        what = f"The point with the {MetricFormat(self.metric).best}"
-        return questions.choose(self, asked, by, what)
+        return questions.choose(self, asked, by, f"The {MetricFormat(self.metric).best}")
 
     def least_size(self, max_drop: float) -> Answer:
         """The smallest point of the front (``size_bytes``) within ``max_drop`` of dense.

@@ -103,9 +103,9 @@ def front_and_volume(results: Results) -> tuple[pd.DataFrame, float]:
     from analysis.tables import front
     from sweep import pareto
 
-    ways = results.directions
+    ways, metric = results.directions, results.metric
     pool = front.contenders(front.candidates(results.records, ways), results.constraints)
-    rows = front.front_rows(pool.iloc[front.front_places(pool, ways)])
+    rows = front.front_rows(pool.iloc[front.front_places(pool, ways, metric)], metric)
     reference = [results.reference_point[name] for name in ways]
     volume = pareto.hypervolume(front.objectives(rows, ways), reference, list(ways.values()))
     return rows, volume

@@ -82,7 +82,7 @@ def _bend(results: Results) -> tuple[Inline, ...]:
 
 def _point(results: Results, row: pd.Series[Any]) -> tuple[Inline, ...]:
     form, on = MetricFormat(results.metric), results.reported
-    value = f"{form.with_unit(row[on.value])} {on.split} {results.metric.name}"
+    value = form.named(row[on.value], f"{on.split} ")
     drop, ends = row[on.drop], form.span(row[on.low], row[on.high])
     facts = [
         f"{form.gap(drop)} {form.side(drop)} dense" if known(drop) else "",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.format import MetricFormat
 from analysis.tables import thin
 from analysis.tables.columns import on_split
 from sweep.ledger.metric import PrimaryMetric
@@ -60,12 +61,14 @@ def _cell(show: Any, cell: Any) -> str:
 
 def _forms(metric: PrimaryMetric) -> dict[str, Any]:
     """How each column of the front is shown."""
-    value, change = ("{:.4f}", "{:+.4f}") if metric.is_share else ("{:.4g}", "{:+.4g}")
+    form = MetricFormat(metric)
     splits = (on_split(metric, "validation"), on_split(metric, "test"))
     figures = {
-        name: form.format
+        name: shown
         for on in splits
-        for name, form in ((on.value, value), (on.low, value), (on.high, value), (on.drop, change))
+        for name, shown in zip(
+            (on.value, on.low, on.high, on.drop), (*[form.plain] * 3, form.signed), strict=True
+        )
     }
     return {
         "trial_id": str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,12 @@ import pandas as pd
 import analysis
 from analysis import questions as query
 from analysis import report
+from analysis.format import MetricFormat
 from analysis.tables.files import write_tables
 from sweep.config import SweepConfig, plan
 from sweep.errors import NothingFound, StorageError, UsageError
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import Folder, Store, store_at
-
-FRONT_COLUMNS = {
-    "sparsity": "{:.3f}",
-    "accuracy": "{:.4f}",
-    "accuracy_low": "{:.4f}",
-    "accuracy_high": "{:.4f}",
-    "accuracy_drop": "{:+.4f}",
-    "model_sparsity": "{:.3f}",
-    "epoch": "{}",
-    "param_method": "{}",
-    "param_scope": "{}",
-    "param_learning_rate": "{:.1e}",
-    "trial_id": "{}",
-}
-
-TEST_COLUMNS = {"test_accuracy": "{:.4f}", "test_drop": "{:+.4f}"}
-"""Shown where points are retrained; once all of a front are, questions go by these."""
 
 PLAIN = {
     "param_granularity": "element",
@@ -43,8 +28,8 @@ PLAIN = {
 """Columns that are shown where they say anything else."""
 
 
-STEPS = {"dense_accuracy": "floats", "ptq_accuracy": "PTQ", "qat_accuracy": "QAT"}
-"""Accuracies of a quantised dense model, before rounding, after, and finetuned on the grid."""
+STEPS = {"dense": "floats", "ptq": "PTQ", "qat": "QAT"}
+"""Figures of a quantised dense model, before rounding, after, and finetuned on the grid."""
 
 # Where a report goes that has no sweep's folder on this machine to go to.
 REPORT = Folder(Path("report"))
@@ -117,7 +102,7 @@ def show_front(
     if as_json:
         print(points.to_json(orient="records", indent=2))
     else:
-        print(front_text(points))
+        print(front_text(points, results.metric))
 
 
 def show_status(path: Store, as_json: bool) -> None:
@@ -145,26 +130,39 @@ def print_front(results: analysis.Results) -> None:
     if results.front.empty:
         print("no point yet")
         return
-    baseline = "" if results.baseline is None else f"dense {_dense(results.baseline)}; "
+    baseline = f"dense {_dense(results.baseline, results.metric)}; " if results.baseline else ""
     test = "confirmed on test: sweep report" if results.confirmed else "unconfirmed on test"
     print(f"Pareto front on validation ({baseline}{test}):")
-    print(front_text(results.front))
+    print(front_text(results.front, results.metric))
 
 
-def _dense(baseline: Mapping[str, Any]) -> str:
-    """The dense accuracy; of a quantised model, what it was at each step to there too."""
-    steps = [f"{STEPS[name]} {baseline[name]:.4f}" for name in STEPS if name in baseline]
-    return f"{baseline['accuracy']:.4f}" + (f" ({', '.join(steps)})" if steps else "")
+def _dense(baseline: Mapping[str, Any], metric: PrimaryMetric) -> str:
+    """The dense model's value; of a quantised model, what it was at each step to there too."""
+    form, names = MetricFormat(metric), {f"{step}_{metric.name}": STEPS[step] for step in STEPS}
+    steps = [f"{names[name]} {form.plain(baseline[name])}" for name in names if name in baseline]
+    return form.plain(baseline[metric.name]) + (f" ({', '.join(steps)})" if steps else "")
 
 
-def front_text(points: pd.DataFrame) -> str:
+def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     """Points as aligned text; figures on test, grids and bytes where there are any."""
-    forms = dict(FRONT_COLUMNS)
-    if points["test_accuracy"].notna().any():
-        forms |= TEST_COLUMNS
+    form = MetricFormat(metric)
+    forms: dict[str, Callable[[Any], str]] = {
+        "sparsity": "{:.3f}".format,
+        **dict.fromkeys((metric.name, metric.low, metric.high), form.plain),
+        metric.drop: form.signed,
+        "model_sparsity": "{:.3f}".format,
+        "epoch": str,
+        "param_method": str,
+        "param_scope": str,
+        "param_learning_rate": "{:.1e}".format,
+        "trial_id": str,
+    }
+    if points[metric.test].notna().any():
+        # Once all of a front are retrained, questions go by these.
+        forms |= {metric.test: form.plain, "test_drop": form.signed}
     if points["param_quantization"].notna().any():
-        forms |= {"param_quantization": "{}", "size_bytes": "{:,}"}
-    columns = {name: points[name].map(form.format) for name, form in forms.items()}
+        forms |= {"param_quantization": str, "size_bytes": "{:,}".format}
+    columns = {name: points[name].map(form) for name, form in forms.items()}
     for name, plain in PLAIN.items():
         if name in points and points[name].fillna(plain).ne(plain).any():
             columns[name] = points[name]
@@ -175,6 +173,8 @@ def front_text(points: pd.DataFrame) -> str:
 def status_of(results: analysis.Results) -> dict[str, Any]:
     """What `sweep status` says, as plain values."""
     failed = results.trials[results.trials["status"] == "failed"]
+    metric, baseline = results.metric, results.baseline or {}
+    best = query.most(results.front, metric.name, largest=metric.direction == "max")
     return {
         "name": results.name,
         "state": results.state,
@@ -183,9 +183,9 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
         "epochs_spent": results.epochs_spent,
         "epochs_saved": results.epochs_saved,
         "front_points": len(results.front),
-        "best_accuracy": _best(results.front["accuracy"]),
-        "baseline_accuracy": None if results.baseline is None else results.baseline["accuracy"],
-        **{name: (results.baseline or {}).get(name) for name in STEPS},
+        f"best_{metric.name}": None if best is None else float(best[metric.name]),
+        metric.baseline: baseline.get(metric.name),
+        **{f"{step}_{metric.name}": baseline.get(f"{step}_{metric.name}") for step in STEPS},
         "utilisation": results.utilisation,
         "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
     }
@@ -197,7 +197,3 @@ def _planned(results: analysis.Results) -> int | None:
         return plan.trials(SweepConfig.model_validate(results.config))
     except ValueError:  # a ledger of another version
         return results.trials_planned
-
-
-def _best(column: pd.Series[Any]) -> float | None:
-    return None if column.empty else float(column.max())

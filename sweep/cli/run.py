@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 import analysis
+from analysis.format import MetricFormat
 from sweep.cli.results import print_front, refresh_results, refresh_tables
 from sweep.cluster.confirm import run_confirm
 from sweep.cluster.listeners.terminal import TerminalView
@@ -18,6 +19,7 @@ from sweep.config.load import load_config, with_absolute_paths
 from sweep.config.saved import begun_with, check_config
 from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import Store
 from sweep.space.counting import size
 
@@ -80,7 +82,7 @@ def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: 
     _say(
         f"{ended['completed']} trials completed, {ended['stopped']} stopped, "
         f"{ended['failed']} failed; report: {folder.path / 'report.html'}\n"
-        f"next: sweep front {folder.path} --max-drop 0.01 | sweep report {folder.path}"
+        f"next: sweep front {folder.path}{_near(results)} | sweep report {folder.path}"
         + ("" if spent else _how_to_extend(config, folder, len(results.trials)))
     )
     if ended["failed"]:
@@ -91,6 +93,11 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _near(results: analysis.Results) -> str:
+    margin = results.margin(results.split)
+    return "" if margin is None else f" --max-drop {margin:.3g}"
+
+
 def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
     more = min(2 * planned, size(config.space))
     return f" | sweep resume {folder.path} --trials {more}" if more > planned else ""
@@ -99,17 +106,19 @@ def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> st
 def confirmed_text(results: analysis.Results) -> str:
     """The newest round's points as aligned text, by rising sparsity, and what is to be known."""
     dense, points = results.test_baseline, _newest_points(results)
+    metric, form = results.metric, MetricFormat(results.metric)
     if points.empty or dense is None:
         return "no figure on test yet"
     lines = [
         f"Front and runners-up on test ({dense['examples']} examples, dense "
-        f"{dense['accuracy']:.4f}); spread: standard deviation over seeds",
-        _table(points),
+        f"{form.plain(dense[metric.name])}); spread: standard deviation over seeds",
+        _table(points, metric),
     ]
     on_front = points["why"] == "front"
     if on_front.any():
         mean = points["optimism"][on_front].mean()
-        lines.append(f"optimism of the front (validation minus test): {mean:+.4f} on average")
+        sides = "validation minus test" if metric.direction == "max" else "test minus validation"
+        lines.append(f"optimism of the front ({sides}): {form.signed(mean)} on average")
     if points["same_answers"].any():
         lines.append("* the same answers under every seed: nothing was left to chance, and so")
         lines.append("  the seeds are one measurement, and a spread of 0 says nothing")
@@ -121,15 +130,16 @@ def confirmed_text(results: analysis.Results) -> str:
 def _newest_points(results: analysis.Results) -> pd.DataFrame:
     """The newest round's points that have figures on test, by rising sparsity.
 
-    Beside the columns of ``confirmed_points``: ``sparsity`` and ``accuracy`` of the record by which
+    Beside the columns of ``confirmed_points``: ``sparsity`` and the metric of the record by which
     the search chose the point, ``optimism``, which is what validation promised and test does not
     hold, and ``same_answers``: every seed gave the very same ones.
     """
     key = ["trial_id", "epoch"]
     newest = pd.DataFrame(results.confirming.newest, columns=key)
-    chosen = results.records[[*key, "sparsity", "accuracy"]]
+    metric = results.metric
+    chosen = results.records[[*key, "sparsity", metric.name]]
     points = newest.merge(results.confirmed_points, on=key).merge(chosen, on=key)
-    points["optimism"] = points["accuracy"] - points["test_accuracy"]
+    points["optimism"] = metric.worsening(points[metric.test], points[metric.name])
     points["same_answers"] = [
         _same_answers(results.confirming.of((trial, epoch)))
         for trial, epoch in zip(points["trial_id"], points["epoch"], strict=True)
@@ -142,16 +152,18 @@ def _same_answers(records: Sequence[Any]) -> bool:
     return len(answers) > 1 and None not in answers and len(set(answers)) == 1
 
 
-def _table(points: pd.DataFrame) -> str:
-    spread = points["test_accuracy_spread"].map(lambda of: "" if pd.isna(of) else f"{of:.4f}")
+def _table(points: pd.DataFrame, metric: PrimaryMetric) -> str:
+    form = MetricFormat(metric)
+    to_dense = points["test_drop"] * (-1 if metric.direction == "max" else 1)
+    spread = points[f"{metric.test}_spread"].map(lambda of: "" if pd.isna(of) else form.plain(of))
     columns = {
         "sparsity": points["sparsity"].map("{:.3f}".format),
-        "validation": points["accuracy"].map("{:.4f}".format),
-        "test": points["test_accuracy"].map("{:.4f}".format),
+        "validation": points[metric.name].map(form.plain),
+        "test": points[metric.test].map(form.plain),
         "spread": spread + points["same_answers"].map({True: "*", False: ""}),
         "seeds": points["seeds"],
-        "optimism": points["optimism"].map("{:+.4f}".format),
-        "to dense": (-points["test_drop"]).map("{:+.4f}".format),
+        "optimism": points["optimism"].map(form.signed),
+        "to dense": to_dense.map(form.signed),
         "epoch": points["epoch"],
         "trial": points["trial_id"] + points["why"].map(lambda why: " (r)" * (why != "front")),
     }

@@ -15,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel
 
 from analysis import Results
-from analysis.certainty.statistics import wilson
-from analysis.format import megabytes, number, percent, points, short, span
+from analysis.certainty.measured import interval, measured
+from analysis.format import MetricFormat, megabytes, number, percent, short
+from analysis.tables.columns import on_split
 from sweep.config import SweepConfig
 from sweep.export.checks import Checked
 from sweep.export.point import Point
@@ -44,9 +45,8 @@ def card(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {
-        each.__name__: each for each in (cell, megabytes, number, percent, points)
-    }
+    environment.filters |= {each.__name__: each for each in (cell, megabytes, number, percent)}
+    form, metric = MetricFormat(results.metric), results.metric
     tested = results.test_baseline is not None
     model, task, params = config.model, config.task, Params.of(point.params)
     return environment.get_template("card.md").render(
@@ -67,8 +67,11 @@ def card(
         ramping=point.epoch < params.ramp_epochs,
         front=results.front.to_dict("records"),
         most_rows=MOST_ROWS,
-        interval=_interval,
-        span=span,
+        metric=metric,
+        form=form,
+        on=on_split(metric, results.split),
+        on_test=on_split(metric, "test"),
+        interval=lambda figures: form.span(*interval(measured(figures, metric), metric)),
     )
 
 
@@ -89,9 +92,3 @@ def _row(table: pd.DataFrame, point: Point) -> Mapping[Any, Any] | None:
     """What a table says of the point."""
     mine = table[(table["trial_id"] == point.trial_id) & (table["epoch"] == point.epoch)]
     return None if mine.empty else mine.iloc[0].to_dict()
-
-
-def _interval(figures: Mapping[str, Any]) -> str:
-    """The 95 % interval of an accuracy."""
-    low, high = wilson(figures["correct"], figures["examples"])
-    return span(float(low), float(high))

@@ -14,6 +14,7 @@ from analysis import Results, questions
 from analysis.tables.frames import Trial as Story
 from sweep.errors import NothingFound, UsageError
 from sweep.ledger import checkpoint
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import DETAILS
 from sweep.space.params import Params
 
@@ -112,14 +113,14 @@ def _of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:
         why = f": {trial.error}" if trial.error else ""
         raise UsageError(f"trial {trial_id} ({trial.status}{why}) has no record to export")
     if epoch is None:
-        return _point(results, trial_id, _best(trial))
+        return _point(results, trial_id, _best(trial, results.metric))
     if epoch not in epochs:
         has = ", ".join(map(str, epochs))
         raise NothingFound(f"trial {trial_id} has no record of epoch {epoch}; it has: {has}")
     return _point(results, trial_id, epoch)
 
 
-def _best(trial: Story) -> int:
+def _best(trial: Story, metric: PrimaryMetric) -> int:
     if trial.status == "failed":
         epochs = " or ".join(str(record["epoch"]) for record in trial.records)
         raise UsageError(
@@ -127,7 +128,9 @@ def _best(trial: Story) -> int:
             f"epoch: --epoch {epochs}"
         )
     finished = [record for record in trial.records if record.get("partial") is False]
-    best = max(finished or trial.records, key=lambda record: float(record["accuracy"]))
+    best = min(
+        finished or trial.records, key=lambda record: metric.worsening(record[metric.name], 0.0)
+    )
     return int(best["epoch"])
 
 

@@ -79,7 +79,7 @@ def _gap(
     """
 
     def gain(other: Mapping[str, Any]) -> float:
-        return metric.worsening(own[metric.name], other[metric.name])
+        return float(metric.worsening(own[metric.name], other[metric.name]))
 
     best = max(better, key=gain)
     errors = [standard_error(one, metric.name) or math.nan for one in (best, own)]

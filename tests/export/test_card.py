@@ -85,7 +85,7 @@ def test_a_confirmed_point_shows_figures_on_test(own: Path, hand_over: HandOver)
     assert "| **these settings, trained again** | 63.33 % |" in text
     assert "test, 30 examples, 2 seeds" in text and "70.00 %" in text
     assert "not of these very weights" in text
-    assert "Accuracies are on test, means over fresh seeds." in text
+    assert "Figures are on test, means over fresh seeds." in text
 
 
 def test_a_cell_cannot_break_its_table() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
 from analysis.certainty.measured import Measured, over_seeds
 from analysis.certainty.statistics import wilson
 from analysis.report.grid import cells, grid_table
 from analysis.report.write import sweep_report
+from sweep.ledger.metric import PrimaryMetric
 from tests.analysis.ledgers import CONFIG, EXAMPLES, LedgerBuilder, small_sweep
 
 SEARCH = {"sampler": "grid", "scheduler": "fifo", "trials": 64, "seed": 0}
