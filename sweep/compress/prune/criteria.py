@@ -1,13 +1,12 @@
-"""Criteria: a function each, from a weight tensor to scores of its shape; high scores are kept.
+"""Criteria: functions from a weight tensor to scores of the same shape; high scores are kept.
 
-A new method is one function here and one row in :data:`CRITERIA`; the contract tests run over the
-table, and ``sweep/space/params.py`` lists the names for the config. A row says which statistic
-it reads (`sweep.compress.prune.statistics`), and how the weights that are kept make up for those
-that go.
+A row of :data:`CRITERIA` names the function, the statistic that it reads
+(`sweep.compress.prune.statistics`), and a reconstruction that changes the kept weights to
+compensate for the pruned ones. The contract tests run over this table.
 
-Those of ``sparsegpt`` do so as the optimal brain surgeon of a Linear layer: its outputs are W X^T
-over calibration inputs X (rows, in), so the damage of a change D of one row of W is D H D^T with
-H = X^T X, the same H for every row (Hassibi & Stork 1992; Frantar & Alistarh 2022,
+The reconstruction of ``sparsegpt`` is the optimal brain surgeon of a Linear layer. The outputs are
+W X^T over calibration inputs X (rows, in), so a change D of one row of W gives the squared error
+D H D^T with H = X^T X, the same H for every row (Hassibi & Stork 1992; Frantar & Alistarh 2022,
 arXiv:2208.11580).
 """
 
@@ -29,7 +28,7 @@ REFINEMENTS = 5
 """Steps of :func:`refine`. On MiniLM at 50 and 70 % three steps give 80 % of the possible gain."""
 
 Score = Callable[[Tensor, Any, torch.Generator], Tensor]
-"""(weight, the module's statistic if the row needs one, else None, generator) -> scores."""
+"""(weight, the module's statistic or None, generator) -> scores."""
 
 Reconstruct = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(weight, mask, statistic) -> new values of the kept weights, zero elsewhere."""

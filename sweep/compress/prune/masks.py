@@ -1,4 +1,4 @@
-"""Masks: scores to exactly as many pruned weights as asked, held through training."""
+"""Masks: prune an exact number of weights by their scores, and keep them zero during training."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def make_masks(
 ) -> dict[str, Tensor]:
     """Choose the weights to prune: masks by module name, True where a weight is kept.
 
-    The sparsity of ``params`` is met to within one weight: per matrix for scopes ``local`` and
-    ``row`` (as the layer profile shares it out), over all of them for ``global``; one weight always
-    stays, of each row for ``row``. Under another granularity than ``element`` each matrix is pruned
-    by its structure instead (`sweep.compress.prune.structures`). ``statistics`` is what the method
-    needs by module name. The weights that the masks ``start`` drop are pruned first, whatever their
-    scores, and they count; where they are more than is asked, exactly they are pruned.
+    The sparsity of ``params`` is exact to one weight: per matrix for scopes ``local`` and ``row``
+    (by the layer profile), over all matrices for ``global``. At least one weight is kept, and with
+    ``row`` at least one in each row. With another granularity than ``element``, each matrix is
+    pruned by its structure instead (`sweep.compress.prune.structures`). ``statistics`` holds the
+    statistics that the method needs, by module name. Weights that the masks ``start`` drop are
+    pruned first, whatever their scores, and they count; if they are more than the params ask for,
+    exactly these weights are pruned.
 
-    Raises :class:`~sweep.errors.UsageError` where statistics are needed and not there, and where a
-    matrix does not have the structure.
+    Raises :class:`~sweep.errors.UsageError` if needed statistics are missing, or if a matrix cannot
+    have the structure.
     """
     start, structure = start or {}, STRUCTURES[params.granularity]
     if params.sparsity == 0 and structure.sparsity is None and not start:
@@ -58,7 +59,7 @@ def make_masks(
         elif params.scope == "row":
             masks |= {name: row_masks(keys(name), count, generator) for name in names}
         else:
-            # Keys replace the scores one matrix at a time: a single copy of the weights in memory.
+            # Keys replace scores matrix by matrix, which takes memory for one copy of the weights.
             found = keep_largest([keys(name) for name in names], count, generator)
             masks |= zip(names, found, strict=True)
     return masks
@@ -74,8 +75,8 @@ def _scores(
     criterion = CRITERIA[params.method]
     if criterion.needs != "none" and name not in statistics:
         raise UsageError(
-            "this method scores by a statistic of the data, and there is none: a trial on a "
-            "Workbench has it, Trial and make_masks take it as `statistics`"
+            f"method {params.method} needs a statistic of module {name}, but there is none: "
+            "a Workbench collects it for its trials; Trial and make_masks take it as `statistics`"
         )
     scores = criterion.score(weight, statistics.get(name), generator)
     apart = params.normalise == "rms" and params.scope == "global"
@@ -83,19 +84,19 @@ def _scores(
 
 
 def over_rms(scores: Tensor, weight: Tensor) -> Tensor:
-    """Scores over their root mean square among the weights that are not zero already.
+    """Divide scores by their root mean square over the non-zero weights.
 
-    Matrices of different scale then compare; one whose scores are all zero stays as it is.
+    This makes matrices of different scale comparable. Scores that are all zero stay zero.
     """
-    there = scores[weight.detach() != 0].double()
-    size = float(there.square().mean().sqrt()) if there.numel() else 0.0
+    nonzero = scores[weight.detach() != 0].double()
+    size = float(nonzero.square().mean().sqrt()) if nonzero.numel() else 0.0
     return scores / size if size > 0 else scores
 
 
 def _compared(
     weights: Mapping[str, Tensor], params: Params, start: Mapping[str, Tensor]
 ) -> Iterator[tuple[Sequence[str], int]]:
-    """Names of matrices whose weights are compared with one another, and how many of them go."""
+    """Yield groups of matrices whose weights are compared, and the number of weights to prune."""
     shapes = {name: weight.shape for name, weight in weights.items()}
     total = sum(shape.numel() for shape in shapes.values())
     shared_out = PROFILES[params.layer_profile](shapes, params.sparsity)
@@ -106,9 +107,9 @@ def _compared(
         yield names, max(count, dropped(start, names))
 
 
-# Masks are held by keeping gradients out: a pruned weight that is zero, and whose gradient is
-# zero in every step, has zero moments, and weight decay of zero is zero. So AdamW, with momentum
-# and decay, leaves it at exactly zero, and clipping never sees what is masked.
+# Pruned weights stay zero because their gradients are set to zero in every step. Their moments are
+# then zero, and so is the decay of a zero weight, so AdamW leaves them at exactly zero. Gradient
+# clipping sees only the gradients of kept weights.
 
 
 @torch.no_grad()
@@ -118,9 +119,7 @@ def apply_masks(
     reconstruct: Reconstruct | None = None,
     statistics: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Set the pruned weights to zero, in place; with ``reconstruct``, of a row of
-    :data:`~sweep.compress.prune.criteria.CRITERIA`, the kept ones make up for them.
-    """
+    """Set pruned weights to zero in place; first ``reconstruct``, if given, changes the others."""
     for name, mask in masks.items():
         if reconstruct is not None and not bool(mask.all()):
             weights[name].copy_(reconstruct(weights[name], mask, (statistics or {})[name]))
@@ -128,14 +127,14 @@ def apply_masks(
 
 
 def pairs(model: nn.Module, masks: Mapping[str, Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Pairs (weight, mask) of the model's modules that lost any weight, for :func:`hold`."""
+    """Return pairs (weight, mask) for :func:`hold`, of the modules with pruned weights."""
     lost = {name: mask for name, mask in masks.items() if not bool(mask.all())}
     return [(model.get_parameter(f"{name}.weight"), mask) for name, mask in lost.items()]
 
 
 @torch.no_grad()
 def hold(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Zero the gradients of pruned weights: after ``backward``, before clipping and the step."""
+    """Zero the gradients of pruned weights; call it after ``backward`` and before clipping."""
     for weight, mask in pairs:
         if weight.grad is not None:
             weight.grad.mul_(mask)
@@ -143,7 +142,7 @@ def hold(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
 
 @torch.no_grad()
 def forget(optimizer: torch.optim.Optimizer, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Zero the moments of weights that were pruned in mid-training, which would still move them."""
+    """Zero the moments of pruned weights: after a step of a ramp they would still move weights."""
     for weight, mask in pairs:
         for moment in optimizer.state.get(weight, {}).values():
             if isinstance(moment, Tensor) and moment.shape == mask.shape:

@@ -1,12 +1,12 @@
-"""How many weights of each matrix go (layer profiles), and which: exact, however many there are.
+"""Selection of the weights to prune: counts per matrix (layer profiles), and exact selection.
 
-Scores become keys (:func:`ordered_keys`); the lowest go. Over whole matrices the k-th lowest key is
-the threshold. ``torch.quantile`` refuses more than 2^24 elements, and ``kthvalue`` makes an int64
-index of all of them (twice the scores' own memory): a radix selection over the bits of a float32
-needs two passes and two histograms of 2^16 counts.
+Scores become keys (:func:`ordered_keys`), and the lowest keys are pruned. Over whole matrices the
+k-th lowest key is the threshold. ``torch.quantile`` refuses more than 2^24 elements, and
+``kthvalue`` makes an int64 index (twice the memory of the scores). A radix selection over the bits
+of a float32 needs only two passes and two histograms of 2^16 counts.
 
-In small groups (the rows of a matrix, each M inputs of a row) ties are broken by a permutation of
-all places, drawn on the CPU: in the low half of an int64 it makes each key unique.
+In small groups (the rows of a matrix, or each M inputs of a row) a random permutation of the
+positions, drawn on the CPU, breaks ties: it makes the low half of unique int64 keys.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-_CHUNK = 1 << 18  # keys looked at together: few enough to stay in a core's cache
+_CHUNK = 1 << 18  # keys per chunk, so that a chunk fits a core's cache
 _HALF = 1 << 16
 
 GONE = torch.iinfo(torch.int32).min
-"""The key of a weight that is pruned already: below all others."""
+"""The key of a weight that is pruned already, lower than all others."""
 
 Shapes = Mapping[str, torch.Size]
 Counts = dict[str, int]
@@ -29,21 +29,21 @@ Profile = Callable[[Shapes, float], Counts]
 
 
 def pruned_count(sparsity: float, total: int) -> int:
-    """How many of ``total`` go: the nearest whole number, but never all of them."""
+    """Return how many of ``total`` weights to prune: rounded, and at most ``total`` - 1."""
     return max(0, min(round(sparsity * total), total - 1))
 
 
 def uniform(shapes: Shapes, sparsity: float) -> Counts:
-    """The same share of each matrix, to one weight."""
+    """Prune the same share of each matrix, exact to one weight."""
     return {name: pruned_count(sparsity, shape.numel()) for name, shape in shapes.items()}
 
 
 def erk(shapes: Shapes, sparsity: float) -> Counts:
     """Erdos-Renyi kernel (Evci et al. 2020, arXiv:1911.11134): small matrices keep a larger share.
 
-    Density is in proportion to the sum of a matrix's dimensions over their product; where that
-    is above 1 a matrix stays whole, and the others share what is left. The total is met to one
-    weight, unless that left a matrix without any.
+    The density of a matrix is proportional to the sum of its dimensions over their product. A
+    matrix whose density would exceed 1 is not pruned, and the others share the rest. The total is
+    exact to one weight, except that every matrix keeps at least one weight.
     """
     sizes = {name: shape.numel() for name, shape in shapes.items()}
     kept = sum(sizes.values()) - pruned_count(sparsity, sum(sizes.values()))
@@ -62,37 +62,37 @@ def erk(shapes: Shapes, sparsity: float) -> Counts:
 
 
 def _rounded(wanted: Mapping[str, float], sizes: Counts, total: int) -> Counts:
-    """Whole numbers, at least 1 each, that add up to ``total``: those cut most are rounded up."""
+    """Round to integers of at least 1 that add up to ``total``, by the largest remainders."""
     found = {name: min(max(1, math.floor(w)), sizes[name]) for name, w in wanted.items()}
     by_rest = sorted(wanted, key=lambda name: found[name] - wanted[name])
     for name in by_rest:
         if sum(found.values()) < total and found[name] < sizes[name]:
             found[name] += 1
-    for name in reversed(by_rest):  # those that had to be raised to 1 are paid for by others
+    for name in reversed(by_rest):  # others compensate for counts that were raised to 1
         if sum(found.values()) > total and found[name] > 1:
             found[name] -= min(sum(found.values()) - total, found[name] - 1)
     return found
 
 
 PROFILES: dict[str, Profile] = {"uniform": uniform, "erk": erk}
-"""How the sparsity asked for is shared out among the matrices: (shapes, sparsity) -> counts."""
+"""How the sparsity is distributed over the matrices: (shapes, sparsity) -> pruned counts."""
 
 
 def ordered_keys(scores: Tensor) -> Tensor:
     """Map float32 scores to int32 of the same order (IEEE 754 bits, negatives mirrored).
 
-    ``-0.0`` and ``0.0`` are given one key, as they are one number.
+    ``-0.0`` and ``0.0`` get the same key, because they are equal numbers.
     """
     bits = (scores.float() + 0.0).contiguous().view(torch.int32)
-    # Negative floats order backwards by their bits; their sign bit, spread, flips all the others.
+    # The bits of negative floats are in reverse order; flip all of them except the sign.
     return bits.bitwise_xor_((bits >> 31).bitwise_and_(0x7FFFFFFF))
 
 
 def kth_smallest(keys: Sequence[Tensor], k: int) -> tuple[int, int, int]:
-    """The ``k``-th smallest (k from 1) of all ``keys`` (int32, see :func:`ordered_keys`) together,
-    how many keys are smaller, and how many are equal.
+    """Return the ``k``-th smallest of all ``keys``, how many are smaller, and how many are equal.
 
-    Raises :class:`ValueError` where there are fewer than ``k`` of them.
+    Keys are int32 (see :func:`ordered_keys`); k starts at 1. Raises :class:`ValueError` if there
+    are fewer than ``k`` keys.
     """
     total = sum(part.numel() for part in keys)
     if not 1 <= k <= total:
@@ -104,8 +104,8 @@ def kth_smallest(keys: Sequence[Tensor], k: int) -> tuple[int, int, int]:
 
 
 def _halves(keys: Sequence[Tensor], upper: int | None = None) -> Tensor:
-    """How many keys have each upper half (shifted to start at 0); or, of those with this ``upper``
-    half, each lower half.
+    """Count keys by their upper half (shifted to start at 0), or by their lower half among the
+    keys with this ``upper`` half.
     """
     counts = torch.zeros(_HALF, dtype=torch.int64)
     for part in keys:
@@ -117,24 +117,23 @@ def _halves(keys: Sequence[Tensor], upper: int | None = None) -> Tensor:
 
 
 def _bucket(counts: Tensor, k: int) -> tuple[int, int, int]:
-    """The bucket that holds the ``k``-th, how many lie in buckets before it, and how many in it."""
+    """Return the bucket of the ``k``-th key, the count in lower buckets, and the bucket's count."""
     cumulative = counts.cumsum(0)
     bucket = int(torch.searchsorted(cumulative, k))
     return bucket, int(cumulative[bucket] - counts[bucket]), int(counts[bucket])
 
 
 def keep_largest(keys: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
-    """Masks (True = kept) that drop exactly the ``count`` smallest of all ``keys`` together.
+    """Return masks (True: kept) that drop exactly the ``count`` smallest of all ``keys``.
 
-    Ties at the threshold are broken at random by ``generator``, so that equal scores are neither
-    all kept nor all dropped. ``keys`` is emptied on the way: each goes when its mask is made, so
-    that the masks take no memory on top.
+    ``generator`` breaks ties at the threshold at random. The list ``keys`` is emptied: each tensor
+    is released when its mask is made, so that the masks need no extra memory.
     """
     if count == 0:
         return [torch.ones_like(part, dtype=torch.bool) for part in keys]
     threshold, below, equal = kth_smallest(keys, count)
     kept_ties = torch.zeros(equal, dtype=torch.bool)
-    if below + equal > count:  # else there is no choice to make, so no draw (and no index of all)
+    if below + equal > count:  # otherwise all ties are dropped, without a draw
         kept_ties[torch.randperm(equal, generator=generator)[count - below :]] = True
     masks, offset = [], 0
     while keys:
@@ -149,27 +148,29 @@ def keep_largest(keys: list[Tensor], count: int, generator: torch.Generator) -> 
 
 
 def unique_keys(keys: Tensor, generator: torch.Generator) -> Tensor:
-    """int64 keys of the same order, no two of them equal."""
+    """Return int64 keys in the same order without ties."""
     places = torch.randperm(keys.numel(), generator=generator)
     return (keys.to(torch.int64) << 32) | places.view(keys.shape).to(keys.device)
 
 
 def row_masks(keys: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """A mask of ``keys`` (rows, ...), True where kept, that drops ``count``: each row loses as
-    many, or one more, and keeps one at least.
+    """Return a mask of ``keys`` (rows, ...), True where kept, that drops ``count`` keys evenly.
 
-    Keys that are :data:`GONE` count: a row that has lost more than its share stays as it is.
+    The numbers of dropped keys per row differ by at most one, and each row keeps at least one key.
+    Keys that are :data:`GONE` count as dropped; a row with more of them than its share stays as is.
     """
     ranked, order = unique_keys(keys, generator).flatten(1).sort(dim=1)
     rows, width = ranked.shape
     gone, places = (keys == GONE).flatten(1).sum(1), torch.arange(width, device=keys.device)
-    at_most = torch.bincount(gone, minlength=width).cumsum(0)  # rows that lost 0, 1, 2 ... so far
-    lost = (gone.sum() + at_most.cumsum(0) - at_most)[:width]  # if all lose 0, 1, 2 ... at least
+    at_most = torch.bincount(gone, minlength=width).cumsum(0)  # rows with at most 0, 1, ... gone
+    lost = (gone.sum() + at_most.cumsum(0) - at_most)[
+        :width
+    ]  # dropped if each row drops >= 0, 1, ...
     count = min(count, rows * (width - 1))
     level = max(0, int(torch.searchsorted(lost, count, right=True)) - 1)
     lose = gone.clamp_min(level)
     open_rows = (gone <= level).nonzero().reshape(-1)
-    nearest = ranked[open_rows, level].argsort()  # whose next one is the lowest goes first
+    nearest = ranked[open_rows, level].argsort()  # the lowest next keys are dropped first
     lose[open_rows[nearest[: max(0, count - int(lost[level]))]]] += 1
     kept = places >= lose.unsqueeze(1)
     return torch.empty_like(kept).scatter_(1, order, kept).view(keys.shape)

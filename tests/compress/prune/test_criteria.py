@@ -136,7 +136,7 @@ def test_tied_weights_are_dropped_equally_often_at_every_position(
 
 @pytest.mark.parametrize("method", [m for m in METHODS if CRITERIA[m].needs != "none"])
 def test_a_data_driven_method_without_statistics_is_refused(method: str) -> None:
-    with pytest.raises(UsageError, match="scores by a statistic of the data, and there is none"):
+    with pytest.raises(UsageError, match=f"method {method} needs a statistic of module w"):
         known_masks({"w": torch.ones(2, 4)}, 0.5, method)
 
 

@@ -1,4 +1,4 @@
-"""Masks: exactly as many, exactly zero, and held so through momentum, decay and clipping."""
+"""Masks drop an exact number of weights, which stay exactly zero under momentum and decay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pruned_net(sparsity: float = 0.6) -> tuple[Net, Weights, Weights]:
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.data())
-def test_exactly_the_smallest_go(values: list[int], data: st.DataObject) -> None:
+def test_exactly_the_smallest_keys_are_dropped(values: list[int], data: st.DataObject) -> None:
     count = data.draw(st.integers(0, len(values)))
     cut = data.draw(st.integers(0, len(values)))
     scores = torch.tensor(values, dtype=torch.float32)
@@ -102,14 +102,14 @@ def test_pruned_weights_are_zero_after_every_step(
 
 
 def test_without_the_masks_pruned_weights_come_back() -> None:
-    """The control: what the tests above hold is not true by itself."""
+    """The control: without masks, the property of the tests above does not hold."""
     net, weights, kept = pruned_net()
     finetune(net, bags(), Recipe(1e-2, 1, 0, batch_size=8))
     assert all(weights[name][~mask].any() for name, mask in kept.items())
 
 
 @pytest.mark.parametrize("forgets", [True, False])
-def test_without_moments_a_weight_that_is_pruned_in_mid_training_stays_zero(forgets: bool) -> None:
+def test_a_weight_pruned_during_training_stays_zero_only_without_moments(forgets: bool) -> None:
     net, recipe = Net(), Recipe(1e-2, 1, 0, batch_size=8)
     optimizer = finetune(net, bags(), recipe)
     weights = prunable_weights(net, Targets())
@@ -121,8 +121,8 @@ def test_without_moments_a_weight_that_is_pruned_in_mid_training_stays_zero(forg
     assert forgets == all(not weights[name][~mask].any() for name, mask in kept.items())
 
 
-def test_clipping_never_sees_a_masked_gradient() -> None:
-    """One step by hand: the first moment is a tenth of the masked gradient, clipped by its norm."""
+def test_clipping_ignores_masked_gradients() -> None:
+    """After one step, the first moment is a tenth of the masked gradient, clipped by its norm."""
     clip, data = 1e-3, bags(count=16)
     recipe = Recipe(1e-3, 1, 0, batch_size=16, clip_norm=clip, warmup=0.0)
     net, _, kept = pruned_net(0.8)
@@ -142,6 +142,6 @@ def test_clipping_never_sees_a_masked_gradient() -> None:
         twin_weights[name].grad[~mask] = 0.0
     assert clip < norm() < 0.95 * leaky
     for parameter, twin_parameter in zip(net.parameters(), twin.parameters(), strict=True):
-        clipped = twin_parameter.grad * clip / (norm() + 1e-6)  # as torch has it
+        clipped = twin_parameter.grad * clip / (norm() + 1e-6)  # as torch computes it
         moment = optimizer.state[parameter]["exp_avg"]
         assert_near(moment, 0.1 * clipped, steps=100)

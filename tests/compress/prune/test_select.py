@@ -1,4 +1,4 @@
-"""Radix selection against a plain sort, on all that a float32 can be."""
+"""Radix selection against a plain sort, for all float32 values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweep.compress.prune.targets import dropped
 from tests.compress.prune.known import generator, masks
 
 finite = st.floats(width=32, allow_nan=False)
-# Few distinct values, so that ties are common, and all the awkward ones.
+# Few distinct values, so that ties are common, and all special values.
 awkward = st.sampled_from(
     [0.0, -0.0, 1.0, -1.0, 1.5, float("inf"), -float("inf"), 2**-149, -(2**-149)]
 )
@@ -24,7 +24,7 @@ def floats(values: list[float]) -> torch.Tensor:
 
 
 def by_sorting(values: list[float], k: int) -> tuple[float, int, int]:
-    """The k-th smallest, how many are smaller, how many are equal."""
+    """Return the k-th smallest value, how many are smaller, and how many are equal."""
     kth = sorted(values)[k - 1]
     return kth, sum(v < kth for v in values), sum(v == kth for v in values)
 
@@ -43,8 +43,8 @@ def test_keys_have_the_order_of_the_scores(one: float, other: float) -> None:
 
 
 @given(scores, st.data())
-def test_it_is_the_kth_of_a_sort(values: list[float], data: st.DataObject) -> None:
-    """However the scores are spread over tensors; they themselves stay as they are."""
+def test_kth_smallest_equals_the_kth_of_a_sort(values: list[float], data: st.DataObject) -> None:
+    """The scores may be in several tensors, and they are not changed."""
     k = data.draw(st.integers(1, len(values)))
     cut = data.draw(st.integers(0, len(values)))
     given_floats = floats(values)
@@ -55,8 +55,8 @@ def test_it_is_the_kth_of_a_sort(values: list[float], data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("decimals", [7, 1])
-def test_many_scores_against_kthvalue(decimals: int) -> None:
-    """More than one chunk; one decimal makes thousands of ties."""
+def test_many_scores_agree_with_kthvalue(decimals: int) -> None:
+    """There are several chunks; rounding to one decimal makes thousands of ties."""
     values = torch.randn(600, 1000, generator=generator(0)).round(decimals=decimals)
     keys = ordered_keys(values)
     for k in (1, 2, 1000, 300_000, 599_999, 600_000):
@@ -67,7 +67,7 @@ def test_many_scores_against_kthvalue(decimals: int) -> None:
 
 
 @pytest.mark.parametrize("k", [-1, 0, 4])
-def test_there_is_no_kth_of_fewer(k: int) -> None:
+def test_a_k_out_of_range_is_a_value_error(k: int) -> None:
     with pytest.raises(ValueError, match=r"1\.\.3"):
         kth_smallest([ordered_keys(floats([1, 2, 3]))], k)
 
@@ -75,8 +75,8 @@ def test_there_is_no_kth_of_fewer(k: int) -> None:
 BEYOND = 2**24 + 1000  # torch.quantile refuses more than 2^24, and float32 cannot count them
 
 
-def test_global_pruning_beyond_what_a_float_can_count() -> None:
-    """By the definition of a selection, for which no second copy of the weights is needed."""
+def test_global_pruning_is_exact_beyond_2_to_the_24_weights() -> None:
+    """The check uses the definition of a selection and needs no second copy of the weights."""
     g = generator(0)
     weights = {"huge": torch.rand(BEYOND, generator=g), "small": torch.rand(100, 10, generator=g)}
     found = masks(weights, 0.75, "l1-norm", "global")

@@ -1,4 +1,4 @@
-"""Layer profiles: shares by formula, totals to one weight. Masks that are exact in small groups."""
+"""Layer profiles (shares by formula, exact totals), and exact masks in rows and N:M groups."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ shapes = st.tuples(st.integers(1, 6), st.integers(1, 7))
 
 
 def keys_of(rows: int, width: int, seed: int) -> Tensor:
-    """Few different values, so that there are ties."""
+    """Keys with few distinct values, so that there are ties."""
     values = torch.randint(-3, 4, (rows, width), generator=generator(seed))
     return ordered_keys(values.float())
 
 
 @given(shapes, st.data(), st.integers(0, 40), st.integers(0, 99))
-def test_rows_lose_their_lowest(
+def test_row_masks_drop_the_lowest_keys_evenly(
     shape: tuple[int, int], data: st.DataObject, count: int, seed: int
 ) -> None:
-    """As many as the slow way has it: one at a time from a row that has lost least."""
+    """The counts equal those of a slow reference: drop one key at a time from the fullest row."""
     rows, width = shape
     gone = data.draw(st.lists(st.integers(0, width - 1), min_size=rows, max_size=rows))
     keys = keys_of(rows, width, seed)
@@ -49,20 +49,20 @@ def test_rows_lose_their_lowest(
         assert kept.all() or row[~kept].max() <= row[kept].min()
 
 
-def test_rows_that_lost_more_stay_and_the_others_make_up() -> None:
+def test_rows_with_more_start_zeros_stay_and_other_rows_compensate() -> None:
     start = {"a": torch.tensor([[False, False, False, True], [True] * 4])}
     weights = {"a": torch.tensor([[0.0, 0.0, 0.0, 4.0], [5.0, 6.0, 7.0, 8.0]])}
     for sparsity, kept in ((0.5, [0, 1, 1, 1]), (0.625, [0, 0, 1, 1])):
         found = masks(weights, sparsity, scope="row", start=start)["a"]
         assert found.int().tolist() == [[0, 0, 0, 1], kept]
-    # the odd ones come from rows whose next is lowest
+    # the remainder is taken from the rows with the lowest next key
     odd = {"a": torch.tensor([[10.0, 20.0, 30.0], [1.0, 2.0, 3.0], [5.0, 6.0, 7.0]])}
     found = masks(odd, 5 / 9, scope="row")["a"]
     assert found.int().tolist() == [[0, 1, 1], [0, 0, 1], [0, 0, 1]]
 
 
 @given(st.integers(1, 5), st.integers(0, 99), st.sampled_from([(2, 4), (4, 8), (1, 2)]))
-def test_each_group_keeps_its_highest(rows: int, seed: int, ratio: tuple[int, int]) -> None:
+def test_each_group_keeps_its_highest_keys(rows: int, seed: int, ratio: tuple[int, int]) -> None:
     kept, group = ratio
     keys = keys_of(rows, 3 * group, seed)
     mask = n_of_m_mask(keys, kept, group, generator(seed))
@@ -72,27 +72,27 @@ def test_each_group_keeps_its_highest(rows: int, seed: int, ratio: tuple[int, in
 
 
 @pytest.mark.parametrize("granularity", ["2:4", "4:8"])
-def test_a_convs_row_is_an_output_channel(granularity: str) -> None:
+def test_a_row_of_a_conv_is_an_output_channel(granularity: str) -> None:
     weight = torch.randn(3, 4, 2, generator=generator(0))
     conv = masks({"c": weight}, 0, granularity=granularity)["c"]
     rows = masks({"c": weight.view(3, 8)}, 0, granularity=granularity)["c"]
     assert torch.equal(conv.view(3, 8), rows)
 
 
-def test_a_row_that_m_does_not_divide_is_named() -> None:
+def test_a_matrix_whose_rows_m_does_not_divide_is_refused() -> None:
     weights = {"fine": torch.ones(3, 8), "odd": torch.ones(4, 6)}
     message = r"granularity 2:4 .* odd, of shape \(4, 6\), has rows of 6.*pruning.exclude: \[odd\]"
     with pytest.raises(UsageError, match=message):
         masks(weights, 0.5, granularity="2:4")
 
 
-def test_start_masks_go_first_in_their_groups_or_are_refused() -> None:
+def test_start_masks_are_pruned_first_in_their_groups_or_refused() -> None:
     weights = {"a": torch.tensor([[4.0, 0.0, 2.0, 1.0]])}
     start = {"a": torch.tensor([[True, False, True, True]])}
     found = masks(weights, 0, "random", start=start, granularity="2:4")["a"]
     assert not found[0, 1] and int(found.sum()) == 2
     poor = {"a": torch.tensor([[True, False, False, False]])}
-    with pytest.raises(UsageError, match="leave fewer in 1 groups of a: take granularity element"):
+    with pytest.raises(UsageError, match="leave fewer in 1 groups of a: use granularity element"):
         masks(weights, 0, "random", start=poor, granularity="2:4")
 
 
@@ -110,9 +110,9 @@ def densities(sparsity: float) -> dict[str, float]:
     return {name: 1 - counts[name] / shape.numel() for name, shape in SHAPES.items()}
 
 
-def test_erk_by_its_formula() -> None:
-    """No matrix is whole here: densities are epsilon (n_in + n_out [+ kernel]) / size, and epsilon
-    follows from the total: epsilon x (70 + 60 + 15 + 12) = kept."""
+def test_erk_equals_its_formula() -> None:
+    """All matrices are pruned here. Densities are epsilon (n_in + n_out [+ kernel]) / size, and
+    epsilon follows from the total: epsilon x (70 + 60 + 15 + 12) = kept."""
     sparsity = 0.95
     total = sum(shape.numel() for shape in SHAPES.values())
     epsilon = (total - round(sparsity * total)) / 157
@@ -122,7 +122,7 @@ def test_erk_by_its_formula() -> None:
         assert density == pytest.approx(epsilon * sum(shape) / shape.numel(), abs=1 / shape.numel())
 
 
-def test_erk_leaves_small_matrices_whole_and_shares_out_the_rest() -> None:
+def test_erk_keeps_small_matrices_dense_and_prunes_the_others() -> None:
     found = densities(0.6)
     assert found["head"] == 1 and found["conv"] < 1
     rest = {name: shape for name, shape in SHAPES.items() if name != "head"}
@@ -131,7 +131,7 @@ def test_erk_leaves_small_matrices_whole_and_shares_out_the_rest() -> None:
 
 
 @given(sizes, st.floats(0, 1, exclude_max=True))
-def test_erk_meets_the_total_and_leaves_a_weight_in_each(
+def test_erk_has_an_exact_total_and_keeps_a_weight_in_each_matrix(
     given_sizes: list[tuple[int, int]], sparsity: float
 ) -> None:
     shapes = {str(index): torch.Size(size) for index, size in enumerate(given_sizes)}
@@ -143,7 +143,7 @@ def test_erk_meets_the_total_and_leaves_a_weight_in_each(
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_matrices_of_one_shape_lose_alike(profile: str) -> None:
+def test_matrices_of_the_same_shape_are_pruned_equally(profile: str) -> None:
     shapes = {str(index): torch.Size([16, 16]) for index in range(5)}
     counts = PROFILES[profile](shapes, 0.7).values()
     assert max(counts) - min(counts) <= 1
