@@ -13,7 +13,7 @@ from torch import Tensor
 from sweep.compress.prune import CRITERIA
 from sweep.compress.prune.statistics import inverse_factor
 from sweep.compress.prune.targets import dropped
-from sweep.errors import UsageError
+from sweep.errors import ConfigError, UsageError
 from sweep.space.params import LAYER_PROFILES, MOVEMENT, NORMALISATIONS, SCOPES
 from tests.compress.prune.known import Weights, fitting, generator, statistics
 from tests.compress.prune.known import masks as known_masks
@@ -192,7 +192,7 @@ def test_masks_equal_hand_computed_masks(
 
 
 def test_an_unknown_scope_is_refused() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ConfigError, match="scope: is not one of the known names"):
         known_masks(weights(), 0.5, scope="elsewhere")
 
 
