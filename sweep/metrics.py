@@ -31,7 +31,9 @@ class Metric:
     value's standard error over examples; by default :func:`jackknife` of ``value``. ``direction``
     is "max" or "min"; ``worst`` the worst value there is, None where there is none. ``unit`` is
     "share" for values in [0, 1], which are shown in per cent, else a word or nothing. ``chance``
-    gives, from the labels, the value of answering without looking; by default ``worst``.
+    gives, from the labels, the value of answering without looking; by default ``worst``. ``right``
+    is for a metric that is the share of examples which are answered right: records then keep one
+    bit an example, so that two models can be compared example by example.
     """
 
     value: Value
@@ -40,6 +42,7 @@ class Metric:
     unit: str = ""
     standard_error: Value | None = None
     chance: Callable[[Results], float] | None = None
+    right: Callable[[Results, Results], npt.NDArray[np.bool_]] | None = None
 
     def figures(self, name: str, labels: Results, answers: Results) -> dict[str, float]:
         """What a record says of it: the value, and its standard error."""
@@ -89,9 +92,15 @@ def binomial_error(share: float, examples: float) -> float:
     return math.sqrt(found * (1 - found) / (examples + 4))
 
 
+def is_right(labels: Results, answers: Results) -> npt.NDArray[np.bool_]:
+    """Whether each example is answered right (examples,)."""
+    found: npt.NDArray[np.bool_] = answers == labels
+    return found
+
+
 def accuracy(labels: Results, answers: Results) -> float:
     """Share of examples answered right, in [0, 1]."""
-    return float(np.mean(answers == labels))
+    return float(np.mean(is_right(labels, answers)))
 
 
 def accuracy_error(labels: Results, answers: Results) -> float:
@@ -128,7 +137,7 @@ def _nothing(labels: Results) -> float:
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(accuracy, "max", 0.0, "share", accuracy_error, majority_share),
+    "accuracy": Metric(accuracy, "max", 0.0, "share", accuracy_error, majority_share, is_right),
     "f1": Metric(macro_f1, "max", 0.0, "share"),
     "matthews": Metric(matthews, "max", -1.0, "", chance=_nothing),
 }

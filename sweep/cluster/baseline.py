@@ -10,6 +10,7 @@ from sweep.cluster.interrupts import Heed
 from sweep.compress.dense.ship import digest, find_packed, save_packed
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import Store, store_at
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def prepare(
         bench.check()
         figures = bench.baseline(split)
         told = {"warnings": bench.warnings, "model": config.model or "fresh"}
+        if accuracy := figures["metrics"].get("accuracy"):
+            told["majority_accuracy"] = accuracy["chance"]
         packed = bench.pack()
         if begins and found is None:
             save_packed(store_at(where), packed)
@@ -124,25 +127,25 @@ def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[st
     """The corner of the hypervolume, fixed before a sweep runs.
 
     That is, for each objective, its worst value that is still worth nothing, as far as one is
-    known. For accuracy that of always answering the majority class; for sparsity 0; for sizes that
-    of the dense model (in floats, though the baseline be quantised: some trials may not be); for
-    epochs one more than the space has, so that a trial which runs to its end still counts; for F1
-    and Matthews' correlation 0. A loss and times have no worst value that anyone knows before a
+    known. For a metric that is its chance level (for accuracy the share of the majority class); for
+    sparsity 0; for sizes that of the dense model (in floats, though the baseline be quantised: some
+    trials may not be); for epochs one more than the space has, so that a trial which runs to its
+    end still counts. A loss and times have no worst value that anyone knows before a
     sweep: taking one from its records would move with them, so those objectives are left out, and
     there is no hypervolume, unless ``search.reference`` (which goes before all others) gives one.
     """
-    majority = float(baseline["majority_accuracy"])
     worst = {
-        ("accuracy", "max"): majority,
-        ("accuracy_drop", "min"): float(baseline["accuracy"]) - majority,
         ("sparsity", "max"): 0.0,
         ("model_sparsity", "max"): 0.0,
         ("nonzero_params", "min"): _of_dense("nonzero_params", baseline),
         ("size_bytes", "min"): _of_dense("size_bytes", baseline),
         ("epoch", "min"): config.max_epochs + 1.0,
-        ("f1", "max"): 0.0,
-        ("matthews", "max"): 0.0,
     }
+    for name, facts in baseline["metrics"].items():
+        if facts["chance"] is not None:
+            metric, chance = PrimaryMetric(name, facts["direction"]), float(facts["chance"])
+            worst[name, metric.direction] = chance
+            worst[metric.drop, "min"] = metric.worsening(chance, float(baseline[name]))
     known = {
         name: worst[name, way] for name, way in config.objectives.items() if (name, way) in worst
     }

@@ -152,6 +152,8 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
         "name": config.name,
         "config": config.model_dump(mode="json"),
         "versions": _versions(),
+        "metric": config.task.primary,
+        "metrics": baseline["metrics"],
         "directions": dict(config.objectives),
         "reference_point": reference,
     }

@@ -129,7 +129,7 @@ def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[Recor
     reported = -1 if assignment["after"] is None else assignment["after"]
     note = saved.load(trial, most=reported + 1)
     if note is not None and trial.epoch > reported:
-        yield Record(**note["record"])
+        yield Record.of(note["record"])
     for record in trial.run():
         if record.epoch > 0:  # the masks of epoch 0 are drawn again from the seed
             saved.save(trial, record=record.to_dict())
@@ -164,13 +164,10 @@ def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dic
 
 def _on_test(trial: Loop, train_seconds: float) -> dict[str, Any]:
     record = trial.record("recovered" if trial.epoch else "pruned", train_seconds)
-    validation = trial.score("validation")
-    return {
-        **record.to_dict(),
-        "validation_accuracy": validation.accuracy,
-        "validation_correct": validation.correct,
-        "validation_examples": validation.examples,
-    }
+    figures = trial.score("validation").figures([trial.metric.name])
+    names = (trial.metric.name, trial.metric.se, "correct", "examples")
+    validation = {f"validation_{name}": figures[name] for name in names if name in figures}
+    return {**record.to_dict(), **validation}
 
 
 @dataclass(frozen=True)

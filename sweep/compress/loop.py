@@ -29,7 +29,9 @@ from typing import Any
 
 from sweep.compress.measure import Score
 from sweep.errors import UsageError
+from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import Record
+from sweep.registry import METRICS
 from sweep.space.params import Params, is_learned
 
 
@@ -55,7 +57,9 @@ class Loop(ABC):
     """A trial: a generator of records, which can go on from what it was
     (`sweep.ledger.checkpoint`).
 
-    ``epoch`` is -1 before anything is pruned; ``seconds`` are all that it has taken. Raises
+    ``baseline`` is the dense model's value on ``split`` of the first of the ``metrics``, which is
+    the primary one. ``epoch`` is -1 before anything is pruned; ``seconds`` are all that it has
+    taken. Raises
     :class:`~sweep.errors.UsageError` for no ramp where the method needs one.
     """
 
@@ -63,7 +67,7 @@ class Loop(ABC):
         self,
         params: Params,
         split: str,
-        baseline_accuracy: float,
+        baseline: float,
         lr_schedule: str,
         metrics: Sequence[str],
     ) -> None:
@@ -74,7 +78,8 @@ class Loop(ABC):
                 "granularity element)"
             )
         self.params, self.split, self.metrics = params, split, metrics
-        self.baseline_accuracy, self.lr_schedule = baseline_accuracy, lr_schedule
+        self.metric = PrimaryMetric(metrics[0], METRICS.fact(metrics[0]))
+        self.baseline, self.lr_schedule = baseline, lr_schedule
         self.epoch = -1
         self.seconds = 0.0
 
@@ -111,15 +116,18 @@ class Loop(ABC):
         score = self.score(self.split)
         ramp = self.params.ramp_epochs
         bound = self.lr_schedule != "constant" and self.epoch < self.params.finetune_epochs
+        figures, metric = score.figures(self.metrics), self.metric
+        drop = metric.worsening(figures[metric.name], self.baseline)
+        beside = {metric.baseline: self.baseline, metric.drop: drop}
         return Record(
             stage=stage,
             epoch=self.epoch,
             partial=self.epoch < ramp or bound,
-            **score.figures(self.metrics),
+            loss=figures.pop("loss"),
+            examples=figures.pop("examples"),
+            scores={**figures, **beside},
             **self.size(),
             zeros_per_weight=self.zeros() if self.epoch <= ramp else None,
-            baseline_accuracy=self.baseline_accuracy,
-            accuracy_drop=self.baseline_accuracy - score.accuracy,
             seconds=self.seconds,
             train_seconds=train_seconds,
             eval_seconds=score.seconds,

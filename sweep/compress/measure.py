@@ -7,69 +7,49 @@ from __future__ import annotations
 
 import base64
 import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sweep.metrics import Metric, Results
+from sweep.registry import METRICS
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-
-Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """One evaluation: ``labels`` and ``answers`` (integers, examples) in the split's own order.
+    """One evaluation: ``labels`` and ``answers`` (examples,), in the order of the split.
 
-    ``loss`` is the mean cross-entropy, ``seconds`` wall time.
+    ``loss`` is the mean loss, ``seconds`` wall time.
     """
 
-    labels: Ints
-    answers: Ints
+    labels: Results
+    answers: Results
     loss: float
     seconds: float
 
-    @property
-    def right(self) -> Bools:
-        """Whether each example was answered right (examples,)."""
-        found: Bools = self.answers == self.labels
-        return found
+    def figures(self, metrics: Sequence[str]) -> dict[str, Any]:
+        """The figures by the names of a record, plain values: those of ``metrics`` with their
+        standard errors, the loss, and the number of examples.
 
-    @property
-    def correct(self) -> int:
-        """How many examples were answered right."""
-        return int(self.right.sum())
-
-    @property
-    def examples(self) -> int:
-        """How many examples there are."""
-        return len(self.labels)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of examples answered right, in [0, 1]."""
-        return self.correct / self.examples
-
-    def figures(self, metrics: Sequence[str] = ()) -> dict[str, Any]:
-        """The figures by the names of a record, plain values; with ``metrics`` of `EXTRA` too.
-
-        There is no bound on the examples that ``correct_bits`` tells of: each takes a sixth of a
-        byte, and has cost a forward pass.
+        Where one of the metrics says which examples are right, that is kept too: how many, and a
+        bit an example (a sixth of a byte in the ledger).
         """
-        return {
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-            "correct": self.correct,
-            "examples": self.examples,
-            "correct_bits": pack(self.right),
-            **{name: EXTRA[name](self.labels, self.answers) for name in metrics},
-        }
+        found: dict[str, Any] = {"loss": self.loss, "examples": len(self.labels)}
+        for name in metrics:
+            metric: Metric = METRICS[name]
+            found |= metric.figures(name, self.labels, self.answers)
+            if metric.right is not None:
+                right = metric.right(self.labels, self.answers)
+                found |= {"correct": int(right.sum()), "correct_bits": pack(right)}
+        return found
 
 
 def pack(right: Bools) -> str:
@@ -79,31 +59,6 @@ def pack(right: Bools) -> str:
     'oA=='
     """
     return base64.b64encode(np.packbits(right).tobytes()).decode("ascii")
-
-
-def macro_f1(labels: Ints, answers: Ints) -> float:
-    """The mean of each label's F1, in [0, 1], over labels that occur as label or as answer."""
-    from sklearn.metrics import f1_score  # which takes a second to import
-
-    return float(f1_score(labels, answers, average="macro"))
-
-
-def matthews(labels: Ints, answers: Ints) -> float:
-    """Matthews' correlation for any number of labels, in [-1, 1] (Gorodkin 2004, R_K).
-
-    0 where all examples have one label, or get one answer: nothing is told apart then.
-    """
-    from sklearn.metrics import matthews_corrcoef
-
-    with warnings.catch_warnings(action="ignore"):  # that there is one label
-        return float(matthews_corrcoef(labels, answers))
-
-
-EXTRA: Mapping[str, Callable[[Ints, Ints], float]] = {"f1": macro_f1, "matthews": matthews}
-"""The figures that ``task.metrics`` can ask for, of labels and answers.
-
-MO-ASHA's margin is for the error of an accuracy; an objective of these it compares as exact.
-"""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.compress.tasks import Task
 from sweep.compress.tasks.encode import is_missing_folder
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import tree_digest
@@ -19,7 +18,13 @@ from sweep.ledger.files import tree_digest
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
-def load_classifier(name: str, task: Task, seed: int = 0, setting: str = "model") -> nn.Module:
+def load_classifier(
+    name: str,
+    label_names: Sequence[str],
+    vocabulary: int,
+    seed: int = 0,
+    setting: str = "model",
+) -> nn.Module:
     """A sequence classifier from a folder or the hub, on the CPU, in float32.
 
     Weights are read from safetensors, never from pickles, and no remote code is run; the head of a
@@ -35,7 +40,7 @@ def load_classifier(name: str, task: Task, seed: int = 0, setting: str = "model"
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         trained = has_head(config)
         if not trained:
-            config.num_labels = task.num_labels
+            config.num_labels = len(label_names)
         with _drawn_from(seed):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 name,
@@ -49,7 +54,7 @@ def load_classifier(name: str, task: Task, seed: int = 0, setting: str = "model"
         raise UsageError(f"{setting} {name!r} cannot be loaded: {first_line(error)}") from error
     if trained:
         _check_weights(f"{setting} {name!r}", report)
-    _check_head(f"{setting} {name!r}", config, task)
+    _check_head(f"{setting} {name!r}", config, label_names, vocabulary)
     loaded: nn.Module = model
     return loaded
 
@@ -59,21 +64,25 @@ def model_key(name: str) -> str:
     return tree_digest(name) if Path(name).is_dir() else name
 
 
-def check_positions(model: nn.Module, name: str, max_length: int) -> None:
+def check_positions(model: nn.Module, where: str, max_length: int) -> None:
     """Raises :class:`~sweep.errors.UsageError` for a model of fewer positions than tokens."""
     positions = getattr(model.config, "max_position_embeddings", max_length)
     if max_length > positions:
         raise UsageError(
-            f"task.max_length is {max_length}, model {name!r} takes {positions} tokens at most"
+            f"task.max_length is {max_length}, {where} takes {positions} tokens at most"
         )
 
 
-def check_labels(model: nn.Module, where: str, names: tuple[str, ...]) -> None:
+def check_labels(model: nn.Module, where: str, names: Sequence[str]) -> None:
     """Raises :class:`~sweep.errors.UsageError` for a head that orders the data's labels otherwise.
 
-    Letters may differ in case. Other names than the data's say nothing of the order.
+    Letters may differ in case. Other names than the data's say nothing of the order, and neither do
+    LABEL_0, LABEL_1 and so on, which a head has where nobody named its labels.
     """
-    theirs = [name.lower() for name in _head_names(model)]
+    config: Any = model.config
+    theirs = [str(config.id2label.get(label)).lower() for label in range(config.num_labels)]
+    if theirs == [f"label_{label}" for label in range(len(theirs))]:
+        return
     ours = [name.lower() for name in names]
     if sorted(theirs) == sorted(ours) and theirs != ours:
         raise UsageError(
@@ -82,31 +91,20 @@ def check_labels(model: nn.Module, where: str, names: tuple[str, ...]) -> None:
         )
 
 
-def names_labels(model: nn.Module) -> bool:
-    """Whether a head has names for its labels, other than LABEL_0, LABEL_1 ..."""
-    names = _head_names(model)
-    return names != [f"LABEL_{label}" for label in range(len(names))]
-
-
-def _head_names(model: nn.Module) -> list[str]:
-    config: Any = model.config
-    return [str(config.id2label.get(label)) for label in range(config.num_labels)]
-
-
-def fresh_bert(task: Task, max_length: int, seed: int) -> nn.Module:
+def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.Module:
     """The embedded task's small BERT: 2 layers, width 128, about 294 k parameters, untrained."""
     from transformers import BertConfig, BertForSequenceClassification
 
     _quiet()
     config = BertConfig(
-        vocab_size=task.vocabulary,
+        vocab_size=vocabulary,
         hidden_size=128,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=256,
         max_position_embeddings=max(max_length, 64),
         type_vocab_size=2,
-        num_labels=task.num_labels,
+        num_labels=labels,
         hidden_dropout_prob=0.1,
         attention_probs_dropout_prob=0.0,
         # A pixel value is a token: 0 is a word here, and no row is ever padded.
@@ -173,14 +171,14 @@ def _check_weights(name: str, report: Any) -> None:
         raise UsageError(f"{name} lacks weights: {json.dumps(missing[:5])}")
 
 
-def _check_head(name: str, config: Any, task: Task) -> None:
-    if config.num_labels != task.num_labels:
+def _check_head(name: str, config: Any, label_names: Sequence[str], vocabulary: int) -> None:
+    if config.num_labels != len(label_names):
         raise UsageError(
             f"{name} has a head of {config.num_labels} labels, the data has "
-            f"{task.num_labels}: {', '.join(task.label_names[:12])}"
+            f"{len(label_names)}: {', '.join(label_names[:12])}"
         )
-    if getattr(config, "vocab_size", task.vocabulary) < task.vocabulary:
+    if getattr(config, "vocab_size", vocabulary) < vocabulary:
         raise UsageError(
             f"{name} knows {config.vocab_size} tokens, the tokenizer makes "
-            f"{task.vocabulary}: name the model's own in `tokenizer`"
+            f"{vocabulary}: name the model's own in `tokenizer`"
         )

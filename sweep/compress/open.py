@@ -1,15 +1,16 @@
-"""What a worker needs of a task, and the one place that chooses who provides it."""
+"""The bench of a config: what a worker keeps between trials."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.config import SweepConfig
 from sweep.errors import UsageError
+from sweep.registry import TASKS
 
 if TYPE_CHECKING:
     from sweep.compress.dense.bench import Workbench
-    from sweep.compress.tasks.closed_form import ClosedForm
+    from sweep.compress.tasks import ClosedForm
 
     Bench = ClosedForm | Workbench
     """What stays warm between trials: data, the dense model, its figures."""
@@ -26,10 +27,12 @@ def open_bench(
     ``gpu`` is the share of its GPU's memory that this process keeps to. Only a task that needs
     torch imports it. Raises :class:`~sweep.errors.UsageError` for a share that is too small.
     """
-    if config.task.dataset == CLOSED_FORM:
-        from sweep.compress.tasks.closed_form import ClosedForm
+    from sweep.compress.tasks import Task
 
-        return ClosedForm(config)
+    kind = TASKS[config.task.name]
+    if not issubclass(kind, Task):  # a bench of its own, which has no model
+        bench: Bench = kind(config)
+        return bench
     import torch
 
     from sweep.compress.dense.bench import Workbench

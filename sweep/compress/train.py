@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +23,20 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from sweep.compress.measure import Score
 from sweep.compress.prune.masks import hold
-from sweep.compress.tasks import Split
+from sweep.compress.tasks.task import Examples
 from sweep.errors import TrialError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(logits, labels) -> the mean loss, a scalar: `sweep.compress.tasks.Task.loss`."""
+
+Answers = Callable[[NDArray[Any]], NDArray[Any]]
+"""Logits (examples, ...) -> what they answer: `sweep.compress.tasks.Task.answers`."""
+
+
+def most_likely(logits: NDArray[Any]) -> NDArray[Any]:
+    """The class of the highest logit (examples,)."""
+    return np.asarray(logits.argmax(-1))
+
 
 STEPS_UNSEEN = 64
 """Steps between two looks at the losses: each look waits for all that the device has to do."""
@@ -85,30 +97,30 @@ class Distillation:
     weight: float
     temperature: float
 
-    def loss(self, logits: Tensor, labels: Tensor, chosen: NDArray[np.integer]) -> Tensor:
-        """``(1 - weight) * CE(logits, labels) + weight * T^2 * KL(teacher || logits)``, a scalar.
+    def mixed(self, loss: Tensor, logits: Tensor, chosen: NDArray[np.integer]) -> Tensor:
+        """``(1 - weight) * loss + weight * T^2 * KL(teacher || logits)``, a scalar.
 
-        Hinton et al. 2015, arXiv:1503.02531. ``logits`` (batch, labels), and the teacher's of the
-        examples ``chosen``, are softened by the temperature T > 0 within the KL, whose gradients
-        shrink by 1 / T^2: hence the factor. ``labels`` (batch,). Mean over the batch.
+        Hinton et al. 2015, arXiv:1503.02531. ``loss`` is that of the labels. ``logits``
+        (batch, labels), and the teacher's of the examples ``chosen``, are softened by the
+        temperature T > 0 within the KL, whose gradients shrink by 1 / T^2: hence the factor. Mean
+        over the batch.
         """
         rows = to_device({"rows": np.asarray(chosen)}, self.teacher.device)["rows"]
         student = log_softmax(logits / self.temperature, -1)
         wanted = log_softmax(self.teacher[rows] / self.temperature, -1)
         soft = kl_div(student, wanted, log_target=True, reduction="batchmean")
-        hard = cross_entropy(logits, labels)
-        return (1 - self.weight) * hard + self.weight * self.temperature**2 * soft
+        return (1 - self.weight) * loss + self.weight * self.temperature**2 * soft
 
 
 def finetune_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    split: Split,
+    split: Examples,
     recipe: Recipe,
     *,
     epoch: int,
     held: Sequence[tuple[Tensor, Tensor]] = (),
-    pad_id: int = 0,
+    loss: Loss = cross_entropy,
     distillation: Distillation | None = None,
 ) -> float:
     """Train one epoch (from 0) in place; returns the wall seconds it took.
@@ -128,18 +140,17 @@ def finetune_epoch(
             factor = lr_factor(epoch * len(batches) + index, len(batches), recipe)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor
-            batch = to_device(split.padded(chosen, pad_id), device)
-            logits, labels = logits_of(model, batch, recipe.bf16), batch["labels"]
-            if distillation is None:
-                loss = cross_entropy(logits, labels)
-            else:
-                loss = distillation.loss(logits, labels, chosen)
+            batch = to_device(split.batch(chosen), device)
+            logits = logits_of(model, batch, recipe.bf16)
+            found = loss(logits, batch["labels"])
+            if distillation is not None:
+                found = distillation.mixed(found, logits, chosen)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            found.backward()  # type: ignore[no-untyped-call]
             hold(held)
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm, foreach=True)
             optimizer.step()
-            unseen.append(loss.detach())
+            unseen.append(found.detach())
             if len(unseen) == STEPS_UNSEEN or index + 1 == len(batches):
                 _check_finite(unseen, index + 1 - len(unseen), epoch, recipe)
                 unseen = []
@@ -158,25 +169,30 @@ def _check_finite(losses: Sequence[Tensor], first: int, epoch: int, recipe: Reci
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, split: Split, *, batch_size: int, bf16: str | bool = "auto", pad_id: int = 0
+    model: nn.Module,
+    split: Examples,
+    *,
+    batch_size: int,
+    bf16: str | bool = "auto",
+    loss: Loss = cross_entropy,
+    answers: Answers = most_likely,
 ) -> Score:
     """The answers and the mean loss over a split; deterministic.
 
     Raises :class:`~sweep.errors.TrialError` where the model's outputs are not finite.
     """
     started = time.perf_counter()
-    logits = all_logits(model, split, batch_size=batch_size, bf16=bf16, pad_id=pad_id)
-    labels = torch.tensor(split.labels, dtype=torch.int64)
-    loss = float(cross_entropy(torch.from_numpy(logits).double(), labels))
-    if not np.isfinite(loss):
-        raise TrialError(f"diverged: the loss on {len(split)} evaluation examples is {loss}")
+    logits = all_logits(model, split, batch_size=batch_size, bf16=bf16)
+    mean = float(loss(torch.from_numpy(logits).double(), torch.tensor(split.labels)))
+    if not np.isfinite(mean):
+        raise TrialError(f"diverged: the loss on {len(split)} evaluation examples is {mean}")
     seconds = time.perf_counter() - started
-    return Score(np.asarray(split.labels), logits.argmax(-1), loss, seconds)
+    return Score(np.asarray(split.labels), answers(logits), mean, seconds)
 
 
 @torch.no_grad()
 def all_logits(
-    model: nn.Module, split: Split, *, batch_size: int, bf16: str | bool = "auto", pad_id: int = 0
+    model: nn.Module, split: Examples, *, batch_size: int, bf16: str | bool = "auto"
 ) -> NDArray[np.float32]:
     """The logits of a split (examples, labels), in its order, finite or not; dropout is off."""
     device = next(model.parameters()).device
@@ -184,7 +200,7 @@ def all_logits(
     model.eval()
     for chosen in split.in_order(batch_size):
         places.append(chosen)
-        found.append(logits_of(model, to_device(split.padded(chosen, pad_id), device), bf16))
+        found.append(logits_of(model, to_device(split.batch(chosen), device), bf16))
     together: NDArray[np.float32] = torch.cat(found).cpu().numpy()
     return together[np.argsort(np.concatenate(places))]
 

@@ -63,10 +63,10 @@ class Trial(Loop):
         statistics: Mapping[str, Tensor] | None = None,
         distillation: Callable[[], Distillation | None] = lambda: None,
         split: str = "validation",
-        baseline_accuracy: float = float("nan"),
-        metrics: Sequence[str] = (),
+        baseline: float = float("nan"),
+        metrics: Sequence[str] = ("accuracy",),
     ) -> None:
-        super().__init__(params, split, baseline_accuracy, recipe.lr_schedule, metrics)
+        super().__init__(params, split, baseline, recipe.lr_schedule, metrics)
         self.task, self.recipe, self.distillation = task, recipe, distillation
         self.model = dense.reset()
         set_dropout(self.model, recipe.dropout)
@@ -117,7 +117,7 @@ class Trial(Loop):
                 self.recipe,
                 epoch=self.epoch,
                 held=pairs(self.model, {**self.start, **self.masks}),
-                pad_id=self.task.pad_id,
+                loss=self.task.loss,
                 distillation=self.distillation(),
             )
 
@@ -136,7 +136,8 @@ class Trial(Loop):
             self.task.split(split),
             batch_size=self.recipe.eval_batch_size,
             bf16=self.recipe.bf16,
-            pad_id=self.task.pad_id,
+            loss=self.task.loss,
+            answers=self.task.answers,
         )
         self.seconds += score.seconds
         return score
@@ -178,7 +179,7 @@ class Trial(Loop):
         rng = np.random.default_rng([self.recipe.seed, 1])
         chosen = rng.permutation(len(train))[:CALIBRATION_EXAMPLES]
         device = next(self.model.parameters()).device
-        batch = to_device(train.padded(chosen, self.task.pad_id), device)
+        batch = to_device(train.batch(chosen), device)
         self.model.eval()
         self.activations.calibrate(
             lambda: logits_of(self.model, batch, self.recipe.bf16), batch["attention_mask"].bool()

@@ -59,7 +59,6 @@ def logits(model: nn.Module, bench: Workbench, bf16: bool = False) -> Logits:
         bench.task.split(SPLIT),
         batch_size=bench.config.recover.eval_batch_size,
         bf16=bf16,
-        pad_id=bench.task.pad_id,
     )
     if not np.isfinite(found).all():
         raise TrialError("the model's outputs are not finite")

@@ -18,7 +18,6 @@ from torch import nn
 from analysis import Results
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import find_packed
-from sweep.compress.models import load_classifier
 from sweep.compress.quantize.layers import save_grid
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import StorageError, UsageError
@@ -108,12 +107,11 @@ def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Modul
     Returns the model loaded from the files, and its number of correct answers without pruned or
     rounded inputs; None if it has neither.
     """
-    config = bench.config
-    names, tokenizer = bench.task.label_names, config.tokenizer or config.model
     save_grid(trial.model, folder)
-    write_model(trial.model, trial.masks, names, tokenizer, folder)
+    write_model(trial.model, trial.masks, bench.task.label_names, folder)
+    bench.task.save_beside(folder)
     write_activations(trial.activations, folder)
-    saved = load_classifier(str(folder), bench.task)
+    saved = bench.task.load(str(folder))
     if not changes_inputs(folder):
         return saved, None
     weights_correct = int(checks.is_correct(checks.logits(saved, bench), bench).sum())

@@ -20,7 +20,6 @@ from torch import nn
 from sweep.compress.prune import ActivationPruner
 from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, load_grid
-from sweep.compress.tasks.encode import load_tokenizer
 from sweep.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,20 +33,18 @@ def write_model(
     model: nn.Module,
     masks: Mapping[str, Tensor],
     label_names: Sequence[str],
-    tokenizer: str | None,
     folder: Path,
 ) -> None:
     """Write the files that ``from_pretrained`` reads, and the masks.
 
-    ``masks`` are boolean tensors by module name, True where a weight is kept. ``tokenizer`` is a
-    folder or a name on the hub, or None if the model has none. Zeros of ``model`` become positive,
-    in place (:func:`make_zeros_positive`).
+    ``masks`` are boolean tensors by module name, True where a weight is kept. ``label_names`` is
+    empty if the model has no classes. Zeros of ``model`` become positive, in place
+    (:func:`make_zeros_positive`).
     """
     make_zeros_positive(model)
     model.save_pretrained(folder)  # type: ignore[operator]
-    name_labels(folder / "config.json", label_names)
-    if tokenizer is not None:
-        load_tokenizer(tokenizer).save_pretrained(folder)
+    if label_names:
+        name_labels(folder / "config.json", label_names)
     plain = {name: mask.detach().cpu().contiguous() for name, mask in masks.items()}
     save_file(plain, folder / MASKS, metadata={"format": MASKS_FORMAT, "version": "1"})
 

@@ -60,7 +60,7 @@ def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
     """Write ``model.onnx``: ids (batch, tokens) to logits (batch, labels), any sizes."""
     known = inputs_of(type(model))  # type: ignore[arg-type]  # classes are hashable
     names = [name for name in INPUTS if name in known]
-    batch = bench.task.split(SPLIT).padded(np.arange(2), bench.task.pad_id)
+    batch = bench.task.split(SPLIT).batch(np.arange(2))
     given = tuple(torch.from_numpy(batch[name]) for name in names)
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     weight = sum(part.numel() * part.element_size() for part in model.parameters())
@@ -88,11 +88,13 @@ def onnx_logits(folder: Path, bench: Workbench) -> Logits:
     )
     names = [node.name for node in session.get_inputs()]
     split = bench.task.split(SPLIT)
-    found = np.empty((len(split), bench.task.num_labels), dtype=np.float32)
+    places, found = [], []
     for chosen in split.in_order(bench.config.recover.eval_batch_size):
-        batch = split.padded(chosen, bench.task.pad_id)
-        found[chosen] = session.run(["logits"], {name: batch[name] for name in names})[0]
-    return found
+        batch = split.batch(chosen)
+        places.append(chosen)
+        found.append(session.run(["logits"], {name: batch[name] for name in names})[0])
+    together: Logits = np.concatenate(found)[np.argsort(np.concatenate(places))]
+    return together
 
 
 @contextmanager

@@ -52,9 +52,15 @@ class _OfAttempt(_Stamped):
 
 
 class SweepEvent(_Stamped):
-    """A sweep begins. This is the first event of every ledger."""
+    """A sweep begins. This is the first event of every ledger.
+
+    ``metric`` names the primary metric (`sweep.ledger.metric.PrimaryMetric`); ``metrics`` has the
+    direction, unit, worst value and chance level of each metric.
+    """
 
     event: Literal["sweep"]
+    metric: NotRequired[str]
+    metrics: NotRequired[dict[str, dict[str, Any]]]
     version: int
     name: str
     config: dict[str, Any]
@@ -79,7 +85,7 @@ class BaselineEvent(_Stamped):
     """The figures of the dense model on validation. It has more keys than are declared here."""
 
     event: Literal["baseline"]
-    accuracy: float
+    accuracy: NotRequired[float]
     examples: int
     warnings: list[str]
     reference_point: dict[str, float]
@@ -118,7 +124,7 @@ class RecordEvent(_OfAttempt):
     stage: str
     epoch: int
     partial: bool
-    accuracy: float
+    accuracy: NotRequired[float]
     loss: float
     examples: int
     sparsity: float
@@ -196,7 +202,7 @@ class ConfirmBaselineEvent(_Stamped):
     """The figures of the dense model on test, with the keys of a :class:`BaselineEvent`."""
 
     event: Literal["confirm_baseline"]
-    accuracy: float
+    accuracy: NotRequired[float]
     examples: int
     split: str
 
@@ -216,8 +222,8 @@ class ConfirmRecordEvent(_OfAttempt):
     worker: str | None
     split: str
     epoch: int
-    accuracy: float
-    validation_accuracy: float
+    accuracy: NotRequired[float]
+    validation_accuracy: NotRequired[float]
 
 
 class ConfirmLostEvent(_OfAttempt):

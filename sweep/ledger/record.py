@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 from sweep.ledger.events import (
@@ -24,42 +24,55 @@ class Record:
     ``epoch`` 0 is the pruned model before finetuning. ``partial`` marks a record that differs from
     that of a trial with ``finetune_epochs = epoch``: its learning rate depends on a later end, or
     its sparsity is still rising (`sweep.compress.loop`).
-    ``accuracy_drop`` is baseline minus accuracy.
     ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
 
-    What may be missing (in records of older versions, or because nobody asked) is None:
-    ``correct_bits`` (`sweep.compress.measure.pack`) says which examples were answered right, in the
-    order of the split; ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in
-    each prunable weight, in the order of the baseline's ``prunable_weights``; ``f1`` and
-    ``matthews`` come where ``task.metrics`` names them; ``quantized_sparsity``
-    (`sweep.compress.measure.Size`) of a quantised model.
+    ``scores`` holds the metrics by name, each with its standard error (``<metric>_se``), and of the
+    primary one ``baseline_<metric>`` and ``<metric>_drop``; where a metric says which examples are
+    right, ``correct`` (how many) and ``correct_bits`` (`sweep.compress.measure.pack`, in the order
+    of the split). They are attributes too: ``record.accuracy``.
+
+    ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in each prunable weight,
+    in the order of the baseline's ``prunable_weights``. ``quantized_sparsity``
+    (`sweep.compress.measure.Size`) is that of a quantised model. Both are None elsewhere.
     """
 
     stage: str
     epoch: int
     partial: bool
-    accuracy: float
+    scores: Mapping[str, Any]
     loss: float
-    correct: int
     examples: int
     sparsity: float
     model_sparsity: float
     nonzero_params: int
     size_bytes: int
-    baseline_accuracy: float
-    accuracy_drop: float
     seconds: float
     train_seconds: float
     eval_seconds: float
-    correct_bits: str | None = None
     zeros_per_weight: list[int] | None = None
-    f1: float | None = None
-    matthews: float | None = None
     quantized_sparsity: float | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        """A score."""
+        try:
+            return self.__dict__["scores"][name]
+        except KeyError:
+            raise AttributeError(f"the record has no {name!r}") from None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Record:
+        """The record of which :meth:`to_dict` gave these values."""
+        own = {name: value for name, value in values.items() if name in _OWN}
+        scores = {name: value for name, value in values.items() if name not in _OWN}
+        return cls(**own, scores=scores)
+
     def to_dict(self) -> dict[str, Any]:
-        """The fields that are not None, as plain values by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The fields and scores that are not None, as plain values by name."""
+        own = {name: getattr(self, name) for name in _OWN}
+        return {name: value for name, value in {**self.scores, **own}.items() if value is not None}
+
+
+_OWN = tuple(field.name for field in fields(Record) if field.name != "scores")
 
 
 DETAILS = ("correct_bits", "zeros_per_weight")
@@ -112,14 +125,19 @@ def baseline_event(
     figures: Mapping[str, Any], reference_point: Mapping[str, float]
 ) -> BaselineEvent:
     """The event with the dense model's figures on validation and the hypervolume reference."""
-    return cast(
-        BaselineEvent, {"event": BASELINE, **figures, "reference_point": dict(reference_point)}
-    )
+    corner = {"reference_point": dict(reference_point)}
+    return cast(BaselineEvent, {"event": BASELINE, **_without_facts(figures), **corner})
 
 
 def confirm_baseline_event(figures: Mapping[str, Any]) -> ConfirmBaselineEvent:
     """The event with the dense model's figures on test."""
-    return cast(ConfirmBaselineEvent, {"event": CONFIRM_BASELINE, **figures, "split": "test"})
+    own = {"event": CONFIRM_BASELINE, **_without_facts(figures), "split": "test"}
+    return cast(ConfirmBaselineEvent, own)
+
+
+def _without_facts(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The head of the ledger has what is known of each metric."""
+    return {name: value for name, value in figures.items() if name != "metrics"}
 
 
 def drop_details(event: Event) -> None:

@@ -23,20 +23,22 @@ from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
-from sweep.compress.models import has_head
 from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.targets import check_space, fitted, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.scheme import grid_of
-from sweep.compress.tasks import Task, load_task
+from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import Trial
 from sweep.config import SweepConfig
 from sweep.config.plan import distilled, may_distill
 from sweep.errors import UsageError
 from sweep.ledger.files import cache_root, fingerprint
-from sweep.registry import STRUCTURES
+from sweep.registry import STRUCTURES, TASKS
 from sweep.space.params import Params
+
+OF_KEY = {"dataset", "metrics", "metric", "kind", "options"}
+"""Settings of a task that do not change its dense model, or that the task's own key covers."""
 
 
 class Workbench:
@@ -54,7 +56,9 @@ class Workbench:
     @cached_property
     def task(self) -> Task:
         """The tokenised task."""
-        return load_task(self.config.task, self.config.model, self.config.tokenizer)
+        config, kind = self.config, TASKS[self.config.task.name]
+        found: Task = kind(config.task, config.model, config.tokenizer)
+        return found
 
     @cached_property
     def targets(self) -> Targets:
@@ -83,7 +87,7 @@ class Workbench:
         return DenseModels(
             config.model,
             self.task,
-            config.task.model_dump(mode="json", exclude={"dataset", "metrics"}),
+            config.task.model_dump(mode="json", exclude=OF_KEY),
             Recipe(**usual | own),
             self.device,
             keep_masks=config.pruning.start_masks == "keep",
@@ -127,8 +131,8 @@ class Workbench:
         """Return the dense model's figures on a split, as the ``baseline`` event holds them.
 
         With ``baseline.quantization`` they describe the model on its grid. They then also have the
-        accuracy of each step (``dense_accuracy``, ``ptq_accuracy``, and ``qat_accuracy`` if it is
-        finetuned) and the size in floats (``dense_size_bytes``, ``dense_nonzero_params``).
+        primary metric of each step (``dense_<metric>``, ``ptq_<metric>``, and ``qat_<metric>`` if
+        it is finetuned) and the size in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
         grid = self.grid(None)
         found = self._measures.of(split, grid)
@@ -136,7 +140,7 @@ class Workbench:
             return found
         steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
         figures = {name: self._measures.of(split, step) for name, step in steps.items()}
-        return found | step_figures(figures)
+        return found | step_figures(figures, self.config.task.primary)
 
     @property
     def _measures(self) -> Figures:
@@ -145,7 +149,7 @@ class Workbench:
             self.models,
             self.targets,
             self.config.pruning.model_dump(mode="json", exclude={"calibration_samples"}),
-            self.config.task.metrics,
+            self.config.task.all_metrics,
             recover.eval_batch_size,
             recover.bf16,
         )
@@ -156,7 +160,7 @@ class Workbench:
         config, found = self.config, []
         if config.baseline.epochs == 0:
             found += [SEEN] * self.task.carved
-            found += [UNTRAINED] * (not has_head(self.dense.model.config))
+            found += [UNTRAINED] * (not self.task.is_trained(self.dense.model))
         if config.pruning.start_masks == "drop":
             found += regrowth_warnings(config.model)
         if config.baseline.quantization is None:
@@ -219,9 +223,9 @@ class Workbench:
     @cached_property
     def teacher_logits(self) -> Tensor:
         """The teacher's logits over train; see `sweep.compress.dense.teacher`."""
-        recover, words = self.config.recover, self.config.tokenizer or self.config.model
+        recover = self.config.recover
         teacher = recover.distill.teacher if recover.distill else None
-        return logits_of_teacher(self.models, teacher, words, recover.eval_batch_size, recover.bf16)
+        return logits_of_teacher(self.models, teacher, recover.eval_batch_size, recover.bf16)
 
     def distillation(self, params: Params) -> Distillation | None:
         """Return how a trial of ``params`` is distilled, or None if it is not."""
@@ -247,8 +251,8 @@ class Workbench:
             statistics=self.calibration(grid).statistics(params.method),
             distillation=partial(self.distillation, params),
             split=split,
-            baseline_accuracy=self.baseline(split)["accuracy"],
-            metrics=self.config.task.metrics,
+            baseline=self.baseline(split)[self.config.task.primary],
+            metrics=self.config.task.all_metrics,
         )
 
     def recipe(self, params: Params, seed: int) -> Recipe:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from sweep.compress.dense.working import Dense
 from sweep.compress.prune import Targets
@@ -72,6 +71,5 @@ class Calibration:
         rng = np.random.default_rng([self.seed, _STREAM])
         model.eval()
         for index in stratified(train.labels, self.samples, rng):
-            example = train.padded(np.array([index]), self.task.pad_id)
-            batch = to_device(example, self.dense.device)
-            yield cross_entropy(logits_of(model, batch, bf16=False), batch["labels"])
+            batch = to_device(train.batch(np.array([index])), self.dense.device)
+            yield self.task.loss(logits_of(model, batch, bf16=False), batch["labels"])

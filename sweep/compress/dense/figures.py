@@ -14,11 +14,11 @@ from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.targets import dropped_share, has_masks, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.layers import grid_setting
-from sweep.compress.tasks.task import majority_share
 from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
+from sweep.registry import METRICS
 
-FIGURES = 2
+FIGURES = 3
 """Version of the cached figures, increased with each new figure so that no cache file lacks it."""
 
 
@@ -42,7 +42,7 @@ class Figures:
         data = task.split(split)
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], task.key])
         how = [dict(self.pruning), self.bf16]
-        wanted = [FIGURES, sorted(self.metrics)]
+        wanted = [FIGURES, list(self.metrics)]
         counted = fingerprint([*how, *wanted, examples, *([key] if key else [])])
         return self.models.folder / f"{split}-{counted}.json"
 
@@ -57,7 +57,12 @@ class Figures:
         dense, task = self.models.get(grid), self.models.task
         model, data, spent = dense.reset(), task.split(split), self.models.train_seconds(grid)
         score = evaluate(
-            model, data, batch_size=self.batch_size, bf16=self.bf16, pad_id=task.pad_id
+            model,
+            data,
+            batch_size=self.batch_size,
+            bf16=self.bf16,
+            loss=task.loss,
+            answers=task.answers,
         )
         weights = prunable_weights(model, self.targets)
         size = measure(model, weights).__dict__
@@ -65,21 +70,20 @@ class Figures:
             **score.figures(self.metrics),
             **{name: value for name, value in size.items() if value is not None},
             "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
-            "majority_accuracy": majority_share(data),
+            "metrics": {name: METRICS[name].facts(score.labels) for name in self.metrics},
             "train_seconds": spent,
             "eval_seconds": score.seconds,
             "seconds": spent + score.seconds,
         }
 
 
-def step_figures(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the accuracy of each quantisation step, and the size of the step ``dense``.
+def step_figures(steps: Mapping[str, Mapping[str, Any]], metric: str) -> dict[str, Any]:
+    """Return the ``metric`` of each quantisation step, and the size of the step ``dense``.
 
     ``steps`` maps a step's name to the figures of its model; ``dense`` is the model in floats.
     """
     sizes = {f"dense_{name}": steps["dense"][name] for name in ("size_bytes", "nonzero_params")}
-    accuracies = {f"{name}_accuracy": each["accuracy"] for name, each in steps.items()}
-    return {**sizes, **accuracies}
+    return {**sizes, **{f"{name}_{metric}": each[metric] for name, each in steps.items()}}
 
 
 SEEN = (

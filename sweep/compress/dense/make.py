@@ -13,15 +13,7 @@ from torch import nn
 
 from sweep.compress.dense.ship import NOTE
 from sweep.compress.dense.working import Dense
-from sweep.compress.models import (
-    check_labels,
-    check_positions,
-    fresh_bert,
-    load_classifier,
-    model_key,
-    names_labels,
-    set_dropout,
-)
+from sweep.compress.models import model_key, set_dropout
 from sweep.compress.prune.masks import pairs
 from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize import OnGrid
@@ -36,7 +28,7 @@ FLOATS, ON_GRID = "model", "qat-"
 class DenseModels:
     """The dense models of a sweep by grid (None: in floats), each made at first use.
 
-    They start from ``model``: a hub id, a folder, or None for a new small BERT. ``settings`` are
+    They start from ``model``: a hub id, a folder, or None for what the task draws. ``settings`` are
     the task's settings apart from its data. ``recipe`` finetunes the model in floats; a model on a
     grid has its own epochs and learning rate. The recipe's seed draws the weights that no
     checkpoint has. With ``keep_masks`` the masks saved beside the model stay in force. All models
@@ -53,7 +45,7 @@ class DenseModels:
         keep_masks: bool = False,
     ) -> None:
         self.model, self.task, self.recipe, self.device = model, task, recipe, device
-        self.max_length, self.keep_masks = int(settings["max_length"]), keep_masks
+        self.keep_masks = keep_masks
         self.folder = cache_root() / "dense" / self._key(settings)
         self._made: dict[OnGrid | None, Dense] = {}
 
@@ -62,8 +54,8 @@ class DenseModels:
         model = None if self.model is None else model_key(self.model)
         fresh = {"seed": self.recipe.seed}  # of weights that no training follows
         trained = asdict(self.recipe) if self.recipe.epochs else fresh
-        kept = ["keep"] if self.keep_masks else []
-        return fingerprint([model, [self.task.key, settings], trained, self.max_length, *kept])
+        more = [settings["max_length"], *(["keep"] if self.keep_masks else [])]
+        return fingerprint([model, [self.task.key, settings], trained, *more])
 
     def get(self, grid: OnGrid | None = None) -> Dense:
         """Return the dense model on a grid, finetuned if the settings ask for it.
@@ -80,31 +72,21 @@ class DenseModels:
         folder = once(
             self.folder / FLOATS, lambda: self._finetune(self._start().to(self.device), None)
         )
-        model = load_classifier(str(folder), self.task)
-        self._check_names(model)  # a version without this check may have cached it
-        return Dense.of(model, self.device)
+        return Dense.of(self.task.load(str(folder)), self.device)
 
     def _on_grid(self, grid: OnGrid) -> Dense:
         made = replace(self.get(), scheme=grid.scheme)
         if grid.epochs == 0:
             return made
         folder = once(self.folder / self.entry(grid), lambda: self._finetune(made.reset(), grid))
-        model = load_classifier(str(folder), self.task).to(self.device)
+        model = self.task.load(str(folder)).to(self.device)
         return replace(made, weights=dict(model.state_dict()))
 
     def _start(self) -> nn.Module:
         """Load the starting model, with a new head if it has none."""
         if self.model is None:
-            return fresh_bert(self.task, self.max_length, self.recipe.seed)
-        model = load_classifier(self.model, self.task, self.recipe.seed)
-        check_positions(model, self.model, self.max_length)
-        self._check_names(model)
-        return model
-
-    def _check_names(self, model: nn.Module) -> None:
-        """Refuse labels in another order than the head's: figures and exports would be wrong."""
-        if names_labels(model):
-            check_labels(model, f"model {self.model!r}", self.task.label_names)
+            return self.task.fresh(self.recipe.seed)
+        return self.task.load(self.model, self.recipe.seed)
 
     def _finetune(self, model: nn.Module, grid: OnGrid | None) -> None:
         """Finetune the model and save it in the cache."""
@@ -119,7 +101,7 @@ class DenseModels:
             self.task.train,
             recipe,
             held=held,
-            pad_id=self.task.pad_id,
+            loss=self.task.loss,
         )
         spent = sum(train(epoch=epoch) for epoch in range(recipe.epochs))
         with new_folder(self.folder / self.entry(grid)) as scratch:

@@ -9,14 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.make import DenseModels
-from sweep.compress.models import (
-    check_labels,
-    check_positions,
-    has_head,
-    load_classifier,
-    model_key,
-)
-from sweep.compress.tasks.encode import same_words
+from sweep.compress.models import model_key
 from sweep.compress.train import all_logits
 from sweep.errors import UsageError
 from sweep.ledger.files import fingerprint, once, write_bytes
@@ -25,16 +18,15 @@ from sweep.ledger.files import fingerprint, once, write_bytes
 def logits_of_teacher(
     models: DenseModels,
     teacher: str | None,
-    words: str | None,
     batch_size: int,
     bf16: str | bool,
 ) -> Tensor:
     """Return the teacher's logits (train examples, labels), float32, on the models' device.
 
-    ``teacher`` is a hub id, a folder, or None for the dense model. ``words`` names the tokenizer of
-    the student, None if the task has none. Dropout is off. The logits are cached beside the dense
-    model, so that one worker of a machine computes them for all trials, and they are packed with
-    it for other machines. Raises :class:`~sweep.errors.UsageError` for a teacher that does not fit.
+    ``teacher`` is a hub id, a folder, or None for the dense model. Dropout is off. The logits are
+    cached beside the dense model, so that one worker of a machine computes them for all trials, and
+    they are packed with it for other machines. Raises :class:`~sweep.errors.UsageError` for a
+    teacher that does not fit.
     """
     task = models.task
     who = None if teacher is None else model_key(teacher)
@@ -42,8 +34,8 @@ def logits_of_teacher(
 
     def store() -> None:
         # A copy, because a trial may be using the dense model's working copy.
-        model = models.get().fresh_copy() if teacher is None else _loaded(teacher, words, models)
-        found = all_logits(model, task.train, batch_size=batch_size, bf16=bf16, pad_id=task.pad_id)
+        model = models.get().fresh_copy() if teacher is None else _loaded(teacher, models)
+        found = all_logits(model, task.train, batch_size=batch_size, bf16=bf16)
         if not np.isfinite(found).all():
             name = "the dense model" if teacher is None else repr(teacher)
             raise UsageError(f"recover.distill.teacher: the logits of {name} are not finite")
@@ -54,15 +46,13 @@ def logits_of_teacher(
     return torch.from_numpy(np.load(once(file, store))).to(models.device)
 
 
-def _loaded(name: str, words: str | None, models: DenseModels) -> nn.Module:
-    model = load_classifier(name, models.task, setting="recover.distill.teacher")
-    check_positions(model, name, models.max_length)
-    if not has_head(model.config):
-        raise UsageError(f"recover.distill.teacher {name!r} has no trained classifier head")
-    check_labels(model, f"recover.distill.teacher {name!r}", models.task.label_names)
-    if words is not None and not same_words(name, words):
+def _loaded(name: str, models: DenseModels) -> nn.Module:
+    model = models.task.load(name, setting="recover.distill.teacher")
+    if not models.task.is_trained(model):
+        raise UsageError(f"recover.distill.teacher {name!r} has no trained head")
+    if not models.task.same_inputs(name):
         raise UsageError(
-            f"recover.distill.teacher {name!r} has another tokenizer than {words!r}; "
+            f"recover.distill.teacher {name!r} has another tokenizer than {models.model!r}; "
             "allowed: a model of the same tokenizer"
         )
     return model.to(models.device)

@@ -23,9 +23,10 @@ import numpy as np
 
 from sweep.compress.dense.ship import Shipped
 from sweep.compress.loop import Loop, due
-from sweep.compress.measure import Ints, Score, stored_bytes
+from sweep.compress.measure import Score, stored_bytes
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
+from sweep.registry import METRICS
 from sweep.space.params import Params
 
 DENSE, CHANCE = 0.92, 0.1
@@ -86,6 +87,8 @@ LABELS = 10
 class ClosedForm:
     """A formula on a bench: nothing to load, nothing to train but the time that is asked for."""
 
+    metric = "accuracy"
+
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
 
@@ -105,11 +108,12 @@ class ClosedForm:
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """The dense figures, as `sweep.compress.dense.bench.Workbench.baseline` gives them."""
         score = self.score(DENSE, split, self.config.task.seed, DENSE_SEED)
+        metrics = self.config.task.all_metrics
         return {
-            **score.figures(self.config.task.metrics),
+            **score.figures(metrics),
             **size_of(0),
             "prunable_weights": [[name, count] for name, count in MATRICES.items()],
-            "majority_accuracy": CHANCE,
+            "metrics": {name: METRICS[name].facts(score.labels) for name in metrics},
             "train_seconds": 0.0,
             "eval_seconds": 0.0,
             "seconds": 0.0,
@@ -138,7 +142,7 @@ class ClosedForm:
         hardness = np.random.default_rng([STREAMS[split], HARDNESS]).random(self.examples)
         chance = np.random.default_rng([STREAMS[split], ANSWERS, *path])
         wrong = np.argsort(hardness + chance.random(self.examples), kind="stable")[correct:]
-        labels: Ints = np.arange(self.examples) % LABELS
+        labels = np.arange(self.examples) % LABELS
         answers = labels.copy()
         answers[wrong] = (labels[wrong] + chance.integers(1, LABELS, len(wrong))) % LABELS
         return Score(labels, answers, -math.log(accuracy), time.perf_counter() - started)
@@ -148,8 +152,9 @@ class ClosedFormTrial(Loop):
     """One trial: a generator of records, in the shape of `sweep.compress.trial.Trial`."""
 
     def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
-        config, baseline = bench.config, bench.baseline(split)["accuracy"]
-        super().__init__(params, split, baseline, config.recover.lr_schedule, config.task.metrics)
+        task, baseline = bench.config.task, bench.baseline(split)[bench.config.task.primary]
+        schedule = bench.config.recover.lr_schedule
+        super().__init__(params, split, baseline, schedule, task.all_metrics)
         self.bench, self.seed = bench, seed
         self.recovered = 0.0
         self.kept = np.ones(WEIGHTS, dtype=bool)

@@ -23,13 +23,15 @@ class Split:
 
     ``tokens`` (int32, all tokens one after another), ``offsets`` (int64, examples + 1), ``labels``
     (int64, examples), ``segments`` (uint8, as long as tokens; zeros for single texts). Opened from
-    a cache they are memory maps: every worker of a machine reads the same pages.
+    a cache they are memory maps: every worker of a machine reads the same pages. ``pad_id`` is the
+    token id that fills up the shorter examples of a batch.
     """
 
     tokens: Ints
     offsets: Ints
     labels: Ints
     segments: Ints
+    pad_id: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,13 +50,14 @@ class Split:
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             np.asarray(self.labels[indices]),
             _join([self.segments[piece] for piece in pieces], np.uint8),
+            self.pad_id,
         )
 
-    def padded(self, indices: Ints, pad_id: int) -> dict[str, Ints]:
+    def batch(self, indices: Ints) -> dict[str, Ints]:
         """A batch, padded to its longest: int64 arrays (batch, longest), ``labels`` (batch,)."""
         lengths = self.lengths[indices]
         real = np.arange(int(lengths.max())) < lengths[:, None]
-        ids = np.full(real.shape, pad_id, dtype=np.int64)
+        ids = np.full(real.shape, self.pad_id, dtype=np.int64)
         segments = np.zeros(real.shape, dtype=np.int64)
         flat = [slice(self.offsets[i], self.offsets[i + 1]) for i in indices]
         ids[real] = np.concatenate([self.tokens[piece] for piece in flat])
@@ -115,13 +118,15 @@ def _join(pieces: list[Ints], dtype: npt.DTypeLike) -> Ints:
 def stratified(labels: Ints, count: int, generator: np.random.Generator) -> Ints:
     """``count`` indices, each label's share as in ``labels`` (largest remainders), sorted.
 
-    All indices where ``count`` reaches ``len(labels)``. Raises
-    :class:`~sweep.errors.UsageError` where ``count`` is not positive.
+    Any of them where labels are not discrete (floats); all where ``count`` reaches ``len(labels)``.
+    Raises :class:`~sweep.errors.UsageError` where ``count`` is not positive.
     """
     if count <= 0:
         raise UsageError(f"a subset needs at least one example, got {count}")
     if count >= len(labels):
         return np.arange(len(labels))
+    if labels.dtype.kind == "f":
+        return np.sort(generator.permutation(len(labels))[:count])
     values, sizes = np.unique(labels, return_counts=True)
     ideal = sizes * count / len(labels)
     take = np.floor(ideal).astype(int)

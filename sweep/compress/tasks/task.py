@@ -1,226 +1,123 @@
-"""One task: its labels, and its splits, each read only when it is asked for."""
+"""What a task is: examples, the model that learns them, its loss and its primary metric."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, cached_property
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from sweep.compress.tasks import sources
-from sweep.compress.tasks.encode import (
-    cached,
-    is_missing_folder,
-    load_tokenizer,
-    tokenise,
-    tokenizer_key,
-)
-from sweep.compress.tasks.sources import Raw
-from sweep.compress.tasks.split import Split, stratified
 from sweep.config import TaskConfig
 from sweep.errors import UsageError
-from sweep.ledger.files import cache_root, file_digest, fingerprint, once, write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 SPLITS = ("train", "validation", "test")
 
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.integer]
 
-@dataclass
-class Task:
-    """A tokenised data set.
 
-    ``split(name)`` gives train, validation or test. Train and validation are what the search sees;
-    test is not touched before it is asked for, and :attr:`carved` says that validation was cut
-    from train, which a model finetuned on that train has seen.
-    """
-
-    label_names: tuple[str, ...]
-    pad_id: int
-    vocabulary: int
-    carved: bool
-    key: str
-    _read: Callable[[str], Split]
+class Examples(Protocol):
+    """The encoded examples of a split; `sweep.compress.tasks.split.Split` is one of token ids."""
 
     @property
-    def train(self) -> Split:
-        """The train split, subset to ``train_samples``."""
-        return self.split("train")
+    def labels(self) -> Array:
+        """What is to be answered (examples, ...): what metrics compare answers with."""
 
-    def split(self, name: str) -> Split:
-        """One of ``train``, ``validation``, ``test``; evaluation splits are subset, test never.
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Ints) -> dict[str, Array]:
+        """The model's inputs by name (batch, ...), and ``labels``, for some examples."""
+
+    def in_order(self, batch_size: int) -> Iterator[Ints]:
+        """The indices of all examples once, in batches of at most ``batch_size``."""
+
+    def shuffled(self, batch_size: int, generator: np.random.Generator) -> list[Ints]:
+        """The same in a random order: the same generator gives the same batches."""
+
+
+class Task(ABC):
+    """What a model learns, and how it is judged.
+
+    A subclass gives :attr:`key`, :meth:`read` and :meth:`load`, and where it can :meth:`fresh`; it
+    is registered by a row of ``TASKS``, by `sweep.register_task` or by an entry point
+    ``prunesweep.tasks``. ``settings`` is the section ``task`` of the config (``settings.options``
+    has what only this task knows); ``model`` and ``tokenizer`` are as in the config. Raises
+    :class:`~sweep.errors.UsageError` for what cannot be used.
+    """
+
+    metric: ClassVar[str] = "accuracy"
+    """The name of the primary metric, unless ``task.metric`` names another."""
+
+    label_names: tuple[str, ...] = ()
+    """The names of classes in the order of their ids, for an exported model."""
+
+    carved = False
+    """Whether validation was cut out of train, which a model finetuned on that train has seen."""
+
+    def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
+        self.settings, self.model, self.tokenizer = settings, model, tokenizer
+        self._read = cache(self.read)
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """What the examples depend on: dense models and figures are cached under it."""
+
+    @abstractmethod
+    def read(self, name: str) -> Examples:
+        """Read a split: train, validation or test. Called once a split; test only if asked for.
 
         Raises :class:`~sweep.errors.UsageError` where the data has no such split.
         """
+
+    @abstractmethod
+    def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
+        """A model from a folder or the hub, on the CPU, in float32, that fits the examples.
+
+        Called with the inputs of a batch by name it returns an object with ``logits``, and it has
+        ``save_pretrained``. Weights that it lacks are drawn from ``seed``. ``setting`` is the
+        setting that named it. Raises :class:`~sweep.errors.UsageError` for one that does not fit.
+        """
+
+    def fresh(self, seed: int) -> nn.Module:
+        """A model with weights drawn from ``seed``, for a config without ``model``."""
+        raise UsageError(f"the task {self.settings.name} needs a model: a hub id or a folder")
+
+    def is_trained(self, model: nn.Module) -> bool:
+        """Whether the answers of a model that :meth:`load` gave mean anything untrained."""
+        return True
+
+    def same_inputs(self, teacher: str) -> bool:
+        """Whether a teacher reads the same inputs as the model: it has the same tokenizer."""
+        return True
+
+    def save_beside(self, folder: Path) -> None:  # noqa: B027
+        """Write what belongs to an exported model beside its weights, such as a tokenizer."""
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of a batch, a scalar, given its logits and its labels."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(logits, labels)
+
+    def answers(self, logits: Array) -> Array:
+        """What the logits (examples, ...) answer, in the form of the labels."""
+        return np.asarray(logits.argmax(-1))
+
+    def split(self, name: str) -> Examples:
+        """One of ``train``, ``validation``, ``test``, read once."""
         if name not in SPLITS:
             raise UsageError(f"a split is one of {', '.join(SPLITS)}, got {name!r}")
         return self._read(name)
 
     @property
-    def num_labels(self) -> int:
-        """How many classes there are."""
-        return len(self.label_names)
-
-
-def majority_share(split: Split) -> float:
-    """The accuracy of always answering the commonest label, in (0, 1]."""
-    return float(np.bincount(split.labels).max() / len(split))
-
-
-def load_task(settings: TaskConfig, model: str | None, tokenizer: str | None) -> Task:
-    """A task, tokenised (or found in the cache); by the model's tokenizer where none is named.
-
-    Raises :class:`~sweep.errors.UsageError` for missing files, columns, labels and splits.
-    """
-    if settings.dataset == "digits":
-        return _digits(settings)
-    return _Texts(settings, model, tokenizer).task()
-
-
-def _rng(seed: int, *path: int) -> np.random.Generator:
-    return np.random.default_rng([seed, *path])
-
-
-def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
-    """Cut train to ``train_samples``, validation to ``eval_samples``, stratified and seeded."""
-    count = {"train": task.train_samples, "validation": task.eval_samples}.get(name)
-    if count is None or count >= len(split):
-        return split
-    return split.subset(stratified(split.labels, count, _rng(task.seed, 1, SPLITS.index(name))))
-
-
-def _digits(task: TaskConfig) -> Task:
-    @cache
-    def split(name: str) -> Split:
-        return _sampled(sources.digits_split(name, _rng(task.seed, 0)), name, task)
-
-    names = tuple(str(digit) for digit in range(sources.DIGITS_LABELS))
-    key = fingerprint(["digits", task.model_dump(mode="json", exclude={"metrics"})])
-    return Task(names, 0, sources.DIGITS_WORDS, False, key, split)
-
-
-class _Texts:
-    """A data set of texts: files or hub, each split tokenised once and cached."""
-
-    def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
-        self.settings = settings
-        name = tokenizer or model
-        assert name is not None  # the config refuses a text task without a model
-        if is_missing_folder(name):
-            what = "tokenizer" if tokenizer else "model"
-            raise UsageError(f"{what} folder not found: {name}")
-        self.tokenizer_name = name
-        self.tokenizer_key = tokenizer_key(name)
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return load_tokenizer(self.tokenizer_name)
-
-    @property
-    def root(self) -> Path:
-        return cache_root() / "tokens"
-
-    def task(self) -> Task:
-        """Read the labels of train (cached), leave the splits for later."""
-        facts = self._facts()
-        return Task(
-            tuple(facts["label_names"]),
-            facts["pad_id"],
-            facts["vocabulary"],
-            facts["carved"],
-            self._key("task"),
-            cache(lambda name: self._split(name, tuple(facts["label_names"]), facts["carved"])),
-        )
-
-    def _source(self, split: str) -> str | None:
-        """The file of a split, or None where the data comes from the hub or has none."""
-        dataset = self.settings.dataset
-        return None if isinstance(dataset, str) else getattr(dataset, split)
-
-    def _key(self, split: str) -> str:
-        """What a tokenised split depends on; for files their bytes."""
-        settings = self.settings
-        dataset: Any = settings.dataset
-        if not isinstance(dataset, str):
-            names = SPLITS if split == "task" else (split,)
-            dataset = {name: _digest(self._source(name)) for name in names}
-        shape = [settings.subset, settings.text, settings.label, settings.replace]
-        return fingerprint([dataset, split, shape, settings.max_length, self.tokenizer_key])
-
-    def _raw(self, split: str) -> Raw | None:
-        settings = self.settings
-        if isinstance(settings.dataset, str):
-            return sources.hub_rows(
-                settings.dataset, settings.subset, split, settings.text, settings.label
-            )
-        path = self._source(split)
-        return None if path is None else sources.file_rows(path, settings.text, settings.label)
-
-    def _facts(self) -> dict[str, Any]:
-        file = self.root / f"{self._key('task')}-facts.json"
-        once(file, lambda: write_text(file, json.dumps(self._read_facts())))
-        facts: dict[str, Any] = json.loads(file.read_text())
-        return facts
-
-    def _read_facts(self) -> dict[str, Any]:
-        train = self._raw("train")
-        if train is None:
-            raise UsageError(f"{self.settings.dataset!r} has no split 'train'")
-        pad = self.tokenizer.pad_token_id
-        return {
-            "label_names": sources.label_names(train),
-            "pad_id": 0 if pad is None else int(pad),
-            "vocabulary": len(self.tokenizer),
-            "carved": self._raw("validation") is None,
-        }
-
-    def _split(self, name: str, labels: tuple[str, ...], carved: bool) -> Split:
-        """A split as the search sees it; what is cut or sampled is cached for workers to map."""
-        source = "train" if carved and name == "validation" else name
-        whole = self._tokens(source, labels)
-
-        def make() -> Split:
-            cut = _carve(whole, name, self.settings) if carved and name != "test" else whole
-            return _sampled(cut, name, self.settings)
-
-        cut = [carved, self.settings.validation, self.settings.seed, name]
-        counts = [self.settings.train_samples, self.settings.eval_samples]
-        return cached(self.root / f"{self._key(source)}-{fingerprint([labels, cut, counts])}", make)
-
-    def _tokens(self, name: str, labels: tuple[str, ...]) -> Split:
-        """A whole split, tokenised, from the cache where it is there."""
-
-        def make() -> Split:
-            raw = self._raw(name)
-            if raw is None:
-                raise UsageError(f"the data has no split {name!r}: give task.dataset.{name}=FILE")
-            ids = sources.label_ids(raw.labels, labels, f"split {name!r}")
-            return tokenise(
-                raw, ids, self.tokenizer, self.settings.max_length, self.settings.replace
-            )
-
-        return cached(self.root / f"{self._key(name)}-{fingerprint(labels)}", make)
-
-
-def _carve(whole: Split, name: str, task: TaskConfig) -> Split:
-    """Cut train's validation share out of it, stratified and seeded; the rest is train."""
-    count = round(task.validation * len(whole))
-    if not 0 < count < len(whole):
-        raise UsageError(
-            f"task.validation={task.validation} of {len(whole)} train examples leaves an empty "
-            "split"
-        )
-    chosen = stratified(whole.labels, count, _rng(task.seed, 0))
-    if name == "train":
-        chosen = np.setdiff1d(np.arange(len(whole)), chosen)
-    return whole.subset(chosen)
-
-
-def _digest(path: str | None) -> str | None:
-    if path is None:
-        return None
-    if not Path(path).is_file():
-        raise UsageError(f"data file not found: {path}")
-    return file_digest(path)
+    def train(self) -> Examples:
+        """The train split."""
+        return self.split("train")

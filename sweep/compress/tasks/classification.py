@@ -1,0 +1,234 @@
+"""Classification: one label an example, of texts from files or the hub, or of the digits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweep.compress.tasks import sources
+from sweep.compress.tasks.encode import (
+    cached,
+    is_missing_folder,
+    load_tokenizer,
+    same_words,
+    tokenise,
+    tokenizer_key,
+)
+from sweep.compress.tasks.sources import Raw
+from sweep.compress.tasks.split import Split, stratified
+from sweep.compress.tasks.task import SPLITS, Task
+from sweep.config import TaskConfig
+from sweep.errors import UsageError
+from sweep.ledger.files import cache_root, file_digest, fingerprint, once, write_text
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class _Classification(Task):
+    """A sequence classifier over token ids: a model of transformers."""
+
+    pad_id = 0
+    vocabulary = 0
+
+    def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
+        """A sequence classifier (`sweep.compress.models.load_classifier`)."""
+        from sweep.compress.models import load_classifier
+
+        found = load_classifier(name, self.label_names, self.vocabulary, seed, setting)
+        self._check(found, f"{setting} {name!r}")
+        return found
+
+    def is_trained(self, model: nn.Module) -> bool:
+        """Whether it was saved as a classifier."""
+        from sweep.compress.models import has_head
+
+        return has_head(model.config)
+
+    def _check(self, model: nn.Module, where: str) -> None:
+        from sweep.compress.models import check_labels, check_positions
+
+        check_positions(model, where, self.settings.max_length)
+        check_labels(model, where, self.label_names)
+
+
+class Digits(_Classification):
+    """The embedded UCI digits, each 64 tokens over 17 words, and a fresh small BERT for them."""
+
+    label_names = tuple(str(digit) for digit in range(sources.DIGITS_LABELS))
+    vocabulary = sources.DIGITS_WORDS
+
+    @property
+    def key(self) -> str:
+        """The settings of the subsets."""
+        left_out = {"metrics", "metric", "kind", "options"}
+        return fingerprint(["digits", self.settings.model_dump(mode="json", exclude=left_out)])
+
+    def read(self, name: str) -> Split:
+        """A split; train and validation are subset, test never."""
+        whole = sources.digits_split(name, _rng(self.settings.seed, 0))
+        return _sampled(whole, name, self.settings)
+
+    def fresh(self, seed: int) -> nn.Module:
+        """A BERT of 2 layers and width 128."""
+        from sweep.compress.models import fresh_bert
+
+        labels, length = len(self.label_names), self.settings.max_length
+        return fresh_bert(self.vocabulary, labels, length, seed)
+
+
+class TextClassification(_Classification):
+    """One label for each text, or pair of texts: files or hub, each split tokenised once, cached.
+
+    The labels of train are read at once (from the cache where they are there), the splits later.
+    """
+
+    def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
+        super().__init__(settings, model, tokenizer)
+        name = tokenizer or model
+        assert name is not None  # the config refuses a text task without a model
+        if is_missing_folder(name):
+            what = "tokenizer" if tokenizer else "model"
+            raise UsageError(f"{what} folder not found: {name}")
+        self.tokenizer_name = name
+        self.tokenizer_key = tokenizer_key(name)
+        facts = self._facts()
+        self.label_names = tuple(facts["label_names"])
+        self.pad_id, self.vocabulary = facts["pad_id"], facts["vocabulary"]
+        self.carved = facts["carved"]
+
+    @property
+    def key(self) -> str:
+        """The bytes of the files, the columns, and the tokenizer."""
+        return self._key("task")
+
+    def read(self, name: str) -> Split:
+        """A split, tokenised; train and validation are subset, test never."""
+        return self._split(name, self.label_names, self.carved)
+
+    def same_inputs(self, teacher: str) -> bool:
+        """Whether the teacher has the same tokenizer."""
+        return same_words(teacher, self.tokenizer_name)
+
+    def save_beside(self, folder: Path) -> None:
+        """The tokenizer."""
+        self.loaded_tokenizer.save_pretrained(folder)
+
+    @cached_property
+    def loaded_tokenizer(self) -> Any:
+        """The tokenizer."""
+        return load_tokenizer(self.tokenizer_name)
+
+    @property
+    def root(self) -> Path:
+        """Where tokens are cached."""
+        return cache_root() / "tokens"
+
+    def _source(self, split: str) -> str | None:
+        """The file of a split, or None where the data comes from the hub or has none."""
+        dataset = self.settings.dataset
+        return None if isinstance(dataset, str) else getattr(dataset, split)
+
+    def _key(self, split: str) -> str:
+        """What a tokenised split depends on; for files their bytes."""
+        settings = self.settings
+        dataset: Any = settings.dataset
+        if not isinstance(dataset, str):
+            names = SPLITS if split == "task" else (split,)
+            dataset = {name: _digest(self._source(name)) for name in names}
+        shape = [settings.subset, settings.text, settings.label, settings.replace]
+        return fingerprint([dataset, split, shape, settings.max_length, self.tokenizer_key])
+
+    def _raw(self, split: str) -> Raw | None:
+        settings = self.settings
+        if isinstance(settings.dataset, str):
+            return sources.hub_rows(
+                settings.dataset, settings.subset, split, settings.text, settings.label
+            )
+        path = self._source(split)
+        return None if path is None else sources.file_rows(path, settings.text, settings.label)
+
+    def _facts(self) -> dict[str, Any]:
+        file = self.root / f"{self._key('task')}-facts.json"
+        once(file, lambda: write_text(file, json.dumps(self._read_facts())))
+        facts: dict[str, Any] = json.loads(file.read_text())
+        return facts
+
+    def _read_facts(self) -> dict[str, Any]:
+        train = self._raw("train")
+        if train is None:
+            raise UsageError(f"{self.settings.dataset!r} has no split 'train'")
+        pad = self.loaded_tokenizer.pad_token_id
+        return {
+            "label_names": sources.label_names(train),
+            "pad_id": 0 if pad is None else int(pad),
+            "vocabulary": len(self.loaded_tokenizer),
+            "carved": self._raw("validation") is None,
+        }
+
+    def _split(self, name: str, labels: tuple[str, ...], carved: bool) -> Split:
+        """A split as the search sees it; what is cut or sampled is cached for workers to map."""
+        source = "train" if carved and name == "validation" else name
+        whole = self._tokens(source, labels)
+
+        def make() -> Split:
+            cut = _carve(whole, name, self.settings) if carved and name != "test" else whole
+            return _sampled(cut, name, self.settings)
+
+        cut = [carved, self.settings.validation, self.settings.seed, name]
+        counts = [self.settings.train_samples, self.settings.eval_samples]
+        folder = self.root / f"{self._key(source)}-{fingerprint([labels, cut, counts])}"
+        return replace(cached(folder, make), pad_id=self.pad_id)
+
+    def _tokens(self, name: str, labels: tuple[str, ...]) -> Split:
+        """A whole split, tokenised, from the cache where it is there."""
+
+        def make() -> Split:
+            raw = self._raw(name)
+            if raw is None:
+                raise UsageError(f"the data has no split {name!r}: give task.dataset.{name}=FILE")
+            ids = sources.label_ids(raw.labels, labels, f"split {name!r}")
+            return tokenise(
+                raw, ids, self.loaded_tokenizer, self.settings.max_length, self.settings.replace
+            )
+
+        return cached(self.root / f"{self._key(name)}-{fingerprint(labels)}", make)
+
+
+def _rng(seed: int, *path: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *path])
+
+
+def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
+    """Cut train to ``train_samples``, validation to ``eval_samples``, stratified and seeded."""
+    count = {"train": task.train_samples, "validation": task.eval_samples}.get(name)
+    if count is None or count >= len(split):
+        return split
+    return split.subset(stratified(split.labels, count, _rng(task.seed, 1, SPLITS.index(name))))
+
+
+def _carve(whole: Split, name: str, task: TaskConfig) -> Split:
+    """Cut train's validation share out of it, stratified and seeded; the rest is train."""
+    count = round(task.validation * len(whole))
+    if not 0 < count < len(whole):
+        raise UsageError(
+            f"task.validation={task.validation} of {len(whole)} train examples leaves an empty "
+            "split"
+        )
+    chosen = stratified(whole.labels, count, _rng(task.seed, 0))
+    if name == "train":
+        chosen = np.setdiff1d(np.arange(len(whole)), chosen)
+    return whole.subset(chosen)
+
+
+def _digest(path: str | None) -> str | None:
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise UsageError(f"data file not found: {path}")
+    return file_digest(path)
