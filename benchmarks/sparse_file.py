@@ -15,7 +15,6 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -67,8 +66,7 @@ def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
 def load(model: str | None) -> nn.Module:
     """Load a classifier from a folder, or make a new one."""
     if model is None:
-        task: Any = SimpleNamespace(vocabulary=17, num_labels=10)
-        return fresh_bert(task, 64, 0)
+        return fresh_bert(17, 10, 64, 0)
     from transformers import AutoModelForSequenceClassification
 
     found: nn.Module = AutoModelForSequenceClassification.from_pretrained(model)

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.models import fresh_bert, load_classifier
 from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
 from sweep.compress.prune.masks import pairs
 from sweep.compress.tasks import Split
@@ -49,8 +48,8 @@ def bare_epoch(
 class Rivals:
     """A model and an order of batches that both loops share."""
 
-    def __init__(self, model: nn.Module, split: Split, recipe: Recipe, pad_id: int) -> None:
-        self.model, self.split, self.recipe, self.pad_id = model, split, recipe, pad_id
+    def __init__(self, model: nn.Module, split: Split, recipe: Recipe) -> None:
+        self.model, self.split, self.recipe = model, split, recipe
         weights = prunable_weights(model, Targets())
         masks = make_masks(weights, Params(SPARSITY), torch.Generator())
         apply_masks(weights, masks)
@@ -58,7 +57,7 @@ class Rivals:
         self.start = {name: value.clone() for name, value in model.state_dict().items()}
         order = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, 0]))
         device = next(model.parameters()).device
-        self.batches = [to_device(split.padded(chosen, pad_id), device) for chosen in order]
+        self.batches = [to_device(split.batch(chosen), device) for chosen in order]
 
     def masked(self, distillation: Distillation | None = None) -> float:
         """Train our epoch from the start weights."""
@@ -70,7 +69,6 @@ class Rivals:
             self.recipe,
             epoch=0,
             held=self.held,
-            pad_id=self.pad_id,
             distillation=distillation,
         )
 
@@ -91,9 +89,9 @@ def rivals(given: argparse.Namespace) -> Rivals:
         raise SystemExit("--model and --train go together")
     bench = Workbench(_config(given), "cpu")
     task, model = bench.task, bench.config.model
-    net = fresh_bert(task, 64, 0) if model is None else load_classifier(model, task)
+    net = task.fresh(0) if model is None else task.load(model)
     recipe = Recipe(learning_rate=1e-4, epochs=1, seed=0, batch_size=given.batch_size)
-    return Rivals(net, task.train, recipe, task.pad_id)
+    return Rivals(net, task.train, recipe)
 
 
 def _config(given: argparse.Namespace) -> SweepConfig:

@@ -88,7 +88,7 @@ def trial(
     if as_json:
         print(json.dumps(figures, indent=2))
         return
-    names = ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy")
+    names = (f"{stage}_{resolved.task.primary}" for stage in ("baseline", "pruned", "recovered"))
     print("  ".join(f"{name} {figures[name]:.4f}" for name in names))
     print(
         f"sparsity {figures['sparsity']:.4f}  model_sparsity {figures['model_sparsity']:.4f}  "

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-STEPS = {
-    "dense_accuracy": "in floats",
-    "ptq_accuracy": "on the grid",
-    "qat_accuracy": "finetuned on it",
-}
+STEPS = {"dense": "in floats", "ptq": "on the grid", "qat": "finetuned on it"}
 """What the dense model went through to be the baseline of a sweep on a grid."""
 
 
@@ -52,11 +48,11 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
     for line in _dense_lines(config, baseline, split):
         say(line)
     say(f"2. prune            {_describe(trial.params)}")
-    records = []
+    records, metric = [], config.task.primary
     for record in trial.run():
         records.append(record)
-        say(_line(record, trial.params))
-    return _figures(trial.params, baseline, records, split)
+        say(_line(record, trial.params, metric))
+    return _figures(trial.params, baseline, records, split, metric)
 
 
 def single_params(config: SweepConfig, say: Say) -> Params:
@@ -72,10 +68,10 @@ def single_params(config: SweepConfig, say: Say) -> Params:
 
 
 def _dense_lines(config: SweepConfig, baseline: Mapping[str, Any], split: str) -> list[str]:
-    lines = [f"1. dense model      {split} accuracy {baseline['accuracy']:.4f}"]
-    there = [name for name in STEPS if name in baseline]
-    chosen = config.baseline.quantization
-    lines += [f"   {STEPS[name]:16} accuracy {baseline[name]:.4f}" for name in there]
+    metric, chosen = config.task.primary, config.baseline.quantization
+    lines = [f"1. dense model      {split} {metric} {baseline[metric]:.4f}"]
+    there = [name for name in STEPS if f"{name}_{metric}" in baseline]
+    lines += [f"   {STEPS[name]:16} {metric} {baseline[f'{name}_{metric}']:.4f}" for name in there]
     if chosen and there:
         lines[0] += f", quantised: {chosen}"
     return lines
@@ -93,34 +89,34 @@ def _describe(params: Params) -> str:
     return text
 
 
-def _line(record: Record, params: Params) -> str:
-    accuracy = f"accuracy {record.accuracy:.4f}"
+def _line(record: Record, params: Params, metric: str) -> str:
+    value = f"{metric} {record.scores[metric]:.4f}"
     if record.epoch == 0:
-        line = f"3. pruned model     {accuracy}, sparsity {record.sparsity:.4f}"
+        line = f"3. pruned model     {value}, sparsity {record.sparsity:.4f}"
         if record.quantized_sparsity is not None:
             line += f", and {record.quantized_sparsity:.4f} zero on the grid"
         return line
-    line = f"4. finetune epoch {record.epoch} {accuracy}, loss {record.loss:.4f}"
+    line = f"4. finetune epoch {record.epoch} {value}, loss {record.loss:.4f}"
     if record.epoch <= params.ramp_epochs:
         line += f", sparsity {record.sparsity:.4f}"
     if record.epoch == params.finetune_epochs:
-        line += f"\n5. recovered model  {accuracy} after {record.epoch} epochs"
+        line += f"\n5. recovered model  {value} after {record.epoch} epochs"
     return line
 
 
 def _figures(
-    params: Params, baseline: dict[str, Any], records: list[Record], split: str
+    params: Params, baseline: dict[str, Any], records: list[Record], split: str, metric: str
 ) -> dict[str, Any]:
-    last = records[-1]
+    last, steps = records[-1], [f"{name}_{metric}" for name in STEPS]
     return {
-        "baseline_accuracy": baseline["accuracy"],
-        "pruned_accuracy": records[0].accuracy,
-        "recovered_accuracy": last.accuracy,
+        f"baseline_{metric}": baseline[metric],
+        f"pruned_{metric}": records[0].scores[metric],
+        f"recovered_{metric}": last.scores[metric],
         "sparsity": last.sparsity,
         "model_sparsity": last.model_sparsity,
         "quantized_sparsity": last.quantized_sparsity,
         "size_bytes": last.size_bytes,
-        **{name: baseline[name] for name in STEPS if name in baseline},
+        **{name: baseline[name] for name in steps if name in baseline},
         "seconds": last.seconds,
         "split": split,
         "examples": last.examples,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sweep.cluster.baseline import reference_point
@@ -13,7 +14,15 @@ from sweep.config.search_checks import NO_WORST
 from sweep.pareto import hypervolume
 from sweep.registry import METRICS
 
-BASELINE = {"accuracy": 0.9, "majority_accuracy": 0.25, "nonzero_params": 1000, "size_bytes": 4000}
+LABELS = np.arange(4)
+BASELINE: dict[str, Any] = {
+    "accuracy": 0.9,
+    "f1": 0.8,
+    "matthews": 0.7,
+    "nonzero_params": 1000,
+    "size_bytes": 4000,
+}
+BASELINE["metrics"] = {name: METRICS[name].facts(LABELS) for name in METRICS}
 BEST = {"accuracy": "max", "accuracy_drop": "min", "sparsity": "max", "model_sparsity": "max"}
 BEST |= dict.fromkeys(("nonzero_params", "size_bytes", "epoch", *NO_WORST), "min")
 BEST |= dict.fromkeys(METRICS, "max")

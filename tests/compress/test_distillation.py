@@ -139,7 +139,7 @@ def test_the_dense_model_learns_nothing_from_itself(bench: Workbench) -> None:
     """With itself as the teacher, the dense model has zero loss, example by example."""
     train, model = bench.task.train, bench.dense.reset().eval()
     chosen = np.arange(len(train))[::-1].copy()
-    batch = to_device(train.padded(chosen, bench.task.pad_id), torch.device("cpu"))
+    batch = to_device(train.batch(chosen), torch.device("cpu"))
     ours = logits_of(model, batch, bf16=False)
     distillation = bench.distillation(dataclasses.replace(PLAIN, distill_weight=1.0))
     assert distillation is not None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,16 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from sweep.compress.models import dropout_rates, fresh_bert, load_classifier, set_dropout
-from sweep.compress.tasks import Split, Task
 from sweep.errors import UsageError
 from tests.harness import tiny
 
 
-def task_of(labels: int = 2, vocabulary: int = len(tiny.VOCABULARY)) -> Task:
-    def no_split(name: str) -> Split:
-        raise AssertionError(f"loading a model read {name}")
-
-    return Task(tuple("abcdefghij"[:labels]), 0, vocabulary, False, "key", no_split)
+def load(
+    folder: Path, labels: int = 2, vocabulary: int = len(tiny.VOCABULARY), seed: int = 0
+) -> Any:
+    return load_classifier(str(folder), "abcdefghij"[:labels], vocabulary, seed)
 
 
 @pytest.fixture
@@ -38,14 +36,14 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
 
 
 def test_a_saved_model_loads_with_its_weights(model_folder: Path) -> None:
-    model = load_classifier(str(model_folder), task_of())
+    model = load(model_folder)
     assert same_weights(model, tiny.bert())
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 def test_half_precision_weights_are_loaded_in_single_precision(tmp_path: Path) -> None:
     tiny.bert().to(torch.bfloat16).save_pretrained(tmp_path)
-    model = load_classifier(str(tmp_path), task_of())
+    model = load(tmp_path)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
@@ -75,7 +73,7 @@ def test_an_incomplete_folder_is_refused(
 ) -> None:
     damage(folder)
     with pytest.raises(UsageError, match=message):
-        load_classifier(str(folder), task_of())
+        load(folder)
 
 
 @pytest.mark.parametrize("lost", ["classifier.weight", "bert.encoder.layer.1.output.dense.weight"])
@@ -84,27 +82,27 @@ def test_missing_weights_are_refused(folder: Path, lost: str) -> None:
     del tensors[lost]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UsageError, match=f"lacks weights.*{lost}"):
-        load_classifier(str(folder), task_of())
+        load(folder)
 
 
 @pytest.mark.parametrize("labels", [3, 10])
 def test_a_head_with_another_number_of_labels_is_refused(model_folder: Path, labels: int) -> None:
     with pytest.raises(UsageError, match=f"head of 2 labels, the data has {labels}: a, b, c"):
-        load_classifier(str(model_folder), task_of(labels))
+        load(model_folder, labels)
 
 
 def test_a_tokenizer_with_too_many_tokens_is_refused(model_folder: Path) -> None:
     known = len(tiny.VOCABULARY)
     with pytest.raises(UsageError, match=f"knows {known} tokens, the tokenizer makes {known + 1}"):
-        load_classifier(str(model_folder), task_of(vocabulary=known + 1))
-    load_classifier(str(model_folder), task_of(vocabulary=known - 1))
+        load(model_folder, vocabulary=known + 1)
+    load(model_folder, vocabulary=known - 1)
 
 
 def test_a_model_without_a_head_gets_one_from_the_seed(tmp_path: Path) -> None:
     """Each worker loads the model separately, and their heads must be equal."""
     tiny.save(tmp_path, head=False)
     ambient = torch.random.get_rng_state()
-    one, same, other = (load_classifier(str(tmp_path), task_of(3), seed) for seed in (4, 4, 5))
+    one, same, other = (load(tmp_path, 3, seed=seed) for seed in (4, 4, 5))
     assert torch.equal(torch.random.get_rng_state(), ambient)
     assert one.classifier.weight.shape == (3, 32)
     assert same_weights(one, same)
@@ -113,9 +111,8 @@ def test_a_model_without_a_head_gets_one_from_the_seed(tmp_path: Path) -> None:
 
 
 def test_a_new_bert_depends_only_on_its_seed() -> None:
-    task = task_of(10, 17)
     ambient = torch.random.get_rng_state()
-    one, same, other = (fresh_bert(task, 64, seed) for seed in (0, 0, 1))
+    one, same, other = (fresh_bert(17, 10, 64, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.random.get_rng_state(), ambient)
     assert same_weights(one, same)
     assert not same_weights(one, other)
@@ -123,7 +120,7 @@ def test_a_new_bert_depends_only_on_its_seed() -> None:
 
 
 def test_a_new_bert_fits_its_task() -> None:
-    model = fresh_bert(replace(task_of(10), vocabulary=17), 100, 0).eval()
+    model = fresh_bert(17, 10, 100, 0).eval()
     assert model(torch.arange(17).repeat(2, 5)).logits.shape == (2, 10)
     # a pixel of 0 is an ordinary word, so its embedding is not the zero vector of padding
     assert model.bert.embeddings.word_embeddings.weight[0].any()

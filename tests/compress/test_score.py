@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.measure import EXTRA, Ints, Score, pack
+from sweep.compress.measure import Score, pack
 from sweep.compress.trial import Trial
-from sweep.config.fields import EXTRA_METRICS
+from sweep.metrics import Results
 from tests.harness.trials import PLAIN, logits_one_by_one
+
+METRICS = ("accuracy", "f1", "matthews")
 
 
 def unpacked(bits: str, examples: int) -> list[bool]:
@@ -24,7 +26,7 @@ def unpacked(bits: str, examples: int) -> list[bool]:
     return [bit == "1" for bit in text[:examples]]
 
 
-def drawn(labels: int, examples: int, seed: int) -> tuple[Ints, Ints]:
+def drawn(labels: int, examples: int, seed: int) -> tuple[Results, Results]:
     """Draw labels, and answers that are mostly correct."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, labels, examples)
@@ -41,7 +43,7 @@ def test_bits_mark_the_correct_answers(examples: int) -> None:
 @pytest.mark.parametrize("labels", [2, 3, 10])
 def test_figures_equal_their_definitions(labels: int) -> None:
     truth, answers = drawn(labels, 200, labels)
-    figures = Score(truth, answers, 0.5, 1.0).figures(EXTRA_METRICS)
+    figures = Score(truth, answers, 0.5, 1.0).figures(METRICS)
     right = [int(((truth == n) & (answers == n)).sum()) for n in range(labels)]
     sizes = np.bincount(truth) + np.bincount(answers)
     assert figures["f1"] == pytest.approx(np.mean(2 * np.array(right) / sizes))
@@ -65,25 +67,26 @@ def test_figures_equal_their_definitions(labels: int) -> None:
 def test_figures_are_defined_in_degenerate_cases(
     truth: list[int], answers: list[int], f1: float, matthews: float
 ) -> None:
-    figures = Score(np.array(truth), np.array(answers), 0.5, 1.0).figures(EXTRA_METRICS)
+    figures = Score(np.array(truth), np.array(answers), 0.5, 1.0).figures(METRICS)
     assert (figures["f1"], figures["matthews"]) == pytest.approx((f1, matthews))
 
 
 def test_only_requested_metrics_are_in_the_figures() -> None:
     score = Score(np.array([0, 1]), np.array([0, 0]), math.log(2), 1.0)
-    assert set(score.figures()).isdisjoint(EXTRA_METRICS)
-    assert set(score.figures(["f1"])) - set(score.figures()) == {"f1"}
-    assert set(EXTRA) == set(EXTRA_METRICS)
+    assert set(score.figures(["f1"])) == {"loss", "examples", "f1", "f1_se"}
+    with_bits = {"accuracy", "accuracy_se", "correct", "correct_bits"}
+    assert set(score.figures(["f1", "accuracy"])) == {*score.figures(["f1"]), *with_bits}
 
 
 def test_a_trials_records_have_the_figures(bench: Workbench) -> None:
     """These are the bits, the zeros per matrix after pruning, and the ``task.metrics``."""
     params = replace(PLAIN, scope="global", finetune_epochs=1)
-    some = Trial(params, bench.dense, bench.task, bench.recipe(params, 0), metrics=EXTRA_METRICS)
+    recipe = bench.recipe(params, 0)
+    some = Trial(params, bench.dense, bench.task, recipe, baseline=0.5, metrics=METRICS)
     data = bench.task.split("validation")
     for record in some.run():
         answers = logits_one_by_one(some.model, data).argmax(-1).numpy()
-        found = Score(np.asarray(data.labels), answers, record.loss, 0).figures(EXTRA_METRICS)
+        found = Score(np.asarray(data.labels), answers, record.loss, 0).figures(METRICS)
         assert found.items() <= record.to_dict().items()
         if record.epoch == 0:
             zeros = [int((weight == 0).sum()) for weight in some.weights.values()]

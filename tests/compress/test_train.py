@@ -50,7 +50,7 @@ def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
             rate = lr_factor(epoch * len(batches) + index, len(batches), recipe)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * rate
-            batch = to_device(split.padded(chosen, 0), torch.device("cpu"))
+            batch = to_device(split.batch(chosen), torch.device("cpu"))
             logits = net(batch["input_ids"], batch["attention_mask"]).logits.float()
             loss = cross_entropy(logits, batch["labels"])
             optimizer.zero_grad()
@@ -103,9 +103,9 @@ def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -
     recipe = Recipe(0.01, 1, 0, batch_size=8)
     with seen_batches(net) as seen:
         if training:
-            finetune(net, data, recipe, pad_id=pad)
+            finetune(net, data, recipe)
         else:
-            evaluate(net, data, batch_size=8, pad_id=pad)
+            evaluate(net, data, batch_size=8)
     rows = []
     for ids, real in seen:
         assert int(real.sum(1).max()) == ids.shape[1]
@@ -208,7 +208,7 @@ def test_dropout_neither_changes_nor_uses_the_global_generator() -> None:
 
 def test_bf16_on_a_cpu_needs_an_explicit_setting() -> None:
     cpu, net = torch.device("cpu"), Net()
-    batch = to_device(bags().padded(np.arange(4), 0), cpu)
+    batch = to_device(bags().batch(np.arange(4)), cpu)
     exact = logits_of(net, batch, bf16=False)
     assert torch.equal(logits_of(net, batch, bf16="auto"), exact)
     rounded = logits_of(net, batch, bf16=True)

@@ -14,7 +14,6 @@ import torch
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.working import Dense
 from sweep.compress.prune import Targets
-from sweep.compress.tasks import Task
 from sweep.compress.trial import Trial
 from sweep.errors import TrialError
 from sweep.space.params import SCOPES, Params
@@ -24,6 +23,7 @@ from tests.harness.trials import (
     MOVING,
     PLAIN,
     WITH_ACTIVATIONS,
+    GivenTask,
     every_schedule,
     figures,
     first_epochs,
@@ -60,7 +60,10 @@ def test_sparsity_is_measured_and_held(
     bench: Workbench, method: str, scope: str, sparsity: float
 ) -> None:
     ramp = int(method in LEARNED)
-    some = trial(bench, Params(sparsity, method, scope, 1, learning_rate=1e-2, ramp_epochs=ramp))
+    some = trial(
+        bench,
+        Params(sparsity, method, scope, finetune_epochs=1, learning_rate=1e-2, ramp_epochs=ramp),
+    )
     prunable = sum(weight.numel() for weight in some.weights.values())
     total = sum(parameter.numel() for parameter in some.model.parameters())
     for record in some.run():
@@ -120,7 +123,7 @@ def test_activation_pruning_changes_training(bench: Workbench, params: Params) -
 def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
     """Calibration and training give a model only the inputs that it accepts."""
     data = tiny.bags()
-    task = Task(("a", "b", "c"), 0, 12, False, "bags", lambda name: data)
+    task = GivenTask(lambda name: data)
     for params in WITH_ACTIVATIONS.values():
         some = Trial(params, Dense.of(tiny.Net()), task, recipe(params), targets=Targets())
         assert [record.epoch for record in some.run()] == [0, 1, 2]
@@ -135,7 +138,7 @@ def test_calibration_uses_train_and_not_validation(bench: Workbench) -> None:
         read.append(name)
         return task.split(name)
 
-    some.task = Task(task.label_names, task.pad_id, task.vocabulary, task.carved, task.key, split)
+    some.task = GivenTask(split)
     some.prune()
     assert read == ["train"]
     assert len(some.activations.state) == 14
@@ -158,7 +161,7 @@ def diverge(bench: Workbench) -> None:
 def die_after_backward(bench: Workbench) -> None:
     some = trial(bench)
     some.prune()
-    batch = bench.task.train.padded(range(4), 0)  # type: ignore[arg-type]
+    batch = bench.task.train.batch(range(4))  # type: ignore[arg-type]
     tensors = {key: torch.from_numpy(part) for key, part in batch.items()}
     some.model.train()(**tensors).loss.backward()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.tasks import Split
+from sweep.compress.tasks import Split, Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from sweep.compress.trial import Trial
 from sweep.config.fields import LR_SCHEDULES
@@ -67,8 +67,23 @@ def trial(
         start=start,
         statistics=bench.calibration(grid).statistics(params.method),
         distillation=partial(bench.distillation, params),
-        baseline_accuracy=0.75,
+        baseline=0.75,
     )
+
+
+class GivenTask(Task):
+    """A task of which every split is what a function says; it has no model to load."""
+
+    key = "given"
+
+    def __init__(self, split: Callable[[str], Any]) -> None:
+        self.split = split  # type: ignore[method-assign]
+
+    def read(self, name: str) -> Any:
+        raise NotImplementedError
+
+    def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
+        raise NotImplementedError
 
 
 def figures(record: Record) -> dict[str, Any]:
@@ -98,9 +113,7 @@ def finetune(
 def logits_one_by_one(model: nn.Module, split: Split) -> Tensor:
     """Return a model's logits for each example of a split alone, without padding."""
     with torch.no_grad():
-        rows = (
-            torch.tensor(split.padded(np.array([i]), 0)["input_ids"]) for i in range(len(split))
-        )
+        rows = (torch.tensor(split.batch(np.array([i]))["input_ids"]) for i in range(len(split)))
         return torch.cat([model(row, torch.ones_like(row)).logits for row in rows])
 
 

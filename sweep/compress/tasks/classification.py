@@ -97,6 +97,7 @@ class TextClassification(_Classification):
             raise UsageError(f"{what} folder not found: {name}")
         self.tokenizer_name = name
         self.tokenizer_key = tokenizer_key(name)
+        self._own_key = self._key("task")
         facts = self._facts()
         self.label_names = tuple(facts["label_names"])
         self.pad_id, self.vocabulary = facts["pad_id"], facts["vocabulary"]
@@ -104,8 +105,8 @@ class TextClassification(_Classification):
 
     @property
     def key(self) -> str:
-        """The bytes of the files, the columns, and the tokenizer."""
-        return self._key("task")
+        """The bytes of the files as they were first read, the columns, and the tokenizer."""
+        return self._own_key
 
     def read(self, name: str) -> Split:
         """A split, tokenised; train and validation are subset, test never."""

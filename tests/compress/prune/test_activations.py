@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def sentences(count: int = 12, seed: int = 0) -> Split:
 
 def batch_of(split: Split, indices: list[int], extra: int = 0, filler: int = 0) -> Batch:
     """A padded batch, with ``extra`` more columns of padding, all padding made of ``filler``."""
-    arrays = split.padded(np.array(indices), filler)
+    arrays = replace(split, pad_id=filler).batch(np.array(indices))
     arrays.pop("labels")
     widened = {
         key: np.pad(part, ((0, 0), (0, extra)), constant_values=filler if key == "input_ids" else 0)

@@ -129,7 +129,7 @@ def test_clipping_ignores_masked_gradients() -> None:
     twin, twin_weights, _ = pruned_net(0.8)
     optimizer = finetune(net, data, recipe, held=pairs(net, kept))
 
-    batch = {key: torch.from_numpy(part) for key, part in data.padded(range(16), 0).items()}
+    batch = {key: torch.from_numpy(part) for key, part in data.batch(range(16)).items()}
     logits = twin(batch["input_ids"], batch["attention_mask"]).logits
     nn.functional.cross_entropy(logits, batch["labels"]).backward()
 

@@ -22,7 +22,7 @@ SPLIT = tiny.bags(12)
 
 
 def loss_of(net: nn.Module, index: int) -> Tensor:
-    batch = to_device(SPLIT.padded(np.array([index]), 0), torch.device("cpu"))
+    batch = to_device(SPLIT.batch(np.array([index])), torch.device("cpu"))
     labels = batch.pop("labels")
     batch.pop("token_type_ids")
     return cross_entropy(net(**batch).logits, labels)
@@ -63,7 +63,7 @@ def head_inputs(net: tiny.Net) -> Tensor:
     """The inputs of the head of ``net``, by the formula of the network."""
     found = []
     for index in range(len(SPLIT)):
-        ids = torch.from_numpy(SPLIT.padded(np.array([index]), 0)["input_ids"])
+        ids = torch.from_numpy(SPLIT.batch(np.array([index]))["input_ids"])
         found.append(torch.tanh(net.hidden(net.words(ids).mean(1))))
     return torch.cat(found).detach()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_a_split_returns_its_rows_and_subsets_in_order(
 @given(token_rows, st.data())
 def test_a_batch_is_padded_to_its_longest_row(rows: list[list[int]], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=8))
-    batch = make(rows).padded(np.array(chosen), PAD)
+    batch = replace(make(rows), pad_id=PAD).batch(np.array(chosen))
     longest = max(len(rows[i]) for i in chosen)
     assert {part.dtype for part in batch.values()} == {np.dtype(np.int64)}
     for line, i in enumerate(chosen):
@@ -105,7 +106,7 @@ def test_a_split_is_memory_mapped_from_disk(tmp_path: Path) -> None:
         assert isinstance(array, np.memmap)
         assert array.dtype == getattr(split, name).dtype
         assert np.array_equal(array, getattr(split, name))
-    batch = found.padded(np.array([3, 5]), PAD)
+    batch = replace(found, pad_id=PAD).batch(np.array([3, 5]))
     assert all(part.flags.writeable for part in batch.values())
 
 
