@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.models import load_classifier
 from sweep.errors import StorageError
 from sweep.export import checks
 from sweep.export import onnx as to_onnx
@@ -27,7 +26,7 @@ def test_the_graph_answers_as_the_model_does(
     to = hand_over(swept, "t00001", 2, "--onnx")
     lineage = json.loads((to / "prunesweep.json").read_text())
     assert lineage["checks"]["onnx_differing"] == 0
-    logits = checks.logits(load_classifier(str(exported), bench.task), bench)
+    logits = checks.logits(bench.task.load(str(exported)), bench)
     assert 0 <= lineage["checks"]["onnx_largest"] < rounding(torch.from_numpy(logits))
     assert "model.onnx" in lineage["sha256"]
     assert "it gives the same answers" in (to / "README.md").read_text()

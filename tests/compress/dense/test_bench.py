@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.compress.models import fresh_bert
 from sweep.compress.train import Recipe, evaluate
 from sweep.config.plan import plan
 from sweep.errors import UsageError
@@ -50,7 +49,7 @@ DIGITS = {"max_length": 64, "train_samples": 60, "eval_samples": 30}
 def test_the_digits_task_finetunes_a_new_model(make_bench: MakeBench, cache: Path) -> None:
     how = {"task": DIGITS, "baseline": {"epochs": 1}}
     bench = make_bench(None, "digits", **how)
-    model = fresh_bert(bench.task, 64, 0)
+    model = bench.task.fresh(0)
     recipe = Recipe(1e-3, 1, 0, 16, 16, "linear")
     finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))

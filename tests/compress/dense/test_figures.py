@@ -24,7 +24,7 @@ def test_the_figures_equal_independent_measurements(make_bench: MakeBench) -> No
     size = measure(model, prunable_weights(model, Targets()))
     assert (figures["correct"], figures["examples"]) == (correct, 30)
     assert figures["accuracy"] == correct / 30
-    assert figures["majority_accuracy"] == 0.5
+    assert figures["metrics"]["accuracy"]["chance"] == 0.5
     assert {name: figures.get(name) for name in size.__dict__} == size.__dict__
     assert figures["sparsity"] == 0
     counts = {name: weight.numel() for name, weight in prunable_weights(model, Targets()).items()}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.compress.models import load_classifier, set_dropout
+from sweep.compress.models import set_dropout
 from sweep.compress.train import Recipe, evaluate
 from sweep.errors import TrialError
 from tests.harness import tiny
@@ -33,7 +33,7 @@ def test_the_dense_model_is_finetuned_by_the_recipe(
     settings = {"epochs": 2, "learning_rate": 3e-3, "seed": 5, "warmup": 0.25, "batch_size": 8}
     bench = make_bench(baseline=settings, recover={"dropout": 0.3, "clip_norm": 0.5})
     recipe = Recipe(3e-3, 2, 5, 8, 16, "linear", 0.25, dropout=0.3, clip_norm=0.5)
-    model = load_classifier(str(model_folder), bench.task)
+    model = bench.task.load(str(model_folder))
     set_dropout(model, 0.3)
     finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))
@@ -97,6 +97,6 @@ def test_a_model_without_a_head_gets_one_and_is_finetuned(
 ) -> None:
     headless = tiny.save(tmp_path / "headless", head=False)
     bench = make_bench(headless, baseline={"epochs": 3, "learning_rate": 5e-3})
-    start = load_classifier(str(headless), bench.task)
+    start = bench.task.load(str(headless))
     before = evaluate(start, bench.task.train, batch_size=16).loss
     assert evaluate(bench.dense.model, bench.task.train, batch_size=16).loss < before
