@@ -1,4 +1,4 @@
-"""The `sweep` command; here are the arguments that several of its commands have."""
+"""The `sweep` command. This module has the arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import typer
 
 from sweep.ledger.store import store_at
 
-Config = Annotated[str, typer.Argument(help="path of a YAML file, or a packaged name (digits)")]
+Config = Annotated[str, typer.Argument(help="path of a YAML file, or name of a packaged config")]
 Settings = Annotated[
-    list[str] | None, typer.Argument(help="any setting by its dotted path: search.trials=8")
+    list[str] | None, typer.Argument(help="key=value: any setting by its dotted path")
 ]
-Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output")]
-# A folder, or an address in an object store: a Store is a protocol: no type for typer.
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+# A Store (a folder, or an address in an object store) is a protocol, which Typer has no type for.
 Folder = Annotated[
-    Any, typer.Argument(parser=store_at, metavar="DIR", help="a sweep's folder, or s3://bucket/...")
+    Any,
+    typer.Argument(parser=store_at, metavar="DIR", help="folder of a sweep, or s3://bucket/..."),
 ]
 Out = Annotated[
     Any,
@@ -23,7 +24,9 @@ Out = Annotated[
         "--out",
         parser=store_at,
         metavar="DIR",
-        help="folder, or s3://bucket/... (default: <storage>/<name>)",
+        help="folder for the results, or s3://bucket/... (default: <storage>/<name>)",
     ),
 ]
-Address = Annotated[str | None, typer.Option(help="a Ray cluster (default: RAY_ADDRESS, or here)")]
+Address = Annotated[
+    str | None, typer.Option(help="Ray cluster (default: RAY_ADDRESS, else this machine)")
+]

@@ -1,4 +1,4 @@
-"""`sweep init`, `schema`, `check`, `trial`: a config alone, without a sweep's folder."""
+"""`sweep init`, `schema`, `check` and `trial`, which need a config but no folder of a sweep."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 TRIAL_FAILED = 3
 
 
-def init(path: Annotated[Path, typer.Argument(help="where to write")] = Path("sweep.yaml")) -> None:
-    """Write a commented starter config."""
+def init(path: Annotated[Path, typer.Argument(help="file to write")] = Path("sweep.yaml")) -> None:
+    """Write a starter config in which every setting has a comment."""
     from sweep.config.load import load_config
     from sweep.config.text import starter
 
@@ -28,21 +28,21 @@ def init(path: Annotated[Path, typer.Argument(help="where to write")] = Path("sw
         with path.open("x", encoding="utf-8") as file:
             file.write(starter(load_config("digits", ["name=my-sweep"])))
     except FileExistsError:
-        raise UsageError(f"{path} exists already; name another file") from None
+        raise UsageError(f"{path} already exists; choose another file") from None
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     print(f"wrote {path}; next: sweep check {path}")
 
 
 def schema() -> None:
-    """Print the JSON schema of a config, for editors."""
+    """Print the JSON schema of a config, which editors use."""
     from sweep.config.text import json_schema
 
     print(json.dumps(json_schema(), indent=2))
 
 
 def check(config: Config, settings: Settings = None, as_json: Json = False) -> None:
-    """Validate a config and print the resolved plan; changes nothing."""
+    """Check a config and print what it would run. Nothing is run."""
     from sweep.config.load import load_config
     from sweep.config.plan import plan
     from sweep.config.text import dump_yaml
@@ -68,10 +68,12 @@ def check(config: Config, settings: Settings = None, as_json: Json = False) -> N
 def trial(
     config: Config,
     settings: Settings = None,
-    split: Annotated[str, typer.Option(help="validation or test")] = "validation",
+    split: Annotated[
+        str, typer.Option(help="split to evaluate on: validation or test")
+    ] = "validation",
     as_json: Json = False,
 ) -> None:
-    """One prune-and-recover trial here, without Ray: the tutorial's five steps."""
+    """Prune and recover one model on this machine, without Ray."""
     from sweep.compress.single import run_single
     from sweep.config.load import load_config
 
@@ -97,17 +99,17 @@ def trial(
 
 
 def _start_masks(config: SweepConfig) -> list[str]:
-    """What the model's own masks hold; UsageError where it has none that could be kept."""
+    """How many weights the model's own masks drop; UsageError where it has no masks to keep."""
     if config.pruning.start_masks == "drop":
         return []
     from sweep.compress.prune.targets import dropped_share, read_masks
 
-    there = dropped_share(read_masks(config.model))
-    return [f"the model's masks are kept: {there:.4f} of the weights that have one are zero"]
+    dropped = dropped_share(read_masks(config.model))
+    return [f"the model's masks are kept: {dropped:.4f} of the weights with a mask are zero"]
 
 
 def _warm_starts(config: SweepConfig) -> list[str]:
-    """What each folder of ``search.warm_start`` would teach, in words; UsageError as for a run."""
+    """How many observations each folder of ``search.warm_start`` gives; UsageError as for a run."""
     if not config.search.warm_start:
         return []
     from sweep.config.plan import results_path

@@ -1,4 +1,4 @@
-"""`sweep export` and `sweep export-study`: hand a point over, or the whole sweep to Optuna."""
+"""`sweep export` writes one point as a model; `sweep export-study` writes an Optuna study."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from sweep.errors import UsageError
 
 def export(
     folder: Folder,
-    to: Annotated[str, typer.Option(metavar="DIR", help="the new folder")],
-    trial_id: Annotated[str | None, typer.Option("--trial", help="a trial of the sweep")] = None,
-    epoch: Annotated[int | None, typer.Option(min=0, help="of --trial (default: its best)")] = None,
+    to: Annotated[str, typer.Option(metavar="DIR", help="new folder to write")],
+    trial_id: Annotated[str | None, typer.Option("--trial", help="trial to export")] = None,
+    epoch: Annotated[
+        int | None, typer.Option(min=0, help="epoch of --trial (default: its best)")
+    ] = None,
     knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
-    max_drop: Annotated[float | None, typer.Option(help="the sparsest within this drop")] = None,
-    min_sparsity: Annotated[float | None, typer.Option(help="the most accurate from this")] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="sparsest point within this drop below dense")
+    ] = None,
+    min_sparsity: Annotated[
+        float | None, typer.Option(help="best point with at least this sparsity")
+    ] = None,
     may_differ: Annotated[
-        int, typer.Option(min=0, help="examples that may be answered otherwise than recorded")
+        int, typer.Option(min=0, help="examples whose answer may differ from the record")
     ] = 0,
     onnx: Annotated[
-        bool, typer.Option("--onnx", help="model.onnx too (an optional extra)")
+        bool, typer.Option("--onnx", help="write model.onnx too (needs the extra onnx)")
     ] = False,
 ) -> None:
-    """Hand a point of the front over as a Hugging Face folder, checked."""
+    """Write a point of the front as a model, and check it."""
     import analysis
     from sweep.config.saved import begun_with
     from sweep.export.export import check_request
@@ -42,7 +48,7 @@ def export(
     question = Question(trial_id, epoch, knee, max_drop, min_sparsity)
     question.check()
     if "://" in to:
-        raise UsageError(f"--to is a new folder on this machine; got {to}")
+        raise UsageError(f"--to must be a new folder on this machine; got {to}")
     sweep = SweepFolder(folder)
     config = begun_with(sweep)
     check_request(config, folder, Path(to))
@@ -60,17 +66,17 @@ def export(
             may_differ=may_differ,
             onnx=onnx,
         )
-    as_recorded = f"{checked.differing} answered otherwise than recorded"
+    differing = f"{checked.differing} answers differ from the record"
     print(
         f"{to}: {point}, sparsity {point.record['sparsity']:.4f}, {checked.correct} of "
         f"{checked.examples} validation examples right, "
-        + (as_recorded if checked.differing else "as recorded")
+        + (differing if checked.differing else "as recorded")
     )
 
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the command as an exception does, which leaves nothing half-written."""
+    """Let SIGTERM raise SystemExit, so that no half-written folder is left."""
 
     def end(number: int, frame: object) -> None:
         sys.exit(128 + number)
@@ -85,10 +91,11 @@ def _ended_by_sigterm() -> Iterator[None]:
 def export_study(
     folder: Folder,
     to: Annotated[
-        Path | None, typer.Option(help="new file: .db (SQLite) or .log (journal) [FOLDER/study.db]")
+        Path | None,
+        typer.Option(help="new file, .db (SQLite) or .log (journal) (default: DIR/study.db)"),
     ] = None,
 ) -> None:
-    """Write a sweep as an Optuna study, which optuna-dashboard opens."""
+    """Write a sweep as an Optuna study, for optuna-dashboard."""
     from sweep.config.saved import begun_with
     from sweep.ledger.folder import SweepFolder
     from sweep.ledger.read import read_events
@@ -97,9 +104,9 @@ def export_study(
 
     sweep = SweepFolder(folder)
     config = begun_with(sweep)
-    # Of a sweep in an object store it is in the working folder: a database needs a file.
+    # A database needs a local file: for a sweep in an object store it is in the working folder.
     target = to or (folder.local or Path()) / "study.db"
     check_target(target)
     count = write_study(config, read_events(sweep.ledger), target)
     address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)
-    print(f"{target}: {count} trials; to look at them: optuna-dashboard {address}")
+    print(f"{target}: {count} trials; to open them: optuna-dashboard {address}")

@@ -1,4 +1,4 @@
-"""`sweep launch`, `logs`, `stop`, and `status` of a sweep on a cluster."""
+"""`sweep launch`, `logs`, `stop`, and `status --address`: sweeps that run as jobs on a cluster."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sweep.cluster.jobs.api import JobsApi
     from sweep.cluster.jobs.job import Job
 
-Jobs = Annotated[str, typer.Option("--address", help="the cluster's Jobs API: http://HOST:8265")]
-JobName = Annotated[str, typer.Argument(help="a sweep's name, or a job's id")]
+Jobs = Annotated[str, typer.Option("--address", help="Jobs API of the cluster, http://HOST:8265")]
+JobName = Annotated[str, typer.Argument(help="name of a sweep, or id of a job")]
 
 DETACHED = 130
 TAIL = 3
@@ -31,10 +31,13 @@ def launch(
         str | None,
         typer.Option("--out", help="shared folder, or s3://... (default: <storage>/<name>)"),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="submit, and do not follow")] = False,
-    python: Annotated[str, typer.Option(help="the command on the head")] = "python",
+    detach: Annotated[bool, typer.Option("--detach", help="submit without following")] = False,
+    python: Annotated[str, typer.Option(help="Python command on the head node")] = "python",
 ) -> None:
-    """Run a sweep as a Ray job on a cluster, and follow it; again: join it, or go on with it."""
+    """Run a sweep as a job on a Ray cluster, and follow it.
+
+    The same command again follows the job that runs, or continues the sweep in a new one.
+    """
     from sweep.cluster.jobs.api import JobsApi
     from sweep.cluster.jobs.submit import check_travels, submit
     from sweep.config import plan
@@ -46,7 +49,7 @@ def launch(
     api = JobsApi(jobs)
     version = api.ray_version()
     job, is_new = submit(api, resolved, place, python)
-    how = "submitted to" if is_new else "runs already on"
+    how = "submitted to" if is_new else "is already running on"
     _say(f"sweep {job.name} {how} Ray {version} at {api.url} as job {job.submission_id}")
     _say(_commands(job, api.url))
     print(job.submission_id, flush=True)
@@ -57,9 +60,11 @@ def launch(
 def logs(
     name: JobName,
     jobs: Jobs,
-    is_followed: Annotated[bool, typer.Option("--follow", help="until it ends")] = False,
+    is_followed: Annotated[
+        bool, typer.Option("--follow", help="follow the job until it ends")
+    ] = False,
 ) -> None:
-    """What a launched sweep prints."""
+    """Print the log of a launched sweep."""
     api, job = _job(name, jobs)
     if is_followed:
         _follow(api, job, sys.stdout)
@@ -67,28 +72,28 @@ def logs(
 
 
 def stop(name: JobName, jobs: Jobs) -> None:
-    """Stop a launched sweep; its state is saved."""
+    """Stop a launched sweep. Its state is saved."""
     from sweep.cluster.jobs.job import wait
     from sweep.cluster.jobs.submit import STOP_SECONDS
 
     api, job = _job(name, jobs)
     if not job.is_live:
-        _say(f"job {job.submission_id} has ended already: {_state(job)}")
+        _say(f"job {job.submission_id} has already ended: {_state(job)}")
         return
     api.stop(job.submission_id)
-    _say(f"job {job.submission_id} is asked to stop; it saves its state")
+    _say(f"asked job {job.submission_id} to stop; it saves its state first")
     job = wait(api, job, STOP_SECONDS + 10)
     if job.is_live:
-        raise ClusterError(f"job {job.submission_id} has not ended in {STOP_SECONDS + 10} s")
+        raise ClusterError(f"job {job.submission_id} did not end within {STOP_SECONDS + 10} s")
     for line in _tail(api, job):
         _say(f"  {line}")
-    _say(f"{_state(job)}; to go on, give the same sweep launch command again")
+    _say(f"{_state(job)}; to continue, run the same sweep launch command again")
 
 
 def show_job(name: str, address: str, as_json: bool) -> None:
-    """The job of a sweep; and the sweep itself, where its results can be read from here."""
+    """Print the state of a job, and that of its sweep where this machine can read the results."""
     api, job = _job(name, address)
-    from sweep.cli.results import print_status, status_of  # pandas: for this one alone
+    from sweep.cli.results import print_status, status_of  # imports pandas
 
     results = _results(job.place)
     if as_json:
@@ -100,7 +105,7 @@ def show_job(name: str, address: str, as_json: bool) -> None:
     if results is not None:
         print_status(results)
         return
-    print("its results are not to be read from here; it said last:")
+    print("cannot read the results from this machine; the last lines of the job's log:")
     for line in _tail(api, job):
         print(f"  {line}")
 
@@ -115,8 +120,7 @@ def _job(name: str, address: str) -> tuple[JobsApi, Job]:
 
 
 def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
-    """Show what the job prints, and exit as it does. Ctrl-C lets go of it alone."""
-
+    """Print the job's log until it ends, and exit with its code. Ctrl-C only stops following."""
     from sweep.cluster.jobs.job import INTERRUPTED, follow
 
     def write(text: str) -> None:
@@ -125,12 +129,12 @@ def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
     try:
         ended = follow(api, job, write)
     except KeyboardInterrupt:
-        _say(f"\ndetached: job {job.submission_id} goes on\n{_commands(job, api.url)}")
+        _say(f"\ndetached: job {job.submission_id} continues\n{_commands(job, api.url)}")
         sys.exit(DETACHED)
     code = ended.exit_code()
     _say(f"{_state(ended)}; results: {job.place}")
     if code == INTERRUPTED:
-        _say("to go on, give the same sweep launch command again")
+        _say("to continue, run the same sweep launch command again")
     sys.exit(code)
 
 
@@ -139,10 +143,10 @@ def _commands(job: Job, url: str) -> str:
         "follow": f"sweep logs {job.name} --address {url} --follow",
         "status": f"sweep status {job.name} --address {url}",
         "stop": f"sweep stop {job.name} --address {url}",
-        "go on": "the same sweep launch command again",
+        "continue": "the same sweep launch command again",
         "results": f"sweep report {job.place}",
     }
-    return "\n".join(f"  {name + ':':9}{text}" for name, text in rows.items())
+    return "\n".join(f"  {name + ':':10}{text}" for name, text in rows.items())
 
 
 def _state(job: Job) -> str:
@@ -156,7 +160,7 @@ def _tail(api: JobsApi, job: Job) -> list[str]:
 
 
 def _results(place: str) -> Any:
-    """The results at a place, None where this machine cannot read them (yet)."""
+    """The results at a place; None where this machine cannot read them."""
     if "://" not in place and not Path(place).is_dir():
         return None
     import analysis

@@ -1,6 +1,7 @@
-"""The `sweep` command; `python -m sweep.cli.main` where it is not on PATH, as in a cluster's job.
+"""The `sweep` command: its entry point, and the commands that need only a few lines.
 
-Nothing heavy is imported before a command needs it.
+Where `sweep` is not on PATH, as in a job on a cluster, `python -m sweep.cli.main` is the same
+command. Heavy packages are imported only by the commands that need them.
 """
 
 from __future__ import annotations
@@ -10,20 +11,40 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sweep.cli import Address, Config, Folder, Json, Out, Settings
 from sweep.cli.config import check, init, schema, trial
 from sweep.cli.export import export, export_study
 from sweep.cli.launch import launch, logs, stop
+from sweep.cli.plugins import plugins
 from sweep.cli.render import app as render
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
 from sweep.ledger.store import store_at
 from sweep.version import __version__
 
+WORKFLOW = (
+    *("init", "schema", "check", "trial"),
+    *("run", "resume", "status", "front", "confirm", "report", "export"),
+    *("launch", "logs", "stop", "render"),
+    *("export-study", "plugins", "version"),
+)
+"""All commands, in the order in which a user needs them."""
+
+
+class InWorkflowOrder(TyperGroup):
+    """Lists the commands in the order of :data:`WORKFLOW`; Typer lists groups last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """The names of the commands."""
+        return sorted(self.commands, key=WORKFLOW.index)
+
+
 app = typer.Typer(
     name="sweep",
-    help="How far can this transformer be pruned? Finds the sparsity-accuracy front.",
+    cls=InWorkflowOrder,
+    help="Search how far a transformer can be pruned: the sparsity-accuracy front.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,9 +55,10 @@ app.add_typer(render, name="render")
 
 
 def main() -> None:
-    """Entry point: a user's mistake is a sentence on standard error and its exit code."""
-    # Threads of torch that spin while they wait get in each other's way as soon as anything else
-    # runs on the machine: an epoch of small layers took 22 times as long. Workers inherit it.
+    """Run the command. A mistake of the user is one sentence on standard error and an exit code."""
+    # By default the threads of torch spin while they wait, and disturb each other as soon as
+    # anything else runs on the machine: an epoch of small layers took 22 times as long. Workers
+    # inherit the setting.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     log_to_terminal()
     try:
@@ -57,7 +79,7 @@ def main() -> None:
 def run(
     config: Config, settings: Settings = None, out: Out = None, address: Address = None
 ) -> None:
-    """Run a whole sweep, on this machine or on a Ray cluster."""
+    """Run a sweep, on this machine or on a Ray cluster."""
     from sweep.cli.run import begin
 
     begin(config, settings or [], out, address)
@@ -65,10 +87,10 @@ def run(
 
 def resume(
     folder: Folder,
-    trials: Annotated[int | None, typer.Option(min=1, help="go on to so many in all")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="new number of trials in all")] = None,
     address: Address = None,
 ) -> None:
-    """Go on after a crash or an interrupt, or extend a finished sweep."""
+    """Continue an interrupted sweep, or extend a finished one."""
     from sweep.cli.run import go_on
 
     go_on(folder, trials, address)
@@ -78,13 +100,15 @@ def status(
     folder: Annotated[
         Any,
         typer.Argument(
-            parser=store_at, metavar="DIR", help="a sweep's folder; with --address, its name"
+            parser=store_at, metavar="DIR", help="folder of a sweep; with --address, its name"
         ),
     ],
     as_json: Json = False,
-    address: Annotated[str | None, typer.Option(help="Jobs API that it was launched to")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Jobs API to which the sweep was launched")
+    ] = None,
 ) -> None:
-    """Progress, the front so far, what failed."""
+    """Show the progress, the front so far, and failures."""
     if address is not None:
         from sweep.cli.launch import show_job
 
@@ -97,12 +121,14 @@ def status(
 
 def front(
     folder: Folder,
-    min_sparsity: Annotated[float | None, typer.Option(help="at least this, in [0, 1)")] = None,
-    max_drop: Annotated[float | None, typer.Option(help="accuracy below dense, 0.01: 1 pt")] = None,
+    min_sparsity: Annotated[float | None, typer.Option(help="lowest sparsity, in [0, 1)")] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="largest drop below dense (0.01: 1 point)")
+    ] = None,
     knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
     as_json: Json = False,
 ) -> None:
-    """The Pareto front, or the points of it that answer a question."""
+    """Show the Pareto front, or the points that meet conditions."""
     from sweep.cli.results import show_front
 
     show_front(folder, min_sparsity, max_drop, knee, as_json)
@@ -110,28 +136,30 @@ def front(
 
 def confirm(
     folder: Folder,
-    seeds: Annotated[int, typer.Option(min=1, help="fresh seeds in all, for each point")] = 3,
-    runners_up: Annotated[int, typer.Option(min=0, help="of the second front, nearest first")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="fresh seeds for each point, in all")] = 3,
+    runners_up: Annotated[
+        int, typer.Option(min=0, help="points of the second front, nearest first")
+    ] = 3,
     address: Address = None,
 ) -> None:
-    """The front on the test set, retrained under fresh seeds."""
+    """Evaluate the front on test, retrained under fresh seeds."""
     from sweep.cli.run import confirm as confirm_folder
 
     confirm_folder(folder, seeds, runners_up, address)
 
 
 def report(
-    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="sweeps' folders")],
+    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="folders of sweeps")],
     out: Annotated[
         Any,
         typer.Option(
             parser=store_at,
             metavar="DIR",
-            help="where to write [the sweep's folder; report, where several are compared]",
+            help="folder to write (default: the sweep's own; ./report for several)",
         ),
     ] = None,
 ) -> None:
-    """Write report.html, report.md, figures and tables; several sweeps are compared."""
+    """Write the report, figures and tables. Several sweeps are compared."""
     from sweep.cli.results import write_reports
 
     write_reports(folders, out)
@@ -142,10 +170,27 @@ def version() -> None:
     print(__version__)
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of `sweep` itself."""
+
+
 for command in (
-    *(init, schema, check, trial, run, resume),
-    *(launch, logs, stop, status),
-    *(front, confirm, export, export_study, report, version),
+    *(init, schema, check, trial, run, resume, status, front, confirm, report, export),
+    *(launch, logs, stop, export_study, plugins, version),
 ):
     app.command()(command)
 

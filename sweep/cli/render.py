@@ -18,17 +18,23 @@ Options = TypeVar("Options")
 IMAGE = f"prunesweep:{__version__}"
 
 app = typer.Typer(
-    help="Write a sweep as a batch script for Slurm, or a RayJob for Kubernetes.",
+    help="Write a batch script for Slurm, or a RayJob for Kubernetes.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-File = Annotated[Path | None, typer.Option("--out", help="file to write [standard output]")]
-Results = Annotated[
-    str | None, typer.Option(help="where results go (default: <storage>/<name> of the config)")
+File = Annotated[
+    Path | None, typer.Option("--out", help="file to write (default: standard output)")
 ]
-Cpus = Annotated[int | None, typer.Option(min=1, help="of a worker [what its trials take]")]
-Gpus = Annotated[int | None, typer.Option(min=0, help="of a node [what one trial takes]")]
+Results = Annotated[
+    str | None, typer.Option(help="folder for the results (default: <storage>/<name>)")
+]
+Cpus = Annotated[
+    int | None, typer.Option(min=1, help="CPUs of a worker (default: what its trials take)")
+]
+Gpus = Annotated[
+    int | None, typer.Option(min=0, help="GPUs of a node (default: what one trial takes)")
+]
 
 
 @app.command()
@@ -38,19 +44,25 @@ def slurm(
     settings: Settings = None,
     out: File = None,
     results: Results = None,
-    nodes: Annotated[int, typer.Option(min=1, help="taken whole")] = 2,
-    cpus: Annotated[int | None, typer.Option(min=1, help="of a node [all]")] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="nodes, each taken as a whole")] = 2,
+    cpus: Annotated[int | None, typer.Option(min=1, help="CPUs of a node (default: all)")] = None,
     gpus: Gpus = None,
-    time: Annotated[str, typer.Option(help="a job's limit; it queues itself again")] = "4:00:00",
-    memory: Annotated[str, typer.Option(help="of a node, as of --mem; 0: all")] = "0",
-    partition: Annotated[str | None, typer.Option(help="of the cluster")] = None,
-    account: Annotated[str | None, typer.Option(help="to be charged")] = None,
+    time: Annotated[
+        str, typer.Option(help="limit of a job, which then queues itself again")
+    ] = "4:00:00",
+    memory: Annotated[str, typer.Option(help="memory of a node, as in --mem; 0: all")] = "0",
+    partition: Annotated[str | None, typer.Option(help="partition of the cluster")] = None,
+    account: Annotated[str | None, typer.Option(help="account to charge")] = None,
     setup: Annotated[
-        str | None, typer.Option(help="shell lines that put `sweep` on PATH [this environment's]")
+        str | None,
+        typer.Option(help="shell lines that put `sweep` on PATH (default: this environment)"),
     ] = None,
-    grace: Annotated[int, typer.Option(help="seconds to save in, before the limit")] = 300,
+    grace: Annotated[int, typer.Option(help="seconds before the limit, for saving")] = 300,
 ) -> None:
-    """A batch script: a Ray cluster for the time of a job, which goes on in the next."""
+    """Write a batch script that runs the sweep on a Ray cluster.
+
+    The cluster lives as long as the job. The next job of the script continues the sweep.
+    """
     from sweep.cluster.render.slurm import SlurmOptions, render_slurm
     from sweep.config.load import load_config, with_absolute_paths
 
@@ -65,26 +77,33 @@ def kubernetes(
     settings: Settings = None,
     out: File = None,
     results: Results = None,
-    image: Annotated[str, typer.Option(help="with prunesweep (see Dockerfile)")] = IMAGE,
+    image: Annotated[str, typer.Option(help="image with prunesweep (see Dockerfile)")] = IMAGE,
     workers: Annotated[int, typer.Option(min=1, help="pods that run trials")] = 2,
     min_workers: Annotated[
-        int | None, typer.Option(min=0, help="fewer: Ray's autoscaler starts and ends pods")
+        int | None, typer.Option(min=0, help="if lower, Ray's autoscaler starts and ends pods")
     ] = None,
     cpus: Cpus = None,
     gpus: Gpus = None,
-    memory: Annotated[str, typer.Option(help="of a worker")] = "16Gi",
-    claim: Annotated[str | None, typer.Option(help="ReadWriteMany volume for results")] = None,
-    mount: Annotated[str, typer.Option(help="where pods see the claim")] = "/shared",
-    secret: Annotated[str, typer.Option(help="with Ray's auth_token")] = "prunesweep-token",
-    env_secret: Annotated[
-        str | None, typer.Option(help="whose keys become variables (AWS_ACCESS_KEY_ID, ...)")
+    memory: Annotated[str, typer.Option(help="memory of a worker")] = "16Gi",
+    claim: Annotated[
+        str | None, typer.Option(help="ReadWriteMany claim of the volume for results")
     ] = None,
-    service_account: Annotated[str | None, typer.Option(help="of the pods")] = None,
-    namespace: Annotated[str | None, typer.Option(help="default: kubectl's")] = None,
-    gpu_resource: Annotated[str, typer.Option(help="GPUs' name there")] = "nvidia.com/gpu",
-    retries: Annotated[int, typer.Option(min=0, help="new clusters where a head is lost")] = 3,
+    mount: Annotated[str, typer.Option(help="folder at which pods mount the claim")] = "/shared",
+    secret: Annotated[str, typer.Option(help="secret with Ray's auth_token")] = "prunesweep-token",
+    env_secret: Annotated[
+        str | None, typer.Option(help="secret whose keys become environment variables")
+    ] = None,
+    service_account: Annotated[str | None, typer.Option(help="service account of the pods")] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="namespace (default: that of kubectl)")
+    ] = None,
+    gpu_resource: Annotated[str, typer.Option(help="name of the GPU resource")] = "nvidia.com/gpu",
+    retries: Annotated[int, typer.Option(min=0, help="new clusters after a lost head node")] = 3,
 ) -> None:
-    """A KubeRay RayJob, which makes a Ray cluster, runs the sweep and takes it down."""
+    """Write a RayJob of KubeRay that runs the sweep.
+
+    It makes a Ray cluster, runs the sweep there, and takes the cluster down.
+    """
     from sweep.cluster.render.kubernetes import KubernetesOptions, render_kubernetes
     from sweep.config.load import load_config
 
@@ -93,12 +112,12 @@ def kubernetes(
 
 
 def _asked(kind: Callable[..., Options], ctx: typer.Context) -> Options:
-    """The command's options, by their names as the dataclass ``kind`` has them."""
+    """An object of the dataclass ``kind``, from the options of the same names."""
     return kind(**{name: ctx.params[name] for name in inspect.signature(kind).parameters})
 
 
 def _write(text: str, file: Path | None) -> None:
-    """To a file, or to standard output; StorageError where the file cannot be written."""
+    """Write to a file or to standard output. Raises StorageError for a file that fails."""
     if file is None:
         print(text, end="")
         return

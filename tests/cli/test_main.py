@@ -6,9 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from sweep.cli.main import app
+from sweep.version import __version__
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.harness.command import Command, assert_refused
 
@@ -228,11 +232,38 @@ def test_quick_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_names_every_command(cli: Command) -> None:
-    done = cli("--help")
-    assert done.code == 0
-    for command in ("init", "check", "trial", "run", "resume", "status", "front", "report"):
-        assert f"\n  {command} " in done.out
+def help_of(cli: Command, *path: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        done = cli(*path, "--help")
+    assert done.code == 0 and max(map(len, done.out.splitlines())) <= 80
+    return "".join(done.out.split())
+
+
+def test_help_lists_the_commands_in_the_order_of_use(cli: Command) -> None:
+    words = """init schema check trial run resume status front confirm report export launch logs
+    stop render export-study plugins version"""
+    listed = cli("--help").out.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in listed if line.startswith("  ")] == words.split()
+
+
+def test_no_help_is_cut_off(cli: Command) -> None:
+    """Every sentence is there: one about each command in the list, and one about each option."""
+    commands: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
+    for path, command in commands:
+        text = help_of(cli, *path)
+        assert "".join(command.help.split()) in text
+        for option in command.params:
+            assert "".join((option.help or "").split()) in text and option.help, (path, option.name)
+        for name, inner in getattr(command, "commands", {}).items():
+            commands.append(((*path, name), inner))
+            sentence = inner.help.split(".\n")[0].split(". ")[0].rstrip(".")
+            assert f"{name}{''.join(sentence.split())}." in text
+    assert len(commands) == 1 + 18 + 2
+
+
+def test_the_version_as_an_option_and_as_a_command(cli: Command) -> None:
+    assert cli("--version").out == cli("version").out == f"{__version__}\n"
 
 
 def test_usage_errors_are_exit_code_2(cli: Command, folder: Path) -> None:
