@@ -57,7 +57,7 @@ def test_progress_is_followed_and_the_same_command_goes_on_after_a_lost_driver(
 
 def test_two_that_launch_at_once_share_one_job(story: Story) -> None:
     texts = [story.done[name].text for name in ("first", "joins")]
-    assert sorted("runs already on" in text for text in texts) == [False, True]
+    assert sorted("is already running on" in text for text in texts) == [False, True]
     assert all(text.startswith("sweep-tiny\n") for text in texts)
 
 
