@@ -40,7 +40,8 @@ class Story:
     """A sweep that is launched on a cluster, watched, and disturbed; commands run in ``root``.
 
     ``done`` has the result of each command, ``driver`` the command line of the first driver, and
-    ``before`` the events in the ledger when this driver was killed.
+    ``before`` the events in the ledger when this driver was killed. ``unpacked`` has the times at
+    which the source of this driver was unpacked, as seen at its start and before its end.
     """
 
     def __init__(self, cluster: Cluster, folder: Path, config: Path, root: Path) -> None:
@@ -49,6 +50,7 @@ class Story:
         self.done: dict[str, Done] = {}
         self.driver: Sequence[str] = ()
         self.before: Sequence[Event] = ()
+        self.unpacked: list[int] = []
         self.env = {"RAY_AUTH_TOKEN": cluster.token}
         self.at = ("--address", cluster.url)
 
@@ -57,11 +59,18 @@ class Story:
         """The events in the ledger."""
         return read_events(self.folder)
 
+    @property
+    def source(self) -> Path:
+        """The folder on the head into which Ray unpacked the source and the config of the job."""
+        [config] = [word for word in self.driver if word.endswith(f"/{self.config.name}")]
+        return Path(config).parent
+
     def tell(self) -> None:
         """Run all steps in order."""
         first, joins = self._launch("first"), self._launch("joins")  # at once: one job for both
         with self._after_records(3) as driver:
             self.driver = driver.cmdline()
+            self.unpacked.append(self.source.stat().st_mtime_ns)
             self._lose_node(Node.kill)
         with self._after_records(2):
             joins.signal(signal.SIGINT)
@@ -69,6 +78,7 @@ class Story:
             self._lose_node(Node.drain)
         with self._after_records(2) as driver:
             self.before = self.events
+            self.unpacked.append(self.source.stat().st_mtime_ns)
             driver.kill()
         self._ends("first", first)
         self._ends("second", self._launch("second", "--detach"))

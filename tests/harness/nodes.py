@@ -1,8 +1,12 @@
 """A Ray cluster of several nodes on this machine; each is a `ray start` process, ended by its pid.
 
-Each node has its own address (127.0.0.2, 127.0.0.3, ...), so that Ray sees several machines, and
-its own cache, so that prunesweep does too. The head has no CPUs: it runs drivers and no trials. All
-nodes require a token.
+Each node has its own address (127.0.0.2, 127.0.0.3, ...), its own folder for Ray's files and its
+own cache, so that Ray and prunesweep see several machines. The head has no CPUs: it runs drivers
+and no trials. All nodes require a token.
+
+Nodes must not share Ray's folder. Ray's agent on each node unpacks the package of a job into it,
+and first deletes an older copy. In a shared folder, a node that joins would delete the source tree
+under the workers of the other nodes, and a trial that starts there at that moment can fail.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ class Cluster:
 
     def start_head(self, *options: object, jobs: bool) -> None:
         """Start the head, with or without the Jobs API, and wait until nodes can join."""
-        own = ("--head", "--port", self.port, "--num-cpus", 0, "--temp-dir", self.root / "ray")
+        own = ("--head", "--port", self.port, "--num-cpus", 0)
         web = ("--dashboard-host", "127.0.0.1", "--dashboard-port", self.dashboard)
         shown = (*web, "--include-dashboard", str(jobs).lower())
         client = ("--ray-client-server-port", *free_ports(1))
@@ -98,10 +102,10 @@ class Cluster:
         prepare: Callable[[], None] | None,
         *options: object,
     ) -> Node:
+        log, cache, ray = (self.root / f"{len(self.nodes)}{end}" for end in (".log", "-cache", ""))
         common = ("--object-store-memory", 100 * 1024**2, "--include-log-monitor", "false")
         common += ("--num-gpus", 0, "--dashboard-agent-listen-port", *free_ports(1))
-        common += ("--min-worker-port", 0, "--max-worker-port", 0)
-        log, cache = (self.root / f"{len(self.nodes)}{end}" for end in (".log", "-cache"))
+        common += ("--min-worker-port", 0, "--max-worker-port", 0, "--temp-dir", ray)
         whole = {**self.environment, "PRUNESWEEP_CACHE": str(cache), **environment}
         node = Node(log, whole, ip, *common, *options, prepare=prepare)
         self.nodes.append(node)

@@ -85,8 +85,12 @@ def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
 
 
 def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> None:
-    [config] = [word for word in story.driver if word.endswith("/tiny.yaml")]
-    assert "/working_dir_files/_ray_pkg_" in config
+    assert "/working_dir_files/_ray_pkg_" in str(story.source)
+
+
+def test_nodes_that_join_do_not_replace_the_source_of_the_others(story: Story) -> None:
+    """The last records before the driver's end are from nodes that joined after its start."""
+    assert len(set(story.unpacked)) == 1
 
 
 @pytest.mark.usefixtures("token")
