@@ -1,14 +1,14 @@
-"""Configs: YAML's plain values, checked, with every error at once. Nothing heavy is imported.
+"""Load and check configs. All errors are reported at once, and no heavy package is imported.
 
-config         SweepConfig, and how its sections fit together
-sections       each section by itself (fields: the names that settings may have)
-search_checks  how search, space and objectives fit together
-load           read a config, spell out its paths
-yaml           YAML as data, with ``key=value`` of a command line laid over it
-problems       pydantic's errors in our words
-plan           what a config will do
-text           a config as YAML, the starter, and the schema for editors
-saved          the config that a sweep was begun with
+config         SweepConfig, and the checks between its sections
+sections       the sections and their settings (fields: the types of settings)
+search_checks  the checks between search, space and objectives
+load           load a config, make its paths absolute
+yaml           parse YAML, apply ``key=value`` overrides
+problems       convert pydantic's errors to messages
+plan           the trials and epochs that a config will run
+text           write a config as YAML, the starter config, and the schema for editors
+saved          the config in the ledger of a sweep
 """
 
 from sweep.config.config import SweepConfig

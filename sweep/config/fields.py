@@ -1,4 +1,4 @@
-"""The types of the config's own fields, and the names that a config may use."""
+"""Types for the settings of a config, and the names that they may have."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sweep.space.types import Finite, OneOf
 from sweep.space.values import Problem, Refused
 
 SCHEDULERS = ("moasha", "fifo")
-"""What stops trials early; ``fifo`` stops none."""
+"""The schedulers that stop trials early; ``fifo`` stops none."""
 
 LR_SCHEDULES = ("constant", "linear")
-"""How a learning rate moves over the steps; only ``constant`` does not depend on the horizon."""
+"""Schedules of the learning rate. Only ``constant`` does not depend on the horizon."""
 
 FIGURES = (
     "loss",
@@ -35,11 +35,11 @@ FIGURES = (
     "eval_seconds",
     "epoch",
 )
-"""The figures of a record that can be an objective, beside metrics and their drops."""
+"""The figures of a record that can be objectives, besides metrics and their drops."""
 
 
 class Drops(Collection[str]):
-    """``<metric>_drop`` of every metric: how far a point is below the dense model."""
+    """``<metric>_drop`` for every metric: how much worse a point is than the dense model."""
 
     def __iter__(self) -> Iterator[str]:
         return (f"{name}_drop" for name in METRICS)
@@ -52,11 +52,11 @@ class Drops(Collection[str]):
 
 
 OBJECTIVES = OneOf(FIGURES, METRICS, Drops())
-"""All that can be an objective, a constraint or a reference."""
+"""All names of objectives, constraints and references."""
 
 
 def is_name(raw: object) -> bool:
-    """Whether it is a text that is not blank."""
+    """Whether ``raw`` is a text that is not blank."""
     return isinstance(raw, str) and bool(raw.strip())
 
 
@@ -65,7 +65,7 @@ def _read_columns(raw: object) -> object:
     if pair or is_name(raw):
         return raw
     allowed = "the name of a column, or a list of two names"
-    raise Refused(Problem((), "must be one column or two", raw, allowed))
+    raise Refused(Problem((), "must be one or two columns", raw, allowed))
 
 
 Columns = Annotated[str | tuple[str, str], BeforeValidator(_read_columns)]
@@ -104,7 +104,7 @@ Constraints = dict[Objective, Bounds]
 
 
 def _read_listeners(raw: object) -> object:
-    """A list of names becomes a mapping without options."""
+    """Convert a list of names to a mapping without options."""
     given = raw
     if isinstance(raw, list | tuple) and all(map(is_name, raw)) and len(set(raw)) == len(raw):
         given = dict.fromkeys(raw)
@@ -131,6 +131,6 @@ Listeners = Annotated[
         }
     ),
 ]
-"""Name -> options. Names are checked only in a config that a user gives (`sweep.config.config`): a
-worker, or the machine that exports a trial, may not have the package of a listener.
+"""Name -> options. Names are checked only in a config that a user gives (`sweep.config.config`),
+because a worker or the machine of an export may not have the package of a listener.
 """

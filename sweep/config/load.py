@@ -1,6 +1,6 @@
-"""Configs in: a file, or a packaged config, with overrides -> SweepConfig, and the paths in it.
+"""Load a config from a file, the package or a mapping, with overrides, and list its paths.
 
-Whatever is wrong is reported at once, as one `ConfigError` with a line a problem.
+All problems are reported at once, as one `ConfigError` with one line per problem.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sweep.space.values import Problem, Refused, closest, show
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-# What pass two puts where a required key is missing, to see what else is wrong.
+# The second validation uses these values for missing required keys, to find other problems.
 _STAND_INS: dict[str, Any] = {"name": "x", "task": {"dataset": EMBEDDED}}
 
 
@@ -36,13 +36,13 @@ Overrides = str | Iterable[str | tuple[str, Any]] | Mapping[str, Any]
 def load_config(
     source: Source, settings: Overrides = (), single_trial: bool = False
 ) -> SweepConfig:
-    """The config of a file, of the package, or of a mapping, with ``settings`` laid over it.
+    """Load a config from a file, the package or a mapping, and apply the overrides ``settings``.
 
-    With ``single_trial`` a bare parameter name is short for ``space.<name>``. The search of the
-    config, which one trial does not have, need not fit its space; it becomes a search of one trial.
+    With ``single_trial`` a bare parameter name is short for ``space.<name>``, the search of the
+    config need not fit its space, and it becomes a search of one trial.
 
-    Raises :class:`~sweep.errors.UsageError` where there is no such config or it cannot be read, and
-    :class:`~sweep.errors.ConfigError` with every problem that it has.
+    Raises :class:`~sweep.errors.UsageError` if there is no such config or it cannot be read, and
+    :class:`~sweep.errors.ConfigError` with all of its problems.
 
     >>> load_config("digits", ["search.trials=8"]).search.trials
     8
@@ -60,7 +60,7 @@ def load_config(
 def parse_config(
     text: str, settings: Overrides = (), single_trial: bool = False, source: str = "the config"
 ) -> SweepConfig:
-    """`load_config`, of a YAML text; ``source`` is what an error calls it."""
+    """As `load_config`, for a YAML text. ``source`` is its name in errors."""
     try:
         data, problems = parse_yaml(text)
     except Refused as refused:
@@ -104,32 +104,32 @@ def _validated(
 def _deeper_problems(
     data: dict[str, Any], wrong: list[Problem], context: Mapping[str, bool]
 ) -> list[Problem]:
-    """What else would be wrong once ``wrong`` is mended: how the sections fit, which comes last.
+    """The problems that would remain after ``wrong`` is corrected.
 
-    Each setting that is wrong is left out, so that its default stands in for it; a verdict that
-    rests on one of them says nothing, and is dropped.
+    pydantic checks how sections fit only if each section is valid. Therefore wrong settings are
+    replaced by their defaults, and problems that depend on such a setting are dropped.
     """
     try:
         SweepConfig.model_validate(_without(data, [p.where for p in wrong]), context=context)
     except ValidationError as error:
         bad = [path for problem in wrong for path in _paths(problem)]
-        return [p for p in problems_of(error) if not any(_rests_on(p, path) for path in bad)]
+        return [p for p in problems_of(error) if not any(_depends_on(p, path) for path in bad)]
     return []
 
 
 def _paths(problem: Problem) -> list[str]:
-    """The dotted path that is wrong, and the one that was meant."""
+    """The dotted path of a problem, and the path in its hint."""
     meant = [problem.hint, ".".join([*problem.where[:-1], problem.hint])] if problem.hint else []
     return [".".join(problem.where), *meant]
 
 
-def _rests_on(problem: Problem, path: str) -> bool:
+def _depends_on(problem: Problem, path: str) -> bool:
     own = (".".join(problem.where), *problem.depends)
     return any(f"{one}.".startswith(f"{path}.") or f"{path}.".startswith(f"{one}.") for one in own)
 
 
 def _without(data: dict[str, Any], paths: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    """A copy of ``data`` less the settings (a section's key, or all objectives) on these paths."""
+    """A copy of ``data`` without the settings (a key of a section, or all objectives) at paths."""
     result = copy.deepcopy(data)
     for path in paths:
         section = result.get(path[0]) if path[0] != "objectives" else None
@@ -149,7 +149,7 @@ def _drop(mapping: dict[Any, Any], name: str) -> None:
 
 
 def _one_trial(config: SweepConfig) -> SweepConfig:
-    """``config`` with a search that fits any space, so that its dump is a valid config again."""
+    """``config`` with a search that fits any space, so that its dump is a valid config."""
     search = config.search.model_copy(update={"trials": 1, "sampler": "tpe", "scheduler": "fifo"})
     return config.model_copy(update={"search": search})
 
@@ -159,13 +159,13 @@ def _error(problems: Sequence[Problem], source: str) -> ConfigError:
 
 
 def _packaged() -> Traversable:
-    from importlib import resources  # a tenth of the time that `sweep check` takes
+    from importlib import resources  # this import takes a tenth of the time of `sweep check`
 
     return resources.files("sweep") / "configs"
 
 
 def packaged_names() -> list[str]:
-    """The bare names of the configs that come with the package."""
+    """The names of the configs in the package."""
     names = (item.name for item in _packaged().iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
@@ -174,9 +174,9 @@ def _read(source: str) -> str:
     try:
         return _find(source).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"config {show(source)} is no UTF-8 text: {error}") from None
+        raise UsageError(f"config {show(source)} is not UTF-8 text: {error}") from None
     except OSError as error:
-        raise UsageError(f"config {show(source)} cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot read config {show(source)}: {error.strerror}") from None
 
 
 def _find(source: str) -> Path | Traversable:
@@ -197,7 +197,7 @@ def _find(source: str) -> Path | Traversable:
 
 
 def with_absolute_paths(config: SweepConfig) -> SweepConfig:
-    """The config with its files and folders spelled out: workers and a resume stand elsewhere."""
+    """The config with absolute paths, because workers and a resume run in other folders."""
     plain = config.model_dump(mode="json")
     for name in ("model", "tokenizer"):
         if plain[name] is not None and Path(plain[name]).is_dir():
@@ -214,7 +214,7 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
 
 
 def paths_of(config: SweepConfig) -> dict[str, str]:
-    """Setting and path of all that trials read on every machine; hub ids are none."""
+    """Setting -> path, for all paths that trials read on every machine. Hub ids are not paths."""
     named = {"model": config.model, "tokenizer": config.tokenizer}
     found = {setting: name for setting, name in named.items() if name and _is_path(name)}
     if isinstance(config.task.dataset, Files):
@@ -224,5 +224,5 @@ def paths_of(config: SweepConfig) -> dict[str, str]:
 
 
 def _is_path(name: str) -> bool:
-    """Whether a model's name is a path on some machine, and no hub id."""
+    """Whether the name of a model is a path on some machine, not a hub id."""
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_dir()

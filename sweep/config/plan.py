@@ -1,4 +1,4 @@
-"""What a config will do, worked out before anything runs."""
+"""The trials and epochs that a config will run, computed before the sweep."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from sweep.space.domains import Choice, Constant
 from sweep.space.params import Params
 
 TEMPERATURE = 2.0
-"""Of distillation, where ``recover.distill`` is null and the space gives none."""
+"""The temperature of distillation if neither ``recover.distill`` nor the space sets one."""
 
 
 def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[int]:
-    """The epochs after which trials are compared, and may be stopped.
+    """The epochs after which trials are compared and may be stopped.
 
-    ``grace_period * reduction_factor ** k`` for k = 0, 1, ..., rounded, each once, and below
-    ``max_epochs``: a trial that is at its end needs no stopping.
-
-    A grace period of 0 adds a rung right after pruning to those of 1.
+    ``grace_period * reduction_factor ** k`` for k = 0, 1, ..., rounded, without duplicates, and
+    below ``max_epochs``, because a trial cannot be stopped at its end. A grace period of 0 gives
+    the rungs of 1 and a rung at epoch 0, right after pruning.
 
     >>> rungs(1, 3, 30)
     [1, 3, 9, 27]
@@ -39,17 +38,17 @@ def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[i
             break
         if not found or epoch > found[-1]:
             found.append(epoch)
-        # On to the first power that rounds to more: a factor near 1 has very many that do not.
+        # Skip to the first power that rounds to a higher epoch: with a factor near 1 it may be far.
         beyond = math.log((epoch + 0.5) / grace_period) / math.log(reduction_factor)
         power = max(power + 1, math.floor(beyond))
     return found
 
 
 def fits_ehvi(config: Settings) -> bool:
-    """Whether the sampler ehvi can serve a sweep.
+    """Whether a sweep can use the sampler ehvi.
 
-    It needs a metric (or its drop) and sparsity as objectives, each in its better direction, and no
-    constraints.
+    It needs two objectives, sparsity and a metric (or its drop), each in its better direction, and
+    no constraints.
     """
     objectives = dict(config.objectives)
     if objectives.pop("sparsity", None) != "max" or len(objectives) != 1:
@@ -62,16 +61,16 @@ def fits_ehvi(config: Settings) -> bool:
 
 
 def sampler(config: Settings) -> str:
-    """The sampler that proposes: ``auto`` is ehvi where that can serve, else tpe."""
+    """The sampler of a sweep. ``auto`` is ehvi if :func:`fits_ehvi`, else tpe."""
     if config.search.sampler != "auto":
         return config.search.sampler
     return "ehvi" if fits_ehvi(config) else "tpe"
 
 
 def trials(config: Settings) -> int:
-    """How many trials the sweep runs: every point of a grid, else ``search.trials``.
+    """The number of trials of a sweep: every point of a grid, else ``search.trials``.
 
-    No configuration is run twice, so there are never more than the space has.
+    No configuration runs twice, so it is at most the number of configurations in the space.
     """
     points = size(config.space)
     if config.search.sampler == "grid":
@@ -80,36 +79,36 @@ def trials(config: Settings) -> int:
 
 
 def check_extension(config: Settings, count: int) -> None:
-    """Raises :class:`~sweep.errors.UsageError` unless the sweep can have ``count`` trials in all:
-    no fewer than are planned, and no more than there are points.
+    """Raise :class:`~sweep.errors.UsageError` unless the sweep can have ``count`` trials in total:
+    at least the planned number, and at most the number of points.
     """
     planned, points = trials(config), size(config.space)
     if count < planned:
-        raise UsageError(f"--trials is the number in all: at least {planned}, got {count}")
+        raise UsageError(f"--trials is the total number of trials: at least {planned}, got {count}")
     if count > points:
-        what = "a grid" if config.search.sampler == "grid" else "the space"
-        raise UsageError(f"{what} has no more than its {points} points, got --trials {count}")
+        what = "the grid" if config.search.sampler == "grid" else "the space"
+        raise UsageError(f"--trials must be at most the {points} points of {what}, got {count}")
 
 
 def worst_case_epochs(config: Settings) -> int:
-    """The finetune epochs of all trials together, if each has its most and none is stopped.
+    """The finetune epochs of all trials if each has the most epochs and none is stopped.
 
-    A budget is not counted in: trials that run when it is spent go on to their end.
+    Budgets are ignored, because trials that run when a budget is spent continue to their end.
     """
     epochs = config.space["finetune_epochs"]
     if config.search.sampler != "grid" or epochs.when:
         return trials(config) * config.max_epochs
     return sum(
-        int(one) * int(size({**config.space, "finetune_epochs": Choice((one,))}))
-        for one in epochs.grid()
+        int(count) * int(size({**config.space, "finetune_epochs": Choice((count,))}))
+        for count in epochs.grid()
     )
 
 
 def quantization_epochs(config: Settings) -> dict[str, int]:
     """Scheme -> the epochs for which the dense model is finetuned on that grid, before any trial.
 
-    Of each scheme that trials can start from, and of the baseline's own; none where
-    ``baseline.quantization`` is null or its epochs are 0.
+    The schemes are those of the space and of the baseline; empty if ``baseline.quantization`` is
+    null or has 0 epochs.
     """
     chosen = config.baseline.quantization
     if chosen is None or chosen.epochs == 0:
@@ -119,7 +118,7 @@ def quantization_epochs(config: Settings) -> dict[str, int]:
 
 
 def distilled(recover: RecoverConfig, params: Params) -> tuple[float, float]:
-    """(weight in [0, 1], temperature > 0) of a trial's distillation; weight 0: none."""
+    """(weight in [0, 1], temperature > 0) of a trial's distillation. Weight 0 means none."""
     settings = recover.distill
     weight = 0.0 if settings is None else settings.weight
     temperature = TEMPERATURE if settings is None else settings.temperature
@@ -130,7 +129,7 @@ def distilled(recover: RecoverConfig, params: Params) -> tuple[float, float]:
 
 
 def may_distill(config: Settings) -> bool:
-    """Whether any trial of a sweep can ask for the teacher's logits."""
+    """Whether any trial of a sweep may need the teacher's logits."""
     domain = config.space["distill_weight"]
     if config.max_epochs == 0:
         return False
@@ -147,10 +146,10 @@ def results_path(config: Settings) -> str:
 
 
 def plan(config: Settings) -> dict[str, Any]:
-    """The plan as plain values, ready for JSON.
+    """The plan as values for JSON.
 
-    Epochs are finetune epochs of pruned models, but for those of the dense one: ``baseline_epochs``
-    and ``quantization_epochs``.
+    Epochs are finetune epochs of pruned models, except ``baseline_epochs`` and
+    ``quantization_epochs``, which belong to the dense model.
     """
     search = config.search
     stops = search.scheduler != "fifo"

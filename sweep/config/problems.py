@@ -1,4 +1,4 @@
-"""What pydantic says is wrong with a config, in the words of `sweep.space.explain`."""
+"""Convert pydantic's errors about a config to problems (`sweep.space.explain`)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sweep.space.values import ABSENT, Problem, Refused, closest
 _UNKNOWN = ("extra_forbidden", "invalid_key")
 
 _FORM = re.compile(r"\[(\d)\]")
-"""The part of a path that says which of several forms a value has (`sweep.space.parse`)."""
+"""The part of a path that is the form of a value in a union (`sweep.space.parse`)."""
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """Every problem in ``error`` with its whole path; for an unknown key, the nearest known one."""
+    """All problems in ``error`` with full paths. For an unknown key, the hint is a similar key."""
     found: list[Problem] = []
     for item in error.errors(include_url=False):
         cause = item.get("ctx", {}).get("error")
@@ -31,13 +31,13 @@ def problems_of(error: ValidationError) -> list[Problem]:
         if isinstance(cause, Refused):
             found += [problem.under(*shown) for problem in cause.problems]
         elif all(problem.where != shown for problem in found):
-            # Else it is another member of a union, or the value of a key that is wrong itself.
+            # Otherwise it is another member of a union, or the value of a key that is wrong itself.
             found.append(replace(_problem(where, item), where=shown))
     return found
 
 
 def _where(loc: tuple[int | str, ...], kind: str) -> tuple[str, ...]:
-    """The path in the config: an error in a union also names the member that was tried."""
+    """The path in the config. The path of an error in a union also has the member."""
     where = tuple(str(part) for part in loc if part != "[key]")
     while kind not in _UNKNOWN and not _schema_at(where):
         where = where[:-1]
@@ -62,32 +62,32 @@ def _schema() -> dict[str, Any]:
 
 @cache
 def _schema_of(names: int) -> dict[str, Any]:
-    """The schema with so many registered names: it lists them, and there may come more."""
+    """The schema, cached by the number of registered names, which it lists."""
     return Settings.model_json_schema()
 
 
 def _schema_at(where: tuple[str, ...]) -> Schema:
-    """The JSON schema of the setting at a path; empty where there is none."""
+    """The JSON schema of the setting at a path, or {} if there is no such setting."""
     node: Schema = _schema()
     for key in where:
         forms = _members(node)
-        if form := _FORM.fullmatch(key):
-            node = forms[int(form[1])]
+        if match := _FORM.fullmatch(key):
+            node = forms[int(match[1])]
             continue
-        inner = [one["properties"].get(key) for one in forms if "properties" in one]
-        inner += [one.get("items") or one.get("additionalProperties") for one in forms]
+        inner = [form["properties"].get(key) for form in forms if "properties" in form]
+        inner += [form.get("items") or form.get("additionalProperties") for form in forms]
         node = next((found for found in inner if isinstance(found, dict)), {})
     return node
 
 
 def _members(node: Schema) -> list[Schema]:
-    """The schemas that a setting may follow, one or several."""
+    """The alternatives of a schema, or the schema itself."""
     return members(node, _schema()["$defs"])
 
 
 def _unknown(where: tuple[str, ...], got: object) -> Problem:
     siblings = _names(_schema_at(where[:-1]))
-    # A setting put into the wrong section is likelier meant than a sibling that looks alike.
+    # A setting in the wrong section is more likely than a similar name in this section.
     elsewhere = _elsewhere()
     hint = elsewhere.get(where[-1]) or closest(where[-1], siblings)
     if not hint and len(where) <= 2:
@@ -101,7 +101,7 @@ def _names(node: Schema) -> list[str]:
 
 
 def _elsewhere() -> dict[str, str]:
-    """Setting -> its dotted path, of the settings in sections that have a name of their own."""
+    """Setting -> its dotted path, for settings whose name occurs in only one section."""
     sections = {section: _names(node) for section, node in _schema()["properties"].items()}
     count = Counter(name for names in sections.values() for name in names)
     return {

@@ -1,4 +1,4 @@
-"""The config that a sweep was begun with, and whether another one goes on with that sweep."""
+"""The config in the ledger of a sweep, and whether another config equals it."""
 
 from __future__ import annotations
 
@@ -14,39 +14,40 @@ from sweep.ledger.store import read_text
 
 
 def begun_with(folder: SweepFolder) -> SweepConfig:
-    """The config that the ledger began with, checked.
+    """The config in the first event of the ledger, validated.
 
-    Raises :class:`~sweep.errors.UsageError` where it is none that this version can run.
+    Raises :class:`~sweep.errors.UsageError` if this version cannot run it.
     """
     try:
         return SweepConfig.model_validate(folder.saved_config())
     except ValidationError as error:
         what = problems_of(error)[0].line
-        raise UsageError(f"{folder.ledger} began with settings of another kind: {what}") from None
+        raise UsageError(
+            f"{folder.ledger} has settings that this version cannot run: {what}"
+        ) from None
 
 
 def check_same(folder: SweepFolder, config: SweepConfig) -> None:
-    """Refuse to go on with other settings than the sweep was begun with, except other listeners.
-
-    Raises :class:`~sweep.errors.UsageError` with the differences.
+    """Raise :class:`~sweep.errors.UsageError` with all differences if ``config`` is not that of the
+    sweep. Listeners may differ.
     """
-    # As this version reads it: a setting that came since has its default.
+    # Validated by this version, so that settings which older versions do not have get defaults.
     begun, given = (
         c.model_dump(mode="json", exclude={"listeners"}) for c in (begun_with(folder), config)
     )
     if changes := config_diff(begun, given):
         raise UsageError(
-            f"{folder.path} holds another sweep; its settings differ:\n"
+            f"{folder.path} already has a sweep with other settings:\n"
             + "\n".join(f"  {line}" for line in changes)
-            + "\nchoose another folder with --out, or go on with the old one: "
+            + "\nchoose another folder with --out, or continue the old sweep with: "
             + f"sweep resume {folder.path}"
         )
 
 
 def check_config(folder: SweepFolder) -> None:
-    """Refuse to go on where the config beside the ledger says other settings than that.
+    """Raise :class:`~sweep.errors.UsageError` if the folder's config.yaml differs from the ledger.
 
-    Raises :class:`~sweep.errors.UsageError`. A config that is not there says nothing.
+    A missing config.yaml is allowed.
     """
     if (text := read_text(folder.config)) is not None:
         check_same(folder, parse_config(text, source=str(folder.config)))

@@ -1,4 +1,4 @@
-"""How the search, the space and the objectives of a config fit together."""
+"""Checks between the search, the space and the objectives of a config."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sweep.space.params import FIXED, Params, is_learned
 from sweep.space.values import Problem, one_line, show
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
-"""Metrics whose worst value nobody knows before a sweep runs (`sweep.cluster.baseline`)."""
+"""Figures whose worst value is unknown before a sweep runs (`sweep.cluster.baseline`)."""
 
 
 def search_problems(config: Settings) -> list[Problem]:
-    """What does not fit between the search, the space and the objectives."""
+    """All problems between the search, the space and the objectives."""
     return [
         *_grace_problems(config),
         *_grid_problems(config),
@@ -37,7 +37,7 @@ def _grace_problems(config: Settings) -> Iterator[Problem]:
     if search.scheduler != "fifo" and 0 < most < search.grace_period:
         yield Problem(
             ("search", "grace_period"),
-            f"no trial gets there: space.finetune_epochs ends at {most}",
+            f"must be at most {most}, the end of space.finetune_epochs",
             search.grace_period,
             f"an integer from 0 to {most}, or search.scheduler: fifo",
             depends=("search.scheduler", "space.finetune_epochs"),
@@ -67,38 +67,38 @@ def _start_problems(config: Settings) -> Iterator[Problem]:
     identities = [identity(start) for start in starts]
     for index, start in enumerate(starts):
         if identities[index] in identities[index + 1 :]:
-            what = "is one of several equal starting points"
-            yield Problem((*at, str(index)), what, start, "each once")
+            what = "equals another starting point"
+            yield Problem((*at, str(index)), what, start, "different points")
             break
     if not any(_grid_problems(config)) and len(starts) > plan.trials(config):
-        what = f"are more than the {plan.trials(config)} trials of the sweep"
+        what = f"has more points than the sweep has trials, {plan.trials(config)}"
         depends = ("search.trials", "search.sampler", "space")
         yield Problem(at, what, len(starts), depends=depends)
 
 
 def _point_problems(config: Settings, start: dict[str, Any]) -> Iterator[Problem]:
-    """Values that the space does not have, and values of parameters that are not there."""
+    """Values that are not in the space, and values of inactive parameters."""
     space = config.space
-    if strange := [name for name, value in start.items() if not space[name].contains(value)]:
-        for name in strange:
+    if outside := [name for name, value in start.items() if not space[name].contains(value)]:
+        for name in outside:
             allowed, depends = one_line(space[name].plain()), (f"space.{name}",)
             yield Problem((name,), "is not in the space", start[name], allowed, depends=depends)
         return
-    there = complete(space, start, lambda name: space[name].nth(0))
+    params = complete(space, start, lambda name: space[name].nth(0))
     for name, value in start.items():
-        only = fixed(name, there)
+        only = fixed(name, params)
         if only is not None and value != only:
             what, depends = f"must be {only:g} with this {FIXED[name][0]}", (f"space.{name}",)
             yield Problem((name,), what, value, f"{only:g}", depends=depends)
-        elif name not in there:
+        elif name not in params:
             conditions = {c.parent: c.plain() for c in space[name].when}
-            what = f"is not there: {show(conditions)} does not hold"
+            what = f"is inactive, because {show(conditions)} does not hold"
             yield Problem((name,), what, value, depends=("space",))
 
 
 def _plateau_problems(config: Settings) -> Iterator[Problem]:
     given = config.search.reference
-    what = "needs a hypervolume, and so the worst value of each objective beforehand"
+    what = "needs a hypervolume, and therefore the worst value of each objective"
     for name in config.objectives:
         if config.search.budget.plateau and name in NO_WORST and name not in given:
             where = ("search", "budget", "plateau")
@@ -110,28 +110,27 @@ def _plateau_problems(config: Settings) -> Iterator[Problem]:
 def _warm_problems(config: Settings) -> Iterator[Problem]:
     counted = Counter(path.rstrip("/") for path in config.search.warm_start)
     for path in (path for path, count in counted.items() if count > 1):
-        yield Problem(("search", "warm_start"), "has a folder more than once", path, "each once")
+        yield Problem(("search", "warm_start"), "lists a folder twice", path, "different folders")
 
 
 def _ramp_problems(config: Settings) -> Iterator[Problem]:
-    """A method that learns from training, in a space whose trials may have no ramp for it."""
+    """A method that needs a ramp, in a space where trials may have no ramp."""
     space, methods = config.space, config.space["method"]
     for method in filter(is_learned, methods.grid()):
         if any(_lacks_ramp(space, {**given, "method": method}) for given in _short_ramps(space)):
             yield Problem(
                 ("space", "method"),
-                f"{method} prunes by what training did, so it needs a ramp, "
-                "and trials may have none",
+                f"{method} scores changes in training and needs a ramp, but trials may have none",
                 methods.plain(),
                 "with ramp_epochs and finetune_epochs of 1 or more and granularity element "
-                f"(for it alone: {{values: [...], when: {{method: {method}}}}}), "
+                f"(only for this method: {{values: [...], when: {{method: {method}}}}}), "
                 "or {values: [...], when: {ramp_epochs: {low: 1}}}",
                 depends=("space.ramp_epochs", "space.finetune_epochs", "space.granularity"),
             )
 
 
 def _short_ramps(space: Mapping[str, Domain]) -> Iterator[dict[str, Any]]:
-    """Values, each of which may leave a trial no ramp."""
+    """Settings of one parameter, each of which may leave a trial without a ramp."""
     yield {}
     tests = [Condition("ramp_epochs", low=1), Condition("finetune_epochs", low=1)]
     tests += [Condition("granularity", ("element",)), *space["ramp_epochs"].when]
@@ -141,6 +140,6 @@ def _short_ramps(space: Mapping[str, Domain]) -> Iterator[dict[str, Any]]:
 
 
 def _lacks_ramp(space: Mapping[str, Domain], given: Mapping[str, Any]) -> bool:
-    """Whether there is a trial with these values (or, at worst, another one) that has no ramp."""
+    """Whether a trial with these values has no ramp. The other params take their first values."""
     params = Params(**complete(space, given, lambda name: space[name].nth(0)))
     return params.method == given["method"] and params.ramp_epochs == 0

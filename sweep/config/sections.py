@@ -1,6 +1,6 @@
-"""The settings of a sweep with their defaults, section by section.
+"""The sections of a config: settings, defaults and descriptions.
 
-`sweep.config.config` says how the sections must fit together.
+`sweep.config.config` checks how the sections fit together.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from sweep.space.types import Section
 from sweep.space.values import Problem, Refused, one_of
 
 EMBEDDED = "digits"
-"""The data set that needs no download and, without a model, trains a fresh small BERT."""
+"""The embedded data set. Without a model, a fresh small BERT is trained on it."""
 
 CLOSED_FORM = "closed-form"
-"""The task that is a formula: no data, no model, no torch (`sweep.compress.tasks`)."""
+"""The task that is a formula, without data, model and torch (`sweep.compress.tasks`)."""
 
 
 class Files(Section):
-    """Local parquet, csv or jsonl files, one a split."""
+    """Local parquet, csv or jsonl files, one per split."""
 
     train: fields.Line = Field(description="file to finetune on")
-    validation: fields.Line | None = Field(default=None, description="file that the search sees")
+    validation: fields.Line | None = Field(default=None, description="file that the search reads")
     test: fields.Line | None = Field(default=None, description="file read once, after the search")
 
 
@@ -41,50 +41,58 @@ def _read_dataset(raw: object) -> object:
     if fields.is_name(raw):
         return raw
     allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
-    raise Refused(Problem((), "is no data set", raw, allowed))
+    raise Refused(Problem((), "is not a data set", raw, allowed))
 
 
 Dataset = Annotated[str | Files, BeforeValidator(_read_dataset)]
 
 
 class TaskConfig(Section):
-    """What is learned, and what of it the search sees."""
+    """The task: data set, columns and metrics."""
 
     dataset: Dataset = Field(
         description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     )
     subset: fields.Line | None = Field(default=None, description="configuration of a hub data set")
-    text: fields.Columns = Field(default="text", description="text column, a pair of them, or auto")
-    label: fields.Line = Field(default="label", description="label column, of names or integers")
+    text: fields.Columns = Field(
+        default="text", description="text column, a pair of columns, or auto"
+    )
+    label: fields.Line = Field(default="label", description="label column, with names or integers")
     replace: dict[fields.Characters, str] = Field(
-        default={}, description="texts replaced before tokenising"
+        default={}, description="texts to replace before tokenization"
     )
     max_length: types.Length = Field(default=128, description="tokens; longer texts are cut")
     validation: types.InnerShare = Field(
-        default=0.1, description="share carved from train if there is no validation split"
+        default=0.1, description="share of train to use as validation if that split is missing"
     )
-    train_samples: types.Count | None = Field(default=None, description="train examples used")
-    eval_samples: types.Count | None = Field(default=None, description="evaluation examples used")
+    train_samples: types.Count | None = Field(
+        default=None, description="train examples to use; null: all"
+    )
+    eval_samples: types.Count | None = Field(
+        default=None, description="evaluation examples to use; null: all"
+    )
     kind: fields.TaskKind = Field(
         default="auto", description=f"auto (by dataset), {one_of([*TASKS.builtin])}"
     )
     metric: fields.Metric | None = Field(
-        default=None, description="what drops and answers are about; null: the task's own"
+        default=None, description="primary metric; null: that of the task"
     )
     metrics: list[fields.Metric] = Field(
-        default=[], description=f"further metrics, of {one_of([*METRICS.builtin])}"
+        default=[], description=f"more metrics to record: {one_of([*METRICS.builtin])}"
     )
     options: dict[fields.Characters, Any] = Field(
-        default={}, description="settings of a task that another package brings"
+        default={}, description="options of a task from another package"
     )
-    seed: types.Seed = Field(default=0, description="of the carving and of the subsets")
+    seed: types.Seed = Field(
+        default=0, description="seed for validation and subsets taken from a split"
+    )
     seconds_per_epoch: types.NotNegative = Field(
-        default=0.0, description="closed-form only: what an epoch takes"
+        default=0.0, description="time of an epoch; closed-form only"
     )
 
     @property
     def name(self) -> str:
-        """The registered task: ``kind``, or the one that the data set says."""
+        """The name of the registered task: ``kind``, or the task of the data set."""
         if self.kind != "auto":
             return self.kind
         built_in = (EMBEDDED, CLOSED_FORM)
@@ -107,12 +115,14 @@ class QuantizationConfig(Section):
     scheme: fields.Quantization = Field(default="fixed", description=one_of(QUANTIZATIONS))
     width: types.Width | None = Field(default=None, description="bits of fixed; null: 8")
     frac_width: types.Natural | None = Field(
-        default=None, description="bits of fixed behind the point; null: half of width"
+        default=None, description="fractional bits of fixed; null: half of width"
     )
     epochs: types.Natural = Field(
-        default=0, description="finetuned on the grid (QAT); 0: rounded alone (PTQ)"
+        default=0, description="epochs of finetuning on the grid (QAT); 0: only round (PTQ)"
     )
-    learning_rate: types.Positive = Field(default=5e-5, description="peak of those epochs")
+    learning_rate: types.Positive = Field(
+        default=5e-5, description="peak learning rate of these epochs"
+    )
 
     def __str__(self) -> str:
         if self.scheme != "fixed":
@@ -121,66 +131,74 @@ class QuantizationConfig(Section):
 
     @property
     def widths(self) -> tuple[int, int]:
-        """Bits, and bits behind the point, of the scheme ``fixed``."""
+        """Bits and fractional bits of the scheme ``fixed``."""
         width = 8 if self.width is None else self.width
         return width, width // 2 if self.frac_width is None else self.frac_width
 
 
 class BaselineConfig(Section):
-    """How the dense model is finetuned, once, before anything is pruned."""
+    """How the dense model is finetuned once, before all trials."""
 
-    epochs: types.Natural = Field(default=0, description="0: the model is finetuned already")
+    epochs: types.Natural = Field(
+        default=0, description="epochs; 0: the model is already finetuned"
+    )
     learning_rate: types.Positive = Field(default=5e-5, description="peak learning rate")
     batch_size: types.Count = Field(default=32, description="examples a step")
     weight_decay: types.NotNegative = Field(default=0.01, description="of AdamW")
-    warmup: types.Share = Field(default=0.1, description="share of all steps that warm up")
+    warmup: types.Share = Field(default=0.1, description="warmup, as a share of all steps")
     lr_schedule: fields.LrSchedule = Field(default="linear", description=one_of(LR_SCHEDULES))
-    seed: types.Seed = Field(default=0, description="of the order, and of fresh weights")
+    seed: types.Seed = Field(
+        default=0, description="seed of the order of examples and of fresh weights"
+    )
     quantization: QuantizationConfig | None = Field(
         default=None, description="{scheme: fixed, width: 8, frac_width: 4, epochs: 1}; null: none"
     )
 
 
 class PruningConfig(Section):
-    """Which weights can be pruned: those of every Linear and Conv layer, unless said otherwise."""
+    """Which weights can be pruned. By default: the weights of all Linear and Conv layers."""
 
     include: list[fields.Line] = Field(
-        default=[], description="patterns over module names, such as 'encoder.*'; empty: all"
+        default=[], description="patterns of module names, such as 'encoder.*'; empty: all"
     )
-    exclude: list[fields.Line] = Field(default=[], description="patterns of modules left alone")
+    exclude: list[fields.Line] = Field(
+        default=[], description="patterns of modules that are not pruned"
+    )
     embeddings: types.Switch = Field(default=False, description="prune embeddings too")
     calibration_samples: types.Count = Field(
-        default=128, description="train examples for methods that look at data"
+        default=128, description="train examples for methods that need data"
     )
     start_masks: fields.StartMasks = Field(
         default="drop",
-        description="of a model that was exported: keep its masks in every trial, or drop them",
+        description="keep the masks of an exported model in every trial, or drop them",
     )
 
 
 class DistillConfig(Section):
-    """How a pruned model learns from a teacher, beside the labels."""
+    """How a pruned model learns from a teacher in addition to the labels."""
 
     weight: types.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
     temperature: types.Positive = Field(default=2.0, description="softens the teacher's answers")
     teacher: fields.Line | None = Field(
-        default=None, description="hub id or folder of the same labels; null: the dense model"
+        default=None,
+        description="hub id or folder of a model with the same labels; null: the dense model",
     )
 
 
 class RecoverConfig(Section):
-    """How a pruned model is finetuned; the learning rate and the epochs are in the space."""
+    """How a pruned model is finetuned. Its learning rate and epochs are in the space."""
 
     batch_size: types.Count = Field(default=32, description="examples a step")
     eval_batch_size: types.Count = Field(default=128, description="examples a batch")
     lr_schedule: fields.LrSchedule = Field(
-        default="constant", description="or linear: then only a trial's last epoch counts"
+        default="constant",
+        description="constant, or linear: then only the last epoch of a trial counts",
     )
     warmup: types.Share = Field(
-        default=0.1, description="share of one epoch's steps (linear: of all steps)"
+        default=0.1, description="warmup, as a share of an epoch's steps (linear: of all steps)"
     )
     weight_decay: types.NotNegative = Field(default=0.01, description="of AdamW")
-    clip_norm: types.Positive = Field(default=1.0, description="gradients are clipped to it")
+    clip_norm: types.Positive = Field(default=1.0, description="gradients are clipped to this norm")
     dropout: types.Share | None = Field(default=None, description="null: the model's own")
     bf16: types.Switch | fields.Auto = Field(
         default="auto", description="auto: if the hardware has it"
@@ -191,26 +209,26 @@ class RecoverConfig(Section):
 
 
 class PlateauConfig(Section):
-    """When a front has stopped growing."""
+    """When a front counts as no longer growing."""
 
-    trials: types.Count = Field(description="over how many ended trials")
+    trials: types.Count = Field(description="number of last trials to look at")
     gain: types.Positive = Field(
-        default=0.001, description="least growth of the hypervolume, as a share of it"
+        default=0.001, description="minimal growth of the hypervolume over these trials, relative"
     )
 
 
 class BudgetConfig(Section):
-    """What a sweep may cost. Where one is spent, running trials end and no new one begins."""
+    """Limits of a sweep. At a limit, running trials end normally and no new trial begins."""
 
     epochs: types.Count | None = Field(default=None, description="finetune epochs of all trials")
     seconds: types.Positive | None = Field(default=None, description="wall time of all sessions")
     plateau: PlateauConfig | None = Field(
-        default=None, description="{trials: K, gain: 0.001}: the front has stopped growing"
+        default=None, description="{trials: K, gain: 0.001}: stop when the front no longer grows"
     )
 
 
 class SearchConfig(Section):
-    """Which trials are run, and which are stopped early."""
+    """Which trials run, and which trials are stopped early."""
 
     sampler: fields.Sampler = Field(
         default="auto", description=f"proposes params: {one_of(['auto', *SAMPLERS.builtin])}"
@@ -218,79 +236,88 @@ class SearchConfig(Section):
     scheduler: fields.Scheduler = Field(
         default="moasha", description=f"stops trials: {one_of(SCHEDULERS)}"
     )
-    trials: types.Count = Field(default=64, description="trials in all; a grid runs every point")
-    seed: types.Seed = Field(default=0, description="of the sampler and of every trial")
+    trials: types.Count = Field(
+        default=64, description="total number of trials; a grid runs every point"
+    )
+    seed: types.Seed = Field(default=0, description="seed of the sampler and of all trials")
     max_concurrent: types.Count | fields.Auto = Field(
-        default="auto", description="trials at once; auto: as many as fit, or can be made to"
+        default="auto", description="trials at once; auto: as many as the cluster can run"
     )
     grace_period: types.Natural = Field(
         default=0, description="epochs before the first stop; 0: right after pruning"
     )
     reduction_factor: types.Factor = Field(
         default=3.0,
-        description="rungs lie this factor apart; about 1/factor goes on",
+        description="factor between rungs; about 1/factor of the trials continue",
     )
     margin: types.NotNegative = Field(
-        default=1.0, description="standard errors of the noise by which a peer must be better"
+        default=1.0, description="standard errors by which a peer must be better to stop a trial"
     )
-    max_failures: types.Natural = Field(default=2, description="lost workers that a trial survives")
+    max_failures: types.Natural = Field(
+        default=2, description="lost workers after which a trial is still retried"
+    )
     budget: BudgetConfig = Field(
-        default=BudgetConfig(), description="what a sweep may cost beside its trials; null: no end"
+        default=BudgetConfig(), description="limits besides the number of trials; null: no limit"
     )
     constraints: fields.Constraints = Field(
-        default={}, description="{metric: {min: x, max: y}} that the front should keep to"
+        default={}, description="{metric: {min: x, max: y}} that front points should satisfy"
     )
     starts: Starts = Field(
-        default=[], description="points tried first, such as [{sparsity: 0.5, method: random}]"
+        default=[], description="points to try first, such as [{sparsity: 0.5, method: random}]"
     )
     warm_start: list[fields.Line] = Field(
-        default=[], description="folders of other sweeps to learn from"
+        default=[], description="folders of other sweeps whose results the sampler uses"
     )
     reference: fields.Reference = Field(
-        default={}, description="corner of the hypervolume, where it is not to be the usual one"
+        default={},
+        description="{objective: value}: reference point of the hypervolume, if not the default",
     )
 
 
 class ResourcesConfig(Section):
-    """What one trial takes."""
+    """The resources of one trial."""
 
     cpu: types.Positive = Field(default=1.0, description="cores")
     gpu: types.NotNegative = Field(
-        default=0.0, description="GPUs; a share of one holds for its memory too"
+        default=0.0, description="GPUs; a share of a GPU also limits its memory"
     )
 
 
 class Settings(Section):
-    """The sections of a config, each right by itself."""
+    """All sections of a config, each valid by itself."""
 
     name: fields.Slug = Field(description="name of the sweep and of its folder")
     model: fields.Line | None = Field(
         default=None, description="hub id or folder; null (digits only): a fresh BERT"
     )
-    tokenizer: fields.Line | None = Field(default=None, description="null: the model's own")
-    task: TaskConfig = Field(description="what is learned")
+    tokenizer: fields.Line | None = Field(default=None, description="null: that of the model")
+    task: TaskConfig = Field(description="data set, columns and metrics")
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="the dense model")
-    pruning: PruningConfig = Field(default=PruningConfig(), description="which weights may go")
+    pruning: PruningConfig = Field(
+        default=PruningConfig(), description="which weights can be pruned"
+    )
     space: Space = Field(
-        default={}, validate_default=True, description="what each parameter may be"
+        default={}, validate_default=True, description="the values that each parameter may have"
     )
     recover: RecoverConfig = Field(default=RecoverConfig(), description="finetuning after pruning")
     objectives: fields.Objectives = Field(
         default={"accuracy": "max", "sparsity": "max"},
-        description=f"each max or min; a metric, its _drop, {one_of(FIGURES)}",
+        description=f"max or min for each: a metric, its _drop, {one_of(FIGURES)}",
     )
-    search: SearchConfig = Field(default=SearchConfig(), description="which trials are run")
-    resources: ResourcesConfig = Field(default=ResourcesConfig(), description="of one trial")
+    search: SearchConfig = Field(default=SearchConfig(), description="which trials run")
+    resources: ResourcesConfig = Field(
+        default=ResourcesConfig(), description="resources of one trial"
+    )
     storage: fields.Line = Field(
         default="results", description="folder of sweeps, or s3:// or gs:// address"
     )
     listeners: fields.Listeners = Field(
-        default={}, description="what follows the sweep: [name, ...], or {name: {option: value}}"
+        default={}, description="listeners of the sweep: [name, ...], or {name: {option: value}}"
     )
 
     @property
     def max_epochs(self) -> int:
-        """The most finetune epochs that a trial can have."""
+        """The most finetune epochs of a trial."""
         epochs = self.space["finetune_epochs"]
         most = epochs.high if isinstance(epochs, Int) else int(max(epochs.grid()))
         return max(most, Params().finetune_epochs) if epochs.when else most

@@ -1,4 +1,4 @@
-"""Configs as text: a dump that runs, a starter, how two of them differ, a JSON schema."""
+"""Configs as text: a YAML dump, the starter config, a diff, and the JSON schema."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from sweep.space.params import PARAMETERS
 from sweep.space.values import ABSENT, one_line, show
 
 _HEAD = """\
-# A sweep: how far can this model be pruned, and what does it cost?
+# The config of a sweep, which searches how far a model can be pruned at which loss of accuracy.
 #
-#   sweep check THIS_FILE      is it right, and what would it run?
-#   sweep run THIS_FILE        run it
+#   sweep check THIS_FILE      check the config and show its plan
+#   sweep run THIS_FILE        run the sweep
 #
-# It runs as it stands, with nothing to download. Every setting is here; one that you delete takes
-# its default. Any of them can be given on the command line too: sweep run FILE search.trials=8
-# Completion in an editor, once  sweep schema > sweep.schema.json  has been run in this folder:
+# This config runs unchanged, without any download. It has every setting; a setting that you delete
+# takes its default. You can also set a value on the command line: sweep run FILE search.trials=8
+# For completion in an editor, run  sweep schema > sweep.schema.json  in this folder:
 # yaml-language-server: $schema=sweep.schema.json
 """
 
 _SPACE_NOTE = (
-    "# What the search may choose from. A parameter is a range {low: 0.3, high: 0.95}, with a",
-    "# step: 0.05 or log: true if wanted; a list [local, global]; or one value. The sampler grid",
-    "# needs a step or a list. A range, or {values: [...]}, may have  when: {parameter: value}, or",
-    "# [values], or {low: x}: elsewhere the parameter is left out, and a trial has its default.",
+    "# The search space. A parameter is a range {low: 0.3, high: 0.95}, optionally with step: 0.05",
+    "# or log: true; a list [local, global]; or one value. The sampler grid needs steps or lists.",
+    "# A range or {values: [...]} may have a condition on another parameter: when: {name: value},",
+    "# or when: {name: [values]}, or when: {name: {low: x}}. If it does not hold, a trial uses the",
+    "# default of the parameter.",
 )
 
 _WIDTH = 100
@@ -37,8 +38,8 @@ _COLUMN = 32
 
 
 def dump_yaml(config: SweepConfig) -> str:
-    """The resolved config as YAML that runs as it stands: every setting, none left to a default."""
-    lines = [f"# The resolved config of sweep {config.name}, runnable as it stands: sweep run FILE"]
+    """The resolved config as YAML that can be run unchanged, with every setting."""
+    lines = [f"# The resolved config of sweep {config.name}. To run it: sweep run FILE"]
     for name, value in config.model_dump(mode="json").items():
         if name == "space" or isinstance(getattr(config, name), BaseModel):
             lines += [f"{name}:", *(f"  {key}: {one_line(part)}" for key, part in value.items())]
@@ -48,20 +49,20 @@ def dump_yaml(config: SweepConfig) -> str:
 
 
 def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """``path: old -> new`` for every setting in which two resolved configs (plain dicts) differ."""
+    """``path: old -> new`` for every setting that differs between two resolved configs."""
     found: list[str] = []
     for key in {**old, **new}:
         before, after = old.get(key, ABSENT), new.get(key, ABSENT)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             found += [f"{key}.{inner}" for inner in config_diff(before, after)]
         elif before != after:
-            shown = ("(not there)" if part is ABSENT else show(part) for part in (before, after))
+            shown = ("(absent)" if part is ABSENT else show(part) for part in (before, after))
             found.append(f"{key}: {' -> '.join(shown)}")
     return found
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON schema of a config as it stands in YAML, for editors."""
+    """The JSON schema of a config in YAML, for editors."""
     schema = SweepConfig.model_json_schema()
     _drop_titles(schema)
     draft = "https://json-schema.org/draft/2020-12/schema"
@@ -69,7 +70,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _drop_titles(node: Any) -> None:
-    """Take out the titles that pydantic makes of the keys; editors would show each name twice."""
+    """Remove the titles that pydantic derives from keys: editors would show each name twice."""
     if isinstance(node, dict):
         if isinstance(node.get("title"), str):
             del node["title"]
@@ -81,7 +82,7 @@ def _drop_titles(node: Any) -> None:
 
 
 def starter(config: SweepConfig) -> str:
-    """A config to start from: ``config`` as YAML, each setting with its meaning in a comment."""
+    """``config`` as YAML, with a comment that explains each setting."""
     lines = [_HEAD, *_commented(_entries(config), "")]
     for name in type(config).model_fields:
         section = getattr(config, name)
@@ -96,7 +97,7 @@ def starter(config: SweepConfig) -> str:
 
 
 def _entries(section: BaseModel) -> list[tuple[str, Any, str]]:
-    """(key, plain value, meaning) of each setting that is no block of its own."""
+    """(key, plain value, meaning) of each setting that is not a section."""
     plain = section.model_dump(mode="json")
     return [
         (name, plain[name], field.description or "")
@@ -107,7 +108,7 @@ def _entries(section: BaseModel) -> list[tuple[str, Any, str]]:
 
 
 def _commented(entries: Sequence[tuple[str, Any, str]], indent: str) -> Iterator[str]:
-    """``key: value  # meaning``, the comments in one column; a long one stands above its line."""
+    """``key: value  # meaning``, with aligned comments. A long comment is above its line."""
     texts = [f"{indent}{key}: {one_line(value)}" for key, value, _ in entries]
     column = min(max(map(len, texts)), _COLUMN)
     for text, (_, _, meaning) in zip(texts, entries, strict=True):

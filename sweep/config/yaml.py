@@ -1,6 +1,6 @@
-"""YAML as data: the text of a config, and ``key=value`` arguments laid over it.
+"""Parse the YAML of a config, and apply ``key=value`` overrides.
 
-PyYAML lets pass a key that is given twice and a node that holds itself; here both are problems.
+PyYAML accepts duplicate keys and nodes that contain themselves; here both are problems.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Path = tuple[str, ...]
 
 _GROUPED = {flat: (group, key) for group, keys in TUTORIAL.items() for key, flat in keys.items()}
 
-# YAML 1.1 reads 2:4 as 124, a number to base 60; YAML 1.2, and whoever writes it, as a text.
+# YAML 1.1 reads 2:4 as 124, a number to base 60. YAML 1.2 reads it as a text, as users expect.
 _BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but for numbers to base 60."""
+    """PyYAML's safe loader without numbers to base 60."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
         if kind is yaml.ScalarNode and implicit[0] and _BASE_60.fullmatch(value):
@@ -33,17 +33,17 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
-    """The value that ``text`` holds, and a problem for each key in it that is given twice.
+    """The value of a YAML text, and a problem for each duplicate key.
 
-    Raises `Refused` with the line and the column where ``text`` is not YAML.
+    Raises `Refused` with line and column if ``text`` is not YAML.
     """
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None, []
-        # First, since construction moves merged keys (<<) in among a mapping's own.
-        problems = list(_repeats(node, (), [], set()))
+        # Before construction, which adds merged keys (<<) to the keys of a mapping.
+        problems = list(_duplicates(node, (), [], set()))
         return loader.construct_document(node), problems
     except Refused:
         raise
@@ -52,7 +52,7 @@ def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         # ValueError: a date such as 2024-13-45, or an integer of thousands of digits.
         reason = " ".join(str(error).split()) or "too deep"
-        raise Refused(Problem((), f"cannot be read as YAML: {reason}")) from None
+        raise Refused(Problem((), f"is not valid YAML: {reason}")) from None
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
@@ -60,25 +60,27 @@ def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     reason = error.problem or error.context or "not YAML"
     hint = "; indent with spaces" if "'\\t'" in reason else ""
-    return Problem((), f"cannot be read as YAML, {place}{reason}{hint}")
+    return Problem((), f"is not valid YAML: {place}{reason}{hint}")
 
 
-def _repeats(node: yaml.Node, where: Path, above: list[int], done: set[int]) -> Iterator[Problem]:
+def _duplicates(
+    node: yaml.Node, where: Path, above: list[int], done: set[int]
+) -> Iterator[Problem]:
     if id(node) in above:
         line = node.start_mark.line + 1
-        raise Refused(Problem(where, f"holds itself, through its anchor on line {line}"))
+        raise Refused(Problem(where, f"contains itself through its anchor on line {line}"))
     if id(node) in done or isinstance(node, yaml.ScalarNode):
         return
     inner = [*above, id(node)]
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _repeats(item, (*where, str(index)), inner, done)
+            yield from _duplicates(item, (*where, str(index)), inner, done)
     elif isinstance(node, yaml.MappingNode):
-        yield from _repeats_in_mapping(node, where, inner, done)
+        yield from _duplicates_in_mapping(node, where, inner, done)
     done.add(id(node))
 
 
-def _repeats_in_mapping(
+def _duplicates_in_mapping(
     node: yaml.MappingNode, where: Path, above: list[int], done: set[int]
 ) -> Iterator[Problem]:
     lines: dict[tuple[str, str], int] = {}
@@ -89,19 +91,18 @@ def _repeats_in_mapping(
             place = f"twice on line {line}" if first == line else f"on lines {first} and {line}"
             yield Problem((*where, name), f"the key is given {place}")
         lines.setdefault((key.tag, name), line)
-        yield from _repeats(value, (*where, name), above, done)
+        yield from _duplicates(value, (*where, name), above, done)
 
 
 def apply_overrides(
     data: dict[str, Any], overrides: Iterable[str | tuple[str, Any]], single_trial: bool = False
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """``data`` with the overrides laid over it, later over earlier, and what is wrong with them.
+    """Apply overrides in order to a copy of ``data``. Returns the copy and the problems.
 
-    An override is a text ``key=value`` with a YAML value, or a key and a value as YAML would give
-    it. A path into a plain value replaces that value by a mapping:
-    ``task.dataset.train=FILE`` over ``dataset: imdb`` gives ``dataset: {train: FILE}``. With
-    ``single_trial`` a bare parameter name (or the tutorial's ``weight``, ``activation``) is short
-    for ``space.<name>``. ``data`` itself is left as it is.
+    An override is a text ``key=value`` with a YAML value, or a key with a value. A path into a
+    plain value replaces that value by a mapping: ``task.dataset.train=FILE`` turns
+    ``dataset: imdb`` into ``dataset: {train: FILE}``. With ``single_trial`` a bare parameter name
+    (or the tutorial's ``weight``, ``activation``) is short for ``space.<name>``.
     """
     result = dict(data)
     problems: list[Problem] = []
@@ -123,13 +124,11 @@ def _parse(text: str) -> tuple[Path, Any]:
     key, equals, raw = text.partition("=")
     path = tuple(key.strip().split("."))
     if not equals or not all(path):
-        raise Refused(
-            Problem((key,), "an override is written key=value", text, "a.dotted.path=value")
-        )
+        raise Refused(Problem((key,), "must have the form key=value", text, "a.dotted.path=value"))
     try:
         value, problems = parse_yaml(raw)
     except Refused as refused:
-        allowed = "a YAML value; put quotes around a text that has : # { [ * & ! % @ in it"
+        allowed = "a YAML value; put a text with : # { [ * & ! % or @ in quotes"
         wrong = (replace(problem, got=raw, allowed=allowed) for problem in refused.problems)
         raise Refused(*(problem.under(*path) for problem in wrong)) from None
     if problems:
@@ -140,16 +139,16 @@ def _parse(text: str) -> tuple[Path, Any]:
 def _set(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for key in path[:-1]:
         inner = data.get(key)
-        # A copy, since YAML anchors can make two sections one object, and the caller keeps its own.
+        # A copy, because YAML anchors can share an object, and the caller's data must not change.
         data[key] = dict(inner) if isinstance(inner, dict) else {}
         data = data[key]
     data[path[-1]] = value
 
 
 def _drop_other_form(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Take what an override replaces out of the space, if it is there in its other form.
+    """Remove a parameter from the space if an override sets it in the other form.
 
-    Else ``sparsity=0.6`` over the tutorial's ``weight: {sparsity: 0.5}`` would be given twice.
+    Otherwise ``sparsity=0.6`` and the tutorial's ``weight: {sparsity: 0.5}`` would both set it.
     """
     space = data.get("space")
     if not path or not isinstance(space, dict):

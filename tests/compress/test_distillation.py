@@ -260,6 +260,6 @@ def test_may_distill_says_whether_any_trial_is_distilled(
 
 
 def test_a_temperature_without_distillation_is_refused() -> None:
-    with pytest.raises(ValueError, match="changes nothing: no trial is distilled"):
+    with pytest.raises(ValueError, match="has no effect, because no trial is distilled"):
         config(space={"distill_temperature": [1, 2]})
     config(space={"distill_temperature": [1, 2]}, recover={"distill": {}})

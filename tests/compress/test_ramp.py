@@ -113,9 +113,7 @@ def test_a_space_that_allows_movement_without_a_ramp_is_refused(space: dict[str,
     with pytest.raises(ValueError) as caught:
         tiny.make_config(None, "digits", space=space)
     (problem,) = problems_of(caught.value)  # type: ignore[arg-type]
-    assert problem.line.startswith(
-        "space.method: movement prunes by what training did, so it needs"
-    )
+    assert problem.line.startswith("space.method: movement scores changes in training and needs")
     assert "when: {method: movement}}" in problem.line
     assert "when: {ramp_epochs: {low: 1}}}" in problem.line
 

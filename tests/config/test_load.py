@@ -1,4 +1,4 @@
-"""Where a config comes from, ``key=value`` laid over it, and what tells two of them apart."""
+"""Load configs from their sources, apply overrides, and compare configs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from sweep.space.domains import Choice, Constant
 from tests.config.test_problems import SMALL, problems
 
 
-def test_a_file_is_read_and_its_overrides_laid_over(tmp_path: Path) -> None:
+def test_a_file_is_loaded_and_overrides_are_applied(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
-    path.write_text("\ufeff" + SMALL, encoding="utf-8")  # as some editors on Windows save it
+    path.write_text(
+        "\ufeff" + SMALL, encoding="utf-8"
+    )  # with a byte order mark, as some editors on Windows write it
     assert load_config(str(path)).search.trials == 64
     assert load_config(str(path), ["search.trials=8"]).search.trials == 8
 
 
-def test_a_mapping_a_file_and_a_config_say_the_same(tmp_path: Path) -> None:
-    """A dict as the YAML would be, with overrides as texts or as values; it is left as it is."""
+def test_mappings_files_and_configs_load_equally(tmp_path: Path) -> None:
+    """A mapping is like its YAML, with overrides as texts or values, and is not changed."""
     raw = {"name": "own", "task": {"dataset": "digits"}, "space": {"sparsity": [0.5, 0.9]}}
     path = tmp_path / "own.yaml"
     path.write_text(json.dumps(raw))
@@ -41,7 +43,7 @@ def test_a_mapping_a_file_and_a_config_say_the_same(tmp_path: Path) -> None:
     assert [line.partition(":")[0] for line in wrong.value.problems] == ["search.trails", "sapce"]
 
 
-def test_a_bare_name_is_a_packaged_config_even_next_to_a_folder_of_that_name(
+def test_a_bare_name_is_a_packaged_config_even_if_a_folder_has_this_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -51,7 +53,7 @@ def test_a_bare_name_is_a_packaged_config_even_next_to_a_folder_of_that_name(
 
 
 @pytest.mark.parametrize("source", ["digts", "configs/digits.yml", "Digits"])
-def test_a_missing_config_lists_the_packaged_ones_and_the_nearest(source: str) -> None:
+def test_a_missing_config_raises_an_error_with_the_packaged_names(source: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_config(source)
     assert not isinstance(caught.value, ConfigError)
@@ -59,7 +61,7 @@ def test_a_missing_config_lists_the_packaged_ones_and_the_nearest(source: str) -
     assert "did you mean 'digits'?" in str(caught.value)
 
 
-def test_what_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_read_raises_a_usage_error(tmp_path: Path) -> None:
     for source in ("x" * 5000, "a\0b", ""):
         with pytest.raises(UsageError):
             load_config(source)
@@ -68,11 +70,11 @@ def test_what_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_bytes(b"name: \xff")
     with pytest.raises(UsageError, match=r"did you mean '.*config\.yaml'"):
         load_config(str(tmp_path))
-    with pytest.raises(UsageError, match="no UTF-8 text"):
+    with pytest.raises(UsageError, match="not UTF-8 text"):
         load_config(str(tmp_path / "config.yaml"))
 
 
-def test_a_diff_names_each_setting_that_differs_and_no_other() -> None:
+def test_a_diff_lists_exactly_the_settings_that_differ() -> None:
     old = load_config("imdb").model_dump(mode="json")
     assert config_diff(old, old) == []
     overrides = ["task.dataset.train=a.csv", "space.sparsity.low=0.4", "search.trials=9"]
@@ -82,13 +84,13 @@ def test_a_diff_names_each_setting_that_differs_and_no_other() -> None:
         'task.dataset: \'imdb\' -> {"train": "a.csv", "validation": null, "test": null}',
         "space.sparsity.low: 0.5 -> 0.4",
         "search.trials: 48 -> 9",
-        "storage: 'results' -> (not there)",
-        'more: (not there) -> {"d": null}',
+        "storage: 'results' -> (absent)",
+        'more: (absent) -> {"d": null}',
     ]
 
 
 def test_n_of_m_needs_no_quotes() -> None:
-    """YAML 1.1, which PyYAML speaks, takes 2:4 for 124, a number to base 60."""
+    """In YAML 1.1, which PyYAML implements, 2:4 is 124, a number to base 60."""
     text = SMALL + "space: {granularity: 2:4, method: [l1-norm]}\n"
     assert parse_config(text).space["granularity"] == Constant("2:4")
     listed = parse_config(text, ["space.granularity=[element, 4:8]"])
@@ -113,14 +115,14 @@ def test_n_of_m_needs_no_quotes() -> None:
         ("objectives.loss=min", "objectives.loss", "min"),
     ],
 )
-def test_an_override_reaches_any_setting(override: str, path: str, value: Any) -> None:
+def test_an_override_can_set_any_setting(override: str, path: str, value: Any) -> None:
     found: Any = parse_config(SMALL, [override]).model_dump(mode="json")
     for key in path.split("."):
         found = found[key]
     assert found == value
 
 
-def test_a_path_into_a_plain_value_replaces_it_and_further_ones_add() -> None:
+def test_a_path_into_a_plain_value_replaces_it_by_a_mapping() -> None:
     overrides = ["task.dataset.train=x", "task.dataset.validation=b.parquet"]
     overrides += ["task.text=text", "task.dataset.train=a.parquet"]
     config = load_config("sst2", overrides)
@@ -131,7 +133,7 @@ def test_a_path_into_a_plain_value_replaces_it_and_further_ones_add() -> None:
     assert longer.space["sparsity"] == replace(load_config("digits").space["sparsity"], low=0.5)
 
 
-def test_an_override_of_one_section_leaves_another_alone_that_shares_its_anchor() -> None:
+def test_an_override_does_not_change_a_section_with_the_same_anchor() -> None:
     text = SMALL + "baseline: &b {batch_size: 8}\nrecover: *b\n"
     config = parse_config(text, ["baseline.batch_size=16"])
     assert (config.baseline.batch_size, config.recover.batch_size) == (16, 8)
@@ -148,14 +150,12 @@ def test_an_override_of_one_section_leaves_another_alone_that_shares_its_anchor(
         ("search={seed: 1, seed: 2}", "search.seed"),
     ],
 )
-def test_an_override_that_cannot_be_read_is_a_problem_like_any_other(
-    override: str, path: str
-) -> None:
+def test_a_malformed_override_is_reported_with_the_other_problems(override: str, path: str) -> None:
     lines = problems(SMALL + "storage: 3\n", override)
     assert [line.split(":")[0] for line in lines] == [path, "storage"]
 
 
-def test_a_bare_parameter_is_short_for_the_space_in_a_single_trial_only() -> None:
+def test_a_bare_parameter_is_short_for_the_space_only_in_a_single_trial() -> None:
     overrides = ["sparsity=0.7", "method=random", "finetune_epochs=1"]
     config = load_config("imdb", overrides, single_trial=True)
     assert config.space["sparsity"] == Constant(0.7)
@@ -164,7 +164,7 @@ def test_a_bare_parameter_is_short_for_the_space_in_a_single_trial_only() -> Non
         load_config("imdb", overrides)
 
 
-def test_the_tutorials_dictionary_can_be_given_to_a_single_trial() -> None:
+def test_a_single_trial_accepts_the_tutorials_dictionary() -> None:
     overrides = [
         'weight={"sparsity": 0.5, "method": "l1-norm", "scope": "local"}',
         "activation={sparsity: 0.25, method: random, scope: global}",
@@ -183,14 +183,14 @@ def test_the_tutorials_dictionary_can_be_given_to_a_single_trial() -> None:
         ("{sparsity: 0.2, scope: global}", "space.weight={sparsity: 0.7}"),
     ],
 )
-def test_an_override_in_the_other_form_takes_the_place_of_the_files(
+def test_an_override_in_the_other_form_replaces_the_value_of_the_file(
     space: str, override: str
 ) -> None:
     found = parse_config(f"{SMALL}space: {space}\n", [override]).space
     assert (found["sparsity"], found["scope"]) == (Constant(0.7), Constant("global"))
 
 
-def test_a_single_trial_needs_no_search_that_fits_and_its_dump_is_a_config() -> None:
+def test_a_single_trial_ignores_the_search_and_its_dump_is_a_config() -> None:
     text = (
         SMALL + "search: {sampler: grid, grace_period: 9}\nspace: {sparsity: {low: 0, high: 0.5}}\n"
     )

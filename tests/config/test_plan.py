@@ -31,13 +31,13 @@ def test_rungs_are_the_rounded_powers_below_the_end(
     assert rungs(grace_period, reduction_factor, max_epochs) == expected
 
 
-def test_rungs_take_no_time_where_factors_are_near_one_or_trials_very_long() -> None:
+def test_rungs_are_fast_for_factors_near_one_and_long_trials() -> None:
     assert rungs(1, 1 + 1e-12, 50) == list(range(1, 50))
     assert rungs(1, math.nextafter(1, 2), 4) == [1, 2, 3]
     assert rungs(1, 2, 2**62) == [2**k for k in range(62)]
 
 
-def test_a_plan_counts_trials_and_their_most_epochs() -> None:
+def test_a_plan_counts_trials_and_worst_case_epochs() -> None:
     space = {"finetune_epochs": {"low": 0, "high": 10}}
     budget = {"epochs": 100, "plateau": {"trials": 8}}
     search = {"trials": 7, "grace_period": 2, "budget": budget}
@@ -70,7 +70,7 @@ def test_a_grid_runs_every_point(epochs: Any) -> None:
     assert result["max_epochs"] == max(epochs_of)
 
 
-def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:
+def test_fifo_and_trials_without_epochs_have_no_rungs() -> None:
     space = {"finetune_epochs": 9}
     assert plan(config(space=space, search={"scheduler": "fifo"}))["rungs"] == []
     assert plan(config(space={"finetune_epochs": 0}))["rungs"] == []
@@ -93,7 +93,7 @@ def test_fifo_has_no_rungs_and_no_epochs_need_none() -> None:
         ),
     ],
 )
-def test_a_plan_counts_what_is_finetuned_on_grids(
+def test_a_plan_counts_epochs_of_finetuning_on_grids(
     quantization: dict[str, Any] | None, asked: Any, epochs: dict[str, int]
 ) -> None:
     swept = config(baseline={"quantization": quantization}, space={"quantization": asked})
@@ -109,7 +109,7 @@ def test_a_plan_counts_what_is_finetuned_on_grids(
         ("/", "/p"),
     ],
 )
-def test_results_go_to_a_folder_of_the_sweeps_name(storage: str, path: str) -> None:
+def test_the_results_folder_has_the_name_of_the_sweep(storage: str, path: str) -> None:
     assert plan(config(storage=storage))["results"] == path
 
 
@@ -124,7 +124,7 @@ def test_results_go_to_a_folder_of_the_sweeps_name(storage: str, path: str) -> N
         ("matthews", "min", "tpe"),
     ],
 )
-def test_ehvi_serves_any_metric_against_sparsity(name: str, way: str, expected: str) -> None:
+def test_auto_is_ehvi_for_any_metric_with_sparsity(name: str, way: str, expected: str) -> None:
     both = {name: way, "sparsity": "max"}
     task = {"dataset": "digits", "metrics": ["f1", "matthews"]}
     assert sampler(config(objectives=both, task=task)) == expected

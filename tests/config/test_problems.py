@@ -1,4 +1,4 @@
-"""Everything that is wrong with a config, at once, each with path, value and what is allowed."""
+"""All problems of a config are reported together, with path, value and allowed values."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def only(lines: list[str]) -> str:
         ("a: \x00", "unacceptable character"),
         ("a: 2024-13-45", "month must be in 1..12"),
         ("a: " + "9" * 5000, "limit"),
-        ("[" * 500, "cannot be read as YAML"),
-        ("a: &x {b: *x}", "a.b: holds itself, through its anchor on line 1"),
+        ("[" * 500, "is not valid YAML"),
+        ("a: &x {b: *x}", "a.b: contains itself through its anchor on line 1"),
     ],
 )
-def test_what_is_no_yaml_says_where(text: str, message: str) -> None:
+def test_invalid_yaml_is_reported_with_its_position(text: str, message: str) -> None:
     assert message in only(problems(text))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "digits", "3"])
-def test_the_top_level_is_a_mapping(text: str) -> None:
+def test_the_top_level_must_be_a_mapping(text: str) -> None:
     assert only(problems(text)).startswith("(top level): must be a mapping of settings")
 
 
-def test_duplicate_keys_are_errors_with_their_lines_wherever_they_are() -> None:
+def test_duplicate_keys_are_reported_with_their_lines() -> None:
     text = SMALL + "search:\n  trials: 3\n  seed: 1\n  trials: 4\nname: b\n"
     text += "objectives: {loss: min, loss: max}\n"
     assert problems(text) == [
@@ -60,12 +60,12 @@ def test_duplicate_keys_are_errors_with_their_lines_wherever_they_are() -> None:
     ]
 
 
-def test_a_merged_key_that_is_given_again_is_no_duplicate() -> None:
+def test_a_key_that_overrides_a_merged_key_is_not_a_duplicate() -> None:
     text = SMALL + "baseline: &b {seed: 1, batch_size: 8}\nrecover: {<<: *b, batch_size: 4}\n"
     assert only(problems(text)).startswith("recover.seed: unknown key, got 1")
 
 
-def test_all_problems_are_reported_at_once_each_with_path_value_and_what_is_allowed() -> None:
+def test_all_problems_are_reported_with_path_value_and_allowed_values() -> None:
     text = """
 name: my sweep
 modle: x
@@ -78,7 +78,7 @@ search: {sampler: grid, tirals: 3}
     lines = problems(text, "recover.batch_size=0", "x", "space.learning_rate={low: 1, high: 2}")
     assert lines == [
         "task.max_length: the key is given twice on line 5",
-        "x: an override is written key=value, got 'x'; allowed: a.dotted.path=value",
+        "x: must have the form key=value, got 'x'; allowed: a.dotted.path=value",
         "name: has characters that are not allowed, got 'my sweep'; "
         "allowed: letters, digits and . _ - after a letter or digit",
         'space.sparsity: low is above high, got {"low": 0.9, "high": 0.3}; allowed: low <= high',
@@ -117,7 +117,7 @@ search: {sampler: grid, tirals: 3}
         ("objectives.loss=down", "is not one of the known names, got 'down'; allowed: max, min"),
     ],
 )
-def test_a_constraint_is_said_with_the_value_and_all_that_is_allowed(
+def test_a_violated_rule_is_reported_with_value_and_allowed_values(
     override: str, rest: str
 ) -> None:
     assert only(problems(SMALL, override)).startswith(f"{override.partition('=')[0]}: {rest}")
@@ -140,13 +140,13 @@ MINIMAL_KEYS = list(SweepConfig.model_fields)
         ("task.trials", "search.trials"),
     ],
 )
-def test_an_unknown_key_comes_with_the_name_that_was_meant(key: str, hint: str) -> None:
+def test_an_unknown_key_is_reported_with_the_similar_name(key: str, hint: str) -> None:
     line = only(problems(SMALL, f"{key}=1"))
     assert line.startswith(f"{key}: unknown key, got 1; allowed: ")
     assert line.endswith(f"; did you mean '{hint}'?")
 
 
-def test_a_key_that_is_like_nothing_gets_no_guess() -> None:
+def test_a_key_without_a_similar_name_has_no_hint() -> None:
     assert "did you mean" not in only(problems(SMALL, "zzz=1"))
     assert only(problems(SMALL + "1: 2\n")).startswith("1: unknown key; allowed: name, ")
 
@@ -154,7 +154,7 @@ def test_a_key_that_is_like_nothing_gets_no_guess() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("[terminl]", "listeners.terminl: no package on this machine has such a listener"),
+        ("[terminl]", "listeners.terminl: is not a listener of any package on this machine"),
         ("{terminl: {}}", "allowed: terminal; did you mean 'terminal'?"),
         ("{terminal: 3}", "listeners.terminal: must be a mapping of options, got 3"),
         ("{terminal: {2: 3}}", "listeners.terminal: must be a mapping of options"),
@@ -164,7 +164,7 @@ def test_a_key_that_is_like_nothing_gets_no_guess() -> None:
         ("{3: {}}", "listeners: must be a list or a mapping of listeners"),
     ],
 )
-def test_what_is_wrong_with_listeners(given: str, message: str) -> None:
+def test_wrong_listeners_are_reported(given: str, message: str) -> None:
     assert message in only(problems(SMALL, f"listeners={given}"))
 
 
@@ -174,7 +174,7 @@ def test_who_reads_a_config_needs_no_listener_of_it() -> None:
     assert config.listeners == {"elsewhere": {}}
 
 
-def test_what_is_required_is_named() -> None:
+def test_missing_required_keys_are_reported() -> None:
     assert [line.split(":")[0] for line in problems("search: {trials: 3}")] == ["name", "task"]
     assert only(problems("name: a\ntask: {}")).startswith("task.dataset: is required: hub id")
     assert only(problems(SMALL, "task.dataset.test=x", "model=m")).startswith(
@@ -182,13 +182,13 @@ def test_what_is_required_is_named() -> None:
     )
 
 
-def test_a_verdict_that_rests_on_another_problem_is_left_out() -> None:
+def test_problems_that_depend_on_another_problem_are_left_out() -> None:
     text = SMALL + "search: {grace_period: 3}\nspace: {finetune_epochs: {low: 0, high: many}}\n"
     assert only(problems(text)).startswith("space.finetune_epochs.high: must be an integer")
     assert only(problems("name: a\nmodle: m\ntask: {dataset: imdb}")).startswith("modle: unknown")
 
 
-def test_how_the_sections_fit_is_said_along_with_the_rest() -> None:
+def test_problems_between_sections_are_reported_with_the_others() -> None:
     lines = problems(
         "task: {dataset: {test: x}}\nsearch: {grace_period: 3, trials: 0, warm_start: [a, a]}\n",
         "a=1",

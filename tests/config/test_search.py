@@ -1,4 +1,4 @@
-"""The search's settings: starting points, constraints, budgets, warm starts, reference points."""
+"""Settings of the search: starting points, constraints, budgets, warm starts, reference."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def problems(search: dict[str, Any], **sections: Any) -> list[str]:
         ({"starts": [{"scope": "global"}]}, "search.starts.0.scope: is not in the space"),
         (
             {"starts": [{"sparsity": 0.5}, {"method": "random"}, {"sparsity": 0.50}]},
-            "search.starts.0: is one of several equal starting points",
+            "search.starts.0: equals another starting point",
         ),
         (
             {"starts": [{"finetune_epochs": 0, "learning_rate": 1e-4}]},
-            "search.starts.0.learning_rate: is not there",
+            "search.starts.0.learning_rate: is inactive",
         ),
         (
             {"trials": 1, "starts": [{"sparsity": 0.5}, {"sparsity": 0.6}]},
-            "search.starts: are more than the 1 trials of the sweep, got 2",
+            "search.starts: has more points than the sweep has trials, 1, got 2",
         ),
-        ({"warm_start": ["a", "b", "a/"]}, "search.warm_start: has a folder more than once"),
+        ({"warm_start": ["a", "b", "a/"]}, "search.warm_start: lists a folder twice"),
         ({"budget": {"epochs": 0}}, "search.budget.epochs: must be >= 1"),
         ({"budget": {"seconds": 0}}, "search.budget.seconds: must be > 0"),
         ({"budget": {"trials": 3}}, "search.budget.trials: unknown key"),
@@ -74,13 +74,15 @@ def problems(search: dict[str, Any], **sections: Any) -> list[str]:
         ({"reduction_factor": 1}, "search.reduction_factor: must be > 1"),
     ],
 )
-def test_what_makes_no_sense_is_a_problem_at_its_path(search: dict[str, Any], message: str) -> None:
+def test_a_wrong_search_setting_is_reported_at_its_path(
+    search: dict[str, Any], message: str
+) -> None:
     lines = problems(search)
     assert any(message in line for line in lines), lines
 
 
 @pytest.mark.parametrize("name", ["f1", "matthews"])
-def test_a_figure_that_is_not_asked_for_is_no_objective_and_bounds_nothing(name: str) -> None:
+def test_objectives_and_constraints_need_metrics_that_are_recorded(name: str) -> None:
     objectives = {name: "max", "sparsity": "max"}
     search = {"constraints": {name: {"min": 0.5}}}
     lines = problems(search, objectives=objectives)
@@ -94,7 +96,7 @@ def test_a_figure_that_is_not_asked_for_is_no_objective_and_bounds_nothing(name:
 
 
 @pytest.mark.parametrize("name", ["seconds", "loss"])
-def test_a_plateau_needs_the_worst_of_each_objective_beforehand(name: str) -> None:
+def test_a_plateau_needs_the_worst_value_of_each_objective(name: str) -> None:
     objectives = {"accuracy": "max", name: "min"}
     budget = {"plateau": {"trials": 3}}
     (line,) = problems({"budget": budget}, objectives=objectives)
@@ -115,7 +117,7 @@ def test_a_sweep_has_no_more_trials_than_its_space_has_configurations() -> None:
     assert plan(grid)["worst_case_epochs"] == 4
 
 
-def test_folders_to_learn_from_are_spelled_out(tmp_path: Path, monkeypatch: Any) -> None:
+def test_warm_start_folders_become_absolute(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     config = with_absolute_paths(parse_config(text({"warm_start": ["results/a"]})))
     assert config.search.warm_start == [str(tmp_path / "results" / "a")]

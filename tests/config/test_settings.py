@@ -1,4 +1,4 @@
-"""SweepConfig: defaults, what is refused, and the way there and back."""
+"""SweepConfig: defaults, conversions and wrong values."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_parameter_that_is_not_given_is_a_constant() -> None:
     assert all(isinstance(domain, Constant) for domain in space.values())
 
 
-def test_values_come_in_the_types_that_code_wants_and_stay() -> None:
+def test_values_are_converted_and_frozen() -> None:
     config = SweepConfig.model_validate(FULL)
     assert config.task.dataset == Files(train="a.parquet", test="c.csv")
     assert config.task.text == ("question", "sentence")
@@ -130,7 +130,7 @@ REFUSED: list[tuple[str, list[Any]]] = [
 @pytest.mark.parametrize(
     ("path", "value"), [(path, value) for path, values in REFUSED for value in values]
 )
-def test_a_wrong_value_is_refused_at_its_path(path: str, value: Any) -> None:
+def test_a_wrong_value_is_reported_at_its_path(path: str, value: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         SweepConfig.model_validate(changed(path, value))
     places = [".".join(map(str, error["loc"])) for error in caught.value.errors()]
@@ -158,14 +158,17 @@ GLUE: dict[str, Any] = {"model": "m", "task": {"dataset": "glue", "subset": "sst
         ({"task": {"dataset": {"train": "a.csv"}}, "model": "m"}, None),
         ({"task": {"dataset": {"train": "a.csv"}}}, "model: is required unless"),
         (GLUE, None),
-        ({"task": {"dataset": "digits", "subset": "a"}}, r"task\.subset: is for a hub data set"),
+        (
+            {"task": {"dataset": "digits", "subset": "a"}},
+            r"task\.subset: can only be set for a hub data set",
+        ),
         (
             {"model": "m", "task": {"dataset": {"train": "a.csv"}, "subset": "a"}},
-            r"task\.subset: is for a hub data set only",
+            r"task\.subset: can only be set for a hub data set",
         ),
     ],
 )
-def test_sections_that_fit_and_that_do_not(sections: dict[str, Any], message: str | None) -> None:
+def test_sections_must_fit_together(sections: dict[str, Any], message: str | None) -> None:
     raw = {**MINIMAL, **sections}
     if message is not None:
         with pytest.raises(ValidationError, match=message):

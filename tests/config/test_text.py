@@ -1,4 +1,4 @@
-"""Configs as text: dumps, packaged configs, the starter, and the schema for editors."""
+"""Configs as text: dumps, packaged configs, the starter config, and the schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIGS = resources.files("sweep") / "configs"
 
 
 @pytest.mark.parametrize("raw", [MINIMAL, FULL])
-def test_the_text_of_a_config_gives_it_again(raw: Any) -> None:
+def test_a_config_round_trips_through_its_text(raw: Any) -> None:
     config = SweepConfig.model_validate(raw)
     dump = config.model_dump(mode="json")
     assert SweepConfig.model_validate(dump) == config
@@ -37,7 +37,7 @@ def test_the_text_of_a_config_gives_it_again(raw: Any) -> None:
 
 
 @pytest.mark.parametrize("name", packaged_names())
-def test_a_packaged_config_loads_dumps_and_fits_the_schema(name: str, tmp_path: Path) -> None:
+def test_a_packaged_config_round_trips_and_fits_the_schema(name: str, tmp_path: Path) -> None:
     config = load_config(name)
     assert config.name == name
     path = tmp_path / "config.yaml"
@@ -51,7 +51,7 @@ def test_a_packaged_config_loads_dumps_and_fits_the_schema(name: str, tmp_path: 
     assert [error.message for error in validator.iter_errors(config.model_dump(mode="json"))] == []
 
 
-def test_the_schema_allows_what_a_config_allows_and_no_more() -> None:
+def test_the_schema_accepts_only_valid_configs() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     validator = jsonschema.Draft202012Validator(json_schema())
     numbers = json.loads(json.dumps(FULL).replace('"1e-3"', "0.001").replace('"1e-5"', "0.00001"))
@@ -70,11 +70,11 @@ def test_the_schema_allows_what_a_config_allows_and_no_more() -> None:
         assert not validator.is_valid({**numbers, key: value}), key
 
 
-def test_the_starter_is_a_config_and_explains_every_setting() -> None:
+def test_the_starter_is_a_valid_config_that_explains_every_setting() -> None:
     text = starter(load_config("digits", ["name=my-sweep"]))
     config = parse_config(text)
     given = yaml.safe_load(text)
-    assert given == config.model_dump(mode="json")  # so nothing is left out
+    assert given == config.model_dump(mode="json")  # no setting is missing
     assert config.task.dataset == "digits"
     assert not jsonschema.Draft202012Validator(json_schema()).is_valid({**given, "x": 1})
     lines = text.splitlines()

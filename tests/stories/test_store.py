@@ -154,7 +154,7 @@ def test_it_is_confirmed_there(stored: Stored) -> None:
 
 def test_a_sweep_is_begun_once_with_one_config(stored: Stored, cli: Command) -> None:
     done = cli("run", stored.config, "search.seed=9", "--out", stored.address)
-    assert done.code == 2 and "holds another sweep" in done.err and "search.seed" in done.err
+    assert done.code == 2 and "sweep with other settings" in done.err and "search.seed" in done.err
     again = cli("run", stored.config, "--out", stored.address)
     assert (again.code == 0 and "10 trials" in again.err) or "completed" in again.err
     (stored.address.parent / "else" / "trials.csv").write_bytes(b"mine")

@@ -163,9 +163,12 @@ def test_an_epoch_takes_the_configured_time() -> None:
     [
         (["model=bert"], "model: is not used by task.dataset closed-form"),
         (["task.seconds_per_epoch=-1"], "task.seconds_per_epoch"),
-        (["task.dataset=digits", "task.seconds_per_epoch=1"], "closed-form only"),
+        (
+            ["task.dataset=digits", "task.seconds_per_epoch=1"],
+            "only be set for task.dataset closed-form",
+        ),
         (["task.subset=x"], "task.subset"),
-        (["space.method=[random, wanda]"], "wanda looks at data, and task.dataset .* has none"),
+        (["space.method=[random, wanda]"], "wanda needs data, but task.dataset .* has none"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings: list[str], word: str) -> None:
