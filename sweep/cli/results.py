@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import analysis
 from analysis import questions as query
 from analysis import report
 from analysis.format import MetricFormat
-from analysis.tables.files import write_tables
+from sweep.api import write_results, written_to
 from sweep.config import SweepConfig, plan
-from sweep.errors import NothingFound, StorageError, UsageError
+from sweep.errors import NothingFound, UsageError
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import Folder, Store, store_at
 
@@ -35,28 +34,16 @@ STEPS = {"dense": "floats", "ptq": "PTQ", "qat": "QAT"}
 REPORT = Folder(Path("report"))
 
 
-def refresh_results(path: Store) -> analysis.Results:
-    """Write the tables, the figures and the reports of a sweep's folder anew."""
-    results = analysis.load(str(path))
-    _write(results, path)
-    return results
-
-
-def refresh_tables(path: Store) -> None:
-    """The tables alone: who interrupts a sweep may not wait for figures."""
-    with _storage(path) as folder:
-        write_tables(analysis.load(str(path)), folder)
-
-
 def write_reports(folders: list[str], out: Store | None) -> None:
     """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
     if len(folders) > 1:
         target = out or REPORT
-        _write(_load_all(folders), target)
+        with written_to(target) as place:
+            report.write_comparison(_load_all(folders), place)
     else:
         results = analysis.load(folders[0])
         target = out or (REPORT if "://" in folders[0] else store_at(results.folder))
-        _write(results, target)
+        write_results(results, target)
     print(target / "report.html")
 
 
@@ -65,27 +52,6 @@ def _load_all(folders: list[str]) -> analysis.Comparison:
         return analysis.load(folders)
     except analysis.Incomparable as error:
         raise UsageError(str(error)) from error
-
-
-def _write(found: analysis.Results | analysis.Comparison, place: Store) -> None:
-    """Tables and report; :class:`~sweep.errors.StorageError` where they cannot be written."""
-    with _storage(place) as folder:
-        if isinstance(found, analysis.Results):
-            write_tables(found, folder)
-            report.write_report(found, folder)
-        else:
-            report.write_comparison(found, folder)
-
-
-@contextmanager
-def _storage(place: Store) -> Iterator[Path]:
-    """A folder to write into, whose files are at the place when the block has ended."""
-    try:
-        with place.writing() as folder:
-            yield folder
-    except OSError as error:
-        reason = error.strerror or error
-        raise StorageError(f"cannot write results into {place}: {reason}") from error
 
 
 def show_front(

@@ -10,13 +10,10 @@ import pandas as pd
 
 import analysis
 from analysis.format import MetricFormat
-from sweep.cli.results import print_front, refresh_results, refresh_tables
-from sweep.cluster.confirm import run_confirm
+from sweep import api
+from sweep.cli.results import print_front
 from sweep.cluster.listeners.terminal import TerminalView
-from sweep.cluster.run import run_sweep
-from sweep.config import SweepConfig, plan
-from sweep.config.load import load_config, with_absolute_paths
-from sweep.config.saved import begun_with, check_config
+from sweep.config import SweepConfig
 from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
@@ -27,54 +24,39 @@ SOME_FAILED = 3
 
 
 def begin(source: str, settings: list[str], out: Store | None, address: str | None) -> None:
-    """Run a sweep; the same command again goes on with it."""
-    config = with_absolute_paths(load_config(source, settings))
-    _run(config, SweepFolder(out or plan.results_path(config)), None, address)
+    """Run a sweep; the same command again resumes it."""
+    _run(*api.planned(source, settings, out), None, address)
 
 
 def go_on(path: Store, trials: int | None, address: str | None) -> None:
     """Resume the sweep of a folder with the config that it was begun with."""
-    folder, config = _begun(path)
-    if trials is not None:
-        plan.check_extension(config, trials)
-    _run(config, folder, trials, address)
+    _run(*api.begun(path, trials), trials, address)
 
 
 def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> None:
-    """Confirm the sweep of a folder; the same command again goes on, or adds what is missing."""
-    folder, config = _begun(path)
+    """Confirm the sweep of a folder; the same command again continues, or adds what is missing."""
+    folder, config = api.begun(path)
     try:
-        done = run_confirm(config, folder, seeds=seeds, runners_up=runners_up, address=address)
+        results, done = api.confirm_to_end(folder, config, seeds, runners_up, address)
     except Interrupted as error:
-        refresh_tables(path)
         _say(f"{error}; all is saved. To go on: sweep confirm {path}")
         sys.exit(error.exit_code)
-    print(confirmed_text(refresh_results(path)))
+    print(confirmed_text(results))
     _say(f"{done.done} figures on test, {len(done.failed)} retrainings failed")
     if done.failed:
         sys.exit(SOME_FAILED)
 
 
-def _begun(path: Store) -> tuple[SweepFolder, SweepConfig]:
-    """The folder of a sweep that has begun, and the config that it was begun with."""
-    folder = SweepFolder(path)
-    config = begun_with(folder)
-    check_config(folder)
-    return folder, config
-
-
-def _run(config: SweepConfig, folder: SweepFolder, trials: int | None, address: str | None) -> None:
+def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: str | None) -> None:
     views = [] if "terminal" in config.listeners else [TerminalView()]
     try:
-        spent = run_sweep(config, folder, listeners=views, address=address, trials=trials)
+        results, spent = api.run_to_end(folder, config, trials, address, views)
     except Interrupted as error:
         if folder.holds_sweep:
-            refresh_tables(folder.path)
             _say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
         else:
             _say(f"{error} before the sweep began; nothing is kept")
         sys.exit(error.exit_code)
-    results = refresh_results(folder.path)
     print_front(results)
     if spent:
         _say(f"ended by its budget: {spent}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import Store, store_at
+from sweep.registry import REGISTRIES
 
 if TYPE_CHECKING:
     from sweep.compress.open import Bench
@@ -67,15 +69,15 @@ class Dense:
 
         want = self.config.resources
         task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
-        settings = self.config.model_dump(mode="json")
-        figures, packed = task(prepare).remote(settings, split, str(self.place), begins)
+        settings, added = self.config.model_dump(mode="json"), additions()
+        figures, packed = task(prepare).remote(settings, added, split, str(self.place), begins)
         while not ray.wait([figures], timeout=0.2)[0]:
             self.heed()
         return ray.get(figures), packed
 
 
 def prepare(
-    settings: dict[str, Any], split: str, where: str, begins: bool
+    settings: dict[str, Any], added: bytes, split: str, where: str, begins: bool
 ) -> tuple[dict[str, Any], bytes]:
     """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
 
@@ -85,9 +87,9 @@ def prepare(
     Returns the figures of the "baseline" event, or ``{"error": kind, "message": text}``; and the
     dense model, packed.
     """
-    config = SweepConfig.model_validate(settings)
-    cpus = config.resources.cpu if config.resources.gpu else own_cpus()
     try:
+        config = received(settings, added)
+        cpus = config.resources.cpu if config.resources.gpu else own_cpus()
         bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
         found = find_packed(store_at(where))
         bench.adopt(found)
@@ -104,6 +106,44 @@ def prepare(
         return {"error": type(error).__name__, "message": str(error)}, b""
     except OSError as error:
         return {"error": StorageError.__name__, "message": str(error)}, b""
+
+
+def additions() -> bytes:
+    """What this process added to the registries and workers need, pickled; b"" for nothing.
+
+    What a script or a notebook defines is pickled by value. What a module defines is pickled by its
+    name, and every machine must have the module. Of a sampler a worker needs the name alone, to
+    read the config, and of a listener nothing. Raises :class:`~sweep.errors.UsageError`.
+    """
+    groups = ("criteria", "structures", "tasks", "metrics")
+    found: dict[str, Any] = {group: REGISTRIES[group].added() for group in groups}
+    found["samplers"] = dict.fromkeys(REGISTRIES["samplers"].added())
+    names = [name for things in found.values() for name in things]
+    if not names:
+        return b""
+    from ray import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(found))
+    except Exception as error:  # of many kinds: whatever refers to a lock, a file, a connection
+        what = f"what this process registered ({', '.join(names)}) cannot be sent to workers"
+        raise UsageError(f"{what}: {first_line(error)}") from error
+
+
+def received(settings: dict[str, Any], added: bytes) -> SweepConfig:
+    """The config in a worker, which takes what the driver :func:`additions` first.
+
+    Raises :class:`~sweep.errors.UsageError` where that cannot be loaded here.
+    """
+    if added:
+        try:
+            found = pickle.loads(added)
+        except Exception as error:  # ModuleNotFoundError and whatever an import raises
+            what = "a worker cannot load what the driver registered"
+            raise UsageError(f"{what}: {first_line(error)}; workers need its module too") from error
+        for group, things in found.items():
+            REGISTRIES[group].adopt(things)
+    return SweepConfig.model_validate(settings)
 
 
 def make_bench(config: SweepConfig, threads: int) -> Bench:

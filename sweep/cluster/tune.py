@@ -22,6 +22,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from sweep.cluster.baseline import additions
 from sweep.cluster.conductor import REPORT, Conductor
 from sweep.cluster.machines import is_going
 from sweep.cluster.worker import Worker
@@ -78,6 +79,7 @@ def _trainable(config: SweepConfig, checkpoints: Store, kept: Store, dense: Sequ
     worker = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
+        added=additions(),
         checkpoints=str(checkpoints.absolute()),
         kept=str(kept.absolute()),
         dense=list(dense),

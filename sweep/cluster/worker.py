@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from sweep.cluster.baseline import make_bench
+from sweep.cluster.baseline import make_bench, received
 from sweep.cluster.conductor import REPORT, Report
 from sweep.cluster.machines import draining
 from sweep.compress.dense.ship import Shipped, find_packed
-from sweep.config import SweepConfig
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
@@ -45,16 +44,19 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         self,
         config: dict[str, Any],
         settings: dict[str, Any],
+        added: bytes,
         checkpoints: str,
         kept: str,
         dense: Sequence[Any] = (),
     ) -> None:
         """Called once an actor; ``settings`` is the resolved config.
 
+        ``added`` is what the driver has in its registries (`sweep.cluster.baseline.additions`).
+
         ``kept`` is where the sweep keeps its dense model. ``dense`` holds the digest of a packed
         one and a reference to it, if it keeps none and workers are on several machines.
         """
-        self.settings, self.root = settings, store_at(checkpoints)
+        self.settings, self.added, self.root = settings, added, store_at(checkpoints)
         self.kept, self.dense = store_at(kept), dense
         self.bench: Bench | None = None
         self.reset_config(config)
@@ -100,7 +102,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
 
     def _bench(self) -> Bench:
         if self.bench is None:
-            config = SweepConfig.model_validate(self.settings)
+            config = received(self.settings, self.added)
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
             sent = [Shipped(digest, partial(ray.get, packed)) for digest, packed in self.dense]
             with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it

@@ -162,3 +162,7 @@ class Loop(ABC):
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state_dict` gave."""
+
+
+Trial = Loop
+"""The name under which `import sweep` has it."""

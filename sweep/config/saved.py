@@ -11,6 +11,8 @@ from sweep.config.text import config_diff
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import read_text
+from sweep.registry import CRITERIA, METRICS, SAMPLERS, STRUCTURES, TASKS
+from sweep.space.values import Problem
 
 
 def begun_with(folder: SweepFolder) -> SweepConfig:
@@ -21,10 +23,34 @@ def begun_with(folder: SweepFolder) -> SweepConfig:
     try:
         return SweepConfig.model_validate(folder.saved_config())
     except ValidationError as error:
-        what = problems_of(error)[0].line
-        raise UsageError(
-            f"{folder.ledger} has settings that this version cannot run: {what}"
-        ) from None
+        what = problems_of(error)[0]
+        text = f"{folder.ledger} has settings that cannot run here: {what.line}"
+        raise UsageError(text + _how_to_add(what)) from None
+
+
+_NAMING = {
+    "space.method": CRITERIA,
+    "space.granularity": STRUCTURES,
+    "task.kind": TASKS,
+    "task.metric": METRICS,
+    "task.metrics": METRICS,
+    "objectives": METRICS,
+    "search.constraints": METRICS,
+    "search.sampler": SAMPLERS,
+}
+"""Settings that name what a registry has."""
+
+
+def _how_to_add(problem: Problem) -> str:
+    """For a name that no registry has: what kind of thing is missing, and who may have it."""
+    path = ".".join(problem.where)
+    for setting, registry in _NAMING.items():
+        if f"{path}.".startswith(f"{setting}."):
+            return (
+                f". If a package has the {registry.kind}, install it. If a script or a notebook "
+                "registers it, call sweep.resume there"
+            )
+    return ""
 
 
 def check_same(folder: SweepFolder, config: SweepConfig) -> None:

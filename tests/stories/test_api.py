@@ -1,0 +1,30 @@
+"""A sweep from Python, with things that its process registered, and in a thread of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.harness import sweeps
+from tests.harness.command import Command, assert_refused
+
+
+class Script(sweeps.Process):
+    code = (
+        "from tests.faults.processes import draw_nothing; draw_nothing()\n"
+        "import runpy; runpy.run_module('tests.stories.by_hand', run_name='__main__')"
+    )
+
+
+def test_workers_have_what_a_script_registers_and_others_are_told_what_they_lack(
+    address: str, cli: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sweep"
+    done = sweeps.run(folder, tmp_path / "log", folder, address, kind=Script)
+    assert done.code == 0, done.err
+    events = sweeps.read_events(folder)
+    assert done.out.split() == [str(folder), str(len(events))]
+    assert (folder / "front.csv").is_file()
+    records = sweeps.of_kind(events, "record")
+    assert len({event["trial_id"] for event in records}) == 3
+    refused = cli("resume", folder, "--trials", 4)
+    assert_refused(refused, 2, "space.method", "'square'", "pruning criterion", "sweep.resume")
