@@ -126,7 +126,10 @@ Listeners = Annotated[
         {
             "anyOf": [
                 {"type": "array", "items": {"type": "string"}},
-                {"type": "object", "additionalProperties": {"type": ["object", "null"]}},
+                {
+                    "type": "object",
+                    "additionalProperties": {"anyOf": [{"type": "object"}, {"type": "null"}]},
+                },
             ]
         }
     ),
