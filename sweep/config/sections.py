@@ -54,9 +54,7 @@ class TaskConfig(Section):
         description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     )
     subset: fields.Line | None = Field(default=None, description="configuration of a hub data set")
-    text: fields.Columns = Field(
-        default="text", description="text column, a pair of columns, or auto"
-    )
+    text: fields.Columns = Field(default="text", description="text column, column pair, or auto")
     label: fields.Line = Field(default="label", description="label column, with names or integers")
     replace: dict[fields.Characters, str] = Field(
         default={}, description="texts to replace before tokenization"
@@ -65,12 +63,8 @@ class TaskConfig(Section):
     validation: types.InnerShare = Field(
         default=0.1, description="share of train to use as validation if that split is missing"
     )
-    train_samples: types.Count | None = Field(
-        default=None, description="train examples to use; null: all"
-    )
-    eval_samples: types.Count | None = Field(
-        default=None, description="evaluation examples to use; null: all"
-    )
+    train_samples: types.Count | None = Field(default=None, description="train examples; null: all")
+    eval_samples: types.Count | None = Field(default=None, description="eval examples; null: all")
     kind: fields.TaskKind = Field(
         default="auto", description=f"auto (by dataset), {one_of([*TASKS.builtin])}"
     )
@@ -83,9 +77,7 @@ class TaskConfig(Section):
     options: dict[fields.Characters, Any] = Field(
         default={}, description="options of a task from another package"
     )
-    seed: types.Seed = Field(
-        default=0, description="seed for validation and subsets taken from a split"
-    )
+    seed: types.Seed = Field(default=0, description="seed for subsets and validation from train")
     seconds_per_epoch: types.NotNegative = Field(
         default=0.0, description="time of an epoch; closed-form only"
     )
@@ -120,9 +112,7 @@ class QuantizationConfig(Section):
     epochs: types.Natural = Field(
         default=0, description="epochs of finetuning on the grid (QAT); 0: only round (PTQ)"
     )
-    learning_rate: types.Positive = Field(
-        default=5e-5, description="peak learning rate of these epochs"
-    )
+    learning_rate: types.Positive = Field(default=5e-5, description="their peak learning rate")
 
     def __str__(self) -> str:
         if self.scheme != "fixed":
@@ -139,17 +129,13 @@ class QuantizationConfig(Section):
 class BaselineConfig(Section):
     """How the dense model is finetuned once, before all trials."""
 
-    epochs: types.Natural = Field(
-        default=0, description="epochs; 0: the model is already finetuned"
-    )
+    epochs: types.Natural = Field(default=0, description="0: the model is already finetuned")
     learning_rate: types.Positive = Field(default=5e-5, description="peak learning rate")
-    batch_size: types.Count = Field(default=32, description="examples a step")
-    weight_decay: types.NotNegative = Field(default=0.01, description="of AdamW")
+    batch_size: types.Count = Field(default=32, description="examples per step")
+    weight_decay: types.NotNegative = Field(default=0.01, description="weight decay of AdamW")
     warmup: types.Share = Field(default=0.1, description="warmup, as a share of all steps")
     lr_schedule: fields.LrSchedule = Field(default="linear", description=one_of(LR_SCHEDULES))
-    seed: types.Seed = Field(
-        default=0, description="seed of the order of examples and of fresh weights"
-    )
+    seed: types.Seed = Field(default=0, description="seed of data order and new weights")
     quantization: QuantizationConfig | None = Field(
         default=None, description="{scheme: fixed, width: 8, frac_width: 4, epochs: 1}; null: none"
     )
@@ -161,9 +147,7 @@ class PruningConfig(Section):
     include: list[fields.Line] = Field(
         default=[], description="patterns of module names, such as 'encoder.*'; empty: all"
     )
-    exclude: list[fields.Line] = Field(
-        default=[], description="patterns of modules that are not pruned"
-    )
+    exclude: list[fields.Line] = Field(default=[], description="patterns of modules to skip")
     embeddings: types.Switch = Field(default=False, description="prune embeddings too")
     calibration_samples: types.Count = Field(
         default=128, description="train examples for methods that need data"
@@ -181,23 +165,23 @@ class DistillConfig(Section):
     temperature: types.Positive = Field(default=2.0, description="softens the teacher's answers")
     teacher: fields.Line | None = Field(
         default=None,
-        description="hub id or folder of a model with the same labels; null: the dense model",
+        description="hub id or folder, with the same labels; null: the dense model",
     )
 
 
 class RecoverConfig(Section):
     """How a pruned model is finetuned. Its learning rate and epochs are in the space."""
 
-    batch_size: types.Count = Field(default=32, description="examples a step")
-    eval_batch_size: types.Count = Field(default=128, description="examples a batch")
+    batch_size: types.Count = Field(default=32, description="examples per step")
+    eval_batch_size: types.Count = Field(default=128, description="examples per batch")
     lr_schedule: fields.LrSchedule = Field(
         default="constant",
-        description="constant, or linear: then only the last epoch of a trial counts",
+        description="linear: then only a trial's last epoch counts",
     )
     warmup: types.Share = Field(
         default=0.1, description="warmup, as a share of an epoch's steps (linear: of all steps)"
     )
-    weight_decay: types.NotNegative = Field(default=0.01, description="of AdamW")
+    weight_decay: types.NotNegative = Field(default=0.01, description="weight decay of AdamW")
     clip_norm: types.Positive = Field(default=1.0, description="gradients are clipped to this norm")
     dropout: types.Share | None = Field(default=None, description="null: the model's own")
     bf16: types.Switch | fields.Auto = Field(
@@ -236,9 +220,7 @@ class SearchConfig(Section):
     scheduler: fields.Scheduler = Field(
         default="moasha", description=f"stops trials: {one_of(SCHEDULERS)}"
     )
-    trials: types.Count = Field(
-        default=64, description="total number of trials; a grid runs every point"
-    )
+    trials: types.Count = Field(default=64, description="number of trials; a grid runs all")
     seed: types.Seed = Field(default=0, description="seed of the sampler and of all trials")
     max_concurrent: types.Count | fields.Auto = Field(
         default="auto", description="trials at once; auto: as many as the cluster can run"
@@ -253,9 +235,7 @@ class SearchConfig(Section):
     margin: types.NotNegative = Field(
         default=1.0, description="standard errors by which a peer must be better to stop a trial"
     )
-    max_failures: types.Natural = Field(
-        default=2, description="lost workers after which a trial is still retried"
-    )
+    max_failures: types.Natural = Field(default=2, description="lost workers that a trial may have")
     budget: BudgetConfig = Field(
         default=BudgetConfig(), description="limits besides the number of trials; null: no limit"
     )
@@ -270,7 +250,7 @@ class SearchConfig(Section):
     )
     reference: fields.Reference = Field(
         default={},
-        description="{objective: value}: reference point of the hypervolume, if not the default",
+        description="reference point of the hypervolume, if not the default",
     )
 
 
@@ -293,9 +273,7 @@ class Settings(Section):
     tokenizer: fields.Line | None = Field(default=None, description="null: that of the model")
     task: TaskConfig = Field(description="data set, columns and metrics")
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="the dense model")
-    pruning: PruningConfig = Field(
-        default=PruningConfig(), description="which weights can be pruned"
-    )
+    pruning: PruningConfig = Field(default=PruningConfig(), description="prunable weights")
     space: Space = Field(
         default={}, validate_default=True, description="the values that each parameter may have"
     )
@@ -305,9 +283,7 @@ class Settings(Section):
         description=f"max or min for each: a metric, its _drop, {one_of(FIGURES)}",
     )
     search: SearchConfig = Field(default=SearchConfig(), description="which trials run")
-    resources: ResourcesConfig = Field(
-        default=ResourcesConfig(), description="resources of one trial"
-    )
+    resources: ResourcesConfig = Field(default=ResourcesConfig(), description="for each trial")
     storage: fields.Line = Field(
         default="results", description="folder of sweeps, or s3:// or gs:// address"
     )

@@ -1,9 +1,8 @@
 """The kinds of events in a ledger, and the keys of each kind.
 
 An event is a plain dict, equal to its JSON line. ``event`` is the kind; the ledger adds ``time``
-(Unix seconds). Code outside of this module, :mod:`sweep.search.replay`, :mod:`sweep.search.rounds`
-and :mod:`analysis.tables` uses the constants below for kinds. They also let the type checker infer
-the keys of an event::
+(Unix seconds). Other modules, except :mod:`sweep.search.replay`, :mod:`sweep.search.rounds` and
+:mod:`analysis.tables`, use the constants below for kinds, from which the type checker infers keys::
 
     if event["event"] == RECORD:
         event["epoch"]  # an int
@@ -285,10 +284,7 @@ def is_of_confirm(event: Event | ReadEvent) -> bool:
 
 
 class Fold:
-    """Folds events into a state: each event is passed to the method ``on_<kind>``.
-
-    Events of kinds without such a method, unknown kinds included, are ignored.
-    """
+    """Folds events into a state: each goes to the method ``on_<kind>``, if there is one."""
 
     def apply(self, event: Event | ReadEvent) -> None:
         """Apply one event."""
