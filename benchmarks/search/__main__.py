@@ -1,4 +1,4 @@
-"""The command: plan, run what is missing, print, draw."""
+"""The command: plans the runs, executes missing ones, prints tables, draws figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.search.world import World
 
 TABLES = Path(__file__).parent.parent / "tables"
 TRIALS = {8: 128, 64: 256}
-"""Trials of a full budget by workers: with 64 of them, 128 trials would be but two rounds."""
+"""Trials of a full budget by number of workers; 128 trials on 64 workers would be two rounds."""
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _show(rows: list[Row], worlds: dict[str, World], methods: list[str], out: Path) -> None:
-    """Tables to standard output, CSV and figures into ``out``, the last line."""
+    """Print tables and the last line, and write CSV and figures to ``out``."""
     from benchmarks.search import plots, report
 
     cells = make_cells(rows, worlds, methods)
@@ -59,7 +59,7 @@ def _show(rows: list[Row], worlds: dict[str, World], methods: list[str], out: Pa
 
 
 def _collect(rows: Iterable[Row], count: int) -> list[Row]:
-    """All rows, with a line of progress every half minute."""
+    """Return all rows; print a line of progress every half minute."""
     found, told = [], time.monotonic()
     for row in rows:
         found.append(row)
@@ -74,7 +74,7 @@ def _worlds(paths: list[Path]) -> dict[str, World]:
         raise ValueError(f"no tables in {TABLES}: record one with benchmarks.search.record")
     worlds = {table.name: World(table) for table in map(load_table, paths)}
     if len(worlds) < len(paths):
-        raise ValueError(f"two tables have one name: {', '.join(map(str, paths))}")
+        raise ValueError(f"two tables have the same name: {', '.join(map(str, paths))}")
     return worlds
 
 
@@ -86,7 +86,9 @@ def _trials(workers: list[int], trials: list[int] | None) -> dict[int, int]:
     if len(trials) == 1:
         return dict.fromkeys(workers, trials[0])
     if len(trials) != len(workers):
-        raise ValueError(f"--trials takes one number, or {len(workers)} as --workers: {trials}")
+        raise ValueError(
+            f"--trials takes 1 or {len(workers)} numbers (one per --workers): {trials}"
+        )
     return dict(zip(workers, trials, strict=True))
 
 
@@ -97,14 +99,19 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--tables", nargs="+", type=Path, help=f"npz files (default: those of {TABLES.name}/)")
     add("--workers", nargs="+", type=int, default=list(TRIALS))
-    add("--trials", nargs="+", type=int, help="of a full budget: one number, or one a --workers")
+    add(
+        "--trials",
+        nargs="+",
+        type=int,
+        help="trials of a full budget: one, or one per --workers",
+    )
     add("--seeds", type=int, default=30, help="runs of each method")
     add("--methods", nargs="+", default=list(MAKERS), help=f"of {', '.join(MAKERS)}")
     add("--rule", action="append", default=[], help="one more: ours:tpe:grace=1,eta=3,margin=1")
     add("--processes", type=int, default=min(2, os.cpu_count() or 1))
     add("--out", type=Path, default=Path("results/benchmarks/search"))
     if importlib.util.find_spec("syne_tune") is None:
-        parser.error("a peer is not here: pip install --no-deps 'syne-tune==0.16.*'")
+        parser.error("Syne Tune is missing: pip install --no-deps 'syne-tune==0.16.*'")
     return parser
 
 

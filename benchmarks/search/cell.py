@@ -1,4 +1,4 @@
-"""One table under one number of workers: the runs of every method, side by side."""
+"""The runs of every method on one table with one number of workers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from benchmarks.search.runs import Row, full_budget
 from benchmarks.search.world import World
 
 SHARE = 0.99
-"""Of the median hypervolume of ``random+fifo`` at its full budget: what all are timed to."""
+"""The target of all methods, as a share of the final median hypervolume of ``random+fifo``."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """``runs``: method -> its rows, a seed each; ``budget``: epochs of a full one."""
+    """``runs``: method -> one row per seed; ``budget``: epochs of a full budget."""
 
     world: World
     workers: int
@@ -45,18 +45,18 @@ class Cell:
         return SHARE * float(quartiles(final)[1])
 
     def budget_of(self, method: str) -> int:
-        """The epochs that a method was given: fewer than the full budget if it is slow."""
+        """Return the epochs of a method: fewer than the full budget if it is slow."""
         return int(self.runs[method][0]["marks"][-1])
 
     def values(self, method: str, budgets: Iterable[int], column: int = FOUND) -> Array:
-        """(seeds, budgets): hypervolumes, NaN beyond what the method was given."""
+        """Return hypervolumes (seeds, budgets); NaN beyond the method's budget."""
         wanted = np.asarray(list(budgets), dtype=np.float64)
         rows = [at_budgets(row["curve"], wanted, column) for row in self.runs[method]]
         return np.where(wanted <= self.budget_of(method), np.array(rows), np.nan)
 
     def need(self, method: str, target: float, column: int = EPOCHS) -> float:
-        """Median epochs (or seconds) to a true hypervolume; inf if half the runs never get there,
-        NaN if a slow method's did not within its smaller budget."""
+        """Return the median epochs (or seconds) to a true hypervolume: inf if half of the runs
+        never reach it, NaN if a slow method does not reach it within its smaller budget."""
         median = float(
             quartiles([needed(r["curve"], target, column) for r in self.runs[method]])[1]
         )
@@ -64,7 +64,7 @@ class Cell:
         return float("nan") if short else median
 
     def beaten_by(self, ours: str) -> dict[str, list[int]]:
-        """Method -> the budgets at which its band lies above ours; empty at best."""
+        """Return method -> the budgets at which its band is above ours."""
         found = {}
         budgets = np.arange(1, self.budget + 1)
         for method in filterfalse(is_ours, self.runs):
@@ -75,7 +75,7 @@ class Cell:
 
 
 def make_cells(rows: Iterable[Row], worlds: dict[str, World], methods: list[str]) -> list[Cell]:
-    """Cells in the order of ``worlds`` (by name), then of workers; methods in the order given."""
+    """Make cells, ordered by world (by name) and workers, with methods in the given order."""
     cells: dict[tuple[str, int], Cell] = {}
     for row in sorted(rows, key=lambda row: (row["workers"], row["seed"])):
         key = row["table"], row["workers"]
@@ -91,10 +91,10 @@ def make_cells(rows: Iterable[Row], worlds: dict[str, World], methods: list[str]
 
 
 def ratios(cells: list[Cell], ours: str) -> tuple[float, float]:
-    """(our epochs to the target / the full budget, our epochs / those of the best other method).
+    """Return (our epochs to the target / full budget, our epochs / those of the best other method).
 
-    In each cell the median over seeds of the epochs to 99 % of what ``random+fifo`` has at its full
-    budget; the best other method is chosen in each cell anew. Means over the cells.
+    Epochs are medians over seeds to 99 % of the final hypervolume of ``random+fifo``. The best
+    other method is that of each cell. The ratios are means over the cells.
     """
     to_base, to_best = [], []
     for cell in cells:

@@ -1,4 +1,4 @@
-"""The virtual clock: N workers, trials in the order of time, a method that proposes and stops."""
+"""The virtual clock: N workers run the trials that a method proposes and stops."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ Record = dict[str, Any]
 
 
 class Method(Protocol):
-    """A searcher with its scheduler. Trials have the numbers 0, 1, ... in the order of asking."""
+    """A searcher with its scheduler. Trials are numbered 0, 1, ... in the order of proposals."""
 
     def ask(self, number: int) -> Params | None:
-        """Params for trial ``number``; ``finetune_epochs`` is its last epoch. None: no more."""
+        """Propose params for trial ``number``; ``finetune_epochs`` is its last epoch. None: end."""
 
     def report(self, number: int, record: Record) -> bool:
-        """Take in a record of a running trial; True stops it."""
+        """Observe a record of a running trial; return True to stop it."""
 
     def end(self, number: int) -> None:
-        """A trial is over: stopped, or at its last epoch. Its last record has been reported."""
+        """End a trial that was stopped or has reported its last epoch."""
 
 
 @dataclass
 class Outcome:
-    """A search that has spent its budget.
+    """The result of a search that has spent its budget.
 
-    ``started`` trials; ``seconds`` on the clock at the last record. ``curve`` holds (epochs spent,
-    seconds, hypervolume found, hypervolume chosen), relative to the world's whole front, a row for
-    each change; ``fronts`` the points found (true accuracy, sparsity) when each of the
-    marks was spent.
+    ``started``: number of trials. ``seconds``: time of the last record. ``curve`` has one row per
+    change: (epochs spent, seconds, hypervolume found, hypervolume chosen), relative to the world's
+    complete front. ``fronts`` has the found points (true accuracy, sparsity) at each mark.
     """
 
     started: int = 0
@@ -50,7 +49,7 @@ class _Running:
 
 
 class Clock:
-    """One search in one world. ``seed`` is of the trials' noise and durations, not the method's."""
+    """One search in one world; ``seed`` determines noise and durations, not the method."""
 
     def __init__(self, world: World, method: Method, workers: int, trials: int, seed: int) -> None:
         self._world, self._method, self._seed = world, method, seed
@@ -60,9 +59,9 @@ class Clock:
             self._start(0.0)
 
     def run(self, marks: list[int]) -> Outcome:
-        """Until ``marks[-1]`` epochs are spent (or trials run out); ``marks`` ascend.
+        """Run until ``marks[-1]`` epochs are spent or trials run out; ``marks`` ascend.
 
-        An epoch is spent when its record comes in; those under way at the end do not count.
+        An epoch counts as spent when its record arrives; unfinished epochs do not count.
         """
         outcome, found, spent = Outcome(), Found(self._world), 0
         waiting = list(marks)
@@ -81,7 +80,7 @@ class Clock:
         return outcome
 
     def _records(self) -> Iterator[tuple[float, int, _Running]]:
-        """(time, epoch, trial) in the order of time. The method hears of it after it is yielded."""
+        """Yield (time, epoch, trial) in order of time; afterwards the method gets the record."""
         while self._due:
             now, _, epoch, running = heapq.heappop(self._due)
             yield now, epoch, running
@@ -102,20 +101,20 @@ class Clock:
             self._asked += 1
 
     def _push(self, now: float, epoch: int, running: _Running) -> None:
-        self._order += 1  # what is due at the same time comes in the order of starting
+        self._order += 1  # events at the same time keep the order of starting
         due = now + float(running.curve.seconds[epoch])
         heapq.heappush(self._due, (due, self._order, epoch, running))
 
 
 def _note(outcome: Outcome, row: tuple[int, float, float, float]) -> None:
-    """One row for each number of epochs, the last."""
+    """Keep only the last row for each number of epochs."""
     if outcome.curve and outcome.curve[-1][0] == row[0]:
         outcome.curve.pop()
     outcome.curve.append(row)
 
 
 def _record(world: World, running: _Running, epoch: int) -> Record:
-    """The figures of a trial's record that a search may look at."""
+    """Return the figures of a record that a search may use."""
     return {
         "stage": "recovered" if epoch else "pruned",
         "epoch": epoch,

@@ -1,7 +1,7 @@
-"""Measures of finished searches. Arrays only, no files and no names of methods.
+"""Measures of finished searches, computed on arrays.
 
-A *curve* has a row for each change: (epochs spent, seconds, hypervolume found, hypervolume chosen),
-epochs ascending, from the first record on.
+A *curve* has one row per change: (epochs spent, seconds, hypervolume found, hypervolume chosen),
+with ascending epochs, from the first record on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EPOCHS, SECONDS, FOUND, CHOSEN = range(4)
 
 
 def at_budgets(curve: Curve, budgets: ArrayLike, column: int = FOUND) -> Array:
-    """The column's value when each budget (in epochs) was spent; 0 before the first record.
+    """Return the column's value at each budget (in epochs); 0 before the first record.
 
     >>> at_budgets([(0, 1.0, 0.2, 0.2), (5, 9.0, 0.7, 0.8)], [0, 4, 5, 99])
     array([0.2, 0.2, 0.7, 0.7])
@@ -31,7 +31,7 @@ def at_budgets(curve: Curve, budgets: ArrayLike, column: int = FOUND) -> Array:
 
 
 def needed(curve: Curve, target: float, column: int = EPOCHS) -> float:
-    """Epochs (or seconds) spent when the true hypervolume is first ``target`` or more; inf: never.
+    """Return the epochs (or seconds) until the true hypervolume reaches ``target``; inf: never.
 
     >>> needed([(0, 1.0, 0.2, 0.2), (5, 9.0, 0.7, 0.8)], 0.5)
     5.0
@@ -40,18 +40,18 @@ def needed(curve: Curve, target: float, column: int = EPOCHS) -> float:
 
 
 def quartiles(values: ArrayLike) -> Array:
-    """Lower quartile, median, upper quartile over the first axis; (3, ...).
+    """Return lower quartile, median and upper quartile over the first axis, shape (3, ...).
 
-    Each is a value that occurs, the higher one where two are meant: infinities have no mean.
+    Each is an existing value, the higher of two candidates, because infinities have no mean.
     """
     return np.asarray(np.quantile(np.asarray(values), [0.25, 0.5, 0.75], axis=0, method="higher"))
 
 
 def attained(front: Sequence[Sequence[float]], sparsities: Array, floor: float) -> Array:
-    """The best accuracy of ``front`` (accuracy, sparsity) at each sparsity or more, else ``floor``.
+    """Return the best accuracy of ``front`` (accuracy, sparsity) at each sparsity or more.
 
-    With two objectives the median attainment surface (Grunert da Fonseca et al., EMO 2001), which
-    half of the runs reach, is the median of this over the runs, sparsity by sparsity.
+    Where there is none, it is ``floor``. The median attainment surface (Grunert da Fonseca et al.,
+    EMO 2001) of two objectives is the median of this over the runs at each sparsity.
     """
     points = np.asarray(front, dtype=np.float64).reshape(-1, 2)
     reaches = points[:, 1][None] >= np.asarray(sparsities)[:, None]
@@ -59,5 +59,5 @@ def attained(front: Sequence[Sequence[float]], sparsities: Array, floor: float) 
 
 
 def bands_above(ours: Array, theirs: Array) -> Array:
-    """Where another method's lower quartile lies above our upper one; both (seeds, budgets)."""
+    """Return where their lower quartile is above our upper quartile; inputs (seeds, budgets)."""
     return np.asarray(quartiles(theirs)[0] > quartiles(ours)[2])

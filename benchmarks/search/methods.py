@@ -1,8 +1,8 @@
 """The methods by name: ``name`` or ``name:setting=value,...``.
 
-Settings: ``grace`` (grace_period) and ``eta`` (reduction_factor) of whatever stops early; ours
-takes ``margin`` and every other key of a config's ``search`` too. What is not given is the default
-of the library itself, ours too: ``ours:tpe`` is what ``search: {sampler: tpe}`` gives a user.
+Settings are ``grace`` (grace_period) and ``eta`` (reduction_factor) of methods that stop early;
+ours also takes ``margin`` and every other key of a config's ``search``. All other settings have the
+defaults of the library: ``ours:tpe`` equals ``search: {sampler: tpe}`` in a config.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sweep.config import SweepConfig, plan
 from sweep.space.domains import Constant, Domain
 
 BASE = "random+fifo"
-"""What all are measured against."""
+"""The reference method of the target."""
 
 _PLAIN = SweepConfig.model_validate({"name": "plain", "task": {"dataset": "digits"}})
 DEFAULT = f"ours:{plan.sampler(_PLAIN)}"
-"""Ours as a user has it who sets nothing."""
+"""Our method with default settings."""
 
 SHORT = {"grace": "grace_period", "eta": "reduction_factor"}
 RAY = {"grace_period": 1, "reduction_factor": 4}
@@ -38,7 +38,7 @@ DOMINATED = {"grace_period": 1, "reduction_factor": 3}
 
 @dataclass(frozen=True)
 class Task:
-    """What a method is made for: ``trials`` is what a user would set, ``most`` where all end."""
+    """A problem for a method: ``trials`` as a user would set it, ``most`` as the hard limit."""
 
     world: World
     seed: int
@@ -46,18 +46,18 @@ class Task:
     most: int
 
     def config(self, search: dict[str, Any]) -> SweepConfig:
-        """The sweep's config, valid as a whole."""
+        """Return the sweep's complete config."""
         return SweepConfig.model_validate(
             {
                 "name": self.world.table.name,
-                "task": {"dataset": "digits"},  # not looked at: records come from the table
+                "task": {"dataset": "digits"},  # not used: records come from the table
                 "space": self.world.space(),
                 "search": {"trials": self.trials, "seed": self.seed, **search},
             }
         )
 
     def space(self, to_the_end: bool) -> dict[str, Domain]:
-        """The domains; ``to_the_end``: every trial has the table's last epoch as its last."""
+        """Return the domains; with ``to_the_end`` every trial runs to the table's last epoch."""
         space = dict(self.config({}).space)
         if to_the_end:
             space["finetune_epochs"] = Constant(self.world.table.max_epochs)
@@ -114,7 +114,7 @@ def is_ours(name: str) -> bool:
 
 
 def parse(spec: str) -> tuple[str, Settings]:
-    """A maker's name and settings. ValueError for an unknown name or settings without values."""
+    """Parse a maker's name and settings; ValueError for an unknown name or invalid settings."""
     head, _, tail = spec.rpartition(":") if "=" in spec else (spec, "", "")
     if head not in MAKERS:
         raise ValueError(f"unknown method {head!r}; known: {', '.join(MAKERS)}")
@@ -122,13 +122,13 @@ def parse(spec: str) -> tuple[str, Settings]:
     for part in tail.split(",") if tail else []:
         key, equals, value = part.partition("=")
         if not equals:
-            raise ValueError(f"{spec}: {part!r} is no setting=value")
+            raise ValueError(f"{spec}: {part!r} must have the form setting=value")
         settings[SHORT.get(key, key)] = yaml.safe_load(value)
     return head, settings
 
 
 def make_method(spec: str, task: Task) -> Method:
-    """A fresh method. ValueError where ``spec`` or a setting of it is unknown."""
+    """Make a new method; ValueError if ``spec`` or one of its settings is unknown."""
     name, settings = parse(spec)
     try:
         return MAKERS[name](task, settings)
@@ -138,4 +138,4 @@ def make_method(spec: str, task: Task) -> Method:
 
 def _take_no(settings: Settings) -> None:
     if settings:
-        raise TypeError(f"it stops nothing: no {', '.join(settings)}")
+        raise TypeError(f"this method stops no trials, so it has no {', '.join(settings)}")

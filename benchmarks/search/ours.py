@@ -1,4 +1,4 @@
-"""Our own search behind the clock: the real ``Search``, event by event, in memory."""
+"""Our own method: the real ``Search``, event by event, in memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sweep.search.replay import Search
 
 
 class Ours:
-    """Asks and tells ``Search`` in the order in which the conductor does."""
+    """Calls ``Search`` in the same order as the conductor."""
 
     def __init__(self, config: SweepConfig, trials: int) -> None:
         self._search = Search(config)
         self._search.extend(trials)
 
     def ask(self, number: int) -> Params | None:
-        """The search's proposal, begun at once."""
+        """Return the search's proposal, and start it at once."""
         event = self._search.propose()
         if event is None:
             return None
@@ -25,13 +25,13 @@ class Ours:
         return dict(event["params"])
 
     def report(self, number: int, record: Record) -> bool:
-        """Judge, then apply."""
+        """Judge a record, then apply its event."""
         event = {"event": "record", "trial_id": _id(number), "attempt": 1, **record}
         self._apply(event, self._search.judge(event))
         return self._search.trials[_id(number)].is_stopped
 
     def end(self, number: int) -> None:
-        """What the search itself says of how the trial ended."""
+        """Apply the search's end event of the trial."""
         self._apply(self._search.job(_id(number)).due_end())
 
     def _apply(self, *events: Event | None) -> None:

@@ -1,4 +1,4 @@
-"""An Optuna study asked and told as its users do it, for ``fifo`` and under others' schedulers."""
+"""A plain Optuna study with ask and tell, under ``fifo`` and schedulers of other libraries."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sweep.space.domains import Choice, Constant, Domain, Float
 
 
 class PlainOptuna:
-    """Maximises accuracy and sparsity; stops nothing.
+    """Maximises accuracy and sparsity without early stopping.
 
-    A trial is told COMPLETE, with the values of its last record, for the params as they were asked.
-    That is what ``OptunaSearch`` does with a trial that Ray's scheduler has stopped, too.
+    A trial is reported as COMPLETE, with the values of its last record and its original params.
+    ``OptunaSearch`` does the same with a trial that a Ray scheduler has stopped.
     """
 
     def __init__(self, space: Mapping[str, Domain], sampler: BaseSampler) -> None:
@@ -38,17 +38,17 @@ class PlainOptuna:
         self._values: dict[int, tuple[float, float]] = {}
 
     def ask(self, number: int) -> Params:
-        """A trial of the study. Its sampler sees the running ones."""
+        """Ask the study for a trial; the sampler sees running trials."""
         self._running[number] = self._study.ask(self._asked)
         return self._fixed | self._running[number].params
 
     def report(self, number: int, record: Record) -> bool:
-        """Remember the values; Optuna has no other use for them with several objectives."""
+        """Store the values; with several objectives, Optuna accepts no intermediate values."""
         self._values[number] = record["accuracy"], record["sparsity"]
         return False
 
     def end(self, number: int) -> None:
-        """Tell."""
+        """Report the trial to the study."""
         self._study.tell(self._running.pop(number), self._values.pop(number))
 
 

@@ -1,4 +1,4 @@
-"""Figures of a benchmark. Colours are Okabe and Ito's; lines differ in dashes, too."""
+"""Figures of a benchmark, with the colours of Okabe and Ito and different dashes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OURS = "#0072B2"
 
 
 def save_all(cells: Sequence[Cell], ours: str, folder: Path) -> list[Path]:
-    """Draws curves.png (us and the others), samplers.png (us alone) and attainment.png."""
+    """Draw curves.png (all methods), samplers.png (our samplers) and attainment.png."""
     methods = list(dict.fromkeys(method for cell in cells for method in cell.runs))
     others = [method for method in methods if not is_ours(method)]
     own = [method for method in methods if is_ours(method) and method != ours]
@@ -40,7 +40,7 @@ def save_all(cells: Sequence[Cell], ours: str, folder: Path) -> list[Path]:
 
 
 def _curves(cells: Sequence[Cell], methods: Sequence[str], ours: str) -> Figure:
-    """Hypervolume against epochs: medians and quartile bands over seeds, a panel a cell."""
+    """Draw hypervolume over epochs: medians and quartile bands over seeds, one panel per cell."""
     figure, panels = _panels(len(cells), min(2, len(cells)))
     for axes, cell in zip(panels, cells, strict=True):
         for method in (name for name in methods if name in cell.runs):
@@ -59,7 +59,7 @@ def _curves(cells: Sequence[Cell], methods: Sequence[str], ours: str) -> Figure:
 
 
 def _attainment(cells: Sequence[Cell], methods: Sequence[str], ours: str) -> Figure:
-    """Median attainment surfaces at a quarter of the budget and at all of it."""
+    """Draw median attainment surfaces at a quarter of the budget and at the full budget."""
     figure, panels = _panels(2 * len(cells), 2)
     shares = ("a quarter of the budget", "the full budget")
     for index, axes in enumerate(panels):

@@ -1,11 +1,10 @@
-"""Record a table of learning curves: accuracy after every epoch over a grid of params and seeds.
+"""Records a table of learning curves: accuracy after every epoch over a grid of params and seeds.
 
     python -m benchmarks.search.record digits --out benchmarks/tables/digits.npz [key=value ...]
 
-Each point of method x scope x sparsity x learning rate x seed is one of this project's own trials,
-run here without Ray. Finished curves are kept in OUT.jsonl, so that a recording that was cut off
-goes on; the table is written when all are there. Its arrays are described in
-:mod:`benchmarks.search.table`.
+Each point of method x scope x sparsity x learning rate x seed is a trial of this project, run
+without Ray. Finished curves are saved in OUT.jsonl, so that an interrupted recording can continue.
+The table is written at the end; :mod:`benchmarks.search.table` describes its arrays.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def main() -> None:
     out, log = Path(given.out), Path(f"{given.out}.jsonl")
     out.parent.mkdir(parents=True, exist_ok=True)
     axes = (METHODS, SCOPES, given.sparsities, given.learning_rates, range(given.seeds))
-    keys = sorted(product(*axes), key=lambda key: key[-1])  # a whole grid for a seed, then the next
+    keys = sorted(product(*axes), key=lambda key: key[-1])  # seed by seed
     curves = _read(log)
     overrides = tuple(given.overrides)
     jobs = [Job(given.config, overrides, key, given.epochs) for key in keys if key not in curves]
@@ -61,7 +60,7 @@ def main() -> None:
 
 
 def record(job: Job) -> tuple[Key, dict[str, list[Any]]]:
-    """A trial from its pruning to its last epoch: correct answers and seconds after each."""
+    """Run a complete trial; return correct answers and seconds after each epoch."""
     from sweep.space.params import Params
 
     method, scope, sparsity, rate, seed = job.key
@@ -122,7 +121,7 @@ def _arrays(
 
 
 def _public(part: str) -> str:
-    """A word of the command or of the config; of a path on this machine only its name."""
+    """Return a word of the command or config, with local paths reduced to their names."""
     name, equals, value = part.rpartition("=")
     return f"{name}{equals}S/{Path(value).name}" if Path(value).is_absolute() else part
 

@@ -1,4 +1,4 @@
-"""What a benchmark found, in markdown and CSV."""
+"""The results of a benchmark as Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADS = (
 
 
 def cell_table(cell: Cell) -> str:
-    """Markdown: a method a line."""
+    """Format a cell as a Markdown table with one line per method."""
     base = float(quartiles([row["seconds"] for row in cell.runs[BASE]])[1])
     lines = [
         f"\n**{cell.name}**, {cell.budget} epochs, {cell.world.table.examples} examples, front "
@@ -48,7 +48,7 @@ def _cells(cell: Cell, method: str, base: float) -> Iterator[str]:
 
 
 def check_line(cell: Cell, ours: str) -> str:
-    """Whether another method's band lies above ours at some budget, and where."""
+    """Describe at which budgets another method's band is above ours, if any."""
     beaten = cell.beaten_by(ours)
     told = "; ".join(
         f"{method} at {len(budgets)} budgets from {budgets[0]} to {budgets[-1]} epochs"
@@ -58,7 +58,7 @@ def check_line(cell: Cell, ours: str) -> str:
 
 
 def write_curves(cells: Iterable[Cell], path: Path) -> None:
-    """CSV: a line for each method and budget, quartiles over seeds of both hypervolumes."""
+    """Write CSV: one line per method and budget, with quartiles over seeds of both hypervolumes."""
     head = ["table", "workers", "method", "epochs"]
     head += [f"{kind}_{part}" for kind in ("found", "chosen") for part in ("q25", "median", "q75")]
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -74,7 +74,7 @@ def write_curves(cells: Iterable[Cell], path: Path) -> None:
 
 
 def write_needs(cells: Iterable[Cell], path: Path) -> None:
-    """CSV: a line for each method and target; empty where half of the runs do not get there."""
+    """Write CSV: one line per method and target; empty if half of the runs do not reach it."""
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["table", "workers", "method", "target", "epochs", "seconds", "budget"])

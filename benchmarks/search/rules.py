@@ -1,4 +1,4 @@
-"""Optuna's TPE under a scheduler that is not ours: every trial aims for the last epoch."""
+"""Optuna's TPE with schedulers of other libraries; every trial may run to the last epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sweep.config.plan import rungs
 
 
 class Rule(Protocol):
-    """What stops a trial."""
+    """A rule that stops trials."""
 
     def stops(self, number: int, record: Record) -> bool: ...
 
@@ -20,7 +20,7 @@ class Rule(Protocol):
 
 
 class UnderRule:
-    """A study that proposes, and a rule that stops; neither knows of the other, as in Ray Tune."""
+    """A study that proposes and a rule that stops, independent of each other as in Ray Tune."""
 
     def __init__(self, study: PlainOptuna, rule: Rule) -> None:
         self._study, self._rule = study, rule
@@ -56,19 +56,19 @@ class RayAsha:
         self._trials: dict[int, SimpleNamespace] = {}
 
     def stops(self, number: int, record: Record) -> bool:
-        """Ray's decision. A trial is announced by its first record: it draws no more than that."""
+        """Return Ray's decision. The first record announces the trial, which draws its bracket."""
         if number not in self._trials:
             self._trials[number] = SimpleNamespace(trial_id=str(number))
             self._asha.on_trial_add(None, self._trials[number])
         return str(self._asha.on_trial_result(None, self._trials[number], record)) == "STOP"
 
     def ended(self, number: int, record: Record) -> None:
-        """Ray tells its scheduler the last result of stopped trials, too."""
+        """Report the last result, which Ray's scheduler also gets for stopped trials."""
         self._asha.on_trial_complete(None, self._trials.pop(number), record)
 
 
 class Dominated:
-    """The simplest rule with two objectives: at a rung, stop iff a peer there dominates."""
+    """The simplest rule with two objectives: at a rung, stop a trial if a peer dominates it."""
 
     def __init__(self, max_epochs: int, grace_period: int, reduction_factor: float) -> None:
         epochs = rungs(grace_period, reduction_factor, max_epochs)
@@ -84,4 +84,4 @@ class Dominated:
         return beaten
 
     def ended(self, number: int, record: Record) -> None:
-        """Nothing to forget."""
+        """Do nothing."""

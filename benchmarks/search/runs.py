@@ -1,4 +1,4 @@
-"""The runs of a benchmark: which are due, done in processes, kept in a file and not done twice."""
+"""The runs of a benchmark: planned, executed in processes, and cached in a file."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from benchmarks.search.world import World
 Row = dict[str, Any]
 
 CAP = 4
-"""Times the trials of a full budget: where even the cheapest search ends. Trials of no epochs
-cost no epochs, and would go on for ever."""
+"""Limit on the number of trials, as a multiple of a full budget's. A search whose trials have no
+epochs spends no epochs and would never end otherwise."""
 
 SLOW = {"ours:gp": (30, 8)}
-"""Methods whose proposals take seconds: (seeds, workers) that they get at most, for a quarter of
-the budget. A run of GP takes 12 s with 8 workers, and minutes with 64 trials pending."""
+"""Slow methods: their maximum (seeds, workers), for a quarter of the budget. A run of GP takes 12 s
+with 8 workers, and minutes with 64 pending trials."""
 
 RUNS_DEPEND_ON = ("clock", "front", "methods", "ours", "plain_optuna", "rules", "syne", "world")
-"""Modules of this package that a run's result follows from."""
+"""Modules of this package on which a run's result depends."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run. ``digest`` is of the table, ``code`` of the sources that the result follows from.
+    """One run; ``digest`` is that of the table, ``code`` that of the sources of the result.
 
-    ``trials`` is what a user of so many epochs would set; ``marks`` are a quarter of the full
-    budget in epochs, and the full one unless the method is too slow for it.
+    ``trials`` is the number that a user with this budget would set. ``marks`` are a quarter of the
+    full budget in epochs and, unless the method is too slow, the full budget.
     """
 
     table: str
@@ -55,21 +55,21 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Equal for runs that give the same, wherever the table lies."""
+        """A key that is equal for runs with equal results, wherever the table is."""
         fields = asdict(self)
         del fields["path"]
         return json.dumps(fields, sort_keys=True)
 
 
 def full_budget(trials: int, max_epochs: int) -> int:
-    """The epochs that ``trials`` of 0 to E epochs, evenly drawn, cost on average."""
+    """Return the mean epochs of ``trials`` whose epochs are uniform in 0..E."""
     return trials * max_epochs // 2
 
 
 def plan_jobs(
     tables: Sequence[Path], trials: Mapping[int, int], seeds: int, methods: Sequence[str]
 ) -> list[Job]:
-    """Every run, seed by seed. ``trials``: number of workers -> trials of a full budget."""
+    """Plan all runs, seed by seed. ``trials``: number of workers -> trials of a full budget."""
     loaded = [(str(path), load_table(path)) for path in tables]
     code = {method: _code(method) for method in methods}
     return [
@@ -93,7 +93,7 @@ def _marks(method: str, full: int) -> tuple[int, ...]:
 
 
 def run(job: Job) -> Row:
-    """One search from start to end."""
+    """Run one complete search."""
     world = _world(job.path)
     task = Task(world, job.seed, job.trials, CAP * job.trials)
     method = make_method(job.method, task)
@@ -102,14 +102,14 @@ def run(job: Job) -> Row:
 
 
 def run_all(jobs: Sequence[Job], file: Path, processes: int) -> Iterator[Row]:
-    """The rows of all jobs: those in ``file`` as they are, the rest run and appended to it."""
+    """Yield the rows of all jobs: cached ones from ``file``, the others run and appended to it."""
     wanted = {job.key: job for job in jobs}
     for row in _rows(file):
         if wanted.pop(row["key"], None):
             yield row
     if not wanted:
         return
-    os.environ["OMP_NUM_THREADS"] = "1"  # one core a process; read when torch is imported
+    os.environ["OMP_NUM_THREADS"] = "1"  # one core per process; torch reads it at import
     file.parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool, file.open("a", encoding="utf-8") as out:
@@ -125,7 +125,7 @@ def _world(path: str) -> World:
 
 
 def _rows(file: Path) -> Iterable[Row]:
-    """Whole rows; a last line that was cut off is left out, and ended."""
+    """Read complete rows; a torn last line is ignored and terminated."""
     if not file.exists():
         return
     text = file.read_text(encoding="utf-8")
@@ -140,13 +140,13 @@ def _rows(file: Path) -> Iterable[Row]:
 
 
 def _code(method: str) -> str:
-    """A digest of the sources behind a method: a changed rule is run anew, the others are not."""
+    """Return a digest of the sources of a method, so that only changed methods run again."""
     here = Path(__file__).parent
     files = [here / f"{name}.py" for name in RUNS_DEPEND_ON] + [Path(sweep.pareto.__file__)]
     if is_ours(method):
         files += sorted(Path(str(sweep.search.__file__)).parent.glob("*.py"))
         files += [
-            Path(sweep.config.sections.__file__),  # what is a default
+            Path(sweep.config.sections.__file__),  # default settings
             Path(sweep.config.plan.__file__),
         ]
     whole = hashlib.sha256(b"\0".join(file.read_bytes() for file in files))

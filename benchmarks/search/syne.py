@@ -1,4 +1,4 @@
-"""Syne Tune's MOASHA, as it comes: its default sampling is random."""
+"""Syne Tune's MOASHA with its default settings, which sample at random."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from benchmarks.search.world import Params
 from sweep.space.domains import Choice, Constant, Domain, Float
 
 NEVER = datetime(2000, 1, 1)
-"""When a trial was made; Syne Tune wants to know, and MOASHA does not look."""
+"""The creation time of a trial, which Syne Tune requires and MOASHA does not use."""
 
 
 class SyneMoasha:
-    """Maximises accuracy and sparsity; every trial aims for ``max_epochs``.
+    """Maximises accuracy and sparsity; every trial may run to ``max_epochs``.
 
     ``settings`` go to the constructor (``grace_period``, ``reduction_factor``). Syne Tune samples
-    from numpy's global generator, whatever ``random_seed`` is: it is seeded here, in a process that
-    runs one search at a time.
+    from numpy's global generator and ignores ``random_seed``, so the generator is seeded here; each
+    process runs one search at a time.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SyneMoasha:
         return str(self._moasha.on_trial_result(self._trials[number], record)) == "STOP"
 
     def end(self, number: int) -> None:
-        """The tuner removes a stopped trial; MOASHA stops all, at ``max_epochs`` at the latest."""
+        """Do nothing: MOASHA itself ends every trial, at ``max_epochs`` at the latest."""
         self._moasha.on_trial_remove(self._trials.pop(number))
 
 

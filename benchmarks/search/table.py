@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 AXES = ("methods", "scopes", "sparsities", "learning_rates", "seeds")
-"""The axes of ``correct`` and ``seconds`` but the last, which is the epoch, from 0 (pruned)."""
+"""The axes of ``correct`` and ``seconds``, except the last one, the epoch from 0 (pruned)."""
 
 
 @dataclass(frozen=True)
 class Table:
     """Validation accuracy in [0, 1] and seconds, both (M, S, P, L, R, E+1), over a grid.
 
-    The axes: method, scope, sparsity, learning rate, seed, epoch. ``seconds`` are of that epoch
-    alone (of epoch 0: pruning and evaluating). ``examples`` were evaluated; ``majority`` is the
-    accuracy of always guessing the commonest class. ``digest`` is of the file.
+    The axes are method, scope, sparsity, learning rate, seed, epoch. ``seconds`` has the time of
+    each epoch (for epoch 0, of pruning and evaluation). ``examples`` is the number of evaluated
+    examples, ``majority`` the accuracy of the most frequent class, ``digest`` that of the file.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Table:
 
     @property
     def max_epochs(self) -> int:
-        """The finetune epochs of every recorded trial."""
+        """The number of finetune epochs of every recorded trial."""
         return int(self.accuracy.shape[-1]) - 1
 
     @property
     def seeds(self) -> int:
-        """How many times each point of the grid was recorded."""
+        """The number of seeds of each point of the grid."""
         return int(self.accuracy.shape[4])
 
 
 def load_table(path: str | Path) -> Table:
-    """Read ``path`` (npz). ValueError where it is not a whole table, OSError where unreadable."""
+    """Read ``path`` (npz); ValueError for an incomplete table, OSError if it is unreadable."""
     path = Path(path)
     with np.load(path) as arrays:
         _check(path, arrays)
@@ -67,7 +67,7 @@ def load_table(path: str | Path) -> Table:
 def _check(path: Path, arrays: np.lib.npyio.NpzFile) -> None:
     needed = {*AXES, "correct", "seconds", "examples", "majority_correct"}
     if missing := needed - set(arrays.files):
-        raise ValueError(f"{path}: no table, it has no {', '.join(sorted(missing))}")
+        raise ValueError(f"{path} is not a table: it has no {', '.join(sorted(missing))}")
     shape = tuple(len(arrays[axis]) for axis in AXES)
     for name in ("correct", "seconds"):
         if arrays[name].shape[:-1] != shape or arrays[name].shape[-1] < 2:

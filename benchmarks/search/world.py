@@ -1,18 +1,18 @@
-"""A table as a world to search in: any params of its range and a seed give a learning curve.
+"""A table as a search problem: any params in its range and a seed give a learning curve.
 
-Between the points of the grid, **the mean over seeds is interpolated, the noise is not**. The mean
-is bilinear in sparsity and log learning rate. Interpolating single curves would average up to four
-noises into one of half the size, and searches would look better than they are in the middle of the
-grid's cells. So what a recorded seed lies above or below its mean, over all its epochs, is taken
-whole from one corner of the cell, drawn by the trial's seed with the interpolation's weights (so
-that the variance is interpolated too), and from one recorded seed, drawn evenly. Deviations from a
-mean of R are smaller than those from the expectation: they are scaled by sqrt(R / (R - 1)).
+Between the points of the grid, **the mean over seeds is interpolated, but the noise is not**. The
+mean is bilinear in sparsity and log learning rate. Interpolating single curves would average up to
+four noise terms, halve the noise, and make searches look better in the middle of the grid's cells.
+Therefore the deviation of a recorded seed from its mean, over all epochs, is taken from one corner
+of the cell, drawn with the weights of the interpolation (so that the variance is interpolated too),
+and from one recorded seed, drawn uniformly. Deviations from a mean of R values are too small; they
+are scaled by sqrt(R / (R - 1)).
 
-The alternative, only the grid's own points, keeps the noise as well, but a space of a few hundred
-points is a different problem: random search without replacement nearly exhausts it, and repeats
-decide who wins. The price of interpolating: the front between two recorded sparsities is a straight
-line, and a cliff between them becomes a slope; ``true`` means true in this world, whose means of R
-seeds still carry their own noise.
+The alternative, a space of only the grid's points, also keeps the noise, but it is a different
+problem: random search without replacement almost exhausts a few hundred points, and repetitions
+decide the comparison. Interpolation has a price: the front between two recorded sparsities is a
+straight line, and a steep drop between them becomes a slope. ``true`` refers to this world, whose
+means of R seeds still contain noise.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ Params = dict[str, Any]
 Array = NDArray[np.float64]
 
 DIRECTIONS = ("max", "max")
-"""Of points (accuracy, sparsity)."""
+"""The directions of points (accuracy, sparsity)."""
 
 JITTER = 0.1
-"""Standard deviation of the log of an epoch's duration around what was recorded."""
+"""Standard deviation of the log of an epoch's duration around the recorded value."""
 
 FRONT_STEPS = 50
-"""Points of the whole front between two sparsities of the grid; it is straight between them."""
+"""Points of the complete front between two sparsities of the grid."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What a trial of the table's E epochs gives: after epoch 0..E, each (E+1,).
+    """The curve of a trial of E epochs; each array has the values after epoch 0..E, shape (E+1,).
 
-    ``seen`` is the accuracy that a search is told, ``true`` the mean over seeds, ``seconds`` the
-    duration of that epoch.
+    ``seen`` is the accuracy that a search observes, ``true`` the mean over seeds, ``seconds`` the
+    duration of each epoch.
     """
 
     seen: Array
@@ -67,11 +67,11 @@ class World:
 
     @property
     def reference(self) -> tuple[float, float]:
-        """The reference point: (accuracy of the majority class, sparsity 0)."""
+        """The reference point (accuracy of the majority class, sparsity 0)."""
         return self.table.majority, 0.0
 
     def space(self) -> dict[str, Any]:
-        """The space of a config that covers the table."""
+        """The section ``space`` of a config that covers the table."""
         table = self.table
         return {
             "sparsity": _range(table.sparsities),
@@ -82,7 +82,7 @@ class World:
         }
 
     def curve(self, params: Params, seed: list[int]) -> Curve:
-        """The curve of a trial; the same for the same params and seed."""
+        """Return the curve of a trial, which depends only on its params and seed."""
         table, random = self.table, np.random.default_rng(seed)
         place = table.methods.index(params["method"]), table.scopes.index(params["scope"])
         row, down = _cell(table.sparsities, params["sparsity"])
@@ -105,10 +105,10 @@ class World:
 
     @cached_property
     def front(self) -> Array:
-        """Points (accuracy, sparsity), densely along the best true accuracy at each sparsity.
+        """Return dense points (accuracy, sparsity) with the best true accuracy at each sparsity.
 
-        At a sparsity the mean is linear in log learning rate between recorded ones, so the best
-        learning rate is a recorded one.
+        The mean is piecewise linear in log learning rate, so the best learning rate is a recorded
+        one.
         """
         grid = np.asarray(self.table.sparsities)
         places = np.arange(FRONT_STEPS * (len(grid) - 1) + 1) / FRONT_STEPS
@@ -119,7 +119,7 @@ class World:
 
     @cached_property
     def volume(self) -> float:
-        """The hypervolume of the whole front."""
+        """The hypervolume of the complete front."""
         return hypervolume(self.front, self.reference, DIRECTIONS)
 
 
@@ -130,7 +130,7 @@ def _range(values: list[float], log: bool = False) -> Any:
 
 
 def _cell(grid: list[float], value: float) -> tuple[int, float]:
-    """(index of the grid point at or below ``value``, share of the way to the next, in [0, 1))."""
+    """Return the index of the grid point at or below ``value``, and the position in the cell."""
     index = min(max(bisect_right(grid, value) - 1, 0), len(grid) - 1)
     if index + 1 == len(grid):
         return index, 0.0

@@ -11,7 +11,7 @@ EXAMPLES = 1000
 
 
 def arrays(seeds: int = 3, epochs: int = 4, noise: float = 0.01) -> dict[str, Any]:
-    """Denser is better, so is l1-norm, a fit learning rate and time; global is worse at the end."""
+    """Accuracy rises with density, l1-norm, a good learning rate and epochs; global ends worse."""
     methods, scopes = ["l1-norm", "random"], ["local", "global"]
     sparsities = np.linspace(0.2, 0.98, 9)
     rates = np.geomspace(2e-5, 5e-4, 4)
@@ -42,6 +42,6 @@ def arrays(seeds: int = 3, epochs: int = 4, noise: float = 0.01) -> dict[str, An
 
 
 def write(path: Path, **settings: Any) -> Path:
-    """A table's file."""
+    """Write a table to ``path``."""
     np.savez_compressed(path, **arrays(**settings))
     return path

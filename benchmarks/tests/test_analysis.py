@@ -1,4 +1,4 @@
-"""The benchmark of analysis/, small: its ledger is a sound sweep, and every stage measures it."""
+"""The benchmark of analysis/ on a small ledger, which must be a consistent sweep."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def results(folder: Path) -> analysis.Results:
     return analysis.load(folder)
 
 
-def test_the_ledger_is_a_whole_sweep(results: analysis.Results) -> None:
+def test_the_ledger_is_a_complete_sweep(results: analysis.Results) -> None:
     assert (results.problems, results.state, len(results.trials)) == ([], "finished", TRIALS)
     assert len(results.records) == RECORDS * TRIALS + 1, "the dense model's, too"
     assert results.counts == {"completed": 39, "stopped": 40, "failed": 1, "running": 0}
@@ -33,7 +33,7 @@ def test_the_ledger_is_a_whole_sweep(results: analysis.Results) -> None:
     assert results.trials["param_finetune_epochs"].between(bounds["low"], bounds["high"]).all()
 
 
-def test_what_a_record_says_agrees_with_itself(results: analysis.Results) -> None:
+def test_the_figures_of_a_record_are_consistent(results: analysis.Results) -> None:
     records = results.records[results.records["stage"] != "baseline"]
     for row in records[::37].itertuples():
         answers = results.answers(row.trial_id, row.epoch)
@@ -46,41 +46,39 @@ def test_what_a_record_says_agrees_with_itself(results: analysis.Results) -> Non
     assert np.allclose(records["accuracy_drop"], dense - records["accuracy"])
 
 
-def test_who_is_stopped_is_stopped_at_a_rung_by_a_decision(results: analysis.Results) -> None:
+def test_every_stopped_trial_has_a_decision_at_a_rung(results: analysis.Results) -> None:
     stops = results.decisions[results.decisions["action"] == "stop"].set_index("trial_id")["epoch"]
     stopped = results.trials[results.trials["status"] == "stopped"].set_index("trial_id")["epoch"]
     assert stops.sort_index().equals(stopped.sort_index())
     assert set(results.decisions["epoch"]) == set(RUNGS)
 
 
-def test_time_goes_on_and_no_worker_has_two_trials(results: analysis.Results) -> None:
+def test_times_increase_and_workers_run_one_trial_at_a_time(results: analysis.Results) -> None:
     times = [event["time"] for event in results.events]
     assert times == sorted(times)
     for _, stays in results.timeline.sort_values(["worker", "start"]).groupby("worker"):
         assert (stays["start"].to_numpy()[1:] >= stays["end"].to_numpy()[:-1]).all()
 
 
-def test_sparsity_costs_and_epochs_win_back(results: analysis.Results) -> None:
+def test_sparsity_reduces_accuracy_and_epochs_restore_it(results: analysis.Results) -> None:
     done = results.trials[results.trials["status"] == "completed"]
     assert done["sparsity"].corr(done["accuracy"]) < -0.3
     first = results.records[results.records["epoch"] == 0].set_index("trial_id")["accuracy"]
     assert (done.set_index("trial_id")["accuracy"] - first).mean() > 0.02
 
 
-def test_a_seed_makes_one_ledger(folder: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_ledger(folder: Path, tmp_path: Path) -> None:
     made = (folder / "ledger.jsonl").read_bytes()
     assert (write_ledger(tmp_path / "a", TRIALS, 3) / "ledger.jsonl").read_bytes() == made
     assert (write_ledger(tmp_path / "b", TRIALS, 4) / "ledger.jsonl").read_bytes() != made
 
 
-def test_a_sweep_is_large_or_refused(tmp_path: Path) -> None:
+def test_too_few_trials_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"at least 20 trials, got 19"):
         write_ledger(tmp_path, 19)
 
 
-def test_every_stage_is_measured_on_what_it_should_be(
-    folder: Path, results: analysis.Results
-) -> None:
+def test_every_stage_is_measured_on_the_right_data(folder: Path, results: analysis.Results) -> None:
     seen = {stage: benchmark.measure(stage, folder) for stage in benchmark.STAGES}
     counts = {name: n for figures in seen.values() for name, n in figures["counts"].items()}
     page = folder / "report.html"

@@ -13,7 +13,7 @@ RIGHT = {(0.5, 0): (700, 710), (0.5, 1): (690, 720), (0.9, 0): (500, 490), (0.9,
 
 
 def test_a_teachers_gain_is_paired(tmp_path: Path) -> None:
-    """A trial without its like does not count, nor what is before the first epoch."""
+    """Trials without a partner, and records before the first epoch, do not count."""
     ledger = LedgerBuilder().baseline()
     for (sparsity, seed), by_weight in RIGHT.items():
         for weight, right in zip((0.0, 0.5), by_weight, strict=True):
@@ -30,6 +30,6 @@ def test_a_teachers_gain_is_paired(tmp_path: Path) -> None:
     assert found["error"].tolist()[1] == pytest.approx(10 * points)
 
 
-def test_without_a_teacher_there_is_nothing_to_say(tmp_path: Path) -> None:
+def test_without_a_teacher_the_table_is_empty(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 1, 700, 0.5)
     assert gains(load(ledger.write(tmp_path))).empty

@@ -1,4 +1,4 @@
-"""Machines as namespaces: each has its own address, name, processes and home, and ends with us."""
+"""Simulated machines have their own address, name, processes and home, and end with the test."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_machines_reach_each_other_and_nothing_else() -> None:
     assert not list(Path("/var/tmp").glob("machines-*/tree")), "nothing is left behind"
 
 
-def test_options_are_told_from_words() -> None:
+def test_options_are_separated_from_arguments() -> None:
     words = ["-tt", "-i", "key", "-o", "A=b", "root@host", "ls", "-l"]
     assert split(words) == (["root@host", "ls", "-l"], 5)
     assert split(["--wait=0", "ray", "--", "x"])[0] == ["ray", "--", "x"]

@@ -1,4 +1,4 @@
-"""The benchmark of a prune step, on a model small enough for a test."""
+"""The benchmark of a prune step on a small model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scale benchmark, small: its sweeps are whole, and a resume finds all of them again."""
+"""The scale benchmark with a small sweep: it is complete, and a resume restores all of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRIALS, WORKERS, RECORDS = 30, 7, 4
 
 
 @pytest.mark.parametrize("sweep", scale.SWEEPS)
-def test_a_simulated_sweep_is_whole_and_resumed_whole(sweep: str, tmp_path: Path) -> None:
+def test_a_simulated_sweep_is_complete_and_resumes_completely(sweep: str, tmp_path: Path) -> None:
     given = argparse.Namespace(
         trials=TRIALS, workers=WORKERS, records=RECORDS, sampler="random", sweep=sweep
     )

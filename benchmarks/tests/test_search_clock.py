@@ -1,4 +1,4 @@
-"""The virtual clock: who works when, what it costs, and what counts as found."""
+"""The virtual clock: the schedule of workers, the cost of epochs, and the found points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 class Even:
-    """Asks at random for trials of ``epochs``, stops those in ``stopped`` after epoch 1."""
+    """Proposes random trials of ``epochs``, and stops those in ``stopped`` after epoch 1."""
 
     def __init__(self, world: World, epochs: int | None = EPOCHS, stopped: Any = ()) -> None:
         self.world, self.epochs, self.stopped = world, epochs, stopped
@@ -113,8 +113,8 @@ def test_the_same_seed_gives_the_same_run(world: World) -> None:
     assert Clock(world, Even(world), 8, 500, seed=1).run([60]) != first
 
 
-def test_the_last_row_is_of_all_that_was_evaluated(world: World) -> None:
-    """By an independent path: all records at once, not one by one."""
+def test_the_last_row_covers_all_evaluated_points(world: World) -> None:
+    """The reference uses all records at once, not one by one."""
     method = Even(world, epochs=0)
     outcome = go(world, method, 4, [1], trials=80)
     curves = [world.curve(method.params[n], [0, n]) for n in range(outcome.started)]
@@ -130,7 +130,7 @@ def test_the_last_row_is_of_all_that_was_evaluated(world: World) -> None:
     assert outcome.curve[-1][3] == pytest.approx(volume)
 
 
-def test_what_is_found_cannot_be_lost(world: World, tmp_path: Path) -> None:
+def test_the_found_hypervolume_never_falls(world: World, tmp_path: Path) -> None:
     outcome = go(world, Even(world, epochs=None), 8, [200])
     found = [row[2] for row in outcome.curve]
     assert found == sorted(found) and len(found) > 5

@@ -1,4 +1,4 @@
-"""Measures of finished searches, against what one works out by hand."""
+"""Measures of finished searches against hand-computed values."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def test_a_curve_holds_its_value_until_it_changes() -> None:
     assert at_budgets(CURVE[1:], [3, 4]).tolist() == [0.0, 0.6], "nothing was found before"
 
 
-def test_what_is_needed_is_the_first_that_is_enough() -> None:
+def test_needed_is_the_first_budget_that_reaches_the_target() -> None:
     assert needed(CURVE, 0.2) == 0
     assert needed(CURVE, 0.55) == 4
     assert needed(CURVE, 0.55, SECONDS) == 20
     assert needed(CURVE, 0.7) == math.inf
 
 
-def test_quartiles_of_who_never_gets_there() -> None:
+def test_quartiles_may_be_infinite() -> None:
     assert quartiles([3, 1, 2, math.inf]).tolist() == [2, 3, math.inf]
     assert quartiles([1, math.inf, math.inf]).tolist() == [math.inf] * 3
     assert quartiles(np.arange(5) * 10).tolist() == [10, 20, 30]
 
 
-def test_what_is_attained_is_the_best_at_least_as_sparse() -> None:
+def test_attained_is_the_best_accuracy_at_least_as_sparse() -> None:
     front = [(0.9, 0.2), (0.7, 0.8)]
     assert attained(front, np.array([0, 0.2, 0.3, 0.8, 0.9]), 0.5).tolist() == [
         0.9, 0.9, 0.7, 0.7, 0.5
@@ -52,15 +52,15 @@ def test_what_is_attained_is_the_best_at_least_as_sparse() -> None:
     assert attained([], np.array([0.1]), 0.5).tolist() == [0.5]
 
 
-def test_a_band_is_above_only_if_it_is_apart() -> None:
+def test_a_band_is_above_only_without_overlap() -> None:
     ours = np.array([[0.5, 0.5], [0.6, 0.6], [0.7, 0.7]])
     assert bands_above(ours, ours + np.array([0.1, 0.3])).tolist() == [False, True]
 
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Cell:
-    """A budget of 40 epochs; random+fifo ends at 0.8 (target 0.792), ours is there after 10, a
-    peer after 20, a slow one was given 10 epochs."""
+    """A budget of 40 epochs. random+fifo ends at 0.8 (target 0.792), which ours reaches after 10
+    epochs and another method after 20; a slow method has a budget of 10 epochs."""
     world = World(load_table(write(tmp_path_factory.mktemp("t") / "made.npz")))
     curves = {
         BASE: [(0, 1.0, 0.1, 0.1), (36, 90.0, 0.8, 0.8)],
@@ -85,7 +85,7 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Cell:
     return made
 
 
-def test_a_cell_times_all_to_the_target_of_random_fifo(cell: Cell) -> None:
+def test_a_cell_measures_epochs_to_the_target_of_random_fifo(cell: Cell) -> None:
     assert cell.budget == 40
     assert list(cell.runs) == ["slow", "ours:tpe", BASE, "peer"]
     assert [row["seed"] for row in cell.runs[BASE]] == [0, 1]
@@ -96,12 +96,12 @@ def test_a_cell_times_all_to_the_target_of_random_fifo(cell: Cell) -> None:
     assert cell.need("peer", 0.95) == math.inf
 
 
-def test_the_ratios_are_to_the_budget_and_to_the_best_peer(cell: Cell) -> None:
+def test_the_ratios_are_relative_to_the_budget_and_the_best_other_method(cell: Cell) -> None:
     assert ratios([cell], "ours:tpe") == (10 / 40, 10 / 20)
     assert ratios([cell, cell], "ours:tpe") == (10 / 40, 10 / 20)
 
 
-def test_bands_are_compared_at_every_budget_that_both_had(cell: Cell) -> None:
+def test_bands_are_compared_at_every_common_budget(cell: Cell) -> None:
     assert cell.beaten_by("ours:tpe") == {
         BASE: [1],
         "peer": [5, 6, 7, 8, 9],

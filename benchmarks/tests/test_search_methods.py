@@ -1,4 +1,4 @@
-"""The methods behind the clock: ours is the real search, and a library gets what it asks for."""
+"""The methods of the benchmark: ours is the real search, and libraries get their own calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_ours_is_the_real_search_with_all_its_events(task: Task) -> None:
         assert trial.is_stopped == (trial.last_epoch != trial.finetune_epochs)
 
 
-def test_a_plain_study_is_told_the_params_that_it_asked_with_the_last_values(task: Task) -> None:
+def test_a_plain_study_gets_its_own_params_with_the_last_values(task: Task) -> None:
     study = make_method(BASE, task)
     assert isinstance(study, PlainOptuna)
     Clock(task.world, study, 4, task.most, seed=1).run([500])
@@ -43,7 +43,7 @@ def test_a_plain_study_is_told_the_params_that_it_asked_with_the_last_values(tas
         assert trial.values == [curve.seen[last], trial.params["sparsity"]]
 
 
-def test_dominated_stops_for_any_peer_at_the_rung_and_for_no_equal() -> None:
+def test_dominated_stops_for_any_better_peer_at_the_rung_but_not_for_an_equal_one() -> None:
     rule = Dominated(max_epochs=4, grace_period=1, reduction_factor=3)
     reports = [(0, 0.8, 0.5, 1), (1, 0.8, 0.5, 1), (2, 0.9, 0.4, 1), (3, 0.79, 0.5, 1)]
     stops = [
@@ -53,7 +53,7 @@ def test_dominated_stops_for_any_peer_at_the_rung_and_for_no_equal() -> None:
     assert stops == [False, False, False, True, False]
 
 
-def test_a_method_may_carry_settings() -> None:
+def test_a_method_may_have_settings() -> None:
     assert parse("ours:tpe") == ("ours:tpe", {})
     assert parse("ours:tpe:grace=2,eta=4,margin=0.5") == (
         "ours:tpe",

@@ -1,4 +1,4 @@
-"""Runs are kept: what is done is not done again, what would come out differently is."""
+"""Runs are cached: a finished run is not repeated unless its result would change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
     return plan_jobs([table], {8: 20, 64: 30}, seeds=8, methods=[BASE, "ours:gp"])
 
 
-def test_every_run_is_planned_once_and_a_slow_method_has_less(jobs: list[Job]) -> None:
+def test_every_run_is_planned_once_and_a_slow_method_has_fewer(jobs: list[Job]) -> None:
     assert len({job.key for job in jobs}) == len(jobs) == 8 * 2 + 8
     slow = [job for job in jobs if job.method == "ours:gp"]
     assert {(job.workers, job.marks) for job in slow} == {(8, (10,))}
@@ -28,8 +28,8 @@ def test_every_run_is_planned_once_and_a_slow_method_has_less(jobs: list[Job]) -
     assert plain == {(8, (10, 40)), (64, (15, 60))}
 
 
-def test_what_is_in_the_file_is_not_run_again(jobs: list[Job], tmp_path: Path) -> None:
-    """Processes are not started for it; a line that was cut off is no run."""
+def test_cached_runs_are_not_repeated(jobs: list[Job], tmp_path: Path) -> None:
+    """No process starts for them; a torn line does not count as a run."""
     done = [run(job) for job in jobs[:2]]
     file = tmp_path / "runs.jsonl"
     whole = "".join(json.dumps(row) + "\n" for row in done)
@@ -40,7 +40,7 @@ def test_what_is_in_the_file_is_not_run_again(jobs: list[Job], tmp_path: Path) -
     assert file.read_text() == whole + whole[:40] + "\n"
 
 
-def test_a_changed_table_or_source_is_another_run(jobs: list[Job]) -> None:
+def test_a_changed_table_or_source_causes_a_new_run(jobs: list[Job]) -> None:
     assert replace(jobs[0], path="elsewhere/made.npz").key == jobs[0].key
     for change in ({"digest": "x"}, {"code": "x"}, {"workers": 9}, {"marks": (1, 2)}):
         assert replace(jobs[0], **change).key != jobs[0].key

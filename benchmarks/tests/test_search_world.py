@@ -1,4 +1,4 @@
-"""The replayed world: its corners are the table, its mean is interpolated, its noise is not."""
+"""The replayed world: grid points equal the table; the mean is interpolated, the noise is not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def world(table: Table) -> World:
 
 
 def params(table: Table, row: float, column: float, **others: Any) -> dict[str, Any]:
-    """The point ``row`` sparsities and ``column`` learning rates into the grid."""
+    """The point ``row`` sparsities and ``column`` learning rates into the grid (fractions too)."""
     rates = np.log(table.learning_rates)
     return {
         "method": "l1-norm",
@@ -44,8 +44,8 @@ def test_a_grid_point_has_the_mean_of_its_seeds(table: Table, world: World) -> N
         assert curve.true == pytest.approx(recorded.mean(axis=0))
 
 
-def test_a_grid_point_is_seen_as_its_seeds_are_but_for_the_scale(table: Table) -> None:
-    """With the scale taken off, every curve that is seen is a recorded one."""
+def test_observed_curves_at_a_grid_point_are_scaled_recorded_curves(table: Table) -> None:
+    """Without the scale, every observed curve is a recorded one."""
     world = World(table)
     world._deviation *= np.sqrt(2 / 3)
     seen = {tuple(world.curve(params(table, 4, 1), [0, n]).seen) for n in range(40)}
@@ -64,7 +64,7 @@ def test_the_mean_between_points_is_bilinear(table: Table, world: World) -> None
 def test_noise_is_as_large_in_a_cell_as_at_its_corners(
     table: Table, world: World, row: float, column: float
 ) -> None:
-    """Its variance is the mean of the corners' unbiased ones; nowhere is it averaged away."""
+    """The variance is the mean of the corners' unbiased variances, so it is not averaged away."""
     point = params(table, row, column)
     curves = [world.curve(point, [1, n]) for n in range(1000)]
     seen = np.array([curve.seen - curve.true for curve in curves])
@@ -88,7 +88,7 @@ def test_a_trial_is_the_same_for_the_same_seed_and_is_counted_in_examples(
 
 
 def test_the_front_is_above_every_point_of_the_world(table: Table, world: World) -> None:
-    """And touched: the best of the table's means has the front's accuracy at its sparsity."""
+    """The front also touches the table: the best mean has the front's accuracy at its sparsity."""
     random = np.random.default_rng(0)
     accuracy, sparsity = world.front.T
     for _ in range(300):
@@ -101,7 +101,7 @@ def test_the_front_is_above_every_point_of_the_world(table: Table, world: World)
 
 
 def test_the_whole_volume_is_the_area_under_the_front(world: World) -> None:
-    """By the trapezium rule, with the rectangle below the first sparsity: the steps cost little."""
+    """The reference is the trapezium rule plus the rectangle below the first sparsity."""
     accuracy, sparsity = world.front[::-1].T
     height = np.maximum.accumulate(accuracy)[::-1] - world.reference[0]
     area = np.trapezoid(height, sparsity[::-1]) + height[0] * sparsity[-1]
@@ -125,7 +125,7 @@ def test_a_table_of_one_seed_has_no_noise(table: Table) -> None:
         ({"examples": 100}, "0 to 100"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_an_invalid_table_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     changed = {k: v for k, v in (arrays() | change).items() if v is not None}
     np.savez_compressed(tmp_path / "bad.npz", **changed)
     with pytest.raises(ValueError, match=words):
