@@ -71,6 +71,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def own_registries() -> Iterator[None]:
+    """What a test registers is forgotten after it."""
+    from sweep.registry import REGISTRIES
+
+    before = {name: registry.added() for name, registry in REGISTRIES.items()}
+    yield
+    for name, registry in REGISTRIES.items():
+        for thing in set(registry.added()) - set(before[name]):
+            del registry._things[thing]
+
+
+@pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache for this test only."""
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(tmp_path / "cache"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,9 @@ import pytest
 import sweep
 from sweep.compress.single import run_single
 from sweep.config import SweepConfig
-from sweep.registry import REGISTRIES
 from tests.harness import tiny
 
 SPACE = {"sparsity": 0.6, "finetune_epochs": 1, "learning_rate": 1e-3}
-
-
-@pytest.fixture
-def own_registries() -> Iterator[None]:
-    """What a test registers is forgotten after it."""
-    before = {name: registry.added() for name, registry in REGISTRIES.items()}
-    yield
-    for name, registry in REGISTRIES.items():
-        for thing in set(registry.added()) - set(before[name]):
-            del registry._things[thing]
 
 
 @pytest.fixture

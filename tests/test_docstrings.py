@@ -1,0 +1,36 @@
+"""The examples in the docstrings of sweep/ give what they say."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import sweep
+
+ROOT = Path(sweep.__file__).parent
+MODULES = sorted(
+    ".".join(("sweep", *file.relative_to(ROOT).with_suffix("").parts))
+    for file in ROOT.rglob("*.py")
+    if "    >>> " in file.read_text(encoding="utf-8")
+)
+PUBLIC = {"api", "extend", "metrics", "pareto", "config.load", "ledger.metric", "space.params"}
+
+
+@pytest.mark.usefixtures("own_registries")
+def test_the_examples_in_the_docstrings() -> None:
+    found = {name: doctest.testmod(import_module(name)) for name in MODULES}
+    assert [name for name, outcome in found.items() if outcome.failed] == []
+    with_examples = {name for name, outcome in found.items() if outcome.attempted}
+    assert with_examples >= {f"sweep.{name}" for name in PUBLIC}
+
+
+@pytest.mark.usefixtures("own_registries")
+def test_the_examples_of_the_page_on_the_python_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT.parent)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    page = str(ROOT.parent / "docs" / "python-api.md")
+    outcome = doctest.testfile(page, module_relative=False, optionflags=flags)
+    assert outcome.failed == 0 and outcome.attempted > 10
