@@ -1,1 +1,1 @@
-"""What happens to one model: tasks, pruning, quantisation, the dense model, training, one trial."""
+"""All work on one model: tasks, pruning, quantisation, the dense model, training, a trial."""

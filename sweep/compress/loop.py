@@ -1,22 +1,21 @@
-"""THE LOOP of MASE's tutorial 4: prune, evaluate, then finetune and evaluate epoch by epoch.
+"""The loop of MASE's tutorial 4: prune, evaluate, then finetune and evaluate epoch by epoch.
 
-The ramp is how the sparsity of a trial rises while it is finetuned. With ``ramp_epochs`` = n a
-trial is pruned in n + 1 steps along the cubic of Zhu and Gupta (2017, arXiv:1710.01878): the first
-at once, the next at the end of each of the first n finetune epochs, before its record. So the
-record of epoch e has the sparsity :func:`due`, full from epoch n on, and n = 0 prunes at once. What
-a step drops stays dropped.
+The ramp is the schedule of a trial's sparsity. With ``ramp_epochs`` = n a trial is pruned in n + 1
+steps along the cubic schedule of Zhu and Gupta (2017, arXiv:1710.01878): the first step comes at
+once, the others at the end of each of the first n finetune epochs, before the epoch's record. The
+record of epoch e has the sparsity :func:`due`, which is full from epoch n on; n = 0 prunes at once.
+Pruned weights stay pruned.
 
-A method that is learned (`sweep.space.params.is_learned`) has nothing to go by until a weight was
-trained: its n steps begin at the end of epoch 1, along ``1 - (1 - e / n) ** 3``, the record of
-epoch 0 is the dense model's, and it needs n >= 1.
+A learned method (`sweep.space.params.is_learned`) has no scores before training. Its n steps begin
+at the end of epoch 1 and follow ``1 - (1 - e / n) ** 3``; the record of epoch 0 is the dense
+model's. It needs n >= 1.
 
-A ramp that is longer than the trial is shortened to it, and a ramp to N:M prunes at once
-(`sweep.space.params.longest_ramp`).
+A ramp longer than the trial is shortened, and N:M has no ramp (`sweep.space.params.longest_ramp`).
 
-Records before epoch n are *partial*: they are models of less sparsity than was asked for, and what
-no trial of that few epochs gives, since its ramp would be shorter. From epoch n on
-nothing depends on how many epochs are still to come, and a record is what a trial of
-``finetune_epochs`` = its epoch gives (given a horizon-free learning rate).
+Records before epoch n are *partial*: their sparsity is too low, and no shorter trial gives them,
+because its ramp would be shorter too. From epoch n on, a record does not depend on the number of
+later epochs: it equals that of a trial with ``finetune_epochs`` = its epoch (if the learning-rate
+schedule has no horizon).
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from sweep.space.params import Params, is_learned
 
 
 def due(params: Params, epoch: int) -> float:
-    """The sparsity in [0, 1) that a trial of ``params`` is to have after ``epoch`` epochs.
+    """Return the sparsity in [0, 1) that a trial of ``params`` has after ``epoch`` epochs.
 
-    ``sparsity * (1 - (1 - (epoch + a) / (ramp_epochs + a)) ** 3)``, where a (1, or 0 where the
-    method learns) is how many steps come before any training, and exactly ``sparsity`` from epoch
+    It is ``sparsity * (1 - (1 - (epoch + a) / (ramp_epochs + a)) ** 3)``, where a is the number of
+    steps before training (0 for a learned method, otherwise 1), and exactly ``sparsity`` from epoch
     ``ramp_epochs`` on.
 
     >>> [due(Params(0.8, finetune_epochs=1, ramp_epochs=1), epoch) for epoch in (0, 1, 2)]
@@ -54,13 +53,11 @@ def due(params: Params, epoch: int) -> float:
 
 
 class Loop(ABC):
-    """A trial: a generator of records, which can go on from what it was
-    (`sweep.ledger.checkpoint`).
+    """A trial: a generator of records that can resume from a state (`sweep.ledger.checkpoint`).
 
-    ``baseline`` is the dense model's value on ``split`` of the first of the ``metrics``, which is
-    the primary one. ``epoch`` is -1 before anything is pruned; ``seconds`` are all that it has
-    taken. Raises
-    :class:`~sweep.errors.UsageError` for no ramp where the method needs one.
+    ``baseline`` is the dense model's value of the primary metric, the first of ``metrics``, on
+    ``split``. ``epoch`` is -1 before pruning; ``seconds`` is the time of the trial so far. Raises
+    :class:`~sweep.errors.UsageError` if the method needs a ramp and the params have none.
     """
 
     def __init__(
@@ -73,9 +70,8 @@ class Loop(ABC):
     ) -> None:
         if is_learned(params.method) and params.ramp_epochs == 0:
             raise UsageError(
-                f"method is {params.method}, and ramp_epochs 0: before it is trained nothing is "
-                "known of a weight to prune it by (ramp_epochs >= 1, finetune_epochs >= 1, "
-                "granularity element)"
+                f"method is {params.method}, and ramp_epochs 0: this method has no scores before "
+                "training; it needs ramp_epochs >= 1, finetune_epochs >= 1, granularity element"
             )
         self.params, self.split, self.metrics = params, split, metrics
         self.metric = PrimaryMetric(metrics[0], METRICS.fact(metrics[0]))
@@ -84,7 +80,7 @@ class Loop(ABC):
         self.seconds = 0.0
 
     def run(self) -> Iterator[Record]:
-        """Yield a record after pruning and after every finetune epoch, from where it stands."""
+        """Yield a record after pruning and after every finetune epoch, from the current one on."""
         if self.epoch < 0:
             self.prune()
             yield self.record("pruned")
@@ -93,12 +89,12 @@ class Loop(ABC):
             yield self.record("recovered", seconds)
 
     def prune(self) -> None:
-        """Prune weights, in a ramp those of its first step, and activations."""
+        """Prune activations, and weights to the sparsity of the ramp's first step."""
         self.epoch = 0
         self._drop_more()
 
     def finetune(self) -> float:
-        """Train one epoch, and take the next step of a ramp; returns the training's seconds."""
+        """Train one epoch and take the next step of the ramp; return the seconds of training."""
         seconds = self.train()
         self.epoch += 1
         self.seconds += seconds
@@ -112,7 +108,7 @@ class Loop(ABC):
         self.seconds += time.perf_counter() - started
 
     def record(self, stage: str, train_seconds: float = 0.0) -> Record:
-        """Evaluate the model as it is now, on the trial's split."""
+        """Evaluate the current model on the trial's split."""
         score = self.score(self.split)
         ramp = self.params.ramp_epochs
         bound = self.lr_schedule != "constant" and self.epoch < self.params.finetune_epochs
@@ -135,33 +131,31 @@ class Loop(ABC):
 
     @abstractmethod
     def drop(self, params: Params) -> None:
-        """Prune to the sparsity of ``params``, which is what is due now; at epoch 0 activations
-        too.
-        """
+        """Prune weights to the sparsity of ``params``; at epoch 0 also prune activations."""
 
     @abstractmethod
     def train(self) -> float:
-        """Train one epoch; what is pruned stays exactly zero. Returns its wall seconds."""
+        """Train one epoch while pruned weights stay exactly zero; return its wall seconds."""
 
     @abstractmethod
     def score(self, split: str) -> Score:
-        """Let the model as it is now answer a split."""
+        """Evaluate the current model on a split."""
 
     @abstractmethod
     def size(self) -> dict[str, Any]:
-        """The fields of `sweep.compress.measure.Size` of the model as it is now."""
+        """Return the fields of `sweep.compress.measure.Size` for the current model."""
 
     @abstractmethod
     def zeros(self) -> list[int]:
-        """How many values of each prunable weight are zero."""
+        """Return the number of zeros in each prunable weight."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """All that :meth:`load_state_dict` needs to go on bit for bit."""
+        """Return the state that :meth:`load_state_dict` needs to continue bit for bit."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave."""
+        """Restore a state of :meth:`state_dict`."""
 
 
 Trial = Loop

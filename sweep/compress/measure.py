@@ -1,6 +1,6 @@
-"""The figures of a model: what it answers, example by example, and what its weights take.
+"""Figures of a model: metrics of its answers, and counts and bytes of its weights.
 
-Zeros, non-zero parameters and bytes are counted on the weights as they are. No torch.
+This module does not import torch.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ class Score:
     seconds: float
 
     def figures(self, metrics: Sequence[str]) -> dict[str, Any]:
-        """The figures by the names of a record, plain values: those of ``metrics`` with their
-        standard errors, the loss, and the number of examples.
+        """Return the loss, the number of examples, and the ``metrics`` with their standard errors.
 
-        Where one of the metrics says which examples are right, that is kept too: how many, and a
-        bit an example (a sixth of a byte in the ledger).
+        Names and types are those of a record. If a metric defines which answers are correct, their
+        number and one bit per example (a sixth of a byte in the ledger) are added.
         """
         found: dict[str, Any] = {"loss": self.loss, "examples": len(self.labels)}
         for name in metrics:
@@ -53,7 +52,7 @@ class Score:
 
 
 def pack(right: Bools) -> str:
-    """A bit an example, as base64: eight to a byte, the first one the highest.
+    """Encode one bit per example as base64: eight per byte, the first in the highest bit.
 
     >>> pack(np.array([True, False, True]))
     'oA=='
@@ -63,15 +62,15 @@ def pack(right: Bools) -> str:
 
 @dataclass(frozen=True)
 class Size:
-    """Counts of one model.
+    """The size of a model.
 
     ``sparsity``: zeros / prunable weights. ``model_sparsity``: the same zeros / all parameters.
     ``nonzero_params``: non-zero values among all parameters. ``size_bytes``: see :func:`measure`.
 
-    Of a model on a grid (`sweep.compress.quantize`) those zeros are of its float weights, and so
-    from pruning alone; ``quantized_sparsity`` is the share of the prunable weights that the grid
-    rounds to zero beside them, None without a grid. ``nonzero_params`` and ``size_bytes`` are of
-    the values on the grid.
+    For a model on a grid (`sweep.compress.quantize`), zeros are those of the float weights, that
+    is, from pruning. ``quantized_sparsity`` is the share of the prunable weights that the grid
+    additionally rounds to zero; None without a grid. ``nonzero_params`` and ``size_bytes`` count
+    the rounded values.
     """
 
     sparsity: float
@@ -82,12 +81,12 @@ class Size:
 
 
 def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
-    """Count ``model``; ``weights`` are its prunable ones.
+    """Measure the size of ``model``, whose prunable weights are ``weights``.
 
-    ``size_bytes`` is what the parameters take when each prunable matrix is stored as a bitmap and
-    its non-zero values, or dense where that is smaller, and the rest dense; on a grid each value
-    in its own bits (`sweep.compress.quantize.layers`), with the scales. File headers are not in it;
-    no speed is implied by it.
+    For ``size_bytes`` each prunable matrix is stored as a bitmap and its non-zero values, or dense
+    if that is smaller, and all other parameters are dense. On a grid, values are packed to their
+    bits, with the scales added (`sweep.compress.quantize.layers`). File headers are not included.
+    The size says nothing about speed.
     """
     # Imported here, since a closed-form task measures without torch.
     from sweep.compress.quantize.layers import grid_storage
@@ -113,9 +112,9 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
 
 
 def stored_bytes(count: int, filled: int, item: float) -> int:
-    """Bytes of ``count`` values of ``item`` bytes, ``filled`` of them non-zero, smallest form.
+    """Return the bytes of ``count`` values of ``item`` bytes in the smaller of the two forms.
 
-    ``item`` may be a fraction with a denominator of 8: values are packed bit by bit.
+    ``filled`` of the values are non-zero. ``item`` may be a multiple of 1/8, for packed values.
 
     >>> stored_bytes(1000, 100, 4), stored_bytes(1000, 1000, 4), stored_bytes(1000, 100, 0.625)
     (525, 4000, 188)

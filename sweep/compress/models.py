@@ -1,4 +1,4 @@
-"""Sequence classifiers: load one, make a fresh small one, set its dropout."""
+"""Sequence classifiers: loading and checking them, a new small BERT, and dropout."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def load_classifier(
     seed: int = 0,
     setting: str = "model",
 ) -> nn.Module:
-    """A sequence classifier from a folder or the hub, on the CPU, in float32.
+    """Load a sequence classifier from a folder or the hub, on the CPU, in float32.
 
-    Weights are read from safetensors, never from pickles, and no remote code is run; the head of a
-    checkpoint that has none is drawn from ``seed``; ``setting`` named it. Raises
-    :class:`~sweep.errors.UsageError` where the model is missing or corrupt, where its head does
-    not fit the task's labels, or where it knows fewer tokens than the tokenizer makes.
+    Weights are read from safetensors, never from pickles, and no remote code runs. If a checkpoint
+    has no head, it is drawn from ``seed``. ``setting`` is the config setting for error messages.
+    Raises :class:`~sweep.errors.UsageError` if the model is missing or damaged, if its head does
+    not fit the labels, or if the tokenizer has more tokens than the model.
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -60,24 +60,24 @@ def load_classifier(
 
 
 def model_key(name: str) -> str:
-    """What identifies a model: the bytes of its folder, else its hub name."""
+    """Return a key of a model: a digest of its folder, or its hub name."""
     return tree_digest(name) if Path(name).is_dir() else name
 
 
 def check_positions(model: nn.Module, where: str, max_length: int) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a model of fewer positions than tokens."""
+    """Raise :class:`~sweep.errors.UsageError` if the model has too few positions."""
     positions = getattr(model.config, "max_position_embeddings", max_length)
     if max_length > positions:
         raise UsageError(
-            f"task.max_length is {max_length}, {where} takes {positions} tokens at most"
+            f"task.max_length is {max_length}, but {where} takes {positions} tokens at most"
         )
 
 
 def check_labels(model: nn.Module, where: str, names: Sequence[str]) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a head that orders the data's labels otherwise.
+    """Raise :class:`~sweep.errors.UsageError` if the head has the data's labels in another order.
 
-    Letters may differ in case. Other names than the data's say nothing of the order, and neither do
-    LABEL_0, LABEL_1 and so on, which a head has where nobody named its labels.
+    The comparison ignores case. A head with other names than the data's, or with the default names
+    LABEL_0, LABEL_1 and so on, passes, because its names do not tell the order.
     """
     config: Any = model.config
     theirs = [str(config.id2label.get(label)).lower() for label in range(config.num_labels)]
@@ -86,13 +86,13 @@ def check_labels(model: nn.Module, where: str, names: Sequence[str]) -> None:
     ours = [name.lower() for name in names]
     if sorted(theirs) == sorted(ours) and theirs != ours:
         raise UsageError(
-            f"{where} has the labels {', '.join(theirs)}, the data {', '.join(ours)}: allowed are "
-            "the same in the same order, or the head's ids (integers) in the label column"
+            f"{where} has the labels {', '.join(theirs)}, the data {', '.join(ours)}; allowed: the "
+            "same order, or the head's ids (integers) in the label column"
         )
 
 
 def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.Module:
-    """The embedded task's small BERT: 2 layers, width 128, about 294 k parameters, untrained."""
+    """Make an untrained small BERT: 2 layers, width 128, about 294 k parameters for the digits."""
     from transformers import BertConfig, BertForSequenceClassification
 
     _quiet()
@@ -107,7 +107,7 @@ def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.M
         num_labels=labels,
         hidden_dropout_prob=0.1,
         attention_probs_dropout_prob=0.0,
-        # A pixel value is a token: 0 is a word here, and no row is ever padded.
+        # A pixel value is a token, so 0 is a word; rows are never padded.
         pad_token_id=None,
     )
     with _drawn_from(seed):
@@ -116,13 +116,13 @@ def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.M
 
 
 def dropout_rates(model: nn.Module) -> dict[str, float]:
-    """The rate of every dropout layer, by module name."""
+    """Return the rate of every dropout layer by module name."""
     layers = model.named_modules()
     return {name: module.p for name, module in layers if isinstance(module, nn.Dropout)}
 
 
 def set_dropout(model: nn.Module, rate: float | None) -> None:
-    """Set the rate of every dropout layer, in [0, 1); None leaves the model's own."""
+    """Set the rate of every dropout layer, in [0, 1); None keeps the model's rates."""
     if rate is None:
         return
     for module in model.modules():
@@ -132,14 +132,14 @@ def set_dropout(model: nn.Module, rate: float | None) -> None:
 
 @contextmanager
 def _drawn_from(seed: int) -> Iterator[None]:
-    """New weights are drawn from the ambient generator: seed it here, and put it back after."""
+    """Seed torch's global generator, which draws new weights, and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
 def _quiet() -> None:
-    """No progress bars and no advice from the library: a worker's output is the sweep's."""
+    """Disable the library's progress bars and warnings in the sweep's output."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -147,7 +147,7 @@ def _quiet() -> None:
 
 
 def _check_folder(name: str) -> None:
-    """A path that looks like a folder must be one, with a config and weights in it."""
+    """Check that a name that looks like a path is a folder with a config and weights."""
     folder = Path(name)
     if is_missing_folder(name):
         raise UsageError(f"model folder not found: {name}")
@@ -160,12 +160,12 @@ def _check_folder(name: str) -> None:
 
 
 def has_head(config: Any) -> bool:
-    """Whether a checkpoint was saved as a classifier, so that its head means something."""
+    """Whether a checkpoint was saved as a classifier, that is, has a trained head."""
     return any("SequenceClassification" in name for name in config.architectures or [])
 
 
 def _check_weights(name: str, report: Any) -> None:
-    """Weights that a classifier's file lacks would silently be random."""
+    """Refuse a classifier without all weights, which would otherwise be random."""
     missing = sorted(report["missing_keys"])
     if missing:
         raise UsageError(f"{name} lacks weights: {json.dumps(missing[:5])}")
@@ -174,7 +174,7 @@ def _check_weights(name: str, report: Any) -> None:
 def _check_head(name: str, config: Any, label_names: Sequence[str], vocabulary: int) -> None:
     if config.num_labels != len(label_names):
         raise UsageError(
-            f"{name} has a head of {config.num_labels} labels, the data has "
+            f"{name} has a head of {config.num_labels} labels, but the data has "
             f"{len(label_names)}: {', '.join(label_names[:12])}"
         )
     if getattr(config, "vocab_size", vocabulary) < vocabulary:

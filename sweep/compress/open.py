@@ -1,4 +1,4 @@
-"""The bench of a config: what a worker keeps between trials."""
+"""Opens the bench of a config: the state that a worker keeps between trials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sweep.compress.tasks import ClosedForm
 
     Bench = ClosedForm | Workbench
-    """What stays warm between trials: data, the dense model, its figures."""
+    """The state that is kept between trials: data, the dense model, its figures."""
 
 
 def open_bench(
@@ -22,15 +22,16 @@ def open_bench(
     threads: int | None = None,
     gpu: float = 1.0,
 ) -> Bench:
-    """The bench of a config's task; ``device`` and ``threads`` (None: torch's choice) are torch's.
+    """Open the bench of a config's task.
 
-    ``gpu`` is the share of its GPU's memory that this process keeps to. Only a task that needs
-    torch imports it. Raises :class:`~sweep.errors.UsageError` for a share that is too small.
+    ``device`` and ``threads`` are those of torch; with None torch decides. ``gpu`` is the share of
+    the GPU's memory, in (0, 1], that this process may use. Only a task that needs torch imports it.
+    Raises :class:`~sweep.errors.UsageError` if the share is too small.
     """
     from sweep.compress.tasks import Task
 
     kind = TASKS[config.task.name]
-    if not issubclass(kind, Task):  # a bench of its own, which has no model
+    if not issubclass(kind, Task):  # the task is its own bench, without a model
         bench: Bench = kind(config)
         return bench
     import torch
@@ -44,17 +45,17 @@ def open_bench(
 
 
 PROCESS_BYTES = 768 * 1024**2
-"""What a process takes of a GPU beside its tensors: CUDA's context, the libraries' kernels."""
+"""GPU memory of a process besides its tensors: the CUDA context and the kernels of libraries."""
 
 LEAST_BYTES = 256 * 1024**2
-"""What a trial must have for its tensors, or nothing will run."""
+"""The least memory for tensors with which a trial can run."""
 
 
 def memory_fraction(share: float, total_bytes: int) -> float:
-    """The part of a GPU's memory that a process with this share of it may allocate, in (0, share).
+    """Return the fraction of a GPU's memory, in (0, share), that a process may allocate.
 
-    So many processes as there are shares then fit beside each other, with what each takes beside
-    its tensors. Raises :class:`~sweep.errors.UsageError` where a share is too small for that.
+    All processes that share the GPU then fit, including their memory besides tensors. Raises
+    :class:`~sweep.errors.UsageError` if the share is too small.
 
     >>> memory_fraction(0.25, 24 * 1024**3)
     0.21875
@@ -62,18 +63,18 @@ def memory_fraction(share: float, total_bytes: int) -> float:
     bound = share * total_bytes - PROCESS_BYTES
     if bound < LEAST_BYTES:
         raise UsageError(
-            f"resources.gpu={share:g} of a GPU of {total_bytes / 1024**3:.1f} GiB is too small a "
-            f"share: a process takes {PROCESS_BYTES / 1024**3:g} GiB before it has any tensor; at "
-            f"least {(PROCESS_BYTES + LEAST_BYTES) / total_bytes:.2f} is needed"
+            f"resources.gpu={share:g} of a GPU of {total_bytes / 1024**3:.1f} GiB is too small: a "
+            f"process takes {PROCESS_BYTES / 1024**3:g} GiB without any tensor; allowed: at least "
+            f"{(PROCESS_BYTES + LEAST_BYTES) / total_bytes:.2f}"
         )
     return bound / total_bytes
 
 
 def hold_to_share(share: float) -> None:
-    """Bound this process's tensors on its GPU to its share, if that is less than a whole one.
+    """Limit this process's GPU memory to its share, if the share is less than 1.
 
-    Ray counts shares, not bytes. A trial that needs more fails alone, and takes nothing from its
-    neighbours.
+    Ray counts shares, not bytes. With this limit, a trial that needs more memory fails without
+    affecting the others on the GPU.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""One trial here, without Ray: the tutorial's five steps and its three accuracies."""
+"""A single trial without Ray: the five steps and the three figures of MASE's tutorial."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 STEPS = {"dense": "in floats", "ptq": "on the grid", "qat": "finetuned on it"}
-"""What the dense model went through to be the baseline of a sweep on a grid."""
+"""The steps that make the baseline of a quantised sweep."""
 
 
 def open_trial(config: SweepConfig, split: str, say: Say) -> tuple[Bench, Loop]:
-    """The one trial of ``config``, of which nothing has run yet, and the bench that it is from.
+    """Return the bench of ``config``, and its single trial before it runs.
 
-    ``say`` gets warnings, and which values were chosen for the trial. Raises
-    :class:`~sweep.errors.UsageError` for what cannot be used.
+    ``say`` is called with warnings and with the chosen values of parameters that are ranges.
+    Raises :class:`~sweep.errors.UsageError` if the model, the data or a parameter cannot be used.
     """
     bench = open_bench(config)
     params = single_params(config, say)
@@ -37,11 +37,11 @@ def open_trial(config: SweepConfig, split: str, say: Say) -> tuple[Bench, Loop]:
 
 
 def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
-    """Run one trial of ``config`` and evaluate on ``split``; the figures as one JSON-able dict.
+    """Run one trial of ``config``, evaluate it on ``split``, and return its figures.
 
-    ``say`` gets the tutorial's steps, a line each, as they happen. Raises
-    :class:`~sweep.errors.UsageError` for what cannot be used, and
-    :class:`~sweep.errors.TrialError` where the trial diverges.
+    The figures can be written as JSON. ``say`` is called with one line per step of the tutorial.
+    Raises :class:`~sweep.errors.UsageError` if the model, the data or a parameter cannot be used,
+    and :class:`~sweep.errors.TrialError` if the trial diverges.
     """
     bench, trial = open_trial(config, split, say)
     baseline = bench.baseline(split)
@@ -56,7 +56,7 @@ def run_single(config: SweepConfig, split: str, say: Say) -> dict[str, Any]:
 
 
 def single_params(config: SweepConfig, say: Say) -> Params:
-    """The params of a lone trial: constants as they are, a range's default (said aloud)."""
+    """Return the params of a single trial: constants, and the default or first value of a range."""
 
     def choose(name: str, found: Mapping[str, Any]) -> Any:
         domain, default = config.space[name], DEFAULTS[name]

@@ -1,7 +1,7 @@
-"""Finetune one epoch, evaluate: the only loops over batches, for the baseline and every trial.
+"""The training loop and the evaluation loop, for the baseline and every trial.
 
-No loop waits for the device at each step: losses and answers stay there until several steps are
-done. On a CPU the figures are the same bit for bit.
+To avoid waiting for the device in each step, losses and answers stay on it for several steps. On a
+CPU this does not change the figures.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits, labels) -> the mean loss, a scalar: `sweep.compress.tasks.Task.loss`."""
 
 Answers = Callable[[NDArray[Any]], NDArray[Any]]
-"""Logits (examples, ...) -> what they answer: `sweep.compress.tasks.Task.answers`."""
+"""Logits (examples, ...) -> answers (examples, ...): `sweep.compress.tasks.Task.answers`."""
 
 
 def most_likely(logits: NDArray[Any]) -> NDArray[Any]:
-    """The class of the highest logit (examples,)."""
+    """Return the class of the highest logit of each example (examples,)."""
     return np.asarray(logits.argmax(-1))
 
 
 STEPS_UNSEEN = 64
-"""Steps between two looks at the losses: each look waits for all that the device has to do."""
+"""Steps between two checks of the losses; each check waits for the device."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to finetune, and to evaluate on the way.
+    """The settings of finetuning and evaluation.
 
-    ``epochs`` is the horizon, which only the ``linear`` schedule depends on. ``warmup`` is a share
-    in [0, 1): of the first epoch's steps for ``constant`` (so that nothing depends on the
-    horizon), of all steps for ``linear``. ``bf16``: "auto" is on where a GPU has it.
+    ``epochs`` is the horizon, on which only the schedule ``linear`` depends. ``warmup`` is a share
+    in [0, 1) of the first epoch's steps for ``constant`` (so that it has no horizon), and of all
+    steps for ``linear``. ``bf16`` "auto" means: on GPUs that support it.
     """
 
     learning_rate: float
@@ -65,7 +65,7 @@ class Recipe:
 
 
 def lr_factor(step: int, steps_per_epoch: int, recipe: Recipe) -> float:
-    """The learning rate of a step (from 0), as a share of its peak."""
+    """Return the learning rate of a step (from 0) as a share of its peak, in [0, 1]."""
     constant = recipe.lr_schedule == "constant"
     total = steps_per_epoch * recipe.epochs
     warmup = recipe.warmup * (steps_per_epoch if constant else total)
@@ -75,7 +75,7 @@ def lr_factor(step: int, steps_per_epoch: int, recipe: Recipe) -> float:
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW (arXiv:1711.05101), fused; biases and LayerNorm are not decayed."""
+    """Make a fused AdamW (arXiv:1711.05101) without decay of biases and LayerNorm."""
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
     groups = [
@@ -87,10 +87,10 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 
 @dataclass(frozen=True)
 class Distillation:
-    """How one trial is distilled: it learns from a teacher's logits too.
+    """The distillation of a trial from a teacher's logits.
 
-    ``teacher`` (examples, labels): its logits over the train split, in that split's order, on the
-    trial's device. ``weight`` in (0, 1], ``temperature`` > 0.
+    ``teacher`` (examples, labels) has the logits over the train split, in its order, on the trial's
+    device. ``weight`` is in (0, 1], ``temperature`` > 0.
     """
 
     teacher: Tensor
@@ -98,12 +98,12 @@ class Distillation:
     temperature: float
 
     def mixed(self, loss: Tensor, logits: Tensor, chosen: NDArray[np.integer]) -> Tensor:
-        """``(1 - weight) * loss + weight * T^2 * KL(teacher || logits)``, a scalar.
+        """Return ``(1 - weight) * loss + weight * T^2 * KL(teacher || logits)``, a scalar.
 
-        Hinton et al. 2015, arXiv:1503.02531. ``loss`` is that of the labels. ``logits``
-        (batch, labels), and the teacher's of the examples ``chosen``, are softened by the
-        temperature T > 0 within the KL, whose gradients shrink by 1 / T^2: hence the factor. Mean
-        over the batch.
+        Hinton et al. 2015, arXiv:1503.02531. ``loss`` is the loss of the labels, ``logits`` has
+        shape (batch, labels), and ``chosen`` has the indices of the batch's examples. Within the KL
+        both logits are divided by the temperature T, which divides its gradient by T^2: hence the
+        factor. The KL is the mean over the batch.
         """
         rows = to_device({"rows": np.asarray(chosen)}, self.teacher.device)["rows"]
         student = log_softmax(logits / self.temperature, -1)
@@ -123,12 +123,12 @@ def finetune_epoch(
     loss: Loss = cross_entropy,
     distillation: Distillation | None = None,
 ) -> float:
-    """Train one epoch (from 0) in place; returns the wall seconds it took.
+    """Train one ``epoch`` (from 0) in place; return its wall seconds.
 
-    ``held`` are pairs (weight, mask) whose pruned entries get no gradient; with ``distillation``
-    a teacher's logits over this split have their share in the loss. Batch order and dropout
-    are drawn from (seed, epoch) alone, so that an epoch can be repeated from a checkpoint. Raises
-    :class:`~sweep.errors.TrialError` when a loss is not finite; the model is of no use then.
+    ``held`` are pairs (weight, mask); pruned entries get no gradient. With ``distillation`` the
+    loss includes a teacher. Batch order and dropout depend only on (seed, epoch), so that an epoch
+    can be repeated from a checkpoint. Raises :class:`~sweep.errors.TrialError` if a loss is not
+    finite; the model cannot be used afterwards.
     """
     started = time.perf_counter()
     device = next(model.parameters()).device
@@ -158,7 +158,7 @@ def finetune_epoch(
 
 
 def _check_finite(losses: Sequence[Tensor], first: int, epoch: int, recipe: Recipe) -> None:
-    """Refuse losses, of the steps from ``first`` on, of which one is not finite."""
+    """Raise :class:`~sweep.errors.TrialError` if a loss, from step ``first`` on, is not finite."""
     for step, loss in enumerate(torch.stack(list(losses)).tolist(), first):
         if not math.isfinite(loss):
             raise TrialError(
@@ -177,9 +177,9 @@ def evaluate(
     loss: Loss = cross_entropy,
     answers: Answers = most_likely,
 ) -> Score:
-    """The answers and the mean loss over a split; deterministic.
+    """Evaluate a model on a split; the result is deterministic.
 
-    Raises :class:`~sweep.errors.TrialError` where the model's outputs are not finite.
+    Raises :class:`~sweep.errors.TrialError` if the mean loss is not finite.
     """
     started = time.perf_counter()
     logits = all_logits(model, split, batch_size=batch_size, bf16=bf16)
@@ -194,7 +194,7 @@ def evaluate(
 def all_logits(
     model: nn.Module, split: Examples, *, batch_size: int, bf16: str | bool = "auto"
 ) -> NDArray[np.float32]:
-    """The logits of a split (examples, labels), in its order, finite or not; dropout is off."""
+    """Return the logits (examples, labels) of a split in its order, without dropout or checks."""
     device = next(model.parameters()).device
     places, found = [], []
     model.eval()
@@ -206,16 +206,16 @@ def all_logits(
 
 
 def to_device(batch: Mapping[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
-    """A batch of arrays as tensors on ``device``."""
+    """Convert a batch of arrays to tensors on ``device``."""
     tensors = {key: torch.from_numpy(array) for key, array in batch.items()}
     if device.type != "cuda":
         return {key: tensor.to(device) for key, tensor in tensors.items()}
-    # From pinned memory a copy does not wait for what the GPU has still to do.
+    # A copy from pinned memory does not wait for pending work of the GPU.
     return {key: t.pin_memory().to(device, non_blocking=True) for key, t in tensors.items()}
 
 
 def logits_of(model: nn.Module, batch: Mapping[str, Tensor], bf16: str | bool) -> Tensor:
-    """Logits (batch, labels) of a batch with its labels, in float32."""
+    """Return the logits (batch, labels) of a batch that includes its labels, in float32."""
     known = inputs_of(type(model))  # type: ignore[arg-type]  # a class has a hash
     inputs = {key: value for key, value in batch.items() if key in known}
     with autocast(bf16, batch["labels"].device):
@@ -225,12 +225,12 @@ def logits_of(model: nn.Module, batch: Mapping[str, Tensor], bf16: str | bool) -
 
 @cache
 def inputs_of(kind: type[nn.Module]) -> frozenset[str]:
-    """What models of a class take: not every one has segments."""
+    """Return the names of the inputs that a class of models accepts, such as segments."""
     return frozenset(inspect.signature(kind.forward).parameters) - {"labels"}
 
 
 def autocast(bf16: str | bool, device: torch.device) -> AbstractContextManager[Any]:
-    """bf16 autocast where asked; "auto" means a GPU that has it (a CPU stays exact)."""
+    """Return a bf16 autocast; "auto" enables it on GPUs that support it, never on a CPU."""
     if bf16 == "auto":
         bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16) if bf16 else nullcontext()
@@ -238,7 +238,7 @@ def autocast(bf16: str | bool, device: torch.device) -> AbstractContextManager[A
 
 @contextmanager
 def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Dropout draws from torch's ambient generator: seed it here, and put it back after."""
+    """Seed torch's global generator, from which dropout draws, and restore it afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
         yield

@@ -1,4 +1,4 @@
-"""A trial of a model: it is pruned, finetuned and evaluated in a dense model's working copy."""
+"""A trial of a model: prunes, finetunes and evaluates the working copy of a dense model."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class Trial(Loop):
 
     >>> # records = list(bench.trial(Params(sparsity=0.7), seed=0).run())
 
-    ``recipe`` has the epochs and the learning rate of ``params``; masks, order of batches and
-    dropout are all drawn from its seed. What the masks ``start`` drop (by module name, of any
-    module) stays dropped; ``statistics`` is what the method needs
-    (`sweep.compress.prune.statistics`).
-    ``distillation`` gives what ``params`` ask for, once it is trained. The trial works in
-    ``dense.model``: one trial at a time on it. Where that is on a grid, it answers from there;
-    scored, pruned, trained and saved are the floats behind the grid, as they are now (of two
-    weights the smaller one is not the larger one after rounding, to a grid of one scale: magnitudes
-    in floats order those on the grid, and break their many ties).
+    ``recipe`` has the epochs and the learning rate of ``params``; masks, batch order and dropout
+    are drawn from its seed. Weights that the masks ``start`` drop (by module name, of any module)
+    stay pruned. ``statistics`` holds the statistics that the method needs
+    (`sweep.compress.prune.statistics`). ``distillation`` is called when training begins, and
+    returns the distillation that ``params`` ask for.
+
+    The trial works in ``dense.model``, so only one trial at a time can use it. A model on a grid
+    computes with rounded values, but its float weights are scored, pruned, trained and saved:
+    rounding keeps their order within a scale and adds many ties.
     """
 
     def __init__(
@@ -87,10 +87,10 @@ class Trial(Loop):
         self.masks: dict[str, Tensor] = {}
 
     def drop(self, params: Params) -> None:
-        """Choose masks for the weights as they are now, those first that are pruned already, zero
-        what they drop (and let the rest make up for it, if the method does that).
+        """Prune the current weights to the sparsity of ``params``; pruned weights stay pruned.
 
-        What is drawn depends on (seed, epoch) alone.
+        If the method has a reconstruction, the kept weights compensate. Random draws depend only on
+        (seed, epoch).
         """
         seed, later = self.recipe.seed, np.random.SeedSequence([self.recipe.seed, 2, self.epoch])
         generator = torch.Generator()
@@ -107,7 +107,7 @@ class Trial(Loop):
             self.activations.attach()
 
     def train(self) -> float:
-        """Train one epoch; what is pruned stays exactly zero. Returns its wall seconds."""
+        """Train one epoch while pruned weights stay exactly zero; return its wall seconds."""
         ramping = self.epoch < self.params.ramp_epochs
         with recorded(self.weights, self.moved) if ramping else nullcontext():
             return finetune_epoch(
@@ -122,15 +122,15 @@ class Trial(Loop):
             )
 
     def size(self) -> dict[str, Any]:
-        """Counted on the floats, and on the grid where the model is on one."""
+        """Return the sizes of the float weights, and of the rounded ones if there is a grid."""
         return asdict(measure(self.model, self.weights))
 
     def zeros(self) -> list[int]:
-        """How many values of each prunable weight are zero."""
+        """Return the number of zeros in each prunable weight."""
         return [weight.numel() - int(weight.count_nonzero()) for weight in self.weights.values()]
 
     def score(self, split: str) -> Score:
-        """Let the model as it is now answer a split."""
+        """Evaluate the current model on a split."""
         score = evaluate(
             self.model,
             self.task.split(split),
@@ -143,9 +143,9 @@ class Trial(Loop):
         return score
 
     def state_dict(self) -> dict[str, Any]:
-        """All that :meth:`load_state_dict` needs to go on bit for bit, as a copy on the CPU.
+        """Return the state that :meth:`load_state_dict` needs to continue bit for bit, on the CPU.
 
-        A copy, because the model is shared: the next trial on it puts the dense weights back.
+        It is a copy, because the next trial resets the shared model to its dense weights.
         """
         moments = self.optimizer.state_dict()["state"]
         ramping = self.epoch < self.params.ramp_epochs
@@ -160,7 +160,7 @@ class Trial(Loop):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave; arrays, as a checkpoint has them, do as well."""
+        """Restore a state of :meth:`state_dict`; it may have arrays, as in a checkpoint."""
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.model.load_state_dict(_copied(state["model"]))
         device = next(self.model.parameters()).device
@@ -174,7 +174,7 @@ class Trial(Loop):
             self.moved[name].copy_(score)
 
     def _calibrate(self) -> None:
-        """One forward pass over a few train examples sets the thresholds of the activations."""
+        """Set the activation thresholds by one forward pass over a few train examples."""
         train = self.task.train
         rng = np.random.default_rng([self.recipe.seed, 1])
         chosen = rng.permutation(len(train))[:CALIBRATION_EXAMPLES]
@@ -187,5 +187,5 @@ class Trial(Loop):
 
 
 def _copied(tensors: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Tensors or arrays as tensors of their own on the CPU."""
+    """Copy tensors or arrays to tensors on the CPU."""
     return {name: torch.as_tensor(v).detach().to("cpu", copy=True) for name, v in tensors.items()}

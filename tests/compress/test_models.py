@@ -87,7 +87,7 @@ def test_missing_weights_are_refused(folder: Path, lost: str) -> None:
 
 @pytest.mark.parametrize("labels", [3, 10])
 def test_a_head_with_another_number_of_labels_is_refused(model_folder: Path, labels: int) -> None:
-    with pytest.raises(UsageError, match=f"head of 2 labels, the data has {labels}: a, b, c"):
+    with pytest.raises(UsageError, match=f"head of 2 labels, but the data has {labels}: a, b, c"):
         load(model_folder, labels)
 
 

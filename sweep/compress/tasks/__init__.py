@@ -1,7 +1,7 @@
-"""Tasks: examples as train / validation / test splits, and the model that learns them.
+"""Tasks: examples in train, validation and test splits, and the model that learns them.
 
-``TASKS`` has the built-in ones by name. A row is a subclass of :class:`Task`, or, where there is
-nothing to train (a formula), a whole bench of its own, made of the config.
+``TASKS`` has the built-in tasks by name: subclasses of :class:`Task`, or, for a task without a
+model (a formula), a class that makes its own bench from the config.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Classification: one label an example, of texts from files or the hub, or of the digits."""
+"""Classification with one label per example: texts from files or the hub, and the digits."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 class _Classification(Task):
-    """A sequence classifier over token ids: a model of transformers."""
+    """A task for a sequence classifier of transformers over token ids."""
 
     pad_id = 0
     vocabulary = 0
 
     def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
-        """A sequence classifier (`sweep.compress.models.load_classifier`)."""
+        """Load a sequence classifier (`sweep.compress.models.load_classifier`)."""
         from sweep.compress.models import load_classifier
 
         found = load_classifier(name, self.label_names, self.vocabulary, seed, setting)
@@ -45,7 +45,7 @@ class _Classification(Task):
         return found
 
     def is_trained(self, model: nn.Module) -> bool:
-        """Whether it was saved as a classifier."""
+        """Whether the model was saved as a classifier."""
         from sweep.compress.models import has_head
 
         return has_head(model.config)
@@ -58,24 +58,24 @@ class _Classification(Task):
 
 
 class Digits(_Classification):
-    """The embedded UCI digits, each 64 tokens over 17 words, and a fresh small BERT for them."""
+    """The embedded UCI digits, as 64 tokens over 17 words, with a new small BERT."""
 
     label_names = tuple(str(digit) for digit in range(sources.DIGITS_LABELS))
     vocabulary = sources.DIGITS_WORDS
 
     @property
     def key(self) -> str:
-        """The settings of the subsets."""
+        """A key of the settings that select the examples."""
         left_out = {"metrics", "metric", "kind", "options"}
         return fingerprint(["digits", self.settings.model_dump(mode="json", exclude=left_out)])
 
     def read(self, name: str) -> Split:
-        """A split; train and validation are subset, test never."""
+        """Read a split; train and validation may be subset, test is always complete."""
         whole = sources.digits_split(name, _rng(self.settings.seed, 0))
         return _sampled(whole, name, self.settings)
 
     def fresh(self, seed: int) -> nn.Module:
-        """A BERT of 2 layers and width 128."""
+        """Make a BERT of 2 layers and width 128."""
         from sweep.compress.models import fresh_bert
 
         labels, length = len(self.label_names), self.settings.max_length
@@ -83,9 +83,9 @@ class Digits(_Classification):
 
 
 class TextClassification(_Classification):
-    """One label for each text, or pair of texts: files or hub, each split tokenised once, cached.
+    """One label per text or pair of texts, from files or the hub; tokenised splits are cached.
 
-    The labels of train are read at once (from the cache where they are there), the splits later.
+    The label names of train are read at once, from the cache if possible; splits are read later.
     """
 
     def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
@@ -105,11 +105,11 @@ class TextClassification(_Classification):
 
     @property
     def key(self) -> str:
-        """The bytes of the files as they were first read, the columns, and the tokenizer."""
+        """A key of the files' bytes when they were opened, the columns, and the tokenizer."""
         return self._own_key
 
     def read(self, name: str) -> Split:
-        """A split, tokenised; train and validation are subset, test never."""
+        """Read a tokenised split; train and validation may be subset, test is always complete."""
         return self._split(name, self.label_names, self.carved)
 
     def same_inputs(self, teacher: str) -> bool:
@@ -117,7 +117,7 @@ class TextClassification(_Classification):
         return same_words(teacher, self.tokenizer_name)
 
     def save_beside(self, folder: Path) -> None:
-        """The tokenizer."""
+        """Save the tokenizer."""
         self.loaded_tokenizer.save_pretrained(folder)
 
     @cached_property
@@ -127,16 +127,16 @@ class TextClassification(_Classification):
 
     @property
     def root(self) -> Path:
-        """Where tokens are cached."""
+        """The cache folder of tokens."""
         return cache_root() / "tokens"
 
     def _source(self, split: str) -> str | None:
-        """The file of a split, or None where the data comes from the hub or has none."""
+        """Return the file of a split; None for a hub data set, or if there is no file."""
         dataset = self.settings.dataset
         return None if isinstance(dataset, str) else getattr(dataset, split)
 
     def _key(self, split: str) -> str:
-        """What a tokenised split depends on; for files their bytes."""
+        """Return a key of all that a tokenised split depends on, the files' bytes included."""
         settings = self.settings
         dataset: Any = settings.dataset
         if not isinstance(dataset, str):
@@ -173,7 +173,7 @@ class TextClassification(_Classification):
         }
 
     def _split(self, name: str, labels: tuple[str, ...], carved: bool) -> Split:
-        """A split as the search sees it; what is cut or sampled is cached for workers to map."""
+        """Return a split for the search; its subset is cached, so that workers can map it."""
         source = "train" if carved and name == "validation" else name
         whole = self._tokens(source, labels)
 
@@ -187,12 +187,12 @@ class TextClassification(_Classification):
         return replace(cached(folder, make), pad_id=self.pad_id)
 
     def _tokens(self, name: str, labels: tuple[str, ...]) -> Split:
-        """A whole split, tokenised, from the cache where it is there."""
+        """Return a complete tokenised split, from the cache if possible."""
 
         def make() -> Split:
             raw = self._raw(name)
             if raw is None:
-                raise UsageError(f"the data has no split {name!r}: give task.dataset.{name}=FILE")
+                raise UsageError(f"the data has no split {name!r}: set task.dataset.{name}=FILE")
             ids = sources.label_ids(raw.labels, labels, f"split {name!r}")
             return tokenise(
                 raw, ids, self.loaded_tokenizer, self.settings.max_length, self.settings.replace
@@ -206,7 +206,7 @@ def _rng(seed: int, *path: int) -> np.random.Generator:
 
 
 def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
-    """Cut train to ``train_samples``, validation to ``eval_samples``, stratified and seeded."""
+    """Subset train to ``train_samples`` and validation to ``eval_samples``, stratified."""
     count = {"train": task.train_samples, "validation": task.eval_samples}.get(name)
     if count is None or count >= len(split):
         return split
@@ -214,7 +214,7 @@ def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
 
 
 def _carve(whole: Split, name: str, task: TaskConfig) -> Split:
-    """Cut train's validation share out of it, stratified and seeded; the rest is train."""
+    """Split train into validation (the share ``task.validation``) and train, stratified."""
     count = round(task.validation * len(whole))
     if not 0 < count < len(whole):
         raise UsageError(

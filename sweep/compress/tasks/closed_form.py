@@ -1,14 +1,13 @@
-"""The closed-form task: accuracy as a formula of a trial's params and epoch; no data, no model.
+"""The closed-form task: accuracy is a formula of a trial's params and epoch, without data or model.
 
-The formula is made up, not fitted, and shaped like what small BERTs do, with the traits that make
-the search hard: accuracy falls off a cliff of sparsity, sooner for random scores than for
-magnitudes; finetuning moves the cliff, as fast as the learning rate suits; the sparse end is at
-chance after one epoch, and recovers from the second.
+The formula is invented, not fitted, but it resembles small BERTs in the traits that make the search
+hard. Accuracy drops steeply at some sparsity, which is lower for random scores than for magnitudes.
+Finetuning moves this sparsity up, at a speed that depends on the learning rate. Very sparse models
+are at chance after one epoch, and recover from the second epoch on.
 
-Bench and trial are as `sweep.compress.open` wants them. A trial has weights that are really pruned
-and counted, by a ramp if asked, a state that a checkpoint must bring back (without it, a resumed
-trial would say other figures), and records with every field. A formula has no teacher: what
-distillation is asked for changes nothing.
+Bench and trial have the interfaces of `sweep.compress.dense.bench` and `sweep.compress.trial`. A
+trial really prunes and counts weights, with a ramp if its params have one. It has a state that a
+checkpoint must restore, and records with every field. Distillation has no effect on a formula.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ from sweep.registry import METRICS
 from sweep.space.params import Params
 
 DENSE, CHANCE = 0.92, 0.1
-"""Expected accuracy of the dense model, and of one that knows nothing (ten classes)."""
+"""Expected accuracy of the dense model, and at chance level (ten classes)."""
 
 CLIFF = {"random": 0.35}
-"""Sparsity at which half of what was known is gone without finetuning, by method."""
+"""Sparsity at which half of the accuracy above chance is lost without finetuning, by method."""
 
 OTHER_CLIFF, GLOBAL_BONUS, WIDTH = 0.68, 0.05, 0.05
 RECOVERY, PACE, BEST_LEARNING_RATE = 0.27, 0.7, 1e-3
 ACTIVATIONS = 0.2
-"""What activation sparsity costs, as a share of what as much weight sparsity would."""
+"""Cost of activation sparsity relative to the same weight sparsity."""
 
 SLOW_FROM, DIVERGES_FROM = 0.8, 0.1
-"""The sparsity from which the first epoch recovers nothing; a learning rate that no model bears."""
+"""Sparsity from which the first epoch recovers nothing; learning rate from which trials diverge."""
 
 
 def expected_accuracy(params: Params, recovered: float) -> float:
-    """In (CHANCE, DENSE); ``recovered`` in [0, 1] is how far finetuning has come."""
+    """Return the expected accuracy in (CHANCE, DENSE); ``recovered`` is in [0, 1]."""
     load = params.sparsity + ACTIVATIONS * params.activation_sparsity
     cliff = CLIFF.get(params.method, OTHER_CLIFF) + GLOBAL_BONUS * (params.scope == "global")
     distance = (cliff + RECOVERY * recovered - load) / WIDTH
@@ -53,10 +52,10 @@ def expected_accuracy(params: Params, recovered: float) -> float:
 
 
 def recover(params: Params, epoch: int, recovered: float) -> float:
-    """How far finetuning has come after one more epoch, of which ``epoch`` (>= 1) is the number.
+    """Return the recovered share, in [0, 1], after one more epoch, number ``epoch`` (>= 1).
 
-    Each epoch makes up the same share of what is left, so after e epochs (less the one that the
-    sparse end waits) it is ``1 - (1 - share) ** e``.
+    Each epoch recovers the same share of the rest, so after e epochs it is ``1 - (1 - share) **
+    e``; very sparse models recover nothing in their first epoch.
     """
     if epoch == 1 and params.sparsity >= SLOW_FROM:
         return recovered
@@ -64,7 +63,7 @@ def recover(params: Params, epoch: int, recovered: float) -> float:
 
 
 def share(learning_rate: float) -> float:
-    """What an epoch makes up of what is left, in (0, PACE]: best at BEST_LEARNING_RATE.
+    """Return the share of the rest that an epoch recovers, in (0, PACE]; best: BEST_LEARNING_RATE.
 
     >>> share(1e-3), round(share(1e-4), 3)
     (0.7, 0.258)
@@ -74,10 +73,10 @@ def share(learning_rate: float) -> float:
 
 MATRICES = {"first.weight": 4000, "second.weight": 4000, "head.weight": 2000}
 WEIGHTS, OTHERS = sum(MATRICES.values()), 2_500
-"""Prunable parameters, and the rest, of 4 bytes each."""
+"""Number of prunable parameters and of other parameters, with 4 bytes each."""
 
 EXAMPLES = 1000
-"""Evaluation examples, unless ``task.eval_samples`` says otherwise."""
+"""Number of evaluation examples without ``task.eval_samples``."""
 
 STREAMS = {"train": 1, "validation": 2, "test": 3}
 MASK, DENSE_SEED, HARDNESS, ANSWERS = 4, 5, 6, 7
@@ -85,7 +84,7 @@ LABELS = 10
 
 
 class ClosedForm:
-    """A formula on a bench: nothing to load, nothing to train but the time that is asked for."""
+    """The bench of a formula, which loads and trains nothing; an epoch sleeps for a set time."""
 
     metric = "accuracy"
 
@@ -94,19 +93,19 @@ class ClosedForm:
 
     @property
     def warnings(self) -> list[str]:
-        """None: nothing here flatters."""
+        """No warnings."""
         return []
 
     def check(self) -> None:
-        """Nothing can be missing."""
+        """Do nothing, since nothing can be missing."""
 
     @property
     def examples(self) -> int:
-        """How many examples an evaluation has."""
+        """Number of examples of an evaluation."""
         return self.config.task.eval_samples or EXAMPLES
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
-        """The dense figures, as `sweep.compress.dense.bench.Workbench.baseline` gives them."""
+        """Return the dense figures, as `sweep.compress.dense.bench.Workbench.baseline` does."""
         score = self.score(DENSE, split, self.config.task.seed, DENSE_SEED)
         metrics = self.config.task.all_metrics
         return {
@@ -120,11 +119,11 @@ class ClosedForm:
         }
 
     def pack(self) -> bytes:
-        """Nothing: a formula is everywhere."""
+        """Return no bytes, since there is no model."""
         return b""
 
     def adopt(self, shipped: Shipped | None) -> None:
-        """Nothing."""
+        """Do nothing, since there is no model."""
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:
         """A trial of ``params``."""
@@ -149,7 +148,7 @@ class ClosedForm:
 
 
 class ClosedFormTrial(Loop):
-    """One trial: a generator of records, in the shape of `sweep.compress.trial.Trial`."""
+    """A trial with the interface of `sweep.compress.trial.Trial`."""
 
     def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
         task, baseline = bench.config.task, bench.baseline(split)[bench.config.task.primary]
@@ -160,12 +159,12 @@ class ClosedFormTrial(Loop):
         self.kept = np.ones(WEIGHTS, dtype=bool)
 
     def drop(self, params: Params) -> None:
-        """The same weights first at every step of a ramp."""
+        """Prune weights in a fixed random order, so that the steps of a ramp are nested."""
         rng = np.random.default_rng([MASK, self.seed])
         self.kept[rng.permutation(WEIGHTS)[: round(params.sparsity * WEIGHTS)]] = False
 
     def train(self) -> float:
-        """Recover for one epoch; returns its wall seconds."""
+        """Recover for one epoch; return its wall seconds."""
         started = time.perf_counter()
         time.sleep(self.bench.config.task.seconds_per_epoch)
         if self.params.learning_rate >= DIVERGES_FROM:
@@ -174,7 +173,7 @@ class ClosedFormTrial(Loop):
         return time.perf_counter() - started
 
     def score(self, split: str) -> Score:
-        """The answers at this epoch, on a split."""
+        """Draw the answers at the current epoch on a split."""
         now = replace(self.params, sparsity=due(self.params, self.epoch))
         expected = expected_accuracy(now, self.recovered)
         score = self.bench.score(expected, split, self.seed, self.epoch)
@@ -182,18 +181,16 @@ class ClosedFormTrial(Loop):
         return score
 
     def size(self) -> dict[str, Any]:
-        """By the weights that are really zero."""
+        """Return the size by the number of pruned weights."""
         return size_of(WEIGHTS - int(self.kept.sum()))
 
     def zeros(self) -> list[int]:
-        """Those of each matrix."""
+        """Return the number of zeros of each matrix."""
         ends = np.cumsum(list(MATRICES.values()))[:-1]
         return [len(part) - int(part.sum()) for part in np.split(self.kept, ends)]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that :meth:`load_state_dict` needs to go on, as `sweep.ledger.checkpoint`
-        stores it.
-        """
+        """Return the state of the trial in the form that `sweep.ledger.checkpoint` saves."""
         return {
             "epoch": self.epoch,
             "seconds": self.seconds,
@@ -204,16 +201,14 @@ class ClosedFormTrial(Loop):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave."""
+        """Restore a state of :meth:`state_dict`."""
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.recovered = float(state["model"]["recovered"])
         self.kept = np.array(state["masks"]["weights"])
 
 
 def size_of(zeros: int) -> dict[str, Any]:
-    """The fields of `sweep.compress.measure.Size` for a model with this many of its weights
-    zero.
-    """
+    """Return the fields of `sweep.compress.measure.Size` for a model with ``zeros``."""
     total = WEIGHTS + OTHERS
     return {
         "sparsity": zeros / WEIGHTS,

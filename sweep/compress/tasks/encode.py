@@ -1,4 +1,4 @@
-"""Texts to token ids, once a sweep: cached by what they depend on, opened as memory maps."""
+"""Tokenises texts once; the token ids are cached and opened as memory maps."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from sweep.compress.tasks.split import Ints, Split
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import file_digest, fingerprint, new_folder, once
 
-_ROWS = 1000  # tokenised together: as lists of Python integers they take ten times the memory
+_ROWS = 1000  # rows per chunk: lists of Python integers take ten times the memory of arrays
 
-# The files that make a tokenizer, beside the model's own in one folder.
+# Prefixes of a tokenizer's files in a model folder.
 _TOKENIZER = ("tokenizer", "vocab", "merges", "special_", "added_", "spiece", "sentence")
 
 
 def is_missing_folder(name: str) -> bool:
-    """Whether a name is a path, and no hub id, with nothing there."""
+    """Whether a name is a path, not a hub id, and does not exist."""
     is_path = name.startswith((".", "/", "~")) or name.count("/") > 1
     return is_path and not Path(name).exists()
 
 
 def load_tokenizer(name: str) -> Any:
-    """A fast tokenizer from a folder or the hub.
+    """Load a fast tokenizer from a folder or the hub.
 
-    Raises :class:`~sweep.errors.UsageError` where there is none.
+    Raises :class:`~sweep.errors.UsageError` if there is none.
     """
     from transformers import AutoTokenizer
 
-    if Path(name).is_dir() and not _tokenizer_files(Path(name)):  # one of no words would be made up
-        raise UsageError(f"{name} has no tokenizer: name one in `tokenizer`")
+    if Path(name).is_dir() and not _tokenizer_files(Path(name)):  # or an empty one is made
+        raise UsageError(f"{name} has no tokenizer: set `tokenizer` to a folder or hub id")
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
@@ -41,7 +41,7 @@ def load_tokenizer(name: str) -> Any:
 
 
 def tokenizer_key(name: str) -> str:
-    """What identifies a tokenizer: the bytes of its files in a folder, else its hub name."""
+    """Return a key of a tokenizer: a digest of its files in a folder, or its hub name."""
     folder = Path(name)
     if not folder.is_dir():
         return name
@@ -50,7 +50,7 @@ def tokenizer_key(name: str) -> str:
 
 
 def same_words(one: str, other: str) -> bool:
-    """Whether two tokenizers give the same words the same ids; True where ``one`` has none."""
+    """Whether two tokenizers have the same vocabulary; True if ``one`` has no files."""
     if tokenizer_key(one) == tokenizer_key(other):
         return True
     if Path(one).is_dir() and not _tokenizer_files(Path(one)):
@@ -65,7 +65,7 @@ def _tokenizer_files(folder: Path) -> list[Path]:
 def tokenise(
     raw: Raw, labels: Ints, tokenizer: Any, max_length: int, replace: Mapping[str, str]
 ) -> Split:
-    """Token ids of each row (pairs with segment ids), cut at ``max_length`` tokens, not padded."""
+    """Tokenise rows (pairs with segment ids), truncated to ``max_length`` tokens, unpadded."""
     first = _replaced(raw.texts, replace)
     second = None if raw.pairs is None else _replaced(raw.pairs, replace)
     ids: list[Ints] = []
@@ -93,7 +93,7 @@ def _replaced(texts: Sequence[str], replace: Mapping[str, str]) -> list[str]:
 
 
 def cached(folder: Path, make: Callable[[], Split]) -> Split:
-    """The split in ``folder``, made and stored there first where it is missing."""
+    """Open the split in ``folder``; make and save it first if it is missing."""
 
     def store() -> None:
         with new_folder(folder) as scratch:

@@ -1,4 +1,4 @@
-"""Where examples come from: the embedded digits, files, the hub. Each gives the same raw rows."""
+"""Sources of examples (the embedded digits, files, the hub), all read as the same raw rows."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def _read_csv(path: str) -> pa.Table:
 def _read_jsonl(path: str) -> pa.Table:
     from pyarrow import json
 
-    # One block must hold the longest line: reviews are long.
+    # A block must hold the longest line, and reviews are long.
     return json.read_json(path, read_options=json.ReadOptions(block_size=1 << 24))
 
 
 READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
 
-AUTO = "auto"  # as task.text: the data's only text column
+AUTO = "auto"  # value of task.text for the only text column
 
 DIGITS_WORDS = 17  # pixel values 0 to 16; a text is 8 x 8 of them, row by row
 DIGITS_LABELS = 10
@@ -47,7 +47,7 @@ DIGITS_LABELS = 10
 
 @dataclass(frozen=True)
 class Raw:
-    """Rows before tokenising: one or two texts an example, and its label as the data has it."""
+    """Rows before tokenisation: one or two texts per example, and its label as in the data."""
 
     texts: Sequence[str]
     pairs: Sequence[str] | None
@@ -56,9 +56,9 @@ class Raw:
 
 
 def digits_split(split: str, generator: np.random.Generator) -> Split:
-    """UCI digits (scikit-learn carries them) as sequences of 64 tokens over 17 words.
+    """Return a split of the UCI digits of scikit-learn, as 64 tokens over 17 words.
 
-    1,797 images: 20 % test and 20 % validation, stratified by ``generator``; the rest is train.
+    Of the 1,797 images 20 % are test and 20 % validation, drawn stratified by ``generator``.
     """
     from sklearn.datasets import load_digits
 
@@ -74,10 +74,10 @@ def digits_split(split: str, generator: np.random.Generator) -> Split:
 
 
 def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
-    """Rows of a parquet, csv or jsonl file.
+    """Read the rows of a parquet, csv or jsonl file.
 
-    Raises :class:`~sweep.errors.UsageError` for a file that cannot be read, a format that is none
-    of the three, a column that is not there, an empty file.
+    Raises :class:`~sweep.errors.UsageError` for a file that is empty or cannot be read, another
+    format, or a missing column.
     """
     import datasets
 
@@ -85,7 +85,7 @@ def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
     if file.suffix.lower() not in READERS:
         raise UsageError(f"{path}: unknown format {file.suffix!r}; allowed: {', '.join(READERS)}")
     try:
-        # As a Dataset, so that label names kept in a parquet file's schema are known.
+        # A Dataset also reads label names from a parquet file's schema.
         table = datasets.Dataset(READERS[file.suffix.lower()](path))
     except (OSError, ValueError) as error:  # pyarrow's own errors are both
         raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
@@ -93,9 +93,9 @@ def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
 
 
 def hub_rows(dataset: str, subset: str | None, split: str, text: Any, label: str) -> Raw | None:
-    """Rows of a hub data set's split, or None where it has no such split.
+    """Read the rows of a hub data set's split, or None if it has no such split.
 
-    Raises :class:`~sweep.errors.UsageError` where the data set cannot be had.
+    Raises :class:`~sweep.errors.UsageError` if the data set cannot be loaded.
     """
     import datasets
 
@@ -107,7 +107,7 @@ def hub_rows(dataset: str, subset: str | None, split: str, text: Any, label: str
     except Exception as error:
         raise UsageError(
             f"data set {dataset!r} cannot be loaded from the hub: {first_line(error)}; "
-            "files are named by task.dataset.train=FILE"
+            "to use files, set task.dataset.train=FILE"
         ) from error
     return _select(table, f"{dataset} ({split})", text, label)
 
@@ -132,7 +132,7 @@ def _select(table: datasets.Dataset, source: str, text: str | Sequence[str], lab
 def _text_columns(
     table: datasets.Dataset, source: str, text: str | Sequence[str], label: str
 ) -> list[str]:
-    """The columns named, or for ``auto`` the only one that holds text and is not the label."""
+    """Return the named columns, or for ``auto`` the only text column that is not the label."""
     if text != AUTO:
         return [text] if isinstance(text, str) else list(text)
     kinds = ("string", "large_string")
@@ -140,8 +140,8 @@ def _text_columns(
     found = [name for name in found if name != label]
     if len(found) != 1:
         raise UsageError(
-            f"task.text is auto, which needs exactly one text column; {source} has "
-            f"{', '.join(found) or 'none'}: name one in task.text"
+            f"task.text is auto, which needs exactly one text column, but {source} has "
+            f"{', '.join(found) or 'none'}: set task.text to a column"
         )
     return found
 
@@ -151,9 +151,9 @@ def _text(value: Any) -> str:
 
 
 def label_ids(labels: Sequence[Any], names: tuple[str, ...], source: str) -> Ints:
-    """Labels as ids 0..n-1: integers stand for themselves, names for their place in ``names``.
+    """Convert labels to ids 0..n-1: an integer is its own id, a name gets its index in ``names``.
 
-    Raises :class:`~sweep.errors.UsageError` for a missing label, or one out of range.
+    Raises :class:`~sweep.errors.UsageError` for a missing or unknown label.
     """
     place = {name: i for i, name in enumerate(names)}
     ids = np.array([_label_id(value, place) for value in labels], dtype=np.int64)
@@ -161,7 +161,7 @@ def label_ids(labels: Sequence[Any], names: tuple[str, ...], source: str) -> Int
     if len(bad):
         raise UsageError(
             f"{source}: label {labels[int(bad[0])]!r} in row {int(bad[0])} is none of the "
-            f"{len(names)} labels {', '.join(names[:12])}"
+            f"{len(names)} labels of train; allowed: {', '.join(names[:12])}"
         )
     return ids
 
@@ -173,7 +173,7 @@ def _label_id(value: Any, place: dict[str, int]) -> int:
 
 
 def label_names(raw: Raw) -> tuple[str, ...]:
-    """The labels of the train rows: the data's own names, or sorted strings, or 0..max.
+    """Return the label names of train: those of the schema, the sorted strings, or 0..max.
 
     Raises :class:`~sweep.errors.UsageError` for fewer than two labels.
     """
@@ -185,5 +185,7 @@ def label_names(raw: Raw) -> tuple[str, ...]:
     else:
         names = tuple(sorted(str(value) for value in values))
     if len(values) < 2:
-        raise UsageError(f"a classifier needs at least 2 labels, the train split has {len(values)}")
+        raise UsageError(
+            f"a classifier needs at least 2 labels, but the train split has {len(values)}"
+        )
     return names

@@ -1,4 +1,4 @@
-"""A tokenised split in flat arrays: batches of it, subsets of it, and how it lies on disk."""
+"""A tokenised split in flat arrays: its batches, its subsets, and its files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sweep.errors import UsageError
 Ints = npt.NDArray[np.integer]
 Row = Sequence[int] | Ints
 
-_POOL = 64  # batches whose examples are sorted by length together: little padding, still shuffled
+_POOL = 64  # batches whose examples are sorted by length together: little padding, but still random
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples as one flat array of token ids cut at ``offsets``.
+    """Examples as one flat array of token ids, divided at ``offsets``.
 
-    ``tokens`` (int32, all tokens one after another), ``offsets`` (int64, examples + 1), ``labels``
-    (int64, examples), ``segments`` (uint8, as long as tokens; zeros for single texts). Opened from
-    a cache they are memory maps: every worker of a machine reads the same pages. ``pad_id`` is the
-    token id that fills up the shorter examples of a batch.
+    ``tokens`` (int32) has all tokens in sequence, ``offsets`` (int64, examples + 1) the start of
+    each example and the end, ``labels`` (int64, examples), ``segments`` (uint8, as long as tokens;
+    zeros for single texts). Opened from the cache they are memory maps, which all workers of a
+    machine share. ``pad_id`` is the token id for padding.
     """
 
     tokens: Ints
@@ -38,11 +38,11 @@ class Split:
 
     @property
     def lengths(self) -> Ints:
-        """Tokens in each example (int64, examples)."""
+        """Number of tokens of each example (int64, examples)."""
         return np.diff(self.offsets)
 
     def subset(self, indices: Ints) -> Split:
-        """The examples at ``indices``, in that order, as arrays of their own."""
+        """Copy the examples at ``indices``, in that order."""
         pieces = [slice(self.offsets[i], self.offsets[i + 1]) for i in indices]
         lengths = self.lengths[indices]
         return Split(
@@ -54,7 +54,7 @@ class Split:
         )
 
     def batch(self, indices: Ints) -> dict[str, Ints]:
-        """A batch, padded to its longest: int64 arrays (batch, longest), ``labels`` (batch,)."""
+        """Return a batch padded to its longest: int64 arrays (batch, longest), labels (batch,)."""
         lengths = self.lengths[indices]
         real = np.arange(int(lengths.max())) < lengths[:, None]
         ids = np.full(real.shape, self.pad_id, dtype=np.int64)
@@ -70,13 +70,13 @@ class Split:
         }
 
     def in_order(self, batch_size: int) -> Iterator[Ints]:
-        """Batches of indices by falling length: the least padding, the largest batch first."""
+        """Yield batches of indices by decreasing length, for the least padding."""
         order = np.argsort(-self.lengths, kind="stable")
         for start in range(0, len(order), batch_size):
             yield order[start : start + batch_size]
 
     def shuffled(self, batch_size: int, generator: np.random.Generator) -> list[Ints]:
-        """All examples once in random batches of near lengths; same generator, same batches."""
+        """Return all examples once in random batches of similar lengths, drawn by ``generator``."""
         order = generator.permutation(len(self))
         batches: list[Ints] = []
         for start in range(0, len(order), batch_size * _POOL):
@@ -86,14 +86,14 @@ class Split:
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def save(self, folder: Path) -> None:
-        """Write the arrays as ``.npy`` files."""
+        """Save the arrays as ``.npy`` files."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("tokens", "offsets", "labels", "segments"):
             np.save(folder / f"{name}.npy", getattr(self, name))
 
     @classmethod
     def open(cls, folder: Path) -> Split:
-        """Map the arrays that :meth:`save` wrote."""
+        """Map the arrays that :meth:`save` wrote into memory."""
         tokens, offsets, labels, segments = (
             np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("tokens", "offsets", "labels", "segments")
@@ -102,7 +102,7 @@ class Split:
 
     @classmethod
     def of(cls, ids: Sequence[Row], labels: Ints, segments: Sequence[Row] | None = None) -> Split:
-        """From one row of token ids an example, and their segments for pairs."""
+        """Make a split of one row of token ids per example, and segments for pairs."""
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
         tokens = _join([np.asarray(row, dtype=np.int32) for row in ids], np.int32)
         flat: Ints = np.zeros(len(tokens), dtype=np.uint8)
@@ -116,10 +116,10 @@ def _join(pieces: list[Ints], dtype: npt.DTypeLike) -> Ints:
 
 
 def stratified(labels: Ints, count: int, generator: np.random.Generator) -> Ints:
-    """``count`` indices, each label's share as in ``labels`` (largest remainders), sorted.
+    """Draw ``count`` sorted indices with each label's share as in ``labels`` (largest remainders).
 
-    Any of them where labels are not discrete (floats); all where ``count`` reaches ``len(labels)``.
-    Raises :class:`~sweep.errors.UsageError` where ``count`` is not positive.
+    Float labels are not stratified. A ``count`` of ``len(labels)`` or more returns all indices.
+    Raises :class:`~sweep.errors.UsageError` if ``count`` is not positive.
     """
     if count <= 0:
         raise UsageError(f"a subset needs at least one example, got {count}")

@@ -1,4 +1,4 @@
-"""What a task is: examples, the model that learns them, its loss and its primary metric."""
+"""The interface of a task: examples, the model that learns them, the loss, the primary metric."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ Ints = npt.NDArray[np.integer]
 
 
 class Examples(Protocol):
-    """The encoded examples of a split; `sweep.compress.tasks.split.Split` is one of token ids."""
+    """The encoded examples of a split, such as `sweep.compress.tasks.split.Split`."""
 
     @property
     def labels(self) -> Array:
-        """What is to be answered (examples, ...): what metrics compare answers with."""
+        """The labels (examples, ...), with which metrics compare the answers."""
 
     def __len__(self) -> int: ...
 
     def batch(self, indices: Ints) -> dict[str, Array]:
-        """The model's inputs by name (batch, ...), and ``labels``, for some examples."""
+        """Return the model's inputs by name (batch, ...), and ``labels``, of some examples."""
 
     def in_order(self, batch_size: int) -> Iterator[Ints]:
-        """The indices of all examples once, in batches of at most ``batch_size``."""
+        """Yield the indices of all examples once, in batches of at most ``batch_size``."""
 
     def shuffled(self, batch_size: int, generator: np.random.Generator) -> list[Ints]:
-        """The same in a random order: the same generator gives the same batches."""
+        """Return batches in a random order that depends only on the generator."""
 
 
 class Task(ABC):
-    """What a model learns, and how it is judged.
+    """The base class of tasks: examples, model, loss and primary metric.
 
-    A subclass gives :attr:`key`, :meth:`read` and :meth:`load`, and where it can :meth:`fresh`; it
+    A subclass defines :attr:`key`, :meth:`read` and :meth:`load`, and optionally :meth:`fresh`. It
     is registered by a row of ``TASKS``, by `sweep.register_task` or by an entry point
-    ``prunesweep.tasks``. ``settings`` is the section ``task`` of the config (``settings.options``
-    has what only this task knows); ``model`` and ``tokenizer`` are as in the config. Raises
-    :class:`~sweep.errors.UsageError` for what cannot be used.
+    ``prunesweep.tasks``. ``settings`` is the section ``task`` of the config, with the task's own
+    settings in ``settings.options``; ``model`` and ``tokenizer`` are as in the config. Raises
+    :class:`~sweep.errors.UsageError` if a setting, the model or the data cannot be used.
     """
 
     metric: ClassVar[str] = "accuracy"
-    """The name of the primary metric, unless ``task.metric`` names another."""
+    """The name of the primary metric if ``task.metric`` does not set it."""
 
     label_names: tuple[str, ...] = ()
-    """The names of classes in the order of their ids, for an exported model."""
+    """The names of the classes in the order of their ids, for an exported model."""
 
     carved = False
-    """Whether validation was cut out of train, which a model finetuned on that train has seen."""
+    """Whether validation is a part of train, which a finetuned model may have seen."""
 
     def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
         self.settings, self.model, self.tokenizer = settings, model, tokenizer
@@ -68,51 +68,53 @@ class Task(ABC):
     @property
     @abstractmethod
     def key(self) -> str:
-        """What the examples depend on: dense models and figures are cached under it."""
+        """A key of all that the examples depend on, for caches of dense models and figures."""
 
     @abstractmethod
     def read(self, name: str) -> Examples:
-        """Read a split: train, validation or test. Called once a split; test only if asked for.
+        """Read a split: train, validation or test. It is called once per split, when needed.
 
-        Raises :class:`~sweep.errors.UsageError` where the data has no such split.
+        Raises :class:`~sweep.errors.UsageError` if the data has no such split.
         """
 
     @abstractmethod
     def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
-        """A model from a folder or the hub, on the CPU, in float32, that fits the examples.
+        """Load a model from a folder or the hub, on the CPU, in float32, that fits the examples.
 
-        Called with the inputs of a batch by name it returns an object with ``logits``, and it has
-        ``save_pretrained``. Weights that it lacks are drawn from ``seed``. ``setting`` is the
-        setting that named it. Raises :class:`~sweep.errors.UsageError` for one that does not fit.
+        The model takes the inputs of a batch by name, returns an object with ``logits``, and has
+        ``save_pretrained``. A missing head is drawn from ``seed``. ``setting`` is the config
+        setting for messages. Raises :class:`~sweep.errors.UsageError` if the model does not fit.
         """
 
     def fresh(self, seed: int) -> nn.Module:
-        """A model with weights drawn from ``seed``, for a config without ``model``."""
-        raise UsageError(f"the task {self.settings.name} needs a model: a hub id or a folder")
+        """Make a model with weights drawn from ``seed``, for a config without ``model``."""
+        raise UsageError(
+            f"the task {self.settings.name} needs a model: set `model` to a hub id or a folder"
+        )
 
     def is_trained(self, model: nn.Module) -> bool:
-        """Whether the answers of a model that :meth:`load` gave mean anything untrained."""
+        """Whether a model that :meth:`load` returned has a trained head."""
         return True
 
     def same_inputs(self, teacher: str) -> bool:
-        """Whether a teacher reads the same inputs as the model: it has the same tokenizer."""
+        """Whether a teacher takes the same inputs as the model, that is, has its tokenizer."""
         return True
 
     def save_beside(self, folder: Path) -> None:  # noqa: B027
-        """Write what belongs to an exported model beside its weights, such as a tokenizer."""
+        """Write further files of an exported model, such as a tokenizer."""
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The mean loss of a batch, a scalar, given its logits and its labels."""
+        """Return the mean loss of a batch, a scalar, from its logits and labels."""
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(logits, labels)
 
     def answers(self, logits: Array) -> Array:
-        """What the logits (examples, ...) answer, in the form of the labels."""
+        """Convert logits (examples, ...) to answers in the form of the labels."""
         return np.asarray(logits.argmax(-1))
 
     def split(self, name: str) -> Examples:
-        """One of ``train``, ``validation``, ``test``, read once."""
+        """Return the split ``train``, ``validation`` or ``test``; each is read once."""
         if name not in SPLITS:
             raise UsageError(f"a split is one of {', '.join(SPLITS)}, got {name!r}")
         return self._read(name)

@@ -59,7 +59,8 @@ def test_the_digits_task_finetunes_a_new_model(make_bench: MakeBench, cache: Pat
         again = make_bench(None, "digits", **how)
         records = list(again.trial(Params(sparsity=0.5, finetune_epochs=1), seed=0).run())
     assert [record.epoch for record in records] == [0, 1]
-    assert records[0].baseline_accuracy == score.accuracy
+    accuracy = score.figures(["accuracy"])["accuracy"]
+    assert records[0].scores["baseline_accuracy"] == accuracy
 
 
 def test_an_untrained_model_depends_on_its_seed(make_bench: MakeBench) -> None:
@@ -74,7 +75,7 @@ def test_check_refuses_what_would_make_every_trial_fail(
 ) -> None:
     make_bench().check()
     three = tiny.write(tmp_path / "three.jsonl", [{"text": "good", "label": i} for i in range(3)])
-    with pytest.raises(UsageError, match="head of 2 labels, the data has 3"):
+    with pytest.raises(UsageError, match="head of 2 labels, but the data has 3"):
         make_bench(files={**data_files, "train": three}).check()
     with pytest.raises(UsageError, match="nothing to prune"):
         make_bench(pruning={"include": ["decoder.*"]}).check()
@@ -108,7 +109,7 @@ def test_a_head_with_the_labels_in_another_order_is_refused(
     """Otherwise every answer would count as its opposite, in the figures or in an export."""
     model = named(tmp_path / "model", "Good", "Bad")
     bench = make_bench(model, by_name, baseline={"epochs": epochs})
-    with pytest.raises(UsageError, match=rf"^model '.*/model' {TURNED}: allowed are the same"):
+    with pytest.raises(UsageError, match=rf"^model '.*/model' {TURNED}; allowed: the same order"):
         bench.check()
     assert not bench.folder.exists()  # nothing was finetuned
 

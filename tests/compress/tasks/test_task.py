@@ -225,7 +225,7 @@ def test_a_folder_without_a_tokenizer_is_refused(
         load(model=copy)
     for file in copy.glob("tokenizer*"):
         file.unlink()
-    with pytest.raises(UsageError, match=r"/copy has no tokenizer: name one in `tokenizer`"):
+    with pytest.raises(UsageError, match=r"/copy has no tokenizer: set `tokenizer`"):
         load(model=copy)
 
 
