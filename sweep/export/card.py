@@ -1,7 +1,7 @@
-"""The model card: what the model scores and how sure that is, where it comes from, how to use it.
+"""The model card: scores with intervals, lineage and usage of an exported model.
 
-Markdown with the header that the hub reads, from the template ``card.md``. Every figure is from the
-ledger or from the export's own checks.
+The card is Markdown with the header of the Hugging Face hub, from the template ``card.md``. Every
+figure comes from the ledger or from the checks of the export.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sweep.space.params import Params
 from sweep.version import __version__
 
 MOST_ROWS = 20
-"""Of the front, in the table of its points."""
+"""Most rows in the table of front points."""
 
 
 def card(
@@ -36,7 +36,7 @@ def card(
     files: Mapping[str, int],
     command: str,
 ) -> str:
-    """The text of README.md; ``files`` are the others of its folder, with their bytes."""
+    """The text of README.md. ``files``: bytes of the other files in its folder, by name."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -76,7 +76,7 @@ def card(
 
 
 def cell(value: Any) -> str:
-    """A value in a Markdown table, on one line, with what would end the cell escaped."""
+    """A value in a Markdown table, on one line, with ``|`` escaped."""
     return short(_plain(value)).replace("|", "\\|")
 
 
@@ -89,6 +89,6 @@ def _plain(value: Any) -> str:
 
 
 def _row(table: pd.DataFrame, point: Point) -> Mapping[Any, Any] | None:
-    """What a table says of the point."""
+    """The row of the point in a table, or None."""
     mine = table[(table["trial_id"] == point.trial_id) & (table["epoch"] == point.epoch)]
     return None if mine.empty else mine.iloc[0].to_dict()

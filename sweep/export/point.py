@@ -1,4 +1,4 @@
-"""Which point of a sweep is meant (one epoch of one trial), and the trial as it stood there."""
+"""Select a point of a sweep (one epoch of one trial), and restore the trial at this point."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What the ledger says of one evaluation: ``record`` is its event, ``params`` the trial's.
+    """One evaluation in the ledger: ``record`` is its event, ``params`` are those of the trial.
 
-    ``answers`` (examples,) says which validation examples were answered right; None where the
-    ledger does not.
+    ``answers``, shape (examples,): whether each validation example was answered correctly; None if
+    the ledger does not have it.
     """
 
     trial_id: str
@@ -41,7 +41,7 @@ class Point:
 
     @property
     def lineage(self) -> dict[str, Any]:
-        """What names it, and its record without what only readers of the ledger want."""
+        """The identity of the point, and its record without large details."""
         figures = {name: value for name, value in self.record.items() if name not in DETAILS}
         return {
             "trial_id": self.trial_id,
@@ -57,7 +57,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Question:
-    """What names the point: a trial (and an epoch of it), or a question to the front."""
+    """The request for a point: a trial (and an epoch of it), or a condition on front points."""
 
     trial_id: str | None = None
     epoch: int | None = None
@@ -66,7 +66,7 @@ class Question:
     min_sparsity: float | None = None
 
     def check(self) -> None:
-        """Raises :class:`~sweep.errors.UsageError` unless it is exactly one."""
+        """Raise :class:`~sweep.errors.UsageError` unless exactly one of them is given."""
         given = [
             self.trial_id is not None,
             self.knee,
@@ -74,16 +74,17 @@ class Question:
             self.min_sparsity is not None,
         ]
         if sum(given) != 1:
-            raise UsageError("name one point: --trial ID, --knee, --max-drop Y or --min-sparsity X")
+            what = "--trial ID, --knee, --max-drop Y or --min-sparsity X"
+            raise UsageError(f"name one point with exactly one of {what}")
         if self.epoch is not None and self.trial_id is None:
-            raise UsageError("--epoch goes with --trial")
+            raise UsageError("--epoch can only be used with --trial")
 
 
 def chosen(results: Results, question: Question) -> Point:
-    """The point that answers the question.
+    """The requested point.
 
-    Raises :class:`~sweep.errors.NothingFound` where there is none, and
-    :class:`~sweep.errors.UsageError` for a failed trial of which no epoch is named.
+    Raises :class:`~sweep.errors.NothingFound` if there is none, and
+    :class:`~sweep.errors.UsageError` for a failed trial without an epoch.
     """
     if question.trial_id is not None:
         return _of_trial(results, question.trial_id, question.epoch)
@@ -104,7 +105,7 @@ def _of_front(results: Results, question: Question) -> pd.Series[Any] | None:
 
 
 def _of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:
-    """An epoch of a trial; its best finished one where none is named."""
+    """An epoch of a trial; by default its best epoch that is not partial."""
     trial = results.story.trials.get(trial_id)
     if trial is None:
         raise NothingFound(f"{results.folder} has no trial {trial_id!r}")
@@ -115,8 +116,8 @@ def _of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:
     if epoch is None:
         return _point(results, trial_id, _best(trial, results.metric))
     if epoch not in epochs:
-        has = ", ".join(map(str, epochs))
-        raise NothingFound(f"trial {trial_id} has no record of epoch {epoch}; it has: {has}")
+        found = ", ".join(map(str, epochs))
+        raise NothingFound(f"trial {trial_id} has no record of epoch {epoch}; epochs: {found}")
     return _point(results, trial_id, epoch)
 
 
@@ -124,8 +125,8 @@ def _best(trial: Story, metric: PrimaryMetric) -> int:
     if trial.status == "failed":
         epochs = " or ".join(str(record["epoch"]) for record in trial.records)
         raise UsageError(
-            f"trial {trial.trial_id} failed: {trial.error}; what it had before is named by its "
-            f"epoch: --epoch {epochs}"
+            f"trial {trial.trial_id} failed: {trial.error}; to export a record from before the "
+            f"failure, name its epoch: --epoch {epochs}"
         )
     finished = [record for record in trial.records if record.get("partial") is False]
     best = min(
@@ -143,9 +144,9 @@ def _point(results: Results, trial_id: str, epoch: int) -> Point:
 
 
 def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> Trial:
-    """The trial as it stood at the point: from its checkpoint, or pruned again for epoch 0.
+    """Restore the trial at a point: from its checkpoint, or by pruning again for epoch 0.
 
-    Raises :class:`~sweep.errors.UsageError` where there is no whole checkpoint of it.
+    Raises :class:`~sweep.errors.UsageError` if there is no complete checkpoint.
     """
     trial = bench.trial(Params.of(point.params), point.seed)
     if point.epoch == 0:
@@ -155,11 +156,13 @@ def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> Trial:
     found = checkpoint.load(where, moments=False)
     if found is None:
         raise UsageError(
-            f"trial {point.trial_id} has no whole checkpoint of epoch {point.epoch}: only points "
-            "of the front keep theirs; epoch 0 can be made again from its seed (--epoch 0)"
+            f"trial {point.trial_id} has no complete checkpoint of epoch {point.epoch}: only front "
+            "points keep their checkpoints; epoch 0 needs no checkpoint (--epoch 0)"
         )
     state, note = found
     if (note.get("params"), note.get("seed")) != (dict(point.params), point.seed):
-        raise UsageError(f"checkpoint {where} is of another trial than the ledger's")
+        raise UsageError(
+            f"checkpoint {where} does not belong to trial {point.trial_id} of the ledger"
+        )
     trial.load_state_dict(state)
     return trial

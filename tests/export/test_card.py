@@ -40,7 +40,7 @@ def test_its_figures_equal_those_of_the_ledger_and_the_masks(
         assert f"{100 * accuracy:.2f} %" in text
     assert f"{100 * record['sparsity']:.2f} %" in text
     assert f"{100 * record['model_sparsity']:.2f} %" in text
-    assert "**Not confirmed on test.**" in text and "they flatter it" in text
+    assert "**Not confirmed on test.**" in text and "therefore optimistic" in text
     for row in results.front.itertuples():
         assert re.search(rf"{row.trial_id}\W.*{100 * row.sparsity:.1f} %", text)
     masks = np.concatenate(
@@ -82,10 +82,10 @@ def test_a_confirmed_point_shows_figures_on_test(own: Path, hand_over: HandOver)
         file.writelines(json.dumps(event) + "\n" for event in events)
     text = (hand_over(own, "t00001", 2) / "README.md").read_text()
     assert "Not confirmed" not in text
-    assert "| **these settings, trained again** | 63.33 % |" in text
+    assert "| **same settings, retrained** | 63.33 % |" in text
     assert "test, 30 examples, 2 seeds" in text and "70.00 %" in text
-    assert "not of these very weights" in text
-    assert "Figures are on test, means over fresh seeds." in text
+    assert "not biased by the selection" in text
+    assert "Figures are on test, means over new seeds." in text
 
 
 def test_a_cell_cannot_break_its_table() -> None:

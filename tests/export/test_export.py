@@ -101,12 +101,12 @@ def refused(done: Done, code: int, folder: Path, *words: str) -> None:
     [
         ([], 2, "name one point"),
         (["--knee", "--max-drop", 0.1], 2, "name one point"),
-        (["--knee", "--epoch", 1], 2, "--epoch goes with --trial"),
+        (["--knee", "--epoch", 1], 2, "--epoch can only be used with --trial"),
         (["--max-drop", 7], 2, "max_drop must be from -1 to 1"),
         (["--min-sparsity", 0.99], 4, "no point of the front"),
         (["--knee"], 4, "has no knee"),
         (["--trial", "t00009"], 4, "no trial 't00009'"),
-        (["--trial", "t00001", "--epoch", 7], 4, "no record of epoch 7; it has: 0, 1, 2"),
+        (["--trial", "t00001", "--epoch", 7], 4, "no record of epoch 7; epochs: 0, 1, 2"),
         (["--trial", "t00003"], 2, "t00003 failed: diverged: loss is nan"),
         (["--trial", "t00003"], 2, "--epoch 0"),
         (["--trial", "t00004"], 2, "the worker died) has no record to export"),
@@ -153,14 +153,14 @@ def test_a_trial_without_a_complete_checkpoint_raises_an_error(
     own: Path, tmp_path: Path, export: Command, damage: str
 ) -> None:
     where = checkpoint.epoch_folder(own / "checkpoints", "t00001", 2)
-    words = ["t00001 has no whole checkpoint of epoch 2", "--epoch 0"]
+    words = ["t00001 has no complete checkpoint of epoch 2", "--epoch 0"]
     if damage == "cut":
         (where / "model.safetensors").write_bytes(b"half")
     else:
         shutil.rmtree(where)
     if damage == "of another trial":
         shutil.copytree(own / "checkpoints" / "t00002" / "epoch-0001", where)
-        words = ["is of another trial"]
+        words = ["does not belong to trial t00001"]
     done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
     refused(done, 2, tmp_path, *words)
 

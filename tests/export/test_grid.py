@@ -49,8 +49,8 @@ def test_a_quantised_model_answers_as_recorded(
     card, lineage = (to / "README.md").read_text(), json.loads((to / "prunesweep.json").read_text())
     zeros = lineage["record"]["quantized_sparsity"]
     assert f"| zeros by quantisation / prunable weights | {100 * zeros:.2f} % |" in card
-    assert "each layer's inputs rounded too, as `quantization.json` says" in card
-    assert ("activations pruned too" in card) == ("activation_sparsity" in TRIALS[number])
+    assert "rounded inputs of each layer (`quantization.json`)" in card
+    assert ("pruned activations" in card) == ("activation_sparsity" in TRIALS[number])
     assert "quantization.json" in lineage["sha256"]
 
 
