@@ -114,7 +114,7 @@ def test_names_in_a_config_equal_the_rows_of_their_tables() -> None:
     assert {row.needs for row in CRITERIA.values()} == {"none", MOVEMENT, *COLLECTORS}
 
 
-@pytest.mark.parametrize("kind", ["criteria", "structures", "metrics", "samplers"])
+@pytest.mark.parametrize("kind", REGISTRIES)
 def test_facts_in_a_registry_match_the_built_in_implementations(kind: str) -> None:
     """Names and facts are known before anything is imported; the tables have the same."""
     registry = REGISTRIES[kind]

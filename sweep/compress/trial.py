@@ -182,7 +182,8 @@ class Trial(Loop):
         batch = to_device(train.batch(chosen), device)
         self.model.eval()
         self.activations.calibrate(
-            lambda: logits_of(self.model, batch, self.recipe.bf16), batch["attention_mask"].bool()
+            lambda: logits_of(self.model, batch, self.recipe.bf16),
+            batch.get("attention_mask", torch.ones(len(chosen))).bool(),
         )
 
 

@@ -1,0 +1,1 @@
+"""A pruning criterion, a task, a metric and a listener, added by entry points (pyproject.toml)."""
