@@ -34,7 +34,6 @@ def load_classifier(
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    _quiet()
     _check_folder(name)
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
@@ -95,7 +94,6 @@ def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.M
     """Make an untrained small BERT: 2 layers, width 128, about 294 k parameters for the digits."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    _quiet()
     config = BertConfig(
         vocab_size=vocabulary,
         hidden_size=128,
@@ -138,7 +136,7 @@ def _drawn_from(seed: int) -> Iterator[None]:
         yield
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Disable the library's progress bars and warnings in the sweep's output."""
     from transformers.utils import logging
 

@@ -72,12 +72,14 @@ def results(site: Site) -> Results:
     return analysis.load(site.folder / "sweep")
 
 
+@pytest.mark.slow
 def test_its_things_are_listed_with_the_package_that_brings_them(site: Site) -> None:
     listed: list[dict[str, Any]] = json.loads(site.sweep("plugins", "--json").stdout)
     added = {one["name"] for one in listed if one["package"] == "prunesweep-plugin"}
     assert added == {"relative", "rmse", "diabetes", "csv"}
 
 
+@pytest.mark.slow
 def test_a_sweep_is_searched_confirmed_and_reported_by_its_metric(results: Results) -> None:
     metric = results.metric
     assert (metric.name, metric.direction, metric.chance) == ("rmse", "min", pytest.approx(1, 0.2))
@@ -92,6 +94,7 @@ def test_a_sweep_is_searched_confirmed_and_reported_by_its_metric(results: Resul
     assert "rmse" in text and "accuracy" not in text
 
 
+@pytest.mark.slow
 def test_its_listener_sees_every_record_once(site: Site, results: Results) -> None:
     seen = pd.read_csv(site.folder / "records.csv")
     told = results.records[results.records["stage"] != "baseline"]
@@ -101,12 +104,14 @@ def test_its_listener_sees_every_record_once(site: Site, results: Results) -> No
     assert both["value"].to_list() == pytest.approx(both["rmse"].to_list())
 
 
+@pytest.mark.slow
 def test_a_point_is_exported_and_loads_again(site: Site, results: Results) -> None:
     done = site.sweep("export", "sweep", "--to", "model", "--min-sparsity", "0.3")
     assert done.returncode == 0, done.stderr
     assert "rmse" in (site.folder / "model" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_its_option_is_checked_by_its_task(site: Site) -> None:
     wrong = site.sweep("trial", PLUGIN / "diabetes.yaml", "task.options.width=none")
     assert wrong.returncode == 2 and "task.options.width: must be an integer >= 1" in wrong.stderr

@@ -23,6 +23,7 @@ from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
+from sweep.compress.models import quiet
 from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.targets import check_space, fitted, read_masks
 from sweep.compress.quantize import OnGrid
@@ -49,6 +50,7 @@ class Workbench:
     """
 
     def __init__(self, config: SweepConfig, device: str | None = None) -> None:
+        quiet()
         self.config = config
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._calibrations: dict[OnGrid | None, Calibration] = {}
