@@ -91,12 +91,8 @@ def told(
 def test_a_node_that_is_not_as_others(told: dict[str, Done], odd: str, shared: Path) -> None:
     version = f"node {odd}: has prunesweep 0.0.9"
     storage = f"node {odd}: cannot write to {shared / 'a'}: Permission denied"
-    assert (
-        told["odd"].wrong(
-            5, "error: 2 problems", version, f"the driver {sweep.__version__}", storage
-        )
-        == ""
-    )
+    driver = f"the driver {sweep.__version__}"
+    assert told["odd"].wrong(5, "error: 2 problems", version, driver, storage) == ""
 
 
 @as_root
