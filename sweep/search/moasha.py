@@ -136,7 +136,7 @@ class Moasha:
         return self._verdicts[trial_id, epoch]
 
     def _decide(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> DecisionEvent:
-        rung, lack = self._rungs[epoch], self._missing(record)
+        rung, lack = self._rungs[epoch], self.missing(record)
         total = len(rung.ids)
         decision: DecisionEvent = {
             "event": DECISION,
@@ -185,7 +185,7 @@ class Moasha:
 
         ``wider`` times as wide as the margin says.
         """
-        if self._missing(record):
+        if self.missing(record):
             return None
         exact = np.array([sign * record[name] for name, sign in self._exact.items()], dtype=float)
         noisy = np.array([sign * record[name] for name, sign in self._noisy.items()], dtype=float)
@@ -193,7 +193,7 @@ class Moasha:
         half = wider * self._margin * (errors / math.sqrt(2))
         return Point(exact, noisy - half, noisy + half)
 
-    def _missing(self, record: Mapping[str, Any]) -> str:
+    def missing(self, record: Mapping[str, Any]) -> str:
         """The first figure that a comparison needs and ``record`` does not have, or ''."""
         for name in (*self._exact, *self._noisy):
             if figure(record, name) is None:
