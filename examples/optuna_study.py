@@ -4,11 +4,8 @@ import optuna
 
 from sweep.search.ehvi_sampler import EhviSampler
 
-SPACE = {
-    "sparsity": {"low": 0.3, "high": 0.95},
-    "method": ["l1-norm", "random"],
-    "finetune_epochs": {"low": 1, "high": 4},
-}
+SPACE = {"sparsity": {"low": 0.3, "high": 0.95}, "method": ["l1-norm", "random"]}
+SPACE["finetune_epochs"] = {"low": 1, "high": 4}
 sampler = EhviSampler(SPACE, known={"sparsity": lambda params: params["sparsity"]})
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
+from sweep import registry
 from sweep.errors import UsageError
 from sweep.pareto import Front
 from sweep.space.domains import Domain
@@ -39,16 +40,16 @@ PARENTS = "NSGAIISampler:parent:"
 
 @dataclass(frozen=True)
 class Sampler:
-    """A stock sampler of Optuna: how to ``make`` one from a seed, and the most trials it is shown.
+    """A sampler of Optuna: how to ``make`` one from a seed, and the most trials it is shown.
 
-    ``finished`` (half as many with more than two objectives, where telling good from bad is dearer)
-    and ``running`` are bounds (:class:`Window`). ``spread``: whether it wants evenly spread points
+    ``finished`` (half as many with more than two objectives, where a proposal takes longer) and
+    ``running`` are bounds (:class:`Window`). ``spread``: whether it wants evenly spread points
     before it learns (`sweep.search.startup`).
     """
 
     make: Callable[[int], BaseSampler]
-    finished: int
-    running: int
+    finished: int = 200
+    running: int = 64
     spread: bool = False
 
 
@@ -59,29 +60,37 @@ def _gp(seed: int) -> BaseSampler:
 
 SAMPLERS: dict[str, Sampler | None] = {
     "ehvi": None,
-    "tpe": Sampler(lambda seed: TPESampler(seed=seed), 200, 64, spread=True),
+    "tpe": Sampler(lambda seed: TPESampler(seed=seed), spread=True),
     "nsga2": Sampler(lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION), 256, 0),
-    "gp": Sampler(_gp, 200, 64, spread=True),
+    "gp": Sampler(_gp, spread=True),
     "random": Sampler(lambda seed: RandomSampler(seed=seed), 0, 0),
     "grid": None,
 }
-"""By name; None: not a stock one, but ours (`sweep.search.ehvi`, and the grid, without chance)."""
+"""The built-in ones by name. None: no sampler of Optuna (`sweep.search.ehvi`, and the grid)."""
+
+
+def optuna_sampler(name: str) -> Sampler | None:
+    """A registered sampler; None for ehvi and the grid.
+
+    A function seed -> `optuna.samplers.BaseSampler` is registered with the default bounds. Raises
+    :class:`~sweep.errors.UsageError` for an unknown name.
+    """
+    found = registry.SAMPLERS[name]
+    return found if found is None or isinstance(found, Sampler) else Sampler(found)
 
 
 def check_sampler(name: str, space: Mapping[str, Domain]) -> None:
     """Raises :class:`~sweep.errors.UsageError` for a sampler that cannot search a space.
 
-    An unknown name, gp without torch, and a grid over a range that has no end of values.
+    That is an unknown name, gp without torch, or a grid over an infinite range.
     """
-    if name not in SAMPLERS:
-        raise UsageError(f"unknown sampler {name!r}; allowed: {', '.join(SAMPLERS)}")
+    optuna_sampler(name)
     missing = [lib for lib in ("torch", "scipy") if importlib.util.find_spec(lib) is None]
     if name == "gp" and missing:
         raise UsageError(f"the sampler gp needs {' and '.join(missing)}: pip install, or use tpe")
-    endless = [one for one, domain in space.items() if math.isinf(domain.size)]
-    if name == "grid" and endless:
-        what = "a grid needs a step or a list here: a range has no end of values"
-        raise UsageError(f"space.{endless[0]}: {what}")
+    infinite = [one for one, domain in space.items() if math.isinf(domain.size)]
+    if name == "grid" and infinite:
+        raise UsageError(f"space.{infinite[0]}: a grid needs a step or a list of values here")
 
 
 def sampler_seed(seed: int, number: int, attempt: int = 0) -> int:

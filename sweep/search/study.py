@@ -37,10 +37,10 @@ from sweep.search.ehvi import Ehvi
 from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
 from sweep.search.samplers import (
     PARENTS,
-    SAMPLERS,
     TRIES,
     check_sampler,
     first_generation,
+    optuna_sampler,
     sampler_seed,
     window_of,
 )
@@ -75,7 +75,7 @@ class Study:
         check_sampler(sampler, space)
         self._space, self._names, self._objectives = dict(space), order(space), dict(objectives)
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
-        self._sampler, self._stock = sampler, SAMPLERS[sampler]
+        self._sampler, self._stock = sampler, optuna_sampler(sampler)
         self._told = Told(space)
         self._trials: list[FrozenTrial] = []  # those of other sweeps first
         self._study_attrs: dict[str, Any] = {}  # of the samplers

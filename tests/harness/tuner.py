@@ -1,5 +1,7 @@
 """A plain Ray Tune run with our scheduler that is interrupted as by Ctrl-C, and restored.
 
+Then the example of a Tuner, since Ray takes seconds to start.
+
     python -m tests.harness.tuner FOLDER
 
 Each result that the scheduler was asked about is a line of FOLDER/seen.jsonl, in their order.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -84,3 +87,4 @@ if __name__ == "__main__":
     )
     tuner.fit()
     tune.Tuner.restore(str(root / "run"), trainable=train).fit()
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "ray_tuner.py"))

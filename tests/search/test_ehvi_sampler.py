@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from sweep.ledger.record import standard_error
 from sweep.search.ehvi import SEEN
 from sweep.search.ehvi_sampler import EhviSampler
 from tests.search.test_state import Driver, config
+
+ROOT = Path(__file__).parents[2]
 
 SPACE: dict[str, Any] = {
     "sparsity": {"low": 0.0, "high": 0.9},
@@ -172,3 +175,13 @@ def test_a_study_of_other_objectives_is_refused(names: list[str] | None) -> None
         study.set_metric_names(names)
     with pytest.raises(UsageError, match="a metric and sparsity"):
         own.suggest(study.ask())
+
+
+def test_the_examples_are_those_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    """tests/stories/test_scheduler.py runs the other one."""
+    page = (ROOT / "docs/search.md").read_text(encoding="utf-8")
+    for name in ("optuna_study", "ray_tuner"):
+        text = (ROOT / f"examples/{name}.py").read_text(encoding="utf-8")
+        assert f"```python\n{text}```" in page and len(text.splitlines()) <= 25
+    runpy.run_path(str(ROOT / "examples/optuna_study.py"))
+    assert len(capsys.readouterr().out.splitlines()) >= 8

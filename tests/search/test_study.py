@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from sweep import registry
 from sweep.errors import SweepError, UsageError
 from sweep.search.samplers import GENERATION, PARENTS, POPULATION, SAMPLERS, sampler_seed
 from sweep.search.study import Study
@@ -213,6 +214,18 @@ def test_nsga2_chooses_parents_again_until_their_first_child_begins() -> None:
 def test_an_endless_grid_and_an_unknown_sampler_are_refused(sampler: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Study({"learning_rate": Float(1e-5, 1e-3)}, BOTH, sampler, seed=0)
+
+
+def test_a_registered_function_is_a_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the default bounds: TPE's. The name is that of a package's entry point."""
+    monkeypatch.setattr(registry.SAMPLERS, "_things", {})
+    registry.SAMPLERS.register("own", lambda seed: optuna.samplers.TPESampler(seed=seed))
+    log = drive(Study(space("tpe"), BOTH, "random", seed=0), count("tpe"), BOTH)
+    own, tpe = (Study(space("tpe"), BOTH, name, seed=0) for name in ("own", "tpe"))
+    for study in (own, tpe):
+        replay(study, log)
+    number = count("tpe")
+    assert own.ask(number) == tpe.ask(number) != Study(space("tpe"), BOTH, "own", 0).ask(number)
 
 
 def test_trials_begin_in_order() -> None:
