@@ -87,4 +87,5 @@ if __name__ == "__main__":
     )
     tuner.fit()
     tune.Tuner.restore(str(root / "run"), trainable=train).fit()
-    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "ray_tuner.py"))
+    example = Path(__file__).parents[2] / "examples" / "ray_tuner.py"
+    runpy.run_path(str(example), run_name="__main__")
