@@ -52,9 +52,11 @@ def trial(config: Source, *settings: str, split: str = "validation", **params: A
     :class:`~sweep.errors.UsageError` for a model or data that cannot be used. ``run()`` of the
     trial raises :class:`~sweep.errors.TrialError` where it diverges.
 
-    >>> small = trial("closed-form", sparsity=0.5, finetune_epochs=2)
-    >>> [(record.epoch, record.stage) for record in small.run()]
-    [(0, 'pruned'), (1, 'recovered'), (2, 'recovered')]
+    >>> for record in trial("closed-form", sparsity=0.5, finetune_epochs=2).run():
+    ...     print(record.epoch, record.stage)
+    0 pruned
+    1 recovered
+    2 recovered
     """
     from sweep.compress.single import open_trial
 

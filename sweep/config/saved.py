@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from sweep.config import SweepConfig
@@ -23,9 +25,10 @@ def begun_with(folder: SweepFolder) -> SweepConfig:
     try:
         return SweepConfig.model_validate(folder.saved_config())
     except ValidationError as error:
-        what = problems_of(error)[0]
-        text = f"{folder.ledger} has settings that cannot run here: {what.line}"
-        raise UsageError(text + _how_to_add(what)) from None
+        wrong = problems_of(error)
+        lines = [f"{folder.ledger} has settings that cannot run here:"]
+        lines += [f"  {problem.line}" for problem in wrong]
+        raise UsageError("\n".join([*lines, *_how_to_add(wrong)])) from None
 
 
 _NAMING = {
@@ -41,16 +44,21 @@ _NAMING = {
 """Settings that name what a registry has."""
 
 
-def _how_to_add(problem: Problem) -> str:
-    """For a name that no registry has: what kind of thing is missing, and who may have it."""
-    path = ".".join(problem.where)
-    for setting, registry in _NAMING.items():
-        if f"{path}.".startswith(f"{setting}."):
-            return (
-                f". If a package has the {registry.kind}, install it. If a script or a notebook "
-                "registers it, call sweep.resume there"
-            )
-    return ""
+def _how_to_add(problems: Sequence[Problem]) -> list[str]:
+    """For names that no registry has: which kinds of things are missing, and who may have them."""
+    paths = [".".join((*problem.where, "")) for problem in problems]
+    kinds = {
+        registry.kind: None
+        for setting, registry in _NAMING.items()
+        if any(path.startswith(f"{setting}.") for path in paths)
+    }
+    if not kinds:
+        return []
+    which = " or ".join(f"the {kind}" for kind in kinds)
+    return [
+        f"If a package has {which}, install it. If a script or a notebook registers {which}, call "
+        "sweep.resume there."
+    ]
 
 
 def check_same(folder: SweepFolder, config: SweepConfig) -> None:

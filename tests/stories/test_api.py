@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.harness import sweeps
 from tests.harness.command import Command, assert_refused
 
@@ -26,5 +28,16 @@ def test_workers_have_what_a_script_registers_and_others_are_told_what_they_lack
     assert (folder / "front.csv").is_file()
     records = sweeps.of_kind(events, "record")
     assert len({event["trial_id"] for event in records}) == 3
+    for record in records:
+        hits = record["correct"] / record["examples"] if "correct" in record else record["hits"]
+        assert record["hits"] == pytest.approx(hits)
+        assert record["hits_drop"] == pytest.approx(record["baseline_hits"] - record["hits"])
     refused = cli("resume", folder, "--trials", 4)
-    assert_refused(refused, 2, "space.method", "'square'", "pruning criterion", "sweep.resume")
+    words = (
+        "space.method",
+        "'square'",
+        "task.metric",
+        "'hits'",
+        "the pruning criterion or the metric",
+    )
+    assert_refused(refused, 2, *words, "sweep.resume")
