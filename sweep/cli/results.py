@@ -128,7 +128,10 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
         forms |= {metric.test: form.plain, "test_drop": form.signed}
     if points["param_quantization"].notna().any():
         forms |= {"param_quantization": str, "size_bytes": "{:,}".format}
-    columns = {name: points[name].map(form) for name, form in forms.items()}
+    columns = {
+        name: points[name].astype(object).map(form, na_action="ignore").fillna("-")
+        for name, form in forms.items()
+    }
     for name, plain in PLAIN.items():
         if name in points and points[name].fillna(plain).ne(plain).any():
             columns[name] = points[name]

@@ -113,7 +113,7 @@ def test_a_front_shows_the_grids_that_its_points_chose(cli: Command, tmp_path: P
     assert found == [["a", "int8", "9,000"], ["b", "none", "36,000"]]
 
 
-def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
+def test_a_confirmed_front_shows_test_figures_and_a_dash_for_new_points(
     cli: Command, tmp_path: Path
 ) -> None:
     """On validation b is 5 examples below dense, on test 25."""
@@ -129,6 +129,9 @@ def test_a_confirmed_front_shows_what_questions_to_it_are_answered_by(
     assert lines[2].split()[-3:] == ["b", f"{(DENSE - 25) / EXAMPLES:.4f}", f"{25 / EXAMPLES:+.4f}"]
     within = cli("front", folder, "--max-drop", 0.02).out.splitlines()
     assert [line.split()[-3] for line in within[1:]] == ["a"]
+    ledger.trial("c").record("c", 0, DENSE - 9, 0.9).end("c")  # found after the confirmation
+    later = cli("front", ledger.write(tmp_path / "later")).out.splitlines()
+    assert later[3].split()[-3:] == ["c", "-", "-"]
 
 
 @pytest.mark.parametrize("taken", ["report.md", "figures"])
