@@ -1,4 +1,4 @@
-"""`sweep status`, `sweep front`, `sweep report`: what a ledger says."""
+"""`sweep status`, `sweep front` and `sweep report`, which read a ledger."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ PLAIN = {
     "param_normalise": "none",
     "param_layer_profile": "uniform",
 }
-"""Columns that are shown where they say anything else."""
-
+"""Columns that are shown only where a point has another value than this."""
 
 STEPS = {"dense": "floats", "ptq": "PTQ", "qat": "QAT"}
-"""Figures of a quantised dense model, before rounding, after, and finetuned on the grid."""
+"""Figures of a quantised dense model: before rounding, after it, and after finetuning."""
 
-# Where a report goes that has no sweep's folder on this machine to go to.
+# The folder of a comparison, and of the report of a sweep in an object store.
 REPORT = Folder(Path("report"))
 
 
 def write_reports(folders: list[str], out: Store | None) -> None:
-    """The body of `sweep report`: of one sweep into its folder, or of several beside each other."""
+    """Write the report of one sweep into its folder, or a comparison of several sweeps."""
     if len(folders) > 1:
         target = out or REPORT
         with written_to(target) as place:
@@ -57,7 +56,7 @@ def _load_all(folders: list[str]) -> analysis.Comparison:
 def show_front(
     path: Store, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
 ) -> None:
-    """The body of `sweep front`; nothing found is exit code 4."""
+    """Print the front, or the points that meet the conditions. Raises NothingFound for none."""
     results = analysis.load(str(path))
     try:
         points = query.points(results, min_sparsity, max_drop, knee)
@@ -72,7 +71,7 @@ def show_front(
 
 
 def show_status(path: Store, as_json: bool) -> None:
-    """The body of `sweep status`."""
+    """Print the state of a sweep, as text or as JSON."""
     results = analysis.load(str(path))
     if as_json:
         print(json.dumps(status_of(results), indent=2))
@@ -81,7 +80,7 @@ def show_status(path: Store, as_json: bool) -> None:
 
 
 def print_status(results: analysis.Results) -> None:
-    """Progress, failures, the front so far."""
+    """Print the progress, the failures and the front so far."""
     found = status_of(results)
     counts = ", ".join(f"{count} {name}" for name, count in found["trials"].items())
     print(f"{found['name']}: {found['state']}; {counts} of {found['planned']} planned")
@@ -92,9 +91,9 @@ def print_status(results: analysis.Results) -> None:
 
 
 def print_front(results: analysis.Results) -> None:
-    """The front as a table, under a line that says what it is measured on."""
+    """Print the front as a table, below a line that names its split."""
     if results.front.empty:
-        print("no point yet")
+        print("the front has no point yet")
         return
     baseline = f"dense {_dense(results.baseline, results.metric)}; " if results.baseline else ""
     test = "confirmed on test: sweep report" if results.confirmed else "unconfirmed on test"
@@ -103,14 +102,14 @@ def print_front(results: analysis.Results) -> None:
 
 
 def _dense(baseline: Mapping[str, Any], metric: PrimaryMetric) -> str:
-    """The dense model's value; of a quantised model, what it was at each step to there too."""
+    """The metric of the dense model; for a quantised one also its value before each step."""
     form, names = MetricFormat(metric), {f"{step}_{metric.name}": STEPS[step] for step in STEPS}
     steps = [f"{names[name]} {form.plain(baseline[name])}" for name in names if name in baseline]
     return form.plain(baseline[metric.name]) + (f" ({', '.join(steps)})" if steps else "")
 
 
 def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
-    """Points as aligned text; figures on test, grids and bytes where there are any."""
+    """Points as aligned text, with figures on test and quantization where there are any."""
     form = MetricFormat(metric)
     forms: dict[str, Callable[[Any], str]] = {
         "sparsity": "{:.3f}".format,
@@ -124,7 +123,7 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
         "trial_id": str,
     }
     if points[metric.test].notna().any():
-        # Once all of a front are retrained, questions go by these.
+        # Once all points of a front are retrained, conditions are checked on test.
         forms |= {metric.test: form.plain, "test_drop": form.signed}
     if points["param_quantization"].notna().any():
         forms |= {"param_quantization": str, "size_bytes": "{:,}".format}
@@ -140,7 +139,7 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
 
 
 def status_of(results: analysis.Results) -> dict[str, Any]:
-    """What `sweep status` says, as plain values."""
+    """The content of `sweep status` as plain values."""
     failed = results.trials[results.trials["status"] == "failed"]
     metric, baseline = results.metric, results.baseline or {}
     best = query.most(results.front, metric.name, largest=metric.direction == "max")
@@ -161,7 +160,7 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
 
 
 def _planned(results: analysis.Results) -> int | None:
-    """The trials in all; of a grid its points, whatever ``search.trials`` says."""
+    """The number of trials in all. A grid runs all its points, whatever ``search.trials`` is."""
     try:
         return plan.trials(SweepConfig.model_validate(results.config))
     except ValueError:  # a ledger of another version

@@ -1,4 +1,4 @@
-"""`sweep run` and `sweep resume`; `sweep confirm`: the front on test, under fresh seeds."""
+"""`sweep run`, `sweep resume` and `sweep confirm`."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> No
     try:
         results, done = api.confirm_to_end(folder, config, seeds, runners_up, address)
     except Interrupted as error:
-        _say(f"{error}; all is saved. To go on: sweep confirm {path}")
+        _say(f"{error}; the state is saved. To continue: sweep confirm {path}")
         sys.exit(error.exit_code)
     print(confirmed_text(results))
-    _say(f"{done.done} figures on test, {len(done.failed)} retrainings failed")
+    _say(f"{done.done} evaluations on test, {len(done.failed)} retrainings failed")
     if done.failed:
         sys.exit(SOME_FAILED)
 
@@ -53,13 +53,13 @@ def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: 
         results, spent = api.run_to_end(folder, config, trials, address, views)
     except Interrupted as error:
         if folder.holds_sweep:
-            _say(f"{error}; all is saved. To go on: sweep resume {folder.path}")
+            _say(f"{error}; the state is saved. To continue: sweep resume {folder.path}")
         else:
-            _say(f"{error} before the sweep began; nothing is kept")
+            _say(f"{error} before the sweep began; nothing was saved")
         sys.exit(error.exit_code)
     print_front(results)
     if spent:
-        _say(f"ended by its budget: {spent}")
+        _say(f"the sweep ended because of its budget: {spent}")
     ended = results.counts
     _say(
         f"{ended['completed']} trials completed, {ended['stopped']} stopped, "
@@ -86,11 +86,11 @@ def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> st
 
 
 def confirmed_text(results: analysis.Results) -> str:
-    """The newest round's points as aligned text, by rising sparsity, and what is to be known."""
+    """The points of the newest round as aligned text, by rising sparsity, with notes below."""
     dense, points = results.test_baseline, _newest_points(results)
     metric, form = results.metric, MetricFormat(results.metric)
     if points.empty or dense is None:
-        return "no figure on test yet"
+        return "no evaluation on test yet"
     lines = [
         f"Front and runners-up on test ({dense['examples']} examples, dense "
         f"{form.plain(dense[metric.name])}); spread: standard deviation over seeds",
@@ -102,19 +102,19 @@ def confirmed_text(results: analysis.Results) -> str:
         sides = "validation minus test" if metric.direction == "max" else "test minus validation"
         lines.append(f"optimism of the front ({sides}): {form.signed(mean)} on average")
     if points["same_answers"].any():
-        lines.append("* the same answers under every seed: nothing was left to chance, and so")
-        lines.append("  the seeds are one measurement, and a spread of 0 says nothing")
+        lines.append("* The answers are the same under every seed, because nothing in the training")
+        lines.append("  is random. The seeds are one measurement, and a spread of 0 means nothing.")
     if not on_front.all():
-        lines.append("(r) a runner-up, not on the front")
+        lines.append("(r) This point is a runner-up and not on the front.")
     return "\n".join(lines)
 
 
 def _newest_points(results: analysis.Results) -> pd.DataFrame:
-    """The newest round's points that have figures on test, by rising sparsity.
+    """The points of the newest round that have figures on test, by rising sparsity.
 
-    Beside the columns of ``confirmed_points``: ``sparsity`` and the metric of the record by which
-    the search chose the point, ``optimism``, which is what validation promised and test does not
-    hold, and ``same_answers``: every seed gave the very same ones.
+    They have these columns beside those of ``confirmed_points``: ``sparsity`` and the metric of the
+    record by which the search chose the point; ``optimism``, by how much the metric is better on
+    validation than on test; ``same_answers``, whether all seeds gave identical answers.
     """
     key = ["trial_id", "epoch"]
     newest = pd.DataFrame(results.confirming.newest, columns=key)

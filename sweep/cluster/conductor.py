@@ -1,17 +1,17 @@
-"""What the driver does on each event, whoever brings it: write it down, take it in, answer.
+"""What the driver does on each event: write it to the ledger, apply it, and answer.
 
-The conductor knows the ledger and a fold over it that says what is to be run: a search, or a round
-of `sweep confirm`. It knows nothing of Ray, so the same code serves the real sweep, a replay and a
-simulation. An event is applied only after it is in the ledger's file; what must not be taken back
-waits until it is on the disk (:mod:`sweep.ledger.file`):
+The conductor knows the ledger, and a fold over it that says which jobs to run: a search, or a round
+of `sweep confirm`. It does not know Ray, so the same code serves a sweep, a replay and a
+simulation. An event is applied only after it is in the ledger's file. Some steps also wait until
+the file is synced to the disk (:mod:`sweep.ledger.file`), because they cannot be undone:
 
-- An assignment is handed out, and an event of the driver's own noted (a finish, which tables
-  follow), after a sync.
-- Checkpoints are deleted in :meth:`Conductor.tidy`, when all that was appended is synced.
-- Listeners are told (``listen``) what has been written, and nothing that was replayed.
-- A job goes on, or ends, without waiting. If a power cut takes the record of the epoch before,
-  the job is resumed from that epoch's checkpoint or from an earlier one, both still there, and
-  reports it again.
+- An assignment is handed out after a sync, and :meth:`Conductor.note` returns after a sync.
+- Checkpoints are deleted in :meth:`Conductor.tidy`, when everything appended so far is synced.
+- A job continues, or ends, without a sync. If a power cut takes the record of the last epoch, the
+  job is resumed from the checkpoint of that epoch or of an earlier one, which both still exist,
+  and reports the epoch again.
+
+Listeners are told each event that is written, and no event that is replayed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ REPORT = "report"
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of an epoch, or the ``error`` for which there are none.
+    """The figures of an epoch, or the ``error`` because of which there are none.
 
     The figures are plain values by name (:meth:`sweep.ledger.record.Record.to_dict`). They travel
-    as an object that Tune does not look into: it would keep statistics of every number in a dict.
-    A :class:`~sweep.errors.TrialError` is of this trial alone; with any other error no trial can
-    go on.
+    as an object, because Tune would keep statistics of every number in a dict. A
+    :class:`~sweep.errors.TrialError` concerns this trial alone; after any other error no trial can
+    continue.
     """
 
     figures: Mapping[str, Any] | None = None
@@ -55,7 +55,7 @@ class Report:
 
 
 class Conductor:
-    """Answers "what next?", "go on?", "what now?" (:meth:`next`, :meth:`report`, :meth:`lost`)."""
+    """Hands out jobs (:meth:`next`), judges reports (:meth:`report`), retries (:meth:`lost`)."""
 
     def __init__(
         self,
@@ -71,19 +71,19 @@ class Conductor:
         self._flying: set[str] = set()
 
     def replay(self, events: Sequence[Event]) -> None:
-        """Take in what the ledger held."""
+        """Apply the events that the ledger held before."""
         with no_collector():
             for event in events:
                 self._take(event)
 
     def written(self, *events: Event) -> None:
-        """Take in events that have just been written to the ledger, and tell of them."""
+        """Apply events that have just been written to the ledger, and tell the listeners."""
         for event in events:
             self._take(event)
             self.listen(event)
 
     def begin(self, *events: Event) -> None:
-        """Write these and what a crash left out; queue what is unfinished."""
+        """Write these events and those that a crash left out, and queue the unfinished jobs."""
         self._write(*events)
         self._write(*self.work.missing_events())
         unfinished = [job for job in self.work.unfinished() if not self._given_up(job)]
@@ -92,14 +92,14 @@ class Conductor:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to hand out, and nothing is out."""
+        """Whether no job is left to hand out, and none is running."""
         return not self._queue and not self._flying and self.work.propose() is None
 
     def next(self) -> dict[str, Any] | None:
         """The next assignment for a worker (:meth:`~sweep.search.jobs.Job.assignment`).
 
-        None where there is none, now or at all. Unfinished jobs come first, then what is proposed.
-        All that the assignment follows from is on the disk.
+        None where there is no job now, or no further job at all. Unfinished jobs come before new
+        proposals. Every event that the assignment depends on is on the disk.
         """
         if not self._queue:
             proposal = self.work.propose()
@@ -113,24 +113,24 @@ class Conductor:
         return job.assignment()
 
     def started(self, assignment: Mapping[str, Any]) -> None:
-        """A worker has begun with an assignment."""
+        """Note that a worker has begun an assignment."""
         job, attempt = self.work.job(assignment["trial_id"]), assignment["attempt"]
         if job.status == "running" and job.attempt < attempt:
             self._write(job.start_event(attempt))
 
     def report(self, name: str, attempt: int, report: Report) -> bool:
-        """Take in what a worker says; True if its job is over.
+        """Take in the report of a worker; True if its job has ended.
 
-        Raises :class:`~sweep.cluster.interrupts.Abort` for an error with which no job can go on.
+        Raises :class:`~sweep.cluster.interrupts.Abort` for an error after which no job can continue.
         """
         job = self.work.job(name)
         if not job.accepts(attempt):
-            return True  # a worker thought dead: its job is another's now
+            return True  # from a worker that counts as dead: another has its job
         if report.figures is not None:
             return self._record(job, attempt, report.figures, report.worker)
         if isinstance(report.error, TrialError):
             return self._end(job, job.end_event("failed", str(report.error)))
-        raise Abort(report.error or SweepError("a worker said nothing"))
+        raise Abort(report.error or SweepError("a worker reported neither figures nor an error"))
 
     def _record(
         self, job: Job, attempt: int, figures: Mapping[str, Any], worker: str | None
@@ -149,11 +149,11 @@ class Conductor:
         return self._end(job, end) if end else False
 
     def lost(self, name: str, attempt: int, reason: str, preempted: bool = False) -> None:
-        """A worker died: its job is tried again from its last epoch, if it may.
+        """A worker died: retry its job from the last epoch, unless it has failed too often.
 
-        One that was taken away with its machine (``preempted``) does not count against the job.
-        Said again of an attempt that is over, it changes nothing: the job is in the queue, or
-        another's, and queued twice it would be handed out to two.
+        A worker that was taken away with its machine (``preempted``) does not count as a failure of
+        the job. A second report of the same loss changes nothing: the job is already queued, or
+        another worker has it, and a second entry in the queue would hand it out twice.
         """
         job = self.work.job(name)
         if job.status != "running" or attempt <= job.fence:
@@ -164,14 +164,14 @@ class Conductor:
             self._queue.append(name)
 
     def note(self, event: Event) -> None:
-        """Write down an event of the driver's own; it is on the disk when this returns."""
+        """Write an event of the driver's own; it is on the disk when this returns."""
         self._write(event)
         self._sync()
 
     def tidy(self) -> None:
-        """Delete checkpoints that nothing needs any more: for idle moments, several a second.
+        """Delete checkpoints that nothing needs any more; called several times a second.
 
-        Raises :class:`~sweep.cluster.interrupts.Abort` if the ledger could not be synced meanwhile.
+        Raises :class:`~sweep.cluster.interrupts.Abort` if the ledger could not be synced.
         """
         with _or_abort():
             is_synced = self.ledger.is_synced
@@ -179,7 +179,7 @@ class Conductor:
             self.keeper.tidy()
 
     def _given_up(self, job: Job) -> bool:
-        """Whether a job has lost too many workers; it then ends."""
+        """Whether a job has lost too many workers. Such a job is ended as failed."""
         if job.lost <= self.max_failures:
             return False
         reason = f"its worker was lost {job.lost} times; last: {job.last_loss}"
@@ -203,14 +203,14 @@ class Conductor:
         self.tidy()
 
     def _take(self, event: Event) -> None:
-        drop_details(event)  # in the file, for readers: here they would fill the memory
+        drop_details(event)  # they stay in the file; here they would fill the memory
         self.work.apply(event)
         self.keeper.apply(event)
 
 
 @contextmanager
 def _or_abort() -> Iterator[None]:
-    """Where the ledger cannot be written, the session is over, whatever Ray makes of errors."""
+    """End the session where the ledger cannot be written, whatever Ray does with errors."""
     try:
         yield
     except StorageError as error:

@@ -1,4 +1,4 @@
-"""`sweep confirm`: the chosen points of a sweep, trained again under fresh seeds, read on test."""
+"""`sweep confirm` retrains points of a sweep under fresh seeds and evaluates them on test."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def run_confirm(
     listeners: Sequence[Listener] = (),
     address: str | None = None,
 ) -> Confirmation:
-    """Confirm the sweep in ``folder``, or go on with that; returns it when it is done.
+    """Confirm the sweep in ``folder``, or continue a confirmation; returns the finished one.
 
-    ``listeners`` follow its events, and so do those that the config names.
+    ``listeners`` follow its events, and so do the listeners that the config names.
 
-    Every point of the front, and the ``runners_up`` nearest to it, has figures under ``seeds``
-    seeds then, as far as no retraining failed. Raises a :class:`~sweep.errors.SweepError` with the
-    exit code that the contract gives; whatever is raised, the ledger holds all that happened.
+    Every point of the front, and the ``runners_up`` points nearest to it, then has figures under
+    ``seeds`` seeds, except where a retraining failed. Raises a :class:`~sweep.errors.SweepError`,
+    whose ``exit_code`` a command returns. The ledger then holds everything that happened before.
     """
     fan_out = FanOut(with_names(config.listeners, listeners))
     with opened(config, folder, address, "confirm") as session, fan_out:
@@ -84,7 +84,7 @@ def _confirm(
 
 
 def _points(session: Session, runners_up: int) -> list[Point]:
-    """What is to be confirmed. Raises :class:`~sweep.errors.UsageError` where there is no front."""
+    """The points to confirm. Raises :class:`~sweep.errors.UsageError` where there is no front."""
     search = Search(session.config).replay(session.ledger.events)
     points = choose(session.config, search.records, runners_up, search.metric)
     if not points:
@@ -92,7 +92,7 @@ def _points(session: Session, runners_up: int) -> list[Point]:
             f"{session.folder.path} has no front yet: no trial has a finished evaluation"
         )
     if left := len(search.unfinished()):
-        logger.info("the search has not ended (%d trials have not): its front may still move", left)
+        logger.info("%d trials have not ended, so the front may still change", left)
     return points
 
 
@@ -101,7 +101,7 @@ def _dense_on_test(dense: Dense, metric: PrimaryMetric) -> ConfirmBaselineEvent:
 
     Raises :class:`~sweep.errors.UsageError` for a task without a test split.
     """
-    logger.info("reading test; the dense model first")
+    logger.info("evaluating the dense model on test")
     event = confirm_baseline_event(dense.figures("test"))
     value, examples = figure(event, metric.name), event["examples"]
     logger.info("dense baseline: %s %.4f on %d test examples", metric.name, value, examples)
@@ -116,7 +116,7 @@ def _plan(confirmation: Confirmation) -> str:
 
 
 def _tell(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
-    """Log what a person waits for."""
+    """Log the figures, losses and failures of retrainings."""
     if event["event"] == CONFIRM_RECORD:
         logger.info(
             "%d/%d %s seed %d epoch %d: %s %.4f on test, %.4f on validation",
@@ -131,7 +131,7 @@ def _tell(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> No
         )
     elif event["event"] == CONFIRM_LOST:
         who = event["trial_id"], event["seed"]
-        logger.warning("%s seed %d: lost its worker (%s)", *who, event["reason"])
+        logger.warning("%s seed %d lost its worker (%s)", *who, event["reason"])
     elif event["event"] == CONFIRM_END and event["error"]:
         who = event["trial_id"], event["seed"]
         logger.warning("%s seed %d failed: %s", *who, event["error"])

@@ -1,4 +1,4 @@
-"""A sweep from a config to its end, or on from where a ledger stops."""
+"""Runs a sweep from its config to its end, or continues the sweep of a ledger."""
 
 from __future__ import annotations
 
@@ -57,12 +57,13 @@ def run_sweep(
     address: str | None = None,
     trials: int | None = None,
 ) -> str | None:
-    """Begin the sweep in ``folder``, or go on with it, to its end.
+    """Begin the sweep in ``folder``, or continue it, and run it to its end.
 
-    ``listeners`` follow its events, and so do those that the config names. ``trials`` raises the
-    number of trials in all. Returns the budget that was spent, if one was.
-    Raises a :class:`~sweep.errors.SweepError` with the exit code that the contract gives; whatever
-    is raised, the ledger holds all that happened.
+    ``listeners`` follow its events, and so do the listeners that the config names. ``trials``
+    raises the number of trials in all. Returns the budget that was spent, if one was.
+
+    Raises a :class:`~sweep.errors.SweepError`, whose ``exit_code`` a command returns. The ledger
+    then holds everything that happened before.
     """
     begun = folder.holds_sweep
     if begun:
@@ -84,7 +85,7 @@ def run_sweep(
 
 
 def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
-    """Replay what the ledger holds; connect to Ray only if that leaves something to do.
+    """Replay the ledger, and connect to Ray only if trials are left to run.
 
     Returns the budget that was spent, if one was.
     """
@@ -116,20 +117,21 @@ def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
 
 
 def check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
-    """Refuse more than the search's trials where a budget is spent: they would never begin.
+    """Raise :class:`~sweep.errors.UsageError` for more ``trials`` where a budget is spent.
 
-    Raises :class:`~sweep.errors.UsageError`.
+    They would never begin.
     """
     if search.spent and trials > search.max_trials:
         raise UsageError(
-            f"no trial can be added: {search.spent}. A sweep keeps its settings; for more, begin a "
-            f"new one that learns from it: sweep run {folder.config} search.trials={trials} "
-            f"search.warm_start=[{folder.path}] --out DIR, with a larger search.budget"
+            f"no trial can be added: {search.spent}. A sweep keeps its settings. For more trials, "
+            f"begin a new sweep that learns from this one: sweep run {folder.config} "
+            f"search.trials={trials} search.warm_start=[{folder.path}] --out DIR, with a larger "
+            "search.budget"
         )
 
 
 def _warm_events(session: Session) -> list[WarmEvent]:
-    """What the sweep learns from others, less what its ledger has already; said aloud."""
+    """The observations of other sweeps that the ledger does not have yet. Each source is logged."""
     have = [event["source"] for event in session.ledger.events if event["event"] == WARM]
     found = warm_events(session.config, session.folder.path)
     events = [event for event in found if event["source"] not in have]
@@ -139,7 +141,7 @@ def _warm_events(session: Session) -> list[WarmEvent]:
 
 
 def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequence[Event]:
-    """Prepare the dense baseline; write the ledger's first events, or what it lost of them."""
+    """Prepare the dense baseline, and write those of the first events that the ledger lacks."""
     logger.info("preparing data and dense baseline")
     started, config, ledger = time.time(), session.config, session.ledger
     if not ledger.events:
@@ -172,7 +174,7 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
 
 
 def _versions() -> dict[str, str]:
-    # Ours is not installed where a job brought it along.
+    # prunesweep is not installed where a job brought its source along.
     found = {name: version(name) for name in PACKAGES}
     return {"python": platform.python_version(), "prunesweep": __version__, **found}
 
@@ -190,7 +192,7 @@ def _run_trials(cluster: Cluster, conductor: Conductor) -> None:
 
 
 def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> None:
-    """A sweep that never began leaves nothing behind, and no folder that it ``made``."""
+    """Remove the files of a sweep that never began, and the folders that were ``made`` for it."""
     ledger.close()
     if folder.holds_sweep:
         return

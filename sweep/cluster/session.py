@@ -1,6 +1,7 @@
-"""What every driver does, for `sweep run` and `sweep confirm` alike.
+"""The part of a driver that `sweep run` and `sweep confirm` share.
 
-It opens the ledger, heeds signals, connects to Ray and lets Tune run what a conductor hands out.
+A driver opens the ledger, obeys signals, connects to Ray, and lets Ray Tune run the jobs that a
+conductor hands out.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Session:
-    """A driver at work on a sweep, the only one. ``again`` is the command that goes on with it."""
+    """The only driver of a sweep, at work. ``again`` is the command that continues the sweep."""
 
     config: SweepConfig
     folder: SweepFolder
@@ -43,10 +44,11 @@ class Session:
 
     @contextmanager
     def connected(self) -> Iterator[Cluster]:
-        """Ray for the time of the block.
+        """Connect to Ray for the time of the block.
 
-        Raises :class:`~sweep.errors.ClusterError` where Ray cannot be reached or a node of it is
-        unfit, and :class:`~sweep.errors.UsageError` where it has no room for a trial.
+        Raises :class:`~sweep.errors.ClusterError` where Ray cannot be reached or one of its nodes
+        cannot run trials, and :class:`~sweep.errors.UsageError` where no node has the resources
+        that a trial needs.
         """
         with connected(self.address):
             self.heed()
@@ -58,17 +60,17 @@ class Session:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a session finds on a Ray cluster: room for trials, and a dense model if it asks."""
+    """What a session uses on a Ray cluster: the capacity for trials, and the dense model."""
 
     session: Session
     capacity: Capacity
     dense: Dense
 
     def run(self, conductor: Conductor, checkpoints: Store, tick: Callable[[], None]) -> None:
-        """Let workers do all that the conductor hands out, with checkpoints below a place.
+        """Let workers run all jobs of the conductor, with their checkpoints in a folder.
 
         ``tick`` is called several times a second. Raises :class:`~sweep.errors.ClusterError` where
-        Ray Tune gives up, and :class:`~sweep.cluster.interrupts.Abort` on a signal.
+        Ray Tune ends too early, and :class:`~sweep.cluster.interrupts.Abort` on a signal.
         """
         from sweep.cluster.tune import run_through_tune  # imports Ray, once that is set up
 
@@ -99,14 +101,14 @@ def opened(
 ) -> Iterator[Session]:
     """Become the driver of the sweep in a folder, for the time of the block.
 
-    ``address`` is that of a Ray cluster (None: that of RAY_ADDRESS, or Ray on this machine alone),
-    ``verb`` the command that goes on with the sweep, ``create`` whether it begins. Where the block
-    is left by an :class:`~sweep.cluster.interrupts.Abort`, its error is raised.
+    ``address`` is that of a Ray cluster (None: that of RAY_ADDRESS, else Ray on this machine
+    alone). ``verb`` is the command that continues the sweep. ``create`` says whether the sweep is
+    new. If the block raises :class:`~sweep.cluster.interrupts.Abort`, its error is raised.
     """
     again = f"sweep {verb} {folder.path}"
     where = address or os.environ.get("RAY_ADDRESS")
     with driver_log() as log, signals() as heed, folder.open(create=create) as ledger:
-        logger.info("driver: %s; to go on: %s", driver_name(), again, extra=FILE_ONLY)
+        logger.info("driver: %s; to continue: %s", driver_name(), again, extra=FILE_ONLY)
         if ledger.events:
             log.begin(folder.log)
         try:
@@ -114,9 +116,9 @@ def opened(
         except (Abort, SystemExit) as left:
             error = cause(left)
             logger.error("%s", error, extra=FILE_ONLY)
-            if isinstance(error, Interrupted | Fenced):  # who was fenced has nothing to go on with
+            if isinstance(error, Interrupted | Fenced):  # a fenced driver has nothing to continue
                 raise error from None
-            how = f"what was done is kept; to go on: {again}"
+            how = f"all finished work is saved; to continue: {again}"
             raise type(error)(f"{error}; {how}") from None
         except SweepError as error:
             logger.error("%s", error, extra=FILE_ONLY)

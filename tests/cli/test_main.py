@@ -202,7 +202,7 @@ def test_a_sweep_without_a_point_yet(cli: Command, tmp_path: Path) -> None:
     folder = LedgerBuilder().baseline().write(tmp_path / "young")
     assert_refused(cli("front", folder), 4, "the front has no point yet")
     done = cli("status", folder)
-    assert done.code == 0 and "no point yet" in done.out
+    assert done.code == 0 and "the front has no point yet" in done.out
 
 
 def test_status_as_text_and_as_json(cli: Command, folder: Path) -> None:

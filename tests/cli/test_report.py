@@ -213,4 +213,4 @@ def test_a_record_told_twice_counts_once_and_points_of_older_rounds_are_left_out
 
 def test_before_the_first_figure_it_says_so(ledger: LedgerBuilder, tmp_path: Path) -> None:
     ledger.confirm_round({("ta", 0): {}}, finish=False)
-    assert text_of(ledger, tmp_path) == "no figure on test yet"
+    assert text_of(ledger, tmp_path) == "no evaluation on test yet"

@@ -1,6 +1,6 @@
-"""Where a sweep stands, folded from its events: counts, the front so far, the time left.
+"""The progress of a sweep, as a fold over its events: counts, the front so far, the time left.
 
-Every event costs little, however many there were: what can be counted is counted as it comes.
+The cost of an event does not grow with the number of events before it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from sweep.pareto import Front
 from sweep.space.params import Params
 
 PACE = 1000
-"""Trials that ended last, from which the time left is estimated."""
+"""The time left is estimated from so many trials, those that ended last."""
 
 
 @dataclass
 class Row:
-    """One trial: what was asked, and its last record."""
+    """One trial: its params and its last record."""
 
     trial_id: str
     params: dict[str, Any]
@@ -49,7 +49,7 @@ class Row:
 
 
 class Progress(Fold):
-    """Counts, rows and the front so far. The ledger's first event says what is searched for."""
+    """Counts, rows and the front so far. The ledger's first event gives the objectives."""
 
     def __init__(self) -> None:
         self.metric = PrimaryMetric()
@@ -77,30 +77,30 @@ class Progress(Fold):
         return low * rounds, high * rounds
 
     def on_sweep(self, event: SweepEvent) -> None:
-        """What is searched for, and with how many trials."""
+        """The sweep begins: its objectives, its primary metric and its number of trials."""
         self.metric = PrimaryMetric.of(event)
         self.objectives = event["directions"]
         self.front = Front(self.objectives.values())
         self.planned = plan.trials(SweepConfig.model_validate(event["config"]))
 
     def on_workers(self, event: WorkersEvent) -> None:
-        """So many work at a time."""
+        """The number of workers changes."""
         self.workers = event["count"]
 
     def on_resume(self, event: ResumeEvent) -> None:
-        """There may be more trials than planned."""
+        """A session begins, which may add trials."""
         self.planned = max(self.planned, event.get("trials") or 0)
 
     def on_trial(self, event: TrialEvent) -> None:
-        """A trial waits."""
+        """A trial is proposed, and waits."""
         self.rows[event["trial_id"]] = Row(event["trial_id"], Params.of(event["params"]).to_dict())
 
     def on_start(self, event: StartEvent) -> None:
-        """A trial runs."""
+        """A trial begins to run."""
         self.rows[event["trial_id"]].status = "running"
 
     def on_record(self, event: RecordEvent) -> None:
-        """A trial has come further."""
+        """A trial reports an evaluation."""
         row = self.rows[event["trial_id"]]
         self.epochs_spent += event["epoch"] - (row.epoch or 0)
         row.record, row.seconds = event, event["seconds"]

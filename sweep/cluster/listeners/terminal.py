@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, else a line a trial."""
+"""The view of a running sweep: a live table on a terminal, otherwise a log line per trial."""
 
 from __future__ import annotations
 
@@ -23,34 +23,35 @@ from sweep.space.params import chosen_by
 logger = logging.getLogger(__name__)
 
 ROWS = 12
-"""Of the front and of running trials: what fits a small terminal."""
+"""The most rows of the front, and of running trials, so that both fit a small terminal."""
 
 OTHER = (
-    "warning: to the worker of %s the dense model has %s %.4f, and %.4f when the sweep began: it "
-    "was made again, has changed, or is on other hardware; trials before and after may not compare"
+    "warning: on the worker of %s the dense model has %s %.4f, but it had %.4f when the sweep "
+    "began. It was made again, was changed, or runs on other hardware. Trials before and after may "
+    "not be comparable"
 )
 
 
 class TerminalView(Listener):
-    """Logs what a person waits for, and draws a live table while trials run.
+    """Logs the end of each trial, and draws a live table while trials run.
 
-    It draws to ``stream``, by default standard error (data goes to standard output), and only
-    where that is a terminal.
+    The table is drawn only where ``stream`` is a terminal. The default is standard error, because
+    data goes to standard output.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.progress = Progress()
         self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
         self.live: Live | None = None
-        self._dense: float | None = None  # its metric, as long as all trials agree
+        self._dense: float | None = None  # the primary metric, until a trial has another
 
     def begin(self, events: Iterable[Event]) -> None:
-        """Count what was before, without a word about it."""
+        """Count the events of earlier sessions without logging them."""
         for event in events:
             self._follow(event)
 
     def on_event(self, event: Event) -> None:
-        """Count an event, and log it where a person waits for it."""
+        """Count an event. Log the end of a trial and a lost worker."""
         self._follow(event)
         if event["event"] == WORKERS:
             self._open()
@@ -63,12 +64,12 @@ class TerminalView(Listener):
             logger.warning("%s: attempt %d lost its worker (%s)", *who, reason, extra=FILE_ONLY)
 
     def tick(self) -> None:
-        """Draw the table anew."""
+        """Redraw the table."""
         if self.live is not None:
             self.live.update(self._picture(), refresh=True)
 
     def close(self) -> None:
-        """Take the table away."""
+        """Remove the table."""
         if self.live is not None:
             self.live.stop()
             self.live = None
@@ -79,7 +80,7 @@ class TerminalView(Listener):
             self.live.start()
 
     def _follow(self, event: Event) -> None:
-        """Count an event; log once that a trial began with another dense model than the sweep."""
+        """Count an event. Log once that a trial has another dense model than the sweep."""
         self.progress.apply(event)
         metric = self.progress.metric
         if event["event"] == BASELINE:
@@ -153,7 +154,7 @@ def _table(title: str, names: Iterable[str], rows: Iterable[Iterable[str]]) -> T
 
 
 def _params(row: Row) -> str:
-    """The params that say most, short."""
+    """The most important params, in short."""
     params = row.params
     text = f"{params['method']} {chosen_by(params)} {params['sparsity']:.3f}"
     return f"{text} lr {params['learning_rate']:.1e} epochs {params['finetune_epochs']}"

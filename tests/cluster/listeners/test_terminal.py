@@ -83,7 +83,7 @@ def test_trials_of_another_dense_model_are_told_once(caplog: pytest.LogCaptureFi
     for event in records:
         view.on_event({**event, "baseline_accuracy": event["baseline_accuracy"] - 0.1})
     [message] = on_terminal(caplog)
-    assert message.startswith("warning: to the worker of t0000")
+    assert message.startswith("warning: on the worker of t0000")
 
 
 def test_trials_of_an_earlier_session_are_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -131,5 +131,5 @@ def test_every_text_names_the_primary_metric(
         view.tick()
     view.close()
     told = "\n".join([stream.getvalue(), *caplog.messages])
-    assert "matthews 0.3210 sparsity" in told and "has matthews 0.5000, and 0.3210" in told
+    assert "matthews 0.3210 sparsity" in told and "has matthews 0.5000, but it had 0.3210" in told
     assert "accuracy" not in told and "0.9000" not in told

@@ -48,7 +48,7 @@ def test_progress_is_followed_and_the_same_command_goes_on_after_a_lost_driver(
     story: Story,
 ) -> None:
     first = story.done["first"]
-    assert first.wrong(5, "signal 9", "what was done is kept") == ""
+    assert first.wrong(5, "signal 9", "all finished work is saved") == ""
     assert "dense baseline" in first.text
     assert len(of_kind(story.events, "resume")) == 2
     assert story.done["third"].text.startswith("sweep-tiny~3\n")
@@ -77,7 +77,9 @@ def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
     story: Story, cluster: Cluster, cli: Command
 ) -> None:
     assert story.done["status"].wrong(0, "job sweep-tiny~2: running", f"of {TRIALS} planned") == ""
-    assert story.done["stop"].wrong(0, "interrupted by SIGTERM; all is saved", "stopped") == ""
+    assert (
+        story.done["stop"].wrong(0, "interrupted by SIGTERM; the state is saved", "stopped") == ""
+    )
     [interrupt] = of_kind(story.events, "interrupt")
     assert interrupt["signal"] == "SIGTERM"
     again = cli("stop", story.name, "--address", cluster.url)
@@ -98,8 +100,8 @@ def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, cli: Command
     address = ("--address", cluster.url)
     done = cli("logs", story.name, *address)
     assert done.code == 0 and f"{TRIALS}/{TRIALS}" in done.out
-    assert "all is saved" in cli("logs", "sweep-tiny~2", *address).out
+    assert "the state is saved" in cli("logs", "sweep-tiny~2", *address).out
     followed = cli("logs", "sweep-tiny~2", *address, "--follow")
     assert followed.code == 143 and "launch command again" in followed.err
-    assert "all is saved" in followed.out
+    assert "the state is saved" in followed.out
     assert_refused(cli("logs", "other", *address), 2, "'other'", "it has: ", "tiny")
