@@ -121,7 +121,7 @@ class Conductor:
     def report(self, name: str, attempt: int, report: Report) -> bool:
         """Take in the report of a worker; True if its job has ended.
 
-        Raises :class:`~sweep.cluster.interrupts.Abort` for an error after which no job can continue.
+        Raises :class:`~sweep.cluster.interrupts.Abort` for an error that concerns every job.
         """
         job = self.work.job(name)
         if not job.accepts(attempt):

@@ -197,7 +197,7 @@ def test_seeds_that_change_nothing_are_said_to(ledger: LedgerBuilder, tmp_path: 
     text = text_of(ledger, tmp_path)
     assert cells(text, "ta")[3] == "0.0000*"
     assert cells(text, "tb")[3] == "0.0000"
-    assert "the same answers under every seed" in text and "runner-up" not in text
+    assert "the same under every seed" in text and "runner-up" not in text
 
 
 def test_a_record_told_twice_counts_once_and_points_of_older_rounds_are_left_out(
