@@ -1,7 +1,7 @@
-"""Reads what sweeps left behind: a ledger in, pandas tables, fronts, figures and reports out.
+"""Reads the ledgers of sweeps and makes pandas tables, fronts, figures and reports of them.
 
-Needs pandas, numpy, pyarrow, matplotlib, plotly and jinja2, and nothing of the stack that ran the
-sweep::
+The package needs pandas, numpy, pyarrow, matplotlib, plotly and jinja2, and none of the packages
+that run a sweep::
 
     import analysis
 
@@ -10,7 +10,7 @@ sweep::
     results.best(min_sparsity=0.8)
     analysis.load(["results/digits", "s3://bucket/digits"]).table
 
-Importing this package costs nothing: pandas comes with the first use of ``load``.
+Importing this package imports no other package: pandas is imported at the first use of ``load``.
 """
 
 from __future__ import annotations

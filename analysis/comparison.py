@@ -1,4 +1,4 @@
-"""Several sweeps side by side: how much each found, at what cost, and what differs in configs."""
+"""Several sweeps side by side: the hypervolume and cost of each, and how their configs differ."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COST: Kinds = {
 
 
 class Incomparable(ValueError):
-    """The sweeps do not measure the same; the message says in what they differ."""
+    """The sweeps cannot be compared; the message says in what they differ."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,19 +83,22 @@ class Comparison:
 
     @property
     def names(self) -> list[str]:
-        """One a sweep, all different: its name, with the folder where others have the same."""
+        """A unique name for each sweep: its own, with the folder if several sweeps share it."""
         names = [results.name for results in self.results]
         shared = {name for name, count in Counter(names).items() if count > 1}
         longer = [
             f"{name} ({results.folder})" if name in shared else name
             for name, results in zip(names, self.results, strict=True)
         ]
-        again = Counter(["setting"])  # a column of config_differences has this name
+        again = Counter(["setting"])  # the name of a column of config_differences
         return [_numbered(name, again) for name in longer]
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a sweep: hypervolume, cost, front; ``hypervolume_share`` is of the largest."""
+        """One row per sweep: hypervolume, cost and front.
+
+        ``hypervolume_share`` is the hypervolume divided by the largest one.
+        """
         rows = [_row(n, results) for n, results in zip(self.names, self.results, strict=True)]
         largest = max((row["hypervolume"] or 0.0 for row in rows), default=0.0)
         for row in rows:
@@ -106,9 +109,10 @@ class Comparison:
 
     @property
     def config_differences(self) -> pd.DataFrame:
-        """One row a setting that is not the same in all: ``setting``, and a column a sweep.
+        """One row per setting that is not the same in all sweeps.
 
-        Values are text, as JSON; missing where a sweep does not have the setting.
+        Columns: ``setting``, and one per sweep with the value as JSON text, missing where a sweep
+        does not have the setting.
         """
         flat = [dict(_flat(results.config)) for results in self.results]
         settings = list(dict.fromkeys(key for config in flat for key in config))
@@ -123,7 +127,7 @@ class Comparison:
     def attainment(self, level: float) -> FloatArray:
         """Corners (k, 2), in the order of ``directions``, of what ``level`` of the fronts attain.
 
-        See :func:`attainment`. Raises ``ValueError`` for other than two objectives.
+        See :func:`attainment`. Raises ``ValueError`` unless there are exactly two objectives.
         """
         fronts = [objectives(results.front, self.directions) for results in self.results]
         return attainment(fronts, level, list(self.directions.values()))
@@ -184,7 +188,7 @@ def _row(name: str, results: Results) -> dict[str, Any]:
 
 
 def _flat(config: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Each setting by its dotted path, its value as JSON."""
+    """The dotted path of each setting, and its value as JSON."""
     for key, value in config.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{path}{key}.")
@@ -195,12 +199,12 @@ def _flat(config: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
 def attainment(fronts: Sequence[ArrayLike], level: float, directions: Sequence[str]) -> FloatArray:
     """The corners of the surface that at least ``level`` of the fronts attain, shape (k, 2).
 
-    ``fronts`` has an array (n, 2) for each sweep, ``level`` is in (0, 1]: 0.5 is the median
-    surface, 0.25 what the best quarter reaches. A goal is attained by a front when some point of
-    the front is at least as good in both objectives. The corners are non-dominated, by rising
-    first objective; none where too few fronts have a point. The empirical attainment function of
-    Grunert da Fonseca, Fonseca and Hall (2001), from moocore. Raises ``ValueError`` for another
-    level or other directions.
+    ``fronts`` has an array (n, 2) for each sweep; ``level`` is in (0, 1]: 0.5 gives the median
+    surface, 0.25 the surface that the best quarter of the fronts reaches. A front attains a goal if
+    one of its points is at least as good in both objectives. The corners are non-dominated and
+    ordered by the first objective; there are none if too few fronts have a point. This is the
+    empirical attainment function of Grunert da Fonseca, Fonseca and Hall (2001), from moocore.
+    Raises ``ValueError`` for another level or other directions.
 
     >>> one, two = [[0.9, 0.5], [0.8, 0.7]], [[0.85, 0.6]]
     >>> attainment([one, two], 1.0, ["max", "max"])
@@ -220,7 +224,7 @@ def attainment(fronts: Sequence[ArrayLike], level: float, directions: Sequence[s
     if not costs or len(costs) < needed:
         return np.empty((0, 2))
     sets = np.repeat(np.arange(len(costs)), [len(front) for front in costs])
-    share = 100 * (needed - 0.5) / len(costs)  # half a front off, so that no rounding matters
+    share = 100 * (needed - 0.5) / len(costs)  # minus half a front: rounding cannot change it
     corners = moocore.eaf(np.concatenate(costs), sets=sets, percentiles=[share])[:, :2]
     corners = np.unique(corners, axis=0) * signs + 0.0
     rising: FloatArray = corners[np.argsort(corners[:, 0])]

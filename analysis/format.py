@@ -1,6 +1,6 @@
-"""Numbers for people: percentages, intervals, durations, counts, each with its unit.
+"""Formats numbers for people: percentages, intervals, durations and counts, with their units.
 
-Plain text, not yet escaped for any form. What is missing is a dash.
+The result is plain text that is not escaped for HTML or Markdown. A missing value is a dash.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ UNKNOWN = "-"
 
 
 def short(text: object, limit: int = 300) -> str:
-    """Any text on one line, of at most ``limit`` characters."""
+    """A text on one line of at most ``limit`` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
 def known(value: Any) -> TypeGuard[float]:
-    """Whether a cell holds a number: not text, not a flag, not missing."""
+    """Whether a cell has a number, which is not text, a boolean or missing."""
     return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)
 
 
@@ -44,7 +44,7 @@ def points(share: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """Any cell: whole numbers with commas, others with four digits, missing ones as a dash."""
+    """Any cell: integers with commas, other numbers with four digits, missing ones as a dash."""
     if isinstance(value, str):
         return short(value)
     if not known(value):
@@ -55,12 +55,12 @@ def number(value: Any) -> str:
 
 
 def megabytes(size: Any) -> str:
-    """Bytes as "1.25 MB" (a million bytes)."""
+    """Bytes in millions: "1.25 MB"."""
     return f"{size / 1e6:.2f} MB" if known(size) else UNKNOWN
 
 
 def duration(seconds: Any) -> str:
-    """Seconds for people: "45.0 s", "12 min 03 s", "2 h 05 min"."""
+    """Seconds as "45.0 s", "12 min 03 s" or "2 h 05 min"."""
     if not known(seconds):
         return UNKNOWN
     if seconds < 60:
@@ -78,37 +78,37 @@ def count(amount: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class MetricFormat:
-    """The form of a metric's values, and of differences between them.
+    """Formats the values of a metric and differences between them.
 
-    Shares are given in per cent and their differences in points; other values as plain numbers, in
-    the metric's unit if it has one.
+    Shares are shown in per cent and their differences in points. Other values are shown as plain
+    numbers, with the unit of the metric in headings and sentences.
     """
 
     metric: PrimaryMetric
 
     @property
     def unit(self) -> str:
-        """The unit of a difference: "points" of shares; may be empty."""
+        """The unit of a difference: "points" for shares; may be empty."""
         return "points" if self.metric.is_share else self.metric.unit
 
     @property
     def best(self) -> str:
-        """What the best value is called: "highest accuracy"."""
+        """The best value in words: "highest accuracy"."""
         return f"{'highest' if self.metric.direction == 'max' else 'lowest'} {self.metric.name}"
 
     @property
     def near(self) -> str:
-        """What is near the dense model (`analysis.certainty.verdicts.margin`), in a sentence."""
+        """How a sentence says that a point is near dense (`analysis.certainty.verdicts.margin`)."""
         return f"within {'one point' if self.metric.is_share else '1 %'} of dense"
 
     @property
     def near_heading(self) -> str:
-        """The same over a column."""
+        """The same as the heading of a column."""
         return f"within {'1 point' if self.metric.is_share else '1 %'} of dense"
 
     @property
     def factor(self) -> float:
-        """From a value to the number that is shown."""
+        """The factor from a value to the shown number."""
         return 100.0 if self.metric.is_share else 1.0
 
     def value(self, value: Any, digits: int = 2) -> str:
@@ -116,15 +116,15 @@ class MetricFormat:
         return percent(value, digits) if self.metric.is_share else number(value)
 
     def plain(self, value: Any) -> str:
-        """A value as programs and terminals have it: shares in [0, 1]."""
+        """A value in a terminal, where shares are in [0, 1]: "0.8930"."""
         return f"{value:.4f}" if self.metric.is_share else f"{value:.4g}"
 
     def signed(self, difference: Any) -> str:
-        """A difference, likewise."""
+        """A difference in a terminal, with its sign: "+0.0125"."""
         return f"{difference:+.4f}" if self.metric.is_share else f"{difference:+.4g}"
 
     def named(self, value: Any, start: str = "") -> str:
-        """A value as a sentence has it: "89.30 % accuracy", "rmse 2.345 metres"."""
+        """A value in a sentence: "89.30 % accuracy", "rmse 2.345 metres"."""
         name = f"{start}{self.metric.name}"
         if self.metric.is_share:
             return f"{self.value(value)} {name}"
@@ -149,29 +149,29 @@ class MetricFormat:
         return number(abs(difference)) if known(difference) else UNKNOWN
 
     def gap(self, difference: Any) -> str:
-        """The same as a sentence has it: "1.25 points", "0.031 metres"."""
+        """A difference without its sign in a sentence: "1.25 points", "0.031 metres"."""
         return f"{self.size(difference)} {self.unit}".rstrip()
 
     def to_dense(self, drop: Any) -> str:
-        """A value minus the dense model's, from how much worse it is: "-0.40" points."""
+        """A value minus that of the dense model, computed from the drop: "-0.40" points."""
         if not known(drop):
             return UNKNOWN
         return self.difference(-drop if self.metric.direction == "max" else drop)
 
     def side(self, drop: float) -> str:
-        """Where a point lies from the dense model by how much worse it is: below or above it."""
+        """Whether a value is "below" or "above" that of the dense model, given its drop."""
         return "below" if (drop > 0) == (self.metric.direction == "max") else "above"
 
     def titled(self, title: str, unit: str | None = None) -> str:
-        """A heading with the unit of the numbers under it, by default that of differences."""
+        """A heading with a unit in brackets, by default that of differences."""
         unit = self.unit if unit is None else unit
         return f"{title} ({unit})" if unit else title
 
     def heading(self, title: str) -> str:
-        """A heading of values of the metric: shares have their per cent signs with them."""
+        """The heading of a column of values; shares have a per cent sign in each cell instead."""
         return self.titled(f"{title}{self.metric.name}", "" if self.metric.is_share else None)
 
     def label(self, start: str = "", end: str = "") -> str:
-        """An axis of values of the metric: "validation accuracy (%)"."""
+        """The label of an axis: "validation accuracy (%)"."""
         unit = "%" if self.metric.is_share else None
         return self.titled(f"{start}{self.metric.name}{end}", unit)

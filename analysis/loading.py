@@ -1,4 +1,4 @@
-"""Reads a sweep's folder, or several, into tables."""
+"""Loads one sweep or several sweeps from their folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sweep.ledger.files import no_collector
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Ledger, read_ledger
 
-# Metrics that records of version 0.1, whose head names none, may have beside accuracy.
+# The metrics besides accuracy in ledgers of version 0.1, whose first event names no metric.
 _EARLY = {
     "f1": PrimaryMetric("f1", "max", "share", 0.0),
     "matthews": PrimaryMetric("matthews", "max", "", -1.0),
@@ -34,16 +34,16 @@ def load(path: Place) -> Results: ...
 @overload
 def load(path: Places) -> Comparison: ...
 def load(path: Place | Places) -> Results | Comparison:
-    """Read the sweep in folder ``path``, finished or running, or several; nothing is written.
+    """Load the finished or running sweep in folder ``path``; nothing is written.
 
-    ``path`` may be the ledger's file, or an address in an object store (s3://, gs://) that fsspec
-    reads. Of a list of them comes a :class:`~analysis.comparison.Comparison`.
+    ``path`` may also be the ledger file, or an address in an object store (s3://, gs://) that
+    fsspec can read. A list of paths gives a :class:`~analysis.comparison.Comparison`.
 
-    Raises ``NotASweep`` (a ValueError) for a folder that is none, ``NewerLedger`` for a sweep of
-    a newer version, ``Incomparable`` (a ValueError) for several that do not measure the same,
-    ``OSError`` for files that cannot be read, ``MissingPackage`` (an ImportError) where an object
-    store needs a package that is not installed, ``BadAddress`` (a ValueError) for an address that
-    is a pattern (``*``, ``?``, ``[``).
+    Raises ``NotASweep`` (a ValueError) for a folder without a sweep, ``NewerLedger`` for a sweep of
+    a newer version, ``Incomparable`` (a ValueError) for sweeps that cannot be compared, ``OSError``
+    for files that cannot be read, ``MissingPackage`` (an ImportError) if an object store needs a
+    package that is not installed, ``BadAddress`` (a ValueError) for an address that is a pattern
+    (``*``, ``?``, ``[``).
     """
     with no_collector():
         if isinstance(path, str | PathLike):
@@ -89,7 +89,9 @@ def _results(ledger: Ledger) -> Results:
 def _metrics(
     head: ReadEvent, config: dict[str, Any], story: Story, confirmation: Confirmation
 ) -> tuple[dict[str, PrimaryMetric], list[str]]:
-    """The metrics that a ledger's head names, with their columns; those found if it names none."""
+    """The metrics of a ledger and their columns: those that its first event names, else those found
+    in its records.
+    """
     facts = _mapping(head.get("metrics"))
     named = [name for name in facts if isinstance(facts[name], dict)]
     if named:
@@ -118,7 +120,7 @@ def _directions(head: ReadEvent, config: dict[str, Any], metric: PrimaryMetric) 
 
 
 def _with_trials(config: dict[str, Any], events: list[ReadEvent]) -> dict[str, Any]:
-    """The config with the number of trials that the last extension asked for."""
+    """The config with the number of trials of the last extension."""
     resumed = (event.get("trials") for event in events if event["event"] == RESUME)
     asked = [number for number in resumed if isinstance(number, int)]
     if not asked:

@@ -1,7 +1,6 @@
-"""Which points of a front answer a question: all within bounds, the best of them, the knee.
+"""Selects points of a front: all points within bounds, the best of them, or the knee.
 
-Figures of the primary metric are those on test where the whole front is confirmed, else those on
-validation.
+Values of the primary metric are on test if the whole front is confirmed, else on validation.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
-# 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who asks for 0.01 means that.
+# In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it.
 _SLACK = 1e-9
 
 
 class Asked(Protocol):
-    """What questions are put to; ``Results`` is one."""
+    """The part of ``Results`` that this module uses."""
 
     @property
     def front(self) -> pd.DataFrame: ...
@@ -39,18 +38,18 @@ class Asked(Protocol):
 
 
 class Bound(NamedTuple):
-    """What a column of the front must not go beyond."""
+    """A limit that the values of a column of the front must not exceed, or not fall below."""
 
     column: str
     limit: float
     least: bool
-    """Whether ``limit`` is the least value, or the largest."""
+    """Whether ``limit`` is the smallest allowed value; else it is the largest."""
     words: str
     unit: float = 1.0
-    """In which a miss is counted, so that misses of several bounds add up."""
+    """Misses are divided by it, so that misses of different bounds can be added."""
 
     def missed_by(self, front: pd.DataFrame) -> FloatArray:
-        """How far each row is beyond the bound, in units; 0 where it is kept, inf where unknown."""
+        """How far each row is beyond the limit, in units: 0 within it, inf if it is missing."""
         values = front[self.column].to_numpy(dtype=np.float64, na_value=np.nan)
         beyond = self.limit - values if self.least else values - self.limit
         missed = np.where(beyond <= _SLACK * self.unit, 0.0, beyond / self.unit)
@@ -60,15 +59,15 @@ class Bound(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """A point of the front, and what else there is. Rows have the columns of ``Results.front``."""
+    """The answer to a question about a front. Its rows have the columns of ``Results.front``."""
 
     question: str
     point: pd.Series[Any] | None
-    """None where no point of the front satisfies the question."""
+    """The best point, or None if no point of the front is within the bounds."""
     runner_up: pd.Series[Any] | None
-    """The second best that satisfies it."""
+    """The second best point within the bounds."""
     nearest: pd.Series[Any] | None
-    """Where none satisfies it, the feasible point that misses it by the least."""
+    """The feasible point that misses the bounds by the least, if no point is within them."""
     text: str
     """The answer in a sentence."""
     metric: PrimaryMetric
@@ -87,12 +86,12 @@ def points(
     max_drop: float | None = None,
     knee: bool = False,
 ) -> pd.DataFrame:
-    """The rows of ``results.front`` that satisfy all that is asked; no row where none does.
+    """The rows of ``results.front`` that are within all given bounds; there may be none.
 
-    ``min_sparsity``: measured sparsity at least this, in [0, 1]. ``max_drop``: at most this much
-    worse than the dense baseline (of a share, 0.01 is one point, in [-1, 1]); on test where the
-    whole front is confirmed, else on validation. ``knee``: only the point at which the whole front
-    bends most, if there is one. Raises ``ValueError`` for bounds outside their ranges.
+    ``min_sparsity`` is the smallest allowed measured sparsity, in [0, 1]. ``max_drop`` is how much
+    worse than the dense model a point may be: for a share in [-1, 1], where 0.01 is one point. With
+    ``knee``, only the point at which the whole front bends most is kept. Raises ``ValueError`` for
+    a bound outside its range.
     """
     front = results.front
     beyond = missed(front, bounds(results, min_sparsity, max_drop))
@@ -108,21 +107,23 @@ def why_none(
     max_drop: float | None = None,
     knee: bool = False,
 ) -> str:
-    """Why :func:`points` has no row for that, and what comes nearest, in a sentence or two."""
+    """Why :func:`points` returns no row for these bounds, and which point is nearest to them."""
     if results.front.empty:
         return "the front has no point yet"
     if not knee:
         return results.best(min_sparsity, max_drop).text
     if results.knee is None:
         return (
-            f"the front of {len(results.front)} points has no knee: it takes three or more, of "
-            "which one stands well out from the straight line between the ends"
+            f"the front of {len(results.front)} points has no knee: a knee needs at least three "
+            "points, one of them far from the straight line between the ends of the front"
         )
-    return f"the knee is beyond that: {point_text(results.front.iloc[results.knee], results)}"
+    return (
+        f"the knee is outside the bounds: {point_text(results.front.iloc[results.knee], results)}"
+    )
 
 
 def most(table: pd.DataFrame, column: str, largest: bool = True) -> pd.Series[Any] | None:
-    """The first row with the largest ``column``, or the smallest; None where no row has a value."""
+    """The first row with the largest (or smallest) value of ``column``; None if all are missing."""
     if table[column].isna().all():
         return None
     return table.iloc[int(table[column].argmax() if largest else table[column].argmin())]
@@ -135,9 +136,9 @@ def bounds(
     max_size_bytes: float | None = None,
     split: Split | None = None,
 ) -> list[Bound]:
-    """What is asked of a point, None being nothing; ``ValueError`` for a bound out of its range.
+    """The given bounds; None stands for no bound. ``ValueError`` for a bound outside its range.
 
-    ``split``: what the drop is measured on, where that is not the split of ``results``.
+    ``split`` is the split on which the drop is measured, by default that of ``results``.
     """
     found, metric = [], results.metric
     if min_sparsity is not None:
@@ -161,7 +162,7 @@ def bounds(
 
 
 def missed(front: pd.DataFrame, asked: Sequence[Bound]) -> FloatArray:
-    """By how much each row is beyond all that is asked; 0 where it satisfies it."""
+    """By how much each row misses all bounds together; 0 for rows within them."""
     return sum((bound.missed_by(front) for bound in asked), np.zeros(len(front)))
 
 
@@ -171,10 +172,10 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 
 def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
-    """The row that satisfies what is ``asked`` and is best ``by`` (column, whether more is better).
+    """The row within the bounds ``asked`` that is best ``by`` (column, whether more is better).
 
-    Equals are told apart by the primary metric. Where no row is within, ``nearest`` is the feasible
-    row with the smallest sum of what it misses.
+    The primary metric breaks ties. If no row is within the bounds, ``nearest`` is the feasible row
+    with the smallest sum of misses.
     """
     front, metric = results.front, results.metric
     column, more = by
@@ -211,12 +212,12 @@ def _text(
     if point is not None:
         second = "" if runner_up is None else f" Runner-up: {point_text(runner_up, results)}."
         return f"{point_text(point, results)}.{second}"
-    come = "" if nearest is None else f" The nearest is {point_text(nearest, results)}."
-    return f"no point of the front satisfies that.{come}"
+    come = "" if nearest is None else f" The nearest point is {point_text(nearest, results)}."
+    return f"no point of the front is within the bounds.{come}"
 
 
 def point_text(row: pd.Series[Any], results: Asked) -> str:
-    """A row of the front in words, with its interval and what it is measured on."""
+    """A row of the front in words, with its interval and the split it is measured on."""
     metric, form = results.metric, MetricFormat(results.metric)
     on = on_split(metric, results.split)
     where = "on test" if on.split == "test" else "on validation, unconfirmed"

@@ -1,7 +1,7 @@
-"""A sweep's results as tables: ``analysis.load`` a folder; then ``trials``, ``records``, ``front``.
+"""The results of a sweep as tables: ``trials``, ``records``, ``front`` and others.
 
-What costs something to work out (the front with its probabilities, traces, layers) is worked out
-when it is first asked for. In the examples ``results`` is a small sweep that was loaded.
+Expensive tables (the front with its probabilities, traces, layers) are computed at their first use.
+In the examples below, ``results`` is a small sweep that was loaded with ``analysis.load``.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from sweep.pareto import IntArray, hypervolume, knee
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The bootstrap of the front is drawn from this seed: the same ledger gives the same figures.
+# The seed of the bootstrap of the front: the same ledger gives the same probabilities.
 SEED = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Results(Loaded):
-    """A sweep as it stood when it was loaded. The tables' columns are the project's contract."""
+    """A sweep at the time of loading. The columns of its tables are a public contract."""
 
     def __repr__(self) -> str:
         parts = f"{len(self.trials)} trials, {len(self.records)} records, {len(self.front)} on the"
@@ -60,35 +60,35 @@ class Results(Loaded):
 
     @cached_property
     def front(self) -> pd.DataFrame:
-        """The Pareto front on validation, by rising sparsity, with how sure each point is.
+        """The Pareto front on validation, ordered by sparsity, with the uncertainty of each point.
 
-        Columns beside those of ``records``, missing until they are known: ``<metric>_low`` and
-        ``<metric>_high`` (``measured.interval``), the ``test_`` columns, ``seeds`` and
-        ``test_drop`` (``confirmation.summary``), ``optimism`` (how much better the value on
-        validation is than that on test), ``front_probability`` (``bootstrap``), ``verdict``
-        (``verdicts``), ``p_value`` (McNemar against dense, Holm-corrected over the front),
-        ``feasible`` (``search.constraints``).
+        Columns besides those of ``records``: ``<metric>_low`` and ``<metric>_high``
+        (``measured.interval``), the ``test_`` columns, ``seeds`` and ``test_drop``
+        (``confirmation.summary``), ``optimism`` (how much better the value on validation is than
+        the value on test), ``front_probability`` (``bootstrap``), ``verdict`` (``verdicts``),
+        ``p_value`` (McNemar's test against the dense model, corrected by Holm over the front),
+        ``feasible`` (``search.constraints``). Unknown values are missing.
         """
         return self._judged[0]
 
     @property
     def basis(self) -> Basis:
-        """What the front's probabilities rest on; ``basis.text`` says it."""
+        """How the probabilities of the front were computed; ``basis.text`` is a sentence."""
         return self._judged[1]
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
-        """The records that may be on the front: finished ones with all objectives."""
+        """The records that may be on the front: those not partial that have all objectives."""
         return fronts.candidates(self.records, self.directions)
 
     @cached_property
     def _contenders(self) -> pd.DataFrame:
-        """The candidates, without infeasible ones where there are feasible ones."""
+        """The feasible candidates, or all candidates if none is feasible."""
         return fronts.contenders(self.candidates, self.constraints)
 
     @cached_property
     def _places(self) -> IntArray:
-        """Which of the contenders are on the front, in its order."""
+        """The positions of the front's points among the contenders, in the order of the front."""
         return fronts.front_places(self._contenders, self.directions, self.metric)
 
     @cached_property
@@ -98,7 +98,7 @@ class Results(Loaded):
 
     @property
     def hypervolume(self) -> float | None:
-        """Hypervolume of the front against ``reference_point``; None where that is not known."""
+        """Hypervolume of the front relative to ``reference_point``; None if that is unknown."""
         reference = self._reference
         if reference is None:
             return None
@@ -107,39 +107,42 @@ class Results(Loaded):
 
     @property
     def knee(self) -> int | None:
-        """Row of ``front`` at which it bends most (on test where it is confirmed), if any."""
+        """The row of ``front`` at which it bends most, on test if it is confirmed; None if it has
+        no knee."""
         if self.confirmed:
             return confirm.knee_on_test(self.front, self.confirmation, self.directions)
         points = fronts.objectives(self._contenders.iloc[self._places], self.directions)
         return knee(points, list(self.directions.values()))
 
     def plot_front(self) -> Figure | None:
-        """The front as a matplotlib figure, which Jupyter shows; None where there is no point."""
+        """The front as a matplotlib figure, which Jupyter shows; None for an empty front."""
         return self.draw_front(self)
 
     # questions
 
     @property
     def split(self) -> Split:
-        """What answers are given on: test where the whole front is confirmed."""
+        """The split of the values in answers: test if the whole front is confirmed."""
         return "test" if self.confirmed else "validation"
 
     @property
     def reported(self) -> OnSplit:
-        """What a report leads with: test as soon as a point of the front was read there."""
+        """The columns that a report leads with: those of test once they have a value."""
         is_tested = self.front[self.metric.test].notna().any()
         return on_split(self.metric, "test" if is_tested else "validation")
 
     @property
     def interval_name(self) -> str:
-        """What the front's intervals on validation are called after "95 %"."""
+        """The name of the intervals on validation: " Wilson" if the metric counts examples."""
         rows = self.front.to_dict("records")
         is_share = all(not math.isnan(measured(row, self.metric).examples) for row in rows)
         return " Wilson" if is_share else ""
 
     def margin(self, split: Split) -> float | None:
-        """How much worse than dense is near it (``verdicts.margin``); None without a dense model
-        where that depends on it."""
+        """How much worse than the dense model still counts as near it (``verdicts.margin``).
+
+        None if that depends on the value of the dense model, and the value is unknown.
+        """
         figures = (self.test_baseline if split == "test" else self.baseline) or {}
         dense = figure(figures, self.metric.name)
         found = margin(self.metric, math.nan if dense is None else dense)
@@ -151,13 +154,13 @@ class Results(Loaded):
         max_drop: float | None = None,
         max_size_bytes: float | None = None,
     ) -> Answer:
-        """The best point of the front within bounds, its runner-up or what comes nearest.
+        """The best point of the front within bounds, with its runner-up, or the nearest point.
 
-        The best by the primary metric; with ``max_drop`` the sparsest, for then the metric is
-        bounded. ``min_sparsity`` is in [0, 1]; ``max_drop`` is how much worse than dense a point
-        may be (of a share, 0.01 is one point, in [-1, 1]); ``max_size_bytes`` at least 1. Figures
-        are those on test where the whole front is confirmed, else those on validation. Raises
-        ``ValueError`` for bounds outside their ranges.
+        The best point is the one with the best value of the primary metric or, with ``max_drop``,
+        the sparsest one. ``min_sparsity`` is in [0, 1]; ``max_drop`` is how much worse than the
+        dense model a point may be (for a share in [-1, 1], where 0.01 is one point);
+        ``max_size_bytes`` is at least 1. Values are on test if the whole front is confirmed, else
+        on validation. Raises ``ValueError`` for bounds outside their ranges.
 
         >>> answer = results.best(min_sparsity=0.6)
         >>> answer.point["trial_id"], answer.runner_up["trial_id"]
@@ -174,7 +177,7 @@ class Results(Loaded):
     def least_size(self, max_drop: float) -> Answer:
         """The smallest point of the front (``size_bytes``) within ``max_drop`` of dense.
 
-        As :meth:`best` otherwise.
+        Otherwise like :meth:`best`.
 
         >>> results.least_size(max_drop=0.01).point["size_bytes"]
         60000
@@ -185,15 +188,15 @@ class Results(Loaded):
     # example by example
 
     def answers(self, trial_id: str, epoch: int) -> BoolArray | None:
-        """Which validation examples an evaluation got right, shape (examples,).
+        """Which validation examples an evaluation answered right, shape (examples,).
 
-        None where the ledger does not say.
+        None if the ledger does not have the answers.
         """
         return self._evidence.answers((trial_id, epoch))
 
     @property
     def baseline_answers(self) -> BoolArray | None:
-        """Which validation examples the dense model got right; None where that is not known."""
+        """Which validation examples the dense model answered right; None if unknown."""
         return self._evidence.answers("dense")
 
     @cached_property
@@ -210,9 +213,10 @@ class Results(Loaded):
     ) -> Paired:
         """Compare two points, or a point and the dense model ("dense"), example by example.
 
-        A point is (trial_id, epoch). On validation; with ``confirm_seed`` on test, as retrained
-        under that seed. ``generator`` draws the bootstrap's interval; by default from a fixed seed.
-        Raises ``ValueError`` where the ledger has no answers of a or b.
+        A point is (trial_id, epoch). The examples are those of validation or, with
+        ``confirm_seed``, those of test, answered by the models retrained with that seed.
+        ``generator`` draws the bootstrap interval; by default it has a fixed seed. Raises
+        ``ValueError`` if the ledger does not have the answers of a or b.
 
         >>> paired = results.compare_points(("t00000", 2), "dense")
         >>> paired.only_a, paired.only_b, f"{paired.p_value:.4f}"
@@ -225,27 +229,26 @@ class Results(Loaded):
 
     @cached_property
     def confirmation(self) -> pd.DataFrame:
-        """One row a confirmed point and seed; the metric is that of the retrained model on test.
+        """One row per confirmed point and seed; the metric is measured on test.
 
-        Columns: ``columns.confirmation_columns``, then those of ``figures`` that are not among
-        them.
+        Columns: ``columns.confirmation_columns``, then the others of ``figures``.
         """
         more = [name for name in self.records if name in self.figures]
         return confirm.confirmation_table(self.confirming, self.metric, more)
 
     @cached_property
     def confirmed_points(self) -> pd.DataFrame:
-        """One row a confirmed point, runners-up too: ``columns.confirmed_columns``."""
+        """One row per confirmed point, including runners-up: ``columns.confirmed_columns``."""
         return confirm.confirmed_table(self.confirming, self.metric)
 
     @property
     def test_front(self) -> pd.DataFrame:
-        """The confirmed points that none beats on test: means over seeds of the objectives."""
+        """The confirmed points that are non-dominated on test, by their means over seeds."""
         return confirm.front_on_test(self.confirmation, self.directions)
 
     @property
     def confirmed(self) -> bool:
-        """Whether all points of the front have figures on the test set."""
+        """Whether all points of the front have values on the test set."""
         return len(self.front) > 0 and self._is_tested
 
     @property
@@ -254,18 +257,18 @@ class Results(Loaded):
 
     @property
     def confirmation_state(self) -> str:
-        """none | running | partial (points of the front have no test figures) | finished."""
+        """none | running | partial (some points of the front have no value on test) | finished."""
         return confirm.state_of(self.confirming, self._is_tested)
 
     @property
     def optimism(self) -> dict[str, float] | None:
-        """How much validation flattered the front, and its parts (``confirmation.optimism_of``)."""
+        """The optimism of the front and its two parts (``confirmation.optimism_of``)."""
         return confirm.optimism_of(self.front, self.confirmed_points, self.metric)
 
     def traces(self) -> pd.DataFrame:
         """Hypervolume after each record: ``time, seconds, epochs, trials, hypervolume``.
 
-        Of what the front is made of: the last is :attr:`hypervolume`. Units are those of
+        Only candidates count, so the last value equals :attr:`hypervolume`. For units see
         ``traces.traces_table``.
 
         >>> results.traces()["epochs"].tolist()
@@ -277,17 +280,17 @@ class Results(Loaded):
 
     @cached_property
     def timeline(self) -> pd.DataFrame:
-        """One row an attempt at a trial: which worker had it, from when to when, how it ended."""
+        """One row per attempt at a trial: its worker, start, end and status."""
         return timeline(self.events)
 
     def layers(self, trial_id: str, epoch: int) -> pd.DataFrame | None:
-        """Zeros by matrix, in the model's order: ``name, count, zeros, sparsity``.
+        """Zeros in each matrix, in the order of the model: ``name, count, zeros, sparsity``.
 
-        None where the ledger does not say.
+        None if the ledger does not have them.
         """
         trial = self.story.trials.get(trial_id)
         return layers_of(self.story.baseline, trial.records if trial else [], epoch)
 
     def layer_table(self) -> pd.DataFrame | None:
-        """Sparsity of each matrix (rows) at each front point (columns), in the front's order."""
+        """Sparsity of each matrix (rows) at each point of the front (columns)."""
         return layer_table({point: self.layers(*point) for point in points_of(self.front)})

@@ -1,1 +1,1 @@
-"""What can be said of a point beyond its figures: intervals, tests, and how sure an answer is."""
+"""How uncertain the results are: intervals, tests, verdicts and probabilities."""

@@ -1,6 +1,7 @@
-"""Which examples a model got right: a bit an example in the ledger, unpacked when it is asked for.
+"""Which examples a model answered right: the ledger has one bit per example.
 
-Bits stand in the order of the split's examples, so that two models are compared example by example.
+The bits are in the order of the examples of the split, so that two models can be compared example
+by example.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Point = tuple[str, int]
 
 
 def unpack(text: str, examples: int) -> BoolArray | None:
-    """The answers in base64 of ``numpy.packbits``, shape (examples,); None where they are damaged.
+    """The answers from base64 of ``numpy.packbits``, shape (examples,); None if damaged.
 
     >>> unpack("oA==", 3)
     array([ True, False,  True])
@@ -37,7 +38,7 @@ def unpack(text: str, examples: int) -> BoolArray | None:
 
 
 def answers_of(figures: Mapping[str, Any] | None) -> BoolArray | None:
-    """The answers that an event carries; None where it has none, or not ``correct`` of them."""
+    """The answers in an event; None if it has none, or if they do not match its ``correct``."""
     given = figures or {}
     text, examples = given.get("correct_bits"), given.get("examples")
     if not isinstance(text, str) or not isinstance(examples, int) or examples < 1:
@@ -49,7 +50,8 @@ def answers_of(figures: Mapping[str, Any] | None) -> BoolArray | None:
 def stack(answers: Iterable[BoolArray | None], examples: int | None = None) -> BoolArray | None:
     """Rows of answers to the same examples, shape (rows, examples).
 
-    None where a row is missing, where there is none, or where their lengths differ.
+    None if there is no row, if a row is missing, or if their lengths differ from each other or from
+    ``examples``.
     """
     rows = list(answers)
     known = [row for row in rows if row is not None]

@@ -1,13 +1,14 @@
-"""How sure it is that a point belongs on the front: by a bootstrap, over examples and seeds.
+"""The probability that a point belongs on the front, by a bootstrap over examples and seeds.
 
-Throughout, ``drawn`` values are of the primary metric, as it could have been on other examples,
-signed so that more is better; ``noisy`` are the objectives that go with it: it, and its drop.
+The examples of a split are drawn with replacement ``resamples`` times. Each time, all points are
+scored on the same drawn examples and the front is computed again. The probability of a point is the
+share of times that it is on the front (the bootstrap: Efron and Tibshirani, 1993, chapter 6). It
+accounts for the noise of the primary metric only: other objectives keep their measured values. It
+does not correct for the fact that the search selected the points on these same examples; only a
+confirmation does.
 
-The examples of a split are drawn anew, with replacement, ``resamples`` times; each time all points
-are scored on the same drawn examples, and it is seen who is on the front. The share of times is the
-point's probability (the bootstrap: Efron and Tibshirani, 1993, chapter 6). It speaks of the noise
-of that metric alone: other objectives stand as measured. And it does not undo that the search chose
-the points by these very examples, which only a confirmation does.
+In this module ``drawn`` values are possible values of the primary metric, with a sign such that
+more is better. ``noisy`` are the objectives that depend on it: the metric itself and its drop.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ _DRAWN_AT_ONCE = 2**20
 def resampled(
     answers: BoolArray, generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> NDArray[np.float32]:
-    """Right answers of each model on drawn examples: (resamples, models), whole numbers.
+    """Numbers of right answers of each model on drawn examples, shape (resamples, models).
 
-    ``answers`` has shape (models, examples). How often each example is drawn, times who gets it
-    right: a product of matrices, some resamples at a time to bound the memory.
+    ``answers`` has shape (models, examples). The result is a matrix product: how often each example
+    was drawn, times which models answer it right. It is computed in blocks to limit memory.
     """
     models, examples = answers.shape
-    # Whole numbers below 2 ** 24 are exact in single precision, so ties stay ties.
+    # Integers below 2 ** 24 are exact in single precision, so ties are preserved.
     right = np.empty((resamples, models), dtype=np.float32)
     scored = answers.T.astype(np.float32)
     step = max(1, _DRAWN_AT_ONCE // examples)
@@ -51,10 +52,10 @@ def resampled_means(
 ) -> FloatArray:
     """Accuracy of each model on drawn examples, as the mean of drawn seeds: (resamples, models).
 
-    ``answers`` has an array (seeds, examples) for each model, of the same examples. Each model's
-    seeds are drawn anew with replacement, their deviations stretched by the root of
-    seeds / (seeds - 1), for few seeds drawn from themselves vary too little (Rao and Wu, 1988).
-    One seed says nothing of the spread over seeds: it stands as it is.
+    ``answers`` has an array (seeds, examples) for each model, all on the same examples. The seeds
+    of each model are drawn with replacement too. Their deviations from the mean are multiplied by
+    the root of seeds / (seeds - 1), because a bootstrap of few seeds underestimates their spread
+    (Rao and Wu, 1988). With one seed the spread over seeds is unknown and left out.
     """
     right = resampled(np.concatenate(answers), generator, resamples) / answers[0].shape[1]
     ends = np.cumsum([len(rows) for rows in answers])[:-1]
@@ -65,7 +66,7 @@ def resampled_means(
 
 
 def _drawn_mean(shares: FloatArray, generator: np.random.Generator) -> FloatArray:
-    """Mean over drawn seeds, shape (resamples,), of ``shares``, shape (resamples, seeds)."""
+    """Mean over drawn seeds, shape (resamples,), of ``shares`` with shape (resamples, seeds)."""
     resamples, seeds = shares.shape
     mean: FloatArray = shares.mean(axis=1)
     if seeds == 1:
@@ -82,10 +83,11 @@ def binomial(
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> FloatArray:
-    """The same where answers are not known one by one: (resamples, models).
+    """Drawn accuracies if the answers to single examples are unknown: (resamples, models).
 
-    Each model's accuracy is drawn by itself, as if the models had answered different examples, so
-    models that err alike are told apart worse than they could be. NaN where a figure is missing.
+    The accuracy of each model is drawn independently, as if the models had answered different
+    examples. Models that make the same errors are distinguished less well than with answers. NaN if
+    a figure is missing.
     """
     known = np.isfinite(accuracies) & (examples > 0)
     shares = np.clip(np.where(known, accuracies, 0.0), 0.0, 1.0)
@@ -101,7 +103,7 @@ def normal(
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> FloatArray:
-    """The same for any metric, from its standard ``errors``: (resamples, models)."""
+    """Drawn values of any metric with the standard ``errors``, shape (resamples, models)."""
     found: FloatArray = values + errors * generator.standard_normal((resamples, len(values)))
     return found
 
@@ -109,11 +111,11 @@ def normal(
 def front_probability(
     points: FloatArray, directions: Mapping[str, str], drawn: FloatArray, noisy: Collection[str]
 ) -> FloatArray:
-    """Share of resamples in which each point is on the front, shape (n,).
+    """The share of resamples in which each point is on the front, shape (n,).
 
-    ``points`` has shape (n, objectives); ``drawn``, shape (resamples, n), stands in for the
-    ``noisy`` ones. Equal points do not put each other off the front. NaN where nothing is noisy, or
-    where the point's drawn values are not known.
+    ``points`` has shape (n, objectives); ``drawn``, shape (resamples, n), replaces the ``noisy``
+    objectives. Equal points do not dominate each other. NaN if no objective is noisy, or if the
+    drawn values of a point are unknown.
 
     >>> points = np.array([[0.90, 0.5], [0.89, 0.7]])
     >>> drawn = np.array([[0.90, 0.89], [0.90, 0.91], [0.90, 0.90], [0.91, 0.90]])
@@ -125,12 +127,12 @@ def front_probability(
     fixed = [place for place, name in enumerate(directions) if name not in noisy]
     signs = np.array([1.0 if way == "max" else -1.0 for way in directions.values()])
     better = (points * signs)[:, fixed]
-    # A row a point, for whole rows are taken below.
+    # One row per point: whole rows are selected below.
     drawn_by_point = np.ascontiguousarray(drawn.T)
     probability = np.empty(len(points))
     for place, mine in enumerate(better):
-        # Rivals that are no worse elsewhere beat this point where their drawn value is better,
-        # those that are better elsewhere also where it is equal.
+        # Rivals that are no worse in the other objectives dominate this point if their drawn value
+        # is better. Rivals that are better in one of them also do so if it is equal.
         rivals = (better >= mine).all(axis=1)
         ahead = rivals & (better > mine).any(axis=1)
         beaten = _best(drawn_by_point[rivals]) > drawn_by_point[place]
@@ -141,7 +143,7 @@ def front_probability(
 
 
 def _best(drawn: FloatArray) -> FloatArray:
-    """The best drawn value of some points in each resample; -inf where there is no point."""
+    """The best drawn value among some points in each resample; -inf for no points."""
     best: FloatArray = np.fmax.reduce(drawn, axis=0, initial=-np.inf)
     return best
 
@@ -153,11 +155,11 @@ def near(
     most: int,
     noisy: Collection[str],
 ) -> IntArray:
-    """Indices of at most ``most`` points beside the ``front`` that miss it by the least.
+    """Indices of at most ``most`` points off the ``front`` that are nearest to it.
 
-    ``points`` has shape (n, objectives), ``front`` the indices of the non-dominated. What a point
-    misses is how much better, by the first ``noisy`` objective, the best point of the front is that
-    is no worse elsewhere.
+    ``points`` has shape (n, objectives); ``front`` has the indices of the non-dominated points. The
+    distance of a point is measured in the first ``noisy`` objective: how much better the best point
+    of the front is among those that are no worse in the other objectives.
     """
     names = list(directions)
     places = [place for place, name in enumerate(names) if name in noisy]

@@ -1,6 +1,6 @@
-"""The front with all that is known of how sure it is: test figures, probabilities, verdicts.
+"""The front with its uncertainty: values on test, probabilities, verdicts.
 
-:class:`Evidence` is what the ledger holds of single evaluations, and compares them by example.
+:class:`Evidence` has the single evaluations of the ledger and compares two of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Side = Point | Literal["dense"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """Records of the search, of its dense model and of the confirmation."""
+    """The records of the search, of the dense model and of the confirmation."""
 
     metric: PrimaryMetric
     trials: Mapping[str, Trial]
@@ -41,13 +41,13 @@ class Evidence:
     confirmation: Confirmation
 
     def record(self, point: Point) -> ReadEvent | None:
-        """The search's record of a point; None where there is none."""
+        """The search's record of a point; None if there is none."""
         trial = self.trials.get(point[0])
         mine = (r for r in trial.records if r["epoch"] == point[1]) if trial else iter(())
         return next(mine, None)
 
     def to_dense(self, point: Point) -> ToDense:
-        """The point against dense: on test where it is confirmed, else on validation."""
+        """Compare the point with the dense model, on test if it is confirmed."""
         on_test = self.confirmation.of(point)
         if on_test:
             return to_dense(on_test, self.confirmation.baseline, self.metric)
@@ -55,7 +55,7 @@ class Evidence:
         return to_dense([] if record is None else [record], self.baseline, self.metric)
 
     def answers(self, side: Side, seed: int | None = None) -> BoolArray | None:
-        """Answers on validation, or on test by the model retrained under ``seed``."""
+        """The answers on validation or, with a ``seed``, those on test of the retrained model."""
         if isinstance(side, str):
             return answers_of(self.baseline if seed is None else self.confirmation.baseline)
         if seed is None:
@@ -81,7 +81,7 @@ def _words(side: Side, seed: int | None) -> str:
     return f"{side[0]} after epoch {side[1]}{retrained}"
 
 
-# With this many points in all, the nearest of those off the front are weighed with it, too.
+# The front is compared with the nearest points off it: up to POINTS in all, but at least NEAREST.
 POINTS = 60
 NEAREST = 20
 
@@ -91,28 +91,29 @@ Drawn = Literal["examples", "shares", "values"]
 
 @dataclass(frozen=True)
 class Basis:
-    """What the front's probabilities rest on."""
+    """How the probabilities of a front were computed."""
 
     metric: PrimaryMetric
     split: Split
     drawn: Drawn
-    """What was drawn: the same examples for all points; else each point's share of right answers,
-    or its value by its standard error."""
+    """What was drawn: the same examples for all points, or independently for each point its share
+    of right answers or its value."""
     points: int
-    """Points that were weighed against each other."""
+    """The number of points that were compared with each other."""
     seeds: int
 
     @property
     def text(self) -> str:
-        """It in a sentence."""
-        each = f"draws of each {self.metric.name} on {self.split} by"
-        missing = "for the ledger holds no answers of single examples"
+        """The same in a sentence."""
+        each = f"draws of each {self.metric.name} on {self.split}"
+        missing = "because the ledger has no answers to single examples"
         how = {
             "examples": f"bootstrap resamples of the {self.split} examples, the same for all "
-            f"{self.points} points that were weighed",
-            "shares": f"binomial {each} itself, {missing}",
-            "values": f"normal {each} its standard error, {missing}; for the same reason verdicts "
-            "compare a point with dense as if they had been given different examples",
+            f"{self.points} points that were compared",
+            "shares": f"independent binomial {each}, {missing}",
+            "values": f"independent normal {each} with its standard error, {missing}; for the same "
+            "reason, verdicts compare a point with dense as if they had been evaluated on "
+            "different examples",
         }[self.drawn]
         seeds = f", and of {self.seeds} seeds" if self.paired and self.seeds > 1 else ""
         return (
@@ -132,11 +133,11 @@ def judged(
     evidence: Evidence,
     generator: np.random.Generator,
 ) -> tuple[pd.DataFrame, Basis]:
-    """The front with all its columns filled as far as is known, and what that rests on.
+    """The front with all known values of its columns, and how its probabilities were computed.
 
-    ``pool`` are the candidates, ``places`` the rows of it that are on the front, in their order.
-    Probabilities are on test where the whole front is confirmed (among all confirmed points), else
-    on validation (among the front and points near it).
+    ``pool`` has the candidates; ``places`` are the positions of the front's points in it, in order.
+    Probabilities are on test if the whole front is confirmed (among all confirmed points), else on
+    validation (among the front and the points nearest to it).
     """
     metric = evidence.metric
     front = _with_test(front_rows(pool.iloc[places], metric), evidence)
@@ -159,7 +160,7 @@ def judged(
 
 
 def _noisy(directions: Mapping[str, str], metric: PrimaryMetric) -> list[str]:
-    """The objectives that go with the metric: it, and how much worse than dense a point is."""
+    """The objectives that depend on the primary metric: the metric and its drop."""
     ways = {metric.name: metric.direction, metric.drop: "min"}
     return [name for name, way in directions.items() if ways.get(name) == way]
 
@@ -186,9 +187,9 @@ def _weighed(
     on_test: bool,
     noisy: list[str],
 ) -> tuple[pd.DataFrame, list[list[ReadEvent]]]:
-    """The points that are weighed against each other, those of the front first.
+    """The points that are compared with each other, those of the front first, and their records.
 
-    And the records of each, one a seed.
+    A point has one record per seed.
     """
     if on_test:
         story = evidence.confirmation
@@ -208,10 +209,10 @@ def _drawn(
     metric: PrimaryMetric,
     generator: np.random.Generator,
 ) -> tuple[FloatArray, list[int], Drawn]:
-    """Drawn values (resamples, kept), more being better; the points that were kept; what was drawn.
+    """Drawn values (resamples, kept), where more is better; the kept points; what was drawn.
 
-    Points beside the ``front`` (the first so many) whose answers are not known are left out, where
-    those of the front are.
+    ``front`` is the number of points on the front, which come first. If their answers are known,
+    other points without answers are left out.
     """
     seeds = [[measured(record, metric) for record in some] for some in records]
     counted = {n for n, some in enumerate(seeds) if not np.isnan([s.examples for s in some]).any()}
@@ -228,7 +229,7 @@ def _drawn(
     if np.isfinite(examples[is_known]).all():
         return bootstrap.binomial(values, examples, generator), everyone, "shares"
     spreads = [np.std(values_of(some), ddof=1) if len(some) > 1 else 0.0 for some in seeds]
-    # The error over examples is the same for all seeds; the spread over seeds shrinks with them.
+    # More seeds reduce the error of the mean over seeds, but not the error over examples.
     errors = np.hypot(errors, spreads / np.sqrt([len(some) for some in seeds]))
     sign = 1.0 if metric.direction == "max" else -1.0
     return sign * bootstrap.normal(values, errors, generator), everyone, "values"

@@ -1,8 +1,8 @@
-"""What an evaluation says of the primary metric, and how sure that is.
+"""The value of the primary metric in an evaluation, and its interval.
 
-Where the metric is the share of examples that were answered right, its value has the sampling error
-of a share: Wilson's interval. Any other metric has its standard error in the record: the interval
-is the value plus and minus 1.96 of them, cut where the metric's values end.
+If the metric is the share of examples answered right, its interval is Wilson's. Any other metric
+has a standard error in its record: the interval is the value plus and minus 1.96 standard errors,
+clipped to the range of the metric.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ LEVEL = 0.95
 
 
 class Measured(NamedTuple):
-    """A value of the metric; NaN for what is not known."""
+    """A value of the primary metric; NaN stands for an unknown number."""
 
     value: float
     error: float
     """Its standard error."""
     examples: float
-    """How many it is a share of; NaN where it is no share of examples answered right."""
+    """The number of examples; NaN unless the value is the share of them answered right."""
 
 
 def measured(figures: Mapping[Any, Any], metric: PrimaryMetric) -> Measured:
-    """What a record, or a row of a table, says of the metric."""
+    """The value of the metric in a record or in a row of a table."""
     names = (metric.name, "correct", "examples")
     value, correct, examples = (_number(figure(figures, name)) for name in names)
     is_share = 0 <= correct <= examples and math.isclose(value * examples, correct, abs_tol=1e-3)
@@ -45,7 +45,7 @@ def _number(value: float | None) -> float:
 
 
 def interval(one: Measured, metric: PrimaryMetric, level: float = LEVEL) -> tuple[float, float]:
-    """The two-sided interval of a value: (low, high); NaN where its error is not known."""
+    """The two-sided interval of a value: (low, high); NaN if its standard error is unknown."""
     if not math.isnan(one.examples):
         low, high = wilson(one.value * one.examples, one.examples, level)
         return float(low), float(high)
@@ -54,7 +54,7 @@ def interval(one: Measured, metric: PrimaryMetric, level: float = LEVEL) -> tupl
 
 
 def within(low: float, high: float, metric: PrimaryMetric) -> tuple[float, float]:
-    """An interval, cut where the metric's values end: at its worst one; a share at 0 and 1."""
+    """An interval, clipped at the worst value of the metric; that of a share at 0 and 1."""
     least, most = (0.0, 1.0) if metric.is_share else (-math.inf, math.inf)
     if metric.worst is not None:
         least, most = (metric.worst, most) if metric.direction == "max" else (least, metric.worst)
@@ -62,9 +62,10 @@ def within(low: float, high: float, metric: PrimaryMetric) -> tuple[float, float
 
 
 def mean_of(seeds: Sequence[Measured]) -> Measured:
-    """The mean of one value a seed, on the same examples: its error does not shrink with the seeds.
+    """The mean of one value per seed, with the error over examples of a single value.
 
-    That the seeds differ is not in it. NaN where a seed's value is not known.
+    All seeds answer the same examples, so more seeds do not reduce that error. The spread over
+    seeds is not in it. NaN if a value is unknown.
     """
     if not seeds:
         return Measured(math.nan, math.nan, math.nan)
@@ -77,14 +78,14 @@ def mean_of(seeds: Sequence[Measured]) -> Measured:
 def over_seeds(
     seeds: Sequence[Measured], metric: PrimaryMetric, level: float = LEVEL
 ) -> tuple[float, float, float]:
-    """Mean of one value a seed, on the same examples, with its interval: (mean, low, high).
+    """Mean of one value per seed, on the same examples, with its interval: (mean, low, high).
 
-    Two things make the mean unsure: the examples (:func:`interval` of the mean, which does not
-    shrink with the seeds, for all seeds answer the same ones) and the seeds (Student's t with
-    seeds - 1 degrees of freedom, times the standard deviation over seeds by the root of their
-    number). The distances of both to the mean are added in squares, the MOVER of Zou and Donner
-    (2008), and cut where the metric's values end. One seed says nothing of the spread over seeds:
-    its interval is that of the examples. No seed gives NaN.
+    The mean has two sources of error: the examples (:func:`interval` of the mean; all seeds answer
+    the same examples, so more seeds do not reduce it) and the seeds (Student's t with seeds - 1
+    degrees of freedom, times the standard deviation over seeds divided by the root of their
+    number). The distances of both from the mean are added in squares, which is the MOVER of Zou and
+    Donner (2008), and clipped to the range of the metric. With one seed the spread over seeds is
+    unknown and left out. No seed gives NaN.
 
     >>> accuracy = PrimaryMetric()
     >>> seeds = [Measured(share, 0.01, 1000) for share in (0.90, 0.91, 0.89)]
@@ -100,5 +101,5 @@ def over_seeds(
 
 
 def values_of(measures: Sequence[Measured]) -> FloatArray:
-    """The values alone, shape (n,)."""
+    """The values, shape (n,)."""
     return np.array([one.value for one in measures], dtype=np.float64)

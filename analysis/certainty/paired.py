@@ -1,7 +1,7 @@
-"""Two models on the same examples: only the examples that one alone gets right tell them apart.
+"""Two models on the same examples: they differ in the examples that only one of them answers right.
 
-Throughout, ``only_a`` and ``only_b`` are numbers of examples that a alone, b alone gets right, and
-``examples`` of all examples, those included.
+In this module ``only_a`` and ``only_b`` are the numbers of examples that only model a, or only
+model b, answers right; ``examples`` is the number of all examples.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ RESAMPLES, LEVEL = 10_000, 0.95
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """p-value of the exact McNemar test (1947) that both are right equally often; two-sided.
+    """Two-sided p-value of the exact McNemar test (1947) that both are right equally often.
 
-    Of the examples that tell a and b apart, a's share is then that of fair coin tosses. 1 where
-    nothing tells them apart.
+    Under that hypothesis, ``only_a`` of ``only_a + only_b`` is binomial with probability one half.
+    The p-value is 1 if both numbers are 0.
 
     >>> print(f"{mcnemar(2, 10):.4f}")
     0.0386
@@ -34,10 +34,10 @@ def mcnemar(only_a: int, only_b: int) -> float:
 def paired_bootstrap(
     only_a: int, only_b: int, examples: int, generator: np.random.Generator
 ) -> tuple[float, float]:
-    """95 % percentile interval of accuracy(a) - accuracy(b) under resampled examples; in [-1, 1].
+    """95 % percentile interval of accuracy(a) - accuracy(b) over resampled examples; in [-1, 1].
 
-    The paired bootstrap (Efron and Tibshirani, 1993, section 13.3). An example counts as +1, -1 or
-    0, so drawing the three numbers at once is the same as drawing the examples one by one.
+    This is the paired bootstrap (Efron and Tibshirani, 1993, section 13.3). An example counts as
+    +1, -1 or 0, so drawing the three numbers at once is equivalent to drawing single examples.
     """
     shares = np.array([only_a, only_b, examples - only_a - only_b]) / examples
     drawn = generator.multinomial(examples, shares, size=RESAMPLES)
@@ -49,16 +49,16 @@ def paired_bootstrap(
 def tango_low(only_a: float, only_b: float, examples: float, level: float = 0.95) -> float:
     """One-sided lower bound of accuracy(a) - accuracy(b), in [-1, 1]: Tango's score bound (1998).
 
-    The least difference that the score test does not reject at ``level``. Unlike a bootstrap it
-    does not turn to 0 when the examples at hand happen not to tell a and b apart. The numbers may
-    be means over several seeds.
+    It is the smallest difference that the score test does not reject at ``level``. Unlike the bound
+    of a bootstrap, it is not 0 if a and b have the same answers. The numbers may be means over
+    several seeds.
 
     >>> print(f"{tango_low(0, 0, 100):.4f} {tango_low(30, 20, 1000):.4f}")
     -0.0263 -0.0017
     """
     z = quantile(2 * level - 1)
     low, high = -1.0, (only_a - only_b) / examples
-    # By halves: the root finders of scipy ask for the ends, where the statistic may not be defined.
+    # Bisection: the root finders of scipy evaluate the ends, where the statistic may be undefined.
     while low < (middle := (low + high) / 2) < high:
         if _score(only_a, only_b, examples, middle) > z:
             low = middle
@@ -69,7 +69,7 @@ def tango_low(only_a: float, only_b: float, examples: float, level: float = 0.95
 
 def _score(a: float, b: float, n: float, difference: float) -> float:
     """Tango's statistic of the hypothesis that the difference is ``difference``."""
-    # The likeliest share of examples that b alone gets right, given the difference.
+    # The maximum-likelihood share of examples that only b answers right, given the difference.
     half = -a - b + (2 * n - a + b) * difference
     root = math.sqrt(max(half * half + 8 * n * b * difference * (1 - difference), 0.0))
     only_b = max((root - half) / (4 * n), 0.0)
@@ -81,10 +81,10 @@ def _score(a: float, b: float, n: float, difference: float) -> float:
 def unpaired_low(
     correct_a: float, examples_a: float, correct_b: float, examples_b: float, level: float = 0.95
 ) -> float:
-    """One-sided lower bound of accuracy(a) - accuracy(b) where answers are not known one by one.
+    """One-sided lower bound of accuracy(a) - accuracy(b) without the answers to single examples.
 
-    Newcombe's (1998) method 10, from two Wilson intervals: as if a and b had been given different
-    examples, which is safe, and wider than pairs for models that err alike.
+    This is Newcombe's (1998) method 10, from two Wilson intervals. It treats a and b as if they had
+    answered different examples, which is conservative for models that make the same errors.
 
     >>> print(f"{unpaired_low(890, 1000, 900, 1000):.4f}")
     -0.0326
@@ -105,12 +105,12 @@ class Paired:
     """The examples: validation | test."""
     examples: int
     only_a: int
-    """Examples that a gets right and b wrong."""
+    """The number of examples that only a answers right."""
     only_b: int
     difference: float
     """accuracy(a) - accuracy(b), a share."""
     low: float
-    """Its 95 % interval by the paired bootstrap."""
+    """The lower end of its 95 % interval, by the paired bootstrap."""
     high: float
     p_value: float
     """McNemar's exact test that they are equally accurate; not corrected for other comparisons."""
@@ -123,13 +123,13 @@ class Paired:
             f"On {self.examples:,} {self.split} examples {self.a} is "
             f"{100 * abs(self.difference):.2f} points {side} accurate than {self.b} (95 % interval "
             f"of the difference {100 * self.low:+.2f} to {100 * self.high:+.2f}, McNemar p = "
-            f"{self.p_value:.3g}; {self.only_a:,} examples only {self.a} gets right, "
-            f"{self.only_b:,} only {self.b})."
+            f"{self.p_value:.3g}; {self.only_a:,} examples are answered right by {self.a} only, "
+            f"{self.only_b:,} by {self.b} only)."
         )
 
 
 def discordant(a: BoolArray, b: BoolArray) -> tuple[int, int]:
-    """Numbers of examples that a alone and b alone gets right.
+    """The numbers of examples that only a, and only b, answers right.
 
     >>> discordant(np.array([True, True, False]), np.array([True, False, False]))
     (1, 0)
@@ -143,9 +143,9 @@ def compare(
     split: str,
     generator: np.random.Generator,
 ) -> Paired:
-    """Compare two models, each a name and its answers, shape (examples,), to the same examples.
+    """Compare two models, each given as its name and its answers, shape (examples,).
 
-    Raises ``ValueError`` for different numbers of examples, or none.
+    Raises ``ValueError`` if the numbers of examples differ or are 0.
     """
     examples = len(a[1])
     if examples != len(b[1]) or not examples:

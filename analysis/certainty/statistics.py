@@ -1,4 +1,4 @@
-"""How sure a share is, and how sure one is of many answers at once."""
+"""Intervals of shares, and corrections for several tests."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def wilson(
 ) -> tuple[FloatArray, FloatArray]:
     """Wilson score interval of the share ``correct / examples``: arrays (low, high) in [0, 1].
 
-    Unlike the textbook interval it stays inside [0, 1] and keeps its coverage near 0 and 1.
-    Where ``examples`` is 0 or missing (NaN), both ends are NaN. ``level`` is in (0, 1).
+    Unlike the normal interval it stays within [0, 1] and keeps its coverage near 0 and 1. Both ends
+    are NaN if ``examples`` is 0 or missing (NaN). ``level`` is in (0, 1).
 
     >>> low, high = wilson(90, 100)
     >>> print(f"{low:.4f} {high:.4f}")
@@ -34,10 +34,10 @@ def wilson(
 
 
 def quantile(level: float, freedom: int | None = None) -> float:
-    """How many standard errors the ends of a two-sided interval are from its middle.
+    """The distance of the ends of a two-sided interval from its middle, in standard errors.
 
-    Of the normal distribution, or of Student's t with ``freedom`` degrees of freedom (1 or more).
-    Raises ``ValueError`` for a ``level`` outside (0, 1).
+    The distribution is normal or, with ``freedom`` (at least 1), Student's t with that many degrees
+    of freedom. Raises ``ValueError`` for a ``level`` outside (0, 1).
 
     >>> print(f"{quantile(0.95):.4f} {quantile(0.95, 2):.4f}")
     1.9600 4.3027
@@ -51,7 +51,7 @@ def quantile(level: float, freedom: int | None = None) -> float:
 
 
 def seeds_margin(values: FloatArray, level: float) -> float:
-    """Half of the interval that the spread over seeds alone gives their mean; 0 for one seed."""
+    """Half the width of the interval of the mean over seeds, from their spread; 0 for one seed."""
     seeds = len(values)
     if seeds < 2:
         return 0.0
@@ -59,11 +59,11 @@ def seeds_margin(values: FloatArray, level: float) -> float:
 
 
 def holm(p_values: ArrayLike) -> FloatArray:
-    """p-values, shape (n,), corrected for being n: Holm's step-down (1979), in [0, 1].
+    """p-values, shape (n,), corrected for n tests by Holm's step-down method (1979); in [0, 1].
 
-    Whoever rejects where the corrected value is at most 0.05 rejects any true hypothesis at all
-    with a probability of at most 0.05, however the tests depend on each other. Missing ones (NaN)
-    stay missing and are not counted.
+    If all hypotheses with a corrected value of at most 0.05 are rejected, the probability to reject
+    any true one is at most 0.05, however the tests depend on each other. Missing values (NaN) stay
+    missing and are not counted.
 
     >>> holm([0.01, 0.04, 0.03, float("nan")])
     array([0.03, 0.06, 0.06,  nan])
@@ -78,10 +78,10 @@ def holm(p_values: ArrayLike) -> FloatArray:
 
 
 def rueger(p_values: Sequence[float]) -> float:
-    """One p-value of several tests of the same hypothesis that may depend on each other.
+    """Combine the p-values of several tests of one hypothesis that may depend on each other.
 
-    n / k times the k-th smallest, k the middle one: valid under any dependence (Rüger, 1978). NaN
-    where there is none.
+    The result is n / k times the k-th smallest of n p-values, with k in the middle, which is valid
+    under any dependence (Rüger, 1978). NaN for no p-value.
 
     >>> rueger([0.01, 0.5, 0.02])
     0.03

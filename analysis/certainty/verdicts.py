@@ -1,19 +1,19 @@
-"""Is a point near the dense model, and is it different from it?
+"""Verdicts: is a point near the dense model, and does it differ from it?
 
-What is confirmed is judged on test, the rest on validation, by which the search chose it and which
-therefore flatters it. The rule of the verdict is that of a non-inferiority test by confidence
-interval (ICH E9, 1998, section 3.3.2). The margin is one point for a share, else 1 % of the dense
-model's value; the difference is positive where the point is better:
+Confirmed points are judged on test. Other points are judged on validation, where they look better
+than they are, because the search selected them there. The rule is that of a non-inferiority test by
+confidence interval (ICH E9, 1998, section 3.3.2). The margin is one point for a share, else 1 % of
+the value of the dense model; the difference is positive if the point is better:
 
 - "certified": the one-sided 95 % lower bound of the difference is above minus the margin;
-- "likely": it is not, but the difference itself is not below minus the margin;
+- "likely": the bound is not, but the difference itself is at least minus the margin;
 - "not": the difference is below minus the margin.
 
-For shares of right answers the bound is Tango's (1998) for answers in pairs, or Newcombe's (1998)
-where the ledger has no answers of single examples. For any other metric it comes from the standard
-errors of both, as if they had been given different examples, which is safe. Over several seeds the
-mean difference is judged, with mean numbers of examples, and the bound moves down by the spread
-over seeds as in ``measured.over_seeds``.
+For shares of right answers the bound is Tango's (1998), or Newcombe's (1998) if the ledger has no
+answers to single examples. For any other metric it comes from the standard errors of both values,
+as if they had been measured on different examples, which is conservative. With several seeds the
+mean difference is judged, with the mean numbers of examples, and the spread over seeds lowers the
+bound as in ``measured.over_seeds``.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from sweep.ledger.metric import PrimaryMetric
 
 MARGIN = 0.01
 LEVEL = 0.95
-# 0.90 - 0.89 is a little more than 0.01 in floating point; nobody who says a point means that.
+# In floating point, 0.90 - 0.89 is slightly more than 0.01; it still counts as one point.
 _SLACK = 1e-9
 
 
 class ToDense(NamedTuple):
-    """A point against the dense model, on the same split."""
+    """A point compared with the dense model on the same split. NaN stands for an unknown number."""
 
     difference: float
-    """How much better the mean is than dense; NaN where it is not known, as are the others."""
+    """How much better than the dense model the mean over seeds is."""
     low: float
-    """One-sided 95 % lower bound of it."""
+    """Its one-sided 95 % lower bound."""
     p_value: float
-    """McNemar's exact p-value that they are equally accurate; NaN without answers in pairs. Over
-    several seeds Rüger's combination, which holds although the examples are the same."""
+    """McNemar's exact p-value that both are equally accurate; NaN without answers to single
+    examples. Several seeds are combined by Rüger's rule, because they share their examples."""
     margin: float = MARGIN
-    """How much worse is still near."""
+    """How much worse still counts as near."""
 
     @property
     def verdict(self) -> str | None:
-        """certified | likely | not; None where the difference is not known. See the module.
+        """certified | likely | not (see the module); None if the difference is unknown.
 
         >>> ToDense(-0.004, -0.009, 1).verdict, ToDense(-0.004, -0.02, 1).verdict
         ('certified', 'likely')
@@ -65,7 +65,7 @@ class ToDense(NamedTuple):
 
 
 def margin(metric: PrimaryMetric, dense: float) -> float:
-    """How much worse than the dense model, with the value ``dense``, is still near it.
+    """How much worse than the dense model, whose value is ``dense``, still counts as near it.
 
     >>> margin(PrimaryMetric(), 0.9), margin(PrimaryMetric("rmse", "min", "", None), 5.0)
     (0.01, 0.05)
@@ -76,7 +76,7 @@ def margin(metric: PrimaryMetric, dense: float) -> float:
 def to_dense(
     records: Sequence[ReadEvent], dense: Mapping[str, Any] | None, metric: PrimaryMetric
 ) -> ToDense:
-    """Compare one point, one record a seed, with the dense model's figures on the same split."""
+    """Compare the records of a point, one per seed, with the dense model on the same split."""
     known = [r for r in records if not math.isnan(measured(r, metric).value)]
     reference = measured(dense or {}, metric)
     if not known or dense is None or math.isnan(reference.value):
@@ -93,14 +93,14 @@ def to_dense(
         low = _unpaired(mean, reference)
     else:
         low, p_value = _pairs(answers, theirs)
-    # The bound is one-sided at LEVEL, the margin one half of a two-sided interval.
+    # A one-sided bound at LEVEL is the end of a two-sided interval at 2 * LEVEL - 1.
     spread = seeds_margin(values_of(seeds), 2 * LEVEL - 1)
     low = difference - math.hypot(difference - low, spread)
     return ToDense(difference, low, p_value, margin(metric, reference.value))
 
 
 def _pairs(answers: BoolArray, reference: BoolArray) -> tuple[float, float]:
-    """Lower bound and p-value of rows of answers, shape (seeds, examples), against one model's."""
+    """Lower bound and p-value of ``answers``, shape (seeds, examples), against a ``reference``."""
     numbers = [discordant(row, reference) for row in answers]
     only, dense_only = np.mean(numbers, axis=0)
     low = tango_low(float(only), float(dense_only), len(reference), LEVEL)
@@ -108,7 +108,7 @@ def _pairs(answers: BoolArray, reference: BoolArray) -> tuple[float, float]:
 
 
 def _unpaired(point: Measured, dense: Measured) -> float:
-    """Lower bound of a share of right answers minus another one, without answers in pairs."""
+    """Lower bound of the difference of two shares of right answers to different examples."""
     (right, examples), (theirs, of) = (
         (share * examples, examples) for share, _, examples in (point, dense)
     )

@@ -1,6 +1,6 @@
-"""The charts of a report, each as an interactive figure and a static one, with its caption.
+"""The charts of a report, each as an interactive figure and as a static one, with a caption.
 
-Importing this costs neither plotly nor matplotlib: they come when a figure is drawn.
+plotly and matplotlib are imported when a figure is drawn, not before.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ CHARTS: tuple[Chart[Results], ...] = (
     PARALLEL,
     TIMELINE,
 )
-"""Of one sweep, in the order of a report."""
+"""The charts of one sweep, in the order of a report."""
 
 COMPARISON_CHARTS: tuple[Chart[Comparison], ...] = (FRONTS, ATTAINMENT, EFFORTS)
-"""Of several sweeps."""
+"""The charts of several sweeps."""
 
 __all__ = ["CHARTS", "COMPARISON_CHARTS", "Chart"]

@@ -1,4 +1,4 @@
-"""What is reached by half of the sweeps, and how far each is from that."""
+"""The attainment surface of several sweeps: what half of them reach, and how each one differs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from analysis.tables.front import objectives
 from sweep.pareto import FloatArray
 
 FEWEST = 3
-"""Sweeps below which there are no quartiles: two are compared with one another."""
+"""The smallest number of sweeps with quartiles; two sweeps are compared with each other."""
 
 
 def view(comparison: Comparison) -> View | str:
-    """The median surface with its quartiles, and each sweep's difference to it; for two sweeps
-    the difference of the second to the first. None for one sweep, or other than two objectives."""
+    """The median surface with its quartiles, and the difference of each sweep from it.
+
+    For two sweeps, the difference of the second from the first. There is no picture for one sweep,
+    or unless there are exactly two objectives.
+    """
     directions, count = comparison.directions, len(comparison.results)
     axes = style.axes_of(comparison)
     across, up = (axis.name for axis in axes)
     if count < 2:
-        return "There is one sweep only: attainment is of several."
+        return "Attainment needs several sweeps, and there is one sweep only."
     if {across, up} != set(directions):
         return "Attainment surfaces are drawn for two objectives."
     if sum(not results.front.empty for results in comparison.results) < 2:
@@ -40,7 +43,7 @@ def view(comparison: Comparison) -> View | str:
         heights[0], base = np.nan, heights[0].copy()
         return Panels(_caption(count, ways[1]), [_differences(comparison, at, heights - base)])
     low, median, high = (reached(attainment(fronts, q, ways), at, ways) for q in (0.75, 0.5, 0.25))
-    # Where three quarters reach nothing at all, the band goes down to the worst that is seen.
+    # Where three quarters of the sweeps reach nothing, the band ends at the worst value of all.
     worst = np.min if ways[1] == "max" else np.max
     low = np.where(np.isnan(low), worst(np.concatenate(fronts)[:, 1]), low)
     surface = _surface(comparison, at, (low, median, high))
@@ -49,8 +52,8 @@ def view(comparison: Comparison) -> View | str:
 
 
 def reached(points: FloatArray, at: FloatArray, ways: tuple[str, str]) -> FloatArray:
-    """The best second value of ``points`` (n, 2) among those at least as good as ``at`` (k,) in
-    the first, (k,); NaN where there is none.
+    """The best second value among the ``points`` (n, 2) that are at least as good as ``at`` (k,) in
+    the first, shape (k,); NaN if there is no such point.
 
     >>> reached(np.array([[0.5, 0.9], [0.8, 0.7]]), np.array([0.4, 0.6, 0.9]), ("max", "max"))
     array([0.9, 0.7, nan])
@@ -65,7 +68,7 @@ def reached(points: FloatArray, at: FloatArray, ways: tuple[str, str]) -> FloatA
 def _surface(
     comparison: Comparison, at: FloatArray, quartiles: tuple[FloatArray, FloatArray, FloatArray]
 ) -> Panel:
-    """What three quarters, half and one quarter of the sweeps reach at the places ``at``."""
+    """What three quarters, half and one quarter of the sweeps reach at the values ``at``."""
     axes = style.axes_of(comparison)
     known = np.isfinite(quartiles[1])
     low, median, high = (height[known] for height in quartiles)
@@ -85,7 +88,7 @@ def _surface(
 
 
 def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray) -> Panel:
-    """Each sweep's difference to what it is compared with, (sweeps, places ``at``)."""
+    """The ``differences`` of each sweep, shape (sweeps, k), at the values ``at``, shape (k,)."""
     axes = across, up = style.axes_of(comparison)
     line, series = step(comparison.directions, *axes), []
     for place, (name, difference) in enumerate(zip(comparison.names, differences, strict=True)):
@@ -106,12 +109,13 @@ def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray
 def _caption(count: int, way: str) -> str:
     side = "Above 0 is better." if way == "max" else "Below 0 is better."
     what = (
-        "How much the second front reaches more than the first, place by place."
+        "The difference of the second front from the first along the horizontal axis."
         if count < FEWEST
-        else f"Top: what half of the {count} sweeps reach at least (line), and what one quarter "
-        "and three quarters do (band). Bottom: each sweep's front minus that median."
+        else f"Top: what at least half of the {count} sweeps reach (line), and what one quarter "
+        "and three quarters of them reach (band). Bottom: the front of each sweep minus that "
+        "median."
     )
-    return f"{what} {side} Lines end where one of the two reaches nothing. On validation."
+    return f"{what} {side} Lines end where one of the two reaches nothing. Values on validation."
 
 
 ATTAINMENT = Chart("attainment", "What the sweeps attain", view)

@@ -1,4 +1,4 @@
-"""A chart: one picture of a sweep, as an interactive figure and as a static one, with its text."""
+"""The type of a chart: a picture of a sweep as an interactive and a static figure, with text."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Source = TypeVar("Source")
-"""What a chart is drawn from: ``Results``, or a ``Comparison`` of several."""
+"""The source of a chart: ``Results``, or a ``Comparison`` of several sweeps."""
 
 
 class View(Protocol):
-    """What a chart shows of one source: the same in both figures."""
+    """What a chart shows of one source, the same in both figures."""
 
     @property
     def caption(self) -> str:
-        """Plain text: what is seen, in which units, and what was left out of thousands."""
+        """Plain text: what the picture shows, in which units, and how far it is thinned out."""
 
     def interactive(self) -> Any:
-        """A ``plotly.graph_objects.Figure`` on no background; its text has no colour of its own."""
+        """A ``plotly.graph_objects.Figure`` without a background or a text colour."""
 
     def static(self) -> Figure:
         """A matplotlib figure for white paper."""
@@ -31,7 +31,7 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Panels:
-    """A view of panels, of which ``columns`` stand side by side at most."""
+    """A view made of panels, with at most ``columns`` of them side by side."""
 
     caption: str
     panels: Sequence[Panel]
@@ -50,21 +50,21 @@ class Panels:
 
 @dataclass(frozen=True)
 class Chart(Generic[Source]):
-    """What can be seen of any source."""
+    """A kind of picture that can be drawn of any source."""
 
     key: str
-    """Stem of its files, anchor in a page: lower case and dashes."""
+    """The stem of its files and its anchor in a page: lower-case letters and hyphens."""
     title: str
-    """``{Metric}`` in it stands for the primary metric's name."""
+    """``{Metric}`` in it stands for the name of the primary metric."""
     view: Callable[[Source], View | str]
-    """A sentence that says why, where there is nothing to see."""
+    """Gives the view or, if there is nothing to show, a sentence with the reason."""
 
     def title_for(self, source: Any) -> str:
-        """The title over a chart of ``source``."""
+        """The title of the chart of ``source``."""
         name: str = source.metric.name
         return self.title.format(Metric=f"{name[:1].upper()}{name[1:]}")
 
 
 def told(*sentences: str) -> str:
-    """A caption of those sentences that are not empty."""
+    """A caption of the given sentences, without the empty ones."""
     return " ".join(sentence for sentence in sentences if sentence)

@@ -1,4 +1,4 @@
-"""What a search, or several, got for its epochs: the hypervolume of the front as it grew."""
+"""The hypervolume of the front against the finetune epochs spent, for one sweep or several."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOLUME = Axis("hypervolume of the front", hover="hypervolume")
 
 
 def growth(results: Results) -> pd.DataFrame:
-    """The rows of ``traces`` at which the hypervolume grew, and the last one; one an epoch."""
+    """The rows of ``traces`` at which the hypervolume grew, at most one per epoch, and the last."""
     traces = results.traces().dropna(subset=["hypervolume"])
     if traces.empty:
         return traces
@@ -33,7 +33,7 @@ def growth(results: Results) -> pd.DataFrame:
 
 
 def line(table: pd.DataFrame, label: str = "", look: Look = LEAD) -> Series:
-    """The step line of a sweep's growth; thinned, if there are thousands of steps."""
+    """The step line of a sweep; thinned out if there are thousands of steps."""
     kept = table.iloc[thin.evenly(len(table), MOST_STEPS)]
     return Series(
         label=label,
@@ -48,15 +48,15 @@ def line(table: pd.DataFrame, label: str = "", look: Look = LEAD) -> Series:
 
 
 def view(results: Results) -> View | str:
-    """One panel; none where there is no hypervolume."""
+    """One panel, unless there is no hypervolume."""
     if results.candidates.empty:
-        return "There is no finished evaluation yet, so no front that could grow."
+        return "There is no finished evaluation yet, so there is no front."
     table = growth(results)
     if table.empty:
-        return "The hypervolume is not known: the ledger has no reference point for its objectives."
+        return "The hypervolume is unknown: the ledger has no reference point for its objectives."
     caption = told(
-        f"What the front covers, {_against(results)}, after each finetuned epoch of any trial; "
-        f"pruning alone costs no epoch. It ends at {table['hypervolume'].iloc[-1]:.4f} after "
+        f"The hypervolume of the front {_against(results)} after each finetuned epoch of any "
+        f"trial; pruning costs no epoch. It ends at {table['hypervolume'].iloc[-1]:.4f} after "
         f"{table['epochs'].iloc[-1]:,} epochs.",
         thin.note(min(len(table), MOST_STEPS), len(table), "steps"),
     )
@@ -64,29 +64,27 @@ def view(results: Results) -> View | str:
 
 
 def view_of_several(comparison: Comparison) -> View | str:
-    """One panel; none where no sweep has a hypervolume."""
+    """One panel, unless no sweep has a hypervolume."""
     known = [
         (line(table, name, style.look(place)), results)
         for place, (name, results) in enumerate(named(comparison))
         if not (table := growth(results)).empty
     ]
     if not known:
-        return (
-            "None of the sweeps has a hypervolume: no finished evaluation, or no reference point."
-        )
+        return "No sweep has a hypervolume: each lacks a finished evaluation or a reference point."
     series, sweeps = zip(*known, strict=True)
     missing = len(comparison.results) - len(known)
     caption = told(
-        f"What each front covers, {_against(sweeps[0])}, by the finetune epochs that all trials of "
-        "the sweep have taken.",
-        f"{missing} of the sweeps have none yet." if missing else "",
+        f"The hypervolume of each front {_against(sweeps[0])}, by the finetune epochs of all "
+        "trials of the sweep.",
+        f"{missing} of the sweeps have no hypervolume yet." if missing else "",
     )
     return Panels(caption, [Panel(EPOCHS, VOLUME, series=series, height=340)])
 
 
 def _against(results: Results) -> str:
     corner = ", ".join(f"{name} {results.reference_point[name]:g}" for name in results.directions)
-    return f"on validation, against the fixed reference point ({corner})"
+    return f"(on validation, relative to the fixed reference point {corner})"
 
 
 EFFORT = Chart("hypervolume", "Hypervolume against epochs", view)

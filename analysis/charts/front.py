@@ -1,7 +1,8 @@
-"""The Pareto front with its intervals over all evaluations, against the dense baseline.
+"""The Pareto front with its intervals, all evaluations and the dense baseline.
 
-On validation, which chose the points, until they are confirmed; then their test figures lead, and
-what validation said stays visible, faintly, with the runners-up that were retrained beside them.
+Values are on validation, where the search selected the points, until the points are confirmed. Then
+the values on test are in the foreground, with the retrained runners-up; the values on validation
+stay visible in the background.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def view(results: Results) -> View | str:
-    """One panel; none without a finished evaluation."""
+    """One panel, unless there is no finished evaluation."""
     if results.candidates.empty:
         missing = "trials" if results.trials.empty else "finished evaluation"
         return f"The sweep has no {missing} yet."
@@ -58,13 +59,13 @@ def view(results: Results) -> View | str:
 
 
 def draw(results: Results) -> Figure | None:
-    """The front as a matplotlib figure; None where there is no point."""
+    """The front as a matplotlib figure; None if there is no point."""
     seen = view(results)
     return None if isinstance(seen, str) else seen.static()
 
 
 def _cloud(kept: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
-    """Candidates; those of stopped trials hollow."""
+    """The candidates; those of stopped trials are hollow."""
     stopped = is_stopped(kept)
     given: dict[str, Any] = {"axes": axes, "look": Look(GREY), "size": 4}
     full = dots("evaluation", kept[~stopped], **given, opacity=0.6)
@@ -73,14 +74,14 @@ def _cloud(kept: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
 
 
 def _faint(front: pd.DataFrame, axes: tuple[Scale, Scale], directions: dict[str, str]) -> Series:
-    """What validation said of the front's points, in the background."""
+    """The values of the front's points on validation, in the background."""
     shown: dict[str, Any] = {"hollow": True, "size": 4.5, "width": 1.2, "opacity": 0.8}
     line, look = step(directions, *axes), Look(SKY, "square", "dot")
     return dots("the same on validation", front, axes, look, line=line, dash=look.dash, **shown)
 
 
 def _runners_up(results: Results, axes: tuple[Scale, Scale]) -> list[Series]:
-    """Retrained points that were not on the front: means over their seeds, on test."""
+    """The retrained points that were not on the front: means over seeds on test."""
     across, up = axes
     table = results.confirmation
     rows = table[table["why"].eq("runner-up").fillna(False)]
@@ -94,20 +95,23 @@ def _runners_up(results: Results, axes: tuple[Scale, Scale]) -> list[Series]:
 
 
 def _sentences(results: Results, has_dense: bool) -> list[str]:
-    """The caption; "" where a sentence does not apply."""
+    """The sentences of the caption; "" for one that does not apply."""
     axes = style.axes_of(results)
     names, shown = ", ".join(results.directions), {axis.name for axis in axes}
     is_primary = axes[1].name == results.metric.name
-    projection = f"A projection: the front is of {names}, so points here may look beaten."
+    projection = (
+        f"This is a projection: the front has the objectives {names}, so its points may look "
+        "dominated here."
+    )
     form = MetricFormat(results.metric)
     margin = f"one point (1 % of {results.metric.name})" if results.metric.is_share else "1 %"
-    dense = f"Green: the dense model, and {margin} {form.side(1.0)} it."
-    constraints = "Evaluations that break a constraint of the search are not on the front."
+    dense = f"Green: the dense model, and a band of {margin} {form.side(1.0)} it."
+    constraints = "Evaluations that violate a constraint of the search are not on the front."
     return [
         _what_is_seen(results, is_primary),
         projection if shown != set(results.directions) else "",
         dense if has_dense and is_primary else "",
-        "Hollow: of trials that were stopped early.",
+        "Hollow: evaluations of trials that were stopped early.",
         constraints if results.constraints else "",
     ]
 
@@ -116,15 +120,17 @@ def _what_is_seen(results: Results, is_primary: bool) -> str:
     if not leads_with_test(results):
         ends = f" Bars: 95 %{results.interval_name} intervals." if is_primary else ""
         return (
-            "Blue: the points that no other beats, on validation, which chose them: they flatter "
-            f"themselves until they are confirmed on test.{ends} Grey: all finished evaluations."
+            "Blue: the non-dominated points on validation. The search selected them there, so they "
+            f"look better than they are until they are confirmed on test.{ends} Grey: all finished "
+            "evaluations."
         )
     waiting = int(results.front[results.metric.test].isna().sum())
-    more = f" {waiting:,} of the front's points have no test figure yet." if waiting else ""
+    more = f" {waiting:,} of the front's points have no value on test yet." if waiting else ""
     return (
         "Blue: the front's points on test, retrained under fresh seeds, means with 95 % intervals; "
-        "the line joins those that none of them beats there. Dotted: what validation said when it "
-        f"chose them. Orange: runners-up, retrained too. Grey: evaluations on validation.{more}"
+        "the line joins those that are non-dominated there. Dotted: the values on validation by "
+        f"which they were selected. Orange: retrained runners-up. Grey: evaluations on validation."
+        f"{more}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A front as all charts draw it: its step line, its points, and the line of the dense model."""
+"""The parts of a front that several charts draw: its step line, its points and the dense model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAD = Look(BLUE)
 
 
 def leads_with_test(results: Results) -> bool:
-    """Whether the primary metric is drawn, and known on test for some point at least."""
+    """Whether the primary metric is drawn and known on test for at least one point."""
     _, up = style.axes_of(results)
     return up.name == results.metric.name and results.reported.split == "test"
 
@@ -31,10 +31,11 @@ def drawn(
     on_test: bool = False,
     front: pd.DataFrame | None = None,
 ) -> list[Series]:
-    """A front's step line, unless it is a projection; then its points, stopped trials' hollow.
+    """The step line of a front, unless the picture is a projection, and its points.
 
-    The line is over the points that none of them beats: on validation, which chose them, or
-    ``on_test``, as far as they were read there. ``front``: another one of the same objectives.
+    The line joins the points that are non-dominated on validation or, with ``on_test``, on test, as
+    far as they are confirmed. Points of stopped trials are hollow. ``front`` replaces the front of
+    ``results``.
     """
     axes = across, up = style.axes_of(results)
     column = results.metric.test if on_test else up.name
@@ -62,9 +63,9 @@ def dots(
     column: str | None = None,
     **shown: Any,
 ) -> Series:
-    """Evaluations as points that say which they are.
+    """Evaluations as points, with their names as notes.
 
-    ``column``: what is drawn upwards, where it is not named as the axis is (``test_accuracy``).
+    ``column`` is drawn upwards, if it has another name than the axis (``test_accuracy``).
     """
     across, up = axes
     x, y = style.values(table, across), style.values(table, up, column)
@@ -72,14 +73,14 @@ def dots(
 
 
 def intervals(table: pd.DataFrame, column: str, up: Scale) -> tuple[FloatArray, FloatArray] | None:
-    """The ends of each row's interval, where there are any."""
+    """The lower and upper ends of the intervals of the rows; None if the column has none."""
     if f"{column}_low" not in table:
         return None
     return style.values(table, up, f"{column}_low"), style.values(table, up, f"{column}_high")
 
 
 def dense_level(results: Results, *, on_test: bool = False) -> list[Level]:
-    """The dense model, with a band of what is near it and worse, if the primary metric is drawn."""
+    """The line of the dense model; for the primary metric with a band of the values near it."""
     _, up = style.axes_of(results)
     metric, form = results.metric, MetricFormat(results.metric)
     level = ((results.test_baseline if on_test else results.baseline) or {}).get(up.name)
@@ -100,10 +101,11 @@ def dense_level(results: Results, *, on_test: bool = False) -> list[Level]:
 
 
 def step(directions: dict[str, str], across: Scale, up: Scale) -> Line:
-    """How a front is joined: what is reached at x or better, a step towards the worse side of x.
+    """How the points of a front are joined: by the best value reached at x or better.
 
-    More than two objectives, or others than the two that are drawn, have no step line: there the
-    picture is a projection, in which a point that looks beaten may not be.
+    The line steps towards the worse side of x. There is none if the objectives are not exactly the
+    two that are drawn: then the picture is a projection, in which a point of the front may look
+    dominated.
     """
     if set(directions) != {across.name, up.name}:
         return "none"
@@ -111,5 +113,5 @@ def step(directions: dict[str, str], across: Scale, up: Scale) -> Line:
 
 
 def is_stopped(table: pd.DataFrame) -> BoolArray:
-    """Which rows, (rows,), are of a trial that was stopped."""
+    """Which rows belong to a stopped trial, shape (rows,)."""
     return np.asarray(table["status"].eq("stopped").fillna(False), dtype=np.bool_)

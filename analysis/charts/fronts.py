@@ -1,4 +1,4 @@
-"""The fronts of several sweeps, one over the other."""
+"""The fronts of several sweeps in one panel."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from analysis.format import MetricFormat
 from analysis.results import Results
 
 MOST_WITH_INTERVALS = 3
-"""More sweeps than that have no intervals: they would cover one another."""
+"""With more sweeps no intervals are drawn, because they would overlap."""
 
 
 def view(comparison: Comparison) -> View | str:
-    """One panel; none where no sweep has a front."""
+    """One panel, unless no sweep has a front."""
     if all(results.front.empty for results in comparison.results):
         return "None of the sweeps has a front yet."
     across, up = style.axes_of(comparison)
-    # All on test, or all on validation, alike.
+    # Either all fronts are on test, or all are on validation.
     is_test = all(leads_with_test(one) and one.confirmed for one in comparison.results)
     series = [
         one
@@ -37,7 +37,7 @@ def view(comparison: Comparison) -> View | str:
         across=Axis(across.label),
         up=Axis(MetricFormat(comparison.metric).label(end=" on test") if is_test else up.label),
         series=series,
-        # The dense model, where all sweeps have the same.
+        # The dense model is drawn if it is the same in all sweeps.
         levels=dense[0] if all(level == dense[0] for level in dense) else [],
         height=400,
     )
@@ -45,7 +45,7 @@ def view(comparison: Comparison) -> View | str:
 
 
 def named(comparison: Comparison) -> list[tuple[str, Results]]:
-    """The sweeps with their names, which are all different."""
+    """The sweeps with their unique names."""
     return list(zip(comparison.names, comparison.results, strict=True))
 
 
@@ -54,15 +54,17 @@ def _caption(comparison: Comparison, is_test: bool) -> str:
     where = (
         "on test, retrained under fresh seeds"
         if is_test
-        else "on validation, which chose them (not all sweeps are confirmed on test)"
+        else "on validation, where its points were selected (not all sweeps are confirmed on test)"
     )
     has_bars = up == comparison.metric.name and len(comparison.results) <= MOST_WITH_INTERVALS
     is_projection = set(comparison.directions) != {across, up}
     return told(
         f"The front of each sweep, {where}; the number of its points in brackets.",
         "Bars: 95 % intervals." if has_bars else "",
-        "A projection of more objectives: points may look beaten." if is_projection else "",
-        "Hollow: of trials that were stopped early.",
+        "This is a projection of more objectives: points may look dominated."
+        if is_projection
+        else "",
+        "Hollow: evaluations of trials that were stopped early.",
     )
 
 

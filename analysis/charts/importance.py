@@ -1,4 +1,4 @@
-"""What mattered: the share of each objective's variance that each parameter alone explains."""
+"""Importance: the share of the variance of each objective that each parameter alone explains."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ HATCHES = ("", "/", "x", ".", "\\")
 
 
 def view(results: Results) -> View | str:
-    """One panel: a row a parameter, the most important one on top; a bar an objective."""
+    """One panel: one row per parameter, the most important one on top; one bar per objective."""
     if results.candidates.empty:
-        return "There is no finished evaluation yet, so nothing to explain."
+        return "There is no finished evaluation yet, so there is no importance."
     found = importance(results)
     shares = _shares(found)
     if shares.empty:
         return (
-            "No parameter has enough trials to compare its values: at least two groups of two, "
-            f"{PER_GROUP} each for numbers."
+            "No parameter has enough trials to compare its values: at least two groups of two "
+            f"trials, or of {PER_GROUP} trials for numbers."
         )
     count = len(results.directions)
     bars = [
         Bars(
             label=objective,
-            # Rows count upwards; the bars of a row downwards in the order of the objectives.
+            # Rows count upwards; the bars within a row are ordered downwards by objective.
             rows=np.arange(len(shares), dtype=np.float64) + 0.8 * ((count - 1) / 2 - place) / count,
             starts=np.zeros(len(shares)),
             lengths=100 * shares[objective].fillna(0.0).to_numpy(np.float64),
@@ -53,32 +53,32 @@ def view(results: Results) -> View | str:
 
 
 def _shares(found: pd.DataFrame) -> pd.DataFrame:
-    """Shares by parameter (rows, the least important first) and objective (columns)."""
+    """The shares by parameter (rows, the least important first) and objective (columns)."""
     wide = found.pivot(index="parameter", columns="objective", values="share")
     wide = wide.dropna(how="all")
     return wide.loc[wide.max(axis=1).sort_values(kind="stable").index]
 
 
 def _note(parameter: str, objective: str, share: float) -> str:
-    known = "not known" if np.isnan(share) else f"{100 * share:.1f} %"
+    known = "unknown" if np.isnan(share) else f"{100 * share:.1f} %"
     return f"{parameter} on {objective}: {known}"
 
 
 def _caption(trials: pd.Series[Any]) -> str:
-    """``trials``: how many count for each parameter."""
+    """The caption; ``trials`` has the number of trials used for each parameter."""
     conditional = (
-        "A parameter that is not always set, or does nothing at times, has only the trials in "
-        f"which it counts ({trials.min():,} at least)."
+        "For a parameter that is not always set, or not always active, only the trials in which it "
+        f"is active are used (at least {trials.min():,})."
     )
     return told(
-        "How much of the spread of each objective the parameter explains by itself: omega squared "
-        "over its values, numbers in groups between quantiles, corrected for chance; 0 is no more "
-        "than chance. One value a trial, its last finished evaluation; finetune epochs are those "
-        "trained.",
+        "The share of the variance of each objective that the parameter explains by itself: omega "
+        "squared over its values, with numbers grouped between quantiles. It is corrected for "
+        "chance, so 0 means no more than chance. Each trial counts with its last finished "
+        "evaluation; finetune epochs are the trained ones.",
         conditional if trials.min() < trials.max() else "",
-        "What parameters do together is not in it. The sampler chose where "
-        "to try, more often where it hoped for more, so ranges are not covered evenly and "
-        "parameters may vary together: read it as what mattered in this search.",
+        "Interactions of parameters are not in it. The sampler proposed more trials where it "
+        "expected better ones, so ranges are not covered evenly and parameters may be correlated: "
+        "the shares describe this search only.",
     )
 
 

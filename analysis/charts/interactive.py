@@ -1,4 +1,4 @@
-"""Panels as a plotly figure, for pages."""
+"""Draws panels as a plotly figure, for pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HATCHED = {"fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.8)", "size": 6
 
 
 def draw(panels: Sequence[Panel], columns: int = 1) -> Any:
-    """A figure of the panels, row by row, with one legend above all; there is at least one."""
+    """A figure of one or more panels, row by row, with one legend above them."""
     from plotly.subplots import make_subplots
 
     heights, columns = rows_of(panels, columns)
@@ -33,7 +33,7 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Any:
     seen = {""}
     for drawn in (*figure.data, *figure.layout.shapes):
         name = drawn.name or ""
-        # Those of one name are shown and hidden together, by the first one's entry in the legend.
+        # Traces of one name share the legend entry of the first one, which shows or hides them all.
         drawn.update(legendgroup=name, showlegend=name not in seen)
         seen.add(name)
     dress(figure, whole, has_titles=gap > ACROSS, has_labels=bool(panels[-1].across.label))
@@ -52,7 +52,7 @@ def _panel(figure: Any, panel: Panel, place: dict[str, int]) -> None:
     if panel.texts:
         figure.add_trace(_texts(panel.texts), **place)
     for level in panel.levels:
-        # After the traces: plotly leaves lines out of plots that hold none.
+        # plotly draws no line in a plot without traces, so levels come after the traces.
         _level(figure, level, place)
     figure.update_xaxes(_axis(panel.across), **place)
     figure.update_yaxes(_axis(panel.up), **place)
@@ -92,7 +92,7 @@ def _level(figure: Any, level: Level, place: dict[str, int]) -> None:
 
 
 def _series(series: Series, names: str) -> list[Any]:
-    """Its trace, above that of its band if it has one."""
+    """The trace of a series, after the traces of its band if it has one."""
     import plotly.graph_objects as go
 
     modes = ["lines"] * (series.line != "none") + ["markers"] * (series.marker is not None)
@@ -131,7 +131,7 @@ def _hover(trace: Any, series: Series, names: str) -> None:
 
 
 def _band(series: Series, low: FloatArray, high: FloatArray) -> list[Any]:
-    """The area between both, stepped as the line is: filled from the second to the first."""
+    """Two traces with the area between them filled; they step like the line."""
     import plotly.graph_objects as go
 
     look = {"mode": "lines", "line": {"width": 0, "shape": series.line}, "hoverinfo": "skip"}
@@ -170,7 +170,7 @@ def _bars(bars: Bars) -> Any:
 
 
 def _texts(texts: Sequence[Text]) -> Any:
-    """Words in the plot, in the page's colour."""
+    """Text in the plot, in the colour of the page."""
     import plotly.graph_objects as go
 
     return go.Scatter(

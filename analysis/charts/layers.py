@@ -1,4 +1,4 @@
-"""Where the zeros are: the sparsity of each matrix, layer by layer, at points of the front."""
+"""The sparsity of each matrix, layer by layer, at points of the front."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_POINTS = 12
-"""Of the front, in the interactive figure, one at a time; ``ON_PAPER`` of them side by side."""
+"""The number of front points in the interactive figure, one at a time; the static figure has
+``ON_PAPER`` of them side by side."""
 ON_PAPER = 3
 MOST_ROWS = 48
 COLOURS = "cividis"
 ALONE = "itself"
-"""The column of a matrix that is in no numbered layer."""
+"""The column of matrices that are in no numbered layer."""
 
 _NUMBERED = re.compile(r"^(?P<stack>.*?)\.(?P<layer>\d+)\.(?P<matrix>.+)$")
 
 
 @dataclass(frozen=True)
 class Grid:
-    """``shares`` (points, rows, columns): sparsity in %, NaN where there is no such matrix."""
+    """Heat maps: ``shares`` (points, rows, columns) has sparsities in %, NaN for no matrix."""
 
     caption: str
     rows: list[str]
     columns: list[str]
     shares: FloatArray
     points: list[str]
-    """What each point is: its sparsity, trial and epoch."""
+    """The sparsity, trial and epoch of each point."""
 
     def interactive(self) -> Any:
         """A heat map with a slider over the front's points."""
@@ -72,7 +73,7 @@ class Grid:
         return figure
 
     def static(self) -> Figure:
-        """Heat maps of the densest point, the middle one and the sparsest, side by side."""
+        """Heat maps of the densest, the middle and the sparsest point, side by side."""
         from matplotlib.figure import Figure
 
         from analysis.charts.static import WIDTH
@@ -97,7 +98,7 @@ class Grid:
 
 
 def place(name: str) -> tuple[str, str]:
-    """The row and the column of a matrix by its name.
+    """The row and the column of a matrix, from its name.
 
     >>> place("bert.encoder.layer.3.attention.self.query.weight")
     ('bert.encoder.layer 3', 'attention.self.query')
@@ -112,18 +113,18 @@ def place(name: str) -> tuple[str, str]:
 
 
 def view(results: Results) -> View | str:
-    """The layers at the front's points, thinned to ``MOST_POINTS``.
+    """The layers at the points of the front, at most ``MOST_POINTS``.
 
-    Rows and columns stand in the model's order. Rows of the only numbered stack are called "layer
-    3"; with several stacks, by their whole names.
+    Rows and columns are in the order of the model. With one numbered stack its rows are called
+    "layer 3"; with several stacks, rows have their whole names.
     """
     if results.front.empty:
-        return "There is no front yet, so no layers to look at."
+        return "There is no front yet, so there are no layers to show."
     table = results.layer_table()
     if table is None:
         return (
-            "The ledger does not say in which matrices the zeros are: an older version wrote it, "
-            "or its task has no matrices."
+            "The ledger does not have the zeros of each matrix: an older version wrote it, or its "
+            "task has no matrices."
         )
     (known,) = np.nonzero(table.notna().any())
     known = known[thin.evenly(len(known), MOST_POINTS)]
@@ -162,7 +163,7 @@ def _slider(points: list[str]) -> dict[str, Any]:
 
 
 def _short_names(rows: list[str]) -> list[str]:
-    """Names without the stack, where there is one stack only, and without what all others share."""
+    """The names of the rows, without the name of the stack if there is only one."""
     stacks = {row.rpartition(" ")[0] for row in rows if " " in row}
     if len(stacks) != 1:
         return rows
@@ -171,10 +172,10 @@ def _short_names(rows: list[str]) -> list[str]:
 
 def _caption(results: Results, points: int, rows: int, in_all: int) -> str:
     return told(
-        "How many weights of each matrix are zero, in %: rows are layers, columns the matrices in "
-        "them; a matrix in no numbered layer has a row of its own and stands under "
-        f'"{ALONE}". Of the front\'s points: one at a time in the page; the densest, a middle one '
-        "and the sparsest on paper.",
+        "The share of zero weights in each matrix, in %. Rows are layers and columns are the "
+        "matrices in them; a matrix in no numbered layer has a row of its own and is in the column "
+        f'"{ALONE}". The page shows one point of the front at a time; the static figure shows the '
+        "densest, a middle one and the sparsest.",
         thin.note(points, len(results.front), "points of the front"),
         thin.note(rows, in_all, "rows"),
     )

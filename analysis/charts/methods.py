@@ -1,4 +1,4 @@
-"""The metric against sparsity for each method and scope: a panel each, the whole front behind."""
+"""The metric against sparsity: one panel per method and scope, each with the whole front."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _PER_PANEL = 300
 
 
 def combinations(results: Results) -> list[tuple[str, pd.DataFrame]]:
-    """The candidates of each method and scope, by their names; those that have most evaluations
-    where there are more than ``MOST_PANELS``."""
+    """The candidates of each method and scope, by name; at most the ``MOST_PANELS`` combinations
+    with most evaluations."""
     keys = ["param_method", "param_scope"]
     table = results.candidates
     named = table.assign(**{key: table[key].fillna("not set") for key in keys})
@@ -36,9 +36,9 @@ def combinations(results: Results) -> list[tuple[str, pd.DataFrame]]:
 
 
 def view(results: Results) -> View | str:
-    """One panel a combination, all with the same ends of their axes."""
+    """One panel per combination, all with the same range of their axes."""
     if results.candidates.empty:
-        return "There is no finished evaluation yet, of any method."
+        return "There is no finished evaluation of any method yet."
     axes = style.axes_of(results)
     found = combinations(results)
     x, y = (_axis(results.candidates, scale) for scale in axes)
@@ -61,7 +61,7 @@ def view(results: Results) -> View | str:
 
 
 def _axis(table: pd.DataFrame, scale: Scale) -> Axis:
-    """An axis over all values of a column, with a margin."""
+    """An axis over the range of a column, with a margin."""
     numbers = style.values(table, scale)
     if not np.isfinite(numbers).any():
         return Axis(style.short(scale.label))
@@ -71,7 +71,7 @@ def _axis(table: pd.DataFrame, scale: Scale) -> Axis:
 
 
 def _evaluations(part: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
-    """After pruning alone, and after finetuning."""
+    """The evaluations after pruning alone, and those after finetuning."""
     x, y = (style.values(part, axis) for axis in axes)
     kept = part.iloc[thin.spread(x, y, _PER_PANEL)]
     is_pruned = kept["stage"].eq("pruned").fillna(False)
@@ -86,7 +86,7 @@ def _evaluations(part: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
 
 
 def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> list[Series]:
-    """The step line of the points of ``part`` that no other of them beats."""
+    """The step line of the non-dominated points of ``part``."""
     pool = contenders(part, results.constraints)
     points = objectives(pool, results.directions)
     best = pool[nondominated(points, list(results.directions.values()), keep_duplicates=False)]
@@ -100,9 +100,10 @@ def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.Da
     in_all = results.candidates.groupby(["param_method", "param_scope"], dropna=False).ngroups
     most = f"The {len(found)} combinations with most evaluations of {in_all} are shown."
     return told(
-        f"Across: {across}; up: {up}; the same ends in all panels, the number of evaluations in "
-        "brackets. Blue line: what this method and scope alone reach; grey line: what all together "
-        "do. Green: the dense model. Orange: after pruning alone; blue: after finetuning.",
+        f"Horizontal: {across}; vertical: {up}. All panels have the same axes; the number of "
+        "evaluations is in brackets. Blue line: the front of this method and scope alone; grey "
+        "line: the front of all together. Green: the dense model. Orange: after pruning alone; "
+        "blue: after finetuning.",
         thin.note(shown, sum(len(part) for _, part in found), "evaluations"),
         most if in_all > len(found) else "",
     )

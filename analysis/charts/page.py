@@ -1,7 +1,7 @@
-"""What all interactive figures have in common: no background, the page's width, one legend above.
+"""The common look of interactive figures: no background, the width of the page, one legend above.
 
-Text has no colour of its own, so that a page can set it (``layout.font.color``); grid lines are a
-grey that shows on white and on black. Numbers travel as 32-bit floats: seven digits, half the size.
+Text has no colour, so that a page can set it (``layout.font.color``). Grid lines are grey, which is
+visible on white and on black. Numbers are 32-bit floats: seven digits in half the size.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ GRID = "rgba(128,128,128,0.25)"
 TITLE, ACROSS = 26.0, 64.0
 """Pixels above and below the plot of a panel."""
 LEGEND = 36.0
-"""Pixels above all panels; a legend of several rows takes more from the plots."""
+"""Pixels above all panels; a legend of several rows makes the plots smaller."""
 
 _REMOVED = ["select", "lasso", "zoom", "pan", "autoscale", "sendChartToCloud"]
-"""Buttons; dragging zooms without one, and nothing is sent anywhere."""
+"""Buttons that are removed: dragging zooms without one, and no data is sent anywhere."""
 
 
 def dress(figure: Any, height: float, *, has_titles: bool = False, has_labels: bool = True) -> None:
-    """What all figures have in common. ``height``: of the plots, in pixels."""
+    """Apply the common look to a figure whose plots have a ``height`` in pixels."""
     above, below = TITLE if has_titles else 8.0, ACROSS if has_labels else 32.0
     figure.update_layout(
         template="none",
@@ -56,10 +56,10 @@ def dress(figure: Any, height: float, *, has_titles: bool = False, has_labels: b
 
 
 def floats(values: FloatArray) -> Any:
-    """The numbers of a trace, small."""
+    """The numbers of a trace as 32-bit floats."""
     return np.asarray(values, dtype=np.float32)
 
 
 def html_text(text: object) -> str:
-    """User's text for plotly, which takes tags for markup."""
+    """Text of the user for plotly, with its tags escaped."""
     return escape(str(text), quote=False)

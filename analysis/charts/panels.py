@@ -1,7 +1,7 @@
-"""What is drawn, said once for both libraries: panels of series, bars, levels and bands.
+"""What is drawn, described once for both libraries: panels of series, bars, levels and bands.
 
-All numbers are in the units of the axes' labels. Text is as the user wrote it: who draws it keeps
-it from being read as markup.
+All numbers are in the units of the labels of the axes. Text is not escaped here, but where it is
+drawn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from sweep.pareto import FloatArray
 
 Line = Literal["none", "linear", "hv", "vh"]
-"""How points are joined, in plotly's words; the last two are steps: along x first, or along y."""
+"""How points are joined, by the names of plotly; "hv" steps along x first, "vh" along y first."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Series:
     """Points (n,), joined by a line or not. NaN in ``y`` breaks the line."""
 
     label: str
-    """In the legend, once for all series of the same label; "" for none."""
+    """The legend entry, one for all series of the same label; "" for no entry."""
     x: FloatArray
     y: FloatArray
     colour: str
     marker: str | None = None
-    """One of ``style.MARKERS``; None draws the line alone."""
+    """One of ``style.MARKERS``; None for the line alone."""
     hollow: bool = False
     line: Line = "none"
     dash: str = "solid"
@@ -37,32 +37,31 @@ class Series:
     """Diameter of the markers, in points."""
     opacity: float = 1.0
     ends: tuple[FloatArray, FloatArray] | None = None
-    """Of each point's interval, from and to; or of the band around the line with ``is_band``."""
+    """The lower and upper ends of the interval of each point or, with ``is_band``, of a band."""
     is_band: bool = False
     notes: Sequence[str] = ()
-    """What a point is, shown when it is pointed at: (n,) or none."""
+    """The hover text of each point: (n,) or none."""
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Horizontal bars (n,): in row ``rows``, from ``starts``, ``lengths`` long."""
+    """Horizontal bars (n,) in ``rows``, from ``starts`` to ``starts + lengths``."""
 
     label: str
     rows: FloatArray
-    """Places on the vertical axis, whose ticks name them."""
+    """Positions on the vertical axis, whose ticks name them."""
     starts: FloatArray
     lengths: FloatArray
     colour: str
     hatch: str = ""
-    """Sets it apart without colour: "" or one of ``/ \\ x .``, as in both libraries."""
+    """A pattern that distinguishes bars without colour: "" or one of ``/ \\ x .``."""
     height: float = 0.8
     notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line across a panel, with a band from ``y - below`` to it; above it where
-    ``below`` is negative."""
+    """A horizontal line across a panel, with a band between ``y - below`` and ``y``."""
 
     label: str
     y: float
@@ -74,20 +73,20 @@ class Level:
 
 @dataclass(frozen=True)
 class Axis:
-    """``ticks``: (place, text) of each, where numbers would not do. ``ends``: from, to."""
+    """An axis; ``ticks`` are (position, text) pairs if not numbers, ``ends`` its range."""
 
     label: str
     ticks: Sequence[tuple[float, str]] = ()
     ends: tuple[float, float] | None = None
     hover: str = ""
-    """What it is called where it is pointed at; the label itself, if it has one."""
+    """The name of the axis in hover text, by default its label."""
     is_bare: bool = False
-    """Without ticks and grid: its places mean nothing by themselves."""
+    """Whether the axis has no ticks and no grid, because its positions have no meaning."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words to the right of a place and above it."""
+    """Text to the upper right of a position."""
 
     x: float
     y: float
@@ -96,7 +95,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. Later series lie on earlier ones; levels lie below all."""
+    """One pair of axes. Later series are drawn over earlier ones, and levels below all."""
 
     across: Axis
     up: Axis
@@ -106,21 +105,18 @@ class Panel:
     levels: Sequence[Level] = ()
     texts: Sequence[Text] = ()
     height: float = 320.0
-    """Of the plot alone, in pixels of a page (a 96th of an inch)."""
+    """The height of the plot alone, in pixels of a page (1/96 inch)."""
 
 
 def rows_of(panels: Sequence[Panel], columns: int) -> tuple[list[float], int]:
-    """How high each row of a figure is, and in how many columns its panels stand.
-
-    There is at least one panel.
-    """
+    """The height of each row of a figure, and its number of columns, for one or more panels."""
     columns = min(columns, len(panels))
     rows = (panels[at : at + columns] for at in range(0, len(panels), columns))
     return [max(panel.height for panel in row) for row in rows], columns
 
 
 def joined(pieces: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Several lines as one, with NaN between them: x and y, each (points + pieces - 1,).
+    """Several lines as one, separated by NaN: x and y, each (points + pieces - 1,).
 
     >>> x, y = joined([(np.array([0.0, 1.0]), np.array([5.0, 6.0])), (np.zeros(1), np.ones(1))])
     >>> x.tolist(), y.tolist()

@@ -1,4 +1,4 @@
-"""Parallel coordinates: each trial a line through its parameters and its objectives."""
+"""Parallel coordinates: each trial is a line through its parameters and objectives."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from sweep.pareto import BoolArray, FloatArray
 
 MOST_LINES = 200
 WIDE = 50.0
-"""Positive numbers of which the largest is so many times the smallest are drawn by logarithm."""
+"""Positive numbers are on a logarithmic axis if the largest is more than this times the smallest.
+"""
 NOT_SET = -0.12
 
 
 class Upright(NamedTuple):
-    """One axis: the heights (rows,) of the trials on it, from 0 to 1, and its words by height."""
+    """One axis: the heights (rows,) of the trials on it, from 0 to 1, and its labels by height."""
 
     name: str
     heights: FloatArray
@@ -32,14 +33,14 @@ class Upright(NamedTuple):
 
 
 def view(results: Results) -> View | str:
-    """One panel; none with less than two trials or without a parameter that differs."""
+    """One panel, unless there are fewer than two trials or no parameter differs."""
     table = observations(results)
     if table.empty:
         return "There is no finished evaluation yet."
     if len(table) < 2 or not parameters(table):
         return (
-            "There is one trial, or no parameter in which trials differ: nothing to set side by "
-            "side."
+            "There is only one trial, or no parameter differs between trials: there is nothing to "
+            "compare."
         )
     uprights = axes_of(table, results)
     heights = np.column_stack([upright.heights for upright in uprights])
@@ -62,7 +63,7 @@ def view(results: Results) -> View | str:
 
 
 def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
-    """An axis for each parameter that differs, then one for each objective."""
+    """One axis per parameter that differs between trials, then one per objective."""
     given = [upright(name, table[f"param_{name}"]) for name in parameters(table)]
     found = [
         upright(style.short(scale.label), pd.Series(style.values(table, scale)))
@@ -72,7 +73,7 @@ def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
 
 
 def upright(name: str, column: pd.Series[Any]) -> Upright:
-    """An axis of a column: numbers by size, words by name; what is missing lies below it."""
+    """The axis of a column: numbers by size, text by name; missing values are below it."""
     if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype != "boolean":
         heights, words = _by_size(column.to_numpy(dtype=np.float64, na_value=np.nan))
     else:
@@ -97,12 +98,12 @@ def _by_size(numbers: FloatArray) -> tuple[FloatArray, list[tuple[float, str]]]:
 
 
 def _wrapped(name: str) -> str:
-    """A name on several lines: axes stand close."""
+    """A name on several short lines, because axes are close to each other."""
     return "\n".join(wrap(name.replace("_", " "), 11))
 
 
 def _lines(heights: FloatArray, figures: FloatArray, on_front: BoolArray) -> list[Series]:
-    """Trials in thirds of ``figures`` (rows,); those on the front on top."""
+    """The trials in thirds of ``figures`` (rows,), with those on the front on top."""
     order = np.argsort(figures, kind="stable")
     rest = order[~on_front[order]]
     thirds = np.array_split(rest[thin.evenly(len(rest), MOST_LINES)], 3)
@@ -124,10 +125,10 @@ def _bundle(label: str, lines: FloatArray, colour: str, width: float, opacity: f
 
 def _caption(up: str, rest: int) -> str:
     return told(
-        "A line is a trial, by its last finished evaluation (a trial on the front may owe it to an "
-        f"earlier one), coloured by {up}. Each axis runs from its least value "
-        f"to its greatest, by logarithm where that spans more than a factor of {WIDE:g}; below it: "
-        "not set.",
+        "A line is a trial with its last finished evaluation (a trial may be on the front by an "
+        f"earlier one), coloured by {up}. Each axis runs from its smallest value to its largest, "
+        f"and is logarithmic if these differ by more than a factor of {WIDE:g}. Values below an "
+        "axis are not set.",
         thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front"),
     )
 

@@ -1,4 +1,4 @@
-"""Was stopping too greedy: who went on at each rung, and what the rung knew of the end."""
+"""Early stopping: how many trials continued at each rung, and how well a rung predicted the end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LOOKS = {"correlation": Look(BLUE), "correlation_given_sparsity": Look(ORANGE, 
 
 
 def view(results: Results) -> View | str:
-    """Survival, and correlation beside it; none where neither is known."""
+    """Survival and, beside it, correlation; no picture if neither is known."""
     table = rungs(results)
     known = table["judged"].gt(0) | table["correlation"].notna()
     found = table[known.fillna(False)].reset_index(drop=True)
     if found.empty:
-        return "No trial has come to a rung yet, and too few have ended to say what one would know."
+        return "No trial has come to a rung yet, and too few trials have ended for a correlation."
     places = tuple((float(place), _name(int(epoch))) for place, epoch in enumerate(found["epoch"]))
     rows = Axis("", ticks=places, ends=(-0.6, len(found) - 0.4))
     height = 90.0 + 36 * len(found)
@@ -42,7 +42,7 @@ def _name(epoch: int) -> str:
 
 
 def _survival(found: pd.DataFrame) -> list[Bars]:
-    """Stacked from the left: those that went on, that were stopped, that were not judged."""
+    """Stacked from the left: trials that continued, were stopped, and were not judged."""
     rest = (found["reached"] - found["judged"]).clip(lower=0)
     parts = (
         ("went on", found["continued"], BLUE, ""),
@@ -81,23 +81,23 @@ def _foresight(found: pd.DataFrame, metric: str) -> list[Series]:
 def _caption(table: pd.DataFrame, metric: str) -> str:
     judged, stopped = int(table["judged"].sum()), int(table["stopped"].sum())
     verdicts = (
-        f"Of {judged:,} verdicts {stopped:,} stopped a trial."
+        f"Of {judged:,} decisions, {stopped:,} stopped a trial."
         if judged
-        else "Nothing was judged here: these are the epochs at which rungs could have been."
+        else "No trial was judged: these are the epochs at which rungs could have been."
     )
     bias = (
-        "Only survivors have an end: the worst of each rung are missing, which makes the "
-        "correlation smaller than it is over all, and a trial that was stopped by mistake cannot "
-        "show it. A high value says that the order among survivors was known early; a low one does "
-        "not say that stopping was wrong."
+        "Stopped trials have no end, so the worst trials of each rung are missing: this makes the "
+        "correlation smaller than it is over all trials, and a trial stopped by mistake is not in "
+        "it. A high value means that the order of the remaining trials was known early; a low "
+        "value does not mean that stopping was wrong."
         if stopped
         else ""
     )
     return told(
-        f"{verdicts} Left: trials that reached each rung; those at their own end are not judged. "
-        f"Right: how the {metric} there ranks the trials as that at their end does (Spearman; "
-        f"1: the same order), over the trials that completed later, from {FEWEST} of them on. "
-        "Sparsity orders much of both, so the diamonds hold it equal.",
+        f"{verdicts} Left: trials that reached each rung; a trial at its own end is not judged. "
+        f"Right: the rank correlation of the {metric} at the rung with that at the end (Spearman; "
+        f"1: the same order) over the trials that completed later, if there are at least {FEWEST}. "
+        "Both depend much on sparsity, so the diamonds show the correlation at equal sparsity.",
         bias,
     )
 

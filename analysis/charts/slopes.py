@@ -1,4 +1,4 @@
-"""What finetuning gives back: each trial from pruned to recovered."""
+"""What finetuning recovers: each trial from pruned to recovered."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PLACES = np.array([0.0, 1.0])
 
 
 def slopes(results: Results) -> pd.DataFrame:
-    """One row a trial that was finetuned, by rising sparsity: ``trial_id``, ``sparsity``,
-    ``pruned`` and ``recovered`` (the figure drawn upwards at epoch 0 and at the last one),
-    ``epoch``, and the ``band`` of sparsity that it is in (from 0, about equally many in each)."""
+    """One row per finetuned trial, ordered by sparsity: ``trial_id``, ``sparsity``, ``pruned`` and
+    ``recovered`` (the drawn metric at epoch 0 and at the last epoch), ``epoch``, and its ``band``
+    of sparsity (counted from 0, with about equally many trials in each)."""
     up = style.axes_of(results)[1].name
     records = results.records[results.records["stage"].ne("baseline")].dropna(subset=["epoch"])
     table = records[["trial_id", "epoch", "sparsity", up]]
@@ -36,10 +36,10 @@ def slopes(results: Results) -> pd.DataFrame:
 
 
 def view(results: Results) -> View | str:
-    """One panel; none where no trial was finetuned."""
+    """One panel, unless no trial was finetuned."""
     table = slopes(results)
     if table.empty:
-        return "No trial has been finetuned yet: there is nothing to compare pruning with."
+        return "No trial has been finetuned yet, so there is nothing to compare."
     _, up = style.axes_of(results)
     kept = table.iloc[thin.evenly(len(table), MOST_LINES)]
     bands = sorted(set(table["band"]))
@@ -54,15 +54,15 @@ def view(results: Results) -> View | str:
     )
     caption = told(
         "Left: after pruning alone; right: after the last finetuned epoch of the trial. Thin lines "
-        "are trials, thick ones the medians of about equally many by sparsity (all of them). "
-        "Trials without finetuning are not in it.",
+        "are trials. Thick lines are medians over groups of about equally many trials by sparsity. "
+        "Trials without finetuning are left out.",
         thin.note(len(kept), len(table), "trials"),
     )
     return Panels(caption, [panel])
 
 
 def _bands(sparsity: np.ndarray[tuple[int], np.dtype[np.float64]]) -> IntArray:
-    """The quarter of rising ``sparsity`` (n,) that each trial is in; equal ones share it."""
+    """The quarter of each trial by ``sparsity``, shape (n,); equal values share a quarter."""
     if len(sparsity) < 2 * MOST_BANDS:
         return np.zeros(len(sparsity), dtype=np.intp)
     edges = np.unique(np.quantile(sparsity, np.arange(1, MOST_BANDS) / MOST_BANDS))
@@ -76,7 +76,7 @@ def _lines(rows: pd.DataFrame, band: int, up: Scale) -> Series:
     x, y = joined([(_PLACES, pair) for pair in pairs])
     named = zip(rows["trial_id"], 100 * rows["sparsity"], strict=True)
     notes = [f"{name}, {sparsity:.1f} % sparse" for name, sparsity in named]
-    # A line's two ends and the gap behind them have one note each.
+    # A line has three values: two ends with the same note, and the gap after them.
     notes = [part for note in notes for part in (note, note, "")][: len(x)]
     return Series("", x, y, BANDS[band], line="linear", width=0.8, opacity=0.5, notes=notes)
 

@@ -1,4 +1,4 @@
-"""Panels as a matplotlib figure, for paper: drawn without pyplot, so without global state."""
+"""Draws panels as a matplotlib figure, for paper; without pyplot, so without global state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 7.6
-"""Inches."""
+"""The width of a figure in inches."""
 MANY = 2000
-"""Markers that would make an SVG slow to open: drawn as pixels in it."""
+"""More markers than this would make an SVG slow to open, so they are drawn as pixels in it."""
 
 _PIXELS = 96
 _MARKERS = {
@@ -34,7 +34,7 @@ _STEPS: dict[str, Any] = {"hv": "post", "vh": "pre"}
 
 
 def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
-    """A figure of the panels, row by row, with one legend below all; there is at least one."""
+    """A figure of one or more panels, row by row, with one legend below them."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -52,7 +52,7 @@ def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
 
 
 def math_free(text: object) -> str:
-    """User's text for matplotlib, which takes what is between two dollars for a formula."""
+    """Text of the user for matplotlib, in which dollar signs do not start a formula."""
     return str(text).replace("$", r"\$")
 
 
@@ -138,12 +138,12 @@ def _bars(axes: Axes, bars: Bars) -> None:
     left, right = bars.starts, bars.starts + bars.lengths
     low, high = bars.rows - bars.height / 2, bars.rows + bars.height / 2
     corners = np.stack([left, low, left, high, right, high, right, low], axis=1)
-    # One collection: thousands of single rectangles take seconds.
+    # One collection, because thousands of single rectangles take seconds to draw.
     drawn = PolyCollection(
         list(corners.reshape(-1, 4, 2)),
         facecolors=bars.colour,
         hatch=bars.hatch * 3,
-        # A hatch takes the colour of the edge.
+        # A hatch has the colour of the edge.
         edgecolors="white" if bars.hatch else bars.colour,
         linewidths=0,
         label=math_free(bars.label),
@@ -170,7 +170,7 @@ def _text(axes: Axes, text: Text) -> None:
 
 
 def _legend(figure: Figure) -> None:
-    """Each label once, as it was drawn first."""
+    """A legend with each label once, in the style of the first series of that label."""
     first: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):

@@ -1,8 +1,8 @@
-"""What all charts share: colours, markers and units.
+"""The colours, markers and units of all charts.
 
-Colours are Okabe and Ito's, which the colour-blind tell apart, without the black and the yellow of
-that set: they must show on a white page and on a dark one. What differs in colour differs in marker
-or in dashes too.
+The colours are those of Okabe and Ito, which colour-blind people can distinguish, without black and
+yellow, because they must be visible on a white and on a dark page. Series of different colours also
+have different markers or dashes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ BLUE, SKY, GREEN, GREY = "#0072B2", "#56B4E9", "#009E73", "#7A7A7A"
 ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
-"""For things without an order, in the order in which they are used."""
+"""Colours for series without an order, in the order of use."""
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "pentagon", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
 BANDS = ("#4A7FB5", "#2A9D8A", "#8FC73E", "#E0A818")
-"""From few to many, darker to lighter: for up to four bands of a number."""
+"""Colours for up to four bands of a number, from small to large, darker to lighter."""
 
 
 class Look(NamedTuple):
-    """How one of several things is told from the others, by colour or without."""
+    """The colour, marker and dashes of a series."""
 
     colour: str
     marker: str = "circle"
@@ -38,7 +38,7 @@ class Look(NamedTuple):
 
 
 class Measured(Protocol):
-    """A sweep, or several that measure the same."""
+    """A sweep, or several sweeps that are compared: what scales depend on."""
 
     @property
     def metric(self) -> PrimaryMetric: ...
@@ -49,7 +49,7 @@ class Measured(Protocol):
 
 
 class Scale(NamedTuple):
-    """How a column is shown: the axis' label with its unit, and the factor to that unit."""
+    """How a column is drawn: the label of its axis with the unit, and the factor to that unit."""
 
     name: str
     label: str
@@ -75,14 +75,15 @@ SCALES = {
 
 
 def look(place: int) -> Look:
-    """Of the thing at a place, counted from 0: colours repeat after seven, with other markers."""
+    """The look of the series at a position, counted from 0; after seven, colours repeat with other
+    markers."""
     turn = place // len(COLOURS)
     marker = MARKERS[(place + turn) % len(MARKERS)]
     return Look(COLOURS[place % len(COLOURS)], marker, DASHES[(place + turn) % len(DASHES)])
 
 
 def short(label: str) -> str:
-    """An axis' label without its explanation, with its unit.
+    """The label of an axis without its explanation, with its unit.
 
     >>> short("sparsity (% of prunable weights that are zero)")
     'sparsity (%)'
@@ -92,7 +93,7 @@ def short(label: str) -> str:
 
 
 def scale(name: str, source: Measured) -> Scale:
-    """The scale of a column of the records; an unknown one has no unit and stays as it is."""
+    """The scale of a column of the records; an unknown column has no unit and the factor 1."""
     if name in SCALES:
         return SCALES[name]
     metric = source.metrics.get(name.removesuffix("_drop"))
@@ -106,8 +107,8 @@ def scale(name: str, source: Measured) -> Scale:
 
 
 def axes_of(source: Measured) -> tuple[Scale, Scale]:
-    """What the front is drawn in: (horizontal, vertical), sparsity and the primary metric if they
-    are objectives, else others that are."""
+    """The axes of the front: (horizontal, vertical). They are sparsity and the primary metric if
+    these are objectives, else other objectives."""
     metric, directions = source.metric.name, source.directions
     across = main_objective(directions, source.metric)
     others = [name for name in directions if name not in (across, metric)]
@@ -116,9 +117,9 @@ def axes_of(source: Measured) -> tuple[Scale, Scale]:
 
 
 def values(table: pd.DataFrame, scale: Scale, column: str | None = None) -> FloatArray:
-    """A column in the units of its axis, (rows,), NaN where missing or where there is none.
+    """A column in the units of its axis, shape (rows,); NaN if a value or the column is missing.
 
-    ``column``: where it has another name than the axis (``test_accuracy``).
+    ``column`` is its name if that is not the name of the axis (``test_accuracy``).
     """
     column = column or scale.name
     if column not in table:
@@ -128,6 +129,6 @@ def values(table: pd.DataFrame, scale: Scale, column: str | None = None) -> Floa
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """Which evaluation each row is: "t00012, epoch 2"."""
+    """The name of the evaluation in each row: "t00012, epoch 2"."""
     pairs = zip(table["trial_id"], table["epoch"], strict=True)
     return [f"{trial}, epoch {epoch}" for trial, epoch in pairs]

@@ -1,4 +1,4 @@
-"""Who ran what when: a row a worker, a bar a trial."""
+"""The timeline of the workers: one row per worker, one bar per attempt at a trial."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_BARS = 1500
 MOST_HATCHED = 200
 MOST_WORKERS = 40
 PAUSE = 0.05
-"""Of the time in which something ran: a longer time in which nothing did is cut out."""
+"""A pause of all workers is cut out if it is longer than this share of the busy time."""
 
-UNKNOWN = "not known"
+UNKNOWN = "unknown"
 
 _LOOKS = {
     "completed": (BLUE, ""),
@@ -28,13 +28,13 @@ _LOOKS = {
     "running": (GREY, ""),
 }
 LEAST = 3
-"""Of a unit that the axis of time is in, unless that is seconds."""
+"""The axis is in the largest unit of which the timeline has at least this many, else in seconds."""
 _UNITS = (("days", 86_400.0), ("hours", 3_600.0), ("min", 60.0))
 
 
 def stays(timeline: pd.DataFrame) -> pd.DataFrame:
-    """Attempts on a clock that starts at 0 and stands still in pauses: ``begin`` and ``until`` in
-    seconds; ``row`` of the worker, those that ran most first, from 0. There is at least one."""
+    """One or more attempts on a clock that starts at 0 and stops in pauses: ``begin`` and ``until``
+    in seconds, and the ``row`` of the worker, counted from 0 for the busiest one."""
     table = timeline.assign(worker=timeline["worker"].fillna(UNKNOWN))
     start, end = (table[name].to_numpy(np.float64) for name in ("start", "end"))
     begin, until = without_pauses(start, end)
@@ -44,7 +44,7 @@ def stays(timeline: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_pauses(start: FloatArray, end: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Times (n,) each on a clock from 0 that stands still while nothing runs for long."""
+    """``start`` and ``end``, shape (n,) each, on a clock from 0 that stops in long pauses."""
     order = np.argsort(start, kind="stable")
     reached = np.maximum.accumulate(end[order])
     gaps = np.maximum(0.0, start[order][1:] - reached[:-1])
@@ -56,7 +56,7 @@ def without_pauses(start: FloatArray, end: FloatArray) -> tuple[FloatArray, Floa
 
 
 def view(results: Results) -> View | str:
-    """One panel; none where nothing has run."""
+    """One panel, unless no trial has run."""
     ran = results.timeline[results.timeline["end"].ge(results.timeline["start"])]
     if ran.empty:
         return "No trial has been started yet."
@@ -71,7 +71,7 @@ def view(results: Results) -> View | str:
         across=Axis(f"time since the first trial ({unit})"),
         up=Axis("", ticks=rows, ends=(-len(rows) + 0.4, 0.6)),
         bars=[
-            # Hundreds of bars are too narrow for a hatch.
+            # With hundreds of bars, they are too narrow for a hatch.
             _bars(part, colour, hatch if len(kept) <= MOST_HATCHED else "", seconds)
             for status, (colour, hatch) in _LOOKS.items()
             if len(part := kept[kept["status"].eq(status)])
@@ -82,7 +82,7 @@ def view(results: Results) -> View | str:
 
 
 def _thinned(table: pd.DataFrame) -> pd.DataFrame:
-    """As it is, or drawn cell by cell of time where there are too many bars."""
+    """The table, or its sums in cells of time if there are too many bars."""
     shown = table[table["row"].lt(MOST_WORKERS)]
     if len(shown) <= MOST_BARS:
         return shown
@@ -90,10 +90,10 @@ def _thinned(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_cells(table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """One row for each worker, cell (of ``count`` equal ones of the whole time) and status.
+    """One row for each worker, cell (of ``count`` equal cells of the whole time) and status.
 
-    In each cell the worker's time under each status is drawn as one bar, one after the other from
-    the cell's beginning: no time is lost or added, but where in the cell it was is.
+    In each cell, the time of the worker in each status becomes one bar, one after the other from
+    the beginning of the cell. The times are exact, but their positions within the cell are lost.
     """
     width = float(table["until"].max()) / count or 1.0
     begin, until = (table[name].to_numpy(np.float64) for name in ("begin", "until"))
@@ -128,14 +128,14 @@ def _bars(rows: pd.DataFrame, colour: str, hatch: str, seconds: float) -> Bars:
 def _caption(table: pd.DataFrame) -> str:
     workers, is_shown = table["row"].max() + 1, table["row"].lt(MOST_WORKERS)
     cells = (
-        f"Thinned: {len(table):,} attempts are drawn as the time that each worker spent under each "
-        "status, cell by cell of the whole time."
+        f"Thinned: {len(table):,} attempts are drawn as the time that each worker spent in each "
+        "status, in equal cells of the whole time."
     )
     busiest = f"The {MOST_WORKERS} busiest of {workers:,} workers are shown."
     return told(
-        "A bar is an attempt at a trial on a worker, from the moment it was handed out, by how it "
-        "ended; gaps are idle. Pauses of all workers together, between a stop and a resume, are "
-        "cut out. A worker is known once it has reported.",
+        "A bar is an attempt at a trial on a worker, from its assignment to its end, coloured by "
+        "how it ended; gaps are idle time. Pauses of all workers, between a stop and a resume, are "
+        "cut out. The worker of an attempt is known once it has reported.",
         cells if is_shown.sum() > MOST_BARS else "",
         busiest if workers > MOST_WORKERS else "",
     )

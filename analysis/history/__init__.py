@@ -1,1 +1,1 @@
-"""How a sweep went: its timeline, cost, rungs, and what mattered."""
+"""The course of a sweep: its timeline, cost, rungs, traces, and the importance of parameters."""

@@ -1,4 +1,4 @@
-"""What a sweep cost: epochs spent and saved, wall time, the share of it that workers worked."""
+"""The cost of a sweep: epochs spent and saved, wall time, and the utilisation of workers."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from sweep.ledger.events import END, RECORD, RESUME, START, WORKERS, ReadEvent
 
 @dataclass(frozen=True)
 class Cost:
-    """Epochs are finetune epochs of trials (the dense baseline's are not in); times in seconds."""
+    """Epochs are finetune epochs of trials, without those of the dense baseline; times are in
+    seconds."""
 
     epochs_spent: int
-    """Trained and recorded so far, in all trials, running ones too."""
+    """Trained and recorded so far, in all trials including running ones."""
     epochs_saved: int
-    """Asked minus trained, over the stopped trials."""
+    """Planned minus trained epochs of the stopped trials."""
     epochs_asked: int
-    """What all trials would take if every one ran to its end."""
+    """The epochs of all trials if each ran to its end."""
     wall_seconds: float
-    """From the first start of a trial to the last record or end; time between a crash or an
-    interrupt and the resume is not in."""
+    """From the first start of a trial to the last record or end, without the time between a crash
+    or an interrupt and the resume."""
     busy_seconds: float
-    """Training and evaluation, summed over the records."""
+    """Time of training and evaluation, summed over the records."""
     workers: int
-    """The most workers that there were at a time; 0 where nothing has run."""
+    """The largest number of workers at a time; 0 if no trial has run."""
     utilisation: float | None
-    """busy / (workers x wall), workers as of each session; None where nothing has run."""
+    """busy / (workers x wall), with the workers of each session; None if no trial has run."""
 
 
-# Of the events, those that a session is counted by.
+# The kinds of events that the cost depends on.
 _COUNTED = frozenset({WORKERS, START, RECORD, END})
 
 
 @dataclass(eq=False)
 class _Session:
-    """One driver's part of the ledger: from its start, or its resume, to its end."""
+    """The part of the ledger that one driver wrote, from its start or resume to its end."""
 
     counted: int | None = None
     seen: set[str] = field(default_factory=set)
@@ -74,10 +75,11 @@ class _Session:
 
 
 def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
-    """Add up a ledger.
+    """The cost of a sweep, from its ledger.
 
-    Workers are those of a ``workers`` event, else the distinct ``worker`` values of the records of
-    a session (which counts a replaced worker twice, so that utilisation is then a lower bound).
+    The number of workers is that of a ``workers`` event, else the number of distinct ``worker``
+    values in the records of a session. The latter counts a replaced worker twice, so utilisation is
+    then a lower bound.
     """
     trials = list(trials)
     sessions = dict.fromkeys(session for _, session in _in_sessions(events))
@@ -96,7 +98,7 @@ def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
 
 
 def _in_sessions(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, _Session]]:
-    """Each event with the session that it is of, as far as that has come."""
+    """Each event with its session, which contains the events up to this one."""
     session = _Session()
     for event in events:
         if event["event"] == RESUME:
@@ -106,10 +108,10 @@ def _in_sessions(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, _Sess
 
 
 def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, float]]:
-    """Each event with the seconds since a trial first started, as ``Cost.wall_seconds`` has them.
+    """Each event with the seconds since the first start of a trial, as in ``Cost.wall_seconds``.
 
-    Time between the last record or end of a session and the first start of the next is not in. NaN
-    for an event without a time; 0 before the first start.
+    The time between the last record or end of a session and the first start of the next one does
+    not count. NaN for an event without a time; 0 before the first start.
     """
     for event, session in _in_sessions(events):
         time = event.get("time")

@@ -1,14 +1,14 @@
-"""What mattered: the share of each objective's variance that each parameter alone explains.
+"""Importance: the share of the variance of each objective that each parameter alone explains.
 
-Main effects, as in functional ANOVA (Hutter, Hoos and Leyton-Brown 2014), without a model in
-between: the trials are put into groups by the parameter's values, and the variance between groups
-is compared with that within. What two parameters do together is not seen.
+These are main effects as in functional ANOVA (Hutter, Hoos and Leyton-Brown 2014), but without a
+surrogate model: the trials are grouped by the values of the parameter, and the variance between
+groups is compared with that within groups. Interactions of parameters are not included.
 
-The share is omega squared (Hays 1963), which corrects for the groups' own chance: with many groups
-of few trials the plain share (eta squared) of a parameter without any effect is far above 0.
+The share is omega squared (Hays 1963), which corrects for chance: with many groups of few trials
+the plain share (eta squared) of a parameter without any effect is far above 0.
 
-The trials are those that a sampler proposed, denser where it hoped for most, and its parameters may
-go together there: shares of different parameters can count the same variance twice.
+The sampler proposed more trials where it expected better ones, and parameters may be correlated
+there. So the shares of different parameters may include the same variance.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from analysis.tables.columns import Kinds, frame
 from sweep.pareto import FloatArray, IntArray
 
 PER_GROUP = 5
-"""Trials that a group of a numeric parameter has at least."""
+"""The smallest number of trials in a group of a numeric parameter."""
 MOST_GROUPS = 6
 
 IMPORTANCE: Kinds = {
@@ -34,12 +34,11 @@ IMPORTANCE: Kinds = {
     "groups": "int",
 }
 
-# When a parameter that a trial has changes nothing. sweep.space.params has these rules, too;
-# but analysis knows no space, and ledgers of 0.1 give such a parameter a value and do not say that
-# it changes nothing. tests/test_layout.py compares both. Here the epochs are those that were
-# trained.
+# When a parameter is inactive. sweep.space has these rules too, but analysis does not import it,
+# and ledgers of 0.1 have values of inactive parameters. tests/test_layout.py compares both. Here
+# the epochs are the trained ones.
 
-# What changes nothing where a column is 0: parameter -> the column.
+# A parameter is inactive where a column is 0: parameter -> the column.
 _MOOT = {
     "learning_rate": "epoch",
     "activation_method": "param_activation_sparsity",
@@ -48,7 +47,7 @@ _MOOT = {
     "distill_temperature": "epoch",
 }
 
-# What changes something only under some values of others: parameter -> (column, its default, the
+# A parameter is active only with some values of others: parameter -> (column, its default, the
 # values).
 _ELEMENT = ("param_granularity", "element", ("element",))
 _ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
@@ -61,13 +60,13 @@ _ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
 
 
 def importance(results: Results) -> pd.DataFrame:
-    """One row a parameter and objective, for all parameters that differ between trials.
+    """One row per parameter and objective, for all parameters that differ between trials.
 
-    ``share`` is in [0, 1], 0 where the groups differ by no more than chance lets them; missing
-    where there are fewer than two groups, fewer than two trials a group, or where the objective
-    does not differ. ``trials``: how many count, which are the last finished evaluation of each
-    trial in which the parameter is set and does something (a learning rate does nothing without
-    epochs). Finetune epochs are those that were trained.
+    ``share`` is in [0, 1], and 0 if the groups differ no more than by chance. It is missing if
+    there are fewer than two groups or fewer than two trials per group, or if the objective does not
+    differ. ``trials`` is the number of trials used: those in which the parameter is set and active
+    (a learning rate is inactive without epochs), each with its last finished evaluation. Finetune
+    epochs are the trained ones.
     """
     table = observations(results)
     rows = [
@@ -79,21 +78,21 @@ def importance(results: Results) -> pd.DataFrame:
 
 
 def observations(results: Results) -> pd.DataFrame:
-    """One row a trial, its last candidate for the front, with the epochs that it has trained as
-    its ``param_finetune_epochs``."""
+    """One row per trial: its last candidate for the front, with its trained epochs as
+    ``param_finetune_epochs``."""
     table = results.candidates.sort_values("epoch", kind="stable")
     last = table.drop_duplicates("trial_id", keep="last").sort_index()
     return last.assign(param_finetune_epochs=last["epoch"])
 
 
 def parameters(table: pd.DataFrame) -> list[str]:
-    """Names (without ``param_``) of the parameters that have more than one value."""
+    """The names (without ``param_``) of the parameters with more than one value."""
     columns = [str(name) for name in table if str(name).startswith("param_")]
     return [name.removeprefix("param_") for name in columns if table[name].nunique() > 1]
 
 
 def active(table: pd.DataFrame, parameter: str) -> pd.DataFrame:
-    """The rows in which a parameter is set and does something."""
+    """The rows in which a parameter is set and active."""
     rows = table[table[f"param_{parameter}"].notna()]
     for column, default, values in _ONLY_UNDER.get(parameter, ()):
         if column in rows:
@@ -103,10 +102,10 @@ def active(table: pd.DataFrame, parameter: str) -> pd.DataFrame:
 
 
 def groups_of(column: pd.Series[Any]) -> IntArray:
-    """The group of each value, (n,), counted from 0: equal values share one.
+    """The group of each value, shape (n,), counted from 0; equal values share a group.
 
-    Numbers of more than ``MOST_GROUPS`` values are grouped between their quantiles, about equally
-    many in each, at least ``PER_GROUP``.
+    Numbers with more than ``MOST_GROUPS`` values are grouped between their quantiles, with about
+    equally many trials in each group, and at least ``PER_GROUP``.
     """
     if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() <= MOST_GROUPS:
         return np.asarray(pd.factorize(column)[0], dtype=np.intp)
@@ -117,10 +116,10 @@ def groups_of(column: pd.Series[Any]) -> IntArray:
 
 
 def omega_squared(values: FloatArray, groups: IntArray) -> float:
-    """Share of the variance of ``values`` (n,) that lies between their groups, in [0, 1].
+    """The share of the variance of ``values`` (n,) between their groups, in [0, 1].
 
-    (between - (k - 1) within) / (total + within), where ``within`` is the mean square within the k
-    groups. NaN where it is not defined.
+    It is (between - (k - 1) within) / (total + within), where ``within`` is the mean square within
+    the k groups. NaN if it is undefined.
 
     >>> omega_squared(np.array([1.0, 1.0, 3.0, 3.0]), np.array([0, 0, 1, 1]))
     1.0

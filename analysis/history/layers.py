@@ -1,4 +1,4 @@
-"""Which matrices the zeros are in."""
+"""The zeros in each matrix of a model."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LAYERS: Kinds = {
 def layers_of(
     baseline: Mapping[str, Any] | None, records: Iterable[Mapping[str, Any]], epoch: int
 ) -> pd.DataFrame | None:
-    """One row a prunable matrix, in the model's order: ``name, count, zeros, sparsity``.
+    """One row per prunable matrix, in the order of the model: ``name, count, zeros, sparsity``.
 
-    ``records`` are those of one trial; the latest at or before ``epoch`` that counts zeros is
-    taken, for masks stay as they are until then. None where the ledger does not tell.
+    ``records`` are those of one trial. The latest one up to ``epoch`` that has the zeros is used,
+    because masks do not change between such records. None if the ledger does not have the zeros.
     """
     weights = _weights(baseline)
     told = [r for r in records if _zeros(r) is not None and int(r["epoch"]) <= epoch]
@@ -42,8 +42,7 @@ def layers_of(
 def layer_table(points: Mapping[Point, pd.DataFrame | None]) -> pd.DataFrame | None:
     """Sparsity of each matrix (rows, by name) at each point (columns, ``trial_id:epoch``).
 
-    Columns stand in the order of ``points``, with NaN where it is not known; None where no point's
-    is.
+    Columns are in the order of ``points``; an unknown one is NaN. None if all are unknown.
     """
     known = {point: table for point, table in points.items() if table is not None}
     if not known:

@@ -1,4 +1,4 @@
-"""Was stopping too greedy: who was let through at each rung, and what a rung knew of the end."""
+"""Early stopping: how many trials continued at each rung, and how well a rung predicted the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.tables.columns import Kinds, frame
 from sweep.pareto import FloatArray
 
 FEWEST = 4
-"""Trials below which a correlation says nothing."""
+"""The smallest number of trials for a correlation."""
 
 RUNGS: Kinds = {
     "epoch": "int",
@@ -28,19 +28,18 @@ RUNGS: Kinds = {
 
 
 def rungs(results: Results) -> pd.DataFrame:
-    """One row a rung, by rising epoch; without any verdict, one row an epoch (what rungs there
-    would have known).
+    """One row per rung, ordered by epoch; without any decision, one row per epoch.
 
-    ``reached``: trials with an evaluation there. ``judged``: those that the scheduler decided on,
-    of which ``stopped`` or ``continued``; ``survival`` = continued / judged.
+    ``reached`` is the number of trials with an evaluation at the rung, and ``judged`` of those that
+    the scheduler decided on: ``stopped`` or ``continued``; ``survival`` = continued / judged.
 
-    ``correlation``: Spearman's, of the primary metric at the rung with that at the end, over the
-    ``ended`` trials which completed later than that. ``correlation_given_sparsity``: the same with
-    the sparsity's rank held (partial rank correlation; Kendall 1942), because sparsity alone orders
-    much of the values at both. Missing below ``FEWEST`` trials, or where all are equal.
+    ``correlation`` is Spearman's correlation of the primary metric at the rung with that at the
+    end, over the ``ended`` trials that completed later. ``correlation_given_sparsity`` is the
+    partial rank correlation (Kendall 1942) that holds sparsity constant, because both values depend
+    much on sparsity. Both are missing with fewer than ``FEWEST`` trials, or if values are constant.
 
-    Only survivors have an end. Those that were stopped were the worst of their rung, so the range
-    is cut short, which lowers the correlation; and whoever was stopped by mistake is not in it.
+    Stopped trials have no end. They were the worst of their rung, so the range is restricted, which
+    lowers the correlation; a trial that was stopped by mistake is not in it.
     """
     decisions = results.decisions.dropna(subset=["epoch"])
     verdicts = pd.crosstab(decisions["epoch"], decisions["action"])
@@ -56,7 +55,7 @@ def rungs(results: Results) -> pd.DataFrame:
 
 
 def spearman(a: FloatArray, b: FloatArray) -> float:
-    """Rank correlation of two columns (n,), ties by their mean rank; NaN where one is constant.
+    """Rank correlation of two columns (n,), with mean ranks for ties; NaN if one is constant.
 
     >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
     0.5
@@ -65,11 +64,11 @@ def spearman(a: FloatArray, b: FloatArray) -> float:
 
 
 def partial(a: FloatArray, b: FloatArray, given: FloatArray) -> float:
-    """Spearman's correlation of ``a`` and ``b`` with the rank of ``given`` held; NaN where one of
-    them is constant, or follows from ``given`` alone."""
+    """Spearman's partial correlation of ``a`` and ``b`` given ``given``; NaN if ``a`` or ``b`` is
+    constant or has the same ranks as ``given``."""
     whole, left, right = spearman(a, b), spearman(a, given), spearman(b, given)
     if np.isnan(left) or np.isnan(right):
-        # Nothing to hold where all have the same sparsity.
+        # If all trials have the same sparsity, there is nothing to hold constant.
         return whole if np.ptp(given) == 0 else float("nan")
     rest = (1 - left**2) * (1 - right**2)
     return float((whole - left * right) / np.sqrt(rest)) if rest > 1e-12 else float("nan")
@@ -99,8 +98,8 @@ def _row(
 
 
 def _foresight(epoch: int, here: pd.DataFrame, ends: pd.DataFrame) -> dict[str, Any]:
-    """What the values at a rung say of those at the end."""
-    # Within a ramp the sparsity, and with it the value, is not the trial's own yet.
+    """The correlations of the values at a rung with those at the end."""
+    # During a ramp the sparsity is below the final one, so the value does not count.
     here = here[~here["param_ramp_epochs"].gt(epoch).fillna(False)]
     later = ends.rename(columns={"epoch": "epoch_end", "value": "value_end"})
     pairs = here.join(later, on="trial_id", how="inner")

@@ -1,4 +1,4 @@
-"""Who ran what when: the stays of trials on workers, from the events of a ledger."""
+"""The timeline of the workers: which trial ran where and when, from the events of a ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMELINE: Kinds = {
 
 @dataclass
 class _Stay:
-    """A trial on a worker, from the moment that it was handed out."""
+    """An attempt at a trial on a worker, from its assignment on."""
 
     trial_id: str
     attempt: Any
@@ -39,19 +39,18 @@ class _Stay:
 
 
 def timeline(events: Iterable[ReadEvent]) -> pd.DataFrame:
-    """One row an attempt at a trial, in the order in which they ended: the search alone, without
-    its confirmation.
+    """One row per attempt at a trial, in the order of their ends, without the confirmation.
 
-    ``start`` and ``end`` are unix seconds. ``status``: how the trial ended (completed, stopped,
-    failed), or ``lost`` with its worker, ``interrupted`` with its driver (then ``end`` is the last
-    sign of life, where the driver could not say), or ``running`` up to the ledger's last event.
-    ``worker`` is known from the first record on, and missing before.
+    ``start`` and ``end`` are unix seconds. ``status`` is that of the trial (completed, stopped,
+    failed), or ``lost`` if its worker was lost, ``interrupted`` if its driver ended (``end`` is
+    then the time of the last event of the attempt, if the driver did not record its own end), or
+    ``running`` up to the last event of the ledger. ``worker`` is missing until the first record.
     """
     return frame(_Stays().replay(events).finished(), TIMELINE)
 
 
 class _Stays(Fold):
-    """The stays of a ledger, event by event."""
+    """Collects the attempts, event by event."""
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
@@ -59,7 +58,7 @@ class _Stays(Fold):
         self._now = 0.0
 
     def apply(self, event: Event | ReadEvent) -> None:
-        """Take one event in, if it says when it was and, of a trial, of which."""
+        """Add an event if it has a time and, for an event of a trial, the name of the trial."""
         time = event.get("time")
         if isinstance(time, int | float):
             self._now = float(time)
@@ -67,14 +66,14 @@ class _Stays(Fold):
                 super().apply(event)
 
     def finished(self) -> list[dict[str, Any]]:
-        """All rows; what has no end is running."""
+        """All rows; attempts without an end are running."""
         running = [stay.row(self._now, "running") for stay in self._open.values()]
         return self._rows + running
 
     def on_start(self, event: ReadEvent) -> None:
         name = event["trial_id"]
         if name in self._open:
-            # Handed out again without a word: whoever had it is gone.
+            # The trial was assigned again without an end, so its worker was lost.
             self._close(name, self._open[name].last, "lost")
         worker = event.get("worker")
         self._open[name] = _Stay(name, event.get("attempt"), self._now, self._now, worker)
@@ -96,7 +95,7 @@ class _Stays(Fold):
             self._close(stay.trial_id, self._now, "interrupted")
 
     def on_resume(self, event: ReadEvent) -> None:
-        """The driver before has ended at some time, without a word if anything is open."""
+        """The previous driver has ended; open attempts show that it did not record its end."""
         for stay in list(self._open.values()):
             self._close(stay.trial_id, stay.last, "interrupted")
 

@@ -1,4 +1,4 @@
-"""How the front grew: the hypervolume of what was known after each record."""
+"""The growth of the front: the hypervolume after each record."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ TRACES: Kinds = {
 def growing_volume(
     points: FloatArray, reference: Sequence[float], directions: Sequence[str]
 ) -> FloatArray:
-    """The hypervolume of the first one, two, ... of the ``points``, shape (n, m) to (n,). No NaN.
+    """The hypervolume of the first one, two, ... of the ``points``, shape (n, m) to (n,).
 
-    ``reference`` has shape (m,), ``directions`` "max" or "min" for each of the m objectives. Most
-    points of a sweep add nothing: they are told from the others block by block, at the cost of one
-    comparison with each point of the front.
+    ``points`` has no NaN, ``reference`` has shape (m,), and ``directions`` has "max" or "min" for
+    each of the m objectives. Most points of a sweep do not change the hypervolume; they are found
+    block by block, with one comparison with each point of the front.
     """
     signs = np.array([1.0 if way == "max" else -1.0 for way in directions])
     inside = np.all(points * signs > np.asarray(reference) * signs, axis=1)
@@ -54,14 +54,14 @@ def traces_table(
     reference: Sequence[float] | None,
     directions: Sequence[str],
 ) -> pd.DataFrame:
-    """One row a record, in the order of the ledger.
+    """One row per record, in the order of the ledger.
 
-    ``time`` (seconds since 1970), ``seconds`` of the sweep since its first trial started (without
-    the time between a crash or an interrupt and the resume), ``epochs`` (finetune epochs trained so
-    far, in all trials), ``trials`` (ended so far) and ``hypervolume`` of all candidates so far.
+    Columns: ``time`` (seconds since 1970), ``seconds`` since the first trial started (without the
+    time between a crash or an interrupt and the resume), ``epochs`` (finetune epochs trained so far
+    in all trials), ``trials`` (ended so far) and ``hypervolume`` of all candidates so far.
 
-    ``pool`` has the objectives of each candidate, shape (m,). Without a ``reference`` (m,) the
-    hypervolume is missing.
+    ``pool`` has the objectives of each candidate, shape (m,). The hypervolume is missing without a
+    ``reference`` (m,).
     """
     rows, points = _steps(events, pool)
     table = frame(rows, TRACES)
@@ -72,14 +72,14 @@ def traces_table(
     given = np.array([point for point in points if point is not None], dtype=np.float64)
     given = given.reshape(-1, len(directions))
     volumes[known] = growing_volume(given, reference, directions)
-    # A record that is no candidate changes nothing.
+    # A record that is no candidate does not change the hypervolume.
     return table.assign(hypervolume=np.maximum.accumulate(volumes))
 
 
 def _steps(
     events: Iterable[ReadEvent], pool: Mapping[Point, Sequence[float]]
 ) -> tuple[list[dict[str, float | int]], list[Sequence[float] | None]]:
-    """The rows without their hypervolume, and the objectives of each where it is a candidate."""
+    """The rows without the hypervolume, and the objectives of each record that is a candidate."""
     rows: list[dict[str, float | int]] = []
     points: list[Sequence[float] | None] = []
     reached: dict[str, int] = {}

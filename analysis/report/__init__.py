@@ -1,8 +1,8 @@
-"""Sweeps as documents: ``report.html``, ``report.md``, figures, tables for LaTeX.
+"""Reports of sweeps: ``report.html``, ``report.md``, figures, and tables for LaTeX.
 
-``write`` (one sweep) and ``comparing`` (several) say what a report holds: a ``document`` of plain
-text, tables and charts. ``html``, ``markdown`` and ``latex`` give it a form. plotly, matplotlib and
-jinja2 come in when a report is written, not before.
+``write`` (one sweep) and ``comparing`` (several sweeps) build a ``document`` of plain text, tables
+and charts. ``html``, ``markdown`` and ``latex`` render it. plotly, matplotlib and jinja2 are
+imported when a report is written, not before.
 """
 
 from __future__ import annotations

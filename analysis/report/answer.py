@@ -1,4 +1,4 @@
-"""The head of a report: where the sweep stands, the answer in a sentence and a table."""
+"""The first section of a report: the state of the sweep, the answer in a sentence and a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.results import Results
 
 
 def standing(results: Results) -> tuple[Inline, ...]:
-    """How far the sweep has come."""
+    """The state of the sweep and its numbers of trials."""
     trials = count(len(results.trials), "trial")
     planned = results.trials_planned
     if planned is not None and planned > len(results.trials):
@@ -25,7 +25,7 @@ def standing(results: Results) -> tuple[Inline, ...]:
 
 
 def section(results: Results) -> Section:
-    """What a reader came for, with what it is worth."""
+    """The answer, its warning, and the tables of the front."""
     title = f"Answer{mark(results)}"
     if results.front.empty:
         empty = "has no trials yet" if results.trials.empty else "has no finished evaluation yet"
@@ -54,17 +54,18 @@ def _closest(results: Results) -> tuple[Inline, ...]:
 
 
 def _certified(results: Results) -> tuple[Inline, ...]:
-    """The sparsest point that is near dense beyond doubt, where that is another one."""
+    """The sparsest certified point, if it is not the sparsest one near dense."""
     points = measured(results)
     sure = most(points[points["verdict"].eq("certified").fillna(False)], "sparsity")
     near = most(near_dense(results), "sparsity")
     if near is None:
         return ()
     if sure is None:
-        return ("For no point is that certain at 95 %. ",)
+        return ("No point is certain to be that near at 95 %. ",)
     if sure.name == near.name:
-        return ("That is certain at 95 %. ",)
-    return ("The sparsest for which that is certain at 95 % is ", *_point(results, sure), ". ")
+        return ("This is certain at 95 %. ",)
+    start = "The sparsest point for which this is certain at 95 % is "
+    return (start, *_point(results, sure), ". ")
 
 
 def _bend(results: Results) -> tuple[Inline, ...]:
@@ -73,10 +74,10 @@ def _bend(results: Results) -> tuple[Inline, ...]:
     row = results.front.iloc[results.knee]
     if not known(row[results.reported.value]):
         trial = short(row["trial_id"])
-        return (f"The front bends most at {trial}, which has no test figures yet.",)
+        return (f"The front bends most at {trial}, which has no value on test yet.",)
     near = most(near_dense(results), "sparsity")
     if near is not None and near.name == row.name:
-        return ("The first of these is where the front bends most.",)
+        return ("The front bends most at the first of these points.",)
     return ("The front bends most at ", *_point(results, row), ".")
 
 
@@ -95,36 +96,36 @@ def _point(results: Results, row: pd.Series[Any]) -> tuple[Inline, ...]:
 
 
 def _worth(results: Results) -> list[Paragraph]:
-    """What a reader must know before believing the figures."""
+    """A warning, unless the whole front is confirmed."""
     missing = int(results.front[results.metric.test].isna().sum())
     if not missing:
         return []
     if results.reported.split == "validation":
         told = (
-            " Figures here are of the validation set. The search chose the points by them, so "
-            "they flatter the points; the test set has not been read. They are not a result."
+            " These figures are from the validation set, by which the search selected the points, "
+            "so the points look better than they are. The test set was not used yet. They are not "
+            "a result."
         )
         return [Paragraph([Strong("UNCONFIRMED."), told], "warning")]
     told = (
         f" {missing} of {count(len(results.front), 'point')} of the front have no test figures "
-        "yet; where only a validation figure stands, it chose the point and flatters it."
+        "yet. A point with a validation figure only was selected by it and looks better than it "
+        "is."
     )
     return [Paragraph([Strong("PARTLY CONFIRMED."), told], "warning")]
 
 
 def _notes(results: Results) -> str:
-    """How many points of how many, the hypervolume, and what sparsity is not."""
+    """The number of points, the hypervolume, and a note on speed."""
     points = count(len(results.front), "point")
     note = f"{points} of {count(len(results.candidates), 'evaluation')}."
     volume = results.hypervolume
     if volume is not None:
         corner = ", ".join(f"{short(k)} {v:g}" for k, v in results.reference_point.items())
         note += (
-            f" Hypervolume (on validation) {volume:.4f} against the fixed reference point "
+            f" Hypervolume (on validation) {volume:.4f} relative to the fixed reference point "
             f"({corner})."
         )
     if results.front["front_probability"].notna().any():
         note += f" {results.basis.text}"
-    return (
-        f"{note} Zeros in a dense matrix make nothing faster by themselves: no speed-up is meant."
-    )
+    return f"{note} Zeros in a dense matrix do not make a model faster: no speed-up is claimed."

@@ -1,4 +1,4 @@
-"""Several sweeps beside each other: who covers most, at which cost, and what they did otherwise."""
+"""The report of several sweeps: their hypervolumes, their costs, and how their configs differ."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from analysis.results import Results
 
 
 def comparison_report(comparison: Comparison, pictures: Iterable[Picture]) -> Document:
-    """The report of several sweeps; ``pictures`` are the comparison's charts, in their order."""
+    """The report of several sweeps; ``pictures`` are the charts of the comparison, in order."""
     sections = [
         _answer(comparison),
         *map(chart_section, pictures),
@@ -56,9 +56,9 @@ def _answer(comparison: Comparison) -> Section:
     unread = [each for each in comparison.results if mark(each)]
     if unread:
         told = (
-            f" Of {len(unread)} of {count(len(comparison.results), 'sweep')} the front is not, or "
-            "not wholly, read on test. A hypervolume on validation flatters whoever chose most "
-            "by it; differences of its size are not a result."
+            f" The fronts of {len(unread)} of {count(len(comparison.results), 'sweep')} are not, "
+            "or not fully, confirmed on test. A hypervolume on validation is too good, and more so "
+            "for a sweep that selected from more points; small differences are not a result."
         )
         blocks.append(Paragraph([Strong("UNCONFIRMED."), told], "warning"))
     blocks += [_volumes(comparison), _points(comparison)]
@@ -67,7 +67,7 @@ def _answer(comparison: Comparison) -> Section:
 
 
 def _largest(comparison: Comparison) -> Sequence[Inline]:
-    """Who has the largest hypervolume, by how much, and at which cost."""
+    """Which sweep has the largest hypervolume, by how much, and at which cost."""
     table = comparison.table
     table = table[table["hypervolume"].notna()]
     if table.empty:
@@ -97,7 +97,7 @@ def _volumes(comparison: Comparison) -> Table:
         cell("wall time", "seconds", lambda seconds: duration(seconds or None)),
         cell("worker time used", "utilisation", lambda share: percent(share, 1)),
     ]
-    caption = "Hypervolume (on validation, against the same fixed reference point) and cost."
+    caption = "Hypervolume (on validation, relative to the same fixed reference point) and cost."
     return table("comparison", caption, comparison.table.to_dict("records"), cells)
 
 
@@ -106,7 +106,7 @@ def _volume(volume: Any) -> str:
 
 
 def _points(comparison: Comparison) -> Table:
-    """Each sweep's sparsest point near dense."""
+    """The sparsest point near dense of each sweep."""
     form = MetricFormat(comparison.metric)
     pairs = zip(comparison.names, comparison.results, strict=True)
     cells = [
@@ -120,11 +120,11 @@ def _points(comparison: Comparison) -> Table:
         cell(form.near_heading, "verdict", number, "mark"),
     ]
     rows = [_point(name, results) for name, results in pairs]
-    return table("answers", "Each sweep's answer, by its estimate.", rows, cells)
+    return table("answers", "The answer of each sweep, by its estimate.", rows, cells)
 
 
 def _point(name: str, results: Results) -> dict[str, Any]:
-    """What the table of the answers says of a sweep; None where it has no such point."""
+    """The row of a sweep in the table of answers; None in its cells if it has no such point."""
     on, row = results.reported, most(near_dense(results), "sparsity")
     told = {"name": name, "state": results.state, "split": UNKNOWN, "interval": (None, None)}
     if row is None:
@@ -145,7 +145,7 @@ def _differences(comparison: Comparison) -> Section:
         return Section("differences", title, ["Their configs are the same."])
     columns = [Column(str(name)) for name in found]
     rows = [list(map(number, row)) for row in found.itertuples(index=False)]
-    caption = "Settings that are not the same in all; a dash: not set."
+    caption = "Settings that are not the same in all sweeps; a dash means not set."
     return Section("differences", title, [Table("config_differences", caption, columns, rows)])
 
 
@@ -160,7 +160,7 @@ def _failures(comparison: Comparison) -> Section:
         [short(name), *map(number, (each.counts["failed"], len(each.lost), len(each.problems)))]
         for name, each in zip(comparison.names, comparison.results, strict=True)
     ]
-    caption = "The reasons are in each sweep's own report."
+    caption = "The reasons are in the report of each sweep."
     return Section("failures", "Failures", [Table("failures", caption, columns, rows)])
 
 

@@ -1,4 +1,4 @@
-"""What the test set said: how far validation flattered the front, and what was retrained."""
+"""The section on the confirmation: the optimism of the front, and the retrained points."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from analysis.results import Results
 from analysis.tables.columns import on_split
 
 _STATES = {
-    "running": "is not finished: it is running, or was cut off; `sweep confirm` goes on with it",
+    "running": "is not finished: it is running or was interrupted; `sweep confirm` resumes it",
     "partial": "is finished, but points of the front have no test figures",
     "finished": "is finished",
 }
 
 
 def sections(results: Results) -> list[Section]:
-    """None before the confirmation has begun, then one."""
+    """The section; none before the confirmation has begun."""
     if results.confirmation_state == "none":
         return []
     told = _STATES.get(results.confirmation_state, results.confirmation_state)
@@ -57,14 +57,15 @@ def _optimism(found: dict[str, Any], form: MetricFormat) -> Table:
     named = zip(sides[form.metric.direction], parts, strict=True)
     rows = [(title, form.difference(found[part])) for title, part in named]
     caption = (
-        f"How much the search flattered its front; mean over {count(found['points'], 'point')}."
+        "How much better the front looked in the search than on test; mean over "
+        f"{count(found['points'], 'point')}."
     )
     columns = [Column(""), Column(form.unit or "difference", "numeric")]
     return Table("optimism", caption, columns, rows)
 
 
 def _retrained(results: Results) -> Table:
-    """One row a retrained point, runners-up too, beside the figure that chose it."""
+    """One row per retrained point, including runners-up, with the value that selected it."""
     metric, form = results.metric, MetricFormat(results.metric)
     on = on_split(metric, "test")
     interval = Column("95 % interval", "numeric")
@@ -87,7 +88,7 @@ def _retrained(results: Results) -> Table:
     retrained = retrained.sort_values("sparsity", kind="stable")
     optimism = metric.worsening(retrained[on.value], retrained[metric.name])
     retrained = retrained.assign(optimism=optimism)
-    caption = "What was retrained: means over fresh seeds, and their standard deviation (spread)"
+    caption = "Retrained points: means over fresh seeds, and their standard deviation (spread)"
     if len(retrained) > MAX_ROWS:
         caption += f"; {len(retrained) - MAX_ROWS} more are in confirmation.csv"
     return table("retrained", f"{caption}.", retrained.head(MAX_ROWS).to_dict("records"), cells)

@@ -1,8 +1,6 @@
-"""A report before it has a form: sections of plain text, tables, figures, commands.
+"""The content of a report, before it is rendered: sections of text, tables, figures and commands.
 
-Everything here is plain text. Nothing is escaped until a form is chosen: ``markdown``, ``html`` and
-``latex`` each turn the same document into theirs, so no sentence is written twice, and none of
-them can forget to escape what another one escapes.
+All text here is plain. It is escaped when ``markdown``, ``html`` or ``latex`` renders the document.
 """
 
 from __future__ import annotations
@@ -15,12 +13,12 @@ from typing import Any, Literal, TypeVar
 from analysis.format import number
 
 MAX_ROWS = 40
-"""Of a list that grows with the sweep; the CSV files have all."""
+"""The largest number of rows of a list that grows with the sweep; the CSV files have all rows."""
 
 
 @dataclass(frozen=True)
 class Strong:
-    """Words that a reader must not miss."""
+    """Emphasised text."""
 
     text: str
 
@@ -30,8 +28,7 @@ Inline = str | Strong
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text: the ``lead`` that a reader came for, a ``warning`` that is set apart, or
-    neither."""
+    """Running text: the ``lead`` of a section, a ``warning`` that stands out, or plain text."""
 
     parts: Sequence[Inline]
     kind: Literal["plain", "lead", "warning"] = "plain"
@@ -39,7 +36,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Items:
-    """A list of short texts, in no order."""
+    """An unordered list of short texts."""
 
     texts: Sequence[str]
 
@@ -49,7 +46,7 @@ Kind = Literal["text", "numeric", "mark"]
 
 @dataclass(frozen=True)
 class Column:
-    """``numeric`` columns are set to the right; a ``mark`` is one of a few words, as a verdict."""
+    """``numeric`` columns are aligned right; a ``mark`` is one of a few words, like a verdict."""
 
     title: str
     kind: Kind = "text"
@@ -57,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of finished cells, one for each column. ``key``: name of its file, as ``front``."""
+    """Rows of formatted cells, one per column. ``key`` is the name of its file, like ``front``."""
 
     key: str
     caption: str
@@ -66,51 +63,51 @@ class Table:
 
 
 Cell = tuple[Column, Callable[[Any], str]]
-"""A column, and what it says of a row of whatever is tabled."""
+"""A column, and a function from a row to the text of its cell."""
 
 
 def cell(
     title: str, name: str, form: Callable[[Any], str] = number, kind: Kind = "numeric"
 ) -> Cell:
-    """A column that says ``row[name]`` of a row, in a form for people."""
+    """A column that shows ``row[name]``, formatted by ``form``."""
     return Column(title, kind), lambda row: form(row[name])
 
 
 def table(key: str, caption: str, rows: Iterable[Any], cells: Sequence[Cell]) -> Table:
-    """What ``cells`` say of each row."""
+    """A table with the text of all ``cells`` for each row."""
     shown = [[show(row) for _, show in cells] for row in rows]
     return Table(key, caption, [column for column, _ in cells], shown)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart that is drawn, with its caption; or the ``text`` alone, that says why it is not."""
+    """A drawn chart with its caption as ``text``, or only a ``text`` with the reason why not."""
 
     key: str
     title: str
     text: str
     files: Sequence[Path] = ()
-    """The PNG, then the SVG; none where there is nothing to see."""
+    """The PNG, then the SVG; empty if there is nothing to show."""
     interactive: str = ""
     """The plotly figure as JSON (an object with ``data`` and ``layout``)."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """Text to copy as it stands."""
+    """Text for copying."""
 
     text: str
     language: Literal["sh", "json"] = "sh"
 
 
 Block = str | Paragraph | Items | Table | Picture | Code
-"""Text by itself is a paragraph."""
+"""A part of a section; a string is a paragraph."""
 Wanted = TypeVar("Wanted", Table, Picture)
 
 
 @dataclass(frozen=True)
 class Section:
-    """``key`` is the anchor: lower-case letters and hyphens, once in a document."""
+    """``key`` is the anchor: lower-case letters and hyphens, unique in a document."""
 
     key: str
     title: str
@@ -119,18 +116,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """``standing``: one line that says what this is and how far it has come."""
+    """``standing`` is one line with the state of the sweep."""
 
     title: str
     standing: Sequence[Inline]
     sections: Sequence[Section]
 
     def all(self, kind: type[Wanted]) -> Iterator[Wanted]:
-        """All blocks of a kind, in their order."""
+        """All blocks of a kind, in order."""
         blocks = (block for section in self.sections for block in section.blocks)
         return (block for block in blocks if isinstance(block, kind))
 
 
 def chart_section(picture: Picture) -> Section:
-    """A chart under a heading of its own."""
+    """A section with one chart."""
     return Section(f"chart-{picture.key}", picture.title, [picture])

@@ -1,4 +1,4 @@
-"""Charts to files and to what a page shows: PNG and SVG for paper, plotly's JSON for screens."""
+"""Draws charts into files: PNG and SVG for paper, and plotly's JSON for pages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def draw(chart: Chart[Any], source: Any, folder: Path) -> Picture:
     """Draw a chart of ``source`` (results or a comparison) into ``folder``/<key>.png and .svg.
 
-    Where there is nothing to see, files of an earlier time go. Raises ``OSError`` where ``folder``
-    cannot be written.
+    If there is nothing to show, files of an earlier report are deleted. Raises ``OSError`` if
+    ``folder`` cannot be written.
     """
     seen, title = chart.view(source), chart.title_for(source)
     if isinstance(seen, str):
@@ -30,15 +30,15 @@ def draw(chart: Chart[Any], source: Any, folder: Path) -> Picture:
 
 
 def save(figure: Figure, folder: str | Path, stem: str) -> list[Path]:
-    """Write ``folder``/``stem``.png (160 dpi) and .svg; returns both paths.
+    """Write ``folder``/``stem``.png (160 dpi) and .svg, and return both paths.
 
-    The same figure gives the same files. Raises ``OSError`` where they cannot be written.
+    The same figure gives the same files. Raises ``OSError`` if they cannot be written.
     """
     import matplotlib
 
     png, svg = Path(folder) / f"{stem}.png", Path(folder) / f"{stem}.svg"
     write_whole(png, lambda part: figure.savefig(part, dpi=160))
-    # No date, no random ids; text stays text.
+    # No date and no random ids, so that files are reproducible; text is not converted to paths.
     with matplotlib.rc_context({"svg.hashsalt": "prunesweep", "svg.fonttype": "none"}):
         write_whole(svg, lambda part: figure.savefig(part, metadata={"Date": None}))
     return [png, svg]

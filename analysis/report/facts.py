@@ -1,4 +1,4 @@
-"""The body of a report that needs no chart: the dense baseline, the cost, what failed."""
+"""Sections of a report without charts: the dense baseline, the cost, the failures."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from analysis.results import Results
 
 
 def baseline(results: Results) -> Section:
-    """The dense model's figures, and what to beware of."""
+    """The figures and warnings of the dense model."""
     figures = results.baseline
     if figures is None:
-        return Section("baseline", "Dense baseline", ["It is not evaluated yet."])
+        return Section("baseline", "Dense baseline", ["The dense model is not evaluated yet."])
     told = {"validation": _dense(figures, results)}
     if results.test_baseline:
         told["test"] = _dense(results.test_baseline, results)
     columns = [Column(""), *(Column(split, "numeric") for split in told)]
     rows = [[name, *(e.get(name, UNKNOWN) for e in told.values())] for name in told["validation"]]
-    caption = f"The model as it was before pruning: {short(figures.get('model') or 'unnamed')}."
+    caption = f"The model before pruning: {short(figures.get('model') or 'unnamed')}."
     warnings = [
         Paragraph([Strong("Warning:"), f" {short(text, 1000)}"], "warning")
         for text in figures.get("warnings") or []
@@ -80,7 +80,7 @@ def _dense(figures: dict[str, Any], results: Results) -> dict[str, str]:
 
 
 def cost(results: Results) -> Section:
-    """Epochs against running every trial to its end, wall time, how busy the workers were."""
+    """Epochs, compared with running every trial to its end; wall time; utilisation of workers."""
     spent = results.cost
     share = (
         f" ({100 * spent.epochs_saved / spent.epochs_asked:.0f} %)" if spent.epochs_asked else ""
@@ -99,13 +99,13 @@ def cost(results: Results) -> Section:
         ("training and evaluation, all workers", duration(spent.busy_seconds or None)),
         ("share of worker time in training and evaluation", percent(spent.utilisation, 1)),
     ]
-    caption = "What the search cost; the dense baseline's own training is not in it."
+    caption = "The cost of the search, without the training of the dense baseline."
     columns = [Column(""), Column("this sweep", "numeric")]
     return Section("cost", "Cost", [Table("cost", caption, columns, rows)])
 
 
 def failures(results: Results) -> Section:
-    """Failed trials and lost workers with their reasons, and damage to the ledger."""
+    """Failed trials and lost workers with their reasons, and problems of the ledger."""
     lost = [
         f"A worker was lost in {short(event['trial_id'])}: {short(event.get('reason'))}"
         for event in results.lost
@@ -129,7 +129,7 @@ def _failed(results: Results) -> list[Block]:
         cell("reason", "error", short, "text"),
     ]
     rows = failed.head(MAX_ROWS).fillna({"error": "no reason given"}).to_dict("records")
-    caption = f"{count(len(failed), 'trial')} failed; trials.csv has the whole texts"
+    caption = f"{count(len(failed), 'trial')} failed; trials.csv has the full reasons"
     caption += f" and {len(failed) - MAX_ROWS} more." if len(failed) > MAX_ROWS else "."
     return [table("failures", caption, rows, cells)]
 

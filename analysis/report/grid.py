@@ -1,4 +1,4 @@
-"""The table of a grid: every combination of settings, its metric at each sparsity, over seeds."""
+"""The table of a grid: the metric of each combination of settings at each sparsity, over seeds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from analysis.results import Results
 MAX_ROWS, MAX_COLUMNS = 400, 12
 
 _ACROSS = "param_sparsity"
-# Pooled, or shown as the epoch of each row.
+# Parameters that are averaged over, or shown as the epoch of each row.
 _NOT_SETTINGS = (_ACROSS, "param_seed", "param_finetune_epochs")
 
 
 def sections(results: Results) -> list[Section]:
-    """The table, where the sweep was a grid over sparsity and whatever else; else nothing."""
+    """The section with the table, if the sweep was a grid over sparsity; else none."""
     if results.sampler != "grid":
         return []
     table = grid_table(results)
@@ -28,11 +28,11 @@ def sections(results: Results) -> list[Section]:
 
 
 def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table | None:
-    """A row a combination of the settings that differ and an epoch (all, or those of ``epochs``).
+    """One row per combination of the settings that differ, and epoch (all, or only ``epochs``).
 
-    A cell is the mean of the metric on validation over seeds, with its 95 % interval
-    (`analysis.certainty.measured.over_seeds`), at the sparsity of its column. None where there is
-    no record, one sparsity alone, or more than fits a page (400 rows, 12 columns).
+    A cell has the mean of the metric on validation over seeds, with its 95 % interval
+    (`analysis.certainty.measured.over_seeds`), at the sparsity of its column. None if there is no
+    record or only one sparsity, or if the table has more than 400 rows or 12 columns.
     """
     found = cells(results)
     if epochs is not None:
@@ -48,9 +48,9 @@ def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table
     most = int(found["seeds"].max())
     form = MetricFormat(results.metric)
     caption = (
-        f"{form.heading('Validation ')}, by settings (rows) and the sparsity asked for (columns), "
-        f"after each epoch: mean over seeds (up to {most}) and 95 % interval, of the examples and "
-        "the seeds."
+        f"{form.heading('Validation ')}, by settings (rows) and target sparsity (columns), after "
+        f"each epoch: mean over seeds (up to {most}) with its 95 % interval, which includes the "
+        "errors over examples and seeds."
     )
     shown = [
         [*map(number, key[:-1]), str(key[-1]), *_across(part, across, form)] for key, part in rows

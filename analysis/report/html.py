@@ -1,9 +1,9 @@
-"""A document as one HTML page that needs nothing but itself.
+"""Renders a document as one self-contained HTML page.
 
-Pictures are in the page as data, plotly.js and the figures' data compressed. Nothing is fetched:
-the page's own content security policy forbids it, and lets no script run but the two that are here
-by their hashes, whatever a trial's error text says. Without scripts, in an old browser and on paper
-the pictures stand where the interactive plots would be.
+The page contains its pictures as data, and plotly.js and the data of figures compressed. It fetches
+nothing: its content security policy forbids that, and allows only its own two scripts, by their
+hashes, whatever the error text of a trial contains. Without scripts, in an old browser and on paper
+the page shows static pictures instead of interactive ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from analysis.report.document import Document, Picture, Strong
 HERE = Path(__file__).parent
 
 MAX_BYTES = 5_700_000
-"""Of a page. Interactive figures that would make it larger stay pictures."""
+"""The maximum size of a page. Interactive figures beyond it are replaced by static pictures."""
 
 _MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -58,12 +58,12 @@ def render(document: Document) -> str:
 
 
 def _tied(text: str) -> str:
-    """The text with its percent signs on the line of their numbers."""
+    """The text with a no-break space between each number and its per cent sign."""
     return re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
 
 
 def _fitting(drawn: Sequence[Picture], room: int) -> dict[str, str]:
-    """Packed figures by key, in order, as long as they fit beside plotly.js into ``room`` bytes."""
+    """Compressed figures by key, in order, as far as they and plotly.js fit into ``room`` bytes."""
     moving = {each.key: _packed(each.interactive.encode()) for each in drawn if each.interactive}
     room -= len(_plotly()[0]) if moving else 0
     fitting = {}
@@ -76,7 +76,7 @@ def _fitting(drawn: Sequence[Picture], room: int) -> dict[str, str]:
 
 @cache
 def _plotly() -> tuple[str, str]:
-    """plotly.js, packed, and its hash."""
+    """plotly.js, compressed, and its hash."""
     from plotly.offline import get_plotlyjs
 
     code = get_plotlyjs().encode()
@@ -84,7 +84,7 @@ def _plotly() -> tuple[str, str]:
 
 
 def _packed(content: bytes) -> str:
-    """gzip, then base64: letters that mean nothing in HTML. The same for the same content."""
+    """gzip, then base64, which needs no escaping in HTML; reproducible for the same content."""
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
@@ -93,7 +93,7 @@ def _hash(content: bytes) -> str:
 
 
 def _data_url(files: Sequence[Path]) -> str:
-    """The smallest of a picture's forms: vectors, but where they are thousands of markers."""
+    """The smaller of the files of a picture: usually the SVG, but the PNG for many markers."""
     file = min(files, key=lambda file: file.stat().st_size)
     data = base64.b64encode(file.read_bytes()).decode()
     return f"data:{_MEDIA_TYPES[file.suffix]};base64,{data}"

@@ -1,6 +1,6 @@
-r"""A document's tables as LaTeX: plain ``tabular``, no package needed beyond what LaTeX has.
+r"""Renders the tables of a document as LaTeX: plain ``tabular``, which needs no package.
 
-A file is read with ``\input{tables/front.tex}``, inside a ``table`` of one's own.
+Include a file with ``\input{tables/front.tex}`` in a ``table`` environment.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPECIAL = str.maketrans(
 
 
 def render(table: Table) -> str:
-    """One table, its caption as a comment above it."""
+    """A table, with its caption as a comment above it."""
     sides = "".join("r" if column.kind == "numeric" else "l" for column in table.columns)
     lines = [
         f"% {_one_line(table.caption)}",
@@ -47,16 +47,16 @@ def render(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """Text on one line that LaTeX sets as it stands."""
+    """Text on one line, escaped for LaTeX."""
     return _one_line(text).translate(_SPECIAL)
 
 
 def _one_line(text: str) -> str:
-    """No line of a comment or a cell may end early; control characters are none of LaTeX's."""
+    """The text on one line without control characters: a line break would end a comment or cell."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _row(cells: Sequence[str]) -> str:
-    # A bracket after \\ would be read as its argument, of the row before.
+    # LaTeX would take a bracket after the \\ of the previous row for its argument.
     guarded = (re.sub(r"^(?=[\[*])", "{}", escape(cell)) for cell in cells)
     return " & ".join(guarded) + r" \\"

@@ -1,4 +1,4 @@
-"""A document as Markdown (GitHub's): text that stays text, tables that stay tables."""
+"""Renders a document as GitHub Markdown, with all text escaped."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def render(document: Document) -> str:
 
 
 def section(part: Section) -> str:
-    """A heading and what is under it."""
+    """A section with its heading."""
     return "\n\n".join([f"## {plain(part.title)}", *(block(each) for each in part.blocks)])
 
 
 def block(each: Block) -> str:
-    """One block, without empty lines around it."""
+    """A block, without empty lines around it."""
     match each:
         case str():
             return inline([each])
         case Paragraph():
             return f"{'> ' if each.kind == 'warning' else ''}{inline(each.parts)}"
         case Items():
-            # What would begin a heading or a list within the list stands behind a backslash.
+            # A backslash prevents a heading or another list inside the list.
             return "\n".join(
                 "- " + re.sub(r"^(?=[#+\-=~])", r"\\", plain(text)) for text in each.texts
             )
@@ -52,12 +52,12 @@ def block(each: Block) -> str:
 
 
 def plain(text: str) -> str:
-    """Text on one line with nothing in it that is markup."""
+    """Text on one line, escaped."""
     return _escaped(" ".join(text.split()))
 
 
 def inline(parts: Iterable[Inline]) -> str:
-    """Running text on one line. Parts keep the blanks at their ends."""
+    """Running text on one line. Spaces at the ends of parts are kept."""
     return "".join(
         f"**{_escaped(part.text).strip()}**" if isinstance(part, Strong) else _escaped(part)
         for part in parts
@@ -65,7 +65,7 @@ def inline(parts: Iterable[Inline]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text without line breaks, in which nothing is HTML or Markdown."""
+    """Text without line breaks, with HTML and Markdown escaped."""
     return re.sub(r"[\\`*_\[\]|]", r"\\\g<0>", escape(re.sub(r"[\r\n]", " ", text), quote=False))
 
 
@@ -87,7 +87,7 @@ def _picture(picture: Picture) -> str:
 
 
 def _code(code: Code) -> str:
-    """A fence longer than any in the text."""
+    """A code block with a fence that is longer than any in the text."""
     fence = "```"
     while fence in code.text:
         fence += "`"

@@ -1,6 +1,6 @@
-"""The points of a front: which figures a report leads with, what each point is worth beside dense.
+"""The tables of the front in a report: its figures relative to dense, and its settings.
 
-A report leads with the figures of test as soon as there are any, else with those of validation.
+A report leads with the figures on test once there are any, else with those on validation.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.columns import text_columns
 
-# Shown as the measured sparsity and as the epoch of the point.
+# Parameters that are shown as the measured sparsity and the epoch of the point.
 _SHOWN_OTHERWISE = ("param_sparsity", "param_finetune_epochs")
 _SHOWN_ANYWAY = ("sparsity", "model_sparsity", "epoch", "size_bytes", "nonzero_params")
 
 
 def measured(results: Results) -> pd.DataFrame:
-    """The points of the front that have figures of the split that the report leads with."""
+    """The points of the front with a value on the split that the report leads with."""
     return results.front[results.front[results.reported.value].notna()]
 
 
 def near_dense(results: Results) -> pd.DataFrame:
-    """Those of them whose estimate is near dense: at most ``Results.margin`` worse."""
+    """The points of :func:`measured` whose estimate is at most ``Results.margin`` below dense."""
     points, split = measured(results), results.reported.split
     margin = results.margin(split)
     if margin is None:
@@ -37,17 +37,18 @@ def near_dense(results: Results) -> pd.DataFrame:
 
 
 def mark(results: Results) -> str:
-    """What a heading says of the front's standing: "" once all of it has test figures."""
+    """The mark of an unconfirmed front in a heading; "" once the whole front is confirmed."""
     if results.front.empty or results.confirmed:
         return ""
     return " (PARTLY CONFIRMED)" if results.reported.split == "test" else " (UNCONFIRMED)"
 
 
 def figures_table(results: Results) -> Table:
-    """The front relative to dense: estimates, intervals, verdicts; test first where it was read."""
+    """The front relative to dense: estimates, intervals and verdicts, on test if known."""
     split, front = results.reported.split, results.front
-    alone = f"Intervals are 95 %{results.interval_name}, of the validation examples alone."
-    fresh = "Intervals are 95 %, of the mean over fresh seeds."
+    name = results.interval_name
+    alone = f"Intervals are 95 %{name} intervals over the validation examples only."
+    fresh = "Intervals are 95 % intervals of the mean over fresh seeds."
     p_value = "p: McNemar's exact test against dense, corrected by Holm over the front."
     thinned = f"{MAX_ROWS} of {len(front)} points, evenly spaced; front.csv has all."
     about = [
@@ -61,7 +62,7 @@ def figures_table(results: Results) -> Table:
 
 
 def settings_table(results: Results) -> Table:
-    """With which settings each point of the front was made, and what it weighs."""
+    """The settings and the size of each point of the front."""
     texts = text_columns(results.front)
     cells = _names()[:2]
     for name in _varied(results):
@@ -73,7 +74,10 @@ def settings_table(results: Results) -> Table:
         cell("seed", "seed", lambda seed: str(seed) if pd.notna(seed) else ""),
         cell("trial ended", "status", short, "text"),
     ]
-    caption = "The settings that differ between trials; size: a bitmap and the non-zero values."
+    caption = (
+        "The settings that differ between trials. The size is that of a bitmap and the non-zero "
+        "values."
+    )
     return table("settings", caption, _rows(results), cells)
 
 
@@ -91,7 +95,7 @@ def _names() -> list[Cell]:
 
 
 def _figures(results: Results) -> list[Cell]:
-    """The metric with its interval and its distance to dense, then the other objectives."""
+    """The metric with its interval and its difference from dense, then the other objectives."""
     form, on = MetricFormat(results.metric), results.reported
     interval = Column("95 % interval", "numeric")
     cells = [
@@ -108,7 +112,7 @@ def _figures(results: Results) -> list[Cell]:
 
 
 def _doubts(results: Results) -> list[Cell]:
-    """How sure the points' places are, where that is known."""
+    """p-values, probabilities and feasibility, if known."""
     front, cells = results.front, []
     if front["p_value"].notna().any():
         cells.append(cell("p (Holm)", "p_value", _p_value))
@@ -120,7 +124,7 @@ def _doubts(results: Results) -> list[Cell]:
 
 
 def _varied(results: Results) -> list[str]:
-    """Parameter columns that differ between trials."""
+    """The columns of parameters that differ between trials."""
     params = [str(name) for name in results.trials if str(name).startswith("param_")]
     return [
         name

@@ -1,4 +1,4 @@
-"""What it takes to have it once more: settings, versions, seeds, commands."""
+"""Sections for reproducing a sweep: settings, versions, seeds and commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analysis.report.document import Block, Code, Column, Section, Table
 from analysis.results import Results
 
 MAX_TEXT = 20_000
-"""Letters of a config that is printed whole."""
+"""The maximum number of characters of a config that is printed as a whole."""
 
 _SETTINGS = (
     "model",
@@ -27,15 +27,15 @@ _SETTINGS = (
 
 
 def settings(results: Results) -> Section:
-    """What was asked, in a table; with which versions and seeds; the config as a whole."""
+    """The settings in a table, and the whole config."""
     config = results.config
     if not config:
-        return Section("config", "Config", ["None is recorded."])
+        return Section("config", "Config", ["The ledger has no config."])
     rows = [(name, _brief(config[name])) for name in _SETTINGS if config.get(name) is not None]
     space = config.get("space")
     given = space if isinstance(space, dict) else {}
     rows += [(f"space: {short(name)}", _brief(value)) for name, value in given.items()]
-    caption = "What was asked, without what was left open."
+    caption = "The settings that were given a value."
     table = Table("config", caption, [Column("setting"), Column("value")], rows)
     return Section("config", "Config", [table, *_whole(config)])
 
@@ -43,8 +43,8 @@ def settings(results: Results) -> Section:
 def _whole(config: dict[str, Any]) -> list[Block]:
     text = json.dumps(config, indent=2, ensure_ascii=False, default=str)
     if len(text) > MAX_TEXT:
-        return ["The resolved config is too long to print: config.yaml has it."]
-    told = "The resolved config. JSON is YAML too: saved as a file, it can be run."
+        return ["The resolved config is too long to print; see config.yaml."]
+    told = "The resolved config. JSON is valid YAML, so a file with it can be run."
     return [told, Code(text, "json")]
 
 
@@ -58,12 +58,12 @@ def _brief(value: Any) -> str:
 
 
 def versions_and_seeds(results: Results) -> Section:
-    """With what it was made, and which random numbers."""
+    """The versions of packages, and the seeds."""
     told = [(short(name), short(version)) for name, version in results.versions.items()]
     rows = [*told, *_seeds(results)]
     if not rows:
-        return Section("versions", "Versions and seeds", ["None are recorded."])
-    caption = "Each trial's own seed is in trials.csv."
+        return Section("versions", "Versions and seeds", ["The ledger has no versions."])
+    caption = "The seed of each trial is in trials.csv."
     table = Table("versions", caption, [Column(""), Column("this sweep")], rows)
     return Section("versions", "Versions and seeds", [table])
 
@@ -84,27 +84,27 @@ def _near(results: Results, here: str) -> list[tuple[str, str]]:
     margin = results.margin(results.split)
     if margin is None:
         return []
-    near = f"the points {MetricFormat(results.metric).near}"
+    near = f"show the points {MetricFormat(results.metric).near}"
     return [
         (f"sweep front {here} --max-drop {margin:.3g}", near),
         (
             f"sweep export {here} --to model --max-drop {margin:.3g}",
-            "the sparsest of them as a model",
+            "export the sparsest of them as a model",
         ),
     ]
 
 
 def commands(results: Results) -> Section:
-    """How to run it again, go on, confirm it, and take a point of it."""
+    """Commands to run, resume, confirm and query the sweep, and to export a point."""
     folder = str(results.folder).rstrip("/") or "/"
     here, again = shlex.quote(folder), shlex.quote(f"{folder}-again")
     config = shlex.quote(f"{folder}/config.yaml")
     lines = [
-        (f"sweep run {config} --out {again}", "once more"),
-        (f"sweep resume {here}", "go on, or extend it with --trials N"),
-        (f"sweep confirm {here}", "the front on test, under fresh seeds"),
+        (f"sweep run {config} --out {again}", "run it again"),
+        (f"sweep resume {here}", "resume it, or extend it with --trials N"),
+        (f"sweep confirm {here}", "evaluate the front on test, with fresh seeds"),
         *_near(results, here),
-        (f"sweep report {here}", "this report"),
+        (f"sweep report {here}", "write this report again"),
     ]
     width = max(len(command) for command, _ in lines)
     text = "\n".join(f"{command.ljust(width)}  # {what}" for command, what in lines)

@@ -1,4 +1,4 @@
-"""Reports as files: ``report.html``, ``report.md``, ``figures/`` and ``tables/``."""
+"""Writes reports: ``report.html``, ``report.md``, ``figures/`` and ``tables/``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sweep.ledger.files import REPORT_FOLDERS, refuse_links, write_whole
 
 
 def write_report(results: Results, folder: str | Path) -> list[Path]:
-    """Write the report of one sweep to ``folder``; returns the files, ``report.html`` first.
+    """Write the report of one sweep to ``folder`` and return its files, ``report.html`` first.
 
-    ``report.html`` needs no other file; ``report.md`` shows ``figures/*.png`` (``.svg`` beside
-    them); ``tables/*.tex`` are the report's tables for LaTeX. Works for a sweep at any time:
-    without trials, running, finished. Raises ``OSError`` where the files cannot be written, or
-    would be through a symbolic link in ``folder``.
+    ``report.html`` is self-contained; ``report.md`` shows ``figures/*.png``, of which there are
+    ``.svg`` files too; ``tables/*.tex`` are the tables of the report for LaTeX. The sweep may be in
+    any state: without trials, running or finished. Raises ``OSError`` if a file cannot be written,
+    or if ``folder`` has a symbolic link in its place.
     """
     from analysis.charts import CHARTS
 
@@ -32,10 +32,10 @@ def write_report(results: Results, folder: str | Path) -> list[Path]:
 
 
 def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
-    """Write the report that sets several sweeps beside each other, as ``write_report`` does.
+    """Write the report of several sweeps, as ``write_report`` does for one.
 
-    Its tables of hypervolume and cost and of what differs in the configs are there as CSV and
-    Parquet too: ``comparison.*``, ``config_differences.*``.
+    Its tables of costs and of differences between configs are also written as CSV and Parquet:
+    ``comparison.*`` and ``config_differences.*``.
     """
     from analysis.charts import COMPARISON_CHARTS
 
@@ -54,10 +54,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
 
 
 def sweep_report(results: Results, pictures: Iterable[Picture]) -> Document:
-    """The report of one sweep, at any time: without trials, running, finished, confirmed.
-
-    ``pictures`` are its charts, in the order in which they are to stand.
-    """
+    """The report of one sweep in any state; ``pictures`` are its charts, in order."""
     sections = (
         answer.section(results),
         *confirmation.sections(results),
@@ -85,5 +82,5 @@ def _write(document: Document, folder: Path) -> list[Path]:
 
 
 def _text(path: Path, text: str) -> Path:
-    # JSON may carry half of a surrogate pair, which no file can hold.
+    # JSON may contain half of a surrogate pair, which cannot be encoded in a file.
     return write_whole(path, lambda part: part.write_text(text, "utf-8", errors="replace"))

@@ -1,1 +1,1 @@
-"""A ledger as pandas tables: trials, records, the front, the confirmation."""
+"""The pandas tables of a ledger: trials, records, the front and the confirmation."""

@@ -1,7 +1,7 @@
-"""The columns of the tables, in their order and with their types; the same for an empty table.
+"""The columns of the tables with their order and types, which empty tables have too.
 
-Columns of the primary metric have its name in theirs. What :func:`contract` lists is relied on from
-outside: names and order do not change.
+Names of columns contain the name of the primary metric. The columns of :func:`contract` are a
+public contract: their names and order do not change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Split = Literal["validation", "test"]
 
 
 def contract(metric: PrimaryMetric) -> Kinds:
-    """The columns of records and trials that come first."""
+    """The first columns of records and trials."""
     return {
         "trial_id": "text",
         "status": "text",
@@ -66,8 +66,8 @@ EXTRA: Kinds = {
     "time": "float",
     "worker": "text",
     "attempt": "int",
-    # Prunable weights that a grid rounds to zero, beside those that are pruned (`sparsity`), as a
-    # share of all prunable ones; missing where nothing is quantised.
+    # Prunable weights that quantisation rounds to zero, besides the pruned ones (`sparsity`), as a
+    # share of all prunable weights; missing if the model is not quantised.
     "quantized_sparsity": "float",
 }
 DECISIONS: Kinds = {
@@ -84,7 +84,7 @@ DECISIONS: Kinds = {
 
 
 def tested_columns(metric: PrimaryMetric) -> Kinds:
-    """What a confirmation says of a point: means over seeds on test."""
+    """The columns of a confirmed point: means over seeds on test."""
     test = on_split(metric, "test")
     return {
         test.value: "float",
@@ -97,7 +97,7 @@ def tested_columns(metric: PrimaryMetric) -> Kinds:
 
 
 def front_columns(metric: PrimaryMetric) -> Kinds:
-    """The columns of the front beside those of the records."""
+    """The columns of the front besides those of the records."""
     return {
         metric.low: "float",
         metric.high: "float",
@@ -111,7 +111,7 @@ def front_columns(metric: PrimaryMetric) -> Kinds:
 
 
 def confirmation_columns(metric: PrimaryMetric) -> Kinds:
-    """One row a retrained model."""
+    """The columns of the confirmation, which has one row per retrained model."""
     known = contract(metric) | EXTRA
 
     def same(*names: str) -> Kinds:
@@ -130,14 +130,14 @@ def confirmation_columns(metric: PrimaryMetric) -> Kinds:
 
 
 def confirmed_columns(metric: PrimaryMetric) -> Kinds:
-    """One row a confirmed point."""
+    """The columns of the confirmed points."""
     names: Kinds = {"trial_id": "text", "epoch": "int", "why": "text"}
     return {**names, **tested_columns(metric), metric.validation: "float"}
 
 
 @dataclass(frozen=True)
 class OnSplit:
-    """The columns of a front that have the metric's figures on one split."""
+    """The columns of a front with the values of the primary metric on one split."""
 
     split: Split
     value: str
@@ -149,7 +149,7 @@ class OnSplit:
 
 
 def on_split(metric: PrimaryMetric, split: Split) -> OnSplit:
-    """The columns of a split: those of test are missing until a point is confirmed."""
+    """The columns of a split; the values on test are missing until a point is confirmed."""
     if split == "test":
         test = metric.test
         return OnSplit(split, test, f"{test}_low", f"{test}_high", "test_drop")
@@ -166,15 +166,15 @@ _DTYPES: dict[Kind, Any] = {
 
 
 def frame(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> pd.DataFrame:
-    """A table with exactly the columns ``kinds``; what a row lacks or cannot hold is missing."""
+    """A table with exactly the columns ``kinds``; absent or invalid values are missing."""
     columns = zip(*_cells(rows, list(kinds)), strict=True) if rows else ([] for _ in kinds)
     pairs = zip(kinds.items(), columns, strict=True)
     return pd.DataFrame({name: series(list(column), kind) for (name, kind), column in pairs})
 
 
 def _cells(rows: Sequence[Mapping[str, Any]], names: list[str]) -> Iterator[tuple[Any, ...]]:
-    """The cells ``names`` of each row: row by row, for memory is read faster in its order."""
-    # A getter of one name gives no tuple.
+    """The cells ``names`` of each row, row by row: reading memory in order is faster."""
+    # An itemgetter of one name returns no tuple.
     whole = itemgetter(*names) if len(names) > 1 else None
     for row in rows:
         try:
@@ -184,7 +184,7 @@ def _cells(rows: Sequence[Mapping[str, Any]], names: list[str]) -> Iterator[tupl
 
 
 def series(values: Iterable[Any], kind: Kind) -> pd.Series[Any]:
-    """One column: ``string``, ``Int64``, ``float64``, ``boolean`` or lists of text (``object``)."""
+    """A column of type ``string``, ``Int64``, ``float64``, ``boolean``, or ``object`` for lists."""
     cells: list[Any] = values if isinstance(values, list) else list(values)
     if not _is_clean(cells, kind):
         cells = [_CLEAN[kind](value) for value in cells]
@@ -194,12 +194,12 @@ def series(values: Iterable[Any], kind: Kind) -> pd.Series[Any]:
 
 
 def text_columns(table: pd.DataFrame) -> list[str]:
-    """Names of the columns that hold text."""
+    """The names of the columns with text."""
     return [str(name) for name, dtype in table.dtypes.items() if dtype == "string"]
 
 
 def param_kinds(params: Iterable[Mapping[str, Any]]) -> Kinds:
-    """Kinds of the ``param_`` columns: the known ones first, then others as they appear."""
+    """The kinds of the ``param_`` columns: first the known parameters, then others by name."""
     kinds = dict(PARAMS)
     others: dict[str, list[Any]] = {}
     for given in params:
@@ -210,7 +210,7 @@ def param_kinds(params: Iterable[Mapping[str, Any]]) -> Kinds:
 
 
 def _is_clean(cells: list[Any], kind: Kind) -> bool:
-    """Whether all cells are what they should be: the usual case, seen fast in a long column."""
+    """Whether all cells already have the right type, which is the usual case and fast to check."""
     types = set(map(type, cells)) - {type(None)}
     if kind in ("float", "bool"):
         return types <= ({float, int} if kind == "float" else {bool})
@@ -225,7 +225,7 @@ def _fit(cells: list[int | None]) -> bool:
 
 
 def _whole(cells: list[int | None]) -> Any:
-    """Whole numbers as pandas has them; by itself it looks at each cell, which takes far longer."""
+    """An array of integers; pandas would check each cell, which takes much longer."""
     missing = np.array([cell is None for cell in cells], dtype=np.bool_)
     values = cells if not missing.any() else [cell or 0 for cell in cells]
     return pd.arrays.IntegerArray(np.array(values, dtype=np.int64), missing)
@@ -244,7 +244,7 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value)
-    # JSON may carry half of a surrogate pair, which no file can hold.
+    # JSON may contain half of a surrogate pair, which cannot be encoded in a file.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

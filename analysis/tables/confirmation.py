@@ -1,7 +1,7 @@
-"""The confirmation of a front: chosen points, retrained under fresh seeds and read on test.
+"""The confirmation of a front: selected points, retrained with fresh seeds and evaluated on test.
 
-In its tables the primary metric (``accuracy``) is on test; ``validation_<metric>`` is that of the
-retrained model, not the one by which the search chose the point.
+In its tables the primary metric is measured on test. ``validation_<metric>`` is the value of the
+retrained model on validation, not the value by which the search selected the point.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from sweep.pareto import knee, nondominated
 
 @dataclass
 class Confirmation(Fold):
-    """What the ledger says of it, told once: of repeated records the first counts."""
+    """The events of a confirmation; of repeated records the first one counts."""
 
     baseline: ReadEvent | None = None
     """The dense model on test."""
     why: dict[Point, str] = field(default_factory=dict)
-    """The points that were chosen: "front" or "runner-up", by the latest round that says so."""
+    """Why each point was selected ("front" or "runner-up"), by its latest round."""
     newest: list[Point] = field(default_factory=list)
-    """Those of the latest round, in its order."""
+    """The points of the latest round, in its order."""
     records: dict[tuple[str, int, int], ReadEvent] = field(default_factory=dict)
     """By (trial_id, epoch, seed)."""
     failed: list[ReadEvent] = field(default_factory=list)
@@ -41,16 +41,14 @@ class Confirmation(Fold):
     problems: list[str] = field(default_factory=list)
 
     def of(self, point: Point) -> list[ReadEvent]:
-        """The records of a point by rising seed."""
+        """The records of a point, ordered by seed."""
         mine = {key[2]: event for key, event in self.records.items() if key[:2] == point}
         return [mine[seed] for seed in sorted(mine)]
 
     @property
     def points(self) -> list[Point]:
-        """Points that have a record, in the order of their first."""
+        """The points that have a record, in the order of their first records."""
         return list(dict.fromkeys((trial, epoch) for trial, epoch, _ in self.records))
-
-    # The fold.
 
     def on_confirm(self, event: ReadEvent) -> None:
         """A round begins."""
@@ -63,15 +61,15 @@ class Confirmation(Fold):
                 self.why[self.newest[-1]] = str(point.get("why"))
 
     def on_confirm_baseline(self, event: ReadEvent) -> None:
-        """The dense model is read on test."""
+        """The dense model is evaluated on test."""
         self.baseline = self.baseline or event
 
     def on_confirm_record(self, event: ReadEvent) -> None:
-        """A point has figures under a seed."""
+        """A retrained model is evaluated on test."""
         key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
         if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
             self.problems.append(
-                f"a confirmation record of {key[0]} lacks its epoch or its seed; it is left out"
+                f"a confirmation record of {key[0]} lacks its epoch or its seed; it is ignored"
             )
             return
         self.records.setdefault(key, event)  # type: ignore[arg-type]
@@ -89,7 +87,7 @@ class Confirmation(Fold):
 def confirmation_table(
     story: Confirmation, metric: PrimaryMetric, figures: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """One row a retrained model at a wanted epoch; ``figures`` are further columns of numbers."""
+    """One row per retrained model and epoch; ``figures`` are more columns of numbers."""
     rows = [
         {**event, "why": story.why.get((trial, epoch))}
         for (trial, epoch, _), event in story.records.items()
@@ -100,7 +98,7 @@ def confirmation_table(
 
 
 def confirmed_table(story: Confirmation, metric: PrimaryMetric) -> pd.DataFrame:
-    """One row a point that has figures on test: mean, interval and spread over seeds."""
+    """One row per point with values on test: their mean, interval and spread over seeds."""
     rows = []
     for trial, epoch in story.points:
         figures = summary(story.of((trial, epoch)), story.baseline, metric)
@@ -112,11 +110,11 @@ def confirmed_table(story: Confirmation, metric: PrimaryMetric) -> pd.DataFrame:
 def summary(
     records: Iterable[ReadEvent], dense: Mapping[str, Any] | None, metric: PrimaryMetric
 ) -> dict[str, Any]:
-    """What one point's retrainings say of it on test, by the columns of ``confirmed_columns``.
+    """The results of one point's retrainings on test, by the columns of ``confirmed_columns``.
 
     ``test_<metric>`` is the mean over seeds with a 95 % interval (``measured.over_seeds``),
-    ``test_<metric>_spread`` the standard deviation over seeds (ddof 1; missing for one),
-    ``test_drop`` by how much the mean is worse than the dense model on test.
+    ``test_<metric>_spread`` the standard deviation over seeds (ddof 1; missing for one seed),
+    ``test_drop`` how much worse the mean is than the dense model on test.
     """
     known = [record for record in records if figure(record, metric.name) is not None]
     if not known:
@@ -137,10 +135,10 @@ def summary(
 
 
 def state_of(story: Confirmation, whole: bool) -> str:
-    """none | running (which a killed one looks like, too) | partial | finished.
+    """none | running (or killed, which looks the same) | partial | finished.
 
-    Partial: a round has ended, but points of the front have no figures on test (it is not
-    ``whole``), because their retraining failed or because the front has moved since.
+    Partial: a round has ended, but some points of the front have no value on test (the front is not
+    ``whole``), because their retraining failed or because the front has changed since.
     """
     if not story.begun:
         return "none"
@@ -152,20 +150,20 @@ def state_of(story: Confirmation, whole: bool) -> str:
 def optimism_of(
     front: pd.DataFrame, confirmed: pd.DataFrame, metric: PrimaryMetric
 ) -> dict[str, float] | None:
-    """How much the search flattered the front: means over its confirmed points.
+    """How much better the front looked in the search than on test: means over confirmed points.
 
-    ``optimism``: how much better the validation value that chose a point is than its mean on test.
-    It is the sum of ``selection`` (against validation under fresh seeds: the luck that was picked)
-    and ``split`` (fresh validation against test: how much harder test is). ``points`` says of how
-    many. The parts are NaN where the fresh validation figures are not known. None without a
-    confirmed point.
+    ``optimism`` is how much better the validation value that selected a point is than its mean on
+    test. It is the sum of ``selection`` (compared with validation under fresh seeds, so the luck
+    that was selected) and ``split`` (validation under fresh seeds compared with test, so how much
+    harder test is). ``points`` is the number of points. The two parts are NaN if the validation
+    values under fresh seeds are unknown. None without a confirmed point.
     """
     joined = front[["trial_id", "epoch", metric.name]].merge(confirmed, on=["trial_id", "epoch"])
     joined = joined[joined[metric.test].notna() & joined[metric.name].notna()]
     if joined.empty:
         return None
     chosen, fresh, test = (joined[name] for name in (metric.name, metric.validation, metric.test))
-    # Means that skip gaps would no longer add up.
+    # Means that skip missing values would not add up.
     return {
         "optimism": float(metric.worsening(test, chosen).mean()),
         "selection": float(metric.worsening(fresh, chosen).mean(skipna=False)),
@@ -175,9 +173,9 @@ def optimism_of(
 
 
 def front_on_test(table: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
-    """The confirmed points that none beats by its means on test; those means, one row a point.
+    """The confirmed points that are non-dominated on test, with their means over seeds.
 
-    ``table`` is that of :func:`confirmation_table`. By rising sparsity, as the front is.
+    ``table`` is the result of :func:`confirmation_table`. The points are ordered by sparsity.
     """
     names = list(dict.fromkeys([*directions, "sparsity"]))
     means = table.groupby(["trial_id", "epoch"], sort=False)[names].mean().reset_index()
@@ -190,7 +188,7 @@ def front_on_test(table: pd.DataFrame, directions: Mapping[str, str]) -> pd.Data
 def knee_on_test(
     front: pd.DataFrame, table: pd.DataFrame, directions: Mapping[str, str]
 ) -> int | None:
-    """Row of ``front`` at which its points bend most on test, as :func:`front_on_test` has them."""
+    """The row of ``front`` at which its points bend most on test (see :func:`front_on_test`)."""
     keys = ["trial_id", "epoch"]
     best = front_on_test(table.merge(front[keys], on=keys), directions)
     at = knee(best[list(directions)].to_numpy(dtype=np.float64), list(directions.values()))

@@ -1,4 +1,4 @@
-"""The tables as files: CSV for people and spreadsheets, Parquet for programs."""
+"""Writes the tables as CSV, for people and spreadsheets, and as Parquet, for programs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from analysis.results import Results
 from analysis.tables.columns import text_columns
 from sweep.ledger.files import write_whole
 
-# A cell that starts with one of these is run as a formula by a spreadsheet.
+# A spreadsheet runs a cell that starts with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_tables(results: Results, folder: str | Path) -> list[Path]:
-    """Write ``trials``, ``records`` and ``front`` to ``folder``, as .csv and .parquet each.
+    """Write ``trials``, ``records`` and ``front`` to ``folder``, each as .csv and .parquet.
 
-    Once a confirmation has begun, ``confirmation``, too. Numbers in the CSV have all their digits:
-    read back they are the same floats. In the CSV only, text that a spreadsheet would run as a
-    formula gets an apostrophe in front, and carriage returns become newlines. Each file is replaced
-    whole. Raises ``OSError`` where it cannot be written.
+    ``confirmation`` is written too once a confirmation has begun. Numbers in the CSV have all their
+    digits, so that reading them gives the same floats. In the CSV only, text that a spreadsheet
+    would run as a formula starts with an apostrophe, and carriage returns become newlines. Each
+    file is replaced atomically. Raises ``OSError`` if a file cannot be written.
     """
     tables = {"trials": results.trials, "records": results.records, "front": results.front}
     if results.confirmation_state != "none":
@@ -33,20 +33,20 @@ def write_tables(results: Results, folder: str | Path) -> list[Path]:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> Path:
-    """Write one table as UTF-8 CSV, missing values as empty cells."""
+    """Write a table as UTF-8 CSV; missing values are empty cells."""
     safe = spreadsheet_safe(table)
     return write_whole(path, lambda part: safe.to_csv(part, index=False, lineterminator="\n"))
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> Path:
-    """Write one table as Parquet, with its types."""
+    """Write a table as Parquet, with the types of its columns."""
     return write_whole(path, lambda part: table.to_parquet(part, index=False))
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy in which no text cell would be run by a spreadsheet or break a row of a CSV file.
+    """A copy in which no text is a formula for a spreadsheet, and none breaks a row of a CSV file.
 
-    Nor a column's name, which may be a sweep's.
+    The same holds for names of columns, which may be names of sweeps.
     """
     safe = table.assign(**{name: table[name].map(_harmless) for name in text_columns(table)})
     return safe.rename(columns=_harmless)
@@ -56,5 +56,5 @@ def _harmless(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     safe = f"'{cell}" if cell.startswith(_FORMULA) else cell
-    # A bare carriage return is written without quotes, and read as the end of the row.
+    # pandas writes a carriage return without quotes, and readers take it for the end of the row.
     return safe.replace("\r\n", "\n").replace("\r", "\n")

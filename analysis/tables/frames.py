@@ -1,4 +1,4 @@
-"""Events to tables: one row an evaluation, one row a trial, one row a decision of the scheduler."""
+"""Makes the tables of the search from its events: records, trials and scheduler decisions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sweep.ledger.record import figure
 
 BASELINE = "baseline"
 
-# What a row takes from its trial; the rest comes from the evaluation.
+# The columns of a record that come from its trial, besides the parameters.
 _OF_TRIAL = ("status", "seed", "error")
 
 
 @dataclass
 class Trial:
-    """What the ledger says of one trial."""
+    """A trial in the ledger."""
 
     trial_id: str
     params: dict[str, Any] = field(default_factory=dict)
@@ -35,31 +35,31 @@ class Trial:
     """The record of the latest epoch."""
 
     def add(self, record: ReadEvent) -> None:
-        """Take a record, the first of its epoch."""
+        """Add a record; the trial has no other record of the same epoch."""
         self.records.append(record)
         if self.last is None or record["epoch"] > self.last["epoch"]:
             self.last = record
 
     def total(self, name: str) -> float | None:
-        """The sum of a figure over the records that have it; None where none has."""
+        """The sum of a figure over the records that have it; None if no record has it."""
         known = [value for r in self.records if (value := figure(r, name)) is not None]
         return float(sum(known)) if known else None
 
     @property
     def epochs(self) -> int:
-        """Finetune epochs that were trained and recorded."""
+        """The number of finetune epochs that were trained and recorded."""
         return int(self.last["epoch"]) if self.last else 0
 
     @property
     def asked(self) -> int:
-        """Finetune epochs that the trial was to run; what it has run where that is not known."""
+        """The planned number of finetune epochs or, if unknown, the number of trained ones."""
         asked = self.params.get("finetune_epochs")
         return asked if isinstance(asked, int) else self.epochs
 
 
 _OF_A_TRIAL = {"trial", "start", "record", "decision", "lost", "end"}
 
-# What makes an event of a kind one and the same; others may repeat.
+# The keys that identify an event of a kind; events of other kinds may repeat.
 _ONCE = {
     "trial": ("trial_id",),
     "record": ("trial_id", "stage", "epoch"),
@@ -69,7 +69,7 @@ _ONCE = {
 
 @dataclass
 class Story(Fold):
-    """The search's events by what they are about: of repeated ones the first counts."""
+    """The events of the search, grouped by kind and trial; of repeated events the first counts."""
 
     baseline: ReadEvent | None = None
     trials: dict[str, Trial] = field(default_factory=dict)
@@ -80,15 +80,15 @@ class Story(Fold):
     _seen: set[tuple[Any, ...] | None] = field(default_factory=set)
 
     def trial(self, event: ReadEvent) -> Trial:
-        """The trial that an event is about, made at its first mention."""
+        """The trial that an event names, created at its first mention."""
         name = str(event["trial_id"])
         return self.trials.setdefault(name, Trial(name))
 
     def apply(self, event: Event | ReadEvent) -> None:
-        """Take one event in, if it is news."""
+        """Add an event unless it is a repetition."""
         kind = event["event"]
         if kind in _OF_A_TRIAL and not isinstance(event.get("trial_id"), str):
-            self.problems.append(f"a `{kind}` event names no trial; it is left out")
+            self.problems.append(f"a `{kind}` event names no trial; it is ignored")
             return
         key = (kind, *map(event.get, _ONCE[kind])) if kind in _ONCE else None
         if key not in self._seen:
@@ -115,7 +115,7 @@ class Story(Fold):
     def on_record(self, event: ReadEvent) -> None:
         """A trial is evaluated."""
         if not isinstance(event.get("epoch"), int):
-            self.problems.append(f"a record of {event['trial_id']} has no epoch; it is left out")
+            self.problems.append(f"a record of {event['trial_id']} has no epoch; it is ignored")
             return
         self.trial(event).add(event)
         self.records.append(event)
@@ -137,11 +137,11 @@ class Story(Fold):
 def records_table(
     story: Story, metric: PrimaryMetric, figures: Iterable[str], baseline_seed: int | None
 ) -> pd.DataFrame:
-    """One row an evaluation, in the order of the ledger, the dense baseline first.
+    """One row per evaluation in the order of the ledger, starting with the dense baseline.
 
-    ``status``, ``seed`` and ``error`` are the trial's; ``train_seconds`` and ``eval_seconds`` are
-    of that evaluation, ``seconds`` of the trial so far. ``figures`` are columns of numbers beside
-    the contract's.
+    ``status``, ``seed`` and ``error`` are those of the trial; ``train_seconds`` and
+    ``eval_seconds`` are those of the evaluation; ``seconds`` is the time of the trial so far.
+    ``figures`` are columns of numbers besides those of the contract.
     """
     trials = list(story.trials.values())
     about = [_about(trial) for trial in trials]
@@ -160,10 +160,10 @@ def records_table(
 
 
 def trials_table(story: Story, metric: PrimaryMetric, figures: Iterable[str]) -> pd.DataFrame:
-    """One row a trial, in the order of their making: the figures of its last evaluation.
+    """One row per trial in the order of creation, with the figures of its last evaluation.
 
-    ``train_seconds`` and ``eval_seconds`` are totals over the trial; ``stage``, ``epoch`` and the
-    figures are missing for a trial that has no evaluation yet.
+    ``train_seconds`` and ``eval_seconds`` are totals over the trial. ``stage``, ``epoch`` and the
+    figures of a trial without an evaluation are missing.
     """
     trials = list(story.trials.values())
     kinds = _kinds(metric, param_kinds(trial.params for trial in trials), figures)
@@ -171,7 +171,7 @@ def trials_table(story: Story, metric: PrimaryMetric, figures: Iterable[str]) ->
 
 
 def decisions_table(story: Story) -> pd.DataFrame:
-    """One row a decision of the scheduler: stop or continue, at which rung, and why."""
+    """One row per decision of the scheduler: stop or continue, the rung and the reason."""
     return frame(story.decisions, DECISIONS)
 
 

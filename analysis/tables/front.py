@@ -1,10 +1,10 @@
 """The Pareto front of a table of records.
 
-Candidates are the finished observations: every record, of any trial, that is not partial, not the
-dense baseline, and has all objectives. Where several have exactly the same objectives, the one
-that came first in the ledger stands for them. So ``front.csv`` holds the rows that
-``moocore.is_nondominated`` (``keep_weakly=False``) picks from the candidates in ``records.csv``;
-under ``search.constraints`` from the feasible ones among them, where there are any.
+Candidates are all records of trials that are not partial and have all objectives. If several
+candidates have exactly the same objectives, the first one in the ledger represents them. So
+``front.csv`` has the rows that ``moocore.is_nondominated`` (``keep_weakly=False``) selects from the
+candidates in ``records.csv`` or, with ``search.constraints``, from the feasible candidates if there
+are any.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ Constraints = Mapping[str, Mapping[str, float]]
 
 
 def candidates(records: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
-    """The rows of ``records`` that may be on the front, in their order."""
+    """The rows of ``records`` that may be on the front, in the same order."""
     finished = records["partial"].eq(False).fillna(False) & records["stage"].ne("baseline")
     whole = np.isfinite(objectives(records, directions)).all(axis=1)
     return records[finished.to_numpy(dtype=bool) & whole]
 
 
 def objectives(table: pd.DataFrame, directions: Mapping[str, str]) -> FloatArray:
-    """The objectives of a table's rows, shape (rows, objectives), NaN where missing."""
+    """The objectives of the rows of a table, shape (rows, objectives); NaN if missing."""
     return table[list(directions)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def feasible(table: pd.DataFrame, constraints: Constraints) -> BoolArray:
-    """Mask, shape (rows,), of the rows that keep to all bounds; a missing figure keeps to none.
+    """A mask, shape (rows,), of the rows within all bounds; a missing value is within none.
 
-    ``constraints`` are the config's: metric -> {"min": x, "max": y}, or one of the two.
+    ``constraints`` are those of the config: metric -> {"min": x, "max": y}, or one of the two.
     """
     keeps = np.ones(len(table), dtype=np.bool_)
     for metric, bounds in constraints.items():
@@ -51,9 +51,9 @@ def feasible(table: pd.DataFrame, constraints: Constraints) -> BoolArray:
 
 
 def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
-    """The candidates that may be on the front: the feasible ones, or all where none is feasible.
+    """The feasible candidates, or all candidates if none is feasible.
 
-    The column ``feasible`` says which it is.
+    They have a column ``feasible``.
     """
     keeps = feasible(pool, constraints)
     pool = pool.assign(feasible=series(keeps.tolist(), "bool").set_axis(pool.index))
@@ -63,7 +63,7 @@ def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
 def front_places(
     pool: pd.DataFrame, directions: Mapping[str, str], metric: PrimaryMetric
 ) -> IntArray:
-    """Rows of ``pool`` that are on its front, as places, by rising :func:`main_objective`."""
+    """The positions of the rows of ``pool`` on its front, ordered by :func:`main_objective`."""
     points = objectives(pool, directions)
     best = nondominated(points, list(directions.values()), keep_duplicates=False)
     (places,) = np.nonzero(best)
@@ -72,7 +72,7 @@ def front_places(
 
 
 def front_rows(rows: pd.DataFrame, metric: PrimaryMetric) -> pd.DataFrame:
-    """Rows with the columns of a front: the metric's intervals, and the others missing."""
+    """Rows with the columns of a front: the intervals of the metric, and missing values."""
     ends = [interval(measured(row, metric), metric) for row in rows.to_dict("records")]
     own: dict[str, Any] = {
         metric.low: [low for low, _ in ends],
@@ -86,8 +86,8 @@ def front_rows(rows: pd.DataFrame, metric: PrimaryMetric) -> pd.DataFrame:
 
 
 def main_objective(directions: Mapping[str, str], metric: PrimaryMetric) -> str:
-    """What a front is drawn and sorted along: sparsity if it is an objective, or if there is none
-    beside the primary metric; else the first other objective."""
+    """The column by which a front is ordered: sparsity if it is an objective, or if the primary
+    metric is the only one; else the first objective that is not the primary metric."""
     others = [name for name in directions if name != metric.name]
     if "sparsity" in directions or not others:
         return "sparsity"

@@ -1,4 +1,4 @@
-"""Tables as HTML, for Jupyter: every text of a sweep is text in it, never markup."""
+"""Tables as HTML for Jupyter; text of the user is escaped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = 20
 
 
 def answer_html(text: str, rows: Mapping[str, pd.Series[Any] | None], metric: PrimaryMetric) -> str:
-    """An answer: its sentence, and its points by their names."""
+    """The sentence of an answer, and a table of its points by their names."""
     known = {name: row for name, row in rows.items() if row is not None}
     table = ""
     if known:
@@ -28,17 +28,17 @@ def answer_html(text: str, rows: Mapping[str, pd.Series[Any] | None], metric: Pr
 
 
 def section(title: str, text: str, *tables: str) -> str:
-    """A small heading, a line of text, and ``tables``, which are HTML."""
+    """A small heading, a line of text, and ``tables`` that are HTML already."""
     return f"<h4>{escape(title)}</h4><p>{escape(text)}</p>{''.join(tables)}"
 
 
 def table_html(table: pd.DataFrame) -> str:
-    """A whole table, as pandas shows it."""
+    """A whole table as HTML."""
     return table.to_html(index=False, border=0, na_rep="-", escape=True)
 
 
 def front_html(front: pd.DataFrame, metric: PrimaryMetric, first: list[str] | None = None) -> str:
-    """Rows of the front as an HTML table: the columns that have a value, thinned evenly."""
+    """The front as an HTML table: at most ``ROWS`` rows, and the columns that have a value."""
     rows, note = front, ""
     if len(front) > ROWS:
         rows = thin.rows(front, ROWS)
@@ -60,7 +60,7 @@ def _cell(show: Any, cell: Any) -> str:
 
 
 def _forms(metric: PrimaryMetric) -> dict[str, Any]:
-    """How each column of the front is shown."""
+    """The format of each shown column of the front."""
     form = MetricFormat(metric)
     splits = (on_split(metric, "validation"), on_split(metric, "test"))
     figures = {

@@ -1,4 +1,4 @@
-"""What a ledger says, sorted into tables: all that is read when a sweep is loaded."""
+"""The part of the results that is read when a sweep is loaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def plain_figures(event: ReadEvent | None) -> dict[str, Any] | None:
-    """What a dense model's event says, without its kind and the answers to single examples."""
+    """The figures in the event of a dense model, without the answers to single examples."""
     if event is None:
         return None
     return {name: value for name, value in event.items() if name not in ("event", "correct_bits")}
@@ -32,63 +32,63 @@ STATUSES = ("completed", "stopped", "failed", "running")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Loaded:
-    """A sweep as it stood when it was loaded. The tables' columns are the project's contract."""
+    """A sweep at the time of loading. The columns of its tables are a public contract."""
 
     folder: Path | str
-    """As it was given to ``load``: a ``Path``, or text where it is an address (s3://...)."""
+    """The folder as a ``Path``, or its address (s3://...) as text."""
     name: str
     trials: pd.DataFrame
-    """One row a trial: its last state."""
+    """One row per trial, with its last evaluation."""
     records: pd.DataFrame
-    """One row an evaluation, with one for the dense baseline."""
+    """One row per evaluation, including that of the dense baseline."""
     decisions: pd.DataFrame
-    """One row a decision of the trial scheduler."""
+    """One row per decision of the trial scheduler."""
     config: dict[str, Any]
     """The resolved config."""
     versions: dict[str, str]
     baseline: dict[str, Any] | None
-    """The dense model's figures and ``warnings``, or None where it is not evaluated yet."""
+    """The figures and ``warnings`` of the dense model, or None if it is not evaluated yet."""
     metric: PrimaryMetric
-    """What the trials are judged by."""
+    """The primary metric."""
     metrics: dict[str, PrimaryMetric]
-    """All metrics that were measured, by name."""
+    """All measured metrics by name."""
     figures: list[str]
-    """Columns beside the contract's: objectives, metrics and their standard errors."""
+    """Columns besides those of the contract: objectives, metrics and their standard errors."""
     directions: dict[str, str]
-    """Objective -> "max" or "min", in the config's order."""
+    """Objective -> "max" or "min", in the order of the config."""
     reference_point: dict[str, float]
-    """The fixed corner of the hypervolume: objective -> value."""
+    """The fixed reference point of the hypervolume: objective -> value."""
     cost: Cost
     state: str
-    """finished | interrupted | running (which a sweep whose driver was killed looks like, too)."""
+    """finished | interrupted | running (or its driver was killed, which looks the same)."""
     events: list[ReadEvent]
     """The ledger, event by event."""
     story: Story
-    """The events of the search, sorted by what they are about."""
+    """The events of the search, grouped by kind and trial."""
     confirming: Confirmation
-    """The events of the confirmation, likewise."""
+    """The events of the confirmation."""
     draw_front: Callable[[Any], Figure | None]
-    """Draws the front of a sweep; given, because charts know tables and no table knows a chart."""
+    """Draws the front; passed in, because charts import tables and no table imports a chart."""
     lost: list[ReadEvent] = field(default_factory=list)
-    """Workers that died: trial_id, attempt, reason."""
+    """Workers that were lost: trial_id, attempt, reason."""
     problems: list[str] = field(default_factory=list)
-    """What was wrong with the ledger, a sentence each."""
+    """The problems of the ledger, one sentence each."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of trials by status; all four statuses are always there."""
+        """The number of trials by status, for all four statuses."""
         found = Counter(self.trials["status"])
         return {status: found[status] for status in STATUSES}
 
     @property
     def trials_planned(self) -> int | None:
-        """Trials in all, once the sweep is finished."""
+        """The planned number of trials."""
         planned = self._search.get("trials")
         return planned if isinstance(planned, int) else None
 
     @property
     def sampler(self) -> str | None:
-        """What proposed the trials, as the config has it."""
+        """The name of the sampler in the config."""
         given = self._search.get("sampler")
         return given if isinstance(given, str) else None
 
@@ -101,7 +101,7 @@ class Loaded:
 
     @property
     def test_baseline(self) -> dict[str, Any] | None:
-        """The dense model's figures on test; None before a confirmation."""
+        """The figures of the dense model on test; None before a confirmation."""
         return plain_figures(self.confirming.baseline)
 
     @property
@@ -122,10 +122,10 @@ class Loaded:
 
     @property
     def epochs_saved(self) -> int:
-        """Finetune epochs that stopped trials were spared."""
+        """Finetune epochs saved by stopping trials."""
         return self.cost.epochs_saved
 
     @property
     def utilisation(self) -> float | None:
-        """Share of worker time spent in training and evaluation."""
+        """The share of worker time spent in training and evaluation."""
         return self.cost.utilisation

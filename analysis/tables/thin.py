@@ -1,4 +1,4 @@
-"""Fewer points where thousands would lie on one another. What is kept is kept as it is."""
+"""Thins out points of which thousands would overlap in a picture; kept points are unchanged."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ MOST_POINTS = 1500
 
 
 def spread(x: FloatArray, y: FloatArray, most: int = MOST_POINTS) -> IntArray:
-    """Indices of at most ``most`` points that look like all of them: the first in each cell of a
-    grid over their range. Outliers stay, for they are alone in their cells; density is lost.
+    """Indices of at most ``most`` points that look like all of them: the first point in each cell
+    of a grid over their range. Outliers are kept, because they are alone in their cells; the
+    density is lost.
 
-    All indices if there are no more than ``most``, else rising ones of the finite points.
+    Returns all indices if there are at most ``most``, else ascending ones of finite points.
     """
     if len(x) <= most:
         return np.arange(len(x))
@@ -27,7 +28,7 @@ def spread(x: FloatArray, y: FloatArray, most: int = MOST_POINTS) -> IntArray:
 
 
 def evenly(count: int, most: int) -> IntArray:
-    """At most ``most`` of the indices below ``count``, evenly spaced, the ends among them.
+    """At most ``most`` of the indices below ``count``, evenly spaced, including both ends.
 
     >>> evenly(3, 10).tolist(), evenly(9, 3).tolist()
     ([0, 1, 2], [0, 4, 8])
@@ -38,12 +39,12 @@ def evenly(count: int, most: int) -> IntArray:
 
 
 def rows(table: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most ``most`` rows of a table, evenly spaced, its ends among them."""
+    """At most ``most`` rows of a table, evenly spaced, including both ends."""
     return table.iloc[evenly(len(table), most)]
 
 
 def note(shown: int, of: int, noun: str) -> str:
-    """The sentence that a caption owes its reader; "" where all are shown.
+    """The sentence of a caption about thinned points; "" if all are shown.
 
     >>> note(3, 4000, "evaluations")
     'Thinned: 3 of 4,000 evaluations are drawn.'
@@ -52,7 +53,7 @@ def note(shown: int, of: int, noun: str) -> str:
 
 
 def _cells(values: FloatArray, count: int) -> IntArray:
-    """Which of ``count`` equal cells over its range each value lies in."""
+    """The cell of each value, among ``count`` equal cells over the range of the values."""
     if not len(values):
         return np.empty(0, dtype=np.intp)
     span = float(np.ptp(values)) or 1.0

@@ -104,8 +104,8 @@ def test_verdicts_and_probabilities_rest_on_the_errors(results: Results) -> None
     assert front["p_value"].isna().all()
     assert front["front_probability"].between(0, 1).all()
     text = results.basis.text
-    assert "normal draws of each rmse on validation by its standard error" in text
-    assert "as if they had been given different examples" in text
+    assert "normal draws of each rmse on validation with its standard error" in text
+    assert "as if they had been evaluated on different examples" in text
 
 
 def test_two_points_are_ranked_as_often_as_their_errors_say() -> None:
@@ -145,7 +145,7 @@ def test_the_answer_names_the_metric_and_its_unit(results: Results, confirmed: R
     assert "The sparsest point within 1 % of dense (by its estimate) is **" in text
     assert re.search(rf"sparsity at validation rmse [\d.]+ {UNIT}\*\*", text)
     assert f"to dense ({UNIT})" in text and f"validation rmse ({UNIT})" in text
-    assert "Intervals are 95 %, of the validation examples alone." in text
+    assert "Intervals are 95 % intervals over the validation examples only." in text
     text = markdown.section(section(confirmed))
     assert re.search(rf"sparsity at test rmse [\d.]+ {UNIT}\*\* \([\d.]+ {UNIT} below", text)
 

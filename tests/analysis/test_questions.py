@@ -79,9 +79,12 @@ def test_the_knee_of_a_confirmed_front_is_that_on_test() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"min_sparsity": 0.95}, "no point of the front satisfies that. The nearest is d after"),
-        ({"max_drop": -0.1}, "at most -10 points below dense: no point of the front satisfies"),
-        ({"knee": True, "max_drop": 0.001}, "the knee is beyond that: c after epoch 0, 80.0 %"),
+        (
+            {"min_sparsity": 0.95},
+            "no point of the front is within the bounds. The nearest point is",
+        ),
+        ({"max_drop": -0.1}, "at most -10 points below dense: no point of the front is within"),
+        ({"knee": True, "max_drop": 0.001}, "the knee is outside the bounds: c after epoch 0, 80."),
     ],
 )
 def test_where_nothing_answers_the_reason_names_what_comes_nearest(
@@ -137,7 +140,7 @@ def test_the_text_says_what_was_asked_and_what_it_rests_on(results: Results) -> 
     assert text.startswith(f"{asked}b after epoch 0, 60.0 % sparsity at 91.17 % accuracy")
     assert "on validation, unconfirmed" in text and "0.57 points below dense" in text
     none = results.best(min_sparsity=0.95)
-    assert "no point of the front satisfies that. The nearest is d after" in none.text
+    assert "no point of the front is within the bounds. The nearest point is d after" in none.text
     assert "Runner-up: c after epoch 0" in results.best(min_sparsity=0.6).text
     assert repr(none) == f"<Answer: {none.text}>"
 

@@ -56,17 +56,17 @@ def test_the_certified_point_is_named_where_it_is_another(answered: Results) -> 
     sure = answered.front[answered.front["verdict"].eq("certified")]
     near = answered.front[answered.front["accuracy_drop"] <= 0.01 + 1e-9]
     if sure.empty:
-        assert "For no point is that certain" in text
+        assert "No point is certain to be that near" in text
     elif sure["sparsity"].max() == near["sparsity"].max():
-        assert "That is certain at 95 %." in text
+        assert "This is certain at 95 %." in text
     else:
-        assert "The sparsest for which that is certain at 95 % is **" in text
+        assert "The sparsest point for which this is certain at 95 % is **" in text
 
 
-def test_a_knee_that_is_the_answer_is_told_once() -> None:
+def test_a_knee_that_is_the_answer_is_described_once() -> None:
     ledger = LedgerBuilder().baseline().points(a=(805, 0.1), b=(795, 0.8), c=(400, 0.9))
     text = answer(ledger)
-    assert "is where the front bends most" in text and text.count("**80.0 % sparsity") == 1
+    assert "bends most at the first of these" in text and text.count("**80.0 % sparsity") == 1
 
 
 def one_point(**figures: object) -> LedgerBuilder:

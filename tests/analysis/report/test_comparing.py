@@ -35,7 +35,7 @@ def test_fronts_on_validation_are_unconfirmed() -> None:
     front = {("t00000", 2): {1: 788}, ("t00001", 1): {1: 600}, ("t00003", 1): {1: 610}}
     confirmed = named(small_sweep().confirm_round(front), "confirmed")
     text = report(confirmed, named(small_sweep(), "plain"))
-    assert "## Answer (UNCONFIRMED)" in text and "Of 1 of 2 sweeps" in text
+    assert "## Answer (UNCONFIRMED)" in text and "The fronts of 1 of 2 sweeps" in text
     told = [line for line in text.splitlines() if "| test |" in line]
     assert len(told) == 1 and told[0].startswith("| confirmed |")
     assert "validation (unconfirmed)" in text

@@ -82,9 +82,9 @@ def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
 def test_a_sweep_that_was_just_made_has_a_report(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").touch()
     page, text = (file.read_text() for file in write_report(load(tmp_path), tmp_path)[:2])
-    assert "no trials yet" in text and "It is not evaluated yet." in text
+    assert "no trials yet" in text and "The dense model is not evaluated yet." in text
     assert "## Failures\n\nNone." in text
-    assert "None is recorded." in text and "None are recorded." in text
+    assert "The ledger has no config." in text and "The ledger has no versions." in text
     read = Page(page)
     assert not read.problems
     assert read.all("p", kind="nothing")[0].text == "The sweep has no trials yet."
