@@ -1,4 +1,4 @@
-"""A sweep that all charts are drawn from, and its report: each is made once."""
+"""Sweeps and a report that several tests share, and that no test changes."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def rich() -> Results:
 
 @pytest.fixture(scope="session")
 def small() -> Results:
-    """The small sweep, which nobody changes."""
+    """A small sweep."""
     return small_sweep().load()
 
 
 @pytest.fixture(scope="session")
 def answered() -> Results:
-    """A sweep that knows who got what right, which nobody changes."""
+    """A sweep whose records have the answers to single examples."""
     return answered_sweep().load()
 
 
 @pytest.fixture(scope="session")
 def big() -> Results:
-    """A sweep with a trade-off, which nobody changes."""
+    """A sweep with a trade-off."""
     return big_sweep().load()
 
 
 @pytest.fixture(scope="session")
 def report(rich: Results, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The files of a whole report, which takes seconds to draw, by their names in its folder."""
+    """The files of a whole report by name; drawing it takes seconds."""
     folder = tmp_path_factory.mktemp("report")
     return {str(file.relative_to(folder)): file for file in write_report(rich, folder)}

@@ -1,4 +1,4 @@
-"""Ledgers written by hand: a story told event by event, on a clock of its own."""
+"""Builds ledgers event by event, with a clock of their own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONFIG: dict[str, Any] = {
 
 
 class LedgerBuilder:
-    """Collects events; ``write`` makes a sweep's folder of them. ``clock`` is in seconds."""
+    """Collects events; ``write`` writes them into a folder. ``clock`` is in seconds."""
 
     def __init__(self, **sweep: Any) -> None:
         self.events: list[dict[str, Any]] = []
@@ -196,20 +196,20 @@ class LedgerBuilder:
 
 
 def pack(bits: NDArray[np.bool_]) -> str:
-    """Answers as the ledger has them."""
+    """Answers in the encoding of the ledger."""
     return base64.b64encode(np.packbits(bits).tobytes()).decode("ascii")
 
 
 def first(correct: int) -> str:
-    """Answers of a model that gets the first so many examples right."""
+    """The answers of a model that answers only the first ``correct`` examples right."""
     return pack(np.arange(EXAMPLES) < correct)
 
 
 def answered_sweep(trials: int = 12, seed: int = 0, examples: int = EXAMPLES) -> LedgerBuilder:
-    """A trade-off in which every model says which examples it got right.
+    """A trade-off in which every record has its answers.
 
-    Each example has an ease that all models share, so that they err alike; the dense model is right
-    on most. Every trial is at epoch 0 and at epoch 1.
+    Each example is equally easy for all models, so they make the same errors; the dense model
+    answers most examples right. Every trial has a record of epoch 0 and of epoch 1.
     """
     draw = np.random.default_rng(seed)
     ease = draw.normal(size=examples)
@@ -238,7 +238,7 @@ def answered_sweep(trials: int = 12, seed: int = 0, examples: int = EXAMPLES) ->
 
 
 def measured(correct: int, sparsity: float) -> dict[str, Any]:
-    """What an evaluation says of a model, whatever its epoch."""
+    """The figures of an evaluation that do not depend on the epoch."""
     zeros = round(sparsity * PRUNABLE)
     return {
         "accuracy": correct / EXAMPLES,
@@ -266,7 +266,7 @@ def small_sweep() -> LedgerBuilder:
 
 
 def big_sweep(trials: int = 40, seed: int = 0) -> LedgerBuilder:
-    """A plausible trade-off with ties: seeded, about three records a trial, some trials stopped."""
+    """A plausible trade-off with ties, about three records per trial, and stopped trials."""
     draw = random.Random(seed)
     ledger = LedgerBuilder().baseline()
     for number in range(trials):

@@ -1,4 +1,4 @@
-"""A ledger of a regression: less is better, and no example is simply right or wrong."""
+"""The ledger of a regression, where a smaller error is better and no example is right or wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DENSE_TEST = 1.1
 
 
 def errors(rmse: float, sparsity: float, dense: float = DENSE) -> dict[str, Any]:
-    """The figures of an evaluation, with a standard error of 2 % of the value."""
+    """The figures of an evaluation; the standard error is 2 % of the value."""
     sizes = measured(0, sparsity)
     for name in ("accuracy", "correct"):
         del sizes[name]
@@ -27,7 +27,7 @@ def errors(rmse: float, sparsity: float, dense: float = DENSE) -> dict[str, Any]
 
 
 def rmse_sweep(trials: int = 12, seed: int = 0) -> LedgerBuilder:
-    """A trade-off: the error rises with the sparsity and falls with each of two epochs."""
+    """A trade-off: the error grows with the sparsity and shrinks with each of two epochs."""
     draw = random.Random(seed)
     ledger = LedgerBuilder(
         name="ratings",
@@ -52,7 +52,7 @@ def rmse_sweep(trials: int = 12, seed: int = 0) -> LedgerBuilder:
 def record(
     ledger: LedgerBuilder, trial_id: str, epoch: int, rmse: float, sparsity: float
 ) -> LedgerBuilder:
-    """One evaluation of a trial."""
+    """Add an evaluation of a trial."""
     own = {"trial_id": trial_id, "attempt": 1, "epoch": epoch, "partial": False}
     own |= {"stage": "recovered" if epoch else "pruned", "worker": "host:1"}
     spent = {"seconds": 1.0 + 9.0 * epoch, "train_seconds": 8.0 * (epoch > 0), "eval_seconds": 1.0}
@@ -60,7 +60,7 @@ def record(
 
 
 def confirmed_rmse_sweep(seeds: int = 3) -> LedgerBuilder:
-    """The same, its whole front read on test, where everything is 0.1 worse, and a runner-up."""
+    """The same sweep, its front and a runner-up confirmed on test with errors 0.1 larger."""
     ledger = rmse_sweep()
     front = [(row.trial_id, int(row.epoch), row.rmse, row.sparsity) for row in front_of(ledger)]
     runner_up = (front[0][0], 1, 1.05, front[0][3])
@@ -83,5 +83,5 @@ def confirmed_rmse_sweep(seeds: int = 3) -> LedgerBuilder:
 
 
 def front_of(ledger: LedgerBuilder) -> list[Any]:
-    """The rows of a ledger's front."""
+    """The rows of the front of a ledger."""
     return list(ledger.load().front.itertuples())

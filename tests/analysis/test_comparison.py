@@ -36,7 +36,7 @@ def test_several_folders_are_compared(tmp_path: Path, small: Results) -> None:
         load([])
 
 
-def test_the_table_is_what_each_sweep_says(comparison: Comparison) -> None:
+def test_the_table_has_the_values_of_each_sweep(comparison: Comparison) -> None:
     table = comparison.table
     for row, results in zip(table.itertuples(), comparison.results, strict=True):
         assert row.hypervolume == results.hypervolume
@@ -71,7 +71,7 @@ def test_attainment_is_that_of_the_fronts(comparison: Comparison) -> None:
         ({"reference_point": {"accuracy": 0.5}}, r"accuracy 0\.1; accuracy 0\.5"),
     ],
 )
-def test_other_objectives_or_reference_points_do_not_compare(
+def test_different_objectives_or_reference_points_cannot_be_compared(
     head: dict[str, Any], words: str
 ) -> None:
     one, two = small_sweep().load(), LedgerBuilder(**head).load()
@@ -81,14 +81,14 @@ def test_other_objectives_or_reference_points_do_not_compare(
     assert isinstance(raised.value, ValueError)
 
 
-def test_a_sweep_without_a_reference_point_yet_has_no_volume() -> None:
+def test_a_sweep_without_a_reference_point_has_no_hypervolume() -> None:
     new = LedgerBuilder(reference_point={"sparsity": 0.0})
     table = compare(small_sweep(), new).table
     assert table["hypervolume"].isna().tolist() == [False, True]
     assert table["hypervolume_share"].isna().tolist() == [False, True]
 
 
-def test_it_shows_in_a_notebook_as_text(comparison: Comparison) -> None:
+def test_a_notebook_shows_it_as_text(comparison: Comparison) -> None:
     nasty = LedgerBuilder(name="<script>alert(1)</script>")
     html = compare(nasty, nasty)._repr_html_()
     assert "<script>" not in html and "&lt;script&gt;" in html
@@ -101,14 +101,14 @@ WAYS = [["min", "min"], ["max", "max"], ["max", "min"]]
 
 
 def fronts(seed: int, ways: list[str]) -> list[np.ndarray]:
-    """Two to six non-dominated sets, with ties."""
+    """Two to six non-dominated sets with ties."""
     draw = np.random.default_rng(seed)
     clouds = [np.round(draw.random((int(draw.integers(1, 9)), 2)), 1) for _ in range(seed % 5 + 2)]
     return [cloud[nondominated(cloud, ways, keep_duplicates=False)] for cloud in clouds]
 
 
 @pytest.mark.parametrize("ways", WAYS)
-def test_a_corner_is_attained_by_as_many_and_nothing_better_is(ways: list[str]) -> None:
+def test_a_corner_is_attained_by_enough_fronts_and_no_better_point_is(ways: list[str]) -> None:
     signs = np.array([-1 if way == "max" else 1 for way in ways])
 
     def attained(goal: np.ndarray, given: list[np.ndarray]) -> float:
@@ -130,7 +130,7 @@ def test_one_front_is_its_own_surface() -> None:
     assert attainment([front], 0.5, ["max", "max"]).tolist() == [[0.5, 0.7], [0.9, 0.1]]
 
 
-def test_too_few_fronts_attain_nothing() -> None:
+def test_with_too_few_fronts_nothing_is_attained() -> None:
     empty: list[list[float]] = []
     assert attainment([[[1, 2]], empty, empty], 0.5, ["max", "max"]).shape == (0, 2)
     assert attainment([], 0.5, ["max", "max"]).shape == (0, 2)
@@ -141,6 +141,6 @@ def test_too_few_fronts_attain_nothing() -> None:
     ("level", "ways"),
     [(0, ["max", "max"]), (50, ["max", "max"]), (0.5, ["max"]), (0.5, ["a", "b"])],
 )
-def test_bad_questions_are_refused(level: float, ways: list[str]) -> None:
+def test_invalid_arguments_are_refused(level: float, ways: list[str]) -> None:
     with pytest.raises(ValueError, match=r"level must be|two directions"):
         attainment([[[1, 2]]], level, ways)

@@ -1,4 +1,4 @@
-"""The numbers in the docstrings of analysis/ are those that its functions give."""
+"""The examples in the docstrings of analysis/ are correct."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ WITH_EXAMPLES = {
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the examples take for granted: numpy, and a sweep that knows who got what right."""
+    """The names that the examples use: numpy, and a sweep with answers."""
     ledger = small_sweep()
     kinds = [(e["event"], e.get("trial_id"), e.get("epoch")) for e in ledger.events]
     ledger.answers(kinds.index(("baseline", None, None)), range(DENSE))
-    # Ten of the dense model's right answers are lost, five others are won.
+    # Ten right answers of the dense model are lost, and five others are won.
     ledger.answers(kinds.index(("record", "t00000", 2)), range(10, DENSE + 5))
     folder = ledger.write(tmp_path_factory.mktemp("sweep"))
     return {"np": np, "results": analysis.load(folder)}

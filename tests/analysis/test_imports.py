@@ -1,4 +1,4 @@
-"""analysis/ reads sweeps on a machine that could not run one."""
+"""analysis/ needs none of the packages that run a sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import analysis
 
 FOLDER = Path(analysis.__file__).parent
 ALLOWED = {"analysis", "sweep", "pandas", "numpy", "pyarrow", "matplotlib", "plotly", "jinja2"}
-# Imported where they are needed.
+# Packages that are imported inside functions only.
 LATE = {"fsspec", "moocore", "scipy"}
 
 
@@ -50,7 +50,7 @@ def loaded_by(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-def test_loading_needs_no_plots_no_stack_and_nothing_that_is_seldom_needed() -> None:
+def test_loading_imports_no_plotting_package_and_no_part_of_the_stack() -> None:
     heavy = {"matplotlib", "plotly", "ray", "torch", "optuna", "transformers"}
     code = "import analysis, analysis.report, analysis.charts; analysis.load, analysis.Comparison"
     assert not (heavy | LATE) & loaded_by(code)

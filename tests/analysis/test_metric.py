@@ -1,4 +1,4 @@
-"""A sweep whose primary metric is an error: all that holds for accuracy holds for it."""
+"""A sweep whose primary metric is an error has the same tables, reports and charts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def confirmed() -> Results:
     return confirmed_rmse_sweep().load()
 
 
-def test_its_columns_stand_where_those_of_accuracy_stand(results: Results) -> None:
+def test_its_columns_replace_those_of_accuracy(results: Results) -> None:
     names = [name.replace("accuracy", "rmse") for name in contract(small_sweep().load().metric)]
     assert list(results.records)[: len(names)] == list(results.trials)[: len(names)] == names
     assert list(results.records)[-3:] == ["rmse_se", "f1", "f1_se"]
@@ -55,7 +55,7 @@ def test_its_columns_stand_where_those_of_accuracy_stand(results: Results) -> No
     assert (dense["baseline_rmse"], dense["rmse_drop"]) == (DENSE, 0.0)
 
 
-def test_the_tables_are_written_with_them(confirmed: Results, tmp_path: Path) -> None:
+def test_the_tables_are_written_with_its_columns(confirmed: Results, tmp_path: Path) -> None:
     write_tables(confirmed, tmp_path)
     header = (tmp_path / "confirmation.csv").read_text().splitlines()[0].split(",")
     known = list(confirmation_columns(confirmed.metric))
@@ -77,7 +77,7 @@ def test_intervals_come_from_the_standard_errors(results: Results) -> None:
     assert front["rmse_high"].to_numpy() == pytest.approx(front["rmse"] * (1 + 0.02 * Z))
 
 
-def test_on_test_they_take_the_seeds_in(confirmed: Results) -> None:
+def test_intervals_on_test_include_the_seeds(confirmed: Results) -> None:
     row = confirmed.front.iloc[0]
     assert confirmed.confirmed and row["seeds"] == 3
     assert row["test_rmse"] == pytest.approx(row["rmse"] + 0.1)
@@ -86,7 +86,7 @@ def test_on_test_they_take_the_seeds_in(confirmed: Results) -> None:
     examples = Z * 0.02 * np.sqrt((values**2).mean())
     wide = stats.t.ppf(0.975, 2) * stats.sem(values)
     assert row["test_rmse_high"] - row["test_rmse"] == pytest.approx(np.hypot(examples, wide))
-    # Worse is positive, whatever the direction.
+    # A drop is positive if the value is worse, in both directions.
     assert row["test_drop"] == pytest.approx(row["test_rmse"] - DENSE_TEST)
     assert row["optimism"] == pytest.approx(0.1)
     found = confirmed.optimism
@@ -94,8 +94,8 @@ def test_on_test_they_take_the_seeds_in(confirmed: Results) -> None:
     assert found["optimism"] == pytest.approx(found["selection"] + found["split"])
 
 
-def test_verdicts_and_probabilities_rest_on_the_errors(results: Results) -> None:
-    """As if each model had been given examples of its own; the margin is 1 % of dense."""
+def test_verdicts_and_probabilities_come_from_the_standard_errors(results: Results) -> None:
+    """Values are compared as if they were measured on different examples; the margin is 1 %."""
     front = results.front
     low = -front["rmse_drop"] - stats.norm.ppf(0.95) * np.hypot(0.02 * front["rmse"], 0.02 * DENSE)
     likely = front["rmse_drop"] <= 0.01 * DENSE
@@ -108,8 +108,8 @@ def test_verdicts_and_probabilities_rest_on_the_errors(results: Results) -> None
     assert "as if they had been evaluated on different examples" in text
 
 
-def test_two_points_are_ranked_as_often_as_their_errors_say() -> None:
-    """The sparser point has the smaller error, as it was drawn, with a probability of 1 in 4."""
+def test_probabilities_match_the_standard_errors() -> None:
+    """The sparser point has a larger error, but the order of the two is random with 1 in 4."""
     ledger = rmse_sweep(0)
     gap = stats.norm.ppf(0.75) * np.hypot(0.02 * 1.0, 0.02 * 1.02)
     for name, rmse, sparsity in (("a", 1.02 - gap, 0.5), ("b", 1.02, 0.6)):
@@ -118,7 +118,7 @@ def test_two_points_are_ranked_as_often_as_their_errors_say() -> None:
     assert probability.iloc[0] == pytest.approx(0.75, abs=0.05) and probability.iloc[1] == 1
 
 
-def test_the_best_is_the_least(results: Results, confirmed: Results) -> None:
+def test_the_best_point_has_the_smallest_error(results: Results, confirmed: Results) -> None:
     answer = results.best(min_sparsity=0.5)
     within = results.front[results.front["sparsity"] >= 0.5]
     assert answer.point is not None and answer.point["rmse"] == within["rmse"].min()
@@ -151,7 +151,7 @@ def test_the_answer_names_the_metric_and_its_unit(results: Results, confirmed: R
 
 
 @pytest.mark.parametrize("name", ["results", "confirmed"])
-def test_its_report_speaks_of_no_accuracy(
+def test_its_report_does_not_mention_accuracy(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("analysis.charts.CHARTS", (FRONT,))
@@ -178,7 +178,7 @@ def test_every_chart_is_drawn_in_its_unit(name: str, request: pytest.FixtureRequ
         assert "accurac" not in drawn and seen.static() is not None
 
 
-def test_the_front_is_drawn_with_what_is_near_dense_above_it(results: Results) -> None:
+def test_the_band_near_the_dense_model_is_above_it(results: Results) -> None:
     (panel,) = panels(FRONT, results)
     (level,) = panel.levels
     assert (level.y, level.below) == (DENSE, pytest.approx(-0.01 * DENSE))
@@ -189,7 +189,7 @@ def test_the_front_is_drawn_with_what_is_near_dense_above_it(results: Results) -
     assert "1 % above it" in caption(FRONT, results) and "Wilson" not in caption(FRONT, results)
 
 
-def test_two_of_them_compare(results: Results, tmp_path: Path) -> None:
+def test_two_such_sweeps_are_compared(results: Results, tmp_path: Path) -> None:
     both = Comparison([results, rmse_sweep(seed=1).load()])
     assert both.table["best_rmse"].tolist()[0] == results.front["rmse"].min()
     assert both.table["baseline_rmse"].tolist() == [DENSE, DENSE]
@@ -200,10 +200,10 @@ def test_two_of_them_compare(results: Results, tmp_path: Path) -> None:
         assert "accurac" not in chart.view(both).interactive().to_json()
 
 
-def test_one_does_not_compare_with_a_sweep_by_accuracy(results: Results) -> None:
+def test_sweeps_with_different_metrics_cannot_be_compared(results: Results) -> None:
     with pytest.raises(Incomparable, match=r"rmse min, points of the scale; accuracy max, share"):
         Comparison([results, small_sweep().load()])
-    # Not even where the objectives are the same.
+    # The objectives do not matter.
     ways = {"loss": "min", "sparsity": "max"}
     one, two = rmse_sweep().head(directions=ways), small_sweep().head(directions=ways)
     with pytest.raises(Incomparable, match="different primary metrics"):

@@ -1,4 +1,4 @@
-"""docs/notebook.py, cell by cell as Jupyter runs it, shows what the sweep's tables hold."""
+"""docs/notebook.py runs cell by cell, as in Jupyter, and shows the values of the tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRIPT = Path(analysis.__file__).parent.parent / "docs" / "notebook.py"
 
 
 def run_cells(script: Path) -> tuple[list[Any], dict[str, Any]]:
-    """What each cell of code shows (the value of its last line, or None), and the names left."""
+    """The value of the last line of each cell (or None), and the names that remain."""
     names: dict[str, Any] = {}
     shown = []
     for cell in script.read_text(encoding="utf-8").split("# %%")[1:]:
@@ -37,7 +37,7 @@ Ran = tuple[list[Any], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """In a folder in which both sweeps of the script lie."""
+    """The script, run in a folder with its two sweeps."""
     folder = tmp_path_factory.mktemp("notebook")
     answered_sweep(seed=1).write(folder / "results" / "demo")
     answered_sweep(seed=2).search(seed=1).write(folder / "results" / "demo-again")
@@ -46,7 +46,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         return run_cells(SCRIPT)
 
 
-def test_every_cell_shows_what_it_is_about(ran: Ran) -> None:
+def test_every_cell_shows_its_result(ran: Ran) -> None:
     shown, names = ran
     results, answer, point = (names[name] for name in ("results", "answer", "point"))
     assert len(shown) == 10 and all(value is not None for value in shown)
@@ -58,7 +58,7 @@ def test_every_cell_shows_what_it_is_about(ran: Ran) -> None:
     assert shown[4].startswith("On 872 validation examples " + point["trial_id"])
 
 
-def test_enough_is_the_first_moment_that_nearly_all_was_known(ran: Ran) -> None:
+def test_enough_is_the_first_time_with_nearly_the_whole_hypervolume(ran: Ran) -> None:
     shown, names = ran
     traces, first = names["traces"], shown[5]
     goal = 0.95 * names["results"].hypervolume
@@ -78,6 +78,6 @@ def test_two_sweeps_are_compared(ran: Ran) -> None:
     volumes = [one.hypervolume for one in ran[1]["both"].results]
     assert table["hypervolume"].tolist() == volumes
     assert differences["setting"].tolist() == ["search.seed"]
-    # Of two sweeps, half are one: what either attains.
+    # Half of two sweeps is one of them: what either attains.
     volume = hypervolume(np.asarray(surface), [0.1, 0.0], ["max", "max"])
     assert volume >= max(volumes) - 1e-12

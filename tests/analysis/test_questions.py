@@ -1,4 +1,4 @@
-"""Which points of a front answer a question: all of them, the best, or what comes nearest."""
+"""Selecting points of a front: all within bounds, the best of them, or the nearest one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def named(row: Any) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "within", "best"),  # all points within, then the best, its runner-up, the nearest
+    ("asked", "within", "best"),  # points within the bounds; then best, runner-up and nearest
     [
         ({}, "abcd", ("a", "b", None)),
         ({"min_sparsity": 0.6}, "bcd", ("b", "c", None)),
@@ -48,7 +48,7 @@ def named(row: Any) -> str | None:
         ({"max_drop": 0}, "a", ("a", None, None)),
         ({"max_drop": -0.1}, "", (None, None, "a")),
         ({"max_drop": 0.02, "min_sparsity": 0.5}, "bc", ("c", "b", None)),
-        # 0.02 too dense, or 0.32 below dense too far.
+        # c is not sparse enough by 0.02; d is worse than allowed by 0.32.
         ({"max_drop": 0.02, "min_sparsity": 0.82}, "", (None, None, "c")),
         ({"max_size_bytes": 4 * 12_000}, None, ("c", "d", None)),
         ({"max_size_bytes": 100}, None, (None, None, "d")),
@@ -59,7 +59,7 @@ def named(row: Any) -> str | None:
 def test_all_points_within_bounds_and_the_best_of_them(
     results: Results, asked: dict[str, Any], within: str | None, best: tuple[str | None, ...] | None
 ) -> None:
-    """The knee is asked for among all points, a size of the best one."""
+    """The knee is a question about all points, and a size one about the best point."""
     if within is not None:
         found = points(results, **asked)
         assert "".join(found["trial_id"]) == within
@@ -71,7 +71,7 @@ def test_all_points_within_bounds_and_the_best_of_them(
 
 
 def test_the_knee_of_a_confirmed_front_is_that_on_test() -> None:
-    # c was lucky: on test d beats it.
+    # c was lucky on validation: d dominates it on test.
     ledger = four({"a": DENSE, "b": DENSE - 5, "c": DENSE - 600, "d": DENSE - 300})
     assert points(ledger.load(), knee=True)["trial_id"].tolist() == ["b"]
 
@@ -87,7 +87,7 @@ def test_the_knee_of_a_confirmed_front_is_that_on_test() -> None:
         ({"knee": True, "max_drop": 0.001}, "the knee is outside the bounds: c after epoch 0, 80."),
     ],
 )
-def test_where_nothing_answers_the_reason_names_what_comes_nearest(
+def test_without_an_answer_the_reason_names_the_nearest_point(
     results: Results, asked: dict[str, float], words: str
 ) -> None:
     assert points(results, **asked).empty
@@ -98,13 +98,13 @@ def test_where_nothing_answers_the_reason_names_what_comes_nearest(
     ("count", "words"),
     [(0, "the front has no point yet"), (2, "the front of 2 points has no knee")],
 )
-def test_a_front_that_cannot_bend_says_so(count: int, words: str) -> None:
+def test_a_front_without_a_knee_gives_the_reason(count: int, words: str) -> None:
     results = four(count=count).load()
     assert points(results, knee=True, min_sparsity=0.1).empty
     assert words in why_none(results, knee=True)
 
 
-def test_a_drop_of_a_point_is_a_drop_of_a_point() -> None:
+def test_a_drop_of_one_point_is_within_a_bound_of_one_point() -> None:
     ledger = LedgerBuilder().baseline().trial("a")
     ledger.record("a", 0, 780, 0.5, accuracy=0.89, accuracy_drop=0.9 - 0.89)
     assert len(points(ledger.load(), max_drop=0.01)) == 1
@@ -123,7 +123,7 @@ def test_the_least_size_within_a_drop(results: Results) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_best_is_what_no_other_point_within_beats(seed: int) -> None:
+def test_no_other_point_within_the_bounds_is_better_than_the_best(seed: int) -> None:
     results = big_sweep(40, seed).load()
     for least in (0.3, 0.6, 0.9):
         answer = results.best(min_sparsity=least)
@@ -134,7 +134,7 @@ def test_the_best_is_what_no_other_point_within_beats(seed: int) -> None:
             assert answer.point["accuracy"] == within["accuracy"].max()
 
 
-def test_the_text_says_what_was_asked_and_what_it_rests_on(results: Results) -> None:
+def test_the_text_has_the_question_and_the_split(results: Results) -> None:
     text = results.best(max_drop=0.01, min_sparsity=0.5).text
     asked = "The sparsest point with at least 50 % sparsity and at most 1 points below dense: "
     assert text.startswith(f"{asked}b after epoch 0, 60.0 % sparsity at 91.17 % accuracy")
@@ -146,7 +146,7 @@ def test_the_text_says_what_was_asked_and_what_it_rests_on(results: Results) -> 
 
 
 def test_a_confirmed_front_answers_on_test() -> None:
-    """On test b falls behind c, and c within a point of dense."""
+    """On test, b is worse than c, and c is within one point of dense."""
     results = four({"a": 795, "b": 760, "c": 785, "d": 480}).load()
     assert named(results.best(min_sparsity=0.5).point) == "c"
     answer = results.best(max_drop=0.01)
@@ -161,7 +161,7 @@ def test_the_nearest_is_feasible() -> None:
     assert named(results.best(min_sparsity=0.95).nearest) == "c"
 
 
-def test_an_empty_front_answers_nothing() -> None:
+def test_an_empty_front_has_no_answer() -> None:
     answer = LedgerBuilder().load().best(min_sparsity=0.5)
     assert answer.point is None and answer.nearest is None
     assert answer.text.endswith("the front has no point yet.")

@@ -1,4 +1,4 @@
-"""The tables: what stands in which column, of which type, for every kind of trial."""
+"""The tables: their columns, types and values for every kind of trial."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def names(text: str) -> list[str]:
     return text.split()
 
 
-# Written out again: it is the contract, which a change of the code must not change.
+# A copy of the contract, which a change of the code must not change.
 CONTRACT = names("""
     trial_id status stage epoch partial accuracy loss sparsity model_sparsity nonzero_params
     size_bytes baseline_accuracy accuracy_drop seconds train_seconds eval_seconds seed error
@@ -55,7 +55,7 @@ def test_types(small: Results) -> None:
     assert dtypes["accuracy"] == dtypes["param_learning_rate"] == "float64"
 
 
-def test_one_row_an_evaluation_and_one_for_the_dense_model(small: Results) -> None:
+def test_there_is_one_row_per_evaluation_and_one_for_the_dense_model(small: Results) -> None:
     records = small.records
     assert records["trial_id"].tolist()[:4] == ["baseline", "t00000", "t00000", "t00000"]
     assert records["stage"].tolist()[:4] == ["baseline", "pruned", "recovered", "recovered"]
@@ -75,7 +75,7 @@ def test_a_record_has_its_trials_status_and_params(small: Results) -> None:
     assert stopped["seconds"].tolist() == [1.0, 10.0]
 
 
-def test_one_row_a_trial_with_its_last_state(small: Results) -> None:
+def test_there_is_one_row_per_trial_with_its_last_evaluation(small: Results) -> None:
     trials = small.trials.set_index("trial_id")
     assert trials["status"].tolist() == ["completed", "stopped", "failed", "running"]
     done, failed = trials.loc["t00000"], trials.loc["t00002"]
@@ -102,7 +102,7 @@ def test_summary(small: Results) -> None:
     assert "4 trials, 8 records, 3 on the front" in repr(small)
 
 
-def test_what_is_told_twice_counts_once(small: Results) -> None:
+def test_repeated_events_count_once(small: Results) -> None:
     ledger = small_sweep()
     ledger.trial("t00001", sparsity=0.1).record("t00001", 1, 1, 0.1)
     ledger.decision("t00001", 1, "continue").end("t00001", "stopped")
@@ -119,7 +119,7 @@ def test_a_trial_that_is_started_again_is_running() -> None:
     assert trial["status"] == "running" and trial["error"] is pd.NA
 
 
-def test_ids_stay_text_and_whole_numbers_in_a_column_of_floats_floats() -> None:
+def test_ids_remain_text_and_integers_in_a_float_column_become_floats() -> None:
     ledger = LedgerBuilder().trial("0123", sparsity=0, learning_rate=1, finetune_epochs=0)
     results = ledger.record("0123", 0, 9, 0.5).load()
     assert results.trials["trial_id"].tolist() == ["0123"] == results.records["trial_id"].tolist()
@@ -137,7 +137,7 @@ def test_a_new_parameter_gets_a_column() -> None:
     assert list(results.records) == list(results.trials)
 
 
-def test_an_objective_that_is_no_column_becomes_one() -> None:
+def test_an_unknown_objective_becomes_a_column() -> None:
     ledger = LedgerBuilder(directions={"f1": "max", "sparsity": "max"}).trial("a")
     results = ledger.record("a", 0, 9, 0.5, f1=0.7).load()
     assert results.front["f1"].tolist() == [0.7]
@@ -146,7 +146,7 @@ def test_an_objective_that_is_no_column_becomes_one() -> None:
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_further_metrics_are_columns_of_numbers(asked: bool) -> None:
-    """From the start where they are asked for, else as soon as they are there."""
+    """The columns exist if the config names the metrics, or once a record has them."""
     ledger = LedgerBuilder()
     task = {"metrics": ["matthews", "f1"]} if asked else {}
     ledger.events[0]["config"] = CONFIG | {"task": CONFIG["task"] | task}
@@ -165,6 +165,17 @@ def test_further_metrics_are_columns_of_numbers(asked: bool) -> None:
     assert ledger.load().confirmation["f1"].tolist() == [0.25]
 
 
+def test_metrics_that_the_head_names_have_standard_errors() -> None:
+    facts = {"direction": "max", "unit": "share", "worst": 0.0, "chance": 0.1}
+    ledger = LedgerBuilder(metric="accuracy", metrics={"accuracy": facts, "f1": facts})
+    ledger.baseline(accuracy_se=0.01).trial("a").record("a", 0, 800, 0.5, accuracy_se=0.02, f1=0.9)
+    results = ledger.load()
+    assert list(results.records)[-3:] == ["accuracy_se", "f1", "f1_se"]
+    assert results.records["accuracy_se"].tolist() == [0.01, 0.02]
+    assert results.metric.name == "accuracy" and results.metric.chance == 0.1
+    assert "Wilson" in results.interval_name
+
+
 def test_an_extended_sweep_plans_what_it_was_extended_to() -> None:
     ledger = small_sweep().add("finish")
     assert ledger.load().state == "finished"
@@ -181,7 +192,7 @@ def test_the_baseline_completes_the_reference_point() -> None:
     assert results.hypervolume == 0.0
 
 
-def test_events_that_make_no_sense_are_left_out_and_said() -> None:
+def test_malformed_events_are_ignored_with_a_message() -> None:
     ledger = small_sweep().add("record", epoch=1).add("record", trial_id="t00000", epoch=None)
     results = ledger.add("something new", trial_id=5).load()
     assert len(results.records) == 8

@@ -12,7 +12,7 @@ from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
 
 
 @pytest.mark.parametrize("examples", [1, 7, 8, 9, 872])
-def test_answers_come_back_as_they_were_packed(examples: int) -> None:
+def test_packed_answers_are_unpacked_exactly(examples: int) -> None:
     bits = np.random.default_rng(examples).random(examples) < 0.7
     assert np.array_equal(unpack(pack(bits), examples), bits)
 
@@ -33,14 +33,14 @@ def test_answers_that_do_not_fit_their_figures_are_none(changed: dict[str, objec
     assert answers_of(None) is None
 
 
-def test_answers_stack_where_all_are_of_the_same_examples() -> None:
+def test_only_answers_to_the_same_examples_are_stacked() -> None:
     two, three = np.array([True, False]), np.array([True, False, True])
     assert stack([two, ~two]).shape == (2, 2)
     for rows, examples in ([two, three], None), ([two, None], None), ([two], 3), ([], None):
         assert stack(rows, examples) is None
 
 
-def test_a_sweep_knows_who_got_what_right(answered: Results) -> None:
+def test_a_sweep_has_the_answers_of_its_models(answered: Results) -> None:
     assert answered.baseline_answers.mean() == answered.baseline["accuracy"]
     for row in answered.front.itertuples():
         assert answered.answers(row.trial_id, row.epoch).sum() == row.correct

@@ -1,4 +1,4 @@
-"""The bootstrap against what it stands for, done slowly."""
+"""The bootstrap compared with its definition, computed slowly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANY = 20_000
 
 
 def alike(models: int, examples: int, seed: int) -> np.ndarray:
-    """Answers of models that err alike, shape (models, examples)."""
+    """The answers of models that make the same errors, shape (models, examples)."""
     draw = np.random.default_rng(seed)
     ease = draw.normal(size=examples)
     return (
@@ -35,12 +35,12 @@ def test_resampled_answers_have_the_moments_of_drawn_examples() -> None:
     assert np.array_equal(right, np.round(right))
     shares = right.astype(np.float64) / 300
     assert shares.mean(axis=0) == pytest.approx(answers.mean(axis=1), abs=1e-3)
-    # Also how the models go together, for all are scored on the same examples.
+    # This includes the correlations of models, because all are scored on the same examples.
     expected = np.cov(answers, ddof=0) / 300
     assert np.cov(shares.T) == pytest.approx(expected, rel=0.05, abs=2e-6)
 
 
-def test_models_with_the_same_answers_never_part() -> None:
+def test_models_with_the_same_answers_have_the_same_draws() -> None:
     answers = np.repeat(alike(1, 50, 0), 3, axis=0)
     right = resampled(answers, np.random.default_rng(1))
     assert (right == right[:, [0]]).all()
@@ -53,14 +53,14 @@ def test_one_seed_is_the_bootstrap_of_examples() -> None:
 
 
 def test_several_seeds_vary_as_their_mean_does() -> None:
-    """Seeds that differ on examples of their own: variance over examples, plus that over seeds."""
+    """The variance is that over examples plus that over seeds."""
     draw = np.random.default_rng(4)
     answers = draw.random((5, 2000)) < draw.normal(0.8, 0.05, (5, 1))
     means = resampled_means([answers], np.random.default_rng(5), MANY)[:, 0]
     over_examples = answers.mean(axis=0).var() / 2000
     over_seeds = answers.mean(axis=1).var(ddof=1) / 5
     assert means.mean() == pytest.approx(answers.mean(), abs=1e-3)
-    # The seeds' accuracies are themselves of resampled examples, which adds a little.
+    # The accuracies of the seeds are over resampled examples themselves, which adds a little.
     assert over_examples + over_seeds <= means.var() * 1.05
     assert means.var() <= 1.2 * (over_examples + over_seeds)
 
@@ -84,7 +84,7 @@ DIRECTIONS = [
 
 @pytest.mark.parametrize("directions", DIRECTIONS)
 def test_probabilities_are_shares_of_fronts(directions: dict[str, str]) -> None:
-    """Counted front by front, with ties in all objectives."""
+    """Compared with the fronts of all draws, with ties in all objectives."""
     draw = np.random.default_rng(6)
     for _ in range(10):
         points = draw.integers(0, 4, (12, len(directions))) / 4
@@ -99,7 +99,7 @@ def test_probabilities_are_shares_of_fronts(directions: dict[str, str]) -> None:
         assert found == pytest.approx(counts / 40)
 
 
-def test_what_is_not_known_has_no_probability() -> None:
+def test_unknown_values_have_no_probability() -> None:
     points, drawn = np.array([[0.5, 1.0], [0.4, 2.0]]), np.array([[0.5, np.nan]])
     both = {"accuracy": "max", "sparsity": "max"}
     assert np.isnan(front_probability(points, both, drawn, NOISY & both.keys())).tolist() == [
@@ -135,7 +135,7 @@ def test_the_nearest_miss_the_front_by_the_least(directions: dict[str, str]) -> 
     assert [gain_needed(n) for n in found] == [gain_needed(n) for n in others[:8]]
 
 
-def test_there_may_be_none_near() -> None:
+def test_there_may_be_no_near_point() -> None:
     both = {"accuracy": "max", "sparsity": "max"}
     points = np.array([[0.9, 0.1], [0.8, 0.2]])
     assert near(points, both, np.array([0, 1]), 5, NOISY).tolist() == []

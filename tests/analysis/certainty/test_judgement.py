@@ -1,4 +1,4 @@
-"""What stands on the front beside its figures: probabilities, verdicts, feasibility."""
+"""The probabilities, verdicts and feasibility of the points of a front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, answered_swee
 def test_the_front_of_a_sweep_with_answers(answered: Results) -> None:
     results, front = answered, answered.front
     assert front["front_probability"].between(0, 1).all()
-    # Nothing is as sparse but the same trial unrecovered, far below.
+    # Only the same trial at epoch 0 is as sparse, and it is far worse.
     assert front["front_probability"].iloc[-1] == 1
     assert set(front["verdict"]) <= {"certified", "likely", "not"}
     assert front["verdict"].iloc[0] != "not" and front["verdict"].iloc[-1] == "not"
@@ -31,8 +31,8 @@ def test_the_same_ledger_gives_the_same_figures(answered: Results) -> None:
     pd.testing.assert_frame_equal(answered_sweep().load().front, answered.front)
 
 
-def test_probabilities_weigh_all_candidates_of_a_small_sweep(answered: Results) -> None:
-    """All 24 are fewer than POINTS: the bootstrap of all, with another generator."""
+def test_probabilities_compare_all_candidates_of_a_small_sweep(answered: Results) -> None:
+    """The 24 candidates are fewer than POINTS, so all are compared, here with another generator."""
     pool, front = answered.candidates, answered.front
     answers = [answered.answers(row.trial_id, row.epoch) for row in pool.itertuples()]
     shares = resampled(np.stack(answers), np.random.default_rng(99), 20_000) / EXAMPLES
@@ -44,7 +44,7 @@ def test_probabilities_weigh_all_candidates_of_a_small_sweep(answered: Results) 
     assert both["front_probability"].to_numpy() == pytest.approx(both["expected"], abs=0.05)
 
 
-def test_without_answers_accuracies_are_drawn_one_by_one(big: Results) -> None:
+def test_without_answers_accuracies_are_drawn_independently(big: Results) -> None:
     assert not big.basis.paired and "binomial" in big.basis.text
     assert big.front["front_probability"].between(0, 1).all()
     assert big.front["p_value"].isna().all()
@@ -65,7 +65,7 @@ def test_a_sweep_without_a_point_has_no_figures() -> None:
     assert results.front.empty and results.basis.points == 0
 
 
-def test_only_what_is_feasible_is_on_a_front(big: Results) -> None:
+def test_only_feasible_points_are_on_a_front(big: Results) -> None:
     bounds = {"accuracy_drop": {"max": 0.2}, "sparsity": {"min": 0.4, "max": 0.8}}
     results = big_sweep().search(constraints=bounds).load()
     front, pool = results.front, results.candidates
@@ -77,20 +77,20 @@ def test_only_what_is_feasible_is_on_a_front(big: Results) -> None:
     assert results.hypervolume < big.hypervolume
 
 
-def test_where_nothing_is_feasible_the_front_says_so(big: Results) -> None:
+def test_a_front_without_feasible_points_has_them_marked(big: Results) -> None:
     front = big_sweep().search(constraints={"sparsity": {"min": 0.999}}).load().front
     assert front["feasible"].eq(False).all() and big.front["feasible"].all()
     assert front["trial_id"].tolist() == big.front["trial_id"].tolist()
 
 
-def test_a_missing_figure_keeps_to_no_bound(big: Results) -> None:
+def test_a_missing_figure_is_within_no_bound(big: Results) -> None:
     assert not feasible(big.candidates, {"f1": {"min": 0.1}}).any()
     assert not feasible(big.candidates.assign(loss=np.nan), {"loss": {"max": 9.0}}).any()
     assert feasible(big.candidates, {}).all()
 
 
 @pytest.mark.parametrize("damaged", ["sparsity", {"sparsity": 0.5}, [1], None])
-def test_constraints_that_are_none_are_passed_over(damaged: object) -> None:
+def test_malformed_constraints_are_ignored(damaged: object) -> None:
     assert LedgerBuilder().search(constraints=damaged).load().constraints == {}
 
 
@@ -115,7 +115,7 @@ def test_a_point_is_as_good_as_itself(answered: Results) -> None:
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
 
 
-def test_what_has_no_answers_cannot_be_compared(answered: Results) -> None:
+def test_points_without_answers_cannot_be_compared(answered: Results) -> None:
     with pytest.raises(ValueError, match="no validation answers of t00003 after epoch 7"):
         answered.compare_points(("t00003", 7), "dense")
     with pytest.raises(ValueError, match="no test answers of dense"):

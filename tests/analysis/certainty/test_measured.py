@@ -22,7 +22,7 @@ def shares(values: list[float], examples: int) -> list[Measured]:
 
 
 @pytest.mark.parametrize("seeds", [1, 5])
-def test_seeds_that_agree_have_wilsons_interval_of_the_examples_that_all_answer(seeds: int) -> None:
+def test_equal_values_over_seeds_have_the_wilson_interval_of_one_seed(seeds: int) -> None:
     low, high = wilson(90, 100)
     assert over_seeds(shares([0.9] * seeds, 100), ACCURACY) == pytest.approx(
         (0.9, float(low), float(high))
@@ -40,13 +40,13 @@ def test_the_spread_over_seeds_widens_in_squares() -> None:
     assert seeds_margin(values, 0.95) == pytest.approx(wide)
 
 
-def test_an_interval_over_seeds_stays_a_share() -> None:
+def test_an_interval_of_shares_is_within_0_and_1() -> None:
     mean, low, high = over_seeds(shares([0.0, 1.0], 10), ACCURACY)
     assert (mean, low, high) == (0.5, 0.0, 1.0)
     assert all(map(math.isnan, over_seeds([], ACCURACY)))
 
 
-def test_the_interval_over_seeds_holds_as_often_as_it_says() -> None:
+def test_the_interval_over_seeds_has_its_coverage() -> None:
     """Models of 4 seeds with a true mean accuracy of 0.9 and a spread of 0.01, 500 examples."""
     draw = np.random.default_rng(0)
     held = 0
@@ -78,7 +78,7 @@ def test_the_interval_of_any_metric_is_its_value_and_its_error() -> None:
         (RMSE, 9.0, (-math.inf, math.inf)),
     ],
 )
-def test_an_interval_ends_where_the_values_do(
+def test_an_interval_is_clipped_to_the_range_of_the_metric(
     metric: PrimaryMetric, value: float, ends: tuple[float, float]
 ) -> None:
     low, high = interval(Measured(value, 1000.0, math.nan), metric)
@@ -96,12 +96,12 @@ def test_an_interval_ends_where_the_values_do(
         ({"accuracy": 0.0, "correct": 0, "examples": 0}, math.nan),
     ],
 )
-def test_a_share_of_right_answers_is_known_by_their_number(
+def test_a_share_of_right_answers_is_recognised_by_its_counts(
     figures: dict[str, Any], expected: float
 ) -> None:
     assert measured(figures, ACCURACY).examples == pytest.approx(expected, nan_ok=True)
 
 
-def test_what_is_missing_is_not_known() -> None:
+def test_missing_figures_give_nan() -> None:
     assert np.isnan(measured({}, RMSE)).all() and np.isnan(mean_of([])).all()
     assert np.isnan(interval(measured({"rmse": 2.0}, RMSE), RMSE)).all()

@@ -1,4 +1,4 @@
-"""Pairs against other programs, and against what the tests mean."""
+"""Paired tests and intervals, compared with other programs and with their definitions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from analysis.certainty.paired import (
 PAIRS = [(0, 0), (0, 1), (1, 0), (3, 3), (2, 10), (10, 2), (0, 40), (57, 91), (5000, 5200)]
 
 
-def test_mcnemar_counts_the_tosses_of_a_fair_coin() -> None:
+def test_mcnemar_is_a_binomial_test() -> None:
     for only_a, only_b in np.random.default_rng(0).integers(0, 300, (200, 2)).tolist():
         tosses = only_a + only_b
         fewer = sum(math.comb(tosses, heads) for heads in range(min(only_a, only_b) + 1))
         assert mcnemar(only_a, only_b) == pytest.approx(min(1, 2 * fewer / 2**tosses), rel=1e-9)
 
 
-def test_mcnemar_of_many_examples_stays_a_probability() -> None:
+def test_mcnemar_of_many_examples_is_a_probability() -> None:
     assert 0 <= mcnemar(0, 25_000) < 1e-300
     assert mcnemar(12_500, 12_500) == 1
 
 
 def test_the_paired_bootstrap_is_that_of_drawn_examples() -> None:
-    """One by one, as the book has it; to the noise of two bootstraps."""
+    """Compared with drawing single examples, up to the noise of two bootstraps."""
     a = np.array([1] * 60 + [0] * 40)
     b = np.array([1] * 45 + [0] * 30 + [1] * 25)
     only_a, only_b = discordant(a.astype(bool), b.astype(bool))
@@ -45,15 +45,15 @@ def test_the_paired_bootstrap_is_that_of_drawn_examples() -> None:
 
 
 def likelihood(only_b: np.ndarray, a: float, b: float, n: float, difference: float) -> np.ndarray:
-    """Of shares (only a, only b, neither) that have the difference, up to a constant."""
+    """The likelihood of shares (only a, only b, neither), up to a constant."""
     shares = [only_b + difference, only_b, 1 - 2 * only_b - difference]
     return sum(k * np.log(p) for k, p in zip((a, b, n - a - b), shares, strict=True))
 
 
 @pytest.mark.parametrize(("a", "b", "n"), [(30, 20, 200), (3, 12, 100), (1, 1, 50), (40, 41, 90)])
-def test_tangos_bound_is_where_the_score_test_just_rejects(a: int, b: int, n: int) -> None:
+def test_tangos_bound_is_the_limit_of_the_score_test(a: int, b: int, n: int) -> None:
     bound = tango_low(a, b, n)
-    # The likeliest shares with that difference, by trying many.
+    # The maximum-likelihood shares with that difference, by trying many.
     least = max(0.0, -bound)
     grid = np.linspace(least, (1 - bound) / 2, 400_002)[1:-1]
     only_b = grid[np.argmax(likelihood(grid, a, b, n, bound))]
@@ -62,8 +62,8 @@ def test_tangos_bound_is_where_the_score_test_just_rejects(a: int, b: int, n: in
     assert z == pytest.approx(stats.norm.ppf(0.95), abs=1e-3)
 
 
-def test_tangos_bound_holds_as_often_as_it_says() -> None:
-    """Of 4,000 draws with a true difference of -0.02, about 95 in 100 have a bound below it."""
+def test_tangos_bound_has_its_coverage() -> None:
+    """About 95 in 100 of 4,000 draws with a true difference of -0.02 have a bound below it."""
     draw = np.random.default_rng(4)
     numbers = draw.multinomial(400, [0.05, 0.07, 0.88], size=4000)
     held = [tango_low(int(a), int(b), 400) <= -0.02 for a, b, _ in numbers]
@@ -86,8 +86,8 @@ def test_the_unpaired_bound_is_that_of_statsmodels() -> None:
         assert unpaired_low(a, n, b, n) == pytest.approx(expected)
 
 
-def test_pairs_tell_more_than_two_accuracies() -> None:
-    # 890 and 900 of 1000 right, by models that differ on 30 examples.
+def test_a_paired_bound_is_tighter_than_an_unpaired_one() -> None:
+    # Two models with 890 and 900 of 1000 right that differ on 30 examples.
     assert tango_low(10, 20, 1000) > unpaired_low(890, 1000, 900, 1000)
 
 

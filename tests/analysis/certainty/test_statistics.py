@@ -31,7 +31,7 @@ def test_a_level_is_a_share() -> None:
 
 
 def density(t: np.ndarray, freedom: int) -> np.ndarray:
-    """Of Student's t."""
+    """The density of Student's t."""
     log = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
     whole: np.ndarray = math.exp(log) * (1 + t * t / freedom) ** (-(freedom + 1) / 2)
     return whole / math.sqrt(freedom * math.pi)
@@ -57,7 +57,7 @@ def test_holm_is_that_of_statsmodels() -> None:
         assert holm(given) == pytest.approx(expected)
 
 
-def test_holm_passes_over_what_is_missing() -> None:
+def test_holm_ignores_missing_values() -> None:
     assert holm([0.02, np.nan, 0.5]) == pytest.approx([0.04, np.nan, 0.5], nan_ok=True)
     assert holm([]).tolist() == []
     assert np.isnan(holm([np.nan])).all()
@@ -71,7 +71,7 @@ def test_p_values_of_several_seeds_become_one() -> None:
 
 
 def test_one_of_several_p_values_is_no_smaller_than_it_may_be() -> None:
-    """Of true hypotheses at most 1 in 20 falls below 0.05, also where the tests are the same."""
+    """At most 1 in 20 true hypotheses has a value below 0.05, even if the tests are the same."""
     draw = np.random.default_rng(0)
     for shared in (0.0, 0.7, 1.0):
         z = shared * draw.normal(size=(20_000, 1)) + (1 - shared**2) ** 0.5 * draw.normal(

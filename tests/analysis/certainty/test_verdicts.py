@@ -15,7 +15,7 @@ from tests.analysis.ledgers import pack
 
 
 def figures(bits: np.ndarray, *, told: bool = True) -> dict[str, Any]:
-    """A record of a model with these answers."""
+    """The record of a model with these answers."""
     counts = {
         "accuracy": float(bits.mean()),
         "correct": int(bits.sum()),
@@ -29,7 +29,7 @@ def to_dense(records: list[dict[str, Any]], dense: dict[str, Any] | None) -> ToD
 
 
 def model(wins: int, losses: int, examples: int = 1000) -> np.ndarray:
-    """Right on the first 900 of the examples, but for what it wins and loses."""
+    """Right on the first 900 examples, except for ``losses``, and on ``wins`` others."""
     bits = np.arange(examples) < 900
     bits[:losses] = False
     bits[900 : 900 + wins] = True
@@ -88,12 +88,12 @@ def test_the_spread_over_seeds_lowers_the_bound() -> None:
     assert (wider.difference - wider.low) ** 2 == pytest.approx(found.low**2 + margin**2)
 
 
-def test_what_is_not_known_has_no_verdict() -> None:
+def test_unknown_figures_have_no_verdict() -> None:
     for records, dense in ([], figures(DENSE)), ([figures(DENSE)], None), ([{}], figures(DENSE)):
         found = to_dense(records, dense)
         assert found.verdict is None
         assert math.isnan(found.difference) and math.isnan(found.p_value)
 
 
-def test_a_point_is_a_point() -> None:
+def test_a_difference_of_one_point_is_near() -> None:
     assert ToDense(0.89 - 0.9, -0.05, 1.0).verdict == "likely"

@@ -1,4 +1,4 @@
-"""A sweep with everything that a chart can show: workers at once, rungs, layers, a confirmation."""
+"""A sweep with everything that charts can show: concurrent workers, rungs, layers, losses."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ MATRICES = ("attention.self.query", "attention.self.key", "attention.output.dens
 
 
 def weight_names() -> list[str]:
-    """As in a BERT: matrices of numbered layers, then a pooler and a classifier."""
+    """The names of the matrices of a BERT: numbered layers, a pooler and a classifier."""
     inside = [f"bert.encoder.layer.{n}.{m}.weight" for n in range(LAYERS) for m in MATRICES]
     return [*inside, "bert.pooler.dense.weight", "classifier.weight"]
 
 
 def panels(chart: Chart[Any], source: Any) -> Sequence[Panel]:
-    """What a chart that is made of panels shows of a source."""
+    """The panels of a chart of a source."""
     seen = chart.view(source)
     assert not isinstance(seen, str), seen
     return seen.panels
 
 
 def caption(chart: Chart[Any], source: Any) -> str:
-    """What is said of a source under its picture, or why there is none."""
+    """The caption of a chart of a source, or the reason why there is none."""
     seen = chart.view(source)
     return seen if isinstance(seen, str) else seen.caption
 
 
 def rich_sweep(trials: int = 60, workers: int = 4, seed: int = 0) -> LedgerBuilder:
-    """Trials on several workers at once, stopped at rungs 0 and 1 where they stand low.
+    """Trials on several workers at once, of which bad ones are stopped at rungs 0 and 1.
 
-    The driver crashes half way, and is resumed after 5,000 s; some workers are lost.
+    The driver crashes half way and is resumed after 5,000 s; some workers are lost.
     """
     draw, count = random.Random(seed), PRUNABLE // len(weight_names())
     ledger = LedgerBuilder().baseline(prunable_weights=[[name, count] for name in weight_names()])
@@ -65,7 +65,7 @@ def rich_sweep(trials: int = 60, workers: int = 4, seed: int = 0) -> LedgerBuild
 
 
 def _trial(draw: random.Random, number: int, worker: str, begin: float) -> LedgerBuilder:
-    """A trial's events alone, on its own clock."""
+    """The events of a trial, with a clock of their own."""
     name, sparsity = f"t{number:05}", round(draw.uniform(0.2, 0.95), 3)
     method, scope = draw.choice(["l1-norm", "random"]), draw.choice(["local", "global"])
     epochs, rate = draw.randint(0, 4), 10 ** draw.uniform(-5, -3)
@@ -86,7 +86,7 @@ def _trial(draw: random.Random, number: int, worker: str, begin: float) -> Ledge
         keep = 1 / (1 + math.exp((sparsity - 0.6 - gain + 0.2 * (method == "random")) * 12))
         correct = round(436 + (DENSE - 436) * keep + draw.gauss(0, 5))
         zeros = {} if epoch else {"zeros_per_weight": _zeros(sparsity, scope == "global")}
-        own.clock += draw.uniform(-4, 0) if epoch else -8  # beside the 10 s of any record
+        own.clock += draw.uniform(-4, 0) if epoch else -8  # plus the 10 s of each record
         own.record(name, epoch, correct, sparsity, worker=worker, **zeros)
         if epoch in (0, 1, 3) and epoch < epochs:
             low = epoch > 0 and correct < 0.6 * EXAMPLES and draw.random() < 0.7
@@ -97,7 +97,7 @@ def _trial(draw: random.Random, number: int, worker: str, begin: float) -> Ledge
 
 
 def _zeros(sparsity: float, is_global: bool) -> list[int]:
-    """The same share everywhere, or more in later matrices."""
+    """The zeros of each matrix: the same share in each, or more in later ones."""
     tilt, names = 0.5 * (1 - sparsity) * is_global, weight_names()
     count, last = PRUNABLE // len(names), len(names) - 1
     return [round(count * (sparsity + tilt * (place / last - 0.5))) for place in range(last + 1)]

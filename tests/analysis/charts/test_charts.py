@@ -1,4 +1,4 @@
-"""What holds for every chart, whatever a sweep looks like."""
+"""Properties of every chart for any sweep."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def confirmed() -> LedgerBuilder:
 
 
 def evaluated(**sweep: Any) -> LedgerBuilder:
-    """One trial, before any epoch."""
+    """A sweep with one trial that is evaluated at epoch 0."""
     return LedgerBuilder(**sweep).trial("a").record("a", 0, 700, 0.5)
 
 
@@ -66,8 +66,8 @@ def source_of(name: str) -> Any:
 
 
 def is_drawn(chart: Chart[Any], source: Any, folder: Path | None) -> bool:
-    """Whether there is a figure for a page, with a caption, and one for paper, which is saved in
-    ``folder`` if there is one; if there is none, the reason is."""
+    """Whether a chart has figures. Checks them and the caption, else the reason; the static figure
+    is saved in ``folder`` unless that is None."""
     seen = chart.view(source)
     if isinstance(seen, str):
         assert re.fullmatch(r"[A-Z].{15,}\.", seen), chart.key
@@ -85,7 +85,7 @@ def is_drawn(chart: Chart[Any], source: Any, folder: Path | None) -> bool:
 
 @pytest.mark.parametrize("on_paper", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [*SWEEPS, *COMPARISONS])
-def test_a_chart_is_drawn_or_says_why_not(name: str, on_paper: bool, tmp_path: Path) -> None:
+def test_a_chart_is_drawn_or_gives_a_reason(name: str, on_paper: bool, tmp_path: Path) -> None:
     source, charts = source_of(name), CHARTS if name in SWEEPS else COMPARISON_CHARTS
     drawn = [is_drawn(chart, source, tmp_path if on_paper else None) for chart in charts]
     assert all(drawn) or name not in ("rich", "two", "many")
@@ -111,7 +111,7 @@ def three_objectives() -> list[LedgerBuilder]:
         ("attainment", three_objectives(), "two objectives"),
     ],
 )
-def test_where_there_is_nothing_to_see_the_reason_is_given(
+def test_a_chart_without_data_gives_the_right_reason(
     key: str, ledgers: list[LedgerBuilder], reason: str
 ) -> None:
     chart = next(chart for chart in (*CHARTS, *COMPARISON_CHARTS) if chart.key == key)
@@ -120,7 +120,7 @@ def test_where_there_is_nothing_to_see_the_reason_is_given(
     assert isinstance(seen, str) and reason in seen
 
 
-def test_keys_are_in_the_order_of_a_report() -> None:
+def test_charts_are_in_the_order_of_a_report() -> None:
     keys = [" ".join(chart.key for chart in charts) for charts in (CHARTS, COMPARISON_CHARTS)]
     assert keys == [
         "front methods slopes hypervolume rungs layers importance parallel timeline",

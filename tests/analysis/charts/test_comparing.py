@@ -1,4 +1,4 @@
-"""Several sweeps in one figure: their fronts, and what they attain."""
+"""Charts of several sweeps: their fronts and attainment surfaces."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_dense_models_that_differ_have_no_line() -> None:
 
 
 @pytest.mark.parametrize("ways", [("max", "max"), ("min", "max"), ("max", "min"), ("min", "min")])
-def test_what_is_reached_is_the_best_of_the_good_enough(ways: tuple[str, str]) -> None:
+def test_the_reached_value_is_the_best_among_good_enough_points(ways: tuple[str, str]) -> None:
     draw = np.random.default_rng(0)
     points, at = draw.integers(0, 9, size=(12, 2)).astype(float), np.arange(-1.0, 10.0)
     best = {"max": max, "min": min}[ways[1]]
@@ -72,7 +72,7 @@ def test_the_median_lies_between_its_quartiles() -> None:
     (median,) = surfaces.series
     low, high = median.ends
     assert (low <= median.y).all() and (median.y <= high).all()
-    # At each place at least half of the sweeps reach the median, by its definition.
+    # By definition, at least half of the sweeps reach the median everywhere.
     reach = np.zeros(len(median.x))
     for one in differences.series:
         above = dict(zip(one.x, one.y >= -1e-9, strict=True))
@@ -80,7 +80,7 @@ def test_the_median_lies_between_its_quartiles() -> None:
     assert (reach >= 3.5).all()
 
 
-def test_two_sweeps_are_compared_with_one_another() -> None:
+def test_two_sweeps_are_compared_with_each_other() -> None:
     comparison = several(big_sweep(20, 1), big_sweep(20, 2))
     (panel,) = panels(ATTAINMENT, comparison)
     (line,) = panel.series

@@ -18,7 +18,7 @@ def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -
     assert drawn.line == "hv"
 
 
-def test_a_step_is_the_hypervolume_of_what_was_known(small: Results) -> None:
+def test_a_step_is_the_hypervolume_of_the_records_so_far(small: Results) -> None:
     results = small
     table = growth(results)
     assert table["epochs"].tolist() == [0, 1, 2, 3, 4]
@@ -30,7 +30,7 @@ def test_a_step_is_the_hypervolume_of_what_was_known(small: Results) -> None:
         assert volume == pytest.approx(expected)
 
 
-def test_several_sweeps_have_a_line_each() -> None:
+def test_each_sweep_has_a_line() -> None:
     ledgers = [big_sweep(20, 1), LedgerBuilder(name="new"), big_sweep(20, 2)]
     several = Comparison([ledger.load() for ledger in ledgers])
     (panel,) = panels(EFFORTS, several)

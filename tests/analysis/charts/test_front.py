@@ -1,4 +1,4 @@
-"""The front as it is drawn: the figures' data against the tables."""
+"""The drawn front has the values of the tables."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def lines(results: Results) -> list[Series]:
 @pytest.mark.parametrize(
     ("directions", "axes", "line"),
     [
-        # From a sparsity up, the best accuracy is that of the next front point to the right.
+        # The best accuracy from a sparsity upwards is that of the next front point to the right.
         ({"accuracy": "max", "sparsity": "max"}, ("sparsity", "accuracy"), "vh"),
         ({"size_bytes": "min", "accuracy": "max"}, ("size_bytes", "accuracy"), "hv"),
         ({"loss": "min", "size_bytes": "min"}, ("loss", "size_bytes"), "hv"),
-        # A projection of more objectives, or of fewer, has no step line.
+        # A projection, with more objectives or fewer, has no step line.
         ({"loss": "min", "sparsity": "max", "seconds": "min"}, ("sparsity", "loss"), None),
         ({"accuracy": "max"}, ("sparsity", "accuracy"), None),
     ],
@@ -56,7 +56,7 @@ def test_the_line_and_the_intervals_are_those_of_the_table(big: Results) -> None
         np.testing.assert_allclose(drawn, np.sort(100 * front[f"accuracy_{end}"]))
 
 
-def test_what_was_stopped_is_hollow(small: Results) -> None:
+def test_points_of_stopped_trials_are_hollow(small: Results) -> None:
     panel = panel_of(small)
     hollow = {note for one in panel.series if one.hollow for note in one.notes}
     full = {note for one in panel.series if not one.hollow for note in one.notes}
@@ -71,7 +71,7 @@ def test_the_dense_model_is_a_line_with_a_band_below(small: Results) -> None:
     assert panel_of(without.load()).levels == []
 
 
-def test_thousands_are_thinned_and_the_front_is_not() -> None:
+def test_thousands_of_evaluations_are_thinned_out_but_not_the_front() -> None:
     results = big_sweep(2000).load()
     series = panel_of(results).series
     drawn = sum(len(s.x) for s in series if s.label in ("evaluation", "of a stopped trial"))
@@ -86,7 +86,7 @@ def confirmed() -> LedgerBuilder:
     return ledger.confirm_round({("t00000", 1): {1: 770, 2: 776}}, why="runner-up")
 
 
-def test_test_figures_lead_once_they_are_known() -> None:
+def test_values_on_test_lead_once_they_are_known() -> None:
     results = confirmed().load()
     panel = panel_of(results)
     validation, test = lines(results)
@@ -109,7 +109,7 @@ def test_a_runner_up_is_visible() -> None:
     assert low[0] < other.y[0] < high[0]
 
 
-def test_the_line_on_test_leaves_out_what_is_beaten_there() -> None:
+def test_the_line_on_test_leaves_out_dominated_points() -> None:
     ledger = small_sweep().confirm_round({("t00000", 2): {1: 600}, ("t00001", 1): {1: 640}})
     results = ledger.load()
     _, test = lines(results)

@@ -25,6 +25,6 @@ def test_the_most_important_is_on_top(rich: Results) -> None:
     assert panel.up.ticks[-1][1] == "sparsity"
 
 
-def test_bars_of_a_parameter_do_not_cover_one_another(rich: Results) -> None:
+def test_bars_of_a_parameter_do_not_overlap(rich: Results) -> None:
     first, second = panels(IMPORTANCE, rich)[0].bars
     assert (first.rows - second.rows >= (first.height + second.height) / 2).all()

@@ -25,7 +25,7 @@ def grid(results: Results) -> Grid:
         ("conv.3.weight", ("conv.3", ALONE)),
     ],
 )
-def test_where_a_matrix_stands(name: str, expected: tuple[str, str]) -> None:
+def test_the_row_and_column_of_a_matrix(name: str, expected: tuple[str, str]) -> None:
     assert place(name) == expected
 
 
@@ -63,7 +63,7 @@ def test_the_slider_shows_one_point_at_a_time(rich: Results) -> None:
         np.testing.assert_allclose(figure.data[number].z, found.shares[number], rtol=1e-6)
 
 
-def test_paper_has_the_densest_a_middle_one_and_the_sparsest(rich: Results) -> None:
+def test_the_static_figure_has_the_densest_a_middle_and_the_sparsest_point(rich: Results) -> None:
     found = grid(rich)
     paper = found.static()
     maps = [axes.images[0].get_array() for axes in paper.axes if axes.images][:ON_PAPER]
@@ -71,7 +71,7 @@ def test_paper_has_the_densest_a_middle_one_and_the_sparsest(rich: Results) -> N
     np.testing.assert_allclose(np.ma.filled(maps[-1], np.nan), found.shares[-1])
 
 
-def test_two_stacks_keep_their_names() -> None:
+def test_rows_of_two_stacks_have_whole_names() -> None:
     weights = [["encoder.block.0.q.weight", 4], ["decoder.block.0.q.weight", 4]]
     ledger = LedgerBuilder().baseline(prunable_weights=weights).trial("a")
     results = ledger.record("a", 0, 700, 0.5, zeros_per_weight=[1, 3]).load()

@@ -28,7 +28,7 @@ def test_the_line_of_a_panel_is_the_front_of_its_combination(rich: Results) -> N
         np.testing.assert_allclose(got, expected[np.argsort(expected[:, 0])])
 
 
-def test_pruned_and_recovered_are_told_apart(rich: Results) -> None:
+def test_pruned_and_recovered_look_different(rich: Results) -> None:
     pruned = recovered = 0
     for panel in panels(METHODS, rich):
         marks = {one.label: one for one in panel.series if one.marker}
@@ -55,7 +55,7 @@ def test_too_many_combinations_are_cut_to_the_largest() -> None:
     assert f"{MOST_PANELS} combinations" in caption(METHODS, results)
 
 
-def test_what_breaks_a_constraint_is_on_no_front() -> None:
+def test_points_that_violate_a_constraint_are_on_no_front() -> None:
     ledger = LedgerBuilder().search(constraints={"sparsity": {"max": 0.6}}).baseline()
     ledger.points(a=(700, 0.5), b=(750, 0.7), c=(690, 0.6))
     results = ledger.load()

@@ -1,4 +1,4 @@
-"""One description, drawn by both libraries: the same numbers in both."""
+"""Both libraries draw the same numbers of a panel."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ AXES = (Axis("across (%)"), Axis("up (s)"))
         ("vh", "steps-pre", [(1, 5), (1, 7), (2, 7), (2, 6), (4, 6)]),
     ],
 )
-def test_steps_go_the_same_way(line: Line, drawstyle: str, corners: list[tuple[int, int]]) -> None:
-    """The band steps as its line does."""
+def test_both_libraries_step_alike(
+    line: Line, drawstyle: str, corners: list[tuple[int, int]]
+) -> None:
+    """A band has the same steps as its line."""
     band = replace(LINE, line=line, ends=(Y, Y + 1), is_band=True)
     drawn = interactive.draw([Panel(*AXES, series=[band])]).data
     assert [trace.line.shape for trace in drawn] == [line] * 3
@@ -47,7 +49,7 @@ def test_an_interval_and_a_band() -> None:
     assert box.height == 5
 
 
-def test_bars_are_where_they_were_put() -> None:
+def test_bars_have_their_positions() -> None:
     bars = Bars("bars", np.array([0.0, 2.0]), X[:2], Y[:2], style.BLUE, "/", 0.5, ["a", "b"])
     (trace,) = interactive.draw([Panel(*AXES, bars=[bars])]).data
     assert (trace.base.tolist(), trace.x.tolist(), trace.y.tolist()) == ([1, 2], [5, 7], [0, 2])
@@ -80,14 +82,14 @@ def test_panels_have_their_axes_titles_and_ticks() -> None:
     assert second.get_xlim() == (0, 5)
 
 
-def test_a_hover_names_what_is_pointed_at() -> None:
+def test_hover_text_names_the_point() -> None:
     panel = Panel(*AXES, series=[replace(LINE, notes=["a", "b", "<c>"])])
     (trace,) = interactive.draw([panel]).data
     assert trace.text == ("a", "b", "&lt;c&gt;")
     assert "across (%): %{x" in trace.hovertemplate and "up (s): %{y" in trace.hovertemplate
 
 
-def test_levels_and_words_are_in_both() -> None:
+def test_levels_and_texts_are_in_both() -> None:
     level = Level("dense", 6.0, style.GREEN, below=1.0, below_label="near")
     panel = Panel(*AXES, series=[LINE], levels=[level], texts=[Text(1.0, 5.0, "here")])
     figure = interactive.draw([panel])

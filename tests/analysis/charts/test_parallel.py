@@ -10,25 +10,25 @@ from analysis.results import Results
 from tests.analysis.charts.sweeps import panels
 
 
-def test_numbers_run_from_the_least_to_the_greatest() -> None:
+def test_numbers_run_from_the_smallest_to_the_largest() -> None:
     column = upright("x", pd.Series([2.0, 3.0, 6.0, np.nan]))
     assert column.heights.tolist() == [0.0, 0.25, 1.0, NOT_SET]
     assert column.words == [(0.0, "2"), (1.0, "6"), (NOT_SET, "not set")]
 
 
-def test_wide_ranges_are_drawn_by_logarithm() -> None:
+def test_wide_ranges_are_logarithmic() -> None:
     column = upright("rate", pd.Series([1e-5, 1e-4, 1e-3]))
     assert column.heights.tolist() == pytest.approx([0.0, 0.5, 1.0])
     assert upright("shifted", pd.Series([-1.0, 0.0, 99.0])).heights[1] == 0.01
 
 
-def test_names_have_places_of_their_own() -> None:
+def test_text_values_have_separate_positions() -> None:
     column = upright("method", pd.Series(["b", "a", None, "b"], dtype="string"))
     assert column.heights.tolist() == [0.75, 0.25, NOT_SET, 0.75]
     assert column.words == [(0.25, "a"), (0.75, "b"), (NOT_SET, "not set")]
 
 
-def test_what_is_the_same_everywhere_stands_in_the_middle() -> None:
+def test_a_constant_value_is_in_the_middle() -> None:
     assert upright("x", pd.Series([3, 3], dtype="Int64")).heights.tolist() == [0.5, 0.5]
     assert upright("x", pd.Series([None, None], dtype="Int64")).heights.tolist() == [NOT_SET] * 2
 

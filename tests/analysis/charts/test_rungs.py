@@ -9,7 +9,7 @@ from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import big_sweep
 
 
-def test_bars_are_stacked_up_to_all_who_reached_the_rung(rich: Results) -> None:
+def test_bars_are_stacked_up_to_all_trials_at_the_rung(rich: Results) -> None:
     table = rungs(rich)
     survival, _ = panels(RUNGS, rich)
     ends = np.zeros(len(table))
@@ -23,7 +23,7 @@ def test_bars_are_stacked_up_to_all_who_reached_the_rung(rich: Results) -> None:
     assert [text for _, text in survival.up.ticks] == ["pruned", "epoch 1", "epoch 3"]
 
 
-def test_correlations_stand_beside_their_rungs(rich: Results) -> None:
+def test_correlations_are_beside_their_rungs(rich: Results) -> None:
     table = rungs(rich)
     _, foresight = panels(RUNGS, rich)
     whole, given = foresight.series
@@ -32,7 +32,7 @@ def test_correlations_stand_beside_their_rungs(rich: Results) -> None:
     assert whole.y.tolist() == given.y.tolist() == [0, 1, 2]
 
 
-def test_the_bias_is_said_only_where_trials_were_stopped(rich: Results) -> None:
+def test_the_bias_is_mentioned_only_if_trials_were_stopped(rich: Results) -> None:
     assert "Only survivors have an end" in caption(RUNGS, rich)
     unjudged = big_sweep().load()
     text = caption(RUNGS, unjudged)

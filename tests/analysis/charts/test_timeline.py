@@ -15,7 +15,7 @@ from analysis.results import Results
 from tests.analysis.charts.sweeps import panels, rich_sweep
 
 
-def test_a_bar_is_as_long_as_its_stay(rich: Results) -> None:
+def test_a_bar_is_as_long_as_its_attempt(rich: Results) -> None:
     (panel,) = panels(TIMELINE, rich)
     drawn = sum(bars.lengths.sum() for bars in panel.bars)
     assert panel.across.label.endswith("(min)")
@@ -33,12 +33,12 @@ def test_a_worker_has_a_row(rich: Results) -> None:
     assert order == sorted(order, reverse=True)
 
 
-def test_pauses_are_cut_out_and_nothing_else() -> None:
+def test_only_pauses_are_cut_out() -> None:
     start = np.array([100.0, 105.0, 1000.0, 1004.5])
     end = np.array([110.0, 112.0, 1004.0, 1010.0])
     begin, until = without_pauses(start, end)
     np.testing.assert_allclose(until - begin, end - start)
-    # 888 s between 112 and 1000 are gone; the half second at 1004 is no pause.
+    # The 888 s between 112 and 1000 are cut out; the half second at 1004 is no pause.
     np.testing.assert_allclose(begin, [0, 5, 12, 16.5])
 
 
@@ -56,7 +56,7 @@ def test_cells_keep_the_time_of_each_worker_and_status(rich: Results) -> None:
         got = cells.assign(spent=cells["until"] - cells["begin"]).groupby(keys)["spent"].sum()
         np.testing.assert_allclose(got, expected[got.index])
         assert expected.drop(got.index).sum() == 0
-    # A worker has one trial at a time; those of unknown workers may overlap.
+    # A worker has one trial at a time, but trials of unknown workers may overlap.
     known, width = cells[cells["worker"] != UNKNOWN], table["until"].max() / 37
     assert (known["begin"] >= known["cell"] * width - 1e-6).all()
     assert (known["until"] <= (known["cell"] + 1) * width + 1e-6).all()

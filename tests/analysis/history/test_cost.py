@@ -6,7 +6,7 @@ from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 
 def test_utilisation_is_work_over_workers_times_wall() -> None:
-    # One trial on each of two workers at once: 1 s + 9 s of work each, in 20 s.
+    # Two workers with one trial each at the same time: 1 s + 9 s of work each, in 20 s.
     ledger = LedgerBuilder().baseline().trial("a").trial("b")
     ledger.record("a", 0, 700, 0.5).record("b", 0, 700, 0.5, worker="host:2")
     cost = ledger.load().cost
@@ -32,7 +32,7 @@ def test_the_time_between_a_crash_and_the_resume_is_not_counted() -> None:
     assert (traces["seconds"].tolist(), traces["trials"].tolist()) == ([10.0, 20.0], [0, 0])
 
 
-def test_nothing_that_ran_has_no_utilisation() -> None:
+def test_without_any_run_there_is_no_utilisation() -> None:
     for ledger in (LedgerBuilder(), LedgerBuilder().baseline(), LedgerBuilder().trial("a")):
         results = ledger.load()
         assert results.utilisation is None

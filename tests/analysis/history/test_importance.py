@@ -1,4 +1,4 @@
-"""Shares of variance, against scipy's F and against what chance alone would give."""
+"""Shares of variance, compared with the F statistic of scipy and with chance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_omega_squared_follows_from_f() -> None:
         assert omega_squared(values, groups) == pytest.approx(max(0.0, expected)), seed
 
 
-def test_what_does_nothing_has_no_share() -> None:
+def test_a_parameter_without_effect_has_no_share() -> None:
     draw = np.random.default_rng(0)
     groups = np.repeat(np.arange(6), 5)
     shares = [omega_squared(draw.normal(size=30), groups) for _ in range(300)]
@@ -48,7 +48,7 @@ def test_shares_do_not_depend_on_units() -> None:
     ("values", "groups"),
     [([], []), ([1.0, 2.0], [0, 1]), ([1.0, 2.0, 3.0, 4.0], [0, 0, 0, 0]), ([3.0] * 6, [0, 1] * 3)],
 )
-def test_where_it_is_not_defined_it_is_missing(values: list[float], groups: list[int]) -> None:
+def test_an_undefined_share_is_missing(values: list[float], groups: list[int]) -> None:
     assert np.isnan(omega_squared(np.array(values), np.array(groups, dtype=np.intp)))
 
 
@@ -64,7 +64,7 @@ def test_numbers_are_grouped_between_quantiles() -> None:
     assert len(np.unique(groups_of(few))) == 3
 
 
-def test_one_row_a_parameter_and_objective() -> None:
+def test_there_is_one_row_per_parameter_and_objective() -> None:
     table = importance(big_sweep(80).load())
     # The other parameters are the same in all trials.
     varied = ["sparsity", "method", "scope", "finetune_epochs", "learning_rate"]
@@ -84,10 +84,10 @@ def test_a_trial_counts_once_with_the_epochs_that_it_trained() -> None:
     assert table["param_finetune_epochs"].tolist() == [1, 0]
 
 
-def test_what_does_nothing_in_a_trial_or_is_not_set_does_not_count(
+def test_trials_with_an_inactive_or_unset_parameter_do_not_count(
     rich: Results, big: Results
 ) -> None:
-    """In the big sweep it is set, but without an epoch to be used in."""
+    """In the big sweep, trials without an epoch have a learning rate, which is inactive."""
     for results in (rich, big):
         counts = importance(results).set_index("parameter")["trials"]
         trained = (results.trials["epoch"] > 0).sum()

@@ -14,7 +14,7 @@ def pruned(**fields: object) -> LedgerBuilder:
     return ledger.record("t", 0, 700, 0.3125, **given).record("t", 1, 750, 0.3125)
 
 
-def test_zeros_by_matrix_in_the_models_order() -> None:
+def test_zeros_are_listed_in_the_order_of_the_model() -> None:
     results = pruned().load()
     table = results.layers("t", 0)
     assert table["name"].tolist() == ["a.weight", "b.weight", "c.weight"]
@@ -23,7 +23,7 @@ def test_zeros_by_matrix_in_the_models_order() -> None:
     assert results.layers("t", 1).equals(table)  # masks of one-shot pruning stay
 
 
-def test_the_latest_count_at_or_before_the_epoch_is_taken() -> None:
+def test_the_latest_count_up_to_the_epoch_is_used() -> None:
     ledger = pruned().record("t", 2, 760, 0.5, zeros_per_weight=[90, 110, 0])
     results = ledger.record("t", 3, 770, 0.5).load()
     assert [results.layers("t", epoch)["zeros"][0] for epoch in range(4)] == [50, 50, 90, 90]
@@ -36,7 +36,7 @@ def test_the_latest_count_at_or_before_the_epoch_is_taken() -> None:
         *(([50, 75, 0], w) for w in (None, [], [["a"]], "abc", [[1, 2], [3, 4], [5, 6]])),
     ],
 )
-def test_what_the_ledger_does_not_tell_is_none(zeros: object, weights: object) -> None:
+def test_unknown_zeros_give_none(zeros: object, weights: object) -> None:
     ledger = pruned(zeros_per_weight=zeros)
     ledger.events[1]["prunable_weights"] = weights
     results = ledger.load()
@@ -48,11 +48,11 @@ def test_layers_of_the_front(answered: Results) -> None:
     table, front = answered.layer_table(), answered.front
     assert list(table) == [f"{row.trial_id}:{row.epoch}" for row in front.itertuples()]
     assert table.index.tolist() == ["layer.0", "layer.1"] and table.index.name == "matrix"
-    # Both matrices have as many weights, so that their mean is the sparsity.
+    # Both matrices have the same number of weights, so their mean is the sparsity.
     assert table.mean().tolist() == pytest.approx(front["sparsity"].tolist(), abs=1e-4)
 
 
-def test_a_front_point_without_layers_is_a_gap() -> None:
+def test_a_front_point_without_layers_has_missing_values() -> None:
     ledger = small_sweep()
     ledger.events[1]["prunable_weights"] = WEIGHTS
     for event in ledger.events:

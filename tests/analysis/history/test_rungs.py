@@ -1,4 +1,4 @@
-"""Survival at rungs, and rank correlations as scipy has them."""
+"""Survival at rungs, and rank correlations compared with those of scipy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.analysis.ledgers import LedgerBuilder
 
 
 def test_correlations_are_those_of_scipy() -> None:
-    # Integers: with ties.
+    # Integers have ties.
     for a, b, given in np.random.default_rng(0).integers(0, 12, size=(10, 3, 40)).astype(float):
         b = b + a
         assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
-        # The correlation of what a line through the ranks of ``given`` leaves of each.
+        # The correlation of the residuals of the ranks after a regression on those of ``given``.
         ranks = stats.rankdata(given)
         rest = [
             stats.rankdata(one) - np.polyval(np.polyfit(ranks, stats.rankdata(one), 1), ranks)
@@ -25,7 +25,7 @@ def test_correlations_are_those_of_scipy() -> None:
         assert partial(a, b, given) == pytest.approx(stats.pearsonr(*rest).statistic)
 
 
-def test_what_does_not_vary_has_no_correlation() -> None:
+def test_constant_values_have_no_correlation() -> None:
     rising, flat = np.arange(5.0), np.ones(5)
     assert np.isnan(spearman(rising, flat)) and np.isnan(spearman(flat[:1], flat[:1]))
     assert partial(rising, rising[::-1], flat) == pytest.approx(-1.0)
@@ -45,7 +45,7 @@ def test_counts_are_those_of_the_decisions(rich: Results) -> None:
     assert table["stopped"].sum() == rich.counts["stopped"]
 
 
-def test_the_end_is_that_of_survivors(rich: Results) -> None:
+def test_only_completed_trials_have_an_end(rich: Results) -> None:
     trials = rich.trials.set_index("trial_id")
     records = rich.records.set_index(["trial_id", "epoch"])["accuracy"]
     longer = trials[(trials["status"] == "completed") & (trials["epoch"] > 1)]
@@ -56,14 +56,14 @@ def test_the_end_is_that_of_survivors(rich: Results) -> None:
     assert row["correlation"] == pytest.approx(expected)
 
 
-def test_without_verdicts_every_epoch_before_the_last_could_be_a_rung(big: Results) -> None:
+def test_without_decisions_every_epoch_but_the_last_is_a_rung(big: Results) -> None:
     table = rungs(big)
     assert table["epoch"].tolist() == [0, 1, 2]
     assert table["judged"].tolist() == [0, 0, 0] and table["survival"].isna().all()
     assert table["correlation"].gt(0).all()
 
 
-def test_a_few_trials_say_nothing() -> None:
+def test_few_trials_have_no_correlation() -> None:
     ledger = LedgerBuilder().baseline()
     for number in range(FEWEST - 1):
         name = f"t{number}"
@@ -75,5 +75,5 @@ def test_a_few_trials_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("ledger", [LedgerBuilder(), LedgerBuilder().baseline().trial("a")])
-def test_no_records_no_rungs(ledger: LedgerBuilder) -> None:
+def test_without_records_there_are_no_rungs(ledger: LedgerBuilder) -> None:
     assert rungs(ledger.load()).empty

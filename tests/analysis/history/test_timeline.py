@@ -1,4 +1,4 @@
-"""Who had which trial from when to when, whatever happened to workers and driver."""
+"""The attempts at trials, also after losses of workers and crashes of the driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.analysis.ledgers import LedgerBuilder, small_sweep
 
 
 def rows(ledger: LedgerBuilder) -> list[tuple[Any, ...]]:
-    """(trial, attempt, from, to, status), seconds from the first event on."""
+    """(trial, attempt, from, to, status), in seconds since the first event."""
     table, zero = timeline(ledger.events), ledger.events[0]["time"]
     return [
         (row.trial_id, row.attempt, row.start - zero, row.end - zero, row.status)
@@ -41,12 +41,12 @@ def test_the_worker_is_that_of_the_records() -> None:
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        # A worker is lost, and the trial goes on.
+        # A worker is lost, and the trial continues on another one.
         (
             [("lost", 4, {}), ("start", 3, {"attempt": 2})],
             [(1, 0, 14, "lost"), (2, 17, 17, "running")],
         ),
-        # Handed out again without a word, it was lost at its last sign of life.
+        # A trial that is assigned again without an end was lost at its last event.
         ([("start", 90, {"attempt": 2})], [(1, 0, 10, "lost"), (2, 100, 100, "running")]),
         # The driver was killed, or interrupted.
         ([("resume", 500, {"trials": 3})], [(1, 0, 10, "interrupted")]),
@@ -63,7 +63,7 @@ def test_what_ends_an_attempt(events: list[Any], expected: list[Any]) -> None:
     assert rows(ledger) == [("a", *row) for row in expected]
 
 
-def test_confirmation_and_odd_events_are_passed_over() -> None:
+def test_confirmation_and_malformed_events_are_ignored() -> None:
     ledger = LedgerBuilder().trial("a").record("a", 0, 500, 0.5).end("a")
     before = rows(ledger)
     ledger.confirm_round({("a", 0): {1: 500}})

@@ -21,7 +21,7 @@ DIRECTIONS = [
 
 
 @pytest.mark.parametrize(("directions", "reference"), DIRECTIONS)
-def test_a_trace_is_what_each_beginning_of_the_ledger_gives(
+def test_a_trace_has_the_hypervolume_of_each_prefix_of_the_ledger(
     directions: dict[str, str], reference: dict[str, float]
 ) -> None:
     ledger = big_sweep(12, seed=1).head(directions=directions, reference_point=reference)
@@ -43,7 +43,7 @@ def test_a_trace_is_what_each_beginning_of_the_ledger_gives(
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
-def test_a_volume_grows_as_that_of_all_points(objectives: int) -> None:
+def test_the_growing_volume_is_that_of_all_points_so_far(objectives: int) -> None:
     draw = np.random.default_rng(objectives)
     points = np.round(draw.random((60, objectives)), 1)
     ways = ["max", "min", "max", "min"][:objectives]
@@ -52,7 +52,7 @@ def test_a_volume_grows_as_that_of_all_points(objectives: int) -> None:
     assert growing_volume(points, reference, ways) == pytest.approx(expected)
 
 
-def test_blocks_leave_no_seam() -> None:
+def test_volumes_do_not_depend_on_blocks() -> None:
     points = np.random.default_rng(0).random((2 * BLOCK + 5, 2))
     volumes = growing_volume(points, [0, 0], ["max", "max"])
     assert (np.diff(volumes) >= 0).all()
@@ -61,14 +61,14 @@ def test_blocks_leave_no_seam() -> None:
         assert volumes[last] == pytest.approx(whole)
 
 
-def test_partial_records_cost_epochs_and_add_nothing() -> None:
+def test_partial_records_cost_epochs_but_add_no_volume() -> None:
     ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 800, 0.9, partial=True)
     traces = ledger.record("a", 1, 700, 0.5).load().traces()
     assert traces["hypervolume"].tolist() == [0.0, pytest.approx((700 / 872 - 0.1) * 0.5)]
     assert traces["epochs"].tolist() == [0, 1]
 
 
-def test_infeasible_points_add_nothing_where_there_are_others() -> None:
+def test_infeasible_points_add_no_volume_if_others_are_feasible() -> None:
     ledger = small_sweep().search(constraints={"sparsity": {"max": 0.6}})
     results = ledger.load()
     assert results.traces()["hypervolume"].iloc[-1] == pytest.approx(results.hypervolume)

@@ -1,4 +1,4 @@
-"""A page as a browser's parser sees it: tags that close, headings, tables, pictures."""
+"""Parses a page like a browser: elements with their attributes and text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VOID = {"meta", "link", "img", "br", "hr"}
 
 @dataclass
 class Element:
-    """One element: its attributes, and all text in it."""
+    """An element with its attributes and all text in it."""
 
     tag: str
     attributes: dict[str, str | None]
@@ -23,7 +23,7 @@ class Element:
 
 @dataclass
 class Page(HTMLParser):
-    """Elements in the order of their opening tags; ``problems``: tags that do not pair."""
+    """Elements in the order of their opening tags; ``problems`` has the tags without a partner."""
 
     source: str
     elements: list[Element] = field(default_factory=list)
@@ -72,12 +72,12 @@ class Page(HTMLParser):
 
 
 def figure_in(page: Page, key: str) -> dict[str, Any]:
-    """The plotly figure that a page carries for a chart."""
+    """The plotly figure of a chart in a page."""
     scripts = [e for e in page.all("script") if e.attributes.get("data-packed") == key]
     found: dict[str, Any] = json.loads(unpacked(scripts[0].text))
     return found
 
 
 def unpacked(text: str) -> bytes:
-    """What a packed text holds."""
+    """The content of a compressed text."""
     return gzip.decompress(base64.b64decode(text))

@@ -19,7 +19,7 @@ def answer(ledger: LedgerBuilder) -> str:
         (LedgerBuilder().baseline().trial("a"), "1 trial of 4 (1 running)."),
     ],
 )
-def test_where_the_sweep_stands(ledger: LedgerBuilder, told: str) -> None:
+def test_the_state_of_the_sweep_is_given_with_counts(ledger: LedgerBuilder, told: str) -> None:
     text = markdown.inline(standing(ledger.load()))
     assert text == f"The sweep is **running**: {told}"
 
@@ -44,14 +44,14 @@ def test_a_confirmed_front_leads_with_test() -> None:
     assert "0.34 points below dense" in text and "2 seeds" in text
 
 
-def test_a_partly_confirmed_front_says_of_how_many_points() -> None:
+def test_a_partly_confirmed_front_gives_the_number_of_missing_points() -> None:
     text = answer(small_sweep().confirm_round({("t00000", 2): {1: 789}}))
     assert text.startswith("## Answer (PARTLY CONFIRMED)\n")
     assert "> **PARTLY CONFIRMED.** 2 of 3 points of the front have no test figures" in text
     assert "test accuracy**" in text
 
 
-def test_the_certified_point_is_named_where_it_is_another(answered: Results) -> None:
+def test_a_certified_point_other_than_the_answer_is_named(answered: Results) -> None:
     text = markdown.section(section(answered))
     sure = answered.front[answered.front["verdict"].eq("certified")]
     near = answered.front[answered.front["accuracy_drop"] <= 0.01 + 1e-9]
@@ -94,11 +94,11 @@ def one_point(**figures: object) -> LedgerBuilder:
         ),
     ],
 )
-def test_what_cannot_be_answered_is_said(ledger: LedgerBuilder, say: str) -> None:
+def test_a_missing_answer_has_its_reason(ledger: LedgerBuilder, say: str) -> None:
     text = answer(ledger)
     assert say in text
     assert ("UNCONFIRMED" in text) == ("no front" not in text)
 
 
-def test_what_the_probabilities_rest_on_is_said(big: Results) -> None:
+def test_the_basis_of_probabilities_is_given(big: Results) -> None:
     assert big.basis.text in str(section(big).blocks[-1])

@@ -19,7 +19,7 @@ def named(ledger: LedgerBuilder, name: str, **search: object) -> LedgerBuilder:
     return ledger.head(name=name, config={**CONFIG, "name": name}).search(**search)
 
 
-def test_who_covers_most_and_at_which_cost() -> None:
+def test_the_largest_hypervolume_is_named_with_its_cost() -> None:
     one, two = named(small_sweep(), "small"), named(big_sweep(), "big")
     text = report(one, two)
     small, big = one.load(), two.load()

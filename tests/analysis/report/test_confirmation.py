@@ -14,12 +14,12 @@ def told(ledger: LedgerBuilder) -> str:
     return markdown.section(section)
 
 
-def test_nothing_is_said_before_it_begins(small: Results) -> None:
+def test_there_is_no_section_before_it_begins(small: Results) -> None:
     assert confirmation.sections(small) == []
 
 
-def test_a_finished_one() -> None:
-    """Each row has what chose the point; the parts of the optimism add up."""
+def test_a_finished_confirmation() -> None:
+    """Each row has the value that selected the point; the parts of the optimism add up."""
     ledger = small_sweep().confirm_round(FRONT)
     text = told(ledger.confirm_round({("t00000", 1): {1: 640}}, why="runner-up"))
     assert "The confirmation is finished." in text
@@ -38,7 +38,7 @@ def test_a_finished_one() -> None:
 @pytest.mark.parametrize(
     ("finish", "state"), [(False, "is not finished"), (True, "have no test figures")]
 )
-def test_one_that_was_cut_off_and_one_in_part(finish: bool, state: str) -> None:
+def test_an_interrupted_and_a_partial_confirmation(finish: bool, state: str) -> None:
     part = dict(list(FRONT.items())[:1])
     assert state in told(small_sweep().confirm_round(part, finish=finish))
 

@@ -17,7 +17,7 @@ def test_the_dense_models_figures_and_warnings() -> None:
     assert "models/tiny" in text and "quantisation" not in text
 
 
-def test_a_quantised_dense_model_is_told_step_by_step() -> None:
+def test_a_quantised_dense_model_is_described_step_by_step() -> None:
     steps = {"dense_accuracy": 0.9, "ptq_accuracy": 0.5, "qat_accuracy": 0.8}
     text = dense(**steps, quantized_sparsity=0.25)
     assert "| accuracy in floats | 90.00 % |" in text
@@ -26,7 +26,7 @@ def test_a_quantised_dense_model_is_told_step_by_step() -> None:
     assert "| zeros by quantisation | 25.00 % |" in text
 
 
-def test_the_dense_model_on_test_stands_beside_it() -> None:
+def test_the_dense_model_on_test_has_a_column() -> None:
     ledger = small_sweep().confirm_round({("t00000", 2): {1: 780}}, dense=785)
     text = section(facts.baseline(ledger.load()))
     assert "|  | validation | test |" in text

@@ -1,4 +1,4 @@
-"""The table of a grid: what is pooled, what is set apart, and when there is none."""
+"""The table of a grid: its rows and columns, the means over seeds, and when there is no table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def correct(method: str, sparsity: float, seed: int, epoch: int) -> int:
 
 
 def grid(sampler: str = "grid", ramp: int = 0) -> LedgerBuilder:
-    """2 methods x 2 sparsities x 2 seeds, records after 0 and 1 epochs; random has no scope."""
+    """2 methods x 2 sparsities x 2 seeds, with records of epochs 0 and 1; random has no scope."""
     config = {**CONFIG, "search": SEARCH | {"sampler": sampler}}
     ledger = LedgerBuilder(config=config).baseline()
     points = itertools.product(("l1-norm", "random"), (0.5, 0.9), (0, 1))
@@ -77,7 +77,7 @@ def test_records_within_a_ramp_are_no_cells() -> None:
     assert set(found["epoch"]) == {1}
 
 
-def test_it_is_in_the_report_of_a_grid_alone() -> None:
+def test_only_the_report_of_a_grid_has_the_table() -> None:
     keys = {
         name: [s.key for s in sweep_report(made.load(), []).sections]
         for name, made in {

@@ -56,7 +56,7 @@ def page(tmp_path: Path) -> Page:
     return Page(html.render(document(drawn(tmp_path, interactive=json.dumps(FIGURE)))))
 
 
-def test_tags_pair_and_ids_are_one_of_a_kind(page: Page) -> None:
+def test_tags_are_paired_and_ids_are_unique(page: Page) -> None:
     assert page.problems == []
     ids = [each.attributes["id"] for each in page.elements if "id" in each.attributes]
     assert len(ids) == len(set(ids))
@@ -66,7 +66,7 @@ def test_tags_pair_and_ids_are_one_of_a_kind(page: Page) -> None:
     assert named and set(named) <= set(ids)
 
 
-def test_nothing_of_a_sweep_is_markup(page: Page) -> None:
+def test_text_of_a_sweep_is_no_markup(page: Page) -> None:
     assert [each.text for each in page.all("script")].count("alert(1)") == 0
     assert len(page.all("img")) == 1
     assert not any(name.startswith("on") for each in page.elements for name in each.attributes)
@@ -77,7 +77,7 @@ def test_nothing_of_a_sweep_is_markup(page: Page) -> None:
     assert cells == [NASTY, "likely"]
 
 
-def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
+def test_the_page_loads_nothing(page: Page) -> None:
     for address in page.addresses():
         assert address.startswith(("#", "data:")), address
     source = re.sub(r"http://evil\.example", "", page.source)
@@ -85,7 +85,7 @@ def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
     assert "url(" not in page.all("style")[0].text and "@import" not in page.all("style")[0].text
 
 
-def test_only_the_pages_own_scripts_may_run(page: Page) -> None:
+def test_only_the_scripts_of_the_page_may_run(page: Page) -> None:
     policy = page.elements[3].attributes["content"]
     assert policy is not None and policy.startswith("default-src 'none';")
     running = [e.text for e in page.all("script") if e.attributes.get("type") != "text/plain"]
@@ -98,19 +98,19 @@ def test_only_the_pages_own_scripts_may_run(page: Page) -> None:
     assert rule and "unsafe" not in rule[1]
 
 
-def test_plotly_sends_nothing_to_its_makers(page: Page) -> None:
+def test_plotly_sends_nothing(page: Page) -> None:
     script = page.all("script")[-1].text
     assert "showSendToCloud: false" in script and 'plotlyServerURL: ""' in script
     assert "displaylogo: false" in script
 
 
-def test_a_figures_data_survives_and_cannot_end_its_script(page: Page) -> None:
+def test_the_data_of_a_figure_is_intact_and_cannot_end_its_script(page: Page) -> None:
     assert figure_in(page, "front") == FIGURE
     scripts = [each.text for each in page.all("script", type="text/plain")]
     assert scripts and all(re.fullmatch(r"[A-Za-z0-9+/=]+", text) for text in scripts)
 
 
-def test_the_picture_stands_without_scripts(page: Page) -> None:
+def test_without_scripts_there_is_a_picture(page: Page) -> None:
     (plot,) = page.all("div", kind="plot")
     assert "hidden" in plot.attributes
     (picture,) = page.all("img")
@@ -119,7 +119,7 @@ def test_the_picture_stands_without_scripts(page: Page) -> None:
     assert page.all("noscript")
 
 
-def test_it_reads_as_an_article(page: Page) -> None:
+def test_the_page_has_the_elements_of_an_article(page: Page) -> None:
     assert page.all("html")[0].attributes == {"lang": "en"}
     for tag in ("header", "nav", "main", "footer", "title", "h1"):
         assert len(page.all(tag)) == 1, tag
@@ -132,7 +132,7 @@ def test_it_reads_as_an_article(page: Page) -> None:
     assert heads == ["col", "col", "row", "row"]
 
 
-def test_percent_signs_stay_with_their_numbers() -> None:
+def test_a_percent_sign_is_on_the_line_of_its_number() -> None:
     part = Section("a", "A", ("95 % of 3 percent",))
     assert "95\N{NO-BREAK SPACE}% of 3 percent" in html.render(Document("t", (), (part,)))
 
@@ -142,7 +142,7 @@ def test_without_interactive_figures_there_is_no_script(tmp_path: Path) -> None:
     assert not page.all("script") and page.all("img")
 
 
-def test_figures_that_do_not_fit_stay_pictures(
+def test_figures_that_do_not_fit_remain_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = base64.b64encode(hashlib.shake_256(b"x").digest(90_000)).decode()

@@ -21,26 +21,26 @@ NASTY = [
 
 
 def bare_specials(text: str) -> str:
-    """What is left of LaTeX's own characters once the escapes are taken away."""
+    """The special characters of LaTeX that remain when escapes are removed."""
     text = re.sub(r"\\text[a-z]+\{\}", "", text)
     text = re.sub(r"\\[{}$&#%_]", "", text)
     return "".join(sorted(set(text) & set('\\{}$&#%_^~<>|"')))
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_no_text_is_a_command(text: str) -> None:
+def test_text_is_no_latex_command(text: str) -> None:
     said = latex.escape(text)
     assert bare_specials(said) == ""
     assert said.isprintable()
 
 
-def test_what_is_escaped_reads_as_it_was() -> None:
+def test_escaped_text_can_be_read_back() -> None:
     assert latex.escape("learning_rate 50 %") == r"learning\_rate 50 \%"
     assert latex.escape("a\\b") == r"a\textbackslash{}b"
     assert latex.escape("é – ü") == "é – ü"
 
 
-def test_a_table_compiles_in_structure() -> None:
+def test_a_table_has_the_structure_of_a_tabular() -> None:
     columns = (Column("name"), Column("share (%)", "numeric"), Column("is", "mark"))
     rows = tuple((text, "1.0 %", "likely") for text in NASTY)
     lines = latex.render(Table("t", "100 % of\n\\it", columns, rows)).splitlines()

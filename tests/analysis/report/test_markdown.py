@@ -28,7 +28,7 @@ TABLE = Table(
 
 
 def cells(line: str) -> list[str]:
-    """The cells of a table's row; an escaped pipe ends none."""
+    """The cells of a row of a table; an escaped pipe does not end a cell."""
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
@@ -53,13 +53,13 @@ def test_text_is_no_markup(text: str) -> None:
         assert not set("<[`*]") & set(plain)
 
 
-def test_strong_words_and_breaks() -> None:
+def test_emphasis_and_line_breaks() -> None:
     said = markdown.inline(("a ", Strong(" b\nc "), "\nd"))
     assert said == "a **b c** d"
     assert markdown.block(Paragraph((Strong("Mind:"), " x"), "warning")) == "> **Mind:** x"
 
 
-def test_an_item_begins_no_other_block() -> None:
+def test_an_item_starts_no_other_block() -> None:
     assert markdown.block(Items(("# a", "- b", "c"))) == "- \\# a\n- \\- b\n- c"
 
 
@@ -75,7 +75,7 @@ def test_code_cannot_end_its_fence() -> None:
     assert said == "````sh\na\n```\n# b\n````"
 
 
-def test_a_document_in_its_order() -> None:
+def test_a_document_is_rendered_in_order() -> None:
     blocks: tuple[Block, ...] = ("one", TABLE)
     parts = (Section("a", "First", blocks), Section("b", "Second", ()))
     text = markdown.render(Document("A <b> title", ("It is ", Strong("new"), "."), parts))

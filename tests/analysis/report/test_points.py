@@ -51,7 +51,7 @@ def test_other_objectives_are_shown() -> None:
     assert column(figures_table(ledger.load()), "loss") == ["1.427"]
 
 
-def test_a_long_front_is_thinned_and_says_so() -> None:
+def test_a_long_front_is_thinned_out_with_a_note() -> None:
     points = {f"t{number}": (800 - number, number / 100) for number in range(100)}
     ledger = LedgerBuilder().baseline().points(**points)
     table = figures_table(ledger.load())
@@ -60,7 +60,7 @@ def test_a_long_front_is_thinned_and_says_so() -> None:
     assert f"{MAX_ROWS} of 100 points" in table.caption
 
 
-def test_a_front_that_had_nothing_feasible_says_so() -> None:
+def test_a_front_without_feasible_points_is_marked() -> None:
     ledger = big_sweep(8).search(constraints={"accuracy_drop": {"max": -1.0}})
     table = figures_table(ledger.load())
     assert set(column(table, "within constraints")) == {"no"}

@@ -11,7 +11,7 @@ from analysis.report.document import Code, Table
 from tests.analysis.ledgers import CONFIG, LedgerBuilder, small_sweep
 
 
-def test_the_config_is_there_whole(small: Results) -> None:
+def test_the_whole_config_is_printed(small: Results) -> None:
     section = again.settings(small)
     (code,) = [block for block in section.blocks if isinstance(block, Code)]
     assert json.loads(code.text) == CONFIG
@@ -20,7 +20,7 @@ def test_the_config_is_there_whole(small: Results) -> None:
     assert "| tokenizer |" not in text, "it was left open"
 
 
-def test_a_config_too_long_to_print_is_pointed_at() -> None:
+def test_a_config_too_long_to_print_is_referred_to() -> None:
     ledger = LedgerBuilder(config={**CONFIG, "space": {"seed": list(range(20_000))}})
     section = again.settings(ledger.load())
     assert not any(isinstance(block, Code) for block in section.blocks)

@@ -33,9 +33,7 @@ def test_all_files_are_written(report: dict[str, Path]) -> None:
     assert not list(report["report.md"].parent.rglob("*.part*"))
 
 
-def test_sections_stand_in_the_same_order_in_both_forms(
-    report: dict[str, Path], rich: Results
-) -> None:
+def test_sections_have_the_same_order_in_both_forms(report: dict[str, Path], rich: Results) -> None:
     page = Page(report["report.html"].read_text())
     titles = [heading.text for heading in page.all("h2")]
     assert titles == re.findall(r"^## (.*)$", report["report.md"].read_text(), re.MULTILINE)
@@ -71,7 +69,7 @@ def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
     page = write_report(results, tmp_path)[0]
     assert page.stat().st_size < 6 * MEGABYTE
     read = Page(page.read_text())
-    # What is seen is thinned, and says so; the front is not.
+    # The evaluations are thinned out, with a note; the front is not.
     thinned = {chart.key for chart in CHARTS if "Thinned: " in caption(chart, results)}
     assert thinned >= {"front", "methods", "slopes", "parallel", "timeline"}
     figures = {chart.key: json.dumps(figure_in(read, chart.key)) for chart in CHARTS}
@@ -92,7 +90,7 @@ def test_a_sweep_that_was_just_made_has_a_report(tmp_path: Path) -> None:
     assert not read.all("figure", id="figure-front")
 
 
-def test_a_chart_with_nothing_to_see_says_why_and_its_old_figures_go(
+def test_a_chart_without_data_gives_a_reason_and_its_old_figures_are_deleted(
     small: Results, tmp_path: Path
 ) -> None:
     draw(CHARTS[0], small, tmp_path)

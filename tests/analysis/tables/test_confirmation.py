@@ -41,7 +41,7 @@ def test_types_are_those_of_an_empty_table(results: Results) -> None:
         pd.testing.assert_series_equal(getattr(results, name).dtypes, expected)
 
 
-def test_one_row_a_retrained_model(results: Results) -> None:
+def test_there_is_one_row_per_retrained_model(results: Results) -> None:
     table = results.confirmation
     assert table["seed"].tolist() == [21, 22, 23, 21, 22, 23, 21]
     assert table["accuracy"].tolist()[:3] == [780 / EXAMPLES, 790 / EXAMPLES, 785 / EXAMPLES]
@@ -71,9 +71,9 @@ def test_p_values_are_corrected_over_the_front(results: Results) -> None:
         results.compare_points(point, "dense", confirm_seed=seed).p_value
         for point, seed in [(FRONT[0], 22), (FRONT[1], 21), (FRONT[2], 21)]
     ]
-    # Of three seeds the middle p-value counts, one and a half times.
+    # With three seeds, the combined p-value is 1.5 times the middle one.
     middle = results.compare_points(FRONT[0], "dense", confirm_seed=23).p_value
-    assert single[0] == 1.0  # 790 and 790, the same ones
+    assert single[0] == 1.0  # 790 of both, and the same examples
     assert results.front["p_value"].iloc[0] == pytest.approx(holm([1.5 * middle, 0, 0])[0])
 
 
@@ -86,7 +86,7 @@ def test_optimism_is_the_sum_of_its_parts(results: Results) -> None:
     assert found["points"] == 3
 
 
-def test_without_fresh_validation_figures_the_parts_are_not_known() -> None:
+def test_without_fresh_validation_values_the_parts_are_unknown() -> None:
     found = small_sweep().confirm_round(LAST, validation_accuracy=None).load().optimism
     assert found["optimism"] == pytest.approx(10 / EXAMPLES)
     assert np.isnan(found["selection"]) and np.isnan(found["split"])
@@ -99,11 +99,11 @@ def test_the_state_of_a_confirmation() -> None:
     assert partial.confirmation_state == "partial" and not partial.confirmed
     assert partial.front["test_accuracy"].notna().tolist() == [True, True, False]
     assert ledger.confirm_round(LAST).load().confirmation_state == "finished"
-    # The search goes on and the front moves.
+    # The search continues and the front changes.
     assert ledger.trial("t9").record("t9", 0, 500, 0.99).load().confirmation_state == "partial"
 
 
-def test_what_is_told_twice_counts_once() -> None:
+def test_repeated_events_count_once() -> None:
     results = small_sweep().confirm_round(TEST).confirm_round({FRONT[0]: {21: 1, 24: 700}}).load()
     mine = results.confirmation[results.confirmation["trial_id"] == "t00000"]
     assert mine["correct"].tolist() == [780, 790, 785, 700]
@@ -125,7 +125,7 @@ def test_a_confirmation_changes_nothing_of_the_search(results: Results, small: R
 
 
 def test_the_front_on_test_is_not_that_on_validation() -> None:
-    # On test the runner-up, sparser, is better than the point of the front.
+    # On test the runner-up is sparser and better than the point of the front.
     ledger = small_sweep().trial("t9", sparsity=0.85).record("t9", 1, 639, 0.85)
     ledger.confirm_round(TEST | LAST).confirm_round({("t9", 1): {21: 700, 22: 600}}, "runner-up")
     results = ledger.load()
@@ -135,7 +135,7 @@ def test_the_front_on_test_is_not_that_on_validation() -> None:
     assert found["accuracy"].tolist() == pytest.approx([785 / 872, 650 / 872, 630 / 872])
     assert found["sparsity"].is_monotonic_increasing
     assert results.confirmed_points["why"].tolist() == ["front"] * 3 + ["runner-up"]
-    # It takes probability from the point that it beats.
+    # It lowers the probability of the point that it dominates.
     probability = results.front.set_index("trial_id")["front_probability"]
     assert probability["t00000"] == 1 and probability["t00001"] < 0.3
     assert results.basis.split == "test" and results.basis.points == 4

@@ -20,8 +20,8 @@ LEDGERS = {
 
 
 @pytest.mark.parametrize("name", LEDGERS)
-def test_both_forms_hold_the_table(tmp_path: Path, name: str) -> None:
-    """A confirmation is a table of its own."""
+def test_csv_and_parquet_have_the_same_table(tmp_path: Path, name: str) -> None:
+    """A confirmation has a table of its own."""
     results, tables = LEDGERS[name].load(), ["trials", "records", "front"]
     tables += ["confirmation"] if name == "confirmed" else []
     written = write_tables(results, tmp_path)
@@ -45,12 +45,12 @@ def test_cells_that_a_spreadsheet_would_run_are_text(tmp_path: Path) -> None:
     with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
         cells = [row["error"] for row in csv.DictReader(file)]
     assert cells == ["'" + text.replace("\r", "\n") for text in nasty] + ["a - b = c"]
-    # Nothing is changed where no spreadsheet looks.
+    # Only the CSV is changed.
     assert results.trials["error"].tolist()[:-1] == nasty
     assert pd.read_parquet(tmp_path / "trials.parquet")["error"].tolist()[:-1] == nasty
 
 
-def test_names_of_columns_are_no_formulas_either(tmp_path: Path) -> None:
+def test_names_of_columns_are_no_formulas(tmp_path: Path) -> None:
     sweeps = [LedgerBuilder(name=f"=cmd|{n}", config={"a": n}).load() for n in "ab"]
     table = Comparison(sweeps).config_differences
     write_csv(table, tmp_path / "table.csv")
@@ -59,7 +59,7 @@ def test_names_of_columns_are_no_formulas_either(tmp_path: Path) -> None:
     assert list(table) == ["setting", "=cmd|a", "=cmd|b"]
 
 
-def test_what_a_worker_says_of_itself_is_no_formula(tmp_path: Path) -> None:
+def test_text_of_a_worker_is_no_formula(tmp_path: Path) -> None:
     ledger = LedgerBuilder().baseline().trial("t", method="@m").record("t", 0, 9, 0.5)
     ledger.confirm_round({("t", 0): {1: 8}}, why="+why", worker="=1+1")
     write_tables(ledger.load(), tmp_path)
@@ -74,14 +74,14 @@ def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "front.csv")["accuracy_drop"].tolist()[0] < 0
 
 
-def test_text_that_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
+def test_text_that_cannot_be_encoded_is_replaced(tmp_path: Path) -> None:
     ledger = LedgerBuilder().trial("a").end("a", "failed", "half a \ud83d, é")
     results = ledger.load()
     write_tables(results, tmp_path)
     assert results.trials["error"].tolist() == ["half a ?, é"]
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file_and_no_other(tmp_path: Path) -> None:
     target = tmp_path / "table.csv"
     target.write_text("old")
 

@@ -1,4 +1,4 @@
-"""front.csv is the non-dominated set of records.csv, as moocore sees it."""
+"""front.csv is the non-dominated set of records.csv, by moocore."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_front_csv_is_what_moocore_computes_from_records_csv(
     expected = moocore.filter_dominated(points, maximise=maximise)
     got = front[list(directions)].to_numpy(float)
     assert sorted(map(tuple, got)) == sorted(map(tuple, expected))
-    # Not only the same objectives: the same rows, for the first of equals stands for them.
+    # The same rows, not only the same objectives: the first of equal points represents them.
     rows = pool[moocore.is_nondominated(points, maximise=maximise)]
     key = ["trial_id", "stage", "epoch"]
     assert sorted(front[key].itertuples(index=False)) == sorted(rows[key].itertuples(index=False))
@@ -64,7 +64,7 @@ def test_trials_of_any_status_are_candidates() -> None:
     assert front["sparsity"].is_monotonic_increasing
 
 
-def test_partial_records_the_dense_model_and_gaps_are_none() -> None:
+def test_partial_records_the_dense_model_and_incomplete_records_are_no_candidates() -> None:
     ledger = LedgerBuilder().baseline(correct=EXAMPLES).trial("a")
     ledger.record("a", 0, 800, 0.9, partial=True).record("a", 1, 500, 0.5)
     ledger.trial("b").record("b", 0, 870, 0.99, accuracy=None)
@@ -73,7 +73,7 @@ def test_partial_records_the_dense_model_and_gaps_are_none() -> None:
     assert len(results.candidates) == 1
 
 
-def test_intervals_hold_the_accuracy_and_test_waits(big: Results) -> None:
+def test_intervals_contain_the_accuracy_and_test_columns_are_missing(big: Results) -> None:
     front = big.front
     assert (front["accuracy_low"] < front["accuracy"]).all()
     assert (front["accuracy"] < front["accuracy_high"]).all()
@@ -91,7 +91,7 @@ def test_hypervolume_is_that_of_moocore(directions: dict[str, str]) -> None:
     assert results.hypervolume == pytest.approx(expected) != 0
 
 
-def test_what_a_front_is_sorted_by() -> None:
+def test_the_main_objective_orders_the_front() -> None:
     metric = PrimaryMetric()
     assert main_objective({"accuracy": "max", "size_bytes": "min"}, metric) == "size_bytes"
     assert main_objective({"size_bytes": "min", "sparsity": "max"}, metric) == "sparsity"

@@ -41,7 +41,7 @@ def test_text_of_a_sweep_is_text() -> None:
         assert nasty in " ".join(words)
 
 
-def test_a_long_front_is_thinned_and_says_so() -> None:
+def test_a_long_front_is_thinned_out_with_a_note() -> None:
     points = {f"t{number}": (800 - number, number / 100) for number in range(100)}
     ledger = LedgerBuilder().baseline().points(**points)
     tags, words = tags_and_words(ledger.load()._repr_html_())
@@ -51,7 +51,7 @@ def test_a_long_front_is_thinned_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("ledger", [LedgerBuilder(), LedgerBuilder().baseline().trial("a")])
-def test_a_sweep_without_a_front_says_so(ledger: LedgerBuilder) -> None:
+def test_a_sweep_without_a_front_shows_a_sentence(ledger: LedgerBuilder) -> None:
     tags, words = tags_and_words(ledger.load()._repr_html_())
     assert "table" not in tags
     assert any("no point on the front yet" in text for text in words)
