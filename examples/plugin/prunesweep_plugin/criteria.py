@@ -7,10 +7,11 @@ from sweep import Criterion
 
 
 def relative_importance(weight: Tensor, statistic: None, generator: torch.Generator) -> Tensor:
-    """|w| as a share of its row plus as a share of its column, so that no row or column dies.
+    """|w| as a share of its row plus |w| as a share of its column, which keeps part of each of
+    them.
 
-    The part of RIA that needs no activations (Zhang et al. 2024, "Plug-and-Play: An Efficient
-    Post-training Pruning Method for Large Language Models", ICLR).
+    This is the part of RIA that needs no activations (Zhang et al. 2024, "Plug-and-Play: An
+    Efficient Post-training Pruning Method for Large Language Models", ICLR).
     """
     size = weight.detach().abs().flatten(1)
     rows = size.sum(1, keepdim=True).clamp_min(1e-12)

@@ -9,7 +9,7 @@ from sweep import Listener
 
 
 class CsvFile(Listener):
-    """``listeners: {csv: {path: records.csv}}``. A resumed sweep goes on with the same file."""
+    """``listeners: {csv: {path: records.csv}}``. A resumed sweep appends to the same file."""
 
     COLUMNS = ("time", "trial_id", "epoch", "sparsity", "value")
 

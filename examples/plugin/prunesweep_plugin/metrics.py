@@ -1,4 +1,4 @@
-"""A metric of which less is better, and that has no worst value."""
+"""A metric whose lower values are better, without a worst value."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ def root_mean_squared_error(labels: Any, answers: Any) -> float:
 
 
 def standard_error(labels: Any, answers: Any) -> float:
-    """That of the root by the delta method: the error of the mean square over twice the root."""
+    """The standard error by the delta method: that of the mean square divided by twice the root."""
     squares = (answers - labels) ** 2
     root = math.sqrt(np.mean(squares))
     return float(squares.std(ddof=1) / math.sqrt(len(squares)) / (2 * root))
@@ -25,5 +25,5 @@ rmse = Metric(
     direction="min",
     unit="standard deviations",
     standard_error=standard_error,
-    chance=lambda labels: float(np.std(labels)),  # by always answering the mean
+    chance=lambda labels: float(np.std(labels)),  # the answer is always the mean
 )

@@ -1,7 +1,7 @@
-"""A regression on a table that scikit-learn carries: how far diabetes goes within a year.
+"""A regression task on scikit-learn's diabetes data: the progression of the disease in a year.
 
-442 patients, ten features, one number to answer (Efron et al. 2004). Half of the patients are
-train, a quarter each validation and test.
+There are 442 patients with ten features and one target (Efron et al. 2004). Half of the patients
+are train, a quarter each are validation and test.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class MlpConfig(PretrainedConfig):
 
 
 class Mlp(PreTrainedModel):
-    """Two hidden layers between the ten features and the answer."""
+    """A network with two hidden layers, from the ten features to the answer."""
 
     config_class = MlpConfig
 
@@ -65,7 +65,7 @@ class Mlp(PreTrainedModel):
 
 
 class Diabetes(Task):
-    """``task: {kind: diabetes, dataset: diabetes}``, with ``options: {width: 64}`` if wanted."""
+    """``task: {kind: diabetes, dataset: diabetes}``, optionally with ``options: {width: 64}``."""
 
     metric = "rmse"
 
