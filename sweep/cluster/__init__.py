@@ -1,1 +1,1 @@
-"""One sweep on one Ray cluster, its search and its confirmation: drivers, workers, live views."""
+"""Run a sweep, its search and its confirmation, on a Ray cluster: drivers, workers, listeners."""

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sweep.cluster.interrupts import Heed
+from sweep.cluster.interrupts import CheckSignals
 from sweep.compress.dense.ship import digest, find_packed, save_packed
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class Dense:
-    """Has the dense model of a sweep prepared on the connected cluster.
+    """Prepares the dense model of a sweep on the connected cluster.
 
-    ``place`` is where the sweep keeps it.
+    ``place`` is the folder or address at which the sweep stores it.
     """
 
-    def __init__(self, config: SweepConfig, place: Store, heed: Heed) -> None:
-        self.config, self.place, self.heed = config, place.absolute(), heed
+    def __init__(self, config: SweepConfig, place: Store, check_signals: CheckSignals) -> None:
+        self.config, self.place, self.check_signals = config, place.absolute(), check_signals
         self._packed: Any = None
 
     def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
-        """The dense model's figures on a split. A sweep that ``begins`` keeps the model.
+        """The results of the dense model on a split. If the sweep ``begins``, it stores the model.
 
-        Raises :class:`~sweep.errors.UsageError` for what is wrong with model or data, and
+        Raises :class:`~sweep.errors.UsageError` for an unusable model or unusable data, and
         :class:`~sweep.cluster.interrupts.Abort` on a signal.
         """
         import ray
 
         try:
             figures, self._packed = self._prepare(split, begins)
-        except ray.exceptions.RayTaskError:  # a fault of ours: its traceback is what helps
+        except ray.exceptions.RayTaskError:  # a bug in prunesweep: its traceback is needed
             raise
         except ray.exceptions.RayError as error:
             raise ClusterError(f"the baseline's worker died: {first_line(error)}") from error
@@ -48,11 +48,11 @@ class Dense:
         return figures
 
     def placed(self) -> list[tuple[str | None, Any]]:
-        """The packed model's digest, and a reference to it, for machines that have not made it.
+        """The digest of the packed model and a reference to it, for machines without the model.
 
-        The object is the driver's own, so that no machine that goes takes it along. Empty for a
-        task without a model, and where workers find the model with the sweep. Raises as
-        :meth:`figures` does.
+        The driver owns the object, so that it is not lost with another machine. The list is empty
+        for a task without a model, and if the sweep has stored the model where workers find it.
+        Raises as :meth:`figures` does.
         """
         import ray
 
@@ -64,7 +64,7 @@ class Dense:
         return [(digest(packed), ray.put(packed))]
 
     def _prepare(self, split: str, begins: bool) -> tuple[dict[str, Any], Any]:
-        """The figures, and a reference to the packed model, which stays where it was made."""
+        """The results, and a reference to the packed model, which stays on its machine."""
         import ray
 
         want = self.config.resources
@@ -72,20 +72,21 @@ class Dense:
         settings, added = self.config.model_dump(mode="json"), additions()
         figures, packed = task(prepare).remote(settings, added, split, str(self.place), begins)
         while not ray.wait([figures], timeout=0.2)[0]:
-            self.heed()
+            self.check_signals()
         return ray.get(figures), packed
 
 
 def prepare(
     settings: dict[str, Any], added: bytes, split: str, where: str, begins: bool
 ) -> tuple[dict[str, Any], bytes]:
-    """Tokenise, load or finetune the dense model, evaluate it: once a split, in a worker process.
+    """Tokenise the data, load or finetune the dense model, and evaluate it on a split.
 
-    No trial runs meanwhile: on CPUs it has all threads of its machine. ``where`` is where the sweep
-    keeps its dense model; one that ``begins`` has it kept, where that is not done.
+    It runs once for each split in a worker process. No trial runs meanwhile, so on CPUs it uses all
+    threads of its machine. ``where`` is the place at which the sweep stores its dense model; a
+    sweep that ``begins`` stores it, unless it is there already.
 
-    Returns the figures of the "baseline" event, or ``{"error": kind, "message": text}``; and the
-    dense model, packed.
+    Returns the packed dense model, and before it the results for the "baseline" event, or
+    ``{"error": kind, "message": text}``.
     """
     try:
         config = received(settings, added)
@@ -95,13 +96,13 @@ def prepare(
         bench.adopt(found)
         bench.check()
         figures = bench.baseline(split)
-        told = {"warnings": bench.warnings, "model": config.model or "fresh"}
+        more = {"warnings": bench.warnings, "model": config.model or "fresh"}
         if accuracy := figures["metrics"].get("accuracy"):
-            told["majority_accuracy"] = accuracy["chance"]
+            more["majority_accuracy"] = accuracy["chance"]
         packed = bench.pack()
         if begins and found is None:
             save_packed(store_at(where), packed)
-        return {**figures, **told}, packed
+        return {**figures, **more}, packed
     except SweepError as error:
         return {"error": type(error).__name__, "message": str(error)}, b""
     except OSError as error:
@@ -109,11 +110,11 @@ def prepare(
 
 
 def additions() -> bytes:
-    """What this process added to the registries and workers need, pickled; b"" for nothing.
+    """The entries that this process added to the registries, pickled for workers; b"" if none.
 
-    What a script or a notebook defines is pickled by value. What a module defines is pickled by its
-    name, and every machine must have the module. Of a sampler a worker needs the name alone, to
-    read the config, and of a listener nothing. Raises :class:`~sweep.errors.UsageError`.
+    Objects of a script or a notebook are pickled by value. Objects of a module are pickled by name,
+    and every machine must have the module. Workers need only the names of samplers, to read the
+    config, and no listeners. Raises :class:`~sweep.errors.UsageError` if an entry has no pickle.
     """
     groups = ("criteria", "structures", "tasks", "metrics")
     found: dict[str, Any] = {group: REGISTRIES[group].added() for group in groups}
@@ -125,29 +126,29 @@ def additions() -> bytes:
 
     try:
         return bytes(cloudpickle.dumps(found))
-    except Exception as error:  # of many kinds: whatever refers to a lock, a file, a connection
-        what = f"what this process registered ({', '.join(names)}) cannot be sent to workers"
+    except Exception as error:  # of many kinds: an entry may refer to a lock, a file, a connection
+        what = f"entries registered in this process ({', '.join(names)}) cannot be sent to workers"
         raise UsageError(f"{what}: {first_line(error)}") from error
 
 
 def received(settings: dict[str, Any], added: bytes) -> SweepConfig:
-    """The config in a worker, which takes what the driver :func:`additions` first.
+    """The config in a worker, read after the driver's :func:`additions` are in the registries.
 
-    Raises :class:`~sweep.errors.UsageError` where that cannot be loaded here.
+    Raises :class:`~sweep.errors.UsageError` if they cannot be loaded here.
     """
     if added:
         try:
             found = pickle.loads(added)
-        except Exception as error:  # ModuleNotFoundError and whatever an import raises
-            what = "a worker cannot load what the driver registered"
-            raise UsageError(f"{what}: {first_line(error)}; workers need its module too") from error
+        except Exception as error:  # ModuleNotFoundError, or any error in an import
+            what = "a worker cannot load the entries that the driver registered"
+            raise UsageError(f"{what}: {first_line(error)}; workers need the module too") from error
         for group, things in found.items():
             REGISTRIES[group].adopt(things)
     return SweepConfig.model_validate(settings)
 
 
 def make_bench(config: SweepConfig, threads: int) -> Bench:
-    """The bench of a worker process, with as many threads as it has CPUs to itself."""
+    """The bench of a worker process, with this number of threads."""
     from sweep.compress.open import open_bench
 
     gpu = config.resources.gpu
@@ -155,7 +156,7 @@ def make_bench(config: SweepConfig, threads: int) -> Bench:
 
 
 def own_cpus() -> int:
-    """The CPUs of this machine, as far as Ray has them to give away."""
+    """The number of this machine's CPUs that Ray can assign."""
     import ray
 
     own = ray.get_runtime_context().get_node_id()
@@ -164,15 +165,19 @@ def own_cpus() -> int:
 
 
 def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[str, float]:
-    """The corner of the hypervolume, fixed before a sweep runs.
+    """The reference point of the hypervolume, fixed before a sweep runs.
 
-    That is, for each objective, its worst value that is still worth nothing, as far as one is
-    known. For a metric that is its chance level (for accuracy the share of the majority class); for
-    sparsity 0; for sizes that of the dense model (in floats, though the baseline be quantised: some
-    trials may not be); for epochs one more than the space has, so that a trial which runs to its
-    end still counts. A loss and times have no worst value that anyone knows before a
-    sweep: taking one from its records would move with them, so those objectives are left out, and
-    there is no hypervolume, unless ``search.reference`` (which goes before all others) gives one.
+    It has a value for each objective at which a trial is worth nothing:
+
+    - for a metric its chance level (for accuracy the share of the majority class);
+    - for sparsity 0;
+    - for sizes that of the dense model in floats, even if the baseline is quantised, because some
+      trials may not be;
+    - for epochs one more than the maximum of the space, so that a trial with all epochs counts.
+
+    No such value of a loss or a time is known before a sweep, and a value from its records would
+    change with them. Those objectives are omitted, and then there is no hypervolume, unless
+    ``search.reference`` gives a value. It overrides all others.
     """
     worst = {
         ("sparsity", "max"): 0.0,
@@ -197,5 +202,5 @@ def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[st
 
 
 def _of_dense(name: str, baseline: Mapping[str, Any]) -> float:
-    """A size of the model in floats; the baseline's own where that is in floats itself."""
+    """A size of the dense model in floats; that of the baseline if it is not quantised."""
     return float(baseline.get(f"dense_{name}", baseline[name]))

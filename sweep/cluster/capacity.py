@@ -1,4 +1,4 @@
-"""How many trials run at a time: as many as fit now, or could once the cluster has grown."""
+"""How many trials may run at a time: as many as fit now, or as the autoscaler could make fit."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from sweep.errors import UsageError
 
 REFRESH_SECONDS = 5.0
 JOIN_SECONDS = 15.0
-"""How long a cluster without a single CPU is given for its first node to join."""
+"""How long the driver waits for the first node with a CPU to join."""
 
 CLOSE = 1e-6
-"""Ray counts resources in ten-thousandths: three shares of 0.3333 are one GPU."""
+"""A tolerance, because Ray rounds resources to 0.0001: three shares of 0.3333 are one GPU."""
 
 Resources = Mapping[str, float]
 
 
 def fits(resources: Resources, want: ResourcesConfig) -> int:
-    """How many trials one node holds.
+    """How many trials fit on one node.
 
-    A share of a GPU is of one GPU: two GPUs hold two trials of 0.6, not three.
+    A share of a GPU lies on one GPU: two GPUs hold two trials of 0.6, not three.
     """
     room = int(resources.get("CPU", 0) / want.cpu + CLOSE)
     gpus = resources.get("GPU", 0)
@@ -34,9 +34,10 @@ def fits(resources: Resources, want: ResourcesConfig) -> int:
 
 
 def read_autoscaler(config: Mapping[str, Any], want: ResourcesConfig) -> int:
-    """How many trials fit at most, by an autoscaler's config (as in `cluster.yaml`).
+    """How many trials fit on the largest cluster that an autoscaler's config allows.
 
-    A node type without ``resources`` (they are found out when its first node is up) counts nothing.
+    The config is written as in `cluster.yaml`. A node type without ``resources`` counts as 0: Ray
+    detects them only when the first node of that type is up.
     """
     types = dict(config.get("available_node_types") or {})
     head = types.pop(config.get("head_node_type"), {})
@@ -50,13 +51,13 @@ def read_autoscaler(config: Mapping[str, Any], want: ResourcesConfig) -> int:
 
 
 class Capacity:
-    """How many trials may be out at a time; asks Ray again every few seconds.
+    """How many trials may run or wait for a worker at a time; it asks Ray every few seconds.
 
-    Nodes that join later are used, those that are lost or drained are not counted on. With
-    ``max_concurrent: auto`` that is all that the cluster has room for or, if more, what its
-    autoscaler could make room for: waiting trials are what it grows by. A number is a bound on
-    that. On Kubernetes, where the autoscaler does not say how far it goes, a number stands as it
-    is.
+    Nodes that join later are counted, and nodes that are lost or drained are not. With
+    ``max_concurrent: auto`` the limit is the number of trials that fit on the cluster, or on the
+    largest cluster that its autoscaler could start, because an autoscaler adds nodes only while
+    trials wait. A number is an upper bound on that. On Kubernetes the number itself is the limit,
+    because the autoscaler there does not tell its maximum.
     """
 
     def __init__(self, config: SweepConfig, could_be: int | None = None) -> None:
@@ -65,7 +66,7 @@ class Capacity:
         self._could_be = self._ask_autoscaler() if could_be is None else could_be
         self._read = 0.0
         self.present = 0
-        """The trials that fit at present, as of the last look; no more than may be out."""
+        """How many trials fitted when Ray was asked last, at most the limit."""
         self._limit = 0
         self._look()
         self._wait_for_the_first_node()
@@ -74,14 +75,14 @@ class Capacity:
 
     @property
     def limit(self) -> int:
-        """How many trials may be out, at least 1."""
+        """How many trials may run or wait for a worker, at least 1."""
         if time.monotonic() - self._read > REFRESH_SECONDS:
             self._look()
         return max(1, self._limit)
 
     @property
     def spans_machines(self) -> bool:
-        """Whether trials are on several machines, or may come to be."""
+        """Whether trials run on several machines, now or after the autoscaler has added some."""
         there = [node for node in machines.present() if fits(node, self.want)]
         return len(there) != 1 or self._could_be > self.present
 
@@ -98,7 +99,7 @@ class Capacity:
         return read_autoscaler(config, self.want) if config else 0
 
     def _wait_for_the_first_node(self) -> None:
-        """Machines join one after the other: the head may be up before any that has a CPU."""
+        """Machines join one by one: the head may be up before the first machine with a CPU."""
         deadline = time.monotonic() + JOIN_SECONDS
         while not self._limit and time.monotonic() < deadline:
             if any(node.get("CPU") for node in machines.present()):
@@ -108,7 +109,7 @@ class Capacity:
 
 
 def _is_kuberay() -> bool:
-    """Whether this process is in a pod of KubeRay's."""
+    """Whether this process runs in a pod of KubeRay."""
     return "RAY_CLUSTER_NAME" in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
 
 
@@ -116,10 +117,12 @@ def _no_room(want: ResourcesConfig) -> str:
     nodes = [node for node in machines.present() if node.get("CPU") or node.get("GPU")]
     largest = max((node.get("CPU", 0), node.get("GPU", 0)) for node in nodes) if nodes else (0, 0)
     text = (
-        f"resources: a trial asks for {want.cpu:g} CPU and {want.gpu:g} GPU on one machine; "
-        f"the cluster has {sum(n.get('CPU', 0) for n in nodes):g} and "
-        f"{sum(n.get('GPU', 0) for n in nodes):g}"
+        f"resources: a trial needs {want.cpu:g} CPU and {want.gpu:g} GPU on one machine; "
+        f"the cluster has {sum(n.get('CPU', 0) for n in nodes):g} CPU and "
+        f"{sum(n.get('GPU', 0) for n in nodes):g} GPU"
     )
     if len(nodes) > 1:
-        text += f" on {len(nodes)} machines, the largest {largest[0]:g} and {largest[1]:g}"
+        text += (
+            f" on {len(nodes)} machines, the largest with {largest[0]:g} CPU and {largest[1]:g} GPU"
+        )
     return text

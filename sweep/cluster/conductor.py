@@ -68,18 +68,18 @@ class Conductor:
         self.work, self.ledger, self.keeper = work, ledger, keeper
         self.max_failures, self.listen = max_failures, listen
         self._queue: deque[str] = deque()
-        self._flying: set[str] = set()
+        self._running: set[str] = set()
 
     def replay(self, events: Sequence[Event]) -> None:
         """Apply the events that the ledger held before."""
         with no_collector():
             for event in events:
-                self._take(event)
+                self._apply(event)
 
     def written(self, *events: Event) -> None:
         """Apply events that have just been written to the ledger, and tell the listeners."""
         for event in events:
-            self._take(event)
+            self._apply(event)
             self.listen(event)
 
     def begin(self, *events: Event) -> None:
@@ -93,7 +93,7 @@ class Conductor:
     @property
     def finished(self) -> bool:
         """Whether no job is left to hand out, and none is running."""
-        return not self._queue and not self._flying and self.work.propose() is None
+        return not self._queue and not self._running and self.work.propose() is None
 
     def next(self) -> dict[str, Any] | None:
         """The next assignment for a worker (:meth:`~sweep.search.jobs.Job.assignment`).
@@ -109,7 +109,7 @@ class Conductor:
             self._queue.append(proposal["trial_id"])
         self._sync()
         job = self.work.job(self._queue.popleft())
-        self._flying.add(job.name)
+        self._running.add(job.name)
         return job.assignment()
 
     def started(self, assignment: Mapping[str, Any]) -> None:
@@ -160,7 +160,7 @@ class Conductor:
             return
         self._write(job.lost_event(attempt, reason, preempted))
         if not self._given_up(job):
-            self._flying.discard(name)
+            self._running.discard(name)
             self._queue.append(name)
 
     def note(self, event: Event) -> None:
@@ -187,7 +187,7 @@ class Conductor:
 
     def _end(self, job: Job, event: Event) -> bool:
         self._write(event)
-        self._flying.discard(job.name)
+        self._running.discard(job.name)
         return True
 
     def _write(self, *events: Event) -> None:
@@ -202,7 +202,7 @@ class Conductor:
             self.ledger.sync()
         self.tidy()
 
-    def _take(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         drop_details(event)  # they stay in the file; here they would fill the memory
         self.work.apply(event)
         self.keeper.apply(event)

@@ -66,7 +66,7 @@ def _confirm(
     keeper = RetrainingRetention(folder.retrainings)
 
     def listen(event: Event) -> None:
-        _tell(confirmation, metric, event)
+        _log_progress(confirmation, metric, event)
         fan_out.tell(event)
 
     conductor = Conductor(confirmation, session.ledger, keeper, config.search.max_failures, listen)
@@ -115,7 +115,7 @@ def _plan(confirmation: Confirmation) -> str:
     return f"retrainings: {len(jobs)}; fresh seeds: {seeds}; epochs in all: {epochs}"
 
 
-def _tell(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
+def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
     """Log the figures, losses and failures of retrainings."""
     if event["event"] == CONFIRM_RECORD:
         logger.info(

@@ -1,8 +1,9 @@
-"""Connect to Ray: a private local cluster, or the one at an address, with its token.
+"""Connect to Ray: to a private local cluster, or to the cluster at an address, with its token.
 
-Ray itself tries for 20 seconds and more to reach a cluster, and then does not say why it could not;
-so it is found out in seconds beforehand. And Ray runs what it is sent: a cluster should demand a
-token (``RAY_AUTH_MODE=token`` on every node), which is looked for where Ray itself does.
+Ray tries for more than 20 seconds to reach a cluster, and then does not say why it failed. So
+:func:`reach` finds the cause first, within seconds. Whoever reaches a Ray cluster can run code on
+it, so a cluster should demand a token (``RAY_AUTH_MODE=token`` on every node). The token is looked
+up where Ray itself looks it up.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import Any
 from sweep.cluster import machines
 from sweep.errors import ClusterError, UsageError
 
-# Read by ray when it is imported, so set before: no usage pings, no result files beside the
-# ledger, no snapshots of Tune's own state (the ledger is rebuilt from, never those).
+# Ray reads these variables when it is imported, so they are set before. They turn off usage pings,
+# result files beside the ledger, and snapshots of Tune's state (a sweep resumes from its ledger).
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
@@ -38,19 +39,19 @@ ENVIRONMENT = {
 OBJECT_STORE_BYTES = 256 * 1024**2  # only settings and records pass through it
 
 SECONDS = 10
-"""Within which a cluster must answer."""
+"""How long a cluster may take to answer."""
 
-HOW = "set RAY_AUTH_TOKEN to the cluster's token, or put it into ~/.ray/auth_token"
-"""What to do for a token, as the end of a sentence."""
+HOW = "set RAY_AUTH_TOKEN to the cluster's token, or write the token to ~/.ray/auth_token"
+"""How to give a token: the end of an error message."""
 
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """A Ray connection for the time of the block.
+    """A connection to Ray for the time of the block.
 
-    Without an address a cluster of this machine's CPUs and GPUs is started, with a token of its
-    own (Ray listens on all interfaces), and ended after. Raises
-    :class:`~sweep.errors.ClusterError` where Ray cannot be reached or started.
+    Without an address, a cluster with this machine's CPUs and GPUs is started, and stopped at the
+    end. It has its own token, because Ray listens on all interfaces. Raises
+    :class:`~sweep.errors.ClusterError` if Ray cannot be reached or started.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -77,7 +78,9 @@ def connected(address: str | None) -> Iterator[None]:
         )
     except Exception as error:  # ray raises ConnectionError, RuntimeError, ValueError and more
         where = address or "this machine"
-        raise ClusterError(f"Ray at {where} cannot be reached: {said(error)}") from error
+        raise ClusterError(
+            f"cannot connect to Ray at {where}: {connection_error(error)}"
+        ) from error
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         yield
@@ -86,8 +89,8 @@ def connected(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
-def said(error: BaseException) -> str:
-    """What Ray says of a connection that failed, on one line: the first, or the versions."""
+def connection_error(error: BaseException) -> str:
+    """Ray's message about a failed connection, on one line: its first line, or the versions."""
     lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
     if not lines[0].startswith("Version mismatch"):
         return lines[0]
@@ -96,23 +99,23 @@ def said(error: BaseException) -> str:
 
 
 def reach(address: str) -> None:
-    """Return where a Ray cluster answers at ``address`` (HOST:PORT) and takes our token.
+    """Check that a Ray cluster answers at ``address`` (HOST:PORT) and accepts our token.
 
-    To be called before Ray is imported, which reads then whether a token is to be sent. Raises
+    Call it before Ray is imported, because Ray then reads whether it has to send a token. Raises
     :class:`~sweep.errors.UsageError` for an address that is not for drivers, and
-    :class:`~sweep.errors.ClusterError` where nothing answers, or the token is missing or wrong.
+    :class:`~sweep.errors.ClusterError` if nothing answers, or the token is missing or wrong.
     """
     _check_kind(address)
     token = use_token()
     host, _, port = address.rpartition(":")
-    if not port.isdigit():  # "auto", "local": Ray knows where
+    if not port.isdigit():  # "auto" or "local": Ray finds the cluster
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()
     except OSError as error:
         raise ClusterError(
-            f"nothing answers at {address} ({error.strerror or error}): is the Ray cluster up, and "
-            "the address (--address, RAY_ADDRESS) right?"
+            f"nothing answers at {address} ({error.strerror or error}): is the Ray cluster "
+            "running, and is the address (--address, RAY_ADDRESS) correct?"
         ) from error
     _knock(address, token)
 
@@ -122,15 +125,15 @@ def _check_kind(address: str) -> None:
     if not found:
         return
     if kind in ("http", "https"):
-        what = f"is the Jobs API's: sweep launch takes it ({address}); a driver on the cluster"
+        what = f"{address} is an address of the Jobs API, for sweep launch"
     else:
-        what = f"is of another kind ({kind}://): a driver on the cluster"
-    raise UsageError(f"the address {rest} {what} takes HOST:PORT, usually port 6379")
+        what = f"the address {rest} has an unknown scheme ({kind}://)"
+    raise UsageError(f"{what}; here give HOST:PORT of the Ray head, usually port 6379")
 
 
 def _knock(address: str, token: Token | None) -> None:
-    """Ask the head for the cluster's id, as a driver does first, and once only."""
-    import ray  # noqa: F401 - seconds of its own, which are not the head's
+    """Ask the head once for the cluster's id, which is a driver's first request too."""
+    import ray  # noqa: F401 - the import takes seconds, which must not count as the head's
 
     heard: list[BaseException | None] = []
     thread = threading.Thread(target=_ask, args=(address, heard), daemon=True)
@@ -139,8 +142,8 @@ def _knock(address: str, token: Token | None) -> None:
     kind = type(heard[0]).__name__ if heard else "silence"
     if kind in ("silence", "RpcError"):
         raise ClusterError(
-            f"what answers at {address} is no Ray head: give the address that `ray start --head` "
-            "printed, usually port 6379 (--address, RAY_ADDRESS)"
+            f"the server at {address} is not a Ray head: give the address that `ray start --head` "
+            "printed, usually with port 6379 (--address, RAY_ADDRESS)"
         )
     if kind == "AuthenticationError":
         raise ClusterError(refusal(address, token))
@@ -149,7 +152,7 @@ def _knock(address: str, token: Token | None) -> None:
 def _ask(address: str, heard: list[BaseException | None]) -> None:
     try:
         machines.head_at(address)
-    except BaseException as error:  # whatever else it is, ray.init will meet it too, and say it
+    except BaseException as error:  # ray.init meets the same error, and the user sees it then
         heard.append(error)
     else:
         heard.append(None)
@@ -157,16 +160,16 @@ def _ask(address: str, heard: list[BaseException | None]) -> None:
 
 @dataclass(frozen=True)
 class Token:
-    """A token, and where it was found."""
+    """A token, and the variable or file that holds it."""
 
     text: str
     source: str
 
 
 def find_token() -> Token | None:
-    """The token of ``RAY_AUTH_TOKEN``, of the file ``RAY_AUTH_TOKEN_PATH``, or of Ray's own file.
+    """The token in ``RAY_AUTH_TOKEN``, in the file ``RAY_AUTH_TOKEN_PATH``, or in Ray's own file.
 
-    None too where ``RAY_AUTH_MODE`` says that none is to be used.
+    It is None also if ``RAY_AUTH_MODE`` turns tokens off.
     """
     if os.environ.get("RAY_AUTH_MODE", "token") != "token":
         return None
@@ -182,9 +185,9 @@ def find_token() -> Token | None:
 
 
 def use_token() -> Token | None:
-    """Let Ray in this process send the token that there is. To be called before Ray is imported.
+    """Make Ray in this process send the token, if there is one. Call it before Ray is imported.
 
-    Ray does so by itself only for clusters that it starts.
+    Ray does this itself only for clusters that it starts.
     """
     token = find_token()
     if token is not None:
@@ -193,9 +196,9 @@ def use_token() -> Token | None:
 
 
 def refusal(where: str, token: Token | None) -> str:
-    """A sentence for who was turned away by the cluster at ``where``."""
+    """The error message for a cluster at ``where`` that refused the connection."""
     if token is None:
         mode = os.environ.get("RAY_AUTH_MODE")
         off = f" (RAY_AUTH_MODE is {mode})" if mode and mode != "token" else ""
-        return f"the Ray cluster at {where} wants a token, and there is none here{off}: {HOW}"
-    return f"the Ray cluster at {where} refused the token of {token.source}: {HOW}"
+        return f"the Ray cluster at {where} demands a token, and none was found{off}: {HOW}"
+    return f"the Ray cluster at {where} refused the token from {token.source}: {HOW}"

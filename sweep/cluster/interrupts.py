@@ -1,6 +1,6 @@
 """SIGINT and SIGTERM, which a driver obeys between two events.
 
-:class:`Abort` is how it then leaves Ray Tune's loop at once, and for other reasons too.
+:class:`Abort` then ends Ray Tune's loop at once. Other errors that end a session use it too.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from sweep.errors import Interrupted, SweepError
 
 
 class Abort(BaseException):
-    """Ends the loop from inside a hook.
+    """Raised in a hook of Tune, it ends Tune's loop.
 
-    Not an ``Exception``: Tune catches those, turns them into trial failures, and would spend up to
-    15 s asking busy workers to stop. Nothing of ours needs that: the ledger has everything.
+    It is not an ``Exception``: Tune catches exceptions, treats them as failures of a trial, and
+    waits up to 15 s for busy workers to stop. We need no such wait, because the ledger already
+    holds everything.
     """
 
     def __init__(self, error: SweepError) -> None:
@@ -28,19 +29,20 @@ class Abort(BaseException):
 
 OURS = (signal.SIGINT, signal.SIGTERM)
 
-Heed = Callable[[], None]
-"""Raises :class:`Abort` if a signal came."""
+CheckSignals = Callable[[], None]
+"""A function that raises :class:`Abort` if a signal has arrived."""
 
 
 @contextmanager
-def signals() -> Iterator[Heed]:
-    """For the time of the block SIGINT and SIGTERM are remembered, until they are heeded.
+def signals() -> Iterator[CheckSignals]:
+    """Remember SIGINT and SIGTERM for the time of the block; the yielded function raises them.
 
-    Python handles signals in its main thread only: in any other thread the block heeds none.
+    Python handles signals in its main thread only. In any other thread the block catches none.
 
-    While Ray starts, a handler of its own answers SIGTERM with SystemExit, wherever Python is just
-    then: in a callback that drops exceptions (filelock has one at a fork) it would be lost. So
-    signals are heard on a pipe too, which the interpreter writes to whoever handles them.
+    While Ray starts, Ray's own handler answers SIGTERM with SystemExit. If Python is then inside a
+    callback that drops exceptions (filelock has such a callback at a fork), the signal would be
+    lost. So signals are read from a pipe too: the interpreter writes their numbers to it, whichever
+    handler is installed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
@@ -49,23 +51,23 @@ def signals() -> Iterator[Heed]:
 
     def remember(number: int, frame: object) -> None:
         got.append(number)
-        if len(got) > 2:  # a person who insists
+        if len(got) > 2:  # the user pressed Ctrl-C a third time
             raise KeyboardInterrupt
 
-    def heed() -> None:
-        for number in OURS:  # ray.init puts its own in place of ours
+    def check_signals() -> None:
+        for number in OURS:  # ray.init replaces our handlers
             if signal.getsignal(number) is not remember:
                 signal.signal(number, remember)
-        missed = [number for number in _drained(heard) if number in OURS]
+        missed = [number for number in _drained(reader) if number in OURS]
         if missed and not got:
             got.append(missed[0])
         if got:
             raise Abort(Interrupted(signal.Signals(got[0]).name, got[0]))
 
     before = {n: signal.signal(n, remember) for n in OURS}
-    with _pipe() as heard:
+    with _pipe() as reader:
         try:
-            yield heed
+            yield check_signals
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -73,30 +75,30 @@ def signals() -> Iterator[Heed]:
 
 @contextmanager
 def _pipe() -> Iterator[int]:
-    """The end of a pipe at which the interpreter's signals are heard, for the time of the block."""
-    heard, told = os.pipe()
-    os.set_blocking(heard, False)
-    os.set_blocking(told, False)
-    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    """A pipe to which the interpreter writes the number of each signal; yields its reading end."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        yield heard
+        yield reader
     finally:
         signal.set_wakeup_fd(before)
-        os.close(heard)
-        os.close(told)
+        os.close(reader)
+        os.close(writer)
 
 
-def _drained(heard: int) -> bytes:
-    """The numbers of the signals that came since it was last asked."""
+def _drained(reader: int) -> bytes:
+    """The numbers of the signals that arrived since the last call."""
     try:
-        return os.read(heard, 4096)
+        return os.read(reader, 4096)
     except BlockingIOError:
         return b""
 
 
 def cause(left: Abort | SystemExit) -> SweepError:
-    """Why a driver's loop was left."""
+    """The error for which a driver's loop ended."""
     if isinstance(left, Abort):
         return left.error
-    # While Ray starts, a handler of its own answers SIGTERM with SystemExit.
+    # While Ray starts, Ray's own handler answers SIGTERM with SystemExit.
     return Interrupted("SIGTERM", signal.SIGTERM)

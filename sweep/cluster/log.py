@@ -1,7 +1,7 @@
-"""Where the log of a driver goes: to the terminal as it is, and to ``driver.log`` with times.
+"""The log of a driver: messages go to the terminal, and with times to ``driver.log``.
 
-Every module logs to the logger of its own name, all of which lie below "sweep". Handlers are
-attached here alone.
+Every module logs to the logger of its own name, below the logger "sweep". Only this module attaches
+handlers.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sweep.ledger.store import Store, read_text
 LOGGER = logging.getLogger("sweep")
 
 FILE_ONLY = {"terminal": False}
-"""The ``extra`` of a message that a terminal does not show: the progress display shows it there."""
+"""The ``extra`` of a message for ``driver.log`` only: the progress display shows the same."""
 
 
 class _Terminal(logging.Handler):
-    """Prints messages to standard error, wherever that leads at the moment."""
+    """Prints messages to the ``sys.stderr`` of the moment, which tests and displays replace."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "terminal", True):
@@ -32,17 +32,17 @@ _terminal = _Terminal()
 
 
 def log_to_terminal() -> None:
-    """Print what is logged to standard error from now on. For commands; twice is fine."""
+    """Print log messages to standard error from now on. Commands call it; a second call is safe."""
     LOGGER.setLevel(logging.INFO)
     LOGGER.addHandler(_terminal)
 
 
 class DriverLog(logging.Handler):
-    """Keeps messages, and writes them once it knows where to.
+    """Keeps messages in memory until it knows the file, and then writes them.
 
-    In a folder each is appended at once. An object cannot be appended to: at an address they are
-    put when the log is closed, after those of earlier drivers. A log that cannot be written is no
-    reason to stop: the ledger says what is wrong.
+    In a folder each message is appended at once. An object in a store cannot be appended to: there
+    the messages are written when the log is closed, after those of earlier drivers. A log that
+    cannot be written does not stop the sweep: the ledger reports the same storage problem.
     """
 
     def __init__(self) -> None:
@@ -54,17 +54,17 @@ class DriverLog(logging.Handler):
         self._lines: list[str] = []
 
     def begin(self, place: Store) -> None:
-        """Write to this file: what was logged before, and what will be."""
+        """Write the earlier messages to this file, and all later ones."""
         self._place = place
         self._append()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one message."""
+        """Add one message."""
         self._lines.append(self.format(record) + "\n")
         self._append()
 
     def close(self) -> None:
-        """Write what is not written yet."""
+        """Write the messages that are not written yet."""
         if self._lines and self._place is not None:
             with suppress(StorageError):
                 text = (read_text(self._place) or "") + self._taken()
@@ -84,7 +84,7 @@ class DriverLog(logging.Handler):
 
 @contextmanager
 def driver_log() -> Iterator[DriverLog]:
-    """A log that hears all messages of the block."""
+    """A log that receives all messages of the block."""
     log, level = DriverLog(), LOGGER.level
     LOGGER.setLevel(level or logging.INFO)
     LOGGER.addHandler(log)

@@ -1,9 +1,9 @@
-"""What Ray says of a cluster's machines: which are there, which are on their way out, which may be.
+"""The machines of a Ray cluster: the present ones, the draining ones, and the autoscaler's plans.
 
-Ray has no public interface for the second and the third; where a release lacks what is private
-here, the answer is poorer (no autoscaler, nothing drained), never wrong. Other private names of
-Ray's are here too: the head that is asked whether it is one, the drain of a node, the autoscaler's
-own score.
+Ray has no public interface for draining nodes and the autoscaler's config. If a release lacks a
+private name that is used here, the answer is less complete (no autoscaler, no draining node), but
+never wrong. The other private names of Ray are here too: the client that asks a head for its id,
+the request to drain a node, and the autoscaler's own score.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ HEAD = "node:__internal_head__"
 """The resource that a cluster's head has, and no other node."""
 
 ALIVE = 0
-"""The state of a node that is there, in Ray's numbers."""
+"""Ray's number for the state of a node that is alive."""
 
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-TOLD = (1, 3, 4)
-"""Reasons of a node's end, in Ray's numbers, that it was told of: SIGTERM, whose time was up before
-its workers were done; preempted; drained because idle. Of 2 nobody told it, and 0 is not known.
+ANNOUNCED = (1, 3, 4)
+"""Ray's numbers for reasons of a node's death that were announced to the node: SIGTERM (its workers
+did not end in time), preemption, and draining of an idle node. 2 is an unexpected death, 0 unknown.
 """
 
 
 def present() -> list[Mapping[str, float]]:
-    """The resources of each node that is alive and not about to go."""
+    """The resources of each node that is alive and not draining."""
     import ray
 
     going = draining()
@@ -41,7 +41,7 @@ def present() -> list[Mapping[str, float]]:
 
 
 def draining() -> set[str]:
-    """The ids of nodes that have been told to go, and still run what they ran."""
+    """The ids of draining nodes: they end soon, still run their workers, and start no new ones."""
     with contextlib.suppress(Exception):
         from ray._private.state import state
 
@@ -49,20 +49,21 @@ def draining() -> set[str]:
     return set()
 
 
-def is_going(node_id: str) -> bool:
-    """Whether a node is drained, or has been: told to go, not lost."""
+def is_drained(node_id: str) -> bool:
+    """Whether a node is draining, or died after an announcement: it was not lost unexpectedly."""
     import ray
 
     if node_id in draining():
         return True
     reasons = [node.get("DeathReason") for node in ray.nodes() if node["NodeID"] == node_id]
-    return any(reason in TOLD for reason in reasons)
+    return any(reason in ANNOUNCED for reason in reasons)
 
 
 def drain(address: str, why: str, seconds: float = 25.0) -> bool:
-    """Have this machine's node at the Ray cluster ``address`` drained within ``seconds``.
+    """Ask the Ray cluster at ``address`` to drain this machine's node within ``seconds``.
 
-    Whether Ray agreed; False too where this machine has no node there. No connection is needed.
+    Returns whether Ray agreed; False also if this machine has no node in that cluster. It needs no
+    connection to Ray.
     """
     from ray._private.services import get_node_ip_address
     from ray.core.generated.autoscaler_pb2 import DrainNodeReason
@@ -80,17 +81,17 @@ def drain(address: str, why: str, seconds: float = 25.0) -> bool:
 
 
 def head_at(address: str) -> Any:
-    """A client of the head at ``address``, which is asked for its cluster's id at once."""
+    """A client of the head at ``address``; the constructor asks the head for its cluster's id."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
     return GcsClient(address=address)
 
 
 def autoscaler_config() -> dict[str, Any] | None:
-    """The config of the cluster's autoscaler, None where there is none, or none that says so.
+    """The config of the cluster's autoscaler; None if there is none, or its config is not found.
 
-    Ray 2.60 keeps it in a file on the head, which `ray start --autoscaling-config` names; KubeRay
-    in the cluster's resource, which a pod of it may read.
+    Ray 2.60 keeps it in a file on the head (`ray start --autoscaling-config`). KubeRay keeps it in
+    the RayCluster resource, which the cluster's pods may read.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as At
@@ -108,7 +109,7 @@ def autoscaler_config() -> dict[str, Any] | None:
 
 
 def read_autoscaler(gcs_address: str) -> dict[str, Any] | None:
-    """On the head: the config of the autoscaler of the cluster at this address, if it has one."""
+    """Runs on the head: the config of its cluster's autoscaler, if there is one."""
     return _from_kubernetes() or _from_file(gcs_address)
 
 
@@ -138,7 +139,7 @@ def _from_kubernetes() -> dict[str, Any] | None:
 
 
 def of_ray_cluster(resource: dict[str, Any]) -> dict[str, Any] | None:
-    """The autoscaler's config by a RayCluster resource, None where that is not scaled."""
+    """The autoscaler's config in a RayCluster resource; None if autoscaling is off."""
     from ray.autoscaler._private.kuberay import autoscaling_config
 
     if not resource["spec"].get("enableInTreeAutoscaling"):
@@ -152,7 +153,7 @@ def autoscaler_score(
     resources: Sequence[Mapping[str, float]],
     node_availability_summary: Any,
 ) -> tuple[object, ...] | None:
-    """The score of Ray's own autoscaler (v1) for a node type, None where no bundle fits on it."""
+    """The score of Ray's own autoscaler (v1) for a node type; None if no bundle fits on it."""
     from ray.autoscaler._private import resource_demand_scheduler
 
     score: tuple[object, ...] | None = resource_demand_scheduler._resource_based_utilization_scorer(

@@ -1,4 +1,4 @@
-"""Before the first trial: is every node fit to run one? Asked on each, all at once."""
+"""Check before the first trial that every node can run one; all nodes are asked at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sweep.cluster import probe
-from sweep.cluster.interrupts import Heed
+from sweep.cluster.interrupts import CheckSignals
 from sweep.config import CLOSED_FORM, SweepConfig
 from sweep.config.load import paths_of
 from sweep.errors import ClusterError, StorageError, SweepError
@@ -18,10 +18,10 @@ from sweep.ledger.store_objects import package_of
 logger = logging.getLogger(__name__)
 
 SECONDS = 25
-"""A node that has not answered then is said to be late, and the sweep begins without it."""
+"""How long to wait for a node's answer; the sweep then begins without it, with a warning."""
 
 NAMES = 4
-"""Nodes that a sentence names; of more it says how many."""
+"""How many nodes a message names; it gives the number of the others."""
 
 ALWAYS = ("sweep", "ray", "numpy", "pydantic", "safetensors", "yaml")
 TRAINING = ("torch", "transformers", "datasets", "sklearn")
@@ -29,15 +29,16 @@ TRAINING = ("torch", "transformers", "datasets", "sklearn")
 Node = dict[str, Any]
 
 
-def preflight(config: SweepConfig, place: str, heed: Heed) -> None:
+def preflight(config: SweepConfig, place: str, check_signals: CheckSignals) -> None:
     """Check on every node of the connected cluster that a trial can run there.
 
-    Same versions of Ray, Python and prunesweep as here; results can be written into ``place`` (a
-    folder by its absolute path, or an address), which is one for all; files that the config names
-    are there; a GPU where Ray says so is one for torch too. Nodes that join later are not asked.
+    A node must have the driver's versions of Ray, Python and prunesweep. It must be able to write
+    into ``place`` (the absolute path of a folder, or an address), and ``place`` must be the same
+    storage for all nodes. It must see the files that the config names. If Ray says that it has a
+    GPU, torch must see one there too. Nodes that join later are not checked.
 
-    Raises :class:`~sweep.errors.StorageError` where results cannot be written,
-    :class:`~sweep.errors.ClusterError` for all else, with a line for each problem.
+    Raises :class:`~sweep.errors.StorageError` if the only problem is that results cannot be
+    written, and :class:`~sweep.errors.ClusterError` otherwise, with a line for each problem.
     """
     import ray
 
@@ -50,16 +51,16 @@ def preflight(config: SweepConfig, place: str, heed: Heed) -> None:
             "paths": paths_of(config),
             "packages": [*packages, *filter(None, [package_of(place)])],
         }
-        found = _ask_all(alive, wanted, config.resources.gpu > 0, heed)
+        found = _ask_all(alive, wanted, config.resources.gpu > 0, check_signals)
     if alive and not found:
         raise ClusterError(
-            f"none of the cluster's {len(alive)} nodes started a worker in {SECONDS} s: look at "
-            "`ray status` and at the raylets' logs on the head"
+            f"none of the cluster's {len(alive)} nodes started a worker within {SECONDS} s: see "
+            "`ray status` and the logs of the raylets on the head"
         )
     for node in alive:
         if node["NodeID"] not in found:
             logger.warning(
-                "node %s has not answered in %d s; going on without its answer",
+                "node %s has not answered within %d s; the sweep begins without checking it",
                 _name(node),
                 SECONDS,
             )
@@ -69,14 +70,14 @@ def preflight(config: SweepConfig, place: str, heed: Heed) -> None:
 
 
 def _ask_all(
-    nodes: list[Node], wanted: dict[str, Any], gpu: bool, heed: Heed
+    nodes: list[Node], wanted: dict[str, Any], gpu: bool, check_signals: CheckSignals
 ) -> dict[str, probe.Findings]:
-    """What nodes answer, by their ids. One that dies meanwhile is left out."""
+    """The answers of the nodes by node id. A node that dies meanwhile is left out."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as Affinity
 
     ray.cloudpickle.register_pickle_by_value(probe)
-    # A worker of its own that ends after: to look for GPUs it must see what a trial must not.
+    # max_calls=1 ends the worker afterwards: the probe makes all GPUs visible, a trial must not.
     task = ray.remote(num_cpus=0, max_retries=0, max_calls=1 if gpu else 0)(probe.look)
     waiting = {}
     for node in nodes:
@@ -86,7 +87,7 @@ def _ask_all(
     found: dict[str, probe.Findings] = {}
     deadline = time.monotonic() + SECONDS
     while waiting and time.monotonic() < deadline:
-        heed()
+        check_signals()
         for future in ray.wait(list(waiting), timeout=0.2)[0]:
             node = waiting.pop(future)
             if (findings := _answer(future, node)) is not None:
@@ -97,13 +98,13 @@ def _ask_all(
 
 
 def _answer(future: Any, node: Node) -> probe.Findings | None:
-    """What a node found; None where it is gone: spot machines go at any time."""
+    """The findings of a node; None if the node has died, as a spot machine may at any time."""
     import ray
 
     try:
         found: probe.Findings = ray.get(future)
         return found
-    except Exception as error:  # ray's own are of many kinds, and the code may not run there
+    except Exception as error:  # Ray raises many kinds, and the probe itself may fail there
         if node["NodeID"] not in {n["NodeID"] for n in ray.nodes() if n["Alive"]}:
             return None
         lines = [line for line in str(error).strip().splitlines() if line.strip()]
@@ -111,7 +112,7 @@ def _answer(future: Any, node: Node) -> probe.Findings | None:
 
 
 def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe.Problem]:
-    """What is wrong, each once, with the nodes where it is."""
+    """Each problem once, with the names of the nodes that have it."""
     here = probe.versions()
     where: dict[probe.Problem, list[str]] = {}
     for node in nodes:
@@ -131,8 +132,8 @@ def _list(names: list[str]) -> str:
 def _differences(here: dict[str, str], there: dict[str, str]) -> Iterator[probe.Problem]:
     for name, version in there.items():
         if version != here[name]:
-            what = f"has {name} {version}, the driver {here[name]}"
-            yield "setup", f"{what}: install the same on all nodes, or use sweep launch"
+            what = f"has {name} {version}, and the driver has {here[name]}"
+            yield "setup", f"{what}: install the same version on all nodes, or use sweep launch"
 
 
 def _error(problems: list[probe.Problem]) -> SweepError:

@@ -1,6 +1,6 @@
-"""What one node finds out for the preflight. Sent to it as code: it may lack prunesweep altogether.
+"""The check that each node runs for the preflight. It is sent as code: a node may lack prunesweep.
 
-So nothing of ours, and nothing heavy, is imported before it is known to be there.
+So nothing of ours and nothing heavy is imported before the check has found it there.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 
 Findings = dict[str, Any]
 Problem = tuple[str, str]
-"""A kind (``storage``, ``setup``), and a sentence without the node's name."""
+"""Its kind (``storage`` or ``setup``), and a message without the node's name."""
 
 
 def look(wanted: dict[str, Any]) -> Findings:
-    """``versions`` of this node and its ``problems``.
+    """The ``versions`` on this node, and its ``problems``.
 
-    ``wanted`` holds ``place`` (where results go), ``mark`` (a name that the driver left there),
-    ``paths`` (setting: path), ``packages`` (import names) and ``gpu`` (whether Ray says that this
-    node has one that trials use).
+    ``wanted`` holds ``place`` (where results are written), ``mark`` (the name of a file that the
+    driver wrote there), ``paths`` (path by setting), ``packages`` (import names) and ``gpu``
+    (whether trials use GPUs and Ray says that this node has some).
     """
     missing = [name for name in wanted["packages"] if importlib.util.find_spec(name) is None]
     if missing:
-        how = "install it there as on the head, into the Python that runs Ray"
+        how = "install the same packages as on the head, into the Python that runs Ray"
         return {"versions": {}, "problems": [("setup", f"lacks {', '.join(missing)}: {how}")]}
     problems = [*_storage(wanted["place"], wanted["mark"]), *_unreadable(wanted["paths"])]
     if wanted["gpu"]:
@@ -36,7 +36,7 @@ def look(wanted: dict[str, Any]) -> Findings:
 
 
 def versions() -> dict[str, str]:
-    """What must be the same on all nodes: Ray, Python's minor version, our own source."""
+    """The versions that must be the same on all nodes: of Ray, Python (minor) and our source."""
     ray = importlib.import_module("ray")
     ours = importlib.import_module("sweep")
     python = ".".join(platform.python_version_tuple()[:2])
@@ -45,7 +45,7 @@ def versions() -> dict[str, str]:
 
 
 def _digest(package: Path) -> str:
-    """Eight hex digits of all modules: the same version can be two working trees."""
+    """Eight hex digits of a hash of all modules: two working trees can have the same version."""
     found = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         found.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
@@ -53,16 +53,16 @@ def _digest(package: Path) -> str:
 
 
 def _storage(place: str, mark: str) -> list[Problem]:
-    """Whether results can be written, and land where the driver's do."""
+    """Check that results can be written, to the same storage as the driver's."""
     try:
         importlib.import_module("sweep.ledger.folder").probe(place, mark)
     except Exception as error:
-        return [("storage", f"{error}; every node writes checkpoints there")]
+        return [("storage", f"{error}; every node must be able to write checkpoints there")]
     return []
 
 
 def _unreadable(paths: dict[str, str]) -> list[Problem]:
-    how = "put it on storage that every node sees, and name it by its path there"
+    how = "put it on storage that every node sees, and give its path there"
     return [
         ("setup", f"does not see {setting}, {path}: {how}")
         for setting, path in paths.items()
@@ -75,5 +75,5 @@ def _gpu() -> list[Problem]:
     torch = importlib.import_module("torch")
     if torch.cuda.is_available():
         return []
-    what = f"has a GPU for Ray, and torch {torch.__version__} there sees none"
+    what = f"has a GPU according to Ray, but torch {torch.__version__} sees none there"
     return [("setup", f"{what}: install torch with CUDA, and the driver that it needs")]

@@ -1,7 +1,7 @@
-"""Which checkpoints stay, as folds over the ledger, and the deletion of those that nothing needs.
+"""Which checkpoints are needed, as folds over the ledger, and the deletion of the others.
 
-Applying an event deletes nothing. ``tidy`` does, once what was applied is on the disk: a checkpoint
-must not go on the word of a record that a power cut then takes back.
+Applying an event deletes nothing. ``tidy`` deletes, after the applied events are synced to disk:
+otherwise a power cut could remove the record for which a checkpoint had been deleted.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Point = tuple[str, int]  # trial id, epoch
 
 
 class Retention(Fold):
-    """Of a search: the newest of a running trial stays, and those of points on the front.
+    """The checkpoints of a search: it keeps a running trial's newest one, and those of the front.
 
-    Neither resume nor export needs any other. ``root`` is where workers keep the checkpoints.
+    Neither resume nor export needs any other. Workers write the checkpoints under ``root``.
     """
 
     def __init__(self, root: Store | Path, objectives: Mapping[str, str]) -> None:
@@ -39,7 +39,7 @@ class Retention(Fold):
         return self._front.items
 
     def on_record(self, event: RecordEvent) -> None:
-        """The trial's newest is another; the front may have changed."""
+        """The trial has a newer checkpoint, and the front may have changed."""
         point = (event["trial_id"], event["epoch"])
         self._newest[event["trial_id"]] = event["epoch"]
         self._untidy.add(event["trial_id"])
@@ -47,12 +47,12 @@ class Retention(Fold):
             self._untidy.update(trial_id for trial_id, _ in self._front.add(point, values) or ())
 
     def on_end(self, event: EndEvent) -> None:
-        """The trial needs its newest no more."""
+        """The trial no longer needs its newest checkpoint."""
         self._newest.pop(event["trial_id"], None)
         self._untidy.add(event["trial_id"])
 
     def tidy(self) -> None:
-        """Delete what is not needed any more, as far as the events applied say."""
+        """Delete the checkpoints that are not needed according to the applied events."""
         if not self._untidy:
             return
         on_front: dict[str, set[str]] = defaultdict(set)
@@ -62,7 +62,7 @@ class Retention(Fold):
         self._untidy.clear()
 
     def close(self) -> None:
-        """Wait, not for long, until what is to be deleted in a store is."""
+        """Wait a limited time for deletions in an object store."""
         self._deleter.close()
 
     def _deletion(self, trial_id: str, on_front: set[str]) -> Deletion:
@@ -72,21 +72,21 @@ class Retention(Fold):
 
 
 class RetrainingRetention(Fold):
-    """Of a confirmation: those of retrainings that have not ended stay, all under ``root``."""
+    """The checkpoints of a confirmation under ``root``: keeps those of unfinished retrainings."""
 
     def __init__(self, root: Store | Path) -> None:
         self.root = store_at(root)
         self._ended: set[str] = set()
 
     def on_confirm_end(self, event: ConfirmEndEvent) -> None:
-        """Nobody goes on with this retraining."""
+        """The retraining no longer needs its checkpoints."""
         self._ended.add(retraining_name(event["trial_id"], event["seed"]))
 
     def tidy(self) -> None:
-        """Delete the checkpoints of retrainings that ended."""
+        """Delete the checkpoints of the retrainings that have ended."""
         while self._ended:
             (self.root / self._ended.pop()).remove_tree()
 
     def close(self) -> None:
-        """Delete what is left: the round is over."""
+        """Delete all remaining checkpoints, at the end of the round."""
         self.root.remove_tree()

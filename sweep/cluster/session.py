@@ -16,7 +16,7 @@ from sweep.cluster.baseline import Dense
 from sweep.cluster.capacity import Capacity
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.connect import connected
-from sweep.cluster.interrupts import Abort, Heed, cause, signals
+from sweep.cluster.interrupts import Abort, CheckSignals, cause, signals
 from sweep.cluster.log import FILE_ONLY, DriverLog, driver_log
 from sweep.cluster.preflight import preflight
 from sweep.config import SweepConfig
@@ -38,7 +38,7 @@ class Session:
     folder: SweepFolder
     ledger: Journal
     log: DriverLog
-    heed: Heed
+    check_signals: CheckSignals
     address: str | None
     again: str
 
@@ -51,10 +51,10 @@ class Session:
         that a trial needs.
         """
         with connected(self.address):
-            self.heed()
+            self.check_signals()
             if self.address:
-                preflight(self.config, str(self.folder.path.absolute()), self.heed)
-            dense = Dense(self.config, self.folder.dense, self.heed)
+                preflight(self.config, str(self.folder.path.absolute()), self.check_signals)
+            dense = Dense(self.config, self.folder.dense, self.check_signals)
             yield Cluster(self, Capacity(self.config), dense)
 
 
@@ -77,7 +77,7 @@ class Cluster:
         session, capacity = self.session, self.capacity
 
         def on_tick() -> None:
-            session.heed()
+            session.check_signals()
             tick()
             conductor.tidy()
 
@@ -107,12 +107,12 @@ def opened(
     """
     again = f"sweep {verb} {folder.path}"
     where = address or os.environ.get("RAY_ADDRESS")
-    with driver_log() as log, signals() as heed, folder.open(create=create) as ledger:
+    with driver_log() as log, signals() as check_signals, folder.open(create=create) as ledger:
         logger.info("driver: %s; to continue: %s", driver_name(), again, extra=FILE_ONLY)
         if ledger.events:
             log.begin(folder.log)
         try:
-            yield Session(config, folder, ledger, log, heed, where, again)
+            yield Session(config, folder, ledger, log, check_signals, where, again)
         except (Abort, SystemExit) as left:
             error = cause(left)
             logger.error("%s", error, extra=FILE_ONLY)

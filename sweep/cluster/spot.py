@@ -1,15 +1,15 @@
-"""Spot machines: their notice heard, and other machines asked for while there is none.
+"""Spot machines: drain a machine when its cloud announces its end, and replace it on demand.
 
-Ray itself does not listen for the cloud's notice that a spot machine will go (two minutes ahead on
-AWS, half a minute on Google Cloud), so that one which goes would look like one that broke. The
-cluster launcher's files start ``python -m sweep.cluster.spot ADDRESS`` on every worker: it has the
-machine's Ray node drained as soon as there is notice. On a drained node nothing new begins, and
-what was lost with it counts as preempted, which uses up no trial's retries.
+A cloud announces that it takes a spot machine back (two minutes ahead on AWS, half a minute on
+Google Cloud). Ray does not read that notice, so the machine would seem to have failed. The files of
+the cluster launcher start ``python -m sweep.cluster.spot ADDRESS`` on every worker, which drains
+the machine's Ray node when the notice comes. Ray starts nothing new on a draining node, and a
+worker lost with it counts as preempted, which uses none of its trial's retries.
 
-:func:`score` is for the head: spot first, on demand while spot has none. Ray keeps a record of the
-node types that the cloud refused within the last half hour, but its own scorer (ray 2.60) does not
-look at it, and asks for the same type again for ever. Ray's hook for another scorer is the variable
-``RAY_AUTOSCALER_UTILIZATION_SCORER`` of the head's `ray start`.
+:func:`score` runs on the head: spot machines come first, and on-demand machines while the cloud has
+no spot machines. Ray records which node types the cloud refused within the last half hour, but its
+own scorer (ray 2.60) ignores the record and requests the same type again without end. The variable
+``RAY_AUTOSCALER_UTILIZATION_SCORER`` of the head's `ray start` names another scorer.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ GOOGLE = "http://metadata.google.internal/computeMetadata/v1/instance/preempted"
 PAUSE_SECONDS = 5.0
 
 Notice = Callable[[], bool]
-"""Whether this machine has been told to go; OSError where its cloud is another one."""
+"""Whether the cloud has announced this machine's end; raises OSError on another cloud's machine."""
 
 Resources = Mapping[str, float]
 
 
 def main() -> None:
-    """Wait for the notice, then drain."""
+    """Wait for the notice, then drain this machine's node."""
     wait_for_notice((aws_notice, google_notice))
     drained = machines.drain(sys.argv[1], "spot notice")
-    print("notice that this machine will go; drained:", drained, flush=True)
+    print("the cloud takes this machine back; Ray drains its node:", drained, flush=True)
 
 
 def wait_for_notice(notices: tuple[Notice, ...], pause: float = PAUSE_SECONDS) -> None:
-    """Return when one of the clouds has given notice; ``pause`` is in seconds."""
+    """Return when one of the clouds has given notice; ask every ``pause`` seconds."""
     while True:
         for notice in notices:
             with suppress(OSError):
@@ -52,7 +52,7 @@ def wait_for_notice(notices: tuple[Notice, ...], pause: float = PAUSE_SECONDS) -
 
 
 def aws_notice(root: str = AWS) -> bool:
-    """AWS: the page of the instance's last action is there from the notice on."""
+    """AWS: the page ``spot/instance-action`` exists after the notice."""
     ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
     token = _ask(f"{root}/api/token", ttl, "PUT")
     try:
@@ -65,7 +65,7 @@ def aws_notice(root: str = AWS) -> bool:
 
 
 def google_notice(url: str = GOOGLE) -> bool:
-    """Google Cloud: a page that says TRUE from the notice on."""
+    """Google Cloud: the page ``instance/preempted`` is TRUE after the notice."""
     return _ask(url, {"Metadata-Flavor": "Google"}).strip() == "TRUE"
 
 
@@ -83,11 +83,11 @@ def score(
     *,
     node_availability_summary: Any,
 ) -> tuple[object, ...] | None:
-    """How well a node of ``node_type`` serves the bundles ``resources``: the highest is launched.
+    """The score of ``node_type`` for the bundles ``resources``: Ray launches the highest score.
 
-    Ray's own score, with types that the cloud refused of late behind all but the waste of a GPU
-    node on work for CPUs. None where no bundle fits. Between types that do equally well Ray takes
-    the name that is last in the alphabet.
+    It is Ray's own score, with one element inserted: a type that the cloud refused lately comes
+    after the others, except that no GPU node is used for work on CPUs. It is None if no bundle
+    fits. If scores are equal, Ray takes the type whose name is last in the alphabet.
     """
     plain = machines.autoscaler_score(node_resources, resources, node_availability_summary)
     if plain is None:

@@ -1,10 +1,12 @@
-"""Trials through Ray Tune: what a conductor hands out is run, and what happens is told to it.
+"""Run the conductor's jobs through Ray Tune, and report what happens to the conductor.
 
-Tune asks its search algorithm what to run, its scheduler whether to go on, and its callbacks what
-happens. Three thin adapters pass each question on to the conductor; none keeps state of its own.
-Retries are the conductor's too (``max_failures`` of Tune stays 0): Tune would not write them down.
+Tune asks its search algorithm which trial to run and its scheduler whether to continue a trial, and
+tells its callbacks what happens. Three thin adapters pass each question on to the conductor, and
+keep no state of the sweep. The conductor also makes the retries, because Tune would not write them
+to the ledger (``max_failures`` of Tune stays 0).
 
-Importing this module imports Ray, which then reads :data:`sweep.cluster.connect.ENVIRONMENT`.
+Importing this module imports Ray, which reads the variables of
+:data:`sweep.cluster.connect.ENVIRONMENT` at that moment.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ from ray.tune.search import Searcher
 
 from sweep.cluster.baseline import additions
 from sweep.cluster.conductor import REPORT, Conductor
-from sweep.cluster.machines import is_going
+from sweep.cluster.machines import is_drained
 from sweep.cluster.worker import Worker
 from sweep.config import SweepConfig
 from sweep.errors import ClusterError
 from sweep.ledger.store import Store
 
 MOST = 10_000
-"""What Tune is told of how many trials wait or run at a time: the true bound may change."""
+"""Tune's own bound on concurrent trials. It is out of reach, since the true bound may change."""
 
 
 def run_through_tune(
@@ -43,19 +45,20 @@ def run_through_tune(
     tick: Callable[[], None],
     dense: Sequence[Any] = (),
 ) -> None:
-    """Let Ray Tune run what the conductor hands out, until it has no more.
+    """Let Ray Tune run the conductor's jobs until there are no more.
 
-    ``checkpoints`` is the root folder that workers keep them in, ``kept`` that of the dense model;
-    ``limit()`` is how many trials may be out at this moment; ``tick`` is called several times a
-    second; ``dense`` is what :meth:`sweep.cluster.baseline.Dense.placed` gave. Raises
-    :class:`~sweep.errors.ClusterError` where Tune ends before its time.
+    ``checkpoints`` is the root folder of the checkpoints, and ``kept`` the folder of the dense
+    model. ``limit()`` is the number of trials that may run or wait for a worker at this moment,
+    and ``tick`` is called several times a second. ``dense`` comes from
+    :meth:`sweep.cluster.baseline.Dense.placed`. Raises :class:`~sweep.errors.ClusterError` if Tune
+    ends before all jobs have.
     """
     with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             _trainable(config, checkpoints, kept, dense),
             tune_config=tune.TuneConfig(
                 search_alg=HandOut(conductor, limit),
-                scheduler=Decide(conductor, is_going),
+                scheduler=Decide(conductor, is_drained),
                 num_samples=-1,
                 max_concurrent_trials=MOST,
                 reuse_actors=True,
@@ -64,18 +67,18 @@ def run_through_tune(
                 name="tune",
                 storage_path=scratch,
                 verbose=0,
-                # A save that fails at the end would cost the warm actor; checkpoints are ours.
+                # Workers save checkpoints themselves; a failed save by Tune would end a warm actor.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 callbacks=[Watch(conductor, tick)],
             ),
         )
         tuner.fit()
     if not conductor.finished:
-        raise ClusterError("Ray Tune ended before all was done")
+        raise ClusterError("Ray Tune ended before all trials had ended")
 
 
 def _trainable(config: SweepConfig, checkpoints: Store, kept: Store, dense: Sequence[Any]) -> Any:
-    """The worker of a sweep, with the resources that it wants."""
+    """The worker class of a sweep, with the resources that one worker reserves."""
     worker = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
@@ -89,16 +92,16 @@ def _trainable(config: SweepConfig, checkpoints: Store, kept: Store, dense: Sequ
 
 
 class _NotSaved:
-    """Tune pickles what it is given, for a restore that we never do (the ledger is the state)."""
+    """Has an empty pickle: Tune pickles its parts for `Tuner.restore`, which we never call."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
 class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
-    """Gives Tune the next assignment.
+    """The search algorithm: gives Tune the next assignment.
 
-    No more are out at a time than ``limit()`` says, which may change as the cluster does.
+    At most ``limit()`` trials run or wait for a worker at a time; the limit may change.
     """
 
     def __init__(self, conductor: Conductor, limit: Callable[[], int]) -> None:
@@ -107,7 +110,7 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
         self._out: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
-        """An assignment, None while all that may be out is, or none waits yet, or the end."""
+        """The next assignment; None if the limit is reached or no job is ready; or FINISHED."""
         if len(self._out) >= self.limit():
             return None
         assignment = self.conductor.next()
@@ -119,82 +122,82 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """One fewer is out; the conductor heard of it from the scheduler's hook."""
+        """Count one trial less; the scheduler's hook has told the conductor already."""
         self._out.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the state."""
+        """Do nothing: the ledger is the state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: a sweep is rebuilt from its ledger."""
+        """Do nothing: a sweep is rebuilt from its ledger."""
 
 
 class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
-    """Starts trials in order; asks the conductor after each result whether to go on.
+    """The scheduler: starts trials in order, and asks the conductor after each result.
 
-    ``is_going(node_id)`` says whether a node was told to go: a worker that goes with it is no
-    failure of its trial.
+    ``is_drained(node_id)`` says whether a node is draining or was drained. A worker lost with such
+    a node does not count as a failure of its trial.
     """
 
-    def __init__(self, conductor: Conductor, is_going: Callable[[str], bool]) -> None:
+    def __init__(self, conductor: Conductor, is_drained: Callable[[str], bool]) -> None:
         super().__init__()
-        self.conductor, self.is_going = conductor, is_going
+        self.conductor, self.is_drained = conductor, is_drained
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Pass a worker's result on."""
-        over = self.conductor.report(*_who(trial), result[REPORT])
+        """Report a worker's result; stop the trial if its job is over."""
+        over = self.conductor.report(*_attempt_of(trial), result[REPORT])
         return str(TrialScheduler.STOP if over else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker died, or broke outside of its trial, or was taken away."""
+        """Report a lost worker: it died, or failed outside of its trial, or left a drained node."""
         error = _error(trial)
         preempted = self._is_preempted(error)
-        reason = "its machine was told to go" if preempted else _reason(error)
-        self.conductor.lost(*_who(trial), reason, preempted)
+        reason = "its machine was drained" if preempted else _reason(error)
+        self.conductor.lost(*_attempt_of(trial), reason, preempted)
 
     def _is_preempted(self, error: BaseException | None) -> bool:
-        """By what Ray says of the actor's death, or of the node that it was on.
+        """Whether a worker was lost with a drained node. Ray's error says so, or the node's state.
 
-        The actor may be known dead before its node is, so that either alone would miss some.
+        Ray may report the death of the actor before that of its node, so neither alone is enough.
         """
         if getattr(error, "preempted", False):
             return True
         actor_id = getattr(error, "actor_id", None)
         node_id = _node_of(actor_id) if actor_id else None
-        return node_id is not None and self.is_going(node_id)
+        return node_id is not None and self.is_drained(node_id)
 
 
 class Watch(_NotSaved, Callback):  # type: ignore[misc]
-    """Tells the conductor of starts, and calls ``tick`` several times a second."""
+    """The callback: reports starts to the conductor, and calls ``tick`` several times a second."""
 
     def __init__(self, conductor: Conductor, tick: Callable[[], None]) -> None:
         self.conductor, self.tick = conductor, tick
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """A turn of Tune's loop, at most 0.1 s after the last."""
+        """Called in each iteration of Tune's loop, at least every 0.1 s."""
         self.tick()
 
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """An actor, new or reused, has taken the trial."""
+        """Report that a new or reused actor has started the trial."""
         self.conductor.started(trial.config)
 
 
-def _who(trial: Trial) -> tuple[str, int]:
+def _attempt_of(trial: Trial) -> tuple[str, int]:
     return trial.config["trial_id"], trial.config["attempt"]
 
 
 def _node_of(actor_id: str) -> str | None:
-    """The node that an actor is or was on, where Ray knows it."""
-    with contextlib.suppress(Exception):  # not public: nothing may hang on it
+    """The id of the node on which an actor runs or ran; None if Ray does not know it."""
+    with contextlib.suppress(Exception):  # a private interface: its absence must not matter
         found = ray._private.state.state.actor_table(actor_id)
         return str(found["Address"]["NodeID"])
     return None
 
 
 def _error(trial: Trial) -> BaseException | None:
-    """What ended a trial of Tune's, which has it in a file beside the trial (and nowhere else)."""
+    """The error that ended a trial of Tune, which keeps it only in a file beside the trial."""
     with contextlib.suppress(Exception):
         found = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
         return found if isinstance(found, BaseException) else None
@@ -202,6 +205,6 @@ def _error(trial: Trial) -> BaseException | None:
 
 
 def _reason(error: BaseException | None) -> str:
-    """The last line of what Ray says about a failure."""
+    """The last line of Ray's message about a failure."""
     lines = [line for line in str(error or "").strip().splitlines() if line.strip()]
     return lines[-1].strip()[:300] if lines else "the worker died"

@@ -1,4 +1,4 @@
-"""The actor that runs trials, or retrains them, one after another; data and weights stay warm."""
+"""The actor that runs trials or retrainings one by one, and keeps data and weights in memory."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ Assignment = Mapping[str, Any]
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
-    """A step is one record: of a trial, or (`sweep confirm`) of a retraining.
+    """A trainable of Tune; each step gives one record of a trial or (`sweep confirm`) a retraining.
 
-    What goes wrong in it is a result too, never an exception.
+    An error in a step is a result too, never an exception.
     """
 
     def setup(
@@ -49,12 +49,11 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         kept: str,
         dense: Sequence[Any] = (),
     ) -> None:
-        """Called once an actor; ``settings`` is the resolved config.
+        """Called once in each actor; ``settings`` is the resolved config.
 
-        ``added`` is what the driver has in its registries (`sweep.cluster.baseline.additions`).
-
-        ``kept`` is where the sweep keeps its dense model. ``dense`` holds the digest of a packed
-        one and a reference to it, if it keeps none and workers are on several machines.
+        ``added`` has the driver's additions to the registries (`sweep.cluster.baseline.additions`).
+        ``kept`` is the place of the sweep's stored dense model. ``dense`` has the digest of a
+        packed model and a reference to it, if none is stored and workers run on several machines.
         """
         self.settings, self.added, self.root = settings, added, store_at(checkpoints)
         self.kept, self.dense = store_at(kept), dense
@@ -77,20 +76,20 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             if self.records is None:
                 self.records = self._run()
             return Report(next(self.records), worker=f"{socket.gethostname()}:{os.getpid()}")
-        except (StorageError, OSError) as error:  # a full disk, say: no trial's own fault
+        except (StorageError, OSError) as error:  # a full disk, for example: not the trial's fault
             return Report(error=StorageError(str(error)))
-        except UsageError as error:  # nor is a model or a file that is gone since the baseline
+        except UsageError as error:  # a model or file was deleted since the baseline
             return Report(error=UsageError(str(error)))
         except SweepError as error:
             return Report(error=TrialError(str(error)))
-        except Exception as error:  # the sweep goes on without this trial
+        except Exception as error:  # only this trial fails
             logger.warning("%s failed", self.assignment["trial_id"], exc_info=True)
             return Report(error=TrialError(sentence(error, self.settings)))
 
     def _leave_a_draining_machine(self) -> None:
-        """End this actor if its machine was told to go: between two epochs, nothing is lost by it.
+        """End this actor if its machine is draining; between two epochs this loses nothing.
 
-        The driver then tries the trial again elsewhere, and the machine need not wait any longer.
+        The driver then retries the trial elsewhere, and the machine does not wait for the actor.
         """
         if ray.get_runtime_context().get_node_id() in draining():
             ray.actor.exit_actor()
@@ -105,48 +104,48 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             config = received(self.settings, self.added)
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
             sent = [Shipped(digest, partial(ray.get, packed)) for digest, packed in self.dense]
-            with contextlib.suppress(ray.exceptions.RayError):  # then this machine makes it
+            with contextlib.suppress(ray.exceptions.RayError):  # this machine then makes the model
                 self.bench.adopt(find_packed(self.kept) or next(iter(sent), None))
         return self.bench
 
 
 def sentence(error: Exception, settings: Mapping[str, Any]) -> str:
-    """What the ledger says of an error that nobody foresaw; ``settings`` is the resolved config."""
+    """The ledger's message about an unforeseen error; ``settings`` is the resolved config."""
     if type(error).__name__ != "OutOfMemoryError":
         return f"{type(error).__name__}: {error}"
     return (
-        f"out of GPU memory with resources.gpu={settings['resources']['gpu']:g}: a larger share or "
-        "a smaller recover.batch_size is needed"
+        f"out of GPU memory with resources.gpu={settings['resources']['gpu']:g}: give a larger "
+        "share of a GPU or a smaller recover.batch_size"
     )
 
 
 def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[Record]:
-    """Records after the last one that the ledger has, from the newest whole checkpoint.
+    """The records of a trial that the ledger does not have, from its newest complete checkpoint.
 
-    Every epoch is a checkpoint under ``root`` before it is a record. One of a later epoch than the
-    next (of a ledger that lost its tail) is passed over: the records in between would be missing.
+    The checkpoint of an epoch is saved under ``root`` before the epoch is reported. If the ledger
+    has lost its tail, a checkpoint may be more than one epoch ahead of it. Such a checkpoint is not
+    used, because the records in between would be missing.
     """
     saved = Saved(root, assignment, ("trial_id", "params", "seed"))
     trial = bench.trial(Params.of(assignment["params"]), assignment["seed"])
     reported = -1 if assignment["after"] is None else assignment["after"]
-    note = saved.load(trial, most=reported + 1)
-    if note is not None and trial.epoch > reported:
-        yield Record.of(note["record"])
+    metadata = saved.load(trial, most=reported + 1)
+    if metadata is not None and trial.epoch > reported:
+        yield Record.of(metadata["record"])
     for record in trial.run():
-        if record.epoch > 0:  # the masks of epoch 0 are drawn again from the seed
+        if record.epoch > 0:  # epoch 0 is computed again from the seed
             saved.save(trial, record=record.to_dict())
         if record.epoch > reported:
             yield record
 
 
 def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dict[str, Any]]:
-    """A record on test, with what validation says, after each of the epochs ``wanted``.
+    """A record on test, with the results on validation, after each of the epochs ``wanted``.
 
-    Trained is up to the last of them, whatever ``finetune_epochs`` says, but under the schedule of
-    those ``finetune_epochs``: the horizon of the trial is the horizon here. Every epoch leaves a
-    checkpoint under ``root``, which the next one replaces, and the newest that misses no wanted
-    epoch is gone on from. Evaluated is at wanted epochs alone. Raises
-    :class:`~sweep.errors.TrialError` where it diverges.
+    Training ends after the last wanted epoch, but the schedules have the horizon of the trial, its
+    ``finetune_epochs``. Each epoch saves a checkpoint under ``root`` in place of the one before. A
+    retraining resumes from the newest checkpoint that skips no wanted epoch. It is evaluated at
+    wanted epochs only. Raises :class:`~sweep.errors.TrialError` if the loss diverges.
     """
     saved = Saved(root, assignment, ("params", "seed"))
     trial = bench.trial(Params.of(assignment["params"]), assignment["seed"], "test")
@@ -158,8 +157,7 @@ def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dic
         while trial.epoch < epoch:
             seconds += trial.finetune()
             saved.save(trial)
-            # Without older ones a retraining that lost its records only begins anew: it comes out
-            # the same.
+            # If the ledger has lost records, the retraining starts again, with the same results.
             checkpoint.drop_older(root, assignment["trial_id"], trial.epoch)
         yield _on_test(trial, seconds)
 
@@ -174,7 +172,7 @@ def _on_test(trial: Loop, train_seconds: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Saved:
-    """The checkpoints under ``root`` of what is assigned, told from others' by some of its keys."""
+    """The checkpoints of an assignment under ``root``; ``keys`` of it identify its checkpoints."""
 
     root: Store
     assignment: Assignment
@@ -185,20 +183,20 @@ class Saved:
         return {key: self.assignment[key] for key in self.keys}
 
     def load(self, trial: Loop, most: int) -> dict[str, Any] | None:
-        """Put the trial where its newest checkpoint up to epoch ``most`` is; returns the note.
+        """Load the newest checkpoint up to epoch ``most`` into the trial; returns its metadata.
 
-        None where there is none, or one of something else.
+        Returns None if there is no checkpoint, or if it belongs to another assignment.
         """
         found = checkpoint.latest(self.root, self.assignment["trial_id"], most=most)
         if found is None:
             return None
-        state, note = found
-        if any(note.get(key) != value for key, value in self._identity.items()):
+        state, metadata = found
+        if any(metadata.get(key) != value for key, value in self._identity.items()):
             return None
         trial.load_state_dict(state)
-        return note
+        return metadata
 
-    def save(self, trial: Loop, **note: Any) -> None:
-        """Save the trial as it is, with more to note."""
+    def save(self, trial: Loop, **metadata: Any) -> None:
+        """Save the present state of the trial, with metadata."""
         folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)
-        checkpoint.save(folder, trial.state_dict(), {**self._identity, **note})
+        checkpoint.save(folder, trial.state_dict(), {**self._identity, **metadata})

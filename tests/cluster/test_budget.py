@@ -15,7 +15,7 @@ from tests.harness.stage import Stage
 from tests.harness.sweeps import CONFIG, of_kind
 
 
-def test_when_a_budget_is_spent_what_runs_is_finished_and_nothing_begins(tmp_path: Path) -> None:
+def test_when_a_budget_is_spent_running_trials_finish_and_none_starts(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "sweep", budget={"epochs": 4})
     one, other = stage.take(), stage.take()
     assert any(stage.report(one, epoch) for epoch in stage.epochs(one))
@@ -29,7 +29,7 @@ def test_when_a_budget_is_spent_what_runs_is_finished_and_nothing_begins(tmp_pat
     assert len(of_kind(stage.events, "end")) == len(of_kind(stage.events, "trial")) < 10
 
 
-def test_a_lost_trial_is_tried_again_though_the_budget_is_spent(tmp_path: Path) -> None:
+def test_a_lost_trial_is_retried_after_the_budget_is_spent(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "sweep", budget={"epochs": 1})
     first, second = stage.take(), stage.take()
     stage.report(first, 0)
@@ -40,7 +40,7 @@ def test_a_lost_trial_is_tried_again_though_the_budget_is_spent(tmp_path: Path) 
     assert stage.conductor.next() is None
 
 
-def test_more_trials_past_a_spent_budget_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_more_trials_after_a_spent_budget_are_refused_with_a_way_out(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "sweep", budget={"epochs": 3})
     stage.run()
     folder = SweepFolder(tmp_path / "sweep")

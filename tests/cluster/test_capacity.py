@@ -1,4 +1,4 @@
-"""How many trials fit, by plain figures of machines; on real ones in test_machines_lost.py."""
+"""How many trials fit on given machines; test_machines_lost.py has real nodes."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def want(cpu: float = 1.0, gpu: float = 0.0) -> ResourcesConfig:
         (1, 1, 4),
         (1, 2, 2),
         (1, 0.5, 8),
-        (1, 0.6, 4),  # a share is of one GPU: what is left of two is no whole one
+        (1, 0.6, 4),  # a share lies on one GPU: the rests of two GPUs hold no trial
         (1, 0.3333, 12),
         (4, 0.25, 4),
         (17, 0, 0),
         (1, 5, 0),
     ],
 )
-def test_a_machine_holds_what_cpus_and_gpus_allow(cpu: float, gpu: float, trials: int) -> None:
+def test_cpus_and_gpus_bound_the_trials_on_a_machine(cpu: float, gpu: float, trials: int) -> None:
     assert fits(BIG, want(cpu, gpu)) == trials
 
 
-def test_an_autoscaler_adds_the_machines_that_hold_most() -> None:
+def test_an_autoscaler_adds_the_machines_that_fit_most_trials() -> None:
     assert read_autoscaler(AUTOSCALER, want()) == 4 * 8 + 1 * 2
     assert read_autoscaler(AUTOSCALER, want(gpu=0.5)) == 8
     assert read_autoscaler(AUTOSCALER, want(cpu=4, gpu=0.25)) == 8
@@ -59,14 +59,14 @@ def test_an_autoscaler_adds_the_machines_that_hold_most() -> None:
     assert read_autoscaler({**AUTOSCALER, "max_workers": 0}, want()) == 0
 
 
-def test_a_head_that_works_counts_once() -> None:
+def test_a_head_that_runs_trials_is_counted_once() -> None:
     types = {"head": {"resources": {"CPU": 4}, "max_workers": 0}}
     assert read_autoscaler({**AUTOSCALER, "available_node_types": types}, want()) == 4
 
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
-    """The machines that are there; the test changes them."""
+    """The resources of the present machines; the test changes the list."""
     nodes: list[dict[str, float]] = [SMALL, HEAD]
     monkeypatch.setattr(machines, "present", lambda: list(nodes))
     monkeypatch.setattr(capacity, "REFRESH_SECONDS", -1.0)
@@ -79,28 +79,28 @@ def make(could_be: int = 0, asked: int | str = "auto", **resources: float) -> Ca
     return Capacity(SweepConfig.model_validate(config), could_be)
 
 
-def test_auto_is_what_fits_or_what_could(there: list[dict[str, float]]) -> None:
+def test_auto_is_what_fits_now_or_on_the_largest_cluster(there: list[dict[str, float]]) -> None:
     assert (make().limit, make().present) == (2, 2)
     assert (make(could_be=9).limit, make(could_be=9).present) == (9, 2)
     assert make(could_be=1).limit == 2  # machines that the autoscaler does not know of
 
 
-def test_a_trial_is_on_one_machine(there: list[dict[str, float]]) -> None:
+def test_a_trial_runs_on_one_machine(there: list[dict[str, float]]) -> None:
     there[:] = [SMALL, SMALL, HEAD]
     assert make(cpu=2).limit == 2
     with pytest.raises(UsageError):
         make(cpu=3)
     there[:] = [SMALL, BIG]
-    assert make(gpu=1).limit == 4  # CPUs elsewhere help no trial that wants a GPU
+    assert make(gpu=1).limit == 4  # CPUs on another machine do not help a trial that needs a GPU
 
 
-def test_a_number_is_a_bound(there: list[dict[str, float]]) -> None:
+def test_a_number_is_an_upper_bound(there: list[dict[str, float]]) -> None:
     assert make(asked=1).limit == 1
-    assert make(asked=8).limit == 2  # no more are proposed than can run
+    assert make(asked=8).limit == 2  # no more trials are proposed than can run
     assert make(asked=8, could_be=20).limit == 8
 
 
-def test_on_kubernetes_a_number_stands(
+def test_on_kubernetes_a_number_is_the_limit(
     there: list[dict[str, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_CLUSTER_NAME", "c")
@@ -109,7 +109,7 @@ def test_on_kubernetes_a_number_stands(
     assert make(asked=8).limit == 8
 
 
-def test_machines_come_and_go(there: list[dict[str, float]]) -> None:
+def test_machines_that_join_or_leave_change_the_limit(there: list[dict[str, float]]) -> None:
     found = make()
     assert not found.spans_machines
     there.append(BIG)
@@ -118,14 +118,14 @@ def test_machines_come_and_go(there: list[dict[str, float]]) -> None:
     there.remove(SMALL)
     assert found.limit == 16
     there.clear()
-    assert found.limit == 1  # a trial may wait for a machine, the sweep does not end
+    assert found.limit == 1  # one trial waits for a machine, so that the sweep does not end
 
 
-def test_no_room_for_one_trial_is_a_sentence(there: list[dict[str, float]]) -> None:
-    with pytest.raises(UsageError, match=r"asks for 1 CPU and 0.5 GPU.*cluster has 2 and 0"):
+def test_no_room_for_one_trial_is_an_error_with_the_numbers(there: list[dict[str, float]]) -> None:
+    with pytest.raises(UsageError, match=r"needs 1 CPU and 0.5 GPU.*cluster has 2 CPU and 0 GPU"):
         make(gpu=0.5)
     there.append(SMALL)
-    with pytest.raises(UsageError, match="on 2 machines, the largest 2 and 0"):
+    with pytest.raises(UsageError, match="on 2 machines, the largest with 2 CPU and 0 GPU"):
         make(cpu=4)
 
 
@@ -134,7 +134,7 @@ def test_a_fraction_of_several_gpus_is_refused() -> None:
         load_config("closed-form", ["resources.gpu=1.5"])
 
 
-def test_kuberays_resource_says_how_far_it_goes() -> None:
+def test_the_maximum_is_read_from_kuberays_resource() -> None:
     def group(cpus: str, **more: Any) -> dict[str, Any]:
         container = {"name": "ray", "resources": {"limits": {"cpu": cpus, "memory": "8Gi"}}}
         pod = {"spec": {"containers": [container]}}

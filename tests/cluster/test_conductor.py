@@ -1,4 +1,4 @@
-"""The conductor with made-up workers: every answer it gives, of a search and of a confirmation."""
+"""The answers of a conductor to simulated workers, for a search and for a confirmation."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def first(cast: Cast) -> tuple[dict[str, Any], int, int]:
-    """An assignment with two epochs or more to report, and the first two of them."""
+    """An assignment with at least two epochs to report, and its first two epochs."""
     while len(epochs := list(cast.epochs(assignment := cast.take()))) < 2:
         pass
     return assignment, epochs[0], epochs[1]
 
 
-def test_jobs_are_handed_out_in_order_and_written_down_first(stage: Stage) -> None:
+def test_jobs_are_handed_out_in_order_and_only_after_they_are_written(stage: Stage) -> None:
     first, second = stage.take(), stage.take()
     assert (first["trial_id"], second["trial_id"]) == ("t00000", "t00001")
     assert first["after"] is None and first["attempt"] == 1
@@ -75,7 +75,7 @@ def test_a_retraining_serves_all_wanted_epochs_of_a_trial(scene: Scene) -> None:
     assert (end["trial_id"], end["status"], end["error"]) == ("t0", "completed", None)
 
 
-def test_a_whole_sweep_ends_and_is_told_once(cast: Cast) -> None:
+def test_a_whole_sweep_ends_and_every_event_is_written_once(cast: Cast) -> None:
     events = cast.run()
     assert cast.conductor.next() is None and cast.conductor.finished
     if not cast.prefix:
@@ -89,7 +89,7 @@ def test_a_whole_sweep_ends_and_is_told_once(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("share", [i / 10 for i in range(10)])
-def test_cut_anywhere_and_replayed_it_goes_on_the_same(
+def test_a_sweep_cut_anywhere_and_replayed_continues_as_before(
     cast: Cast, open_cast: Open, tmp_path: Path, share: float
 ) -> None:
     begun = 1 if cast.events == [] else len(cast.events)
@@ -106,14 +106,12 @@ def test_cut_anywhere_and_replayed_it_goes_on_the_same(
 
 
 def told(events: list[Event]) -> list[Event]:
-    """What a search, and what a confirmation found, whoever did it and when."""
+    """The results of a search or a confirmation, without workers and times."""
     own = [event | {"event": event["event"].removeprefix("confirm_")} for event in events]
     return story(own)
 
 
-def test_what_only_readers_want_is_in_the_file_and_not_in_memory(
-    cast: Cast, open_cast: Open
-) -> None:
+def test_details_for_readers_are_in_the_file_and_not_in_memory(cast: Cast, open_cast: Open) -> None:
     assignment, epoch, _ = first(cast)
     cast.report(assignment, epoch, correct_bits="oA==", zeros_per_weight=[1, 2])
     [record] = cast.of_kind("record")
@@ -126,7 +124,7 @@ def test_what_only_readers_want_is_in_the_file_and_not_in_memory(
         assert list(again.search.trials["t00000"].records.values()) == [kept]
 
 
-def test_what_is_replayed_is_told_to_nobody(cast: Cast, open_cast: Open) -> None:
+def test_listeners_do_not_see_replayed_events(cast: Cast, open_cast: Open) -> None:
     assignment, epoch, _ = first(cast)
     cast.report(assignment, epoch)
     before = cast.events
@@ -136,7 +134,7 @@ def test_what_is_replayed_is_told_to_nobody(cast: Cast, open_cast: Open) -> None
     assert again.heard == again.events[len(before) :] != []
 
 
-def test_the_same_record_twice_is_written_once(cast: Cast) -> None:
+def test_a_record_that_is_reported_twice_is_written_once(cast: Cast) -> None:
     assignment, epoch, _ = first(cast)
     cast.report(assignment, epoch)
     before = cast.events
@@ -144,7 +142,7 @@ def test_the_same_record_twice_is_written_once(cast: Cast) -> None:
     assert cast.events == before
 
 
-def test_a_lost_job_is_tried_again_for_what_it_had_not_found(cast: Cast) -> None:
+def test_a_lost_job_is_retried_from_its_first_missing_epoch(cast: Cast) -> None:
     lost, epoch, next_epoch = first(cast)
     cast.report(lost, epoch)
     cast.lose(lost)
@@ -164,7 +162,7 @@ def test_a_lost_trial_comes_before_a_new_one(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("moment", ["lost", "handed out", "begun again"])
-def test_a_late_report_is_refused_at_each_stage_of_its_jobs_return(cast: Cast, moment: str) -> None:
+def test_a_late_report_is_refused_at_each_stage_of_the_retry(cast: Cast, moment: str) -> None:
     ghost, epoch, next_epoch = first(cast)
     cast.report(ghost, epoch)
     cast.lose(ghost)
@@ -183,8 +181,8 @@ def test_a_late_report_is_refused_at_each_stage_of_its_jobs_return(cast: Cast, m
     assert cast.events == before
 
 
-def test_a_loss_said_twice_is_one_loss(cast: Cast) -> None:
-    """Else the job is in the queue twice, and begins again after its end."""
+def test_a_loss_that_is_reported_twice_counts_once(cast: Cast) -> None:
+    """Otherwise the job would be queued twice, and would start again after its end."""
     lost, epoch, next_epoch = first(cast)
     cast.report(lost, epoch)
     for _ in range(2):
@@ -199,7 +197,7 @@ def test_a_loss_said_twice_is_one_loss(cast: Cast) -> None:
             assert other["trial_id"] != lost["trial_id"]
 
 
-def test_a_job_that_ended_does_not_begin(cast: Cast) -> None:
+def test_a_job_that_has_ended_does_not_start_again(cast: Cast) -> None:
     assignment = cast.take()
     assert cast.fail(assignment, TrialError("broken"))
     before = cast.events
@@ -208,7 +206,7 @@ def test_a_job_that_ended_does_not_begin(cast: Cast) -> None:
     assert cast.events == before
 
 
-def test_a_worker_lost_before_it_began_takes_its_attempt_number_along(cast: Cast) -> None:
+def test_a_worker_lost_before_its_start_uses_up_its_attempt_number(cast: Cast) -> None:
     ghost = cast.conductor.next()
     assert ghost is not None
     cast.lose(ghost)
@@ -220,7 +218,9 @@ def test_a_worker_lost_before_it_began_takes_its_attempt_number_along(cast: Cast
     assert [event["attempt"] for event in cast.of_kind("record")] == [again["attempt"]]
 
 
-def test_a_job_that_loses_worker_after_worker_fails_alone(open_cast: Open, tmp_path: Path) -> None:
+def test_a_job_that_loses_too_many_workers_fails_and_no_other_does(
+    open_cast: Open, tmp_path: Path
+) -> None:
     cast = open_cast(tmp_path / "sweep", max_failures=1)
     name = (assignment := cast.take())["trial_id"]
     cast.lose(assignment)
@@ -232,7 +232,7 @@ def test_a_job_that_loses_worker_after_worker_fails_alone(open_cast: Open, tmp_p
         assert other["trial_id"] != name
 
 
-def test_a_failed_retraining_is_told_and_is_no_further_work(tmp_path: Path) -> None:
+def test_a_failed_retraining_is_written_and_not_tried_again(tmp_path: Path) -> None:
     scene = Scene(tmp_path / "sweep", max_failures=0)
     jobs = [scene.take() for _ in range(4)]
     scene.lose(jobs[0])
@@ -247,7 +247,7 @@ def test_a_failed_retraining_is_told_and_is_no_further_work(tmp_path: Path) -> N
     assert again.conductor.finished and again.conductor.next() is None
 
 
-def test_a_crash_after_the_last_loss_does_not_give_another_try(
+def test_a_crash_after_the_last_loss_gives_no_further_retry(
     open_cast: Open, tmp_path: Path
 ) -> None:
     cast = open_cast(tmp_path / "sweep", max_failures=0)
@@ -256,13 +256,13 @@ def test_a_crash_after_the_last_loss_does_not_give_another_try(
     cast.ledger.close()
     whole = cast.events
     lines = cast.path.read_bytes().splitlines(keepends=True)
-    cast.path.write_bytes(b"".join(lines[:-1]))  # less its end
+    cast.path.write_bytes(b"".join(lines[:-1]))  # without its "end" event
     again = open_cast(cast.path.parent, max_failures=0)
     assert story(again.events) == story(whole)
     assert again.take()["trial_id"] != lost["trial_id"]
 
 
-def test_a_machine_taken_away_does_not_count_against_its_job(
+def test_the_loss_of_a_drained_machine_does_not_count_against_its_job(
     open_cast: Open, tmp_path: Path
 ) -> None:
     cast = open_cast(tmp_path / "sweep", max_failures=0)
@@ -301,7 +301,7 @@ def test_an_error_ends_its_job_and_no_other(cast: Cast) -> None:
         ({"loss": np.float32(0.5)}, "record': Object of type float32"),
     ],
 )
-def test_figures_that_cannot_be_fail_their_job(
+def test_impossible_figures_fail_their_job(
     cast: Cast, changes: dict[str, Any], reason: str
 ) -> None:
     assignment, epoch, _ = first(cast)
@@ -311,13 +311,13 @@ def test_figures_that_cannot_be_fail_their_job(
     assert cast.of_kind("record") == []
 
 
-def test_a_retraining_needs_a_figure_on_validation_too(scene: Scene) -> None:
+def test_a_retraining_needs_a_result_on_validation_too(scene: Scene) -> None:
     assert scene.report(scene.take(), 1, validation_accuracy=None) is True
     assert "'validation_accuracy' of epoch 1 is missing" in scene.events[-1]["error"]
 
 
 @pytest.mark.parametrize("kind", [StorageError, UsageError])
-def test_what_no_job_can_go_on_with_ends_the_session_not_the_job(
+def test_an_error_that_concerns_all_jobs_ends_the_session_and_no_job(
     cast: Cast, kind: type[SweepError]
 ) -> None:
     assignment = cast.take()
@@ -329,7 +329,9 @@ def test_what_no_job_can_go_on_with_ends_the_session_not_the_job(
         cast.say(assignment, Report())
 
 
-def test_checkpoints_go_with_their_retraining_and_the_rest_with_the_round(scene: Scene) -> None:
+def test_checkpoints_are_deleted_with_their_retraining_and_the_rest_with_the_round(
+    scene: Scene,
+) -> None:
     job, other = scene.take(), scene.take()
     for name in (job["trial_id"], other["trial_id"]):
         (scene.root / name / "epoch-0001").mkdir(parents=True)
@@ -344,7 +346,7 @@ def test_checkpoints_go_with_their_retraining_and_the_rest_with_the_round(scene:
     assert not scene.root.exists()
 
 
-def test_a_job_is_handed_out_when_all_that_it_follows_from_is_on_the_disk(
+def test_a_job_is_handed_out_after_every_event_it_depends_on_is_synced(
     open_cast: Open, tmp_path: Path
 ) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"
@@ -376,7 +378,7 @@ def diverges(cast: Cast, assignment: dict[str, Any]) -> None:
     [(Stage, better_and_better), (Stage, diverges), (Scene, diverges)],
     indirect=["open_cast"],
 )
-def test_no_checkpoint_goes_on_the_word_of_an_event_that_may_yet_be_lost(
+def test_no_checkpoint_is_deleted_because_of_an_event_that_is_not_synced(
     open_cast: Open, tmp_path: Path, happens: Callable[[Cast, dict[str, Any]], None]
 ) -> None:
     path = tmp_path / "sweep" / "ledger.jsonl"

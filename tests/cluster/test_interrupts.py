@@ -8,68 +8,70 @@ from contextlib import suppress
 
 import pytest
 
-from sweep.cluster.interrupts import OURS, Abort, Heed, signals
+from sweep.cluster.interrupts import OURS, Abort, CheckSignals, signals
 
 
 @pytest.fixture
-def heed() -> Iterator[Heed]:
+def check_signals() -> Iterator[CheckSignals]:
     with signals() as found:
         yield found
 
 
-def tell(number: int) -> None:
+def send(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-def heard(heed: Heed) -> str | None:
-    """The name of the signal that is heeded."""
+def raised(check_signals: CheckSignals) -> str | None:
+    """The name of the signal that is raised; None if there is none."""
     try:
-        heed()
+        check_signals()
     except Abort as left:
         return str(getattr(left.error, "signal_name", None))
     return None
 
 
-def test_nothing_came(heed: Heed) -> None:
-    assert heard(heed) is None
+def test_without_a_signal_nothing_is_raised(check_signals: CheckSignals) -> None:
+    assert raised(check_signals) is None
 
 
 @pytest.mark.parametrize("number", OURS)
-def test_the_first_signal_is_the_answer_from_then_on(heed: Heed, number: int) -> None:
-    tell(number)
-    tell(signal.SIGTERM)
-    assert heard(heed) == heard(heed) == signal.Signals(number).name
+def test_the_first_signal_is_raised_from_then_on(check_signals: CheckSignals, number: int) -> None:
+    send(number)
+    send(signal.SIGTERM)
+    assert raised(check_signals) == raised(check_signals) == signal.Signals(number).name
 
 
 @pytest.mark.parametrize("number", OURS)
-def test_one_that_another_handler_took_is_heard(heed: Heed, number: int) -> None:
-    """As Ray's does while it starts, whose SystemExit a callback may drop."""
+def test_a_signal_that_another_handler_took_is_raised_too(
+    check_signals: CheckSignals, number: int
+) -> None:
+    """While Ray starts, its handler raises SystemExit, which a callback may drop."""
 
     def leave(number: int, frame: object) -> None:
         raise SystemExit(number)
 
     signal.signal(number, leave)
     with suppress(SystemExit):
-        tell(number)
-    assert heard(heed) == signal.Signals(number).name
+        send(number)
+    assert raised(check_signals) == signal.Signals(number).name
     assert signal.getsignal(number) is not leave, "ours is back"
 
 
-def test_other_signals_are_none_of_ours(heed: Heed) -> None:
+def test_other_signals_are_ignored(check_signals: CheckSignals) -> None:
     before = signal.signal(signal.SIGUSR2, lambda number, frame: None)
-    tell(signal.SIGUSR2)
+    send(signal.SIGUSR2)
     signal.signal(signal.SIGUSR2, before)
-    assert heard(heed) is None
+    assert raised(check_signals) is None
 
 
-def test_who_insists_gets_through(heed: Heed) -> None:
-    tell(signal.SIGINT)
-    tell(signal.SIGINT)
+def test_a_third_signal_interrupts_at_once(check_signals: CheckSignals) -> None:
+    send(signal.SIGINT)
+    send(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        tell(signal.SIGINT)
+        send(signal.SIGINT)
 
 
-def test_afterwards_all_is_as_it_was() -> None:
+def test_afterwards_the_old_handlers_are_back() -> None:
     handlers = [signal.getsignal(number) for number in OURS]
     with signals():
         assert signal.set_wakeup_fd(-1) >= 0
@@ -77,12 +79,12 @@ def test_afterwards_all_is_as_it_was() -> None:
     assert signal.set_wakeup_fd(-1) == -1
 
 
-def test_in_a_thread_of_its_own_none_is_heeded() -> None:
+def test_in_another_thread_no_signal_is_caught() -> None:
     """Python sets handlers in its main thread alone, and a sweep may run in another."""
 
-    def heeds() -> None:
-        with signals() as heed:
-            heed()
+    def check() -> None:
+        with signals() as check_signals:
+            check_signals()
 
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(heeds).result()
+        threads.submit(check).result()

@@ -1,4 +1,4 @@
-"""What a driver says: to the terminal as it is, to driver.log with times and levels."""
+"""The log of a driver: plain messages on the terminal, with times and levels in driver.log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_terminal_shows_messages_as_they_are(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr() == ("", "1 of 2\nwarning: rare\n")
 
 
-def test_a_file_has_all_of_the_block_with_time_and_level(tmp_path: Path) -> None:
+def test_a_file_has_all_messages_of_the_block_with_time_and_level(tmp_path: Path) -> None:
     path = tmp_path / "driver.log"
     path.write_text("of an earlier driver\n")
     SAID.warning("before")
@@ -42,7 +42,7 @@ def test_a_file_has_all_of_the_block_with_time_and_level(tmp_path: Path) -> None
     assert len(path.read_text().splitlines()) == 3
 
 
-def test_in_an_object_store_it_is_put_at_the_end_after_those_of_earlier_drivers() -> None:
+def test_in_an_object_store_the_log_is_written_at_the_end_after_earlier_drivers() -> None:
     place = store_at("memory://log-of-drivers/driver.log", to_write=False)
     for number, text in enumerate(("first", "second")):
         with driver_log() as log:
@@ -53,13 +53,13 @@ def test_in_an_object_store_it_is_put_at_the_end_after_those_of_earlier_drivers(
     assert [line.split()[-1] for line in lines] == ["first", "second"]
 
 
-def test_a_log_that_never_begins_leaves_nothing(tmp_path: Path) -> None:
+def test_a_log_without_a_file_writes_nothing(tmp_path: Path) -> None:
     with driver_log():
         SAID.error("refused")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_log_that_cannot_be_written_stops_nobody(
+def test_a_log_that_cannot_be_written_does_not_stop_the_sweep(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with driver_log() as log:

@@ -1,4 +1,4 @@
-"""The power goes at any moment: what the world has seen of a sweep, its ledger still has."""
+"""After a power cut at any moment, the ledger still has every event that had consequences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.stage import Crew, Stage
 from tests.harness.sweeps import assert_each_once, of_kind
 
 TRIALS, WORKERS = 4, 2
-# What happens: a worker does a step, or is lost; the disk has caught up; there is time to tidy.
+# A worker does a step or is lost, the ledger is synced, or the driver deletes checkpoints.
 happenings = st.lists(
     st.tuples(
         st.sampled_from(["step"] * 6 + ["tidy"] * 2 + ["lose", "sync"]),
@@ -39,7 +39,7 @@ def live(crew: Crew, story: list[tuple[str, int]]) -> None:
 
 
 def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
-    """Whoever was told something, and whatever was deleted, finds its reason in the ledger."""
+    """Every assignment and every deletion follows from events that are still in the ledger."""
     trials = {event["trial_id"]: event for event in of_kind(survivors, "trial")}
     records = {(event["trial_id"], event["epoch"]) for event in of_kind(survivors, "record")}
     for assignment in crew.handed:
@@ -59,7 +59,7 @@ def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(happenings, happenings, st.randoms(use_true_random=False))
-def test_after_a_power_cut_the_sweep_goes_on_and_nothing_contradicts_it(
+def test_after_a_power_cut_the_sweep_continues_consistently(
     story: list[tuple[str, int]], later: list[tuple[str, int]], chance: random.Random
 ) -> None:
     with TemporaryDirectory() as temporary:

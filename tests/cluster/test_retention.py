@@ -1,4 +1,4 @@
-"""Which checkpoints stay, after every event of sweeps drawn at random."""
+"""Which checkpoints are kept after each event of random sweeps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def end(trial: str) -> Event:
 
 
 def write(root: Path, trial: str, epoch: int) -> Path:
-    """What a worker writes before it reports an epoch: nothing for epoch 0."""
+    """Write the checkpoint that a worker saves before it reports an epoch; epoch 0 has none."""
     folder = epoch_folder(root, trial, epoch)
     if epoch > 0:
         folder.mkdir(parents=True)
@@ -51,7 +51,7 @@ def beats(one: Event, other: Event) -> bool:
 
 
 def front(records: list[Event]) -> set[Point]:
-    """Pair by pair; of equal points the first stands for all."""
+    """The front, found by comparing all pairs; of equal points it has the first."""
     candidates = [r for r in records if not r["partial"] and r["accuracy"] is not None]
     return {
         (r["trial_id"], r["epoch"])
@@ -77,7 +77,7 @@ reports = st.tuples(
 
 
 def assert_tidy(keeper: Retention, root: Path, events: list[Event]) -> None:
-    """On the disk is what the events so far need, and the front is theirs."""
+    """The disk has the checkpoints that the events so far need, and the front follows from them."""
     records = [event for event in events if event["event"] == "record"]
     ended = {event["trial_id"] for event in events if event["event"] == "end"}
     newest = {r["trial_id"]: r["epoch"] for r in records if r["trial_id"] not in ended}
@@ -90,10 +90,10 @@ def assert_tidy(keeper: Retention, root: Path, events: list[Event]) -> None:
 
 
 @given(st.lists(reports, max_size=25))
-def test_the_newest_of_a_running_trial_and_the_front_stay(
+def test_the_newest_checkpoint_of_a_running_trial_and_the_front_are_kept(
     story: list[tuple[str, float | None, int, bool, bool, bool]],
 ) -> None:
-    """Taking an event deletes nothing; nor does a resumed driver, which reads all events again."""
+    """Neither applying an event nor replaying all events in a resumed driver deletes anything."""
     with TemporaryDirectory() as temporary:
         root = Path(temporary)
         keeper = Retention(root, OBJECTIVES)
@@ -121,24 +121,24 @@ def test_the_newest_of_a_running_trial_and_the_front_stay(
         assert_tidy(again, root, events)
 
 
-def test_what_a_worker_left_of_an_unreported_epoch_goes_with_the_end(tmp_path: Path) -> None:
+def test_the_checkpoint_of_an_unreported_epoch_is_deleted_at_the_end(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
     for epoch, accuracy in ((1, 0.9), (2, 0.5)):
         write(tmp_path, "a", epoch)
         keeper.apply(record("a", epoch, accuracy, 1))
-    write(tmp_path, "a", 3)  # stopped before it was reported
+    write(tmp_path, "a", 3)  # the worker was stopped before its report
     (tmp_path / "a" / ".epoch-0004.half").mkdir()
     keeper.apply(end("a"))
     keeper.tidy()
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"epoch-0001"}
 
 
-def test_a_folder_that_someone_removed_is_not_missed(tmp_path: Path) -> None:
+def test_a_folder_that_was_removed_already_is_no_error(tmp_path: Path) -> None:
     keeper = Retention(tmp_path, OBJECTIVES)
     write(tmp_path, "a", 1)
     keeper.apply(record("a", 1, 0.5, 1))
     shutil.rmtree(tmp_path / "a")
-    for trial in ("a", "b"):  # b never began
+    for trial in ("a", "b"):  # b has no checkpoint
         keeper.apply(end(trial))
     keeper.tidy()
     assert set(keeper.front) == {("a", 1)}

@@ -1,4 +1,4 @@
-"""The notice that a spot machine gets: over real HTTP, as the clouds' metadata services answer."""
+"""The notice to a spot machine, from an HTTP server like the metadata services of the clouds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sweep.cluster.spot import aws_notice, google_notice, wait_for_notice
 
 
 class Metadata(BaseHTTPRequestHandler):
-    """Both clouds' pages; AWS's only for who has a token, and after the notice."""
+    """The pages of both clouds. AWS demands a token, and has its page only after the notice."""
 
     told = False
 
@@ -41,7 +41,7 @@ class Metadata(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def metadata() -> Iterator[tuple[type[Metadata], str]]:
-    """The service, and its address."""
+    """The metadata service and its address."""
 
     class Here(Metadata):
         pass
@@ -63,14 +63,14 @@ def test_a_cloud_gives_notice(
     assert notice(url + page)
 
 
-def test_a_machine_of_another_cloud_is_asked_in_vain(metadata: tuple[type[Metadata], str]) -> None:
+def test_a_machine_of_another_cloud_raises_oserror(metadata: tuple[type[Metadata], str]) -> None:
     with pytest.raises(OSError):
         aws_notice("http://127.0.0.1:9")
     with pytest.raises(OSError):
         google_notice(f"{metadata[1]}/elsewhere")
 
 
-def test_it_waits_until_one_gives_notice(metadata: tuple[type[Metadata], str]) -> None:
+def test_it_waits_until_a_cloud_gives_notice(metadata: tuple[type[Metadata], str]) -> None:
     service, url = metadata
     asked: list[bool] = []
 

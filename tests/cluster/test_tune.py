@@ -1,4 +1,4 @@
-"""The adapters between Tune and a conductor, asked as Tune asks them."""
+"""The adapters between Tune and a conductor, called as Tune calls them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweep.cluster.tune import Decide, HandOut
 from tests.harness.stage import Stage
 
 
-def test_no_more_are_out_than_the_limit_of_the_moment(tmp_path: Path) -> None:
+def test_at_most_the_present_limit_of_trials_run_or_wait(tmp_path: Path) -> None:
     stage, limit = Stage(tmp_path / "sweep", trials=4), [2]
     hand_out = HandOut(stage.conductor, lambda: limit[0])
     given: list[dict[str, Any]] = []
@@ -43,14 +43,14 @@ def test_no_more_are_out_than_the_limit_of_the_moment(tmp_path: Path) -> None:
 
 @dataclass
 class Ended:
-    """What is asked of a trial of Tune's that has an error."""
+    """The attributes of a failed trial of Tune that the adapters read."""
 
     pickled_error_file: str
     config: dict[str, Any]
 
 
 def told_of(error: BaseException | None, folder: Path) -> tuple[str, bool]:
-    """What the ledger says of the loss of a trial that ended by an error."""
+    """The reason and the kind of the loss that the ledger has for this error."""
     stage, file = Stage(folder / "sweep"), folder / "error.pkl"
     if error is not None:
         file.write_bytes(cloudpickle.dumps(error))
@@ -61,15 +61,15 @@ def told_of(error: BaseException | None, folder: Path) -> tuple[str, bool]:
 
 
 @pytest.mark.parametrize("preempted", [False, True])
-def test_a_preemption_is_what_ray_says_it_is(preempted: bool, tmp_path: Path) -> None:
+def test_a_loss_is_a_preemption_if_ray_says_so(preempted: bool, tmp_path: Path) -> None:
     error = RayActorError(None, "first line\nit is gone", preempted=preempted)
-    reason = "its machine was told to go" if preempted else "it is gone"
+    reason = "its machine was drained" if preempted else "it is gone"
     assert told_of(error, tmp_path) == (reason, preempted)
 
 
-def test_what_is_not_known_counts(tmp_path: Path) -> None:
+def test_a_loss_of_unknown_cause_counts(tmp_path: Path) -> None:
     assert told_of(None, tmp_path) == ("the worker died", False)
 
 
-def test_an_actor_that_this_cluster_does_not_know_counts(tmp_path: Path) -> None:
+def test_the_loss_of_an_actor_unknown_to_ray_counts(tmp_path: Path) -> None:
     assert not told_of(RayActorError("ff" * 16, "it is of another one"), tmp_path)[1]

@@ -1,4 +1,4 @@
-"""A worker's part of a confirmation, on the closed form and a small real model; its troubles."""
+"""Retrainings in a worker, on the closed form and a small real model, and their errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def assert_is_the_trial_on_test(bench: Bench, root: Path, *wanted: int, **params
 
 
 @pytest.mark.parametrize("wanted", [(0,), (2,), (1, 3), (0, 4)])
-def test_it_is_the_trial_under_another_seed_read_on_test(
+def test_a_retraining_is_the_trial_under_another_seed_evaluated_on_test(
     wanted: tuple[int, ...], tmp_path: Path
 ) -> None:
     assert_is_the_trial_on_test(closed_form(), tmp_path, *wanted)
@@ -73,11 +73,13 @@ def test_it_is_the_trial_under_another_seed_read_on_test(
     ],
     ids=str,
 )
-def test_of_a_real_model_too(bench: Workbench, params: dict[str, Any], tmp_path: Path) -> None:
+def test_a_retraining_of_a_real_model_is_too(
+    bench: Workbench, params: dict[str, Any], tmp_path: Path
+) -> None:
     assert_is_the_trial_on_test(bench, tmp_path, 0, 2, finetune_epochs=2, **params)
 
 
-def test_no_more_is_trained_than_the_last_wanted_epoch(tmp_path: Path) -> None:
+def test_training_ends_with_the_last_wanted_epoch(tmp_path: Path) -> None:
     list(retrained(closed_form(), tmp_path, assignment(1, 2)))
     assert [path.name for path in (tmp_path / "t-9").iterdir()] == ["epoch-0002"]
 
@@ -104,7 +106,7 @@ def test_a_lost_worker_costs_what_its_newest_checkpoint_lacks(gone: int, tmp_pat
     assert [figures(record) for record in rest] == whole[gone:]
 
 
-def test_it_does_go_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_retraining_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     bench = closed_form()
     next(retrained(bench, tmp_path, assignment(2, 4)))
     folder = checkpoint.epoch_folder(tmp_path, "t-9", 2)
@@ -117,21 +119,21 @@ def test_it_does_go_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert changed["loss"] < anew["loss"]
 
 
-def test_a_checkpoint_of_something_else_is_not_believed(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_retraining_is_not_used(tmp_path: Path) -> None:
     bench = closed_form()
     list(retrained(bench, tmp_path, assignment(2)))
     found = list(retrained(bench, tmp_path, assignment(2, sparsity=0.7)))
     assert [figures(record) for record in found] == [figures(on(bench, "test", sparsity=0.7)[2])]
 
 
-def test_one_that_diverges_says_so_after_what_it_had(tmp_path: Path) -> None:
+def test_a_retraining_that_diverges_fails_after_its_earlier_records(tmp_path: Path) -> None:
     records = retrained(closed_form(), tmp_path, assignment(0, 1, learning_rate=1.0))
     assert next(records)["epoch"] == 0
     with pytest.raises(TrialError, match="diverged"):
         next(records)
 
 
-def test_nobody_reads_test_before(
+def test_a_trial_and_its_baseline_do_not_read_the_test_file(
     make_bench: MakeBench, data_files: dict[str, str], tmp_path: Path, cache: Path
 ) -> None:
     """A test file that cannot be read hinders a whole trial and its baseline in nothing."""
@@ -156,7 +158,7 @@ def test_a_task_without_a_test_split_is_refused(
 
 
 class OutOfMemoryError(RuntimeError):
-    """As torch names its own."""
+    """An error with the same name as torch's."""
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ class OutOfMemoryError(RuntimeError):
         (OutOfMemoryError("CUDA out of memory. Tried ..."), "out of GPU memory with resources.gpu"),
     ],
 )
-def test_an_error_is_a_sentence(error: Exception, begins: str) -> None:
+def test_the_message_of_an_unforeseen_error(error: Exception, begins: str) -> None:
     said = sentence(error, {"resources": {"gpu": 0.25}})
     assert said.startswith(begins)
     assert "0.25" in said or isinstance(error, ValueError)

@@ -43,14 +43,14 @@ def pinned(package: str) -> str:
 
 
 @every_file
-def test_rays_own_validator_takes_it(name: str) -> None:
+def test_rays_own_validator_accepts_the_file(name: str) -> None:
     from ray.autoscaler._private.util import validate_config
 
     validate_config(prepared(name))
 
 
 @every_file
-def test_it_installs_what_was_tested(name: str) -> None:
+def test_the_file_installs_the_tested_versions(name: str) -> None:
     setup = commands(read(name), "setup")
     assert re.findall(r"ray\[default\]==([\d.]+)", setup) == [pinned("ray")]
     (python,) = re.findall(r"uv venv .*--python ([\d.]+)", setup)
@@ -61,7 +61,7 @@ def test_it_installs_what_was_tested(name: str) -> None:
 
 
 @every_file
-def test_no_wheel_of_tonight_and_nothing_of_rays_defaults(name: str) -> None:
+def test_no_nightly_wheel_and_no_default_of_ray_is_used(name: str) -> None:
     """Ray's defaults for AWS and GCP install a nightly wheel and open the dashboard to all."""
     text = commands(
         prepared(name), "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray"
@@ -70,7 +70,7 @@ def test_no_wheel_of_tonight_and_nothing_of_rays_defaults(name: str) -> None:
 
 
 @every_file
-def test_it_brings_the_package_and_no_more(name: str) -> None:
+def test_only_the_package_is_sent_to_the_nodes(name: str) -> None:
     mounts = read(name)["file_mounts"]
     local = {path for path in mounts.values() if not path.startswith("~")}
     assert local == {"pyproject.toml", "constraints.txt", "README.md", "sweep", "analysis"}
@@ -78,7 +78,7 @@ def test_it_brings_the_package_and_no_more(name: str) -> None:
 
 
 @every_file
-def test_every_node_asks_for_the_token(name: str) -> None:
+def test_every_node_demands_the_token(name: str) -> None:
     config = read(name)
     assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
     for kind in ("head_start_ray", "worker_start_ray"):
@@ -87,7 +87,7 @@ def test_every_node_asks_for_the_token(name: str) -> None:
 
 
 @every_file
-def test_the_head_runs_no_trial_and_shows_the_dashboard_to_itself(name: str) -> None:
+def test_the_head_runs_no_trial_and_its_dashboard_listens_locally(name: str) -> None:
     start = commands(read(name), "head_start_ray")
     assert "--num-cpus=0" in start and "--dashboard-host=127.0.0.1" in start
     assert "RAY_enable_autoscaler_v2=0" in start
@@ -95,7 +95,7 @@ def test_the_head_runs_no_trial_and_shows_the_dashboard_to_itself(name: str) -> 
 
 
 @every_file
-def test_what_is_to_be_changed_is_marked(name: str) -> None:
+def test_the_lines_to_change_are_marked(name: str) -> None:
     """And the addresses in it are those that are kept for documentation."""
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text.count("CHANGE") >= 4
@@ -104,7 +104,7 @@ def test_what_is_to_be_changed_is_marked(name: str) -> None:
 
 
 @every_cloud
-def test_idle_workers_are_given_back(name: str) -> None:
+def test_idle_workers_are_terminated(name: str) -> None:
     config = read(name)
     assert 0 < config["idle_timeout_minutes"] <= 15
     assert all(not kind.get("min_workers") for kind in config["available_node_types"].values())
@@ -147,7 +147,7 @@ def launched(config: dict[str, Any], demand: dict[str, float], refused: str = ""
     return dict(found)
 
 
-def test_spot_first_on_demand_while_spot_has_none() -> None:
+def test_spot_comes_first_and_on_demand_while_spot_is_unavailable() -> None:
     """By Ray's scheduler of nodes, on the file's types, with the scorer that the file names."""
     config = prepared("cluster.yaml")
     start = commands(config, "head_start_ray")

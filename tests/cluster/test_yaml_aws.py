@@ -51,7 +51,7 @@ def bootstrapped(group: str) -> dict[str, Any]:
     return found
 
 
-def test_the_group_lets_in_me_and_itself(group: str) -> None:
+def test_the_security_group_admits_the_user_and_itself(group: str) -> None:
     (found,) = boto3.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"]
     ssh, inside = sorted(found["IpPermissions"], key=lambda rule: rule.get("FromPort", 1 << 16))
     assert [r["CidrIp"] for r in ssh["IpRanges"]] == [ME] and ssh["ToPort"] == 22

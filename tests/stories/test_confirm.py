@@ -1,4 +1,4 @@
-"""`sweep confirm` with real Ray on the closed-form task: as it should be, and disturbed."""
+"""`sweep confirm` with real Ray on the closed-form task, undisturbed and disturbed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def undisturbed(bed: Bed) -> Sweep:
 
 
 def records(events: list[Event]) -> list[Event]:
-    """The test records by point and seed, less whose work it was and what time it took."""
+    """The test records by point and seed, without workers and times."""
     found = [
         {name: value for name, value in event.items() if name not in BY_CHANCE}
         for event in of_kind(events, "confirm_record")
@@ -78,7 +78,7 @@ def records(events: list[Event]) -> list[Event]:
 
 
 def assert_whole(events: list[Event]) -> None:
-    """Every pair of the newest round has its record, none twice; every retraining ended once."""
+    """Each pair of the newest round has one record, and each retraining ended once."""
     begun = of_kind(events, "confirm")[-1]
     wanted = {(p["trial_id"], p["epoch"], s) for p in begun["points"] for s in begun["seeds"]}
     found = Counter((e["trial_id"], e["epoch"], e["seed"]) for e in records(events))
@@ -87,7 +87,7 @@ def assert_whole(events: list[Event]) -> None:
     assert events[-1] == {**events[-1], "event": "confirm_finish", "confirm": begun["confirm"]}
 
 
-def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Sweep) -> None:
+def test_every_point_has_results_on_test_under_fresh_seeds(undisturbed: Sweep) -> None:
     assert undisturbed.done.wrong(0, "optimism of the front (validation minus test):") == ""
     events = undisturbed.events
     assert_whole(events)
@@ -100,7 +100,7 @@ def test_every_point_has_figures_on_test_under_fresh_seeds(undisturbed: Sweep) -
     assert len(set(begun["seeds"])) == 2 and not used & set(begun["seeds"])
 
 
-def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Sweep) -> None:
+def test_the_test_split_is_read_only_by_confirm(bed: Bed, undisturbed: Sweep) -> None:
     before = (bed.folder / "ledger.jsonl").read_bytes()
     assert (undisturbed.folder / "ledger.jsonl").read_bytes().startswith(before)
     assert b'"test"' not in before.split(b"\n", 1)[1]  # but in the config, where it may be named
@@ -114,7 +114,7 @@ def test_test_is_read_here_and_nowhere_before(bed: Bed, undisturbed: Sweep) -> N
     assert any(test != validation for test, validation in figures)
 
 
-def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
+def test_confirm_leaves_no_checkpoint_and_does_not_change_the_search(
     bed: Bed, undisturbed: Sweep, cli: Command
 ) -> None:
     assert not (undisturbed.folder / "checkpoints" / "confirm").exists()
@@ -128,17 +128,17 @@ def test_it_leaves_no_checkpoint_and_the_search_as_it_was(
     assert left.records.equals(right.records) and left.trials.equals(right.trials)
 
 
-def test_again_it_does_nothing_and_needs_no_ray(undisturbed: Sweep, cli: Command) -> None:
+def test_a_second_confirm_does_nothing_and_needs_no_ray(undisturbed: Sweep, cli: Command) -> None:
     before = undisturbed.events
     given = ("confirm", undisturbed.folder, "--seeds", 2, "--runners-up", 1)
-    done = cli(*given, "--address", "127.0.0.1:1")  # where nothing answers
+    done = cli(*given, "--address", "127.0.0.1:1")  # nothing answers there
     assert done.code == 0, done.err
     assert undisturbed.events == before
     assert "on test" in done.out
 
 
 @pytest.mark.parametrize("torn", [False, True])
-def test_killed_again_and_again_it_loses_nothing_and_does_nothing_twice(
+def test_a_confirm_killed_again_and_again_loses_nothing_and_repeats_nothing(
     bed: Bed, undisturbed: Sweep, torn: bool
 ) -> None:
     """SIGKILL as the driver's fourth line reaches the file, or half of it; until it is done."""
@@ -164,12 +164,12 @@ def slow_record(driver: Driver, among: int = 1) -> Event | None:
 
 @pytest.fixture(scope="module")
 def slow(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
-    """A sweep whose epochs take half a second: time to be disturbed in."""
+    """A sweep whose epochs take half a second, so that it can be disturbed."""
     return Bed(tmp_path_factory.mktemp("slow"), address, 0.5)
 
 
-def test_a_killed_worker_is_made_good_and_a_signal_obeyed(slow: Bed) -> None:
-    """A worker killed within a retraining; later SIGTERM; then the same command goes on."""
+def test_a_killed_worker_is_replaced_and_a_signal_obeyed(slow: Bed) -> None:
+    """A worker is killed in a retraining, later SIGTERM comes, and the same command resumes."""
     folder = slow.copy("disturbed")
     driver = slow.start(folder, "--seeds", 2, "--runners-up", 0)
     record = driver.wait_for(lambda: slow_record(driver))
@@ -215,7 +215,7 @@ def test_no_sweep_no_front_a_folder_in_use_and_no_cluster_are_refused(
     assert read_events(folder) == read_events(bed.folder)
 
 
-def test_a_sweep_without_a_test_split_is_refused_and_left_as_it_was(
+def test_a_sweep_without_a_test_split_is_refused_and_not_changed(
     address: str, model_folder: Path, data_files: dict[str, str], tmp_path: Path
 ) -> None:
     files = {name: file for name, file in data_files.items() if name != "test"}
@@ -228,7 +228,7 @@ def test_a_sweep_without_a_test_split_is_refused_and_left_as_it_was(
     assert (folder / "ledger.jsonl").read_bytes() == before
 
 
-def test_retrainings_that_failed_are_told_by_the_exit_code(
+def test_failed_retrainings_set_the_exit_code(
     undisturbed: Sweep, tmp_path: Path, cli: Command
 ) -> None:
     folder = Path(shutil.copytree(undisturbed.folder, tmp_path / "failed"))

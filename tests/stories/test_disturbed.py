@@ -20,7 +20,7 @@ from tests.stories.conftest import Story, Sweep
 pytestmark = pytest.mark.slow
 
 
-def test_a_killed_driver_takes_its_workers_along(disturbed: Story) -> None:
+def test_the_workers_of_a_killed_driver_end_with_it(disturbed: Story) -> None:
     assert disturbed.done["killed"].code == -signal.SIGKILL
     deadline = time.monotonic() + 60
     while any(map(sweeps.is_alive, disturbed.orphans)) and time.monotonic() < deadline:
@@ -44,14 +44,16 @@ def test_params_records_and_decisions_are_those_of_the_undisturbed_sweep(
     assert story(disturbed.events["finished"]) == story(trained.events)
 
 
-def test_the_front_and_its_weights_are_too(disturbed: Story, trained: Sweep) -> None:
+def test_the_front_and_its_weights_are_those_of_the_undisturbed_sweep(
+    disturbed: Story, trained: Sweep
+) -> None:
     front = pd.read_csv(disturbed.folder / "front.csv")
     assert keys(front) == keys(pd.read_csv(trained.folder / "front.csv"))
     assert weights(disturbed.folder) == weights(trained.folder) != {}
 
 
-def test_it_goes_on_with_the_dense_model_that_it_began_with(disturbed: Story) -> None:
-    """Seconds tell: finetuned again, on the same machine, it would have the same weights."""
+def test_a_resumed_sweep_uses_its_first_dense_model(disturbed: Story) -> None:
+    """The seconds show it: a second finetuning on this machine would give the same weights."""
     [baseline] = of_kind(disturbed.events["finished"], "baseline")
     [note] = (disturbed.folder.parent / "cache" / "dense").rglob("finetune.json")
     assert json.loads(note.read_text())["train_seconds"] == baseline["train_seconds"]
@@ -60,8 +62,11 @@ def test_it_goes_on_with_the_dense_model_that_it_began_with(disturbed: Story) ->
 
 
 @pytest.mark.parametrize("moment", ["Ray starts", "baseline is trained"])
-def test_a_signal_before_the_sweep_began_leaves_nothing(moment: str, tmp_path: Path) -> None:
-    baseline = {"epochs": 200, "learning_rate": 1.1e-3}  # of no other test: not in the cache
+def test_a_signal_before_the_first_event_leaves_no_files(moment: str, tmp_path: Path) -> None:
+    baseline = {
+        "epochs": 200,
+        "learning_rate": 1.1e-3,
+    }  # no other test has them, so the cache has no such model
     sections = {**DIGITS, "baseline": baseline}
     config = sweeps.write_config(tmp_path / "tiny.yaml", **sections)
     folder = tmp_path / "new" / "sweep"

@@ -1,4 +1,4 @@
-"""A few of each fault of `python -m tests.faults`: nothing lost, nothing twice."""
+"""A few cases of each fault of `python -m tests.faults`: nothing is lost or repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.bed import Bed
 from tests.faults.matrix import FAULTS, run
 from tests.faults.verdict import Case
 
-# All sweeps are run in the first test's setup.
+# The setup of the first test runs all sweeps.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SCRIPT = """
@@ -36,14 +36,14 @@ def bed(address: str, tmp_path_factory: pytest.TempPathFactory) -> Bed:
 
 @pytest.fixture(scope="module")
 def cases(bed: Bed) -> dict[str, list[Case]]:
-    """The cases by fault. Two at a time: a driver mostly waits for its workers to start."""
+    """The cases by fault. Two run at a time, because a driver mostly waits for its workers."""
     found: dict[str, list[Case]] = {}
     for case in run(bed, FAULTS, at_once=2, few=True):
         found.setdefault(case.fault, []).append(case)
     return found
 
 
-def test_of_every_fault_nothing_is_lost_or_twice_and_decisions_are_the_same(
+def test_no_fault_loses_or_repeats_events_or_changes_decisions(
     cases: dict[str, list[Case]],
 ) -> None:
     left_out = {"driver told to stop", "worker killed too often"}  # the whole matrix has them

@@ -1,4 +1,4 @@
-"""A sweep whose driver of version 0.1 was killed is gone on with (`tests/golden`)."""
+"""A sweep whose driver of version 0.1 was killed is resumed (`tests/golden`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 GOLDEN = Path(__file__).parent.parent / "golden" / "interrupted"
 
 
-def test_a_sweep_that_0_1_left_is_gone_on_with(address: str, tmp_path: Path) -> None:
+def test_a_sweep_of_0_1_is_resumed(address: str, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(GOLDEN / "sweep", tmp_path / "sweep"))
     ledger = folder / "ledger.jsonl"
     before, begun = ledger.read_bytes(), of_kind(read_events(folder), "trial")

@@ -1,4 +1,4 @@
-"""Machines killed, told to go, and added, under one sweep: nodes that are real ones to Ray."""
+"""Machines killed, drained and added during one sweep: real nodes of Ray on this machine."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tests.stories.conftest import Sweep, swept
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # the sweep is the first test's setup
 
-TRIALS, EPOCHS = 16, 4  # so many that a machine has time to come, also where all are busy
+TRIALS, EPOCHS = 16, 4  # enough that a machine can join in time, even if the test machine is busy
 
 
 @dataclass
 class Story(Sweep):
-    """A sweep on three machines: one killed, one told to go, one added."""
+    """A sweep on three machines: one is killed, one is drained, and one is added."""
 
     went: bool
-    """Whether the machine that was told to go had gone before the sweep's end."""
+    """Whether the drained machine had ended before the sweep did."""
 
 
 @pytest.fixture(scope="module")
@@ -73,32 +73,32 @@ def story(nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
     return Story(config, folder, done, went=not second.is_running)
 
 
-def test_every_trial_ends_once_and_no_epoch_but_those_in_flight_is_lost(story: Story) -> None:
+def test_every_trial_ends_once_and_only_running_epochs_are_lost(story: Story) -> None:
     assert story.done.code == 0, story.done.err
     assert_each_once(story.events, TRIALS)
     assert repeated(story.events) == 0
     assert {event["status"] for event in of_kind(story.events, "end")} == {"completed"}
 
 
-def test_a_lost_machine_counts_and_one_told_to_go_does_not(story: Story) -> None:
+def test_a_killed_machine_counts_as_a_failure_and_a_drained_one_does_not(story: Story) -> None:
     lost = of_kind(story.events, "lost")
     assert sorted(event["preempted"] for event in lost) == [False, True]
-    assert [e["reason"] for e in lost if e["preempted"]] == ["its machine was told to go"]
-    assert all(event["reason"] != "the worker died" for event in lost)  # Ray says more than that
+    assert [e["reason"] for e in lost if e["preempted"]] == ["its machine was drained"]
+    assert all(event["reason"] != "the worker died" for event in lost)  # Ray gives a better reason
 
 
-def test_a_machine_told_to_go_goes_at_once(story: Story) -> None:
-    assert story.went  # its worker left it after an epoch, and it had nothing to wait for
+def test_a_drained_machine_ends_without_waiting(story: Story) -> None:
+    assert story.went  # its worker left it after an epoch
 
 
-def test_a_machine_added_later_takes_its_share(story: Story) -> None:
+def test_a_machine_added_later_runs_trials(story: Story) -> None:
     events = story.events
     assert max(event["count"] for event in of_kind(events, "workers")) == 3
     last = max(i for i, event in enumerate(events) if event["event"] == "lost")
     assert len({e["worker"] for e in of_kind(events[last:], "record")}) >= 2
 
 
-def test_the_dense_model_is_made_on_one_machine_and_carried_to_the_others(
+def test_the_dense_model_is_made_on_one_machine_and_sent_to_the_others(
     story: Story, nodes: Cluster, tmp_path: Path
 ) -> None:
     left = [node for node in nodes.nodes[1:] if node.is_running]
@@ -112,11 +112,11 @@ def test_the_dense_model_is_made_on_one_machine_and_carried_to_the_others(
     assert found.done.code == 0, found.done.err
     assert len(left) == len({e["worker"] for e in of_kind(found.events, "record")}) == 2
     made = [dense_files(node) for node in left]
-    assert made[0] == made[1]  # the seconds that the finetuning took too: it was done once
+    assert made[0] == made[1]  # equal seconds of finetuning show that it was done once
     assert any(name.endswith("finetune.json") for name in made[0])
 
 
 def dense_files(node: Node) -> dict[str, bytes]:
-    """What a machine's cache holds of dense models."""
+    """The files of dense models in a machine's cache."""
     files = [file for file in (node.cache / "dense").rglob("*") if file.is_file()]
     return {str(file.relative_to(node.cache)): file.read_bytes() for file in files}

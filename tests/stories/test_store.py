@@ -95,7 +95,9 @@ def stored(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stored:
     return stored
 
 
-def test_it_goes_on_where_the_killed_driver_stopped(stored: Stored, undisturbed: Sweep) -> None:
+def test_the_sweep_resumes_where_the_killed_driver_stopped(
+    stored: Stored, undisturbed: Sweep
+) -> None:
     assert stored.done["run"].code == -signal.SIGKILL
     assert stored.done["resume"].code == 0, stored.done["resume"].err
     events = [e for e in stored.events if not e["event"].startswith("confirm")]
@@ -118,7 +120,7 @@ def test_a_driver_that_was_taken_over_while_it_slept_writes_nothing_more(stored:
     assert stored.events[: len(events)] == events
 
 
-def test_it_leaves_what_the_contract_says(stored: Stored, undisturbed: Sweep) -> None:
+def test_the_sweep_leaves_the_files_of_the_contract(stored: Stored, undisturbed: Sweep) -> None:
     names = stored.address.names()
     tables = [f"{table}.{kind}" for table in ("trials", "records", "front") for kind in ("csv",)]
     for name in ("config.yaml", "report.html", "report.md", "figures/front.png", *tables):
@@ -131,7 +133,7 @@ def test_it_leaves_what_the_contract_says(stored: Stored, undisturbed: Sweep) ->
     assert not [n for n in names if "optimizer" in n]
 
 
-def test_the_commands_read_it(stored: Stored, cli: Command, tmp_path: Path) -> None:
+def test_the_commands_read_the_stored_sweep(stored: Stored, cli: Command, tmp_path: Path) -> None:
     status = cli("status", stored.address, "--json")
     assert status.code == 0 and json.loads(status.out)["state"] == "finished"
     assert cli("front", stored.address, "--min-sparsity", "0.5").code == 0
@@ -146,13 +148,13 @@ def test_the_commands_read_it(stored: Stored, cli: Command, tmp_path: Path) -> N
     assert refused.code == 2 and "new folder on this machine" in refused.err
 
 
-def test_it_is_confirmed_there(stored: Stored) -> None:
+def test_the_stored_sweep_is_confirmed(stored: Stored) -> None:
     done = stored.done["confirm"]
     assert done.code == 0 and "on test" in done.out, done.err
     assert analysis.load(str(stored.address)).confirmation_state == "finished"
 
 
-def test_a_sweep_is_begun_once_with_one_config(stored: Stored, cli: Command) -> None:
+def test_a_stored_sweep_refuses_another_config(stored: Stored, cli: Command) -> None:
     done = cli("run", stored.config, "search.seed=9", "--out", stored.address)
     assert done.code == 2 and "sweep with other settings" in done.err and "search.seed" in done.err
     again = cli("run", stored.config, "--out", stored.address)

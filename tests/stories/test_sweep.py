@@ -22,7 +22,7 @@ FILES = ("config.yaml", "ledger.jsonl", "report.md")
 TABLES = ("trials", "records", "front")
 
 
-def test_a_sweep_ends_well_and_leaves_what_the_contract_says(undisturbed: Sweep) -> None:
+def test_a_sweep_succeeds_and_leaves_the_files_of_the_contract(undisturbed: Sweep) -> None:
     assert undisturbed.done.code == 0, undisturbed.done.err
     names = [*FILES, *(f"{table}.{kind}" for table in TABLES for kind in ("csv", "parquet"))]
     assert [name for name in names if not (undisturbed.folder / name).is_file()] == []
@@ -74,7 +74,7 @@ def test_the_front_is_the_non_dominated_set_of_moocore(undisturbed: Sweep) -> No
     assert len(front) == int(np.sum(kept)) > 1
 
 
-def test_checkpoints_stay_for_the_points_of_the_front_alone(undisturbed: Sweep) -> None:
+def test_only_checkpoints_of_the_front_are_kept(undisturbed: Sweep) -> None:
     front = pd.read_csv(undisturbed.folder / "front.csv")
     wanted = {f"{name}/epoch-{epoch:04d}" for name, epoch in keys(front) if epoch > 0}
     root = undisturbed.folder / "checkpoints"
@@ -130,13 +130,13 @@ def test_neither_driver_nor_worker_loads_torch_for_a_formula(address: str, tmp_p
     assert done.code == 0, done.err
 
 
-def test_a_torn_ledger_is_mended_and_the_sweep_extended(mended: Sweep) -> None:
+def test_a_torn_ledger_is_repaired_and_the_sweep_extended(mended: Sweep) -> None:
     assert mended.done.code == 0, mended.done.err
     assert_each_once(mended.events, trials=12)
     assert analysis.load(mended.folder).trials_planned == 12
 
 
-def test_what_the_tear_took_is_found_again(mended: Sweep, undisturbed: Sweep) -> None:
+def test_the_lost_records_are_computed_again(mended: Sweep, undisturbed: Sweep) -> None:
     again = [e for e in mended.events if e.get("trial_id", "") < "t00010"]
     assert story(again) == story(undisturbed.events)
 
@@ -149,7 +149,7 @@ def test_an_extended_sweep_stays_extended(mended: Sweep, cli: Command) -> None:
 
 
 @pytest.mark.slow
-def test_a_diverging_trial_fails_with_its_reason_and_the_sweep_goes_on(diverging: Sweep) -> None:
+def test_a_diverging_trial_fails_with_its_reason_and_the_sweep_continues(diverging: Sweep) -> None:
     assert diverging.done.code == 3, diverging.done.err
     trials = pd.read_csv(diverging.folder / "trials.csv")
     is_absurd = trials["param_learning_rate"] > 1

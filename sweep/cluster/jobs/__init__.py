@@ -1,1 +1,1 @@
-"""A sweep as a Ray job on a remote cluster, followed from a laptop. Needs HTTP, and no ray."""
+"""Run a sweep as a Ray job on a remote cluster. It needs HTTP only, and does not import ray."""

@@ -1,4 +1,4 @@
-"""Ray's Jobs API over HTTP, with time limits, and sentences for what goes wrong."""
+"""Ray's Jobs API over HTTP, with time limits and readable error messages."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ from sweep.cluster.connect import Token, find_token, refusal
 from sweep.errors import ClusterError, UsageError
 
 SECONDS = 20
-"""An answer may take so long: submitting waits for the head's job agent."""
+"""How long an answer may take: a submission waits for the head's job agent."""
 
 TUNNEL = (
-    "is the cluster up, and the address right? From elsewhere, open a tunnel first: "
-    "ssh -N -L 8265:localhost:8265 HEAD, and --address http://127.0.0.1:8265"
+    "is the cluster running, and is the address correct? From outside the cluster's network, open "
+    "a tunnel first (ssh -N -L 8265:localhost:8265 HEAD), and give --address http://127.0.0.1:8265"
 )
 
 
 class Taken(Exception):
-    """A job has this submission id already."""
+    """A job with this submission id exists already."""
 
 
 class Missing(ClusterError):
-    """The cluster knows nothing of the kind."""
+    """The Jobs API answers 404: it has no such path, job or package."""
 
 
 class JobsApi:
     """The Jobs API at ``url``, the dashboard's address (http://HOST:8265).
 
-    Every method raises :class:`~sweep.errors.ClusterError` where the cluster cannot be reached or
-    refuses; the constructor raises :class:`~sweep.errors.UsageError` for what is no such address.
+    Every method raises :class:`~sweep.errors.ClusterError` if the cluster cannot be reached or
+    refuses. The constructor raises :class:`~sweep.errors.UsageError` for a malformed address.
     """
 
     def __init__(self, url: str, token: Token | None = None) -> None:
         self.url = _checked(url)
         self.token = token or find_token()
         local = _is_loopback(urlsplit(self.url).hostname or "")
-        proxies = [urllib.request.ProxyHandler({})] if local else []  # a tunnel needs no proxy
+        proxies = [urllib.request.ProxyHandler({})] if local else []  # no proxy to this machine
         self._opener = urllib.request.build_opener(*proxies)
 
     def ray_version(self) -> str:
-        """Ray's version on the head: the cheapest question, asked first."""
+        """Ray's version on the head. It is the cheapest request, so callers make it first."""
         answer = self._ask("GET", "/api/version")
         if not isinstance(answer, dict) or "ray_version" not in answer:
-            raise ClusterError(f"what answers at {self.url} is no Ray dashboard: {TUNNEL}")
+            raise ClusterError(f"the server at {self.url} is not a Ray dashboard: {TUNNEL}")
         return str(answer["ray_version"])
 
     def jobs(self) -> list[dict[str, Any]]:
-        """All jobs that were submitted, as the API tells of them."""
+        """All submitted jobs, as the API describes them."""
         answer = self._ask("GET", "/api/jobs/")
         found: list[dict[str, Any]] = answer if isinstance(answer, list) else []
         return [job for job in found if job.get("type") == "SUBMISSION"]
 
     def job(self, submission_id: str) -> dict[str, Any]:
-        """One job."""
+        """One job, as the API describes it."""
         found: dict[str, Any] = self._ask("GET", _path(submission_id))
         return found
 
     def logs(self, submission_id: str) -> str:
-        """All that a job has printed so far."""
+        """Everything that a job has printed so far."""
         return str(self._ask("GET", f"{_path(submission_id)}/logs").get("logs") or "")
 
     def submit(self, request: dict[str, Any]) -> None:
-        """Submit a job. Raises :class:`Taken` where its submission id is another's."""
+        """Submit a job. Raises :class:`Taken` if another job has its submission id."""
         try:
             self._ask("POST", "/api/jobs/", json.dumps(request).encode())
         except ClusterError as error:
@@ -80,7 +80,7 @@ class JobsApi:
         self._ask("POST", f"{_path(submission_id)}/stop", b"")
 
     def upload(self, name: str, data: bytes) -> None:
-        """Put a package there, unless the cluster has it."""
+        """Upload a package, unless the cluster has it."""
         where = f"/api/packages/gcs/{quote(name)}"
         try:
             self._ask("GET", where)
@@ -88,7 +88,7 @@ class JobsApi:
             self._ask("PUT", where, data)
 
     def _ask(self, method: str, where: str, data: bytes | None = None) -> Any:
-        """The answer, read as JSON; an empty one is None."""
+        """The answer, parsed as JSON; None if it is empty."""
         try:
             with self._opener.open(self._request(method, where, data), timeout=SECONDS) as answer:
                 text = answer.read()
@@ -98,7 +98,7 @@ class JobsApi:
         except (OSError, HTTPException) as error:
             raise self._silent(error) from None
         except ValueError:
-            raise ClusterError(f"what answers at {self.url} is no Ray dashboard") from None
+            raise ClusterError(f"the server at {self.url} is not a Ray dashboard") from None
 
     def _request(self, method: str, where: str, data: bytes | None) -> urllib.request.Request:
         request = urllib.request.Request(self.url + where, data, method=method)
@@ -114,8 +114,8 @@ class JobsApi:
             return ClusterError(refusal(self.url, self.token if error.code == 403 else None))
         if error.code == 404:
             return Missing(
-                f"{self.url} has no {urlsplit(error.url or '').path}: a head needs ray[default] "
-                "for the Jobs API, and the address is the dashboard's (http://HOST:8265)"
+                f"{self.url} has no {urlsplit(error.url or '').path}: the Jobs API needs "
+                "ray[default] on the head, and its address is the dashboard's (http://HOST:8265)"
             )
         lines = error.read().decode(errors="replace").strip().splitlines() or [error.reason]
         said = [line for line in lines if line.strip(" .")]
@@ -124,7 +124,7 @@ class JobsApi:
     def _silent(self, error: Exception) -> ClusterError:
         reason = getattr(error, "reason", None) or error
         text = getattr(reason, "strerror", None) or reason or type(error).__name__
-        return ClusterError(f"no Jobs API answers at {self.url} ({text}): {TUNNEL}")
+        return ClusterError(f"the Jobs API does not answer at {self.url} ({text}): {TUNNEL}")
 
 
 def _path(submission_id: str) -> str:
@@ -132,16 +132,16 @@ def _path(submission_id: str) -> str:
 
 
 def _checked(url: str) -> str:
-    """The address without a slash at its end; ``host:port`` is http."""
+    """The address without a slash at its end; ``host:port`` becomes ``http://host:port``."""
     whole = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(whole)
         known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:  # a port that is none
+    except ValueError:  # the port is not a number
         known = False
     if not known:
         raise UsageError(
-            f"--address is where the Jobs API answers, the dashboard's http://HOST:8265; got {url}"
+            f"--address must be the address of the dashboard, http://HOST:8265; got {url}"
         )
     return whole.rstrip("/")
 

@@ -1,6 +1,6 @@
-"""A sweep's job as the Jobs API tells of it: which of several has a name, and what it prints.
+"""A sweep's job as the Jobs API describes it: find it by the sweep's name, and follow its output.
 
-:func:`follow` writes that as it comes, until the job ends, through short silences.
+:func:`follow` writes the output as it comes until the job ends, and tolerates short outages.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KEY = "prunesweep"
 
 @dataclass(frozen=True)
 class Job:
-    """One submission of a sweep. ``code`` is its driver's exit code, where it has one."""
+    """One submission of a sweep. ``code`` is its driver's exit code, None if it has none."""
 
     submission_id: str
     name: str
@@ -33,31 +33,31 @@ class Job:
     code: int | None
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Job | None:
-        """A job of ours; None for one of somebody else."""
-        metadata = told.get("metadata") or {}
+    def of(cls, described: Mapping[str, Any]) -> Job | None:
+        """The job that the API describes; None if it is not a job of a sweep."""
+        metadata = described.get("metadata") or {}
         if KEY not in metadata:
             return None
         return cls(
-            str(told["submission_id"]),
+            str(described["submission_id"]),
             str(metadata[KEY]),
             str(metadata.get("place", "")),
             json.loads(metadata.get("config", "{}")),
-            str(told["status"]),
-            str(told.get("message") or ""),
-            float(told.get("start_time") or 0) / 1000,
-            told.get("driver_exit_code"),
+            str(described["status"]),
+            str(described.get("message") or ""),
+            float(described.get("start_time") or 0) / 1000,
+            described.get("driver_exit_code"),
         )
 
     @property
     def is_live(self) -> bool:
-        """Whether it runs, or will."""
+        """Whether it is running or pending."""
         return self.status in LIVE
 
     def exit_code(self) -> int:
-        """What `sweep run` ended with there; 143 where somebody stopped it.
+        """The exit code of `sweep run` on the cluster; 143 if the job was stopped.
 
-        Raises :class:`~sweep.errors.ClusterError` where the driver did not end by itself.
+        Raises :class:`~sweep.errors.ClusterError` if the driver was killed or did not start.
         """
         if self.status == "SUCCEEDED":
             return 0
@@ -70,65 +70,65 @@ class Job:
 
     def _loss(self) -> str:
         if self.code == 127:
-            return "the head has no such python on its PATH: name one with --python"
+            return "the PATH of the head has no such python: give another one with --python"
         if self.code is not None:
             signal = -self.code if self.code < 0 else self.code - 128
-            return f"its driver was ended by signal {signal}; what was done is kept"
+            return f"its driver was killed by signal {signal}; all finished work is saved"
         lines = self.message.strip().splitlines()
-        return lines[-1] if lines else "the cluster does not say why"
+        return lines[-1] if lines else "the cluster gives no reason"
 
 
 def jobs_of(api: JobsApi, name: str) -> list[Job]:
-    """All submissions of the sweep of this name, in their order; or the one job of this id."""
+    """All submissions of the sweep with this name, oldest first; or the one job with this id."""
     return [job for job in _all(api) if name in (job.name, job.submission_id)]
 
 
 def latest(api: JobsApi, name: str) -> Job:
-    """The submission of a sweep that runs, else the last.
+    """The live submission of a sweep, or else the newest.
 
-    Raises :class:`~sweep.errors.UsageError`, with the names that there are, where it has none.
+    Raises :class:`~sweep.errors.UsageError`, with the known names, if there is none.
     """
     found = jobs_of(api, name)
     if not found:
         names = ", ".join(sorted({job.name for job in _all(api)})) or "none"
-        raise UsageError(f"the cluster at {api.url} has no sweep {name!r}; it has: {names}")
+        raise UsageError(f"the cluster at {api.url} has no sweep {name!r}; its sweeps are: {names}")
     return next((job for job in found if job.is_live), found[-1])
 
 
 def find(api: JobsApi, submission_id: str) -> Job:
-    """A job of ours as it is now."""
+    """The present state of a sweep's job."""
     found = Job.of(api.job(submission_id))
     assert found is not None  # its metadata does not change
     return found
 
 
 def _all(api: JobsApi) -> list[Job]:
-    ours = [job for told in api.jobs() if (job := Job.of(told)) is not None]
+    ours = [job for described in api.jobs() if (job := Job.of(described)) is not None]
     return sorted(ours, key=lambda job: job.started)
 
 
 EVERY = 1.0
-"""Seconds between two questions; more where an answer takes long, since it is the whole log."""
+"""Seconds between two requests; longer if answers are slow, since each one is the whole log."""
 
 SILENCE = 60.0
-"""Seconds without an answer after which a job is out of sight."""
+"""Seconds without an answer after which :func:`follow` gives up."""
 
 
 def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
-    """Write what the job prints, and return it as it is when it has ended.
+    """Write the output of a job until it ends; returns its last state.
 
-    Raises :class:`~sweep.errors.ClusterError` where the cluster is out of reach for a minute; the
-    job may well go on.
+    Raises :class:`~sweep.errors.ClusterError` if the cluster cannot be reached for a minute. The
+    job may still be running then.
     """
     shown, heard = 0, time.monotonic()
     while True:
         asked = time.monotonic()
         try:
-            now = find(api, job.submission_id)  # first: the log has then what it printed at its end
+            now = find(api, job.submission_id)  # before the log, which is then complete if it ended
             text = api.logs(job.submission_id)
         except ClusterError as error:
             if time.monotonic() - heard > SILENCE:
-                raise ClusterError(f"{error}; out of sight since {SILENCE:.0f} s") from None
+                raise ClusterError(f"{error}; no answer for {SILENCE:.0f} s") from None
         else:
             heard = time.monotonic()
             write(text[shown:])
@@ -139,7 +139,7 @@ def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
 
 
 def wait(api: JobsApi, job: Job, seconds: float) -> Job:
-    """The job when it has ended, or as it is after so many seconds."""
+    """Wait until the job ends, at most so many seconds; returns its last state."""
     deadline = time.monotonic() + seconds
     while job.is_live and time.monotonic() < deadline:
         time.sleep(EVERY / 2)

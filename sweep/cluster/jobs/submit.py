@@ -1,8 +1,8 @@
-"""Submit a sweep as a job, once: one that runs is joined, one that has ended is gone on with.
+"""Submit a sweep as a job, only once: a running job is joined, and an ended one is resumed.
 
-A job's submission id follows from the sweep's name: ``sweep-NAME``, and since Ray never lets an id
-be used again, ``sweep-NAME~2`` for the second submission, and so on. Whoever asks for the same
-number twice is refused by the cluster, so that two who launch at once share one job.
+The submission id of a job follows from the sweep's name: ``sweep-NAME``, then ``sweep-NAME~2`` for
+the second submission, and so on, because Ray never accepts an id twice. So if two users launch the
+same sweep at once, the cluster refuses one of the two requests, and both share one job.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.store import store_at
 
-# The source tree as a small zip file, named by its content: what a job on a cluster runs.
+# A job on a cluster runs the source tree, sent as a small zip file that is named by its content.
 
 PACKAGES = ("sweep", "analysis")
 ENDINGS = (".py", ".yaml", ".json", ".css", ".html", ".js")
-"""Files that a package is made of. No data and no results are among them, whatever lies there."""
+"""The suffixes of our source files. Data and results that lie among them are not sent."""
 
 
 def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
-    """A zip file of our packages and of ``extra`` (path: text), and its name.
+    """The name and the bytes of a zip file with our packages and ``extra`` (text by path).
 
-    The same content gives the same bytes, so that a cluster that has it is sent nothing.
+    The same content gives the same bytes, so that nothing is uploaded twice.
     """
     root = Path(__file__).parents[3]
     paths = [path for package in PACKAGES for path in (root / package).rglob("*")]
@@ -44,7 +44,7 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(name)  # of 1980: no clock in it
+            entry = zipfile.ZipInfo(name)  # its date is 1980, so that the bytes do not depend on it
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     data = stream.getvalue()
@@ -55,7 +55,7 @@ STOP_SECONDS = 300
 """How long a driver may take to save its state after SIGTERM, before Ray kills it."""
 
 ENVIRONMENT = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), "OMP_WAIT_POLICY": "PASSIVE"}
-"""Of the job: Ray's own patience is 3 seconds. What torch's threads do while they wait: see cli."""
+"""The job's variables. Ray would wait 3 s after SIGTERM; sweep.cli explains OMP_WAIT_POLICY."""
 
 TRIES = 5
 
@@ -63,12 +63,12 @@ TRIES = 5
 def submit(
     api: JobsApi, config: SweepConfig, place: str, python: str = "python"
 ) -> tuple[Job, bool]:
-    """The sweep's job, and whether it is new; it has to travel (:func:`check_travels`).
+    """The job of a sweep, and whether it is new. Check the config with :func:`check_travels` first.
 
-    ``python`` is the command on the head's PATH.
+    ``place`` is where results are written, and ``python`` is a command on the head's PATH.
 
-    Raises :class:`~sweep.errors.UsageError` where one of this name runs with other settings or
-    into another place, and :class:`~sweep.errors.ClusterError` where the cluster refuses.
+    Raises :class:`~sweep.errors.UsageError` if a sweep of this name runs with other settings or
+    another place, and :class:`~sweep.errors.ClusterError` if the cluster refuses the job.
     """
     for _ in range(TRIES):
         before = jobs_of(api, config.name)
@@ -81,31 +81,37 @@ def submit(
         except Taken:
             continue
         return find(api, request["submission_id"]), True
-    raise ClusterError(f"others submit sweep {config.name} to {api.url} all the time: try again")
+    raise ClusterError(
+        f"others submitted sweep {config.name} to {api.url} at the same time: try again"
+    )
 
 
 def _request(
     api: JobsApi, config: SweepConfig, place: str, python: str, number: int
 ) -> dict[str, Any]:
     own = f"sweep-{config.name}" + (f"~{number}" if number > 1 else "")
-    # A package of each job's own: where nodes share a disk, one that comes to a package late, for a
-    # job that has ended, unpacks it anew, and the folder goes from under a job that begins in it.
+    # Each job has its own package. On nodes that share a disk, a node that gets a package late, for
+    # a job that has ended, deletes the folder and unpacks it again, under a job that starts in it.
     package, data = pack({f"{config.name}.yaml": dump_yaml(config), "job.txt": own})
     api.upload(package, data)
-    told = {KEY: config.name, "place": place, "config": json.dumps(config.model_dump(mode="json"))}
+    metadata = {
+        KEY: config.name,
+        "place": place,
+        "config": json.dumps(config.model_dump(mode="json")),
+    }
     return {
         "submission_id": own,
         "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
         "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": ENVIRONMENT},
-        "metadata": told,
+        "metadata": metadata,
     }
 
 
 def _entrypoint(file: str, place: str, python: str) -> str:
-    """The shell command of the driver, which runs on the head, without a CPU of its own.
+    """The shell command of the driver, which runs on the head and reserves no CPU.
 
-    Not in the unpacked package, which Ray may take away and unpack again under a job's feet; and
-    `exec`, so that signals reach the driver itself.
+    Its working directory is not the unpacked package, because Ray may delete that folder and unpack
+    it again while the job runs. `exec` lets signals reach the driver itself.
     """
     return (
         'source="$PWD"; cd / && PYTHONPATH="$source${PYTHONPATH:+:$PYTHONPATH}" '
@@ -116,7 +122,7 @@ def _entrypoint(file: str, place: str, python: str) -> str:
 
 
 def check_travels(config: SweepConfig, place: str) -> None:
-    """Refuse what means something on this machine alone: no data travels with a job.
+    """Refuse paths that only this machine has, because a job carries source code but no data.
 
     Raises :class:`~sweep.errors.UsageError`.
     """
@@ -124,16 +130,16 @@ def check_travels(config: SweepConfig, place: str) -> None:
         store_at(place)
     elif not place.startswith("/"):
         raise UsageError(
-            f"results would go to {place!r}, a folder of this machine; on a cluster give one that "
-            "all nodes share, by its absolute path (--out /shared/NAME or storage: /shared), or "
-            "an object store (--out s3://BUCKET/NAME)"
+            f"results would be written to {place!r}, a folder of this machine; for a cluster give "
+            "the absolute path of a folder that all nodes share (--out /shared/NAME or storage: "
+            "/shared), or an object store (--out s3://BUCKET/NAME)"
         )
     warm = [("search.warm_start", path) for path in config.search.warm_start if "://" not in path]
     for setting, path in [*paths_of(config).items(), *warm]:
         if not path.startswith("/"):
             raise UsageError(
-                f"{setting} is {path!r}, a path of this machine, and data does not travel with a "
-                "job: put it where every node finds it, and name it by its absolute path there"
+                f"{setting} is {path!r}, a path of this machine, but data does not travel with a "
+                "job: put it on storage that every node sees, and give its absolute path there"
             )
 
 
@@ -143,8 +149,8 @@ def _check_same(live: Job, config: SweepConfig, place: str) -> None:
         changes.append(f"--out: {live.place} -> {place}")
     if changes:
         raise UsageError(
-            f"sweep {config.name} runs there already (job {live.submission_id}), with other "
+            f"sweep {config.name} is already running there (job {live.submission_id}) with other "
             "settings:\n"
             + "\n".join(f"  {line}" for line in changes)
-            + "\ngive this one another name (name=...), or stop that one first"
+            + "\ngive your sweep another name (name=...), or stop the running one first"
         )

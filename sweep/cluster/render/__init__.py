@@ -1,4 +1,4 @@
-"""Sweeps for other schedulers of machines, as files that these take: Slurm and Kubernetes."""
+"""Files that run a sweep elsewhere: a batch script for Slurm, a manifest for Kubernetes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def fill(file: str, **values: Any) -> str:
-    """A template of this package, filled in; a value that it names and is not given is an error."""
-    # Here, since it takes a tenth of a second to import.
+    """The text of a template of this package with these values; a missing value is an error."""
+    # The import is here because it takes 0.1 s.
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(

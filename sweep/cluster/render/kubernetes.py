@@ -1,8 +1,9 @@
-"""A manifest for KubeRay: the sweep as a RayJob, which makes a Ray cluster and takes it down.
+"""A manifest for KubeRay: the sweep as a RayJob, which starts a Ray cluster and deletes it later.
 
-Fields are those of ``ray.io/v1`` in KubeRay 1.6, with which ``authOptions.secretName`` came. The
-entrypoint is `sweep run`, which goes on with what its results folder holds: where the head is lost
-KubeRay makes another cluster (``backoffLimit`` times), and only the epochs in flight are lost.
+The fields are those of ``ray.io/v1`` in KubeRay 1.6, the first version with
+``authOptions.secretName``. The entrypoint is `sweep run`, which resumes the sweep in its results
+folder. So if the head is lost, KubeRay starts another cluster (``backoffLimit`` times), and only
+the running epochs are lost.
 """
 
 from __future__ import annotations
@@ -38,11 +39,14 @@ RAY = "2.60.0"
 
 @dataclass(frozen=True)
 class KubernetesOptions:
-    """What pods are. ``cpus``, ``gpus``, ``memory`` are a worker's; None: what its trials take."""
+    """The options of the pods. ``cpus``, ``gpus`` and ``memory`` are those of one worker.
+
+    If ``cpus`` or ``gpus`` is None, it follows from the resources of a trial.
+    """
 
     image: Image = f"prunesweep:{__version__}"
     workers: int = 2
-    min_workers: int | None = None  # fewer than workers: Ray's autoscaler starts and ends them
+    min_workers: int | None = None  # if smaller than workers, Ray's autoscaler is used
     cpus: int | None = None
     gpus: int | None = None
     memory: Quantity = "16Gi"
@@ -57,21 +61,22 @@ class KubernetesOptions:
 
     @property
     def least(self) -> int:
-        """Workers that are always there."""
+        """The number of workers that always run."""
         return self.workers if self.min_workers is None else self.min_workers
 
 
 def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str | None) -> str:
     """The manifest: a ConfigMap with the resolved config, and the RayJob that runs it.
 
-    Results go to ``out``, an object store or a folder of the claim; by default to the config's
-    storage. Raises :class:`~sweep.errors.UsageError` for what pods would not find or take.
+    Results are written to ``out``, an object store or a folder on the claim; the default is the
+    config's storage. Raises :class:`~sweep.errors.UsageError` for malformed options, and for files
+    or folders that pods would not see.
     """
     check_options(options)
     if not 0 <= options.least <= options.workers or options.workers < 1:
         raise UsageError(
-            "--min-workers is at least 0 and at most --workers, which is at least 1; got "
-            f"{options.least} and {options.workers}"
+            "--min-workers must be from 0 to --workers, and --workers at least 1; got "
+            f"--min-workers {options.least} and --workers {options.workers}"
         )
     check("the sweep's name", config.name, NAME)
     place = results_place(config, options, out)
@@ -96,13 +101,13 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
 
 
 def default_cpus(want: ResourcesConfig, gpus: int) -> int:
-    """CPUs of a node where none are asked for: for as many trials as its GPUs hold, at least 4."""
+    """The default CPUs of a node: enough for the trials that fit on its GPUs, and at least 4."""
     trials = int(gpus / want.gpu + 1e-9) if want.gpu else 1
     return max(4, math.ceil(want.cpu * trials))
 
 
 def results_place(config: SweepConfig, options: KubernetesOptions, out: str | None) -> str:
-    """Where results go, as pods see it; UsageError where that is neither store nor claim."""
+    """Where pods write results; UsageError unless it is an object store or lies on the claim."""
     place = out or results_path(config)
     check_line("--results", place)
     if "://" in place:
@@ -122,13 +127,13 @@ def results_place(config: SweepConfig, options: KubernetesOptions, out: str | No
 
 
 def _check_files(config: SweepConfig) -> None:
-    """Pods see no folder of this machine: what is named must be absolute there, or online."""
+    """Raise UsageError for relative paths in the config: pods do not see this machine's folders."""
     dataset = config.task.dataset
     files = [] if isinstance(dataset, str) else [dataset.train, dataset.validation, dataset.test]
     folders = [name for name in (config.model, config.tokenizer) if name and Path(name).exists()]
     for name in (*files, *folders, *config.search.warm_start):
         if name and not name.startswith("/") and "://" not in name:
             raise UsageError(
-                f"the config names {name}, relative to this folder, which pods do not see: put it "
-                "on the claim and name it by its absolute path there"
+                f"the config names {name}, a path relative to this folder, which pods do not see: "
+                "put the file on the claim, and give its absolute path there"
             )

@@ -1,21 +1,22 @@
 """A batch script for Slurm: a Ray cluster for the time of a job, with `ray symmetric-run`.
 
-What is known to go wrong with `ray symmetric-run` in ray 2.60, and what the script does about it:
+These are the known problems of `ray symmetric-run` in ray 2.60, and how the script solves them:
 
-- It exits 0 where Ray did not start, and a worker exits 0 or not as it happens: the script goes by
-  the driver's own exit code, and by nothing where there is none.
-- A worker goes ahead as soon as gcs_server answers, fails where the head's own node has not joined
-  by then, and never tries again, so that all wait for it in vain: the script has it try again.
-- It waits 30 s for the nodes, too short for Python on a shared file system: the wait is longer.
-- A head whose name resolves to loopback (Debian's 127.0.1.1) is no head at all where several nodes
-  are asked for, and all wait: the script finds an address that others can reach.
-- Ray counts the CPUs and GPUs of the machine, not of the job: it is told both.
-- A signal to the job's step would end Ray together with the driver: the batch shell takes it
-  (``--signal=B:``), and tells the driver alone.
-- It ends with `ray stop`, which ends all of this user's Ray on a node, and refuses to begin where
-  any Ray runs: nodes are taken whole (``--exclusive``), with a folder of the job's own.
-- Neither it nor `ray start` makes a token: the script makes one a job, and hands it on in the
-  environment, so that nobody else on the network can have Ray run what they like.
+- It exits 0 if Ray did not start, and the exit code of a worker is arbitrary. The script uses the
+  driver's own exit code, and treats a missing code as a failure.
+- A worker starts as soon as gcs_server answers. If the head's own node has not joined by then, the
+  worker fails and never retries, and all others wait for it. The script retries it.
+- It waits 30 s for the nodes, which is too short for Python on a shared file system. The script
+  sets a longer wait.
+- If the head's name resolves to a loopback address (127.0.1.1 on Debian) and there are several
+  nodes, no head starts, and all nodes wait. The script finds an address that the others can reach.
+- Ray counts the CPUs and GPUs of the machine, not those of the job. The script passes both numbers.
+- A signal to the job's step would end Ray together with the driver. The batch shell receives it
+  (``--signal=B:``), and signals only the driver.
+- It ends with `ray stop`, which ends all of this user's Ray processes on a node, and it does not
+  start where Ray runs already. The job takes whole nodes (``--exclusive``) and has its own folder.
+- Neither it nor `ray start` makes a token. The script makes a token for each job and passes it on
+  in the environment, so that nobody else on the network can run code on the cluster.
 """
 
 from __future__ import annotations
@@ -41,22 +42,25 @@ from sweep.errors import UsageError
 from sweep.version import __version__
 
 LEAST_GRACE = 180
-"""Seconds: the driver saves within a minute, and Ray's nodes leave within another."""
+"""Seconds that a job needs to end: a minute for the driver, and a minute for Ray's nodes."""
 
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """What to ask Slurm for. Of a node: ``cpus``, None: all; ``gpus``, None: what a trial takes."""
+    """What to ask Slurm for. ``cpus`` and ``gpus`` are those of one node.
+
+    If ``cpus`` is None, all CPUs of a node are used; if ``gpus`` is None, the GPUs of one trial.
+    """
 
     nodes: int = 2
     cpus: int | None = None
     gpus: int | None = None
     time: Time = "4:00:00"
-    memory: Word = "0"  # all that a node has
+    memory: Word = "0"  # all memory of a node
     partition: Word | None = None
     account: Word | None = None
-    setup: str | None = None  # shell lines; None: those of this environment
-    grace: int = 300  # seconds ahead of the time limit at which the driver is told to save
+    setup: str | None = None  # shell lines; None: put this environment's commands on PATH
+    grace: int = 300  # how many seconds before the time limit the driver is signalled
 
 
 def this_environment() -> str:
@@ -65,12 +69,12 @@ def this_environment() -> str:
 
 
 def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) -> str:
-    """The batch script of a sweep that keeps its results in ``out``.
+    """The batch script of a sweep that writes its results to ``out``.
 
-    ``out`` is a folder or an address in an object store; None: the config's. ``config`` is written
-    into the script as it is, so that what the job does, when it is queued again too, does not
-    change with the file. Raises :class:`~sweep.errors.UsageError` for options that Slurm would not
-    take.
+    ``out`` is a folder or an address in an object store; None stands for the config's storage. The
+    script contains the resolved ``config``, so that the job does not change with the config file,
+    even when it is queued again. Raises :class:`~sweep.errors.UsageError` for options that Slurm
+    would refuse.
     """
     check_options(options)
     if options.grace < LEAST_GRACE:

@@ -1,12 +1,12 @@
 #!/bin/bash
 # Sweep {{ name }} on Slurm, written by `sweep render slurm` (prunesweep {{ version }}).
 #
-#   sbatch FILE                            begin; the same again goes on, after whatever end
-#   scancel --batch --signal=TERM JOBID    stop: all is saved, and nothing is queued again
+#   sbatch FILE                            start; the same command resumes a sweep that has ended
+#   scancel --batch --signal=TERM JOBID    stop: the state is saved, and the job is not queued again
 #   sweep status {{ out }}
 #
-# The folder must be seen by every node. {{ options.grace }} s ahead of the time limit the driver is told to save,
-# and the job is queued again: the sweep goes on where it stopped.
+# Every node must see the folder. {{ options.grace }} s before the time limit the driver is told to save its state,
+# and the job is queued again: the sweep then resumes where it stopped.
 #SBATCH --job-name={{ name }}
 #SBATCH --output={{ name }}-%j.log
 #SBATCH --open-mode=append
@@ -28,7 +28,7 @@
 #SBATCH --time={{ options.time }}
 #SBATCH --signal=B:USR1@{{ options.grace }}
 #SBATCH --requeue
-# Nodes of our own: `ray symmetric-run` ends with `ray stop`, which ends all of a user's Ray there.
+# Whole nodes: `ray symmetric-run` ends with `ray stop`, which ends all Ray processes of the user.
 #SBATCH --exclusive
 
 {% if setup %}
@@ -40,14 +40,14 @@ work=$(mktemp -d)  # on the first node, where this script and the driver run
 again=no           # whether to queue the job again
 told_at=           # when the driver was told to stop, in SECONDS
 
-# A token of this job's own: Ray runs what it is sent, and listens on every interface.
+# A token for this job: Ray runs whatever code it receives, and listens on every interface.
 RAY_AUTH_TOKEN=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export RAY_AUTH_TOKEN RAY_AUTH_MODE=token
 export RAY_TMPDIR=/tmp/ps-$SLURM_JOB_ID RAY_USAGE_STATS_ENABLED=0
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300
 unset RAY_ADDRESS
 
-# An address of this node that the others reach: its name may resolve to loopback here.
+# An address of this node that the others can reach: its name may resolve to loopback here.
 head=$(getent ahostsv4 "$(hostname)" | awk '$1 !~ /^127\./ {print $1; exit}')
 head=${head:-$(hostname -I | awk '{print $1}')}
 port=$((20000 + SLURM_JOB_ID % 10000))
@@ -59,12 +59,12 @@ cat > "$work/config.yaml" <<'PRUNESWEEP_CONFIG'
 cat > "$work/driver" <<'PRUNESWEEP_DRIVER'
 work=$1 address=$2
 if [ -e "$work/told" ]; then
-  echo 143 > "$work/code"  # to stop before it began
+  echo 143 > "$work/code"  # it was told to stop before the driver began
   exit 143
 fi
 sweep run "$work/config.yaml" --out {{ out }} --address "$address" &
 echo $! > "$work/pid"
-if [ -e "$work/told" ]; then kill -TERM $!; fi  # told just before there was a pid
+if [ -e "$work/told" ]; then kill -TERM $!; fi  # it was told to stop before the pid was written
 wait $!
 code=$?
 echo $code > "$work/code"
@@ -79,9 +79,9 @@ tell_driver() {
 trap 'again=yes; tell_driver' USR1
 trap tell_driver TERM
 
-# What each node runs: HEAD PORT, then the arguments of symmetric-run. A worker that is faster than
-# the head's own node fails to join, with whatever exit code, and tries again while the head is there.
-# The head needs no dashboard here: ten processes, and one port more.
+# Each node runs this with HEAD, PORT, and the arguments of symmetric-run. A worker that is faster
+# than the head's own node fails to join, with any exit code, and retries while the head is up. The
+# head starts no dashboard, which would need ten more processes and a port.
 # shellcheck disable=SC2016
 node='
   head=$1 port=$2; shift 2
@@ -111,11 +111,11 @@ srun --nodes={{ options.nodes }} --ntasks={{ options.nodes }} --ntasks-per-node=
 step=$!
 
 running() { kill -0 "$step" 2> /dev/null; }
-pause() { sleep 1 & wait $!; }  # a signal ends `wait` at once, `sleep` never
+pause() { sleep 1 & wait $!; }  # a signal interrupts `wait` at once, but not `sleep`
 too_late() { [ -n "$told_at" ] && [ $((SECONDS - told_at)) -gt {{ options.grace - 120 }} ]; }
 
 while running && [ ! -s "$work/code" ] && ! too_late; do pause; done
-for _ in $(seq 90); do  # the other nodes leave once the head has
+for _ in $(seq 90); do  # the other nodes leave after the head
   running || break
   too_late && break
   pause
@@ -126,10 +126,10 @@ rm -rf "$work"
 timeout 30 srun --nodes={{ options.nodes }} --ntasks-per-node=1 rm -rf "$RAY_TMPDIR"
 
 if [ $again = yes ] && [ "$code" != 0 ] && [ "$code" != 3 ]; then
-  echo "out of time: queueing job $SLURM_JOB_ID again" >&2
+  echo "the time limit is near: job $SLURM_JOB_ID is queued again" >&2
   scontrol requeue "$SLURM_JOB_ID"
 elif [ -z "$code" ]; then
-  echo "error: the sweep did not begin: Ray did not come up on {{ options.nodes }} node(s), see above" >&2
+  echo "error: the sweep did not start: Ray did not start on {{ options.nodes }} node(s), see above" >&2
   code=5
 fi
 exit "${code:-143}"

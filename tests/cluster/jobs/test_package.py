@@ -1,4 +1,4 @@
-"""What travels to a cluster: our source and the config, small, the same bytes every time."""
+"""The package that a job carries: source and config, small, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sweep.cluster.jobs.submit import pack
 EXTRA = {"tiny.yaml": "name: tiny\ntask: {dataset: closed-form}\n"}
 
 
-def test_it_is_small_and_holds_no_data_and_no_results() -> None:
+def test_the_package_is_small_and_holds_no_data_and_no_results() -> None:
     _, data = pack(EXTRA)
     assert len(data) < 1_500_000
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
@@ -22,12 +22,12 @@ def test_it_is_small_and_holds_no_data_and_no_results() -> None:
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_its_name_is_that_of_its_content() -> None:
+def test_the_package_is_named_by_its_content() -> None:
     assert pack(EXTRA) == pack(EXTRA)
     assert pack(EXTRA)[0] != pack({"tiny.yaml": "name: other\n"})[0]
 
 
-def test_it_runs_where_nothing_of_ours_is_installed(tmp_path: Path) -> None:
+def test_the_package_runs_where_prunesweep_is_not_installed(tmp_path: Path) -> None:
     zipfile.ZipFile(io.BytesIO(pack(EXTRA)[1])).extractall(tmp_path)
     command = [sys.executable, "-m", "sweep.cli.main", "check", "tiny.yaml", "--json"]
     done = subprocess.run(command, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""What is refused before anything is sent: addresses, paths of this machine, tokens."""
+"""Launches refused before anything is sent: wrong addresses and paths of this machine; tokens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Silent(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def web_page() -> Iterator[str]:
-    """An HTTP server that is no Ray dashboard."""
+    """An HTTP server that is not a Ray dashboard."""
     server = http.server.HTTPServer(("127.0.0.1", 0), Silent)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{server.server_port}"
@@ -36,7 +36,9 @@ def web_page() -> Iterator[str]:
 def test_an_address_where_nobody_listens(cli: Command) -> None:
     [port] = free_ports(1)
     done = cli(*LAUNCH, f"http://127.0.0.1:{port}")
-    assert_refused(done, 5, f"127.0.0.1:{port}", "refused", "is the cluster up", "ssh -N -L 8265")
+    assert_refused(
+        done, 5, f"127.0.0.1:{port}", "refused", "is the cluster running", "ssh -N -L 8265"
+    )
 
 
 def test_an_address_of_something_else(cli: Command, web_page: str) -> None:
@@ -51,13 +53,13 @@ NO_TRAVEL = ("does not travel", "absolute path")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        # what is no address
+        # malformed addresses
         ((*LAUNCH, "ray://head:10001"), ("http://HOST:8265", "ray://head:10001")),
         ((*LAUNCH, "http://head:port"), ("http://HOST:8265", "http://head:port")),
         ((*LAUNCH, "http://"), ("http://HOST:8265",)),
-        # what a driver is told of the Jobs API
+        # the address of the Jobs API, given to a driver
         (("run", "closed-form", *HEAD), ("sweep launch", "HOST:PORT")),
-        # results and data of this machine, and addresses of no use
+        # results and data on this machine, and unusable addresses
         (("launch", "closed-form", *HEAD), ("'results/closed-form'", "absolute path", "s3://")),
         (("launch", *NO_DATA, "model=./bert"), ("model", *NO_TRAVEL)),
         (("launch", *NO_DATA, "task.dataset.train=x.csv"), ("task.dataset.train", *NO_TRAVEL)),
@@ -66,14 +68,14 @@ NO_TRAVEL = ("does not travel", "absolute path")
         (("launch", "closed-form", *HEAD, "--out", "s3://bucket/x*"), ("s3://bucket/x*",)),
     ],
 )
-def test_what_is_refused_before_anything_is_sent(
+def test_invalid_launches_are_refused_before_anything_is_sent(
     cli: Command, tmp_path: Path, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     assert_refused(cli(*arguments), 2, *words)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_every_node_finds_travels() -> None:
+def test_paths_that_every_node_sees_are_accepted() -> None:
     check_travels(load_config("imdb", ["model=/shared/bert", "search.warm_start=[s3://b/x]"]), "/x")
     check_travels(load_config("imdb"), "s3://bucket/imdb")
 
@@ -108,7 +110,7 @@ def test_a_job_ends_as_its_driver_did(status: str, code: int | None, ends: int) 
 @pytest.mark.parametrize(
     ("code", "said"), [(-9, "signal 9"), (137, "signal 9"), (127, "--python"), (None, "no disk")]
 )
-def test_a_lost_driver_is_a_sentence(code: int | None, said: str) -> None:
+def test_a_lost_driver_is_an_error_with_its_cause(code: int | None, said: str) -> None:
     with pytest.raises(Exception, match=said) as error:
         _job("FAILED", code).exit_code()
     assert getattr(error.value, "exit_code", None) == 5

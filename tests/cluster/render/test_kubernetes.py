@@ -1,4 +1,4 @@
-"""The manifest: fields that KubeRay has, pods that find what they need, and what is refused."""
+"""The manifest: KubeRay has its fields, pods find their files, and wrong options are refused."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_kuberay_has_its_fields(options: KubernetesOptions) -> None:
 
 
 @both
-def test_pods_are_made_of_what_kubernetes_has(options: KubernetesOptions) -> None:
+def test_pods_have_only_fields_of_kubernetes(options: KubernetesOptions) -> None:
     for pod in pods(options, "resources.gpu=1"):
         (container,) = pod["containers"]
         assert set(pod) <= POD and set(container) <= CONTAINER
@@ -105,7 +105,7 @@ def test_pods_are_made_of_what_kubernetes_has(options: KubernetesOptions) -> Non
         assert all(isinstance(v, str) for v in container["resources"]["limits"].values())
 
 
-def test_the_token_is_of_a_secret_and_lost_heads_are_made_again() -> None:
+def test_the_token_comes_from_a_secret_and_lost_heads_are_replaced() -> None:
     text = render_kubernetes(config(), FULL, None)
     job = list(yaml.safe_load_all(text))[1]["spec"]
     spec = job["rayClusterSpec"]
@@ -123,7 +123,7 @@ def test_versions_are_those_that_were_tested() -> None:
     assert "-c prunesweep/constraints.txt" in image
 
 
-def test_the_config_travels() -> None:
+def test_the_manifest_contains_the_config() -> None:
     told, job = rendered(CLAIM, "search.trials=5")
     assert told["kind"] == "ConfigMap" and told["metadata"]["name"] == "closed-form-config"
     given = SweepConfig.model_validate(yaml.safe_load(told["data"]["config.yaml"]))
@@ -135,7 +135,7 @@ def test_the_config_travels() -> None:
 
 
 @pytest.mark.parametrize(("code", "ends"), [(0, 0), (3, 0), (1, 1), (143, 143)])
-def test_failed_trials_are_no_reason_to_begin_again(code: int, ends: int, tmp_path: Path) -> None:
+def test_failed_trials_do_not_restart_the_job(code: int, ends: int, tmp_path: Path) -> None:
     (tmp_path / "sweep").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\nexit {code}\n')
     (tmp_path / "sweep").chmod(0o755)
     (told, _) = rendered(CLAIM, out="/shared/a b'$(x)")
@@ -150,7 +150,7 @@ def test_failed_trials_are_no_reason_to_begin_again(code: int, ends: int, tmp_pa
     assert done.stdout.splitlines()[2:4] == ["--out", "/shared/a b'$(x)"]
 
 
-def test_workers_are_there_or_come_at_need() -> None:
+def test_workers_always_run_or_are_autoscaled() -> None:
     fixed, grows = cluster(CLAIM), cluster(FULL)
     bounds = ("replicas", "minReplicas", "maxReplicas")
     found = [[c["workerGroupSpecs"][0][bound] for bound in bounds] for c in (fixed, grows)]
@@ -158,7 +158,7 @@ def test_workers_are_there_or_come_at_need() -> None:
     assert "enableInTreeAutoscaling" not in fixed and grows["enableInTreeAutoscaling"] is True
 
 
-def test_gpus_are_the_workers() -> None:
+def test_only_workers_have_gpus() -> None:
     head, worker = pods(FULL, "resources.gpu=1")
     assert "nvidia.com/gpu" not in head["containers"][0]["resources"]["limits"]
     assert worker["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
@@ -195,7 +195,7 @@ FILES = ("task={dataset: {train: data.csv}}", "model=/m", "space={finetune_epoch
         (KubernetesOptions(claim="a", gpus=0), ("resources.gpu=1",), None, ("--gpus",)),
     ],
 )
-def test_what_pods_would_not_find_or_take(
+def test_paths_and_options_that_pods_would_not_accept_are_refused(
     options: KubernetesOptions, settings: tuple[str, ...], out: str | None, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(UsageError) as refused:

@@ -43,7 +43,7 @@ def asked(script: str) -> dict[str, str]:
     return dict(found)
 
 
-def test_what_is_asked_of_slurm() -> None:
+def test_the_options_for_slurm() -> None:
     assert asked(render_slurm(config("resources.gpu=0.5"), GPUS, "/out")) == {
         "job-name": "closed-form",
         "output": "closed-form-%j.log",
@@ -76,7 +76,7 @@ UNASKED = ("gpus-per-node", "cpus-per-task", "--partition", "--account")
         (SlurmOptions(nodes=4), 0, ("--min-nodes 4",), ()),
     ],
 )
-def test_what_each_node_runs_is_what_was_asked_for(
+def test_each_node_runs_ray_with_the_given_options(
     options: SlurmOptions, gpu: float, has: tuple[str, ...], lacks: tuple[str, ...]
 ) -> None:
     script = render_slurm(config(f"resources.gpu={gpu}"), options, "/out")
@@ -93,7 +93,7 @@ def test_a_shell_can_read_it(options: SlurmOptions, tmp_path: Path) -> None:
         subprocess.run(["shellcheck", "--severity=warning", script], check=True)
 
 
-def test_what_the_job_writes_for_itself(tmp_path: Path) -> None:
+def test_the_files_that_the_job_writes(tmp_path: Path) -> None:
     """Run the two here-documents: the config is the one given, the folder one word."""
     strange = "/a folder; $(touch harm) 'x'"
     script = render_slurm(config("search.trials=7"), SlurmOptions(), strange)
@@ -126,7 +126,7 @@ def test_what_the_job_writes_for_itself(tmp_path: Path) -> None:
         (SlurmOptions(cpus=1), ("resources", "--cpus")),
     ],
 )
-def test_options_that_are_none(options: SlurmOptions, words: tuple[str, ...]) -> None:
+def test_malformed_options_are_refused(options: SlurmOptions, words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError) as refused:
         render_slurm(config("resources.cpu=2"), options, "/out")
     assert all(word in str(refused.value) for word in words)
@@ -144,7 +144,7 @@ def test_the_command_writes_a_file(tmp_path: Path, cli: Command) -> None:
     assert "TOKEN=$(" in script, "the token is made in the job, not written down"
 
 
-def test_the_command_prints_what_is_wrong(cli: Command) -> None:
+def test_the_command_prints_the_error(cli: Command) -> None:
     assert_refused(cli("render", "slurm", "closed-form", "--time", "x"), 2, "--time")
     assert_refused(cli("render", "slurm", "closed-form", "search.trails=3"), 2, "trails")
     assert_refused(cli("render", "slurm", "digits", "--out", "/proc/x"), 6, "cannot write")

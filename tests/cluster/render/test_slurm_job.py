@@ -57,7 +57,7 @@ def wait_for(file: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 2, 3])
-def test_it_ends_as_the_driver_does(tmp_path: Path, code: int) -> None:
+def test_the_job_ends_with_the_drivers_exit_code(tmp_path: Path, code: int) -> None:
     assert end(begin(tmp_path, f"exit {code}"))[0] == code
     assert not (tmp_path / "asked").exists()
     assert not list(tmp_path.glob("tmp.*")), "nothing is left behind"
@@ -66,25 +66,30 @@ def test_it_ends_as_the_driver_does(tmp_path: Path, code: int) -> None:
 @pytest.mark.parametrize(
     ("sweep", "number", "code", "again"),
     [
-        (STOPS, signal.SIGUSR1, 143, True),  # out of time it saves, and is queued again
-        (STOPS, signal.SIGTERM, 143, False),  # told to stop it saves, and is not
-        (STOPS.replace("143", "0"), signal.SIGUSR1, 0, False),  # done in its last moment
+        (STOPS, signal.SIGUSR1, 143, True),  # near the time limit: it saves, and is queued again
+        (STOPS, signal.SIGTERM, 143, False),  # told to stop: it saves, and is not queued again
+        (
+            STOPS.replace("143", "0"),
+            signal.SIGUSR1,
+            0,
+            False,
+        ),  # it ended just before the time limit
     ],
 )
-def test_a_signal_is_the_drivers(
+def test_a_signal_reaches_the_driver(
     tmp_path: Path, sweep: str, number: int, code: int, again: bool
 ) -> None:
     job = begin(tmp_path, sweep)
     wait_for(tmp_path / "began")
     job.send_signal(number)
     ended, said = end(job)
-    assert ended == code and ("queueing job 12 again" in said) is again
+    assert ended == code and ("job 12 is queued again" in said) is again
     asked = tmp_path / "asked"
     assert asked.read_text() == "requeue 12\n" if again else not asked.exists()
 
 
-def test_a_driver_that_does_not_stop_is_queued_again_all_the_same(tmp_path: Path) -> None:
-    """What the ledger has stands; Slurm would end the job, and not queue it, at the time limit."""
+def test_a_job_whose_driver_does_not_stop_is_queued_again_too(tmp_path: Path) -> None:
+    """Its results are saved; at the time limit Slurm would kill the job and not queue it again."""
     job = begin(tmp_path, HANGS)
     wait_for(tmp_path / "began")
     job.send_signal(signal.SIGUSR1)
@@ -96,7 +101,7 @@ def test_a_driver_that_does_not_stop_is_queued_again_all_the_same(tmp_path: Path
         os.kill(int((tmp_path / "began").read_text()), signal.SIGKILL)
 
 
-def test_ray_that_does_not_start_is_said(tmp_path: Path) -> None:
-    """Ray's own exit code is 0 then."""
+def test_a_ray_that_does_not_start_is_an_error(tmp_path: Path) -> None:
+    """Ray's own exit code is 0 in this case."""
     code, said = end(begin(tmp_path, "exit 0", ray=NO_RAY))
-    assert code == 5 and "Ray did not come up on 2 node(s)" in said
+    assert code == 5 and "Ray did not start on 2 node(s)" in said

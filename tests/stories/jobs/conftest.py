@@ -1,4 +1,4 @@
-"""One cluster of three nodes for all that needs one: it takes a quarter of a minute to start."""
+"""One cluster of three nodes for all stories of jobs, because its start takes 15 s."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def token(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The commands in this process have the cluster's token."""
+    """Give the cluster's token to the commands in this process."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", cluster.token)
     return cluster.token

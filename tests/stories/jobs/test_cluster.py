@@ -1,4 +1,4 @@
-"""A launched sweep on three nodes: nodes die, the driver dies, it is stopped; nothing is lost."""
+"""A launched sweep on three nodes that loses nodes and its driver, is stopped, and resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.sweeps import assert_each_once
 
 TRIALS = 8
 
-pytestmark = pytest.mark.timeout(900)  # all is run in the first test's setup
+pytestmark = pytest.mark.timeout(900)  # the setup of the first test runs the whole story
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,14 @@ def test_the_sweep_ends_and_every_trial_ended_once(story: Story) -> None:
     assert analysis.load(story.folder).counts["completed"] == TRIALS
 
 
-def test_what_was_written_stands_and_no_more_than_the_epoch_in_flight_was_lost(
+def test_no_written_event_changed_and_at_most_the_running_epoch_was_lost(
     story: Story,
 ) -> None:
     assert story.before and lost(story.events, story.before, TRIALS) == 0
     assert of_kind(story.events, "lost") and repeated(story.events) == 0
 
 
-def test_progress_is_followed_and_the_same_command_goes_on_after_a_lost_driver(
+def test_launch_shows_progress_and_the_same_command_resumes_after_a_lost_driver(
     story: Story,
 ) -> None:
     first = story.done["first"]
@@ -61,19 +61,19 @@ def test_two_that_launch_at_once_share_one_job(story: Story) -> None:
     assert all(text.startswith("sweep-tiny\n") for text in texts)
 
 
-def test_ctrl_c_lets_go_of_the_job_alone(story: Story) -> None:
+def test_ctrl_c_detaches_from_the_job_and_does_not_stop_it(story: Story) -> None:
     commands = ("sweep logs tiny", "sweep status tiny", "sweep stop tiny", "sweep report /")
     assert story.done["joins"].wrong(130, "detached", *commands) == ""
 
 
-def test_a_detached_launch_names_its_job_and_leaves(story: Story) -> None:
+def test_a_detached_launch_names_its_job_and_returns(story: Story) -> None:
     assert story.done["second"].code == 0
     assert story.done["second"].text.startswith("sweep-tiny~2\n")
     assert "dense baseline" not in story.done["second"].text
 
 
 @pytest.mark.usefixtures("token")
-def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
+def test_status_shows_the_job_and_stop_waits_until_its_state_is_saved(
     story: Story, cluster: Cluster, cli: Command
 ) -> None:
     assert story.done["status"].wrong(0, "job sweep-tiny~2: running", f"of {TRIALS} planned") == ""
@@ -83,7 +83,7 @@ def test_status_knows_the_job_and_stop_waits_until_its_state_is_saved(
     [interrupt] = of_kind(story.events, "interrupt")
     assert interrupt["signal"] == "SIGTERM"
     again = cli("stop", story.name, "--address", cluster.url)
-    assert again.code == 0 and "ended already: succeeded" in again.err
+    assert again.code == 0 and "has already ended: succeeded" in again.err
 
 
 def test_the_job_ran_what_was_sent_and_not_what_is_installed(story: Story) -> None:
@@ -96,7 +96,9 @@ def test_nodes_that_join_do_not_replace_the_source_of_the_others(story: Story) -
 
 
 @pytest.mark.usefixtures("token")
-def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, cli: Command) -> None:
+def test_logs_by_the_name_of_a_sweep_or_the_id_of_a_job(
+    story: Story, cluster: Cluster, cli: Command
+) -> None:
     address = ("--address", cluster.url)
     done = cli("logs", story.name, *address)
     assert done.code == 0 and f"{TRIALS}/{TRIALS}" in done.out
@@ -104,4 +106,4 @@ def test_logs_of_a_name_or_of_a_job(story: Story, cluster: Cluster, cli: Command
     followed = cli("logs", "sweep-tiny~2", *address, "--follow")
     assert followed.code == 143 and "launch command again" in followed.err
     assert "the state is saved" in followed.out
-    assert_refused(cli("logs", "other", *address), 2, "'other'", "it has: ", "tiny")
+    assert_refused(cli("logs", "other", *address), 2, "'other'", "its sweeps are: ", "tiny")

@@ -1,4 +1,4 @@
-"""What a driver is told before its first trial: tokens, addresses, a node that is not as others."""
+"""Errors before the first trial: tokens, addresses, and a node that differs from the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import sweep
-from sweep.cluster.connect import said
+from sweep.cluster.connect import connection_error
 from tests.faults.verdict import Done
 from tests.harness.launched import HANGS, SHARED, write_config
 from tests.harness.nodes import Cluster, free_ports
@@ -29,7 +29,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take right
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Path]:
-    """Two folders, a and b, that root may write because it is root: they are somebody else's."""
+    """A folder with two folders of another user, a and b, which only root can write to."""
     with TemporaryDirectory(**SHARED) as root:
         for name in ("a", "b"):
             (Path(root) / name).mkdir(mode=0o755)
@@ -40,7 +40,7 @@ def shared() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def odd(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A node with another prunesweep, which cannot write the shared folder; its address."""
+    """The address of a node with another prunesweep, which cannot write to the shared folder."""
     tree = tmp_path_factory.mktemp("other")
     for package in ("sweep", "analysis"):
         shutil.copytree(Path(sweep.__file__).parent.parent / package, tree / package)
@@ -51,7 +51,7 @@ def odd(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def _lose_rights() -> None:
-    """Of this process and what it starts: root's right to write whatever it likes."""
+    """Drop root's right to write everywhere, for this process and its children."""
     if os.geteuid() == 0:
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
@@ -60,7 +60,7 @@ def _lose_rights() -> None:
 def told(
     cluster: Cluster, odd: str, shared: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Done]:
-    """How each command ended; they run at once."""
+    """The result of each command; they run at the same time."""
     root = tmp_path_factory.mktemp("told")
     config = write_config(root / "tiny.yaml", 4, task={"dataset": "closed-form"})
     files = root / "files.yaml"
@@ -88,38 +88,42 @@ def told(
 
 
 @as_root
-def test_a_node_that_is_not_as_others(told: dict[str, Done], odd: str, shared: Path) -> None:
+def test_a_node_with_another_version_is_refused(
+    told: dict[str, Done], odd: str, shared: Path
+) -> None:
     version = f"node {odd}: has prunesweep 0.0.9"
     storage = f"node {odd}: cannot write to {shared / 'a'}: Permission denied"
-    driver = f"the driver {sweep.__version__}"
+    driver = f"the driver has {sweep.__version__}"
     assert told["odd"].wrong(5, "error: 2 problems", version, driver, storage) == ""
 
 
 @as_root
-def test_storage_that_one_node_cannot_write(told: dict[str, Done], odd: str, shared: Path) -> None:
-    """A launched sweep brings its own source along: storage is all that is wrong."""
+def test_storage_that_one_node_cannot_write_is_refused(
+    told: dict[str, Done], odd: str, shared: Path
+) -> None:
+    """A launched sweep has its own source, so storage is its only problem."""
     storage = f"error: node {odd}: cannot write to {shared / 'b'}: Permission denied"
     assert told["launched"].wrong(6, storage) == ""
 
 
-def test_files_that_no_node_sees(told: dict[str, Done]) -> None:
-    """Beside the odd node's other version."""
+def test_files_that_no_node_sees_are_refused(told: dict[str, Done]) -> None:
+    """The third problem is the version of the odd node."""
     words = ("does not see model, /no/model", "does not see task.dataset.train, /no/train.csv")
     assert told["files"].wrong(5, "error: 3 problems", "nodes ", *words) == ""
 
 
-def test_tokens(told: dict[str, Done]) -> None:
-    """Ray itself warns aloud before the sentence, and cannot be kept from it."""
+def test_a_missing_or_wrong_token_is_refused(told: dict[str, Done]) -> None:
+    """Ray prints its own warning before the message; it cannot be turned off."""
     how = "set RAY_AUTH_TOKEN to the cluster's token"
-    assert told["wrong"].wrong(5, f"refused the token of RAY_AUTH_TOKEN: {how}") == ""
-    assert told["none"].wrong(5, f"wants a token, and there is none here: {how}") == ""
-    assert told["launched wrong"].wrong(5, "error: ", "refused the token of RAY_AUTH_TOKEN") == ""
-    assert told["launched none"].wrong(5, "error: ", "wants a token", "~/.ray/auth_token") == ""
-    assert told["off"].wrong(5, "there is none here (RAY_AUTH_MODE is disabled)") == ""
+    assert told["wrong"].wrong(5, f"refused the token from RAY_AUTH_TOKEN: {how}") == ""
+    assert told["none"].wrong(5, f"demands a token, and none was found: {how}") == ""
+    assert told["launched wrong"].wrong(5, "error: ", "refused the token from RAY_AUTH_TOKEN") == ""
+    assert told["launched none"].wrong(5, "error: ", "demands a token", "~/.ray/auth_token") == ""
+    assert told["off"].wrong(5, "none was found (RAY_AUTH_MODE is disabled)") == ""
 
 
-def test_addresses_where_no_ray_head_answers(told: dict[str, Done]) -> None:
-    assert told["web"].wrong(5, "is no Ray head") == ""
+def test_addresses_without_a_ray_head_are_refused(told: dict[str, Done]) -> None:
+    assert told["web"].wrong(5, "is not a Ray head") == ""
     assert told["nobody"].wrong(5, "error: nothing answers", "Connection refused") == ""
 
 
@@ -127,9 +131,9 @@ def test_a_refused_sweep_leaves_nothing_behind(told: dict[str, Done], shared: Pa
     assert told and [path for path in shared.rglob("*") if path.is_file()] == []
 
 
-def test_what_ray_says_of_versions_is_kept_whole() -> None:
+def test_rays_message_about_versions_is_kept_whole() -> None:
     text = "Version mismatch: The cluster was started with:\n    Ray: 2.5\n    Python: 3.9\n"
     text += "This process on node x was started with:\n    Ray: 2.60\n    Python: 3.11\n"
-    found = said(RuntimeError(text))
+    found = connection_error(RuntimeError(text))
     assert "Ray: 2.5 Python: 3.9" in found and "Ray: 2.60 Python: 3.11" in found
-    assert said(RuntimeError("one\ntwo")) == "one"
+    assert connection_error(RuntimeError("one\ntwo")) == "one"
