@@ -1,4 +1,4 @@
-"""The `sweep` command: what it answers, and what it says to bad input. No Ray in here."""
+"""The output of the `sweep` commands, and their messages for bad input, without Ray."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def test_all_bad_settings_are_reported_at_once(cli: Command, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_says_what_a_warm_start_would_teach(cli: Command, tmp_path: Path) -> None:
+def test_check_prints_how_many_observations_a_warm_start_gives(
+    cli: Command, tmp_path: Path
+) -> None:
     LedgerBuilder(config={"objectives": {"accuracy": "max"}}).write(tmp_path / "other")
     setting = "search.warm_start=[other]"
     done = cli("check", "digits", setting, "objectives={accuracy: max}")
@@ -40,7 +42,7 @@ def test_check_says_what_a_warm_start_would_teach(cli: Command, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("command", ["check", "run", "trial"])
-def test_a_missing_config_is_named(cli: Command, command: str) -> None:
+def test_the_message_names_a_missing_config(cli: Command, command: str) -> None:
     assert_refused(cli(command, "nowhere.yaml"), 2, "nowhere.yaml", "digits")
 
 
@@ -54,7 +56,7 @@ def test_init_writes_a_config_that_check_accepts(cli: Command, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
-def test_init_never_writes_over_a_file(cli: Command, tmp_path: Path) -> None:
+def test_init_does_not_overwrite_a_file(cli: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("mine")
     assert_refused(cli("init", "mine.yaml"), 2, "exists")
     assert (tmp_path / "mine.yaml").read_text() == "mine"
@@ -93,7 +95,7 @@ def test_a_trial_prints_the_five_steps_and_three_accuracies(cli: Command) -> Non
         assert name in done.out
 
 
-def test_a_trial_that_diverges_is_exit_code_3(cli: Command) -> None:
+def test_a_trial_that_diverges_exits_with_3(cli: Command) -> None:
     done = cli("trial", *DIGITS, "learning_rate=1e30", "finetune_epochs=1", "--json")
     assert done.code == 3 and done.out == ""
     assert "error: diverged: loss is" in done.err and "Traceback" not in done.err
@@ -110,10 +112,10 @@ def test_a_trial_that_diverges_is_exit_code_3(cli: Command) -> None:
         ("--split=dev", "train, validation, test"),
     ],
 )
-def test_what_a_trial_cannot_use_is_one_sentence(
+def test_a_trial_refuses_bad_input_in_one_sentence(
     cli: Command, model_folder: Path, data_files: dict[str, str], setting: str, word: str
 ) -> None:
-    """What else there is: `tests/compress`, test_models, tasks/test_task and tasks/test_sources."""
+    """Further cases: test_models, tasks/test_task and tasks/test_sources in `tests/compress`."""
     from tests.harness import tiny
 
     config = tiny.make_config(model_folder, {"train": data_files["train"]})
@@ -123,7 +125,7 @@ def test_what_a_trial_cannot_use_is_one_sentence(
     assert len(done.err.strip().splitlines()) == 1 and not Path("results").exists()
 
 
-def test_a_cache_that_cannot_be_written_is_a_storage_problem(
+def test_a_cache_that_cannot_be_written_exits_with_6(
     cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -133,7 +135,9 @@ def test_a_cache_that_cannot_be_written_is_a_storage_problem(
 
 @pytest.mark.parametrize("command", ["resume", "status", "front", "report"])
 @pytest.mark.parametrize("kind", ["missing", "empty", "a file", "no ledger of ours"])
-def test_a_folder_that_is_no_sweep(cli: Command, tmp_path: Path, command: str, kind: str) -> None:
+def test_a_folder_without_a_sweep_is_refused_and_stays_as_it_is(
+    cli: Command, tmp_path: Path, command: str, kind: str
+) -> None:
     folder = tmp_path / "folder"
     if kind == "a file":
         folder.write_text("text")
@@ -146,7 +150,7 @@ def test_a_folder_that_is_no_sweep(cli: Command, tmp_path: Path, command: str, k
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_that_cannot_be_written_or_is_something_elses(
+def test_run_refuses_a_folder_of_other_files_or_without_write_access(
     cli: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("text")
@@ -165,7 +169,7 @@ def folder(tmp_path: Path) -> Path:
     return small_sweep().write(tmp_path / "sweep")
 
 
-def test_the_front_as_a_table_and_as_json(cli: Command, folder: Path) -> None:
+def test_front_prints_a_table_or_json(cli: Command, folder: Path) -> None:
     rows = json.loads(cli("front", folder, "--json").out)
     assert [row["sparsity"] for row in rows] == sorted(row["sparsity"] for row in rows)
     text = cli("front", folder).out
@@ -174,7 +178,7 @@ def test_the_front_as_a_table_and_as_json(cli: Command, folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"], "reading changes nothing"
 
 
-def test_the_front_answers_questions(cli: Command, tmp_path: Path) -> None:
+def test_front_selects_points_by_conditions(cli: Command, tmp_path: Path) -> None:
     folder = big_sweep(20).write(tmp_path / "big")
     asked = [(), ("--min-sparsity", 0.8), ("--max-drop", 0.02), ("--knee",)]
     answers = [json.loads(cli("front", folder, *each, "--json").out) for each in asked]
@@ -192,20 +196,20 @@ def test_the_front_answers_questions(cli: Command, tmp_path: Path) -> None:
         (("--max-drop", "nan"), 2, "max"),
     ],
 )
-def test_a_question_without_an_answer_is_refused(
+def test_conditions_that_no_point_meets_are_refused(
     cli: Command, folder: Path, options: tuple[object, ...], code: int, word: str
 ) -> None:
     assert_refused(cli("front", folder, *options), code, word)
 
 
-def test_a_sweep_without_a_point_yet(cli: Command, tmp_path: Path) -> None:
+def test_status_and_front_of_a_sweep_without_a_point_yet(cli: Command, tmp_path: Path) -> None:
     folder = LedgerBuilder().baseline().write(tmp_path / "young")
     assert_refused(cli("front", folder), 4, "the front has no point yet")
     done = cli("status", folder)
     assert done.code == 0 and "the front has no point yet" in done.out
 
 
-def test_status_as_text_and_as_json(cli: Command, folder: Path) -> None:
+def test_status_prints_text_or_json(cli: Command, folder: Path) -> None:
     found = json.loads(cli("status", folder, "--json").out)
     assert found["trials"] == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
     assert found["planned"] == 4 and found["state"] == "running"
@@ -248,7 +252,7 @@ def test_help_lists_the_commands_in_the_order_of_use(cli: Command) -> None:
 
 
 def test_no_help_is_cut_off(cli: Command) -> None:
-    """Every sentence is there: one about each command in the list, and one about each option."""
+    """The first sentence of each command and the help of each option are complete."""
     commands: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     for path, command in commands:
         text = help_of(cli, *path)
@@ -262,11 +266,11 @@ def test_no_help_is_cut_off(cli: Command) -> None:
     assert len(commands) == 1 + 18 + 2
 
 
-def test_the_version_as_an_option_and_as_a_command(cli: Command) -> None:
+def test_version_is_an_option_and_a_command(cli: Command) -> None:
     assert cli("--version").out == cli("version").out == f"{__version__}\n"
 
 
-def test_usage_errors_are_exit_code_2(cli: Command, folder: Path) -> None:
+def test_usage_errors_exit_with_2(cli: Command, folder: Path) -> None:
     for arguments in (["sweep"], ["front"], ["front", folder, "--best"], ["check", "digits", "x"]):
         done = cli(*arguments)
         assert done.code == 2 and "Traceback" not in done.err and done.err

@@ -1,4 +1,4 @@
-"""`sweep plugins`: what a config can name, from which package, and what cannot be imported."""
+"""`sweep plugins` lists the names of all registries, their packages, and failed imports."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_name_of_every_registry_is_a_row(rows: list[dict[str, str]]) -> No
     assert len({kind for kind, _, _ in named}) == 6
 
 
-def test_a_row_says_from_where_a_thing_is_and_what_it_does(rows: list[dict[str, str]]) -> None:
+def test_a_row_has_the_package_and_a_line_of_help(rows: list[dict[str, str]]) -> None:
     found = {row["name"]: row for row in rows if row["kind"] == "listener"}
     assert found["terminal"]["package"] == "prunesweep"
     assert found["quiet"]["package"] == "outside" and found["mine"]["package"] == "this process"

@@ -1,4 +1,4 @@
-"""What `sweep report` writes and refuses, and what `status`, `front` and `confirm` show."""
+"""`sweep report`: its files and its refusals. The text of `status`, `front` and `confirm`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from tests.analysis.report.pages import Page
 from tests.harness.command import Command, assert_refused
 
 
-def test_a_sweeps_report_is_in_its_folder_or_where_it_is_told_to(
-    cli: Command, tmp_path: Path
-) -> None:
+def test_a_report_goes_into_the_folder_of_its_sweep_or_to_out(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "sweep")
     done = cli("report", folder, "--out", "here")
     assert done.code == 0 and done.out == "here/report.html\n"
@@ -31,10 +29,10 @@ def test_a_sweeps_report_is_in_its_folder_or_where_it_is_told_to(
 
 
 @pytest.mark.parametrize("name", ["figures", "tables"])
-def test_no_report_goes_through_a_link_in_the_folder(
+def test_a_report_is_not_written_through_a_link_in_the_folder(
     cli: Command, tmp_path: Path, name: str
 ) -> None:
-    """Neither are files written there nor those of charts that have nothing to show deleted."""
+    """No file is written there, and no chart without content is deleted there."""
     folder = small_sweep().write(tmp_path / "sweep")
     victim = tmp_path / "elsewhere"
     victim.mkdir()
@@ -49,7 +47,7 @@ def test_no_report_goes_through_a_link_in_the_folder(
 
 
 def test_a_link_in_place_of_a_file_is_replaced(cli: Command, tmp_path: Path) -> None:
-    """Also one that waits under the name that the file has while it is written."""
+    """A link under the temporary name of the file is not followed either."""
     folder = small_sweep().write(tmp_path / "sweep")
     (tmp_path / "victim").write_text("precious")
     waiting = f".report.{os.getpid()}.part.html"
@@ -71,14 +69,14 @@ def test_several_sweeps_are_compared(cli: Command, tmp_path: Path) -> None:
         assert [path.name for path in folder.iterdir()] == ["ledger.jsonl"], "nothing is changed"
 
 
-def test_sweeps_with_other_objectives_do_not_compare(cli: Command, tmp_path: Path) -> None:
+def test_sweeps_with_different_objectives_are_not_compared(cli: Command, tmp_path: Path) -> None:
     one = small_sweep().write(tmp_path / "a")
     two = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).write(tmp_path / "b")
     assert_refused(cli("report", one, two), 2, "different objectives", "size_bytes min", str(two))
     assert not (tmp_path / "report").exists()
 
 
-def test_a_folder_that_is_no_sweep_is_refused(cli: Command, tmp_path: Path) -> None:
+def test_a_folder_without_a_sweep_is_refused(cli: Command, tmp_path: Path) -> None:
     folder = small_sweep().write(tmp_path / "a")
     (tmp_path / "b").mkdir()
     assert_refused(cli("report", "b"), 2, "is not a sweep")
@@ -88,9 +86,7 @@ def test_a_folder_that_is_no_sweep_is_refused(cli: Command, tmp_path: Path) -> N
     assert_refused(cli("report", folder, newer), 2, "version 99")
 
 
-def test_the_status_tells_how_a_quantised_dense_model_came_about(
-    cli: Command, tmp_path: Path
-) -> None:
+def test_status_shows_each_step_to_a_quantised_dense_model(cli: Command, tmp_path: Path) -> None:
     steps = {"dense_accuracy": 0.9, "ptq_accuracy": 0.5}
     ledger = LedgerBuilder().baseline(872, **steps).trial("a").record("a", 0, 700, 0.5).end("a")
     quantised = ledger.write(tmp_path / "a")
@@ -102,7 +98,7 @@ def test_the_status_tells_how_a_quantised_dense_model_came_about(
     assert "floats" not in plain and "quantization" not in plain
 
 
-def test_a_front_shows_the_grids_that_its_points_chose(cli: Command, tmp_path: Path) -> None:
+def test_front_shows_the_quantization_of_its_points(cli: Command, tmp_path: Path) -> None:
     ledger = LedgerBuilder(directions={"accuracy": "max", "size_bytes": "min"}).baseline()
     for name, grid, correct, size in (("a", "int8", 700, 9_000), ("b", "none", 800, 36_000)):
         ledger.trial(name, quantization=grid).record(name, 0, correct, 0.5, size_bytes=size)
@@ -190,7 +186,9 @@ def test_mean_spread_and_optimism_of_each_point(ledger: LedgerBuilder, tmp_path:
     assert "every seed" not in text
 
 
-def test_seeds_that_change_nothing_are_said_to(ledger: LedgerBuilder, tmp_path: Path) -> None:
+def test_a_note_says_that_all_seeds_gave_the_same_answers(
+    ledger: LedgerBuilder, tmp_path: Path
+) -> None:
     ledger.confirm_round({("ta", 0): {7: 780, 8: 780}, ("tb", 2): {7: 680, 8: 680}})
     records = [event for event in ledger.events if event["event"] == "confirm_record"]
     records[-1]["correct_bits"] = records[0]["correct_bits"]  # other answers than those of seed 7
@@ -200,7 +198,7 @@ def test_seeds_that_change_nothing_are_said_to(ledger: LedgerBuilder, tmp_path: 
     assert "the same under every seed" in text and "runner-up" not in text
 
 
-def test_a_record_told_twice_counts_once_and_points_of_older_rounds_are_left_out(
+def test_a_repeated_record_counts_once_and_older_rounds_are_left_out(
     ledger: LedgerBuilder, tmp_path: Path
 ) -> None:
     ledger.confirm_round({("ta", 0): {7: 780}, ("tb", 2): {7: 600}})
@@ -211,6 +209,6 @@ def test_a_record_told_twice_counts_once_and_points_of_older_rounds_are_left_out
     assert share(600) not in text and "tb" not in text
 
 
-def test_before_the_first_figure_it_says_so(ledger: LedgerBuilder, tmp_path: Path) -> None:
+def test_a_confirmation_without_a_record_says_so(ledger: LedgerBuilder, tmp_path: Path) -> None:
     ledger.confirm_round({("ta", 0): {}}, finish=False)
     assert text_of(ledger, tmp_path) == "no evaluation on test yet"

@@ -1,7 +1,7 @@
 """Runs listeners beside a driver, so that neither their failures nor their slowness harm a sweep.
 
-Each listener has a daemon thread of its own behind a queue. The driver puts an event into the
-queues once it is in the ledger, and waits for nobody before the end, and then for a limited time.
+Each listener has a queue and a daemon thread of its own. The driver puts an event into the queues
+once it is in the ledger. It waits for the listeners only at its end, and only for a limited time.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class FanOut:
         self._threads = [_Thread(name, listener) for name, listener in listeners]
 
     def begin(self, events: Sequence[Event]) -> None:
-        """Start the listeners with what the ledger held before. Nobody may change it from now."""
+        """Start the listeners with the old events, which may not be changed from now on."""
         for thread in self._threads:
             thread.held = tuple(events)
             thread.start()
 
     def tell(self, event: Event) -> None:
-        """Pass an event on. It may not be changed afterwards."""
+        """Pass on a new event, which may not be changed from now on."""
         for thread in self._threads:
             thread.queue.put(event)
             thread.told += 1
@@ -69,7 +69,7 @@ class FanOut:
 
 
 class _Thread(threading.Thread):
-    """One listener, its queue, and how many events it was told and has seen."""
+    """One listener and its queue, with the numbers of events in all and of those it has seen."""
 
     def __init__(self, name: str, listener: Listener) -> None:
         super().__init__(name=f"listener {name}", daemon=True)
@@ -80,7 +80,7 @@ class _Thread(threading.Thread):
         self._failures: set[tuple[str, type[BaseException]]] = set()
 
     def run(self) -> None:
-        """Every call of the listener, from its begin to its close."""
+        """Call the listener, from ``begin`` to ``close``."""
         held, self.held = self.held, ()
         self._call("begin", map(deepcopy, held))
         del held
@@ -90,7 +90,7 @@ class _Thread(threading.Thread):
         self._call("close")
 
     def _events(self) -> Iterator[Event]:
-        """What arrives, until the end; the listener ticks meanwhile."""
+        """Yield the events that arrive, until the end. Between them the listener ticks."""
         due = time.monotonic() + TICK_SECONDS
         while True:
             if (now := time.monotonic()) >= due:
@@ -105,7 +105,7 @@ class _Thread(threading.Thread):
             yield event
 
     def _call(self, method: str, *given: Any) -> None:
-        """Call the listener; log a failure, once for each type of error in each method."""
+        """Call the listener. Log the first failure of each type in each method."""
         try:
             getattr(self.listener, method)(*given)
         except BaseException as error:  # SystemExit too: it would end the thread
@@ -133,7 +133,7 @@ def with_names(
     ``listeners``), made with its options.
 
     Raises :class:`~sweep.errors.UsageError` for an unknown name, for options that the constructor
-    refuses, and for what is no :class:`Listener`.
+    refuses, and for an object that is no :class:`Listener`.
     """
     found = [(type(listener).__name__, listener) for listener in given]
     found += [(name, _made(name, arguments)) for name, arguments in options.items()]

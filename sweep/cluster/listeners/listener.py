@@ -10,29 +10,30 @@ from sweep.ledger.events import Event
 class Listener:
     """Follows the events of a sweep, or of `sweep confirm`: a view, a tracker, a hook.
 
-    A subclass implements the methods that it needs; by default each does nothing. They are called
-    one at a time, from a thread of the listener's own, so a slow listener delays nobody. An
-    exception is logged with the listener's name, and the listener goes on receiving events.
+    A subclass implements the methods that it needs; each does nothing by default. They are called
+    one at a time from a thread that belongs to this listener, so a slow listener delays neither the
+    sweep nor other listeners. If a method raises an exception, the log names the listener and the
+    error, and the listener still gets all further events.
 
-    An event is a plain dict (`sweep.ledger.events` says what each kind holds) and the listener's
-    own copy. Two details of a record are left out, which only the ledger's file has
-    (`sweep.ledger.record.DETAILS`). The first event of a ledger, of the kind "sweep", holds the
-    config, the objectives and the primary metric.
+    An event is a dict; `sweep.ledger.events` says what each kind holds. Each listener gets its own
+    copy. The ledger's first event, of the kind "sweep", has the config, the objectives and the
+    primary metric. Records may lack two details that only readers of the file need
+    (`sweep.ledger.record.DETAILS`).
 
-    The config's ``listeners: {name: options}`` gives the options to the constructor.
+    The constructor gets the options that the config gives in ``listeners: {name: options}``.
     """
 
     def begin(self, events: Iterable[Event]) -> None:
-        """Take in what the ledger held before: called once, first, with nothing for a new sweep.
+        """Take in the events of earlier sessions; none for a new sweep. Called once, first.
 
-        ``events`` can be read once.
+        ``events`` can be iterated over only once.
         """
 
     def on_event(self, event: Event) -> None:
-        """Take in one event that has just been written to the ledger."""
+        """Take in one new event, which is in the ledger already."""
 
     def tick(self) -> None:
-        """Do what is due: called about twice a second, between two events."""
+        """Do regular work, such as a redraw. Called about twice a second, between two events."""
 
     def close(self) -> None:
-        """Finish: called once, last. A driver waits a limited time for it."""
+        """Finish. Called once, last; the driver waits for it only a limited time."""

@@ -1,4 +1,4 @@
-"""Listeners beside a driver: none can harm another, the driver, or the events."""
+"""A listener cannot harm the driver, another listener, or the events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Diary(Listener):
 
 
 def follow(*listeners: Listener, old: int = 3) -> None:
-    """A driver's session: the first events are there before, the others come."""
+    """A session of a driver: the first events are old, the others are new."""
     with FanOut([(type(listener).__name__, listener) for listener in listeners]) as told:
         told.begin(EVENTS[:old])
         for event in EVENTS[old:]:
@@ -55,7 +55,7 @@ def follow(*listeners: Listener, old: int = 3) -> None:
 
 
 @pytest.mark.parametrize("old", [0, 3, len(EVENTS)])
-def test_a_listener_is_told_what_was_and_what_comes_each_once(old: int) -> None:
+def test_a_listener_gets_each_old_and_each_new_event_once(old: int) -> None:
     diary = Diary()
     follow(diary, old=old)
     assert (diary.held, diary.heard) == (EVENTS[:old], EVENTS[old:])
@@ -63,7 +63,7 @@ def test_a_listener_is_told_what_was_and_what_comes_each_once(old: int) -> None:
 
 
 class Faulty(Diary):
-    """Raises after it has taken note."""
+    """Raises an exception in every method."""
 
     def begin(self, events: Iterable[Event]) -> None:
         raise ZeroDivisionError("at the beginning")
@@ -77,7 +77,7 @@ class Faulty(Diary):
         raise OSError("cannot upload")
 
 
-def test_a_failure_is_logged_once_a_kind_and_the_listener_goes_on(
+def test_a_failure_is_logged_once_per_kind_and_the_listener_continues(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     faulty, diary = Faulty(), Diary()
@@ -96,7 +96,7 @@ def test_a_failure_is_logged_once_a_kind_and_the_listener_goes_on(
 
 
 class Stuck(Diary):
-    """Takes its first event and does not come back before the gate opens."""
+    """Blocks in its first event until the gate opens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Stuck(Diary):
         self.closed.set()
 
 
-def test_nobody_waits_for_a_slow_listener(
+def test_the_driver_and_other_listeners_do_not_wait_for_a_slow_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     stuck, diary = Stuck(), Stuck()
@@ -134,7 +134,7 @@ def test_nobody_waits_for_a_slow_listener(
 
 
 class Vandal(Diary):
-    """Changes what it is given, down to the bottom."""
+    """Empties its events, and the lists and dicts in them."""
 
     def begin(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -184,7 +184,7 @@ def test_a_listener_ticks_while_nothing_comes_and_between_events(
     assert all(ticking.calls[i - 1] == "tick" for i in events), "one that is busy is due as well"
 
 
-def test_a_session_that_ends_before_it_begins_calls_nobody() -> None:
+def test_a_session_that_ends_before_it_begins_calls_no_listener() -> None:
     diary = Diary()
     with pytest.raises(UsageError), FanOut([("diary", diary)]):
         raise UsageError("no such folder")
@@ -260,7 +260,7 @@ def test_a_listener_of_another_package_follows_a_sweep(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("registered")
-def test_those_that_are_given_come_first() -> None:
+def test_given_listeners_come_before_those_of_the_config() -> None:
     mine = Diary()
     (name, first), *others = with_names({"terminal": {}, "diary": {}}, [mine])
     assert (name, first) == ("Diary", mine)
@@ -284,7 +284,7 @@ class Full(Listener):
         (Full, {}, StorageError, ["the disk is full"]),
     ],
 )
-def test_one_that_cannot_be_made_is_a_sentence(
+def test_a_listener_that_cannot_be_made_is_refused_in_one_sentence(
     thing: Any,
     options: dict[str, Any],
     error: type[Exception],
@@ -298,7 +298,7 @@ def test_one_that_cannot_be_made_is_a_sentence(
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_an_unknown_name_and_a_stranger_are_refused() -> None:
+def test_an_unknown_name_and_an_object_of_another_class_are_refused() -> None:
     with pytest.raises(UsageError, match=r"unknown listener 'nobody'; allowed: terminal"):
         with_names({"nobody": {}})
     with pytest.raises(UsageError, match=r"list is no subclass of .*Listener"):
@@ -313,7 +313,7 @@ def test_an_unknown_name_and_a_stranger_are_refused() -> None:
 def test_every_listener_follows_a_sweep(
     name: str, old: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also events of kinds that it does not know, and a tick before and after each."""
+    """With a tick before each event, and an event of an unknown kind."""
     with caplog.at_level(logging.WARNING):
         [(_, listener)] = with_names({name: {}})
         listener.begin(iter(EVENTS[:old]))

@@ -1,4 +1,4 @@
-"""Where a sweep stands, counted from its events by hand."""
+"""The progress of a sweep, compared with counts by hand."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_the_time_left_where_there_is_no_range(
     assert after(*events, planned=planned).seconds_left() == left
 
 
-def test_what_else_it_learns() -> None:
+def test_workers_and_trials_of_a_session_are_taken_in() -> None:
     progress = after(
         {"event": "baseline", "accuracy": 0.8},
         {"event": "workers", "count": 3},
@@ -135,7 +135,7 @@ def test_what_else_it_learns() -> None:
     assert after({"event": "resume", "trials": 4}).planned == 10
 
 
-def test_the_first_event_says_what_is_searched_for() -> None:
+def test_the_first_event_gives_the_objectives_and_the_metric() -> None:
     facts = {"direction": "min", "unit": "", "worst": None, "chance": None}
     named = {"metric": "perplexity", "metrics": {"perplexity": facts}}
     progress = Progress().replay([begun(directions={"perplexity": "min"}, **named)])
@@ -145,7 +145,7 @@ def test_the_first_event_says_what_is_searched_for() -> None:
         assert [event["perplexity"] for event in progress.front.items] == [best]
 
 
-def test_a_grid_is_as_many_trials_as_it_has_points() -> None:
+def test_a_grid_has_one_trial_per_point() -> None:
     space = {**CONFIG["space"], "sparsity": [0.5, 0.6, 0.7], "learning_rate": 1e-4}
     config = {**CONFIG, "space": space | {"finetune_epochs": 1}, "search": {"sampler": "grid"}}
     assert Progress().replay([begun(config=config)]).planned == 3 * 2 * 2

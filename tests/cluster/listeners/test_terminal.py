@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs."""
+"""The log lines and the table of a running sweep."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_time_left_is_a_range_once_trials_have_ended(monkeypatch: pytest.MonkeyP
     assert " to " in text and " left" in text
 
 
-def test_a_loss_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_worker_is_only_in_the_log_file(caplog: pytest.LogCaptureFixture) -> None:
     lost = {"event": "lost", "trial_id": "t00000", "attempt": 2, "reason": "killed"}
     view = TerminalView(io.StringIO())
     view.begin([lost])
@@ -75,7 +75,7 @@ def test_a_loss_is_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
     assert on_terminal(caplog) == []
 
 
-def test_trials_of_another_dense_model_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_another_dense_model_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     view = TerminalView(io.StringIO())
     view.begin(small_sweep().events)
     assert caplog.messages == []
@@ -86,7 +86,9 @@ def test_trials_of_another_dense_model_are_told_once(caplog: pytest.LogCaptureFi
     assert message.startswith("warning: on the worker of t0000")
 
 
-def test_trials_of_an_earlier_session_are_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_trials_of_an_earlier_session_are_not_logged_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     view = TerminalView(io.StringIO())
     view.begin([*small_sweep().events, {"event": "workers", "count": 2}])
@@ -95,7 +97,7 @@ def test_trials_of_an_earlier_session_are_not_told_again(caplog: pytest.LogCaptu
 
 
 def test_a_table_is_drawn_only_while_trials_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before, Ray starts and the dense model is trained, and both have something to say."""
+    """Before that, Ray starts and the dense model is trained, and both print messages."""
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     view = TerminalView(stream)
