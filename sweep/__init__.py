@@ -21,6 +21,7 @@ from sweep.version import __version__
 if TYPE_CHECKING:
     from sweep.api import confirm, resume, run, trial
     from sweep.cluster.listeners import Listener
+    from sweep.cluster.scheduler import MoashaScheduler
     from sweep.compress.loop import Trial
     from sweep.compress.prune.criteria import Criterion
     from sweep.compress.prune.structures import Structure
@@ -45,15 +46,18 @@ if TYPE_CHECKING:
         register_task,
     )
     from sweep.metrics import Metric
+    from sweep.search.ehvi_sampler import EhviSampler
     from sweep.space.params import Params
 
 _HOME = {
     "ClusterError": "sweep.errors",
     "ConfigError": "sweep.errors",
     "Criterion": "sweep.compress.prune.criteria",
+    "EhviSampler": "sweep.search.ehvi_sampler",
     "Interrupted": "sweep.errors",
     "Listener": "sweep.cluster.listeners",
     "Metric": "sweep.metrics",
+    "MoashaScheduler": "sweep.cluster.scheduler",
     "NothingFound": "sweep.errors",
     "Params": "sweep.space.params",
     "StorageError": "sweep.errors",
@@ -81,9 +85,11 @@ __all__ = [
     "ClusterError",
     "ConfigError",
     "Criterion",
+    "EhviSampler",
     "Interrupted",
     "Listener",
     "Metric",
+    "MoashaScheduler",
     "NothingFound",
     "Params",
     "StorageError",

@@ -30,7 +30,7 @@ from sweep.ledger.store import Store, store_at
 if TYPE_CHECKING:
     import analysis
     from sweep.cluster.listeners import Listener
-    from sweep.compress.loop import Loop
+    from sweep.compress.loop import Trial
     from sweep.search.rounds import Confirmation
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ Place = str | Path | Store
 """A folder, or an address in an object store (``s3://bucket/...``)."""
 
 
-def trial(config: Source, *settings: str, split: str = "validation", **params: Any) -> Loop:
+def trial(config: Source, *settings: str, split: str = "validation", **params: Any) -> Trial:
     """One prune-and-recover trial in this process, without Ray.
 
     ``config`` is as for :func:`~sweep.config.load.load_config`. ``settings`` are ``key=value``

@@ -36,7 +36,9 @@ class Counter(sweep.Listener):
 def one_trial() -> list[float]:
     trial = sweep.trial("digits", "recover.batch_size=16", method="square", sparsity=0.8)
     assert_type(trial, sweep.Trial)
-    return [record.sparsity for record in trial.run()]
+    records = [record.sparsity for record in trial.run()]
+    print(trial.model, trial.epoch, trial.params.method, trial.score("test").loss)
+    return records
 
 
 def a_sweep() -> None:

@@ -25,7 +25,7 @@ from sweep.ledger.store import Store, store_at
 from sweep.space.params import Params
 
 if TYPE_CHECKING:
-    from sweep.compress.loop import Loop
+    from sweep.compress.loop import Trial
     from sweep.compress.open import Bench
 
 logger = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dic
         yield _on_test(trial, seconds)
 
 
-def _on_test(trial: Loop, train_seconds: float) -> dict[str, Any]:
+def _on_test(trial: Trial, train_seconds: float) -> dict[str, Any]:
     record = trial.record("recovered" if trial.epoch else "pruned", train_seconds)
     figures = trial.score("validation").figures([trial.metric.name])
     names = (trial.metric.name, trial.metric.se, "correct", "examples")
@@ -182,7 +182,7 @@ class Saved:
     def _identity(self) -> dict[str, Any]:
         return {key: self.assignment[key] for key in self.keys}
 
-    def load(self, trial: Loop, most: int) -> dict[str, Any] | None:
+    def load(self, trial: Trial, most: int) -> dict[str, Any] | None:
         """Load the newest checkpoint up to epoch ``most`` into the trial; returns its metadata.
 
         Returns None if there is no checkpoint, or if it belongs to another assignment.
@@ -196,7 +196,7 @@ class Saved:
         trial.load_state_dict(state)
         return metadata
 
-    def save(self, trial: Loop, **metadata: Any) -> None:
+    def save(self, trial: Trial, **metadata: Any) -> None:
         """Save the present state of the trial, with metadata."""
         folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)
         checkpoint.save(folder, trial.state_dict(), {**self._identity, **metadata})

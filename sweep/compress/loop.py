@@ -52,13 +52,16 @@ def due(params: Params, epoch: int) -> float:
     return params.sparsity * (1 - ((ramp - epoch) / (ramp + at_once)) ** 3)
 
 
-class Loop(ABC):
+class Trial(ABC):
     """A trial: a generator of records that can resume from a state (`sweep.ledger.checkpoint`).
 
     ``baseline`` is the dense model's value of the primary metric, the first of ``metrics``, on
-    ``split``. ``epoch`` is -1 before pruning; ``seconds`` is the time of the trial so far. Raises
+    ``split``. ``epoch`` is -1 before pruning; ``seconds`` is the time of the trial so far;
+    ``model`` is the torch module that is pruned, None if the task has no model. Raises
     :class:`~sweep.errors.UsageError` if the method needs a ramp and the params have none.
     """
+
+    model: Any = None
 
     def __init__(
         self,
@@ -156,7 +159,3 @@ class Loop(ABC):
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state of :meth:`state_dict`."""
-
-
-Trial = Loop
-"""The name under which `import sweep` has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sweep.compress.loop import Loop
+from sweep.compress.loop import Trial
 from sweep.compress.open import open_bench
 from sweep.config import SweepConfig
 from sweep.ledger.record import Record
@@ -21,7 +21,7 @@ STEPS = {"dense": "in floats", "ptq": "on the grid", "qat": "finetuned on it"}
 """The steps that make the baseline of a quantised sweep."""
 
 
-def open_trial(config: SweepConfig, split: str, say: Say) -> tuple[Bench, Loop]:
+def open_trial(config: SweepConfig, split: str, say: Say) -> tuple[Bench, Trial]:
     """Return the bench of ``config``, and its single trial before it runs.
 
     ``say`` is called with warnings and with the chosen values of parameters that are ranges.

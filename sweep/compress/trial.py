@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sweep.compress.dense.working import Dense
-from sweep.compress.loop import Loop
+from sweep.compress.loop import Trial
 from sweep.compress.measure import Score, measure
 from sweep.compress.models import set_dropout
 from sweep.compress.prune import ActivationPruner, Targets, apply_masks, make_masks
@@ -35,7 +35,7 @@ from sweep.space.params import Params, is_learned
 CALIBRATION_EXAMPLES = 64
 
 
-class Trial(Loop):
+class ModelTrial(Trial):
     """One prune-and-recover trial: a generator of records.
 
     >>> # records = list(bench.trial(Params(sparsity=0.7), seed=0).run())
@@ -68,7 +68,7 @@ class Trial(Loop):
     ) -> None:
         super().__init__(params, split, baseline, recipe.lr_schedule, metrics)
         self.task, self.recipe, self.distillation = task, recipe, distillation
-        self.model = dense.reset()
+        self.model: nn.Module = dense.reset()
         set_dropout(self.model, recipe.dropout)
         targets = targets or Targets()
         self.weights = prunable_weights(self.model, targets)

@@ -33,7 +33,7 @@ from sweep.ledger.store import Store
 from sweep.version import __version__
 
 if TYPE_CHECKING:
-    from sweep.compress.trial import Trial
+    from sweep.compress.trial import ModelTrial
 
 LINEAGE, CARD = "prunesweep.json", "README.md"
 
@@ -85,7 +85,7 @@ def check_request(config: SweepConfig, sweep: Store, to: Path) -> None:
 
 
 def _write_checked(
-    trial: Trial, bench: Workbench, point: Point, folder: Path, may_differ: int, onnx: bool
+    trial: ModelTrial, bench: Workbench, point: Point, folder: Path, may_differ: int, onnx: bool
 ) -> Checked:
     """Write all files of the model. Returns the results of their checks."""
     ours = checks.logits(trial.model, bench)
@@ -101,7 +101,7 @@ def _write_checked(
     return checked
 
 
-def _write_model(trial: Trial, bench: Workbench, folder: Path) -> tuple[nn.Module, int | None]:
+def _write_model(trial: ModelTrial, bench: Workbench, folder: Path) -> tuple[nn.Module, int | None]:
     """Write the trial's model, and the settings of pruned or rounded inputs.
 
     Returns the model loaded from the files, and its number of correct answers without pruned or

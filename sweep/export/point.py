@@ -20,7 +20,7 @@ from sweep.space.params import Params
 
 if TYPE_CHECKING:
     from sweep.compress.dense.bench import Workbench
-    from sweep.compress.trial import Trial
+    from sweep.compress.trial import ModelTrial
     from sweep.ledger.folder import SweepFolder
 
 
@@ -143,7 +143,7 @@ def _point(results: Results, trial_id: str, epoch: int) -> Point:
     return Point(trial_id, epoch, trial.params, trial.seed, record, answers)
 
 
-def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> Trial:
+def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> ModelTrial:
     """Restore the trial at a point: from its checkpoint, or by pruning again for epoch 0.
 
     Raises :class:`~sweep.errors.UsageError` if there is no complete checkpoint.

@@ -11,13 +11,13 @@ import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune.targets import dropped
-from sweep.compress.trial import Trial
+from sweep.compress.trial import ModelTrial
 from sweep.space.params import SCOPES
 from tests.harness.rounding import assert_near
 from tests.harness.trials import MOVING, PLAIN, first_epochs, same, trial
 
 
-def spied(some: Trial) -> Callable[[], None]:
+def spied(some: ModelTrial) -> Callable[[], None]:
     """Return a check that the recorded movement equals the sum of -w g since this call.
 
     The reference sum is computed in double precision right before each optimiser step.
@@ -37,7 +37,7 @@ def spied(some: Trial) -> Callable[[], None]:
     return check
 
 
-def unclipped(some: Trial, **how: Any) -> Trial:
+def unclipped(some: ModelTrial, **how: Any) -> ModelTrial:
     some.recipe = replace(some.recipe, **{"clip_norm": 1e9, **how})
     return some
 

@@ -12,7 +12,7 @@ import pytest
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import Score, pack
-from sweep.compress.trial import Trial
+from sweep.compress.trial import ModelTrial
 from sweep.metrics import Results
 from tests.harness.trials import PLAIN, logits_one_by_one
 
@@ -82,7 +82,7 @@ def test_a_trials_records_have_the_figures(bench: Workbench) -> None:
     """These are the bits, the zeros per matrix after pruning, and the ``task.metrics``."""
     params = replace(PLAIN, scope="global", finetune_epochs=1)
     recipe = bench.recipe(params, 0)
-    some = Trial(params, bench.dense, bench.task, recipe, baseline=0.5, metrics=METRICS)
+    some = ModelTrial(params, bench.dense, bench.task, recipe, baseline=0.5, metrics=METRICS)
     data = bench.task.split("validation")
     for record in some.run():
         answers = logits_one_by_one(some.model, data).argmax(-1).numpy()

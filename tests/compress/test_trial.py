@@ -14,7 +14,7 @@ import torch
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.working import Dense
 from sweep.compress.prune import Targets
-from sweep.compress.trial import Trial
+from sweep.compress.trial import ModelTrial
 from sweep.errors import TrialError
 from sweep.space.params import SCOPES, Params
 from tests.harness import tiny
@@ -125,7 +125,7 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
     data = tiny.bags()
     task = GivenTask(lambda name: data)
     for params in WITH_ACTIVATIONS.values():
-        some = Trial(params, Dense.of(tiny.Net()), task, recipe(params), targets=Targets())
+        some = ModelTrial(params, Dense.of(tiny.Net()), task, recipe(params), targets=Targets())
         assert [record.epoch for record in some.run()] == [0, 1, 2]
 
 

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.tasks import Split, Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
-from sweep.compress.trial import Trial
+from sweep.compress.trial import ModelTrial
 from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger.record import Record
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES, Params
@@ -57,9 +57,9 @@ def trial(
     schedule: str = "constant",
     start: Mapping[str, Tensor] | None = None,
     **how: Any,
-) -> Trial:
+) -> ModelTrial:
     grid = bench.grid(params.quantization)
-    return Trial(
+    return ModelTrial(
         params,
         bench.models.get(grid),
         bench.task,
@@ -95,7 +95,7 @@ def run(bench: Workbench, params: Params = PLAIN, **how: Any) -> list[dict[str, 
     return [figures(record) for record in trial(bench, params, **how).run()]
 
 
-def first_epochs(some: Trial, epochs: int) -> list[dict[str, Any]]:
+def first_epochs(some: ModelTrial, epochs: int) -> list[dict[str, Any]]:
     """Run a new trial up to an epoch and return its figures."""
     return [figures(record) for record in itertools.islice(some.run(), epochs + 1)]
 
@@ -117,7 +117,7 @@ def logits_one_by_one(model: nn.Module, split: Split) -> Tensor:
         return torch.cat([model(row, torch.ones_like(row)).logits for row in rows])
 
 
-def weights_of(some: Trial) -> dict[str, Tensor]:
+def weights_of(some: ModelTrial) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in some.model.state_dict().items()}
 
 

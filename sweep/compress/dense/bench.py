@@ -30,7 +30,7 @@ from sweep.compress.quantize import OnGrid
 from sweep.compress.quantize.scheme import grid_of
 from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe
-from sweep.compress.trial import Trial
+from sweep.compress.trial import ModelTrial
 from sweep.config import SweepConfig
 from sweep.config.plan import distilled, may_distill
 from sweep.errors import UsageError
@@ -236,14 +236,14 @@ class Workbench:
             return None
         return Distillation(self.teacher_logits, weight, temperature)
 
-    def trial(self, params: Params, seed: int, split: str = "validation") -> Trial:
+    def trial(self, params: Params, seed: int, split: str = "validation") -> ModelTrial:
         """Make a trial of ``params`` that uses the working copy of the dense model.
 
         Raises :class:`~sweep.errors.UsageError` for an impossible ramp, or a method that cannot
         score one of the modules.
         """
         grid = self.grid(params.quantization)
-        return Trial(
+        return ModelTrial(
             params,
             self.models.get(grid),
             self.task,

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from sweep.compress.dense.ship import Shipped
-from sweep.compress.loop import Loop, due
+from sweep.compress.loop import Trial, due
 from sweep.compress.measure import Score, stored_bytes
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
@@ -147,8 +147,8 @@ class ClosedForm:
         return Score(labels, answers, -math.log(accuracy), time.perf_counter() - started)
 
 
-class ClosedFormTrial(Loop):
-    """A trial with the interface of `sweep.compress.trial.Trial`."""
+class ClosedFormTrial(Trial):
+    """A trial with the interface of `sweep.compress.loop.Trial`."""
 
     def __init__(self, bench: ClosedForm, params: Params, seed: int, split: str) -> None:
         task, baseline = bench.config.task, bench.baseline(split)[bench.config.task.primary]
