@@ -15,8 +15,8 @@ from tests.faults.kills import KILLED
 from tests.faults.verdict import Case, Event, of_kind
 
 TORN = "ledger torn within its last line"
-TAIL = "ledger lost its tail, checkpoints did not"
-GARBAGE = "newest checkpoint is garbage"
+TAIL = "ledger lost its last lines, checkpoints are newer"
+GARBAGE = "damaged newest checkpoint"
 
 
 def torn(bed: Bed, kind: str, step: int) -> Case:

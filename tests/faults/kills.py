@@ -49,7 +49,7 @@ def driver_within(bed: Bed, most: int | None) -> Case:
     if most is None:
         wrong = wrong or done.wrong(0)
     name = f"{kills} times in one sweep"
-    return sweep.judged("driver killed within an event", name, wrong, faults=kills)
+    return sweep.judged("driver killed while it writes an event", name, wrong, faults=kills)
 
 
 def driver_told(bed: Bed, name: str) -> Case:
@@ -59,7 +59,7 @@ def driver_told(bed: Bed, name: str) -> Case:
     driver.wait_for(lambda: of_kind(driver.events, "record")[1:] or None)
     driver.signal(number)
     said = (f"interrupted by {name}", f"sweep resume {sweep.folder}")
-    return sweep.judged("driver told to stop", name, driver.end().wrong(128 + number, *said))
+    return sweep.judged("driver interrupted", name, driver.end().wrong(128 + number, *said))
 
 
 def workers(bed: Bed, count: int, kills: int) -> Case:
@@ -106,7 +106,10 @@ def late_reports(bed: Bed, kills: int) -> Case:
         late = any(event.get("accuracy") == sabotage.ZOMBIE for event in events)
         return "a late report is in the ledger" if late else ""
 
-    fault, name = "late report of a worker thought dead", "after its loss, when handed out, begun"
+    fault, name = (
+        "late report of a worker that was declared dead",
+        "after its loss, when handed out, begun",
+    )
     return sweep.judged(fault, name, go_on=driver.end, faults=6 * struck, check=told)
 
 

@@ -35,7 +35,7 @@ def figures(number: int, epoch: int) -> dict[str, Any]:
 
 
 def train(config: dict[str, Any]) -> None:
-    """One epoch a report; goes on from the epoch of its checkpoint."""
+    """Reports once per epoch, and continues from the epoch of its checkpoint."""
     start, checkpoint = 0, tune.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:
