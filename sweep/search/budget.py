@@ -1,12 +1,12 @@
-"""What a sweep has spent, and whether that was all: a fold over its events.
+"""The budget of a sweep and how much of it is spent: a fold over its events.
 
-Epochs are finetune epochs recorded. Seconds are wall time, from the beginning of each session (the
-"sweep" event, a "resume") to its last event; the time between sessions, however they ended, and
-that of a confirmation is not counted. A plateau is reached when, over the last K ended trials, the
-hypervolume of the front has grown by less than ``gain`` as a share of it; while nothing is better
-than the reference point there is no front to stop growing.
+Epochs are recorded finetune epochs. Seconds are wall time, from the beginning of each session (the
+"sweep" event, a "resume") to its last event. The time between sessions, however they ended, and the
+time of a confirmation do not count. A plateau is reached when, over the last K ended trials, the
+hypervolume of the front has grown by less than ``gain`` as a share of it. There is no plateau while
+nothing is better than the reference point.
 
-Once spent, a budget stays so, whatever trials that were running add.
+A spent budget stays spent, whatever the trials that still run add.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sweep.pareto import Front, hypervolume
 
 
 class Budget:
-    """A fold over all events (:meth:`clock`), and those records and ends that are news."""
+    """A fold over all events (:meth:`clock`), and over accepted records and ends."""
 
     def __init__(self, config: SweepConfig) -> None:
         self._limits = config.search.budget
@@ -31,7 +31,7 @@ class Budget:
         """Wall time of all sessions, up to the last event."""
         self._last: float | None = None
         self.spent: str | None = None
-        """What was spent, in words; None while nothing is."""
+        """The limit that is reached, in words; None while none is."""
 
     @property
     def epochs(self) -> int:
@@ -39,7 +39,7 @@ class Budget:
         return sum(self._epochs.values())
 
     def clock(self, event: ReadEvent) -> None:
-        """An event of the search, of whatever kind: time goes on."""
+        """An event of any kind: the time passes."""
         if is_of_confirm(event):
             return
         time = event.get("time")
@@ -52,7 +52,7 @@ class Budget:
         self._look()
 
     def record(self, event: RecordEvent) -> None:
-        """A record that counts."""
+        """An accepted record."""
         self._epochs[event["trial_id"]] = max(
             event["epoch"], self._epochs.get(event["trial_id"], 0)
         )

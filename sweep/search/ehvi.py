@@ -9,13 +9,13 @@ the front's staircase:
 
     sum over steps [lo, hi) at metric f of (min(s, hi) - lo) * E[max(0, N(mu, sd^2) - f)]
 
-The front's steps are the posterior means at what was observed, not the lucky values. The score of a
-candidate is that growth divided by its cost, ``OVERHEAD`` + its epochs (as in cost-aware Bayesian
-optimisation, Snoek et al. 2012), so few epochs are asked for until more are likely to pay. Running
-trials count as if they had come out as expected (a kriging believer), so that a thousand workers
-do not all ask for the same.
+The front's steps are posterior means, since observed values on a front are too good by selection.
+The score of a candidate is that growth divided by its cost, ``OVERHEAD`` + its epochs (as in
+cost-aware Bayesian optimisation, Snoek et al. 2012). So trials of few epochs are proposed until
+longer ones promise more. Running trials count as observed at their predicted values (a kriging
+believer), so that a thousand workers do not get the same proposal.
 
-A proposal looks at no more than :data:`SEEN` records (the front so far, the newest) and
+A proposal uses no more than :data:`SEEN` records (the front so far, the newest) and
 :data:`BELIEVED` running trials, so its time is bounded. Within these bounds it depends on the set
 of records, and not on the order in which they came. Until :data:`SPREAD` trials have a record,
 trials come from the even spread of `sweep.search.startup`.
@@ -58,20 +58,20 @@ SEEN = 80
 BELIEVED = 32
 CANDIDATES, NEIGHBOURS = 128, 64
 REACHES = (0.1, 0.03, 0.01)
-"""How far neighbours lie off, as a share of each range (a standard deviation)."""
+"""The standard deviations of the moves to neighbours, as shares of each range."""
 
 OVERHEAD = 15.0
-"""What a trial costs beside its epochs, in epochs: pruning, evaluations, a worker's turn.
+"""The cost of a trial beside its epochs, in epochs: pruning, evaluations, waiting for a worker.
 
-More than the clock says: chosen, like ``REACHES``, by the epochs that replayed searches needed
-(`benchmarks.search`; docs/results.md has what was tried).
+It is more than the measured time. Like ``REACHES`` it was chosen by the number of epochs that
+replayed searches needed (`benchmarks.search`; docs/results.md has the other values).
 """
 
 STARTUP_POWER = 3.0
-"""Before anything is known, e epochs are asked for with odds of (OVERHEAD + e)^-STARTUP_POWER."""
+"""Without observations, e epochs are proposed with odds of (OVERHEAD + e)^-STARTUP_POWER."""
 
 NOISE = 2.0
-"""Variance of a record over the square of its standard error over examples: seeds differ too."""
+"""The variance of a value, divided by the square of its standard error: seeds differ as well."""
 
 UNKNOWN_NOISE = 0.01
 """Where no record has a standard error: the variance of one, as a share of that of all values."""
@@ -97,7 +97,7 @@ class _Seen:
 
 
 class Ehvi:
-    """A fold over trials and their records; :meth:`propose` changes nothing.
+    """A fold over trials and their records. :meth:`propose` changes nothing.
 
     ``objectives``: a metric, or its drop, and the one that is ``known`` (name -> a function of a
     trial's params with values in [0, 1]).
@@ -137,10 +137,10 @@ class Ehvi:
         self._running.pop(number, None)
 
     def observe(self, trial: int, params: Params, record: Mapping[str, Any]) -> None:
-        """Take in a record of a trial, once; one without finite objectives is passed by.
+        """Add a record of a trial, once. A record without finite objectives is ignored.
 
-        A record without an epoch is that after the last one. One without the known objective has
-        it from the params.
+        A record without an epoch is that of the last epoch. Where the known objective is missing,
+        it is computed from the params.
         """
         value = figure(record, self._metric)
         known = figure({self._known: self._value_of(params), **record}, self._known)
@@ -155,7 +155,7 @@ class Ehvi:
         self._reported.add(trial)
 
     def proposals(self, seed: int, number: int) -> Iterator[Params]:
-        """What trial ``number`` of a search with this seed could be, best first."""
+        """Proposals for trial ``number`` of a search with this seed, the best one first."""
         for attempt in range(TRIES):
             if self.is_ready:
                 yield self.propose(sampler_seed(seed, number, attempt))
@@ -163,7 +163,7 @@ class Ehvi:
                 yield self.spread(sampler_seed(seed, number // 16, attempt), number % 16)
 
     def spread(self, seed: int, number: int) -> Params:
-        """One of 16 evenly spread points, before anything is known; few epochs are likelier."""
+        """One of 16 evenly spread points, without a model; few epochs are more likely."""
         shares = spread_shares(self._space, seed, number)
         odds = np.cumsum((OVERHEAD + np.array(self._epochs)) ** -STARTUP_POWER)
         place = int(np.searchsorted(odds / odds[-1], shares.get(FIDELITY, 0.0), "right"))
@@ -171,8 +171,8 @@ class Ehvi:
 
     def propose(self, seed: int) -> Params:
         """The params of a new trial; the same for the same records, running trials and seed."""
-        # On matrices this small BLAS threads bring nothing: on two cores they made a proposal four
-        # times as long, and took the cores of those who train.
+        # BLAS threads do not help with matrices this small: on two cores a proposal took four times
+        # as long, and the threads used the cores of training workers.
         with self._libraries.limit(limits=1, user_api="blas"):
             return self._propose(seed)
 
@@ -208,7 +208,7 @@ class Ehvi:
         return 1 - values if self._is_low_better else values
 
     def _shape(self) -> Shape:
-        """Where the walk over hyperparameters begins, for values of variance 1."""
+        """The initial hyperparameters, for values of variance 1."""
         names = self._encoding.numbers
         lengths = {"sparsity": 0.3, FIDELITY: 0.7}
         return Shape(
@@ -218,7 +218,7 @@ class Ehvi:
         )
 
     def _candidates(self, best: list[Mapping[str, Any]], seed: int) -> list[Params]:
-        """Params spread over the space, and neighbours of the best ones seen."""
+        """Params spread over the space, and neighbours of the best ones so far."""
         names = [n for n in self._names if not isinstance(self._space[n], Constant)]
         count = CANDIDATES + NEIGHBOURS
         even = qmc.Sobol(max(len(names), 1), scramble=True, rng=seed).random_base2(
@@ -235,7 +235,7 @@ class Ehvi:
         return found
 
     def _place(self, names: list[str], row: Array) -> tuple[int, dict[str, float]]:
-        """Epochs, and a share of each parameter's range."""
+        """The epochs, and each parameter's position in its range."""
         shares = dict(zip(names, row.tolist(), strict=False))
         return self._epochs[int(shares.get(FIDELITY, 0.0) * len(self._epochs))], shares
 
@@ -246,7 +246,7 @@ class Ehvi:
         near: Mapping[str, Any] | None = None,
         moves: Mapping[str, float] | None = None,
     ) -> Params:
-        """The params at a place of the unit cube, or by a move from others."""
+        """The params at a position of the unit cube, or after a move from other params."""
 
         def value(name: str, found: Mapping[str, Any]) -> Any:
             domain = self._space[name]
@@ -263,15 +263,15 @@ class Ehvi:
 
 
 def _best(heights: Array, widths: Array) -> list[int]:
-    """The places of the points that no other one has below and left of it."""
+    """The places of the nondominated points."""
     below = (heights[:, None] < heights) & (widths[:, None] <= widths)
     return np.flatnonzero(~below.any(axis=1)).tolist()
 
 
 def _epochs(domain: Domain) -> list[int]:
-    """The numbers of epochs that a proposal may have: the most, and halves of it down to 1.
+    """The numbers of epochs that a proposal may have: the largest, and its halves down to 1.
 
-    A trial of e epochs shows all that one of fewer does, so there is no need for every number.
+    A trial of e epochs has the records of all shorter ones, so not every number is needed.
     """
     if isinstance(domain, Int):
         low, high, step = domain.low, domain.high, domain.step

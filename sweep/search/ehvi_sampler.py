@@ -32,8 +32,8 @@ from sweep.config.load import load_config
 from sweep.config.sections import EMBEDDED
 from sweep.errors import UsageError
 from sweep.search.ehvi import Ehvi
+from sweep.search.observations import distribution, suggest
 from sweep.search.startup import Configurations, completions
-from sweep.search.told import distribution, suggest
 from sweep.space.active import active, order
 from sweep.space.domains import Constant, Domain
 

@@ -1,7 +1,7 @@
-"""What is run until it ends, in one attempt or several: a trial, or a retraining of a confirmation.
+"""Jobs: a trial, or a retraining of a confirmation. A job runs in one attempt or several.
 
-A :class:`Job` is the state that both share, as the ledger has it. The driver (`sweep.cluster`)
-knows no more of either than what is public here.
+A :class:`Job` is the state that both have in common, as the ledger has it. The driver
+(`sweep.cluster`) uses only its public methods.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ Status = Literal["idle", "running", "completed", "stopped", "failed"]
 
 @dataclass(kw_only=True)
 class Job(ABC):
-    """Params to run under a seed, and how far that has come.
+    """Params to run under a seed, and how far the run has come.
 
-    ``attempt`` is the highest that began or was lost (0: none yet), and those up to ``fence`` are
-    over; ``lost`` counts the workers that died under it, less those taken away with their machines
-    (preempted), and ``last_loss`` is why the last of all died.
+    ``attempt`` is the highest attempt that began or was lost (0: none yet). Attempts up to
+    ``fence`` are over. ``lost`` counts its workers that died; a worker whose machine was taken away
+    (preempted) does not count. ``last_loss`` is the reason of the last loss of either kind.
     """
 
     trial_id: str
@@ -53,24 +53,24 @@ class Job(ABC):
     status: Status = "running"
     error: str | None = None
 
-    # What a driver asks.
+    # The driver's questions.
 
     @property
     def name(self) -> str:
-        """What it is called among workers, and by its checkpoints."""
+        """Its name for workers and checkpoints."""
         return self.trial_id
 
     def accepts(self, attempt: int) -> bool:
-        """Whether what an attempt says is news: it runs, and no later attempt has taken over."""
+        """Whether messages of an attempt are valid: no later attempt has replaced it."""
         return self.status == "running" and attempt >= self.attempt and attempt > self.fence
 
     @abstractmethod
     def wants(self, epoch: int) -> bool:
-        """Whether a record of this epoch is news."""
+        """Whether a record of this epoch is new and asked for."""
 
     @abstractmethod
     def due_end(self) -> Event | None:
-        """The event that ends it, if it runs and has all that is wanted of it."""
+        """The event that ends it, if it runs and has all its records."""
 
     def assignment(self) -> dict[str, Any]:
         """What a worker needs for the next attempt: ``trial_id`` (the name), ``params``, ``seed``,
@@ -99,9 +99,9 @@ class Job(ABC):
         """It has ended; ``error`` says why it failed."""
         return self._event(END, status=status, error=error)
 
-    def _event(self, kind: str, **told: Any) -> Event:
-        """An event about it; the keys are in the order of the ledger's lines."""
-        return cast(Event, {"event": kind, "trial_id": self.trial_id, **told})
+    def _event(self, kind: str, **values: Any) -> Event:
+        """An event of this job; the keys are in the order of the ledger's lines."""
+        return cast(Event, {"event": kind, "trial_id": self.trial_id, **values})
 
     # The fold.
 
@@ -128,7 +128,7 @@ class TrialState(Job):
     records: dict[int, RecordEvent] = field(default_factory=dict)
     decisions: dict[int, DecisionEvent] = field(default_factory=dict)
     verdicts: dict[int, DecisionEvent] = field(default_factory=dict, compare=False)
-    """What the rule was asked and said, whether the ledger has it yet or not."""
+    """The verdicts of the rule, whether the ledger has them yet or not."""
 
     @property
     def last_epoch(self) -> int | None:
@@ -137,12 +137,12 @@ class TrialState(Job):
 
     @property
     def finetune_epochs(self) -> int:
-        """The epochs that it was asked to run; by default where the space leaves them out."""
+        """The epochs that it runs unless it is stopped; the default where the space has none."""
         return int(self.params.get(FIDELITY, Params().finetune_epochs))
 
     @property
     def ramp_epochs(self) -> int:
-        """The epoch from which it has the sparsity that it was asked to have."""
+        """The epoch from which it has its full sparsity."""
         granularity = self.params.get("granularity", Params.granularity)
         longest = longest_ramp(self.finetune_epochs, granularity)
         return int(min(self.params.get("ramp_epochs", Params.ramp_epochs), longest))
@@ -167,17 +167,17 @@ class TrialState(Job):
         return self.end_event("completed") if done else None
 
     def assignment(self) -> dict[str, Any]:
-        """As of any job, and ``after``: the last epoch that the ledger has, None before epoch 0."""
+        """As of any job, with ``after``: the last epoch in the ledger, None before epoch 0."""
         return {**super().assignment(), "after": self.last_epoch}
 
     def start_event(self, attempt: int) -> Event:
-        """As of any job, with the epoch that the attempt goes on from."""
+        """As of any job, with the epoch after which the attempt continues."""
         return self._event(START, attempt=attempt, epoch=self.last_epoch)
 
 
 @dataclass(kw_only=True)
 class Retraining(Job):
-    """A trial's params again, under a fresh seed, for the epochs ``wanted`` that nobody has yet."""
+    """A trial's params under a fresh seed, for the epochs ``wanted`` that have no record yet."""
 
     wanted: set[int] = field(default_factory=set)
     status: Status = "idle"
@@ -188,7 +188,7 @@ class Retraining(Job):
         return retraining_name(self.trial_id, self.seed)
 
     def wants(self, epoch: int) -> bool:
-        """Whether the round wants this epoch, and nobody has it."""
+        """Whether the round wants this epoch, and it has no record yet."""
         return epoch in self.wanted
 
     def due_end(self) -> Event | None:
@@ -197,7 +197,7 @@ class Retraining(Job):
         return self.end_event("completed") if done else None
 
     def assignment(self) -> dict[str, Any]:
-        """As of any job, and ``wanted``: the epochs that are still without figures, ascending."""
+        """As of any job, with ``wanted``: the epochs that have no record yet, ascending."""
         return {**super().assignment(), "wanted": sorted(self.wanted)}
 
     def record_event(self, attempt: int, figures: Mapping[str, Any], worker: str | None) -> Event:
@@ -205,8 +205,8 @@ class Retraining(Job):
         how = {"attempt": attempt, "worker": worker, "split": "test"}
         return self._event(RECORD, **{**how, **figures})
 
-    def _event(self, kind: str, **told: Any) -> Event:
-        return super()._event(f"{CONFIRM}_{kind}", seed=self.seed, **told)
+    def _event(self, kind: str, **values: Any) -> Event:
+        return super()._event(f"{CONFIRM}_{kind}", seed=self.seed, **values)
 
 
 def retraining_name(trial_id: str, seed: int) -> str:

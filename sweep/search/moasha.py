@@ -8,7 +8,7 @@ records that are at that rung by then, its own included.
 1. *Beats.* Each objective is turned so that more is better. A metric (`sweep.registry.METRICS`)
    and a metric's ``_drop`` are noisy: a record's value v stands for the interval
    v +- margin * se / sqrt(2), where se is the metric's standard error in that record
-   (`sweep.ledger.record.standard_error`). At epoch 0 the margin is :data:`UNTRAINED` times the
+   (`sweep.ledger.record.standard_error`). At epoch 0 the margin is :data:`EPOCH_0_FACTOR` times the
    one that was set. All other objectives are exact. A peer p beats t when p is at least as good
    as t in every exact objective, and p's interval lies wholly above t's in every noisy one.
    Without a noisy objective p must be better in at least one exact one (Pareto dominance). A
@@ -38,17 +38,17 @@ sparse end, still at chance at its first rung, stops only for the sake of one th
 has recovered already.
 
 **Bands.** A band of sparsities can still lose all its trials, to sparser and more accurate ones.
-That is meant: none of its points would be on the front. A rule in which the most accurate trial of
-every tenth of sparsity always goes on was tried on the replayed curves of `benchmarks.search`: 104
-epochs to its target where this rule took 55 (digits, 8 workers, 6 seeds).
+This is intended: none of its points would be on the front. A rule in which the most accurate trial
+of every tenth of sparsity always goes on was tried on the replayed curves of `benchmarks.search`:
+104 epochs to its target where this rule took 55 (digits, 8 workers, 6 seeds).
 
 **The first rung** may be epoch 0 (grace period 0, the default): what pruning alone left is known
-before any epoch is paid for. At the sparse end all are at chance there, where nobody beats anybody.
-And since training makes up for some of what pruning did, intervals are :data:`UNTRAINED` times as
-wide at that rung: beaten there is who is behind by more than noise and training are likely to
-explain. On the replayed curves of `benchmarks.search` (digits, 64 workers, 30 seeds) that lifted
-the hypervolume at the full budget from 0.978 of the whole front's to 0.983, and the target took
-146 epochs where it had taken 161.
+before any epoch is paid for. At the sparse end all trials are at chance there, and none beats
+another. And since training repairs a part of the damage of pruning, intervals are
+:data:`EPOCH_0_FACTOR` times as wide at that rung: a record is beaten there only by a lead that
+noise and training are unlikely to explain. On the replayed curves of `benchmarks.search` (digits,
+64 workers, 30 seeds) that lifted the hypervolume at the full budget from 0.978 of the whole front's
+to 0.983, and the target took 146 epochs where it had taken 161.
 
 **Departures.** From ASHA: the stopping form is used (a trial runs on unless stopped; none is
 paused), without a minimum of peers: in a rung with few, being unbeaten protects. From MO-ASHA: no
@@ -76,8 +76,8 @@ from sweep.ledger.record import figure, standard_error
 from sweep.registry import METRICS
 from sweep.search.rung import Point, Rung
 
-UNTRAINED = 3.0
-"""At epoch 0 the intervals are so many times as wide: training has yet to have its say."""
+EPOCH_0_FACTOR = 3.0
+"""The factor by which intervals are wider at epoch 0, since training can still change the order."""
 
 MOST_NAMED = 5
 """How many of the peers that beat a trial its decision names."""
@@ -117,16 +117,16 @@ class Moasha:
         self._verdicts: dict[tuple[str, int], DecisionEvent] = {}
 
     def add(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> None:
-        """Let a record count as a peer without a verdict on it. Nothing if the epoch is no rung."""
+        """Add a record as a peer, without a verdict. Does nothing if the epoch is no rung."""
         rung = self._rungs.get(epoch)
-        point = self._point(record, UNTRAINED if epoch == 0 else 1.0)
+        point = self._point(record, EPOCH_0_FACTOR if epoch == 0 else 1.0)
         if rung is not None and point is not None:
             rung.insert(trial_id, point)
 
     def judge(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> DecisionEvent | None:
         """Add the record and decide: the event without its time. None if the epoch is no rung.
 
-        Asked again for the same trial and epoch, it gives the same decision again.
+        Another call for the same trial and epoch gives the same decision.
         """
         if epoch not in self._rungs:
             return None
@@ -172,7 +172,7 @@ class Moasha:
         )
 
     def _better(self) -> str:
-        """What beating means for these objectives, in words."""
+        """The meaning of "beats" for these objectives, in words."""
         exact, noisy = " and ".join(self._exact), " and ".join(self._noisy)
         if noisy:
             as_good = f"at least as good in {exact} and " if exact else ""

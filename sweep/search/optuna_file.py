@@ -28,11 +28,11 @@ FORMS = (".db", ".log")
 def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> int:
     """Write the ended trials of a sweep to the new file ``to``; returns how many there are.
 
-    Each has its params as they came true (left out: those that were not there), values,
-    constraints, times, and as user attributes ``trial_id``, ``status``, ``seed``, ``error`` and the
-    figures of the record that stands for it. Raises :class:`~sweep.errors.UsageError` for a file
-    that exists or has another ending than ``.db`` or ``.log``, and
-    :class:`~sweep.errors.StorageError` where it cannot be written; nothing is left then.
+    Each has its active params with the epochs that it reached, values, constraints and times. The
+    user attributes are ``trial_id``, ``status``, ``seed``, ``error`` and the figures of its final
+    record. Raises :class:`~sweep.errors.UsageError` for a file that exists or has another ending
+    than ``.db`` or ``.log``, and :class:`~sweep.errors.StorageError` where it cannot be written; no
+    file is left then.
     """
     check_target(to)
     search = Search(config)
@@ -41,10 +41,10 @@ def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> 
         search.apply(event)
         if event["event"] in (TRIAL, END) and "time" in event:
             times.setdefault((event["event"], event["trial_id"]), event["time"])
-    told = search.study.optuna_study.trials[search.study.learned :]
+    trials = search.study.optuna_study.trials[search.study.learned :]
     ended = [
-        _with_story(trial, state, search, times)
-        for trial, state in zip(told, search.trials.values(), strict=True)
+        _with_times(trial, state, search, times)
+        for trial, state in zip(trials, search.trials.values(), strict=True)
         if state.status != "running"
     ]
     _write(config, ended, to)
@@ -52,23 +52,23 @@ def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> 
 
 
 def check_target(to: Path) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a file that cannot be the new one."""
+    """Raises :class:`~sweep.errors.UsageError` for a file that cannot be written as a new one."""
     if to.suffix not in FORMS:
-        raise UsageError(f"--to: a study is a file that ends in {' or '.join(FORMS)}, got {to}")
+        raise UsageError(f"--to: the name of a study must end in {' or '.join(FORMS)}, got {to}")
     if to.exists():
-        raise UsageError(f"{to} exists already; name a new file with --to")
+        raise UsageError(f"{to} exists already: give --to a new file")
 
 
-def _with_story(
+def _with_times(
     trial: FrozenTrial, state: TrialState, search: Search, times: Mapping[tuple[str, str], float]
 ) -> FrozenTrial:
-    """The trial as others may see it: what it was and when, without what a sampler wrote down."""
+    """The trial with its times and user attributes, and without the attributes of samplers."""
     trial.user_attrs = {
         "trial_id": state.trial_id,
         "status": state.status,
         "seed": state.seed,
         **({"error": state.error} if state.error else {}),
-        **_figures(search.told_record(state)),
+        **_figures(search.final_record(state)),
     }
     trial.system_attrs = {
         key: value for key, value in trial.system_attrs.items() if key.startswith("constraints:")
@@ -85,8 +85,8 @@ def _figures(record: RecordEvent | None) -> dict[str, Any]:
 
 
 def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
-    """Write beside the target and rename, so that a file is whole or not there."""
-    # No link can wait under a random name.
+    """An atomic write: beside the target, then renamed."""
+    # A random name cannot be a link that somebody else made.
     scratch = to.with_name(f".{secrets.token_hex(8)}.{to.name}")
     try:
         storage = _storage(scratch)

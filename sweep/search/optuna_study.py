@@ -1,8 +1,8 @@
-"""Optuna studies of a sweep's trials: built when one is asked for, by Optuna's public calls alone.
+"""Optuna studies of a sweep's trials, built on demand and with Optuna's public functions only.
 
-A sweep keeps its trials as a list of its own. For each proposal of a stock sampler a study in
-memory is made of a part of them (:func:`sample`) and thrown away; one of all trials is made where
-people want to look at them (:func:`study_of`).
+A sweep keeps its trials in a list. For each proposal of an Optuna sampler, a study in memory is
+made of a part of them (:func:`sample`) and thrown away. A study of all trials is made for users
+(:func:`study_of`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from optuna.trial import FrozenTrial, TrialState
 from sweep.search.samplers import PARENTS
 
 SamplerAttrs = dict[str, dict[str, Any]]
-"""What a sampler keeps for later: {"trial": {key: value}, "study": {key: value}}, or less."""
+"""The attributes that a sampler sets: {"trial": {key: value}, "study": {key: value}}, or less."""
 
 Asked = TypeVar("Asked")
 
 
 class _Shared(FrozenTrial):
-    """A trial whose parts nobody changes, so that studies share them.
+    """A trial that is never changed, so a shallow copy is enough.
 
-    A study copies each trial that it is given, parts and all, which for a window of 264 trials
-    takes as long as the proposal itself.
+    A study makes a deep copy of each trial that is added. For a window of 264 trials this takes as
+    long as the proposal itself.
     """
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
@@ -49,8 +49,8 @@ def make_trial(
 ) -> FrozenTrial:
     """A trial for any number of studies.
 
-    ``distributions`` has those of all ``params``, and may have more; ``attrs`` are what a sampler
-    wrote down with it; ``constraints``: name -> violation, 0 or less where it is kept.
+    ``distributions`` has those of all ``params``, and may have more. ``attrs`` are the attributes
+    that a sampler set. ``constraints``: name -> violation, 0 or less where it is satisfied.
     """
     now = datetime.now()
     trial = _Shared(
@@ -94,12 +94,11 @@ def sample(
     objectives: Mapping[str, str],
     ask: Callable[[optuna.Trial], Asked],
 ) -> tuple[Asked, SamplerAttrs]:
-    """What ``ask`` gets from a trial that ``sampler`` proposes, and what the sampler wrote down.
+    """The result of ``ask`` for a trial of ``sampler``, and the attributes that the sampler set.
 
-    The sampler is shown these ``trials`` (place in the sweep -> trial, in the order of the places)
-    and what it wrote down for the study before. What it writes names trials by their places. Left
-    out is what only shows other processes the params before all are set (relative_params): nobody
-    else is listening.
+    The sampler sees these ``trials`` (place in the sweep -> trial, in the order of the places) and
+    ``study_attrs``, which it set before. The attributes name trials by their places. The attribute
+    relative_params, which is meant for other processes that share a study, is left out.
     """
     storage = InMemoryStorage()
     study = _empty(objectives, storage, sampler)
@@ -133,7 +132,7 @@ def _empty(
     sampler: BaseSampler,
     name: str | None = None,
 ) -> optuna.Study:
-    """An empty study. Optuna's own messages are for its own users."""
+    """An empty study. Optuna's log messages are turned off: a user of a sweep sees no study."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna.create_study(
         storage=storage,
@@ -144,7 +143,7 @@ def _empty(
 
 
 def _renamed(study_attrs: Mapping[str, Any], names: Mapping[int, int]) -> dict[str, Any]:
-    """A study's attributes with the parents under other names, those without one left out."""
+    """A study's attributes with the parents renamed; parents without a new name are left out."""
     return {
         key: [names[parent] for parent in value if parent in names]
         if key.startswith(PARENTS)

@@ -1,10 +1,10 @@
-"""The search as a fold over the ledger: what is known, what comes next, what a crash left out.
+"""The search as a fold over the ledger: its state, the next event, and events lost in a crash.
 
-:class:`Search` holds no truth of its own. A driver asks it for the next event
+All state of a :class:`Search` comes from the ledger. A driver asks it for the next event
 (:meth:`Search.propose`, :meth:`Search.judge`, :meth:`~sweep.search.jobs.TrialState.due_end`),
-appends that to the ledger, and applies it. A search that has applied the same events in the same
-order is in the same state, so after a crash it is rebuilt by a replay,
-:meth:`Search.missing_events` are appended, and the sweep goes on as if nothing had happened.
+appends that to the ledger, and applies it. The same events in the same order give the same state.
+So after a crash the search is rebuilt by a replay, :meth:`Search.missing_events` are appended, and
+the sweep continues as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from sweep.ledger.events import (
 from sweep.ledger.metric import PrimaryMetric
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
+from sweep.search.observations import constraint_names, observation, violations
 from sweep.search.study import Proposal, Study
-from sweep.search.told import constraint_names, observation, violations
 from sweep.search.verdicts import Verdicts
 
 
@@ -43,9 +43,9 @@ class Search(Fold):
     def __init__(self, config: SweepConfig) -> None:
         self.trials: dict[str, TrialState] = {}
         self.records: list[RecordEvent] = []
-        """Those that count, of all trials in the order of the ledger."""
+        """The accepted records of all trials, in the order of the ledger."""
         self.metric = PrimaryMetric()
-        """What the trials are judged by, as the head of the ledger has it."""
+        """The primary metric, as the head of the ledger names it."""
         self._seed = config.search.seed
         self._objectives = dict(config.objectives)
         self._constraints = config.search.constraints
@@ -67,7 +67,7 @@ class Search(Fold):
         """Let there be ``trials`` in all. Fewer than before changes nothing."""
         self.max_trials = max(self.max_trials, trials)
 
-    # What a driver asks.
+    # The driver's questions.
 
     @property
     def needed(self) -> Collection[str]:
@@ -79,9 +79,9 @@ class Search(Fold):
         return self.trials[name]
 
     def propose(self) -> TrialEvent | None:
-        """The next "trial" event. None if there is to be none: :attr:`why_no_more` says why.
+        """The next "trial" event. None if there is none: :attr:`why_no_more` gives the reason.
 
-        Nothing changes: until the event is applied, asking again gives the same.
+        Nothing changes, so until the event is applied, asking again gives the same.
         """
         number = len(self.trials)
         proposal = self._proposal()
@@ -110,8 +110,8 @@ class Search(Fold):
             return self._budget.spent
         if len(self.trials) >= self.max_trials:
             return f"all {self.max_trials} trials"
-        tried = f"all {len(self.trials)} configurations of the space are tried"
-        return tried if self._proposal() is None else None
+        exhausted = f"all {len(self.trials)} configurations of the space are tried"
+        return exhausted if self._proposal() is None else None
 
     def _proposal(self) -> Proposal | None:
         """What the study proposes next, asked for once between two events."""
@@ -123,10 +123,10 @@ class Search(Fold):
         return self._asked[1]
 
     def accepts(self, record: RecordEvent) -> bool:
-        """Whether a "record" event is news.
+        """Whether a "record" event is new.
 
-        It is not if its trial is unknown, has ended or is stopped, if the trial has a record of
-        this epoch, or if it comes from an attempt that is over: a worker thought dead that is not.
+        It is ignored if its trial is unknown, has ended or is stopped, if the trial has a record of
+        this epoch, or if its attempt is over (a worker that was taken to be dead and is not).
         """
         trial = self.trials.get(record["trial_id"])
         if trial is None or not trial.accepts(record["attempt"]):
@@ -153,10 +153,10 @@ class Search(Fold):
         return [trial for trial in self.trials.values() if trial.status == "running"]
 
     def missing_events(self) -> list[Event]:
-        """What a driver would have written next, had it not been killed: to append and apply.
+        """The events that a driver would have written next, had it not been killed.
 
-        A record at a rung whose decision is not in the ledger (decided on the records that stood
-        before it), and the end of a trial that has reached its last epoch or is stopped.
+        They are the decision on a record at a rung (based on the records before it), and the end of
+        a trial that has reached its last epoch or is stopped. The driver appends and applies them.
         """
         self._verdicts.close()
         events: list[Event] = []
@@ -174,7 +174,7 @@ class Search(Fold):
     # The fold.
 
     def apply(self, event: Event | ReadEvent) -> None:
-        """Take one event in. Unknown kinds, and what is known already, change nothing."""
+        """Apply one event. Unknown kinds, and events that were applied before, change nothing."""
         self._verdicts.before(event)
         super().apply(event)
         self._budget.clock(event)
@@ -200,7 +200,7 @@ class Search(Fold):
         self.trials[event["trial_id"]].on_start(event)
 
     def on_record(self, event: RecordEvent) -> None:
-        """A record counts, once."""
+        """A trial has the figures of an epoch."""
         if self.accepts(event):
             trial = self.trials[event["trial_id"]]
             self._verdicts.take(trial, event)
@@ -212,7 +212,7 @@ class Search(Fold):
                 self.study.observe(trial.number, trial.params, event)
 
     def on_decision(self, event: DecisionEvent) -> None:
-        """The ledger's word on a record."""
+        """A decision on a record."""
         self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
 
     def on_lost(self, event: LostEvent) -> None:
@@ -220,14 +220,14 @@ class Search(Fold):
         self.trials[event["trial_id"]].on_lost(event)
 
     def on_end(self, event: EndEvent) -> None:
-        """A trial ends: the study learns how."""
+        """A trial ends, and the study gets its observation."""
         trial = self.trials[event["trial_id"]]
         if trial.status == "running":
             trial.on_end(event)
             self._asked = None
-            record = self.told_record(trial)
-            told = observation(trial, record, self._objectives, self._constraints)
-            self.study.finish(trial.number, *told)
+            record = self.final_record(trial)
+            observed = observation(trial, record, self._objectives, self._constraints)
+            self.study.finish(trial.number, *observed)
             self._budget.end()
 
     def on_resume(self, event: ResumeEvent) -> None:
@@ -235,7 +235,7 @@ class Search(Fold):
         self.extend(event.get("trials") or 0)
 
     def on_warm(self, event: WarmEvent) -> None:
-        """What another sweep observed is learned, before the first trial and once."""
+        """Learn the observations of another sweep, once and before the first trial."""
         if self.trials or event["source"] in self._warm:
             return
         self._asked = None
@@ -245,16 +245,16 @@ class Search(Fold):
             broken = violations(self._constraints, one["metrics"])
             self.study.learn((one["params"], values), broken or {}, one["metrics"])
 
-    def told_record(self, trial: TrialState) -> RecordEvent | None:
-        """The record that stands for a trial that ended; None where it ended as a failure.
+    def final_record(self, trial: TrialState) -> RecordEvent | None:
+        """The record by which a study knows an ended trial; None for a trial that failed.
 
-        That is its last record that is not partial (so under a schedule bound to the horizon only
-        that of a completed trial) and has an epoch that the study can hold.
+        It is the last one that is not partial and has an epoch that the study can store. Under a
+        learning-rate schedule that depends on the horizon only completed trials have one.
         """
         if trial.status in ("running", "failed"):
             return None
         for epoch in sorted(trial.records, reverse=True):
-            if not trial.records[epoch]["partial"] and self.study.can_tell(epoch):
+            if not trial.records[epoch]["partial"] and self.study.accepts_epoch(epoch):
                 return trial.records[epoch]
         return None
 

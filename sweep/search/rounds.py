@@ -1,13 +1,13 @@
-"""What `sweep confirm` is to do and how far it has come: a fold over the ledger's events.
+"""The rounds of `sweep confirm` and their state: a fold over the ledger's events.
 
-A round (a "confirm" event) names points and seeds, and wants every point under every seed. What
-earlier rounds have found is not done again, so that a later round (more seeds, or a front that has
-moved) costs what it adds. A *job* is one retraining of a trial's params under one seed; it serves
-all epochs of that trial which are wanted. A job that failed has failed: under its seed it would
-again. The newest round is the one that counts; what an older one left undone is dropped.
+A round (a "confirm" event) names points and seeds, and wants every point under every seed. Results
+of earlier rounds are used again, so a later round (more seeds, or a front that has changed) costs
+only what it adds. A *job* is one retraining of a trial's params under one seed; it serves all
+wanted epochs of that trial. A failed job is not repeated, since it would fail again under its seed.
+Only the newest round counts; the unfinished work of older rounds is dropped.
 
-All these events come after those of the search, which passes them over, and may be followed by
-more of its events: a sweep can be resumed and confirmed again.
+The search ignores these events. More events of the search may follow them: a sweep can be resumed
+and confirmed again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sweep.search.jobs import Retraining
 from sweep.search.to_confirm import Point
 
 STREAM = 0x636F6E66
-"""Keeps the fresh seeds apart from what else is drawn from a sweep's seed."""
+"""Separates the fresh seeds from all other random numbers that follow from a sweep's seed."""
 
 
 class Confirmation(Fold):
@@ -45,36 +45,36 @@ class Confirmation(Fold):
 
     def __init__(self) -> None:
         self.params: dict[str, dict[str, Any]] = {}
-        """Of each trial of the search."""
+        """The params of each trial of the search."""
         self.rounds = 0
         self.is_open = False
         """Whether the newest round has not finished."""
         self.has_baseline = False
         self.seeds: list[int] = []
-        """Of all rounds, in the order in which they came."""
+        """The seeds of all rounds, in the order of the ledger."""
         self.jobs: dict[str, Retraining] = {}
-        """By name; those of older rounds too."""
+        """By name; also the jobs of older rounds."""
         self._metric = PrimaryMetric()
         self._pairs: set[tuple[str, int, int]] = set()  # wanted by the newest round
         self._found: set[tuple[str, int, int]] = set()  # trial, epoch, seed
         self._used: set[int] = set()
 
-    # What a driver asks.
+    # The driver's questions.
 
     def next_round(self, points: Sequence[Point], count: int, seed: int) -> ConfirmEvent | None:
         """The "confirm" event for these points under ``count`` seeds; None if none is needed.
 
-        None is where all is there, or failed, and where the round that is under way wants it all.
-        Seeds of earlier rounds come first; fresh ones follow from the sweep's ``seed`` and the
-        number of the round, and are none that a trial of the search had.
+        None is needed where every point has a result or has failed, and where the current round
+        wants all of them already. Seeds of earlier rounds come first. Fresh seeds follow from the
+        sweep's ``seed`` and the number of the round, and differ from those of all trials.
         """
         fresh = self._fresh_seeds(seed, count - len(self.seeds))
         seeds = [*self.seeds[:count], *fresh]
         pairs = {(p.trial_id, p.epoch, s) for p in points for s in seeds}
         if not self._undone(pairs) or (self.is_open and pairs <= self._pairs):
             return None
-        told = [{"trial_id": p.trial_id, "epoch": p.epoch, "why": p.why} for p in points]
-        return {"event": CONFIRM, "confirm": self.rounds, "points": told, "seeds": seeds}
+        wanted = [{"trial_id": p.trial_id, "epoch": p.epoch, "why": p.why} for p in points]
+        return {"event": CONFIRM, "confirm": self.rounds, "points": wanted, "seeds": seeds}
 
     @property
     def needed(self) -> Collection[str]:
@@ -82,7 +82,7 @@ class Confirmation(Fold):
         return (self._metric.name, self._metric.validation)
 
     def job(self, name: str) -> Retraining:
-        """A retraining of this round or an older one."""
+        """A retraining of this round or of an older one."""
         return self.jobs[name]
 
     def propose(self) -> None:
@@ -92,17 +92,17 @@ class Confirmation(Fold):
         """A retraining is never stopped."""
 
     def unfinished(self) -> list[Retraining]:
-        """The jobs that run or wait, all points under one seed before the next seed."""
+        """The jobs that run or wait: all points under one seed, then those under the next."""
         running = [job for job in self.jobs.values() if job.status == "running"]
         return sorted(running, key=lambda job: self.seeds.index(job.seed))
 
     def missing_events(self) -> list[Event]:
-        """What a driver would have written next, had it not been killed: to append and apply."""
+        """The events that a driver would have written next, had it not been killed."""
         return [end for job in self.unfinished() if (end := job.due_end())]
 
     @property
     def failed(self) -> list[Retraining]:
-        """The jobs that failed, and left something undone that the newest round wants."""
+        """The failed jobs with points that the newest round wants."""
         missing = {(trial_id, seed) for trial_id, _, seed in self._pairs - self._found}
         return [job for job in self._failures if (job.trial_id, job.seed) in missing]
 
@@ -117,7 +117,7 @@ class Confirmation(Fold):
         return len(self._pairs)
 
     def finish_event(self) -> ConfirmFinishEvent | None:
-        """The event that ends the round under way, once all its jobs have ended."""
+        """The event that ends the current round, once all its jobs have ended."""
         if not self.is_open or self.unfinished():
             return None
         return {"event": CONFIRM_FINISH, "confirm": self.rounds - 1}
@@ -129,17 +129,17 @@ class Confirmation(Fold):
         self._metric = PrimaryMetric.of(event)
 
     def on_trial(self, event: TrialEvent) -> None:
-        """A trial of the search, which may be confirmed."""
+        """A trial of the search begins; it may be confirmed later."""
         self.params.setdefault(event["trial_id"], event["params"])
         self._used.add(event["seed"])
 
     def on_confirm(self, event: ConfirmEvent) -> None:
-        """A round begins, and takes the place of one that is under way."""
+        """A round begins, and replaces one that has not finished."""
         self.rounds, self.is_open = event["confirm"] + 1, True
         self.seeds += [seed for seed in event["seeds"] if seed not in self.seeds]
         points = [(point["trial_id"], point["epoch"]) for point in event["points"]]
         self._pairs = {(*point, seed) for point in points for seed in event["seeds"]}
-        for job in self.jobs.values():  # of a round that this one takes the place of
+        for job in self.jobs.values():  # of the round that this one replaces
             if job.status == "running":
                 job.status = "idle"
             job.wanted.clear()
@@ -149,7 +149,7 @@ class Confirmation(Fold):
             job.status, job.lost = "running", 0
 
     def on_confirm_baseline(self, event: ConfirmBaselineEvent) -> None:
-        """The dense model is read on test."""
+        """The dense model is evaluated on test."""
         self.has_baseline = True
 
     def on_confirm_start(self, event: ConfirmStartEvent) -> None:
@@ -157,7 +157,7 @@ class Confirmation(Fold):
         self._job_of(event).on_start(event)
 
     def on_confirm_record(self, event: ConfirmRecordEvent) -> None:
-        """A point has figures under a seed."""
+        """A point has its figures under a seed."""
         self._found.add((event["trial_id"], event["epoch"], event["seed"]))
         self._job_of(event).wanted.discard(event["epoch"])
 

@@ -1,9 +1,9 @@
 """The records at one rung and their non-dominated ranks, kept up to date record by record.
 
-The relation and the ranks are defined in :mod:`sweep.search.moasha`. To rank n records anew for
-each newcomer would cost n^2 comparisons; here a newcomer costs n, and more only where ranks move.
-Ranks are worked out when somebody asks for them: those of many newcomers at once (a replay) for n
-comparisons each, whatever moves.
+The relation and the ranks are defined in :mod:`sweep.search.moasha`. Ranking n records again for
+each new one would take n^2 comparisons. Here a new record takes n comparisons, and more only where
+ranks change. Ranks are computed on demand; those of many new records at once (in a replay) take n
+comparisons each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.intp]
 Matrix = NDArray[np.bool_]
 
-ROOM = 64  # records; doubled whenever it is used up
+CAPACITY = 64  # records; doubled when it is full
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Rung:
     def __init__(self, exact: int, noisy: int) -> None:
         self.ids: list[str] = []
         self.index: dict[str, int] = {}
-        # A row a figure, a column a record; only the first n columns are in use.
-        self._exact = np.empty((exact, ROOM))
-        self._low = np.empty((noisy, ROOM))
-        self._high = np.empty((noisy, ROOM))
-        self._rank = np.empty(ROOM, dtype=np.int64)
-        self._by_id = np.empty(ROOM, dtype=np.intp)  # the records in the order of their ids
+        # One row for each objective and one column for each record; the first n columns are in use.
+        self._exact = np.empty((exact, CAPACITY))
+        self._low = np.empty((noisy, CAPACITY))
+        self._high = np.empty((noisy, CAPACITY))
+        self._rank = np.empty(CAPACITY, dtype=np.int64)
+        self._by_id = np.empty(CAPACITY, dtype=np.intp)  # the records in the order of their ids
         self._sorted_ids: list[str] = []
-        self._ranked = 0  # of the records, so many have their ranks
-        # With one exact value every newcomer moves the rank of all below it, but ranks are then
-        # found by counting, when somebody asks.
+        self._ranked = 0  # the number of records whose ranks are computed
+        # With one exact objective a new record changes the ranks of all worse ones. Then ranks are
+        # not stored but counted on demand.
         self._is_line = (exact, noisy) == (1, 0)
 
     def insert(self, trial_id: str, point: Point) -> None:
@@ -64,12 +64,12 @@ class Rung:
         self._high[:, new] = point.high
 
     def standing(self, trial_id: str, most: int) -> tuple[int, int, int, list[str]]:
-        """A trial's rank, how many records have a smaller one, how many beat it, and who does.
+        """A trial's rank, how many records have a smaller rank, how many beat it, and which.
 
-        Named are the ``most`` best of those that beat it, best first: thousands may.
+        Of the records that beat it, the ``most`` best ones are named, the best one first.
         """
         index, n = self.index[trial_id], len(self.ids)
-        self._rank_newcomers()
+        self._rank_new()
         beats = self._beats(slice(n), slice(index, index + 1))[:, 0]
         by_id = self._by_id[:n]
         beaters = by_id[beats[by_id]]
@@ -81,7 +81,7 @@ class Rung:
         rank = int(self._rank[index])
         return rank, int(np.count_nonzero(key < rank)), beaters.size, best
 
-    def _rank_newcomers(self) -> None:
+    def _rank_new(self) -> None:
         n = len(self.ids)
         if not self._is_line:
             if n - self._ranked > n // 2:
@@ -92,10 +92,10 @@ class Rung:
         self._ranked = n
 
     def _rank_all(self) -> None:
-        """Rank all anew, in an order in which nobody comes before one who beats it.
+        """Compute all ranks, in an order in which every record comes after those that beat it.
 
-        Who beats another is at least as good in every exact value and in the lower end of every
-        interval, and better in one of them: it comes first when they are sorted by these.
+        A record that beats another is at least as good in every exact value and in the lower end of
+        every interval, and better in one of them. So it comes first when sorted by these.
         """
         n = len(self.ids)
         figures = [*self._exact[:, :n], *self._low[:, :n]]
@@ -106,11 +106,11 @@ class Rung:
             self._rank[index] = self._rank[beaters].max(initial=-1) + 1
 
     def _enter(self, new: int) -> None:
-        """Rank the newcomer, and push down those whose rank it moves.
+        """Rank the new record, and update the ranks that it changes.
 
-        A rank is the length of the longest chain of beaters above, so one newcomer raises a rank
-        by at most one, and only that of a record which is beaten by the newcomer or by a raised
-        one, and stood at the rank that this one has now. (All of them the newcomer beats itself.)
+        A rank is the length of the longest chain of records above that beat each other in turn. So
+        a new record raises a rank by at most one. It raises only those of records that it beats,
+        where the new record, or another raised one, has now the rank that they had.
         """
         ranks, known, one = self._rank[:new], slice(new), slice(new, new + 1)
         rank = int(ranks[self._beats(known, one)[:, 0]].max(initial=-1)) + 1
@@ -123,7 +123,7 @@ class Rung:
             raised, rank = level, rank + 1
 
     def _beats(self, ps: slice | Indices, ts: slice | Indices) -> Matrix:
-        """Who of ``ps`` (rows) beats whom of ``ts`` (columns), by rule 1."""
+        """Whether each of ``ps`` (rows) beats each of ``ts`` (columns), by rule 1."""
         shape = np.broadcast_shapes(self._rank[ps, None].shape, self._rank[None, ts].shape)
         beats: Matrix = np.ones(shape, dtype=np.bool_)
         for values in self._exact:

@@ -1,13 +1,13 @@
-"""The samplers by name, which trials of a sweep each is shown, and their streams of chance.
+"""The samplers by name, the trials of a sweep that each of them sees, and their seeds.
 
-What TPE, GP and NSGA-II take for a proposal grows with the trials that they look at (TPE 60 to
-115 ms at 3,000, GP with their cube), and so would what a driver of a thousand workers waits. Up to
-a sampler's bounds it is shown every trial. Beyond them a :class:`Window` shows it
+The time of a proposal of TPE, GP and NSGA-II grows with the number of trials (TPE 60 to 115 ms at
+3,000 trials, GP with the cube of the number), and the driver of a thousand workers would wait for
+it. Up to its bounds a sampler sees every trial. Beyond them a :class:`Window` selects
 
 - the Pareto front so far (of feasible trials), at most half of the bound, spread evenly along the
-  first objective: all that is best stays known, however long ago it was found;
-- the trials that finished last, to fill the bound: the search has moved on, and they are where to;
-- the trials that began last, of those running: TPE and GP keep away from them.
+  first objective, so that the best trials stay known, however old they are;
+- the trials that finished last, up to the bound, since they show where the search is now;
+- the running trials that began last, since TPE and GP avoid proposals near them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Sampler:
 
 
 def _gp(seed: int) -> BaseSampler:
-    """Imports torch, which takes seconds: only when it is asked for a proposal."""
+    """Imports torch, which takes seconds, and so only for a proposal."""
     return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
 
 
@@ -87,33 +87,30 @@ def check_sampler(name: str, space: Mapping[str, Domain]) -> None:
     optuna_sampler(name)
     missing = [lib for lib in ("torch", "scipy") if importlib.util.find_spec(lib) is None]
     if name == "gp" and missing:
-        raise UsageError(f"the sampler gp needs {' and '.join(missing)}: pip install, or use tpe")
+        raise UsageError(f"the sampler gp needs {' and '.join(missing)}: install it, or use tpe")
     infinite = [one for one, domain in space.items() if math.isinf(domain.size)]
     if name == "grid" and infinite:
         raise UsageError(f"space.{infinite[0]}: a grid needs a step or a list of values here")
 
 
 def sampler_seed(seed: int, number: int, attempt: int = 0) -> int:
-    """A stream of its own for each attempt at each trial's proposal.
-
-    All are apart from that of the trial's training.
-    """
+    """The seed of an attempt at a trial's proposal; none equals that of the trial's training."""
     key = (1, attempt) if attempt else (1,)
     return int(np.random.SeedSequence([seed, number], spawn_key=key).generate_state(1)[0])
 
 
 def first_generation(name: str) -> dict[str, dict[str, int]]:
-    """The attributes of a trial that was not proposed by the sampler and shall count for it.
+    """The attributes of a trial that the sampler did not propose but shall learn from.
 
-    NSGA-II passes over trials without a generation.
+    NSGA-II ignores trials without a generation.
     """
     return {"trial": {GENERATION: 0}} if name == "nsga2" else {}
 
 
 class Window:
-    """Which trials a sampler is shown: a fold over their beginnings and ends, by their places.
+    """The trials that a sampler sees, by their places: a fold over beginnings and ends.
 
-    ``finished`` and ``running`` are the most of each.
+    ``finished`` and ``running`` are the bounds.
     """
 
     def __init__(self, objectives: Mapping[str, str], finished: int, running: int) -> None:
@@ -138,7 +135,7 @@ class Window:
             self._front.add(place, values)
 
     def places(self, also: Iterable[int] = ()) -> list[int] | None:
-        """The places of the trials to show, in order, with those in ``also``; None: all."""
+        """The places of the trials to see, in order, with those in ``also``; None for all."""
         fits = self._finished <= self._most_finished and len(self._running) <= self._most_running
         if fits and self._most_finished:
             return None
@@ -150,7 +147,7 @@ class Window:
 
 
 def window_of(sampler: Sampler | None, objectives: Mapping[str, str]) -> Window:
-    """The window of a sampler on a study of these objectives; None is shown no trials."""
+    """The window of a sampler on a study of these objectives. ``None`` sees no trials."""
     if sampler is None:
         return Window(objectives, 0, 0)
     finished = sampler.finished // (1 if len(objectives) < 3 else 2)

@@ -44,17 +44,17 @@ def completions(
 
 
 def spread_values(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, Any]:
-    """A value of each parameter that is no constant, of the point ``number`` in [0, 16).
+    """The values of point ``number`` in [0, 16) of an even spread, without constants.
 
-    The same for the same space, seed and number.
+    The same space, seed and number give the same values.
     """
     shares = spread_shares(space, seed, number)
     return {name: value_at(space[name], u) for name, u in shares.items()}
 
 
 def spread_shares(space: Mapping[str, Domain], seed: int, number: int) -> dict[str, float]:
-    """How far through its range or list each of those lies, in [0, 1)."""
-    # Early dimensions of a Sobol sequence are the evenest: the lists, which are coarse, take them.
+    """The positions of these values in their ranges or lists, in [0, 1)."""
+    # The first dimensions of a Sobol sequence are the most even: they are used for short lists.
     names = sorted(
         (name for name, domain in space.items() if not isinstance(domain, Constant)),
         key=lambda name: space[name].size,
@@ -66,7 +66,7 @@ def spread_shares(space: Mapping[str, Domain], seed: int, number: int) -> dict[s
 
 
 def value_at(domain: Domain, u: float) -> int | float | str:
-    """The value that lies a share ``u`` in [0, 1) of the way through a range or a list."""
+    """The value at the position ``u`` in [0, 1) of a range or a list."""
     if isinstance(domain, Float):
         return _float_at(domain, u)
     if isinstance(domain, Int) and domain.log:
@@ -149,7 +149,7 @@ def _float_at(domain: Float, u: float) -> float:
 
 
 def _jumps(total: int, seed: int) -> tuple[int, int]:
-    """(step, offset), such that offset + step * i mod total meets every index once."""
+    """(step, offset) such that (offset + step * i) mod total takes every index once."""
     chance = random.Random(seed)
     offset, step = chance.randrange(total), total * 5 // 8 + chance.randrange(total // 8 + 1)
     while math.gcd(step, total) != 1:

@@ -1,26 +1,25 @@
-"""What proposes the params of trials, and what it is told afterwards.
+"""Proposals for the params of trials, and the observations that they are based on.
 
-A :class:`Study` is a fold over the ledger and nothing else. A proposal is a pure function of the
-trials in it: a stock sampler of Optuna is made afresh, seeded from (seed, number), and asked on a
-study that is built for this one question (`sweep.search.optuna_study`). What the sampler wrote down
-for later (NSGA-II's generations and parents) comes back as ``sampler_attrs``, goes into the ledger,
-and is put in place by :meth:`Study.begin`, live and in a replay alike.
+A :class:`Study` is a fold over the ledger. A proposal is a pure function of the trials in it: for
+each proposal, a new sampler of Optuna is made with a seed from (seed, number), and sees a study
+that is built for this one proposal (`sweep.search.optuna_study`). The attributes that the sampler
+sets for later (NSGA-II's generations and parents) are returned as ``sampler_attrs``. They go into
+the ledger, and :meth:`Study.begin` restores them, live and in a replay alike.
 
-The truth is told: a trial that was stopped after epoch e is COMPLETE with ``finetune_epochs`` = e.
-So that e fits, ``finetune_epochs`` is recorded as an integer from 0 to the space's largest, even
-where the space has one value or a narrower range; the proposals still come from the space. Only
-parameters that are there are told (`sweep.space.active`): those that would not be at epoch e
-are left out, since the space itself says that they make no difference there.
+A trial that was stopped after epoch e is reported to Optuna as COMPLETE with ``finetune_epochs`` =
+e. So ``finetune_epochs`` is stored as an integer from 0 to the largest of the space, even where the
+space has one value or a narrower range. Proposals still come from the space. Inactive parameters
+(`sweep.space.active`) are omitted, and so are those that are inactive at epoch e.
 
-No configuration is proposed twice (`sweep.space.active.identity`: what changes nothing does not
-count, a ``seed`` that the space gives does). What a sampler repeats is asked for again from another
-stream of the same seed, :data:`TRIES` times in all; then the next untried point of the space comes,
-in an order of the seed's; a space without one is exhausted.
+No configuration is proposed twice. Two params are one configuration if they differ only in values
+without effect (`sweep.space.active.identity`); a ``seed`` of the space has an effect. Where a
+sampler repeats a configuration, it is asked again with another seed, :data:`TRIES` times in all.
+Then the next new configuration of the space is taken, in an order that follows from the seed. A
+space without a new one is exhausted.
 
-However long a sweep, a proposal stays fast, and the memory of a sampler bounded: beyond its bounds
-a sampler is shown a part of the trials (`sweep.search.samplers`; tpe: 200 finished and 64 running,
-with more than two objectives 100 and 64). Up to there it proposes exactly what it would with all
-of them.
+The time of a proposal and the memory of a sampler are bounded in long sweeps. Beyond its bounds a
+sampler sees a part of the trials (`sweep.search.samplers`; tpe: 200 finished and 64 running trials,
+with more than two objectives 100 and 64). Up to its bounds it sees all of them.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import SweepError
 from sweep.search.ehvi import Ehvi
+from sweep.search.observations import Observation, StudyParams, is_feasible, suggest
 from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
 from sweep.search.samplers import (
     PARENTS,
@@ -45,7 +45,6 @@ from sweep.search.samplers import (
     window_of,
 )
 from sweep.search.startup import STARTUP, Configurations, completions, spread_values
-from sweep.search.told import Observation, Told, is_feasible, suggest
 from sweep.space.active import active, complete, order
 from sweep.space.domains import Domain
 
@@ -56,11 +55,11 @@ Proposal = tuple[Params, SamplerAttrs]
 class Study:
     """Proposals for a space and several objectives.
 
-    ``space``: parameter -> domain; ``objectives``: metric -> "max" or "min", in the order of the
-    values told; ``sampler``: a name of `sweep.search.samplers`; ``seed`` >= 0; ``constraints``: the
-    names of the violations that each observation comes with; ``starts``: points that come first,
-    whole or in part. Grid ignores what it is told. UsageError for an unknown sampler, a grid over
-    an endless range, or gp without torch.
+    ``space``: parameter -> domain; ``objectives``: metric -> "max" or "min", in the order of an
+    observation's values; ``sampler``: a name of `sweep.registry.SAMPLERS`; ``seed`` >= 0;
+    ``constraints``: the names of the violations of each observation; ``starts``: the first trials,
+    as params or a part of them. A grid ignores observations. UsageError for an unknown sampler, a
+    grid over an infinite range, or gp without torch.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Study:
         self._space, self._names, self._objectives = dict(space), order(space), dict(objectives)
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
         self._sampler, self._stock = sampler, optuna_sampler(sampler)
-        self._told = Told(space)
+        self._params = StudyParams(space)
         self._trials: list[FrozenTrial] = []  # those of other sweeps first
         self._study_attrs: dict[str, Any] = {}  # of the samplers
         self._configurations = Configurations(self._space, None if sampler == "grid" else seed)
@@ -101,21 +100,21 @@ class Study:
     # Asking.
 
     def ask(self, number: int) -> Proposal | None:
-        """Params for trial ``number`` (those that are there, constants too) and its attributes.
+        """The active params of trial ``number`` (constants too), and the sampler's attributes.
 
-        Both are JSON; :meth:`begin` takes them. None when the space is exhausted. Nothing changes:
+        Both are JSON, for :meth:`begin`. None where the space is exhausted. Nothing changes, so
         asking again gives the same.
         """
         kept: SamplerAttrs = {}
-        for params, sampler_attrs in self._wishes(number):
+        for params, sampler_attrs in self._candidates(number):
             if params not in self._configurations:
                 return params, sampler_attrs
             kept = sampler_attrs
         point = self._configurations.following(number, skip=max(0, number - self._begun))
         return (point, kept) if point else None
 
-    def _wishes(self, number: int) -> Iterator[Proposal]:
-        """What trial ``number`` could be, best first."""
+    def _candidates(self, number: int) -> Iterator[Proposal]:
+        """Proposals for trial ``number``, the best one first."""
         if number < len(self._starts):
             for params in completions(self._space, self._starts[number], self._seed, number):
                 yield params, first_generation(self._sampler)
@@ -131,7 +130,7 @@ class Study:
                 yield params, {}
 
     def _sampled(self, seed: int) -> Proposal:
-        """What the stock sampler proposes to a study of the trials that it is shown."""
+        """The proposal of Optuna's sampler, given a study of the trials that it may see."""
         assert self._stock is not None
         places = self._window.places(self._parents())
         shown = range(len(self._trials)) if places is None else places
@@ -148,11 +147,11 @@ class Study:
         )
 
     def _parents(self) -> list[int]:
-        """The places of NSGA-II's parents: of this generation, and of the one before."""
+        """The places of NSGA-II's parents, of this generation and the one before."""
         found = [value for key, value in self._study_attrs.items() if key.startswith(PARENTS)]
         return [place for parents in found[-2:] for place in parents]
 
-    # Telling.
+    # Observing.
 
     def learn(
         self,
@@ -160,7 +159,7 @@ class Study:
         violations: Mapping[str, float],
         figures: Mapping[str, Any] | None = None,
     ) -> None:
-        """Take in what another sweep observed, as a finished trial that comes before all of ours.
+        """Add an observation of another sweep, as a finished trial before those of this sweep.
 
         ``figures`` are those of its record, for a sampler that learns from standard errors too.
         SweepError once a trial has begun. The params must be in this space.
@@ -182,8 +181,8 @@ class Study:
         self._trials.append(
             make_trial(
                 TrialState.RUNNING,
-                self._told.of_running(params),
-                self._told.distributions,
+                self._params.of_running(params),
+                self._params.distributions,
                 sampler_attrs.get("trial", {}),
             )
         )
@@ -198,12 +197,12 @@ class Study:
         if self._ehvi is not None:
             self._ehvi.observe(number, params, record)
 
-    def can_tell(self, epoch: int) -> bool:
-        """Whether ``finetune_epochs`` = ``epoch`` is a value that the study can hold.
+    def accepts_epoch(self, epoch: int) -> bool:
+        """Whether the study can store ``finetune_epochs`` = ``epoch``.
 
-        It can hold every epoch that a trial reaches; where the space lists epochs, only those.
+        It can store every epoch that a trial reaches; where the space lists epochs, only those.
         """
-        return self._told.has_epoch(epoch)
+        return self._params.has_epoch(epoch)
 
     def finish(
         self,
@@ -211,17 +210,17 @@ class Study:
         observation: Observation | None,
         violations: Mapping[str, float] | None = None,
     ) -> None:
-        """Tell how trial ``number`` ended: (params as they came true, values of the objectives).
+        """Trial ``number`` has ended with this observation.
 
-        ``violations``: constraint -> by how much it is broken (0 or less: kept), one for each. None
-        for the observation, a value that is not finite, or params that the study cannot hold are
-        told as FAIL, with the params that were asked.
+        ``violations``: constraint -> by how much it is violated (0 or less: satisfied), one for
+        each. Without an observation, with a value that is not finite, or with params that the study
+        cannot store, the trial is FAIL, with the params that it began with.
         """
         place, violations = self._warm + number, violations or {}
         begun = self._trials[place]
         if self._ehvi is not None:
             self._ehvi.end(number)
-        if observation is None or not self._can_hold(observation, violations):
+        if observation is None or not self._can_store(observation, violations):
             self._trials[place] = make_trial(
                 TrialState.FAIL, begun.params, begun.distributions, begun.system_attrs
             )
@@ -244,15 +243,15 @@ class Study:
             self._ehvi.observe(number, params, figures)
         return make_trial(
             TrialState.COMPLETE,
-            self._told.of_ended(params),
-            self._told.distributions,
+            self._params.of_ended(params),
+            self._params.distributions,
             attrs,
             values,
             violations,
         )
 
-    def _can_hold(self, observation: Observation, violations: Mapping[str, float]) -> bool:
+    def _can_store(self, observation: Observation, violations: Mapping[str, float]) -> bool:
         params, values = observation
         whole = set(violations) == self._constraints
         finite = all(map(math.isfinite, [*values, *violations.values()]))
-        return whole and finite and self._told.has(params)
+        return whole and finite and self._params.has(params)

@@ -1,10 +1,10 @@
-"""A Gaussian process over params and epochs: what an accuracy is likely to be, and how surely.
+"""A Gaussian process over params and epochs, which predicts a metric and its uncertainty.
 
-:class:`Encoding` makes points of params and epochs; :class:`Surrogate` is the process over points:
-Rasmussen and Williams (2006), chapter 2, with a Matern 5/2 kernel over the numbers and a constant
-factor for each choice that differs. The hyperparameters are found by a short walk over fixed steps
-of the marginal likelihood (chapter 5), without a random start or state: the same data, the same
-model.
+:class:`Encoding` turns params and epochs into points. :class:`Surrogate` is the process over points
+(Rasmussen and Williams 2006, chapter 2), with a Matern 5/2 kernel over numbers, and a constant
+factor for each choice that differs. The hyperparameters are found by coordinate search on the
+marginal likelihood (chapter 5), with fixed steps and without a random start, so the same data give
+the same model.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from sweep.space.params import FIDELITY
 Array = NDArray[np.float64]
 
 UNKNOWN = -1
-"""The index of a choice that is not there."""
+"""The index of a choice that is inactive."""
 
 SPARSITIES = ("sparsity", "activation_sparsity")
 
-Spot = tuple[Mapping[str, Any], int]
-"""Params, and the finetune epoch at which they are looked at."""
+Evaluation = tuple[Mapping[str, Any], int]
+"""Params, and the finetune epoch after which they are evaluated."""
 
 STEPS = (0.5, 2.0, 0.71, 1.41)
-"""Factors by which the walk tries to change a length scale, each once."""
+"""Factors by which the search tries to change a length scale, each once."""
 
 VARIANCE_STEPS = (0.4, 2.5)
 ALIKE_STEPS = (0.4, 1.5)
@@ -50,7 +50,7 @@ class Inputs:
         return len(self.numbers)
 
     def join(self, other: Inputs) -> Inputs:
-        """These and then the others."""
+        """These points, then the others."""
         return Inputs(
             np.vstack([self.numbers, other.numbers]), np.vstack([self.choices, other.choices])
         )
@@ -59,10 +59,10 @@ class Inputs:
 class Encoding:
     """The searched parameters of a space, and the epoch, as numbers in [0, 1] and choices.
 
-    A log range is even on its log scale. A sparsity s counts as log(1 / (1 - s)), the log of how
-    many times smaller: accuracy falls off a cliff near the sparse end, where 0.97 and 0.99 are as
-    far apart as 0.5 and 0.83. An epoch counts as log(1 + epoch), since the first ones matter most.
-    A parameter that is not there sits in the middle of its range.
+    A log range is linear on its log scale. A sparsity s becomes log(1 / (1 - s)), the log of the
+    factor by which the weights shrink: metrics fall steeply near the sparse end, and on this scale
+    0.97 and 0.99 are as far apart as 0.5 and 0.83. An epoch becomes log(1 + epoch), since the first
+    epochs matter most. An inactive parameter takes the middle of its range.
     """
 
     def __init__(self, space: Mapping[str, Domain], most_epochs: int) -> None:
@@ -90,20 +90,22 @@ class Encoding:
         """The names of the columns of choices."""
         return list(self._choices)
 
-    def inputs(self, spots: Sequence[Spot]) -> Inputs:
-        """n spots as n points."""
-        numbers = [[*self._row(params), math.log1p(epoch) / self._most] for params, epoch in spots]
+    def inputs(self, evaluations: Sequence[Evaluation]) -> Inputs:
+        """n evaluations as n points."""
+        numbers = [
+            [*self._row(params), math.log1p(epoch) / self._most] for params, epoch in evaluations
+        ]
         choices = [
             [known.get(params.get(name, ""), UNKNOWN) for name, known in self._choices.items()]
-            for params, _ in spots
+            for params, _ in evaluations
         ]
         return Inputs(
-            np.array(numbers, dtype=float).reshape(len(spots), len(self.numbers)),
-            np.array(choices, dtype=np.int64).reshape(len(spots), len(self._choices)),
+            np.array(numbers, dtype=float).reshape(len(evaluations), len(self.numbers)),
+            np.array(choices, dtype=np.int64).reshape(len(evaluations), len(self._choices)),
         )
 
     def share(self, name: str, value: float) -> float | None:
-        """How far through its range a value lies, in [0, 1]; None for a parameter that has none."""
+        """The position of a value in its range, in [0, 1]; None for a parameter without a range."""
         return _share(float(value), *self._ends[name]) if name in self._ranges else None
 
     def _row(self, params: Mapping[str, Any]) -> list[float]:
@@ -121,7 +123,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Shape:
-    """``lengths`` (d,) of the numbers; ``alike`` (c,), the correlation over a differing choice."""
+    """``lengths`` (d,) of the numbers; ``alike`` (c,), the correlation of two different choices."""
 
     lengths: Array
     alike: Array
@@ -131,7 +133,7 @@ class Shape:
 class Surrogate:
     """The posterior given values (n,) at inputs, each with a noise variance (n,).
 
-    ``mean`` is that far from all inputs; by default the mean of the values.
+    ``mean`` is the prior mean; by default the mean of the values.
     """
 
     def __init__(
@@ -144,11 +146,11 @@ class Surrogate:
     ) -> None:
         self._inputs, self._values, self._noise = inputs, values, noise
         self._mean = float(values.mean()) if mean is None else mean
-        self._apart = _Apart.of(inputs, inputs)
+        self._apart = _Distances.of(inputs, inputs)
         self._condition(shape)
 
     def _condition(self, shape: Shape) -> float:
-        """Take ``shape``; returns the log marginal likelihood, up to a constant."""
+        """Set the hyperparameters; returns the log marginal likelihood, up to a constant."""
         covariance = self._apart.covariance(shape)
         covariance[np.diag_indices_from(covariance)] += self._noise + 1e-9
         self.shape, self._root = shape, np.linalg.cholesky(covariance)
@@ -157,7 +159,7 @@ class Surrogate:
         return float(-0.5 * fit - size)
 
     def fit(self) -> None:
-        """Walk over the hyperparameters, one after the other, uphill."""
+        """Change one hyperparameter after another wherever this raises the likelihood."""
         best, found = self._condition(self.shape), self.shape
         for part, index, factor in _walk(found):
             changed = _changed(found, part, index, factor)
@@ -167,9 +169,9 @@ class Surrogate:
         self._condition(found)
 
     def believe(self, inputs: Inputs, noise: float) -> tuple[Surrogate, Array]:
-        """As if what it expects at ``inputs`` had come true there; and those expectations.
+        """The process with its own predictions at ``inputs`` as observations; and the predictions.
 
-        The kriging believer of Ginsbourger et al. (2010): for trials that are still running.
+        The kriging believer of Ginsbourger et al. (2010), for trials that are still running.
         """
         expected, _ = self.predict(inputs)
         values = np.concatenate([self._values, expected])
@@ -181,16 +183,16 @@ class Surrogate:
 
     def predict(self, inputs: Inputs) -> tuple[Array, Array]:
         """Mean and standard deviation at m points, each (m,); without the noise of a record."""
-        across = _Apart.of(self._inputs, inputs).covariance(self.shape)
+        across = _Distances.of(self._inputs, inputs).covariance(self.shape)
         pulled = solve_triangular(self._root, across, lower=True)
         variance = self.shape.variance - np.einsum("ij,ij->j", pulled, pulled)
         return self._mean + pulled.T @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
 
 
 def staircase(heights: Array, widths: Array, floor: float) -> Array:
-    """The upper edge of points (height, width in [0, 1]) as steps (k, 3): from, to, height.
+    """The front of points (height, width in [0, 1]) as steps, shape (k, 3): from, to, height.
 
-    Beyond the widest point, and nowhere lower than it, lies ``floor``.
+    ``floor`` is the least height of a step, and the height beyond the widest point.
     """
     by_width = np.argsort(widths, kind="stable")
     ends = widths[by_width]
@@ -213,14 +215,14 @@ def improvement(mean: Array, deviation: Array, width: Array, steps: Array) -> Ar
 
 
 @dataclass(frozen=True)
-class _Apart:
+class _Distances:
     """Squared differences of the numbers (d, n, m) and whether the choices differ (c, n, m)."""
 
     squares: Array
     differ: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, one: Inputs, other: Inputs) -> _Apart:
+    def of(cls, one: Inputs, other: Inputs) -> _Distances:
         numbers = one.numbers.T[:, :, None] - other.numbers.T[:, None, :]
         return cls(numbers**2, one.choices.T[:, :, None] != other.choices.T[:, None, :])
 

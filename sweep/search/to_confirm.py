@@ -21,7 +21,7 @@ from sweep.ledger.events import RecordEvent
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import front_values, standard_error
 from sweep.pareto import FloatArray, IntArray, nondominated
-from sweep.search.told import is_feasible, violations
+from sweep.search.observations import is_feasible, violations
 
 
 @dataclass(frozen=True)

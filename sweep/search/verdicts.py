@@ -1,9 +1,9 @@
-"""The rule at work in one sweep: who is compared at a rung, and which verdicts stand.
+"""Early stopping in one sweep: which records are compared at a rung, and which verdicts hold.
 
-A decision in the ledger stands, and the rule (:mod:`sweep.search.moasha`) is asked where there is
-none. A record's decision follows it in the ledger, so a replay ranks nothing. Where it does not
-follow (a torn tail), the verdict is given before the next event is taken in: on the records that
-stood when it was due.
+A decision in the ledger always holds; the rule (:mod:`sweep.search.moasha`) decides where there is
+none. In the ledger, a record is followed by its decision, so a replay ranks nothing. Where the
+decision is missing (the end of the ledger was torn off), the rule decides before the next event is
+applied, so with the records that were there when the decision was due.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from sweep.search.moasha import Moasha
 
 
 class Verdicts:
-    """Records in, verdicts out; nothing at all under a scheduler that stops nothing.
+    """The verdicts on the records of a sweep; there are none under the scheduler ``fifo``.
 
-    Like is compared with like: under a schedule bound to the horizon, only records from before the
-    horizon; and none from within a ramp, whose sparsity is not the trial's yet. A trial at its own
-    last epoch is a peer to others and needs no verdict itself.
+    Only records of one kind are compared. Under a learning-rate schedule that depends on the
+    horizon these are the records before the horizon. Records within a ramp are not compared, since
+    they do not have the trial's sparsity yet. A trial at its last epoch is a peer of others and
+    needs no verdict.
     """
 
     def __init__(self, config: SweepConfig) -> None:
@@ -32,7 +33,7 @@ class Verdicts:
         self._open: tuple[TrialState, RecordEvent] | None = None
 
     def take(self, trial: TrialState, record: RecordEvent) -> None:
-        """Let a record count at its rung; its verdict is open until the next event."""
+        """Add a record to its rung; its verdict is open until the next event."""
         if self._rule is None or not self._is_compared(trial, record):
             return
         self._rule.add(trial.trial_id, record["epoch"], record)
@@ -40,7 +41,7 @@ class Verdicts:
             self._open = trial, record
 
     def before(self, event: ReadEvent) -> None:
-        """Close what is open, with the ledger's own word if ``event`` is that."""
+        """Close an open verdict before ``event`` is applied, which may be the ledger's decision."""
         if self._open is None:
             return
         trial, record = self._open
@@ -51,13 +52,13 @@ class Verdicts:
             self.close()
 
     def close(self) -> None:
-        """Give the verdict that is open, if one is."""
+        """Decide if a verdict is open."""
         if self._open is not None:
             self.judge(*self._open)
             self._open = None
 
     def judge(self, trial: TrialState, record: RecordEvent) -> None:
-        """Keep the verdict on a record in ``trial.verdicts``, if it is at a rung."""
+        """Store the verdict on a record in ``trial.verdicts`` if its epoch is a rung."""
         epoch = record["epoch"]
         if self._rule is None or not self._is_compared(trial, record):
             return

@@ -1,9 +1,10 @@
-"""What other sweeps observed, for a new one to learn from: "warm" events, one a folder.
+"""The warm start: a sampler learns from the observations of other sweeps ("warm" events).
 
-An event holds the observations themselves, so that the new folder stands alone: each ended trial
-of the other sweep as it is told to a study, at its last finished record, with ``finetune_epochs``
-as the epoch of that record. They teach the sampler, and are no trials of this sweep: not counted,
-not on its front, and tried again where the sampler wants to see them under this sweep's seed.
+There is one event for each folder. It holds the observations themselves, so the new folder does not
+depend on the old one. An observation is an ended trial of the other sweep: its params and its last
+record that is not partial, with the epoch of that record as ``finetune_epochs``. Observations are
+not trials of this sweep: they are not counted, they are not on its front, and the sampler may
+propose the same params again.
 """
 
 from __future__ import annotations
@@ -21,32 +22,32 @@ from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
 from sweep.ledger.record import figure, standard_error
 from sweep.ledger.store import Store, store_at
-from sweep.search.told import Told
+from sweep.search.observations import StudyParams
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import DEFAULTS, FIDELITY
 from sweep.space.values import one_line
 
 COMPARED = ("model", "tokenizer", "task", "baseline", "pruning", "recover")
-"""Sections that make figures what they are; where they differ, a warning says so."""
+"""Sections that change the figures of a trial. Where they differ, a warning says so."""
 
 
 def warm_events(config: SweepConfig, own: Store) -> list[WarmEvent]:
     """One "warm" event, without its time, for each folder in ``search.warm_start``.
 
     ``own`` is this sweep's folder. Raises :class:`~sweep.errors.UsageError` for a folder that is no
-    sweep or ``own``, other objectives or directions, and a record without a figure that is needed.
+    sweep or is ``own``, for other objectives or directions, and for a record that lacks a figure.
     """
     return [_event(config, store_at(path), own) for path in config.search.warm_start]
 
 
 def _event(config: SweepConfig, path: Store, own: Store) -> WarmEvent:
     if path.absolute() == own.absolute():
-        raise UsageError(f"search.warm_start: {path} is the folder of this very sweep")
+        raise UsageError(f"search.warm_start: {path} is the folder of this sweep itself")
     theirs = SweepFolder(path).saved_config()
     if (other := theirs.get("objectives")) != dict(config.objectives):
         raise UsageError(
-            f"search.warm_start: the objectives of {path} are others: {other}, and here "
+            f"search.warm_start: the objectives of {path} are {other}, but those of this sweep are "
             f"{dict(config.objectives)}"
         )
     used: list[dict[str, Any]] = []
@@ -78,7 +79,7 @@ def describe(event: WarmEvent) -> str:
 
 
 def _finished(events: Iterable[ReadEvent]) -> Iterator[tuple[dict[str, Any], ReadEvent]]:
-    """(params as asked, last record that is not partial) of each trial that ended well."""
+    """(params, last record that is not partial) of each trial that did not fail."""
     params: dict[str, dict[str, Any]] = {}
     last: dict[str, ReadEvent] = {}
     for event in events:
@@ -93,11 +94,11 @@ def _finished(events: Iterable[ReadEvent]) -> Iterator[tuple[dict[str, Any], Rea
 
 
 def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The params as this space has them, or why they lie outside of it."""
+    """The params as this space has them, or the reason why they lie outside of it."""
     whole = {**DEFAULTS, **params}
     if strange := sorted(set(whole) - set(space)):
         return f"unknown parameter {strange[0]}"
-    told = Told(space)
+    stored = StudyParams(space)
     found: dict[str, Any] = {}
     matters = effective(whole)
     for name in order(space):
@@ -105,14 +106,14 @@ def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, An
         there, only = is_active(domain, found), fixed(name, found)
         if only is not None:
             found[name] = only
-        elif there and (told.has_epoch(value) if name == FIDELITY else domain.contains(value)):
+        elif there and (stored.has_epoch(value) if name == FIDELITY else domain.contains(value)):
             found[name] = value
         elif name == "seed" or name not in matters:
-            continue  # another seed is another sample of the same thing
+            continue  # another seed is another sample of the same configuration
         elif there:
             return f"{name} is outside of {one_line(domain.plain())}"
         elif value != DEFAULTS[name]:
-            return f"{name} is not there in this space, and not its default"
+            return f"{name} is not active in this space, and differs from its default"
     return {name: found[name] for name in space if name in found}
 
 
@@ -134,9 +135,9 @@ def _metrics(config: SweepConfig, record: ReadEvent, path: Store) -> dict[str, f
 
 
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
-    """``setting: there -> here`` of what makes figures mean something else."""
+    """``setting: there -> here`` of the settings that change the figures of a trial."""
     ours = config.model_dump(mode="json")
-    with suppress(ValueError):  # as this version reads it: a setting that came since is a default
+    with suppress(ValueError):  # settings that are newer than the other sweep get their defaults
         theirs = SweepConfig.model_validate(theirs).model_dump(mode="json")
     old, new = (
         {name: _without_metrics(plain.get(name)) for name in COMPARED} for plain in (theirs, ours)
@@ -145,7 +146,7 @@ def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
 
 
 def _without_metrics(section: Any) -> Any:
-    """Figures that are told beside others (``task.metrics``) change none of those."""
+    """A section without ``task.metrics``: a further metric does not change other figures."""
     if not isinstance(section, Mapping):
         return section
     return {name: value for name, value in section.items() if name != "metrics"}

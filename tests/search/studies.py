@@ -62,7 +62,7 @@ def space(sampler: str, epochs: Domain = EPOCHS["range"]) -> dict[str, Domain]:
 
 
 def conditional(sampler: str) -> dict[str, Domain]:
-    """A learning rate where anything is trained, a scope for random scores; children first."""
+    """A learning rate if a trial trains, a scope for random scores; conditional ones first."""
     rates = (1e-5, 1e-4, 1e-3)
     endless = Float(1e-5, 1e-3, log=True, when=TRAINED)
     return {
@@ -75,12 +75,12 @@ def conditional(sampler: str) -> dict[str, Domain]:
 
 
 def count(sampler: str) -> int:
-    """Enough trials for the sampler to use what it was told, and no more: gp is slow."""
+    """A number of trials after which the sampler uses its model; gp is slow, and gets few."""
     return {"gp": 16, "nsga2": 3 * POPULATION + 8}.get(sampler, 24)
 
 
 def aims(sampler: str) -> dict[str, str]:
-    """Two objectives, or one where two take gp seconds."""
+    """Two objectives; one for gp, which needs seconds for two."""
     return ONE if sampler == "gp" else BOTH
 
 
@@ -91,7 +91,7 @@ def values(params: Params, objectives: dict[str, str]) -> list[float]:
 
 
 def ask_and_begin(study: Study, number: int) -> Params | None:
-    """The params of the next trial, which runs from now on; None where there is none."""
+    """The params of the next trial, which begins to run; None if there is none."""
     proposal = study.ask(number)
     if proposal is not None:
         study.begin(number, *proposal)
@@ -102,7 +102,7 @@ Log = list[tuple[str, Any]]
 
 
 def drive(study: Study, trials: int, objectives: dict[str, str], in_flight: int = 3) -> Log:
-    """A sweep with several workers: some trials stop early, some fail. Returns what was done."""
+    """A sweep with several workers: some trials stop early, some fail. Returns its calls."""
     random = np.random.default_rng(3)
     log: Log = []
     running: dict[int, Params] = {}
@@ -124,7 +124,7 @@ def outcome(
 ) -> tuple[Params, list[float]] | None:
     if random.random() < 0.15:
         return None
-    reached = [e for e in range(1, params["finetune_epochs"]) if study.can_tell(e)]
+    reached = [e for e in range(1, params["finetune_epochs"]) if study.accepts_epoch(e)]
     if reached and random.random() < 0.5:
         params = {**params, "finetune_epochs": int(random.choice(reached))}
     return params, values(params, objectives)
@@ -136,7 +136,7 @@ def replay(study: Study, log: Log) -> None:
 
 
 def contents(study: Study) -> list[Any]:
-    """Everything in the study that a sampler or a plot can see of its trials, but for dates."""
+    """All properties of the study's trials that samplers and plots use, without dates."""
     return [
         (t.number, t.state, t.params, t.distributions, t.values, t.constraints, t.system_attrs)
         for t in study.optuna_study.trials

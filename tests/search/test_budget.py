@@ -1,4 +1,4 @@
-"""What a sweep has spent: sums over its events, whoever drives and however often."""
+"""The budget of a sweep: sums over its events, also over several sessions."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def taught(
     times: int = 1,
     **more: Any,
 ) -> Ehvi:
-    """A sampler that was told every record so many ``times``; ``more`` takes figures' places."""
+    """A sampler that observed every record so many ``times``; ``more`` replaces figures."""
     sampler = Ehvi(space, objectives)
     for number in range(trials):
         params = sampler.spread(number // 16, number % 16)

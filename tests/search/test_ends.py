@@ -1,4 +1,4 @@
-"""How a search ends, and what else a config may ask of it: budgets, seeds, many objectives."""
+"""The end of a search, and other settings of a config: budgets, seeds, many objectives."""
 
 from __future__ import annotations
 
@@ -115,21 +115,21 @@ def test_epochs_that_are_not_there_are_the_default() -> None:
     assert states == {OptunaState.COMPLETE}
 
 
-def test_constraints_reach_the_study_from_the_record_that_is_told() -> None:
+def test_constraints_reach_the_study_from_the_final_record() -> None:
     driver = Driver(settings(trials=12, constraints={"accuracy": {"min": 0.6}}))
     driver.run(workers=2)
     seen = driver.search.study.optuna_study.trials
-    for trial, told in zip(driver.search.trials.values(), seen, strict=True):
-        record = driver.search.told_record(trial)
+    for trial, stored in zip(driver.search.trials.values(), seen, strict=True):
+        record = driver.search.final_record(trial)
         if record is None:
-            assert told.state == OptunaState.FAIL
+            assert stored.state == OptunaState.FAIL
         else:
             broken = {"accuracy >= 0.6": pytest.approx(0.6 - record["accuracy"])}
-            assert told.constraints == broken
+            assert stored.constraints == broken
 
 
 def test_what_keeps_no_constraint_is_not_stopped_for_it() -> None:
-    """The scheduler's rule knows objectives alone."""
+    """The rule of the scheduler does not know constraints."""
     plain = Driver(settings(trials=12)).run(workers=2)
     bound = Driver(settings(trials=12, constraints={"accuracy": {"min": 0.99}})).run(workers=2)
     assert story(bound) == story(plain)

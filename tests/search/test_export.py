@@ -1,4 +1,4 @@
-"""A sweep as a file that Optuna, and so its dashboard, opens."""
+"""A sweep as a file that Optuna and its dashboard can open."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_file_that_is_there_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         export_study(settings(), [], target)
     assert target.read_text() == "mine"
-    with pytest.raises(UsageError, match=r"ends in \.db or \.log"):
+    with pytest.raises(UsageError, match=r"end in \.db or \.log"):
         export_study(settings(), [], tmp_path / "study.csv")
     with pytest.raises(StorageError, match="cannot write"):
         export_study(settings(), [], tmp_path / "nowhere" / "study.log")

@@ -1,4 +1,4 @@
-"""Multi-objective ASHA: the properties that its docstring claims, and the rule written anew."""
+"""Multi-objective ASHA: the properties in its docstring, and the rule implemented again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sweep.ledger.events import DecisionEvent
 from sweep.ledger.record import standard_error
-from sweep.search.moasha import UNTRAINED, Moasha
+from sweep.search.moasha import EPOCH_0_FACTOR, Moasha
 
 Record = dict[str, Any]
 BOTH = {"accuracy": "max", "sparsity": "max"}
@@ -262,7 +262,9 @@ def test_an_objective_is_noisy_where_it_is_said_to_be() -> None:
         assert [d is not None and d["action"] == "stop" for d in decisions] == stops
 
 
-@pytest.mark.parametrize(("lead", "stopped_at"), [(0.5, []), (2.0, [1]), (2 * UNTRAINED, [0, 1])])
+@pytest.mark.parametrize(
+    ("lead", "stopped_at"), [(0.5, []), (2.0, [1]), (2 * EPOCH_0_FACTOR, [0, 1])]
+)
 def test_right_after_pruning_a_lead_must_be_larger(lead: float, stopped_at: list[int]) -> None:
     """``lead``: in sums of both half-intervals at margin 1."""
     better = record(0.5, 0.8)

@@ -1,4 +1,4 @@
-"""Rounds of a confirmation, as a fold: what is wanted, what is missing, and under which seeds."""
+"""Rounds of a confirmation, as a fold: wanted points, missing points, and seeds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def begin(events: list[Event], points: list[Point], count: int) -> list[Event]:
 
 
 def found(events: list[Event], some: Any = lambda job, epoch: True) -> list[Event]:
-    """The events with all records of the round under way, and its end."""
+    """The events with all records of the current round, and its end."""
     for job in fold(events).unfinished():
         own = {"trial_id": job.trial_id, "seed": job.seed}
         for epoch in sorted(job.wanted):
@@ -43,7 +43,7 @@ def found(events: list[Event], some: Any = lambda job, epoch: True) -> list[Even
 
 
 def pairs(events: list[Event]) -> list[tuple[str, int, int]]:
-    """What is wanted now: (trial, epoch, seed)."""
+    """The wanted (trial, epoch, seed)."""
     return [(j.trial_id, e, j.seed) for j in fold(events).unfinished() for e in sorted(j.wanted)]
 
 
@@ -111,7 +111,7 @@ def test_a_round_that_is_overtaken_is_dropped_and_what_it_found_is_kept() -> Non
     assert {trial for trial, *_ in pairs(moved)} == {"t0"}
 
 
-def test_a_retraining_that_failed_is_not_tried_again_and_is_told() -> None:
+def test_a_failed_retraining_is_reported_and_not_repeated() -> None:
     events = begin(searched(), [A, C], 2)
     job = fold(events).unfinished()[0]
     own = {"trial_id": job.trial_id, "seed": job.seed}

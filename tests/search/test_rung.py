@@ -1,4 +1,4 @@
-"""Rungs as large as they get: ranks and beaters are those of the definition."""
+"""Large rungs: the ranks, and the records that beat others, follow the definition."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sweep.search.rung import ROOM, Point, Rung
+from sweep.search.rung import CAPACITY, Point, Rung
 
-N = 20 * ROOM + 1  # more than one doubling of the room
+N = 20 * CAPACITY + 1  # more than one doubling of the room
 FIGURES = {
     "as by default": (1, 1),
     "three objectives": (2, 1),
@@ -30,7 +30,7 @@ def drawn(exact: int, noisy: int) -> tuple[NDArray[np.float64], ...]:
 def beats(
     values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Who (row) beats whom (column), by rule 1 of `sweep.search.moasha`."""
+    """Whether each row beats each column, by rule 1 of `sweep.search.moasha`."""
     as_good = (values[:, None] >= values[None]).all(axis=-1)
     if low.shape[1]:
         return np.asarray(as_good & (low[:, None] > high[None]).all(axis=-1))
@@ -38,7 +38,7 @@ def beats(
 
 
 def peel(matrix: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Rank 0 is beaten by nobody, rank 1 by nobody when those are gone, and so on."""
+    """Nobody beats rank 0. Without those, nobody beats rank 1, and so on."""
     ranks = np.full(len(matrix), -1)
     rank = 0
     while (left := np.flatnonzero(ranks < 0)).size:
@@ -52,7 +52,7 @@ def peel(matrix: NDArray[np.bool_]) -> NDArray[np.intp]:
 def test_every_standing_in_a_large_rung_is_that_of_the_rule(
     figures: tuple[int, int], asked: str
 ) -> None:
-    """However many come in between two questions."""
+    """Whatever the number of records between two questions."""
     every = {"each": 1, "now and then": 100, "at the end": N}[asked]
     values, low, high = drawn(*figures)
     names = [f"t{number:05d}" for number in np.random.default_rng(0).permutation(N)]

@@ -43,7 +43,7 @@ every_sampler = pytest.mark.parametrize("sampler", EVERY)
 
 
 def small(**more: Domain) -> dict[str, Domain]:
-    """Twelve configurations, three of which have two learning rates that do nothing."""
+    """Twelve configurations; in three of them the learning rate has no effect."""
     domains: dict[str, Domain] = {
         "sparsity": Choice((0.3, 0.5, 0.7)),
         "finetune_epochs": Choice((0, 2)),
@@ -54,7 +54,7 @@ def small(**more: Domain) -> dict[str, Domain]:
 
 
 def exhaust(study: Study, objectives: dict[str, str], known: Sequence[Proposal] = ()) -> list[Any]:
-    """Every proposal until there is none, each told at once; those ``known`` are not asked for."""
+    """All proposals of a space, ``known`` ones first; each trial ends at once."""
     found: list[Proposal] = []
     for proposal in itertools.chain(known, iter(lambda: study.ask(len(found)), None)):
         study.begin(len(found), *proposal)
@@ -64,14 +64,14 @@ def exhaust(study: Study, objectives: dict[str, str], known: Sequence[Proposal] 
     return found
 
 
-def parameters_there(params: Params) -> set[str]:
+def active_parameters(params: Params) -> set[str]:
     there = {"sparsity", "method", "finetune_epochs"}
     there |= {"learning_rate"} if params["finetune_epochs"] >= 1 else set()
     return there | ({"scope"} if params["method"] == "random" else set())
 
 
 @every_sampler
-def test_only_parameters_that_are_there_are_proposed_and_told(sampler: str) -> None:
+def test_only_active_parameters_are_proposed_and_stored(sampler: str) -> None:
     objectives = aims(sampler)
     study = Study(conditional(sampler), objectives, sampler, seed=2)
     log = drive(study, count(sampler), objectives)
@@ -79,14 +79,14 @@ def test_only_parameters_that_are_there_are_proposed_and_told(sampler: str) -> N
     # ehvi asks for no trial of 0 epochs, which any longer one holds
     assert {len(params) for params in proposals} >= ({4, 5} if sampler == "ehvi" else {3, 5})
     for params in proposals:
-        assert set(params) == parameters_there(params)
+        assert set(params) == active_parameters(params)
     ended = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
     for trial in ended:
-        assert set(trial.params) == parameters_there(trial.params)
+        assert set(trial.params) == active_parameters(trial.params)
 
 
 @every_sampler
-def test_what_is_decided_is_proposed_and_told_where_the_space_has_it(sampler: str) -> None:
+def test_a_fixed_value_is_proposed_and_is_stored_if_the_space_has_it(sampler: str) -> None:
     """The half of 2:4 lies outside of this space's sparsities."""
     objectives = aims(sampler)
     domains = {
@@ -107,7 +107,7 @@ def test_what_is_decided_is_proposed_and_told_where_the_space_has_it(sampler: st
         assert ("sparsity" in trial.params) == (trial.params["granularity"] == "element")
 
 
-def test_a_parameter_that_an_early_stop_leaves_without_its_condition_is_not_told() -> None:
+def test_a_parameter_that_an_early_stop_makes_inactive_is_not_stored() -> None:
     late = {"finetune_epochs": Int(0, 6), "learning_rate": Float(1e-5, 1e-3, when=TRAINED)}
     late["learning_rate"] = dataclasses.replace(
         late["learning_rate"], when=(Condition("finetune_epochs", low=4),)
@@ -146,7 +146,7 @@ def test_each_configuration_comes_once_under_each_seed_that_the_space_has(sample
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
 def test_a_space_with_one_endless_corner_goes_on_in_it(sampler: str) -> None:
-    """The discrete part is used up at once; only the learning rates of trained trials are left."""
+    """The discrete part is exhausted at once; only learning rates of longer trials are left."""
     domains: dict[str, Domain] = {
         "finetune_epochs": Int(0, 1),
         "learning_rate": Float(1e-5, 1e-3, log=True, when=TRAINED),
@@ -158,8 +158,8 @@ def test_a_space_with_one_endless_corner_goes_on_in_it(sampler: str) -> None:
     assert epochs == {0: 1, 1: 29}
 
 
-def retold(sampler: str, log: Log, sign: float = 1, broken: float = 1) -> Study:
-    """The study of a log, its values turned by ``sign``, a bound kept where others break it."""
+def study_of_log(sampler: str, log: Log, sign: float = 1, broken: float = 1) -> Study:
+    """The study of a log, with the values times ``sign``, and the violations times ``broken``."""
     study = Study(space(sampler), aims(sampler), sampler, 0, [VIOLATED])
     for kind, arguments in log:
         if kind == "begin":
@@ -178,10 +178,10 @@ def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
     objectives = aims(sampler)
     unconstrained = Study(space(sampler), objectives, sampler, seed=0)
     log = drive(unconstrained, count(sampler), objectives)
-    study, again = retold(sampler, log), retold(sampler, log)
-    told = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
-    assert len(told) > 8
-    for trial in told:
+    study, again = study_of_log(sampler, log), study_of_log(sampler, log)
+    completed = [t for t in study.optuna_study.trials if t.state == TrialState.COMPLETE]
+    assert len(completed) > 8
+    for trial in completed:
         assert trial.constraints == {VIOLATED: pytest.approx(trial.params["sparsity"] - 0.5)}
     assert contents(again) == contents(study)
     assert again.ask(count(sampler)) == study.ask(count(sampler))
@@ -189,13 +189,11 @@ def test_constraints_are_in_the_study_live_and_rebuilt(sampler: str) -> None:
 
 @pytest.mark.parametrize("turned", [{"sign": -1}, {"broken": -1}])
 @pytest.mark.parametrize("sampler", LEARNING)
-def test_what_is_told_and_what_keeps_the_constraints_matter(
-    sampler: str, turned: dict[str, float]
-) -> None:
-    """The same trials with other values, or others that keep the bounds, lead elsewhere."""
+def test_values_and_violations_change_the_proposal(sampler: str, turned: dict[str, float]) -> None:
+    """The same trials with other values, or with other violations, change the proposal."""
     objectives = aims(sampler)
     log = drive(Study(space(sampler), objectives, sampler, 0), count(sampler), objectives, 0)
-    one, other = retold(sampler, log), retold(sampler, log, **turned)
+    one, other = study_of_log(sampler, log), study_of_log(sampler, log, **turned)
     assert one.ask(count(sampler)) != other.ask(count(sampler))
 
 
@@ -218,7 +216,7 @@ def test_starting_points_come_first_completed_and_the_same_again(sampler: str) -
     found = firsts(0)
     for start, params in zip(starts, found, strict=False):
         assert params.items() >= start.items()
-        assert set(params) == parameters_there(params)
+        assert set(params) == active_parameters(params)
         assert all(domains[name].contains(value) for name, value in params.items())
     assert found == firsts(0)
     assert found[0] != firsts(1)[0]
@@ -237,7 +235,7 @@ def test_the_even_spread_follows_the_starting_points_whole() -> None:
 
 
 @every_sampler
-def test_what_other_sweeps_saw_comes_first_and_leaves_the_numbers_alone(sampler: str) -> None:
+def test_observations_of_other_sweeps_come_first_and_change_no_number(sampler: str) -> None:
     domains, objectives = space(sampler), aims(sampler)
     donor = Study(domains, objectives, sampler, seed=9)
     log = drive(donor, count(sampler), objectives)
@@ -266,7 +264,7 @@ def test_what_other_sweeps_saw_comes_first_and_leaves_the_numbers_alone(sampler:
 
 
 @pytest.mark.parametrize("sampler", LEARNING)
-def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> None:
+def test_observations_of_other_sweeps_change_the_first_proposal(sampler: str) -> None:
     domains, objectives = space(sampler), aims(sampler)
 
     def firsts(sign: int) -> list[Any]:
@@ -275,8 +273,8 @@ def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> 
         for sparsity in random.uniform(0.1, 0.9, 24):
             params = {"sparsity": float(sparsity), "method": "random", "scope": "local"}
             params |= {"finetune_epochs": 2, "learning_rate": 1e-4}
-            told = [sign * float(value) for value in random.normal(size=len(objectives))]
-            study.learn((params, told), {})
+            drawn = [sign * float(value) for value in random.normal(size=len(objectives))]
+            study.learn((params, drawn), {})
         return [study.ask(number) for number in range(2)]
 
     assert firsts(1) == firsts(1)
@@ -288,7 +286,7 @@ def test_what_other_sweeps_saw_matters_from_the_first_trial_on(sampler: str) -> 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_shown_a_part_of_the_trials_a_sampler_is_still_pure_and_replayed(sampler: str) -> None:
-    """More have ended, and more are running, than any sampler is shown."""
+    """More trials have ended, and more run, than any sampler sees."""
     how, domains, random = SAMPLERS[sampler], space(sampler), np.random.default_rng(0)
     ended, running = how.finished + 50, how.running + 10
 

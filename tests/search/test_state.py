@@ -44,7 +44,7 @@ def config(sampler: str = "tpe", **overrides: Any) -> SweepConfig:
 
 
 def accuracy(params: dict[str, Any], seed: int, epoch: int) -> float:
-    """Closed form: denser is better, so is l1-norm, a fit learning rate, and time; with noise."""
+    """A formula: dense models, l1-norm, a good learning rate and epochs are better; with noise."""
     cost = params["sparsity"] ** 3 * (0.3 if params["method"] == "l1-norm" else 0.5)
     unfit = 0.2 * abs(np.log10(params["learning_rate"]) + 4)
     noise = np.random.default_rng([seed, epoch]).normal(0, 0.01)
@@ -67,7 +67,7 @@ def record(trial: TrialState, epoch: int, attempt: int, partial: bool = False) -
 
 
 class Driver:
-    """A driver in small: every event goes through JSON to the ledger, then into the search."""
+    """A small driver: every event goes through JSON to the ledger, then to the search."""
 
     def __init__(self, settings: SweepConfig, events: list[Event] | None = None) -> None:
         self.search = Search(settings)
@@ -102,7 +102,7 @@ class Driver:
         return {}
 
     def run(self, workers: int = 1, most: float = float("inf"), seed: int = 0) -> list[Event]:
-        """Go on until nothing is left, or the ledger has ``most`` events."""
+        """Run until the search ends, or the ledger has ``most`` events."""
         random = np.random.default_rng(seed)
         running: list[TrialState] = []
         waiting = self.search.unfinished()
@@ -125,7 +125,7 @@ class Driver:
 
 
 def story(events: list[Event]) -> list[Event]:
-    """What happened, whoever ran it and when: without starts, attempts and times."""
+    """The events without starts, attempts and times."""
     return [
         {key: value for key, value in event.items() if key not in ("attempt", "time")}
         for event in events
@@ -133,7 +133,7 @@ def story(events: list[Event]) -> list[Event]:
     ]
 
 
-def told(search: Search) -> list[Any]:
+def observed(search: Search) -> list[Any]:
     trials = search.study.optuna_study.trials
     return [(t.number, t.state, t.params, t.values, t.system_attrs) for t in trials]
 
@@ -166,14 +166,14 @@ def test_a_replay_of_many_workers_gives_the_same_state_at_every_event(sampler: s
         assert copy.trials
         assert copy.missing_events() == live.search.missing_events() == []
         assert copy.trials == live.search.trials
-        assert told(copy) == told(live.search)
+        assert observed(copy) == observed(live.search)
         assert copy.propose() == live.search.propose()
         live = Driver(settings, events)
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_the_rule_asked_again_says_what_the_ledger_says(workers: int) -> None:
-    """Where decisions are gone, each is made anew on the records that stood when it was due."""
+def test_the_rule_repeats_the_decisions_of_the_ledger(workers: int) -> None:
+    """A missing decision is made from the records that were there when it was due."""
     settings = config("random")
     ledger = Driver(settings).run(workers)
     copy = Search(settings).replay(e for e in ledger if e["event"] != "decision")
@@ -185,8 +185,8 @@ def test_the_rule_asked_again_says_what_the_ledger_says(workers: int) -> None:
 
 
 @pytest.mark.parametrize("schedule", LR_SCHEDULES)
-def test_every_outcome_occurs_and_each_trial_is_told_once_and_truly(schedule: str) -> None:
-    """Under a schedule bound to the horizon, completed ones alone."""
+def test_every_outcome_occurs_and_each_trial_has_one_true_observation(schedule: str) -> None:
+    """Under a schedule that depends on the horizon, only completed trials have observations."""
     recover, search = {"lr_schedule": schedule}, {"sampler": "random", "trials": 40}
     driver = Driver(config("random", recover=recover, search=search))
     driver.run(workers=3)
@@ -213,7 +213,7 @@ RAMPS = {"values": [0, 2, 3], "when": {"finetune_epochs": {"low": 3}}}
 
 
 @pytest.mark.parametrize("schedule", LR_SCHEDULES)
-def test_records_within_a_ramp_are_neither_judged_nor_peers_nor_told(schedule: str) -> None:
+def test_records_within_a_ramp_are_neither_judged_nor_peers_nor_observations(schedule: str) -> None:
     plain = config("random", search={"sampler": "random", "trials": 40, "reduction_factor": 2})
     dump = plain.model_dump(mode="json")
     dump["space"] |= {"ramp_epochs": RAMPS, "learning_rate": 1e-4}
@@ -236,9 +236,9 @@ def test_records_within_a_ramp_are_neither_judged_nor_peers_nor_told(schedule: s
     assert judged[2, "continue"] and judged[0, "stop"]
     again = Driver(SweepConfig.model_validate(dump), events)
     assert again.ledger == events, "a replay adds nothing"
-    for trial, told in zip(trials.values(), driver.search.study.optuna_study.trials, strict=True):
-        if told.state == OptunaState.COMPLETE:
-            assert told.params["finetune_epochs"] == trial.last_epoch >= trial.ramp_epochs
+    for trial, stored in zip(trials.values(), driver.search.study.optuna_study.trials, strict=True):
+        if stored.state == OptunaState.COMPLETE:
+            assert stored.params["finetune_epochs"] == trial.last_epoch >= trial.ramp_epochs
 
 
 def test_what_a_crash_left_out_is_decided_on_the_records_before_it() -> None:
@@ -260,7 +260,7 @@ def test_what_a_crash_left_out_is_decided_on_the_records_before_it() -> None:
 
 
 def start(driver: Driver, epochs: int = 7) -> TrialState:
-    """The next trial, which runs from now on; it neither diverges nor ends before its epochs."""
+    """The next trial, which begins to run; it neither diverges nor ends before its epochs."""
     event = driver.search.propose()
     event["params"] |= {"finetune_epochs": epochs, "learning_rate": 1e-4}
     driver.emit(event)
@@ -340,7 +340,7 @@ def test_a_sweep_can_be_extended_and_the_ledger_remembers() -> None:
     assert driver.search.max_trials == 5
 
 
-def test_of_a_list_of_epochs_a_stopped_trial_tells_the_last_that_is_in_it() -> None:
+def test_a_stopped_trial_is_observed_at_its_last_epoch_that_the_list_has() -> None:
     driver, trial = started(config("grid"), epochs=5)
     for epoch in range(4):
         driver.emit(record(trial, epoch, attempt=1))
@@ -352,7 +352,7 @@ def test_of_a_list_of_epochs_a_stopped_trial_tells_the_last_that_is_in_it() -> N
     assert seen.values[0] == trial.records[2]["accuracy"]
 
 
-def test_a_record_without_an_objective_is_told_as_a_failure() -> None:
+def test_a_trial_without_an_objective_is_a_failed_observation() -> None:
     driver, trial = started(config("random"), epochs=0)
     bare = record(trial, 0, attempt=1)
     del bare["accuracy"]
@@ -380,4 +380,4 @@ def test_events_of_other_kinds_and_events_known_already_change_nothing() -> None
     twice = Search(settings).replay([*unknown, *again])
     once = Driver(settings, whole).search
     assert twice.trials == once.trials
-    assert told(twice) == told(once)
+    assert observed(twice) == observed(once)

@@ -1,4 +1,4 @@
-"""One contract for every sampler: pure proposals, told truths, a replay that changes nothing."""
+"""One contract for every sampler: pure proposals, true observations, replays without change."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from optuna.trial import TrialState
 
 from sweep import registry
 from sweep.errors import SweepError, UsageError
+from sweep.search.observations import suggest
 from sweep.search.samplers import GENERATION, PARENTS, POPULATION, SAMPLERS, sampler_seed
 from sweep.search.study import Study
-from sweep.search.told import suggest
 from sweep.space.active import order
 from sweep.space.domains import Constant, Domain, Float
 from tests.search.studies import (
@@ -35,12 +35,12 @@ from tests.search.studies import (
 
 
 def named(value: Any) -> str:
-    """The name of a case: objectives go by their number."""
+    """The name of a case: objectives are named by their number."""
     return str(len(value)) if isinstance(value, dict) else getattr(value, "__name__", str(value))
 
 
 def first_child(log: Log) -> int:
-    """Where in a log of NSGA-II's the first trial of a second generation begins."""
+    """The place in a log of NSGA-II at which the first trial of a second generation begins."""
     return next(i for i, (kind, given) in enumerate(log) if kind == "begin" and "study" in given[2])
 
 
@@ -94,7 +94,7 @@ def test_a_stock_sampler_proposes_what_optuna_proposes_to_a_study_of_the_same_tr
     ("sampler", "objectives", "epochs"),
     [
         *((s, BOTH, e) for s in SAMPLERS if s != "gp" for e in EPOCHS),
-        # With one objective TPE samples jointly, over what was told, and not what may be asked.
+        # With one objective TPE samples jointly, over observed values, which may lie outside of the space.
         *((s, ONE, e) for s in ("tpe", "nsga2") for e in EPOCHS),
         *(pytest.param("gp", ONE, e, marks=pytest.mark.slow) for e in ("narrow", "constant")),
     ],
@@ -128,7 +128,7 @@ def test_the_seed_is_honoured_and_each_number_has_its_own_stream(sampler: str) -
 
 @pytest.mark.parametrize("epochs", ["range", "narrow", "stepped", "log", "constant"])
 @pytest.mark.parametrize("sampler", EVERY)
-def test_a_stopped_trial_is_told_as_the_truth(sampler: str, epochs: str) -> None:
+def test_a_stopped_trial_has_the_epochs_that_it_reached(sampler: str, epochs: str) -> None:
     study = Study(space(sampler, EPOCHS[epochs]), BOTH, sampler, seed=0)
     params = ask_and_begin(study, 0)
     truth = {**params, "finetune_epochs": 1}
@@ -139,9 +139,9 @@ def test_a_stopped_trial_is_told_as_the_truth(sampler: str, epochs: str) -> None
     assert trial.params["finetune_epochs"] == 1
 
 
-def test_of_a_list_of_epochs_only_those_can_be_told() -> None:
+def test_of_a_list_of_epochs_only_those_are_stored() -> None:
     study = Study(space("tpe", EPOCHS["choice"]), BOTH, "tpe", seed=0)
-    assert [e for e in range(7) if study.can_tell(e)] == [1, 2, 5]
+    assert [e for e in range(7) if study.accepts_epoch(e)] == [1, 2, 5]
 
 
 FINE = {VIOLATED: 0.0}
@@ -160,7 +160,7 @@ FINE = {VIOLATED: 0.0}
         (2, [0.5, 10], {VIOLATED: float("nan")}, TrialState.FAIL),
     ],
 )
-def test_what_gave_no_figures_or_cannot_be_held_is_told_as_failed(
+def test_a_trial_without_figures_or_with_params_that_cannot_be_stored_is_failed(
     epoch: int, values: list[float] | None, broken: Any, state: TrialState
 ) -> None:
     study = Study(space("tpe", EPOCHS["choice"]), BOTH, "tpe", 0, [VIOLATED])

@@ -1,4 +1,4 @@
-"""The points that are confirmed: the front as others see it, and the nearest runners-up."""
+"""The points to confirm: the front of the analysis, and the nearest runners-up."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def random_records(seed: int) -> list[Any]:
 
 
 def undominated(records: list[Any]) -> list[Any]:
-    """By the definition, the first of equal ones."""
+    """The nondominated records by the definition; of equal ones, the first."""
     figures = [(one["accuracy"], one["sparsity"]) for one in records]
 
     def is_in(place: int) -> bool:
@@ -66,7 +66,7 @@ def undominated(records: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize("lowest", [None, 0.5, 2.0])
 def test_the_front_and_the_front_of_the_rest_by_their_definition(lowest: float | None) -> None:
-    """Under a bound that all keep, that some keep, and that none keeps."""
+    """Under a bound that all records satisfy, that some satisfy, and that none satisfies."""
     bounds = {} if lowest is None else {"accuracy": {"min": lowest}}
     settings = config(search={"constraints": bounds})
     for seed in range(60):
@@ -129,7 +129,7 @@ def test_the_distance_is_that_of_the_primary_metric_in_its_direction() -> None:
 
 
 def test_records_that_do_not_count_are_no_candidates() -> None:
-    """Told again, of a trial that has ended, of an attempt that is over, of a confirmation."""
+    """Repeated, of a trial that has ended, of an attempt that is over, of a confirmation."""
     events = LedgerBuilder().trial("a").trial("b").events
     events += [
         record("a", 0.9, 0.5),

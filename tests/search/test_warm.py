@@ -1,4 +1,4 @@
-"""Learning from other sweeps: what is used, what is not, and that the new ledger stands alone."""
+"""The warm start: which observations are used, and a ledger that does not need the other one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SPACE: dict[str, Any] = {
     "finetune_epochs": {"low": 0, "high": 4},
     "learning_rate": {"low": 1e-5, "high": 1e-3, "log": True},
 }
-Told = tuple[dict[str, Any], list[int], str]
+StudyParams = tuple[dict[str, Any], list[int], str]
 """Params, the epochs recorded, and the status."""
 
-TRIALS: list[Told] = [
+TRIALS: list[StudyParams] = [
     ({"sparsity": 0.5, "method": "l1-norm", "finetune_epochs": 2}, [0, 1, 2], "completed"),
     ({"sparsity": 0.8, "method": "random", "finetune_epochs": 4}, [0, 1], "stopped"),
     ({"sparsity": 0.7, "method": "random", "finetune_epochs": 3}, [0], "failed"),
@@ -40,7 +40,7 @@ def config(**sections: Any) -> SweepConfig:
     return SweepConfig.model_validate({**plain, **sections})
 
 
-def sweep(settings: SweepConfig, trials: Sequence[Told]) -> LedgerBuilder:
+def sweep(settings: SweepConfig, trials: Sequence[StudyParams]) -> LedgerBuilder:
     ledger = LedgerBuilder(name="other", config=settings.model_dump(mode="json"))
     for number, (params, epochs, status) in enumerate(trials):
         name = f"t{number:05d}"
@@ -86,7 +86,10 @@ RATE = {"low": 1e-5, "high": 1e-3, "when": {"finetune_epochs": {"low": 2}}}
             {"finetune_epochs": {"low": 0, "high": 1}},
             "finetune_epochs is outside of {low: 0, high: 1}",
         ),
-        ({"learning_rate": RATE}, "learning_rate is not there in this space, and not its default"),
+        (
+            {"learning_rate": RATE},
+            "learning_rate is not active in this space, and differs from its default",
+        ),
     ],
 )
 def test_what_lies_outside_of_the_space_is_left_out_and_counted(
@@ -99,7 +102,7 @@ def test_what_lies_outside_of_the_space_is_left_out_and_counted(
 
 def test_what_changes_nothing_and_other_seeds_are_in_no_ones_way(tmp_path: Path) -> None:
     """A parameter of another version is: its trial is left out with its name."""
-    trials: list[Told] = [
+    trials: list[StudyParams] = [
         ({"sparsity": 0.5, "finetune_epochs": 0, "learning_rate": 5.0}, [0], "completed"),
         ({"sparsity": 0.6, "finetune_epochs": 1, "seed": 17}, [0, 1], "completed"),
         ({"sparsity": 0.5, "finetune_epochs": 0, "depth": 3}, [0], "completed"),
@@ -113,7 +116,7 @@ def test_what_changes_nothing_and_other_seeds_are_in_no_ones_way(tmp_path: Path)
 def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> None:
     """The sparsity of 2:4 is a half, which a space that begins above has all the same."""
     space = {**SPACE, "sparsity": {"low": 0.7, "high": 0.9}, "granularity": ["element", "2:4"]}
-    trials: list[Told] = [
+    trials: list[StudyParams] = [
         ({"sparsity": 0.5, "granularity": "2:4", "finetune_epochs": 1}, [0, 1], "completed")
     ]
     folder = sweep(config(space=space), trials).write(tmp_path / "other")
@@ -122,8 +125,8 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
     assert event["observations"][0]["params"]["sparsity"] == 0.5
     search = Search(config(space=space))
     search.apply({**event, "time": 0.0})
-    (told,) = search.study.optuna_study.trials
-    assert told.state == TrialState.COMPLETE and told.params["granularity"] == "2:4"
+    (stored,) = search.study.optuna_study.trials
+    assert stored.state == TrialState.COMPLETE and stored.params["granularity"] == "2:4"
 
 
 def test_another_model_or_task_is_used_with_a_warning(other: Path) -> None:
@@ -140,17 +143,17 @@ def test_a_setting_that_came_since_is_no_difference(tmp_path: Path) -> None:
     del old["pruning"]["start_masks"], old["pruning"]["calibration_samples"]
     folder = ledger.write(tmp_path / "other")
     assert (learn(folder)["used"], learn(folder)["differs"]) == (2, [])
-    [told] = learn(folder, baseline={"quantization": {"scheme": "int8"}})["differs"]
-    assert told.startswith("baseline.quantization: null -> ")
+    [difference] = learn(folder, baseline={"quantization": {"scheme": "int8"}})["differs"]
+    assert difference.startswith("baseline.quantization: null -> ")
 
 
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"objectives": {"accuracy": "max"}}, r"the objectives of .*other are others"),
+        ({"objectives": {"accuracy": "max"}}, r"the objectives of .*other are "),
         (
             {"objectives": {"accuracy": "max", "sparsity": "min"}},
-            r"the objectives of .*other are others",
+            r"the objectives of .*other are ",
         ),
         (
             {"search": {"constraints": {"loss": {"max": 0.1}}}},
@@ -170,7 +173,7 @@ def test_what_is_no_sweep_is_refused_and_so_is_itself(other: Path, tmp_path: Pat
     for folder in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(UsageError, match=folder.name):
             learn(folder)
-    with pytest.raises(UsageError, match="this very sweep"):
+    with pytest.raises(UsageError, match="this sweep itself"):
         learn(other, own=other)
 
 

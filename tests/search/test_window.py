@@ -1,4 +1,4 @@
-"""What a sampler is shown, and what is left to try."""
+"""The trials that a sampler sees, and the configurations that follow."""
 
 from __future__ import annotations
 

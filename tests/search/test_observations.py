@@ -1,4 +1,4 @@
-"""Constraints on figures, as Optuna wants them."""
+"""Violations of constraints, in the form that Optuna expects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.search.told import constraint_names, violations
+from sweep.search.observations import constraint_names, violations
 
 BOUNDS = {"accuracy_drop": {"max": 0.02}, "sparsity": {"min": 0.5, "max": 0.9}}
 

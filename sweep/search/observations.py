@@ -1,4 +1,4 @@
-"""What a study is told: domains as Optuna has them, how a trial ended, which bounds it breaks."""
+"""What an Optuna study stores of a trial: params, values of objectives, violated constraints."""
 
 from __future__ import annotations
 
@@ -22,52 +22,54 @@ from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import FIDELITY
 
 
-class Told:
-    """What a study can hold of a trial's params: which parameters, and which values of each.
+class StudyParams:
+    """Which parameters of a trial, and which values of each, a study can store.
 
-    Constants are left out. ``finetune_epochs`` is always held, with every epoch at which a trial
-    may be stopped; where the space lists epochs, with those alone.
+    Constants are left out. ``finetune_epochs`` is always stored. Its values are all epochs at which
+    a trial may be stopped, or the epochs that the space lists.
     """
 
     def __init__(self, space: Mapping[str, Domain]) -> None:
         self._space, self._names = dict(space), order(space)
-        self._held = {n: domain for n, domain in space.items() if not isinstance(domain, Constant)}
+        self._stored = {
+            n: domain for n, domain in space.items() if not isinstance(domain, Constant)
+        }
         if FIDELITY in space:
-            self._held[FIDELITY] = _truth(space[FIDELITY])
-        self.distributions = {name: distribution(domain) for name, domain in self._held.items()}
-        """Parameter -> the values that the study can hold of it."""
+            self._stored[FIDELITY] = _reached_epochs(space[FIDELITY])
+        self.distributions = {name: distribution(domain) for name, domain in self._stored.items()}
+        """Parameter -> the values that the study can store."""
 
     def has_epoch(self, epoch: int) -> bool:
-        """Whether ``finetune_epochs`` = ``epoch`` can be held."""
-        return FIDELITY not in self._held or self._held[FIDELITY].contains(epoch)
+        """Whether ``finetune_epochs`` = ``epoch`` can be stored."""
+        return FIDELITY not in self._stored or self._stored[FIDELITY].contains(epoch)
 
     def has(self, params: Mapping[str, Any]) -> bool:
-        """Whether every value can be held, but for those that other params fix."""
+        """Whether every value can be stored. Values that other params fix are not looked at."""
         return all(
             domain.contains(params[name]) or fixed(name, params) is not None
-            for name, domain in self._held.items()
+            for name, domain in self._stored.items()
             if name in params
         )
 
     def of_running(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What a study is told of a trial that begins: the values that it can hold."""
+        """The params of a trial that begins, as far as a study can store them."""
         return {
             name: params[name]
-            for name, domain in self._held.items()
+            for name, domain in self._stored.items()
             if name in params and domain.contains(params[name])
         }
 
     def of_ended(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The same of a trial that turned out like this: only of what is active then."""
-        there: dict[str, Any] = {}
+        """The active params of a trial that ended with these, as far as a study can store them."""
+        found: dict[str, Any] = {}
         for name in self._names:
-            if name in params and is_active(self._space[name], there):
-                there[name] = params[name]
-        return self.of_running(there)
+            if name in params and is_active(self._space[name], found):
+                found[name] = params[name]
+        return self.of_running(found)
 
 
 def suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:
-    """A value for one parameter of a trial that is being asked for, as a plain Python value."""
+    """The value that a trial's sampler suggests for a parameter, as a plain Python value."""
     if isinstance(domain, Constant):
         return domain.value
     if isinstance(domain, Choice):
@@ -86,10 +88,10 @@ def distribution(domain: Float | Int | Choice) -> BaseDistribution:
     return cast(BaseDistribution, kind(domain.low, domain.high, log=domain.log, step=domain.step))
 
 
-def _truth(domain: Domain) -> Int | Choice:
-    """Every number of epochs that a trial may turn out to have had.
+def _reached_epochs(domain: Domain) -> Int | Choice:
+    """All numbers of epochs after which a trial may end.
 
-    On a log scale from 1: a trial is never stopped at epoch 0, where it has not begun to recover.
+    A log scale begins at 1, since it has no 0.
     """
     if isinstance(domain, Choice):
         return domain
@@ -100,7 +102,7 @@ def _truth(domain: Domain) -> Int | Choice:
 
 
 Observation = tuple[dict[str, Any], Sequence[float]]
-"""Params as they came true, and the values of the objectives."""
+"""The params of a trial, with the epochs that it reached, and the values of the objectives."""
 
 Constraints = Mapping[str, Mapping[str, float]]
 """Metric -> {"min": x, "max": y}, or one of the two; see ``search.constraints``."""
@@ -112,10 +114,9 @@ def observation(
     objectives: Iterable[str],
     constraints: Constraints,
 ) -> tuple[Observation | None, dict[str, float] | None]:
-    """(Params that came true, values of the objectives) and violations, by the trial's record.
+    """The observation, and the violations of the constraints, that a trial's record gives.
 
-    None for a failed trial: its records stay candidates for the front, but where it leads to is a
-    failure. None too where the record lacks a figure.
+    None where there is no record (a failed trial), or where it lacks a figure.
     """
     if record is None:
         return None, None
@@ -126,14 +127,14 @@ def observation(
 
 
 def constraint_names(constraints: Constraints) -> list[str]:
-    """What each bound is called: ``accuracy_drop <= 0.02``."""
+    """The name of each bound: ``accuracy_drop <= 0.02``."""
     return [name for name, *_ in _bounds(constraints)]
 
 
 def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str, float] | None:
-    """Name of a bound -> how far ``record`` is beyond it, as Optuna has it: 0 or less where kept.
+    """Name of a bound -> how far ``record`` is beyond it; 0 or less where it is satisfied.
 
-    None where the record lacks a figure, or has one that is not finite.
+    None where the record lacks a figure, or where a figure is not finite.
     """
     found: dict[str, float] = {}
     for name, metric, end, bound in _bounds(constraints):
@@ -145,7 +146,7 @@ def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str,
 
 
 def is_feasible(violations: Mapping[str, float] | None) -> bool:
-    """Whether all bounds are kept; what is not known keeps none."""
+    """Whether all bounds are satisfied. Unknown violations are not feasible."""
     return violations is not None and all(beyond <= 0 for beyond in violations.values())
 
 
