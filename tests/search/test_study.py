@@ -94,7 +94,7 @@ def test_a_stock_sampler_proposes_what_optuna_proposes_to_a_study_of_the_same_tr
     ("sampler", "objectives", "epochs"),
     [
         *((s, BOTH, e) for s in SAMPLERS if s != "gp" for e in EPOCHS),
-        # With one objective TPE samples jointly, over observed values, which may lie outside of the space.
+        # With one objective TPE samples jointly from observed values, some outside of the space.
         *((s, ONE, e) for s in ("tpe", "nsga2") for e in EPOCHS),
         *(pytest.param("gp", ONE, e, marks=pytest.mark.slow) for e in ("narrow", "constant")),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sweep.config.plan import rungs
 from sweep.search.moasha import Moasha
+from tests.harness.nodes import PATIENCE
 from tests.harness.tuner import EPOCHS, MARGIN, OBJECTIVES, REDUCTION_FACTOR, TRIALS, figures
 
 
@@ -24,13 +25,9 @@ def stops(seen: list[tuple[int, int]]) -> list[int]:
 def test_a_restored_tuner_stops_what_an_undisturbed_one_would(tmp_path: Path) -> None:
     """And the example of a Tuner stops trials."""
     command = [sys.executable, "-m", "tests.harness.tuner", str(tmp_path)]
-    done = subprocess.run(
-        command,
-        check=True,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"HOME": str(tmp_path)},
-    )
+    env = {**os.environ, **PATIENCE, "HOME": str(tmp_path)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env)
+    assert done.returncode == 0
     epochs = [int(found) for found in re.findall(r"after (\d) epochs", done.stdout)]
     assert len(epochs) == 12 and min(epochs) < max(epochs) == 9
     lines = (tmp_path / "seen.jsonl").read_text().splitlines()
