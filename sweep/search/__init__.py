@@ -1,1 +1,1 @@
-"""What chooses the params of a trial, and what stops a trial early."""
+"""The search: proposals for the params of trials, and early stopping."""

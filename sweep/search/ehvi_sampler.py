@@ -43,7 +43,7 @@ RECORDS = "records"
 """The user attribute of a trial: a list of (epoch, value, standard error or None)."""
 
 VALUE = "value"
-"""What the metric is called here: a study need not name its objectives."""
+"""The name of the metric in the sampler: a study need not name its objectives."""
 
 
 class EhviSampler(BaseSampler):
@@ -148,7 +148,7 @@ class EhviSampler(BaseSampler):
 
 
 class _Trials:
-    """What was read of a study's trials: each of them once, a running one as far as it has come."""
+    """The trials of a study, as far as they were read. An ended trial is read once."""
 
     def __init__(
         self, study_name: str, space: Mapping[str, Domain], ehvi: Ehvi, place: int, seed: int
@@ -193,7 +193,7 @@ class _Trials:
     def _begin(self, trial: FrozenTrial) -> None:
         try:
             params = active(self._space, self._names, lambda name, found: trial.params[name])
-        except KeyError:  # the objective function has not asked for all of them yet
+        except KeyError:  # the objective function has not suggested all of them yet
             self._unknown += 1
             return
         self._begun[trial.number] = params

@@ -66,14 +66,14 @@ class Job(ABC):
 
     @abstractmethod
     def wants(self, epoch: int) -> bool:
-        """Whether a record of this epoch is new and asked for."""
+        """Whether a record of this epoch is wanted and new."""
 
     @abstractmethod
     def due_end(self) -> Event | None:
         """The event that ends it, if it runs and has all its records."""
 
     def assignment(self) -> dict[str, Any]:
-        """What a worker needs for the next attempt: ``trial_id`` (the name), ``params``, ``seed``,
+        """The next attempt, for a worker: ``trial_id`` (the name), ``params``, ``seed``,
         ``attempt``, and what its kind adds.
         """
         return {
@@ -96,7 +96,7 @@ class Job(ABC):
         return self._event(LOST, attempt=attempt, reason=reason, preempted=preempted)
 
     def end_event(self, status: Ended, error: str | None = None) -> Event:
-        """It has ended; ``error`` says why it failed."""
+        """It has ended; ``error`` is the reason of a failure."""
         return self._event(END, status=status, error=error)
 
     def _event(self, kind: str, **values: Any) -> Event:

@@ -13,8 +13,8 @@ records that are at that rung by then, its own included.
    as t in every exact objective, and p's interval lies wholly above t's in every noisy one.
    Without a noisy objective p must be better in at least one exact one (Pareto dominance). A
    single objective is always exact, whatever it is.
-2. *Rank.* The records that nobody beats have rank 0; take them away, those that nobody beats
-   then have rank 1, and so on.
+2. *Rank.* The records that nobody beats have rank 0. Once they are taken away, the records that
+   nobody beats then have rank 1, and so on.
 3. *Verdict.* A trial continues if nobody beats it, or if fewer than ceil(n / reduction_factor)
    of the n records have a smaller rank than it. Otherwise it stops, for good.
 
@@ -29,13 +29,13 @@ error, so the margin errs on the side of letting a trial live.
 
 **What follows.** A trial that nobody beats is never stopped. A verdict depends on the set of
 records at the rung, not on their order, nor on the order of objectives, nor on the scale of an
-exact one. With one objective it is ASHA's: the best ceil(n / reduction_factor) go on, and who ties
-with the last of them. The sparse end survives: where sparsity is an objective only a trial at
-least as sparse can beat a trial, so for every threshold s some trial of sparsity >= s is beaten by
-nobody and goes on, and a band of sparsities can lose all its trials only to trials that are as
-sparse or sparser and better by more than the noise, never to denser ones. So a slow starter at the
-sparse end, still at chance at its first rung, stops only for the sake of one that is as sparse and
-has recovered already.
+exact one. With one objective the verdict is ASHA's: the best ceil(n / reduction_factor) go on, and
+so do trials that tie with the last of them. The sparse end survives: where sparsity is an
+objective, only a trial at least as sparse can beat a trial. So for every threshold s some trial of
+sparsity >= s is beaten by nobody and goes on. A band of sparsities can lose all its trials only to
+trials that are as sparse or sparser and better by more than the noise, never to denser ones. So a
+slow starter at the sparse end, still at chance at its first rung, stops only where another trial is
+as sparse and has recovered already.
 
 **Bands.** A band of sparsities can still lose all its trials, to sparser and more accurate ones.
 This is intended: none of its points would be on the front. A rule in which the most accurate trial
@@ -54,7 +54,7 @@ to 0.983, and the target took 146 epochs where it had taken 161.
 paused), without a minimum of peers: in a rung with few, being unbeaten protects. From MO-ASHA: no
 epsilon-net and no scalarisation order the trials of one rank, because the first front must not be
 thinned at all; sparsity is known before a trial starts and never stops a trial by itself (being
-sparser at an accuracy that cannot be told apart beats nobody); noise has a margin. Ties never beat.
+sparser at an indistinguishable accuracy beats nobody); noise has a margin. Ties never beat.
 
 **Odd reports.** A record without a finite value for each objective, or without a finite standard
 error for each noisy one, is no peer, beats nobody, and is not stopped by this rule. A second
@@ -183,7 +183,7 @@ class Moasha:
     def _point(self, record: Mapping[str, Any], wider: float) -> Point | None:
         """A record as exact values and intervals, more is better; None if it cannot be compared.
 
-        ``wider`` times as wide as the margin says.
+        The intervals are ``wider`` times those of the margin.
         """
         if self.missing(record):
             return None

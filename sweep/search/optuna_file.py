@@ -93,7 +93,7 @@ def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
         study_of(trials, config.objectives, storage, config.name)
         storage.remove_session()
         scratch.rename(to)
-    except Exception as error:  # sqlalchemy wraps what the disk says in errors of its own
+    except Exception as error:  # sqlalchemy wraps the errors of the disk
         raise StorageError(f"cannot write {to}: {first_line(error)}") from error
     finally:
         for left in scratch.parent.glob(f"{scratch.name}*"):

@@ -114,7 +114,7 @@ class Search(Fold):
         return exhausted if self._proposal() is None else None
 
     def _proposal(self) -> Proposal | None:
-        """What the study proposes next, asked for once between two events."""
+        """The next proposal of the study, computed once between two events."""
         number = len(self.trials)
         if self._budget.spent is not None or number >= self.max_trials:
             return None

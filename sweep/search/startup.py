@@ -36,7 +36,7 @@ def completions(
 ) -> Iterator[dict[str, Any]]:
     """Params for trial ``number`` with the ``given`` values; the others are spread evenly.
 
-    Several, so that one of them is new.
+    There are several, so that one of them is new.
     """
     for attempt in range(TRIES, 2 * TRIES):
         spread = spread_values(space, sampler_seed(seed, number // 16, attempt), number % 16)

@@ -1,4 +1,4 @@
-"""Which points of a sweep are worth a second look: its front, and those that nearly were on it.
+"""The points of a sweep to confirm: its front, and the runners-up.
 
 The front is the best of many noisy figures, and so flatters itself: some of its points are there
 by luck, and some points are missing by bad luck. The runners-up are the points of the second front
@@ -38,13 +38,14 @@ def choose(
 ) -> list[Point]:
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
-    ``records`` are those that count (:attr:`sweep.search.replay.Search.records`). The front is the
-    one that a report shows: of the records that are not partial and have all objectives, under
-    constraints of those that keep them, if any does; of equal points the first stands for all.
+    ``records`` are the accepted ones (:attr:`sweep.search.replay.Search.records`). The front is the
+    one that a report shows: that of the records that are not partial and have all objectives, and
+    under constraints that of the feasible ones, if there are any. Of equal points only the first is
+    on it.
     """
     bounds, goals = config.search.constraints, config.objectives
-    told = [(record, front_values(record, goals)) for record in records]
-    known = [(record, found) for record, found in told if found is not None]
+    pairs = [(record, front_values(record, goals)) for record in records]
+    known = [(record, found) for record, found in pairs if found is not None]
     kept = [pair for pair in known if is_feasible(violations(bounds, pair[0]))] or known
     pool = [record for record, _ in kept]
     signs = [1.0 if way == "max" else -1.0 for way in goals.values()]
@@ -73,7 +74,7 @@ def _nondominated(values: FloatArray) -> IntArray:
 def _gap(
     own: Mapping[str, Any], better: Iterable[Mapping[str, Any]], metric: PrimaryMetric
 ) -> float:
-    """How far a record is below the best of those that are better, in standard errors.
+    """The distance from a record to the best of the ``better`` ones, in standard errors.
 
     Infinite where one of the two has no standard error.
     """
