@@ -80,7 +80,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     done = call(capsys, "export-study", folder)
     assert done.code == 0
     assert done.out == (
-        f"{folder}/study.db: 3 trials; to look at them: "
+        f"{folder}/study.db: 3 trials; to open them: "
         f"optuna-dashboard sqlite:///{folder}/study.db\n"
     )
     assert len(load_exported(folder / "study.db").trials) == 3
