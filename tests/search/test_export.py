@@ -80,8 +80,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     done = call(capsys, "export-study", folder)
     assert done.code == 0
     assert done.out == (
-        f"{folder}/study.db: 3 trials; to open them: "
-        f"optuna-dashboard sqlite:///{folder}/study.db\n"
+        f"{folder}/study.db: 3 trials; to open them: optuna-dashboard sqlite:///{folder}/study.db\n"
     )
     assert len(load_exported(folder / "study.db").trials) == 3
     assert_refused(call(capsys, "export-study", folder), 2, "exists already", "--to")
