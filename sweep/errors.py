@@ -55,7 +55,7 @@ class StorageError(SweepError):
 
 
 class Interrupted(SweepError):
-    """A signal (Ctrl-C, say) asked a sweep to stop. Its state is saved; it can be resumed."""
+    """A signal, such as Ctrl-C, stopped a sweep. Its state is saved, and it can be resumed."""
 
     def __init__(self, signal_name: str, number: int) -> None:
         self.signal_name = signal_name

@@ -1,7 +1,7 @@
-"""Decorators that add to the registries of `sweep.registry` what a config can name.
+"""Decorators that register criteria, structures, tasks, metrics, samplers and listeners.
 
-What a script or a notebook adds is known in its own process, and in the workers of the sweeps that
-it runs. A package adds things for everybody, by entry points.
+An object that a script or a notebook registers is known in its own process and in the workers of
+its sweeps. A package uses entry points instead, which are known in all processes.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def register_criterion(
     "inverse-factor", or "movement", which needs a ramp. ``reconstruct(weight, mask, statistic)``
     gives the kept weights new values.
 
-    The function stays as it is. Workers of sweeps that this process runs have the criterion too.
-    Raises :class:`~sweep.errors.UsageError` for a name that is taken; so do the others below.
+    The function itself is unchanged. Raises :class:`~sweep.errors.UsageError` if the name is
+    already used, as do the decorators below.
     """
     from sweep.compress.prune.criteria import Criterion
 
@@ -81,9 +81,9 @@ def register_metric(
 def register_sampler(name: str, finished: int = 200, running: int = 64) -> Callable[[Added], Added]:
     """Make a function from a seed to an ``optuna.samplers.BaseSampler`` a sampler.
 
-    It is a value of ``search.sampler``. It is shown at most ``finished`` trials that have ended
-    (half as many with more than two objectives) and ``running`` ones that have not, so that a
-    proposal takes as long in a large sweep as in a small one.
+    It is a value of ``search.sampler``. It sees at most ``finished`` ended trials (half as many
+    with more than two objectives) and ``running`` running trials, so that a proposal does not take
+    longer in a large sweep.
     """
     from sweep.search.samplers import Sampler
 
@@ -93,6 +93,6 @@ def register_sampler(name: str, finished: int = 200, running: int = 64) -> Calla
 def register_listener(name: str) -> Callable[[Added], Added]:
     """Make a subclass of ``sweep.Listener`` a listener: a key of the config's ``listeners``.
 
-    The value of that key has the options with which the class is called.
+    The value of that key has the keyword arguments of the class.
     """
     return _adding(LISTENERS, name, lambda kind: kind)

@@ -1,17 +1,16 @@
-"""The registries: what a config can name, open to other packages.
+"""The registries of the objects that a config can name. Other packages can add to them.
 
-Six kinds of things can be added without a change in this package: pruning criteria, structures,
-tasks, metrics, samplers and listeners. A package adds one by an entry point, whose name is the name
-in a config::
+There are six kinds: pruning criteria, structures, tasks, metrics, samplers and listeners. A package
+adds an object by an entry point, whose name is the name in a config::
 
     [project.entry-points."prunesweep.criteria"]
     square = "my_package.criteria:square"
 
-The entry point is the thing itself, or a module that registers it. A script or a notebook
-registers a thing for its own process, and for the workers of the sweeps that it runs, by a
-decorator (`sweep.register_criterion` and its siblings).
+The entry point is the object itself, or a module that registers it. A script or a notebook uses a
+decorator (`sweep.register_criterion` and others), which registers an object in its own process and
+in the workers of its sweeps.
 
-Names are known without importing anything. A thing is imported when it is first wanted.
+Names are known without any import. An object is imported at its first use.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ T = TypeVar("T")
 
 
 class Registry(Collection[str], Generic[T]):
-    """The things of one ``kind`` by name.
+    """The objects of one ``kind`` by name.
 
-    ``home`` is "module:TABLE", a mapping with the built-in ones. ``builtin`` has their names, and
-    for each the one fact that is needed before the module is imported; for all others that fact is
-    the attribute ``fact``.
+    ``home`` is "module:TABLE", a mapping of the built-in objects. ``builtin`` maps their names to
+    the one fact that is needed before the import of the module. For other objects, this fact is
+    their attribute ``fact``.
     """
 
     def __init__(
@@ -43,14 +42,14 @@ class Registry(Collection[str], Generic[T]):
         self._things: dict[str, T] = {}
 
     def register(self, name: str, thing: T) -> T:
-        """Add a thing. Raises :class:`~sweep.errors.UsageError` for a name that is taken."""
+        """Add an object. Raises :class:`~sweep.errors.UsageError` if the name is already used."""
         if name in self.builtin or name in self._things:
-            raise UsageError(f"there is a {self.kind} {name!r} already: choose another name")
+            raise UsageError(f"the {self.kind} {name!r} already exists; choose another name")
         self._things[name] = thing
         return thing
 
     def __iter__(self) -> Iterator[str]:
-        """All names: the built-in ones first, then those of this process and of packages."""
+        """All names: first built-in ones, then those of this process, then those of packages."""
         return iter(dict.fromkeys([*self.builtin, *self._things, *_points(self.group)]))
 
     def __contains__(self, name: object) -> bool:
@@ -60,33 +59,33 @@ class Registry(Collection[str], Generic[T]):
         return sum(1 for _ in self)
 
     def __getitem__(self, name: str) -> T:
-        """A thing, imported now if it was not yet.
+        """The object of this name, which is imported if necessary.
 
-        Raises :class:`~sweep.errors.UsageError` for an unknown name, and for a package that cannot
-        be imported.
+        Raises :class:`~sweep.errors.UsageError` if the name is unknown or its package cannot be
+        imported.
         """
         if name not in self._things:
             self._load(name)
         return self._things[name]
 
     def fact(self, name: str) -> Any:
-        """What is known of a built-in thing before it is imported; others are imported for it."""
+        """The fact of an object. Only objects that are not built in are imported for it."""
         return self.builtin[name] if name in self.builtin else getattr(self[name], self.attribute)
 
     def origin(self, name: str) -> str:
-        """Who added a thing: the name of a package, or "this process"."""
+        """The origin of an object: the name of a package, or "this process"."""
         if name in self.builtin:
             return "prunesweep"
         point = _points(self.group).get(name)
         return "this process" if point is None else _package(point)
 
     def added(self) -> dict[str, T]:
-        """The things that this process registered: its workers cannot know them otherwise."""
+        """The objects that this process registered and must send to its workers."""
         known = {*self.builtin, *_points(self.group)}
         return {name: thing for name, thing in self._things.items() if name not in known}
 
     def adopt(self, added: Mapping[str, T]) -> None:
-        """Take what another process :meth:`added`."""
+        """Register the objects that another process :meth:`added`."""
         self._things |= added
 
     def _load(self, name: str) -> None:
@@ -99,8 +98,8 @@ class Registry(Collection[str], Generic[T]):
             raise UsageError(f"unknown {self.kind} {name!r}; allowed: {', '.join(self)}")
         try:
             thing = point.load()
-        except Exception as error:  # whatever another package does when it is imported
-            what = f"the {self.kind} {name!r} of the package {_package(point)} cannot be imported"
+        except Exception as error:  # the import of another package can raise any error
+            what = f"cannot import the {self.kind} {name!r} of the package {_package(point)}"
             raise UsageError(f"{what}: {first_line(error)}") from error
         self._things.setdefault(name, thing)  # the import may have registered it by a decorator
 
@@ -129,7 +128,7 @@ CRITERIA: Registry[Any] = Registry(
     },
     fact="needs",
 )
-"""How a weight is scored (``space.method``). The fact: the statistic that the scores need."""
+"""Pruning criteria, ``space.method``. The fact: the statistic that the scores need."""
 
 STRUCTURES: Registry[Any] = Registry(
     "structure",
@@ -138,8 +137,8 @@ STRUCTURES: Registry[Any] = Registry(
     {"element": None, "2:4": 0.5, "4:8": 0.5},
     fact="sparsity",
 )
-"""Which weights are pruned together (``space.granularity``). The fact: the sparsity that a
-structure has whatever the params say, None where they say it.
+"""Which weights are pruned together, ``space.granularity``. The fact: the fixed sparsity of a
+structure, or None if the params set the sparsity.
 """
 
 TASKS: Registry[Any] = Registry(
@@ -149,7 +148,7 @@ TASKS: Registry[Any] = Registry(
     dict.fromkeys(("classification", "digits", "closed-form"), "accuracy"),
     fact="metric",
 )
-"""What a model learns (``task.kind``). The fact: the name of the task's primary metric."""
+"""Tasks, ``task.kind``. The fact: the name of the task's primary metric."""
 
 METRICS: Registry[Any] = Registry(
     "metric",
@@ -158,7 +157,7 @@ METRICS: Registry[Any] = Registry(
     dict.fromkeys(("accuracy", "f1", "matthews"), "max"),
     fact="direction",
 )
-"""How an evaluation is judged (``task.metrics``, objectives). The fact: the better direction."""
+"""Metrics, ``task.metrics`` and objectives. The fact: the better direction."""
 
 SAMPLERS: Registry[Any] = Registry(
     "sampler",
@@ -166,15 +165,15 @@ SAMPLERS: Registry[Any] = Registry(
     "sweep.search.samplers:SAMPLERS",
     dict.fromkeys(("ehvi", "tpe", "nsga2", "gp", "random", "grid")),
 )
-"""What proposes params (``search.sampler``)."""
+"""Samplers, which propose params, ``search.sampler``."""
 
 LISTENERS: Registry[Any] = Registry(
     "listener", "listeners", "sweep.cluster.listeners.terminal:LISTENERS", {"terminal": None}
 )
-"""What follows a sweep's events (``listeners``)."""
+"""Listeners, which follow the events of a sweep, ``listeners``."""
 
 REGISTRIES = {
     registry.group.partition(".")[2]: registry
     for registry in (CRITERIA, STRUCTURES, TASKS, METRICS, SAMPLERS, LISTENERS)
 }
-"""By the name of their entry points' group, without "prunesweep."."""
+"""The registries by the group of their entry points without "prunesweep."."""

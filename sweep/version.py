@@ -1,3 +1,3 @@
-"""The version of this package, where code that is not installed finds it too."""
+"""The version of this package, which is also known if the package is not installed."""
 
 __version__ = "0.2.0"

@@ -74,7 +74,7 @@ def test_a_registered_criterion_prunes(config: SweepConfig) -> None:
         for method in ("square", "l1-norm")
     ]
     assert same[0] == same[1], "squares are ordered as magnitudes"
-    with pytest.raises(sweep.UsageError, match="there is a pruning criterion 'square' already"):
+    with pytest.raises(sweep.UsageError, match="the pruning criterion 'square' already exists"):
         sweep.register_criterion("square")(square)
 
 

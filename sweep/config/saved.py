@@ -41,11 +41,11 @@ _NAMING = {
     "search.constraints": METRICS,
     "search.sampler": SAMPLERS,
 }
-"""Settings that name what a registry has."""
+"""Settings whose values are names in a registry."""
 
 
 def _how_to_add(problems: Sequence[Problem]) -> list[str]:
-    """For names that no registry has: which kinds of things are missing, and who may have them."""
+    """Advice for names that are not registered in this process."""
     paths = [".".join((*problem.where, "")) for problem in problems]
     kinds = {
         registry.kind: None

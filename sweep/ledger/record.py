@@ -24,16 +24,16 @@ class Record:
     ``epoch`` 0 is the pruned model before finetuning. ``partial`` marks a record that differs from
     that of a trial with ``finetune_epochs = epoch``: its learning rate depends on a later end, or
     its sparsity is still rising (`sweep.compress.loop`).
-    ``train_seconds`` and ``eval_seconds`` are this record's, ``seconds`` the trial's so far.
+    ``train_seconds`` and ``eval_seconds`` belong to this record; ``seconds`` is the trial's total.
 
-    ``scores`` holds the metrics by name, each with its standard error (``<metric>_se``), and of the
-    primary one ``baseline_<metric>`` and ``<metric>_drop``; where a metric says which examples are
-    right, ``correct`` (how many) and ``correct_bits`` (`sweep.compress.measure.pack`, in the order
-    of the split). They are attributes too: ``record.accuracy``.
+    ``scores`` has the metrics by name, each with its standard error (``<metric>_se``), and for the
+    primary metric ``baseline_<metric>`` and ``<metric>_drop``. If a metric knows which answers are
+    correct, ``scores`` has their number, ``correct``, and ``correct_bits`` in the order of the
+    split (`sweep.compress.measure.pack`). Scores are attributes too: ``record.accuracy``.
 
-    ``zeros_per_weight``, of each epoch that chose masks, counts the zeros in each prunable weight,
+    ``zeros_per_weight``, for each epoch that chose masks, counts the zeros in each prunable weight,
     in the order of the baseline's ``prunable_weights``. ``quantized_sparsity``
-    (`sweep.compress.measure.Size`) is that of a quantised model. Both are None elsewhere.
+    (`sweep.compress.measure.Size`) is set for a quantised model. Otherwise both are None.
     """
 
     stage: str
@@ -53,7 +53,7 @@ class Record:
     quantized_sparsity: float | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """A score."""
+        """A score by its name."""
         try:
             return self.__dict__["scores"][name]
         except KeyError:
@@ -61,7 +61,7 @@ class Record:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Record:
-        """The record of which :meth:`to_dict` gave these values."""
+        """The record from the values of :meth:`to_dict`."""
         own = {name: value for name, value in values.items() if name in _OWN}
         scores = {name: value for name, value in values.items() if name not in _OWN}
         return cls(**own, scores=scores)
@@ -136,7 +136,7 @@ def confirm_baseline_event(figures: Mapping[str, Any]) -> ConfirmBaselineEvent:
 
 
 def _without_facts(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The head of the ledger has what is known of each metric."""
+    """Figures without the facts about metrics, which are in the head of the ledger."""
     return {name: value for name, value in figures.items() if name != "metrics"}
 
 

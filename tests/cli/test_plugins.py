@@ -69,7 +69,7 @@ def test_a_row_has_the_package_and_a_line_of_help(rows: list[dict[str, str]]) ->
 
 def test_what_cannot_be_imported_is_shown(cli: Command, rows: list[dict[str, str]]) -> None:
     broken = next(row for row in rows if row["name"] == "broken")
-    assert "cannot be imported" in broken["error"] and "Gone" in broken["error"]
+    assert "cannot import" in broken["error"] and "Gone" in broken["error"]
     text = cli("plugins").out
     [line] = [line for line in text.splitlines() if " broken " in line]
     assert line.split()[:4] == ["listener", "broken", "outside", "FAILED:"]
