@@ -1,4 +1,4 @@
-"""The examples in the docstrings of sweep/ give what they say."""
+"""The examples in docstrings of sweep/ and on the page of the Python API run as doctests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLIC = {"api", "extend", "metrics", "pareto", "config.load", "ledger.metric", 
 
 
 @pytest.mark.usefixtures("own_registries")
-def test_the_examples_in_the_docstrings() -> None:
+def test_the_examples_in_docstrings_are_correct() -> None:
     found = {name: doctest.testmod(import_module(name)) for name in MODULES}
     assert [name for name, outcome in found.items() if outcome.failed] == []
     with_examples = {name for name, outcome in found.items() if outcome.attempted}
@@ -28,7 +28,9 @@ def test_the_examples_in_the_docstrings() -> None:
 
 
 @pytest.mark.usefixtures("own_registries")
-def test_the_examples_of_the_page_on_the_python_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_on_the_page_of_the_python_api_are_correct(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.chdir(ROOT.parent)
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     page = str(ROOT.parent / "docs" / "python-api.md")

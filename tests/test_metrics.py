@@ -1,4 +1,4 @@
-"""Metrics: values by their definitions, and standard errors that repeated draws agree with."""
+"""Metrics: facts, and standard errors that agree with the spread over repeated draws."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sweep.metrics import METRICS, Metric, binomial_error, jackknife
 
 
 def drawn(examples: int, seed: int) -> tuple[Any, Any]:
-    """Labels of three classes, of which 70 % are answered right."""
+    """Labels of three classes and answers, 70 % of them correct."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, examples)
     return labels, np.where(rng.random(examples) < 0.7, labels, (labels + 1) % 3)
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_the_standard_error_is_the_spread_over_draws(name: str) -> None:
+def test_the_standard_error_equals_the_spread_over_draws(name: str) -> None:
     metric, found = METRICS[name], []
     for seed in range(300):
         found.append(metric.value(*drawn(200, seed)))
@@ -27,19 +27,19 @@ def test_the_standard_error_is_the_spread_over_draws(name: str) -> None:
     assert np.mean(errors) == pytest.approx(np.std(found, ddof=1), rel=0.2)
 
 
-def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
+def test_the_jackknife_of_a_mean_equals_its_standard_error() -> None:
     values = np.random.default_rng(0).normal(size=40)
     error = jackknife(lambda labels, answers: float(np.mean(answers)), values, values)
     assert error == pytest.approx(values.std(ddof=1) / math.sqrt(40))
     assert math.isnan(jackknife(lambda labels, answers: 0.0, values[:1], values[:1]))
 
 
-def test_a_share_of_one_has_an_error_too() -> None:
+def test_the_error_of_a_share_of_one_is_positive() -> None:
     assert 0 < binomial_error(1.0, 100) < binomial_error(0.5, 100)
     assert binomial_error(1.0, 100) == pytest.approx(binomial_error(0.0, 100))
 
 
-def test_what_a_ledger_says_of_a_metric() -> None:
+def test_facts_of_a_metric_are_plain_values() -> None:
     labels = np.array([0, 2, 2, 1, 2])
     assert METRICS["accuracy"].facts(labels)["chance"] == 3 / 5
     assert METRICS["matthews"].facts(labels) == {

@@ -64,7 +64,9 @@ def test_a_row_has_the_package_and_a_line_of_help(rows: list[dict[str, str]]) ->
     assert (found["quiet"]["help"], found["quiet"]["error"]) == ("Does nothing.", None)
     assert (found["mine"]["help"], found["mine"]["error"]) == ("", None)
     accuracy = next(row for row in rows if row["name"] == "accuracy")
-    assert "right" in accuracy["help"], "the line of the function, not of the class Metric"
+    assert "correct answers" in accuracy["help"], (
+        "the line of the function, not of the class Metric"
+    )
 
 
 def test_what_cannot_be_imported_is_shown(cli: Command, rows: list[dict[str, str]]) -> None:

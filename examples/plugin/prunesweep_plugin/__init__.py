@@ -1,1 +1,1 @@
-"""A pruning criterion, a task, a metric and a listener, added by entry points (pyproject.toml)."""
+"""A pruning criterion, a task, a metric and a listener, registered by entry points."""
