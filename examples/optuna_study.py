@@ -2,7 +2,7 @@
 
 import optuna
 
-from sweep.search.ehvi_sampler import EhviSampler
+from sweep import EhviSampler
 
 SPACE = {"sparsity": {"low": 0.3, "high": 0.95}, "method": ["l1-norm", "random"]}
 SPACE["finetune_epochs"] = {"low": 1, "high": 4}

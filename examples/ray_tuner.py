@@ -2,7 +2,7 @@
 
 from ray import tune
 
-from sweep.cluster.scheduler import MoashaScheduler
+from sweep import MoashaScheduler
 
 
 def train(config: dict) -> None:

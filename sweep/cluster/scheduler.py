@@ -22,6 +22,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.utils import flatten_dict
 
 from sweep.config.plan import rungs
+from sweep.ledger.record import figure
 from sweep.search.moasha import Moasha
 
 logger = logging.getLogger(__name__)
@@ -85,8 +86,8 @@ class MoashaScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def _epoch(self, result: Mapping[str, Any]) -> int | None:
         """The epoch of a result; None for one without, such as that of a trial that failed."""
-        epoch = result.get(self._time_attr)
-        return int(epoch) if isinstance(epoch, int | float) and epoch == int(epoch) else None
+        epoch = figure(result, self._time_attr)
+        return int(epoch) if epoch is not None and epoch == int(epoch) else None
 
 
 def _reported(trial: Trial) -> Iterator[dict[str, Any]]:

@@ -32,7 +32,7 @@ class Storage:
 
 
 @dataclass
-class Told:
+class StoredTrial:
     """What the scheduler asks of a trial of Tune's."""
 
     trial_id: str
@@ -47,7 +47,7 @@ def trial(name: str, folder: Path, results: list[dict[str, Any]] | None = None) 
     if results is not None:
         lines = [json.dumps(one) for one in results]
         (place / "result.json").write_text("\n".join([*lines, '{"accuracy": 0.']))
-    return Told(name, Storage(str(place)), results is not None)
+    return StoredTrial(name, Storage(str(place)), results is not None)
 
 
 def result(random: np.random.Generator, epoch: int, **more: Any) -> dict[str, Any]:
@@ -103,12 +103,13 @@ def test_what_cannot_be_compared_goes_on_and_is_named_once(
         assert verdict == TrialScheduler.CONTINUE
     assert [r.getMessage() for r in caplog.records].count(caplog.records[0].getMessage()) == 1
     assert "'accuracy_se'" in caplog.text
-    assert own.on_trial_result(None, trial("a", tmp_path), {}) == TrialScheduler.CONTINUE
+    for odd in ({}, {"epoch": float("nan")}, {"epoch": 0.5}):
+        assert own.on_trial_result(None, trial("a", tmp_path), odd) == TrialScheduler.CONTINUE
     assert own.debug_string() == "Using MO-ASHA: 0 trials stopped early"
 
 
 def test_a_trial_that_reported_elsewhere_has_no_results_to_read(tmp_path: Path) -> None:
-    lost = Told("lost", Storage(str(tmp_path / "nowhere")), has_reported_at_least_once=True)
+    lost = StoredTrial("lost", Storage(str(tmp_path / "nowhere")), has_reported_at_least_once=True)
     scheduler().on_trial_add(None, lost)
 
 
