@@ -196,8 +196,9 @@ def _tables_if_interrupted(folder: SweepFolder) -> Iterator[None]:
     """A sweep that is interrupted gets its tables, but no figures, which take seconds."""
     try:
         yield
-    except Interrupted:
+    except Interrupted as error:
         if folder.holds_sweep:
+            error.add_note("All is saved. The same call continues from there.")
             import analysis
             from analysis.tables.files import write_tables
 

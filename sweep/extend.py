@@ -20,7 +20,9 @@ Added = TypeVar("Added")
 
 def _adding(kind: Registry[Any], name: str, row: Callable[[Any], Any]) -> Callable[[Added], Added]:
     def decorate(thing: Added) -> Added:
-        kind.register(name, row(thing))
+        # A cell of a notebook that is run again replaces what it registered before.
+        in_notebook = getattr(thing, "__module__", None) == "__main__"
+        kind.register(name, row(thing), replace=in_notebook)
         return thing
 
     return decorate

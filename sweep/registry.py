@@ -41,9 +41,13 @@ class Registry(Collection[str], Generic[T]):
         self.home, self.attribute = home, fact
         self._things: dict[str, T] = {}
 
-    def register(self, name: str, thing: T) -> T:
-        """Add an object. Raises :class:`~sweep.errors.UsageError` if the name is already used."""
-        if name in self.builtin or name in self._things:
+    def register(self, name: str, thing: T, replace: bool = False) -> T:
+        """Add an object, or ``replace`` one that this process registered before.
+
+        Raises :class:`~sweep.errors.UsageError` if the name is already used.
+        """
+        taken = name in self.builtin or name in self._things
+        if taken and not (replace and name in self.added()):
             raise UsageError(f"the {self.kind} {name!r} already exists; choose another name")
         self._things[name] = thing
         return thing

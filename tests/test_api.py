@@ -76,6 +76,10 @@ def test_a_registered_criterion_prunes(config: SweepConfig) -> None:
     assert same[0] == same[1], "squares are ordered as magnitudes"
     with pytest.raises(sweep.UsageError, match="the pruning criterion 'square' already exists"):
         sweep.register_criterion("square")(square)
+    square.__module__ = "__main__"  # a cell of a notebook is run again
+    assert sweep.register_criterion("square")(square) is square
+    with pytest.raises(sweep.UsageError, match="'random' already"):
+        sweep.register_criterion("random")(square)
 
 
 @pytest.mark.usefixtures("own_registries")
