@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sweep.metrics import Metric, Results, Value
+from sweep.metrics import Metric, Results, Right, Value
 from sweep.registry import CRITERIA, LISTENERS, METRICS, SAMPLERS, STRUCTURES, TASKS, Registry
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def register_metric(
     unit: str = "",
     standard_error: Value | None = None,
     chance: Callable[[Results], float] | None = None,
+    right: Right | None = None,
 ) -> Callable[[Added], Added]:
     """Make a function of labels and answers (examples,) a metric, for ``task.metric(s)``.
 
@@ -76,7 +77,7 @@ def register_metric(
     ... def mean_error(labels, answers):
     ...     return abs(labels - answers).mean()
     """
-    facts = (direction, worst, unit, standard_error, chance)
+    facts = (direction, worst, unit, standard_error, chance, right)
     return _adding(METRICS, name, lambda value: Metric(value, *facts))
 
 

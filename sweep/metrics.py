@@ -16,11 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sweep.errors import UsageError
+
 Results = npt.NDArray[Any]
 """One value per example, shape (examples,): labels, or answers of a model."""
 
 Value = Callable[[Results, Results], float]
 """(labels, answers) -> a figure."""
+
+Right = Callable[[Results, Results], npt.NDArray[np.bool_]]
+"""(labels, answers) -> whether each example is answered right (examples,)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,11 @@ class Metric:
     unit: str = ""
     standard_error: Value | None = None
     chance: Callable[[Results], float] | None = None
-    right: Callable[[Results, Results], npt.NDArray[np.bool_]] | None = None
+    right: Right | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("max", "min"):
+            raise UsageError(f"a metric's direction is max or min, got {self.direction!r}")
 
     def figures(self, name: str, labels: Results, answers: Results) -> dict[str, float]:
         """The entries of a record: the value and its standard error."""

@@ -109,5 +109,7 @@ def test_each_decorator_returns_what_it_registers() -> None:
     assert isinstance(STRUCTURES["all-of-it"], Own)
     assert LISTENERS["own"] is Follows and TASKS["own"] is Learns
     assert METRICS["own"] == sweep.Metric(distance, "min", unit="classes")
+    with pytest.raises(sweep.UsageError, match="direction is max or min, got 'maximize'"):
+        sweep.register_metric("other", direction="maximize")(distance)
     assert METRICS.fact("own") == "min" and METRICS.origin("own") == "this process"
     assert (SAMPLERS["own"].make, SAMPLERS["own"].finished) == (make, 7)
