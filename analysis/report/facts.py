@@ -60,7 +60,7 @@ def _dense(figures: dict[str, Any], results: Results) -> dict[str, str]:
         f"{name} after finetuning on the grid (QAT)": (f"qat_{name}", form.value),
         "zeros by quantisation": ("quantized_sparsity", percent),
     }
-    majority, chance = figures.get("majority_accuracy"), metric.chance
+    majority, chance = figures.get(f"majority_{name}"), metric.chance
     blind = ("by chance", chance) if majority is None else ("majority class", majority)
     return {
         form.heading(""): form.value(figures.get(name)),

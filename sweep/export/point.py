@@ -139,6 +139,11 @@ def _point(results: Results, trial_id: str, epoch: int) -> Point:
     trial = results.story.trials[trial_id]
     record = next(record for record in trial.records if record["epoch"] == epoch)
     assert trial.seed is not None  # every trial event has one
+    if "correct" not in record:
+        raise UsageError(
+            f"{results.folder}: only classifiers can be exported, because an export is checked by "
+            f"the number of right answers, which records of {results.metric.name} do not have"
+        )
     answers = results.answers(trial_id, epoch)
     return Point(trial_id, epoch, trial.params, trial.seed, record, answers)
 

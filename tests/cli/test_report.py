@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 import analysis
+from sweep.cli.results import front_text, status_of
 from sweep.cli.run import confirmed_text
+from sweep.errors import UsageError
+from sweep.export.point import Question, chosen
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
+from tests.analysis.regression import confirmed_rmse_sweep
 from tests.analysis.report.pages import Page
 from tests.harness.command import Command, assert_refused
 
@@ -212,3 +216,19 @@ def test_a_repeated_record_counts_once_and_older_rounds_are_left_out(
 def test_a_confirmation_without_a_record_says_so(ledger: LedgerBuilder, tmp_path: Path) -> None:
     ledger.confirm_round({("ta", 0): {}}, finish=False)
     assert text_of(ledger, tmp_path) == "no evaluation on test yet"
+
+
+# A sweep by another metric.
+
+
+def test_commands_show_any_metric_and_only_classifiers_are_exported() -> None:
+    results = confirmed_rmse_sweep().load()
+    status, front = status_of(results), results.front
+    assert (status["best_rmse"], status["baseline_rmse"]) == (front["rmse"].min(), 1.0)
+    assert not [name for name in status if "accuracy" in name]
+    text = front_text(front, results.metric)
+    assert text.split()[:5] == ["sparsity", "rmse", "rmse_low", "rmse_high", "rmse_drop"]
+    assert f"{front['test_rmse'].iloc[0]:.4g}" in text
+    assert "optimism of the front (test minus validation): +0.1 on" in confirmed_text(results)
+    with pytest.raises(UsageError, match="only classifiers can be exported"):
+        chosen(results, Question(knee=True))

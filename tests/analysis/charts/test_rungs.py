@@ -33,7 +33,7 @@ def test_correlations_are_beside_their_rungs(rich: Results) -> None:
 
 
 def test_the_bias_is_mentioned_only_if_trials_were_stopped(rich: Results) -> None:
-    assert "Only survivors have an end" in caption(RUNGS, rich)
+    assert "Stopped trials have no end" in caption(RUNGS, rich)
     unjudged = big_sweep().load()
     text = caption(RUNGS, unjudged)
-    assert "Nothing was judged" in text and "survivors" not in text
+    assert "No trial was judged" in text and "Stopped trials" not in text

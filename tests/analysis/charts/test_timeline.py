@@ -27,7 +27,7 @@ def test_a_worker_has_a_row(rich: Results) -> None:
     (panel,) = panels(TIMELINE, rich)
     names = [text for _, text in panel.up.ticks]
     known = set(rich.timeline["worker"].dropna())
-    assert set(names) == known | {"not known"} and len(names) == len(set(names))
+    assert set(names) == known | {"unknown"} and len(names) == len(set(names))
     spent = rich.timeline.groupby("worker")["seconds"].sum()
     order = [spent[name] for name in names if name in known]
     assert order == sorted(order, reverse=True)
