@@ -8,117 +8,32 @@ The functions and classes here are the public API::
         print(record)
 
 The package `analysis` reads what a sweep leaves behind. Importing this package costs nothing: what
-a name needs (torch, Ray) is imported when it is first used.
+a name needs (torch, Ray) is imported when it is first used. The names are in ``__init__.pyi``, from
+which type checkers and editors read them too, as in SPEC 1 of Scientific Python.
 """
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-from sweep.version import __version__
-
-if TYPE_CHECKING:
-    from sweep.api import confirm, resume, run, trial
-    from sweep.cluster.listeners import Listener
-    from sweep.cluster.scheduler import MoashaScheduler
-    from sweep.compress.loop import Trial
-    from sweep.compress.prune.criteria import Criterion
-    from sweep.compress.prune.structures import Structure
-    from sweep.compress.tasks import Task
-    from sweep.config.load import load_config
-    from sweep.errors import (
-        ClusterError,
-        ConfigError,
-        Interrupted,
-        NothingFound,
-        StorageError,
-        SweepError,
-        TrialError,
-        UsageError,
-    )
-    from sweep.extend import (
-        register_criterion,
-        register_listener,
-        register_metric,
-        register_sampler,
-        register_structure,
-        register_task,
-    )
-    from sweep.metrics import Metric
-    from sweep.search.ehvi_sampler import EhviSampler
-    from sweep.space.params import Params
+from pathlib import Path
 
 _HOME = {
-    "ClusterError": "sweep.errors",
-    "ConfigError": "sweep.errors",
-    "Criterion": "sweep.compress.prune.criteria",
-    "EhviSampler": "sweep.search.ehvi_sampler",
-    "Interrupted": "sweep.errors",
-    "Listener": "sweep.cluster.listeners",
-    "Metric": "sweep.metrics",
-    "MoashaScheduler": "sweep.cluster.scheduler",
-    "NothingFound": "sweep.errors",
-    "Params": "sweep.space.params",
-    "StorageError": "sweep.errors",
-    "Structure": "sweep.compress.prune.structures",
-    "SweepError": "sweep.errors",
-    "Task": "sweep.compress.tasks",
-    "Trial": "sweep.compress.loop",
-    "TrialError": "sweep.errors",
-    "UsageError": "sweep.errors",
-    "confirm": "sweep.api",
-    "load_config": "sweep.config.load",
-    "register_criterion": "sweep.extend",
-    "register_listener": "sweep.extend",
-    "register_metric": "sweep.extend",
-    "register_sampler": "sweep.extend",
-    "register_structure": "sweep.extend",
-    "register_task": "sweep.extend",
-    "resume": "sweep.api",
-    "run": "sweep.api",
-    "trial": "sweep.api",
+    alias.name: str(node.module)
+    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text("utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
 }
 """Name -> the module that has it."""
 
-__all__ = [
-    "ClusterError",
-    "ConfigError",
-    "Criterion",
-    "EhviSampler",
-    "Interrupted",
-    "Listener",
-    "Metric",
-    "MoashaScheduler",
-    "NothingFound",
-    "Params",
-    "StorageError",
-    "Structure",
-    "SweepError",
-    "Task",
-    "Trial",
-    "TrialError",
-    "UsageError",
-    "__version__",
-    "confirm",
-    "load_config",
-    "register_criterion",
-    "register_listener",
-    "register_metric",
-    "register_sampler",
-    "register_structure",
-    "register_task",
-    "resume",
-    "run",
-    "trial",
-]
+__all__ = sorted(_HOME)
 
-if not TYPE_CHECKING:  # else a type checker would accept any name
 
-    def __getattr__(name: str) -> object:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOME[name]), name)
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
 
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

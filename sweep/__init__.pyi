@@ -1,0 +1,31 @@
+"""The public names, each with the module that has it. Nothing here runs."""
+
+from sweep.api import confirm as confirm
+from sweep.api import resume as resume
+from sweep.api import run as run
+from sweep.api import trial as trial
+from sweep.cluster.listeners import Listener as Listener
+from sweep.cluster.scheduler import MoashaScheduler as MoashaScheduler
+from sweep.compress.loop import Trial as Trial
+from sweep.compress.prune.criteria import Criterion as Criterion
+from sweep.compress.prune.structures import Structure as Structure
+from sweep.compress.tasks import Task as Task
+from sweep.config.load import load_config as load_config
+from sweep.errors import ClusterError as ClusterError
+from sweep.errors import ConfigError as ConfigError
+from sweep.errors import Interrupted as Interrupted
+from sweep.errors import NothingFound as NothingFound
+from sweep.errors import StorageError as StorageError
+from sweep.errors import SweepError as SweepError
+from sweep.errors import TrialError as TrialError
+from sweep.errors import UsageError as UsageError
+from sweep.extend import register_criterion as register_criterion
+from sweep.extend import register_listener as register_listener
+from sweep.extend import register_metric as register_metric
+from sweep.extend import register_sampler as register_sampler
+from sweep.extend import register_structure as register_structure
+from sweep.extend import register_task as register_task
+from sweep.metrics import Metric as Metric
+from sweep.search.ehvi_sampler import EhviSampler as EhviSampler
+from sweep.space.params import Params as Params
+from sweep.version import __version__ as __version__
