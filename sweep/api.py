@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sweep.config import SweepConfig, plan
 from sweep.config.load import Overrides, Source, load_config, with_absolute_paths
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import analysis
     from sweep.cluster.listeners import Listener
     from sweep.compress.loop import Trial
-    from sweep.search.rounds import Confirmation
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,10 @@ def run(
     Raises a :class:`~sweep.errors.SweepError`; :class:`~sweep.errors.Interrupted` on Ctrl-C. Either
     way the ledger holds all that has happened, and :func:`resume` continues from there.
     """
+    from sweep.cluster.run import run_sweep
+
     folder, found = planned(config, settings, out)
-    run_to_end(folder, found, None, address, listeners)
+    to_end(run_sweep, found, folder, address=address, listeners=listeners)
     return str(folder.path)
 
 
@@ -99,8 +102,10 @@ def resume(
 
     Raises as :func:`run` does.
     """
+    from sweep.cluster.run import run_sweep
+
     place, config = begun(folder, trials)
-    run_to_end(place, config, trials, address, listeners)
+    to_end(run_sweep, config, place, trials=trials, address=address, listeners=listeners)
     return str(place.path)
 
 
@@ -116,8 +121,11 @@ def confirm(
     ``seeds`` is their number in all. The ``runners_up`` nearest to the front are confirmed too. The
     figures are in ``analysis.load(folder).confirmed_points``. Raises as :func:`run` does.
     """
+    from sweep.cluster.confirm import run_confirm
+
     place, config = begun(folder)
-    confirm_to_end(place, config, seeds, runners_up, address, listeners)
+    counts = {"seeds": seeds, "runners_up": runners_up}
+    to_end(run_confirm, config, place, **counts, address=address, listeners=listeners)
     return str(place.path)
 
 
@@ -146,75 +154,38 @@ def begun(folder: Place, trials: int | None = None) -> tuple[SweepFolder, SweepC
     return found, config
 
 
-def run_to_end(
-    folder: SweepFolder,
-    config: SweepConfig,
-    trials: int | None,
-    address: str | None,
-    listeners: Sequence[Listener],
-) -> tuple[analysis.Results, str | None]:
-    """Run or resume a sweep and write its tables and report.
+def to_end(
+    work: Callable[..., T], config: SweepConfig, folder: SweepFolder, **how: Any
+) -> tuple[analysis.Results, T]:
+    """Call ``work`` (``run_sweep`` or ``run_confirm``) and write the sweep's tables and report.
 
-    Returns its results, and the budget that was spent, if one was.
+    Returns the sweep's results, and what ``work`` returned. A sweep that is interrupted gets its
+    tables, but no figures, which take seconds.
     """
     import analysis
-    from sweep.cluster.run import run_sweep
 
     wait_passively()
-    with _tables_if_interrupted(folder):
-        spent = run_sweep(config, folder, listeners=listeners, address=address, trials=trials)
-    return write_results(analysis.load(str(folder.path)), folder.path), spent
-
-
-def confirm_to_end(
-    folder: SweepFolder,
-    config: SweepConfig,
-    seeds: int,
-    runners_up: int,
-    address: str | None,
-    listeners: Sequence[Listener] = (),
-) -> tuple[analysis.Results, Confirmation]:
-    """Confirm a sweep, or continue that, and write its tables and report."""
-    import analysis
-    from sweep.cluster.confirm import run_confirm
-
-    wait_passively()
-    with _tables_if_interrupted(folder):
-        done = run_confirm(
-            config,
-            folder,
-            seeds=seeds,
-            runners_up=runners_up,
-            address=address,
-            listeners=listeners,
-        )
-    return write_results(analysis.load(str(folder.path)), folder.path), done
-
-
-@contextmanager
-def _tables_if_interrupted(folder: SweepFolder) -> Iterator[None]:
-    """A sweep that is interrupted gets its tables, but no figures, which take seconds."""
     try:
-        yield
+        done = work(config, folder, **how)
     except Interrupted as error:
         if folder.holds_sweep:
             error.add_note("All is saved. The same call continues from there.")
-            import analysis
-            from analysis.tables.files import write_tables
-
-            with written_to(folder.path) as place:
-                write_tables(analysis.load(str(folder.path)), place)
+            write_results(analysis.load(str(folder.path)), folder.path, figures=False)
         raise
+    return write_results(analysis.load(str(folder.path)), folder.path), done
 
 
-def write_results(results: analysis.Results, place: Store) -> analysis.Results:
-    """Write the tables, the figures and the report of a sweep into a folder."""
+def write_results(
+    results: analysis.Results, place: Store, figures: bool = True
+) -> analysis.Results:
+    """Write the tables of a sweep into a folder, and with ``figures`` also these and the report."""
     from analysis import report
     from analysis.tables.files import write_tables
 
     with written_to(place) as folder:
         write_tables(results, folder)
-        report.write_report(results, folder)
+        if figures:
+            report.write_report(results, folder)
     return results
 
 

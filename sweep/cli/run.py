@@ -12,7 +12,9 @@ import analysis
 from analysis.format import MetricFormat
 from sweep import api
 from sweep.cli.results import print_front
+from sweep.cluster.confirm import run_confirm
 from sweep.cluster.listeners.terminal import TerminalView
+from sweep.cluster.run import run_sweep
 from sweep.config import SweepConfig
 from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
@@ -37,7 +39,9 @@ def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> No
     """Confirm the sweep of a folder; the same command again continues, or adds what is missing."""
     folder, config = api.begun(path)
     try:
-        results, done = api.confirm_to_end(folder, config, seeds, runners_up, address)
+        results, done = api.to_end(
+            run_confirm, config, folder, seeds=seeds, runners_up=runners_up, address=address
+        )
     except Interrupted as error:
         _say(f"{error}; the state is saved. To continue: sweep confirm {path}")
         sys.exit(error.exit_code)
@@ -50,7 +54,9 @@ def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> No
 def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: str | None) -> None:
     views = [] if "terminal" in config.listeners else [TerminalView()]
     try:
-        results, spent = api.run_to_end(folder, config, trials, address, views)
+        results, spent = api.to_end(
+            run_sweep, config, folder, trials=trials, address=address, listeners=views
+        )
     except Interrupted as error:
         if folder.holds_sweep:
             _say(f"{error}; the state is saved. To continue: sweep resume {folder.path}")
