@@ -5,7 +5,6 @@ sections       the sections and their settings (fields: the types of settings)
 search_checks  the checks between search, space and objectives
 load           load a config, make its paths absolute
 yaml           parse YAML, apply ``key=value`` overrides
-problems       convert pydantic's errors to messages
 plan           the trials and epochs that a config will run
 text           write a config as YAML, the starter config, and the schema for editors
 saved          the config in the ledger of a sweep

@@ -2,7 +2,7 @@
 
 `SweepConfig` is frozen and round-trips: ``model_validate(config.model_dump(mode="json"))`` equals
 ``config``, and the dump written as YAML is a valid config. `sweep.config.load` reads files and
-overrides, and `sweep.config.problems` words the errors.
+overrides, and `sweep.space.explain` words the errors.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -10,7 +10,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     StringConstraints,
-    WithJsonSchema,
 )
 
 from sweep.registry import METRICS, SAMPLERS, TASKS
@@ -38,20 +37,12 @@ FIGURES = (
 """The figures of a record that can be objectives, besides metrics and their drops."""
 
 
-class Drops(Collection[str]):
+def _drops() -> list[str]:
     """``<metric>_drop`` for every metric: how much worse a point is than the dense model."""
-
-    def __iter__(self) -> Iterator[str]:
-        return (f"{name}_drop" for name in METRICS)
-
-    def __contains__(self, name: object) -> bool:
-        return str(name).endswith("_drop") and str(name).removesuffix("_drop") in METRICS
-
-    def __len__(self) -> int:
-        return len(METRICS)
+    return [f"{name}_drop" for name in METRICS]
 
 
-OBJECTIVES = OneOf(FIGURES, METRICS, Drops())
+OBJECTIVES = OneOf(FIGURES, METRICS, _drops)
 """All names of objectives, constraints and references."""
 
 
@@ -119,20 +110,10 @@ def _read_listeners(raw: object) -> object:
     return found
 
 
+_ListenersForm = list[str] | dict[str, dict[str, Any] | None]
 Listeners = Annotated[
     dict[str, dict[str, Any]],
-    BeforeValidator(_read_listeners),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "array", "items": {"type": "string"}},
-                {
-                    "type": "object",
-                    "additionalProperties": {"anyOf": [{"type": "object"}, {"type": "null"}]},
-                },
-            ]
-        }
-    ),
+    BeforeValidator(_read_listeners, json_schema_input_type=_ListenersForm),
 ]
 """Name -> options. Names are checked only in a config that a user gives (`sweep.config.config`),
 because a worker or the machine of an export may not have the package of a listener.

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from sweep.config.config import SweepConfig
-from sweep.config.problems import problems_of
 from sweep.config.sections import EMBEDDED, Files
 from sweep.config.yaml import apply_overrides, parse_yaml
 from sweep.errors import ConfigError, UsageError
+from sweep.registry import REGISTRIES
+from sweep.space.explain import problems_of
 from sweep.space.values import Problem, Refused, closest, show
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
-
-# The second validation uses these values for missing required keys, to find other problems.
-_STAND_INS: dict[str, Any] = {"name": "x", "task": {"dataset": EMBEDDED}}
 
 
 Source = str | Path | Mapping[str, Any] | SweepConfig
@@ -82,23 +81,31 @@ def _checked(
         settings = [settings]
     given = settings.items() if isinstance(settings, Mapping) else settings
     data, wrong = apply_overrides(data, given, single_trial)
-    config = _validated(data, single_trial, [*problems, *wrong], source)
-    return _one_trial(config) if single_trial else config
-
-
-def _validated(
-    data: dict[str, Any], single_trial: bool, problems: list[Problem], source: str
-) -> SweepConfig:
-    context = {"single_trial": single_trial}
+    problems, context = [*problems, *wrong], {"single_trial": single_trial}
     try:
         config = SweepConfig.model_validate(data, context=context)
     except ValidationError as error:
-        wrong = problems_of(error)
+        wrong = config_problems(error)
         more = _deeper_problems(data, wrong, context)
         raise _error([*problems, *wrong, *more], source) from None
     if problems:
         raise _error(problems, source)
-    return config
+    if not single_trial:
+        return config
+    # A search that fits any space, so that the dump of the config is valid.
+    search = config.search.model_copy(update={"trials": 1, "sampler": "tpe", "scheduler": "fifo"})
+    return config.model_copy(update={"search": search})
+
+
+def config_problems(error: ValidationError) -> list[Problem]:
+    """The problems in an error about a config."""
+    return problems_of(error, _schema(sum(map(len, REGISTRIES.values()))))
+
+
+@cache
+def _schema(names: int) -> dict[str, Any]:
+    """The schema of a config, cached by the number of registered names, which it lists."""
+    return SweepConfig.model_json_schema()
 
 
 def _deeper_problems(
@@ -113,7 +120,7 @@ def _deeper_problems(
         SweepConfig.model_validate(_without(data, [p.where for p in wrong]), context=context)
     except ValidationError as error:
         bad = [path for problem in wrong for path in _paths(problem)]
-        return [p for p in problems_of(error) if not any(_depends_on(p, path) for path in bad)]
+        return [p for p in config_problems(error) if not any(_depends_on(p, path) for path in bad)]
     return []
 
 
@@ -137,21 +144,15 @@ def _without(data: dict[str, Any], paths: Sequence[tuple[str, ...]]) -> dict[str
             _drop(section, path[1])
         else:
             _drop(result, path[0])
-    for key, value in _STAND_INS.items():
-        result.setdefault(key, value)
-    result["task"].setdefault("dataset", EMBEDDED)
+    # Missing required keys get a value, to find other problems.
+    result.setdefault("name", "x")
+    result.setdefault("task", {}).setdefault("dataset", EMBEDDED)
     return result
 
 
 def _drop(mapping: dict[Any, Any], name: str) -> None:
     for key in [key for key in mapping if str(key) == name]:  # a key can be a number
         del mapping[key]
-
-
-def _one_trial(config: SweepConfig) -> SweepConfig:
-    """``config`` with a search that fits any space, so that its dump is a valid config."""
-    search = config.search.model_copy(update={"trials": 1, "sampler": "tpe", "scheduler": "fifo"})
-    return config.model_copy(update={"search": search})
 
 
 def _error(problems: Sequence[Problem], source: str) -> ConfigError:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sweep.config.sections import RecoverConfig, Settings
+from sweep.config.sections import DistillConfig, RecoverConfig, Settings
 from sweep.errors import UsageError
 from sweep.registry import METRICS
 from sweep.space.counting import size
 from sweep.space.domains import Choice, Constant
 from sweep.space.params import Params
-
-TEMPERATURE = 2.0
-"""The temperature of distillation if neither ``recover.distill`` nor the space sets one."""
 
 
 def rungs(grace_period: int, reduction_factor: float, max_epochs: int) -> list[int]:
@@ -119,12 +116,11 @@ def quantization_epochs(config: Settings) -> dict[str, int]:
 
 def distilled(recover: RecoverConfig, params: Params) -> tuple[float, float]:
     """(weight in [0, 1], temperature > 0) of a trial's distillation. Weight 0 means none."""
-    settings = recover.distill
-    weight = 0.0 if settings is None else settings.weight
-    temperature = TEMPERATURE if settings is None else settings.temperature
+    usual, weight = recover.distill or DistillConfig(weight=0), params.distill_weight
+    temperature = params.distill_temperature
     return (
-        weight if params.distill_weight is None else params.distill_weight,
-        temperature if params.distill_temperature is None else params.distill_temperature,
+        usual.weight if weight is None else weight,
+        usual.temperature if temperature is None else temperature,
     )
 
 

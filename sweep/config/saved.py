@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import ValidationError
 
 from sweep.config import SweepConfig
-from sweep.config.load import parse_config
-from sweep.config.problems import problems_of
+from sweep.config.load import config_problems, parse_config
 from sweep.config.text import config_diff
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import read_text
-from sweep.registry import CRITERIA, METRICS, SAMPLERS, STRUCTURES, TASKS
-from sweep.space.values import Problem
+from sweep.space.explain import UNKNOWN_NAME
 
 
 def begun_with(folder: SweepFolder) -> SweepConfig:
@@ -25,40 +21,15 @@ def begun_with(folder: SweepFolder) -> SweepConfig:
     try:
         return SweepConfig.model_validate(folder.saved_config())
     except ValidationError as error:
-        wrong = problems_of(error)
+        wrong = config_problems(error)
         lines = [f"{folder.ledger} has settings that cannot run here:"]
         lines += [f"  {problem.line}" for problem in wrong]
-        raise UsageError("\n".join([*lines, *_how_to_add(wrong)])) from None
-
-
-_NAMING = {
-    "space.method": CRITERIA,
-    "space.granularity": STRUCTURES,
-    "task.kind": TASKS,
-    "task.metric": METRICS,
-    "task.metrics": METRICS,
-    "objectives": METRICS,
-    "search.constraints": METRICS,
-    "search.sampler": SAMPLERS,
-}
-"""Settings whose values are names in a registry."""
-
-
-def _how_to_add(problems: Sequence[Problem]) -> list[str]:
-    """Advice for names that are not registered in this process."""
-    paths = [".".join((*problem.where, "")) for problem in problems]
-    kinds = {
-        registry.kind: None
-        for setting, registry in _NAMING.items()
-        if any(path.startswith(f"{setting}.") for path in paths)
-    }
-    if not kinds:
-        return []
-    which = " or ".join(f"the {kind}" for kind in kinds)
-    return [
-        f"If a package has {which}, install it. If a script or a notebook registers {which}, call "
-        "sweep.resume there."
-    ]
+        if any(problem.what == UNKNOWN_NAME for problem in wrong):
+            lines.append(
+                "If a package adds a name that is not known here, install it. If a script or a "
+                "notebook registers the name, call sweep.resume there."
+            )
+        raise UsageError("\n".join(lines)) from None
 
 
 def check_same(folder: SweepFolder, config: SweepConfig) -> None:

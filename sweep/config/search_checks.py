@@ -10,7 +10,7 @@ from typing import Any
 from sweep.config import plan
 from sweep.config.sections import Settings
 from sweep.space.active import complete, fixed, identity
-from sweep.space.conditions import Condition
+from sweep.space.conditions import Condition, plain_when
 from sweep.space.domains import Domain, samples
 from sweep.space.params import FIXED, Params, is_learned
 from sweep.space.values import Problem, one_line, show
@@ -91,8 +91,7 @@ def _point_problems(config: Settings, start: dict[str, Any]) -> Iterator[Problem
             what, depends = f"must be {only:g} with this {FIXED[name][0]}", (f"space.{name}",)
             yield Problem((name,), what, value, f"{only:g}", depends=depends)
         elif name not in params:
-            conditions = {c.parent: c.plain() for c in space[name].when}
-            what = f"is inactive, because {show(conditions)} does not hold"
+            what = f"is inactive, because {show(plain_when(space[name].when))} does not hold"
             yield Problem((name,), what, value, depends=("space",))
 
 

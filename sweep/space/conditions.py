@@ -55,7 +55,5 @@ def _is_same(value: object, own: Value) -> bool:
 
 
 def plain_when(conditions: Sequence[Condition]) -> dict[str, Any]:
-    """``{"when": ...}`` for a domain's YAML form; empty if there is no condition."""
-    if not conditions:
-        return {}
-    return {"when": {condition.parent: condition.plain() for condition in conditions}}
+    """The YAML form of conditions."""
+    return {condition.parent: condition.plain() for condition in conditions}

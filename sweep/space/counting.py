@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 
 from sweep.space.active import conditions_on, fixed, is_active, order
+from sweep.space.conditions import plain_when
 from sweep.space.domains import MOST_LISTED, Constant, Domain, samples
 from sweep.space.params import DEFAULTS, FIXED, longest_ramp
 from sweep.space.values import Problem, one_line
@@ -34,7 +35,7 @@ def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]
         cycle = [str(name) for name in error.args[1]]
         what = f"its conditions form a cycle: {' on '.join(reversed(cycle))}"
         name = next(name for name in space if name in cycle)
-        return [(name, Problem(("when",), what, _plain_of(space[name]), "no cycle"))]
+        return [(name, Problem(("when",), what, plain_when(space[name].when), "no cycle"))]
     found: list[tuple[str, Problem]] = []
     for name in names:
         for condition in space[name].when:
@@ -49,12 +50,7 @@ def condition_problems(space: Mapping[str, Domain]) -> list[tuple[str, Problem]]
     walk.count()
     what = "its conditions never hold at the same time"
     unreachable = [name for name in names if name not in walk.reached][:1]
-    return [(name, Problem(("when",), what, _plain_of(space[name]))) for name in unreachable]
-
-
-def _plain_of(domain: Domain) -> dict[str, Any]:
-    """The YAML form of a domain's conditions."""
-    return {condition.parent: condition.plain() for condition in domain.when}
+    return [(name, Problem(("when",), what, plain_when(space[name].when))) for name in unreachable]
 
 
 class _Walk:

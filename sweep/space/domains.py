@@ -70,7 +70,8 @@ class _Range(Generic[Number]):
         """The YAML form."""
         log = {"log": True} if self.log else {}
         step = {} if self.step == self.least_step else {"step": self.step}
-        return {"low": self.low, "high": self.high, **log, **step, **plain_when(self.when)}
+        when = {"when": plain_when(self.when)} if self.when else {}
+        return {"low": self.low, "high": self.high, **log, **step, **when}
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Choice(_Listed):
 
     def plain(self) -> list[Value] | dict[str, Any]:
         values = list(self.values)
-        return {"values": values, **plain_when(self.when)} if self.when else values
+        return {"values": values, "when": plain_when(self.when)} if self.when else values
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sweep.errors import ConfigError, UsageError
 from sweep.registry import CRITERIA, STRUCTURES
 from sweep.space import types
 from sweep.space.conditions import Condition
-from sweep.space.explain import problem_of
+from sweep.space.explain import problems_of
 from sweep.space.types import OneOf
 from sweep.space.values import one_of
 
@@ -203,12 +203,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
     try:
         return _TYPES.validate_python(values)
     except ValidationError as error:
-        nodes = _TYPES.json_schema()["properties"]
-        problems = [
-            problem_of((name,), item, nodes[name])
-            for item in error.errors(include_url=False)
-            for name in [str(item["loc"][0])]
-        ]
+        problems = problems_of(error, _TYPES.json_schema())
     raise ConfigError([problem.line for problem in problems], "the parameters of the trial")
 
 

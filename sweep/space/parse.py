@@ -36,7 +36,7 @@ from sweep.space.types import Count, NotEmpty, OneOf, Positive, Section, Switch,
 from sweep.space.values import Problem, Refused, Value
 
 # The shape distinguishes a value, a list of values, a range and {values: [...]}. The tag is the
-# position in the union, with which `sweep.config.problems` finds the allowed values.
+# position in the union, with which `sweep.space.explain` finds the allowed values.
 
 
 def _form_of(raw: object) -> str:

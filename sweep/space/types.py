@@ -27,20 +27,21 @@ from sweep.space.values import Problem, Refused, as_number
 class OneOf:
     """A text that is one of the names in ``sources``, like a literal whose names can grow.
 
-    A source is a tuple, or a registry (`sweep.registry`) to which packages add names.
+    A source is a tuple, a registry (`sweep.registry`) to which packages add names, or a function.
     """
 
-    def __init__(self, *sources: Collection[str]) -> None:
+    def __init__(self, *sources: Collection[str] | Callable[[], Collection[str]]) -> None:
         self._sources = sources
 
     @property
     def options(self) -> tuple[str, ...]:
         """All names that are known now."""
-        return tuple(name for source in self._sources for name in source)
+        sources = (source() if callable(source) else source for source in self._sources)
+        return tuple(name for source in sources for name in source)
 
     def check(self, raw: object) -> str:
         """``raw`` if it is one of the names. Otherwise raises the error of pydantic's literal."""
-        if isinstance(raw, str) and any(raw in source for source in self._sources):
+        if isinstance(raw, str) and raw in self.options:
             return raw
         expected = ", ".join(map(repr, self.options))
         raise PydanticKnownError("literal_error", {"expected": expected})
@@ -52,26 +53,22 @@ class OneOf:
         return {"enum": list(self.options), "type": "string"}
 
 
-def _number(raw: object) -> int | float:
-    number = as_number(raw)
-    if number is None:
-        raise PydanticKnownError("float_type")
-    if isinstance(number, int) and abs(number) > sys.float_info.max:
-        raise PydanticKnownError("finite_number")
-    return number
+def _reader(most: float, other_type: Any, too_large: Any) -> BeforeValidator:
+    """Reads a number, with these types of errors. ``most``: the largest integer."""
+
+    def read(raw: object) -> int | float:
+        number = as_number(raw)
+        if number is None:
+            raise PydanticKnownError(other_type)
+        if isinstance(number, int) and abs(number) > most:
+            raise PydanticKnownError(too_large)
+        return number
+
+    return BeforeValidator(read)
 
 
-def _integer(raw: object) -> int | float:
-    number = as_number(raw)
-    if number is None:
-        raise PydanticKnownError("int_type")
-    if isinstance(number, int) and abs(number) >= 2**63:
-        raise PydanticKnownError("int_parsing_size")
-    return number
-
-
-_INTEGER = BeforeValidator(_integer)
-_NUMBER = BeforeValidator(_number)
+_INTEGER = _reader(2**63 - 1, "int_type", "int_parsing_size")
+_NUMBER = _reader(sys.float_info.max, "float_type", "finite_number")
 
 Natural = Annotated[int, Field(ge=0), _INTEGER]
 Count = Annotated[int, Field(ge=1), _INTEGER]

@@ -18,8 +18,7 @@ from sweep.compress.loop import due
 from sweep.compress.open import open_bench
 from sweep.compress.tasks.closed_form import WEIGHTS
 from sweep.config import SweepConfig
-from sweep.config.load import load_config
-from sweep.config.problems import problems_of
+from sweep.config.load import config_problems, load_config
 from sweep.config.saved import check_same
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
@@ -112,7 +111,7 @@ def test_a_space_with_a_ramp_is_accepted(space: dict[str, Any]) -> None:
 def test_a_space_that_allows_movement_without_a_ramp_is_refused(space: dict[str, Any]) -> None:
     with pytest.raises(ValueError) as caught:
         tiny.make_config(None, "digits", space=space)
-    (problem,) = problems_of(caught.value)  # type: ignore[arg-type]
+    (problem,) = config_problems(caught.value)  # type: ignore[arg-type]
     assert problem.line.startswith("space.method: movement scores changes in training and needs")
     assert "when: {method: movement}}" in problem.line
     assert "when: {ramp_epochs: {low: 1}}}" in problem.line

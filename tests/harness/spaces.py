@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep.config import SweepConfig
-from sweep.config.problems import problems_of
+from sweep.config.load import config_problems
 from sweep.errors import ConfigError
 from sweep.registry import CRITERIA, STRUCTURES
 from sweep.space.domains import Domain
@@ -24,4 +24,4 @@ def space_of(raw: Any) -> dict[str, Domain]:
     try:
         return SweepConfig.model_validate(plain, context={"single_trial": True}).space
     except ValidationError as error:
-        raise ConfigError([problem.line for problem in problems_of(error)]) from None
+        raise ConfigError([problem.line for problem in config_problems(error)]) from None

@@ -33,11 +33,5 @@ def test_workers_have_what_a_script_registers_and_others_are_told_what_they_lack
         assert record["hits"] == pytest.approx(hits)
         assert record["hits_drop"] == pytest.approx(record["baseline_hits"] - record["hits"])
     refused = cli("resume", folder, "--trials", 4)
-    words = (
-        "space.method",
-        "'square'",
-        "task.metric",
-        "'hits'",
-        "the pruning criterion or the metric",
-    )
-    assert_refused(refused, 2, *words, "sweep.resume")
+    words = ("space.method", "'square'", "task.metric", "'hits'", "install it", "sweep.resume")
+    assert_refused(refused, 2, *words)
