@@ -11,14 +11,7 @@ import torch
 from torch import Tensor
 
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.figures import (
-    SEEN,
-    UNTRAINED,
-    Figures,
-    off_grid_warnings,
-    regrowth_warnings,
-    step_figures,
-)
+from sweep.compress.dense.figures import Figures, warnings_of
 from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
@@ -37,9 +30,6 @@ from sweep.errors import UsageError
 from sweep.ledger.files import cache_root, fingerprint
 from sweep.registry import STRUCTURES, TASKS
 from sweep.space.params import Params
-
-OF_KEY = {"dataset", "metrics", "metric", "kind", "options"}
-"""Settings of a task that do not change its dense model, or that the task's own key covers."""
 
 
 class Workbench:
@@ -83,17 +73,7 @@ class Workbench:
     @cached_property
     def models(self) -> DenseModels:
         """The dense models: in floats, and on the grids that the config and its trials name."""
-        config = self.config
-        own = config.baseline.model_dump(mode="json", exclude={"quantization"})
-        usual = config.recover.model_dump(mode="json", exclude={"distill"})
-        return DenseModels(
-            config.model,
-            self.task,
-            config.task.model_dump(mode="json", exclude=OF_KEY),
-            Recipe(**usual | own),
-            self.device,
-            keep_masks=config.pruning.start_masks == "keep",
-        )
+        return DenseModels(self.config, self.task, self.device)
 
     @property
     def folder(self) -> Path:
@@ -142,32 +122,20 @@ class Workbench:
             return found
         steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
         figures = {name: self._measures.of(split, step) for name, step in steps.items()}
-        return found | step_figures(figures, self.config.task.primary)
+        sizes = {
+            f"dense_{name}": figures["dense"][name] for name in ("size_bytes", "nonzero_params")
+        }
+        metric = self.config.task.primary
+        return {**found, **sizes, **{f"{step}_{metric}": f[metric] for step, f in figures.items()}}
 
     @property
     def _measures(self) -> Figures:
-        recover = self.config.recover
-        return Figures(
-            self.models,
-            self.targets,
-            self.config.pruning.model_dump(mode="json", exclude={"calibration_samples"}),
-            self.config.task.all_metrics,
-            recover.eval_batch_size,
-            recover.bf16,
-        )
+        return Figures(self.models, self.targets)
 
     @property
     def warnings(self) -> list[str]:
         """Warnings that a reader of the figures needs, one sentence each."""
-        config, found = self.config, []
-        if config.baseline.epochs == 0:
-            found += [SEEN] * self.task.carved
-            found += [UNTRAINED] * (not self.task.is_trained(self.dense.model))
-        if config.pruning.start_masks == "drop":
-            found += regrowth_warnings(config.model)
-        if config.baseline.quantization is None:
-            found += off_grid_warnings(config.model)
-        return found
+        return warnings_of(self.models)
 
     # The dense models on other machines.
 
@@ -225,9 +193,7 @@ class Workbench:
     @cached_property
     def teacher_logits(self) -> Tensor:
         """The teacher's logits over train; see `sweep.compress.dense.teacher`."""
-        recover = self.config.recover
-        teacher = recover.distill.teacher if recover.distill else None
-        return logits_of_teacher(self.models, teacher, recover.eval_batch_size, recover.bf16)
+        return logits_of_teacher(self.models)
 
     def distillation(self, params: Params) -> Distillation | None:
         """Return how a trial of ``params`` is distilled, or None if it is not."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,23 +25,19 @@ FIGURES = 3
 class Figures:
     """Measures dense models on the splits of their task, and caches the figures beside them.
 
-    ``pruning`` holds the settings from which ``targets``, the weights to count, were made.
+    ``targets`` are the weights to count.
     """
 
     models: DenseModels
     targets: Targets
-    pruning: Mapping[str, Any]
-    metrics: Sequence[str]
-    batch_size: int
-    bf16: str | bool
 
     def file(self, split: str, grid: OnGrid | None = None) -> Path:
         """Return the cache file for the figures of the model on a grid."""
-        task, key = self.models.task, self.models.grid_key(grid)
+        task, key, config = self.models.task, self.models.grid_key(grid), self.models.config
         data = task.split(split)
         examples = fingerprint([split, len(data), data.labels.tolist()[:4096], task.key])
-        how = [dict(self.pruning), self.bf16]
-        wanted = [FIGURES, list(self.metrics)]
+        pruning = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
+        how, wanted = [pruning, config.recover.bf16], [FIGURES, list(config.task.all_metrics)]
         counted = fingerprint([*how, *wanted, examples, *([key] if key else [])])
         return self.models.folder / f"{split}-{counted}.json"
 
@@ -54,64 +49,54 @@ class Figures:
         return found
 
     def _measured(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
-        dense, task = self.models.get(grid), self.models.task
-        model, data, spent = dense.reset(), task.split(split), self.models.train_seconds(grid)
+        config, task, model = self.models.config, self.models.task, self.models.get(grid).reset()
+        spent, metrics = self.models.train_seconds(grid), config.task.all_metrics
         score = evaluate(
             model,
-            data,
-            batch_size=self.batch_size,
-            bf16=self.bf16,
+            task.split(split),
+            batch_size=config.recover.eval_batch_size,
+            bf16=config.recover.bf16,
             loss=task.loss,
             answers=task.answers,
         )
         weights = prunable_weights(model, self.targets)
         size = measure(model, weights).__dict__
         return {
-            **score.figures(self.metrics),
+            **score.figures(metrics),
             **{name: value for name, value in size.items() if value is not None},
             "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
-            "metrics": {name: METRICS[name].facts(score.labels) for name in self.metrics},
+            "metrics": {name: METRICS[name].facts(score.labels) for name in metrics},
             "train_seconds": spent,
             "eval_seconds": score.seconds,
             "seconds": spent + score.seconds,
         }
 
 
-def step_figures(steps: Mapping[str, Mapping[str, Any]], metric: str) -> dict[str, Any]:
-    """Return the ``metric`` of each quantisation step, and the size of the step ``dense``.
-
-    ``steps`` maps a step's name to the figures of its model; ``dense`` is the model in floats.
-    """
-    sizes = {f"dense_{name}": steps["dense"][name] for name in ("size_bytes", "nonzero_params")}
-    return {**sizes, **{f"{name}_{metric}": each[metric] for name, each in steps.items()}}
-
-
-SEEN = (
-    "validation is carved from the train split, and the model was finetuned before this sweep "
-    "(baseline.epochs: 0): it may have seen these examples, so validation figures may be too good"
-)
-UNTRAINED = (
-    "the model has no trained classifier head, and baseline.epochs is 0: it answers at chance level"
-)
-REGROW = (
-    "the model was pruned before ({share:.1%} of the weights that have a mask), and "
-    "pruning.start_masks is drop: finetuning may make a pruned weight non-zero again"
-)
-OFF_GRID = (
-    "the model is quantised (its weights lie on a grid), and baseline.quantization is not set: it "
-    "is used as a model in floats, and finetuning moves its weights off the grid; to stay on the "
-    "grid, set baseline.quantization={{{setting}}}"
-)
-
-
-def regrowth_warnings(model: str | None) -> list[str]:
-    """Warn about an exported model whose masks are not kept."""
-    return [REGROW.format(share=dropped_share(read_masks(model)))] if has_masks(model) else []
-
-
-def off_grid_warnings(model: str | None) -> list[str]:
-    """Warn about an exported model on a grid in a sweep without one."""
-    setting = grid_setting(model)
-    if setting is None:
-        return []
-    return [OFF_GRID.format(setting=", ".join(f"{k}: {v}" for k, v in setting.items()))]
+def warnings_of(models: DenseModels) -> list[str]:
+    """Return the warnings that a reader of the figures needs, one sentence each."""
+    config, task, found = models.config, models.task, []
+    if config.baseline.epochs == 0 and task.carved:
+        found.append(
+            "validation is carved from the train split, and the model was finetuned before this "
+            "sweep (baseline.epochs: 0): it may have seen these examples, so validation figures "
+            "may be too good"
+        )
+    if config.baseline.epochs == 0 and not task.is_trained(models.get().model):
+        found.append(
+            "the model has no trained classifier head, and baseline.epochs is 0: it answers at "
+            "chance level"
+        )
+    if config.pruning.start_masks == "drop" and has_masks(config.model):
+        share = dropped_share(read_masks(config.model))
+        found.append(
+            f"the model was pruned before ({share:.1%} of the weights that have a mask), and "
+            "pruning.start_masks is drop: finetuning may make a pruned weight non-zero again"
+        )
+    if config.baseline.quantization is None and (setting := grid_setting(config.model)):
+        grid = ", ".join(f"{name}: {value}" for name, value in setting.items())
+        found.append(
+            "the model is quantised (its weights lie on a grid), and baseline.quantization is not "
+            "set: it is used as a model in floats, and finetuning moves its weights off the grid; "
+            f"to stay on the grid, set baseline.quantization={{{grid}}}"
+        )
+    return found

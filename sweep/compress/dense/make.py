@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -19,39 +17,39 @@ from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize import OnGrid
 from sweep.compress.tasks import Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
+from sweep.config import SweepConfig
 from sweep.ledger.files import cache_root, fingerprint, new_folder, once
 
 FLOATS, ON_GRID = "model", "qat-"
 """Folder name of the finetuned model in floats; prefix of the folders of models on a grid."""
 
+OF_KEY = {"dataset", "metrics", "metric", "kind", "options"}
+"""Settings of a task that do not change its dense model, or that the task's own key covers."""
+
 
 class DenseModels:
     """The dense models of a sweep by grid (None: in floats), each made at first use.
 
-    They start from ``model``: a hub id, a folder, or None for what the task draws. ``settings`` are
-    the task's settings apart from its data. ``recipe`` finetunes the model in floats; a model on a
-    grid has its own epochs and learning rate. The recipe's seed draws the weights that no
-    checkpoint has. With ``keep_masks`` the masks saved beside the model stay in force. All models
-    share one working copy. A finetuned model is cached in ``folder`` under its :meth:`entry`.
+    They start from the config's ``model``: a hub id, a folder, or None for what the task draws. The
+    section ``baseline`` says how the model in floats is finetuned; a model on a grid has its own
+    epochs and learning rate. The recipe's seed draws the weights that no checkpoint has. With
+    ``start_masks: keep`` the masks saved beside the model stay in force. All models share one
+    working copy. A finetuned model is cached in ``folder`` under its :meth:`entry`.
     """
 
-    def __init__(
-        self,
-        model: str | None,
-        task: Task,
-        settings: Mapping[str, Any],
-        recipe: Recipe,
-        device: torch.device,
-        keep_masks: bool = False,
-    ) -> None:
-        self.model, self.task, self.recipe, self.device = model, task, recipe, device
-        self.keep_masks = keep_masks
-        self.folder = cache_root() / "dense" / self._key(settings)
+    def __init__(self, config: SweepConfig, task: Task, device: torch.device) -> None:
+        self.config, self.task, self.device = config, task, device
+        usual = config.recover.model_dump(mode="json", exclude={"distill"})
+        own = config.baseline.model_dump(mode="json", exclude={"quantization"})
+        self.recipe = Recipe(**usual | own)
+        self.keep_masks = config.pruning.start_masks == "keep"
+        self.folder = cache_root() / "dense" / self._key()
         self._made: dict[OnGrid | None, Dense] = {}
 
-    def _key(self, settings: Mapping[str, Any]) -> str:
+    def _key(self) -> str:
         """Return a key of all that determines the float model's weights and its figures."""
-        model = None if self.model is None else model_key(self.model)
+        model = None if self.config.model is None else model_key(self.config.model)
+        settings = self.config.task.model_dump(mode="json", exclude=OF_KEY)
         fresh = {"seed": self.recipe.seed}  # of weights that no training follows
         trained = asdict(self.recipe) if self.recipe.epochs else fresh
         more = [settings["max_length"], *(["keep"] if self.keep_masks else [])]
@@ -84,16 +82,16 @@ class DenseModels:
 
     def _start(self) -> nn.Module:
         """Load the starting model, with a new head if it has none."""
-        if self.model is None:
+        if self.config.model is None:
             return self.task.fresh(self.recipe.seed)
-        return self.task.load(self.model, self.recipe.seed)
+        return self.task.load(self.config.model, self.recipe.seed)
 
     def _finetune(self, model: nn.Module, grid: OnGrid | None) -> None:
         """Finetune the model and save it in the cache."""
         recipe = self.recipe_of(grid)
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
-        held = pairs(model, fitted(read_masks(self.model), model)) if self.keep_masks else []
+        held = pairs(model, fitted(read_masks(self.config.model), model)) if self.keep_masks else []
         train = partial(
             finetune_epoch,
             model,

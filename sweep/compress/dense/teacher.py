@@ -15,27 +15,23 @@ from sweep.errors import UsageError
 from sweep.ledger.files import fingerprint, once, write_bytes
 
 
-def logits_of_teacher(
-    models: DenseModels,
-    teacher: str | None,
-    batch_size: int,
-    bf16: str | bool,
-) -> Tensor:
+def logits_of_teacher(models: DenseModels) -> Tensor:
     """Return the teacher's logits (train examples, labels), float32, on the models' device.
 
-    ``teacher`` is a hub id, a folder, or None for the dense model. Dropout is off. The logits are
-    cached beside the dense model, so that one worker of a machine computes them for all trials, and
-    they are packed with it for other machines. Raises :class:`~sweep.errors.UsageError` for a
+    The teacher is that of ``recover.distill``, or else the dense model. Dropout is off. The logits
+    are cached beside the dense model, so that one worker of a machine computes them for all trials,
+    and they are packed with it for other machines. Raises :class:`~sweep.errors.UsageError` for a
     teacher that does not fit.
     """
-    task = models.task
+    recover, train = models.config.recover, models.task.train
+    teacher = recover.distill.teacher if recover.distill else None
     who = None if teacher is None else model_key(teacher)
-    file = models.folder / f"teacher-{fingerprint([who, bf16, models.device.type])}.npy"
+    file = models.folder / f"teacher-{fingerprint([who, recover.bf16, models.device.type])}.npy"
 
     def store() -> None:
         # A copy, because a trial may be using the dense model's working copy.
         model = models.get().fresh_copy() if teacher is None else _loaded(teacher, models)
-        found = all_logits(model, task.train, batch_size=batch_size, bf16=bf16)
+        found = all_logits(model, train, batch_size=recover.eval_batch_size, bf16=recover.bf16)
         if not np.isfinite(found).all():
             name = "the dense model" if teacher is None else repr(teacher)
             raise UsageError(f"recover.distill.teacher: the logits of {name} are not finite")
@@ -52,7 +48,7 @@ def _loaded(name: str, models: DenseModels) -> nn.Module:
         raise UsageError(f"recover.distill.teacher {name!r} has no trained head")
     if not models.task.same_inputs(name):
         raise UsageError(
-            f"recover.distill.teacher {name!r} has another tokenizer than {models.model!r}; "
+            f"recover.distill.teacher {name!r} has another tokenizer than {models.config.model!r}; "
             "allowed: a model of the same tokenizer"
         )
     return model.to(models.device)
