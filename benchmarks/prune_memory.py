@@ -32,7 +32,7 @@ def measure(sparsity: float) -> dict[str, float]:
     """Prune once, in this process, on one core."""
     import torch
 
-    from sweep.compress.prune import make_masks
+    from sweep.compress.prune.masks import make_masks
     from sweep.space.params import Params
 
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -18,8 +18,8 @@ from functools import cache
 import torch
 
 from benchmarks.step_time import Rivals, arguments, rivals
-from sweep.compress.quantize import Scheme
 from sweep.compress.quantize.layers import set_scheme
+from sweep.compress.quantize.scheme import Scheme
 from sweep.compress.train import Distillation, all_logits
 
 Epoch = Callable[[Rivals], float]

@@ -23,7 +23,8 @@ from torch import nn
 
 from sweep.compress.measure import measure
 from sweep.compress.models import fresh_bert
-from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
+from sweep.compress.prune.masks import apply_masks, make_masks
+from sweep.compress.prune.targets import Targets, prunable_weights
 from sweep.export import sparse
 from sweep.export.files import make_zeros_positive
 from sweep.space.params import Params

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
-from sweep.compress.prune.masks import pairs
+from sweep.compress.prune.masks import apply_masks, make_masks, pairs
+from sweep.compress.prune.targets import Targets, prunable_weights
 from sweep.compress.tasks import Split
 from sweep.compress.train import Distillation, Recipe, finetune_epoch, make_optimizer, to_device
 from sweep.config import SweepConfig

@@ -138,7 +138,7 @@ def test_every_statistic_of_inputs_has_a_collector() -> None:
 def test_every_quantization_is_a_scheme_and_a_value_of_the_parameter() -> None:
     import torch
 
-    from sweep.compress.quantize import Scheme
+    from sweep.compress.quantize.scheme import Scheme
     from sweep.space.params import PARAMETERS, QUANTIZATIONS
 
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
@@ -152,7 +152,7 @@ def test_every_quantization_is_a_scheme_and_a_value_of_the_parameter() -> None:
 def test_every_method_and_scope_prunes_activations() -> None:
     import torch
 
-    from sweep.compress.prune import ActivationPruner
+    from sweep.compress.prune.activations import ActivationPruner
     from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 
     for method in ACTIVATION_METHODS:

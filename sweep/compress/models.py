@@ -22,6 +22,7 @@ def load_classifier(
     name: str,
     label_names: Sequence[str],
     vocabulary: int,
+    max_length: int,
     seed: int = 0,
     setting: str = "model",
 ) -> nn.Module:
@@ -30,7 +31,8 @@ def load_classifier(
     Weights are read from safetensors, never from pickles, and no remote code runs. If a checkpoint
     has no head, it is drawn from ``seed``. ``setting`` is the config setting for error messages.
     Raises :class:`~sweep.errors.UsageError` if the model is missing or damaged, if its head does
-    not fit the labels, or if the tokenizer has more tokens than the model.
+    not fit the labels, if the tokenizer has more tokens than the model, or if texts of
+    ``max_length`` tokens have more positions.
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
@@ -53,7 +55,8 @@ def load_classifier(
         raise UsageError(f"{setting} {name!r} cannot be loaded: {first_line(error)}") from error
     if trained:
         _check_weights(f"{setting} {name!r}", report)
-    _check_head(f"{setting} {name!r}", config, label_names, vocabulary)
+    _check_sizes(f"{setting} {name!r}", config, label_names, vocabulary, max_length)
+    _check_labels(f"{setting} {name!r}", config, label_names)
     loaded: nn.Module = model
     return loaded
 
@@ -61,33 +64,6 @@ def load_classifier(
 def model_key(name: str) -> str:
     """Return a key of a model: a digest of its folder, or its hub name."""
     return tree_digest(name) if Path(name).is_dir() else name
-
-
-def check_positions(model: nn.Module, where: str, max_length: int) -> None:
-    """Raise :class:`~sweep.errors.UsageError` if the model has too few positions."""
-    positions = getattr(model.config, "max_position_embeddings", max_length)
-    if max_length > positions:
-        raise UsageError(
-            f"task.max_length is {max_length}, but {where} takes {positions} tokens at most"
-        )
-
-
-def check_labels(model: nn.Module, where: str, names: Sequence[str]) -> None:
-    """Raise :class:`~sweep.errors.UsageError` if the head has the data's labels in another order.
-
-    The comparison ignores case. A head with other names than the data's, or with the default names
-    LABEL_0, LABEL_1 and so on, passes, because its names do not tell the order.
-    """
-    config: Any = model.config
-    theirs = [str(config.id2label.get(label)).lower() for label in range(config.num_labels)]
-    if theirs == [f"label_{label}" for label in range(len(theirs))]:
-        return
-    ours = [name.lower() for name in names]
-    if sorted(theirs) == sorted(ours) and theirs != ours:
-        raise UsageError(
-            f"{where} has the labels {', '.join(theirs)}, the data {', '.join(ours)}; allowed: the "
-            "same order, or the head's ids (integers) in the label column"
-        )
 
 
 def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.Module:
@@ -169,7 +145,9 @@ def _check_weights(name: str, report: Any) -> None:
         raise UsageError(f"{name} lacks weights: {json.dumps(missing[:5])}")
 
 
-def _check_head(name: str, config: Any, label_names: Sequence[str], vocabulary: int) -> None:
+def _check_sizes(
+    name: str, config: Any, label_names: Sequence[str], vocabulary: int, max_length: int
+) -> None:
     if config.num_labels != len(label_names):
         raise UsageError(
             f"{name} has a head of {config.num_labels} labels, but the data has "
@@ -179,4 +157,25 @@ def _check_head(name: str, config: Any, label_names: Sequence[str], vocabulary: 
         raise UsageError(
             f"{name} knows {config.vocab_size} tokens, the tokenizer makes "
             f"{vocabulary}: name the model's own in `tokenizer`"
+        )
+    positions = getattr(config, "max_position_embeddings", max_length)
+    if max_length > positions:
+        raise UsageError(
+            f"task.max_length is {max_length}, but {name} takes {positions} tokens at most"
+        )
+
+
+def _check_labels(name: str, config: Any, label_names: Sequence[str]) -> None:
+    """Refuse a head that has the data's labels in another order, whatever their case.
+
+    A head with other names than the data's, or with the default names LABEL_0, LABEL_1 and so on,
+    passes, because its names do not tell the order.
+    """
+    theirs = [str(config.id2label.get(label)).lower() for label in range(config.num_labels)]
+    ours = [label.lower() for label in label_names]
+    default = [f"label_{label}" for label in range(len(theirs))]
+    if sorted(theirs) == sorted(ours) and theirs not in (ours, default):
+        raise UsageError(
+            f"{name} has the labels {', '.join(theirs)}, the data {', '.join(ours)}; allowed: the "
+            "same order, or the head's ids (integers) in the label column"
         )

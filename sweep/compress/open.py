@@ -38,7 +38,11 @@ def open_bench(
 
     from sweep.compress.dense.bench import Workbench
 
-    hold_to_share(gpu)
+    if 0 < gpu < 1 and torch.cuda.is_available():
+        # Ray counts shares, not bytes. With this limit, a trial that needs more memory fails
+        # without affecting the others on the GPU.
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(gpu, total))
     if threads is not None:
         torch.set_num_threads(threads)
     return Workbench(config, device)
@@ -68,16 +72,3 @@ def memory_fraction(share: float, total_bytes: int) -> float:
             f"{(PROCESS_BYTES + LEAST_BYTES) / total_bytes:.2f}"
         )
     return bound / total_bytes
-
-
-def hold_to_share(share: float) -> None:
-    """Limit this process's GPU memory to its share, if the share is less than 1.
-
-    Ray counts shares, not bytes. With this limit, a trial that needs more memory fails without
-    affecting the others on the GPU.
-    """
-    import torch
-
-    if 0 < share < 1 and torch.cuda.is_available():
-        total = torch.cuda.get_device_properties(0).total_memory
-        torch.cuda.set_per_process_memory_fraction(memory_fraction(share, total))

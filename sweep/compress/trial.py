@@ -15,10 +15,10 @@ from sweep.compress.dense.working import Dense
 from sweep.compress.loop import Trial
 from sweep.compress.measure import Score, measure
 from sweep.compress.models import set_dropout
-from sweep.compress.prune import ActivationPruner, Targets, apply_masks, make_masks
-from sweep.compress.prune.masks import forget, pairs
+from sweep.compress.prune.activations import ActivationPruner
+from sweep.compress.prune.masks import apply_masks, forget, make_masks, pairs
 from sweep.compress.prune.statistics import recorded
-from sweep.compress.prune.targets import prunable_modules, prunable_weights
+from sweep.compress.prune.targets import Targets, prunable_modules, prunable_weights
 from sweep.compress.tasks import Task
 from sweep.compress.train import (
     Distillation,

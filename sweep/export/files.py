@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from sweep.compress.prune import ActivationPruner
+from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, load_grid
 from sweep.errors import UsageError

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.measure import Size, measure, stored_bytes
-from sweep.compress.quantize import Scheme
 from sweep.compress.quantize.layers import set_scheme
+from sweep.compress.quantize.scheme import Scheme
 
 
 def small(values: Tensor) -> nn.Sequential:

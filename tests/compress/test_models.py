@@ -21,7 +21,7 @@ from tests.harness import tiny
 def load(
     folder: Path, labels: int = 2, vocabulary: int = len(tiny.VOCABULARY), seed: int = 0
 ) -> Any:
-    return load_classifier(str(folder), "abcdefghij"[:labels], vocabulary, seed)
+    return load_classifier(str(folder), "abcdefghij"[:labels], vocabulary, 16, seed)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.working import Dense
-from sweep.compress.prune import Targets
+from sweep.compress.prune.targets import Targets
 from sweep.compress.trial import ModelTrial
 from sweep.errors import TrialError
 from sweep.space.params import SCOPES, Params

@@ -18,7 +18,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from sweep.compress.measure import measure
-from sweep.compress.prune import Targets, apply_masks, make_masks, prunable_weights
+from sweep.compress.prune.masks import apply_masks, make_masks
+from sweep.compress.prune.targets import Targets, prunable_weights
 from sweep.errors import StorageError, UsageError
 from sweep.export.sparse import digest, load, pack, save, unpack
 from sweep.space.params import Params

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.prune import make_masks
+from sweep.compress.prune.masks import make_masks
 from sweep.compress.prune.targets import dropped
 from sweep.errors import UsageError
 from sweep.space.params import SCOPES, Params

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,14 @@ from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import quiet
-from sweep.compress.prune import Targets, prunable_weights
-from sweep.compress.prune.targets import check_space, fitted, read_masks
-from sweep.compress.quantize import OnGrid
-from sweep.compress.quantize.scheme import grid_of
+from sweep.compress.prune.targets import Targets, check_space, fitted, prunable_weights, read_masks
+from sweep.compress.quantize.scheme import OnGrid, grid_of
 from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import ModelTrial
 from sweep.config import SweepConfig
 from sweep.config.plan import distilled, may_distill
 from sweep.errors import UsageError
-from sweep.ledger.files import cache_root, fingerprint
 from sweep.registry import STRUCTURES, TASKS
 from sweep.space.params import Params
 
@@ -100,13 +96,7 @@ class Workbench:
     def calibration(self, grid: OnGrid | None) -> Calibration:
         """Return the statistics of the dense model on a grid that data-driven methods read."""
         if grid not in self._calibrations:
-            samples = self.config.pruning.calibration_samples
-            key = self.models.grid_key(grid)
-            which = [asdict(self.targets), samples, *([key] if key else [])]
-            folder = cache_root() / "statistics" / f"{self.folder.name}-{fingerprint(which)}"
-            dense, seed = self.models.get(grid), self.config.task.seed
-            made = Calibration(dense, self.task, self.targets, samples, seed, folder)
-            self._calibrations[grid] = made
+            self._calibrations[grid] = Calibration(self.models, grid, self.targets)
         return self._calibrations[grid]
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
@@ -120,7 +110,7 @@ class Workbench:
         found = self._measures.of(split, grid)
         if grid is None:
             return found
-        steps = {"dense": None, "ptq": grid.untrained} | ({"qat": grid} if grid.epochs else {})
+        steps = {"dense": None, "ptq": OnGrid(grid.scheme)} | ({"qat": grid} if grid.epochs else {})
         figures = {name: self._measures.of(split, step) for name, step in steps.items()}
         sizes = {
             f"dense_{name}": figures["dense"][name] for name in ("size_bytes", "nonzero_params")

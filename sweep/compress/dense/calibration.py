@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sweep.compress.dense.working import Dense
-from sweep.compress.prune import Targets
+from sweep.compress.dense.make import DenseModels
 from sweep.compress.prune.statistics import COLLECTORS, Statistics, collect
-from sweep.compress.prune.targets import check_inputs, prunable_modules
-from sweep.compress.tasks import Task
+from sweep.compress.prune.targets import Targets, check_inputs, prunable_modules
+from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.tasks.split import stratified
 from sweep.compress.train import logits_of, to_device
-from sweep.ledger.files import new_folder, once
+from sweep.ledger.files import cache_root, fingerprint, new_folder, once
 from sweep.registry import CRITERIA
 
 _STREAM, _FILE = 2, "statistics.safetensors"
 
 
 class Calibration:
-    """The calibration statistics of a dense model.
+    """The calibration statistics of the dense model on a grid.
 
-    They are collected over ``samples`` train examples, stratified and drawn from ``seed``, so that
-    all trials share them. Each kind is collected when a trial first needs it, and cached in
-    ``folder`` for the machine's other workers. Each machine collects its own, because some are as
-    large as the weights.
+    They are collected over ``pruning.calibration_samples`` train examples, stratified and drawn
+    from the task's seed, so that all trials share them. Each kind is collected when a trial first
+    needs it, and cached in ``folder`` for the machine's other workers. Each machine collects its
+    own, because some are as large as the weights.
     """
 
-    def __init__(
-        self, dense: Dense, task: Task, targets: Targets, samples: int, seed: int, folder: Path
-    ) -> None:
-        self.dense, self.task, self.targets = dense, task, targets
-        self.samples, self.seed, self.folder = samples, seed, folder
+    def __init__(self, models: DenseModels, grid: OnGrid | None, targets: Targets) -> None:
+        self.dense, self.task, self.targets = models.get(grid), models.task, targets
+        self.samples, key = models.config.pruning.calibration_samples, models.grid_key(grid)
+        self.seed = models.config.task.seed
+        which = [asdict(targets), self.samples, *([key] if key else [])]
+        name = f"{models.folder.name}-{fingerprint(which)}"
+        self.folder = cache_root() / "statistics" / name
         self._found: dict[str, Statistics] = {}
 
     def check(self, methods: Iterable[object]) -> None:

@@ -9,10 +9,15 @@ from typing import Any
 
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import measure
-from sweep.compress.prune import Targets, prunable_weights
-from sweep.compress.prune.targets import dropped_share, has_masks, read_masks
-from sweep.compress.quantize import OnGrid
+from sweep.compress.prune.targets import (
+    Targets,
+    dropped_share,
+    has_masks,
+    prunable_weights,
+    read_masks,
+)
 from sweep.compress.quantize.layers import grid_setting
+from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
 from sweep.registry import METRICS

@@ -14,7 +14,7 @@ from sweep.compress.dense.working import Dense
 from sweep.compress.models import model_key, set_dropout
 from sweep.compress.prune.masks import pairs
 from sweep.compress.prune.targets import fitted, read_masks
-from sweep.compress.quantize import OnGrid
+from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.tasks import Task
 from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
 from sweep.config import SweepConfig

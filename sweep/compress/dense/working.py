@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.models import dropout_rates
-from sweep.compress.quantize import Scheme
 from sweep.compress.quantize.layers import set_scheme
+from sweep.compress.quantize.scheme import Scheme
 
 
 @dataclass

@@ -16,13 +16,6 @@ from sweep.compress.prune.selection import keep_largest, unique_keys
 from sweep.errors import UsageError
 
 
-def n_of_m_mask(keys: Tensor, kept: int, group: int, generator: torch.Generator) -> Tensor:
-    """Return a mask of ``keys`` (rows, ...) that keeps the ``kept`` highest of each ``group``."""
-    parts = unique_keys(keys, generator).view(-1, group)
-    higher = (parts.unsqueeze(1) > parts.unsqueeze(2)).sum(2)  # for each key: how many are higher
-    return (higher < kept).view(keys.shape)
-
-
 class Structure:
     """The base class prunes single weights; subclasses prune groups of weights together.
 
@@ -58,7 +51,10 @@ class NofM(Structure):
 
     def mask(self, keys: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Return a mask that keeps the highest keys of each group; ``count`` is ignored."""
-        return n_of_m_mask(keys, self.kept, self.group, generator)
+        parts = unique_keys(keys, generator).view(-1, self.group)
+        # For each key: how many keys of its group are higher.
+        higher = (parts.unsqueeze(1) > parts.unsqueeze(2)).sum(2)
+        return (higher < self.kept).view(keys.shape)
 
     def check(self, weights: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> None:
         """Check that groups divide the rows, and that ``start`` keeps enough of each group."""

@@ -16,7 +16,7 @@ bring a weight back into the range.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sweep.config import BaselineConfig
 
 
-LARGEST = 127
 _TINY = torch.finfo(torch.float32).tiny
 
 ToGrid = Callable[[Tensor], Tensor]
@@ -60,7 +59,7 @@ def int8_scales(x: Tensor) -> Tensor:
     """Scales (..., 1) of the rows of ``x`` (..., n): the largest magnitude becomes 127."""
     largest = x.float().abs().amax(-1, keepdim=True)
     # bfloat16 changes a scale by at most 1 part in 512, so the largest value still rounds to 127.
-    return largest.div_(LARGEST).bfloat16().float().clamp_min_(_TINY)
+    return largest.div_(127).bfloat16().float().clamp_min_(_TINY)
 
 
 @dataclass(frozen=True)
@@ -121,11 +120,6 @@ class OnGrid:
     scheme: Scheme
     epochs: int = 0
     learning_rate: float = 0.0
-
-    @property
-    def untrained(self) -> OnGrid:
-        """The same grid without finetuning."""
-        return replace(self, epochs=0, learning_rate=0.0)
 
 
 def grid_of(config: BaselineConfig, name: str | None) -> OnGrid | None:

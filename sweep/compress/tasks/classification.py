@@ -40,21 +40,14 @@ class _Classification(Task):
         """Load a sequence classifier (`sweep.compress.models.load_classifier`)."""
         from sweep.compress.models import load_classifier
 
-        found = load_classifier(name, self.label_names, self.vocabulary, seed, setting)
-        self._check(found, f"{setting} {name!r}")
-        return found
+        length = self.settings.max_length
+        return load_classifier(name, self.label_names, self.vocabulary, length, seed, setting)
 
     def is_trained(self, model: nn.Module) -> bool:
         """Whether the model was saved as a classifier."""
         from sweep.compress.models import has_head
 
         return has_head(model.config)
-
-    def _check(self, model: nn.Module, where: str) -> None:
-        from sweep.compress.models import check_labels, check_positions
-
-        check_positions(model, where, self.settings.max_length)
-        check_labels(model, where, self.label_names)
 
 
 class Digits(_Classification):
@@ -86,7 +79,10 @@ class TextClassification(_Classification):
     """One label per text or pair of texts, from files or the hub; tokenised splits are cached.
 
     The label names of train are read at once, from the cache if possible; splits are read later.
+    ``key`` is of the files' bytes when they were opened, the columns, and the tokenizer.
     """
+
+    key = ""
 
     def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
         super().__init__(settings, model, tokenizer)
@@ -97,20 +93,30 @@ class TextClassification(_Classification):
             raise UsageError(f"{what} folder not found: {name}")
         self.tokenizer_name = name
         self.tokenizer_key = tokenizer_key(name)
-        self._own_key = self._key("task")
+        self.root = cache_root() / "tokens"
+        self.key = self._key("task")
         facts = self._facts()
         self.label_names = tuple(facts["label_names"])
         self.pad_id, self.vocabulary = facts["pad_id"], facts["vocabulary"]
         self.carved = facts["carved"]
 
-    @property
-    def key(self) -> str:
-        """A key of the files' bytes when they were opened, the columns, and the tokenizer."""
-        return self._own_key
-
     def read(self, name: str) -> Split:
-        """Read a tokenised split; train and validation may be subset, test is always complete."""
-        return self._split(name, self.label_names, self.carved)
+        """Read a tokenised split; train and validation may be subset, test is always complete.
+
+        The subset is cached too, so that workers can map it.
+        """
+        settings, carved = self.settings, self.carved
+        source = "train" if carved and name == "validation" else name
+        whole = self._tokens(source)
+
+        def make() -> Split:
+            cut = _carve(whole, name, settings) if carved and name != "test" else whole
+            return _sampled(cut, name, settings)
+
+        cut = [carved, settings.validation, settings.seed, name]
+        counts = [settings.train_samples, settings.eval_samples]
+        folder = self.root / f"{self._key(source)}-{fingerprint([self.label_names, cut, counts])}"
+        return replace(cached(folder, make), pad_id=self.pad_id)
 
     def same_inputs(self, teacher: str) -> bool:
         """Whether the teacher has the same tokenizer."""
@@ -124,11 +130,6 @@ class TextClassification(_Classification):
     def loaded_tokenizer(self) -> Any:
         """The tokenizer."""
         return load_tokenizer(self.tokenizer_name)
-
-    @property
-    def root(self) -> Path:
-        """The cache folder of tokens."""
-        return cache_root() / "tokens"
 
     def _source(self, split: str) -> str | None:
         """Return the file of a split; None for a hub data set, or if there is no file."""
@@ -172,22 +173,9 @@ class TextClassification(_Classification):
             "carved": self._raw("validation") is None,
         }
 
-    def _split(self, name: str, labels: tuple[str, ...], carved: bool) -> Split:
-        """Return a split for the search; its subset is cached, so that workers can map it."""
-        source = "train" if carved and name == "validation" else name
-        whole = self._tokens(source, labels)
-
-        def make() -> Split:
-            cut = _carve(whole, name, self.settings) if carved and name != "test" else whole
-            return _sampled(cut, name, self.settings)
-
-        cut = [carved, self.settings.validation, self.settings.seed, name]
-        counts = [self.settings.train_samples, self.settings.eval_samples]
-        folder = self.root / f"{self._key(source)}-{fingerprint([labels, cut, counts])}"
-        return replace(cached(folder, make), pad_id=self.pad_id)
-
-    def _tokens(self, name: str, labels: tuple[str, ...]) -> Split:
+    def _tokens(self, name: str) -> Split:
         """Return a complete tokenised split, from the cache if possible."""
+        labels = self.label_names
 
         def make() -> Split:
             raw = self._raw(name)

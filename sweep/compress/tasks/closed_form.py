@@ -90,11 +90,7 @@ class ClosedForm:
 
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
-
-    @property
-    def warnings(self) -> list[str]:
-        """No warnings."""
-        return []
+        self.warnings: list[str] = []
 
     def check(self) -> None:
         """Do nothing, since nothing can be missing."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.prune import CRITERIA
+from sweep.compress.prune.criteria import CRITERIA
 from sweep.compress.prune.statistics import COLLECTORS
 from sweep.compress.prune.targets import prunable_weights
 from sweep.errors import UsageError

@@ -10,7 +10,7 @@ import pytest
 
 from sweep.compress.dense import figures as figures_module
 from sweep.compress.measure import measure
-from sweep.compress.prune import Targets, prunable_weights
+from sweep.compress.prune.targets import Targets, prunable_weights
 from tests.harness import tiny
 from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made
 from tests.harness.trials import logits_one_by_one

@@ -7,8 +7,8 @@ from torch import nn
 
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import set_dropout
-from sweep.compress.prune import ActivationPruner, Targets
-from sweep.compress.prune.targets import prunable_modules
+from sweep.compress.prune.activations import ActivationPruner
+from sweep.compress.prune.targets import Targets, prunable_modules
 from tests.harness import tiny
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sweep.compress.prune import CRITERIA, make_masks
+from sweep.compress.prune.criteria import CRITERIA
+from sweep.compress.prune.masks import make_masks
 from sweep.compress.prune.statistics import inverse_factor
 from sweep.compress.prune.targets import OF_INPUTS
 from sweep.space.params import MOVEMENT, Params

@@ -12,8 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.working import Dense
-from sweep.compress.prune import ActivationPruner
-from sweep.compress.prune.activations import keep_above, keep_features, keep_per_token
+from sweep.compress.prune.activations import (
+    ActivationPruner,
+    keep_above,
+    keep_features,
+    keep_per_token,
+)
 from sweep.compress.prune.targets import Targets, prunable_modules
 from sweep.compress.tasks import Split
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweep.compress.prune import CRITERIA
+from sweep.compress.prune.criteria import CRITERIA
 from sweep.compress.prune.statistics import inverse_factor
 from sweep.compress.prune.targets import dropped
 from sweep.errors import ConfigError, UsageError

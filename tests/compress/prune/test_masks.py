@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from sweep.compress.prune import Targets, apply_masks, prunable_weights
-from sweep.compress.prune.masks import forget, hold, keep_largest, pairs
+from sweep.compress.prune.masks import apply_masks, forget, hold, keep_largest, pairs
 from sweep.compress.prune.selection import ordered_keys
-from sweep.compress.prune.targets import dropped
+from sweep.compress.prune.targets import Targets, dropped, prunable_weights
 from sweep.compress.train import Recipe, make_optimizer
 from tests.compress.prune.known import Weights, generator, masks
 from tests.harness.rounding import assert_near

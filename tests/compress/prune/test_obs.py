@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.compress.prune import CRITERIA
-from sweep.compress.prune.criteria import reconstruct, refine, sweep
+from sweep.compress.prune.criteria import CRITERIA, reconstruct, refine, sweep
 from sweep.compress.prune.statistics import DAMPENING, inverse_factor
 from tests.compress.prune.known import generator
 

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sweep.compress.prune import Targets
 from sweep.compress.prune.statistics import COLLECTORS, DAMPENING, collect, inverse_factor
-from sweep.compress.prune.targets import check_inputs, prunable_modules
+from sweep.compress.prune.targets import Targets, check_inputs, prunable_modules
 from sweep.compress.train import to_device
 from sweep.errors import UsageError
 from tests.harness import tiny

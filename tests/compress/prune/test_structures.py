@@ -17,7 +17,7 @@ from sweep.compress.prune.selection import (
     row_masks,
     uniform,
 )
-from sweep.compress.prune.structures import n_of_m_mask
+from sweep.compress.prune.structures import NofM
 from sweep.errors import UsageError
 from tests.compress.prune.known import generator, masks
 
@@ -65,7 +65,7 @@ def test_rows_with_more_start_zeros_stay_and_other_rows_compensate() -> None:
 def test_each_group_keeps_its_highest_keys(rows: int, seed: int, ratio: tuple[int, int]) -> None:
     kept, group = ratio
     keys = keys_of(rows, 3 * group, seed)
-    mask = n_of_m_mask(keys, kept, group, generator(seed))
+    mask = NofM(kept, group).mask(keys, 0, generator(seed))
     for values, flags in zip(keys.view(-1, group), mask.view(-1, group), strict=True):
         assert int(flags.sum()) == kept
         assert values[~flags].max() <= values[flags].min()

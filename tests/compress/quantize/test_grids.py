@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from sweep.cluster.baseline import reference_point
-from sweep.compress.quantize import OnGrid, Scheme
 from sweep.compress.quantize.layers import linears, set_scheme
+from sweep.compress.quantize.scheme import OnGrid, Scheme
 from sweep.compress.train import Recipe, evaluate
 from sweep.config.load import load_config
 from sweep.errors import ConfigError

@@ -10,10 +10,8 @@ import torch
 from torch import nn
 
 from sweep.compress.dense.working import Dense
-from sweep.compress.prune import ActivationPruner, Targets
-from sweep.compress.prune.activations import keep_per_token
-from sweep.compress.prune.targets import prunable_modules
-from sweep.compress.quantize import Scheme
+from sweep.compress.prune.activations import ActivationPruner, keep_per_token
+from sweep.compress.prune.targets import Targets, prunable_modules
 from sweep.compress.quantize.layers import (
     GridLinear,
     grid_layers,
@@ -21,7 +19,7 @@ from sweep.compress.quantize.layers import (
     round_weights,
     set_scheme,
 )
-from sweep.compress.quantize.scheme import fixed, int8
+from sweep.compress.quantize.scheme import Scheme, fixed, int8
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
 from tests.harness.trials import same

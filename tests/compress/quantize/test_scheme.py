@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sweep.compress.quantize import Scheme
-from sweep.compress.quantize.scheme import fixed, int8, int8_scales
+from sweep.compress.quantize.scheme import Scheme, fixed, int8, int8_scales
 
 SCHEMES = [Scheme("fixed"), Scheme("fixed", 4, 4), Scheme("fixed", 24, 12), Scheme("int8")]
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES, ids=str)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.prune import Targets, prunable_weights
 from sweep.compress.prune.masks import make_masks
+from sweep.compress.prune.targets import Targets, prunable_weights
 from sweep.compress.quantize.scheme import fixed, int8
 from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.config.load import load_config
