@@ -20,7 +20,10 @@ from tests.stories.conftest import Sweep, swept
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # the sweep is the first test's setup
 
-TRIALS, EPOCHS = 16, 4  # enough that a machine can join in time, even if the test machine is busy
+TRIALS, EPOCHS = 5, 16
+"""Trials longer than a worker takes to start on a busy machine (11 s). Tune gives the actor of an
+ended trial to a waiting one, and drops the actor that was still starting for that trial elsewhere.
+"""
 
 
 @dataclass
