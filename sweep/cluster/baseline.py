@@ -182,25 +182,15 @@ def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[st
     worst = {
         ("sparsity", "max"): 0.0,
         ("model_sparsity", "max"): 0.0,
-        ("nonzero_params", "min"): _of_dense("nonzero_params", baseline),
-        ("size_bytes", "min"): _of_dense("size_bytes", baseline),
         ("epoch", "min"): config.max_epochs + 1.0,
     }
+    for name in ("nonzero_params", "size_bytes"):
+        worst[name, "min"] = float(baseline.get(f"dense_{name}", baseline[name]))
     for name, facts in baseline["metrics"].items():
         if facts["chance"] is not None:
             metric, chance = PrimaryMetric(name, facts["direction"]), float(facts["chance"])
             worst[name, metric.direction] = chance
             worst[metric.drop, "min"] = metric.worsening(chance, float(baseline[name]))
-    known = {
-        name: worst[name, way] for name, way in config.objectives.items() if (name, way) in worst
-    }
-    return {
-        name: value
-        for name in config.objectives
-        if (value := config.search.reference.get(name, known.get(name))) is not None
-    }
-
-
-def _of_dense(name: str, baseline: Mapping[str, Any]) -> float:
-    """A size of the dense model in floats; that of the baseline if it is not quantised."""
-    return float(baseline.get(f"dense_{name}", baseline[name]))
+    given = config.search.reference
+    found = {way[0]: given.get(way[0], worst.get(way)) for way in config.objectives.items()}
+    return {name: value for name, value in found.items() if value is not None}

@@ -63,7 +63,10 @@ class Capacity:
     def __init__(self, config: SweepConfig, could_be: int | None = None) -> None:
         """Raises :class:`~sweep.errors.UsageError` where the cluster has no room for one trial."""
         self.want, self.asked = config.resources, config.search.max_concurrent
-        self._could_be = self._ask_autoscaler() if could_be is None else could_be
+        if could_be is None:
+            known = machines.autoscaler_config()
+            could_be = read_autoscaler(known, self.want) if known else 0
+        self._could_be = could_be
         self._read = 0.0
         self.present = 0
         """How many trials fitted when Ray was asked last, at most the limit."""
@@ -91,12 +94,9 @@ class Capacity:
         there = sum(fits(node, self.want) for node in machines.present())  # on one of them, whole
         most = max(there, self._could_be)
         if self.asked != "auto":
-            most = int(self.asked) if _is_kuberay() else min(int(self.asked), most)
+            is_kuberay = {"RAY_CLUSTER_NAME", "KUBERNETES_SERVICE_HOST"} <= os.environ.keys()
+            most = int(self.asked) if is_kuberay else min(int(self.asked), most)
         self._limit, self.present = most, min(there, most)
-
-    def _ask_autoscaler(self) -> int:
-        config = machines.autoscaler_config()
-        return read_autoscaler(config, self.want) if config else 0
 
     def _wait_for_the_first_node(self) -> None:
         """Machines join one by one: the head may be up before the first machine with a CPU."""
@@ -106,11 +106,6 @@ class Capacity:
                 return
             time.sleep(0.5)
             self._look()
-
-
-def _is_kuberay() -> bool:
-    """Whether this process runs in a pod of KubeRay."""
-    return "RAY_CLUSTER_NAME" in os.environ and "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def _no_room(want: ResourcesConfig) -> str:

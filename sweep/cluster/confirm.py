@@ -18,7 +18,10 @@ from sweep.ledger.events import (
     CONFIRM_LOST,
     CONFIRM_RECORD,
     ConfirmBaselineEvent,
+    ConfirmEndEvent,
     ConfirmEvent,
+    ConfirmLostEvent,
+    ConfirmRecordEvent,
     Event,
 )
 from sweep.ledger.folder import SweepFolder
@@ -76,7 +79,10 @@ def _confirm(
             if not confirmation.has_baseline:
                 first.append(_dense_on_test(cluster.dense, metric))
             conductor.begin(*first)
-            logger.info("%s", _plan(confirmation))
+            jobs = confirmation.unfinished()
+            seeds, epochs = {job.seed for job in jobs}, sum(max(job.wanted) for job in jobs)
+            plan = "retrainings: %d; fresh seeds: %d; epochs in all: %d"
+            logger.info(plan, len(jobs), len(seeds), epochs)
             cluster.run(conductor, folder.retrainings, lambda: None)
     if event := confirmation.finish_event():
         conductor.note(event)
@@ -108,30 +114,17 @@ def _dense_on_test(dense: Dense, metric: PrimaryMetric) -> ConfirmBaselineEvent:
     return event
 
 
-def _plan(confirmation: Confirmation) -> str:
-    jobs = confirmation.unfinished()
-    epochs = sum(max(job.wanted) for job in jobs)
-    seeds = len({job.seed for job in jobs})
-    return f"retrainings: {len(jobs)}; fresh seeds: {seeds}; epochs in all: {epochs}"
-
-
 def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
     """Log the figures, losses and failures of retrainings."""
     if event["event"] == CONFIRM_RECORD:
-        logger.info(
-            "%d/%d %s seed %d epoch %d: %s %.4f on test, %.4f on validation",
-            confirmation.done,
-            confirmation.planned,
-            event["trial_id"],
-            event["seed"],
-            event["epoch"],
-            metric.name,
-            figure(event, metric.name),
-            figure(event, metric.validation),
-        )
+        head = f"{confirmation.done}/{confirmation.planned} {_name(event)} epoch {event['epoch']}"
+        values = figure(event, metric.name), figure(event, metric.validation)
+        logger.info("%s: %s %.4f on test, %.4f on validation", head, metric.name, *values)
     elif event["event"] == CONFIRM_LOST:
-        who = event["trial_id"], event["seed"]
-        logger.warning("%s seed %d lost its worker (%s)", *who, event["reason"])
+        logger.warning("%s lost its worker (%s)", _name(event), event["reason"])
     elif event["event"] == CONFIRM_END and event["error"]:
-        who = event["trial_id"], event["seed"]
-        logger.warning("%s seed %d failed: %s", *who, event["error"])
+        logger.warning("%s failed: %s", _name(event), event["error"])
+
+
+def _name(event: ConfirmRecordEvent | ConfirmLostEvent | ConfirmEndEvent) -> str:
+    return f"{event['trial_id']} seed {event['seed']}"

@@ -36,7 +36,6 @@ ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-OBJECT_STORE_BYTES = 256 * 1024**2  # only settings and records pass through it
 
 SECONDS = 10
 """How long a cluster may take to answer."""
@@ -64,10 +63,8 @@ def connected(address: str | None) -> Iterator[None]:
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     import ray
 
-    local: dict[str, Any] = {
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE_BYTES,
-    }
+    # Only settings and records pass through the object store.
+    local: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 256 * 1024**2}
     try:
         ray.init(
             address=address or "local",
@@ -106,7 +103,9 @@ def reach(address: str) -> None:
     :class:`~sweep.errors.ClusterError` if nothing answers, or the token is missing or wrong.
     """
     _check_kind(address)
-    token = use_token()
+    token = find_token()
+    if token is not None:  # Ray sends it unasked only to clusters that it started itself
+        os.environ["RAY_AUTH_MODE"] = "token"
     host, _, port = address.rpartition(":")
     if not port.isdigit():  # "auto" or "local": Ray finds the cluster
         return
@@ -135,11 +134,19 @@ def _knock(address: str, token: Token | None) -> None:
     """Ask the head once for the cluster's id, which is a driver's first request too."""
     import ray  # noqa: F401 - the import takes seconds, which must not count as the head's
 
-    heard: list[BaseException | None] = []
-    thread = threading.Thread(target=_ask, args=(address, heard), daemon=True)
+    heard = ["silence"]
+
+    def ask() -> None:
+        try:
+            machines.head_at(address)
+            heard.append("an answer")
+        except BaseException as error:  # ray.init meets another error too, and the user sees it
+            heard.append(type(error).__name__)
+
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(SECONDS)
-    kind = type(heard[0]).__name__ if heard else "silence"
+    kind = heard[-1]
     if kind in ("silence", "RpcError"):
         raise ClusterError(
             f"the server at {address} is not a Ray head: give the address that `ray start --head` "
@@ -147,15 +154,6 @@ def _knock(address: str, token: Token | None) -> None:
         )
     if kind == "AuthenticationError":
         raise ClusterError(refusal(address, token))
-
-
-def _ask(address: str, heard: list[BaseException | None]) -> None:
-    try:
-        machines.head_at(address)
-    except BaseException as error:  # ray.init meets the same error, and the user sees it then
-        heard.append(error)
-    else:
-        heard.append(None)
 
 
 @dataclass(frozen=True)
@@ -182,17 +180,6 @@ def find_token() -> Token | None:
     except (OSError, UnicodeDecodeError):
         return None
     return Token(text, str(path)) if text else None
-
-
-def use_token() -> Token | None:
-    """Make Ray in this process send the token, if there is one. Call it before Ray is imported.
-
-    Ray does this itself only for clusters that it starts.
-    """
-    token = find_token()
-    if token is not None:
-        os.environ["RAY_AUTH_MODE"] = "token"
-    return token
 
 
 def refusal(where: str, token: Token | None) -> str:

@@ -2,8 +2,8 @@
 
 Ray has no public interface for draining nodes and the autoscaler's config. If a release lacks a
 private name that is used here, the answer is less complete (no autoscaler, no draining node), but
-never wrong. The other private names of Ray are here too: the client that asks a head for its id,
-the request to drain a node, and the autoscaler's own score.
+never wrong. Here too are Ray's private client, which asks a head for its id, and the request to
+drain a node.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,6 @@ import yaml
 ASK_SECONDS = 10.0
 HEAD = "node:__internal_head__"
 """The resource that a cluster's head has, and no other node."""
-
-ALIVE = 0
-"""Ray's number for the state of a node that is alive."""
 
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 ANNOUNCED = (1, 3, 4)
@@ -72,7 +69,7 @@ def drain(address: str, why: str, seconds: float = 25.0) -> bool:
     ours = [
         info.node_id.hex()
         for info in head.get_all_node_info().values()
-        if info.node_manager_address == here and info.state == ALIVE
+        if info.node_manager_address == here and info.state == 0  # alive
     ]
     reason = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
     deadline = int((time.time() + seconds) * 1000)
@@ -144,19 +141,4 @@ def of_ray_cluster(resource: dict[str, Any]) -> dict[str, Any] | None:
 
     if not resource["spec"].get("enableInTreeAutoscaling"):
         return None
-    found = autoscaling_config._derive_autoscaling_config_from_ray_cr(resource)
-    return dict(found)
-
-
-def autoscaler_score(
-    node_resources: Mapping[str, float],
-    resources: Sequence[Mapping[str, float]],
-    node_availability_summary: Any,
-) -> tuple[object, ...] | None:
-    """The score of Ray's own autoscaler (v1) for a node type; None if no bundle fits on it."""
-    from ray.autoscaler._private import resource_demand_scheduler
-
-    score: tuple[object, ...] | None = resource_demand_scheduler._resource_based_utilization_scorer(
-        node_resources, resources, node_availability_summary=node_availability_summary
-    )
-    return score
+    return dict(autoscaling_config._derive_autoscaling_config_from_ray_cr(resource))

@@ -64,8 +64,7 @@ def preflight(config: SweepConfig, place: str, check_signals: CheckSignals) -> N
                 _name(node),
                 SECONDS,
             )
-    problems = _problems(alive, found)
-    if problems:
+    if problems := _problems(alive, found):
         raise _error(problems)
 
 
@@ -117,16 +116,14 @@ def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe
     where: dict[probe.Problem, list[str]] = {}
     for node in nodes:
         findings = found.get(node["NodeID"], {"versions": {}, "problems": []})
-        told = [*_differences(here, findings["versions"]), *map(tuple, findings["problems"])]
-        for kind, text in told:
+        for kind, text in [*_differences(here, findings["versions"]), *findings["problems"]]:
             where.setdefault((kind, text), []).append(_name(node))
     return [(kind, f"{_list(names)}: {text}") for (kind, text), names in where.items()]
 
 
 def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:NAMES])
     more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
-    return f"node{'s' if len(names) > 1 else ''} {shown}{more}"
+    return f"node{'s' if len(names) > 1 else ''} {', '.join(names[:NAMES])}{more}"
 
 
 def _differences(here: dict[str, str], there: dict[str, str]) -> Iterator[probe.Problem]:

@@ -39,7 +39,6 @@ class Retention(Fold):
         return self._front.items
 
     def on_record(self, event: RecordEvent) -> None:
-        """The trial has a newer checkpoint, and the front may have changed."""
         point = (event["trial_id"], event["epoch"])
         self._newest[event["trial_id"]] = event["epoch"]
         self._untidy.add(event["trial_id"])
@@ -47,7 +46,6 @@ class Retention(Fold):
             self._untidy.update(trial_id for trial_id, _ in self._front.add(point, values) or ())
 
     def on_end(self, event: EndEvent) -> None:
-        """The trial no longer needs its newest checkpoint."""
         self._newest.pop(event["trial_id"], None)
         self._untidy.add(event["trial_id"])
 
@@ -56,19 +54,17 @@ class Retention(Fold):
         if not self._untidy:
             return
         on_front: dict[str, set[str]] = defaultdict(set)
-        for trial_id, epoch in self._front.items:
+        for trial_id, epoch in self.front:
             on_front[trial_id].add(name_of(epoch))
-        self._deleter.delete([self._deletion(id_, on_front[id_]) for id_ in self._untidy])
+        newest = {trial_id: name_of(epoch) for trial_id, epoch in self._newest.items()}
+        self._deleter.delete(
+            [Deletion(id_, newest.get(id_), frozenset(on_front[id_])) for id_ in self._untidy]
+        )
         self._untidy.clear()
 
     def close(self) -> None:
         """Wait a limited time for deletions in an object store."""
         self._deleter.close()
-
-    def _deletion(self, trial_id: str, on_front: set[str]) -> Deletion:
-        epoch = self._newest.get(trial_id)
-        newest = None if epoch is None else name_of(epoch)
-        return Deletion(trial_id, newest, frozenset(on_front))
 
 
 class RetrainingRetention(Fold):
@@ -79,7 +75,6 @@ class RetrainingRetention(Fold):
         self._ended: set[str] = set()
 
     def on_confirm_end(self, event: ConfirmEndEvent) -> None:
-        """The retraining no longer needs its checkpoints."""
         self._ended.add(retraining_name(event["trial_id"], event["seed"]))
 
     def tidy(self) -> None:

@@ -117,10 +117,7 @@ def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
 
 
 def check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
-    """Raise :class:`~sweep.errors.UsageError` for more ``trials`` where a budget is spent.
-
-    They would never begin.
-    """
+    """Raise UsageError for more ``trials`` where a budget is spent: they would never begin."""
     if search.spent and trials > search.max_trials:
         raise UsageError(
             f"no trial can be added: {search.spent}. A sweep keeps its settings. For more trials, "
@@ -153,30 +150,24 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
         "version": VERSION,
         "name": config.name,
         "config": config.model_dump(mode="json"),
-        "versions": _versions(),
+        # prunesweep is not installed where a job brought its source along.
+        "versions": {
+            "python": platform.python_version(),
+            "prunesweep": __version__,
+            **{name: version(name) for name in PACKAGES},
+        },
         "metric": config.task.primary,
         "metrics": baseline["metrics"],
         "directions": dict(config.objectives),
         "reference_point": reference,
     }
     metric = PrimaryMetric.of(first).name
-    logger.info(
-        "dense baseline: %s %.4f on %d validation examples (%.0f s)",
-        metric,
-        baseline[metric],
-        baseline["examples"],
-        time.time() - started,
-    )
+    told = f"{metric} {baseline[metric]:.4f} on {baseline['examples']} validation examples"
+    logger.info("dense baseline: %s (%.0f s)", told, time.time() - started)
     for warning in baseline["warnings"]:
         logger.warning("warning: %s", warning)
     head = [] if ledger.events else [first]
     return ledger.append(*head, *warm, baseline_event(baseline, reference))
-
-
-def _versions() -> dict[str, str]:
-    # prunesweep is not installed where a job brought its source along.
-    found = {name: version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), "prunesweep": __version__, **found}
 
 
 def _run_trials(cluster: Cluster, conductor: Conductor) -> None:

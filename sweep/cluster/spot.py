@@ -26,7 +26,6 @@ from sweep.cluster import machines
 
 AWS = "http://169.254.169.254/latest"
 GOOGLE = "http://metadata.google.internal/computeMetadata/v1/instance/preempted"
-PAUSE_SECONDS = 5.0
 
 Notice = Callable[[], bool]
 """Whether the cloud has announced this machine's end; raises OSError on another cloud's machine."""
@@ -41,7 +40,7 @@ def main() -> None:
     print("the cloud takes this machine back; Ray drains its node:", drained, flush=True)
 
 
-def wait_for_notice(notices: tuple[Notice, ...], pause: float = PAUSE_SECONDS) -> None:
+def wait_for_notice(notices: tuple[Notice, ...], pause: float = 5.0) -> None:
     """Return when one of the clouds has given notice; ask every ``pause`` seconds."""
     while True:
         for notice in notices:
@@ -89,7 +88,11 @@ def score(
     after the others, except that no GPU node is used for work on CPUs. It is None if no bundle
     fits. If scores are equal, Ray takes the type whose name is last in the alphabet.
     """
-    plain = machines.autoscaler_score(node_resources, resources, node_availability_summary)
+    from ray.autoscaler._private.resource_demand_scheduler import _resource_based_utilization_scorer
+
+    plain = _resource_based_utilization_scorer(
+        node_resources, resources, node_availability_summary=node_availability_summary
+    )
     if plain is None:
         return None
     spares_gpus, *rest = plain

@@ -122,7 +122,6 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Count one trial less; the scheduler's hook has told the conductor already."""
         self._out.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
@@ -144,7 +143,6 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
         self.conductor, self.is_drained = conductor, is_drained
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Report a worker's result; stop the trial if its job is over."""
         over = self.conductor.report(*_attempt_of(trial), result[REPORT])
         return str(TrialScheduler.STOP if over else TrialScheduler.CONTINUE)
 
@@ -162,9 +160,10 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
         """
         if getattr(error, "preempted", False):
             return True
-        actor_id = getattr(error, "actor_id", None)
-        node_id = _node_of(actor_id) if actor_id else None
-        return node_id is not None and self.is_drained(node_id)
+        with contextlib.suppress(Exception):  # a private interface: its absence must not matter
+            actor = ray._private.state.state.actor_table(getattr(error, "actor_id", None))
+            return self.is_drained(str(actor["Address"]["NodeID"]))
+        return False
 
 
 class Watch(_NotSaved, Callback):  # type: ignore[misc]
@@ -180,20 +179,11 @@ class Watch(_NotSaved, Callback):  # type: ignore[misc]
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Report that a new or reused actor has started the trial."""
         self.conductor.started(trial.config)
 
 
 def _attempt_of(trial: Trial) -> tuple[str, int]:
     return trial.config["trial_id"], trial.config["attempt"]
-
-
-def _node_of(actor_id: str) -> str | None:
-    """The id of the node on which an actor runs or ran; None if Ray does not know it."""
-    with contextlib.suppress(Exception):  # a private interface: its absence must not matter
-        found = ray._private.state.state.actor_table(actor_id)
-        return str(found["Address"]["NodeID"])
-    return None
 
 
 def _error(trial: Trial) -> BaseException | None:
@@ -206,5 +196,5 @@ def _error(trial: Trial) -> BaseException | None:
 
 def _reason(error: BaseException | None) -> str:
     """The last line of Ray's message about a failure."""
-    lines = [line for line in str(error or "").strip().splitlines() if line.strip()]
-    return lines[-1].strip()[:300] if lines else "the worker died"
+    lines = str(error or "").strip().splitlines() or ["the worker died"]
+    return lines[-1].strip()[:300]

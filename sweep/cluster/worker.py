@@ -178,10 +178,6 @@ class Saved:
     assignment: Assignment
     keys: Sequence[str]
 
-    @property
-    def _identity(self) -> dict[str, Any]:
-        return {key: self.assignment[key] for key in self.keys}
-
     def load(self, trial: Trial, most: int) -> dict[str, Any] | None:
         """Load the newest checkpoint up to epoch ``most`` into the trial; returns its metadata.
 
@@ -191,12 +187,12 @@ class Saved:
         if found is None:
             return None
         state, metadata = found
-        if any(metadata.get(key) != value for key, value in self._identity.items()):
+        if any(metadata.get(key) != self.assignment[key] for key in self.keys):
             return None
         trial.load_state_dict(state)
         return metadata
 
     def save(self, trial: Trial, **metadata: Any) -> None:
-        """Save the present state of the trial, with metadata."""
         folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)
-        checkpoint.save(folder, trial.state_dict(), {**self._identity, **metadata})
+        identity = {key: self.assignment[key] for key in self.keys}
+        checkpoint.save(folder, trial.state_dict(), {**identity, **metadata})

@@ -22,10 +22,6 @@ TUNNEL = (
 )
 
 
-class Taken(Exception):
-    """A job with this submission id exists already."""
-
-
 class Missing(ClusterError):
     """The Jobs API answers 404: it has no such path, job or package."""
 
@@ -66,14 +62,15 @@ class JobsApi:
         """Everything that a job has printed so far."""
         return str(self._ask("GET", f"{_path(submission_id)}/logs").get("logs") or "")
 
-    def submit(self, request: dict[str, Any]) -> None:
-        """Submit a job. Raises :class:`Taken` if another job has its submission id."""
+    def submit(self, request: dict[str, Any]) -> bool:
+        """Submit a job; False if another job has its submission id."""
         try:
             self._ask("POST", "/api/jobs/", json.dumps(request).encode())
         except ClusterError as error:
-            if "already exists" in str(error):
-                raise Taken from None
-            raise
+            if "already exists" not in str(error):
+                raise
+            return False
+        return True
 
     def stop(self, submission_id: str) -> None:
         """Send a job SIGTERM; returns at once."""

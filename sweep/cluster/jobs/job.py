@@ -1,7 +1,4 @@
-"""A sweep's job as the Jobs API describes it: find it by the sweep's name, and follow its output.
-
-:func:`follow` writes the output as it comes until the job ends, and tolerates short outages.
-"""
+"""A sweep's job, found by the sweep's name in the Jobs API; its output can be followed."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from typing import Any
 from sweep.cluster.jobs.api import JobsApi
 from sweep.errors import ClusterError, UsageError
 
-LIVE = ("PENDING", "RUNNING")
 INTERRUPTED = 143
 KEY = "prunesweep"
 
@@ -51,8 +47,7 @@ class Job:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is running or pending."""
-        return self.status in LIVE
+        return self.status in ("PENDING", "RUNNING")
 
     def exit_code(self) -> int:
         """The exit code of `sweep run` on the cluster; 143 if the job was stopped.

@@ -16,15 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweep.cluster.jobs.api import JobsApi, Taken
+from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import KEY, Job, find, jobs_of
 from sweep.config import SweepConfig
 from sweep.config.load import paths_of
 from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.store import store_at
-
-# A job on a cluster runs the source tree, sent as a small zip file that is named by its content.
 
 PACKAGES = ("sweep", "analysis")
 ENDINGS = (".py", ".yaml", ".json", ".css", ".html", ".js")
@@ -34,7 +32,7 @@ ENDINGS = (".py", ".yaml", ".json", ".css", ".html", ".js")
 def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
     """The name and the bytes of a zip file with our packages and ``extra`` (text by path).
 
-    The same content gives the same bytes, so that nothing is uploaded twice.
+    A job runs this source. The same content gives the same bytes and name: it is uploaded once.
     """
     root = Path(__file__).parents[3]
     paths = [path for package in PACKAGES for path in (root / package).rglob("*")]
@@ -76,11 +74,8 @@ def submit(
             _check_same(live, config, place)
             return live, False
         request = _request(api, config, place, python, len(before) + 1)
-        try:
-            api.submit(request)
-        except Taken:
-            continue
-        return find(api, request["submission_id"]), True
+        if api.submit(request):
+            return find(api, request["submission_id"]), True
     raise ClusterError(
         f"others submitted sweep {config.name} to {api.url} at the same time: try again"
     )
@@ -94,16 +89,12 @@ def _request(
     # a job that has ended, deletes the folder and unpacks it again, under a job that starts in it.
     package, data = pack({f"{config.name}.yaml": dump_yaml(config), "job.txt": own})
     api.upload(package, data)
-    metadata = {
-        KEY: config.name,
-        "place": place,
-        "config": json.dumps(config.model_dump(mode="json")),
-    }
+    settings = json.dumps(config.model_dump(mode="json"))
     return {
         "submission_id": own,
         "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
         "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": ENVIRONMENT},
-        "metadata": metadata,
+        "metadata": {KEY: config.name, "place": place, "config": settings},
     }
 
 
@@ -116,8 +107,7 @@ def _entrypoint(file: str, place: str, python: str) -> str:
     return (
         'source="$PWD"; cd / && PYTHONPATH="$source${PYTHONPATH:+:$PYTHONPATH}" '
         f"exec {shlex.join(shlex.split(python))} -m sweep.cli.main "
-        f'run "$source"/{shlex.quote(file)} '
-        f"--out {shlex.quote(place)}"
+        f'run "$source"/{shlex.quote(file)} --out {shlex.quote(place)}'
     )
 
 
