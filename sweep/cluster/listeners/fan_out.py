@@ -15,7 +15,7 @@ from copy import deepcopy
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
-from sweep.cluster.listeners.listener import Listener
+from sweep.cluster.listeners import Listener
 from sweep.cluster.log import FILE_ONLY
 from sweep.errors import SweepError, UsageError, first_line
 from sweep.ledger.events import Event
@@ -80,7 +80,6 @@ class _Thread(threading.Thread):
         self._failures: set[tuple[str, type[BaseException]]] = set()
 
     def run(self) -> None:
-        """Call the listener, from ``begin`` to ``close``."""
         held, self.held = self.held, ()
         self._call("begin", map(deepcopy, held))
         del held
@@ -135,22 +134,19 @@ def with_names(
     Raises :class:`~sweep.errors.UsageError` for an unknown name, for options that the constructor
     refuses, and for an object that is no :class:`Listener`.
     """
-    found = [(type(listener).__name__, listener) for listener in given]
-    found += [(name, _made(name, arguments)) for name, arguments in options.items()]
+    found: list[tuple[str, Any]] = [(type(listener).__name__, listener) for listener in given]
+    for name, arguments in options.items():
+        make = LISTENERS[name]
+        try:
+            found.append((name, make(**arguments)))
+        except SweepError:
+            raise
+        except Exception as error:  # whatever the constructor does
+            raise UsageError(
+                f"listeners.{name}: the listener cannot be made with the options "
+                f"{dict(arguments)}: {first_line(error)}"
+            ) from error
     for name, listener in found:
         if not isinstance(listener, Listener):
             raise UsageError(f"the listener {name} is no subclass of {__package__}.Listener")
     return found
-
-
-def _made(name: str, options: Mapping[str, Any]) -> Any:
-    make = LISTENERS[name]
-    try:
-        return make(**options)
-    except SweepError:
-        raise
-    except Exception as error:  # whatever the constructor does
-        raise UsageError(
-            f"listeners.{name}: the listener cannot be made with the options {dict(options)}: "
-            f"{first_line(error)}"
-        ) from error

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import sys
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sweep.cluster.listeners.listener import Listener
-from sweep.cluster.listeners.progress import Progress, Row
+from sweep.cluster.listeners import Listener
 from sweep.cluster.log import FILE_ONLY
-from sweep.ledger.events import BASELINE, END, LOST, RECORD, WORKERS, Event, RecordEvent
-from sweep.ledger.record import figure
-from sweep.space.params import chosen_by
+from sweep.config import SweepConfig, plan
+from sweep.ledger.events import (
+    BASELINE,
+    END,
+    LOST,
+    RECORD,
+    WORKERS,
+    EndEvent,
+    Event,
+    Fold,
+    RecordEvent,
+    ResumeEvent,
+    StartEvent,
+    SweepEvent,
+    TrialEvent,
+    WorkersEvent,
+)
+from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.record import figure, front_values
+from sweep.pareto import Front
+from sweep.space.params import Params, chosen_by
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +50,89 @@ OTHER = (
     "began. It was made again, was changed, or runs on other hardware. Trials before and after may "
     "not be comparable"
 )
+
+
+@dataclass
+class Row:
+    """One trial: its params and its last record."""
+
+    trial_id: str
+    params: dict[str, Any]
+    status: str = "waiting"
+    error: str | None = None
+    record: RecordEvent | None = None
+    seconds: float = 0.0
+
+    @property
+    def epoch(self) -> int | None:
+        """The last epoch recorded."""
+        return None if self.record is None else self.record["epoch"]
+
+
+class Progress(Fold):
+    """Counts, rows, the front so far and the time left, as a fold over the events.
+
+    The cost of an event does not grow with the number of events before it.
+    """
+
+    def __init__(self) -> None:
+        self.metric = PrimaryMetric()
+        self.objectives: Mapping[str, str] = {"accuracy": "max", "sparsity": "max"}
+        self.planned = 0
+        """The number of trials in all."""
+        self.workers = 1
+        self.rows: dict[str, Row] = {}
+        self.ended: Counter[str] = Counter()
+        """How many trials have ended, by their status."""
+        self.front: Front[RecordEvent] = Front(self.objectives.values())
+        """The records on the front so far."""
+        self.epochs_spent = 0
+        """Finetune epochs trained so far."""
+        self.epochs_saved = 0
+        """Finetune epochs that stopped trials did not have to train."""
+        self._took: deque[float] = deque(maxlen=1000)  # seconds of the trials that ended last
+
+    def seconds_left(self) -> tuple[float, float] | None:
+        """A range for the time left, from quartiles of what ended trials took; None at first."""
+        if len(self._took) < 3:
+            return None
+        low, _, high = statistics.quantiles(self._took, n=4)
+        rounds = (self.planned - self.ended.total()) / max(1, self.workers)
+        return low * rounds, high * rounds
+
+    def on_sweep(self, event: SweepEvent) -> None:
+        self.metric = PrimaryMetric.of(event)
+        self.objectives = event["directions"]
+        self.front = Front(self.objectives.values())
+        self.planned = plan.trials(SweepConfig.model_validate(event["config"]))
+
+    def on_workers(self, event: WorkersEvent) -> None:
+        self.workers = event["count"]
+
+    def on_resume(self, event: ResumeEvent) -> None:
+        self.planned = max(self.planned, event.get("trials") or 0)
+
+    def on_trial(self, event: TrialEvent) -> None:
+        self.rows[event["trial_id"]] = Row(event["trial_id"], Params.of(event["params"]).to_dict())
+
+    def on_start(self, event: StartEvent) -> None:
+        self.rows[event["trial_id"]].status = "running"
+
+    def on_record(self, event: RecordEvent) -> None:
+        row = self.rows[event["trial_id"]]
+        self.epochs_spent += event["epoch"] - (row.epoch or 0)
+        row.record, row.seconds = event, event["seconds"]
+        if (values := front_values(event, self.objectives)) is not None:
+            self.front.add(event, values)
+
+    def on_end(self, event: EndEvent) -> None:
+        row = self.rows[event["trial_id"]]
+        row.status, row.error = event["status"], event.get("error")
+        self.ended[row.status] += 1
+        if row.status == "stopped":
+            self.epochs_saved += row.params["finetune_epochs"] - (row.epoch or 0)
+        if row.status != "failed":
+            self._took.append(row.seconds)
 
 
 class TerminalView(Listener):
@@ -46,7 +149,6 @@ class TerminalView(Listener):
         self._dense: float | None = None  # the primary metric, until a trial has another
 
     def begin(self, events: Iterable[Event]) -> None:
-        """Count the events of earlier sessions without logging them."""
         for event in events:
             self._follow(event)
 
@@ -59,17 +161,14 @@ class TerminalView(Listener):
             shown = {"terminal": self.live is None}
             logger.info("%s", self._line(self.progress.rows[event["trial_id"]]), extra=shown)
         elif event["event"] == LOST:
-            who = event["trial_id"], event["attempt"]
-            reason = event["reason"]
-            logger.warning("%s: attempt %d lost its worker (%s)", *who, reason, extra=FILE_ONLY)
+            what = event["trial_id"], event["attempt"], event["reason"]
+            logger.warning("%s: attempt %d lost its worker (%s)", *what, extra=FILE_ONLY)
 
     def tick(self) -> None:
-        """Redraw the table."""
         if self.live is not None:
             self.live.update(self._picture(), refresh=True)
 
     def close(self) -> None:
-        """Remove the table."""
         if self.live is not None:
             self.live.stop()
             self.live = None

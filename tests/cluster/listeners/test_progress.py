@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.cluster.listeners.progress import Progress
+from sweep.cluster.listeners.terminal import Progress
 from sweep.ledger.events import Event
 from tests.analysis.ledgers import CONFIG, LedgerBuilder
 
