@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -30,3 +31,8 @@ Out = Annotated[
 Address = Annotated[
     str | None, typer.Option(help="Ray cluster (default: RAY_ADDRESS, else this machine)")
 ]
+
+
+def say(line: str) -> None:
+    """Print a message to standard error, because data goes to standard output."""
+    print(line, file=sys.stderr, flush=True)

@@ -51,12 +51,8 @@ def check(config: Config, settings: Settings = None, as_json: Json = False) -> N
     found = plan(resolved)
     kept, warm = _start_masks(resolved), _warm_starts(resolved)
     if as_json:
-        whole = {
-            **found,
-            "warm_start": warm,
-            "config": resolved.model_dump(mode="json"),
-        }
-        print(json.dumps(whole, indent=2))
+        whole = resolved.model_dump(mode="json")
+        print(json.dumps({**found, "warm_start": warm, "config": whole}, indent=2))
         return
     for name, value in found.items():
         print(f"{name:20} {_plain(value)}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -54,18 +52,17 @@ def export(
     check_request(config, folder, Path(to))
     results = analysis.load(str(folder))
     point = chosen(results, question)
-    command = shlex.join(["sweep", *sys.argv[1:]])
-    with _ended_by_sigterm():
-        checked = export_point(
-            results,
-            config,
-            sweep,
-            point,
-            Path(to),
-            command=command,
-            may_differ=may_differ,
-            onnx=onnx,
-        )
+    signal.signal(signal.SIGTERM, _end)  # an exception, so that no half-written folder is left
+    checked = export_point(
+        results,
+        config,
+        sweep,
+        point,
+        Path(to),
+        command=shlex.join(["sweep", *sys.argv[1:]]),
+        may_differ=may_differ,
+        onnx=onnx,
+    )
     differing = f"{checked.differing} answers differ from the record"
     print(
         f"{to}: {point}, sparsity {point.record['sparsity']:.4f}, {checked.correct} of "
@@ -74,18 +71,8 @@ def export(
     )
 
 
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that no half-written folder is left."""
-
-    def end(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _end(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def export_study(

@@ -1,4 +1,4 @@
-"""`sweep launch`, `logs`, `stop`, and `status --address`: sweeps that run as jobs on a cluster."""
+"""`sweep status`; and `launch`, `logs` and `stop`, for sweeps that run as jobs on a cluster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
-from sweep.cli import Config, Settings
+import analysis
+from sweep.cli import Config, Json, Settings, say
+from sweep.cli.results import print_status, status_of
 from sweep.errors import ClusterError, UsageError
+from sweep.ledger.store import store_at
 
 if TYPE_CHECKING:
     from sweep.cluster.jobs.api import JobsApi
@@ -50,8 +53,8 @@ def launch(
     version = api.ray_version()
     job, is_new = submit(api, resolved, place, python)
     how = "submitted to" if is_new else "is already running on"
-    _say(f"sweep {job.name} {how} Ray {version} at {api.url} as job {job.submission_id}")
-    _say(_commands(job, api.url))
+    say(f"sweep {job.name} {how} Ray {version} at {api.url} as job {job.submission_id}")
+    say(_commands(job, api.url))
     print(job.submission_id, flush=True)
     if not detach:
         _follow(api, job, sys.stderr)
@@ -78,23 +81,44 @@ def stop(name: JobName, jobs: Jobs) -> None:
 
     api, job = _job(name, jobs)
     if not job.is_live:
-        _say(f"job {job.submission_id} has already ended: {_state(job)}")
+        say(f"job {job.submission_id} has already ended: {_state(job)}")
         return
     api.stop(job.submission_id)
-    _say(f"asked job {job.submission_id} to stop; it saves its state first")
+    say(f"asked job {job.submission_id} to stop; it saves its state first")
     job = wait(api, job, STOP_SECONDS + 10)
     if job.is_live:
         raise ClusterError(f"job {job.submission_id} did not end within {STOP_SECONDS + 10} s")
     for line in _tail(api, job):
-        _say(f"  {line}")
-    _say(f"{_state(job)}; to continue, run the same sweep launch command again")
+        say(f"  {line}")
+    say(f"{_state(job)}; to continue, run the same sweep launch command again")
 
 
-def show_job(name: str, address: str, as_json: bool) -> None:
+def status(
+    folder: Annotated[
+        Any,
+        typer.Argument(
+            parser=store_at, metavar="DIR", help="folder of a sweep; with --address, its name"
+        ),
+    ],
+    as_json: Json = False,
+    address: Annotated[
+        str | None, typer.Option(help="Jobs API to which the sweep was launched")
+    ] = None,
+) -> None:
+    """Show the progress, the front so far, and failures."""
+    if address is not None:
+        _show_job(str(folder), address, as_json)
+        return
+    results = analysis.load(str(folder))
+    if as_json:
+        print(json.dumps(status_of(results), indent=2))
+    else:
+        print_status(results)
+
+
+def _show_job(name: str, address: str, as_json: bool) -> None:
     """Print the state of a job, and that of its sweep where this machine can read the results."""
     api, job = _job(name, address)
-    from sweep.cli.results import print_status, status_of  # imports pandas
-
     results = _results(job.place)
     if as_json:
         told = {"id": job.submission_id, "status": job.status, "place": job.place}
@@ -129,12 +153,12 @@ def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
     try:
         ended = follow(api, job, write)
     except KeyboardInterrupt:
-        _say(f"\ndetached: job {job.submission_id} continues\n{_commands(job, api.url)}")
+        say(f"\ndetached: job {job.submission_id} continues\n{_commands(job, api.url)}")
         sys.exit(DETACHED)
     code = ended.exit_code()
-    _say(f"{_state(ended)}; results: {job.place}")
+    say(f"{_state(ended)}; results: {job.place}")
     if code == INTERRUPTED:
-        _say("to continue, run the same sweep launch command again")
+        say("to continue, run the same sweep launch command again")
     sys.exit(code)
 
 
@@ -163,13 +187,7 @@ def _results(place: str) -> Any:
     """The results at a place; None where this machine cannot read them."""
     if "://" not in place and not Path(place).is_dir():
         return None
-    import analysis
-
     try:
         return analysis.load(place)
     except (UsageError, OSError):
         return None
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

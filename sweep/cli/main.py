@@ -1,4 +1,4 @@
-"""The `sweep` command: its entry point, and the commands that need only a few lines.
+"""The `sweep` command: its entry point, and the list of its commands.
 
 Where `sweep` is not on PATH, as in a job on a cluster, `python -m sweep.cli.main` is the same
 command. Heavy packages are imported only by the commands that need them.
@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
-from sweep.cli import Address, Config, Folder, Json, Out, Settings
 from sweep.cli.config import check, init, schema, trial
 from sweep.cli.export import export, export_study
-from sweep.cli.launch import launch, logs, stop
+from sweep.cli.launch import launch, logs, status, stop
 from sweep.cli.plugins import plugins
 from sweep.cli.render import app as render
+from sweep.cli.results import front, report
+from sweep.cli.run import confirm, resume, run
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import StorageError, SweepError
-from sweep.ledger.store import store_at
 from sweep.version import __version__
-
-WORKFLOW = (
-    *("init", "schema", "check", "trial"),
-    *("run", "resume", "status", "front", "confirm", "report", "export"),
-    *("launch", "logs", "stop", "render"),
-    *("export-study", "plugins", "version"),
-)
-"""All commands, in the order in which a user needs them."""
 
 
 class InWorkflowOrder(TyperGroup):
-    """Lists the commands in the order of :data:`WORKFLOW`; Typer lists groups last."""
+    """Lists the commands in the order in which a user needs them; Typer lists groups last."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        """The names of the commands."""
-        return sorted(self.commands, key=WORKFLOW.index)
+        names = list(self.commands)
+        names.insert(names.index("stop") + 1, names.pop(names.index("render")))
+        return names
 
 
 app = typer.Typer(
@@ -50,8 +43,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-app.add_typer(render, name="render")
 
 
 def main() -> None:
@@ -74,95 +65,6 @@ def main() -> None:
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(StorageError.exit_code)
-
-
-def run(
-    config: Config, settings: Settings = None, out: Out = None, address: Address = None
-) -> None:
-    """Run a sweep, on this machine or on a Ray cluster."""
-    from sweep.cli.run import begin
-
-    begin(config, settings or [], out, address)
-
-
-def resume(
-    folder: Folder,
-    trials: Annotated[int | None, typer.Option(min=1, help="new number of trials in all")] = None,
-    address: Address = None,
-) -> None:
-    """Continue an interrupted sweep, or extend a finished one."""
-    from sweep.cli.run import go_on
-
-    go_on(folder, trials, address)
-
-
-def status(
-    folder: Annotated[
-        Any,
-        typer.Argument(
-            parser=store_at, metavar="DIR", help="folder of a sweep; with --address, its name"
-        ),
-    ],
-    as_json: Json = False,
-    address: Annotated[
-        str | None, typer.Option(help="Jobs API to which the sweep was launched")
-    ] = None,
-) -> None:
-    """Show the progress, the front so far, and failures."""
-    if address is not None:
-        from sweep.cli.launch import show_job
-
-        show_job(str(folder), address, as_json)
-        return
-    from sweep.cli.results import show_status
-
-    show_status(folder, as_json)
-
-
-def front(
-    folder: Folder,
-    min_sparsity: Annotated[float | None, typer.Option(help="lowest sparsity, in [0, 1)")] = None,
-    max_drop: Annotated[
-        float | None, typer.Option(help="largest drop below dense (0.01: 1 point)")
-    ] = None,
-    knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show the Pareto front, or the points that meet conditions."""
-    from sweep.cli.results import show_front
-
-    show_front(folder, min_sparsity, max_drop, knee, as_json)
-
-
-def confirm(
-    folder: Folder,
-    seeds: Annotated[int, typer.Option(min=1, help="fresh seeds for each point, in all")] = 3,
-    runners_up: Annotated[
-        int, typer.Option(min=0, help="points of the second front, nearest first")
-    ] = 3,
-    address: Address = None,
-) -> None:
-    """Evaluate the front on test, retrained under fresh seeds."""
-    from sweep.cli.run import confirm as confirm_folder
-
-    confirm_folder(folder, seeds, runners_up, address)
-
-
-def report(
-    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="folders of sweeps")],
-    out: Annotated[
-        Any,
-        typer.Option(
-            parser=store_at,
-            metavar="DIR",
-            help="folder to write (default: the sweep's own; ./report for several)",
-        ),
-    ] = None,
-) -> None:
-    """Write the report, figures and tables. Several sweeps are compared."""
-    from sweep.cli.results import write_reports
-
-    write_reports(folders, out)
 
 
 def version() -> None:
@@ -193,6 +95,7 @@ for command in (
     *(launch, logs, stop, export_study, plugins, version),
 ):
     app.command()(command)
+app.add_typer(render, name="render")
 
 
 if __name__ == "__main__":

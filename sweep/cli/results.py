@@ -1,23 +1,22 @@
-"""`sweep status`, `sweep front` and `sweep report`, which read a ledger."""
+"""`sweep front` and `sweep report`, which read a ledger, and the tables that commands print."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
+import typer
 
 import analysis
-from analysis import questions as query
-from analysis import report
 from analysis.format import MetricFormat
-from sweep.api import write_results, written_to
-from sweep.config import SweepConfig, plan
+from sweep.cli import Folder, Json
 from sweep.errors import NothingFound, UsageError
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.store import Folder, Store, store_at
+from sweep.ledger.store import store_at
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLAIN = {
     "param_granularity": "element",
@@ -29,54 +28,62 @@ PLAIN = {
 STEPS = {"dense": "floats", "ptq": "PTQ", "qat": "QAT"}
 """Figures of a quantised dense model: before rounding, after it, and after finetuning."""
 
-# The folder of a comparison, and of the report of a sweep in an object store.
-REPORT = Folder(Path("report"))
 
+def report(
+    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="folders of sweeps")],
+    out: Annotated[
+        Any,
+        typer.Option(
+            parser=store_at,
+            metavar="DIR",
+            help="folder to write (default: the sweep's own; ./report for several)",
+        ),
+    ] = None,
+) -> None:
+    """Write the report, figures and tables. Several sweeps are compared."""
+    from analysis.report import write_comparison
+    from sweep.api import write_results, written_to
 
-def write_reports(folders: list[str], out: Store | None) -> None:
-    """Write the report of one sweep into its folder, or a comparison of several sweeps."""
+    target = out or store_at("report")  # for a comparison, and for a sweep in an object store
     if len(folders) > 1:
-        target = out or REPORT
+        try:
+            compared = analysis.load(folders)
+        except analysis.Incomparable as error:
+            raise UsageError(str(error)) from error
         with written_to(target) as place:
-            report.write_comparison(_load_all(folders), place)
+            write_comparison(compared, place)
     else:
         results = analysis.load(folders[0])
-        target = out or (REPORT if "://" in folders[0] else store_at(results.folder))
+        if out is None and "://" not in folders[0]:
+            target = store_at(results.folder)
         write_results(results, target)
     print(target / "report.html")
 
 
-def _load_all(folders: list[str]) -> analysis.Comparison:
-    try:
-        return analysis.load(folders)
-    except analysis.Incomparable as error:
-        raise UsageError(str(error)) from error
-
-
-def show_front(
-    path: Store, min_sparsity: float | None, max_drop: float | None, knee: bool, as_json: bool
+def front(
+    folder: Folder,
+    min_sparsity: Annotated[float | None, typer.Option(help="lowest sparsity, in [0, 1)")] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="largest drop below dense (0.01: 1 point)")
+    ] = None,
+    knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Print the front, or the points that meet the conditions. Raises NothingFound for none."""
-    results = analysis.load(str(path))
+    """Show the Pareto front, or the points that meet conditions."""
+    from analysis import questions
+
+    results = analysis.load(str(folder))
+    asked = (results, min_sparsity, max_drop, knee)
     try:
-        points = query.points(results, min_sparsity, max_drop, knee)
+        points = questions.points(*asked)
     except ValueError as error:
         raise UsageError(str(error)) from error
     if points.empty:
-        raise NothingFound(f"{path}: {query.why_none(results, min_sparsity, max_drop, knee)}")
+        raise NothingFound(f"{folder}: {questions.why_none(*asked)}")
     if as_json:
         print(points.to_json(orient="records", indent=2))
     else:
         print(front_text(points, results.metric))
-
-
-def show_status(path: Store, as_json: bool) -> None:
-    """Print the state of a sweep, as text or as JSON."""
-    results = analysis.load(str(path))
-    if as_json:
-        print(json.dumps(status_of(results), indent=2))
-    else:
-        print_status(results)
 
 
 def print_status(results: analysis.Results) -> None:
@@ -110,6 +117,8 @@ def _dense(baseline: Mapping[str, Any], metric: PrimaryMetric) -> str:
 
 def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     """Points as aligned text, with figures on test and quantization where there are any."""
+    import pandas as pd
+
     form = MetricFormat(metric)
     forms: dict[str, Callable[[Any], str]] = {
         "sparsity": "{:.3f}".format,
@@ -140,9 +149,11 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
 
 def status_of(results: analysis.Results) -> dict[str, Any]:
     """The content of `sweep status` as plain values."""
+    from analysis.questions import most
+
     failed = results.trials[results.trials["status"] == "failed"]
     metric, baseline = results.metric, results.baseline or {}
-    best = query.most(results.front, metric.name, largest=metric.direction == "max")
+    best = most(results.front, metric.name, largest=metric.direction == "max")
     return {
         "name": results.name,
         "state": results.state,
@@ -161,6 +172,8 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
 
 def _planned(results: analysis.Results) -> int | None:
     """The number of trials in all. A grid runs all its points, whatever ``search.trials`` is."""
+    from sweep.config import SweepConfig, plan
+
     try:
         return plan.trials(SweepConfig.model_validate(results.config))
     except ValueError:  # a ledger of another version

@@ -4,54 +4,77 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
+import typer
 
 import analysis
 from analysis.format import MetricFormat
-from sweep import api
+from sweep.cli import Address, Config, Folder, Out, Settings, say
 from sweep.cli.results import print_front
-from sweep.cluster.confirm import run_confirm
-from sweep.cluster.listeners.terminal import TerminalView
-from sweep.cluster.run import run_sweep
-from sweep.config import SweepConfig
 from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.store import Store
-from sweep.space.counting import size
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweep.config import SweepConfig
 
 SOME_FAILED = 3
 
 
-def begin(source: str, settings: list[str], out: Store | None, address: str | None) -> None:
-    """Run a sweep; the same command again resumes it."""
-    _run(*api.planned(source, settings, out), None, address)
+def run(
+    config: Config, settings: Settings = None, out: Out = None, address: Address = None
+) -> None:
+    """Run a sweep, on this machine or on a Ray cluster."""
+    from sweep import api
+
+    _run(*api.planned(config, settings or [], out), None, address)
 
 
-def go_on(path: Store, trials: int | None, address: str | None) -> None:
-    """Resume the sweep of a folder with the config that it was begun with."""
-    _run(*api.begun(path, trials), trials, address)
+def resume(
+    folder: Folder,
+    trials: Annotated[int | None, typer.Option(min=1, help="new number of trials in all")] = None,
+    address: Address = None,
+) -> None:
+    """Continue an interrupted sweep, or extend a finished one."""
+    from sweep import api
+
+    _run(*api.begun(folder, trials), trials, address)
 
 
-def confirm(path: Store, seeds: int, runners_up: int, address: str | None) -> None:
-    """Confirm the sweep of a folder; the same command again continues, or adds what is missing."""
-    folder, config = api.begun(path)
+def confirm(
+    folder: Folder,
+    seeds: Annotated[int, typer.Option(min=1, help="fresh seeds for each point, in all")] = 3,
+    runners_up: Annotated[
+        int, typer.Option(min=0, help="points of the second front, nearest first")
+    ] = 3,
+    address: Address = None,
+) -> None:
+    """Evaluate the front on test, retrained under fresh seeds."""
+    from sweep import api
+    from sweep.cluster.confirm import run_confirm
+
+    place, config = api.begun(folder)
     try:
         results, done = api.to_end(
-            run_confirm, config, folder, seeds=seeds, runners_up=runners_up, address=address
+            run_confirm, config, place, seeds=seeds, runners_up=runners_up, address=address
         )
     except Interrupted as error:
-        _say(f"{error}; the state is saved. To continue: sweep confirm {path}")
+        say(f"{error}; the state is saved. To continue: sweep confirm {folder}")
         sys.exit(error.exit_code)
     print(confirmed_text(results))
-    _say(f"{done.done} evaluations on test, {len(done.failed)} retrainings failed")
+    say(f"{done.done} evaluations on test, {len(done.failed)} retrainings failed")
     if done.failed:
         sys.exit(SOME_FAILED)
 
 
 def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: str | None) -> None:
+    from sweep import api
+    from sweep.cluster.listeners.terminal import TerminalView
+    from sweep.cluster.run import run_sweep
+
     views = [] if "terminal" in config.listeners else [TerminalView()]
     try:
         results, spent = api.to_end(
@@ -59,15 +82,15 @@ def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: 
         )
     except Interrupted as error:
         if folder.holds_sweep:
-            _say(f"{error}; the state is saved. To continue: sweep resume {folder.path}")
+            say(f"{error}; the state is saved. To continue: sweep resume {folder.path}")
         else:
-            _say(f"{error} before the sweep began; nothing was saved")
+            say(f"{error} before the sweep began; nothing was saved")
         sys.exit(error.exit_code)
     print_front(results)
     if spent:
-        _say(f"the sweep ended because of its budget: {spent}")
+        say(f"the sweep ended because of its budget: {spent}")
     ended = results.counts
-    _say(
+    say(
         f"{ended['completed']} trials completed, {ended['stopped']} stopped, "
         f"{ended['failed']} failed; report: {folder.path / 'report.html'}\n"
         f"next: sweep front {folder.path}{_near(results)} | sweep report {folder.path}"
@@ -77,16 +100,14 @@ def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: 
         sys.exit(SOME_FAILED)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _near(results: analysis.Results) -> str:
     margin = results.margin(results.split)
     return "" if margin is None else f" --max-drop {margin:.3g}"
 
 
 def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
+    from sweep.space.counting import size
+
     more = min(2 * planned, size(config.space))
     return f" | sweep resume {folder.path} --trials {more}" if more > planned else ""
 
@@ -122,6 +143,8 @@ def _newest_points(results: analysis.Results) -> pd.DataFrame:
     record by which the search chose the point; ``optimism``, by how much the metric is better on
     validation than on test; ``same_answers``, whether all seeds gave identical answers.
     """
+    import pandas as pd
+
     key = ["trial_id", "epoch"]
     newest = pd.DataFrame(results.confirming.newest, columns=key)
     metric = results.metric
@@ -141,6 +164,8 @@ def _same_answers(records: Sequence[Any]) -> bool:
 
 
 def _table(points: pd.DataFrame, metric: PrimaryMetric) -> str:
+    import pandas as pd
+
     form = MetricFormat(metric)
     to_dense = points["test_drop"] * (-1 if metric.direction == "max" else 1)
     spread = points[f"{metric.test}_spread"].map(lambda of: "" if pd.isna(of) else form.plain(of))

@@ -2,8 +2,8 @@
 
 Ray has no public interface for draining nodes and the autoscaler's config. If a release lacks a
 private name that is used here, the answer is less complete (no autoscaler, no draining node), but
-never wrong. Here too are Ray's private client, which asks a head for its id, and the request to
-drain a node.
+never wrong. The other private names of Ray are here too: the client that asks a head for its id,
+the request to drain a node, and the autoscaler's own score.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +142,11 @@ def of_ray_cluster(resource: dict[str, Any]) -> dict[str, Any] | None:
     if not resource["spec"].get("enableInTreeAutoscaling"):
         return None
     return dict(autoscaling_config._derive_autoscaling_config_from_ray_cr(resource))
+
+
+def autoscaler_scorer() -> Callable[..., tuple[object, ...] | None]:
+    """The function by which Ray's own autoscaler (v1) scores a node type."""
+    from ray.autoscaler._private import resource_demand_scheduler
+
+    scorer: Callable[..., Any] = resource_demand_scheduler._resource_based_utilization_scorer
+    return scorer

@@ -88,9 +88,7 @@ def score(
     after the others, except that no GPU node is used for work on CPUs. It is None if no bundle
     fits. If scores are equal, Ray takes the type whose name is last in the alphabet.
     """
-    from ray.autoscaler._private.resource_demand_scheduler import _resource_based_utilization_scorer
-
-    plain = _resource_based_utilization_scorer(
+    plain = machines.autoscaler_scorer()(
         node_resources, resources, node_availability_summary=node_availability_summary
     )
     if plain is None:

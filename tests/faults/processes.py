@@ -29,10 +29,11 @@ HANGS = 600.0
 """Timeout of a command in seconds, far above its time on a busy machine."""
 
 WARM = (
-    "ray.tune",
+    "analysis.questions",
     "optuna",
+    "ray.tune",
+    "sweep.api",
     "sweep.cli.main",
-    "sweep.cli.run",
     "sweep.cluster.confirm",
     "sweep.cluster.run",
     "sweep.cluster.tune",
