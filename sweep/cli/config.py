@@ -16,8 +16,6 @@ from sweep.ledger.store import store_at
 if TYPE_CHECKING:
     from sweep.config import SweepConfig
 
-TRIAL_FAILED = 3
-
 
 def init(path: Annotated[Path, typer.Argument(help="file to write")] = Path("sweep.yaml")) -> None:
     """Write a starter config in which every setting has a comment."""
@@ -82,7 +80,7 @@ def trial(
         figures = run_single(resolved, split, say)
     except TrialError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(TRIAL_FAILED)
+        sys.exit(3)
     if as_json:
         print(json.dumps(figures, indent=2))
         return

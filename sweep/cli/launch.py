@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
 import analysis
 from sweep.cli import Config, Json, Settings, say
 from sweep.cli.results import print_status, status_of
+from sweep.cluster.jobs.api import JobsApi
+from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest, wait
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.store import store_at
 
-if TYPE_CHECKING:
-    from sweep.cluster.jobs.api import JobsApi
-    from sweep.cluster.jobs.job import Job
-
 Jobs = Annotated[str, typer.Option("--address", help="Jobs API of the cluster, http://HOST:8265")]
 JobName = Annotated[str, typer.Argument(help="name of a sweep, or id of a job")]
-
-DETACHED = 130
-TAIL = 3
 
 
 def launch(
@@ -41,7 +36,6 @@ def launch(
 
     The same command again follows the job that runs, or continues the sweep in a new one.
     """
-    from sweep.cluster.jobs.api import JobsApi
     from sweep.cluster.jobs.submit import check_travels, submit
     from sweep.config import plan
     from sweep.config.load import load_config
@@ -76,7 +70,6 @@ def logs(
 
 def stop(name: JobName, jobs: Jobs) -> None:
     """Stop a launched sweep. Its state is saved."""
-    from sweep.cluster.jobs.job import wait
     from sweep.cluster.jobs.submit import STOP_SECONDS
 
     api, job = _job(name, jobs)
@@ -136,16 +129,12 @@ def _show_job(name: str, address: str, as_json: bool) -> None:
 
 def _job(name: str, address: str) -> tuple[JobsApi, Job]:
     """The Jobs API at an address, and the job of that name."""
-    from sweep.cluster.jobs.api import JobsApi
-    from sweep.cluster.jobs.job import latest
-
     api = JobsApi(address)
     return api, latest(api, name)
 
 
 def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
     """Print the job's log until it ends, and exit with its code. Ctrl-C only stops following."""
-    from sweep.cluster.jobs.job import INTERRUPTED, follow
 
     def write(text: str) -> None:
         print(text, end="", file=stream, flush=True)
@@ -154,7 +143,7 @@ def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
         ended = follow(api, job, write)
     except KeyboardInterrupt:
         say(f"\ndetached: job {job.submission_id} continues\n{_commands(job, api.url)}")
-        sys.exit(DETACHED)
+        sys.exit(130)
     code = ended.exit_code()
     say(f"{_state(ended)}; results: {job.place}")
     if code == INTERRUPTED:
@@ -180,7 +169,7 @@ def _state(job: Job) -> str:
 
 def _tail(api: JobsApi, job: Job) -> list[str]:
     lines = [line for line in api.logs(job.submission_id).splitlines() if line.strip()]
-    return lines[-TAIL:]
+    return lines[-3:]
 
 
 def _results(place: str) -> Any:

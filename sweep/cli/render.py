@@ -15,7 +15,6 @@ from sweep.errors import StorageError
 from sweep.version import __version__
 
 Options = TypeVar("Options")
-IMAGE = f"prunesweep:{__version__}"
 
 app = typer.Typer(
     help="Write a batch script for Slurm, or a RayJob for Kubernetes.",
@@ -77,7 +76,9 @@ def kubernetes(
     settings: Settings = None,
     out: File = None,
     results: Results = None,
-    image: Annotated[str, typer.Option(help="image with prunesweep (see Dockerfile)")] = IMAGE,
+    image: Annotated[
+        str, typer.Option(help="image with prunesweep (see Dockerfile)")
+    ] = f"prunesweep:{__version__}",
     workers: Annotated[int, typer.Option(min=1, help="pods that run trials")] = 2,
     min_workers: Annotated[
         int | None, typer.Option(min=0, help="if lower, Ray's autoscaler starts and ends pods")

@@ -12,8 +12,6 @@ from sweep.config import ResourcesConfig, SweepConfig
 from sweep.errors import UsageError
 
 REFRESH_SECONDS = 5.0
-JOIN_SECONDS = 15.0
-"""How long the driver waits for the first node with a CPU to join."""
 
 CLOSE = 1e-6
 """A tolerance, because Ray rounds resources to 0.0001: three shares of 0.3333 are one GPU."""
@@ -100,7 +98,7 @@ class Capacity:
 
     def _wait_for_the_first_node(self) -> None:
         """Machines join one by one: the head may be up before the first machine with a CPU."""
-        deadline = time.monotonic() + JOIN_SECONDS
+        deadline = time.monotonic() + 15
         while not self._limit and time.monotonic() < deadline:
             if any(node.get("CPU") for node in machines.present()):
                 return

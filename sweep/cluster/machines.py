@@ -17,7 +17,6 @@ from typing import Any
 
 import yaml
 
-ASK_SECONDS = 10.0
 HEAD = "node:__internal_head__"
 """The resource that a cluster's head has, and no other node."""
 
@@ -100,7 +99,7 @@ def autoscaler_config() -> dict[str, Any] | None:
     ask = ray.remote(num_cpus=0, max_retries=0)(read_autoscaler)
     future = ask.options(scheduling_strategy=At(heads[0], soft=False)).remote(here.gcs_address)
     with contextlib.suppress(Exception):
-        found: dict[str, Any] | None = ray.get(future, timeout=ASK_SECONDS)
+        found: dict[str, Any] | None = ray.get(future, timeout=10)
         return found
     return None
 

@@ -20,11 +20,6 @@ logger = logging.getLogger(__name__)
 SECONDS = 25
 """How long to wait for a node's answer; the sweep then begins without it, with a warning."""
 
-NAMES = 4
-"""How many nodes a message names; it gives the number of the others."""
-
-ALWAYS = ("sweep", "ray", "numpy", "pydantic", "safetensors", "yaml")
-TRAINING = ("torch", "transformers", "datasets", "sklearn")
 
 Node = dict[str, Any]
 
@@ -44,7 +39,9 @@ def preflight(config: SweepConfig, place: str, check_signals: CheckSignals) -> N
 
     alive = [node for node in ray.nodes() if node["Alive"]]
     with marked(place) as mark:
-        packages = ALWAYS if config.task.dataset == CLOSED_FORM else ALWAYS + TRAINING
+        packages = ["sweep", "ray", "numpy", "pydantic", "safetensors", "yaml"]
+        if config.task.dataset != CLOSED_FORM:
+            packages += ["torch", "transformers", "datasets", "sklearn"]
         wanted = {
             "place": place,
             "mark": mark,
@@ -122,8 +119,8 @@ def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe
 
 
 def _list(names: list[str]) -> str:
-    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
-    return f"node{'s' if len(names) > 1 else ''} {', '.join(names[:NAMES])}{more}"
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"node{'s' if len(names) > 1 else ''} {', '.join(names[:4])}{more}"
 
 
 def _differences(here: dict[str, str], there: dict[str, str]) -> Iterator[probe.Problem]:

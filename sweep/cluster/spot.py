@@ -27,11 +27,6 @@ from sweep.cluster import machines
 AWS = "http://169.254.169.254/latest"
 GOOGLE = "http://metadata.google.internal/computeMetadata/v1/instance/preempted"
 
-Notice = Callable[[], bool]
-"""Whether the cloud has announced this machine's end; raises OSError on another cloud's machine."""
-
-Resources = Mapping[str, float]
-
 
 def main() -> None:
     """Wait for the notice, then drain this machine's node."""
@@ -40,8 +35,11 @@ def main() -> None:
     print("the cloud takes this machine back; Ray drains its node:", drained, flush=True)
 
 
-def wait_for_notice(notices: tuple[Notice, ...], pause: float = 5.0) -> None:
-    """Return when one of the clouds has given notice; ask every ``pause`` seconds."""
+def wait_for_notice(notices: Sequence[Callable[[], bool]], pause: float = 5.0) -> None:
+    """Return when one of the clouds has given notice; ask every ``pause`` seconds.
+
+    A notice raises OSError on a machine of another cloud.
+    """
     while True:
         for notice in notices:
             with suppress(OSError):
@@ -76,8 +74,8 @@ def _ask(url: str, headers: Mapping[str, str], method: str = "GET") -> str:
 
 
 def score(
-    node_resources: Resources,
-    resources: Sequence[Resources],
+    node_resources: Mapping[str, float],
+    resources: Sequence[Mapping[str, float]],
     node_type: str,
     *,
     node_availability_summary: Any,

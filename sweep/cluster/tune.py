@@ -32,9 +32,6 @@ from sweep.config import SweepConfig
 from sweep.errors import ClusterError
 from sweep.ledger.store import Store
 
-MOST = 10_000
-"""Tune's own bound on concurrent trials. It is out of reach, since the true bound may change."""
-
 
 def run_through_tune(
     config: SweepConfig,
@@ -60,7 +57,7 @@ def run_through_tune(
                 search_alg=HandOut(conductor, limit),
                 scheduler=Decide(conductor, is_drained),
                 num_samples=-1,
-                max_concurrent_trials=MOST,
+                max_concurrent_trials=10_000,  # out of reach: the true bound, limit(), may change
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(

@@ -102,13 +102,6 @@ def _all(api: JobsApi) -> list[Job]:
     return sorted(ours, key=lambda job: job.started)
 
 
-EVERY = 1.0
-"""Seconds between two requests; longer if answers are slow, since each one is the whole log."""
-
-SILENCE = 60.0
-"""Seconds without an answer after which :func:`follow` gives up."""
-
-
 def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
     """Write the output of a job until it ends; returns its last state.
 
@@ -122,21 +115,22 @@ def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
             now = find(api, job.submission_id)  # before the log, which is then complete if it ended
             text = api.logs(job.submission_id)
         except ClusterError as error:
-            if time.monotonic() - heard > SILENCE:
-                raise ClusterError(f"{error}; no answer for {SILENCE:.0f} s") from None
+            if time.monotonic() - heard > 60:
+                raise ClusterError(f"{error}; no answer for 60 s") from None
         else:
             heard = time.monotonic()
             write(text[shown:])
             shown = len(text)
             if not now.is_live:
                 return now
-        time.sleep(min(30.0, max(EVERY, 10 * (time.monotonic() - asked))))
+        # An answer is the whole log, so a slow one is not asked for often.
+        time.sleep(min(30.0, max(1.0, 10 * (time.monotonic() - asked))))
 
 
 def wait(api: JobsApi, job: Job, seconds: float) -> Job:
     """Wait until the job ends, at most so many seconds; returns its last state."""
     deadline = time.monotonic() + seconds
     while job.is_live and time.monotonic() < deadline:
-        time.sleep(EVERY / 2)
+        time.sleep(0.5)
         job = find(api, job.submission_id)
     return job

@@ -24,8 +24,7 @@ from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.store import store_at
 
-PACKAGES = ("sweep", "analysis")
-ENDINGS = (".py", ".yaml", ".json", ".css", ".html", ".js")
+ENDINGS = (".py", ".pyi", ".yaml", ".json", ".css", ".html", ".js")
 """The suffixes of our source files. Data and results that lie among them are not sent."""
 
 
@@ -35,7 +34,7 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
     A job runs this source. The same content gives the same bytes and name: it is uploaded once.
     """
     root = Path(__file__).parents[3]
-    paths = [path for package in PACKAGES for path in (root / package).rglob("*")]
+    paths = [path for package in ("sweep", "analysis") for path in (root / package).rglob("*")]
     ours = [path for path in paths if path.suffix in ENDINGS and path.is_file()]
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in ours}
     files |= {name: text.encode() for name, text in extra.items()}
@@ -50,12 +49,7 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 STOP_SECONDS = 300
-"""How long a driver may take to save its state after SIGTERM, before Ray kills it."""
-
-ENVIRONMENT = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), "OMP_WAIT_POLICY": "PASSIVE"}
-"""The job's variables. Ray would wait 3 s after SIGTERM; sweep.cli explains OMP_WAIT_POLICY."""
-
-TRIES = 5
+"""How long a driver may take to save its state after SIGTERM, before Ray kills it. Ray's default: 3 s."""
 
 
 def submit(
@@ -68,7 +62,7 @@ def submit(
     Raises :class:`~sweep.errors.UsageError` if a sweep of this name runs with other settings or
     another place, and :class:`~sweep.errors.ClusterError` if the cluster refuses the job.
     """
-    for _ in range(TRIES):
+    for _ in range(5):
         before = jobs_of(api, config.name)
         if live := next((job for job in before if job.is_live), None):
             _check_same(live, config, place)
@@ -90,10 +84,12 @@ def _request(
     package, data = pack({f"{config.name}.yaml": dump_yaml(config), "job.txt": own})
     api.upload(package, data)
     settings = json.dumps(config.model_dump(mode="json"))
+    # sweep.api says why threads wait passively.
+    variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), "OMP_WAIT_POLICY": "PASSIVE"}
     return {
         "submission_id": own,
         "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
-        "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": ENVIRONMENT},
+        "runtime_env": {"working_dir": f"gcs://{package}", "env_vars": variables},
         "metadata": {KEY: config.name, "place": place, "config": settings},
     }
 

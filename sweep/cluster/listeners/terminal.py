@@ -65,7 +65,6 @@ class Row:
 
     @property
     def epoch(self) -> int | None:
-        """The last epoch recorded."""
         return None if self.record is None else self.record["epoch"]
 
 

@@ -33,7 +33,6 @@ from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 from sweep.version import __version__
 
-KUBERAY = "1.6"
 RAY = "2.60.0"
 
 
@@ -95,7 +94,7 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
         cpus=cpus,
         gpus=gpus,
         version=__version__,
-        kuberay=KUBERAY,
+        kuberay="1.6",
         ray=RAY,
     )
 
