@@ -49,7 +49,7 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 STOP_SECONDS = 300
-"""How long a driver may take to save its state after SIGTERM, before Ray kills it. Ray's default: 3 s."""
+"""How long a driver may take to save its state after SIGTERM, before Ray kills it (by default 3 s)."""
 
 
 def submit(
