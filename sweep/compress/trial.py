@@ -107,7 +107,6 @@ class ModelTrial(Trial):
             self.activations.attach()
 
     def train(self) -> float:
-        """Train one epoch while pruned weights stay exactly zero; return its wall seconds."""
         ramping = self.epoch < self.params.ramp_epochs
         with recorded(self.weights, self.moved) if ramping else nullcontext():
             return finetune_epoch(
@@ -126,11 +125,9 @@ class ModelTrial(Trial):
         return asdict(measure(self.model, self.weights))
 
     def zeros(self) -> list[int]:
-        """Return the number of zeros in each prunable weight."""
         return [weight.numel() - int(weight.count_nonzero()) for weight in self.weights.values()]
 
     def score(self, split: str) -> Score:
-        """Evaluate the current model on a split."""
         score = evaluate(
             self.model,
             self.task.split(split),

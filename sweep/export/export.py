@@ -60,8 +60,7 @@ def export(
     the export, and :class:`~sweep.errors.StorageError` if a check fails or the disk fails.
     """
     if onnx:
-        to_onnx.check_packages()
-        to_onnx.check_params(point.params)
+        to_onnx.check(point.params)
     bench = Workbench(config, "cpu")
     bench.adopt(find_packed(folder.dense))
     with checks.threads_of_a_worker(config.resources.cpu):

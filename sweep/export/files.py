@@ -84,12 +84,13 @@ def write_activations(pruner: ActivationPruner, folder: Path) -> None:
     if not pruner.modules:
         return
     state = {name: value.detach().cpu().contiguous() for name, value in pruner.state.items()}
-    how = {"sparsity": repr(pruner.sparsity), "method": pruner.method, "scope": pruner.scope}
     about = {
         "format": ACTIVATIONS_FORMAT,
         "version": "1",
         "modules": json.dumps(list(pruner.modules)),
-        **how,
+        "sparsity": repr(pruner.sparsity),
+        "method": pruner.method,
+        "scope": pruner.scope,
     }
     save_file(state, folder / ACTIVATIONS, metadata=about)
 

@@ -28,18 +28,16 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _LARGEST = 1_500_000_000  # bytes of weights in one protobuf file, whose limit is 2 GB
 
 
-def check_packages() -> None:
-    """Raise :class:`~sweep.errors.UsageError` if a package of the extra is missing."""
+def check(params: Mapping[str, Any]) -> None:
+    """Raise :class:`~sweep.errors.UsageError` if a package of the extra is missing, or if the graph
+    cannot represent the model of a trial of ``params``.
+    """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise UsageError(
             f"--onnx needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
             "installed: pip install 'prunesweep[onnx]'"
         )
-
-
-def check_params(params: Mapping[str, Any]) -> None:
-    """Raise :class:`~sweep.errors.UsageError` if the graph cannot represent the trial's model."""
     if params.get("activation_sparsity"):
         raise UsageError("--onnx: this trial prunes activations, which an ONNX file cannot hold")
 
@@ -104,8 +102,7 @@ def _quiet() -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logger.setLevel(before)

@@ -147,7 +147,5 @@ def _join_planes(parts: Arrays, planes: Mapping[str, Any]) -> None:
         low, high = parts.pop(f"low/{key}"), parts.pop(f"high/{key}")
         inflated = zlib.decompressobj().decompress(high.tobytes(), count + 1)
         highest = np.frombuffer(inflated, dtype=np.uint8).reshape(1, count)
-        rows = np.vstack(
-            [low.reshape(-1, count), highest]
-        )  # one byte of each value per row, lowest first
+        rows = np.vstack([low.reshape(-1, count), highest])  # a row per byte, lowest first
         parts[key] = np.ascontiguousarray(rows.T).view(kind).reshape(count)

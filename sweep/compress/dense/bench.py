@@ -17,7 +17,7 @@ from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import quiet
 from sweep.compress.prune.targets import Targets, check_space, fitted, prunable_weights, read_masks
-from sweep.compress.quantize.scheme import OnGrid, grid_of
+from sweep.compress.quantize.scheme import OnGrid, Scheme
 from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import ModelTrial
@@ -82,8 +82,23 @@ class Workbench:
         return self.models.get()
 
     def grid(self, name: str | None) -> OnGrid | None:
-        """Return the grid for a trial's ``quantization``; with None the config decides."""
-        return grid_of(self.config.baseline, name)
+        """Return the grid of a trial whose parameter ``quantization`` is ``name``; None is no grid.
+
+        With ``name`` None, ``baseline.quantization`` decides. The name ``none`` means no grid. A
+        scheme that the config does not describe gets the default widths, and the epochs of the one
+        it does.
+        """
+        chosen = self.config.baseline.quantization
+        if name is None:
+            name = chosen.scheme if chosen else "none"
+        if name == "none":
+            return None
+        scheme = Scheme(name)
+        if chosen and chosen.scheme == name == "fixed":
+            scheme = Scheme(name, *chosen.widths)
+        if chosen is None or chosen.epochs == 0:
+            return OnGrid(scheme)
+        return OnGrid(scheme, chosen.epochs, chosen.learning_rate)
 
     @property
     def _grids(self) -> list[OnGrid | None]:

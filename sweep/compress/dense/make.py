@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from functools import partial
 
 import torch
 from torch import nn
@@ -92,16 +91,11 @@ class DenseModels:
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
         held = pairs(model, fitted(read_masks(self.config.model), model)) if self.keep_masks else []
-        train = partial(
-            finetune_epoch,
-            model,
-            optimizer,
-            self.task.train,
-            recipe,
-            held=held,
-            loss=self.task.loss,
+        train, loss = self.task.train, self.task.loss
+        spent = sum(
+            finetune_epoch(model, optimizer, train, recipe, epoch=epoch, held=held, loss=loss)
+            for epoch in range(recipe.epochs)
         )
-        spent = sum(train(epoch=epoch) for epoch in range(recipe.epochs))
         with new_folder(self.folder / self.entry(grid)) as scratch:
             model.save_pretrained(scratch)  # type: ignore[operator]
             (scratch / NOTE).write_text(json.dumps({"train_seconds": spent}))

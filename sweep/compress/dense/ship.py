@@ -30,9 +30,6 @@ NOTE = "finetune.json"
 
 _NAME = re.compile(r"([0-9a-f]{16})\.tar")
 
-Entries = Mapping[str, Mapping[str, bytes]]
-"""Files by entry and name. An entry is a sub-folder, or a single file of the folder itself."""
-
 
 @dataclass(frozen=True)
 class Shipped:
@@ -103,10 +100,8 @@ def save_packed(place: Store, packed: bytes) -> None:
 
     Raises :class:`~sweep.errors.StorageError` if the disk or store refuses the write.
     """
-    name = digest(packed)
-    if name is None:
-        return
-    (place / f"{name}.tar").write_bytes(packed)
+    if name := digest(packed):
+        (place / f"{name}.tar").write_bytes(packed)
 
 
 def delete_packed(place: Store) -> None:
@@ -152,7 +147,8 @@ def _digest(files: Mapping[str, bytes]) -> str:
     return fingerprint(named)
 
 
-def _unpacked(packed: bytes) -> Entries:
+def _unpacked(packed: bytes) -> dict[str, dict[str, bytes]]:
+    """Files by entry and name. An entry is a sub-folder, or a single file of the folder itself."""
     entries: dict[str, dict[str, bytes]] = {}
     if not packed:  # a bench without a model packs no bytes
         return entries

@@ -163,9 +163,8 @@ def row_masks(keys: Tensor, count: int, generator: torch.Generator) -> Tensor:
     rows, width = ranked.shape
     gone, places = (keys == GONE).flatten(1).sum(1), torch.arange(width, device=keys.device)
     at_most = torch.bincount(gone, minlength=width).cumsum(0)  # rows with at most 0, 1, ... gone
-    lost = (gone.sum() + at_most.cumsum(0) - at_most)[
-        :width
-    ]  # dropped if each row drops >= 0, 1, ...
+    # How many are dropped if each row drops at least 0, 1, ...
+    lost = (gone.sum() + at_most.cumsum(0) - at_most)[:width]
     count = min(count, rows * (width - 1))
     level = max(0, int(torch.searchsorted(lost, count, right=True)) - 1)
     lose = gone.clamp_min(level)

@@ -18,14 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from sweep.config import BaselineConfig
-
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -120,22 +116,3 @@ class OnGrid:
     scheme: Scheme
     epochs: int = 0
     learning_rate: float = 0.0
-
-
-def grid_of(config: BaselineConfig, name: str | None) -> OnGrid | None:
-    """Return the grid of a trial whose parameter ``quantization`` is ``name``; None is no grid.
-
-    With ``name`` None, ``baseline.quantization`` decides. The name ``none`` means no grid. A scheme
-    that the config does not describe gets the default widths, and the epochs of the one it does.
-    """
-    chosen = config.quantization
-    if name is None:
-        name = chosen.scheme if chosen else "none"
-    if name == "none":
-        return None
-    scheme = Scheme(name)
-    if chosen and chosen.scheme == name == "fixed":
-        scheme = Scheme(name, *chosen.widths)
-    if chosen is None or chosen.epochs == 0:
-        return OnGrid(scheme)
-    return OnGrid(scheme, chosen.epochs, chosen.learning_rate)

@@ -122,7 +122,6 @@ class ClosedForm:
         """Do nothing, since there is no model."""
 
     def trial(self, params: Params, seed: int, split: str = "validation") -> ClosedFormTrial:
-        """A trial of ``params``."""
         return ClosedFormTrial(self, params, seed, split)
 
     def score(self, accuracy: float, split: str, *path: int) -> Score:
@@ -160,7 +159,6 @@ class ClosedFormTrial(Trial):
         self.kept[rng.permutation(WEIGHTS)[: round(params.sparsity * WEIGHTS)]] = False
 
     def train(self) -> float:
-        """Recover for one epoch; return its wall seconds."""
         started = time.perf_counter()
         time.sleep(self.bench.config.task.seconds_per_epoch)
         if self.params.learning_rate >= DIVERGES_FROM:
@@ -177,16 +175,13 @@ class ClosedFormTrial(Trial):
         return score
 
     def size(self) -> dict[str, Any]:
-        """Return the size by the number of pruned weights."""
         return size_of(WEIGHTS - int(self.kept.sum()))
 
     def zeros(self) -> list[int]:
-        """Return the number of zeros of each matrix."""
         ends = np.cumsum(list(MATRICES.values()))[:-1]
         return [len(part) - int(part.sum()) for part in np.split(self.kept, ends)]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the trial in the form that `sweep.ledger.checkpoint` saves."""
         return {
             "epoch": self.epoch,
             "seconds": self.seconds,
@@ -197,7 +192,6 @@ class ClosedFormTrial(Trial):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a state of :meth:`state_dict`."""
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.recovered = float(state["model"]["recovered"])
         self.kept = np.array(state["masks"]["weights"])

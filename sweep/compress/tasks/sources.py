@@ -18,26 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def _read_parquet(path: str) -> pa.Table:
-    from pyarrow import parquet
-
-    return parquet.read_table(path)
-
-
-def _read_csv(path: str) -> pa.Table:
-    from pyarrow import csv
-
-    return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
-
-
-def _read_jsonl(path: str) -> pa.Table:
-    from pyarrow import json
-
-    # A block must hold the longest line, and reviews are long.
-    return json.read_json(path, read_options=json.ReadOptions(block_size=1 << 24))
-
-
-READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
+FORMATS = (".parquet", ".csv", ".jsonl")
 
 AUTO = "auto"  # value of task.text for the only text column
 
@@ -82,14 +63,25 @@ def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
     import datasets
 
     file = Path(path)
-    if file.suffix.lower() not in READERS:
-        raise UsageError(f"{path}: unknown format {file.suffix!r}; allowed: {', '.join(READERS)}")
+    if file.suffix.lower() not in FORMATS:
+        raise UsageError(f"{path}: unknown format {file.suffix!r}; allowed: {', '.join(FORMATS)}")
     try:
         # A Dataset also reads label names from a parquet file's schema.
-        table = datasets.Dataset(READERS[file.suffix.lower()](path))
+        table = datasets.Dataset(_read(path, file.suffix.lower()))
     except (OSError, ValueError) as error:  # pyarrow's own errors are both
         raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
     return _select(table, path, text, label)
+
+
+def _read(path: str, suffix: str) -> pa.Table:
+    from pyarrow import csv, json, parquet
+
+    if suffix == ".parquet":
+        return parquet.read_table(path)
+    if suffix == ".csv":
+        return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
+    # A block must hold the longest line, and reviews are long.
+    return json.read_json(path, read_options=json.ReadOptions(block_size=1 << 24))
 
 
 def hub_rows(dataset: str, subset: str | None, split: str, text: Any, label: str) -> Raw | None:
