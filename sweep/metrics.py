@@ -141,13 +141,9 @@ def matthews(labels: Results, answers: Results) -> float:
         return float(matthews_corrcoef(labels, answers))
 
 
-def _nothing(labels: Results) -> float:
-    return 0.0
-
-
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(accuracy, "max", 0.0, "share", accuracy_error, majority_share, is_right),
     "f1": Metric(macro_f1, "max", 0.0, "share"),
-    "matthews": Metric(matthews, "max", -1.0, "", chance=_nothing),
+    "matthews": Metric(matthews, "max", -1.0, "", chance=lambda labels: 0.0),
 }
 """The built-in metrics by name."""

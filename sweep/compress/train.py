@@ -23,20 +23,11 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from sweep.compress.measure import Score
 from sweep.compress.prune.masks import hold
-from sweep.compress.tasks.task import Examples
+from sweep.compress.tasks.task import Examples, Task
 from sweep.errors import TrialError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits, labels) -> the mean loss, a scalar: `sweep.compress.tasks.Task.loss`."""
-
-Answers = Callable[[NDArray[Any]], NDArray[Any]]
-"""Logits (examples, ...) -> answers (examples, ...): `sweep.compress.tasks.Task.answers`."""
-
-
-def most_likely(logits: NDArray[Any]) -> NDArray[Any]:
-    """Return the class of the highest logit of each example (examples,)."""
-    return np.asarray(logits.argmax(-1))
-
 
 STEPS_UNSEEN = 64
 """Steps between two checks of the losses; each check waits for the device."""
@@ -168,26 +159,19 @@ def _check_finite(losses: Sequence[Tensor], first: int, epoch: int, recipe: Reci
 
 
 @torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    split: Examples,
-    *,
-    batch_size: int,
-    bf16: str | bool = "auto",
-    loss: Loss = cross_entropy,
-    answers: Answers = most_likely,
-) -> Score:
-    """Evaluate a model on a split; the result is deterministic.
+def evaluate(model: nn.Module, task: Task, split: str, recipe: Recipe) -> Score:
+    """Evaluate a model on a split of a task; the result is deterministic.
 
     Raises :class:`~sweep.errors.TrialError` if the mean loss is not finite.
     """
+    examples = task.split(split)
     started = time.perf_counter()
-    logits = all_logits(model, split, batch_size=batch_size, bf16=bf16)
-    mean = float(loss(torch.from_numpy(logits).double(), torch.tensor(split.labels)))
+    logits = all_logits(model, examples, batch_size=recipe.eval_batch_size, bf16=recipe.bf16)
+    mean = float(task.loss(torch.from_numpy(logits).double(), torch.tensor(examples.labels)))
     if not np.isfinite(mean):
-        raise TrialError(f"diverged: the loss on {len(split)} evaluation examples is {mean}")
+        raise TrialError(f"diverged: the loss on {len(examples)} evaluation examples is {mean}")
     seconds = time.perf_counter() - started
-    return Score(np.asarray(split.labels), answers(logits), mean, seconds)
+    return Score(np.asarray(examples.labels), task.answers(logits), mean, seconds)
 
 
 @torch.no_grad()

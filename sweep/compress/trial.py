@@ -128,14 +128,7 @@ class ModelTrial(Trial):
         return [weight.numel() - int(weight.count_nonzero()) for weight in self.weights.values()]
 
     def score(self, split: str) -> Score:
-        score = evaluate(
-            self.model,
-            self.task.split(split),
-            batch_size=self.recipe.eval_batch_size,
-            bf16=self.recipe.bf16,
-            loss=self.task.loss,
-            answers=self.task.answers,
-        )
+        score = evaluate(self.model, self.task, split, self.recipe)
         self.seconds += score.seconds
         return score
 

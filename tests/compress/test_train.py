@@ -19,7 +19,6 @@ from sweep.compress.train import (
     Distillation,
     Recipe,
     autocast,
-    evaluate,
     finetune_epoch,
     logits_of,
     lr_factor,
@@ -30,7 +29,7 @@ from sweep.errors import TrialError
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
-from tests.harness.trials import every_schedule, finetune, logits_one_by_one
+from tests.harness.trials import evaluated, every_schedule, finetune, logits_one_by_one
 
 
 def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
@@ -77,9 +76,9 @@ def test_finetuning_learns_a_simple_task() -> None:
     means = np.add.reduceat(data.tokens, data.offsets[:-1]) / data.lengths
     data = replace(data, labels=(means > 5.5).astype(np.int64))
     recipe = Recipe(0.05, 6, 0, batch_size=16)
-    before = evaluate(net, data, batch_size=50)
+    before = evaluated(net, data, 50)
     finetune(net, data, recipe)
-    after = evaluate(net, data, batch_size=50)
+    after = evaluated(net, data, 50)
     assert after.loss < before.loss / 2
     accuracies = [float((one.answers == one.labels).mean()) for one in (before, after)]
     assert accuracies[0] < 0.9 < accuracies[1]
@@ -107,7 +106,7 @@ def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -
         if training:
             finetune(net, data, recipe)
         else:
-            evaluate(net, data, batch_size=8)
+            evaluated(net, data, 8)
     rows = []
     for ids, real in seen:
         assert int(real.sum(1).max()) == ids.shape[1]
@@ -132,7 +131,7 @@ def test_each_epoch_has_its_own_order_from_the_seed() -> None:
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_evaluation_equals_a_naive_loop(size: int) -> None:
     net, data = Net(seed=3), bags(45)
-    score = evaluate(net, data, batch_size=size)
+    score = evaluated(net, data, size)
     logits = logits_one_by_one(net, data)
     answers = logits.argmax(-1).numpy()
     order = np.concatenate(list(data.in_order(size)))
@@ -148,7 +147,7 @@ def test_evaluation_has_no_dropout_and_no_gradients() -> None:
     net, data = Net(), bags()
     net.drop.p = 0.5
     net.train()
-    one, other = (evaluate(net, data, batch_size=16) for _ in range(2))
+    one, other = (evaluated(net, data, 16) for _ in range(2))
     assert (one.answers == other.answers).all() and one.loss == other.loss
     assert all(parameter.grad is None for parameter in net.parameters())
 
@@ -158,7 +157,7 @@ def test_segments_reach_a_model_that_has_them() -> None:
     rows = [[2, 4, 3, 5, 3]]
     plain = Split.of(rows, np.array([0]))
     pair = Split.of(rows, np.array([0]), [[0, 0, 0, 1, 1]])
-    one, other = (evaluate(model, split, batch_size=1) for split in (plain, pair))
+    one, other = (evaluated(model, split, 1) for split in (plain, pair))
     assert one.loss != other.loss
 
 
@@ -168,7 +167,7 @@ def test_weights_that_are_not_finite_end_the_trial_with_a_reason(value: float) -
     nn.init.constant_(net.head.weight, value)
     ambient = torch.random.get_rng_state()
     with pytest.raises(TrialError, match="diverged: the loss on 48 evaluation examples is"):
-        evaluate(net, bags(), batch_size=16)
+        evaluated(net, bags(), 16)
     with pytest.raises(TrialError, match="diverged: loss is nan at step 0 of epoch 3"):
         finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=2)
     assert torch.equal(torch.random.get_rng_state(), ambient)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sweep.compress.dense.bench import Workbench
+from sweep.compress.measure import Score
 from sweep.compress.tasks import Split, Task
-from sweep.compress.train import Recipe, finetune_epoch, make_optimizer
+from sweep.compress.train import Recipe, evaluate, finetune_epoch, make_optimizer
 from sweep.compress.trial import ModelTrial
 from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger.record import Record
@@ -108,6 +109,12 @@ def finetune(
     for epoch in range(recipe.epochs):
         finetune_epoch(net, optimizer, data, recipe, epoch=epoch, **how)
     return optimizer
+
+
+def evaluated(net: nn.Module, data: Split, batch_size: int) -> Score:
+    """Evaluate a model on a split of a task with the usual loss and answers."""
+    how = Recipe(0.0, 0, 0, eval_batch_size=batch_size)
+    return evaluate(net, GivenTask(lambda name: data), "validation", how)
 
 
 def logits_one_by_one(model: nn.Module, split: Split) -> Tensor:

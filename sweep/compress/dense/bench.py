@@ -197,7 +197,6 @@ class Workbench:
 
     @cached_property
     def teacher_logits(self) -> Tensor:
-        """The teacher's logits over train; see `sweep.compress.dense.teacher`."""
         return logits_of_teacher(self.models)
 
     def distillation(self, params: Params) -> Distillation | None:

@@ -54,16 +54,9 @@ class Figures:
         return found
 
     def _measured(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
-        config, task, model = self.models.config, self.models.task, self.models.get(grid).reset()
-        spent, metrics = self.models.train_seconds(grid), config.task.all_metrics
-        score = evaluate(
-            model,
-            task.split(split),
-            batch_size=config.recover.eval_batch_size,
-            bf16=config.recover.bf16,
-            loss=task.loss,
-            answers=task.answers,
-        )
+        models, metrics = self.models, self.models.config.task.all_metrics
+        model, spent = models.get(grid).reset(), models.train_seconds(grid)
+        score = evaluate(model, models.task, split, models.recipe)
         weights = prunable_weights(model, self.targets)
         size = measure(model, weights).__dict__
         return {

@@ -39,7 +39,6 @@ class Dense:
 
     @property
     def device(self) -> torch.device:
-        """The device of the model."""
         return next(self.model.parameters()).device
 
     def reset(self) -> nn.Module:

@@ -38,14 +38,13 @@ class GridLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map ``input`` (..., in_features) to outputs (..., out_features)."""
-        weight, bias = on_grid(self)
+        weight, bias = self.rounded()
         return linear(self.scheme.value(input), weight, bias)
 
-
-def on_grid(layer: GridLinear) -> tuple[Tensor, Tensor | None]:
-    """Return the rounded weight and bias that the layer computes with."""
-    bias: Tensor | None = layer.bias
-    return layer.scheme.value(layer.weight), None if bias is None else layer.scheme.bias(bias)
+    def rounded(self) -> tuple[Tensor, Tensor | None]:
+        """Return the rounded weight and bias that the layer computes with."""
+        bias: Tensor | None = self.bias
+        return self.scheme.value(self.weight), None if bias is None else self.scheme.bias(bias)
 
 
 def set_scheme(model: nn.Module, scheme: Scheme | None) -> None:
@@ -85,7 +84,7 @@ def round_weights(model: nn.Module) -> None:
     The model's outputs do not change, because rounding is idempotent.
     """
     for layer in grid_layers(model).values():
-        weight, bias = on_grid(layer)
+        weight, bias = layer.rounded()
         layer.weight.copy_(weight)
         if bias is not None:
             layer.bias.copy_(bias)
@@ -100,7 +99,7 @@ def grid_storage(model: nn.Module) -> dict[int, tuple[int, float, int]]:
     """
     found = {}
     for layer in grid_layers(model).values():
-        weight, bias = on_grid(layer)
+        weight, bias = layer.rounded()
         whole, item = layer.scheme.name == "fixed", layer.scheme.bits / 8
         scales = 0 if whole else SCALE_BYTES * layer.out_features
         found[id(layer.weight)] = int(weight.count_nonzero()), item, scales

@@ -44,7 +44,6 @@ class _Classification(Task):
         return load_classifier(name, self.label_names, self.vocabulary, length, seed, setting)
 
     def is_trained(self, model: nn.Module) -> bool:
-        """Whether the model was saved as a classifier."""
         from sweep.compress.models import has_head
 
         return has_head(model.config)
@@ -123,12 +122,10 @@ class TextClassification(_Classification):
         return same_words(teacher, self.tokenizer_name)
 
     def save_beside(self, folder: Path) -> None:
-        """Save the tokenizer."""
         self.loaded_tokenizer.save_pretrained(folder)
 
     @cached_property
     def loaded_tokenizer(self) -> Any:
-        """The tokenizer."""
         return load_tokenizer(self.tokenizer_name)
 
     def _source(self, split: str) -> str | None:

@@ -14,6 +14,8 @@ from sweep.errors import UsageError
 Ints = npt.NDArray[np.integer]
 Row = Sequence[int] | Ints
 
+_ARRAYS = ("tokens", "offsets", "labels", "segments")
+
 _POOL = 64  # batches whose examples are sorted by length together: little padding, but still random
 
 
@@ -88,17 +90,13 @@ class Split:
     def save(self, folder: Path) -> None:
         """Save the arrays as ``.npy`` files."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("tokens", "offsets", "labels", "segments"):
+        for name in _ARRAYS:
             np.save(folder / f"{name}.npy", getattr(self, name))
 
     @classmethod
     def open(cls, folder: Path) -> Split:
         """Map the arrays that :meth:`save` wrote into memory."""
-        tokens, offsets, labels, segments = (
-            np.load(folder / f"{name}.npy", mmap_mode="r")
-            for name in ("tokens", "offsets", "labels", "segments")
-        )
-        return cls(tokens, offsets, labels, segments)
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS))
 
     @classmethod
     def of(cls, ids: Sequence[Row], labels: Ints, segments: Sequence[Row] | None = None) -> Split:

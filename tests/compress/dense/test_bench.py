@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.compress.train import Recipe, evaluate
+from sweep.compress.train import Recipe
 from sweep.config.plan import plan
 from sweep.errors import UsageError
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made, weights
-from tests.harness.trials import finetune
+from tests.harness.trials import evaluated, finetune
 
 Files = dict[str, str]
 
@@ -53,7 +53,7 @@ def test_the_digits_task_finetunes_a_new_model(make_bench: MakeBench, cache: Pat
     recipe = Recipe(1e-3, 1, 0, 16, 16, "linear")
     finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))
-    score = evaluate(model, bench.task.split("validation"), batch_size=16)
+    score = evaluated(model, bench.task.split("validation"), 16)
     assert bench.baseline()["loss"] == score.loss
     with nothing_is_made(cache):
         again = make_bench(None, "digits", **how)

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from sweep.compress.models import set_dropout
-from sweep.compress.train import Recipe, evaluate
+from sweep.compress.train import Recipe
 from sweep.errors import TrialError
 from tests.harness import tiny
 from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made, weights
-from tests.harness.trials import finetune
+from tests.harness.trials import evaluated, finetune
 
 
 def test_a_model_changed_in_place_gets_another_cache_key(
@@ -38,7 +38,7 @@ def test_the_dense_model_is_finetuned_by_the_recipe(
     finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))
     figures = bench.baseline()
-    assert figures["loss"] == evaluate(model, bench.task.split("validation"), batch_size=16).loss
+    assert figures["loss"] == evaluated(model, bench.task.split("validation"), 16).loss
     assert figures["train_seconds"] > 0
 
 
@@ -98,5 +98,5 @@ def test_a_model_without_a_head_gets_one_and_is_finetuned(
     headless = tiny.save(tmp_path / "headless", head=False)
     bench = make_bench(headless, baseline={"epochs": 3, "learning_rate": 5e-3})
     start = bench.task.load(str(headless))
-    before = evaluate(start, bench.task.train, batch_size=16).loss
-    assert evaluate(bench.dense.model, bench.task.train, batch_size=16).loss < before
+    before = evaluated(start, bench.task.train, 16).loss
+    assert evaluated(bench.dense.model, bench.task.train, 16).loss < before

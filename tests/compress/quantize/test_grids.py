@@ -11,12 +11,12 @@ import torch
 from sweep.cluster.baseline import reference_point
 from sweep.compress.quantize.layers import linears, set_scheme
 from sweep.compress.quantize.scheme import OnGrid, Scheme
-from sweep.compress.train import Recipe, evaluate
+from sweep.compress.train import Recipe
 from sweep.config.load import load_config
 from sweep.errors import ConfigError
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made
-from tests.harness.trials import finetune, same
+from tests.harness.trials import evaluated, finetune, same
 
 PTQ: dict[str, Any] = {"width": 6, "frac_width": 3}
 QAT: dict[str, Any] = {**PTQ, "epochs": 2, "learning_rate": 2e-3}
@@ -42,11 +42,11 @@ def test_the_baseline_has_the_accuracy_of_each_step(make_bench: MakeBench, cache
     found, plain = bench.baseline(), make_bench().baseline()
     model, validation = tiny.bert(), bench.task.split("validation")
     recipe = Recipe(2e-3, 2, 0, batch_size=16, lr_schedule="linear")
-    scores = [evaluate(model, validation, batch_size=16)]
+    scores = [evaluated(model, validation, 16)]
     set_scheme(model, Scheme("fixed", 6, 3))
-    scores.append(evaluate(model, validation, batch_size=16))
+    scores.append(evaluated(model, validation, 16))
     finetune(model, bench.task.train, recipe)
-    scores.append(evaluate(model, validation, batch_size=16))
+    scores.append(evaluated(model, validation, 16))
     accuracies = [score.figures(["accuracy"])["accuracy"] for score in scores]
     assert [found[f"{step}_accuracy"] for step in ("dense", "ptq", "qat")] == accuracies
     assert found["loss"] == scores[-1].loss
