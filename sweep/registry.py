@@ -41,7 +41,7 @@ class Registry(Collection[str], Generic[T]):
         self.home, self.attribute = home, fact
         self._things: dict[str, T] = {}
 
-    def register(self, name: str, thing: T, replace: bool = False) -> T:
+    def register(self, name: str, thing: T, replace: bool = False) -> None:
         """Add an object, or ``replace`` one that this process registered before.
 
         Raises :class:`~sweep.errors.UsageError` if the name is already used.
@@ -50,7 +50,6 @@ class Registry(Collection[str], Generic[T]):
         if taken and not (replace and name in self.added()):
             raise UsageError(f"the {self.kind} {name!r} already exists; choose another name")
         self._things[name] = thing
-        return thing
 
     def __iter__(self) -> Iterator[str]:
         """All names: first built-in ones, then those of this process, then those of packages."""

@@ -180,11 +180,9 @@ def all_logits(
 ) -> NDArray[np.float32]:
     """Return the logits (examples, labels) of a split in its order, without dropout or checks."""
     device = next(model.parameters()).device
-    places, found = [], []
+    places = list(split.in_order(batch_size))
     model.eval()
-    for chosen in split.in_order(batch_size):
-        places.append(chosen)
-        found.append(logits_of(model, to_device(split.batch(chosen), device), bf16))
+    found = [logits_of(model, to_device(split.batch(chosen), device), bf16) for chosen in places]
     together: NDArray[np.float32] = torch.cat(found).cpu().numpy()
     return together[np.argsort(np.concatenate(places))]
 

@@ -86,10 +86,8 @@ def onnx_logits(folder: Path, bench: Workbench) -> Logits:
     )
     names = [node.name for node in session.get_inputs()]
     split = bench.task.split(SPLIT)
-    places, found = [], []
-    for chosen in split.in_order(bench.config.recover.eval_batch_size):
-        batch = split.batch(chosen)
-        places.append(chosen)
+    places, found = list(split.in_order(bench.config.recover.eval_batch_size)), []
+    for batch in map(split.batch, places):
         found.append(session.run(["logits"], {name: batch[name] for name in names})[0])
     together: Logits = np.concatenate(found)[np.argsort(np.concatenate(places))]
     return together

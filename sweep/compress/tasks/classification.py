@@ -128,18 +128,13 @@ class TextClassification(_Classification):
     def loaded_tokenizer(self) -> Any:
         return load_tokenizer(self.tokenizer_name)
 
-    def _source(self, split: str) -> str | None:
-        """Return the file of a split; None for a hub data set, or if there is no file."""
-        dataset = self.settings.dataset
-        return None if isinstance(dataset, str) else getattr(dataset, split)
-
     def _key(self, split: str) -> str:
         """Return a key of all that a tokenised split depends on, the files' bytes included."""
         settings = self.settings
         dataset: Any = settings.dataset
         if not isinstance(dataset, str):
             names = SPLITS if split == "task" else (split,)
-            dataset = {name: _digest(self._source(name)) for name in names}
+            dataset = {name: _digest(getattr(dataset, name)) for name in names}
         shape = [settings.subset, settings.text, settings.label, settings.replace]
         return fingerprint([dataset, split, shape, settings.max_length, self.tokenizer_key])
 
@@ -149,7 +144,7 @@ class TextClassification(_Classification):
             return sources.hub_rows(
                 settings.dataset, settings.subset, split, settings.text, settings.label
             )
-        path = self._source(split)
+        path = getattr(settings.dataset, split)
         return None if path is None else sources.file_rows(path, settings.text, settings.label)
 
     def _facts(self) -> dict[str, Any]:

@@ -47,11 +47,9 @@ def digits_split(split: str, generator: np.random.Generator) -> Split:
     test = stratified(labels, len(labels) // 5, generator)
     rest = np.setdiff1d(np.arange(len(labels)), test)
     validation = rest[stratified(labels[rest], len(labels) // 5, generator)]
-    chosen = {"test": test, "validation": validation, "train": np.setdiff1d(rest, validation)}[
-        split
-    ]
-    rows = images[chosen].astype(np.int32)
-    return Split.of(rows.tolist(), labels[chosen])
+    parts = {"test": test, "validation": validation, "train": np.setdiff1d(rest, validation)}
+    chosen = parts[split]
+    return Split.of(images[chosen].astype(np.int32).tolist(), labels[chosen])
 
 
 def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
