@@ -28,8 +28,7 @@ from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import confirm_baseline_event, figure
 from sweep.search.replay import Search
-from sweep.search.rounds import Confirmation
-from sweep.search.to_confirm import Point, choose
+from sweep.search.rounds import Confirmation, Point, choose
 
 logger = logging.getLogger(__name__)
 

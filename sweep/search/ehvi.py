@@ -27,6 +27,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ Params = dict[str, Any]
 
 
 def _sparsity(params: Mapping[str, Any]) -> float:
-    return float(params.get("sparsity", Whole().sparsity))
+    return float(params.get("sparsity", Whole.sparsity))
 
 
 KNOWN: Mapping[str, Callable[[Mapping[str, Any]], float]] = {"sparsity": _sparsity}
@@ -82,6 +83,9 @@ LEAST_NOISE = 0.19
 A share of 0.95 of many examples has 0.19 times the variance of a share of 0.5. A share of 1 would
 have none.
 """
+
+LIMITED = Lock()
+"""The limit of BLAS threads is one of the process: two threads would restore each other's."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ class Ehvi:
         """The params of a new trial; the same for the same records, running trials and seed."""
         # BLAS threads do not help with matrices this small: on two cores a proposal took four times
         # as long, and the threads used the cores of training workers.
-        with self._libraries.limit(limits=1, user_api="blas"):
+        with LIMITED, self._libraries.limit(limits=1, user_api="blas"):
             return self._propose(seed)
 
     def _propose(self, seed: int) -> Params:
@@ -295,4 +299,4 @@ def _standardised(seen: Sequence[_Seen]) -> tuple[Array, Array]:
 
 
 def _last(params: Mapping[str, Any]) -> int:
-    return int(params.get(FIDELITY, Whole().finetune_epochs))
+    return int(params.get(FIDELITY, Whole.finetune_epochs))

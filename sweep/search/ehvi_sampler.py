@@ -17,9 +17,8 @@ order within each trial.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import RLock
 from typing import Any
 
 import optuna
@@ -32,10 +31,10 @@ from sweep.config.load import load_config
 from sweep.config.sections import EMBEDDED
 from sweep.errors import UsageError
 from sweep.search.ehvi import Ehvi
-from sweep.search.observations import distribution, suggest
+from sweep.search.optuna_study import distribution, suggest
 from sweep.search.startup import Configurations, completions
 from sweep.space.active import active, order
-from sweep.space.domains import Constant, Domain
+from sweep.space.domains import Constant
 
 Params = dict[str, Any]
 
@@ -76,21 +75,10 @@ class EhviSampler(BaseSampler):
             values = [function(next(completions(self._space, {}, 0, n))) for n in range(16)]
             if not all(0 <= value <= 1 for value in values):
                 raise UsageError(f"known: {name} must have values in [0, 1], got {values}")
-        self._lock = RLock()
-        self._read: _Trials | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what was read from the study, which is read again."""
-        return {**vars(self), "_lock": None, "_read": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=RLock())
 
     def suggest(self, trial: optuna.Trial) -> Params:
         """All active params of a trial, constants too: what a sweep's trial would be given."""
-        return active(
-            self._space, self._names, lambda name, found: suggest(trial, name, self._space[name])
-        )
+        return suggest(trial, self._space, self._names)
 
     # Optuna's questions.
 
@@ -107,15 +95,21 @@ class EhviSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> Params:
-        """The active parameters of the next proposal."""
-        with self._lock:
-            if self._read is None or self._read.study_name != study.study_name:
-                place, ehvi = self._ehvi(study)
-                self._read = _Trials(study.study_name, self._space, ehvi, place, self._seed)
-            self._read.update(study.get_trials(deepcopy=False), trial.number)
-            given = trial.system_attrs.get("fixed_params", {})
-            params = self._read.propose(trial.number, given)
-        if params in self._read.configurations and not given:
+        """The active parameters of the next proposal; a repetition if there is nothing new."""
+        ehvi, configurations, unknown = self._read(study, trial.number)
+        fixed = trial.system_attrs.get("fixed_params", {})
+        given = {name: value for name, value in fixed.items() if name in self._space}
+        found = ehvi.proposals(self._seed, trial.number)
+        if given:
+            found = completions(self._space, given, self._seed, trial.number)
+        params: Params = {}
+        for params in found:
+            if params not in configurations:
+                break
+        else:
+            if not given:
+                params = configurations.following(trial.number, unknown) or params
+        if params in configurations and not fixed:
             warnings.warn("all configurations of the space were proposed", stacklevel=2)
             with suppress(RuntimeError):  # whoever asks and tells has no loop to stop
                 study.stop()
@@ -132,6 +126,39 @@ class EhviSampler(BaseSampler):
         random = RandomSampler(seed=self._seed + trial.number)
         return random.sample_independent(study, trial, param_name, param_distribution)
 
+    def _read(self, study: optuna.Study, own: int) -> tuple[Ehvi, Configurations, int]:
+        """What the trials of a study but number ``own`` say: records, and known configurations.
+
+        Third, how many trials before it run whose params are not set yet: other threads are about
+        to do so.
+        """
+        place, ehvi = self._ehvi(study)
+        configurations, unknown = Configurations(self._space, self._seed), 0
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number == own or trial.state == TrialState.WAITING:
+                continue
+            params = self._params(trial)
+            if params is None:
+                unknown += trial.number < own and not trial.state.is_finished()
+                continue
+            configurations.add(params)
+            if not trial.state.is_finished():
+                ehvi.begin(trial.number, params)
+            records = trial.user_attrs.get(RECORDS, ())
+            for epoch, value, error in records:
+                record = {"epoch": epoch, VALUE: value, f"{VALUE}_se": error}
+                ehvi.observe(trial.number, params, record)
+            if not records and trial.state == TrialState.COMPLETE:
+                ehvi.observe(trial.number, params, {VALUE: trial.values[place]})
+        return ehvi, configurations, unknown
+
+    def _params(self, trial: FrozenTrial) -> Params | None:
+        """The active params; None while the objective function has not suggested all of them."""
+        try:
+            return active(self._space, self._names, lambda name, found: trial.params[name])
+        except KeyError:
+            return None
+
     def _ehvi(self, study: optuna.Study) -> tuple[int, Ehvi]:
         """The place of the metric among the study's objectives, and what will propose.
 
@@ -145,65 +172,3 @@ class EhviSampler(BaseSampler):
         ways = ["max" if way == StudyDirection.MAXIMIZE else "min" for way in study.directions]
         objectives = {VALUE: ways[place], known: ways[1 - place]}
         return place, Ehvi(self._space, objectives, self._known)
-
-
-class _Trials:
-    """The trials of a study, as far as they were read. An ended trial is read once."""
-
-    def __init__(
-        self, study_name: str, space: Mapping[str, Domain], ehvi: Ehvi, place: int, seed: int
-    ) -> None:
-        self.study_name, self.configurations = study_name, Configurations(space, seed)
-        self._space, self._names, self._seed = space, order(space), seed
-        self._ehvi, self._place = ehvi, place
-        self._begun: dict[int, Params] = {}
-        self._ended: set[int] = set()
-        self._unknown = 0
-        """How many trials run whose params are not set yet: other threads are about to."""
-
-    def update(self, trials: Iterable[FrozenTrial], own: int) -> None:
-        """Read what is new in all trials but the one with the number ``own``."""
-        self._unknown = 0
-        for trial in trials:
-            number = trial.number
-            if number in self._ended or number == own or trial.state == TrialState.WAITING:
-                continue
-            if number not in self._begun:
-                self._begin(trial)
-            if number in self._begun:
-                self._observe(trial, self._begun[number])
-            if trial.state.is_finished():
-                self._ehvi.end(number)
-                self._ended.add(number)
-
-    def propose(self, number: int, given: Mapping[str, Any]) -> Params:
-        """The params of a trial with the ``given`` values; a repetition if there is nothing new."""
-        given = {name: value for name, value in given.items() if name in self._space}
-        if given:
-            found = completions(self._space, given, self._seed, number)
-        else:
-            found = self._ehvi.proposals(self._seed, number)
-        params: Params = {}
-        for params in found:
-            if params not in self.configurations:
-                return params
-        following = {} if given else self.configurations.following(number, self._unknown)
-        return following or params
-
-    def _begin(self, trial: FrozenTrial) -> None:
-        try:
-            params = active(self._space, self._names, lambda name, found: trial.params[name])
-        except KeyError:  # the objective function has not suggested all of them yet
-            self._unknown += 1
-            return
-        self._begun[trial.number] = params
-        self._ehvi.begin(trial.number, params)
-        self.configurations.add(params)
-
-    def _observe(self, trial: FrozenTrial, params: Params) -> None:
-        records = trial.user_attrs.get(RECORDS, ())
-        for epoch, value, error in records:
-            record = {"epoch": epoch, VALUE: value, f"{VALUE}_se": error}
-            self._ehvi.observe(trial.number, params, record)
-        if not records and trial.state == TrialState.COMPLETE:
-            self._ehvi.observe(trial.number, params, {VALUE: trial.values[self._place]})

@@ -138,7 +138,7 @@ class TrialState(Job):
     @property
     def finetune_epochs(self) -> int:
         """The epochs that it runs unless it is stopped; the default where the space has none."""
-        return int(self.params.get(FIDELITY, Params().finetune_epochs))
+        return int(self.params.get(FIDELITY, Params.finetune_epochs))
 
     @property
     def ramp_epochs(self) -> int:

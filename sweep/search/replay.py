@@ -30,11 +30,13 @@ from sweep.ledger.events import (
     WarmEvent,
 )
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.record import front_values
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
-from sweep.search.observations import constraint_names, observation, violations
+from sweep.search.moasha import Verdicts
+from sweep.search.optuna_study import constraint_names, violations
 from sweep.search.study import Proposal, Study
-from sweep.search.verdicts import Verdicts
+from sweep.space.params import FIDELITY
 
 
 class Search(Fold):
@@ -180,11 +182,9 @@ class Search(Fold):
         self._budget.clock(event)
 
     def on_sweep(self, event: SweepEvent) -> None:
-        """The head of the ledger names the primary metric."""
         self.metric = PrimaryMetric.of(event)
 
     def on_trial(self, event: TrialEvent) -> None:
-        """A trial begins."""
         if event["trial_id"] in self.trials:
             return
         self.study.begin(event["number"], event["params"], event["sampler_attrs"])
@@ -196,11 +196,9 @@ class Search(Fold):
         )
 
     def on_start(self, event: StartEvent) -> None:
-        """A worker begins with a trial."""
         self.trials[event["trial_id"]].on_start(event)
 
     def on_record(self, event: RecordEvent) -> None:
-        """A trial has the figures of an epoch."""
         if self.accepts(event):
             trial = self.trials[event["trial_id"]]
             self._verdicts.take(trial, event)
@@ -212,26 +210,27 @@ class Search(Fold):
                 self.study.observe(trial.number, trial.params, event)
 
     def on_decision(self, event: DecisionEvent) -> None:
-        """A decision on a record."""
         self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
 
     def on_lost(self, event: LostEvent) -> None:
-        """A worker is lost."""
         self.trials[event["trial_id"]].on_lost(event)
 
     def on_end(self, event: EndEvent) -> None:
-        """A trial ends, and the study gets its observation."""
         trial = self.trials[event["trial_id"]]
         if trial.status == "running":
             trial.on_end(event)
             self._asked = None
             record = self.final_record(trial)
-            observed = observation(trial, record, self._objectives, self._constraints)
-            self.study.finish(trial.number, *observed)
+            values = front_values(record, self._objectives) if record else None
+            if record is None or values is None:
+                self.study.finish(trial.number, None)
+            else:
+                reached = {**trial.params, FIDELITY: record["epoch"]}
+                broken = violations(self._constraints, record)
+                self.study.finish(trial.number, (reached, values), broken)
             self._budget.end()
 
     def on_resume(self, event: ResumeEvent) -> None:
-        """A further session may have more trials."""
         self.extend(event.get("trials") or 0)
 
     def on_warm(self, event: WarmEvent) -> None:
@@ -254,7 +253,7 @@ class Search(Fold):
         if trial.status in ("running", "failed"):
             return None
         for epoch in sorted(trial.records, reverse=True):
-            if not trial.records[epoch]["partial"] and self.study.accepts_epoch(epoch):
+            if not trial.records[epoch]["partial"] and self.study.params.has_epoch(epoch):
                 return trial.records[epoch]
         return None
 

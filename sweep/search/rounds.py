@@ -1,4 +1,4 @@
-"""The rounds of `sweep confirm` and their state: a fold over the ledger's events.
+"""The points that `sweep confirm` retrains, and its rounds: a fold over the ledger's events.
 
 A round (a "confirm" event) names points and seeds, and wants every point under every seed. Results
 of earlier rounds are used again, so a later round (more seeds, or a front that has changed) costs
@@ -8,15 +8,25 @@ Only the newest round counts; the unfinished work of older rounds is dropped.
 
 The search ignores these events. More events of the search may follow them: a sweep can be resumed
 and confirmed again.
+
+The points of a round are the front, and the runners-up. The front is the best of many noisy
+figures, and so flatters itself: some of its points are there by luck, and some points are missing
+by bad luck. The runners-up are the points of the second front (the front once the first is taken
+away) that are nearest below the first. The distance of a point is that from its primary metric to
+the best value among the front's points that are at least as good in every objective, in standard
+errors of the difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
+from sweep.config import SweepConfig
 from sweep.ledger.events import (
     CONFIRM,
     CONFIRM_FINISH,
@@ -29,15 +39,27 @@ from sweep.ledger.events import (
     ConfirmStartEvent,
     Event,
     Fold,
+    RecordEvent,
     SweepEvent,
     TrialEvent,
 )
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.record import front_values, standard_error
+from sweep.pareto import FloatArray, IntArray, nondominated
 from sweep.search.jobs import Retraining
-from sweep.search.to_confirm import Point
+from sweep.search.optuna_study import is_feasible, violations
 
 STREAM = 0x636F6E66
 """Separates the fresh seeds from all other random numbers that follow from a sweep's seed."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """An epoch of a trial, and why it was chosen."""
+
+    trial_id: str
+    epoch: int
+    why: Literal["front", "runner-up"]
 
 
 class Confirmation(Fold):
@@ -125,11 +147,9 @@ class Confirmation(Fold):
     # The fold.
 
     def on_sweep(self, event: SweepEvent) -> None:
-        """The head of the ledger names the primary metric."""
         self._metric = PrimaryMetric.of(event)
 
     def on_trial(self, event: TrialEvent) -> None:
-        """A trial of the search begins; it may be confirmed later."""
         self.params.setdefault(event["trial_id"], event["params"])
         self._used.add(event["seed"])
 
@@ -144,45 +164,35 @@ class Confirmation(Fold):
                 job.status = "idle"
             job.wanted.clear()
         for trial_id, epoch, seed in sorted(self._undone(self._pairs)):
-            job = self._job(trial_id, seed)
+            job = self._job({"trial_id": trial_id, "seed": seed})
             job.wanted.add(epoch)
             job.status, job.lost = "running", 0
 
     def on_confirm_baseline(self, event: ConfirmBaselineEvent) -> None:
-        """The dense model is evaluated on test."""
         self.has_baseline = True
 
     def on_confirm_start(self, event: ConfirmStartEvent) -> None:
-        """A worker begins with a retraining."""
-        self._job_of(event).on_start(event)
+        self._job(event).on_start(event)
 
     def on_confirm_record(self, event: ConfirmRecordEvent) -> None:
-        """A point has its figures under a seed."""
         self._found.add((event["trial_id"], event["epoch"], event["seed"]))
-        self._job_of(event).wanted.discard(event["epoch"])
+        self._job(event).wanted.discard(event["epoch"])
 
     def on_confirm_lost(self, event: ConfirmLostEvent) -> None:
-        """A worker is lost."""
-        self._job_of(event).on_lost(event)
+        self._job(event).on_lost(event)
 
     def on_confirm_end(self, event: ConfirmEndEvent) -> None:
-        """A retraining ends."""
-        self._job_of(event).on_end(event)
+        self._job(event).on_end(event)
 
     def on_confirm_finish(self, event: ConfirmFinishEvent) -> None:
-        """The round has ended."""
         self.is_open = False
 
     @property
     def _failures(self) -> list[Retraining]:
         return [job for job in self.jobs.values() if job.status == "failed"]
 
-    def _job_of(
-        self, event: ConfirmStartEvent | ConfirmRecordEvent | ConfirmLostEvent | ConfirmEndEvent
-    ) -> Retraining:
-        return self._job(event["trial_id"], event["seed"])
-
-    def _job(self, trial_id: str, seed: int) -> Retraining:
+    def _job(self, of: Mapping[str, Any]) -> Retraining:
+        trial_id, seed = of["trial_id"], of["seed"]
         job = Retraining(trial_id=trial_id, params=self.params[trial_id], seed=seed)
         return self.jobs.setdefault(job.name, job)
 
@@ -198,3 +208,57 @@ class Confirmation(Fold):
             if drawn not in self._used and drawn not in self.seeds and drawn not in fresh:
                 fresh.append(drawn)
         return fresh
+
+
+def choose(
+    config: SweepConfig, records: Iterable[RecordEvent], runners_up: int, metric: PrimaryMetric
+) -> list[Point]:
+    """The points of the front, and at most ``runners_up`` of the next, nearest first.
+
+    ``records`` are the accepted ones (:attr:`sweep.search.replay.Search.records`). The front is the
+    one that a report shows: that of the records that are not partial and have all objectives, and
+    under constraints that of the feasible ones, if there are any. Of equal points only the first is
+    on it.
+    """
+    bounds, goals = config.search.constraints, config.objectives
+    pairs = [(record, front_values(record, goals)) for record in records]
+    known = [(record, found) for record, found in pairs if found is not None]
+    kept = [pair for pair in known if is_feasible(violations(bounds, pair[0]))] or known
+    pool = [record for record, _ in kept]
+    signs = [1.0 if way == "max" else -1.0 for way in goals.values()]
+    rows = np.array([found for _, found in kept], dtype=np.float64)
+    values = rows.reshape(-1, len(signs)) * signs  # more is better
+    first = _nondominated(values)
+    rest = np.setdiff1d(np.arange(len(pool)), first)
+    second = rest[_nondominated(values[rest])]
+    above = [first[(values[first] >= values[i]).all(axis=1)] for i in second]
+    gaps = [
+        _gap(pool[i], [pool[j] for j in js], metric) for i, js in zip(second, above, strict=True)
+    ]
+    nearest = second[np.argsort(gaps, kind="stable")][:runners_up]
+    return [
+        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "front") for i in first),
+        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "runner-up") for i in nearest),
+    ]
+
+
+def _nondominated(values: FloatArray) -> IntArray:
+    """The places of the non-dominated rows (more is better), of equal rows the first."""
+    ways = ["max"] * values.shape[1]
+    return np.flatnonzero(nondominated(values, ways, keep_duplicates=False))
+
+
+def _gap(
+    own: Mapping[str, Any], better: Iterable[Mapping[str, Any]], metric: PrimaryMetric
+) -> float:
+    """The distance from a record to the best of the ``better`` ones, in standard errors.
+
+    Infinite where one of the two has no standard error.
+    """
+
+    def gain(other: Mapping[str, Any]) -> float:
+        return float(metric.worsening(own[metric.name], other[metric.name]))
+
+    best = max(better, key=gain)
+    errors = [standard_error(one, metric.name) or math.nan for one in (best, own)]
+    return gain(best) / math.hypot(*errors) if all(map(math.isfinite, errors)) else math.inf

@@ -33,8 +33,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import SweepError
 from sweep.search.ehvi import Ehvi
-from sweep.search.observations import Observation, StudyParams, is_feasible, suggest
-from sweep.search.optuna_study import SamplerAttrs, make_trial, sample, study_of
+from sweep.search.optuna_study import (
+    Observation,
+    SamplerAttrs,
+    StudyParams,
+    is_feasible,
+    make_trial,
+    sample,
+    study_of,
+    suggest,
+)
 from sweep.search.samplers import (
     PARENTS,
     TRIES,
@@ -45,7 +53,7 @@ from sweep.search.samplers import (
     window_of,
 )
 from sweep.search.startup import STARTUP, Configurations, completions, spread_values
-from sweep.space.active import active, complete, order
+from sweep.space.active import complete, order
 from sweep.space.domains import Domain
 
 Params = dict[str, Any]
@@ -75,12 +83,15 @@ class Study:
         self._space, self._names, self._objectives = dict(space), order(space), dict(objectives)
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
         self._sampler, self._stock = sampler, optuna_sampler(sampler)
-        self._params = StudyParams(space)
+        self.params = StudyParams(space)
+        """What the study can store of a trial's params."""
         self._trials: list[FrozenTrial] = []  # those of other sweeps first
         self._study_attrs: dict[str, Any] = {}  # of the samplers
         self._configurations = Configurations(self._space, None if sampler == "grid" else seed)
         self._window = window_of(self._stock, objectives)
-        self._begun = self._warm = 0
+        self._begun = 0
+        self.learned = 0
+        """How many trials of the study are those of other sweeps."""
         self._ehvi = Ehvi(space, objectives) if sampler == "ehvi" else None
 
     @property
@@ -91,11 +102,6 @@ class Study:
         this sweep's, by number.
         """
         return study_of(self._trials, self._objectives)
-
-    @property
-    def learned(self) -> int:
-        """How many trials of the study are those of other sweeps."""
-        return self._warm
 
     # Asking.
 
@@ -119,7 +125,7 @@ class Study:
             for params in completions(self._space, self._starts[number], self._seed, number):
                 yield params, first_generation(self._sampler)
         startup = number - len(self._starts)
-        if self._stock and self._stock.spread and 0 <= startup < STARTUP - self._warm:
+        if self._stock and self._stock.spread and 0 <= startup < STARTUP - self.learned:
             spread = spread_values(self._space, sampler_seed(self._seed, 0), startup)
             yield complete(self._space, {}, spread.__getitem__), {}
         if self._stock is not None:
@@ -139,11 +145,7 @@ class Study:
             {place: self._trials[place] for place in shown},
             self._study_attrs,
             self._objectives,
-            lambda trial: active(
-                self._space,
-                self._names,
-                lambda name, found: suggest(trial, name, self._space[name]),
-            ),
+            lambda trial: suggest(trial, self._space, self._names),
         )
 
     def _parents(self) -> list[int]:
@@ -167,11 +169,11 @@ class Study:
         if self._begun:
             raise SweepError("observations of other sweeps come before the first trial")
         if figures is not None:
-            self.observe(-1 - self._warm, observation[0], figures)
+            self.observe(-1 - self.learned, observation[0], figures)
         attrs = first_generation(self._sampler).get("trial", {})
-        self._trials.append(self._complete(-1 - self._warm, observation, violations, attrs))
-        self._window.end(self._warm, observation[1], is_feasible(violations))
-        self._warm += 1
+        self._trials.append(self._complete(-1 - self.learned, observation, violations, attrs))
+        self._window.end(self.learned, observation[1], is_feasible(violations))
+        self.learned += 1
 
     def begin(self, number: int, params: Params, sampler_attrs: SamplerAttrs) -> None:
         """Add trial ``number`` as running. Trials begin in the order of their numbers."""
@@ -181,14 +183,14 @@ class Study:
         self._trials.append(
             make_trial(
                 TrialState.RUNNING,
-                self._params.of_running(params),
-                self._params.distributions,
+                self.params.of_running(params),
+                self.params.distributions,
                 sampler_attrs.get("trial", {}),
             )
         )
         self._begun += 1
         self._configurations.add(params)
-        self._window.begin(self._warm + number)
+        self._window.begin(self.learned + number)
         if self._ehvi is not None:
             self._ehvi.begin(number, params)
 
@@ -196,13 +198,6 @@ class Study:
         """Show a record of trial ``number`` to a sampler that learns from each one."""
         if self._ehvi is not None:
             self._ehvi.observe(number, params, record)
-
-    def accepts_epoch(self, epoch: int) -> bool:
-        """Whether the study can store ``finetune_epochs`` = ``epoch``.
-
-        It can store every epoch that a trial reaches; where the space lists epochs, only those.
-        """
-        return self._params.has_epoch(epoch)
 
     def finish(
         self,
@@ -216,7 +211,7 @@ class Study:
         each. Without an observation, with a value that is not finite, or with params that the study
         cannot store, the trial is FAIL, with the params that it began with.
         """
-        place, violations = self._warm + number, violations or {}
+        place, violations = self.learned + number, violations or {}
         begun = self._trials[place]
         if self._ehvi is not None:
             self._ehvi.end(number)
@@ -243,8 +238,8 @@ class Study:
             self._ehvi.observe(number, params, figures)
         return make_trial(
             TrialState.COMPLETE,
-            self._params.of_ended(params),
-            self._params.distributions,
+            self.params.of_ended(params),
+            self.params.distributions,
             attrs,
             values,
             violations,
@@ -254,4 +249,4 @@ class Study:
         params, values = observation
         whole = set(violations) == self._constraints
         finite = all(map(math.isfinite, [*values, *violations.values()]))
-        return whole and finite and self._params.has(params)
+        return whole and finite and self.params.has(params)

@@ -22,7 +22,7 @@ from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
 from sweep.ledger.record import figure, standard_error
 from sweep.ledger.store import Store, store_at
-from sweep.search.observations import StudyParams
+from sweep.search.optuna_study import StudyParams
 from sweep.space.active import effective, fixed, is_active, order
 from sweep.space.domains import Domain
 from sweep.space.params import DEFAULTS, FIDELITY
@@ -139,14 +139,7 @@ def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
     ours = config.model_dump(mode="json")
     with suppress(ValueError):  # settings that are newer than the other sweep get their defaults
         theirs = SweepConfig.model_validate(theirs).model_dump(mode="json")
-    old, new = (
-        {name: _without_metrics(plain.get(name)) for name in COMPARED} for plain in (theirs, ours)
-    )
-    return config_diff(old, new)
-
-
-def _without_metrics(section: Any) -> Any:
-    """A section without ``task.metrics``: a further metric does not change other figures."""
-    if not isinstance(section, Mapping):
-        return section
-    return {name: value for name, value in section.items() if name != "metrics"}
+    old, new = ({name: plain.get(name) for name in COMPARED} for plain in (theirs, ours))
+    found = config_diff(old, new)
+    # A further metric does not change other figures.
+    return [line for line in found if not line.startswith("task.metrics")]

@@ -19,8 +19,7 @@ from sweep.ledger.journal import Clock
 from sweep.ledger.read import read_events
 from sweep.ledger.record import Record
 from sweep.search.replay import Search
-from sweep.search.rounds import Confirmation
-from sweep.search.to_confirm import Point
+from sweep.search.rounds import Confirmation, Point
 from tests.harness.sweeps import CONFIG, of_kind
 
 EXAMPLES = 400

@@ -124,7 +124,7 @@ def outcome(
 ) -> tuple[Params, list[float]] | None:
     if random.random() < 0.15:
         return None
-    reached = [e for e in range(1, params["finetune_epochs"]) if study.accepts_epoch(e)]
+    reached = [e for e in range(1, params["finetune_epochs"]) if study.params.has_epoch(e)]
     if reached and random.random() < 0.5:
         params = {**params, "finetune_epochs": int(random.choice(reached))}
     return params, values(params, objectives)

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.search.observations import constraint_names, violations
+from sweep.search.optuna_study import constraint_names, violations
 
 BOUNDS = {"accuracy_drop": {"max": 0.02}, "sparsity": {"min": 0.5, "max": 0.9}}
 

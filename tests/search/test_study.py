@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from sweep import registry
 from sweep.errors import SweepError, UsageError
-from sweep.search.observations import suggest
+from sweep.search.optuna_study import suggest
 from sweep.search.samplers import GENERATION, PARENTS, POPULATION, SAMPLERS, sampler_seed
 from sweep.search.study import Study
 from sweep.space.active import order
@@ -85,7 +85,7 @@ def test_a_stock_sampler_proposes_what_optuna_proposes_to_a_study_of_the_same_tr
     )
     theirs.add_trials(ours.optuna_study.trials)
     trial = theirs.ask()
-    asked = {name: suggest(trial, name, domains[name]) for name in order(domains)}
+    asked = suggest(trial, domains, order(domains))
     proposal = ours.ask(number)
     assert proposal[0] == asked
 

@@ -13,7 +13,7 @@ import analysis
 from sweep.config import SweepConfig
 from sweep.ledger.metric import PrimaryMetric
 from sweep.search.replay import Search
-from sweep.search.to_confirm import Point, choose
+from sweep.search.rounds import Point, choose
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 from tests.search.studies import config, record
 
