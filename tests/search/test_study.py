@@ -141,7 +141,7 @@ def test_a_stopped_trial_has_the_epochs_that_it_reached(sampler: str, epochs: st
 
 def test_of_a_list_of_epochs_only_those_are_stored() -> None:
     study = Study(space("tpe", EPOCHS["choice"]), BOTH, "tpe", seed=0)
-    assert [e for e in range(7) if study.accepts_epoch(e)] == [1, 2, 5]
+    assert [e for e in range(7) if study.params.has_epoch(e)] == [1, 2, 5]
 
 
 FINE = {VIOLATED: 0.0}
