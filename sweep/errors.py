@@ -30,7 +30,6 @@ class ConfigError(UsageError):
 
     def __init__(self, problems: list[str], source: str | None = None) -> None:
         self.problems = problems
-        self.source = source
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         head = f"{count} in {source or 'the config'}:"
         super().__init__("\n".join([head, *(f"  {line}" for line in problems)]))

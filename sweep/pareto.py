@@ -173,10 +173,8 @@ def _column_ranks(costs: FloatArray) -> FloatArray:
 
     Dominance depends only on the order of the values, and moocore crashes on infinite values.
     """
-    ranks = np.empty_like(costs)
-    for column, values in enumerate(costs.T):
-        ranks[:, column] = np.unique(values, return_inverse=True)[1]
-    return ranks
+    ranks = [np.unique(values, return_inverse=True)[1] for values in costs.T]
+    return np.array(ranks, dtype=np.float64).T
 
 
 def _plane_normal(ends: FloatArray) -> FloatArray | None:

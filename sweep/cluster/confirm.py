@@ -14,6 +14,7 @@ from sweep.cluster.session import Session, opened
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
 from sweep.ledger.events import (
+    CONFIRM_BASELINE,
     CONFIRM_END,
     CONFIRM_LOST,
     CONFIRM_RECORD,
@@ -26,7 +27,7 @@ from sweep.ledger.events import (
 )
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.record import confirm_baseline_event, figure
+from sweep.ledger.record import dense_event, figure
 from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation, Point, choose
 
@@ -107,7 +108,8 @@ def _dense_on_test(dense: Dense, metric: PrimaryMetric) -> ConfirmBaselineEvent:
     Raises :class:`~sweep.errors.UsageError` for a task without a test split.
     """
     logger.info("evaluating the dense model on test")
-    event = confirm_baseline_event(dense.figures("test"))
+    figures = dense.figures("test")
+    event: ConfirmBaselineEvent = dense_event(CONFIRM_BASELINE, figures, split="test")
     value, examples = figure(event, metric.name), event["examples"]
     logger.info("dense baseline: %s %.4f on %d test examples", metric.name, value, examples)
     return event

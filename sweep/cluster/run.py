@@ -38,7 +38,7 @@ from sweep.ledger.files import remove_empty
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import VERSION, Journal
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.record import baseline_event
+from sweep.ledger.record import dense_event
 from sweep.ledger.store import read_text
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
@@ -167,7 +167,8 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
     for warning in baseline["warnings"]:
         logger.warning("warning: %s", warning)
     head = [] if ledger.events else [first]
-    return ledger.append(*head, *warm, baseline_event(baseline, reference))
+    event = dense_event(BASELINE, baseline, reference_point=reference)
+    return ledger.append(*head, *warm, event)
 
 
 def _run_trials(cluster: Cluster, conductor: Conductor) -> None:

@@ -1,13 +1,12 @@
 """Load and check configs. All errors are reported at once, and no heavy package is imported.
 
-config         SweepConfig, and the checks between its sections
-sections       the sections and their settings (fields: the types of settings)
-search_checks  the checks between search, space and objectives
-load           load a config, make its paths absolute
-yaml           parse YAML, apply ``key=value`` overrides
-plan           the trials and epochs that a config will run
-text           write a config as YAML, the starter config, and the schema for editors
-saved          the config in the ledger of a sweep
+config    SweepConfig, and the checks between its sections
+sections  the sections and their settings (fields: the types of settings)
+load      load a config, make its paths absolute
+yaml      parse YAML, apply ``key=value`` overrides
+plan      the trials and epochs that a config will run
+text      write a config as YAML, the starter config, and the schema for editors
+saved     the config in the ledger of a sweep
 """
 
 from sweep.config.config import SweepConfig

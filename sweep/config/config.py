@@ -7,18 +7,24 @@ overrides, and `sweep.space.explain` words the errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from math import isinf
+from typing import Any
 
 from pydantic import ValidationInfo, model_validator
 
 from sweep.config import plan
 from sweep.config.fields import FIGURES
-from sweep.config.search_checks import search_problems
 from sweep.config.sections import CLOSED_FORM, EMBEDDED, Settings
 from sweep.registry import CRITERIA, LISTENERS, METRICS, TASKS
-from sweep.space.domains import Constant
-from sweep.space.params import needs_data
-from sweep.space.values import Problem, Refused, closest, show
+from sweep.space.active import complete, fixed, identity
+from sweep.space.domains import Condition, Constant, Domain, plain_when, samples
+from sweep.space.params import FIXED, Params, is_learned, needs_data
+from sweep.space.values import Problem, Refused, closest, one_line, show
+
+NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
+"""Figures whose worst value is unknown before a sweep runs (`sweep.cluster.baseline`)."""
 
 
 class SweepConfig(Settings):
@@ -35,14 +41,22 @@ class SweepConfig(Settings):
             *_formula_problems(self),
             *_metric_problems(self),
             *_resource_problems(self),
-            *_start_problems(self),
+            *_mask_problems(self),
             *_distill_problems(self),
             *_quantization_problems(self),
         ]
         if info.context:  # a config that a user gives
             problems += _listener_problems(self)
         if not (info.context or {}).get("single_trial"):
-            problems += search_problems(self)
+            problems += [
+                *_grace_problems(self),
+                *_grid_problems(self),
+                *_ramp_problems(self),
+                *_ehvi_problems(self),
+                *_starts_problems(self),
+                *_plateau_problems(self),
+                *_warm_problems(self),
+            ]
         if problems:
             raise Refused(*problems)
         return self
@@ -72,10 +86,8 @@ def _formula_problems(config: Settings) -> Iterator[Problem]:
     task, depends = config.task, ("task.dataset",)
     if task.dataset != CLOSED_FORM:
         if task.seconds_per_epoch > 0:
-            where, what = (
-                ("task", "seconds_per_epoch"),
-                "can only be set for task.dataset closed-form",
-            )
+            where = ("task", "seconds_per_epoch")
+            what = f"can only be set for task.dataset {CLOSED_FORM}"
             yield Problem(where, what, task.seconds_per_epoch, "0", depends=depends)
         return
     if config.model is not None:
@@ -114,7 +126,7 @@ def _metric_problems(config: Settings) -> Iterator[Problem]:
             yield Problem(where, what, allowed=allowed, depends=("task.metric", "task.kind"))
 
 
-def _start_problems(config: Settings) -> Iterator[Problem]:
+def _mask_problems(config: Settings) -> Iterator[Problem]:
     """A fresh model has no masks to keep."""
     if config.pruning.start_masks == "keep" and config.model is None:
         where, allowed = ("pruning", "start_masks"), "drop, or model: a folder of `sweep export`"
@@ -160,3 +172,118 @@ def _distill_problems(config: Settings) -> Iterator[Problem]:
             "with space.distill_weight (or recover.distill.weight) above 0",
             depends=("space.distill_weight", "recover.distill"),
         )
+
+
+# Checks between the search, the space and the objectives.
+
+
+def _grace_problems(config: Settings) -> Iterator[Problem]:
+    search, most = config.search, config.max_epochs
+    if search.scheduler != "fifo" and 0 < most < search.grace_period:
+        yield Problem(
+            ("search", "grace_period"),
+            f"must be at most {most}, the end of space.finetune_epochs",
+            search.grace_period,
+            f"an integer from 0 to {most}, or search.scheduler: fifo",
+            depends=("search.scheduler", "space.finetune_epochs"),
+        )
+
+
+def _grid_problems(config: Settings) -> Iterator[Problem]:
+    what, allowed = "the grid sampler needs a step or a list here", "{low, high, step} or a list"
+    for name, domain in config.space.items():
+        if config.search.sampler == "grid" and isinf(domain.size):
+            where, depends = ("space", name), ("search.sampler",)
+            yield Problem(where, what, domain.plain(), allowed, depends=depends)
+
+
+def _ehvi_problems(config: Settings) -> Iterator[Problem]:
+    if config.search.sampler == "ehvi" and not plan.fits_ehvi(config):
+        what = "the sampler ehvi needs the objectives sparsity and a metric, and no constraints"
+        depends = ("objectives", "search.constraints")
+        yield Problem(("search", "sampler"), what, "ehvi", "auto, or another", depends=depends)
+
+
+def _starts_problems(config: Settings) -> Iterator[Problem]:
+    starts, at = config.search.starts, ("search", "starts")
+    for index, start in enumerate(starts):
+        for problem in _point_problems(config, start):
+            yield problem.under(*at, str(index))
+    identities = [identity(start) for start in starts]
+    for index, start in enumerate(starts):
+        if identities[index] in identities[index + 1 :]:
+            what = "equals another starting point"
+            yield Problem((*at, str(index)), what, start, "different points")
+            break
+    if not any(_grid_problems(config)) and len(starts) > plan.trials(config):
+        what = f"has more points than the sweep has trials, {plan.trials(config)}"
+        depends = ("search.trials", "search.sampler", "space")
+        yield Problem(at, what, len(starts), depends=depends)
+
+
+def _point_problems(config: Settings, start: dict[str, Any]) -> Iterator[Problem]:
+    """Values that are not in the space, and values of inactive parameters."""
+    space = config.space
+    if outside := [name for name, value in start.items() if not space[name].contains(value)]:
+        for name in outside:
+            allowed, depends = one_line(space[name].plain()), (f"space.{name}",)
+            yield Problem((name,), "is not in the space", start[name], allowed, depends=depends)
+        return
+    params = complete(space, start, lambda name: space[name].nth(0))
+    for name, value in start.items():
+        only = fixed(name, params)
+        if only is not None and value != only:
+            what, depends = f"must be {only:g} with this {FIXED[name][0]}", (f"space.{name}",)
+            yield Problem((name,), what, value, f"{only:g}", depends=depends)
+        elif name not in params:
+            what = f"is inactive, because {show(plain_when(space[name].when))} does not hold"
+            yield Problem((name,), what, value, depends=("space",))
+
+
+def _plateau_problems(config: Settings) -> Iterator[Problem]:
+    given = config.search.reference
+    what = "needs a hypervolume, and therefore the worst value of each objective"
+    for name in config.objectives:
+        if config.search.budget.plateau and name in NO_WORST and name not in given:
+            where = ("search", "budget", "plateau")
+            allowed = f"with search.reference: {{{name}: a number}}, or without objective {name}"
+            depends = ("objectives", "search.reference")
+            yield Problem(where, what, allowed=allowed, depends=depends)
+
+
+def _warm_problems(config: Settings) -> Iterator[Problem]:
+    counted = Counter(path.rstrip("/") for path in config.search.warm_start)
+    for path in (path for path, count in counted.items() if count > 1):
+        yield Problem(("search", "warm_start"), "lists a folder twice", path, "different folders")
+
+
+def _ramp_problems(config: Settings) -> Iterator[Problem]:
+    """A method that needs a ramp, in a space where trials may have no ramp."""
+    space, methods = config.space, config.space["method"]
+    for method in filter(is_learned, methods.grid()):
+        if any(_lacks_ramp(space, {**given, "method": method}) for given in _short_ramps(space)):
+            yield Problem(
+                ("space", "method"),
+                f"{method} scores changes in training and needs a ramp, but trials may have none",
+                methods.plain(),
+                "with ramp_epochs and finetune_epochs of 1 or more and granularity element "
+                f"(only for this method: {{values: [...], when: {{method: {method}}}}}), "
+                "or {values: [...], when: {ramp_epochs: {low: 1}}}",
+                depends=("space.ramp_epochs", "space.finetune_epochs", "space.granularity"),
+            )
+
+
+def _short_ramps(space: Mapping[str, Domain]) -> Iterator[dict[str, Any]]:
+    """Settings of one parameter, each of which may leave a trial without a ramp."""
+    yield {}
+    tests = [Condition("ramp_epochs", low=1), Condition("finetune_epochs", low=1)]
+    tests += [Condition("granularity", ("element",)), *space["ramp_epochs"].when]
+    for test in tests:
+        failing = (v for v in samples(space[test.parent], [test]) if not test.holds(v))
+        yield from ({test.parent: value} for value in failing)
+
+
+def _lacks_ramp(space: Mapping[str, Domain], given: Mapping[str, Any]) -> bool:
+    """Whether a trial with these values has no ramp. The other params take their first values."""
+    params = Params(**complete(space, given, lambda name: space[name].nth(0)))
+    return params.method == given["method"] and params.ramp_epochs == 0

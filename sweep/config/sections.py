@@ -115,9 +115,7 @@ class QuantizationConfig(Section):
     learning_rate: types.Positive = Field(default=5e-5, description="their peak learning rate")
 
     def __str__(self) -> str:
-        if self.scheme != "fixed":
-            return self.scheme
-        return "fixed {}/{}".format(*self.widths)
+        return "fixed {}/{}".format(*self.widths) if self.scheme == "fixed" else self.scheme
 
     @property
     def widths(self) -> tuple[int, int]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.files import sync
 from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
+from sweep.ledger.lease import driver_name
 from sweep.ledger.lines import WINDOW, parse
 
 # A POSIX lock belongs to a process: without this set, the same process could take it twice.
@@ -36,13 +36,10 @@ class Lock:
     closing any other handle of a locked file in this process would release the lock.
     """
 
-    def __init__(self, fd: int, key: str) -> None:
-        self._fd = fd
-        self._key = key
-
-    @classmethod
-    def take(cls, path: Path) -> Lock:
-        """UsageError if another driver holds it; StorageError if the file cannot be locked."""
+    def __init__(self, path: Path) -> None:
+        """Take the lock. UsageError if another driver holds it; StorageError if the file cannot be
+        locked.
+        """
         key = os.path.realpath(path)
         if key in _held_here:
             raise UsageError(f"{path.parent} is in use by this same process (pid {os.getpid()})")
@@ -53,7 +50,7 @@ class Lock:
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(fd, 0)
-            os.pwrite(fd, f"pid {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            os.pwrite(fd, driver_name().encode(), 0)
         except (BlockingIOError, PermissionError):
             holder = os.pread(fd, 200, 0).decode(errors="replace") or "an unknown process"
             os.close(fd)
@@ -62,7 +59,7 @@ class Lock:
             os.close(fd)
             raise StorageError(f"cannot lock {path}: {error.strerror or error}") from error
         _held_here.add(key)
-        return cls(fd, key)
+        self._fd, self._key = fd, key
 
     def release(self) -> None:
         """Release the lock. Call this only once."""
@@ -87,15 +84,12 @@ class Ledger(Journal):
     def open(cls, path: str | Path, *, create: bool, clock: Clock = time.time) -> Ledger:
         """Lock the ledger, remove a torn tail, and read and fsync the events in the file.
 
-        ``create``: begin a new ledger (UsageError if the file already has events); otherwise
-        continue one (UsageError if there is no file or no event in it). ``clock`` returns Unix
-        seconds. Raises UsageError too if another driver holds the ledger, and StorageError if the
-        file cannot be opened or written, is damaged before its tail, or has a newer version.
+        Arguments and errors are those of :meth:`sweep.ledger.folder.SweepFolder.open`.
         """
         path = Path(path)
         if not create and not path.exists():
             raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
-        lock = Lock.take(path.with_suffix(".lock"))
+        lock = Lock(path.with_suffix(".lock"))
         fd = -1
         try:
             fd = _open_to_append(path)

@@ -53,36 +53,18 @@ class SweepFolder:
 
     def __init__(self, path: str | Path | Store) -> None:
         self.path = store_at(path)
-
-    @property
-    def ledger(self) -> Store:
+        self.ledger = self.path / (FOLDER if self.path.local is None else FILE)
         """The ledger: a file, or a folder of segments in an object store."""
-        return self.path / (FOLDER if self.path.local is None else FILE)
-
-    @property
-    def config(self) -> Store:
+        self.config = self.path / "config.yaml"
         """The resolved config, which can be run unchanged."""
-        return self.path / "config.yaml"
-
-    @property
-    def log(self) -> Store:
+        self.log = self.path / "driver.log"
         """The log of all drivers, with times."""
-        return self.path / "driver.log"
-
-    @property
-    def checkpoints(self) -> Store:
+        self.checkpoints = self.path / "checkpoints"
         """The checkpoints that resume and export need."""
-        return self.path / "checkpoints"
-
-    @property
-    def dense(self) -> Store:
+        self.dense = self.path / "dense"
         """The dense model that the sweep finetuned (:mod:`sweep.compress.dense.ship`)."""
-        return self.path / "dense"
-
-    @property
-    def retrainings(self) -> Store:
+        self.retrainings = self.checkpoints / "confirm"
         """Checkpoints of the retrainings of a running `sweep confirm`, deleted when it ends."""
-        return self.checkpoints / "confirm"
 
     @property
     def holds_sweep(self) -> bool:
@@ -110,11 +92,11 @@ class SweepFolder:
         """Lock the ledger for the one driver of the sweep, and read its events.
 
         ``create``: begin a new ledger (:class:`~sweep.errors.UsageError` if it already has
-        events); otherwise continue one (UsageError if there is none). ``clock`` returns Unix
-        seconds. A wait for another driver is logged. Raises UsageError too if another driver is
-        running, and :class:`~sweep.errors.StorageError` if the ledger cannot be opened, is damaged
-        or has a newer version, or if the folder has a symbolic link through which driver or workers
-        would write or delete outside of it.
+        events); otherwise continue one (UsageError if there is none, or no event in it). ``clock``
+        returns Unix seconds. A wait for another driver is logged. Raises UsageError too if another
+        driver is running, and :class:`~sweep.errors.StorageError` if the ledger cannot be opened or
+        written, is damaged or has a newer version, or if the folder has a symbolic link through
+        which driver or workers would write or delete outside of it.
         """
         local = self.path.local
         if local is None:

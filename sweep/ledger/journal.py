@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
@@ -191,7 +191,7 @@ class Journal(ABC):
         self.close()
 
 
-def check_version(events: list[Event], path: object) -> None:
+def check_version(events: Sequence[Event | ReadEvent], path: object) -> None:
     """Raise StorageError if the ledger has a newer version."""
     version = events[0].get("version", VERSION) if events else VERSION
     if not isinstance(version, int) or version > VERSION:

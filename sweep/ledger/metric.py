@@ -7,10 +7,11 @@ others. Readers of a ledger take these names from here, so that no code depends 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from sweep.ledger.record import figure
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class PrimaryMetric:
             return cls()
         direction = "min" if found.get("direction") == "min" else "max"
         unit = str(found.get("unit") or "")
-        return cls(name, direction, unit, _number(found, "worst"), _number(found, "chance"))
+        return cls(name, direction, unit, figure(found, "worst"), figure(found, "chance"))
 
     @property
     def se(self) -> str:
@@ -91,10 +92,3 @@ class PrimaryMetric:
         (0.25, 1.0)
         """
         return baseline - value if self.direction == "max" else value - baseline
-
-
-def _number(facts: Mapping[str, Any], key: str) -> float | None:
-    value = facts.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None

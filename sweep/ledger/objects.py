@@ -21,8 +21,8 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import Lease
-from sweep.ledger.read import check_no_copy, first_event, parse_segments, segments_of
-from sweep.ledger.segments import Fenced, SegmentWriter, unpacked_segments
+from sweep.ledger.read import check_no_copy, first_event, parse_segments
+from sweep.ledger.segments import Fenced, SegmentWriter, read_segments, unpacked_segments
 from sweep.ledger.store import Store
 
 TRIES = 20
@@ -47,10 +47,7 @@ class SegmentLedger(Journal):
     def open(cls, path: Store, *, create: bool, clock: Clock = time.time) -> SegmentLedger:
         """Take over the ledger at ``path`` (a sweep's address plus "/ledger") and read it.
 
-        ``create``: begin a new ledger (UsageError if it already has events); otherwise continue one
-        (UsageError if there is none, or no event in it). Raises UsageError too if another driver is
-        running (a wait for its lease is logged), and StorageError if the store fails or the ledger
-        is damaged or has a newer version.
+        Arguments and errors are those of :meth:`sweep.ledger.folder.SweepFolder.open`.
         """
         if not create and first_event(path) is None:
             raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
@@ -74,7 +71,7 @@ class SegmentLedger(Journal):
 
     def discard(self) -> None:
         """Delete a closed ledger that has no events, unless another driver has taken over."""
-        found = segments_of(self.path)
+        found = read_segments(self.path)
         if all(self._writer.writer.encode() in segment.lines[0] for segment in found):
             self.path.remove_tree()
 
@@ -93,7 +90,7 @@ class SegmentLedger(Journal):
 def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
     """A writer after the last segment, and the events before it."""
     for _ in range(TRIES):
-        found = segments_of(path)
+        found = read_segments(path)
         events = parse_segments(found, path)
         check_version(events, path)
         check_expected(events, create, path)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sweep.errors import StorageError, UsageError
-from sweep.ledger import segments
 from sweep.ledger.events import SWEEP, Event, ReadEvent
-from sweep.ledger.journal import VERSION, check_version
+from sweep.ledger.journal import check_version
 from sweep.ledger.lines import parse, parse_lines, salvage, unsafe_name
-from sweep.ledger.segments import FOLDER, Damaged, Segment, joined
+from sweep.ledger.segments import FOLDER, Damaged, Segment, joined, place_of, read_segments
 from sweep.ledger.store import Store, store_at
 
 FILE = "ledger.jsonl"
@@ -56,7 +55,7 @@ def read_events(ledger: Store | Path) -> list[Event]:
 def _events(ledger: Store) -> list[Event] | None:
     """The events, or None if there is no ledger."""
     if ledger.name == FOLDER:
-        return parse_segments(segments_of(ledger), ledger) or _events(ledger.parent / FILE)
+        return parse_segments(read_segments(ledger), ledger) or _events(ledger.parent / FILE)
     try:
         return parse(ledger.read_bytes(), ledger)[0]
     except FileNotFoundError:
@@ -67,7 +66,7 @@ def first_event(ledger: Store) -> Event | None:
     """The first event of a ledger, or None if it has no event yet."""
     if ledger.name == FOLDER:
         for most in (4, None):  # the segments of take-overs have no events
-            found = [segment for segment in segments_of(ledger, most) if segment.events]
+            found = [segment for segment in read_segments(ledger, most) if segment.events]
             if found:
                 return parse_segments([found[0]._replace(lines=found[0].lines[:2])], ledger)[0]
         return first_event(ledger.parent / FILE)
@@ -81,17 +80,6 @@ def first_event(ledger: Store) -> Event | None:
     return events[0] if events else None
 
 
-def segments_of(ledger: Store, most: int | None = None) -> list[Segment]:
-    """The segments in the first ``most`` objects of a ledger, or in all.
-
-    Raises StorageError if they cannot be read.
-    """
-    try:
-        return segments.read_segments(ledger, most)
-    except Damaged as error:
-        raise StorageError(f"{ledger} is damaged: {error}") from error
-
-
 def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
     """The events of segments. Raises StorageError for a line that is not a valid event."""
     lines = joined(found)
@@ -101,7 +89,7 @@ def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
     for number, event in enumerate(parse_lines(lines), 1):
         wrong = None if event is None else unsafe_name(event)
         if event is None or wrong:
-            segment, line = segments.place_of(number, found)
+            segment, line = place_of(number, found)
             where = f"line {line} of segment {segment.number}"
             what = f"{where}: {wrong}" if wrong else f"{where} is not an event"
             raise StorageError(f"{ledger} is damaged: {what}")
@@ -130,9 +118,9 @@ def read_ledger(path: str | Path | Store) -> Ledger:
     if _is_file(store):
         return _salvaged(_content(store, store), store, store.parent)
     try:
-        found = segments.read_segments(store / FOLDER)
+        found = read_segments(store / FOLDER)
     except Damaged as error:
-        raise NotASweep(f"{store}: the ledger is damaged: {error}") from error
+        raise NotASweep(f"{error}") from error
     if found:
         return _salvaged(joined(found), store / FOLDER, store)
     return _salvaged(_content(store / FILE, store), store / FILE, store)
@@ -154,20 +142,14 @@ def _content(file: Store, named: Store) -> bytes:
 
 def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:
     events, problems = salvage(content)
-    _check(file, content, events)
-    return Ledger(events, problems, folder)
-
-
-def _check(file: Store, content: bytes, events: list[ReadEvent]) -> None:
     if not events:
         # A sweep that has just begun: no line yet, or a first line that is still being written.
         if content.strip() and (b"\n" in content or not content.startswith(b"{")):
             raise NotASweep(f"{file} is not the ledger of a sweep: none of its lines is an event")
-        return
-    if events[0]["event"] != SWEEP:
+    elif events[0]["event"] != SWEEP:
         raise NotASweep(f"{file} is not the ledger of a sweep: its first event is not `{SWEEP}`")
-    version = events[0].get("version", VERSION)
-    if not isinstance(version, int) or version > VERSION:
-        raise NewerLedger(
-            f"{file} has ledger version {version}; this prunesweep reads up to version {VERSION}"
-        )
+    try:
+        check_version(events, file)
+    except StorageError as error:
+        raise NewerLedger(f"{error}") from None
+    return Ledger(events, problems, folder)

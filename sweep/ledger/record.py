@@ -7,13 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
-from sweep.ledger.events import (
-    BASELINE,
-    CONFIRM_BASELINE,
-    BaselineEvent,
-    ConfirmBaselineEvent,
-    Event,
-)
+from sweep.ledger.events import Event
 from sweep.metrics import binomial_error
 
 
@@ -121,23 +115,13 @@ def unusable(record: Mapping[str, Any], needed: Iterable[str]) -> str | None:
     return None
 
 
-def baseline_event(
-    figures: Mapping[str, Any], reference_point: Mapping[str, float]
-) -> BaselineEvent:
-    """The event with the dense model's figures on validation and the hypervolume reference."""
-    corner = {"reference_point": dict(reference_point)}
-    return cast(BaselineEvent, {"event": BASELINE, **_without_facts(figures), **corner})
+def dense_event(kind: str, figures: Mapping[str, Any], **more: Any) -> Any:
+    """The event of this kind with the dense model's figures.
 
-
-def confirm_baseline_event(figures: Mapping[str, Any]) -> ConfirmBaselineEvent:
-    """The event with the dense model's figures on test."""
-    own = {"event": CONFIRM_BASELINE, **_without_facts(figures), "split": "test"}
-    return cast(ConfirmBaselineEvent, own)
-
-
-def _without_facts(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures without the facts about metrics, which are in the head of the ledger."""
-    return {name: value for name, value in figures.items() if name != "metrics"}
+    The facts about metrics are omitted, because the head of the ledger has them.
+    """
+    own = {name: value for name, value in figures.items() if name != "metrics"}
+    return {"event": kind, **own, **more}
 
 
 def drop_details(event: Event) -> None:

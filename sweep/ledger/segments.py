@@ -59,7 +59,7 @@ class Segment(NamedTuple):
         return self.lines[1:]
 
 
-class Damaged(ValueError):
+class Damaged(StorageError):
     """A segment is missing or malformed."""
 
 
@@ -152,11 +152,11 @@ def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
             contents = ledger.read_all([part.name for part in chosen])
             if contents is not None:
                 return segments(zip(chosen, contents, strict=True))
-        except Damaged:
+        except Damaged as error:
             if not left:
-                raise
+                raise Damaged(f"{ledger} is damaged: {error}") from error
         time.sleep(PAUSE)
-    raise Damaged("its objects change faster than they can be read")
+    raise Damaged(f"{ledger} is damaged: its objects change faster than they can be read")
 
 
 def unpacked_segments(found: list[Segment], names: Iterable[str]) -> list[Segment]:

@@ -87,16 +87,11 @@ class Folder:
                 f"there is no folder {self.path.parent}; on a cluster it must be shared, and "
                 "mounted at the same path on every node"
             )
-        try:
-            with open(self.path, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            raise
-        except OSError as error:
-            reason = error.strerror or error
-            raise StoreError(f"cannot write to {self.path.parent}: {reason}") from error
+        wrapped = _as_store_error("write to", self.path.parent, FileExistsError)
+        with wrapped, open(self.path, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
     def remove(self) -> None:
         """Delete a file or an empty folder, if it exists."""
@@ -118,11 +113,12 @@ class Folder:
     def make(self) -> list[Path]:
         """Create the folder. Returns the folders that were created, innermost first."""
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            files.remove_empty(made)
-            raise StoreError(f"cannot write to {self.path}: {error.strerror or error}") from error
+        with _as_store_error("write to", self.path):
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError:
+                files.remove_empty(made)
+                raise
         return made
 
     @contextmanager

@@ -63,8 +63,8 @@ class ObjectStore:
         """The store at an address that a user names.
 
         ``to_write``: allow only stores with conditional create, which keeps two drivers apart.
-        Raises :class:`~sweep.errors.UsageError` for another store or a pattern. Without
-        ``to_write``, raises :class:`BadAddress` for a pattern.
+        Raises :class:`~sweep.errors.UsageError` for another store, :class:`BadAddress` (a
+        UsageError) for a pattern.
         """
         scheme, _, rest = text.partition("://")
         if to_write and scheme not in SCHEMES:
@@ -74,8 +74,7 @@ class ObjectStore:
         if to_write and not rest.strip("/"):
             raise UsageError(f"{text} names no bucket; write {scheme}://bucket/prefix")
         if found := _PATTERN.search(text):
-            refused = UsageError if to_write else BadAddress
-            raise refused(
+            raise BadAddress(
                 f"{text}: an address must have no {found[0]!r}, which would make it a pattern"
             )
         return cls(text.rstrip("/"))
@@ -152,15 +151,19 @@ class ObjectStore:
         The file ``last`` is deleted first and written last: without it, the others are incomplete.
         """
         (self / last).remove()
-        with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-            yield Path(scratch)
-            self._upload(Path(scratch), last)
+        with self.writing(last) as scratch:
+            yield scratch
 
     @contextmanager
-    def writing(self) -> Iterator[Path]:
+    def writing(self, last: str | None = None) -> Iterator[Path]:
+        """The file ``last`` is uploaded after all others."""
         with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
             yield Path(scratch)
-            self._upload(Path(scratch))
+            files = [file for file in Path(scratch).rglob("*") if file.is_file()]
+            for file in sorted(files, key=lambda file: (file.name == last, file)):
+                url = f"{self.url}/{file.relative_to(scratch)}"
+                put = partial(self._files.put_file, str(file), url)
+                self._call(put, RETRY_SECONDS)  # in parts, if the file is large
 
     @contextmanager
     def reading(self, names: Sequence[str]) -> Iterator[Path | None]:
@@ -175,13 +178,6 @@ class ObjectStore:
 
     def make(self) -> list[Path]:
         return []
-
-    def _upload(self, folder: Path, last: str | None = None) -> None:
-        """Upload all files of a folder; the file ``last`` comes after all others."""
-        files = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
-        for name in sorted(files, key=lambda name: (name == last, name)):
-            put = partial(self._files.put_file, str(folder / name), f"{self.url}/{name}")
-            self._call(put, RETRY_SECONDS)  # in parts, if the file is large
 
     def _read_together(self, urls: list[str]) -> list[bytes] | None:
         files = self._files

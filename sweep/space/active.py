@@ -21,8 +21,7 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from sweep.space.conditions import Condition
-from sweep.space.domains import Constant, Domain, samples
+from sweep.space.domains import Condition, Constant, Domain, samples
 from sweep.space.params import DEFAULTS, FIXED, PARAMETERS, WHEN, longest_ramp
 
 Identity = frozenset[tuple[str, Any]]
@@ -129,11 +128,11 @@ def effective(params: Mapping[str, Any]) -> dict[str, Any]:
         whole[name] = whole[name] if only is None else only
     longest = longest_ramp(whole["finetune_epochs"], whole["granularity"])
     whole["ramp_epochs"] = min(whole["ramp_epochs"], longest)
-    found: dict[str, Any] = {}
-    for name, value in whole.items():
-        if all(rule.holds(whole[rule.parent]) for rule in _RULES.get(name, ())):
-            found[name] = value
-    return found
+    return {
+        name: value
+        for name, value in whole.items()
+        if all(rule.holds(whole[rule.parent]) for rule in _RULES.get(name, ()))
+    }
 
 
 def identity(params: Mapping[str, Any]) -> Identity:

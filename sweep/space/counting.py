@@ -9,8 +9,7 @@ from math import inf
 from typing import Any
 
 from sweep.space.active import conditions_on, fixed, is_active, order
-from sweep.space.conditions import plain_when
-from sweep.space.domains import MOST_LISTED, Constant, Domain, samples
+from sweep.space.domains import MOST_LISTED, Constant, Domain, plain_when, samples
 from sweep.space.params import DEFAULTS, FIXED, longest_ramp
 from sweep.space.values import Problem, one_line
 

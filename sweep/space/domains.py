@@ -1,6 +1,7 @@
 """Domains: the values that a parameter may have, independent of YAML and samplers.
 
-A parameter is active if all conditions in its ``when`` hold (see `sweep.space.active`).
+A parameter is active if all conditions in its ``when`` hold. The built-in rules in
+`sweep.space.params` are conditions too. `sweep.space.active` evaluates them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,54 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from sweep.space.conditions import Condition, plain_when
 from sweep.space.values import Value, as_number
 
 Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Holds if ``parent`` has one of ``values``, none of ``unless``, or a value in a range.
+
+    The range is from ``low`` to ``high``, both included; an end of None is unbounded. If ``parent``
+    is inactive itself, no condition on it holds.
+    """
+
+    parent: str
+    values: tuple[Value, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    unless: tuple[Value, ...] = ()
+
+    def holds(self, value: object) -> bool:
+        """Whether the condition holds for ``value`` of the parent."""
+        if self.unless:
+            return value not in self.unless
+        if self.values:
+            return any(_is_same(value, own) for own in self.values)
+        if not isinstance(value, int | float):
+            return False
+        low = -math.inf if self.low is None else self.low
+        return low <= value <= (math.inf if self.high is None else self.high)
+
+    def plain(self) -> Any:
+        """The YAML form of the condition; ``unless`` has none."""
+        if self.values:
+            return self.values[0] if len(self.values) == 1 else list(self.values)
+        ends = {"low": self.low, "high": self.high}
+        return {name: end for name, end in ends.items() if end is not None}
+
+
+def _is_same(value: object, own: Value) -> bool:
+    """Whether two values are equal, up to the rounding error of a sum of steps."""
+    if isinstance(value, int | float) and isinstance(own, int | float):
+        return math.isclose(value, own, rel_tol=1e-9, abs_tol=1e-12)
+    return value == own
+
+
+def plain_when(conditions: Sequence[Condition]) -> dict[str, Any]:
+    """The YAML form of conditions."""
+    return {condition.parent: condition.plain() for condition in conditions}
 
 
 @dataclass(frozen=True)
@@ -26,7 +71,6 @@ class _Range(Generic[Number]):
     step: Any = None
     when: tuple[Condition, ...] = ()
     kind: ClassVar[Any] = float
-    least_step: ClassVar[int | None] = None
 
     @property
     def size(self) -> int | float:
@@ -39,8 +83,8 @@ class _Range(Generic[Number]):
 
     def contains(self, value: object) -> bool:
         """Whether a trial of this space can have ``value``."""
-        number = _finite_number(value)
-        if number is None:
+        number = None if isinstance(value, str) else as_number(value)
+        if number is None or not math.isfinite(number):
             return False
         if self.step is None:
             return self.low <= number <= self.high
@@ -69,7 +113,7 @@ class _Range(Generic[Number]):
     def plain(self) -> dict[str, Any]:
         """The YAML form."""
         log = {"log": True} if self.log else {}
-        step = {} if self.step == self.least_step else {"step": self.step}
+        step = {} if self.step == type(self).step else {"step": self.step}
         when = {"when": plain_when(self.when)} if self.when else {}
         return {"low": self.low, "high": self.high, **log, **step, **when}
 
@@ -87,7 +131,6 @@ class Int(_Range[int]):
 
     step: int = 1
     kind: ClassVar[Any] = int
-    least_step: ClassVar[int | None] = 1
 
 
 class _Listed:
@@ -171,9 +214,3 @@ def _decimal(value: float) -> Decimal:
 def width(low: float, high: float) -> float:
     """``high - low`` without the rounding error of floats: 0.3 - 0.2 is 0.1."""
     return float(_decimal(high) - _decimal(low))
-
-
-def _finite_number(value: object) -> int | float | None:
-    """``value`` if it is a finite number, not a text, else None."""
-    number = None if isinstance(value, str) else as_number(value)
-    return number if number is not None and math.isfinite(number) else None

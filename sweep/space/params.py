@@ -9,7 +9,7 @@ more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from math import inf
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from sweep.errors import ConfigError, UsageError
 from sweep.registry import CRITERIA, STRUCTURES
 from sweep.space import types
-from sweep.space.conditions import Condition
+from sweep.space.domains import Condition
 from sweep.space.explain import problems_of
 from sweep.space.types import OneOf
 from sweep.space.values import one_of
@@ -75,15 +75,21 @@ class Parameter:
 
     rule: OneOf | Any
     help: str
+    default: Any
 
     @property
     def type(self) -> Any:
         """The pydantic type of one value."""
         return Annotated[str, self.rule] if isinstance(self.rule, OneOf) else self.rule
 
+    @property
+    def type_or_none(self) -> Any:
+        """The type of one value, with None if that is the default."""
+        return self.type | None if self.default is None else self.type
+
 
 def _of(default: Any, rule: OneOf | Any, help: str) -> Any:
-    return field(default=default, metadata={"parameter": Parameter(rule, help)})
+    return field(default=default, metadata={"parameter": Parameter(rule, help, default)})
 
 
 @dataclass(frozen=True)
@@ -188,13 +194,8 @@ PARAMETERS: dict[str, Parameter] = {
 """All parameters, in the order of a space."""
 
 
-def _type_of(parameter: Field[Any]) -> Any:
-    kind = PARAMETERS[parameter.name].type
-    return kind | None if parameter.default is None else kind
-
-
 _TYPES: TypeAdapter[dict[str, Any]] = TypeAdapter(
-    TypedDict("Params", {each.name: _type_of(each) for each in fields(Params)})  # type: ignore
+    TypedDict("Params", {name: each.type_or_none for name, each in PARAMETERS.items()})  # type: ignore
 )
 
 

@@ -28,9 +28,8 @@ from pydantic import (
     model_validator,
 )
 
-from sweep.space.conditions import Condition
 from sweep.space.counting import condition_problems
-from sweep.space.domains import Choice, Constant, Domain, Float, Int, width
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int, width
 from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
 from sweep.space.types import Count, NotEmpty, OneOf, Positive, Section, Switch, model_of, read_as
 from sweep.space.values import Problem, Refused, Value
@@ -170,10 +169,9 @@ def _domains_of(name: str) -> Any:
     kind = PARAMETERS[name].type
     choice = _list_of(kind, *_UNIQUE)
     values = model_of(f"{name}_values", _Values, {"values": (choice, ...)})
-    value = kind | None if DEFAULTS[name] is None else kind
     step = Count if get_args(kind)[0] is int else Positive
     span = _ranges(name, _Range, ..., step=step | None)
-    forms = _forms(value, choice, span, values)
+    forms = _forms(PARAMETERS[name].type_or_none, choice, span, values)
     about = Field(default=DEFAULTS[name], description=PARAMETERS[name].help)
     return (Annotated[forms, AfterValidator(_domain)], about)
 
@@ -207,10 +205,6 @@ def _entries(space: Section) -> Iterator[tuple[tuple[str, ...], str, Domain]]:
             yield from (((key, part), TUTORIAL[key][part], d) for part, d in value.given.items())
 
 
-def _plain(space: Mapping[str, Domain]) -> dict[str, Any]:
-    return {name: domain.plain() for name, domain in space.items()}
-
-
 def _group(group: str) -> Any:
     """The type of a group of the tutorial's dictionary, or null."""
     names = TUTORIAL[group]
@@ -223,7 +217,10 @@ _FLAT = {name: _domains_of(name) for name in PARAMETERS}
 _SPACE = model_of("space", Section, _FLAT | {group: _group(group) for group in TUTORIAL})
 _POINT = model_of("point", NotEmpty, {name: known.type for name, known in PARAMETERS.items()})
 
-Space = Annotated[dict[str, Domain], read_as(_SPACE, _domains, _plain)]
+Space = Annotated[
+    dict[str, Domain],
+    read_as(_SPACE, _domains, lambda space: {name: each.plain() for name, each in space.items()}),
+]
 
 Starts = list[Annotated[dict[str, Value], read_as(_POINT, lambda point: point.given)]]
 """Starting points, each with at least one parameter. `sweep.config` checks that the space has them.

@@ -9,8 +9,8 @@ import pytest
 
 from sweep.cluster.baseline import reference_point
 from sweep.config import SweepConfig
+from sweep.config.config import NO_WORST
 from sweep.config.fields import FIGURES
-from sweep.config.search_checks import NO_WORST
 from sweep.pareto import hypervolume
 from sweep.registry import METRICS
 

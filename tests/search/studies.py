@@ -11,8 +11,7 @@ import pytest
 from sweep.config import SweepConfig
 from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Params, Study
-from sweep.space.conditions import Condition
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 
 BOTH = {"accuracy": "max", "size_bytes": "min"}
 ONE = {"accuracy": "max"}

@@ -17,9 +17,8 @@ from sweep.search.samplers import GENERATION, POPULATION, SAMPLERS
 from sweep.search.startup import STARTUP
 from sweep.search.study import Params, Proposal, Study
 from sweep.space.active import identity
-from sweep.space.conditions import Condition
 from sweep.space.counting import size
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 from tests.search.studies import (
     BOTH,
     EVERY,

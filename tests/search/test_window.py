@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sweep.search.samplers import Window
 from sweep.search.startup import Configurations
 from sweep.space.active import identity
-from sweep.space.conditions import Condition
 from sweep.space.counting import size
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 
 AIMS = {"accuracy": "max", "size_bytes": "min", "epoch": "min"}
 

@@ -10,8 +10,7 @@ import pytest
 
 from sweep.config.text import json_schema
 from sweep.errors import ConfigError, UsageError
-from sweep.space.conditions import Condition
-from sweep.space.domains import Choice, Constant, Domain, Float, Int
+from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
 from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL, Params
 from tests.harness.spaces import METHODS, space_of
 
