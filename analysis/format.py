@@ -31,18 +31,6 @@ def percent(share: Any, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f} %" if known(share) else UNKNOWN
 
 
-def span(low: Any, high: Any) -> str:
-    """An interval of shares in percent: "87.1 to 91.2 %"."""
-    if not (known(low) and known(high)):
-        return UNKNOWN
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
-
-
-def points(share: Any) -> str:
-    """A difference of shares in points, with its sign: 0.0125 is "+1.25"."""
-    return f"{100 * share:+.2f}" if known(share) else UNKNOWN
-
-
 def number(value: Any) -> str:
     """Any cell: integers with commas, other numbers with four digits, missing ones as a dash."""
     if isinstance(value, str):
@@ -98,12 +86,7 @@ class MetricFormat:
 
     @property
     def near(self) -> str:
-        """How a sentence says that a point is near dense (`analysis.certainty.verdicts.margin`)."""
-        return f"within {'one point' if self.metric.is_share else '1 %'} of dense"
-
-    @property
-    def near_heading(self) -> str:
-        """The same as the heading of a column."""
+        """What it means that a point is near dense (`analysis.certainty.verdicts.margin`)."""
         return f"within {'1 point' if self.metric.is_share else '1 %'} of dense"
 
     @property
@@ -132,25 +115,21 @@ class MetricFormat:
 
     def span(self, low: Any, high: Any) -> str:
         """An interval: "87.1 to 91.2 %", "2.2 to 2.5"."""
+        if not (known(low) and known(high)):
+            return UNKNOWN
         if self.metric.is_share:
-            return span(low, high)
-        return f"{number(low)} to {number(high)}" if known(low) and known(high) else UNKNOWN
+            return f"{100 * low:.1f} to {100 * high:.1f} %"
+        return f"{number(low)} to {number(high)}"
 
-    def difference(self, value: Any) -> str:
-        """A difference with its sign: "+1.25" points, "-0.031"."""
-        if self.metric.is_share:
-            return points(value)
-        return f"{value:+.4g}" if known(value) else UNKNOWN
+    def difference(self, value: Any, sign: str = "+") -> str:
+        """A difference, by default with its sign: "+1.25" points, "-0.031"."""
+        if not known(value):
+            return UNKNOWN
+        return f"{100 * value:{sign}.2f}" if self.metric.is_share else f"{value:{sign}.4g}"
 
-    def size(self, difference: Any) -> str:
-        """A difference without its sign: "1.25" points, "0.031"."""
-        if self.metric.is_share and known(difference):
-            return f"{abs(100 * difference):.2f}"
-        return number(abs(difference)) if known(difference) else UNKNOWN
-
-    def gap(self, difference: Any) -> str:
+    def gap(self, difference: float) -> str:
         """A difference without its sign in a sentence: "1.25 points", "0.031 metres"."""
-        return f"{self.size(difference)} {self.unit}".rstrip()
+        return f"{self.difference(abs(difference), '')} {self.unit}".rstrip()
 
     def to_dense(self, drop: Any) -> str:
         """A value minus that of the dense model, computed from the drop: "-0.40" points."""
@@ -171,7 +150,6 @@ class MetricFormat:
         """The heading of a column of values; shares have a per cent sign in each cell instead."""
         return self.titled(f"{title}{self.metric.name}", "" if self.metric.is_share else None)
 
-    def label(self, start: str = "", end: str = "") -> str:
+    def label(self, split: str) -> str:
         """The label of an axis: "validation accuracy (%)"."""
-        unit = "%" if self.metric.is_share else None
-        return self.titled(f"{start}{self.metric.name}{end}", unit)
+        return self.titled(f"{split} {self.metric.name}", "%" if self.metric.is_share else None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,22 +19,11 @@ from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
+if TYPE_CHECKING:
+    from analysis.results import Results
+
 # In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it.
 _SLACK = 1e-9
-
-
-class Asked(Protocol):
-    """The part of ``Results`` that this module uses."""
-
-    @property
-    def front(self) -> pd.DataFrame: ...
-    @property
-    def metric(self) -> PrimaryMetric: ...
-    @property
-    def split(self) -> Split: ...
-    @property
-    def knee(self) -> int | None: ...
-    def best(self, min_sparsity: float | None, max_drop: float | None) -> Answer: ...
 
 
 class Bound(NamedTuple):
@@ -81,7 +70,7 @@ class Answer:
 
 
 def points(
-    results: Asked,
+    results: Results,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     knee: bool = False,
@@ -102,7 +91,7 @@ def points(
 
 
 def why_none(
-    results: Asked,
+    results: Results,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     knee: bool = False,
@@ -130,7 +119,7 @@ def most(table: pd.DataFrame, column: str, largest: bool = True) -> pd.Series[An
 
 
 def bounds(
-    results: Asked,
+    results: Results,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     max_size_bytes: float | None = None,
@@ -171,7 +160,7 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
 
 
-def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
+def choose(results: Results, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
     """The row within the bounds ``asked`` that is best ``by`` (column, whether more is better).
 
     The primary metric breaks ties. If no row is within the bounds, ``nearest`` is the feasible row
@@ -202,7 +191,7 @@ def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
 
 
 def _text(
-    results: Asked,
+    results: Results,
     point: pd.Series[Any] | None,
     runner_up: pd.Series[Any] | None,
     nearest: pd.Series[Any] | None,
@@ -216,7 +205,7 @@ def _text(
     return f"no point of the front is within the bounds.{come}"
 
 
-def point_text(row: pd.Series[Any], results: Asked) -> str:
+def point_text(row: pd.Series[Any], results: Results) -> str:
     """A row of the front in words, with its interval and the split it is measured on."""
     metric, form = results.metric, MetricFormat(results.metric)
     on = on_split(metric, results.split)

@@ -77,26 +77,6 @@ def _drawn_mean(shares: FloatArray, generator: np.random.Generator) -> FloatArra
     return stretched
 
 
-def binomial(
-    accuracies: FloatArray,
-    examples: FloatArray,
-    generator: np.random.Generator,
-    resamples: int = RESAMPLES,
-) -> FloatArray:
-    """Drawn accuracies if the answers to single examples are unknown: (resamples, models).
-
-    The accuracy of each model is drawn independently, as if the models had answered different
-    examples. Models that make the same errors are distinguished less well than with answers. NaN if
-    a figure is missing.
-    """
-    known = np.isfinite(accuracies) & (examples > 0)
-    shares = np.clip(np.where(known, accuracies, 0.0), 0.0, 1.0)
-    numbers = np.where(known, examples, 1).astype(np.int64)
-    drawn = generator.binomial(numbers, shares, size=(resamples, len(shares)))
-    found: FloatArray = np.where(known, drawn / numbers, np.nan)
-    return found
-
-
 def normal(
     values: FloatArray,
     errors: FloatArray,

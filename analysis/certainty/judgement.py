@@ -86,18 +86,15 @@ POINTS = 60
 NEAREST = 20
 
 
-Drawn = Literal["examples", "shares", "values"]
-
-
 @dataclass(frozen=True)
 class Basis:
     """How the probabilities of a front were computed."""
 
     metric: PrimaryMetric
     split: Split
-    drawn: Drawn
-    """What was drawn: the same examples for all points, or independently for each point its share
-    of right answers or its value."""
+    paired: bool
+    """Whether all points were scored on the same drawn examples; else a value was drawn for each
+    point independently, from its standard error."""
     points: int
     """The number of points that were compared with each other."""
     seeds: int
@@ -105,25 +102,19 @@ class Basis:
     @property
     def text(self) -> str:
         """The same in a sentence."""
-        each = f"draws of each {self.metric.name} on {self.split}"
-        missing = "because the ledger has no answers to single examples"
-        how = {
-            "examples": f"bootstrap resamples of the {self.split} examples, the same for all "
-            f"{self.points} points that were compared",
-            "shares": f"independent binomial {each}, {missing}",
-            "values": f"independent normal {each} with its standard error, {missing}; for the same "
+        how = (
+            f"bootstrap resamples of the {self.split} examples, the same for all {self.points} "
+            "points that were compared"
+            if self.paired
+            else f"independent normal draws of each {self.metric.name} on {self.split} with its "
+            "standard error, because the ledger has no answers to single examples; for the same "
             "reason, verdicts compare a point with dense as if they had been evaluated on "
-            "different examples",
-        }[self.drawn]
+            "different examples"
+        )
         seeds = f", and of {self.seeds} seeds" if self.paired and self.seeds > 1 else ""
         return (
             f"Probabilities of being on the front come from {bootstrap.RESAMPLES:,} {how}{seeds}."
         )
-
-    @property
-    def paired(self) -> bool:
-        """Whether all points were scored on the same drawn examples."""
-        return self.drawn == "examples"
 
 
 def judged(
@@ -144,7 +135,7 @@ def judged(
     on_test = len(front) > 0 and bool(front[metric.test].notna().all())
     noisy = _noisy(directions, metric)
     rows, records = _weighed(pool, places, directions, evidence, on_test, noisy)
-    drawn, kept, how = _drawn(records, len(front), metric, generator)
+    drawn, kept, paired = _drawn(records, len(front), metric, generator)
     points = objectives(rows, directions)[kept]
     probability = bootstrap.front_probability(points, directions, drawn, noisy)
     against = [evidence.to_dense(point) for point in points_of(front)]
@@ -156,7 +147,7 @@ def judged(
     kinds = front_columns(metric)
     front = front.assign(**{name: series(new, kinds[name]) for name, new in added.items()})
     seeds = max((len(some) for some in records), default=0)
-    return front, Basis(metric, "test" if on_test else "validation", how, len(points), seeds)
+    return front, Basis(metric, "test" if on_test else "validation", paired, len(points), seeds)
 
 
 def _noisy(directions: Mapping[str, str], metric: PrimaryMetric) -> list[str]:
@@ -208,8 +199,8 @@ def _drawn(
     front: int,
     metric: PrimaryMetric,
     generator: np.random.Generator,
-) -> tuple[FloatArray, list[int], Drawn]:
-    """Drawn values (resamples, kept), where more is better; the kept points; what was drawn.
+) -> tuple[FloatArray, list[int], bool]:
+    """Drawn values (resamples, kept), where more is better; the kept points; ``Basis.paired``.
 
     ``front`` is the number of points on the front, which come first. If their answers are known,
     other points without answers are left out.
@@ -221,15 +212,12 @@ def _drawn(
     examples_of = {rows.shape[1] for rows in known.values()}
     if front and known.keys() >= set(range(front)) and len(examples_of) == 1:
         drawn = bootstrap.resampled_means(list(known.values()), generator)
-        return drawn, list(known), "examples"
-    everyone = list(range(len(records)))
+        return drawn, list(known), True
     means = [mean_of(some) for some in seeds]
-    values, errors, examples = np.array(means, dtype=np.float64).reshape(-1, 3).T
-    is_known = np.isfinite(values)
-    if np.isfinite(examples[is_known]).all():
-        return bootstrap.binomial(values, examples, generator), everyone, "shares"
+    values, errors, _ = np.array(means, dtype=np.float64).reshape(-1, 3).T
     spreads = [np.std(values_of(some), ddof=1) if len(some) > 1 else 0.0 for some in seeds]
     # More seeds reduce the error of the mean over seeds, but not the error over examples.
     errors = np.hypot(errors, spreads / np.sqrt([len(some) for some in seeds]))
     sign = 1.0 if metric.direction == "max" else -1.0
-    return sign * bootstrap.normal(values, errors, generator), everyone, "values"
+    drawn = sign * bootstrap.normal(values, errors, generator)
+    return drawn, list(range(len(records))), False

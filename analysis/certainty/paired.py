@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.certainty.answers import BoolArray
-from analysis.certainty.statistics import quantile, wilson
+from analysis.certainty.statistics import quantile
 
 RESAMPLES, LEVEL = 10_000, 0.95
 
@@ -76,23 +76,6 @@ def _score(a: float, b: float, n: float, difference: float) -> float:
     variance = n * (2 * only_b + difference * (1 - difference))
     gap = a - b - n * difference
     return gap / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, gap)
-
-
-def unpaired_low(
-    correct_a: float, examples_a: float, correct_b: float, examples_b: float, level: float = 0.95
-) -> float:
-    """One-sided lower bound of accuracy(a) - accuracy(b) without the answers to single examples.
-
-    This is Newcombe's (1998) method 10, from two Wilson intervals. It treats a and b as if they had
-    answered different examples, which is conservative for models that make the same errors.
-
-    >>> print(f"{unpaired_low(890, 1000, 900, 1000):.4f}")
-    -0.0326
-    """
-    low, _ = wilson(correct_a, examples_a, 2 * level - 1)
-    _, high = wilson(correct_b, examples_b, 2 * level - 1)
-    a, b = correct_a / examples_a, correct_b / examples_b
-    return a - b - math.hypot(a - float(low), float(high) - b)
 
 
 @dataclass(frozen=True)

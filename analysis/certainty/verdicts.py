@@ -9,11 +9,11 @@ the value of the dense model; the difference is positive if the point is better:
 - "likely": the bound is not, but the difference itself is at least minus the margin;
 - "not": the difference is below minus the margin.
 
-For shares of right answers the bound is Tango's (1998), or Newcombe's (1998) if the ledger has no
-answers to single examples. For any other metric it comes from the standard errors of both values,
-as if they had been measured on different examples, which is conservative. With several seeds the
-mean difference is judged, with the mean numbers of examples, and the spread over seeds lowers the
-bound as in ``measured.over_seeds``.
+For shares of right answers the bound is Tango's (1998), if the ledger has the answers to single
+examples. Otherwise it comes from the standard errors of both values, as if they had been measured
+on different examples, which is conservative. With several seeds the mean difference is judged, with
+the mean numbers of examples, and the spread over seeds lowers the bound as in
+``measured.over_seeds``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.certainty.answers import BoolArray, answers_of, stack
-from analysis.certainty.measured import Measured, mean_of, measured, values_of
-from analysis.certainty.paired import discordant, mcnemar, tango_low, unpaired_low
+from analysis.certainty.measured import mean_of, measured, values_of
+from analysis.certainty.paired import discordant, mcnemar, tango_low
 from analysis.certainty.statistics import quantile, rueger, seeds_margin
 from sweep.ledger.events import ReadEvent
 from sweep.ledger.metric import PrimaryMetric
@@ -85,15 +85,13 @@ def to_dense(
     mean = mean_of(seeds)
     difference = -metric.worsening(mean.value, reference.value)
     is_counted = not math.isnan(mean.examples + reference.examples)
-    answers, theirs = stack(map(answers_of, known)), answers_of(dense)
-    p_value = math.nan
-    if not is_counted:
-        low = difference - quantile(2 * LEVEL - 1) * math.hypot(mean.error, reference.error)
-    elif answers is None or theirs is None or answers.shape[1] != len(theirs):
-        low = _unpaired(mean, reference)
-    else:
-        low, p_value = _pairs(answers, theirs)
+    answers = stack(map(answers_of, known)) if is_counted else None
+    theirs = answers_of(dense)
     # A one-sided bound at LEVEL is the end of a two-sided interval at 2 * LEVEL - 1.
+    low = difference - quantile(2 * LEVEL - 1) * math.hypot(mean.error, reference.error)
+    p_value = math.nan
+    if answers is not None and theirs is not None and answers.shape[1] == len(theirs):
+        low, p_value = _pairs(answers, theirs)
     spread = seeds_margin(values_of(seeds), 2 * LEVEL - 1)
     low = difference - math.hypot(difference - low, spread)
     return ToDense(difference, low, p_value, margin(metric, reference.value))
@@ -105,11 +103,3 @@ def _pairs(answers: BoolArray, reference: BoolArray) -> tuple[float, float]:
     only, dense_only = np.mean(numbers, axis=0)
     low = tango_low(float(only), float(dense_only), len(reference), LEVEL)
     return low, rueger([mcnemar(*pair) for pair in numbers])
-
-
-def _unpaired(point: Measured, dense: Measured) -> float:
-    """Lower bound of the difference of two shares of right answers to different examples."""
-    (right, examples), (theirs, of) = (
-        (share * examples, examples) for share, _, examples in (point, dense)
-    )
-    return unpaired_low(right, examples, theirs, of, LEVEL)

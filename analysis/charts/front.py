@@ -42,7 +42,7 @@ def view(results: Results) -> View | str:
     kept = table.iloc[thin.spread(style.values(table, across), style.values(table, up))]
     series = _cloud(kept, axes)
     if leads_with_test(results):
-        label = MetricFormat(results.metric).label()
+        label = MetricFormat(results.metric).label("test")
         title, on_test = "on test, retrained under fresh seeds", front[results.metric.test]
         series += [_faint(front, axes, results.directions), *_runners_up(results, axes)]
         series += drawn(results, f"front on test ({on_test.count():,})", on_test=True)

@@ -35,7 +35,7 @@ def view(comparison: Comparison) -> View | str:
     dense = [dense_level(one, on_test=is_test) for one in comparison.results]
     panel = Panel(
         across=Axis(across.label),
-        up=Axis(MetricFormat(comparison.metric).label(end=" on test") if is_test else up.label),
+        up=Axis(MetricFormat(comparison.metric).label("test") if is_test else up.label),
         series=series,
         # The dense model is drawn if it is the same in all sweeps.
         levels=dense[0] if all(level == dense[0] for level in dense) else [],

@@ -7,15 +7,15 @@ have different markers or dashes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis.comparison import Comparison
 from analysis.format import MetricFormat
+from analysis.results import Results
 from analysis.tables.front import main_objective
-from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
 BLUE, SKY, GREEN, GREY = "#0072B2", "#56B4E9", "#009E73", "#7A7A7A"
@@ -35,17 +35,6 @@ class Look(NamedTuple):
     colour: str
     marker: str = "circle"
     dash: str = "solid"
-
-
-class Measured(Protocol):
-    """A sweep, or several sweeps that are compared: what scales depend on."""
-
-    @property
-    def metric(self) -> PrimaryMetric: ...
-    @property
-    def metrics(self) -> Mapping[str, PrimaryMetric]: ...
-    @property
-    def directions(self) -> Mapping[str, str]: ...
 
 
 class Scale(NamedTuple):
@@ -92,7 +81,7 @@ def short(label: str) -> str:
     return f"{name} ({unit.split(' of ')[0].rstrip(')')})" if unit else name
 
 
-def scale(name: str, source: Measured) -> Scale:
+def scale(name: str, source: Results | Comparison) -> Scale:
     """The scale of a column of the records; an unknown column has no unit and the factor 1."""
     if name in SCALES:
         return SCALES[name]
@@ -101,12 +90,12 @@ def scale(name: str, source: Measured) -> Scale:
         return Scale(name, name)
     form = MetricFormat(metric)
     if name != metric.drop:
-        return Scale(name, form.label("validation "), form.factor)
+        return Scale(name, form.label("validation"), form.factor)
     side = f"validation {metric.name} {form.side(1.0)} dense"
     return Scale(name, form.titled(side), form.factor)
 
 
-def axes_of(source: Measured) -> tuple[Scale, Scale]:
+def axes_of(source: Results | Comparison) -> tuple[Scale, Scale]:
     """The axes of the front: (horizontal, vertical). They are sparsity and the primary metric if
     these are objectives, else other objectives."""
     metric, directions = source.metric.name, source.directions

@@ -112,12 +112,12 @@ def _points(comparison: Comparison) -> Table:
     cells = [
         cell("sweep", "name", short, "text"),
         cell("state", "state", str, "text"),
-        cell(f"sparsest {form.near_heading}", "sparsity", lambda share: percent(share, 1)),
+        cell(f"sparsest {form.near}", "sparsity", lambda share: percent(share, 1)),
         cell(form.heading(""), "value", form.value),
         cell("95 % interval", "interval", lambda ends: form.span(*ends)),
         cell(form.titled("to dense"), "drop", form.to_dense),
         cell("read on", "split", str, "text"),
-        cell(form.near_heading, "verdict", number, "mark"),
+        cell(form.near, "verdict", number, "mark"),
     ]
     rows = [_point(name, results) for name, results in pairs]
     return table("answers", "The answer of each sweep, by its estimate.", rows, cells)

@@ -76,7 +76,7 @@ def _retrained(results: Results) -> Table:
         cell("chosen as", "why", number, "text"),
         cell("seeds", "seeds"),
         cell(form.heading("test "), on.value, form.value),
-        cell(form.titled("spread"), f"{on.value}_spread", form.size),
+        cell(form.titled("spread"), f"{on.value}_spread", lambda by: form.difference(by, "")),
         (interval, lambda row: form.span(row[on.low], row[on.high])),
         cell(form.titled("to dense"), on.drop, form.to_dense),
         cell("validation, fresh seeds", metric.validation, form.value),

@@ -102,7 +102,7 @@ def _figures(results: Results) -> list[Cell]:
         cell(form.heading(f"{on.split} "), on.value, form.value),
         (interval, lambda row: form.span(row[on.low], row[on.high])),
         cell(form.titled("to dense"), on.drop, form.to_dense),
-        cell(form.near_heading, "verdict", number, "mark"),
+        cell(form.near, "verdict", number, "mark"),
     ]
     if on.split == "test":
         cells.append(cell(form.heading("validation "), results.metric.name, form.value))

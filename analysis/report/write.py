@@ -12,7 +12,7 @@ from analysis.report.comparing import comparison_report
 from analysis.report.document import Document, Picture, Table, chart_section
 from analysis.report.drawing import draw
 from analysis.results import Results
-from analysis.tables.files import write_csv, write_parquet
+from analysis.tables.files import write_table
 from sweep.ledger.files import REPORT_FOLDERS, refuse_links, write_whole
 
 
@@ -48,8 +48,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
         "config_differences": comparison.config_differences,
     }
     for name, table in tables.items():
-        written.append(write_csv(table, folder / f"{name}.csv"))
-        written.append(write_parquet(table, folder / f"{name}.parquet"))
+        written += write_table(table, folder / name)
     return written
 
 

@@ -27,29 +27,19 @@ def write_tables(results: Results, folder: str | Path) -> list[Path]:
         tables["confirmation"] = results.confirmation
     written = []
     for name, table in tables.items():
-        written.append(write_csv(table, Path(folder) / f"{name}.csv"))
-        written.append(write_parquet(table, Path(folder) / f"{name}.parquet"))
+        written += write_table(table, Path(folder) / name)
     return written
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> Path:
-    """Write a table as UTF-8 CSV; missing values are empty cells."""
-    safe = spreadsheet_safe(table)
-    return write_whole(path, lambda part: safe.to_csv(part, index=False, lineterminator="\n"))
-
-
-def write_parquet(table: pd.DataFrame, path: Path) -> Path:
-    """Write a table as Parquet, with the types of its columns."""
-    return write_whole(path, lambda part: table.to_parquet(part, index=False))
-
-
-def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy in which no text is a formula for a spreadsheet, and none breaks a row of a CSV file.
-
-    The same holds for names of columns, which may be names of sweeps.
-    """
+def write_table(table: pd.DataFrame, stem: Path) -> list[Path]:
+    """Write ``stem``.csv (UTF-8; missing values are empty cells) and ``stem``.parquet."""
     safe = table.assign(**{name: table[name].map(_harmless) for name in text_columns(table)})
-    return safe.rename(columns=_harmless)
+    # Names of columns may be names of sweeps.
+    safe = safe.rename(columns=_harmless)
+    csv, parquet = stem.with_name(f"{stem.name}.csv"), stem.with_name(f"{stem.name}.parquet")
+    write_whole(csv, lambda part: safe.to_csv(part, index=False, lineterminator="\n"))
+    write_whole(parquet, lambda part: table.to_parquet(part, index=False))
+    return [csv, parquet]
 
 
 def _harmless(cell: object) -> object:

@@ -62,14 +62,10 @@ def _cell(show: Any, cell: Any) -> str:
 def _forms(metric: PrimaryMetric) -> dict[str, Any]:
     """The format of each shown column of the front."""
     form = MetricFormat(metric)
-    splits = (on_split(metric, "validation"), on_split(metric, "test"))
-    figures = {
-        name: shown
-        for on in splits
-        for name, shown in zip(
-            (on.value, on.low, on.high, on.drop), (*[form.plain] * 3, form.signed), strict=True
-        )
-    }
+    figures: dict[str, Any] = {}
+    for on in (on_split(metric, "validation"), on_split(metric, "test")):
+        figures |= dict.fromkeys((on.value, on.low, on.high), form.plain)
+        figures[on.drop] = form.signed
     return {
         "trial_id": str,
         "epoch": str,

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from analysis import format as words
+from sweep.ledger.metric import PrimaryMetric
 
 
 def test_numbers_for_people() -> None:
     assert words.percent(0.5) == "50.00 %" and words.percent(None) == words.UNKNOWN
-    assert words.span(0.871, 0.9124) == "87.1 to 91.2 %" and words.span(0.1, None) == words.UNKNOWN
-    assert words.points(0.0125) == "+1.25" and words.points(-0.02) == "-2.00"
     assert words.number(20_000) == "20,000" and words.number(float("nan")) == words.UNKNOWN
     assert words.number(1.5e-5) == "1.5e-05" and words.number(float("inf")) == "inf"
     assert words.number(True) == words.UNKNOWN
     assert words.megabytes(1_250_000) == "1.25 MB"
     assert words.count(1, "trial") == "1 trial" and words.count(2000, "trial") == "2,000 trials"
+
+
+def test_intervals_and_differences_of_shares() -> None:
+    form = words.MetricFormat(PrimaryMetric())
+    assert form.span(0.871, 0.9124) == "87.1 to 91.2 %" and form.span(0.1, None) == words.UNKNOWN
+    assert form.difference(0.0125) == "+1.25" and form.difference(-0.02) == "-2.00"
 
 
 def test_durations() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from analysis.certainty.bootstrap import (
-    binomial,
     front_probability,
     near,
     resampled,
@@ -63,13 +62,6 @@ def test_several_seeds_vary_as_their_mean_does() -> None:
     # The accuracies of the seeds are over resampled examples themselves, which adds a little.
     assert over_examples + over_seeds <= means.var() * 1.05
     assert means.var() <= 1.2 * (over_examples + over_seeds)
-
-
-def test_binomial_draws_have_their_moments() -> None:
-    drawn = binomial(np.array([0.9, np.nan, 0.5]), np.array([100, 50, 0]), np.random.default_rng(0))
-    assert drawn[:, 0].mean() == pytest.approx(0.9, abs=0.005)
-    assert drawn[:, 0].std() == pytest.approx(0.03, rel=0.1)
-    assert np.isnan(drawn[:, 1:]).all()
 
 
 NOISY = {"accuracy", "accuracy_drop"}

@@ -45,7 +45,7 @@ def test_probabilities_compare_all_candidates_of_a_small_sweep(answered: Results
 
 
 def test_without_answers_accuracies_are_drawn_independently(big: Results) -> None:
-    assert not big.basis.paired and "binomial" in big.basis.text
+    assert not big.basis.paired and "independent normal draws" in big.basis.text
     assert big.front["front_probability"].between(0, 1).all()
     assert big.front["p_value"].isna().all()
 

@@ -14,7 +14,6 @@ from analysis.certainty.paired import (
     mcnemar,
     paired_bootstrap,
     tango_low,
-    unpaired_low,
 )
 
 PAIRS = [(0, 0), (0, 1), (1, 0), (3, 3), (2, 10), (10, 2), (0, 40), (57, 91), (5000, 5200)]
@@ -75,20 +74,6 @@ def test_tangos_bound_is_below_the_difference(a: int, b: int) -> None:
     bound = tango_low(a, b, 100)
     assert -1 <= bound <= (a - b) / 100
     assert tango_low(a, b, 100, level=0.99) <= bound
-
-
-def test_the_unpaired_bound_is_that_of_statsmodels() -> None:
-    proportion = pytest.importorskip("statsmodels.stats.proportion")
-    for a, b, n in [(890, 900, 1000), (99, 50, 100), (0, 3, 40), (40, 40, 40)]:
-        expected, _ = proportion.confint_proportions_2indep(
-            a, n, b, n, method="newcomb", compare="diff", alpha=0.1
-        )
-        assert unpaired_low(a, n, b, n) == pytest.approx(expected)
-
-
-def test_a_paired_bound_is_tighter_than_an_unpaired_one() -> None:
-    # Two models with 890 and 900 of 1000 right that differ on 30 examples.
-    assert tango_low(10, 20, 1000) > unpaired_low(890, 1000, 900, 1000)
 
 
 def test_answers_to_different_examples_are_not_compared() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import Comparison
-from analysis.tables.files import write_csv, write_tables
+from analysis.tables.files import write_table, write_tables
 from sweep.ledger.files import write_whole
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, big_sweep, small_sweep
 
@@ -53,7 +53,7 @@ def test_cells_that_a_spreadsheet_would_run_are_text(tmp_path: Path) -> None:
 def test_names_of_columns_are_no_formulas(tmp_path: Path) -> None:
     sweeps = [LedgerBuilder(name=f"=cmd|{n}", config={"a": n}).load() for n in "ab"]
     table = Comparison(sweeps).config_differences
-    write_csv(table, tmp_path / "table.csv")
+    write_table(table, tmp_path / "table")
     first, _ = (tmp_path / "table.csv").read_text().splitlines()
     assert first == "setting,'=cmd|a,'=cmd|b"
     assert list(table) == ["setting", "=cmd|a", "=cmd|b"]
