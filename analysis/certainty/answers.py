@@ -7,7 +7,6 @@ by example.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,32 +18,23 @@ Point = tuple[str, int]
 """An evaluation of a trial: (trial_id, epoch)."""
 
 
-def unpack(text: str, examples: int) -> BoolArray | None:
-    """The answers from base64 of ``numpy.packbits``, shape (examples,); None if damaged.
-
-    >>> unpack("oA==", 3)
-    array([ True, False,  True])
-    >>> unpack("oA==", 20) is None
-    True
-    """
-    try:
-        packed = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if len(packed) != (examples + 7) // 8:
-        return None
-    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=examples)
-    return bits.astype(np.bool_)
-
-
 def answers_of(figures: Mapping[str, Any] | None) -> BoolArray | None:
-    """The answers in an event; None if it has none, or if they do not match its ``correct``."""
+    """The answers in an event: base64 of ``numpy.packbits``, unpacked to shape (examples,).
+
+    None if the event has no answers, or if they are damaged or do not match its ``correct``.
+    """
     given = figures or {}
     text, examples = given.get("correct_bits"), given.get("examples")
     if not isinstance(text, str) or not isinstance(examples, int) or examples < 1:
         return None
-    bits = unpack(text, examples)
-    return bits if bits is not None and int(bits.sum()) == given.get("correct") else None
+    try:
+        packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
+    except ValueError:
+        return None
+    if len(packed) != (examples + 7) // 8:
+        return None
+    bits = np.unpackbits(packed, count=examples).astype(np.bool_)
+    return bits if int(bits.sum()) == given.get("correct") else None
 
 
 def stack(answers: Iterable[BoolArray | None], examples: int | None = None) -> BoolArray | None:

@@ -7,7 +7,6 @@ import pandas as pd
 
 from analysis.charts import style
 from analysis.charts.chart import Chart, Panels, View, told
-from analysis.charts.frontier import LEAD
 from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import Look
@@ -32,7 +31,7 @@ def growth(results: Results) -> pd.DataFrame:
     return after[grown]
 
 
-def line(table: pd.DataFrame, label: str = "", look: Look = LEAD) -> Series:
+def line(table: pd.DataFrame, label: str, look: Look) -> Series:
     """The step line of a sweep; thinned out if there are thousands of steps."""
     kept = table.iloc[thin.evenly(len(table), MOST_STEPS)]
     return Series(
@@ -47,39 +46,25 @@ def line(table: pd.DataFrame, label: str = "", look: Look = LEAD) -> Series:
     )
 
 
-def view(results: Results) -> View | str:
-    """One panel, unless there is no hypervolume."""
-    if results.candidates.empty:
-        return "There is no finished evaluation yet, so there is no front."
-    table = growth(results)
-    if table.empty:
-        return "The hypervolume is unknown: the ledger has no reference point for its objectives."
-    caption = told(
-        f"The hypervolume of the front {_against(results)} after each finetuned epoch of any "
-        f"trial; pruning costs no epoch. It ends at {table['hypervolume'].iloc[-1]:.4f} after "
-        f"{table['epochs'].iloc[-1]:,} epochs.",
-        thin.note(min(len(table), MOST_STEPS), len(table), "steps"),
-    )
-    return Panels(caption, [Panel(EPOCHS, VOLUME, series=[line(table)], height=300)])
-
-
-def view_of_several(comparison: Comparison) -> View | str:
-    """One panel, unless no sweep has a hypervolume."""
+def view(source: Results | Comparison) -> View | str:
+    """One panel with a line for each sweep that has a hypervolume."""
+    sweeps = named(source) if isinstance(source, Comparison) else [("", source)]
     known = [
-        (line(table, name, style.look(place)), results)
-        for place, (name, results) in enumerate(named(comparison))
+        (results, table, line(table, name, style.look(place)))
+        for place, (name, results) in enumerate(sweeps)
         if not (table := growth(results)).empty
     ]
     if not known:
-        return "No sweep has a hypervolume: each lacks a finished evaluation or a reference point."
-    series, sweeps = zip(*known, strict=True)
-    missing = len(comparison.results) - len(known)
+        return "There is no hypervolume without a finished evaluation and a reference point."
+    drawn, tables, series = zip(*known, strict=True)
+    missing = len(sweeps) - len(known)
     caption = told(
-        f"The hypervolume of each front {_against(sweeps[0])}, by the finetune epochs of all "
-        "trials of the sweep.",
+        f"The hypervolume of the front {_against(drawn[0])} after each finetuned epoch of any "
+        "trial of the sweep; pruning costs no epoch.",
         f"{missing} of the sweeps have no hypervolume yet." if missing else "",
+        thin.note(sum(len(one.x) for one in series), sum(map(len, tables)), "steps"),
     )
-    return Panels(caption, [Panel(EPOCHS, VOLUME, series=series, height=340)])
+    return Panels(caption, [Panel(EPOCHS, VOLUME, series=series)])
 
 
 def _against(results: Results) -> str:
@@ -87,5 +72,5 @@ def _against(results: Results) -> str:
     return f"(on validation, relative to the fixed reference point {corner})"
 
 
-EFFORT = Chart("hypervolume", "Hypervolume against epochs", view)
-EFFORTS = Chart("hypervolumes", "Hypervolume against epochs", view_of_several)
+EFFORT: Chart[Results] = Chart("hypervolume", "Hypervolume against epochs", view)
+EFFORTS: Chart[Comparison] = Chart("hypervolumes", "Hypervolume against epochs", view)

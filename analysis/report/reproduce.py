@@ -13,17 +13,8 @@ from analysis.results import Results
 MAX_TEXT = 20_000
 """The maximum number of characters of a config that is printed as a whole."""
 
-_SETTINGS = (
-    "model",
-    "tokenizer",
-    "task",
-    "baseline",
-    "pruning",
-    "recover",
-    "objectives",
-    "search",
-    "resources",
-)
+_ELSEWHERE = ("name", "space", "storage")
+"""Sections of a config that are no row of the table of settings."""
 
 
 def settings(results: Results) -> Section:
@@ -31,7 +22,8 @@ def settings(results: Results) -> Section:
     config = results.config
     if not config:
         return Section("config", "Config", ["The ledger has no config."])
-    rows = [(name, _brief(config[name])) for name in _SETTINGS if config.get(name) is not None]
+    own = {name: value for name, value in config.items() if name not in _ELSEWHERE}
+    rows = [(short(name), _brief(value)) for name, value in own.items() if value is not None]
     space = config.get("space")
     given = space if isinstance(space, dict) else {}
     rows += [(f"space: {short(name)}", _brief(value)) for name, value in given.items()]

@@ -51,7 +51,6 @@ class Confirmation(Fold):
         return list(dict.fromkeys((trial, epoch) for trial, epoch, _ in self.records))
 
     def on_confirm(self, event: ReadEvent) -> None:
-        """A round begins."""
         self.begun = self.running = True
         points = event.get("points")
         self.newest = []
@@ -61,11 +60,9 @@ class Confirmation(Fold):
                 self.why[self.newest[-1]] = str(point.get("why"))
 
     def on_confirm_baseline(self, event: ReadEvent) -> None:
-        """The dense model is evaluated on test."""
         self.baseline = self.baseline or event
 
     def on_confirm_record(self, event: ReadEvent) -> None:
-        """A retrained model is evaluated on test."""
         key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
         if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
             self.problems.append(
@@ -75,12 +72,10 @@ class Confirmation(Fold):
         self.records.setdefault(key, event)  # type: ignore[arg-type]
 
     def on_confirm_end(self, event: ReadEvent) -> None:
-        """A retraining ends."""
         if event.get("status") == "failed":
             self.failed.append(event)
 
     def on_confirm_finish(self, event: ReadEvent) -> None:
-        """The round has ended."""
         self.running = False
 
 

@@ -97,23 +97,19 @@ class Story(Fold):
             self._seen.add(key)
 
     def on_baseline(self, event: ReadEvent) -> None:
-        """The dense model is evaluated."""
         self.baseline = self.baseline or event
 
     def on_trial(self, event: ReadEvent) -> None:
-        """A trial is proposed."""
         trial, params = self.trial(event), event.get("params")
         trial.params = params if isinstance(params, dict) else {}
         trial.seed = event.get("seed")
 
     def on_start(self, event: ReadEvent) -> None:
-        """A worker begins with a trial."""
         trial = self.trial(event)
         trial.status, trial.error = "running", None
         trial.worker, trial.attempt = event.get("worker"), event.get("attempt")
 
     def on_record(self, event: ReadEvent) -> None:
-        """A trial is evaluated."""
         if not isinstance(event.get("epoch"), int):
             self.problems.append(f"a record of {event['trial_id']} has no epoch; it is ignored")
             return
@@ -121,15 +117,12 @@ class Story(Fold):
         self.records.append(event)
 
     def on_decision(self, event: ReadEvent) -> None:
-        """The scheduler decides on a record."""
         self.decisions.append(event)
 
     def on_lost(self, event: ReadEvent) -> None:
-        """A worker is lost."""
         self.lost.append(event)
 
     def on_end(self, event: ReadEvent) -> None:
-        """A trial ends."""
         trial = self.trial(event)
         trial.status, trial.error = str(event.get("status", "completed")), event.get("error")
 

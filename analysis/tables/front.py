@@ -18,7 +18,7 @@ import pandas as pd
 from analysis.certainty.measured import interval, measured
 from analysis.tables.columns import front_columns, series
 from sweep.ledger.metric import PrimaryMetric
-from sweep.pareto import BoolArray, FloatArray, IntArray, nondominated
+from sweep.pareto import FloatArray, IntArray, nondominated
 
 Constraints = Mapping[str, Mapping[str, float]]
 
@@ -35,27 +35,17 @@ def objectives(table: pd.DataFrame, directions: Mapping[str, str]) -> FloatArray
     return table[list(directions)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def feasible(table: pd.DataFrame, constraints: Constraints) -> BoolArray:
-    """A mask, shape (rows,), of the rows within all bounds; a missing value is within none.
-
-    ``constraints`` are those of the config: metric -> {"min": x, "max": y}, or one of the two.
-    """
-    keeps = np.ones(len(table), dtype=np.bool_)
-    for metric, bounds in constraints.items():
-        if metric not in table:
-            return np.zeros(len(table), dtype=np.bool_)
-        values = _floats(table[metric])
-        keeps &= values >= bounds.get("min", -np.inf)
-        keeps &= values <= bounds.get("max", np.inf)
-    return keeps
-
-
 def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
     """The feasible candidates, or all candidates if none is feasible.
 
-    They have a column ``feasible``.
+    ``constraints`` are those of the config: metric -> {"min": x, "max": y}, or one of the two. A
+    row is feasible if it is within all bounds; a missing value is within none. The column
+    ``feasible`` is added.
     """
-    keeps = feasible(pool, constraints)
+    keeps = np.ones(len(pool), dtype=np.bool_)
+    for metric, bounds in constraints.items():
+        values = _floats(pool[metric]) if metric in pool else np.full(len(pool), np.nan)
+        keeps &= (values >= bounds.get("min", -np.inf)) & (values <= bounds.get("max", np.inf))
     pool = pool.assign(feasible=series(keeps.tolist(), "bool").set_axis(pool.index))
     return pool[keeps] if keeps.any() else pool
 

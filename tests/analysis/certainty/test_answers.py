@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import Results
-from analysis.certainty.answers import answers_of, stack, unpack
+from analysis.certainty.answers import answers_of, stack
 from analysis.tables.files import write_tables
 from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
 
@@ -14,12 +14,13 @@ from tests.analysis.ledgers import LedgerBuilder, answered_sweep, pack
 @pytest.mark.parametrize("examples", [1, 7, 8, 9, 872])
 def test_packed_answers_are_unpacked_exactly(examples: int) -> None:
     bits = np.random.default_rng(examples).random(examples) < 0.7
-    assert np.array_equal(unpack(pack(bits), examples), bits)
+    figures = {"correct_bits": pack(bits), "examples": examples, "correct": int(bits.sum())}
+    assert np.array_equal(answers_of(figures), bits)
 
 
 @pytest.mark.parametrize("text", ["", "oA=", "oA==oA==", "é", "oAA=", "!!!!"])
 def test_damaged_answers_are_none(text: str) -> None:
-    assert unpack(text, 3) is None
+    assert answers_of({"correct_bits": text, "examples": 3, "correct": 2}) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from analysis import Results
 from analysis.certainty.bootstrap import front_probability, resampled
 from analysis.certainty.paired import discordant, mcnemar
 from analysis.certainty.verdicts import to_dense
-from analysis.tables.front import feasible, objectives
+from analysis.tables.front import contenders, objectives
 from sweep.ledger.metric import PrimaryMetric
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, answered_sweep, big_sweep, first
 
@@ -84,9 +84,10 @@ def test_a_front_without_feasible_points_has_them_marked(big: Results) -> None:
 
 
 def test_a_missing_figure_is_within_no_bound(big: Results) -> None:
-    assert not feasible(big.candidates, {"f1": {"min": 0.1}}).any()
-    assert not feasible(big.candidates.assign(loss=np.nan), {"loss": {"max": 9.0}}).any()
-    assert feasible(big.candidates, {}).all()
+    pool = big.candidates.assign(loss=np.nan)
+    for constraints in {"f1": {"min": 0.1}}, {"loss": {"max": 9.0}}:
+        assert not contenders(pool, constraints)["feasible"].any()
+    assert contenders(pool, {})["feasible"].all()
 
 
 @pytest.mark.parametrize("damaged", ["sparsity", {"sparsity": 0.5}, [1], None])

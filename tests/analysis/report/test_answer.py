@@ -90,7 +90,7 @@ def one_point(**figures: object) -> LedgerBuilder:
         (one_point(accuracy_drop=None), "there is no dense baseline yet."),
         (
             one_point(),
-            "No point is within one point of dense; the one with the highest accuracy is ",
+            "No point is within 1 point of dense; the one with the highest accuracy is ",
         ),
     ],
 )
