@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,22 @@ from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
-if TYPE_CHECKING:
-    from analysis.results import Results
-
 # In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it.
 _SLACK = 1e-9
+
+
+class Asked(Protocol):
+    """The part of ``Results`` that this module uses."""
+
+    @property
+    def front(self) -> pd.DataFrame: ...
+    @property
+    def metric(self) -> PrimaryMetric: ...
+    @property
+    def split(self) -> Split: ...
+    @property
+    def knee(self) -> int | None: ...
+    def best(self, min_sparsity: float | None, max_drop: float | None) -> Answer: ...
 
 
 class Bound(NamedTuple):
@@ -70,7 +81,7 @@ class Answer:
 
 
 def points(
-    results: Results,
+    results: Asked,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     knee: bool = False,
@@ -91,7 +102,7 @@ def points(
 
 
 def why_none(
-    results: Results,
+    results: Asked,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     knee: bool = False,
@@ -119,7 +130,7 @@ def most(table: pd.DataFrame, column: str, largest: bool = True) -> pd.Series[An
 
 
 def bounds(
-    results: Results,
+    results: Asked,
     min_sparsity: float | None = None,
     max_drop: float | None = None,
     max_size_bytes: float | None = None,
@@ -160,7 +171,7 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
 
 
-def choose(results: Results, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
+def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
     """The row within the bounds ``asked`` that is best ``by`` (column, whether more is better).
 
     The primary metric breaks ties. If no row is within the bounds, ``nearest`` is the feasible row
@@ -191,7 +202,7 @@ def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
 
 
 def _text(
-    results: Results,
+    results: Asked,
     point: pd.Series[Any] | None,
     runner_up: pd.Series[Any] | None,
     nearest: pd.Series[Any] | None,
@@ -205,7 +216,7 @@ def _text(
     return f"no point of the front is within the bounds.{come}"
 
 
-def point_text(row: pd.Series[Any], results: Results) -> str:
+def point_text(row: pd.Series[Any], results: Asked) -> str:
     """A row of the front in words, with its interval and the split it is measured on."""
     metric, form = results.metric, MetricFormat(results.metric)
     on = on_split(metric, results.split)
