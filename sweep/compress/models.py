@@ -53,8 +53,8 @@ def load_classifier(
             )
     except Exception as error:  # the library raises many kinds, all of them about this model
         raise UsageError(f"{setting} {name!r} cannot be loaded: {first_line(error)}") from error
-    if trained:
-        _check_weights(f"{setting} {name!r}", report)
+    if trained and (missing := sorted(report["missing_keys"])):  # they would be random
+        raise UsageError(f"{setting} {name!r} lacks weights: {json.dumps(missing[:5])}")
     _check_sizes(f"{setting} {name!r}", config, label_names, vocabulary, max_length)
     _check_labels(f"{setting} {name!r}", config, label_names)
     loaded: nn.Module = model
@@ -136,13 +136,6 @@ def _check_folder(name: str) -> None:
 def has_head(config: Any) -> bool:
     """Whether a checkpoint was saved as a classifier, that is, has a trained head."""
     return any("SequenceClassification" in name for name in config.architectures or [])
-
-
-def _check_weights(name: str, report: Any) -> None:
-    """Refuse a classifier without all weights, which would otherwise be random."""
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise UsageError(f"{name} lacks weights: {json.dumps(missing[:5])}")
 
 
 def _check_sizes(

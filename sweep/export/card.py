@@ -24,9 +24,6 @@ from sweep.export.point import Point
 from sweep.space.params import Params
 from sweep.version import __version__
 
-MOST_ROWS = 20
-"""Most rows in the table of front points."""
-
 
 def card(
     results: Results,
@@ -66,7 +63,7 @@ def card(
         tested=_row(results.confirmed_points, point) if tested else None,
         ramping=point.epoch < params.ramp_epochs,
         front=results.front.to_dict("records"),
-        most_rows=MOST_ROWS,
+        most_rows=20,  # of the table of front points
         metric=metric,
         form=form,
         on=on_split(metric, results.split),

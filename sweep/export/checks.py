@@ -91,7 +91,14 @@ def check(
         correct = is_correct(logits(saved, bench, bf16), bench)
     differing = _count_differing(correct, point)
     if differing > may_differ:
-        raise StorageError(_message(differing, int(correct.sum()), point, bench))
+        where = "a GPU" if bench.config.resources.gpu else "another kind of machine"
+        raise StorageError(
+            f"the exported model answers {int(correct.sum())} of {point.record['examples']} "
+            f"validation examples correctly, the record says {point.record['correct']}, and "
+            f"{differing} answers differ: nothing was exported. The model, the data or a library "
+            f"may have changed since the sweep. If the trial ran on {where}, rounding may differ: "
+            f"use --may-differ {differing}"
+        )
     return Checked(len(found), int(correct.sum()), int(plain_correct.sum()), differing, bf16)
 
 
@@ -118,16 +125,6 @@ def _count_differing(correct: Bools, point: Point) -> int:
     if point.answers is None or len(point.answers) != len(correct):
         return abs(int(correct.sum()) - int(point.record["correct"]))
     return int((correct != point.answers).sum())
-
-
-def _message(differing: int, correct: int, point: Point, bench: Workbench) -> str:
-    where = "a GPU" if bench.config.resources.gpu else "another kind of machine"
-    return (
-        f"the exported model answers {correct} of {point.record['examples']} validation examples "
-        f"correctly, the record says {point.record['correct']}, and {differing} answers differ: "
-        "nothing was exported. The model, the data or a library may have changed since the sweep. "
-        f"If the trial ran on {where}, rounding may differ: use --may-differ {differing}"
-    )
 
 
 @contextmanager

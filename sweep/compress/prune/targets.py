@@ -63,9 +63,11 @@ def prunable_modules(model: nn.Module, targets: Targets) -> dict[str, nn.Module]
             seen.add(id(module.weight))
             found[name] = module
     if not found:
+        names = [name for name, module in model.named_modules() if isinstance(module, PRUNABLE)]
+        like = ", ".join(names[:3]) or "(the model has no Linear or Conv layer)"
         raise UsageError(
             f"nothing to prune: no module matches pruning.include={list(targets.include)} and "
-            f"pruning.exclude={list(targets.exclude)}; names look like {_some_names(model)}"
+            f"pruning.exclude={list(targets.exclude)}; names look like {like}"
         )
     return found
 
@@ -77,11 +79,6 @@ def prunable_weights(model: nn.Module, targets: Targets) -> dict[str, Tensor]:
         assert isinstance(module.weight, Tensor)
         weights[name] = module.weight
     return weights
-
-
-def _some_names(model: nn.Module) -> str:
-    names = [name for name, module in model.named_modules() if isinstance(module, PRUNABLE)]
-    return ", ".join(names[:3]) or "(the model has no Linear or Conv layer)"
 
 
 def has_masks(model: str | None) -> bool:

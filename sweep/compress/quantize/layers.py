@@ -27,9 +27,6 @@ from sweep.space.params import QUANTIZATIONS
 GRID_FILE = "quantization.json"
 FORMAT, VERSION = "prunesweep-quantization", "1"
 
-SCALE_BYTES = 2
-"""Size of one scale of ``int8``; each output channel has one, in bfloat16."""
-
 
 class GridLinear(nn.Linear):
     """A Linear layer that rounds its inputs, weights and bias to the grid of ``scheme``."""
@@ -101,7 +98,7 @@ def grid_storage(model: nn.Module) -> dict[int, tuple[int, float, int]]:
     for layer in grid_layers(model).values():
         weight, bias = layer.rounded()
         whole, item = layer.scheme.name == "fixed", layer.scheme.bits / 8
-        scales = 0 if whole else SCALE_BYTES * layer.out_features
+        scales = 0 if whole else 2 * layer.out_features  # a bfloat16 for each output channel
         found[id(layer.weight)] = int(weight.count_nonzero()), item, scales
         if bias is not None and whole:
             found[id(layer.bias)] = int(bias.count_nonzero()), item, 0

@@ -75,9 +75,6 @@ MATRICES = {"first.weight": 4000, "second.weight": 4000, "head.weight": 2000}
 WEIGHTS, OTHERS = sum(MATRICES.values()), 2_500
 """Number of prunable parameters and of other parameters, with 4 bytes each."""
 
-EXAMPLES = 1000
-"""Number of evaluation examples without ``task.eval_samples``."""
-
 STREAMS = {"train": 1, "validation": 2, "test": 3}
 MASK, DENSE_SEED, HARDNESS, ANSWERS = 4, 5, 6, 7
 LABELS = 10
@@ -97,8 +94,8 @@ class ClosedForm:
 
     @property
     def examples(self) -> int:
-        """Number of examples of an evaluation."""
-        return self.config.task.eval_samples or EXAMPLES
+        """Number of examples of an evaluation; 1000 without ``task.eval_samples``."""
+        return self.config.task.eval_samples or 1000
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """Return the dense figures, as `sweep.compress.dense.bench.Workbench.baseline` does."""
