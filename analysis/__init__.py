@@ -19,11 +19,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.comparison import Comparison, Incomparable
-    from analysis.loading import load
-    from analysis.results import Results
-    from sweep.ledger.read import NewerLedger, NotASweep
-    from sweep.ledger.store_errors import MissingPackage
+    from analysis.comparison import Comparison as Comparison
+    from analysis.comparison import Incomparable as Incomparable
+    from analysis.loading import load as load
+    from analysis.results import Results as Results
+    from sweep.ledger.read import NewerLedger as NewerLedger
+    from sweep.ledger.read import NotASweep as NotASweep
+    from sweep.ledger.store_errors import MissingPackage as MissingPackage
 
 _HOME = {
     "Comparison": "analysis.comparison",
@@ -35,15 +37,7 @@ _HOME = {
     "load": "analysis.loading",
 }
 
-__all__ = [
-    "Comparison",
-    "Incomparable",
-    "MissingPackage",
-    "NewerLedger",
-    "NotASweep",
-    "Results",
-    "load",
-]
+__all__ = list(_HOME)
 
 
 if not TYPE_CHECKING:  # a type checker would accept any name

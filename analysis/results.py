@@ -83,7 +83,6 @@ class Results(Loaded):
 
     @cached_property
     def _contenders(self) -> pd.DataFrame:
-        """The feasible candidates, or all candidates if none is feasible."""
         return fronts.contenders(self.candidates, self.constraints)
 
     @cached_property
@@ -249,16 +248,20 @@ class Results(Loaded):
     @property
     def confirmed(self) -> bool:
         """Whether all points of the front have values on the test set."""
-        return len(self.front) > 0 and self._is_tested
-
-    @property
-    def _is_tested(self) -> bool:
-        return bool(self.front[self.metric.test].notna().all())
+        return len(self.front) > 0 and bool(self.front[self.metric.test].notna().all())
 
     @property
     def confirmation_state(self) -> str:
-        """none | running | partial (some points of the front have no value on test) | finished."""
-        return confirm.state_of(self.confirming, self._is_tested)
+        """none | running (or killed, which looks the same) | partial | finished.
+
+        Partial: a round has ended, but some points of the front have no value on test, because
+        their retraining failed or because the front has changed since.
+        """
+        if not self.confirming.begun:
+            return "none"
+        if self.confirming.running:
+            return "running"
+        return "partial" if self.front[self.metric.test].isna().any() else "finished"
 
     @property
     def optimism(self) -> dict[str, float] | None:

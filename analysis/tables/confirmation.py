@@ -129,19 +129,6 @@ def summary(
     }
 
 
-def state_of(story: Confirmation, whole: bool) -> str:
-    """none | running (or killed, which looks the same) | partial | finished.
-
-    Partial: a round has ended, but some points of the front have no value on test (the front is not
-    ``whole``), because their retraining failed or because the front has changed since.
-    """
-    if not story.begun:
-        return "none"
-    if story.running:
-        return "running"
-    return "finished" if whole else "partial"
-
-
 def optimism_of(
     front: pd.DataFrame, confirmed: pd.DataFrame, metric: PrimaryMetric
 ) -> dict[str, float] | None:
