@@ -162,8 +162,7 @@ class DistillConfig(Section):
     weight: types.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
     temperature: types.Positive = Field(default=2.0, description="softens the teacher's answers")
     teacher: fields.Line | None = Field(
-        default=None,
-        description="hub id or folder, with the same labels; null: the dense model",
+        default=None, description="hub id or folder, with the same labels; null: the dense model"
     )
 
 
@@ -173,8 +172,7 @@ class RecoverConfig(Section):
     batch_size: types.Count = Field(default=32, description="examples per step")
     eval_batch_size: types.Count = Field(default=128, description="examples per batch")
     lr_schedule: fields.LrSchedule = Field(
-        default="constant",
-        description="linear: then only a trial's last epoch counts",
+        default="constant", description="linear: then only a trial's last epoch counts"
     )
     warmup: types.Share = Field(
         default=0.1, description="warmup, as a share of an epoch's steps (linear: of all steps)"
@@ -227,8 +225,7 @@ class SearchConfig(Section):
         default=0, description="epochs before the first stop; 0: right after pruning"
     )
     reduction_factor: types.Factor = Field(
-        default=3.0,
-        description="factor between rungs; about 1/factor of the trials continue",
+        default=3.0, description="factor between rungs; about 1/factor of the trials continue"
     )
     margin: types.NotNegative = Field(
         default=1.0, description="standard errors by which a peer must be better to stop a trial"
@@ -247,8 +244,7 @@ class SearchConfig(Section):
         default=[], description="folders of other sweeps whose results the sampler uses"
     )
     reference: fields.Reference = Field(
-        default={},
-        description="reference point of the hypervolume, if not the default",
+        default={}, description="reference point of the hypervolume, if not the default"
     )
 
 

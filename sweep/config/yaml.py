@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sweep.space.params import PARAMETERS, TUTORIAL
-from sweep.space.values import Problem, Refused, collect_problems
+from sweep.space.values import Problem, Refused
 
 Path = tuple[str, ...]
 
@@ -107,24 +107,28 @@ def apply_overrides(
     result = dict(data)
     problems: list[Problem] = []
     for override in overrides:
-        with collect_problems(problems):
-            if isinstance(override, str):
-                path, value = _parse(override)
-            else:
-                path, value = tuple(override[0].split(".")), override[1]
-            if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
-                path = ("space", *path)
-            if path[0] == "space":
-                _drop_other_form(result, path[1:], value)
-            _set(result, path, value)
+        try:
+            path, value = _parse(override)
+        except Refused as refused:
+            problems += refused.problems
+            continue
+        if single_trial and path[0] in (*PARAMETERS, *TUTORIAL):
+            path = ("space", *path)
+        if path[0] == "space":
+            _drop_other_form(result, path[1:], value)
+        _set(result, path, value)
     return result, problems
 
 
-def _parse(text: str) -> tuple[Path, Any]:
-    key, equals, raw = text.partition("=")
+def _parse(override: str | tuple[str, Any]) -> tuple[Path, Any]:
+    if not isinstance(override, str):
+        return tuple(override[0].split(".")), override[1]
+    key, equals, raw = override.partition("=")
     path = tuple(key.strip().split("."))
     if not equals or not all(path):
-        raise Refused(Problem((key,), "must have the form key=value", text, "a.dotted.path=value"))
+        raise Refused(
+            Problem((key,), "must have the form key=value", override, "a.dotted.path=value")
+        )
     try:
         value, problems = parse_yaml(raw)
     except Refused as refused:

@@ -99,10 +99,9 @@ def _conditions(when: NotEmpty) -> tuple[Condition, ...]:
     )
 
 
-_WHEN = model_of("when", NotEmpty, {name: _tests(name) for name in PARAMETERS})
 _When = Annotated[
     tuple[Condition, ...],
-    read_as(_WHEN, _conditions),
+    read_as(model_of("when", NotEmpty, {name: _tests(name) for name in PARAMETERS}), _conditions),
     Field(description="the parameter is active only if these parameters have these values"),
 ]
 

@@ -6,8 +6,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -54,15 +53,6 @@ class Refused(ValueError):
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
         super().__init__("; and ".join(p.line if p.where else p.reason for p in problems))
-
-
-@contextmanager
-def collect_problems(problems: list[Problem], *where: str) -> Iterator[None]:
-    """Catch a `Refused` in the block, and append its problems under the path ``where``."""
-    try:
-        yield
-    except Refused as refused:
-        problems += [problem.under(*where) for problem in refused.problems]
 
 
 # Texts that need no quotes, unless YAML reads them as another type, such as "no" or "1e5".
