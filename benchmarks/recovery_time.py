@@ -54,7 +54,7 @@ def _answers(pair: Rivals) -> torch.Tensor:
     """The model's own logits over train, in its order: (examples, labels)."""
     started = time.perf_counter()
     pair.again()
-    found = all_logits(pair.model, pair.split, batch_size=128)
+    found = all_logits(pair.model, pair.task.train, batch_size=128)
     print(f"the teacher, once a sweep: {time.perf_counter() - started:.3f} s", flush=True)
     return torch.from_numpy(found)
 

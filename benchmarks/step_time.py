@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune.masks import apply_masks, make_masks, pairs
 from sweep.compress.prune.targets import Targets, prunable_weights
-from sweep.compress.tasks import Split
+from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe, finetune_epoch, make_optimizer, to_device
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
@@ -48,13 +48,14 @@ def bare_epoch(
 class Rivals:
     """A model and an order of batches that both loops share."""
 
-    def __init__(self, model: nn.Module, split: Split, recipe: Recipe) -> None:
-        self.model, self.split, self.recipe = model, split, recipe
+    def __init__(self, model: nn.Module, task: Task, recipe: Recipe) -> None:
+        self.model, self.task, self.recipe = model, task, recipe
         weights = prunable_weights(model, Targets())
         masks = make_masks(weights, Params(SPARSITY), torch.Generator())
         apply_masks(weights, masks)
         self.held = pairs(model, masks)
         self.start = {name: value.clone() for name, value in model.state_dict().items()}
+        split = task.train
         order = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, 0]))
         device = next(model.parameters()).device
         self.batches = [to_device(split.batch(chosen), device) for chosen in order]
@@ -65,7 +66,7 @@ class Rivals:
         return finetune_epoch(
             self.model,
             optimizer,
-            self.split,
+            self.task,
             self.recipe,
             epoch=0,
             held=self.held,
@@ -91,7 +92,7 @@ def rivals(given: argparse.Namespace) -> Rivals:
     task, model = bench.task, bench.config.model
     net = task.fresh(0) if model is None else task.load(model)
     recipe = Recipe(learning_rate=1e-4, epochs=1, seed=0, batch_size=given.batch_size)
-    return Rivals(net, task.train, recipe)
+    return Rivals(net, task, recipe)
 
 
 def _config(given: argparse.Namespace) -> SweepConfig:

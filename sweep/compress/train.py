@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -19,15 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.nn.functional import kl_div, log_softmax
 
 from sweep.compress.measure import Score
 from sweep.compress.prune.masks import hold
 from sweep.compress.tasks.task import Examples, Task
 from sweep.errors import TrialError
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(logits, labels) -> the mean loss, a scalar: `sweep.compress.tasks.Task.loss`."""
 
 STEPS_UNSEEN = 64
 """Steps between two checks of the losses; each check waits for the device."""
@@ -106,21 +103,21 @@ class Distillation:
 def finetune_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    split: Examples,
+    task: Task,
     recipe: Recipe,
     *,
     epoch: int,
     held: Sequence[tuple[Tensor, Tensor]] = (),
-    loss: Loss = cross_entropy,
     distillation: Distillation | None = None,
 ) -> float:
-    """Train one ``epoch`` (from 0) in place; return its wall seconds.
+    """Train one ``epoch`` (from 0) of a task in place; return its wall seconds.
 
     ``held`` are pairs (weight, mask); pruned entries get no gradient. With ``distillation`` the
     loss includes a teacher. Batch order and dropout depend only on (seed, epoch), so that an epoch
     can be repeated from a checkpoint. Raises :class:`~sweep.errors.TrialError` if a loss is not
     finite; the model cannot be used afterwards.
     """
+    split = task.train
     started = time.perf_counter()
     device = next(model.parameters()).device
     batches = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, epoch]))
@@ -133,7 +130,7 @@ def finetune_epoch(
                 group["lr"] = recipe.learning_rate * factor
             batch = to_device(split.batch(chosen), device)
             logits = logits_of(model, batch, recipe.bf16)
-            found = loss(logits, batch["labels"])
+            found = task.loss(logits, batch["labels"])
             if distillation is not None:
                 found = distillation.mixed(found, logits, chosen)
             optimizer.zero_grad(set_to_none=True)

@@ -112,11 +112,10 @@ class ModelTrial(Trial):
             return finetune_epoch(
                 self.model,
                 self.optimizer,
-                self.task.train,
+                self.task,
                 self.recipe,
                 epoch=self.epoch,
                 held=pairs(self.model, {**self.start, **self.masks}),
-                loss=self.task.loss,
                 distillation=self.distillation(),
             )
 

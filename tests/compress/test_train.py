@@ -29,7 +29,7 @@ from sweep.errors import TrialError
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
 from tests.harness.tiny import Net, bags
-from tests.harness.trials import evaluated, every_schedule, finetune, logits_one_by_one
+from tests.harness.trials import GivenTask, evaluated, every_schedule, finetune, logits_one_by_one
 
 
 def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
@@ -120,8 +120,9 @@ def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -
 def test_each_epoch_has_its_own_order_from_the_seed() -> None:
     def order(seed: int, epoch: int) -> list[list[int]]:
         net, recipe = Net(), Recipe(0.0, 2, seed, batch_size=8)
+        given = GivenTask(lambda name: bags())
         with seen_batches(net) as seen:
-            finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=epoch)
+            finetune_epoch(net, make_optimizer(net, recipe), given, recipe, epoch=epoch)
         return [ids.flatten().tolist() for ids, _ in seen]
 
     assert order(0, 0) == order(0, 0)
@@ -163,13 +164,13 @@ def test_segments_reach_a_model_that_has_them() -> None:
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
 def test_weights_that_are_not_finite_end_the_trial_with_a_reason(value: float) -> None:
-    net, recipe = Net(), Recipe(0.1, 1, 0)
+    net, recipe, given = Net(), Recipe(0.1, 1, 0), GivenTask(lambda name: bags())
     nn.init.constant_(net.head.weight, value)
     ambient = torch.random.get_rng_state()
     with pytest.raises(TrialError, match="diverged: the loss on 48 evaluation examples is"):
         evaluated(net, bags(), 16)
     with pytest.raises(TrialError, match="diverged: loss is nan at step 0 of epoch 3"):
-        finetune_epoch(net, make_optimizer(net, recipe), bags(), recipe, epoch=2)
+        finetune_epoch(net, make_optimizer(net, recipe), given, recipe, epoch=2)
     assert torch.equal(torch.random.get_rng_state(), ambient)
 
 

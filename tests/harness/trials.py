@@ -105,9 +105,9 @@ def finetune(
     net: nn.Module, data: Split, recipe: Recipe, optimizer: Optimizer | None = None, **how: Any
 ) -> Optimizer:
     """Train all epochs of a recipe without a trial; return the optimiser."""
-    optimizer = optimizer or make_optimizer(net, recipe)
+    optimizer, task = optimizer or make_optimizer(net, recipe), GivenTask(lambda name: data)
     for epoch in range(recipe.epochs):
-        finetune_epoch(net, optimizer, data, recipe, epoch=epoch, **how)
+        finetune_epoch(net, optimizer, task, recipe, epoch=epoch, **how)
     return optimizer
 
 

@@ -91,9 +91,8 @@ class DenseModels:
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
         held = pairs(model, fitted(read_masks(self.config.model), model)) if self.keep_masks else []
-        train, loss = self.task.train, self.task.loss
         spent = sum(
-            finetune_epoch(model, optimizer, train, recipe, epoch=epoch, held=held, loss=loss)
+            finetune_epoch(model, optimizer, self.task, recipe, epoch=epoch, held=held)
             for epoch in range(recipe.epochs)
         )
         with new_folder(self.folder / self.entry(grid)) as scratch:
