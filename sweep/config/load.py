@@ -224,6 +224,17 @@ def paths_of(config: SweepConfig) -> dict[str, str]:
     return found
 
 
+def check_paths(config: SweepConfig) -> None:
+    """Refuse paths that only this machine has. Raises :class:`~sweep.errors.UsageError`."""
+    warm = [("search.warm_start", path) for path in config.search.warm_start if "://" not in path]
+    for setting, path in [*paths_of(config).items(), *warm]:
+        if not path.startswith("/"):
+            raise UsageError(
+                f"{setting} is {path!r}, a path of this machine, but no data travels with a sweep: "
+                "put it on storage that every node sees, and give its absolute path there"
+            )
+
+
 def _is_path(name: str) -> bool:
     """Whether the name of a model is a path on some machine, not a hub id."""
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_dir()

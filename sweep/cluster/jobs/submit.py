@@ -19,7 +19,7 @@ from typing import Any
 from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import KEY, Job, find, jobs_of
 from sweep.config import SweepConfig
-from sweep.config.load import paths_of
+from sweep.config.load import check_paths
 from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ClusterError, UsageError
 from sweep.ledger.store import store_at
@@ -49,7 +49,7 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 STOP_SECONDS = 300
-"""How long a driver may take to save its state after SIGTERM, before Ray kills it (by default 3 s)."""
+"""How long a driver may take to save its state after SIGTERM. By default Ray would wait 3 s."""
 
 
 def submit(
@@ -120,13 +120,7 @@ def check_travels(config: SweepConfig, place: str) -> None:
             "the absolute path of a folder that all nodes share (--out /shared/NAME or storage: "
             "/shared), or an object store (--out s3://BUCKET/NAME)"
         )
-    warm = [("search.warm_start", path) for path in config.search.warm_start if "://" not in path]
-    for setting, path in [*paths_of(config).items(), *warm]:
-        if not path.startswith("/"):
-            raise UsageError(
-                f"{setting} is {path!r}, a path of this machine, but data does not travel with a "
-                "job: put it on storage that every node sees, and give its absolute path there"
-            )
+    check_paths(config)
 
 
 def _check_same(live: Job, config: SweepConfig, place: str) -> None:

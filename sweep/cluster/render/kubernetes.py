@@ -27,7 +27,8 @@ from sweep.cluster.render.checks import (
     check_room,
     gpus_of_a_node,
 )
-from sweep.config import ResourcesConfig, SweepConfig
+from sweep.config import SweepConfig
+from sweep.config.load import check_paths
 from sweep.config.plan import results_path
 from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
@@ -79,10 +80,12 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
         )
     check("the sweep's name", config.name, NAME)
     place = results_place(config, options, out)
-    _check_files(config)
+    check_paths(config)
     gpus = gpus_of_a_node(config.resources, options.gpus)
-    cpus = options.cpus or default_cpus(config.resources, gpus)
-    check_room(config.resources, cpus, gpus)
+    want = config.resources
+    trials = int(gpus / want.gpu + 1e-9) if want.gpu else 1  # those that fit on the GPUs
+    cpus = options.cpus or max(4, math.ceil(want.cpu * trials))
+    check_room(want, cpus, gpus)
     return fill(
         "kubernetes.yaml",
         name=config.name,
@@ -97,12 +100,6 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
         kuberay="1.6",
         ray=RAY,
     )
-
-
-def default_cpus(want: ResourcesConfig, gpus: int) -> int:
-    """The default CPUs of a node: enough for the trials that fit on its GPUs, and at least 4."""
-    trials = int(gpus / want.gpu + 1e-9) if want.gpu else 1
-    return max(4, math.ceil(want.cpu * trials))
 
 
 def results_place(config: SweepConfig, options: KubernetesOptions, out: str | None) -> str:
@@ -123,16 +120,3 @@ def results_place(config: SweepConfig, options: KubernetesOptions, out: str | No
             f"give --results {options.mount}/FOLDER"
         )
     return str(path)
-
-
-def _check_files(config: SweepConfig) -> None:
-    """Raise UsageError for relative paths in the config: pods do not see this machine's folders."""
-    dataset = config.task.dataset
-    files = [] if isinstance(dataset, str) else [dataset.train, dataset.validation, dataset.test]
-    folders = [name for name in (config.model, config.tokenizer) if name and Path(name).exists()]
-    for name in (*files, *folders, *config.search.warm_start):
-        if name and not name.startswith("/") and "://" not in name:
-            raise UsageError(
-                f"the config names {name}, a path relative to this folder, which pods do not see: "
-                "put the file on the claim, and give its absolute path there"
-            )

@@ -41,9 +41,6 @@ from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 from sweep.version import __version__
 
-LEAST_GRACE = 180
-"""Seconds that a job needs to end: a minute for the driver, and a minute for Ray's nodes."""
-
 
 @dataclass(frozen=True)
 class SlurmOptions:
@@ -63,11 +60,6 @@ class SlurmOptions:
     grace: int = 300  # how many seconds before the time limit the driver is signalled
 
 
-def this_environment() -> str:
-    """The shell line that puts this environment's commands on PATH."""
-    return f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"'
-
-
 def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) -> str:
     """The batch script of a sweep that writes its results to ``out``.
 
@@ -77,21 +69,22 @@ def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) ->
     would refuse.
     """
     check_options(options)
-    if options.grace < LEAST_GRACE:
-        raise UsageError(f"--grace must be at least {LEAST_GRACE} seconds; got {options.grace}")
+    if options.grace < 180:  # a minute for the driver, and a minute for Ray's nodes
+        raise UsageError(f"--grace must be at least 180 seconds; got {options.grace}")
     place = out or results_path(config)
     if "://" not in place:
         place = str(Path(place).resolve())
     check_line("--results", place)
     gpus = gpus_of_a_node(config.resources, options.gpus)
     check_room(config.resources, options.cpus, gpus)
+    here = shlex.quote(str(Path(sys.executable).parent))
     return fill(
         "slurm.sh",
         name=config.name,
         config=dump_yaml(config),
         out=shlex.quote(place),
         options=options,
-        setup=this_environment() if options.setup is None else options.setup,
+        setup=f'export PATH={here}:"$PATH"' if options.setup is None else options.setup,
         gpus=gpus,
         version=__version__,
     )
