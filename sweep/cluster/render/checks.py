@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from sweep.config import ResourcesConfig
+import typer
+
 from sweep.errors import UsageError
+
+if TYPE_CHECKING:
+    from sweep.config import ResourcesConfig
 
 
 @dataclass(frozen=True)
@@ -19,36 +23,26 @@ class Rule:
     words: str
 
 
+WORD = Rule(r"[A-Za-z0-9][A-Za-z0-9._,+-]*", "letters, digits and . _ , + -")
+TIME = Rule(
+    r"(\d+-)?\d+(:\d\d){0,2}", "a time for Slurm: minutes, H:MM:SS or D-HH:MM:SS, such as 4:00:00"
+)
 NAME = Rule(r"[a-z]([a-z0-9-]{0,45}[a-z0-9])?", "at most 47 lower-case letters, digits and -")
+QUANTITY = Rule(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?", "a quantity for Kubernetes, such as 16Gi")
+IMAGE = Rule(r"[A-Za-z0-9][A-Za-z0-9./:@_-]*", "an image, such as registry.example/prunesweep:1.0")
+FOLDER = Rule(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", "an absolute path of letters, digits, . _ / -")
+GPU = Rule(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "a resource for Kubernetes, such as nvidia.com/gpu")
 
-Word = Annotated[str, Rule(r"[A-Za-z0-9][A-Za-z0-9._,+-]*", "letters, digits and . _ , + -")]
-Time = Annotated[
-    str,
-    Rule(
-        r"(\d+-)?\d+(:\d\d){0,2}",
-        "a time for Slurm: minutes, H:MM:SS or D-HH:MM:SS, such as 4:00:00",
-    ),
-]
-Name = Annotated[str, NAME]
-Quantity = Annotated[
-    str, Rule(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|k|M|G|T)?", "a quantity for Kubernetes, such as 16Gi")
-]
-Image = Annotated[
-    str, Rule(r"[A-Za-z0-9][A-Za-z0-9./:@_-]*", "an image, such as registry.example/prunesweep:1.0")
-]
-Folder = Annotated[
-    str, Rule(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", "an absolute path of letters, digits, . _ / -")
-]
-Gpu = Annotated[
-    str, Rule(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "a resource for Kubernetes, such as nvidia.com/gpu")
+Gpus = Annotated[
+    int | None, typer.Option(min=0, help="GPUs of a node (default: what one trial takes)")
 ]
 
 
 def check_options(options: Any) -> None:
     """Raise UsageError if a field of a dataclass breaks a rule in its type annotation."""
     for field, hint in get_type_hints(type(options), include_extras=True).items():
-        for kind in (hint, *getattr(hint, "__args__", ())):  # Name, or Name | None
-            for rule in getattr(kind, "__metadata__", ()):
+        for rule in getattr(hint, "__metadata__", ()):
+            if isinstance(rule, Rule):
                 check("--" + field.replace("_", "-"), getattr(options, field), rule)
 
 

@@ -12,52 +12,71 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sweep.cluster.render import fill
 from sweep.cluster.render.checks import (
+    FOLDER,
+    GPU,
+    IMAGE,
     NAME,
-    Folder,
-    Gpu,
-    Image,
-    Name,
-    Quantity,
+    QUANTITY,
+    Gpus,
     check,
     check_line,
     check_options,
     check_room,
     gpus_of_a_node,
 )
-from sweep.config import SweepConfig
-from sweep.config.load import check_paths
-from sweep.config.plan import results_path
-from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 from sweep.version import __version__
+
+if TYPE_CHECKING:
+    from sweep.config import SweepConfig
 
 RAY = "2.60.0"
 
 
 @dataclass(frozen=True)
 class KubernetesOptions:
-    """The options of the pods. ``cpus``, ``gpus`` and ``memory`` are those of one worker.
+    """What to ask Kubernetes for. Each field is an option of `sweep render kubernetes`."""
 
-    If ``cpus`` or ``gpus`` is None, it follows from the resources of a trial.
-    """
-
-    image: Image = f"prunesweep:{__version__}"
-    workers: int = 2
-    min_workers: int | None = None  # if smaller than workers, Ray's autoscaler is used
-    cpus: int | None = None
-    gpus: int | None = None
-    memory: Quantity = "16Gi"
-    claim: Name | None = None
-    mount: Folder = "/shared"
-    secret: Name = "prunesweep-token"
-    env_secret: Name | None = None
-    service_account: Name | None = None
-    namespace: Name | None = None
-    gpu_resource: Gpu = "nvidia.com/gpu"
-    retries: int = 3
+    image: Annotated[str, IMAGE, typer.Option(help="image with prunesweep (see Dockerfile)")] = (
+        f"prunesweep:{__version__}"
+    )
+    workers: Annotated[int, typer.Option(min=1, help="pods that run trials")] = 2
+    min_workers: Annotated[
+        int | None, typer.Option(min=0, help="if lower, Ray's autoscaler starts and ends pods")
+    ] = None
+    cpus: Annotated[
+        int | None, typer.Option(min=1, help="CPUs of a worker (default: what its trials take)")
+    ] = None
+    gpus: Gpus = None
+    memory: Annotated[str, QUANTITY, typer.Option(help="memory of a worker")] = "16Gi"
+    claim: Annotated[
+        str | None, NAME, typer.Option(help="ReadWriteMany claim of the volume for results")
+    ] = None
+    mount: Annotated[str, FOLDER, typer.Option(help="folder at which pods mount the claim")] = (
+        "/shared"
+    )
+    secret: Annotated[str, NAME, typer.Option(help="secret with Ray's auth_token")] = (
+        "prunesweep-token"
+    )
+    env_secret: Annotated[
+        str | None, NAME, typer.Option(help="secret whose keys become environment variables")
+    ] = None
+    service_account: Annotated[
+        str | None, NAME, typer.Option(help="service account of the pods")
+    ] = None
+    namespace: Annotated[
+        str | None, NAME, typer.Option(help="namespace (default: that of kubectl)")
+    ] = None
+    gpu_resource: Annotated[str, GPU, typer.Option(help="name of the GPU resource")] = (
+        "nvidia.com/gpu"
+    )
+    retries: Annotated[int, typer.Option(min=0, help="new clusters after a lost head node")] = 3
 
     @property
     def least(self) -> int:
@@ -72,6 +91,9 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
     config's storage. Raises :class:`~sweep.errors.UsageError` for malformed options, and for files
     or folders that pods would not see.
     """
+    from sweep.config.load import check_paths
+    from sweep.config.text import dump_yaml
+
     check_options(options)
     if not 0 <= options.least <= options.workers or options.workers < 1:
         raise UsageError(
@@ -104,6 +126,8 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
 
 def results_place(config: SweepConfig, options: KubernetesOptions, out: str | None) -> str:
     """Where pods write results; UsageError unless it is an object store or lies on the claim."""
+    from sweep.config.plan import results_path
+
     place = out or results_path(config)
     check_line("--results", place)
     if "://" in place:

@@ -25,39 +25,45 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sweep.cluster.render import fill
 from sweep.cluster.render.checks import (
-    Time,
-    Word,
+    TIME,
+    WORD,
+    Gpus,
     check_line,
     check_options,
     check_room,
     gpus_of_a_node,
 )
-from sweep.config import SweepConfig
-from sweep.config.plan import results_path
-from sweep.config.text import dump_yaml
 from sweep.errors import UsageError
 from sweep.version import __version__
+
+if TYPE_CHECKING:
+    from sweep.config import SweepConfig
 
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """What to ask Slurm for. ``cpus`` and ``gpus`` are those of one node.
+    """What to ask Slurm for. Each field is an option of `sweep render slurm`."""
 
-    If ``cpus`` is None, all CPUs of a node are used; if ``gpus`` is None, the GPUs of one trial.
-    """
-
-    nodes: int = 2
-    cpus: int | None = None
-    gpus: int | None = None
-    time: Time = "4:00:00"
-    memory: Word = "0"  # all memory of a node
-    partition: Word | None = None
-    account: Word | None = None
-    setup: str | None = None  # shell lines; None: put this environment's commands on PATH
-    grace: int = 300  # how many seconds before the time limit the driver is signalled
+    nodes: Annotated[int, typer.Option(min=1, help="nodes, each taken as a whole")] = 2
+    cpus: Annotated[int | None, typer.Option(min=1, help="CPUs of a node (default: all)")] = None
+    gpus: Gpus = None
+    time: Annotated[
+        str, TIME, typer.Option(help="limit of a job, which then queues itself again")
+    ] = "4:00:00"
+    memory: Annotated[str, WORD, typer.Option(help="memory of a node, as in --mem; 0: all")] = "0"
+    partition: Annotated[str | None, WORD, typer.Option(help="partition of the cluster")] = None
+    account: Annotated[str | None, WORD, typer.Option(help="account to charge")] = None
+    setup: Annotated[
+        str | None,
+        typer.Option(help="shell lines that put `sweep` on PATH (default: this environment)"),
+    ] = None
+    grace: Annotated[int, typer.Option(help="seconds before the limit, for saving")] = 300
 
 
 def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) -> str:
@@ -68,6 +74,10 @@ def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) ->
     even when it is queued again. Raises :class:`~sweep.errors.UsageError` for options that Slurm
     would refuse.
     """
+    from sweep.config.load import with_absolute_paths
+    from sweep.config.plan import results_path
+    from sweep.config.text import dump_yaml
+
     check_options(options)
     if options.grace < 180:  # a minute for the driver, and a minute for Ray's nodes
         raise UsageError(f"--grace must be at least 180 seconds; got {options.grace}")
@@ -81,7 +91,7 @@ def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) ->
     return fill(
         "slurm.sh",
         name=config.name,
-        config=dump_yaml(config),
+        config=dump_yaml(with_absolute_paths(config)),
         out=shlex.quote(place),
         options=options,
         setup=f'export PATH={here}:"$PATH"' if options.setup is None else options.setup,
