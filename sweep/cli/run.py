@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sweep.config import SweepConfig
 
-SOME_FAILED = 3
-
 
 def run(
     config: Config, settings: Settings = None, out: Out = None, address: Address = None
@@ -67,7 +65,7 @@ def confirm(
     print(confirmed_text(results))
     say(f"{done.done} evaluations on test, {len(done.failed)} retrainings failed")
     if done.failed:
-        sys.exit(SOME_FAILED)
+        sys.exit(3)
 
 
 def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: str | None) -> None:
@@ -89,20 +87,16 @@ def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: 
     print_front(results)
     if spent:
         say(f"the sweep ended because of its budget: {spent}")
-    ended = results.counts
+    ended, margin = results.counts, results.margin(results.split)
+    near = "" if margin is None else f" --max-drop {margin:.3g}"
     say(
         f"{ended['completed']} trials completed, {ended['stopped']} stopped, "
         f"{ended['failed']} failed; report: {folder.path / 'report.html'}\n"
-        f"next: sweep front {folder.path}{_near(results)} | sweep report {folder.path}"
+        f"next: sweep front {folder.path}{near} | sweep report {folder.path}"
         + ("" if spent else _how_to_extend(config, folder, len(results.trials)))
     )
     if ended["failed"]:
-        sys.exit(SOME_FAILED)
-
-
-def _near(results: analysis.Results) -> str:
-    margin = results.margin(results.split)
-    return "" if margin is None else f" --max-drop {margin:.3g}"
+        sys.exit(3)
 
 
 def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:

@@ -165,19 +165,14 @@ def own_cpus() -> int:
 
 
 def reference_point(config: SweepConfig, baseline: Mapping[str, Any]) -> dict[str, float]:
-    """The reference point of the hypervolume, fixed before a sweep runs.
+    """The reference point of the hypervolume: values at which a trial is worth nothing.
 
-    It has a value for each objective at which a trial is worth nothing:
-
-    - for a metric its chance level (for accuracy the share of the majority class);
-    - for sparsity 0;
-    - for sizes that of the dense model in floats, even if the baseline is quantised, because some
-      trials may not be;
-    - for epochs one more than the maximum of the space, so that a trial with all epochs counts.
-
-    No such value of a loss or a time is known before a sweep, and a value from its records would
-    change with them. Those objectives are omitted, and then there is no hypervolume, unless
-    ``search.reference`` gives a value. It overrides all others.
+    They are known before a sweep runs: the chance level of a metric (for accuracy the share of the
+    majority class); sparsity 0; the sizes of the dense model in floats, even if the baseline is
+    quantised, because some trials may not be; and one epoch more than the maximum of the space, so
+    that a trial with all epochs counts. Of a loss or a time no such value is known, and a value
+    from records would change with them. So those objectives are omitted, and then there is no
+    hypervolume, unless ``search.reference``, which overrides all others, gives a value.
     """
     worst = {
         ("sparsity", "max"): 0.0,

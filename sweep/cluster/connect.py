@@ -102,7 +102,12 @@ def reach(address: str) -> None:
     :class:`~sweep.errors.UsageError` for an address that is not for drivers, and
     :class:`~sweep.errors.ClusterError` if nothing answers, or the token is missing or wrong.
     """
-    _check_kind(address)
+    kind, found, rest = address.partition("://")
+    if found:
+        what = f"the address {rest} has an unknown scheme ({kind}://)"
+        if kind in ("http", "https"):
+            what = f"{address} is an address of the Jobs API, for sweep launch"
+        raise UsageError(f"{what}; here give HOST:PORT of the Ray head, usually port 6379")
     token = find_token()
     if token is not None:  # Ray sends it unasked only to clusters that it started itself
         os.environ["RAY_AUTH_MODE"] = "token"
@@ -117,17 +122,6 @@ def reach(address: str) -> None:
             "running, and is the address (--address, RAY_ADDRESS) correct?"
         ) from error
     _knock(address, token)
-
-
-def _check_kind(address: str) -> None:
-    kind, found, rest = address.partition("://")
-    if not found:
-        return
-    if kind in ("http", "https"):
-        what = f"{address} is an address of the Jobs API, for sweep launch"
-    else:
-        what = f"the address {rest} has an unknown scheme ({kind}://)"
-    raise UsageError(f"{what}; here give HOST:PORT of the Ray head, usually port 6379")
 
 
 def _knock(address: str, token: Token | None) -> None:

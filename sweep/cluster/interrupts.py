@@ -98,7 +98,5 @@ def _drained(reader: int) -> bytes:
 
 def cause(left: Abort | SystemExit) -> SweepError:
     """The error for which a driver's loop ended."""
-    if isinstance(left, Abort):
-        return left.error
     # While Ray starts, Ray's own handler answers SIGTERM with SystemExit.
-    return Interrupted("SIGTERM", signal.SIGTERM)
+    return left.error if isinstance(left, Abort) else Interrupted("SIGTERM", signal.SIGTERM)

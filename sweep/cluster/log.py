@@ -59,12 +59,10 @@ class DriverLog(logging.Handler):
         self._append()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Add one message."""
         self._lines.append(self.format(record) + "\n")
         self._append()
 
     def close(self) -> None:
-        """Write the messages that are not written yet."""
         if self._lines and self._place is not None:
             with suppress(StorageError):
                 text = (read_text(self._place) or "") + self._taken()

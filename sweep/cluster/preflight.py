@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from sweep.cluster import probe
@@ -103,8 +102,8 @@ def _answer(future: Any, node: Node) -> probe.Findings | None:
     except Exception as error:  # Ray raises many kinds, and the probe itself may fail there
         if node["NodeID"] not in {n["NodeID"] for n in ray.nodes() if n["Alive"]}:
             return None
-        lines = [line for line in str(error).strip().splitlines() if line.strip()]
-        return {"versions": {}, "problems": [("setup", f"cannot run a task: {lines[-1].strip()}")]}
+        last = str(error).strip().splitlines()[-1].strip()
+        return {"versions": {}, "problems": [("setup", f"cannot run a task: {last}")]}
 
 
 def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe.Problem]:
@@ -113,7 +112,13 @@ def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe
     where: dict[probe.Problem, list[str]] = {}
     for node in nodes:
         findings = found.get(node["NodeID"], {"versions": {}, "problems": []})
-        for kind, text in [*_differences(here, findings["versions"]), *findings["problems"]]:
+        how = "install the same version on all nodes, or use sweep launch"
+        differing = [
+            ("setup", f"has {name} {version}, and the driver has {here[name]}: {how}")
+            for name, version in findings["versions"].items()
+            if version != here[name]
+        ]
+        for kind, text in [*differing, *findings["problems"]]:
             where.setdefault((kind, text), []).append(_name(node))
     return [(kind, f"{_list(names)}: {text}") for (kind, text), names in where.items()]
 
@@ -121,13 +126,6 @@ def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe
 def _list(names: list[str]) -> str:
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return f"node{'s' if len(names) > 1 else ''} {', '.join(names[:4])}{more}"
-
-
-def _differences(here: dict[str, str], there: dict[str, str]) -> Iterator[probe.Problem]:
-    for name, version in there.items():
-        if version != here[name]:
-            what = f"has {name} {version}, and the driver has {here[name]}"
-            yield "setup", f"{what}: install the same version on all nodes, or use sweep launch"
 
 
 def _error(problems: list[probe.Problem]) -> SweepError:

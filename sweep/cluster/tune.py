@@ -122,10 +122,10 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
         self._out.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
-        """Do nothing: the ledger is the state."""
+        """Do nothing: the ledger is the state, from which a sweep is rebuilt."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Do nothing: a sweep is rebuilt from its ledger."""
+        """Do nothing."""
 
 
 class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]

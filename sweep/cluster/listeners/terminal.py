@@ -154,8 +154,9 @@ class TerminalView(Listener):
     def on_event(self, event: Event) -> None:
         """Count an event. Log the end of a trial and a lost worker."""
         self._follow(event)
-        if event["event"] == WORKERS:
-            self._open()
+        if event["event"] == WORKERS and self.live is None and self.console.is_terminal:
+            self.live = Live(console=self.console, auto_refresh=False, transient=True)
+            self.live.start()
         elif event["event"] == END:
             shown = {"terminal": self.live is None}
             logger.info("%s", self._line(self.progress.rows[event["trial_id"]]), extra=shown)
@@ -165,17 +166,13 @@ class TerminalView(Listener):
 
     def tick(self) -> None:
         if self.live is not None:
-            self.live.update(self._picture(), refresh=True)
+            picture = Group(Text(self._summary()), self._running(), self._front())
+            self.live.update(picture, refresh=True)
 
     def close(self) -> None:
         if self.live is not None:
             self.live.stop()
             self.live = None
-
-    def _open(self) -> None:
-        if self.live is None and self.console.is_terminal:
-            self.live = Live(console=self.console, auto_refresh=False, transient=True)
-            self.live.start()
 
     def _follow(self, event: Event) -> None:
         """Count an event. Log once that a trial has another dense model than the sweep."""
@@ -205,9 +202,6 @@ class TerminalView(Listener):
         """The primary metric of a record; nothing where it is missing."""
         value = None if record is None else figure(record, self.progress.metric.name)
         return "" if value is None else f"{value:.4f}"
-
-    def _picture(self) -> Group:
-        return Group(Text(self._summary()), self._running(), self._front())
 
     def _summary(self) -> str:
         progress = self.progress
