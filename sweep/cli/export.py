@@ -63,11 +63,11 @@ def export(
         may_differ=may_differ,
         onnx=onnx,
     )
-    differing = f"{checked.differing} answers differ from the record"
+    n = checked.differing
     print(
         f"{to}: {point}, sparsity {point.record['sparsity']:.4f}, {checked.correct} of "
         f"{checked.examples} validation examples right, "
-        + (differing if checked.differing else "as recorded")
+        + (f"{n} answers differ from the record" if n else "as recorded")
     )
 
 

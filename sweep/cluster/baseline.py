@@ -37,14 +37,21 @@ class Dense:
         """
         import ray
 
+        want = self.config.resources
+        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
+        settings, place = self.config.model_dump(mode="json"), str(self.place)
         try:
-            figures, self._packed = self._prepare(split, begins)
+            answer, packed = task(prepare).remote(settings, additions(), split, place, begins)
+            while not ray.wait([answer], timeout=0.2)[0]:
+                self.check_signals()
+            figures: dict[str, Any] = ray.get(answer)
         except ray.exceptions.RayTaskError:  # a bug in prunesweep: its traceback is needed
             raise
         except ray.exceptions.RayError as error:
             raise ClusterError(f"the baseline's worker died: {first_line(error)}") from error
         if kind := figures.get("error"):
             raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
+        self._packed = packed  # a reference: the model stays on its machine
         return figures
 
     def placed(self) -> list[tuple[str | None, Any]]:
@@ -62,18 +69,6 @@ class Dense:
             self.figures()
         packed, self._packed = ray.get(self._packed), None
         return [(digest(packed), ray.put(packed))]
-
-    def _prepare(self, split: str, begins: bool) -> tuple[dict[str, Any], Any]:
-        """The results, and a reference to the packed model, which stays on its machine."""
-        import ray
-
-        want = self.config.resources
-        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
-        settings, added = self.config.model_dump(mode="json"), additions()
-        figures, packed = task(prepare).remote(settings, added, split, str(self.place), begins)
-        while not ray.wait([figures], timeout=0.2)[0]:
-            self.check_signals()
-        return ray.get(figures), packed
 
 
 def prepare(

@@ -107,15 +107,14 @@ class Capacity:
 
 
 def _no_room(want: ResourcesConfig) -> str:
-    nodes = [node for node in machines.present() if node.get("CPU") or node.get("GPU")]
-    largest = max((node.get("CPU", 0), node.get("GPU", 0)) for node in nodes) if nodes else (0, 0)
+    nodes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in machines.present()]
+    nodes = [node for node in nodes if any(node)]
+    cpus, gpus = (sum(node[i] for node in nodes) for i in (0, 1))
     text = (
         f"resources: a trial needs {want.cpu:g} CPU and {want.gpu:g} GPU on one machine; "
-        f"the cluster has {sum(n.get('CPU', 0) for n in nodes):g} CPU and "
-        f"{sum(n.get('GPU', 0) for n in nodes):g} GPU"
+        f"the cluster has {cpus:g} CPU and {gpus:g} GPU"
     )
     if len(nodes) > 1:
-        text += (
-            f" on {len(nodes)} machines, the largest with {largest[0]:g} CPU and {largest[1]:g} GPU"
-        )
+        cpus, gpus = max(nodes)
+        text += f" on {len(nodes)} machines, the largest with {cpus:g} CPU and {gpus:g} GPU"
     return text
