@@ -63,11 +63,11 @@ def export(
         may_differ=may_differ,
         onnx=onnx,
     )
-    n = checked.differing
+    differing = f"{checked.differing} answers differ from the record"
     print(
         f"{to}: {point}, sparsity {point.record['sparsity']:.4f}, {checked.correct} of "
         f"{checked.examples} validation examples right, "
-        + (f"{n} answers differ from the record" if n else "as recorded")
+        + (differing if checked.differing else "as recorded")
     )
 
 

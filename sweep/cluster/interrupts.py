@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sweep.errors import Interrupted, SweepError
 
@@ -58,9 +58,9 @@ def signals() -> Iterator[CheckSignals]:
         for number in OURS:  # ray.init replaces our handlers
             if signal.getsignal(number) is not remember:
                 signal.signal(number, remember)
-        missed = [number for number in _drained(reader) if number in OURS]
-        if missed and not got:
-            got.append(missed[0])
+        with suppress(BlockingIOError):  # the pipe is empty
+            missed = [number for number in os.read(reader, 4096) if number in OURS]
+            got.extend(missed[:1] if not got else [])
         if got:
             raise Abort(Interrupted(signal.Signals(got[0]).name, got[0]))
 
@@ -86,14 +86,6 @@ def _pipe() -> Iterator[int]:
         signal.set_wakeup_fd(before)
         os.close(reader)
         os.close(writer)
-
-
-def _drained(reader: int) -> bytes:
-    """The numbers of the signals that arrived since the last call."""
-    try:
-        return os.read(reader, 4096)
-    except BlockingIOError:
-        return b""
 
 
 def cause(left: Abort | SystemExit) -> SweepError:

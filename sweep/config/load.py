@@ -230,8 +230,8 @@ def check_paths(config: SweepConfig) -> None:
     for setting, path in [*paths_of(config).items(), *warm]:
         if not path.startswith("/"):
             raise UsageError(
-                f"{setting} is {path!r}, a path of this machine, but no data travels with a sweep: "
-                "put it on storage that every node sees, and give its absolute path there"
+                f"{setting} is {path!r}, a path of this machine, but data does not travel with a "
+                "job: put it on storage that every node sees, and give its absolute path there"
             )
 
 

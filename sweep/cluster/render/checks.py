@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -56,11 +55,6 @@ def check_line(option: str, value: str) -> None:
     """Raise UsageError for a text of several lines: it is written into comments too."""
     if not value.isprintable():
         raise UsageError(f"{option} must be one line of printable characters; got {value!r}")
-
-
-def gpus_of_a_node(want: ResourcesConfig, asked: int | None) -> int:
-    """The GPUs of a node: the number asked for, or else those of one trial, rounded up."""
-    return math.ceil(want.gpu) if asked is None else asked
 
 
 def check_room(want: ResourcesConfig, cpus: int | None, gpus: int) -> None:

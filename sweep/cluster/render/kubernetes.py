@@ -28,7 +28,6 @@ from sweep.cluster.render.checks import (
     check_line,
     check_options,
     check_room,
-    gpus_of_a_node,
 )
 from sweep.errors import UsageError
 from sweep.version import __version__
@@ -103,7 +102,7 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
     check("the sweep's name", config.name, NAME)
     place = results_place(config, options, out)
     check_paths(config)
-    gpus = gpus_of_a_node(config.resources, options.gpus)
+    gpus = math.ceil(config.resources.gpu) if options.gpus is None else options.gpus
     want = config.resources
     trials = int(gpus / want.gpu + 1e-9) if want.gpu else 1  # those that fit on the GPUs
     cpus = options.cpus or max(4, math.ceil(want.cpu * trials))

@@ -21,6 +21,7 @@ These are the known problems of `ray symmetric-run` in ray 2.60, and how the scr
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -37,7 +38,6 @@ from sweep.cluster.render.checks import (
     check_line,
     check_options,
     check_room,
-    gpus_of_a_node,
 )
 from sweep.errors import UsageError
 from sweep.version import __version__
@@ -85,7 +85,7 @@ def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) ->
     if "://" not in place:
         place = str(Path(place).resolve())
     check_line("--results", place)
-    gpus = gpus_of_a_node(config.resources, options.gpus)
+    gpus = math.ceil(config.resources.gpu) if options.gpus is None else options.gpus
     check_room(config.resources, options.cpus, gpus)
     here = shlex.quote(str(Path(sys.executable).parent))
     return fill(
