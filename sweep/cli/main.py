@@ -47,9 +47,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command. A mistake of the user is one sentence on standard error and an exit code."""
-    # By default the threads of torch spin while they wait, and disturb each other as soon as
-    # anything else runs on the machine: an epoch of small layers took 22 times as long. Workers
-    # inherit the setting.
+    # sweep.api.wait_passively says why. It is set here before any command can import torch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     log_to_terminal()
     try:
