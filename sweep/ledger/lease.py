@@ -35,36 +35,31 @@ _held_here: set[str] = set()
 
 
 class Lease:
-    """The lease of this driver. Create it with :meth:`take`.
+    """The lease of this driver.
 
     A thread calls ``is_lost`` at each renewal that finds the lease of another driver. If it returns
     False, that driver is an older one that renewed its lease at the moment of the take-over. Its
     lease is overwritten, otherwise the older driver would never notice the take-over.
     """
 
-    def __init__(self, note: Store) -> None:
-        self._note = note
-        self.is_lost: Callable[[], bool] = lambda: False
-        self._id, self._beat = secrets.token_hex(8), 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, daemon=True)
-
-    @classmethod
-    def take(cls, sweep: Store) -> Lease:
+    def __init__(self, sweep: Store) -> None:
         """Take the lease of a sweep. A wait for another driver's lease to expire is logged.
 
         Raises UsageError if another driver is running, and StorageError if the store fails.
         """
-        lease = cls(sweep / NAME)
+        self._note = sweep / NAME
+        self.is_lost: Callable[[], bool] = lambda: False
+        self._id, self._beat = secrets.token_hex(8), 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
         try:
-            lease._note.create(lease._text(), 0.0)
+            self._note.create(self._text(), 0.0)
         except FileExistsError:
-            if (note := lease._read()) is not None:
-                lease._wait_for_end_of(note)
-            lease._write()
-        _held_here.add(lease._id)
-        lease._thread.start()
-        return lease
+            if (note := self._read()) is not None:
+                self._wait_for_end_of(note)
+            self._write()
+        _held_here.add(self._id)
+        self._thread.start()
 
     def release(self) -> None:
         """Release the lease. A second call does nothing."""

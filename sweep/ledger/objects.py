@@ -52,7 +52,7 @@ class SegmentLedger(Journal):
         if not create and first_event(path) is None:
             raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
         check_no_copy(path)
-        lease = Lease.take(path.parent)
+        lease = Lease(path.parent)
         try:
             writer, events = _take_over(path, create)
         except BaseException:
