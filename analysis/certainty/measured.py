@@ -47,8 +47,7 @@ def _number(value: float | None) -> float:
 def interval(one: Measured, metric: PrimaryMetric, level: float = LEVEL) -> tuple[float, float]:
     """The two-sided interval of a value: (low, high); NaN if its standard error is unknown."""
     if not math.isnan(one.examples):
-        low, high = wilson(one.value * one.examples, one.examples, level)
-        return float(low), float(high)
+        return wilson(one.value * one.examples, one.examples, level)
     half = quantile(level) * one.error
     return within(one.value - half, one.value + half, metric)
 

@@ -11,26 +11,23 @@ from numpy.typing import ArrayLike
 from sweep.pareto import FloatArray
 
 
-def wilson(
-    correct: ArrayLike, examples: ArrayLike, level: float = 0.95
-) -> tuple[FloatArray, FloatArray]:
-    """Wilson score interval of the share ``correct / examples``: arrays (low, high) in [0, 1].
+def wilson(correct: float, examples: float, level: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval (1927) of the share ``correct / examples``: (low, high) in [0, 1].
 
-    Unlike the normal interval it stays within [0, 1] and keeps its coverage near 0 and 1. Both ends
-    are NaN if ``examples`` is 0 or missing (NaN). ``level`` is in (0, 1).
+    Unlike the normal interval it stays within [0, 1] and keeps its coverage near 0 and 1.
+    ``examples`` is above 0, and ``level`` in (0, 1).
 
     >>> low, high = wilson(90, 100)
     >>> print(f"{low:.4f} {high:.4f}")
     0.8256 0.9448
     """
     z = quantile(level)
-    hits = np.asarray(correct, dtype=np.float64)
-    total = np.asarray(examples, dtype=np.float64)
-    total = np.where(total > 0, total, np.nan)
-    share, scale = hits / total, 1 + z * z / total
-    centre = (share + z * z / (2 * total)) / scale
-    half = z / scale * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
+    share, scale = correct / examples, 1 + z * z / examples
+    centre = (share + z * z / (2 * examples)) / scale
+    variance = share * (1 - share) / examples + z * z / (4 * examples * examples)
+    # In floating point, a share slightly above 1 would have a negative variance.
+    half = z / scale * math.sqrt(max(variance, 0.0))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def quantile(level: float, freedom: int | None = None) -> float:
