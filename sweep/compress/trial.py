@@ -32,8 +32,6 @@ from sweep.compress.train import (
 from sweep.registry import CRITERIA
 from sweep.space.params import Params, is_learned
 
-CALIBRATION_EXAMPLES = 64
-
 
 class ModelTrial(Trial):
     """One prune-and-recover trial: a generator of records.
@@ -163,10 +161,10 @@ class ModelTrial(Trial):
             self.moved[name].copy_(score)
 
     def _calibrate(self) -> None:
-        """Set the activation thresholds by one forward pass over a few train examples."""
+        """Set the activation thresholds by one forward pass over 64 train examples."""
         train = self.task.train
         rng = np.random.default_rng([self.recipe.seed, 1])
-        chosen = rng.permutation(len(train))[:CALIBRATION_EXAMPLES]
+        chosen = rng.permutation(len(train))[:64]
         device = next(self.model.parameters()).device
         batch = to_device(train.batch(chosen), device)
         self.model.eval()

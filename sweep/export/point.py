@@ -67,13 +67,8 @@ class Question:
 
     def check(self) -> None:
         """Raise :class:`~sweep.errors.UsageError` unless exactly one of them is given."""
-        given = [
-            self.trial_id is not None,
-            self.knee,
-            self.max_drop is not None,
-            self.min_sparsity is not None,
-        ]
-        if sum(given) != 1:
+        given = (self.trial_id, self.knee or None, self.max_drop, self.min_sparsity)
+        if sum(each is not None for each in given) != 1:
             what = "--trial ID, --knee, --max-drop Y or --min-sparsity X"
             raise UsageError(f"name one point with exactly one of {what}")
         if self.epoch is not None and self.trial_id is None:

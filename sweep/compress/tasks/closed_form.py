@@ -88,14 +88,10 @@ class ClosedForm:
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
         self.warnings: list[str] = []
+        self.examples = config.task.eval_samples or 1000
 
     def check(self) -> None:
         """Do nothing, since nothing can be missing."""
-
-    @property
-    def examples(self) -> int:
-        """Number of examples of an evaluation; 1000 without ``task.eval_samples``."""
-        return self.config.task.eval_samples or 1000
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """Return the dense figures, as `sweep.compress.dense.bench.Workbench.baseline` does."""
