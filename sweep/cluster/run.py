@@ -110,18 +110,18 @@ def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
                 conductor.note({"event": RESUME, "trials": search.max_trials})
             _run_trials(cluster, conductor)
     elif told[-1] == FINISH:
-        return search.spent
+        return search.budget.spent
     conductor.note({"event": FINISH, "reason": search.why_no_more})
     keeper.close()
-    return search.spent
+    return search.budget.spent
 
 
 def check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
     """Raise UsageError for more ``trials`` where a budget is spent: they would never begin."""
-    if search.spent and trials > search.max_trials:
+    if search.budget.spent and trials > search.max_trials:
         raise UsageError(
-            f"no trial can be added: {search.spent}. A sweep keeps its settings. For more trials, "
-            f"begin a new sweep that learns from this one: sweep run {folder.config} "
+            f"no trial can be added: {search.budget.spent}. A sweep keeps its settings. For more "
+            f"trials, begin a new sweep that learns from this one: sweep run {folder.config} "
             f"search.trials={trials} search.warm_start=[{folder.path}] --out DIR, with a larger "
             "search.budget"
         )

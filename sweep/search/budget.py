@@ -25,7 +25,12 @@ class Budget:
 
     def __init__(self, config: SweepConfig) -> None:
         self._limits = config.search.budget
-        self._plateau = _Plateau(config) if self._limits.plateau else None
+        self._objectives = dict(config.objectives)
+        self._front: Front[None] = Front(self._objectives.values())
+        self._reference: Mapping[str, float] = config.search.reference
+        plateau = self._limits.plateau
+        self._volumes: deque[float] = deque(maxlen=plateau.trials + 1 if plateau else 0)
+        """The hypervolume of the front after each ended trial."""
         self._epochs: dict[str, int] = {}
         self.seconds = 0.0
         """Wall time of all sessions, up to the last event."""
@@ -47,8 +52,7 @@ class Budget:
             if self._last is not None and event["event"] not in (SWEEP, RESUME):
                 self.seconds += max(0.0, time - self._last)
             self._last = time
-        if self._plateau and "reference_point" in event:
-            self._plateau.reference = event["reference_point"]
+        self._reference = event.get("reference_point", self._reference)
         self._look()
 
     def record(self, event: RecordEvent) -> None:
@@ -56,53 +60,31 @@ class Budget:
         self._epochs[event["trial_id"]] = max(
             event["epoch"], self._epochs.get(event["trial_id"], 0)
         )
-        if self._plateau:
-            self._plateau.record(event)
+        values = front_values(event, self._objectives)
+        if self._limits.plateau and values is not None:
+            self._front.add(None, values)
         self._look()
 
     def end(self) -> None:
         """A trial has ended."""
-        if self._plateau:
-            self._plateau.end()
+        if self._limits.plateau and self._objectives.keys() <= self._reference.keys():
+            reference = [self._reference[name] for name in self._objectives]
+            ways = list(self._objectives.values())
+            self._volumes.append(hypervolume(self._front.points, reference, ways))
         self._look()
 
     def _look(self) -> None:
-        limits = self._limits
+        limits, trials = self._limits, len(self._volumes) - 1
         if self.spent is not None:
             return
         if limits.epochs is not None and self.epochs >= limits.epochs:
             self.spent = f"search.budget.epochs: {self.epochs} of {limits.epochs} are trained"
         elif limits.seconds is not None and self.seconds >= limits.seconds:
             self.spent = f"search.budget.seconds: {self.seconds:.0f} of {limits.seconds:g} are over"
-        elif self._plateau is not None:
-            self.spent = self._plateau.reached
-
-
-class _Plateau:
-    """The hypervolume of the front after each ended trial."""
-
-    def __init__(self, config: SweepConfig) -> None:
-        limits = config.search.budget.plateau
-        assert limits is not None
-        self._gain, self._objectives = limits.gain, dict(config.objectives)
-        self._front: Front[None] = Front(self._objectives.values())
-        self._volumes: deque[float] = deque(maxlen=limits.trials + 1)
-        self.reference: Mapping[str, float] = config.search.reference
-        self.reached: str | None = None
-
-    def record(self, event: RecordEvent) -> None:
-        if (values := front_values(event, self._objectives)) is not None:
-            self._front.add(None, values)
-
-    def end(self) -> None:
-        if self._objectives.keys() - self.reference.keys():
-            return
-        reference = [self.reference[name] for name in self._objectives]
-        ways = list(self._objectives.values())
-        self._volumes.append(hypervolume(self._front.points, reference, ways))
-        first, last = self._volumes[0], self._volumes[-1]
-        if len(self._volumes) == self._volumes.maxlen and last - first < self._gain * first:
-            self.reached = (
-                f"search.budget.plateau: over {len(self._volumes) - 1} trials the hypervolume grew "
-                f"from {first:.6g} to {last:.6g}, by less than {self._gain:g} of it"
-            )
+        elif limits.plateau and trials == limits.plateau.trials:
+            first, last, gain = self._volumes[0], self._volumes[-1], limits.plateau.gain
+            if last - first < gain * first:
+                self.spent = (
+                    f"search.budget.plateau: over {trials} trials the hypervolume grew "
+                    f"from {first:.6g} to {last:.6g}, by less than {gain:g} of it"
+                )

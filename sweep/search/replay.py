@@ -49,7 +49,8 @@ class Search(Fold):
         self.metric = PrimaryMetric()
         """The primary metric, as the head of the ledger names it."""
         self._seed = config.search.seed
-        self._objectives = dict(config.objectives)
+        self.needed: Collection[str] = list(config.objectives)
+        """The figures that a record must have."""
         self._constraints = config.search.constraints
         self.study = Study(
             config.space,
@@ -60,7 +61,7 @@ class Search(Fold):
             config.search.starts,
         )
         self._verdicts = Verdicts(config)
-        self._budget = Budget(config)
+        self.budget = Budget(config)
         self._warm: set[str] = set()
         self._asked: tuple[int, Proposal | None] | None = None
         self.max_trials = plan.trials(config)
@@ -70,11 +71,6 @@ class Search(Fold):
         self.max_trials = max(self.max_trials, trials)
 
     # The driver's questions.
-
-    @property
-    def needed(self) -> Collection[str]:
-        """The figures that a record must have."""
-        return self._objectives
 
     def job(self, name: str) -> TrialState:
         """A trial that has begun."""
@@ -101,15 +97,10 @@ class Search(Fold):
         }
 
     @property
-    def spent(self) -> str | None:
-        """The budget that is spent, in words; None while none is."""
-        return self._budget.spent
-
-    @property
     def why_no_more(self) -> str | None:
         """Why nothing more is proposed; None while something is."""
-        if self._budget.spent is not None:
-            return self._budget.spent
+        if self.budget.spent is not None:
+            return self.budget.spent
         if len(self.trials) >= self.max_trials:
             return f"all {self.max_trials} trials"
         exhausted = f"all {len(self.trials)} configurations of the space are tried"
@@ -118,7 +109,7 @@ class Search(Fold):
     def _proposal(self) -> Proposal | None:
         """The next proposal of the study, computed once between two events."""
         number = len(self.trials)
-        if self._budget.spent is not None or number >= self.max_trials:
+        if self.budget.spent is not None or number >= self.max_trials:
             return None
         if self._asked is None or self._asked[0] != number:
             self._asked = (number, self.study.ask(number))
@@ -177,9 +168,8 @@ class Search(Fold):
 
     def apply(self, event: Event | ReadEvent) -> None:
         """Apply one event. Unknown kinds, and events that were applied before, change nothing."""
-        self._verdicts.before(event)
         super().apply(event)
-        self._budget.clock(event)
+        self.budget.clock(event)
 
     def on_sweep(self, event: SweepEvent) -> None:
         self.metric = PrimaryMetric.of(event)
@@ -204,7 +194,7 @@ class Search(Fold):
             self._verdicts.take(trial, event)
             trial.records[event["epoch"]] = event
             self.records.append(event)
-            self._budget.record(event)
+            self.budget.record(event)
             if not event["partial"]:
                 self._asked = None
                 self.study.observe(trial.number, trial.params, event)
@@ -221,14 +211,14 @@ class Search(Fold):
             trial.on_end(event)
             self._asked = None
             record = self.final_record(trial)
-            values = front_values(record, self._objectives) if record else None
+            values = front_values(record, self.needed) if record else None
             if record is None or values is None:
                 self.study.finish(trial.number, None)
             else:
                 reached = {**trial.params, FIDELITY: record["epoch"]}
                 broken = violations(self._constraints, record)
                 self.study.finish(trial.number, (reached, values), broken)
-            self._budget.end()
+            self.budget.end()
 
     def on_resume(self, event: ResumeEvent) -> None:
         self.extend(event.get("trials") or 0)
@@ -240,7 +230,7 @@ class Search(Fold):
         self._asked = None
         self._warm.add(event["source"])
         for one in event["observations"]:
-            values = [one["metrics"][name] for name in self._objectives]
+            values = [one["metrics"][name] for name in self.needed]
             broken = violations(self._constraints, one["metrics"])
             self.study.learn((one["params"], values), broken or {}, one["metrics"])
 

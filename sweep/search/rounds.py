@@ -76,7 +76,8 @@ class Confirmation(Fold):
         """The seeds of all rounds, in the order of the ledger."""
         self.jobs: dict[str, Retraining] = {}
         """By name; also the jobs of older rounds."""
-        self._metric = PrimaryMetric()
+        self.needed: Collection[str] = ()
+        """The figures that a record must have."""
         self._pairs: set[tuple[str, int, int]] = set()  # wanted by the newest round
         self._found: set[tuple[str, int, int]] = set()  # trial, epoch, seed
         self._used: set[int] = set()
@@ -97,11 +98,6 @@ class Confirmation(Fold):
             return None
         wanted = [{"trial_id": p.trial_id, "epoch": p.epoch, "why": p.why} for p in points]
         return {"event": CONFIRM, "confirm": self.rounds, "points": wanted, "seeds": seeds}
-
-    @property
-    def needed(self) -> Collection[str]:
-        """The figures that a record must have."""
-        return (self._metric.name, self._metric.validation)
 
     def job(self, name: str) -> Retraining:
         """A retraining of this round or of an older one."""
@@ -147,7 +143,8 @@ class Confirmation(Fold):
     # The fold.
 
     def on_sweep(self, event: SweepEvent) -> None:
-        self._metric = PrimaryMetric.of(event)
+        metric = PrimaryMetric.of(event)
+        self.needed = metric.name, metric.validation
 
     def on_trial(self, event: TrialEvent) -> None:
         self.params.setdefault(event["trial_id"], event["params"])

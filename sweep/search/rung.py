@@ -2,31 +2,21 @@
 
 The relation and the ranks are defined in :mod:`sweep.search.moasha`. Ranking n records again for
 each new one would take n^2 comparisons. Here a new record takes n comparisons, and more only where
-ranks change. Ranks are computed on demand; those of many new records at once (in a replay) take n
-comparisons each.
+ranks change. Ranks are computed on demand: a replay without verdicts ranks nothing.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.intp]
 Matrix = NDArray[np.bool_]
+Values = NDArray[np.float64]
 
 CAPACITY = 64  # records; doubled when it is full
-
-
-@dataclass(frozen=True)
-class Point:
-    """Exact values (e,) and the ends of the noisy ones' intervals (m,), more is better."""
-
-    exact: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
 
 
 class Rung:
@@ -40,28 +30,24 @@ class Rung:
         self._low = np.empty((noisy, CAPACITY))
         self._high = np.empty((noisy, CAPACITY))
         self._rank = np.empty(CAPACITY, dtype=np.int64)
-        self._by_id = np.empty(CAPACITY, dtype=np.intp)  # the records in the order of their ids
-        self._sorted_ids: list[str] = []
         self._ranked = 0  # the number of records whose ranks are computed
         # With one exact objective a new record changes the ranks of all worse ones. Then ranks are
         # not stored but counted on demand.
         self._is_line = (exact, noisy) == (1, 0)
 
-    def insert(self, trial_id: str, point: Point) -> None:
-        """Add a record, unless the trial has one here."""
+    def insert(self, trial_id: str, exact: Values, low: Values, high: Values) -> None:
+        """Add a record, unless the trial has one here: exact values (e,), ends of intervals (m,).
+
+        More is better.
+        """
         if trial_id in self.index:
             return
         new = len(self.ids)
         if new == self._rank.size:
             self._double()
-        place = bisect_left(self._sorted_ids, trial_id)
-        self._sorted_ids.insert(place, trial_id)
-        self._by_id[place + 1 : new + 1] = self._by_id[place:new]
-        self._by_id[place] = new
         self.index[trial_id] = new
         self.ids.append(trial_id)
-        self._exact[:, new], self._low[:, new] = point.exact, point.low
-        self._high[:, new] = point.high
+        self._exact[:, new], self._low[:, new], self._high[:, new] = exact, low, high
 
     def standing(self, trial_id: str, most: int) -> tuple[int, int, int, list[str]]:
         """A trial's rank, how many records have a smaller rank, how many beat it, and which.
@@ -69,41 +55,18 @@ class Rung:
         Of the records that beat it, the ``most`` best ones are named, the best one first.
         """
         index, n = self.index[trial_id], len(self.ids)
-        self._rank_new()
+        if not self._is_line:
+            for new in range(self._ranked, n):
+                self._enter(new)
+            self._ranked = n
         beats = self._beats(slice(n), slice(index, index + 1))[:, 0]
-        by_id = self._by_id[:n]
-        beaters = by_id[beats[by_id]]
+        beaters = np.flatnonzero(beats)
         key = -self._exact[0, :n] if self._is_line else self._rank[:n]
-        best_first = beaters[np.argsort(key[beaters], kind="stable")]
-        best = [self.ids[i] for i in best_first[:most]]
+        best = [name for _, name in nsmallest(most, ((key[i], self.ids[i]) for i in beaters))]
         if self._is_line:
             return np.unique(key[beaters]).size, beaters.size, beaters.size, best
         rank = int(self._rank[index])
         return rank, int(np.count_nonzero(key < rank)), beaters.size, best
-
-    def _rank_new(self) -> None:
-        n = len(self.ids)
-        if not self._is_line:
-            if n - self._ranked > n // 2:
-                self._rank_all()
-            else:
-                for new in range(self._ranked, n):
-                    self._enter(new)
-        self._ranked = n
-
-    def _rank_all(self) -> None:
-        """Compute all ranks, in an order in which every record comes after those that beat it.
-
-        A record that beats another is at least as good in every exact value and in the lower end of
-        every interval, and better in one of them. So it comes first when sorted by these.
-        """
-        n = len(self.ids)
-        figures = [*self._exact[:, :n], *self._low[:, :n]]
-        order = np.lexsort([-figure for figure in reversed(figures)])
-        for place, index in enumerate(order):
-            before = order[:place]
-            beaters = before[self._beats(before, slice(index, index + 1))[:, 0]]
-            self._rank[index] = self._rank[beaters].max(initial=-1) + 1
 
     def _enter(self, new: int) -> None:
         """Rank the new record, and update the ranks that it changes.
@@ -138,6 +101,6 @@ class Rung:
         return beats
 
     def _double(self) -> None:
-        for name in ("_exact", "_low", "_high", "_rank", "_by_id"):
+        for name in ("_exact", "_low", "_high", "_rank"):
             used = getattr(self, name)
             setattr(self, name, np.concatenate([used, np.empty_like(used)], axis=-1))

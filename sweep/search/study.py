@@ -17,9 +17,7 @@ sampler repeats a configuration, it is asked again with another seed, :data:`TRI
 Then the next new configuration of the space is taken, in an order that follows from the seed. A
 space without a new one is exhausted.
 
-The time of a proposal and the memory of a sampler are bounded in long sweeps. Beyond its bounds a
-sampler sees a part of the trials (`sweep.search.samplers`; tpe: 200 finished and 64 running trials,
-with more than two objectives 100 and 64). Up to its bounds it sees all of them.
+In long sweeps a sampler of Optuna sees a part of the trials (`sweep.search.samplers`).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,8 @@ SPARSITIES = ("sparsity", "activation_sparsity")
 Evaluation = tuple[Mapping[str, Any], int]
 """Params, and the finetune epoch after which they are evaluated."""
 
-STEPS = (0.5, 2.0, 0.71, 1.41)
-"""Factors by which the search tries to change a length scale, each once."""
-
-VARIANCE_STEPS = (0.4, 2.5)
-ALIKE_STEPS = (0.4, 1.5)
+STEPS = {"lengths": (0.5, 2.0, 0.71, 1.41), "alike": (0.4, 1.5), "variance": (0.4, 2.5)}
+"""Factors by which the search tries to change each hyperparameter, each once."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,6 @@ class Inputs:
 
     def __len__(self) -> int:
         return len(self.numbers)
-
-    def join(self, other: Inputs) -> Inputs:
-        """These points, then the others."""
-        return Inputs(
-            np.vstack([self.numbers, other.numbers]), np.vstack([self.choices, other.choices])
-        )
 
 
 class Encoding:
@@ -123,11 +115,23 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Shape:
-    """``lengths`` (d,) of the numbers; ``alike`` (c,), the correlation of two different choices."""
+    """The hyperparameters, each in (0, inf), ``alike`` below 1.
+
+    ``lengths`` (d,) of the numbers; ``alike`` (c,), the correlation of two different choices;
+    ``variance`` (1,).
+    """
 
     lengths: Array
     alike: Array
-    variance: float
+    variance: Array
+
+    def changed(self, part: str, index: int, factor: float) -> Shape:
+        """The same but for one hyperparameter."""
+        values = getattr(self, part).copy()
+        values[index] *= factor
+        if part == "alike":
+            values[index] = min(values[index], 0.98)
+        return replace(self, **{part: values})
 
 
 class Surrogate:
@@ -161,11 +165,12 @@ class Surrogate:
     def fit(self) -> None:
         """Change one hyperparameter after another wherever this raises the likelihood."""
         best, found = self._condition(self.shape), self.shape
-        for part, index, factor in _walk(found):
-            changed = _changed(found, part, index, factor)
-            likelihood = self._condition(changed)
-            if likelihood > best:
-                best, found = likelihood, changed
+        for part, factors in STEPS.items():
+            for index, factor in product(range(len(getattr(found, part))), factors):
+                changed = found.changed(part, index, factor)
+                likelihood = self._condition(changed)
+                if likelihood > best:
+                    best, found = likelihood, changed
         self._condition(found)
 
     def believe(self, inputs: Inputs, noise: float) -> tuple[Surrogate, Array]:
@@ -176,10 +181,11 @@ class Surrogate:
         expected, _ = self.predict(inputs)
         values = np.concatenate([self._values, expected])
         noises = np.concatenate([self._noise, np.full(len(inputs), noise)])
-        return (
-            Surrogate(self._inputs.join(inputs), values, noises, self.shape, self._mean),
-            expected,
+        joined = Inputs(
+            np.vstack([self._inputs.numbers, inputs.numbers]),
+            np.vstack([self._inputs.choices, inputs.choices]),
         )
+        return Surrogate(joined, values, noises, self.shape, self._mean), expected
 
     def predict(self, inputs: Inputs) -> tuple[Array, Array]:
         """Mean and standard deviation at m points, each (m,); without the noise of a record."""
@@ -233,22 +239,6 @@ class _Distances:
         for differs, alike in zip(self.differ, shape.alike, strict=True):
             found *= 1 - (1 - alike) * differs
         return found
-
-
-def _walk(shape: Shape) -> list[tuple[str, int, float]]:
-    lengths = [("lengths", i, f) for i in range(len(shape.lengths)) for f in STEPS]
-    alike = [("alike", i, f) for i in range(len(shape.alike)) for f in ALIKE_STEPS]
-    return [*lengths, *alike, *(("variance", 0, f) for f in VARIANCE_STEPS)]
-
-
-def _changed(shape: Shape, part: str, index: int, factor: float) -> Shape:
-    if part == "variance":
-        return replace(shape, variance=shape.variance * factor)
-    values = getattr(shape, part).copy()
-    values[index] *= factor
-    if part == "alike":
-        values[index] = min(values[index], 0.98)
-    return replace(shape, **{part: values})
 
 
 def _ends(domain: Domain) -> tuple[float, float, bool]:

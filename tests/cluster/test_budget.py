@@ -19,7 +19,7 @@ def test_when_a_budget_is_spent_running_trials_finish_and_none_starts(tmp_path: 
     stage = Stage(tmp_path / "sweep", budget={"epochs": 4})
     one, other = stage.take(), stage.take()
     assert any(stage.report(one, epoch) for epoch in stage.epochs(one))
-    while not stage.search.spent:
+    while not stage.search.budget.spent:
         one = stage.take()
         assert any(stage.report(one, epoch) for epoch in stage.epochs(one))
     assert stage.conductor.next() is None
@@ -34,7 +34,7 @@ def test_a_lost_trial_is_retried_after_the_budget_is_spent(tmp_path: Path) -> No
     first, second = stage.take(), stage.take()
     stage.report(first, 0)
     stage.report(first, 1)
-    assert stage.search.spent
+    assert stage.search.budget.spent
     stage.lose(second)
     assert stage.take()["trial_id"] == second["trial_id"]
     assert stage.conductor.next() is None

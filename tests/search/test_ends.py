@@ -58,8 +58,8 @@ def test_a_spent_budget_ends_proposals_and_not_the_trials_that_run(budget: dict[
     assert len(search.trials) < 40
     assert search.propose() is None
     assert search.unfinished() == []
-    assert search.why_no_more == search.spent
-    assert (search.spent or "").startswith(f"search.budget.{next(iter(budget))}")
+    assert search.why_no_more == search.budget.spent
+    assert (search.budget.spent or "").startswith(f"search.budget.{next(iter(budget))}")
     if "epochs" in budget:
         assert 20 <= epochs_of(search) <= 20 + 3 * 7
 

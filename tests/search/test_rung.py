@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sweep.search.rung import CAPACITY, Point, Rung
+from sweep.search.rung import CAPACITY, Rung
 
 N = 20 * CAPACITY + 1  # more than one doubling of the room
 FIGURES = {
@@ -58,8 +58,8 @@ def test_every_standing_in_a_large_rung_is_that_of_the_rule(
     names = [f"t{number:05d}" for number in np.random.default_rng(0).permutation(N)]
     rung = Rung(*figures)
     for index, name in enumerate(names):
-        rung.insert(name, Point(values[index], low[index], high[index]))
-        rung.insert(name, Point(values[0], low[0], high[0]))  # again: not counted
+        rung.insert(name, values[index], low[index], high[index])
+        rung.insert(name, values[0], low[0], high[0])  # again: not counted
         if index % every == 0:
             rung.standing(name, 5)
     matrix = beats(values, low, high)

@@ -7,7 +7,7 @@ import pytest
 
 from sweep.search.surrogate import Inputs, Shape, Surrogate
 
-SHAPE = Shape(lengths=np.array([0.3, 0.7]), alike=np.array([0.5]), variance=2.0)
+SHAPE = Shape(lengths=np.array([0.3, 0.7]), alike=np.array([0.5]), variance=np.array([2.0]))
 
 
 def points(count: int, seed: int) -> Inputs:
@@ -22,7 +22,7 @@ def kernel(one: Inputs, other: Inputs, shape: Shape = SHAPE) -> np.ndarray:
         for j in range(len(other)):
             r = np.linalg.norm((one.numbers[i] - other.numbers[j]) / shape.lengths) * 5**0.5
             alike = shape.alike[0] if one.choices[i, 0] != other.choices[j, 0] else 1.0
-            found[i, j] = shape.variance * (1 + r + r**2 / 3) * np.exp(-r) * alike
+            found[i, j] = shape.variance[0] * (1 + r + r**2 / 3) * np.exp(-r) * alike
     return found
 
 
