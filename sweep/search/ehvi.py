@@ -26,8 +26,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ from threadpoolctl import ThreadpoolController
 from sweep.ledger.record import figure, standard_error
 from sweep.search.samplers import TRIES, Window, sampler_seed
 from sweep.search.startup import spread_shares, value_at
-from sweep.search.surrogate import Array, Encoding, Shape, Surrogate, improvement, staircase
+from sweep.search.surrogate import Array, Encoding, Surrogate, improvement, staircase
 from sweep.space.active import active, order
 from sweep.space.domains import Constant, Domain, Int
 from sweep.space.params import FIDELITY
@@ -117,7 +118,6 @@ class Ehvi:
         self._epochs = _epochs(space[FIDELITY])
         self._encoding = Encoding(space, max(self._epochs))
         self._running: dict[int, Params] = {}
-        self._reported: set[int] = set()
         self._places: set[tuple[int, int]] = set()  # trial, epoch
         self._records: list[_Seen] = []
         self._window = Window(dict.fromkeys(("metric", "known"), "max"), SEEN, 0)
@@ -126,7 +126,7 @@ class Ehvi:
     @property
     def is_ready(self) -> bool:
         """Whether enough trials have a record."""
-        return len(self._reported) >= SPREAD
+        return len({trial for trial, _ in self._places}) >= SPREAD
 
     def begin(self, number: int, params: Params) -> None:
         """A trial is running."""
@@ -152,7 +152,6 @@ class Ehvi:
         self._window.end(len(self._records), [value, width], feasible=True)
         self._records.append(_Seen(*place, params, value, width, error))
         self._places.add(place)
-        self._reported.add(trial)
 
     def proposals(self, seed: int, number: int) -> Iterator[Params]:
         """Proposals for trial ``number`` of a search with this seed, the best one first."""
@@ -183,7 +182,7 @@ class Ehvi:
         known = np.array([one.known for one in seen])
         values, noise = _standardised(seen)
         places = self._encoding.inputs([(one.params, one.epoch) for one in seen])
-        model = Surrogate(places, values, noise, self._shape())
+        model = Surrogate(places, values, noise, self._encoding.shape())
         model.fit()
         means, _ = model.predict(places)
         running = list(islice(reversed(self._running.values()), BELIEVED))
@@ -207,16 +206,6 @@ class Ehvi:
         values = np.array([self._value_of(params) for params in found])
         return 1 - values if self._is_low_better else values
 
-    def _shape(self) -> Shape:
-        """The initial hyperparameters, for values of variance 1."""
-        names = self._encoding.numbers
-        lengths = {"sparsity": 0.3, FIDELITY: 0.7}
-        return Shape(
-            lengths=np.array([lengths.get(name, 0.5) for name in names]),
-            alike=np.full(len(self._encoding.choices), 0.6),
-            variance=np.ones(1),
-        )
-
     def _candidates(self, best: list[Mapping[str, Any]], seed: int) -> list[Params]:
         """Params spread over the space, and neighbours of the best ones so far."""
         names = [n for n in self._names if not isinstance(self._space[n], Constant)]
@@ -227,24 +216,25 @@ class Ehvi:
         random = np.random.default_rng([seed, 1])
         reach = random.choice(REACHES, size=(NEIGHBOURS, 1))
         moves = reach * random.normal(size=(NEIGHBOURS, max(len(names), 1)))
-        found = [self._at(*self._place(names, row)) for row in even[:CANDIDATES]]
-        for index, (row, move) in enumerate(zip(even[CANDIDATES:count], moves, strict=True)):
-            near = best[index % len(best)]
-            moved = dict(zip(names, move, strict=False))
-            found.append(self._at(*self._place(names, row), near, moved))
-        return found
+        rows, moved = (
+            [dict(zip(names, row, strict=False)) for row in found.tolist()]
+            for found in (even[:count], moves)
+        )
+        spread = [self._at(self._nth(row), row) for row in rows[:CANDIDATES]]
+        return spread + [
+            self._at(self._nth(row), row, near, move)
+            for row, near, move in zip(rows[CANDIDATES:], cycle(best), moved, strict=False)
+        ]
 
-    def _place(self, names: list[str], row: Array) -> tuple[int, dict[str, float]]:
-        """The epochs, and each parameter's position in its range."""
-        shares = dict(zip(names, row.tolist(), strict=False))
-        return self._epochs[int(shares.get(FIDELITY, 0.0) * len(self._epochs))], shares
+    def _nth(self, shares: Mapping[str, float]) -> int:
+        return self._epochs[int(shares.get(FIDELITY, 0.0) * len(self._epochs))]
 
     def _at(
         self,
         epochs: int,
         shares: Mapping[str, float],
-        near: Mapping[str, Any] | None = None,
-        moves: Mapping[str, float] | None = None,
+        near: Mapping[str, Any] = MappingProxyType({}),
+        moves: Mapping[str, float] = MappingProxyType({}),
     ) -> Params:
         """The params at a position of the unit cube, or after a move from other params."""
 
@@ -252,7 +242,7 @@ class Ehvi:
             domain = self._space[name]
             if name == FIDELITY:
                 return epochs
-            if near is None or moves is None or near.get(name) is None:
+            if near.get(name) is None:
                 return value_at(domain, shares[name])
             place = self._encoding.share(name, near[name])
             if place is None:  # a choice stays what it is

@@ -73,7 +73,7 @@ class EhviSampler(BaseSampler):
 
     def suggest(self, trial: optuna.Trial) -> Params:
         """All active params of a trial, constants too: what a sweep's trial would be given."""
-        return suggest(trial, self._space, self._names)
+        return suggest(trial, self._space)
 
     # Optuna's questions.
 

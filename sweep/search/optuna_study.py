@@ -8,9 +8,9 @@ made of a part of them (:func:`sample`) and thrown away. A study of all trials i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import optuna
@@ -38,8 +38,6 @@ Constraints = Mapping[str, Mapping[str, float]]
 
 SamplerAttrs = dict[str, dict[str, Any]]
 """The attributes that a sampler sets: {"trial": {key: value}, "study": {key: value}}, or less."""
-
-Asked = TypeVar("Asked")
 
 
 class StudyParams:
@@ -88,11 +86,8 @@ class StudyParams:
         return self.of_running(found)
 
 
-def suggest(trial: optuna.Trial, space: Mapping[str, Domain], names: list[str]) -> dict[str, Any]:
-    """The active params that a trial's sampler suggests, constants too, as plain Python values.
-
-    ``names`` is the order of the ``space`` (`sweep.space.active.order`).
-    """
+def suggest(trial: optuna.Trial, space: Mapping[str, Domain]) -> dict[str, Any]:
+    """The active params that a trial's sampler suggests, constants too, as plain Python values."""
 
     def value(name: str, found: Mapping[str, Any]) -> Any:
         domain: Any = space[name]
@@ -103,7 +98,7 @@ def suggest(trial: optuna.Trial, space: Mapping[str, Domain], names: list[str]) 
             asked = ask(name, domain.low, domain.high, step=domain.step, log=domain.log)
         return asked.item() if isinstance(asked, np.generic) else asked
 
-    return active(space, names, value)
+    return active(space, order(space), value)
 
 
 def distribution(domain: Float | Int | Choice) -> BaseDistribution:
@@ -193,9 +188,9 @@ def sample(
     trials: Mapping[int, FrozenTrial],
     study_attrs: Mapping[str, Any],
     objectives: Mapping[str, str],
-    ask: Callable[[optuna.Trial], Asked],
-) -> tuple[Asked, SamplerAttrs]:
-    """The result of ``ask`` for a trial of ``sampler``, and the attributes that the sampler set.
+    space: Mapping[str, Domain],
+) -> tuple[dict[str, Any], SamplerAttrs]:
+    """The params that ``sampler`` suggests for a trial, and the attributes that it set.
 
     The sampler sees these ``trials`` (place in the sweep -> trial, in the order of the places) and
     ``study_attrs``, which it set before. The attributes name trials by their places. The attribute
@@ -209,7 +204,7 @@ def sample(
     for key, value in _renamed(study_attrs, ids).items():
         storage.set_study_system_attr(study_id, key, value)
     trial = study.ask()
-    asked = ask(trial)
+    asked = suggest(trial, space)
     trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
     written = {
         "trial": {

@@ -122,9 +122,9 @@ class Search(Fold):
         this epoch, or if its attempt is over (a worker that was taken to be dead and is not).
         """
         trial = self.trials.get(record["trial_id"])
-        if trial is None or not trial.accepts(record["attempt"]):
+        if trial is None:
             return False
-        return trial.wants(record["epoch"])
+        return trial.accepts(record["attempt"]) and trial.wants(record["epoch"])
 
     def judge(self, record: RecordEvent) -> DecisionEvent | None:
         """The "decision" event for a "record" event, before or after that is applied.

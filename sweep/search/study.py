@@ -39,7 +39,6 @@ from sweep.search.optuna_study import (
     make_trial,
     sample,
     study_of,
-    suggest,
 )
 from sweep.search.samplers import (
     PARENTS,
@@ -51,7 +50,7 @@ from sweep.search.samplers import (
     window_of,
 )
 from sweep.search.startup import STARTUP, Configurations, completions, spread_values
-from sweep.space.active import complete, order
+from sweep.space.active import complete
 from sweep.space.domains import Domain
 
 Params = dict[str, Any]
@@ -78,7 +77,7 @@ class Study:
         starts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         check_sampler(sampler, space)
-        self._space, self._names, self._objectives = dict(space), order(space), dict(objectives)
+        self._space, self._objectives = dict(space), dict(objectives)
         self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
         self._sampler, self._stock = sampler, optuna_sampler(sampler)
         self.params = StudyParams(space)
@@ -143,7 +142,7 @@ class Study:
             {place: self._trials[place] for place in shown},
             self._study_attrs,
             self._objectives,
-            lambda trial: suggest(trial, self._space, self._names),
+            self._space,
         )
 
     def _parents(self) -> list[int]:

@@ -72,15 +72,14 @@ class Encoding:
         self._ranges = {n for n, d in searched.items() if not isinstance(d, Choice)}
         self._most = math.log1p(max(most_epochs, 1))
 
-    @property
-    def numbers(self) -> list[str]:
-        """The names of the columns of numbers."""
-        return [*self._ends, FIDELITY]
-
-    @property
-    def choices(self) -> list[str]:
-        """The names of the columns of choices."""
-        return list(self._choices)
+    def shape(self) -> Shape:
+        """The initial hyperparameters, for values of variance 1."""
+        lengths = {"sparsity": 0.3, FIDELITY: 0.7}
+        return Shape(
+            lengths=np.array([lengths.get(name, 0.5) for name in (*self._ends, FIDELITY)]),
+            alike=np.full(len(self._choices), 0.6),
+            variance=np.ones(1),
+        )
 
     def inputs(self, evaluations: Sequence[Evaluation]) -> Inputs:
         """n evaluations as n points."""
@@ -92,7 +91,7 @@ class Encoding:
             for params, _ in evaluations
         ]
         return Inputs(
-            np.array(numbers, dtype=float).reshape(len(evaluations), len(self.numbers)),
+            np.array(numbers, dtype=float).reshape(len(evaluations), len(self._ends) + 1),
             np.array(choices, dtype=np.int64).reshape(len(evaluations), len(self._choices)),
         )
 

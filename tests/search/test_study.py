@@ -15,7 +15,6 @@ from sweep.errors import SweepError, UsageError
 from sweep.search.optuna_study import suggest
 from sweep.search.samplers import GENERATION, PARENTS, POPULATION, SAMPLERS, sampler_seed
 from sweep.search.study import Study
-from sweep.space.active import order
 from sweep.space.domains import Constant, Domain, Float
 from tests.search.studies import (
     BOTH,
@@ -85,7 +84,7 @@ def test_a_stock_sampler_proposes_what_optuna_proposes_to_a_study_of_the_same_tr
     )
     theirs.add_trials(ours.optuna_study.trials)
     trial = theirs.ask()
-    asked = suggest(trial, domains, order(domains))
+    asked = suggest(trial, domains)
     proposal = ours.ask(number)
     assert proposal[0] == asked
 
