@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sweep.config.plan import rungs
 from sweep.search.moasha import Moasha
 from tests.harness.nodes import PATIENCE
@@ -22,6 +24,7 @@ def stops(seen: list[tuple[int, int]]) -> list[int]:
     return [number for number, found in verdicts if found and found["action"] == "stop"]
 
 
+@pytest.mark.slow
 def test_a_restored_tuner_stops_what_an_undisturbed_one_would(tmp_path: Path) -> None:
     """And the example of a Tuner stops trials."""
     command = [sys.executable, "-m", "tests.harness.tuner", str(tmp_path)]
