@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import analysis
-from analysis.format import MetricFormat
 from sweep.cli import Folder, Json
 from sweep.errors import NothingFound, UsageError
-from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import store_at
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sweep.ledger.metric import PrimaryMetric
 
 PLAIN = {
     "param_granularity": "element",
@@ -110,6 +110,8 @@ def print_front(results: analysis.Results) -> None:
 
 def _dense(baseline: Mapping[str, Any], metric: PrimaryMetric) -> str:
     """The metric of the dense model; for a quantised one also its value before each step."""
+    from analysis.format import MetricFormat
+
     form, names = MetricFormat(metric), {f"{step}_{metric.name}": STEPS[step] for step in STEPS}
     steps = [f"{names[name]} {form.plain(baseline[name])}" for name in names if name in baseline]
     return form.plain(baseline[metric.name]) + (f" ({', '.join(steps)})" if steps else "")
@@ -118,6 +120,8 @@ def _dense(baseline: Mapping[str, Any], metric: PrimaryMetric) -> str:
 def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     """Points as aligned text, with figures on test and quantization where there are any."""
     import pandas as pd
+
+    from analysis.format import MetricFormat
 
     form = MetricFormat(metric)
     forms: dict[str, Callable[[Any], str]] = {

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import analysis
-from analysis.format import MetricFormat
 from sweep.cli import Address, Config, Folder, Out, Settings, say
 from sweep.cli.results import print_front
 from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.metric import PrimaryMetric
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sweep.config import SweepConfig
+    from sweep.ledger.metric import PrimaryMetric
 
 
 def run(
@@ -108,6 +107,8 @@ def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> st
 
 def confirmed_text(results: analysis.Results) -> str:
     """The points of the newest round as aligned text, by rising sparsity, with notes below."""
+    from analysis.format import MetricFormat
+
     dense, points = results.test_baseline, _newest_points(results)
     metric, form = results.metric, MetricFormat(results.metric)
     if points.empty or dense is None:
@@ -159,6 +160,8 @@ def _same_answers(records: Sequence[Any]) -> bool:
 
 def _table(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     import pandas as pd
+
+    from analysis.format import MetricFormat
 
     form = MetricFormat(metric)
     to_dense = points["test_drop"] * (-1 if metric.direction == "max" else 1)
