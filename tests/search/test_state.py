@@ -177,6 +177,7 @@ def test_the_rule_repeats_the_decisions_of_the_ledger(workers: int) -> None:
     settings = config("random")
     ledger = Driver(settings).run(workers)
     copy = Search(settings).replay(e for e in ledger if e["event"] != "decision")
+    assert copy.missing_events() == []  # all trials have ended; the last verdict is decided now
     again = [event for trial in copy.trials.values() for event in trial.verdicts.values()]
     said = [event for event in ledger if event["event"] == "decision"]
     assert {event["action"] for event in said} == {"continue", "stop"}
