@@ -76,7 +76,7 @@ class Confirmation(Fold):
         """The seeds of all rounds, in the order of the ledger."""
         self.jobs: dict[str, Retraining] = {}
         """By name; also the jobs of older rounds."""
-        self.needed: Collection[str] = ()
+        self.needed: Collection[str] = (PrimaryMetric().name, PrimaryMetric().validation)
         """The figures that a record must have."""
         self._pairs: set[tuple[str, int, int]] = set()  # wanted by the newest round
         self._found: set[tuple[str, int, int]] = set()  # trial, epoch, seed

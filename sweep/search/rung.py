@@ -55,10 +55,7 @@ class Rung:
         Of the records that beat it, the ``most`` best ones are named, the best one first.
         """
         index, n = self.index[trial_id], len(self.ids)
-        if not self._is_line:
-            for new in range(self._ranked, n):
-                self._enter(new)
-            self._ranked = n
+        self._rank_new()
         beats = self._beats(slice(n), slice(index, index + 1))[:, 0]
         beaters = np.flatnonzero(beats)
         key = -self._exact[0, :n] if self._is_line else self._rank[:n]
@@ -67,6 +64,32 @@ class Rung:
             return np.unique(key[beaters]).size, beaters.size, beaters.size, best
         rank = int(self._rank[index])
         return rank, int(np.count_nonzero(key < rank)), beaters.size, best
+
+    def _rank_new(self) -> None:
+        """Rank the records that have no rank yet; all again if they are many, as after a replay."""
+        n = len(self.ids)
+        if self._is_line or self._ranked == n:
+            return
+        if n - self._ranked > n // 2:
+            self._rank_all()
+        else:
+            for new in range(self._ranked, n):
+                self._enter(new)
+        self._ranked = n
+
+    def _rank_all(self) -> None:
+        """Rank all records, in an order in which no record comes before one that beats it.
+
+        A record that beats another is at least as good in every exact value and in the lower end of
+        every interval, and better in one of them, so it comes first when they are sorted by these.
+        """
+        n = len(self.ids)
+        figures = [*self._exact[:, :n], *self._low[:, :n]]
+        order = np.lexsort([-values for values in reversed(figures)])
+        for place, index in enumerate(order):
+            before = order[:place]
+            beaters = before[self._beats(before, slice(index, index + 1))[:, 0]]
+            self._rank[index] = self._rank[beaters].max(initial=-1) + 1
 
     def _enter(self, new: int) -> None:
         """Rank the new record, and update the ranks that it changes.

@@ -78,7 +78,7 @@ class Process(Running):
                 stderr=err,
                 env=given | {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"},
                 # Ray adds the driver's working folder to the workers' import path
-                cwd=None if env is None else log.parent,
+                cwd=ROOT if env is None else log.parent,
                 start_new_session=True,  # a new process group, which is killed as a whole
             )
         self.pid = self._process.pid

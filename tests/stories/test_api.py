@@ -17,6 +17,7 @@ class Script(sweeps.Process):
     )
 
 
+@pytest.mark.slow
 def test_workers_have_what_a_script_registers_and_others_are_told_what_they_lack(
     address: str, cli: Command, tmp_path: Path
 ) -> None:

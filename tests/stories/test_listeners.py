@@ -23,6 +23,7 @@ class Followed(sweeps.Process):
     )
 
 
+@pytest.mark.slow
 def test_listeners_are_told_what_was_and_what_comes_and_the_ledger_is_the_same(
     undisturbed: Sweep, address: str, tmp_path: Path
 ) -> None:

@@ -17,7 +17,8 @@ from tests.harness.sweeps import assert_each_once
 
 TRIALS = 8
 
-pytestmark = pytest.mark.timeout(900)  # the setup of the first test runs the whole story
+# the setup of the first test runs the whole story
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
