@@ -28,7 +28,8 @@ def stops(seen: list[tuple[int, int]]) -> list[int]:
 def test_a_restored_tuner_stops_what_an_undisturbed_one_would(tmp_path: Path) -> None:
     """And the example of a Tuner stops trials."""
     command = [sys.executable, "-m", "tests.harness.tuner", str(tmp_path)]
-    env = {**os.environ, **PATIENCE, "HOME": str(tmp_path)}
+    # a command that ran in this process may have left its own setting in the environment
+    env = {**os.environ, **PATIENCE, "HOME": str(tmp_path), "TUNE_DISABLE_SIGINT_HANDLER": "0"}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env)
     assert done.returncode == 0
     epochs = [int(found) for found in re.findall(r"after (\d) epochs", done.stdout)]
