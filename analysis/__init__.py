@@ -13,39 +13,6 @@ that run a sweep::
 Importing this package imports no other package: pandas is imported at the first use of ``load``.
 """
 
-from __future__ import annotations
+from sweep.lazy import lazy_names
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from analysis.comparison import Comparison as Comparison
-    from analysis.comparison import Incomparable as Incomparable
-    from analysis.loading import load as load
-    from analysis.results import Results as Results
-    from sweep.ledger.read import NewerLedger as NewerLedger
-    from sweep.ledger.read import NotASweep as NotASweep
-    from sweep.ledger.store_errors import MissingPackage as MissingPackage
-
-_HOME = {
-    "Comparison": "analysis.comparison",
-    "Incomparable": "analysis.comparison",
-    "MissingPackage": "sweep.ledger.store_errors",
-    "NewerLedger": "sweep.ledger.read",
-    "NotASweep": "sweep.ledger.read",
-    "Results": "analysis.results",
-    "load": "analysis.loading",
-}
-
-__all__ = list(_HOME)
-
-
-if not TYPE_CHECKING:  # a type checker would accept any name
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOME[name]), name)
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_names(__file__)

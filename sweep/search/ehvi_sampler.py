@@ -7,11 +7,11 @@ objectives, so the objective function sets a user attribute::
 
     trial.set_user_attr("records", [(0, 0.71, 0.02), (1, 0.83, 0.02)])  # epoch, value, error
 
-The sampler has no state: each proposal reads all trials of the study (0.2 s for 1,000 trials of
-five records). So a study that is loaded from storage goes on as if it had not been interrupted, and
-several processes may share a study. Where trials run at the same time, the proposals are exactly
-those of a sweep up to :data:`sweep.search.ehvi.SEEN` records: beyond them a proposal depends on the
-order of the records, and a study keeps only the order within each trial.
+The sampler reads each trial of a study once, a running trial as far as it has come. All that it
+knows is in the study, so a study that is loaded from storage goes on as if it had not been
+interrupted, and several processes may share a study. Where trials run at the same time, the
+proposals are exactly those of a sweep up to :data:`sweep.search.ehvi.SEEN` records: beyond them a
+proposal depends on the order of the records, and a study keeps only the order within each trial.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 import optuna
@@ -43,6 +45,21 @@ RECORDS = "records"
 
 VALUE = "value"
 """The name of the metric in the sampler: a study need not name its objectives."""
+
+
+@dataclass
+class _Read:
+    """The trials of a study that were read: the params of running ones, the numbers of ended ones.
+
+    ``place`` is that of the metric among the study's objectives.
+    """
+
+    study_name: str
+    place: int
+    ehvi: Ehvi
+    configurations: Configurations
+    params: dict[int, Params] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
 
 
 class EhviSampler(BaseSampler):
@@ -70,6 +87,15 @@ class EhviSampler(BaseSampler):
             values = [function(next(completions(self._space, {}, 0, n))) for n in range(16)]
             if not all(0 <= value <= 1 for value in values):
                 raise UsageError(f"known: {name} must have values in [0, 1], got {values}")
+        self._lock = RLock()
+        self._last: _Read | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what was read, which another process reads for itself."""
+        return {**vars(self), "_lock": None, "_last": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=RLock())
 
     def suggest(self, trial: optuna.Trial) -> Params:
         """All active params of a trial, constants too: what a sweep's trial would be given."""
@@ -91,10 +117,17 @@ class EhviSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> Params:
         """The active parameters of the next proposal; a repetition if there is nothing new."""
-        ehvi, configurations, unknown = self._read(study, trial.number)
+        with self._lock:  # the trials of a study may run in several threads
+            return self._proposed(study, trial, search_space)
+
+    def _proposed(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
+    ) -> Params:
+        read, unknown = self._update(study, trial.number)
+        configurations = read.configurations
         fixed = trial.system_attrs.get("fixed_params", {})
         given = {name: value for name, value in fixed.items() if name in self._space}
-        found = ehvi.proposals(self._seed, trial.number)
+        found = read.ehvi.proposals(self._seed, trial.number)
         if given:
             found = completions(self._space, given, self._seed, trial.number)
         params: Params = {}
@@ -121,31 +154,45 @@ class EhviSampler(BaseSampler):
         random = RandomSampler(seed=self._seed + trial.number)
         return random.sample_independent(study, trial, param_name, param_distribution)
 
-    def _read(self, study: optuna.Study, own: int) -> tuple[Ehvi, Configurations, int]:
-        """What the trials of a study but number ``own`` say: records, and known configurations.
+    def _update(self, study: optuna.Study, own: int) -> tuple[_Read, int]:
+        """Read what is new in the trials of a study but number ``own``.
 
-        Third, how many trials before it run whose params are not set yet: other threads are about
+        Second, how many trials before it run whose params are not set yet: other threads are about
         to do so.
         """
-        place, ehvi = self._ehvi(study)
-        configurations, unknown = Configurations(self._space, self._seed), 0
+        if self._last is None or self._last.study_name != study.study_name:
+            place, ehvi = self._ehvi(study)
+            known = Configurations(self._space, self._seed)
+            self._last = _Read(study.study_name, place, ehvi, known)
+        read, unknown = self._last, 0
         for trial in study.get_trials(deepcopy=False):
-            if trial.number == own or trial.state == TrialState.WAITING:
+            number = trial.number
+            if number in read.ended or number == own or trial.state == TrialState.WAITING:
                 continue
-            params = self._params(trial)
-            if params is None:
-                unknown += trial.number < own and not trial.state.is_finished()
-                continue
-            configurations.add(params)
-            if not trial.state.is_finished():
-                ehvi.begin(trial.number, params)
-            records = trial.user_attrs.get(RECORDS, ())
-            for epoch, value, error in records:
-                record = {"epoch": epoch, VALUE: value, f"{VALUE}_se": error}
-                ehvi.observe(trial.number, params, record)
-            if not records and trial.state == TrialState.COMPLETE:
-                ehvi.observe(trial.number, params, {VALUE: trial.values[place]})
-        return ehvi, configurations, unknown
+            if number not in read.params:
+                params = self._params(trial)
+                if params is None:
+                    unknown += number < own and not trial.state.is_finished()
+                    continue
+                read.params[number] = params
+                read.configurations.add(params)
+                read.ehvi.begin(number, params)
+            self._observe(read, trial)
+        return read, unknown
+
+    def _observe(self, read: _Read, trial: FrozenTrial) -> None:
+        """Read the records of a trial, and its end."""
+        number, params = trial.number, read.params[trial.number]
+        records = trial.user_attrs.get(RECORDS, ())
+        for epoch, value, error in records:
+            record = {"epoch": epoch, VALUE: value, f"{VALUE}_se": error}
+            read.ehvi.observe(number, params, record)
+        if not records and trial.state == TrialState.COMPLETE:
+            read.ehvi.observe(number, params, {VALUE: trial.values[read.place]})
+        if trial.state.is_finished():
+            read.ehvi.end(number)
+            read.ended.add(number)
+            del read.params[number]
 
     def _params(self, trial: FrozenTrial) -> Params | None:
         """The active params; None while the objective function has not suggested all of them."""

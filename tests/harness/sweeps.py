@@ -62,6 +62,13 @@ class Process(Running):
         "from sweep.cli.main import main; main()"
     )
 
+    @classmethod
+    def of(cls, module: str) -> type[Process]:
+        """A kind of process that runs a module of the tests as a script instead of a command."""
+        before = cls.code.partition("\n")[0]
+        run = f"import runpy; runpy.run_module({module!r}, run_name='__main__')"
+        return type(module, (cls,), {"code": f"{before}\n{run}"})
+
     def __init__(
         self, folder: Path, log: Path, *arguments: object, env: Mapping[str, str] | None = None
     ) -> None:

@@ -10,19 +10,14 @@ from tests.harness import sweeps
 from tests.harness.command import Command, assert_refused
 
 
-class Script(sweeps.Process):
-    code = (
-        "from tests.faults.processes import draw_nothing; draw_nothing()\n"
-        "import runpy; runpy.run_module('tests.stories.by_hand', run_name='__main__')"
-    )
-
-
 @pytest.mark.slow
 def test_workers_have_what_a_script_registers_and_others_are_told_what_they_lack(
     address: str, cli: Command, tmp_path: Path
 ) -> None:
     folder = tmp_path / "sweep"
-    done = sweeps.run(folder, tmp_path / "log", folder, address, kind=Script)
+    done = sweeps.run(
+        folder, tmp_path / "log", folder, address, kind=sweeps.Process.of("tests.stories.by_hand")
+    )
     assert done.code == 0, done.err
     events = sweeps.read_events(folder)
     assert done.out.split() == [str(folder), str(len(events))]

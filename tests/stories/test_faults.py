@@ -49,6 +49,7 @@ def test_no_fault_loses_or_repeats_events_or_changes_decisions(
     left_out = {"driver interrupted", "worker killed too often"}  # the whole matrix has them
     assert len(cases) == len(FAULTS) - len(left_out)
     for case in chain.from_iterable(cases.values()):
+        assert not case.wrong, f"{case.fault}, {case.name}: {case.wrong}"
         assert case.faults > 0 and case.is_well and case.same is True, case
 
 

@@ -15,12 +15,7 @@ from tests.harness.command import Command, assert_refused
 from tests.harness.sweeps import Event, story
 from tests.stories.conftest import Sweep
 
-
-class Followed(sweeps.Process):
-    code = (
-        "from tests.faults.processes import draw_nothing; draw_nothing()\n"
-        "from tests.stories.followers import main; main()"
-    )
+FOLLOWED = sweeps.Process.of("tests.stories.followers")
 
 
 @pytest.mark.slow
@@ -36,7 +31,7 @@ def test_listeners_are_told_what_was_and_what_comes_and_the_ledger_is_the_same(
     named = {"scribe": {"path": str(diary)}, "faulty": {}}
     config = sweeps.write_config(tmp_path / "named.yaml", listeners=named)
     given = ("run", config, "--out", folder, "--address", address)
-    done = sweeps.run(folder, tmp_path / "log", *given, kind=Followed)
+    done = sweeps.run(folder, tmp_path / "log", *given, kind=FOLLOWED)
     assert done.code == 0, done.err
     events = sweeps.read_events(folder)
     assert story(events) == story(undisturbed.events)
@@ -57,7 +52,7 @@ def test_a_confirmation_tells_its_listeners_too(address: str, tmp_path: Path) ->
     config = sweeps.write_config(tmp_path / "a.yaml", search={"trials": 2}, listeners=named)
     for number, given in enumerate((("run", config, "--out"), ("confirm", "--seeds", 1))):
         log = tmp_path / str(number)
-        done = sweeps.run(folder, log, *given, folder, "--address", address, kind=Followed)
+        done = sweeps.run(folder, log, *given, folder, "--address", address, kind=FOLLOWED)
         assert done.code == 0, done.err
     told = [json.loads(line) for line in diary.read_text().splitlines()]
     second = [number for number, (call, _) in enumerate(told) if call == "begin"][1]
