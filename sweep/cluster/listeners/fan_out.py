@@ -7,11 +7,11 @@ once it is in the ledger. It waits for the listeners only at its end, and only f
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
@@ -81,10 +81,10 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         held, self.held = self.held, ()
-        self._call("begin", map(deepcopy, held))
+        self._call("begin", map(_copy, held))
         del held
         for event in self._events():
-            self._call("on_event", deepcopy(event))
+            self._call("on_event", _copy(event))
             self.seen += 1
         self._call("close")
 
@@ -121,6 +121,12 @@ class _Thread(threading.Thread):
                 first_line(error),
             )
             logger.warning("%s", "".join(traceback.format_exception(error)), extra=FILE_ONLY)
+
+
+def _copy(event: Event) -> Event:
+    """A deep copy, in less than half of the time that ``copy.deepcopy`` takes."""
+    copied: Event = pickle.loads(pickle.dumps(event, pickle.HIGHEST_PROTOCOL))
+    return copied
 
 
 def with_names(
