@@ -113,7 +113,11 @@ def conditions_on(name: str) -> tuple[Condition, ...]:
 
 
 # Computed once, because a search needs the identity of very many points.
-_RULES = {name: conditions_on(name) for name in PARAMETERS}
+_RULES = {
+    name: [(c.parent, frozenset(c.values), frozenset(c.unless)) for c in conditions_on(name)]
+    for name in PARAMETERS
+}
+"""Parameter -> (parent, the values that it needs or none, the values that switch it off)."""
 
 
 def effective(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,11 +132,14 @@ def effective(params: Mapping[str, Any]) -> dict[str, Any]:
         whole[name] = whole[name] if only is None else only
     longest = longest_ramp(whole["finetune_epochs"], whole["granularity"])
     whole["ramp_epochs"] = min(whole["ramp_epochs"], longest)
-    return {
-        name: value
-        for name, value in whole.items()
-        if all(rule.holds(whole[rule.parent]) for rule in _RULES.get(name, ()))
-    }
+    found: dict[str, Any] = {}
+    for name, value in whole.items():
+        for parent, on, off in _RULES.get(name, ()):
+            if whole[parent] in off or (on and whole[parent] not in on):
+                break
+        else:
+            found[name] = value
+    return found
 
 
 def identity(params: Mapping[str, Any]) -> Identity:
