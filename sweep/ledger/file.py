@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from pathlib import Path
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.files import sync
-from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
+from sweep.ledger.journal import Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import driver_name
 from sweep.ledger.lines import WINDOW, parse
 
@@ -72,16 +71,14 @@ class Ledger(Journal):
 
     path: Path
 
-    def __init__(
-        self, path: Path, lock: Lock, fd: int, events: list[Event], size: int, clock: Clock
-    ) -> None:
-        super().__init__(path, events, clock, Outbox(self._sync, WINDOW))
+    def __init__(self, path: Path, lock: Lock, fd: int, events: list[Event], size: int) -> None:
+        super().__init__(path, events, Outbox(self._sync, WINDOW))
         self._lock = lock
         self._fd = fd
         self._size = self._synced = size  # bytes written; bytes safe on the disk
 
     @classmethod
-    def open(cls, path: str | Path, *, create: bool, clock: Clock = time.time) -> Ledger:
+    def open(cls, path: str | Path, *, create: bool) -> Ledger:
         """Lock the ledger, remove a torn tail, and read and fsync the events in the file.
 
         Arguments and errors are those of :meth:`sweep.ledger.folder.SweepFolder.open`.
@@ -105,7 +102,7 @@ class Ledger(Journal):
         except BaseException:
             _close(fd, lock)
             raise
-        return cls(path, lock, fd, events, size, clock)
+        return cls(path, lock, fd, events, size)
 
     def _write(self, lines: bytes) -> None:
         before = self._size

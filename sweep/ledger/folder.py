@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP
 from sweep.ledger.file import Ledger
 from sweep.ledger.files import REPORT_FOLDERS, refuse_links, remove_empty
-from sweep.ledger.journal import Clock, Journal
+from sweep.ledger.journal import Journal
 from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.read import FILE, first_event
 from sweep.ledger.segments import FOLDER
@@ -88,21 +87,21 @@ class SweepFolder:
             raise UsageError(f"{self.path} is not a sweep: it has no {name} with a config")
         return first["config"]
 
-    def open(self, *, create: bool, clock: Clock = time.time) -> Journal:
+    def open(self, *, create: bool) -> Journal:
         """Lock the ledger for the one driver of the sweep, and read its events.
 
         ``create``: begin a new ledger (:class:`~sweep.errors.UsageError` if it already has
-        events); otherwise continue one (UsageError if there is none, or no event in it). ``clock``
-        returns Unix seconds. A wait for another driver is logged. Raises UsageError too if another
-        driver is running, and :class:`~sweep.errors.StorageError` if the ledger cannot be opened or
-        written, is damaged or has a newer version, or if the folder has a symbolic link through
-        which driver or workers would write or delete outside of it.
+        events); otherwise continue one (UsageError if there is none, or no event in it). A wait for
+        another driver is logged. Raises UsageError too if another driver is running, and
+        :class:`~sweep.errors.StorageError` if the ledger cannot be opened or written, is damaged or
+        has a newer version, or if the folder has a symbolic link through which driver or workers
+        would write or delete outside of it.
         """
         local = self.path.local
         if local is None:
-            return SegmentLedger.open(self.ledger, create=create, clock=clock)
+            return SegmentLedger.open(self.ledger, create=create)
         refuse_links(local, *NEVER_LINKS)
-        return Ledger.open(local / FILE, create=create, clock=clock)
+        return Ledger.open(local / FILE, create=create)
 
     def create(self) -> list[Path]:
         """Create the folder, and check that it is writable before anything expensive runs.

@@ -10,6 +10,7 @@ everything outside of the driver.
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,8 +22,6 @@ from sweep.ledger.lines import encode
 from sweep.ledger.store import Store
 
 VERSION = 1
-
-Clock = Callable[[], float]
 
 
 class Outbox:
@@ -108,12 +107,11 @@ class Outbox:
 
 
 class Journal(ABC):
-    """``events``: the events that the ledger had when it was opened. ``clock``: Unix seconds."""
+    """``events``: the events that the ledger had when it was opened."""
 
-    def __init__(self, path: object, events: list[Event], clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, path: object, events: list[Event], outbox: Outbox) -> None:
         self.path = path
         self.events = events
-        self._clock = clock
         self._outbox = outbox
         self._is_closed = self._is_failure_raised = False
         self._last_time = max(map(_time_of, events), default=0.0)
@@ -126,7 +124,7 @@ class Journal(ABC):
         them is not strict JSON (NaN, infinity, an object). In both cases none of them is written.
         """
         self._check()
-        now = max(round(float(self._clock()), 3), self._last_time)
+        now = max(round(time.time(), 3), self._last_time)
         stamped = [cast(Event, {**event, "time": now}) for event in events]
         self._write(b"".join(map(encode, stamped)))
         self._last_time = now

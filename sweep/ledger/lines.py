@@ -26,6 +26,8 @@ WINDOW = 64 * 1024
 _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SEEDS = 2**32
 
+NO_EVENT = " is not an event"
+
 # Number of lines that are parsed at once.
 _BATCH = 4096
 
@@ -47,15 +49,13 @@ def parse(data: bytes, path: object) -> tuple[list[Event], int]:
     """
     count = data.count(b"\n")
     events: list[Event] = []
-    for number, event in enumerate(parse_lines(data), 1):
-        if event is None:
+    for number, line in enumerate(checked_lines(data), 1):
+        if isinstance(line, str):
             good = _line_start(number, data)
-            if _is_torn(data, good, is_last=number == count):
+            if line == NO_EVENT and _is_torn(data, good, is_last=number == count):
                 return events, good
-            raise StorageError(f"{path} is damaged: line {number} of {count} is not an event")
-        if wrong := unsafe_name(event):
-            raise StorageError(f"{path} is damaged: line {number} of {count}: {wrong}")
-        events.append(event)
+            raise StorageError(f"{path} is damaged: line {number} of {count}{line}")
+        events.append(line)
     return events, data.rfind(b"\n") + 1
 
 
@@ -78,23 +78,25 @@ def salvage(data: bytes) -> tuple[list[ReadEvent], list[str]]:
     last = data.count(b"\n")
     events: list[ReadEvent] = []
     problems: list[str] = []
-    for number, event in enumerate(parse_lines(data), 1):
-        if event is None:
-            if number < last:
-                problems.append(f"line {number} of the ledger is not an event; it is left out")
-        elif wrong := unsafe_name(event):
-            problems.append(f"line {number} of the ledger: {wrong}; it is left out")
-        else:
-            events.append(event)
+    for number, line in enumerate(checked_lines(data), 1):
+        if not isinstance(line, str):
+            events.append(line)
+        elif line != NO_EVENT or number < last:
+            problems.append(f"line {number} of the ledger{line}; it is left out")
     return events, problems
 
 
-def parse_lines(data: bytes) -> Iterator[Event | None]:
-    """The event of each line that ends with a newline; None for a line that is not an event."""
+def checked_lines(data: bytes) -> Iterator[Event | str]:
+    """The event of each line that ends with a newline, or the end of a sentence on its damage."""
     lines = data.split(b"\n")[:-1]
     for start in range(0, len(lines), _BATCH):
         part = lines[start : start + _BATCH]
-        yield from _parse_batch(part) or map(_parse_line, part)
+        for event in _parse_batch(part) or map(_parse_line, part):
+            if event is None:
+                yield NO_EVENT
+            else:
+                wrong = unsafe_name(event)
+                yield f": {wrong}" if wrong else event
 
 
 def unsafe_name(event: Event | ReadEvent) -> str | None:

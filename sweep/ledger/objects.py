@@ -15,11 +15,9 @@ The log consists of numbered segments, each put by *conditional create*
 
 from __future__ import annotations
 
-import time
-
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
-from sweep.ledger.journal import Clock, Journal, Outbox, check_expected, check_version
+from sweep.ledger.journal import Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import Lease
 from sweep.ledger.read import check_no_copy, first_event, parse_segments
 from sweep.ledger.segments import Fenced, SegmentWriter, read_segments, unpacked_segments
@@ -37,14 +35,12 @@ class SegmentLedger(Journal):
 
     path: Store
 
-    def __init__(
-        self, writer: SegmentWriter, events: list[Event], lease: Lease, clock: Clock
-    ) -> None:
-        super().__init__(writer.ledger, events, clock, Outbox(writer.put, LIMIT))
+    def __init__(self, writer: SegmentWriter, events: list[Event], lease: Lease) -> None:
+        super().__init__(writer.ledger, events, Outbox(writer.put, LIMIT))
         self._writer, self._lease = writer, lease
 
     @classmethod
-    def open(cls, path: Store, *, create: bool, clock: Clock = time.time) -> SegmentLedger:
+    def open(cls, path: Store, *, create: bool) -> SegmentLedger:
         """Take over the ledger at ``path`` (a sweep's address plus "/ledger") and read it.
 
         Arguments and errors are those of :meth:`sweep.ledger.folder.SweepFolder.open`.
@@ -58,7 +54,7 @@ class SegmentLedger(Journal):
         except BaseException:
             lease.release()
             raise
-        ledger = cls(writer, events, lease, clock)
+        ledger = cls(writer, events, lease)
         lease.is_lost = ledger.is_fenced
         return ledger
 

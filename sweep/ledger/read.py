@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP, Event, ReadEvent
 from sweep.ledger.journal import check_version
-from sweep.ledger.lines import parse, parse_lines, salvage, unsafe_name
+from sweep.ledger.lines import checked_lines, parse, salvage
 from sweep.ledger.segments import FOLDER, Damaged, Segment, joined, place_of, read_segments
 from sweep.ledger.store import Store, store_at
 
@@ -86,14 +86,11 @@ def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
     if not lines.endswith(b"\n"):
         lines += b"\n" if lines else b""  # segments are complete, so the last line is too
     events: list[Event] = []
-    for number, event in enumerate(parse_lines(lines), 1):
-        wrong = None if event is None else unsafe_name(event)
-        if event is None or wrong:
-            segment, line = place_of(number, found)
-            where = f"line {line} of segment {segment.number}"
-            what = f"{where}: {wrong}" if wrong else f"{where} is not an event"
-            raise StorageError(f"{ledger} is damaged: {what}")
-        events.append(event)
+    for number, line in enumerate(checked_lines(lines), 1):
+        if isinstance(line, str):
+            segment, at = place_of(number, found)
+            raise StorageError(f"{ledger} is damaged: line {at} of segment {segment.number}{line}")
+        events.append(line)
     return events
 
 

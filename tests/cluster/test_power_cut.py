@@ -67,7 +67,7 @@ def test_after_a_power_cut_the_sweep_continues_consistently(
         path = folder / "ledger.jsonl"
         for happened in (story, later):
             with disk_under(path, is_idle=True) as disk:
-                crew = Crew(Stage(folder, clock=lambda: 1.0, trials=TRIALS, max_failures=99))
+                crew = Crew(Stage(folder, trials=TRIALS, max_failures=99))
                 crew.stage.conductor.note({"event": "workers", "count": WORKERS})
                 live(crew, happened)
                 left = disk.cut_power(chance)

@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import Any
 
 from sweep.cluster.conductor import Conductor, Report
-from sweep.ledger.file import Ledger
 from tests.faults.verdict import OURS
 
 Strike = Callable[[int, bytes], None]
@@ -61,7 +60,6 @@ def turn_back_clock(line: int, seconds: float) -> None:
         late[0] = seconds
 
     time.time = lambda: real() - late[0]
-    Ledger.open.__func__.__kwdefaults__["clock"] = time.time  # type: ignore[attr-defined]
     _on_line(line, strike)
 
 

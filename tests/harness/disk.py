@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from sweep.ledger.journal import Outbox
@@ -55,7 +56,7 @@ class Disk:
 
 @contextmanager
 def disk_under(path: Path, is_idle: bool = False) -> Iterator[Disk]:
-    """Simulate a disk for the file at ``path`` during the block."""
+    """Simulate a disk for the file at ``path``, and stop the clock, during the block."""
     disk, real = Disk(path, is_idle), Outbox.wait
 
     def wait(outbox: Outbox) -> None:
@@ -65,5 +66,6 @@ def disk_under(path: Path, is_idle: bool = False) -> Iterator[Disk]:
         if is_idle:
             disk.turn.clear()
 
-    with patch.object(os, "fsync", disk.fsync), patch.object(Outbox, "wait", wait):
+    clock = patch("sweep.ledger.journal.time", SimpleNamespace(time=lambda: 1.0))
+    with clock, patch.object(os, "fsync", disk.fsync), patch.object(Outbox, "wait", wait):
         yield disk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from sweep.config import SweepConfig
 from sweep.errors import SweepError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
-from sweep.ledger.journal import Clock
 from sweep.ledger.read import read_events
 from sweep.ledger.record import Record
 from sweep.search.replay import Search
@@ -96,18 +94,12 @@ class Cast:
 class Stage(Cast):
     """A search."""
 
-    def __init__(
-        self,
-        folder: Path,
-        clock: Clock = time.time,
-        config: SweepConfig | None = None,
-        **search: Any,
-    ) -> None:
+    def __init__(self, folder: Path, config: SweepConfig | None = None, **search: Any) -> None:
         folder.mkdir(exist_ok=True)
         plain = {**CONFIG, "search": {**CONFIG["search"], **search}}
         self.config = config or SweepConfig.model_validate(plain)
         path = folder / "ledger.jsonl"
-        ledger = Ledger.open(path, create=not path.exists(), clock=clock)
+        ledger = Ledger.open(path, create=not path.exists())
         self.search = Search(self.config)
         keeper = Retention(folder / "checkpoints", self.config.objectives)
         super().__init__(folder, self.search, ledger, keeper, self.config.search.max_failures)

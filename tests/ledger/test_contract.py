@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,10 +64,14 @@ def test_an_event_that_is_not_strict_json_writes_nothing(folder: SweepFolder, ba
     assert [event["event"] for event in read_events(folder.ledger)] == ["sweep", "finish"]
 
 
-def test_time_never_decreases_even_across_a_restart(folder: SweepFolder) -> None:
-    clock = iter([100.0, 50.0, 200.5, 7.0])
+def test_time_never_decreases_even_across_a_restart(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([100.0, 50.0, 200.5, 7.0])
+    clock = SimpleNamespace(time=lambda: next(times))
+    monkeypatch.setattr("sweep.ledger.journal.time", clock)
     for count in (3, 1):
-        with folder.open(create=count == 3, clock=lambda: next(clock)) as ledger:
+        with folder.open(create=count == 3) as ledger:
             for _ in range(count):
                 ledger.append(FIRST)
     assert [event["time"] for event in read_events(folder.ledger)] == [100.0, 100.0, 200.5, 200.5]

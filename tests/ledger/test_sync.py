@@ -139,7 +139,7 @@ def test_a_power_failure_keeps_synced_events_and_a_valid_ledger(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.jsonl"
         with disk_under(path, is_idle=True) as disk:
-            ledger = Ledger.open(path, create=True, clock=lambda: 1.0)
+            ledger = Ledger.open(path, create=True)
             written: list[Event] = []
             safe = 0
             for number, (size, syncs) in enumerate(appends):
