@@ -5,35 +5,63 @@ plotly and matplotlib are imported when a figure is drawn, not before.
 
 from __future__ import annotations
 
-from analysis.charts.attainment import ATTAINMENT
-from analysis.charts.chart import Chart
-from analysis.charts.effort import EFFORT, EFFORTS
-from analysis.charts.front import FRONT
-from analysis.charts.fronts import FRONTS
-from analysis.charts.importance import IMPORTANCE
-from analysis.charts.layers import LAYERS
-from analysis.charts.methods import METHODS
-from analysis.charts.parallel import PARALLEL
-from analysis.charts.rungs import RUNGS
-from analysis.charts.slopes import SLOPES
-from analysis.charts.timeline import TIMELINE
-from analysis.comparison import Comparison
-from analysis.results import Results
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-CHARTS: tuple[Chart[Results], ...] = (
-    FRONT,
-    METHODS,
-    SLOPES,
-    EFFORT,
-    RUNGS,
-    LAYERS,
-    IMPORTANCE,
-    PARALLEL,
-    TIMELINE,
+from analysis.charts import (
+    attainment,
+    effort,
+    front,
+    fronts,
+    importance,
+    layers,
+    methods,
+    parallel,
+    rungs,
+    slopes,
+    timeline,
+)
+from analysis.charts.chart import Panels
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A kind of picture that can be drawn of any source: of ``Results`` or of a ``Comparison``."""
+
+    key: str
+    """The stem of its files and its anchor in a page: lower-case letters and hyphens."""
+    title: str
+    """``{Metric}`` in it stands for the name of the primary metric."""
+    view: Callable[[Any], Panels | layers.Grid | str]
+    """Gives the picture or, if there is nothing to show, a sentence with the reason.
+
+    A picture has a ``caption`` in plain text, ``interactive()``, a plotly figure without a
+    background or a text colour, and ``static()``, a matplotlib figure for white paper.
+    """
+
+    def title_for(self, source: Any) -> str:
+        """The title of the chart of ``source``."""
+        name: str = source.metric.name
+        return self.title.format(Metric=f"{name[:1].upper()}{name[1:]}")
+
+
+CHARTS = (
+    Chart("front", "The Pareto front", front.view),
+    Chart("methods", "{Metric} against sparsity, by method and scope", methods.view),
+    Chart("slopes", "From pruned to recovered", slopes.view),
+    Chart("hypervolume", "Hypervolume against epochs", effort.view),
+    Chart("rungs", "Was stopping too greedy?", rungs.view),
+    Chart("layers", "Where the zeros are", layers.view),
+    Chart("importance", "What mattered", importance.view),
+    Chart("parallel", "Parallel coordinates", parallel.view),
+    Chart("timeline", "Timeline of the workers", timeline.view),
 )
 """The charts of one sweep, in the order of a report."""
 
-COMPARISON_CHARTS: tuple[Chart[Comparison], ...] = (FRONTS, ATTAINMENT, EFFORTS)
+COMPARISON_CHARTS = (
+    Chart("fronts", "The fronts", fronts.view),
+    Chart("attainment", "What the sweeps attain", attainment.view),
+    Chart("hypervolumes", "Hypervolume against epochs", effort.view),
+)
 """The charts of several sweeps."""
-
-__all__ = ["CHARTS", "COMPARISON_CHARTS", "Chart"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View
+from analysis.charts.chart import Panels
 from analysis.charts.frontier import step
 from analysis.charts.panels import Axis, Level, Panel, Series
 from analysis.charts.style import GREY
@@ -18,7 +18,7 @@ FEWEST = 3
 """The smallest number of sweeps with quartiles; two sweeps are compared with each other."""
 
 
-def view(comparison: Comparison) -> View | str:
+def view(comparison: Comparison) -> Panels | str:
     """The median surface with its quartiles, and the difference of each sweep from it.
 
     For two sweeps, the difference of the second from the first. There is no picture for one sweep,
@@ -116,6 +116,3 @@ def _caption(count: int, way: str) -> str:
         "median."
     )
     return f"{what} {side} Lines end where one of the two reaches nothing. Values on validation."
-
-
-ATTAINMENT = Chart("attainment", "What the sweeps attain", view)

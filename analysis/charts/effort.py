@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import Look
@@ -46,7 +46,7 @@ def line(table: pd.DataFrame, label: str, look: Look) -> Series:
     )
 
 
-def view(source: Results | Comparison) -> View | str:
+def view(source: Results | Comparison) -> Panels | str:
     """One panel with a line for each sweep that has a hypervolume."""
     sweeps = named(source) if isinstance(source, Comparison) else [("", source)]
     known = [
@@ -70,7 +70,3 @@ def view(source: Results | Comparison) -> View | str:
 def _against(results: Results) -> str:
     corner = ", ".join(f"{name} {results.reference_point[name]:g}" for name in results.directions)
     return f"(on validation, relative to the fixed reference point {corner})"
-
-
-EFFORT: Chart[Results] = Chart("hypervolume", "Hypervolume against epochs", view)
-EFFORTS: Chart[Comparison] = Chart("hypervolumes", "Hypervolume against epochs", view)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import (
     dense_level,
     dots,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """One panel, unless there is no finished evaluation."""
     if results.candidates.empty:
         missing = "trials" if results.trials.empty else "finished evaluation"
@@ -132,6 +132,3 @@ def _what_is_seen(results: Results, is_primary: bool) -> str:
         f"which they were selected. Orange: retrained runners-up. Grey: evaluations on validation."
         f"{more}"
     )
-
-
-FRONT = Chart("front", "The Pareto front", view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level, drawn, leads_with_test
 from analysis.charts.panels import Axis, Panel
 from analysis.comparison import Comparison
@@ -16,7 +16,7 @@ MOST_WITH_INTERVALS = 3
 """With more sweeps no intervals are drawn, because they would overlap."""
 
 
-def view(comparison: Comparison) -> View | str:
+def view(comparison: Comparison) -> Panels | str:
     """One panel, unless no sweep has a front."""
     if all(results.front.empty for results in comparison.results):
         return "None of the sweeps has a front yet."
@@ -66,6 +66,3 @@ def _caption(comparison: Comparison, is_test: bool) -> str:
         else "",
         "Hollow: evaluations of trials that were stopped early.",
     )
-
-
-FRONTS = Chart("fronts", "The fronts", view)

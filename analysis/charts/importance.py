@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.panels import Axis, Bars, Panel
 from analysis.history.importance import PER_GROUP, importance
 from analysis.results import Results
@@ -16,7 +16,7 @@ from analysis.results import Results
 HATCHES = ("", "/", "x", ".", "\\")
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """One panel: one row per parameter, the most important one on top; one bar per objective."""
     if results.candidates.empty:
         return "There is no finished evaluation yet, so there is no importance."
@@ -80,6 +80,3 @@ def _caption(trials: pd.Series[Any]) -> str:
         "expected better ones, so ranges are not covered evenly and parameters may be correlated: "
         "the shares describe this search only.",
     )
-
-
-IMPORTANCE = Chart("importance", "What mattered", view)

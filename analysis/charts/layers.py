@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import Chart, View, told
+from analysis.charts.chart import told
 from analysis.charts.page import html_text
 from analysis.charts.static import math_free
 from analysis.results import Results
@@ -112,7 +112,7 @@ def place(name: str) -> tuple[str, str]:
     return f"{found['stack']} {found['layer']}", found["matrix"]
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Grid | str:
     """The layers at the points of the front, at most ``MOST_POINTS``.
 
     Rows and columns are in the order of the model. With one numbered stack its rows are called
@@ -179,6 +179,3 @@ def _caption(results: Results, points: int, rows: int, in_all: int) -> str:
         thin.note(points, len(results.front), "points of the front"),
         thin.note(rows, in_all, "rows"),
     )
-
-
-LAYERS = Chart("layers", "Where the zeros are", view)

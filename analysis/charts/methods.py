@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level, dots, drawn
 from analysis.charts.panels import Axis, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look, Scale
@@ -35,7 +35,7 @@ def combinations(results: Results) -> list[tuple[str, pd.DataFrame]]:
     return [(name, part) for name, part in groups.items() if name in largest]
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """One panel per combination, all with the same range of their axes."""
     if results.candidates.empty:
         return "There is no finished evaluation of any method yet."
@@ -107,6 +107,3 @@ def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.Da
         thin.note(shown, sum(len(part) for _, part in found), "evaluations"),
         most if in_all > len(found) else "",
     )
-
-
-METHODS = Chart("methods", "{Metric} against sparsity, by method and scope", view)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.panels import Axis, Panel, Series, Text, joined
 from analysis.charts.style import BANDS, VERMILION
 from analysis.history.importance import observations, parameters
@@ -32,7 +32,7 @@ class Upright(NamedTuple):
     words: list[tuple[float, str]]
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """One panel, unless there are fewer than two trials or no parameter differs."""
     table = observations(results)
     if table.empty:
@@ -131,6 +131,3 @@ def _caption(up: str, rest: int) -> str:
         "axis are not set.",
         thin.note(min(rest, MOST_LINES), rest, "trials that are not on the front"),
     )
-
-
-PARALLEL = Chart("parallel", "Parallel coordinates", view)

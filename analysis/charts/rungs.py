@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.panels import Axis, Bars, Panel, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, VERMILION, Look
 from analysis.history.rungs import FEWEST, rungs
@@ -14,7 +14,7 @@ from analysis.results import Results
 _LOOKS = {"correlation": Look(BLUE), "correlation_given_sparsity": Look(ORANGE, "diamond")}
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """Survival and, beside it, correlation; no picture if neither is known."""
     table = rungs(results)
     known = table["judged"].gt(0) | table["correlation"].notna()
@@ -100,6 +100,3 @@ def _caption(table: pd.DataFrame, metric: str) -> str:
         "Both depend much on sparsity, so the diamonds show the correlation at equal sparsity.",
         bias,
     )
-
-
-RUNGS = Chart("rungs", "Was stopping too greedy?", view)

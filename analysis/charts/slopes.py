@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS, Scale
@@ -35,7 +35,7 @@ def slopes(results: Results) -> pd.DataFrame:
     return found.assign(band=_bands(found["sparsity"].to_numpy(np.float64)))
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """One panel, unless no trial was finetuned."""
     table = slopes(results)
     if table.empty:
@@ -94,6 +94,3 @@ def _median(rows: pd.DataFrame, band: int, up: Scale) -> Series:
         width=3,
         size=8,
     )
-
-
-SLOPES = Chart("slopes", "From pruned to recovered", view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import Chart, Panels, View, told
+from analysis.charts.chart import Panels, told
 from analysis.charts.panels import Axis, Bars, Panel
 from analysis.charts.style import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION
 from analysis.results import Results
@@ -55,7 +55,7 @@ def without_pauses(start: FloatArray, end: FloatArray) -> tuple[FloatArray, Floa
     return start - shift, end - shift
 
 
-def view(results: Results) -> View | str:
+def view(results: Results) -> Panels | str:
     """One panel, unless no trial has run."""
     ran = results.timeline[results.timeline["end"].ge(results.timeline["start"])]
     if ran.empty:
@@ -139,6 +139,3 @@ def _caption(table: pd.DataFrame) -> str:
         cells if is_shown.sum() > MOST_BARS else "",
         busiest if workers > MOST_WORKERS else "",
     )
-
-
-TIMELINE = Chart("timeline", "Timeline of the workers", view)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from analysis.charts import Chart
 
 
-def draw(chart: Chart[Any], source: Any, folder: Path) -> Picture:
+def draw(chart: Chart, source: Any, folder: Path) -> Picture:
     """Draw a chart of ``source`` (results or a comparison) into ``folder``/<key>.png and .svg.
 
     If there is nothing to show, files of an earlier report are deleted. Raises ``OSError`` if

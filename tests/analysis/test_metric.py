@@ -12,7 +12,6 @@ from scipy import stats
 
 from analysis import Comparison, Incomparable, Results
 from analysis.charts import CHARTS, COMPARISON_CHARTS
-from analysis.charts.front import FRONT
 from analysis.questions import points, why_none
 from analysis.report import markdown, write_comparison, write_report
 from analysis.report.answer import section
@@ -154,7 +153,7 @@ def test_the_answer_names_the_metric_and_its_unit(results: Results, confirmed: R
 def test_its_report_does_not_mention_accuracy(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.charts.CHARTS", (FRONT,))
+    monkeypatch.setattr("analysis.charts.CHARTS", CHARTS[:1])
     write_report(request.getfixturevalue(name), tmp_path)
     text = (tmp_path / "report.md").read_text()
     said, _, _ = text.partition("## Config")
@@ -168,7 +167,7 @@ def test_its_report_does_not_mention_accuracy(
 def test_every_chart_is_drawn_in_its_unit(name: str, request: pytest.FixtureRequest) -> None:
     source = request.getfixturevalue(name)
     for chart in CHARTS:
-        said = caption(chart, source)
+        said = caption(chart.key, source)
         assert "accurac" not in f"{said} {chart.title_for(source)}", chart.key
         seen = chart.view(source)
         if isinstance(seen, str):
@@ -179,14 +178,14 @@ def test_every_chart_is_drawn_in_its_unit(name: str, request: pytest.FixtureRequ
 
 
 def test_the_band_near_the_dense_model_is_above_it(results: Results) -> None:
-    (panel,) = panels(FRONT, results)
+    (panel,) = panels("front", results)
     (level,) = panel.levels
     assert (level.y, level.below) == (DENSE, pytest.approx(-0.01 * DENSE))
     assert level.label == "dense (1)" and level.below_label == "within 1 % of dense"
     assert panel.up.label == f"validation rmse ({UNIT})"
     (line,) = [one for one in panel.series if one.line != "none"]
     np.testing.assert_allclose(line.y, results.front["rmse"])
-    assert "1 % above it" in caption(FRONT, results) and "Wilson" not in caption(FRONT, results)
+    assert "1 % above it" in caption("front", results) and "Wilson" not in caption("front", results)
 
 
 def test_two_such_sweeps_are_compared(results: Results, tmp_path: Path) -> None:

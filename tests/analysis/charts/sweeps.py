@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-from analysis.charts import Chart
+from analysis.charts import CHARTS, COMPARISON_CHARTS
 from analysis.charts.panels import Panel
 from tests.analysis.ledgers import DENSE, EXAMPLES, PRUNABLE, LedgerBuilder
 
@@ -23,17 +23,24 @@ def weight_names() -> list[str]:
     return [*inside, "bert.pooler.dense.weight", "classifier.weight"]
 
 
-def panels(chart: Chart[Any], source: Any) -> Sequence[Panel]:
+def seen(key: str, source: Any) -> Any:
+    """The picture of a source in the chart with a key, or the reason why there is none."""
+    (chart,) = (chart for chart in (*CHARTS, *COMPARISON_CHARTS) if chart.key == key)
+    return chart.view(source)
+
+
+def panels(key: str, source: Any) -> Sequence[Panel]:
     """The panels of a chart of a source."""
-    seen = chart.view(source)
-    assert not isinstance(seen, str), seen
-    return seen.panels
+    picture = seen(key, source)
+    assert not isinstance(picture, str), picture
+    found: Sequence[Panel] = picture.panels
+    return found
 
 
-def caption(chart: Chart[Any], source: Any) -> str:
+def caption(key: str, source: Any) -> str:
     """The caption of a chart of a source, or the reason why there is none."""
-    seen = chart.view(source)
-    return seen if isinstance(seen, str) else seen.caption
+    picture = seen(key, source)
+    return picture if isinstance(picture, str) else str(picture.caption)
 
 
 def rich_sweep(trials: int = 60, workers: int = 4, seed: int = 0) -> LedgerBuilder:

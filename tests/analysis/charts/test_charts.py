@@ -65,7 +65,7 @@ def source_of(name: str) -> Any:
     return Comparison([one.load() for one in COMPARISONS[name]])
 
 
-def is_drawn(chart: Chart[Any], source: Any, folder: Path | None) -> bool:
+def is_drawn(chart: Chart, source: Any, folder: Path | None) -> bool:
     """Whether a chart has figures. Checks them and the caption, else the reason; the static figure
     is saved in ``folder`` unless that is None."""
     seen = chart.view(source)

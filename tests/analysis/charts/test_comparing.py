@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.attainment import ATTAINMENT, reached
-from analysis.charts.fronts import FRONTS
+from analysis.charts.attainment import reached
 from analysis.comparison import Comparison
 from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
@@ -18,7 +17,7 @@ def several(*ledgers: LedgerBuilder) -> Comparison:
 
 def test_each_front_is_that_of_its_table() -> None:
     comparison = several(*(big_sweep(20, seed) for seed in (1, 2, 3)))
-    (panel,) = panels(FRONTS, comparison)
+    (panel,) = panels("fronts", comparison)
     lines = [one for one in panel.series if one.line != "none"]
     for line, results in zip(lines, comparison.results, strict=True):
         np.testing.assert_allclose(line.x, 100 * results.front["sparsity"])
@@ -31,10 +30,10 @@ def test_fronts_are_on_test_once_all_are_confirmed() -> None:
     points = {("t00000", 2): {1: 790}, ("t00001", 1): {1: 640}, ("t00003", 1): {1: 630}}
     done = small_sweep().confirm_round(points)
     mixed = several(done, small_sweep())
-    assert "on validation" in caption(FRONTS, mixed)
+    assert "on validation" in caption("fronts", mixed)
     both = several(done, small_sweep().confirm_round(points))
-    assert "on test" in caption(FRONTS, both)
-    (panel,) = panels(FRONTS, both)
+    assert "on test" in caption("fronts", both)
+    (panel,) = panels("fronts", both)
     line = next(one for one in panel.series if one.line != "none")
     np.testing.assert_allclose(line.y, 100 * both.results[0].front["test_accuracy"])
     assert panel.levels[0].y == pytest.approx(100 * 790 / 872)
@@ -42,7 +41,7 @@ def test_fronts_are_on_test_once_all_are_confirmed() -> None:
 
 def test_dense_models_that_differ_have_no_line() -> None:
     other = LedgerBuilder().baseline(correct=700).trial("a").record("a", 0, 600, 0.5)
-    assert panels(FRONTS, several(small_sweep(), other))[0].levels == []
+    assert panels("fronts", several(small_sweep(), other))[0].levels == []
 
 
 @pytest.mark.parametrize("ways", [("max", "max"), ("min", "max"), ("max", "min"), ("min", "min")])
@@ -57,7 +56,7 @@ def test_the_reached_value_is_the_best_among_good_enough_points(ways: tuple[str,
 
 def test_equal_sweeps_do_not_differ() -> None:
     comparison = several(big_sweep(20), big_sweep(20), big_sweep(20))
-    surfaces, differences = panels(ATTAINMENT, comparison)
+    surfaces, differences = panels("attainment", comparison)
     (median,) = surfaces.series
     front = comparison.results[0].front
     np.testing.assert_allclose(median.y, 100 * front["accuracy"])
@@ -68,7 +67,7 @@ def test_equal_sweeps_do_not_differ() -> None:
 
 def test_the_median_lies_between_its_quartiles() -> None:
     comparison = several(*(big_sweep(25, seed) for seed in range(7)))
-    surfaces, differences = panels(ATTAINMENT, comparison)
+    surfaces, differences = panels("attainment", comparison)
     (median,) = surfaces.series
     low, high = median.ends
     assert (low <= median.y).all() and (median.y <= high).all()
@@ -82,7 +81,7 @@ def test_the_median_lies_between_its_quartiles() -> None:
 
 def test_two_sweeps_are_compared_with_each_other() -> None:
     comparison = several(big_sweep(20, 1), big_sweep(20, 2))
-    (panel,) = panels(ATTAINMENT, comparison)
+    (panel,) = panels("attainment", comparison)
     (line,) = panel.series
     assert line.label == comparison.names[1]
     first, second = (

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from analysis import Comparison, Results
-from analysis.charts.effort import EFFORT, EFFORTS, growth
+from analysis.charts.effort import growth
 from tests.analysis.charts.sweeps import panels
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 
 
 def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -> None:
-    (drawn,) = panels(EFFORT, rich)[0].series
+    (drawn,) = panels("hypervolume", rich)[0].series
     assert drawn.y[-1] == pytest.approx(rich.hypervolume)
     assert drawn.x[-1] == rich.epochs_spent
     assert (np.diff(drawn.x) > 0).all() and (np.diff(drawn.y) >= 0).all()
@@ -33,7 +33,7 @@ def test_a_step_is_the_hypervolume_of_the_records_so_far(small: Results) -> None
 def test_each_sweep_has_a_line() -> None:
     ledgers = [big_sweep(20, 1), LedgerBuilder(name="new"), big_sweep(20, 2)]
     several = Comparison([ledger.load() for ledger in ledgers])
-    (panel,) = panels(EFFORTS, several)
+    (panel,) = panels("hypervolumes", several)
     names = several.names
     assert [one.label for one in panel.series] == [names[0], names[2]]
     ends = [several.results[place].hypervolume for place in (0, 2)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.front import FRONT
 from analysis.charts.panels import Panel, Series
 from analysis.charts.style import axes_of
 from analysis.results import Results
@@ -14,7 +13,7 @@ from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, sm
 
 
 def panel_of(results: Results) -> Panel:
-    (panel,) = panels(FRONT, results)
+    (panel,) = panels("front", results)
     return panel
 
 
@@ -42,7 +41,7 @@ def test_any_objectives_are_drawn(
     panel = panel_of(results)
     assert panel.across.label and panel.up.label and "not confirmed" in panel.title
     assert [one.line for one in lines(results)] == ([line] if line else [])
-    assert ("projection" in caption(FRONT, results)) == (line is None)
+    assert ("projection" in caption("front", results)) == (line is None)
 
 
 def test_the_line_and_the_intervals_are_those_of_the_table(big: Results) -> None:
@@ -76,7 +75,7 @@ def test_thousands_of_evaluations_are_thinned_out_but_not_the_front() -> None:
     series = panel_of(results).series
     drawn = sum(len(s.x) for s in series if s.label in ("evaluation", "of a stopped trial"))
     assert drawn <= 1500 < len(results.candidates)
-    assert f"{drawn:,} of {len(results.candidates):,} evaluations" in caption(FRONT, results)
+    assert f"{drawn:,} of {len(results.candidates):,} evaluations" in caption("front", results)
     assert sum(len(one.x) for one in series if one.ends is not None) == len(results.front)
 
 
@@ -96,7 +95,7 @@ def test_values_on_test_lead_once_they_are_known() -> None:
     (level,) = panel.levels
     assert level.y == pytest.approx(100 * (DENSE - 10) / EXAMPLES)
     assert panel.title.endswith("on test, retrained under fresh seeds")
-    assert "1 of the front's points" in caption(FRONT, results)
+    assert "1 of the front's points" in caption("front", results)
 
 
 def test_a_runner_up_is_visible() -> None:

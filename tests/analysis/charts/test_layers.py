@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.layers import ALONE, LAYERS, MOST_POINTS, ON_PAPER, Grid, place
+from analysis.charts.layers import ALONE, MOST_POINTS, ON_PAPER, Grid, place
 from analysis.results import Results
-from tests.analysis.charts.sweeps import MATRICES, weight_names
+from tests.analysis.charts.sweeps import MATRICES, seen, weight_names
 from tests.analysis.ledgers import LedgerBuilder
 
 
 def grid(results: Results) -> Grid:
-    found = LAYERS.view(results)
+    found = seen("layers", results)
     assert isinstance(found, Grid), found
     return found
 

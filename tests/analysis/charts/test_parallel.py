@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.charts.parallel import NOT_SET, PARALLEL, axes_of, upright
+from analysis.charts.parallel import NOT_SET, axes_of, upright
 from analysis.history.importance import observations
 from analysis.results import Results
 from tests.analysis.charts.sweeps import panels
@@ -34,7 +34,7 @@ def test_a_constant_value_is_in_the_middle() -> None:
 
 
 def test_each_trial_is_one_line_over_all_axes(rich: Results) -> None:
-    (panel,) = panels(PARALLEL, rich)
+    (panel,) = panels("parallel", rich)
     table = observations(rich)
     axes = axes_of(table, rich)
     lines = [
@@ -49,7 +49,7 @@ def test_each_trial_is_one_line_over_all_axes(rich: Results) -> None:
 
 
 def test_trials_of_the_front_lie_on_top(rich: Results) -> None:
-    last = panels(PARALLEL, rich)[0].series[-1]
+    last = panels("parallel", rich)[0].series[-1]
     on_front = observations(rich)["trial_id"].isin(rich.front["trial_id"]).sum()
     assert last.label == f"on the front ({on_front})"
     assert np.isnan(last.y).sum() == on_front - 1

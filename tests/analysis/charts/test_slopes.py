@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.slopes import MOST_BANDS, SLOPES, slopes
+from analysis.charts.slopes import MOST_BANDS, slopes
 from analysis.results import Results
 from tests.analysis.charts.sweeps import panels
 from tests.analysis.ledgers import EXAMPLES
@@ -26,13 +26,13 @@ def test_bands_are_about_equally_large_and_rise(rich: Results) -> None:
 
 def test_thick_lines_are_the_medians(rich: Results) -> None:
     table = slopes(rich)
-    medians = [one for one in panels(SLOPES, rich)[0].series if one.marker]
+    medians = [one for one in panels("slopes", rich)[0].series if one.marker]
     expected = table.groupby("band")[["pruned", "recovered"]].median().to_numpy()
     np.testing.assert_allclose([one.y for one in medians], 100 * expected)
 
 
 def test_thin_lines_are_the_trials(rich: Results) -> None:
-    thin = [one for one in panels(SLOPES, rich)[0].series if not one.marker]
+    thin = [one for one in panels("slopes", rich)[0].series if not one.marker]
     ends = np.concatenate([one.y[np.isfinite(one.y)].reshape(-1, 2) for one in thin])
     expected = 100 * slopes(rich)[["pruned", "recovered"]].to_numpy()
     np.testing.assert_allclose(ends, expected)

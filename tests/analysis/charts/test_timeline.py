@@ -3,20 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.timeline import (
-    MOST_BARS,
-    TIMELINE,
-    UNKNOWN,
-    in_cells,
-    stays,
-    without_pauses,
-)
+from analysis.charts.timeline import MOST_BARS, UNKNOWN, in_cells, stays, without_pauses
 from analysis.results import Results
 from tests.analysis.charts.sweeps import panels, rich_sweep
 
 
 def test_a_bar_is_as_long_as_its_attempt(rich: Results) -> None:
-    (panel,) = panels(TIMELINE, rich)
+    (panel,) = panels("timeline", rich)
     drawn = sum(bars.lengths.sum() for bars in panel.bars)
     assert panel.across.label.endswith("(min)")
     assert 60 * drawn == pytest.approx(rich.timeline["seconds"].sum())
@@ -24,7 +17,7 @@ def test_a_bar_is_as_long_as_its_attempt(rich: Results) -> None:
 
 
 def test_a_worker_has_a_row(rich: Results) -> None:
-    (panel,) = panels(TIMELINE, rich)
+    (panel,) = panels("timeline", rich)
     names = [text for _, text in panel.up.ticks]
     known = set(rich.timeline["worker"].dropna())
     assert set(names) == known | {"unknown"} and len(names) == len(set(names))
@@ -64,7 +57,7 @@ def test_cells_keep_the_time_of_each_worker_and_status(rich: Results) -> None:
 
 def test_thousands_of_bars_become_cells() -> None:
     results = rich_sweep(MOST_BARS + 100, workers=3).load()
-    (panel,) = panels(TIMELINE, results)
+    (panel,) = panels("timeline", results)
     assert sum(len(bars.rows) for bars in panel.bars) < 3 * MOST_BARS
     unit = {"(hours)": 3600.0, "(min)": 60.0}[panel.across.label.split()[-1]]
     drawn = sum(bars.lengths.sum() for bars in panel.bars)

@@ -49,7 +49,7 @@ def test_every_figure_is_in_the_page_with_its_words(report: dict[str, Path], ric
     for chart in CHARTS:
         assert {"data", "layout"} <= figure_in(page, chart.key).keys(), chart.key
         (figure,) = page.all("figure", id=f"figure-{chart.key}")
-        assert caption(chart, rich) in figure.text.replace("\N{NO-BREAK SPACE}", " ")
+        assert caption(chart.key, rich) in figure.text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_same_sweep_gives_the_same_files(rich: Results, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_ten_thousand_trials_stay_under_six_megabytes(tmp_path: Path) -> None:
     assert page.stat().st_size < 6 * MEGABYTE
     read = Page(page.read_text())
     # The evaluations are thinned out, with a note; the front is not.
-    thinned = {chart.key for chart in CHARTS if "Thinned: " in caption(chart, results)}
+    thinned = {chart.key for chart in CHARTS if "Thinned: " in caption(chart.key, results)}
     assert thinned >= {"front", "methods", "slopes", "parallel", "timeline"}
     figures = {chart.key: json.dumps(figure_in(read, chart.key)) for chart in CHARTS}
     assert all(json.loads(figure)["data"] for figure in figures.values())
