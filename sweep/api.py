@@ -21,8 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sweep.config import SweepConfig, plan
-from sweep.config.load import Overrides, Source, load_config, with_absolute_paths
-from sweep.config.saved import begun_with, check_config
+from sweep.config.load import (
+    Overrides,
+    Source,
+    begun_with,
+    check_config,
+    load_config,
+    with_absolute_paths,
+)
 from sweep.errors import Interrupted, StorageError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Store, store_at

@@ -20,7 +20,7 @@ def test_gp_with_two_objectives_is_deterministic() -> None:
         study = Study(domains, BOTH, "gp", seed=1)
         for kind, given in log:
             if kind == "finish" and given[1]:
-                study.learn(given[1], {})
+                study.learn(given[1], {}, {})
         assert study.learned >= STARTUP
         return study.ask(0)
 

@@ -189,7 +189,7 @@ def test_a_recipe_supports_every_schedule() -> None:
 def test_recovery_settings_equal_the_parameters_of_a_recipe() -> None:
     """A workbench passes the settings of a config section to a recipe by name."""
     from sweep.compress.train import Recipe
-    from sweep.config import BaselineConfig, RecoverConfig
+    from sweep.config.sections import BaselineConfig, RecoverConfig
 
     known = set(inspect.signature(Recipe).parameters)
     own = {n: f for n, f in RecoverConfig.model_fields.items() if n != "distill"}

@@ -37,7 +37,7 @@ def export(
 ) -> None:
     """Write a point of the front as a model, and check it."""
     import analysis
-    from sweep.config.saved import begun_with
+    from sweep.config.load import begun_with
     from sweep.export.export import check_request
     from sweep.export.export import export as export_point
     from sweep.export.point import Question, chosen
@@ -83,7 +83,7 @@ def export_study(
     ] = None,
 ) -> None:
     """Write a sweep as an Optuna study, for optuna-dashboard."""
-    from sweep.config.saved import begun_with
+    from sweep.config.load import begun_with
     from sweep.ledger.folder import SweepFolder
     from sweep.ledger.read import read_events
     from sweep.search.optuna_file import FORMS, check_target

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.interrupts import CheckSignals
 from sweep.compress.dense.ship import digest, find_packed, save_packed
-from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.config import SweepConfig
+from sweep.config.sections import CLOSED_FORM
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.store import Store, store_at

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.cluster import machines
-from sweep.config import ResourcesConfig, SweepConfig
+from sweep.config import SweepConfig
+from sweep.config.sections import ResourcesConfig
 from sweep.errors import UsageError
 
 REFRESH_SECONDS = 5.0

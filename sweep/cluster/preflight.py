@@ -8,8 +8,9 @@ from typing import Any
 
 from sweep.cluster import probe
 from sweep.cluster.interrupts import CheckSignals
-from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.config import SweepConfig
 from sweep.config.load import paths_of
+from sweep.config.sections import CLOSED_FORM
 from sweep.errors import ClusterError, StorageError, SweepError
 from sweep.ledger.folder import marked
 from sweep.ledger.store_objects import package_of

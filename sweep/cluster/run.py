@@ -18,7 +18,7 @@ from sweep.cluster.retention import Retention
 from sweep.cluster.session import Cluster, Session, opened
 from sweep.compress.dense.ship import delete_packed
 from sweep.config import SweepConfig
-from sweep.config.saved import check_same
+from sweep.config.load import check_same
 from sweep.config.text import dump_yaml
 from sweep.errors import Interrupted, UsageError
 from sweep.ledger.events import (

@@ -2,33 +2,12 @@
 
 config    SweepConfig, and the checks between its sections
 sections  the sections and their settings (fields: the types of settings)
-load      load a config, make its paths absolute
+load      load a config, also that of a ledger; make its paths absolute
 yaml      parse YAML, apply ``key=value`` overrides
 plan      the trials and epochs that a config will run
 text      write a config as YAML, the starter config, and the schema for editors
-saved     the config in the ledger of a sweep
 """
 
 from sweep.config.config import SweepConfig
-from sweep.config.sections import (
-    CLOSED_FORM,
-    EMBEDDED,
-    BaselineConfig,
-    Files,
-    RecoverConfig,
-    ResourcesConfig,
-    SearchConfig,
-    TaskConfig,
-)
 
-__all__ = [
-    "CLOSED_FORM",
-    "EMBEDDED",
-    "BaselineConfig",
-    "Files",
-    "RecoverConfig",
-    "ResourcesConfig",
-    "SearchConfig",
-    "SweepConfig",
-    "TaskConfig",
-]
+__all__ = ["SweepConfig"]

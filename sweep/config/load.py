@@ -15,10 +15,13 @@ from pydantic import ValidationError
 
 from sweep.config.config import SweepConfig
 from sweep.config.sections import EMBEDDED, Files
+from sweep.config.text import config_diff
 from sweep.config.yaml import apply_overrides, parse_yaml
 from sweep.errors import ConfigError, UsageError
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.store import read_text
 from sweep.registry import REGISTRIES
-from sweep.space.explain import problems_of
+from sweep.space.explain import UNKNOWN_NAME, problems_of
 from sweep.space.values import Problem, Refused, closest, show
 
 if TYPE_CHECKING:
@@ -238,3 +241,51 @@ def check_paths(config: SweepConfig) -> None:
 def _is_path(name: str) -> bool:
     """Whether the name of a model is a path on some machine, not a hub id."""
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_dir()
+
+
+# The config of a sweep that has begun.
+
+
+def begun_with(folder: SweepFolder) -> SweepConfig:
+    """The config in the first event of the ledger, validated.
+
+    Raises :class:`~sweep.errors.UsageError` if this version cannot run it.
+    """
+    try:
+        return SweepConfig.model_validate(folder.saved_config())
+    except ValidationError as error:
+        wrong = config_problems(error)
+        lines = [f"{folder.ledger} has settings that cannot run here:"]
+        lines += [f"  {problem.line}" for problem in wrong]
+        if any(problem.what == UNKNOWN_NAME for problem in wrong):
+            lines.append(
+                "If a package adds a name that is not known here, install it. If a script or a "
+                "notebook registers the name, call sweep.resume there."
+            )
+        raise UsageError("\n".join(lines)) from None
+
+
+def check_same(folder: SweepFolder, config: SweepConfig) -> None:
+    """Raise :class:`~sweep.errors.UsageError` with all differences if ``config`` is not that of the
+    sweep. Listeners may differ.
+    """
+    # Validated by this version, so that settings which older versions do not have get defaults.
+    begun, given = (
+        c.model_dump(mode="json", exclude={"listeners"}) for c in (begun_with(folder), config)
+    )
+    if changes := config_diff(begun, given):
+        raise UsageError(
+            f"{folder.path} already has a sweep with other settings:\n"
+            + "\n".join(f"  {line}" for line in changes)
+            + "\nchoose another folder with --out, or continue the old sweep with: "
+            + f"sweep resume {folder.path}"
+        )
+
+
+def check_config(folder: SweepFolder) -> None:
+    """Raise :class:`~sweep.errors.UsageError` if the folder's config.yaml differs from the ledger.
+
+    A missing config.yaml is allowed.
+    """
+    if (text := read_text(folder.config)) is not None:
+        check_same(folder, parse_config(text, source=str(folder.config)))

@@ -19,7 +19,8 @@ from analysis import Results
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import find_packed
 from sweep.compress.quantize.layers import save_grid
-from sweep.config import CLOSED_FORM, SweepConfig
+from sweep.config import SweepConfig
+from sweep.config.sections import CLOSED_FORM
 from sweep.errors import StorageError, UsageError
 from sweep.export import checks, sparse
 from sweep.export import onnx as to_onnx

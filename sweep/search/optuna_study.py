@@ -8,7 +8,7 @@ made of a part of them (:func:`sample`) and thrown away. A study of all trials i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -248,31 +248,23 @@ def _renamed(study_attrs: Mapping[str, Any], names: Mapping[int, int]) -> dict[s
     }
 
 
-def constraint_names(constraints: Constraints) -> list[str]:
-    """The name of each bound: ``accuracy_drop <= 0.02``."""
-    return [name for name, *_ in _bounds(constraints)]
-
-
 def violations(constraints: Constraints, record: Mapping[str, Any]) -> dict[str, float] | None:
-    """Name of a bound -> how far ``record`` is beyond it; 0 or less where it is satisfied.
+    """Bound -> how far ``record`` is beyond it; 0 or less where it is satisfied.
 
-    None where the record lacks a figure, or where a figure is not finite.
+    A bound has the name ``accuracy_drop <= 0.02``. None where the record lacks a figure, or where a
+    figure is not finite.
     """
     found: dict[str, float] = {}
-    for name, metric, end, bound in _bounds(constraints):
+    for metric, ends in constraints.items():
         value = figure(record, metric)
         if value is None:
             return None
-        found[name] = float(value - bound if end == "max" else bound - value)
+        for end, bound in ends.items():
+            name = f"{metric} {'<=' if end == 'max' else '>='} {bound:g}"
+            found[name] = float(value - bound if end == "max" else bound - value)
     return found
 
 
 def is_feasible(violations: Mapping[str, float] | None) -> bool:
     """Whether all bounds are satisfied. Unknown violations are not feasible."""
     return violations is not None and all(beyond <= 0 for beyond in violations.values())
-
-
-def _bounds(constraints: Constraints) -> Iterator[tuple[str, str, str, float]]:
-    for metric, ends in constraints.items():
-        for end, bound in ends.items():
-            yield f"{metric} {'<=' if end == 'max' else '>='} {bound:g}", metric, end, bound

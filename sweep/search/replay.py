@@ -34,7 +34,7 @@ from sweep.ledger.record import front_values
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState
 from sweep.search.moasha import Verdicts
-from sweep.search.optuna_study import constraint_names, violations
+from sweep.search.optuna_study import violations
 from sweep.search.study import Proposal, Study
 from sweep.space.params import FIDELITY
 
@@ -57,7 +57,6 @@ class Search(Fold):
             config.objectives,
             plan.sampler(config),
             config.search.seed,
-            constraint_names(self._constraints),
             config.search.starts,
         )
         self._verdicts = Verdicts(config)
@@ -212,11 +211,11 @@ class Search(Fold):
             self._asked = None
             record = self.final_record(trial)
             values = front_values(record, self.needed) if record else None
-            if record is None or values is None:
+            broken = violations(self._constraints, record or {})
+            if record is None or values is None or broken is None:
                 self.study.finish(trial.number, None)
             else:
                 reached = {**trial.params, FIDELITY: record["epoch"]}
-                broken = violations(self._constraints, record)
                 self.study.finish(trial.number, (reached, values), broken)
             self.budget.end()
 

@@ -12,21 +12,18 @@ it. Up to its bounds a sampler sees every trial. Beyond them a :class:`Window` s
 
 from __future__ import annotations
 
-import importlib.util
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from sweep import registry
-from sweep.errors import UsageError
 from sweep.pareto import Front
-from sweep.space.domains import Domain
 
 POPULATION = 16
 """Trials in a generation of NSGA-II. Optuna's 50 would leave most of a sweep of 64 random."""
@@ -44,13 +41,15 @@ class Sampler:
 
     ``finished`` (half as many with more than two objectives, where a proposal takes longer) and
     ``running`` are bounds (:class:`Window`). ``spread``: whether it wants evenly spread points
-    before it learns (`sweep.search.startup`).
+    before it learns (`sweep.search.startup`). ``unasked``: the attributes of a trial that it did
+    not propose but shall learn from.
     """
 
     make: Callable[[int], BaseSampler]
     finished: int = 200
     running: int = 64
     spread: bool = False
+    unasked: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def _gp(seed: int) -> BaseSampler:
@@ -58,10 +57,15 @@ def _gp(seed: int) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
 
 
+# NSGA-II ignores trials without a generation.
+_FIRST = {"trial": {GENERATION: 0}}
+
 SAMPLERS: dict[str, Sampler | None] = {
     "ehvi": None,
     "tpe": Sampler(lambda seed: TPESampler(seed=seed), spread=True),
-    "nsga2": Sampler(lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION), 256, 0),
+    "nsga2": Sampler(
+        lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION), 256, 0, unasked=_FIRST
+    ),
     "gp": Sampler(_gp, spread=True),
     "random": Sampler(lambda seed: RandomSampler(seed=seed), 0, 0),
     "grid": None,
@@ -79,32 +83,10 @@ def optuna_sampler(name: str) -> Sampler | None:
     return found if found is None or isinstance(found, Sampler) else Sampler(found)
 
 
-def check_sampler(name: str, space: Mapping[str, Domain]) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a sampler that cannot search a space.
-
-    That is an unknown name, gp without torch, or a grid over an infinite range.
-    """
-    optuna_sampler(name)
-    missing = [lib for lib in ("torch", "scipy") if importlib.util.find_spec(lib) is None]
-    if name == "gp" and missing:
-        raise UsageError(f"the sampler gp needs {' and '.join(missing)}: install it, or use tpe")
-    infinite = [one for one, domain in space.items() if math.isinf(domain.size)]
-    if name == "grid" and infinite:
-        raise UsageError(f"space.{infinite[0]}: a grid needs a step or a list of values here")
-
-
 def sampler_seed(seed: int, number: int, attempt: int = 0) -> int:
     """The seed of an attempt at a trial's proposal; none equals that of the trial's training."""
     key = (1, attempt) if attempt else (1,)
     return int(np.random.SeedSequence([seed, number], spawn_key=key).generate_state(1)[0])
-
-
-def first_generation(name: str) -> dict[str, dict[str, int]]:
-    """The attributes of a trial that the sampler did not propose but shall learn from.
-
-    NSGA-II ignores trials without a generation.
-    """
-    return {"trial": {GENERATION: 0}} if name == "nsga2" else {}
 
 
 class Window:

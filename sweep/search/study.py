@@ -23,7 +23,7 @@ In long sweeps a sampler of Optuna sees a part of the trials (`sweep.search.samp
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -40,15 +40,7 @@ from sweep.search.optuna_study import (
     sample,
     study_of,
 )
-from sweep.search.samplers import (
-    PARENTS,
-    TRIES,
-    check_sampler,
-    first_generation,
-    optuna_sampler,
-    sampler_seed,
-    window_of,
-)
+from sweep.search.samplers import PARENTS, TRIES, optuna_sampler, sampler_seed, window_of
 from sweep.search.startup import STARTUP, Configurations, completions, spread_values
 from sweep.space.active import complete
 from sweep.space.domains import Domain
@@ -62,9 +54,8 @@ class Study:
 
     ``space``: parameter -> domain; ``objectives``: metric -> "max" or "min", in the order of an
     observation's values; ``sampler``: a name of `sweep.registry.SAMPLERS`; ``seed`` >= 0;
-    ``constraints``: the names of the violations of each observation; ``starts``: the first trials,
-    as params or a part of them. A grid ignores observations. UsageError for an unknown sampler, a
-    grid over an infinite range, or gp without torch.
+    ``starts``: the first trials, as params or a part of them. A grid ignores observations.
+    UsageError for an unknown sampler.
     """
 
     def __init__(
@@ -73,13 +64,12 @@ class Study:
         objectives: Mapping[str, str],
         sampler: str,
         seed: int,
-        constraints: Collection[str] = (),
         starts: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        check_sampler(sampler, space)
         self._space, self._objectives = dict(space), dict(objectives)
-        self._seed, self._constraints, self._starts = seed, set(constraints), list(starts)
-        self._sampler, self._stock = sampler, optuna_sampler(sampler)
+        self._seed, self._starts = seed, list(starts)
+        self._stock = optuna_sampler(sampler)
+        self._unasked = self._stock.unasked if self._stock else {}
         self.params = StudyParams(space)
         """What the study can store of a trial's params."""
         self._trials: list[FrozenTrial] = []  # those of other sweeps first
@@ -120,7 +110,7 @@ class Study:
         """Proposals for trial ``number``, the best one first."""
         if number < len(self._starts):
             for params in completions(self._space, self._starts[number], self._seed, number):
-                yield params, first_generation(self._sampler)
+                yield params, self._unasked
         startup = number - len(self._starts)
         if self._stock and self._stock.spread and 0 <= startup < STARTUP - self.learned:
             spread = spread_values(self._space, sampler_seed(self._seed, 0), startup)
@@ -156,7 +146,7 @@ class Study:
         self,
         observation: Observation,
         violations: Mapping[str, float],
-        figures: Mapping[str, Any] | None = None,
+        figures: Mapping[str, Any],
     ) -> None:
         """Add an observation of another sweep, as a finished trial before those of this sweep.
 
@@ -165,10 +155,9 @@ class Study:
         """
         if self._begun:
             raise SweepError("observations of other sweeps come before the first trial")
-        if figures is not None:
-            self.observe(-1 - self.learned, observation[0], figures)
-        attrs = first_generation(self._sampler).get("trial", {})
-        self._trials.append(self._complete(-1 - self.learned, observation, violations, attrs))
+        self.observe(-1 - self.learned, observation[0], figures)
+        attrs = self._unasked.get("trial", {})
+        self._trials.append(self._complete(observation, violations, attrs))
         self._window.end(self.learned, observation[1], is_feasible(violations))
         self.learned += 1
 
@@ -204,9 +193,9 @@ class Study:
     ) -> None:
         """Trial ``number`` has ended with this observation.
 
-        ``violations``: constraint -> by how much it is violated (0 or less: satisfied), one for
-        each. Without an observation, with a value that is not finite, or with params that the study
-        cannot store, the trial is FAIL, with the params that it began with.
+        ``violations``: constraint -> by how much it is violated (0 or less: satisfied). Without an
+        observation, with a value that is not finite, or with params that the study cannot store,
+        the trial is FAIL, with the params that it began with.
         """
         place, violations = self.learned + number, violations or {}
         begun = self._trials[place]
@@ -218,21 +207,13 @@ class Study:
             )
             self._window.end(place, None, feasible=False)
             return
-        self._trials[place] = self._complete(number, observation, violations, begun.system_attrs)
+        self._trials[place] = self._complete(observation, violations, begun.system_attrs)
         self._window.end(place, observation[1], is_feasible(violations))
 
     def _complete(
-        self,
-        number: int,
-        observation: Observation,
-        violations: Mapping[str, float],
-        attrs: Mapping[str, Any],
+        self, observation: Observation, violations: Mapping[str, float], attrs: Mapping[str, Any]
     ) -> FrozenTrial:
-        """A finished trial, shown to a sampler that learns from records if it has not seen it."""
         params, values = observation
-        if self._ehvi is not None:
-            figures = dict(zip(self._objectives, values, strict=True))
-            self._ehvi.observe(number, params, figures)
         return make_trial(
             TrialState.COMPLETE,
             self.params.of_ended(params),
@@ -244,6 +225,5 @@ class Study:
 
     def _can_store(self, observation: Observation, violations: Mapping[str, float]) -> bool:
         params, values = observation
-        whole = set(violations) == self._constraints
         finite = all(map(math.isfinite, [*values, *violations.values()]))
-        return whole and finite and self.params.has(params)
+        return finite and self.params.has(params)

@@ -8,8 +8,9 @@ import pytest
 
 from sweep.cluster import capacity, machines
 from sweep.cluster.capacity import Capacity, fits, read_autoscaler
-from sweep.config import ResourcesConfig, SweepConfig
+from sweep.config import SweepConfig
 from sweep.config.load import load_config
+from sweep.config.sections import ResourcesConfig
 from sweep.errors import ConfigError, UsageError
 from tests.harness.sweeps import CONFIG
 

@@ -18,8 +18,7 @@ from sweep.compress.loop import due
 from sweep.compress.open import open_bench
 from sweep.compress.tasks.closed_form import WEIGHTS
 from sweep.config import SweepConfig
-from sweep.config.load import config_problems, load_config
-from sweep.config.saved import check_same
+from sweep.config.load import check_same, config_problems, load_config
 from sweep.errors import UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.space.active import identity

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sweep.config import Files, SweepConfig
+from sweep.config import SweepConfig
+from sweep.config.sections import Files
 from sweep.space.domains import Constant, Float
 from sweep.space.params import PARAMETERS
 

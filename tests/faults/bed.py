@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.cluster.conductor import Report
-from sweep.config.saved import begun_with
+from sweep.config.load import begun_with
 from sweep.ledger.folder import SweepFolder
 from tests.faults.processes import Driver, Sabotage
 from tests.faults.verdict import Case, Done, Event, judge, read_events

@@ -113,6 +113,10 @@ def drive(study: Study, trials: int, objectives: dict[str, str], in_flight: int 
         if len(running) > in_flight or (running and number >= trials):
             done = int(random.choice(list(running)))
             observation = outcome(study, running.pop(done), random, objectives)
+            if observation is not None:
+                record = dict(zip(objectives, observation[1], strict=True))
+                log.append(("observe", [done, observation[0], record]))
+                study.observe(done, observation[0], record)
             log.append(("finish", json.loads(json.dumps([done, observation]))))
             study.finish(done, observation)
     return log

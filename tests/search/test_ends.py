@@ -128,6 +128,13 @@ def test_constraints_reach_the_study_from_the_final_record() -> None:
             assert stored.constraints == broken
 
 
+def test_trials_without_the_figure_of_a_constraint_teach_the_study_nothing() -> None:
+    driver = Driver(settings(trials=3, constraints={"loss": {"max": 1.0}}))
+    driver.run()
+    states = [trial.state for trial in driver.search.study.optuna_study.trials]
+    assert states == [OptunaState.FAIL] * 3
+
+
 def test_what_keeps_no_constraint_is_not_stopped_for_it() -> None:
     """The rule of the scheduler does not know constraints."""
     plain = Driver(settings(trials=12)).run(workers=2)

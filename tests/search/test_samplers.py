@@ -57,7 +57,9 @@ def exhaust(study: Study, objectives: dict[str, str], known: Sequence[Proposal] 
     found: list[Proposal] = []
     for proposal in itertools.chain(known, iter(lambda: study.ask(len(found)), None)):
         study.begin(len(found), *proposal)
-        study.finish(len(found), (proposal[0], values(proposal[0], objectives)))
+        params, figures = proposal[0], values(proposal[0], objectives)
+        study.observe(len(found), params, dict(zip(objectives, figures, strict=True)))
+        study.finish(len(found), (params, figures))
         found.append(proposal)
         assert len(found) < 200
     return found
@@ -159,12 +161,12 @@ def test_a_space_with_one_endless_corner_goes_on_in_it(sampler: str) -> None:
 
 def study_of_log(sampler: str, log: Log, sign: float = 1, broken: float = 1) -> Study:
     """The study of a log, with the values times ``sign``, and the violations times ``broken``."""
-    study = Study(space(sampler), aims(sampler), sampler, 0, [VIOLATED])
+    study = Study(space(sampler), aims(sampler), sampler, 0)
     for kind, arguments in log:
         if kind == "begin":
             study.begin(arguments[0], arguments[1], {"trial": arguments[2].get("trial", {})})
-        elif arguments[1] is None:
-            study.finish(*arguments)
+        elif kind == "observe" or arguments[1] is None:
+            replay(study, [(kind, arguments)])
         else:
             number, (params, found) = arguments
             beyond = {VIOLATED: broken * (params["sparsity"] - 0.5)}
@@ -243,7 +245,7 @@ def test_observations_of_other_sweeps_come_first_and_change_no_number(sampler: s
     def taught() -> Study:
         study = Study(domains, objectives, sampler, seed=1)
         for observation in seen:
-            study.learn(observation, {})
+            study.learn(observation, {}, dict(zip(objectives, observation[1], strict=True)))
         return study
 
     study = taught()
@@ -259,7 +261,7 @@ def test_observations_of_other_sweeps_come_first_and_change_no_number(sampler: s
     replay(again, own)
     assert contents(again) == contents(study)
     with pytest.raises(SweepError, match="before the first trial"):
-        study.learn(seen[0], {})
+        study.learn(seen[0], {}, {})
 
 
 @pytest.mark.parametrize("sampler", LEARNING)
@@ -273,7 +275,7 @@ def test_observations_of_other_sweeps_change_the_first_proposal(sampler: str) ->
             params = {"sparsity": float(sparsity), "method": "random", "scope": "local"}
             params |= {"finetune_epochs": 2, "learning_rate": 1e-4}
             drawn = [sign * float(value) for value in random.normal(size=len(objectives))]
-            study.learn((params, drawn), {})
+            study.learn((params, drawn), {}, {})
         return [study.ask(number) for number in range(2)]
 
     assert firsts(1) == firsts(1)

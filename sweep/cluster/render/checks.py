@@ -11,7 +11,7 @@ import typer
 from sweep.errors import UsageError
 
 if TYPE_CHECKING:
-    from sweep.config import ResourcesConfig
+    from sweep.config.sections import ResourcesConfig
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sweep.compress.tasks.encode import (
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Split, stratified
 from sweep.compress.tasks.task import SPLITS, Task
-from sweep.config import TaskConfig
+from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
 from sweep.ledger.files import cache_root, file_digest, fingerprint, once, write_text
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sweep.config import TaskConfig
+from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
 
 if TYPE_CHECKING:
