@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,15 +24,13 @@ from sweep.registry import REGISTRIES
 from sweep.space.explain import UNKNOWN_NAME, problems_of
 from sweep.space.values import Problem, Refused, closest, show
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-
 Source = str | Path | Mapping[str, Any] | SweepConfig
 """The path of a YAML file, the bare name of a packaged config, or settings as YAML has them."""
 
 Overrides = str | Iterable[str | tuple[str, Any]] | Mapping[str, Any]
 """``key=value`` texts (dotted paths, YAML values), or values by their dotted paths."""
+
+_PACKAGED = Path(__file__).parents[1] / "configs"
 
 
 def load_config(
@@ -162,16 +160,9 @@ def _error(problems: Sequence[Problem], source: str) -> ConfigError:
     return ConfigError([problem.line for problem in problems], source)
 
 
-def _packaged() -> Traversable:
-    from importlib import resources  # this import takes a tenth of the time of `sweep check`
-
-    return resources.files("sweep") / "configs"
-
-
 def packaged_names() -> list[str]:
     """The names of the configs in the package."""
-    names = (item.name for item in _packaged().iterdir())
-    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+    return sorted(path.stem for path in _PACKAGED.glob("*.yaml"))
 
 
 def _read(source: str) -> str:
@@ -183,12 +174,12 @@ def _read(source: str) -> str:
         raise UsageError(f"cannot read config {show(source)}: {error.strerror}") from None
 
 
-def _find(source: str) -> Path | Traversable:
+def _find(source: str) -> Path:
     path = Path(source)
     if path.exists() and not path.is_dir():
         return path
     if source in packaged_names():
-        return _packaged() / f"{source}.yaml"
+        return _PACKAGED / f"{source}.yaml"
     if not path.exists():
         names = packaged_names()
         near = closest(path.name.removesuffix(".yaml"), names)

@@ -173,28 +173,25 @@ class Ehvi:
         # BLAS threads do not help with matrices this small: on two cores a proposal took four times
         # as long, and the threads used the cores of training workers.
         with LIMITED, self._libraries.limit(limits=1, user_api="blas"):
-            return self._propose(seed)
-
-    def _propose(self, seed: int) -> Params:
-        shown = self._window.places()
-        seen = self._records if shown is None else [self._records[place] for place in shown]
-        seen = sorted(seen, key=lambda one: (one.trial, one.epoch))
-        known = np.array([one.known for one in seen])
-        values, noise = _standardised(seen)
-        places = self._encoding.inputs([(one.params, one.epoch) for one in seen])
-        model = Surrogate(places, values, noise, self._encoding.shape())
-        model.fit()
-        means, _ = model.predict(places)
-        running = list(islice(reversed(self._running.values()), BELIEVED))
-        heights, widths = [means], [known]
-        if running:
-            expected = self._encoding.inputs([(params, _last(params)) for params in running])
-            model, believed = model.believe(expected, float(noise.mean()))
-            heights.append(believed)
-            widths.append(self._widths(running))
-        steps = staircase(np.concatenate(heights), np.concatenate(widths), float(values.min()))
-        best = [seen[i].params for i in _best(means, known)]
-        return self._choose(self._candidates(best, seed), model, steps)
+            shown = self._window.places()
+            seen = self._records if shown is None else [self._records[place] for place in shown]
+            seen = sorted(seen, key=lambda one: (one.trial, one.epoch))
+            known = np.array([one.known for one in seen])
+            values, noise = _standardised(seen)
+            places = self._encoding.inputs([(one.params, one.epoch) for one in seen])
+            model = Surrogate(places, values, noise, self._encoding.shape())
+            model.fit()
+            means, _ = model.predict(places)
+            running = list(islice(reversed(self._running.values()), BELIEVED))
+            heights, widths = [means], [known]
+            if running:
+                expected = self._encoding.inputs([(params, _last(params)) for params in running])
+                model, believed = model.believe(expected, float(noise.mean()))
+                heights.append(believed)
+                widths.append(self._widths(running))
+            steps = staircase(np.concatenate(heights), np.concatenate(widths), float(values.min()))
+            best = [seen[i].params for i in _best(means, known)]
+            return self._choose(self._candidates(best, seed), model, steps)
 
     def _choose(self, found: list[Params], model: Surrogate, steps: Array) -> Params:
         mean, deviation = model.predict(self._encoding.inputs([(p, _last(p)) for p in found]))

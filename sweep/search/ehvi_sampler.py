@@ -117,30 +117,25 @@ class EhviSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> Params:
         """The active parameters of the next proposal; a repetition if there is nothing new."""
-        with self._lock:  # the trials of a study may run in several threads
-            return self._proposed(study, trial, search_space)
-
-    def _proposed(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution]
-    ) -> Params:
-        read, unknown = self._update(study, trial.number)
-        configurations = read.configurations
         fixed = trial.system_attrs.get("fixed_params", {})
         given = {name: value for name, value in fixed.items() if name in self._space}
-        found = read.ehvi.proposals(self._seed, trial.number)
-        if given:
-            found = completions(self._space, given, self._seed, trial.number)
-        params: Params = {}
-        for params in found:
-            if params not in configurations:
-                break
-        else:
-            if not given:
-                params = configurations.following(trial.number, unknown) or params
-        if params in configurations and not fixed:
-            warnings.warn("all configurations of the space were proposed", stacklevel=2)
-            with suppress(RuntimeError):  # whoever asks and tells has no loop to stop
-                study.stop()
+        with self._lock:  # the trials of a study may run in several threads
+            read, unknown = self._update(study, trial.number)
+            configurations = read.configurations
+            found = read.ehvi.proposals(self._seed, trial.number)
+            if given:
+                found = completions(self._space, given, self._seed, trial.number)
+            params: Params = {}
+            for params in found:
+                if params not in configurations:
+                    break
+            else:
+                if not given:
+                    params = configurations.following(trial.number, unknown) or params
+            if params in configurations and not fixed:
+                warnings.warn("all configurations of the space were proposed", stacklevel=2)
+                with suppress(RuntimeError):  # whoever asks and tells has no loop to stop
+                    study.stop()
         return {name: value for name, value in params.items() if name in search_space}
 
     def sample_independent(

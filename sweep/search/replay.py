@@ -85,13 +85,15 @@ class Search(Fold):
         if proposal is None:
             return None
         params, sampler_attrs = proposal
-        given = params.get("seed")
+        seed = params.get("seed")
+        if seed is None:  # the same for the same sweep, whoever runs it and when
+            seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
         return {
             "event": TRIAL,
             "trial_id": f"t{number:05d}",
             "number": number,
             "params": params,
-            "seed": _trial_seed(self._seed, number) if given is None else given,
+            "seed": seed,
             "sampler_attrs": sampler_attrs,
         }
 
@@ -245,8 +247,3 @@ class Search(Fold):
             if not trial.records[epoch]["partial"] and self.study.params.has_epoch(epoch):
                 return trial.records[epoch]
         return None
-
-
-def _trial_seed(seed: int, number: int) -> int:
-    """A trial's own seed, in [0, 2^32): the same for the same sweep, whoever runs it and when."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

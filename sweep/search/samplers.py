@@ -19,8 +19,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import optuna
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from sweep import registry
 from sweep.pareto import Front
@@ -52,11 +51,6 @@ class Sampler:
     unasked: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def _gp(seed: int) -> BaseSampler:
-    """Imports torch, which takes seconds, and so only for a proposal."""
-    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
-
-
 # NSGA-II ignores trials without a generation.
 _FIRST = {"trial": {GENERATION: 0}}
 
@@ -66,7 +60,7 @@ SAMPLERS: dict[str, Sampler | None] = {
     "nsga2": Sampler(
         lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION), 256, 0, unasked=_FIRST
     ),
-    "gp": Sampler(_gp, spread=True),
+    "gp": Sampler(lambda seed: GPSampler(seed=seed, warn_independent_sampling=False), spread=True),
     "random": Sampler(lambda seed: RandomSampler(seed=seed), 0, 0),
     "grid": None,
 }

@@ -65,14 +65,16 @@ def spread_shares(space: Mapping[str, Domain], seed: int, number: int) -> dict[s
     return dict(zip(names, points[number].tolist(), strict=True))
 
 
-def value_at(domain: Domain, u: float) -> int | float | str:
+def value_at(domain: Domain, u: float) -> Any:
     """The value at the position ``u`` in [0, 1) of a range or a list."""
-    if isinstance(domain, Float):
-        return _float_at(domain, u)
     if isinstance(domain, Int) and domain.log:
         return min(domain.high, int(domain.low * ((domain.high + 1) / domain.low) ** u))
-    value = domain.nth(int(u * domain.size))
-    return "" if value is None else value
+    if not isinstance(domain, Float) or domain.step is not None:
+        return domain.nth(int(u * domain.size))
+    if not domain.log:
+        return domain.low + u * (domain.high - domain.low)
+    low, high = math.log(domain.low), math.log(domain.high)
+    return min(domain.high, max(domain.low, math.exp(low + u * (high - low))))
 
 
 class Configurations:
@@ -137,15 +139,6 @@ class Configurations:
                 self._names,
                 lambda name, found: value_at(self._space[name], float(chance.random())),
             )
-
-
-def _float_at(domain: Float, u: float) -> float:
-    if domain.step is not None:
-        return domain.nth(int(u * domain.size))
-    if domain.log:
-        low, high = math.log(domain.low), math.log(domain.high)
-        return min(domain.high, max(domain.low, math.exp(low + u * (high - low))))
-    return domain.low + u * (domain.high - domain.low)
 
 
 def _jumps(total: int, seed: int) -> tuple[int, int]:

@@ -30,9 +30,6 @@ UNKNOWN = -1
 
 SPARSITIES = ("sparsity", "activation_sparsity")
 
-Evaluation = tuple[Mapping[str, Any], int]
-"""Params, and the finetune epoch after which they are evaluated."""
-
 STEPS = {"lengths": (0.5, 2.0, 0.71, 1.41), "alike": (0.4, 1.5), "variance": (0.4, 2.5)}
 """Factors by which the search tries to change each hyperparameter, each once."""
 
@@ -81,8 +78,8 @@ class Encoding:
             variance=np.ones(1),
         )
 
-    def inputs(self, evaluations: Sequence[Evaluation]) -> Inputs:
-        """n evaluations as n points."""
+    def inputs(self, evaluations: Sequence[tuple[Mapping[str, Any], int]]) -> Inputs:
+        """n evaluations, each of params after a finetune epoch, as n points."""
         numbers = [
             [*self._row(params), math.log1p(epoch) / self._most] for params, epoch in evaluations
         ]
