@@ -67,9 +67,22 @@ class Registry(Collection[str], Generic[T]):
         Raises :class:`~sweep.errors.UsageError` if the name is unknown or its package cannot be
         imported.
         """
-        if name not in self._things:
-            self._load(name)
-        return self._things[name]
+        if name in self._things:
+            return self._things[name]
+        if name in self.builtin:
+            module, _, table = self.home.partition(":")
+            self._things |= getattr(import_module(module), table)
+            return self._things[name]
+        point = _points(self.group).get(name)
+        if point is None:
+            raise UsageError(f"unknown {self.kind} {name!r}; allowed: {', '.join(self)}")
+        try:
+            thing = point.load()
+        except Exception as error:  # the import of another package can raise any error
+            what = f"cannot import the {self.kind} {name!r} of the package {_package(point)}"
+            raise UsageError(f"{what}: {first_line(error)}") from error
+        # The import may have registered it by a decorator.
+        return self._things.setdefault(name, thing)
 
     def fact(self, name: str) -> Any:
         """The fact of an object. Only objects that are not built in are imported for it."""
@@ -90,21 +103,6 @@ class Registry(Collection[str], Generic[T]):
     def adopt(self, added: Mapping[str, T]) -> None:
         """Register the objects that another process :meth:`added`."""
         self._things |= added
-
-    def _load(self, name: str) -> None:
-        if name in self.builtin:
-            module, _, table = self.home.partition(":")
-            self._things |= getattr(import_module(module), table)
-            return
-        point = _points(self.group).get(name)
-        if point is None:
-            raise UsageError(f"unknown {self.kind} {name!r}; allowed: {', '.join(self)}")
-        try:
-            thing = point.load()
-        except Exception as error:  # the import of another package can raise any error
-            what = f"cannot import the {self.kind} {name!r} of the package {_package(point)}"
-            raise UsageError(f"{what}: {first_line(error)}") from error
-        self._things.setdefault(name, thing)  # the import may have registered it by a decorator
 
 
 @cache

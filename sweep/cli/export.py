@@ -86,14 +86,13 @@ def export_study(
     from sweep.config.load import begun_with
     from sweep.ledger.folder import SweepFolder
     from sweep.ledger.read import read_events
-    from sweep.search.optuna_file import FORMS, check_target
+    from sweep.search.optuna_file import FORMS
     from sweep.search.optuna_file import export_study as write_study
 
     sweep = SweepFolder(folder)
     config = begun_with(sweep)
     # A database needs a local file: for a sweep in an object store it is in the working folder.
     target = to or (folder.local or Path()) / "study.db"
-    check_target(target)
     count = write_study(config, read_events(sweep.ledger), target)
     address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)
     print(f"{target}: {count} trials; to open them: optuna-dashboard {address}")

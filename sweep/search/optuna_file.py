@@ -34,7 +34,10 @@ def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> 
     than ``.db`` or ``.log``, and :class:`~sweep.errors.StorageError` where it cannot be written; no
     file is left then.
     """
-    check_target(to)
+    if to.suffix not in FORMS:
+        raise UsageError(f"--to: the name of a study must end in {' or '.join(FORMS)}, got {to}")
+    if to.exists():
+        raise UsageError(f"{to} exists already: give --to a new file")
     search = Search(config)
     times: dict[tuple[str, str], float] = {}  # of the events by which trials begin and end
     for event in events:
@@ -49,14 +52,6 @@ def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> 
     ]
     _write(config, ended, to)
     return len(ended)
-
-
-def check_target(to: Path) -> None:
-    """Raises :class:`~sweep.errors.UsageError` for a file that cannot be written as a new one."""
-    if to.suffix not in FORMS:
-        raise UsageError(f"--to: the name of a study must end in {' or '.join(FORMS)}, got {to}")
-    if to.exists():
-        raise UsageError(f"{to} exists already: give --to a new file")
 
 
 def _with_times(

@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -53,13 +52,8 @@ STREAM = 0x636F6E66
 """Separates the fresh seeds from all other random numbers that follow from a sweep's seed."""
 
 
-@dataclass(frozen=True)
-class Point:
-    """An epoch of a trial, and why it was chosen."""
-
-    trial_id: str
-    epoch: int
-    why: Literal["front", "runner-up"]
+Point = dict[str, Any]
+"""As in a "confirm" event: ``trial_id``, ``epoch``, and ``why``, which is front or runner-up."""
 
 
 class Confirmation(Fold):
@@ -93,11 +87,10 @@ class Confirmation(Fold):
         """
         fresh = self._fresh_seeds(seed, count - len(self.seeds))
         seeds = [*self.seeds[:count], *fresh]
-        pairs = {(p.trial_id, p.epoch, s) for p in points for s in seeds}
+        pairs = _pairs(points, seeds)
         if not self._undone(pairs) or (self.is_open and pairs <= self._pairs):
             return None
-        wanted = [{"trial_id": p.trial_id, "epoch": p.epoch, "why": p.why} for p in points]
-        return {"event": CONFIRM, "confirm": self.rounds, "points": wanted, "seeds": seeds}
+        return {"event": CONFIRM, "confirm": self.rounds, "points": [*points], "seeds": seeds}
 
     def job(self, name: str) -> Retraining:
         """A retraining of this round or of an older one."""
@@ -154,8 +147,7 @@ class Confirmation(Fold):
         """A round begins, and replaces one that has not finished."""
         self.rounds, self.is_open = event["confirm"] + 1, True
         self.seeds += [seed for seed in event["seeds"] if seed not in self.seeds]
-        points = [(point["trial_id"], point["epoch"]) for point in event["points"]]
-        self._pairs = {(*point, seed) for point in points for seed in event["seeds"]}
+        self._pairs = _pairs(event["points"], event["seeds"])
         for job in self.jobs.values():  # of the round that this one replaces
             if job.status == "running":
                 job.status = "idle"
@@ -207,6 +199,10 @@ class Confirmation(Fold):
         return fresh
 
 
+def _pairs(points: Sequence[Point], seeds: Sequence[int]) -> set[tuple[str, int, int]]:
+    return {(point["trial_id"], point["epoch"], seed) for point in points for seed in seeds}
+
+
 def choose(
     config: SweepConfig, records: Iterable[RecordEvent], runners_up: int, metric: PrimaryMetric
 ) -> list[Point]:
@@ -234,8 +230,9 @@ def choose(
     ]
     nearest = second[np.argsort(gaps, kind="stable")][:runners_up]
     return [
-        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "front") for i in first),
-        *(Point(pool[i]["trial_id"], pool[i]["epoch"], "runner-up") for i in nearest),
+        {"trial_id": pool[i]["trial_id"], "epoch": pool[i]["epoch"], "why": why}
+        for why, places in (("front", first), ("runner-up", nearest))
+        for i in places
     ]
 
 

@@ -162,7 +162,11 @@ class Crew:
         return self.stage.events
 
 
-POINTS = [Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runner-up")]
+POINTS: list[Point] = [
+    {"trial_id": "t0", "epoch": 1, "why": "front"},
+    {"trial_id": "t0", "epoch": 3, "why": "front"},
+    {"trial_id": "t1", "epoch": 0, "why": "runner-up"},
+]
 
 
 class Scene(Cast):

@@ -8,9 +8,10 @@ from typing import Any
 from sweep.ledger.events import Event, is_of_confirm
 from sweep.search.jobs import Retraining, TrialState
 from sweep.search.rounds import Confirmation, Point
+from tests.harness.stage import POINTS
 
 SEED = 7
-A, B, C = Point("t0", 1, "front"), Point("t0", 3, "front"), Point("t1", 0, "runner-up")
+A, B, C = POINTS
 
 
 def fold(events: list[Event]) -> Confirmation:

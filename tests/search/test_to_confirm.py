@@ -25,7 +25,7 @@ def choose_points(
 
 
 def names(points: list[Any], why: str) -> list[str]:
-    return [point.trial_id for point in points if point.why == why]
+    return [point["trial_id"] for point in points if point["why"] == why]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -33,9 +33,9 @@ def test_the_front_is_that_of_the_analysis(seed: int, tmp_path: Path) -> None:
     ledger = big_sweep(30, seed)
     front = analysis.load(ledger.write(tmp_path)).front
     points = choose_points(config(), Search(config()).replay(ledger.events).records, 0)
-    assert {point.why for point in points} == {"front"}
+    assert {point["why"] for point in points} == {"front"}
     expected = set(zip(front["trial_id"], front["epoch"].astype(int), strict=True))
-    assert {(point.trial_id, point.epoch) for point in points} == expected
+    assert {(point["trial_id"], point["epoch"]) for point in points} == expected
 
 
 def random_records(seed: int) -> list[Any]:
@@ -141,7 +141,7 @@ def test_records_that_do_not_count_are_no_candidates() -> None:
         {**record("b", 1, 1, attempt=2), "event": "confirm_record"},
     ]
     assert [
-        (p.trial_id, p.epoch)
+        (p["trial_id"], p["epoch"])
         for p in choose_points(config(), Search(config()).replay(events).records, 9)
     ] == [("a", 1)]
     assert choose_points(config(), Search(config()).replay(events[:5]).records, 9) == []
