@@ -37,15 +37,12 @@ def answers_of(figures: Mapping[str, Any] | None) -> BoolArray | None:
     return bits if int(bits.sum()) == given.get("correct") else None
 
 
-def stack(answers: Iterable[BoolArray | None], examples: int | None = None) -> BoolArray | None:
+def stack(answers: Iterable[BoolArray | None]) -> BoolArray | None:
     """Rows of answers to the same examples, shape (rows, examples).
 
-    None if there is no row, if a row is missing, or if their lengths differ from each other or from
-    ``examples``.
+    None if there is no row, if a row is missing, or if their lengths differ.
     """
     rows = list(answers)
     known = [row for row in rows if row is not None]
-    lengths = {len(row) for row in known} | ({examples} if examples is not None else set())
-    if not rows or len(known) < len(rows) or len(lengths) > 1:
-        return None
-    return np.stack(known)
+    is_whole = len(known) == len(rows) and len(set(map(len, known))) == 1
+    return np.stack(known) if is_whole else None

@@ -77,17 +77,6 @@ def _drawn_mean(shares: FloatArray, generator: np.random.Generator) -> FloatArra
     return stretched
 
 
-def normal(
-    values: FloatArray,
-    errors: FloatArray,
-    generator: np.random.Generator,
-    resamples: int = RESAMPLES,
-) -> FloatArray:
-    """Drawn values of any metric with the standard ``errors``, shape (resamples, models)."""
-    found: FloatArray = values + errors * generator.standard_normal((resamples, len(values)))
-    return found
-
-
 def front_probability(
     points: FloatArray, directions: Mapping[str, str], drawn: FloatArray, noisy: Collection[str]
 ) -> FloatArray:

@@ -219,5 +219,5 @@ def _drawn(
     # More seeds reduce the error of the mean over seeds, but not the error over examples.
     errors = np.hypot(errors, spreads / np.sqrt([len(some) for some in seeds]))
     sign = 1.0 if metric.direction == "max" else -1.0
-    drawn = sign * bootstrap.normal(values, errors, generator)
-    return drawn, list(range(len(records))), False
+    noise = generator.standard_normal((bootstrap.RESAMPLES, len(values)))
+    return sign * (values + errors * noise), list(range(len(records))), False

@@ -16,9 +16,6 @@ from analysis.tables import thin
 
 MOST_STEPS = 400
 
-EPOCHS = Axis("finetune epochs spent, all trials together")
-VOLUME = Axis("hypervolume of the front", hover="hypervolume")
-
 
 def growth(results: Results) -> pd.DataFrame:
     """The rows of ``traces`` at which the hypervolume grew, at most one per epoch, and the last."""
@@ -64,7 +61,9 @@ def view(source: Results | Comparison) -> Panels | str:
         f"{missing} of the sweeps have no hypervolume yet." if missing else "",
         thin.note(sum(len(one.x) for one in series), sum(map(len, tables)), "steps"),
     )
-    return Panels(caption, [Panel(EPOCHS, VOLUME, series=series)])
+    across = Axis("finetune epochs spent, all trials together")
+    up = Axis("hypervolume of the front", hover="hypervolume")
+    return Panels(caption, [Panel(across, up, series=series)])
 
 
 def _against(results: Results) -> str:

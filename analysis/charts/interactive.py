@@ -133,16 +133,12 @@ def _hover(trace: Any, series: Series, names: str) -> None:
 def _band(series: Series, low: FloatArray, high: FloatArray) -> list[Any]:
     """Two traces with the area between them filled; they step like the line."""
     import plotly.graph_objects as go
+    from plotly.colors import hex_to_rgb
 
     look = {"mode": "lines", "line": {"width": 0, "shape": series.line}, "hoverinfo": "skip"}
-    fill = {"fill": "tonexty", "fillcolor": _faint(series.colour)}
+    fill = {"fill": "tonexty", "fillcolor": f"rgba{(*hex_to_rgb(series.colour), 0.2)}"}
     x = floats(series.x)
     return [go.Scatter(x=x, y=floats(low), **look), go.Scatter(x=x, y=floats(high), **look, **fill)]
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.2)"
 
 
 def _bars(bars: Bars) -> Any:

@@ -115,16 +115,13 @@ def rows_of(panels: Sequence[Panel], columns: int) -> tuple[list[float], int]:
     return [max(panel.height for panel in row) for row in rows], columns
 
 
-def joined(pieces: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Several lines as one, separated by NaN: x and y, each (points + pieces - 1,).
+def joined(x: FloatArray, lines: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The ``lines`` (n, k) over the same ``x`` (k,) as one line that is broken by NaN between them:
+    its x and y, each (n * (k + 1) - 1,).
 
-    >>> x, y = joined([(np.array([0.0, 1.0]), np.array([5.0, 6.0])), (np.zeros(1), np.ones(1))])
+    >>> x, y = joined(np.array([0.0, 1.0]), np.array([[5.0, 6.0], [7.0, 8.0]]))
     >>> x.tolist(), y.tolist()
-    ([0.0, 1.0, nan, 0.0], [5.0, 6.0, nan, 1.0])
+    ([0.0, 1.0, nan, 0.0, 1.0], [5.0, 6.0, nan, 7.0, 8.0])
     """
-    if not pieces:
-        return np.empty(0), np.empty(0)
-    gap = np.array([np.nan])
-    x = [part for piece, _ in pieces for part in (gap, piece)][1:]
-    y = [part for _, piece in pieces for part in (gap, piece)][1:]
-    return np.concatenate(x), np.concatenate(y)
+    gaps = np.full((len(lines), 1), np.nan)
+    return np.tile([*x, np.nan], len(lines))[:-1], np.hstack([lines, gaps]).ravel()[:-1]

@@ -119,7 +119,7 @@ def _lines(heights: FloatArray, figures: FloatArray, on_front: BoolArray) -> lis
 def _bundle(label: str, lines: FloatArray, colour: str, width: float, opacity: float) -> Series:
     """Lines over all axes, (lines, axes), as one series."""
     places = np.arange(lines.shape[1], dtype=np.float64)
-    x, y = joined([(places, line) for line in lines])
+    x, y = joined(places, lines)
     return Series(label, x, y, colour, line="linear", width=width, opacity=opacity)
 
 

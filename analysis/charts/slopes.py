@@ -10,9 +10,9 @@ from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, MARKERS, Scale
+from analysis.history.importance import groups_of
 from analysis.results import Results
 from analysis.tables import thin
-from sweep.pareto import IntArray
 
 MOST_LINES = 240
 MOST_BANDS = 4
@@ -32,7 +32,7 @@ def slopes(results: Results) -> pd.DataFrame:
     last = last[last["epoch"].gt(0)].rename(columns={up: "recovered"})
     found = last.join(pruned, on="trial_id").dropna(subset=["pruned", "recovered", "sparsity"])
     found = found.sort_values("sparsity", kind="stable", ignore_index=True)
-    return found.assign(band=_bands(found["sparsity"].to_numpy(np.float64)))
+    return found.assign(band=groups_of(found["sparsity"], MOST_BANDS))
 
 
 def view(results: Results) -> Panels | str:
@@ -61,19 +61,9 @@ def view(results: Results) -> Panels | str:
     return Panels(caption, [panel])
 
 
-def _bands(sparsity: np.ndarray[tuple[int], np.dtype[np.float64]]) -> IntArray:
-    """The quarter of each trial by ``sparsity``, shape (n,); equal values share a quarter."""
-    if len(sparsity) < 2 * MOST_BANDS:
-        return np.zeros(len(sparsity), dtype=np.intp)
-    edges = np.unique(np.quantile(sparsity, np.arange(1, MOST_BANDS) / MOST_BANDS))
-    places = np.searchsorted(edges, sparsity, side="right")
-    return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.intp)
-
-
 def _lines(rows: pd.DataFrame, band: int, up: Scale) -> Series:
     pruned, recovered = style.values(rows, up, "pruned"), style.values(rows, up, "recovered")
-    pairs = np.column_stack([pruned, recovered])
-    x, y = joined([(_PLACES, pair) for pair in pairs])
+    x, y = joined(_PLACES, np.column_stack([pruned, recovered]))
     named = zip(rows["trial_id"], 100 * rows["sparsity"], strict=True)
     notes = [f"{name}, {sparsity:.1f} % sparse" for name, sparsity in named]
     # A line has three values: two ends with the same note, and the gap after them.

@@ -32,10 +32,6 @@ class Cost:
     """busy / (workers x wall), with the workers of each session; None if no trial has run."""
 
 
-# The kinds of events that the cost depends on.
-_COUNTED = frozenset({WORKERS, START, RECORD, END})
-
-
 @dataclass(eq=False)
 class _Session:
     """The part of the ledger that one driver wrote, from its start or resume to its end."""
@@ -58,10 +54,7 @@ class _Session:
         return self.counted if self.counted is not None else len(self.seen)
 
     def add(self, event: ReadEvent) -> None:
-        kind = event["event"]
-        if kind not in _COUNTED:
-            return
-        time = event.get("time")
+        kind, time = event["event"], event.get("time")
         if kind == WORKERS and isinstance(event.get("count"), int):
             self.counted = max(self.counted or 0, event["count"])
         if kind == RECORD and event.get("worker"):

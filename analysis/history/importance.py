@@ -101,16 +101,16 @@ def active(table: pd.DataFrame, parameter: str) -> pd.DataFrame:
     return rows[rows[switch].ne(0).fillna(False)] if switch in rows else rows
 
 
-def groups_of(column: pd.Series[Any]) -> IntArray:
+def groups_of(column: pd.Series[Any], most: int = MOST_GROUPS) -> IntArray:
     """The group of each value, shape (n,), counted from 0; equal values share a group.
 
-    Numbers with more than ``MOST_GROUPS`` values are grouped between their quantiles, with about
+    Numbers with more than ``most`` values are grouped between their quantiles, with about
     equally many trials in each group, and at least ``PER_GROUP``.
     """
-    if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() <= MOST_GROUPS:
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() <= most:
         return np.asarray(pd.factorize(column)[0], dtype=np.intp)
     numbers = column.to_numpy(dtype=np.float64)
-    count = min(MOST_GROUPS, max(2, len(numbers) // PER_GROUP))
+    count = min(most, max(2, len(numbers) // PER_GROUP))
     edges = np.unique(np.quantile(numbers, np.arange(1, count) / count))
     return np.asarray(np.searchsorted(edges, numbers, side="left"), dtype=np.intp)
 

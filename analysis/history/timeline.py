@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,22 +21,6 @@ TIMELINE: Kinds = {
 }
 
 
-@dataclass
-class _Stay:
-    """An attempt at a trial on a worker, from its assignment on."""
-
-    trial_id: str
-    attempt: Any
-    start: float
-    last: float
-    """The latest sign of life."""
-    worker: Any
-
-    def row(self, end: float, status: str) -> dict[str, Any]:
-        spent = {"end": end, "seconds": end - self.start, "status": status}
-        return {**vars(self), **spent}
-
-
 def timeline(events: Iterable[ReadEvent]) -> pd.DataFrame:
     """One row per attempt at a trial, in the order of their ends, without the confirmation.
 
@@ -54,7 +37,8 @@ class _Stays(Fold):
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
-        self._open: dict[str, _Stay] = {}
+        self._open: dict[str, dict[str, Any]] = {}
+        """Attempts without an end, by trial; ``last`` is the time of the latest sign of life."""
         self._now = 0.0
 
     def apply(self, event: Event | ReadEvent) -> None:
@@ -67,22 +51,28 @@ class _Stays(Fold):
 
     def finished(self) -> list[dict[str, Any]]:
         """All rows; attempts without an end are running."""
-        running = [stay.row(self._now, "running") for stay in self._open.values()]
-        return self._rows + running
+        for name in list(self._open):
+            self._close(name, self._now, "running")
+        return self._rows
 
     def on_start(self, event: ReadEvent) -> None:
         name = event["trial_id"]
         if name in self._open:
             # The trial was assigned again without an end, so its worker was lost.
-            self._close(name, self._open[name].last, "lost")
-        worker = event.get("worker")
-        self._open[name] = _Stay(name, event.get("attempt"), self._now, self._now, worker)
+            self._close(name, self._open[name]["last"], "lost")
+        self._open[name] = {
+            "trial_id": name,
+            "attempt": event.get("attempt"),
+            "start": self._now,
+            "last": self._now,
+            "worker": event.get("worker"),
+        }
 
     def on_record(self, event: ReadEvent) -> None:
         stay = self._open.get(event["trial_id"])
         if stay is not None:
-            stay.worker = event.get("worker") or stay.worker
-            stay.last = self._now
+            stay["worker"] = event.get("worker") or stay["worker"]
+            stay["last"] = self._now
 
     def on_lost(self, event: ReadEvent) -> None:
         self._close(event["trial_id"], self._now, "lost")
@@ -91,15 +81,16 @@ class _Stays(Fold):
         self._close(event["trial_id"], self._now, str(event.get("status", "completed")))
 
     def on_interrupt(self, event: ReadEvent) -> None:
-        for stay in list(self._open.values()):
-            self._close(stay.trial_id, self._now, "interrupted")
+        for name in list(self._open):
+            self._close(name, self._now, "interrupted")
 
     def on_resume(self, event: ReadEvent) -> None:
         """The previous driver has ended; open attempts show that it did not record its end."""
-        for stay in list(self._open.values()):
-            self._close(stay.trial_id, stay.last, "interrupted")
+        for name, stay in list(self._open.items()):
+            self._close(name, stay["last"], "interrupted")
 
     def _close(self, name: str, end: float, status: str) -> None:
         stay = self._open.pop(name, None)
         if stay is not None:
-            self._rows.append(stay.row(end, status))
+            spent = {"end": end, "seconds": end - stay["start"], "status": status}
+            self._rows.append(stay | spent)

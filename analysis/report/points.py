@@ -119,7 +119,8 @@ def _doubts(results: Results) -> list[Cell]:
     if front["front_probability"].notna().any():
         cells.append(cell("is on the front", "front_probability", lambda share: percent(share, 0)))
     if not front["feasible"].fillna(True).all():
-        cells.append(cell("within constraints", "feasible", _yes, "mark"))
+        word = {True: "yes", False: "no"}
+        cells.append(cell("within constraints", "feasible", lambda is_so: word[is_so], "mark"))
     return cells
 
 
@@ -131,10 +132,6 @@ def _varied(results: Results) -> list[str]:
         for name in params
         if name not in _SHOWN_OTHERWISE and results.trials[name].nunique() > 1
     ]
-
-
-def _yes(is_so: Any) -> str:
-    return "yes" if is_so else "no"
 
 
 def _p_value(value: Any) -> str:

@@ -114,18 +114,3 @@ class Loaded:
     def _search(self) -> dict[str, Any]:
         given = self.config.get("search")
         return given if isinstance(given, dict) else {}
-
-    @property
-    def epochs_spent(self) -> int:
-        """Finetune epochs trained so far."""
-        return self.cost.epochs_spent
-
-    @property
-    def epochs_saved(self) -> int:
-        """Finetune epochs saved by stopping trials."""
-        return self.cost.epochs_saved
-
-    @property
-    def utilisation(self) -> float | None:
-        """The share of worker time spent in training and evaluation."""
-        return self.cost.utilisation

@@ -163,13 +163,13 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
         "state": results.state,
         "planned": _planned(results),
         "trials": results.counts,
-        "epochs_spent": results.epochs_spent,
-        "epochs_saved": results.epochs_saved,
+        "epochs_spent": results.cost.epochs_spent,
+        "epochs_saved": results.cost.epochs_saved,
         "front_points": len(results.front),
         f"best_{metric.name}": None if best is None else float(best[metric.name]),
         metric.baseline: baseline.get(metric.name),
         **{f"{step}_{metric.name}": baseline.get(f"{step}_{metric.name}") for step in STEPS},
-        "utilisation": results.utilisation,
+        "utilisation": results.cost.utilisation,
         "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
     }
 

@@ -41,7 +41,8 @@ def test_the_table_has_the_values_of_each_sweep(comparison: Comparison) -> None:
     for row, results in zip(table.itertuples(), comparison.results, strict=True):
         assert row.hypervolume == results.hypervolume
         assert (row.trials, row.front_points) == (len(results.trials), len(results.front))
-        assert (row.epochs, row.epochs_saved) == (results.epochs_spent, results.epochs_saved)
+        cost = results.cost
+        assert (row.epochs, row.epochs_saved) == (cost.epochs_spent, cost.epochs_saved)
         assert row.best_accuracy == results.front["accuracy"].max()
     assert table["hypervolume_share"].max() == 1
     assert table["name"].is_unique

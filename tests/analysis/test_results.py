@@ -89,8 +89,8 @@ def test_there_is_one_row_per_trial_with_its_last_evaluation(small: Results) -> 
 
 def test_summary(small: Results) -> None:
     assert small.counts == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
-    assert small.epochs_spent == 2 + 1 + 0 + 1
-    assert small.epochs_saved == 3 - 1
+    assert small.cost.epochs_spent == 2 + 1 + 0 + 1
+    assert small.cost.epochs_saved == 3 - 1
     assert small.cost.epochs_asked == 2 + 3 + 2 + 3
     assert small.directions == {"accuracy": "max", "sparsity": "max"}
     assert small.reference_point == {"accuracy": 0.1, "sparsity": 0.0}
@@ -109,7 +109,7 @@ def test_repeated_events_count_once(small: Results) -> None:
     twice = ledger.load()
     for name in ("records", "front", "decisions"):
         pd.testing.assert_frame_equal(getattr(twice, name), getattr(small, name))
-    assert twice.epochs_spent == small.epochs_spent
+    assert twice.cost.epochs_spent == small.cost.epochs_spent
 
 
 def test_a_trial_that_is_started_again_is_running() -> None:

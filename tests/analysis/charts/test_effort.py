@@ -13,7 +13,7 @@ from tests.analysis.ledgers import LedgerBuilder, big_sweep
 def test_it_ends_at_the_hypervolume_and_the_epochs_of_the_sweep(rich: Results) -> None:
     (drawn,) = panels("hypervolume", rich)[0].series
     assert drawn.y[-1] == pytest.approx(rich.hypervolume)
-    assert drawn.x[-1] == rich.epochs_spent
+    assert drawn.x[-1] == rich.cost.epochs_spent
     assert (np.diff(drawn.x) > 0).all() and (np.diff(drawn.y) >= 0).all()
     assert drawn.line == "hv"
 

@@ -101,6 +101,6 @@ def test_levels_and_texts_are_in_both() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["dense", "near", "line"]
 
 
-def test_no_piece_makes_no_line() -> None:
-    x, y = joined([])
+def test_no_lines_make_no_line() -> None:
+    x, y = joined(X, np.empty((0, 3)))
     assert len(x) == len(y) == 0

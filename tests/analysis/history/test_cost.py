@@ -35,5 +35,5 @@ def test_the_time_between_a_crash_and_the_resume_is_not_counted() -> None:
 def test_without_any_run_there_is_no_utilisation() -> None:
     for ledger in (LedgerBuilder(), LedgerBuilder().baseline(), LedgerBuilder().trial("a")):
         results = ledger.load()
-        assert results.utilisation is None
-        assert (results.epochs_spent, results.epochs_saved) == (0, 0)
+        assert results.cost.utilisation is None
+        assert (results.cost.epochs_spent, results.cost.epochs_saved) == (0, 0)

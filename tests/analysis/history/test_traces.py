@@ -34,7 +34,7 @@ def test_a_trace_has_the_hypervolume_of_each_prefix_of_the_ledger(
         then = cut.load()
         found = traces.iloc[row]
         assert found["hypervolume"] == pytest.approx(then.hypervolume)
-        assert found["epochs"] == then.epochs_spent
+        assert found["epochs"] == then.cost.epochs_spent
         assert found["trials"] == then.counts["completed"] + then.counts["stopped"]
         assert found["seconds"] == pytest.approx(then.cost.wall_seconds)
         assert found["time"] == event["time"]
