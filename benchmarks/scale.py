@@ -106,7 +106,7 @@ def open_driver(
 ) -> tuple[Conductor, FanOut]:
     """Open a real driver on a ledger in ``folder``, with a view that writes to memory."""
     ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
-    fan_out = FanOut([("terminal", TerminalView(io.StringIO()))])
+    fan_out = FanOut([TerminalView(io.StringIO())])
     keeper = Retention(folder / "checkpoints", config.objectives)
     return Conductor(Search(config), ledger, keeper, 2, fan_out.tell), fan_out
 

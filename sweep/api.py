@@ -173,9 +173,8 @@ def to_end(
     wait_passively()
     try:
         done = work(config, folder, **how)
-    except Interrupted as error:
+    except Interrupted:
         if folder.holds_sweep:
-            error.add_note("All is saved. The same call continues from there.")
             write_results(analysis.load(str(folder.path)), folder.path, figures=False)
         raise
     return write_results(analysis.load(str(folder.path)), folder.path), done

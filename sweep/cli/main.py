@@ -21,7 +21,7 @@ from sweep.cli.render import app as render
 from sweep.cli.results import front, report
 from sweep.cli.run import confirm, resume, run
 from sweep.cluster.log import log_to_terminal
-from sweep.errors import StorageError, SweepError
+from sweep.errors import Interrupted, StorageError, SweepError
 from sweep.version import __version__
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         app()
     except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error if isinstance(error, Interrupted) else f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,7 +11,6 @@ import typer
 import analysis
 from sweep.cli import Address, Config, Folder, Out, Settings, say
 from sweep.cli.results import print_front
-from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
 
 if TYPE_CHECKING:
@@ -54,13 +53,9 @@ def confirm(
     from sweep.cluster.confirm import run_confirm
 
     place, config = api.begun(folder)
-    try:
-        results, done = api.to_end(
-            run_confirm, config, place, seeds=seeds, runners_up=runners_up, address=address
-        )
-    except Interrupted as error:
-        say(f"{error}; the state is saved. To continue: sweep confirm {folder}")
-        sys.exit(error.exit_code)
+    results, done = api.to_end(
+        run_confirm, config, place, seeds=seeds, runners_up=runners_up, address=address
+    )
     print(confirmed_text(results))
     say(f"{done.done} evaluations on test, {len(done.failed)} retrainings failed")
     if done.failed:
@@ -73,16 +68,9 @@ def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: 
     from sweep.cluster.run import run_sweep
 
     views = [] if "terminal" in config.listeners else [TerminalView()]
-    try:
-        results, spent = api.to_end(
-            run_sweep, config, folder, trials=trials, address=address, listeners=views
-        )
-    except Interrupted as error:
-        if folder.holds_sweep:
-            say(f"{error}; the state is saved. To continue: sweep resume {folder.path}")
-        else:
-            say(f"{error} before the sweep began; nothing was saved")
-        sys.exit(error.exit_code)
+    results, spent = api.to_end(
+        run_sweep, config, folder, trials=trials, address=address, listeners=views
+    )
     print_front(results)
     if spent:
         say(f"the sweep ended because of its budget: {spent}")

@@ -46,12 +46,14 @@ class Dense:
             while not ray.wait([answer], timeout=0.2)[0]:
                 self.check_signals()
             figures: dict[str, Any] = ray.get(answer)
-        except ray.exceptions.RayTaskError:  # a bug in prunesweep: its traceback is needed
-            raise
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, StorageError | OSError):
+                raise StorageError(str(error.cause)) from None
+            if isinstance(error.cause, SweepError):
+                raise UsageError(str(error.cause)) from None
+            raise  # a bug in prunesweep: its traceback is needed
         except ray.exceptions.RayError as error:
             raise ClusterError(f"the baseline's worker died: {first_line(error)}") from error
-        if kind := figures.get("error"):
-            raise (StorageError if kind == "StorageError" else UsageError)(figures["message"])
         self._packed = packed  # a reference: the model stays on its machine
         return figures
 
@@ -81,28 +83,22 @@ def prepare(
     threads of its machine. ``where`` is the place at which the sweep stores its dense model; a
     sweep that ``begins`` stores it, unless it is there already.
 
-    Returns the packed dense model, and before it the results for the "baseline" event, or
-    ``{"error": kind, "message": text}``.
+    Returns the results for the "baseline" event, and the packed dense model.
     """
-    try:
-        config = received(settings, added)
-        cpus = config.resources.cpu if config.resources.gpu else own_cpus()
-        bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
-        found = find_packed(store_at(where))
-        bench.adopt(found)
-        bench.check()
-        figures = bench.baseline(split)
-        more = {"warnings": bench.warnings, "model": config.model or "fresh"}
-        if accuracy := figures["metrics"].get("accuracy"):
-            more["majority_accuracy"] = accuracy["chance"]
-        packed = bench.pack()
-        if begins and found is None:
-            save_packed(store_at(where), packed)
-        return {**figures, **more}, packed
-    except SweepError as error:
-        return {"error": type(error).__name__, "message": str(error)}, b""
-    except OSError as error:
-        return {"error": StorageError.__name__, "message": str(error)}, b""
+    config = received(settings, added)
+    cpus = config.resources.cpu if config.resources.gpu else own_cpus()
+    bench = make_bench(config, max(1, int(max(cpus, config.resources.cpu))))
+    found = find_packed(store_at(where))
+    bench.adopt(found)
+    bench.check()
+    figures = bench.baseline(split)
+    more = {"warnings": bench.warnings, "model": config.model or "fresh"}
+    if accuracy := figures["metrics"].get("accuracy"):
+        more["majority_accuracy"] = accuracy["chance"]
+    packed = bench.pack()
+    if begins and found is None:
+        save_packed(store_at(where), packed)
+    return {**figures, **more}, packed
 
 
 def additions() -> bytes:

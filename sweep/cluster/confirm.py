@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sweep.cluster.baseline import Dense
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.listeners import Listener
-from sweep.cluster.listeners.fan_out import FanOut, with_names
+from sweep.cluster.listeners.fan_out import FanOut, made_of
 from sweep.cluster.retention import RetrainingRetention
 from sweep.cluster.session import Session, opened
 from sweep.config import SweepConfig
@@ -51,7 +51,7 @@ def run_confirm(
     ``seeds`` seeds, except where a retraining failed. Raises a :class:`~sweep.errors.SweepError`,
     whose ``exit_code`` a command returns. The ledger then holds everything that happened before.
     """
-    fan_out = FanOut(with_names(config.listeners, listeners))
+    fan_out = FanOut([*listeners, *made_of(config.listeners)])
     with opened(config, folder, address, "confirm") as session, fan_out:
         confirmation = Confirmation().replay(session.ledger.events)
         begun = confirmation.next_round(_points(session, runners_up), seeds, config.search.seed)
@@ -74,16 +74,16 @@ def _confirm(
 
     conductor = Conductor(confirmation, session.ledger, keeper, config.search.max_failures, listen)
     if begun or confirmation.unfinished():
-        with session.connected() as cluster:
+        with session.connected():
             first: list[Event] = [begun] if begun else []
             if not confirmation.has_baseline:
-                first.append(_dense_on_test(cluster.dense, metric))
+                first.append(_dense_on_test(session.dense, metric))
             conductor.begin(*first)
             jobs = confirmation.unfinished()
             seeds, epochs = {job.seed for job in jobs}, sum(max(job.wanted) for job in jobs)
             plan = "retrainings: %d; fresh seeds: %d; epochs in all: %d"
             logger.info(plan, len(jobs), len(seeds), epochs)
-            cluster.run(conductor, folder.retrainings, lambda: None)
+            session.run(conductor, folder.retrainings, lambda: None)
     if event := confirmation.finish_event():
         conductor.note(event)
     keeper.close()

@@ -86,9 +86,3 @@ def _pipe() -> Iterator[int]:
         signal.set_wakeup_fd(before)
         os.close(reader)
         os.close(writer)
-
-
-def cause(left: Abort | SystemExit) -> SweepError:
-    """The error for which a driver's loop ended."""
-    # While Ray starts, Ray's own handler answers SIGTERM with SystemExit.
-    return left.error if isinstance(left, Abort) else Interrupted("SIGTERM", signal.SIGTERM)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from sweep.cluster.baseline import Dense, reference_point
+from sweep.cluster.baseline import reference_point
 from sweep.cluster.conductor import Conductor
-from sweep.cluster.interrupts import Abort, cause
+from sweep.cluster.interrupts import Abort
 from sweep.cluster.listeners import Listener
-from sweep.cluster.listeners.fan_out import FanOut, with_names
+from sweep.cluster.listeners.fan_out import FanOut, made_of
 from sweep.cluster.retention import Retention
-from sweep.cluster.session import Cluster, Session, opened
+from sweep.cluster.session import Session, opened
 from sweep.compress.dense.ship import delete_packed
 from sweep.config import SweepConfig
 from sweep.config.load import check_same
@@ -68,15 +68,14 @@ def run_sweep(
     begun = folder.holds_sweep
     if begun:
         check_same(folder, config)
-    fan_out = FanOut(with_names(config.listeners, listeners))
+    fan_out = FanOut([*listeners, *made_of(config.listeners)])
     made = folder.create()
     with opened(config, folder, address, "resume", create=not begun) as session, fan_out:
         try:
             return _search(session, fan_out, trials or 0)
-        except (Abort, SystemExit) as left:
-            error = cause(left)
-            if isinstance(error, Interrupted) and folder.holds_sweep:
-                interrupt: Event = {"event": INTERRUPT, "signal": error.signal_name}
+        except Abort as left:
+            if isinstance(left.error, Interrupted) and folder.holds_sweep:
+                interrupt: Event = {"event": INTERRUPT, "signal": left.error.signal_name}
                 [interrupt] = session.ledger.append(interrupt)
                 fan_out.tell(interrupt)
             raise
@@ -100,15 +99,15 @@ def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
     told = [event["event"] for event in session.ledger.events if not is_of_confirm(event)]
     warm = [] if BASELINE in told else _warm_events(session)
     if BASELINE not in told or not conductor.finished:
-        with session.connected() as cluster:
+        with session.connected():
             if BASELINE not in told:
-                conductor.written(*_first_events(session, warm, cluster.dense))
+                conductor.written(*_first_events(session, warm))
                 session.log.begin(folder.log)
             if read_text(folder.config) is None:
                 folder.config.write_bytes(dump_yaml(config).encode())
             if told:
                 conductor.note({"event": RESUME, "trials": search.max_trials})
-            _run_trials(cluster, conductor)
+            _run_trials(session, conductor)
     elif told[-1] == FINISH:
         return search.budget.spent
     conductor.note({"event": FINISH, "reason": search.why_no_more})
@@ -137,13 +136,13 @@ def _warm_events(session: Session) -> list[WarmEvent]:
     return events
 
 
-def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequence[Event]:
+def _first_events(session: Session, warm: list[WarmEvent]) -> Sequence[Event]:
     """Prepare the dense baseline, and write those of the first events that the ledger lacks."""
     logger.info("preparing data and dense baseline")
     started, config, ledger = time.time(), session.config, session.ledger
     if not ledger.events:
         delete_packed(session.folder.dense)  # left by a failed start, maybe with other settings
-    baseline = dense.figures(begins=True)
+    baseline = session.dense.figures(begins=True)
     reference = reference_point(config, baseline)
     first: SweepEvent = {
         "event": SWEEP,
@@ -171,16 +170,16 @@ def _first_events(session: Session, warm: list[WarmEvent], dense: Dense) -> Sequ
     return ledger.append(*head, *warm, event)
 
 
-def _run_trials(cluster: Cluster, conductor: Conductor) -> None:
+def _run_trials(session: Session, conductor: Conductor) -> None:
     workers = 0
 
     def tick() -> None:
         nonlocal workers
-        if cluster.capacity.present > workers:
-            workers = cluster.capacity.present
+        if session.capacity.present > workers:
+            workers = session.capacity.present
             conductor.note({"event": WORKERS, "count": workers})
 
-    cluster.run(conductor, cluster.session.folder.checkpoints, tick)
+    session.run(conductor, session.folder.checkpoints, tick)
 
 
 def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> None:

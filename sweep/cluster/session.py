@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweep.cluster.baseline import Dense
 from sweep.cluster.capacity import Capacity
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.connect import connected
-from sweep.cluster.interrupts import Abort, CheckSignals, cause, signals
+from sweep.cluster.interrupts import Abort, CheckSignals, signals
 from sweep.cluster.log import FILE_ONLY, DriverLog, driver_log
 from sweep.cluster.preflight import preflight
 from sweep.config import SweepConfig
-from sweep.errors import ClusterError, Interrupted, SweepError
+from sweep.errors import Interrupted, SweepError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import Journal
 from sweep.ledger.lease import driver_name
@@ -30,9 +31,12 @@ from sweep.ledger.store import Store
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """The only driver of a sweep, at work. ``again`` is the command that continues the sweep."""
+    """The only driver of a sweep, at work.
+
+    While it is :meth:`connected`, it has the capacity for trials, and the dense model.
+    """
 
     config: SweepConfig
     folder: SweepFolder
@@ -40,59 +44,42 @@ class Session:
     log: DriverLog
     check_signals: CheckSignals
     address: str | None
-    again: str
+    capacity: Capacity = field(init=False)
+    dense: Dense = field(init=False)
 
     @contextmanager
-    def connected(self) -> Iterator[Cluster]:
+    def connected(self) -> Iterator[None]:
         """Connect to Ray for the time of the block.
 
         Raises :class:`~sweep.errors.ClusterError` where Ray cannot be reached or one of its nodes
         cannot run trials, and :class:`~sweep.errors.UsageError` where no node has the resources
         that a trial needs.
         """
-        with connected(self.address):
-            self.check_signals()
-            if self.address:
-                preflight(self.config, str(self.folder.path.absolute()), self.check_signals)
-            dense = Dense(self.config, self.folder.dense, self.check_signals)
-            yield Cluster(self, Capacity(self.config), dense)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """What a session uses on a Ray cluster: the capacity for trials, and the dense model."""
-
-    session: Session
-    capacity: Capacity
-    dense: Dense
+        try:
+            with connected(self.address):
+                self.check_signals()
+                if self.address:
+                    preflight(self.config, str(self.folder.path.absolute()), self.check_signals)
+                self.dense = Dense(self.config, self.folder.dense, self.check_signals)
+                self.capacity = Capacity(self.config)
+                yield
+        except SystemExit:  # while Ray starts, its own handler answers SIGTERM
+            raise Abort(Interrupted("SIGTERM", signal.SIGTERM)) from None
 
     def run(self, conductor: Conductor, checkpoints: Store, tick: Callable[[], None]) -> None:
         """Let workers run all jobs of the conductor, with their checkpoints in a folder.
 
-        ``tick`` is called several times a second. Raises :class:`~sweep.errors.ClusterError` where
-        Ray Tune ends too early, and :class:`~sweep.cluster.interrupts.Abort` on a signal.
+        ``tick`` is called several times a second. Raises :class:`~sweep.cluster.interrupts.Abort`
+        on a signal, and where Ray Tune ends too early.
         """
         from sweep.cluster.tune import run_through_tune  # imports Ray, once that is set up
 
-        session, capacity = self.session, self.capacity
-
         def on_tick() -> None:
-            session.check_signals()
+            self.check_signals()
             tick()
             conductor.tidy()
 
-        try:
-            run_through_tune(
-                session.config,
-                checkpoints,
-                session.folder.dense,
-                conductor,
-                lambda: capacity.limit,
-                on_tick,
-                self.dense.placed() if capacity.spans_machines else [],
-            )
-        except ClusterError as error:
-            raise ClusterError(f"{error}: {session.again}") from error
+        run_through_tune(self.dense, self.capacity, checkpoints, conductor, on_tick)
 
 
 @contextmanager
@@ -112,14 +99,15 @@ def opened(
         if ledger.events:
             log.begin(folder.log)
         try:
-            yield Session(config, folder, ledger, log, check_signals, where, again)
-        except (Abort, SystemExit) as left:
-            error = cause(left)
+            yield Session(config, folder, ledger, log, check_signals, where)
+        except Abort as left:
+            error = left.error
             logger.error("%s", error, extra=FILE_ONLY)
-            if isinstance(error, Interrupted | Fenced):  # a fenced driver has nothing to continue
-                raise error from None
-            how = f"all finished work is saved; to continue: {again}"
-            raise type(error)(f"{error}; {how}") from None
+            if isinstance(error, Interrupted) and not folder.holds_sweep:
+                error.args = (f"{error} before the sweep began; nothing was saved",)
+            elif not isinstance(error, Fenced):  # a fenced driver has nothing to continue
+                error.args = (f"{error}; all finished work is saved; to continue: {again}",)
+            raise error from None
         except SweepError as error:
             logger.error("%s", error, extra=FILE_ONLY)
             raise

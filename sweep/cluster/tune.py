@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,37 +24,33 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from sweep.cluster.baseline import additions
+from sweep.cluster.baseline import Dense, additions
+from sweep.cluster.capacity import Capacity
 from sweep.cluster.conductor import REPORT, Conductor
+from sweep.cluster.interrupts import Abort
 from sweep.cluster.machines import is_drained
 from sweep.cluster.worker import Worker
-from sweep.config import SweepConfig
 from sweep.errors import ClusterError
 from sweep.ledger.store import Store
 
 
 def run_through_tune(
-    config: SweepConfig,
+    dense: Dense,
+    capacity: Capacity,
     checkpoints: Store,
-    kept: Store,
     conductor: Conductor,
-    limit: Callable[[], int],
     tick: Callable[[], None],
-    dense: Sequence[Any] = (),
 ) -> None:
     """Let Ray Tune run the conductor's jobs until there are no more.
 
-    ``checkpoints`` is the root folder of the checkpoints, and ``kept`` the folder of the dense
-    model. ``limit()`` is the number of trials that may run or wait for a worker at this moment,
-    and ``tick`` is called several times a second. ``dense`` comes from
-    :meth:`sweep.cluster.baseline.Dense.placed`. Raises :class:`~sweep.errors.ClusterError` if Tune
-    ends before all jobs have.
+    ``checkpoints`` is the root folder of the checkpoints, and ``tick`` is called several times a
+    second. Raises :class:`~sweep.cluster.interrupts.Abort` if Tune ends before all jobs have.
     """
     with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
-            _trainable(config, checkpoints, kept, dense),
+            _trainable(dense, capacity, checkpoints),
             tune_config=tune.TuneConfig(
-                search_alg=HandOut(conductor, limit),
+                search_alg=HandOut(conductor, capacity),
                 scheduler=Decide(conductor, is_drained),
                 num_samples=-1,
                 max_concurrent_trials=10_000,  # out of reach: the true bound, limit(), may change
@@ -71,18 +67,19 @@ def run_through_tune(
         )
         tuner.fit()
     if not conductor.finished:
-        raise ClusterError("Ray Tune ended before all trials had ended")
+        raise Abort(ClusterError("Ray Tune ended before all trials had ended"))
 
 
-def _trainable(config: SweepConfig, checkpoints: Store, kept: Store, dense: Sequence[Any]) -> Any:
+def _trainable(dense: Dense, capacity: Capacity, checkpoints: Store) -> Any:
     """The worker class of a sweep, with the resources that one worker reserves."""
+    config = dense.config
     worker = tune.with_parameters(
         Worker,
         settings=config.model_dump(mode="json"),
         added=additions(),
         checkpoints=str(checkpoints.absolute()),
-        kept=str(kept.absolute()),
-        dense=list(dense),
+        kept=str(dense.place),
+        dense=dense.placed() if capacity.spans_machines else [],
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
     return tune.with_resources(worker, want)
@@ -98,17 +95,17 @@ class _NotSaved:
 class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
     """The search algorithm: gives Tune the next assignment.
 
-    At most ``limit()`` trials run or wait for a worker at a time; the limit may change.
+    At most ``capacity.limit`` trials run or wait for a worker at a time; the limit may change.
     """
 
-    def __init__(self, conductor: Conductor, limit: Callable[[], int]) -> None:
+    def __init__(self, conductor: Conductor, capacity: Capacity) -> None:
         super().__init__()
-        self.conductor, self.limit = conductor, limit
+        self.conductor, self.capacity = conductor, capacity
         self._out: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
         """The next assignment; None if the limit is reached or no job is ready; or FINISHED."""
-        if len(self._out) >= self.limit():
+        if len(self._out) >= self.capacity.limit:
             return None
         assignment = self.conductor.next()
         if assignment is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from tests.harness.stage import Stage
 
 
 def test_at_most_the_present_limit_of_trials_run_or_wait(tmp_path: Path) -> None:
-    stage, limit = Stage(tmp_path / "sweep", trials=4), [2]
-    hand_out = HandOut(stage.conductor, lambda: limit[0])
+    stage, capacity = Stage(tmp_path / "sweep", trials=4), SimpleNamespace(limit=2)
+    hand_out = HandOut(stage.conductor, capacity)
     given: list[dict[str, Any]] = []
 
     def suggest(name: str) -> bool:
@@ -26,9 +27,9 @@ def test_at_most_the_present_limit_of_trials_run_or_wait(tmp_path: Path) -> None
         return isinstance(found, dict)
 
     assert [suggest(name) for name in "abc"] == [True, True, False]
-    limit[0] = 3
+    capacity.limit = 3
     assert [suggest(name) for name in "cd"] == [True, False]
-    limit[0] = 1
+    capacity.limit = 1
     hand_out.on_trial_complete("a")
     assert not suggest("d")
     hand_out.on_trial_complete("b", error=True)

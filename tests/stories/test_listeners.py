@@ -35,7 +35,7 @@ def test_listeners_are_told_what_was_and_what_comes_and_the_ledger_is_the_same(
     assert done.code == 0, done.err
     events = sweeps.read_events(folder)
     assert story(events) == story(undisturbed.events)
-    assert done.err.count("warning: the listener faulty failed in on_event: ValueError") == 1
+    assert done.err.count("warning: the listener Faulty failed in on_event: ValueError") == 1
     assert "the tracker is down" in done.err and "Traceback" not in done.err
     assert "Traceback" in (folder / "driver.log").read_text()
     begun, *heard, closed = [json.loads(line) for line in diary.read_text().splitlines()]

@@ -29,10 +29,13 @@ DRAIN_SECONDS = 10.0
 
 
 class FanOut:
-    """Passes events on to listeners, (name, listener) each, for the time of a block."""
+    """Passes events on to listeners, for the time of a block.
 
-    def __init__(self, listeners: Sequence[tuple[str, Listener]]) -> None:
-        self._threads = [_Thread(name, listener) for name, listener in listeners]
+    Raises :class:`~sweep.errors.UsageError` for an object that is no :class:`Listener`.
+    """
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._threads = [_Thread(listener) for listener in listeners]
 
     def begin(self, events: Sequence[Event]) -> None:
         """Start the listeners with the old events, which may not be changed from now on."""
@@ -59,9 +62,8 @@ class FanOut:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 logger.warning(
-                    "warning: the listener %s did not finish within %g s: it has not seen %d of "
-                    "%d events",
-                    thread.listener_name,
+                    "warning: the %s did not finish within %g s: it has not seen %d of %d events",
+                    thread.name,
                     DRAIN_SECONDS,
                     thread.told - thread.seen,
                     thread.told,
@@ -71,9 +73,11 @@ class FanOut:
 class _Thread(threading.Thread):
     """One listener and its queue, with the numbers of events in all and of those it has seen."""
 
-    def __init__(self, name: str, listener: Listener) -> None:
-        super().__init__(name=f"listener {name}", daemon=True)
-        self.listener_name, self.listener = name, listener
+    def __init__(self, listener: Any) -> None:
+        super().__init__(name=f"listener {type(listener).__name__}", daemon=True)
+        if not isinstance(listener, Listener):
+            raise UsageError(f"the {self.name} is no subclass of {__package__}.Listener")
+        self.listener: Listener = listener
         self.held: Sequence[Event] = ()
         self.queue: SimpleQueue[Event | None] = SimpleQueue()
         self.told = self.seen = 0
@@ -113,9 +117,9 @@ class _Thread(threading.Thread):
                 return
             self._failures.add(kind)
             logger.warning(
-                "warning: the listener %s failed in %s: %s: %s; it goes on receiving events, and "
+                "warning: the %s failed in %s: %s: %s; it goes on receiving events, and "
                 "further failures of this kind are not logged",
-                self.listener_name,
+                self.name,
                 method,
                 type(error).__name__,
                 first_line(error),
@@ -129,22 +133,17 @@ def _copy(event: Event) -> Event:
     return copied
 
 
-def with_names(
-    options: Mapping[str, Mapping[str, Any]], given: Sequence[Listener] = ()
-) -> list[tuple[str, Listener]]:
-    """The listeners of a run, each with the name by which messages call it.
+def made_of(options: Mapping[str, Mapping[str, Any]]) -> list[Listener]:
+    """A listener of each registered name in the config's ``listeners``, made with its options.
 
-    They are those ``given``, and one for each registered name in ``options`` (the config's
-    ``listeners``), made with its options.
-
-    Raises :class:`~sweep.errors.UsageError` for an unknown name, for options that the constructor
-    refuses, and for an object that is no :class:`Listener`.
+    Raises :class:`~sweep.errors.UsageError` for an unknown name, and for options that the
+    constructor refuses.
     """
-    found: list[tuple[str, Any]] = [(type(listener).__name__, listener) for listener in given]
+    found: list[Listener] = []
     for name, arguments in options.items():
         make = LISTENERS[name]
         try:
-            found.append((name, make(**arguments)))
+            found.append(make(**arguments))
         except SweepError:
             raise
         except Exception as error:  # whatever the constructor does
@@ -152,7 +151,4 @@ def with_names(
                 f"listeners.{name}: the listener cannot be made with the options "
                 f"{dict(arguments)}: {first_line(error)}"
             ) from error
-    for name, listener in found:
-        if not isinstance(listener, Listener):
-            raise UsageError(f"the listener {name} is no subclass of {__package__}.Listener")
     return found

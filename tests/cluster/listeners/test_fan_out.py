@@ -13,7 +13,7 @@ import pytest
 
 from sweep import registry
 from sweep.cluster.listeners import Listener, fan_out
-from sweep.cluster.listeners.fan_out import FanOut, with_names
+from sweep.cluster.listeners.fan_out import FanOut, made_of
 from sweep.cluster.listeners.terminal import TerminalView
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
@@ -48,7 +48,7 @@ class Diary(Listener):
 
 def follow(*listeners: Listener, old: int = 3) -> None:
     """A session of a driver: the first events are old, the others are new."""
-    with FanOut([(type(listener).__name__, listener) for listener in listeners]) as told:
+    with FanOut(listeners) as told:
         told.begin(EVENTS[:old])
         for event in EVENTS[old:]:
             told.tell(event)
@@ -110,12 +110,16 @@ class Stuck(Diary):
         self.closed.set()
 
 
+class Slow(Stuck):
+    """Has a name of its own in messages."""
+
+
 def test_the_driver_and_other_listeners_do_not_wait_for_a_slow_one(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stuck, diary = Stuck(), Stuck()
+    stuck, diary = Slow(), Stuck()
     diary.gate.set()
-    threads = FanOut([("slow", stuck), ("quick", diary)])
+    threads = FanOut([stuck, diary])
     with threads as told:
         told.begin([])
         for event in EVENTS:
@@ -126,7 +130,7 @@ def test_the_driver_and_other_listeners_do_not_wait_for_a_slow_one(
         assert diary.closed.wait(WAIT)
     assert diary.heard == [*EVENTS, EVENTS[-1]] and stuck.heard == []
     count = len(EVENTS) + 1
-    [line] = [text for text in caplog.messages if "the listener slow " in text]
+    [line] = [text for text in caplog.messages if "the listener Slow " in text]
     assert line.endswith(f"did not finish within 0 s: it has not seen {count} of {count} events")
     stuck.gate.set()  # what it had not seen it still gets, as long as the process lives
     assert stuck.closed.wait(WAIT)
@@ -174,7 +178,7 @@ def test_a_listener_ticks_while_nothing_comes_and_between_events(
 ) -> None:
     monkeypatch.setattr(fan_out, "TICK_SECONDS", 0.0)
     ticking = Ticking()
-    with FanOut([("ticking", ticking)]) as told:
+    with FanOut([ticking]) as told:
         told.begin([])
         assert ticking.ticked.wait(WAIT)
         for event in EVENTS:
@@ -186,7 +190,7 @@ def test_a_listener_ticks_while_nothing_comes_and_between_events(
 
 def test_a_session_that_ends_before_it_begins_calls_no_listener() -> None:
     diary = Diary()
-    with pytest.raises(UsageError), FanOut([("diary", diary)]):
+    with pytest.raises(UsageError), FanOut([diary]):
         raise UsageError("no such folder")
     assert diary.calls == []
 
@@ -244,15 +248,15 @@ class Lines(Listener):
 
 @pytest.mark.usefixtures("registered")
 def test_a_listener_of_this_process_is_made_with_its_options() -> None:
-    [(name, diary)] = with_names({"diary": {"name": "mine"}})
-    assert name == "diary" and isinstance(diary, Diary) and diary.name == "mine"
+    [diary] = made_of({"diary": {"name": "mine"}})
+    assert isinstance(diary, Diary) and diary.name == "mine"
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_listener_of_another_package_follows_a_sweep(tmp_path: Path) -> None:
     path = tmp_path / "records.csv"
     assert "lines" in LISTENERS and LISTENERS.origin("lines") == "outside"
-    [(_, lines)] = with_names({"lines": {"path": str(path)}})
+    [lines] = made_of({"lines": {"path": str(path)}})
     follow(lines, old=1)
     records = [event for event in EVENTS if event["event"] == "record"]
     expected = [f"{e['trial_id']},{e['epoch']},{e['accuracy']}" for e in records]
@@ -260,14 +264,9 @@ def test_a_listener_of_another_package_follows_a_sweep(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("registered")
-def test_given_listeners_come_before_those_of_the_config() -> None:
-    mine = Diary()
-    (name, first), *others = with_names({"terminal": {}, "diary": {}}, [mine])
-    assert (name, first) == ("Diary", mine)
-    assert [(name, type(made)) for name, made in others] == [
-        ("terminal", TerminalView),
-        ("diary", Diary),
-    ]
+def test_the_config_names_listeners_in_their_order() -> None:
+    made = made_of({"terminal": {}, "diary": {}})
+    assert [type(listener) for listener in made] == [TerminalView, Diary]
 
 
 class Full(Listener):
@@ -280,7 +279,7 @@ class Full(Listener):
     [
         (Diary, {"colour": "red"}, UsageError, ["listeners.odd", "colour", "red"]),
         (lambda **_: 1 / 0, {}, UsageError, ["listeners.odd", "division by zero"]),
-        (dict, {}, UsageError, ["odd", "Listener"]),
+        (dict, {}, UsageError, ["dict", "Listener"]),
         (Full, {}, StorageError, ["the disk is full"]),
     ],
 )
@@ -293,16 +292,16 @@ def test_a_listener_that_cannot_be_made_is_refused_in_one_sentence(
 ) -> None:
     monkeypatch.setattr(LISTENERS, "_things", {"odd": thing})
     with pytest.raises(error) as refused:
-        with_names({"odd": options})
+        FanOut(made_of({"odd": options}))
     assert all(word in str(refused.value) for word in words)
     assert len(str(refused.value).splitlines()) == 1
 
 
 def test_an_unknown_name_and_an_object_of_another_class_are_refused() -> None:
     with pytest.raises(UsageError, match=r"unknown listener 'nobody'; allowed: terminal"):
-        with_names({"nobody": {}})
+        made_of({"nobody": {}})
     with pytest.raises(UsageError, match=r"list is no subclass of .*Listener"):
-        with_names({}, [[]])  # type: ignore[list-item]
+        FanOut([[]])  # type: ignore[list-item]
 
 
 # what every listener can do
@@ -315,7 +314,7 @@ def test_every_listener_follows_a_sweep(
 ) -> None:
     """With a tick before each event, and an event of an unknown kind."""
     with caplog.at_level(logging.WARNING):
-        [(_, listener)] = with_names({name: {}})
+        [listener] = made_of({name: {}})
         listener.begin(iter(EVENTS[:old]))
         for event in [*EVENTS[old:], {"event": "of the future"}]:
             listener.tick()

@@ -79,7 +79,8 @@ def test_status_shows_the_job_and_stop_waits_until_its_state_is_saved(
 ) -> None:
     assert story.done["status"].wrong(0, "job sweep-tiny~2: running", f"of {TRIALS} planned") == ""
     assert (
-        story.done["stop"].wrong(0, "interrupted by SIGTERM; the state is saved", "stopped") == ""
+        story.done["stop"].wrong(0, "interrupted by SIGTERM; all finished work is saved", "stopped")
+        == ""
     )
     [interrupt] = of_kind(story.events, "interrupt")
     assert interrupt["signal"] == "SIGTERM"
@@ -103,8 +104,8 @@ def test_logs_by_the_name_of_a_sweep_or_the_id_of_a_job(
     address = ("--address", cluster.url)
     done = cli("logs", story.name, *address)
     assert done.code == 0 and f"{TRIALS}/{TRIALS}" in done.out
-    assert "the state is saved" in cli("logs", "sweep-tiny~2", *address).out
+    assert "all finished work is saved" in cli("logs", "sweep-tiny~2", *address).out
     followed = cli("logs", "sweep-tiny~2", *address, "--follow")
     assert followed.code == 143 and "launch command again" in followed.err
-    assert "the state is saved" in followed.out
+    assert "all finished work is saved" in followed.out
     assert_refused(cli("logs", "other", *address), 2, "'other'", "its sweeps are: ", "tiny")
