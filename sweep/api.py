@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +28,7 @@ from sweep.config.load import (
     load_config,
     with_absolute_paths,
 )
-from sweep.errors import Interrupted, StorageError
+from sweep.errors import Interrupted
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import Store, store_at
 
@@ -187,25 +186,11 @@ def write_results(
     from analysis import report
     from analysis.tables.files import write_tables
 
-    with written_to(place) as folder:
+    with place.writing() as folder:
         write_tables(results, folder)
         if figures:
             report.write_report(results, folder)
     return results
-
-
-@contextmanager
-def written_to(place: Store) -> Iterator[Path]:
-    """A folder to write into, whose files are at the place when the block has ended.
-
-    Raises :class:`~sweep.errors.StorageError` where they cannot be written.
-    """
-    try:
-        with place.writing() as folder:
-            yield folder
-    except OSError as error:
-        reason = error.strerror or error
-        raise StorageError(f"cannot write results into {place}: {reason}") from error
 
 
 def wait_passively() -> None:

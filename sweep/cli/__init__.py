@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-
-from sweep.ledger.store import store_at
 
 Config = Annotated[str, typer.Argument(help="path of a YAML file, or name of a packaged config")]
 Settings = Annotated[
     list[str] | None, typer.Argument(help="key=value: any setting by its dotted path")
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
-# A Store (a folder, or an address in an object store) is a protocol, which Typer has no type for.
-Folder = Annotated[
-    Any,
-    typer.Argument(parser=store_at, metavar="DIR", help="folder of a sweep, or s3://bucket/..."),
-]
+Folder = Annotated[str, typer.Argument(metavar="DIR", help="folder of a sweep, or s3://bucket/...")]
 Out = Annotated[
-    Any,
+    str | None,
     typer.Option(
-        "--out",
-        parser=store_at,
-        metavar="DIR",
-        help="folder for the results, or s3://bucket/... (default: <storage>/<name>)",
+        metavar="DIR", help="folder for the results, or s3://bucket/... (default: <storage>/<name>)"
     ),
 ]
 Address = Annotated[

@@ -49,8 +49,8 @@ def export(
         raise UsageError(f"--to must be a new folder on this machine; got {to}")
     sweep = SweepFolder(folder)
     config = begun_with(sweep)
-    check_request(config, folder, Path(to))
-    results = analysis.load(str(folder))
+    check_request(config, sweep.path, Path(to))
+    results = analysis.load(folder)
     point = chosen(results, question)
     signal.signal(signal.SIGTERM, _end)  # an exception, so that no half-written folder is left
     checked = export_point(
@@ -92,7 +92,7 @@ def export_study(
     sweep = SweepFolder(folder)
     config = begun_with(sweep)
     # A database needs a local file: for a sweep in an object store it is in the working folder.
-    target = to or (folder.local or Path()) / "study.db"
+    target = to or (sweep.path.local or Path()) / "study.db"
     count = write_study(config, read_events(sweep.ledger), target)
     address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)
     print(f"{target}: {count} trials; to open them: optuna-dashboard {address}")

@@ -15,7 +15,6 @@ from sweep.cli.results import print_status, status_of
 from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest, wait
 from sweep.errors import ClusterError, UsageError
-from sweep.ledger.store import store_at
 
 Jobs = Annotated[str, typer.Option("--address", help="Jobs API of the cluster, http://HOST:8265")]
 JobName = Annotated[str, typer.Argument(help="name of a sweep, or id of a job")]
@@ -88,10 +87,7 @@ def stop(name: JobName, jobs: Jobs) -> None:
 
 def status(
     folder: Annotated[
-        Any,
-        typer.Argument(
-            parser=store_at, metavar="DIR", help="folder of a sweep; with --address, its name"
-        ),
+        str, typer.Argument(metavar="DIR", help="folder of a sweep; with --address, its name")
     ],
     as_json: Json = False,
     address: Annotated[
@@ -100,9 +96,9 @@ def status(
 ) -> None:
     """Show the progress, the front so far, and failures."""
     if address is not None:
-        _show_job(str(folder), address, as_json)
+        _show_job(folder, address, as_json)
         return
-    results = analysis.load(str(folder))
+    results = analysis.load(folder)
     if as_json:
         print(json.dumps(status_of(results), indent=2))
     else:

@@ -32,25 +32,23 @@ STEPS = {"dense": "floats", "ptq": "PTQ", "qat": "QAT"}
 def report(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="folders of sweeps")],
     out: Annotated[
-        Any,
+        str | None,
         typer.Option(
-            parser=store_at,
-            metavar="DIR",
-            help="folder to write (default: the sweep's own; ./report for several)",
+            metavar="DIR", help="folder to write (default: the sweep's own; ./report for several)"
         ),
     ] = None,
 ) -> None:
     """Write the report, figures and tables. Several sweeps are compared."""
     from analysis.report import write_comparison
-    from sweep.api import write_results, written_to
+    from sweep.api import write_results
 
-    target = out or store_at("report")  # for a comparison, and for a sweep in an object store
+    target = store_at(out or "report")  # for a comparison, and for a sweep in an object store
     if len(folders) > 1:
         try:
             compared = analysis.load(folders)
         except analysis.Incomparable as error:
             raise UsageError(str(error)) from error
-        with written_to(target) as place:
+        with target.writing() as place:
             write_comparison(compared, place)
     else:
         results = analysis.load(folders[0])
@@ -72,7 +70,7 @@ def front(
     """Show the Pareto front, or the points that meet conditions."""
     from analysis import questions
 
-    results = analysis.load(str(folder))
+    results = analysis.load(folder)
     asked = (results, min_sparsity, max_drop, knee)
     try:
         points = questions.points(*asked)

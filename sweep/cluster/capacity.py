@@ -59,13 +59,11 @@ class Capacity:
     because the autoscaler there does not tell its maximum.
     """
 
-    def __init__(self, config: SweepConfig, could_be: int | None = None) -> None:
+    def __init__(self, config: SweepConfig) -> None:
         """Raises :class:`~sweep.errors.UsageError` where the cluster has no room for one trial."""
         self.want, self.asked = config.resources, config.search.max_concurrent
-        if could_be is None:
-            known = machines.autoscaler_config()
-            could_be = read_autoscaler(known, self.want) if known else 0
-        self._could_be = could_be
+        known = machines.autoscaler_config()
+        self._could_be = read_autoscaler(known, self.want) if known else 0
         self._read = 0.0
         self.present = 0
         """How many trials fitted when Ray was asked last, at most the limit."""

@@ -29,21 +29,17 @@ class Retention(Fold):
     def __init__(self, root: Store | Path, objectives: Mapping[str, str]) -> None:
         self.root, self.objectives = root, dict(objectives)
         self._deleter = Deleter(root)
-        self._front: Front[Point] = Front(objectives.values())
+        self.front: Front[Point] = Front(objectives.values())
+        """The points on the front so far."""
         self._newest: dict[str, int] = {}  # epoch recorded last, of trials that have not ended
         self._untidy: set[str] = set()
-
-    @property
-    def front(self) -> list[Point]:
-        """The points on the front so far."""
-        return self._front.items
 
     def on_record(self, event: RecordEvent) -> None:
         point = (event["trial_id"], event["epoch"])
         self._newest[event["trial_id"]] = event["epoch"]
         self._untidy.add(event["trial_id"])
         if (values := front_values(event, self.objectives)) is not None:
-            self._untidy.update(trial_id for trial_id, _ in self._front.add(point, values) or ())
+            self._untidy.update(trial_id for trial_id, _ in self.front.add(point, values) or ())
 
     def on_end(self, event: EndEvent) -> None:
         self._newest.pop(event["trial_id"], None)
@@ -54,7 +50,7 @@ class Retention(Fold):
         if not self._untidy:
             return
         on_front: dict[str, set[str]] = defaultdict(set)
-        for trial_id, epoch in self.front:
+        for trial_id, epoch in self.front.items:
             on_front[trial_id].add(name_of(epoch))
         newest = {trial_id: name_of(epoch) for trial_id, epoch in self._newest.items()}
         self._deleter.delete(

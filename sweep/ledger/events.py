@@ -31,14 +31,12 @@ INTERRUPT: Final = "interrupt"
 FINISH: Final = "finish"
 CONFIRM: Final = "confirm"
 CONFIRM_BASELINE: Final = "confirm_baseline"
-CONFIRM_START: Final = "confirm_start"
 CONFIRM_RECORD: Final = "confirm_record"
 CONFIRM_LOST: Final = "confirm_lost"
 CONFIRM_END: Final = "confirm_end"
 CONFIRM_FINISH: Final = "confirm_finish"
 
 Ended = Literal["completed", "stopped", "failed"]
-ConfirmEnded = Literal["completed", "failed"]
 
 
 class _Stamped(TypedDict):
@@ -240,7 +238,7 @@ class ConfirmEndEvent(_Stamped):
     event: Literal["confirm_end"]
     trial_id: str
     seed: int
-    status: ConfirmEnded
+    status: Literal["completed", "failed"]
     error: str | None
 
 

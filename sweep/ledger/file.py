@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from sweep.errors import StorageError, UsageError
@@ -22,6 +23,7 @@ from sweep.ledger.files import sync
 from sweep.ledger.journal import Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import driver_name
 from sweep.ledger.lines import WINDOW, parse
+from sweep.ledger.store import errors_of
 
 # A POSIX lock belongs to a process: without this set, the same process could take it twice.
 _held_here: set[str] = set()
@@ -42,10 +44,8 @@ class Lock:
         key = os.path.realpath(path)
         if key in _held_here:
             raise UsageError(f"{path.parent} is in use by this same process (pid {os.getpid()})")
-        try:
+        with errors_of("open", path):
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StorageError(f"cannot open {path}: {error.strerror or error}") from error
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(fd, 0)
@@ -71,10 +71,11 @@ class Ledger(Journal):
 
     path: Path
 
-    def __init__(self, path: Path, lock: Lock, fd: int, events: list[Event], size: int) -> None:
+    def __init__(
+        self, path: Path, held: ExitStack, fd: int, events: list[Event], size: int
+    ) -> None:
         super().__init__(path, events, Outbox(self._sync, WINDOW))
-        self._lock = lock
-        self._fd = fd
+        self._held, self._fd = held, fd
         self._size = self._synced = size  # bytes written; bytes safe on the disk
 
     @classmethod
@@ -87,22 +88,17 @@ class Ledger(Journal):
         if not create and not path.exists():
             raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
         lock = Lock(path.with_suffix(".lock"))
-        fd = -1
-        try:
+        with ExitStack() as held, errors_of("open", path):
+            held.callback(lock.release)
             fd = _open_to_append(path)
+            held.callback(os.close, fd)
             events, size = parse(path.read_bytes(), path)
             check_version(events, path)
             check_expected(events, create, path)
             if os.fstat(fd).st_size > size:
                 os.ftruncate(fd, size)
             os.fsync(fd)
-        except OSError as error:
-            _close(fd, lock)
-            raise StorageError(f"cannot open {path}: {error.strerror or error}") from error
-        except BaseException:
-            _close(fd, lock)
-            raise
-        return cls(path, lock, fd, events, size)
+            return cls(path, held.pop_all(), fd, events, size)
 
     def _write(self, lines: bytes) -> None:
         before = self._size
@@ -152,7 +148,7 @@ class Ledger(Journal):
             self._outbox.fail(error)
 
     def _release(self) -> None:
-        _close(self._fd, self._lock)
+        self._held.close()
 
     def discard(self) -> None:
         for path in (self.path, self.path.with_suffix(".lock")):
@@ -166,9 +162,3 @@ def _open_to_append(path: Path) -> int:
     if is_new:
         sync(path.parent)
     return fd
-
-
-def _close(fd: int, lock: Lock) -> None:
-    if fd >= 0:
-        os.close(fd)
-    lock.release()

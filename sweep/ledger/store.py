@@ -53,7 +53,7 @@ class Folder:
 
     def read_bytes(self) -> bytes:
         """The bytes of a file. Raises FileNotFoundError if it does not exist."""
-        with _as_store_error("read", self.path, FileNotFoundError):
+        with errors_of("read", self.path, FileNotFoundError):
             return self.path.read_bytes()
 
     def read_all(self, names: Iterable[str]) -> list[bytes] | None:
@@ -77,7 +77,7 @@ class Folder:
 
     def write_bytes(self, data: bytes, retry_seconds: float = RETRY_SECONDS) -> None:
         """Write a file atomically: a reader sees the old bytes or the new bytes."""
-        with _as_store_error("write", self.path):
+        with errors_of("write", self.path):
             files.write_bytes(self.path, data)
 
     def create(self, data: bytes, retry_seconds: float = RETRY_SECONDS) -> None:
@@ -87,7 +87,7 @@ class Folder:
                 f"there is no folder {self.path.parent}; on a cluster it must be shared, and "
                 "mounted at the same path on every node"
             )
-        wrapped = _as_store_error("write to", self.path.parent, FileExistsError)
+        wrapped = errors_of("write to", self.path.parent, FileExistsError)
         with wrapped, open(self.path, "xb") as file:
             file.write(data)
             file.flush()
@@ -95,7 +95,7 @@ class Folder:
 
     def remove(self) -> None:
         """Delete a file or an empty folder, if it exists."""
-        with _as_store_error("delete", self.path), suppress(FileNotFoundError, NotADirectoryError):
+        with errors_of("delete", self.path), suppress(FileNotFoundError, NotADirectoryError):
             if self.path.is_dir() and not self.path.is_symlink():
                 files.remove_empty([self.path])
             else:
@@ -113,7 +113,7 @@ class Folder:
     def make(self) -> list[Path]:
         """Create the folder. Returns the folders that were created, innermost first."""
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-        with _as_store_error("write to", self.path):
+        with errors_of("write to", self.path):
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
             except OSError:
@@ -135,7 +135,8 @@ class Folder:
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """Yield a local folder. The files written into it are stored here when the block ends."""
-        yield self.path
+        with errors_of("write results into", self.path):
+            yield self.path
 
     @contextmanager
     def reading(self, names: Sequence[str]) -> Iterator[Path | None]:
@@ -167,7 +168,7 @@ def read_text(store: Store) -> str | None:
 
 
 @contextmanager
-def _as_store_error(action: str, path: Path, but: type[OSError] | tuple[()] = ()) -> Iterator[None]:
+def errors_of(action: str, path: Path, but: type[OSError] | tuple[()] = ()) -> Iterator[None]:
     """Raise errors of the system, except ``but``, as a :class:`StoreError`."""
     try:
         yield

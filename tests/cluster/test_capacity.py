@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -77,7 +78,9 @@ def there(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
 def make(could_be: int = 0, asked: int | str = "auto", **resources: float) -> Capacity:
     search = {**CONFIG["search"], "max_concurrent": asked}
     config = {**CONFIG, "search": search, "resources": resources}
-    return Capacity(SweepConfig.model_validate(config), could_be)
+    largest = patch.object(capacity, "read_autoscaler", lambda *_: could_be)
+    with largest, patch.object(machines, "autoscaler_config", lambda: {"max_workers": 1}):
+        return Capacity(SweepConfig.model_validate(config))
 
 
 def test_auto_is_what_fits_now_or_on_the_largest_cluster(there: list[dict[str, float]]) -> None:

@@ -53,7 +53,8 @@ def assert_nothing_seen_is_missing(crew: Crew, survivors: list[Event]) -> None:
         keeper.apply(event)
     newest = {(t, max(e for name, e in records if name == t)) for t, _ in records if t not in ended}
     there = {(f.parent.name, int(f.name.removeprefix("epoch-"))) for f in crew.root.glob("*/*")}
-    needed = {(trial_id, epoch) for trial_id, epoch in newest | set(keeper.front) if epoch > 0}
+    front = keeper.front.items
+    needed = {(trial_id, epoch) for trial_id, epoch in newest | set(front) if epoch > 0}
     assert needed <= there
 
 

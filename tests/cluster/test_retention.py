@@ -83,7 +83,7 @@ def assert_tidy(keeper: Retention, root: Path, events: list[Event]) -> None:
     newest = {r["trial_id"]: r["epoch"] for r in records if r["trial_id"] not in ended}
     wanted = front(records) | set(newest.items())
     assert there(root) == {point for point in wanted if point[1] > 0}
-    assert set(keeper.front) == front(records)
+    assert set(keeper.front.items) == front(records)
     for name, at in there(root):
         moments = epoch_folder(root, name, at) / "optimizer.safetensors"
         assert moments.exists() == (name not in ended)
@@ -141,4 +141,4 @@ def test_a_folder_that_was_removed_already_is_no_error(tmp_path: Path) -> None:
     for trial in ("a", "b"):  # b has no checkpoint
         keeper.apply(end(trial))
     keeper.tidy()
-    assert set(keeper.front) == {("a", 1)}
+    assert set(keeper.front.items) == {("a", 1)}

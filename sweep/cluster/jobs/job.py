@@ -73,19 +73,21 @@ class Job:
         return lines[-1] if lines else "the cluster gives no reason"
 
 
-def jobs_of(api: JobsApi, name: str) -> list[Job]:
-    """All submissions of the sweep with this name, oldest first; or the one job with this id."""
-    return [job for job in _all(api) if name in (job.name, job.submission_id)]
+def jobs_of_sweeps(api: JobsApi) -> list[Job]:
+    """All submissions of sweeps, oldest first."""
+    ours = [job for described in api.jobs() if (job := Job.of(described)) is not None]
+    return sorted(ours, key=lambda job: job.started)
 
 
 def latest(api: JobsApi, name: str) -> Job:
-    """The live submission of a sweep, or else the newest.
+    """The live submission of a sweep, or else the newest; or the one job whose id is ``name``.
 
     Raises :class:`~sweep.errors.UsageError`, with the known names, if there is none.
     """
-    found = jobs_of(api, name)
+    jobs = jobs_of_sweeps(api)
+    found = [job for job in jobs if name in (job.name, job.submission_id)]
     if not found:
-        names = ", ".join(sorted({job.name for job in _all(api)})) or "none"
+        names = ", ".join(sorted({job.name for job in jobs})) or "none"
         raise UsageError(f"the cluster at {api.url} has no sweep {name!r}; its sweeps are: {names}")
     return next((job for job in found if job.is_live), found[-1])
 
@@ -95,11 +97,6 @@ def find(api: JobsApi, submission_id: str) -> Job:
     found = Job.of(api.job(submission_id))
     assert found is not None  # its metadata does not change
     return found
-
-
-def _all(api: JobsApi) -> list[Job]:
-    ours = [job for described in api.jobs() if (job := Job.of(described)) is not None]
-    return sorted(ours, key=lambda job: job.started)
 
 
 def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.cluster.jobs.api import JobsApi
-from sweep.cluster.jobs.job import KEY, Job, find, jobs_of
+from sweep.cluster.jobs.job import KEY, Job, find, jobs_of_sweeps
 from sweep.config import SweepConfig
 from sweep.config.load import check_paths
 from sweep.config.text import config_diff, dump_yaml
@@ -63,7 +63,7 @@ def submit(
     another place, and :class:`~sweep.errors.ClusterError` if the cluster refuses the job.
     """
     for _ in range(5):
-        before = jobs_of(api, config.name)
+        before = [job for job in jobs_of_sweeps(api) if job.name == config.name]
         if live := next((job for job in before if job.is_live), None):
             _check_same(live, config, place)
             return live, False
