@@ -7,7 +7,7 @@ SweepError            1   an internal error: a bug in this project
 |- ClusterError       5   the Ray cluster is unreachable or refused the request
 |- StorageError       6   results cannot be written or read
 |- Interrupted    128+n   signal n asked the sweep to stop; its state is saved
-`- TrialError         -   one trial cannot continue (it diverged); the others continue
+`- TrialError         3   one trial cannot continue (it diverged); the others continue
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Interrupted(SweepError):
 
 class TrialError(SweepError):
     """One trial cannot continue. The message becomes the ``error`` of the trial."""
+
+    exit_code = 3
 
 
 def first_line(error: BaseException) -> str:

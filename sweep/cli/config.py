@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli import Config, Json, Settings
-from sweep.errors import StorageError, TrialError, UsageError
+from sweep.errors import StorageError, UsageError
 from sweep.ledger.store import store_at
 
 if TYPE_CHECKING:
@@ -76,11 +76,7 @@ def trial(
     def say(line: str) -> None:
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
-    try:
-        figures = run_single(resolved, split, say)
-    except TrialError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(3)
+    figures = run_single(resolved, split, say)
     if as_json:
         print(json.dumps(figures, indent=2))
         return

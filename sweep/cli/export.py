@@ -52,7 +52,8 @@ def export(
     check_request(config, sweep.path, Path(to))
     results = analysis.load(folder)
     point = chosen(results, question)
-    signal.signal(signal.SIGTERM, _end)  # an exception, so that no half-written folder is left
+    # SIGTERM becomes an exception, so that no half-written folder is left.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     checked = export_point(
         results,
         config,
@@ -69,10 +70,6 @@ def export(
         f"{checked.examples} validation examples right, "
         + (differing if checked.differing else "as recorded")
     )
-
-
-def _end(number: int, frame: object) -> None:
-    sys.exit(128 + number)
 
 
 def export_study(

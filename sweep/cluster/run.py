@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 from sweep.cluster.baseline import reference_point
 from sweep.cluster.conductor import Conductor
@@ -36,7 +35,7 @@ from sweep.ledger.events import (
 )
 from sweep.ledger.files import remove_empty
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.journal import VERSION, Journal
+from sweep.ledger.journal import VERSION
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import dense_event
 from sweep.ledger.store import read_text
@@ -80,7 +79,11 @@ def run_sweep(
                 fan_out.tell(interrupt)
             raise
         finally:
-            _remove_unbegun(folder, session.ledger, made)
+            session.ledger.close()
+            if not folder.holds_sweep:
+                session.ledger.discard()
+                delete_packed(folder.dense)
+                remove_empty(made)
 
 
 def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
@@ -180,13 +183,3 @@ def _run_trials(session: Session, conductor: Conductor) -> None:
             conductor.note({"event": WORKERS, "count": workers})
 
     session.run(conductor, session.folder.checkpoints, tick)
-
-
-def _remove_unbegun(folder: SweepFolder, ledger: Journal, made: list[Path]) -> None:
-    """Remove the files of a sweep that never began, and the folders that were ``made`` for it."""
-    ledger.close()
-    if folder.holds_sweep:
-        return
-    ledger.discard()
-    delete_packed(folder.dense)
-    remove_empty(made)

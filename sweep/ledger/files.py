@@ -99,20 +99,13 @@ def refuse_links(folder: Path, *names: str) -> None:
     change files outside of the sweep. The path to ``folder`` itself may have links, because the
     user chose it.
     """
-    for path in _within(folder, names):
+    roots = [folder / name for name in names]
+    for path in (each for root in roots for each in (root, *root.rglob("*"))):
         if path.is_symlink():
             raise StoreError(
                 f"{path} is a symbolic link, which could make a sweep write or delete outside of "
                 "its folder; remove it, or replace it by the file or folder that it points to"
             )
-
-
-def _within(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """Each path of ``names``, followed by all paths below it."""
-    for name in names:
-        yield folder / name
-        for above, folders, files in os.walk(folder / name):
-            yield from (Path(above, each) for each in (*folders, *files))
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
