@@ -44,11 +44,11 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def interval(one: Measured, metric: PrimaryMetric, level: float = LEVEL) -> tuple[float, float]:
-    """The two-sided interval of a value: (low, high); NaN if its standard error is unknown."""
+def interval(one: Measured, metric: PrimaryMetric) -> tuple[float, float]:
+    """The two-sided 95 % interval of a value: (low, high); NaN if its standard error is unknown."""
     if not math.isnan(one.examples):
-        return wilson(one.value * one.examples, one.examples, level)
-    half = quantile(level) * one.error
+        return wilson(one.value * one.examples, one.examples, LEVEL)
+    half = quantile(LEVEL) * one.error
     return within(one.value - half, one.value + half, metric)
 
 
@@ -74,10 +74,8 @@ def mean_of(seeds: Sequence[Measured]) -> Measured:
     )
 
 
-def over_seeds(
-    seeds: Sequence[Measured], metric: PrimaryMetric, level: float = LEVEL
-) -> tuple[float, float, float]:
-    """Mean of one value per seed, on the same examples, with its interval: (mean, low, high).
+def over_seeds(seeds: Sequence[Measured], metric: PrimaryMetric) -> tuple[float, float, float]:
+    """Mean of one value per seed, on the same examples, with its 95 % interval: (mean, low, high).
 
     The mean has two sources of error: the examples (:func:`interval` of the mean; all seeds answer
     the same examples, so more seeds do not reduce it) and the seeds (Student's t with seeds - 1
@@ -92,8 +90,8 @@ def over_seeds(
     0.900 0.868 0.930
     """
     mean = mean_of(seeds)
-    low, high = interval(mean, metric, level)
-    wide = seeds_margin(values_of(seeds), level)
+    low, high = interval(mean, metric)
+    wide = seeds_margin(values_of(seeds), LEVEL)
     low = mean.value - math.hypot(mean.value - low, wide)
     high = mean.value + math.hypot(high - mean.value, wide)
     return (mean.value, *within(low, high, metric))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.charts.page import ACROSS, TITLE, dress, floats, html_text
-from analysis.charts.panels import Axis, Bars, Level, Panel, Series, Text, rows_of
+from analysis.charts.panels import Axis, Bars, Level, Panel, Series, rows_of
 from analysis.charts.style import short
 from sweep.pareto import FloatArray
 
@@ -165,14 +165,14 @@ def _bars(bars: Bars) -> Any:
     return trace
 
 
-def _texts(texts: Sequence[Text]) -> Any:
+def _texts(texts: Sequence[tuple[float, float, str]]) -> Any:
     """Text in the plot, in the colour of the page."""
     import plotly.graph_objects as go
 
     return go.Scatter(
-        x=[text.x for text in texts],
-        y=[text.y for text in texts],
-        text=[html_text(text.text) for text in texts],
+        x=[x for x, _, _ in texts],
+        y=[y for _, y, _ in texts],
+        text=[html_text(text) for _, _, text in texts],
         mode="text",
         textposition="top right",
         textfont={"size": 10},

@@ -85,15 +85,6 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Text:
-    """Text to the upper right of a position."""
-
-    x: float
-    y: float
-    text: str
-
-
-@dataclass(frozen=True)
 class Panel:
     """One pair of axes. Later series are drawn over earlier ones, and levels below all."""
 
@@ -103,7 +94,8 @@ class Panel:
     series: Sequence[Series] = ()
     bars: Sequence[Bars] = ()
     levels: Sequence[Level] = ()
-    texts: Sequence[Text] = ()
+    texts: Sequence[tuple[float, float, str]] = ()
+    """(x, y, text): each text is to the upper right of its position."""
     height: float = 320.0
     """The height of the plot alone, in pixels of a page (1/96 inch)."""
 

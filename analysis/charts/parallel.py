@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.charts import style
 from analysis.charts.chart import Panels, told
-from analysis.charts.panels import Axis, Panel, Series, Text, joined
+from analysis.charts.panels import Axis, Panel, Series, joined
 from analysis.charts.style import BANDS, VERMILION
 from analysis.history.importance import observations, parameters
 from analysis.results import Results
@@ -46,7 +46,7 @@ def view(results: Results) -> Panels | str:
     heights = np.column_stack([upright.heights for upright in uprights])
     names = tuple((float(place), _wrapped(one.name)) for place, one in enumerate(uprights))
     words = [
-        Text(float(place), height, word)
+        (float(place), height, word)
         for place, upright in enumerate(uprights)
         for height, word in upright.words
     ]
@@ -108,19 +108,18 @@ def _lines(heights: FloatArray, figures: FloatArray, on_front: BoolArray) -> lis
     rest = order[~on_front[order]]
     thirds = np.array_split(rest[thin.evenly(len(rest), MOST_LINES)], 3)
     bundles = [
-        (f"{third} third", heights[rows], colour, 0.9, 0.6)
+        (f"{third} third", rows, colour, 0.9, 0.6)
         for third, rows, colour in zip(("lower", "middle", "upper"), thirds, BANDS, strict=False)
         if len(rows)
     ]
-    label = f"on the front ({on_front.sum():,})"
-    return [_bundle(*one) for one in (*bundles, (label, heights[on_front], VERMILION, 1.6, 0.9))]
-
-
-def _bundle(label: str, lines: FloatArray, colour: str, width: float, opacity: float) -> Series:
-    """Lines over all axes, (lines, axes), as one series."""
-    places = np.arange(lines.shape[1], dtype=np.float64)
-    x, y = joined(places, lines)
-    return Series(label, x, y, colour, line="linear", width=width, opacity=opacity)
+    (best,) = np.nonzero(on_front)
+    bundles.append((f"on the front ({len(best):,})", best, VERMILION, 1.6, 0.9))
+    places = np.arange(heights.shape[1], dtype=np.float64)
+    return [
+        Series(label, *xy, colour, line="linear", width=width, opacity=opacity)
+        for label, rows, colour, width, opacity in bundles
+        for xy in [joined(places, heights[rows])]
+    ]
 
 
 def _caption(up: str, rest: int) -> str:

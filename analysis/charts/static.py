@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.charts.panels import Axis, Bars, Level, Panel, Series, Text, rows_of
+from analysis.charts.panels import Axis, Bars, Level, Panel, Series, rows_of
 from sweep.pareto import FloatArray
 
 if TYPE_CHECKING:
@@ -63,27 +63,24 @@ def _panel(axes: Axes, panel: Panel) -> None:
         _series(axes, series, 3 + order / 100)
     for bars in panel.bars:
         _bars(axes, bars)
-    for text in panel.texts:
-        _text(axes, text)
+    paper = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6}
+    look: dict[str, Any] = {"fontsize": 7.5, "va": "bottom", "bbox": paper, "zorder": 9}
+    for x, y, text in panel.texts:
+        axes.annotate(math_free(text), (x, y), (3, 1), textcoords="offset points", **look)
     if panel.title:
         axes.set_title(math_free(panel.title), loc="left", fontsize=10)
     _dress(axes, panel.across, panel.up)
 
 
 def _dress(axes: Axes, across: Axis, up: Axis) -> None:
-    axes.set_xlabel(math_free(across.label))
-    axes.set_ylabel(math_free(up.label))
-    if across.ticks:
-        texts = [math_free(text) for _, text in across.ticks]
-        axes.set_xticks([place for place, _ in across.ticks], texts)
-    if up.ticks:
-        axes.set_yticks([place for place, _ in up.ticks], [math_free(text) for _, text in up.ticks])
-    if up.is_bare:
-        axes.set_yticks([])
-    if across.ends:
-        axes.set_xlim(*across.ends)
-    if up.ends:
-        axes.set_ylim(*up.ends)
+    sides = (axes.xaxis, axes.set_xlim, across), (axes.yaxis, axes.set_ylim, up)
+    for side, set_ends, axis in sides:
+        side.set_label_text(math_free(axis.label))
+        if axis.ticks or axis.is_bare:
+            texts = [math_free(text) for _, text in axis.ticks]
+            side.set_ticks([place for place, _ in axis.ticks], texts)
+        if axis.ends:
+            set_ends(*axis.ends)
     axes.grid(color="#E5E5E5", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -152,21 +149,6 @@ def _bars(axes: Axes, bars: Bars) -> None:
     )
     axes.add_collection(drawn)
     axes.autoscale_view()
-
-
-def _text(axes: Axes, text: Text) -> None:
-    paper = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6}
-    words = math_free(text.text)
-    axes.annotate(
-        words,
-        (text.x, text.y),
-        xytext=(3, 1),
-        textcoords="offset points",
-        fontsize=7.5,
-        va="bottom",
-        bbox=paper,
-        zorder=9,
-    )
 
 
 def _legend(figure: Figure) -> None:

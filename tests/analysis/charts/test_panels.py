@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.charts import interactive, static, style
-from analysis.charts.panels import Axis, Bars, Level, Line, Panel, Series, Text, joined
+from analysis.charts.panels import Axis, Bars, Level, Line, Panel, Series, joined
 
 X, Y = np.array([1.0, 2.0, 4.0]), np.array([5.0, 7.0, 6.0])
 LINE = Series("line", X, Y, style.BLUE, marker="square", line="hv", dash="dash")
@@ -91,7 +91,7 @@ def test_hover_text_names_the_point() -> None:
 
 def test_levels_and_texts_are_in_both() -> None:
     level = Level("dense", 6.0, style.GREEN, below=1.0, below_label="near")
-    panel = Panel(*AXES, series=[LINE], levels=[level], texts=[Text(1.0, 5.0, "here")])
+    panel = Panel(*AXES, series=[LINE], levels=[level], texts=[(1.0, 5.0, "here")])
     figure = interactive.draw([panel])
     assert [(shape.y0, shape.y1) for shape in figure.layout.shapes] == [(6, 6), (5, 6)]
     assert figure.data[-1].text == ("here",)
