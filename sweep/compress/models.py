@@ -42,7 +42,7 @@ def load_classifier(
         trained = has_head(config)
         if not trained:
             config.num_labels = len(label_names)
-        with _drawn_from(seed):
+        with seeded(seed):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 name,
                 config=config,
@@ -84,7 +84,7 @@ def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.M
         # A pixel value is a token, so 0 is a word; rows are never padded.
         pad_token_id=None,
     )
-    with _drawn_from(seed):
+    with seeded(seed):
         fresh: nn.Module = BertForSequenceClassification(config)
         return fresh
 
@@ -105,9 +105,9 @@ def set_dropout(model: nn.Module, rate: float | None) -> None:
 
 
 @contextmanager
-def _drawn_from(seed: int) -> Iterator[None]:
-    """Seed torch's global generator, which draws new weights, and restore it afterwards."""
-    with torch.random.fork_rng(devices=[]):
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Seed torch's global generators, the GPU's with ``device``, and restore them afterwards."""
+    with torch.random.fork_rng(devices=[device] if device and device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,16 +21,17 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax
 
 from sweep.compress.measure import Score
+from sweep.compress.models import seeded
 from sweep.compress.prune.masks import hold
 from sweep.compress.tasks.task import Examples, Task
+from sweep.config.sections import RecoverConfig
 from sweep.errors import TrialError
 
 STEPS_UNSEEN = 64
 """Steps between two checks of the losses; each check waits for the device."""
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(RecoverConfig):
     """The settings of finetuning and evaluation.
 
     ``epochs`` is the horizon, on which only the schedule ``linear`` depends. ``warmup`` is a share
@@ -42,14 +42,6 @@ class Recipe:
     learning_rate: float
     epochs: int
     seed: int
-    batch_size: int = 32
-    eval_batch_size: int = 128
-    lr_schedule: str = "constant"
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    dropout: float | None = None
-    bf16: str | bool = "auto"
 
 
 def lr_factor(step: int, steps_per_epoch: int, recipe: Recipe) -> float:
@@ -123,7 +115,8 @@ def finetune_epoch(
     batches = split.shuffled(recipe.batch_size, np.random.default_rng([recipe.seed, epoch]))
     unseen: list[Tensor] = []
     model.train()
-    with _seeded(recipe.seed, epoch, device):
+    seed = np.random.SeedSequence([recipe.seed, epoch]).generate_state(1)[0]
+    with seeded(int(seed), device):
         for index, chosen in enumerate(batches):
             factor = lr_factor(epoch * len(batches) + index, len(batches), recipe)
             for group in optimizer.param_groups:
@@ -173,7 +166,7 @@ def evaluate(model: nn.Module, task: Task, split: str, recipe: Recipe) -> Score:
 
 @torch.no_grad()
 def all_logits(
-    model: nn.Module, split: Examples, *, batch_size: int, bf16: str | bool = "auto"
+    model: nn.Module, split: Examples, *, batch_size: int, bf16: str | bool
 ) -> NDArray[np.float32]:
     """Return the logits (examples, labels) of a split in its order, without dropout or checks."""
     device = next(model.parameters()).device
@@ -208,16 +201,8 @@ def inputs_of(kind: type[nn.Module]) -> frozenset[str]:
     return frozenset(inspect.signature(kind.forward).parameters) - {"labels"}
 
 
-def autocast(bf16: str | bool, device: torch.device) -> AbstractContextManager[Any]:
+def autocast(bf16: str | bool, device: torch.device) -> torch.autocast:
     """Return a bf16 autocast; "auto" enables it on GPUs that support it, never on a CPU."""
     if bf16 == "auto":
         bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16) if bf16 else nullcontext()
-
-
-@contextmanager
-def _seeded(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generator, from which dropout draws, and restore it afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
-        yield
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bool(bf16))

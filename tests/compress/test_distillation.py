@@ -82,7 +82,7 @@ def test_each_example_is_paired_with_its_own_logits() -> None:
 
     The test uses SGD, because Adam divides by the size of a gradient and amplifies rounding.
     """
-    data, recipe = bags(40), Recipe(0.5, 1, 3, batch_size=8)
+    data, recipe = bags(40), Recipe(learning_rate=0.5, epochs=1, seed=3, batch_size=8)
     sure = 50.0 * torch.nn.functional.one_hot(torch.tensor(data.labels), 3).float()
     nets = []
     for teacher in (None, sure, sure.roll(1, 0)):

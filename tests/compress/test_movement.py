@@ -38,7 +38,7 @@ def spied(some: ModelTrial) -> Callable[[], None]:
 
 
 def unclipped(some: ModelTrial, **how: Any) -> ModelTrial:
-    some.recipe = replace(some.recipe, **{"clip_norm": 1e9, **how})
+    some.recipe = some.recipe.model_copy(update={"clip_norm": 1e9, **how})
     return some
 
 

@@ -62,7 +62,9 @@ def plain_epochs(net: Net, split: Split, recipe: Recipe, epochs: int) -> None:
 def test_finetuning_equals_a_plain_loop(schedule: str) -> None:
     """Double precision except for the logits, because Adam divides by the size of a gradient and
     amplifies rounding."""
-    recipe = Recipe(0.01, 2, 3, batch_size=8, lr_schedule=schedule, clip_norm=0.1)
+    recipe = Recipe(
+        learning_rate=0.01, epochs=2, seed=3, batch_size=8, lr_schedule=schedule, clip_norm=0.1
+    )
     net, twin, data = Net().double(), Net().double(), bags()
     finetune(net, data, recipe)
     plain_epochs(twin, data, recipe, 2)
@@ -75,7 +77,7 @@ def test_finetuning_learns_a_simple_task() -> None:
     net, data = Net(labels=2), bags(200)
     means = np.add.reduceat(data.tokens, data.offsets[:-1]) / data.lengths
     data = replace(data, labels=(means > 5.5).astype(np.int64))
-    recipe = Recipe(0.05, 6, 0, batch_size=16)
+    recipe = Recipe(learning_rate=0.05, epochs=6, seed=0, batch_size=16)
     before = evaluated(net, data, 50)
     finetune(net, data, recipe)
     after = evaluated(net, data, 50)
@@ -101,7 +103,7 @@ def seen_batches(net: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
 def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -> None:
     pad = 11
     net, data = Net(), replace(bags(50), pad_id=pad)
-    recipe = Recipe(0.01, 1, 0, batch_size=8)
+    recipe = Recipe(learning_rate=0.01, epochs=1, seed=0, batch_size=8)
     with seen_batches(net) as seen:
         if training:
             finetune(net, data, recipe)
@@ -119,7 +121,7 @@ def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -
 
 def test_each_epoch_has_its_own_order_from_the_seed() -> None:
     def order(seed: int, epoch: int) -> list[list[int]]:
-        net, recipe = Net(), Recipe(0.0, 2, seed, batch_size=8)
+        net, recipe = Net(), Recipe(learning_rate=0.0, epochs=2, seed=seed, batch_size=8)
         given = GivenTask(lambda name: bags())
         with seen_batches(net) as seen:
             finetune_epoch(net, make_optimizer(net, recipe), given, recipe, epoch=epoch)
@@ -164,7 +166,11 @@ def test_segments_reach_a_model_that_has_them() -> None:
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
 def test_weights_that_are_not_finite_end_the_trial_with_a_reason(value: float) -> None:
-    net, recipe, given = Net(), Recipe(0.1, 1, 0), GivenTask(lambda name: bags())
+    net, recipe, given = (
+        Net(),
+        Recipe(learning_rate=0.1, epochs=1, seed=0),
+        GivenTask(lambda name: bags()),
+    )
     nn.init.constant_(net.head.weight, value)
     ambient = torch.random.get_rng_state()
     with pytest.raises(TrialError, match="diverged: the loss on 48 evaluation examples is"):
@@ -177,7 +183,10 @@ def test_weights_that_are_not_finite_end_the_trial_with_a_reason(value: float) -
 @pytest.mark.parametrize("bad", [0, 5, STEPS_UNSEEN - 1, STEPS_UNSEEN, STEPS_UNSEEN + 7])
 def test_the_first_step_that_diverges_is_named_at_any_check(bad: int) -> None:
     """A teacher with infinite logits for one example makes the loss of its step infinite."""
-    data, recipe = bags(STEPS_UNSEEN + 8), Recipe(0.01, 1, 0, batch_size=1, warmup=0.0)
+    data, recipe = (
+        bags(STEPS_UNSEEN + 8),
+        Recipe(learning_rate=0.01, epochs=1, seed=0, batch_size=1, warmup=0.0),
+    )
     order = data.shuffled(1, np.random.default_rng([0, 0]))
     teacher = torch.zeros(len(data), 3)
     teacher[int(order[bad][0]), 0] = math.inf
@@ -188,7 +197,7 @@ def test_the_first_step_that_diverges_is_named_at_any_check(bad: int) -> None:
 
 def trained(ambient: int, seed: int = 0, dropout: float = 0.5) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weights after an epoch with dropout, and the global generator before and after."""
-    net, recipe = Net(), Recipe(0.01, 1, seed, batch_size=8)
+    net, recipe = Net(), Recipe(learning_rate=0.01, epochs=1, seed=seed, batch_size=8)
     net.drop.p = dropout
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(ambient)

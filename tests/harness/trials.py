@@ -41,9 +41,9 @@ def recipe(
     params: Params = PLAIN, schedule: str = "constant", seed: int = 0, dropout: float | None = None
 ) -> Recipe:
     return Recipe(
-        params.learning_rate,
-        params.finetune_epochs,
-        seed,
+        learning_rate=params.learning_rate,
+        epochs=params.finetune_epochs,
+        seed=seed,
         batch_size=16,
         eval_batch_size=16,
         lr_schedule=schedule,
@@ -113,7 +113,7 @@ def finetune(
 
 def evaluated(net: nn.Module, data: Split, batch_size: int) -> Score:
     """Evaluate a model on a split of a task with the usual loss and answers."""
-    how = Recipe(0.0, 0, 0, eval_batch_size=batch_size)
+    how = Recipe(learning_rate=0.0, epochs=0, seed=0, eval_batch_size=batch_size)
     return evaluate(net, GivenTask(lambda name: data), "validation", how)
 
 

@@ -229,6 +229,6 @@ class Workbench:
 
     def recipe(self, params: Params, seed: int) -> Recipe:
         """Return the settings that a trial is finetuned with."""
-        settings = self.config.recover.model_dump(mode="json", exclude={"distill"})
+        settings = self.config.recover.model_dump()
         epochs, rate = params.finetune_epochs, params.learning_rate
         return Recipe(learning_rate=rate, epochs=epochs, seed=seed, **settings)

@@ -38,9 +38,8 @@ class DenseModels:
 
     def __init__(self, config: SweepConfig, task: Task, device: torch.device) -> None:
         self.config, self.task, self.device = config, task, device
-        usual = config.recover.model_dump(mode="json", exclude={"distill"})
-        own = config.baseline.model_dump(mode="json", exclude={"quantization"})
-        self.recipe = Recipe(**usual | own)
+        own = config.baseline.model_dump(exclude={"quantization"})
+        self.recipe = Recipe(**config.recover.model_dump(exclude={"distill"}) | own)
         self.keep_masks = config.pruning.start_masks == "keep"
         self.folder = cache_root() / "dense" / self._key()
         self._made: dict[OnGrid | None, Dense] = {}
@@ -50,7 +49,7 @@ class DenseModels:
         model = None if self.config.model is None else model_key(self.config.model)
         settings = self.config.task.model_dump(mode="json", exclude=OF_KEY)
         fresh = {"seed": self.recipe.seed}  # of weights that no training follows
-        trained = asdict(self.recipe) if self.recipe.epochs else fresh
+        trained = self.recipe.model_dump(exclude={"distill"}) if self.recipe.epochs else fresh
         more = [settings["max_length"], *(["keep"] if self.keep_masks else [])]
         return fingerprint([model, [self.task.key, settings], trained, *more])
 
@@ -103,13 +102,14 @@ class DenseModels:
         """Return the settings that the model on a grid is finetuned with."""
         if grid is None:
             return self.recipe
-        return replace(self.recipe, epochs=grid.epochs, learning_rate=grid.learning_rate)
+        own = {"epochs": grid.epochs, "learning_rate": grid.learning_rate}
+        return self.recipe.model_copy(update=own)
 
     def grid_key(self, grid: OnGrid | None) -> str | None:
         """Return a key of what the model on a grid depends on, apart from the float model."""
         if grid is None:
             return None
-        how = asdict(self.recipe_of(grid)) if grid.epochs else None
+        how = self.recipe_of(grid).model_dump(exclude={"distill"}) if grid.epochs else None
         return fingerprint([asdict(grid), how])
 
     def entry(self, grid: OnGrid | None) -> str:

@@ -50,7 +50,14 @@ def test_the_digits_task_finetunes_a_new_model(make_bench: MakeBench, cache: Pat
     how = {"task": DIGITS, "baseline": {"epochs": 1}}
     bench = make_bench(None, "digits", **how)
     model = bench.task.fresh(0)
-    recipe = Recipe(1e-3, 1, 0, 16, 16, "linear")
+    recipe = Recipe(
+        learning_rate=1e-3,
+        epochs=1,
+        seed=0,
+        batch_size=16,
+        eval_batch_size=16,
+        lr_schedule="linear",
+    )
     finetune(model, bench.task.train, recipe)
     assert torch.equal(weights(bench.dense.model), weights(model))
     score = evaluated(model, bench.task.split("validation"), 16)

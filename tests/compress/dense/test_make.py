@@ -32,7 +32,17 @@ def test_the_dense_model_is_finetuned_by_the_recipe(
 ) -> None:
     settings = {"epochs": 2, "learning_rate": 3e-3, "seed": 5, "warmup": 0.25, "batch_size": 8}
     bench = make_bench(baseline=settings, recover={"dropout": 0.3, "clip_norm": 0.5})
-    recipe = Recipe(3e-3, 2, 5, 8, 16, "linear", 0.25, dropout=0.3, clip_norm=0.5)
+    recipe = Recipe(
+        learning_rate=3e-3,
+        epochs=2,
+        seed=5,
+        batch_size=8,
+        eval_batch_size=16,
+        lr_schedule="linear",
+        warmup=0.25,
+        dropout=0.3,
+        clip_norm=0.5,
+    )
     model = bench.task.load(str(model_folder))
     set_dropout(model, 0.3)
     finetune(model, bench.task.train, recipe)

@@ -80,7 +80,8 @@ def test_pruned_weights_are_zero_after_every_step(
 ) -> None:
     net, weights, kept = pruned_net()
     start = {name: weight.detach().clone() for name, weight in weights.items()}
-    recipe = Recipe(learning_rate, 2, 0, batch_size=8, weight_decay=weight_decay)
+    how = {"batch_size": 8, "weight_decay": weight_decay}
+    recipe = Recipe(learning_rate=learning_rate, epochs=2, seed=0, **how)
     optimizer = make(net, recipe)
     steps = []
 
@@ -103,13 +104,13 @@ def test_pruned_weights_are_zero_after_every_step(
 def test_without_the_masks_pruned_weights_come_back() -> None:
     """The control: without masks, the property of the tests above does not hold."""
     net, weights, kept = pruned_net()
-    finetune(net, bags(), Recipe(1e-2, 1, 0, batch_size=8))
+    finetune(net, bags(), Recipe(learning_rate=1e-2, epochs=1, seed=0, batch_size=8))
     assert all(weights[name][~mask].any() for name, mask in kept.items())
 
 
 @pytest.mark.parametrize("forgets", [True, False])
 def test_a_weight_pruned_during_training_stays_zero_only_without_moments(forgets: bool) -> None:
-    net, recipe = Net(), Recipe(1e-2, 1, 0, batch_size=8)
+    net, recipe = Net(), Recipe(learning_rate=1e-2, epochs=1, seed=0, batch_size=8)
     optimizer = finetune(net, bags(), recipe)
     weights = prunable_weights(net, Targets())
     kept = masks(weights, 0.5)
@@ -123,7 +124,7 @@ def test_a_weight_pruned_during_training_stays_zero_only_without_moments(forgets
 def test_clipping_ignores_masked_gradients() -> None:
     """After one step, the first moment is a tenth of the masked gradient, clipped by its norm."""
     clip, data = 1e-3, bags(count=16)
-    recipe = Recipe(1e-3, 1, 0, batch_size=16, clip_norm=clip, warmup=0.0)
+    recipe = Recipe(learning_rate=1e-3, epochs=1, seed=0, batch_size=16, clip_norm=clip, warmup=0.0)
     net, _, kept = pruned_net(0.8)
     twin, twin_weights, _ = pruned_net(0.8)
     optimizer = finetune(net, data, recipe, held=pairs(net, kept))

@@ -41,7 +41,7 @@ def test_the_baseline_has_the_accuracy_of_each_step(make_bench: MakeBench, cache
     bench = make_bench(baseline={"quantization": QAT})
     found, plain = bench.baseline(), make_bench().baseline()
     model, validation = tiny.bert(), bench.task.split("validation")
-    recipe = Recipe(2e-3, 2, 0, batch_size=16, lr_schedule="linear")
+    recipe = Recipe(learning_rate=2e-3, epochs=2, seed=0, batch_size=16, lr_schedule="linear")
     scores = [evaluated(model, validation, 16)]
     set_scheme(model, Scheme("fixed", 6, 3))
     scores.append(evaluated(model, validation, 16))
