@@ -40,18 +40,25 @@ def export(
     from sweep.config.load import begun_with
     from sweep.export.export import check_request
     from sweep.export.export import export as export_point
-    from sweep.export.point import Question, chosen
+    from sweep.export.point import of_trial, on_front
     from sweep.ledger.folder import SweepFolder
 
-    question = Question(trial_id, epoch, knee, max_drop, min_sparsity)
-    question.check()
+    which = (trial_id, knee or None, max_drop, min_sparsity)
+    if sum(each is not None for each in which) != 1:
+        what = "--trial ID, --knee, --max-drop Y or --min-sparsity X"
+        raise UsageError(f"name one point with exactly one of {what}")
+    if epoch is not None and trial_id is None:
+        raise UsageError("--epoch can only be used with --trial")
     if "://" in to:
         raise UsageError(f"--to must be a new folder on this machine; got {to}")
     sweep = SweepFolder(folder)
     config = begun_with(sweep)
     check_request(config, sweep.path, Path(to))
     results = analysis.load(folder)
-    point = chosen(results, question)
+    if trial_id is None:
+        point = on_front(results, knee, max_drop, min_sparsity)
+    else:
+        point = of_trial(results, trial_id, epoch)
     # SIGTERM becomes an exception, so that no half-written folder is left.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     checked = export_point(

@@ -23,10 +23,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from sweep.compress.measure import Score
+from sweep.compress.measure import Score, Size
 from sweep.errors import UsageError
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import Record
@@ -125,7 +125,7 @@ class Trial(ABC):
             loss=figures.pop("loss"),
             examples=figures.pop("examples"),
             scores={**figures, **beside},
-            **self.size(),
+            **asdict(self.size()),
             zeros_per_weight=self.zeros() if self.epoch <= ramp else None,
             seconds=self.seconds,
             train_seconds=train_seconds,
@@ -145,8 +145,8 @@ class Trial(ABC):
         """Evaluate the current model on a split."""
 
     @abstractmethod
-    def size(self) -> dict[str, Any]:
-        """Return the fields of `sweep.compress.measure.Size` for the current model."""
+    def size(self) -> Size:
+        """Measure the current model."""
 
     @abstractmethod
     def zeros(self) -> list[int]:

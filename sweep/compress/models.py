@@ -61,6 +61,12 @@ def load_classifier(
     return loaded
 
 
+def beside(model: str | None, name: str) -> Path | None:
+    """Return the file ``name`` beside a model's weights; None without one, or for a hub id."""
+    there = [Path(model) / each for each in ("config.json", name)] if model else []
+    return there[-1] if there and all(map(Path.is_file, there)) else None
+
+
 def model_key(name: str) -> str:
     """Return a key of a model: a digest of its folder, or its hub name."""
     return tree_digest(name) if Path(name).is_dir() else name

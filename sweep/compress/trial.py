@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from sweep.compress.dense.working import Dense
 from sweep.compress.loop import Trial
-from sweep.compress.measure import Score, measure
+from sweep.compress.measure import Score, Size, measure
 from sweep.compress.models import set_dropout
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.masks import apply_masks, forget, make_masks, pairs
@@ -117,9 +116,8 @@ class ModelTrial(Trial):
                 distillation=self.distillation(),
             )
 
-    def size(self) -> dict[str, Any]:
-        """Return the sizes of the float weights, and of the rounded ones if there is a grid."""
-        return asdict(measure(self.model, self.weights))
+    def size(self) -> Size:
+        return measure(self.model, self.weights)
 
     def zeros(self) -> list[int]:
         return [weight.numel() - int(weight.count_nonzero()) for weight in self.weights.values()]

@@ -36,8 +36,6 @@ from sweep.version import __version__
 if TYPE_CHECKING:
     from sweep.compress.trial import ModelTrial
 
-LINEAGE, CARD = "prunesweep.json", "README.md"
-
 
 def export(
     results: Results,
@@ -167,8 +165,8 @@ def _describe(
         "sha256": {name: _sha256(folder / name) for name in files},
         "config": config.model_dump(mode="json"),
     }
-    (folder / CARD).write_text(text, encoding="utf-8")
-    (folder / LINEAGE).write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    (folder / "prunesweep.json").write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors makes files that only the owner can read
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,9 @@ def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
     given = tuple(torch.from_numpy(batch[name]) for name in names)
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     weight = sum(part.numel() * part.element_size() for part in model.parameters())
-    with _quiet():
+    # The warnings of the exporter are for developers of models.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
         torch.onnx.export(
             _Classifier(model, names).eval(),
             given,
@@ -91,16 +92,3 @@ def onnx_logits(folder: Path, bench: Workbench) -> Logits:
         found.append(session.run(["logits"], {name: batch[name] for name in names})[0])
     together: Logits = np.concatenate(found)[np.argsort(np.concatenate(places))]
     return together
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide the warnings of the exporter, which are for developers of models."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(before)

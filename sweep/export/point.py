@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import Results, questions
@@ -55,52 +54,32 @@ class Point:
         return f"{self.trial_id} after epoch {self.epoch}"
 
 
-@dataclass(frozen=True)
-class Question:
-    """The request for a point: a trial (and an epoch of it), or a condition on front points."""
+def on_front(
+    results: Results, knee: bool, max_drop: float | None, min_sparsity: float | None
+) -> Point:
+    """The knee of the front, or the front point that meets one of the two conditions.
 
-    trial_id: str | None = None
-    epoch: int | None = None
-    knee: bool = False
-    max_drop: float | None = None
-    min_sparsity: float | None = None
-
-    def check(self) -> None:
-        """Raise :class:`~sweep.errors.UsageError` unless exactly one of them is given."""
-        given = (self.trial_id, self.knee or None, self.max_drop, self.min_sparsity)
-        if sum(each is not None for each in given) != 1:
-            what = "--trial ID, --knee, --max-drop Y or --min-sparsity X"
-            raise UsageError(f"name one point with exactly one of {what}")
-        if self.epoch is not None and self.trial_id is None:
-            raise UsageError("--epoch can only be used with --trial")
-
-
-def chosen(results: Results, question: Question) -> Point:
-    """The requested point.
-
-    Raises :class:`~sweep.errors.NothingFound` if there is none, and
-    :class:`~sweep.errors.UsageError` for a failed trial without an epoch.
+    Raises :class:`~sweep.errors.NothingFound` if there is none.
     """
-    if question.trial_id is not None:
-        return _of_trial(results, question.trial_id, question.epoch)
-    row = _of_front(results, question)
+    if knee:
+        row = None if results.knee is None else results.front.iloc[results.knee]
+    else:
+        try:
+            row = results.best(min_sparsity, max_drop).point
+        except ValueError as error:
+            raise UsageError(str(error)) from error
     if row is None:
-        why = questions.why_none(results, question.min_sparsity, question.max_drop, question.knee)
+        why = questions.why_none(results, min_sparsity, max_drop, knee)
         raise NothingFound(f"{results.folder}: {why}")
     return _point(results, row["trial_id"], int(row["epoch"]))
 
 
-def _of_front(results: Results, question: Question) -> pd.Series[Any] | None:
-    if question.knee:
-        return None if results.knee is None else results.front.iloc[results.knee]
-    try:
-        return results.best(question.min_sparsity, question.max_drop).point
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+def of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:
+    """An epoch of a trial; by default its best epoch that is not partial.
 
-
-def _of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:
-    """An epoch of a trial; by default its best epoch that is not partial."""
+    Raises :class:`~sweep.errors.NothingFound` if there is none, and
+    :class:`~sweep.errors.UsageError` for a failed trial without an epoch.
+    """
     trial = results.story.trials.get(trial_id)
     if trial is None:
         raise NothingFound(f"{results.folder} has no trial {trial_id!r}")

@@ -12,7 +12,7 @@ import analysis
 from sweep.cli.results import front_text, status_of
 from sweep.cli.run import confirmed_text
 from sweep.errors import UsageError
-from sweep.export.point import Question, chosen
+from sweep.export.point import on_front
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.regression import confirmed_rmse_sweep
 from tests.analysis.report.pages import Page
@@ -231,4 +231,4 @@ def test_commands_show_any_metric_and_only_classifiers_are_exported() -> None:
     assert f"{front['test_rmse'].iloc[0]:.4g}" in text
     assert "optimism of the front (test minus validation): +0.1 on" in confirmed_text(results)
     with pytest.raises(UsageError, match="only classifiers can be exported"):
-        chosen(results, Question(knee=True))
+        on_front(results, True, None, None)

@@ -165,13 +165,13 @@ def test_logits_are_made_once_and_packed_for_other_machines(
     plain.check()
     plain.baseline()
     plain.pack()
-    assert not list(plain.folder.glob("teacher*"))
+    assert not list(plain.models.folder.glob("teacher*"))
 
     made = make_bench(recover={"distill": {}})
-    assert made.folder == plain.folder, "the dense model is the same"
+    assert made.models.folder == plain.models.folder, "the dense model is the same"
     made.check()
     packed = made.pack()
-    [name] = [path.name for path in made.folder.glob("teacher*")]
+    [name] = [path.name for path in made.models.folder.glob("teacher*")]
     with nothing_is_made(cache):
         again = make_bench(recover={"distill": {"weight": 0.3}})
         assert torch.equal(again.teacher_logits, made.teacher_logits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import ModelTrial
 from sweep.config import SweepConfig
 from sweep.config.plan import distilled, may_distill
+from sweep.config.sections import QuantizationConfig
 from sweep.errors import UsageError
 from sweep.registry import STRUCTURES, TASKS
 from sweep.space.params import Params
@@ -72,11 +72,6 @@ class Workbench:
         return DenseModels(self.config, self.task, self.device)
 
     @property
-    def folder(self) -> Path:
-        """The cache folder of the dense models' figures, and of the weights finetuned here."""
-        return self.models.folder
-
-    @property
     def dense(self) -> Dense:
         """The dense model in floats, also if the config sets a grid."""
         return self.models.get()
@@ -93,12 +88,10 @@ class Workbench:
             name = chosen.scheme if chosen else "none"
         if name == "none":
             return None
-        scheme = Scheme(name)
-        if chosen and chosen.scheme == name == "fixed":
-            scheme = Scheme(name, *chosen.widths)
-        if chosen is None or chosen.epochs == 0:
-            return OnGrid(scheme)
-        return OnGrid(scheme, chosen.epochs, chosen.learning_rate)
+        chosen = chosen or QuantizationConfig()
+        scheme = Scheme(name, *chosen.widths) if chosen.scheme == name == "fixed" else Scheme(name)
+        rate = chosen.learning_rate if chosen.epochs else 0.0
+        return OnGrid(scheme, chosen.epochs, rate)
 
     @property
     def _grids(self) -> list[OnGrid | None]:
@@ -146,7 +139,7 @@ class Workbench:
 
     @property
     def trained(self) -> list[str]:
-        """The names of the dense models in :attr:`folder` that this sweep finetunes."""
+        """The names of the dense models in the cache folder that this sweep finetunes."""
         models, grids = self.models, dict.fromkeys([None, *self._grids])
         return [models.entry(grid) for grid in grids if models.recipe_of(grid).epochs]
 
@@ -154,8 +147,8 @@ class Workbench:
         """Pack the dense models finetuned here, and their figures, for other machines."""
         for grid in self._grids:
             self.models.get(grid)  # made once here, so that workers need not make them
-        on_grids = {folder.name for folder in self.folder.glob(f"{ON_GRID}*")}
-        return pack(self.folder, leave=on_grids - set(self.trained))
+        on_grids = {folder.name for folder in self.models.folder.glob(f"{ON_GRID}*")}
+        return pack(self.models.folder, leave=on_grids - set(self.trained))
 
     def adopt(self, shipped: Shipped | None) -> None:
         """Use the dense models and figures that another machine packed; with None do nothing.
@@ -168,12 +161,13 @@ class Workbench:
         """
         if shipped is None or bool(shipped.digest) != bool(self.trained):
             return
+        folder = self.models.folder
         needed = self.trained[-1] if self.trained else self._measures.file("validation").name
-        if not any((self.folder / name).exists() for name in self.trained):
-            unpack(self.folder, shipped.read, needed)
-        if self.trained and digest_of(self.folder, self.trained) != shipped.digest:
-            self.models.folder = self.folder.with_name(f"{self.folder.name}-{shipped.digest}")
-            unpack(self.folder, shipped.read, needed)
+        if not any((folder / name).exists() for name in self.trained):
+            unpack(folder, shipped.read, needed)
+        if self.trained and digest_of(folder, self.trained) != shipped.digest:
+            self.models.folder = folder.with_name(f"{folder.name}-{shipped.digest}")
+            unpack(self.models.folder, shipped.read, needed)
 
     # Trials.
 

@@ -9,13 +9,8 @@ from typing import Any
 
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import measure
-from sweep.compress.prune.targets import (
-    Targets,
-    dropped_share,
-    has_masks,
-    prunable_weights,
-    read_masks,
-)
+from sweep.compress.models import beside
+from sweep.compress.prune.targets import MASKS, Targets, dropped_share, prunable_weights, read_masks
 from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.train import evaluate
@@ -84,7 +79,7 @@ def warnings_of(models: DenseModels) -> list[str]:
             "the model has no trained classifier head, and baseline.epochs is 0: it answers at "
             "chance level"
         )
-    if config.pruning.start_masks == "drop" and has_masks(config.model):
+    if config.pruning.start_masks == "drop" and beside(config.model, MASKS):
         share = dropped_share(read_masks(config.model))
         found.append(
             f"the model was pruned before ({share:.1%} of the weights that have a mask), and "

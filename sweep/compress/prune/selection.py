@@ -25,7 +25,6 @@ GONE = torch.iinfo(torch.int32).min
 
 Shapes = Mapping[str, torch.Size]
 Counts = dict[str, int]
-Profile = Callable[[Shapes, float], Counts]
 
 
 def pruned_count(sparsity: float, total: int) -> int:
@@ -74,7 +73,7 @@ def _rounded(wanted: Mapping[str, float], sizes: Counts, total: int) -> Counts:
     return found
 
 
-PROFILES: dict[str, Profile] = {"uniform": uniform, "erk": erk}
+PROFILES: dict[str, Callable[[Shapes, float], Counts]] = {"uniform": uniform, "erk": erk}
 """How the sparsity is distributed over the matrices: (shapes, sparsity) -> pruned counts."""
 
 

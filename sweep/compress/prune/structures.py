@@ -66,17 +66,15 @@ class NofM(Structure):
                     f"{name}, of shape {tuple(weight.shape)}, has rows of {width}: leave it out "
                     f"with pruning.exclude: [{name}], or use another granularity"
                 )
-            if name in start:
-                self._check_start(name, start[name])
-
-    def _check_start(self, name: str, mask: Tensor) -> None:
-        poor = int(torch.sum(mask.reshape(-1, self.group).sum(1) < self.kept))
-        if poor:
-            raise UsageError(
-                f"granularity {self} keeps {self.kept} of {self.group} weights, but the masks that "
-                f"pruning.start_masks keeps leave fewer in {poor} groups of {name}: use "
-                "granularity element, or set pruning.start_masks=drop"
-            )
+            if name not in start:
+                continue
+            kept = start[name].reshape(-1, self.group).sum(1)
+            if poor := int((kept < self.kept).sum()):
+                raise UsageError(
+                    f"granularity {self} keeps {self.kept} of {self.group} weights, but the masks "
+                    f"that pruning.start_masks keeps leave fewer in {poor} groups of {name}: use "
+                    "granularity element, or set pruning.start_masks=drop"
+                )
 
 
 ELEMENT = "element"

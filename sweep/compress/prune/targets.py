@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
+from sweep.compress.models import beside
 from sweep.errors import UsageError
 from sweep.registry import STRUCTURES
 from sweep.space.domains import Domain, samples
@@ -74,20 +74,8 @@ def prunable_modules(model: nn.Module, targets: Targets) -> dict[str, nn.Module]
 
 def prunable_weights(model: nn.Module, targets: Targets) -> dict[str, Tensor]:
     """Return the prunable weight tensors by module name."""
-    weights: dict[str, Tensor] = {}
-    for name, module in prunable_modules(model, targets).items():
-        assert isinstance(module.weight, Tensor)
-        weights[name] = module.weight
-    return weights
-
-
-def has_masks(model: str | None) -> bool:
-    """Whether ``model`` is a folder with masks beside its weights."""
-    return (
-        model is not None
-        and (Path(model) / "config.json").exists()
-        and (Path(model) / MASKS).is_file()
-    )
+    modules = prunable_modules(model, targets)
+    return {name: module.get_parameter("weight") for name, module in modules.items()}
 
 
 def read_masks(model: str | None) -> dict[str, NDArray[np.bool_]]:
@@ -95,12 +83,12 @@ def read_masks(model: str | None) -> dict[str, NDArray[np.bool_]]:
 
     Raises :class:`~sweep.errors.UsageError` if it has none, or if they cannot be read.
     """
-    if model is None or not has_masks(model):
+    file = beside(model, MASKS)
+    if file is None:
         raise UsageError(
             f"pruning.start_masks is keep, but model {model!r} has no masks to keep: use a folder "
             f"that `sweep export` wrote, with {MASKS} in it, or set pruning.start_masks=drop"
         )
-    file = Path(model) / MASKS
     try:
         found: dict[str, Any] = load_file(file)
     except (OSError, SafetensorError) as error:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from sweep.compress.models import beside
 from sweep.compress.quantize.scheme import Scheme, int8_scales
 from sweep.errors import UsageError
 from sweep.space.params import QUANTIZATIONS
@@ -150,10 +151,10 @@ def grid_setting(model: str | None) -> dict[str, Any] | None:
 
     Raises :class:`~sweep.errors.UsageError` if the grid file cannot be read.
     """
-    folder = Path(model or "")
-    if model is None or not all((folder / name).is_file() for name in ("config.json", GRID_FILE)):
+    file = beside(model, GRID_FILE)
+    if file is None:
         return None
-    about = _read(folder / GRID_FILE)
+    about = _read(file)
     return {"scheme": about["scheme"], **_widths(about)}
 
 

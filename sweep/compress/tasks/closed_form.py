@@ -15,14 +15,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from sweep.compress.dense.ship import Shipped
 from sweep.compress.loop import Trial, due
-from sweep.compress.measure import Score, stored_bytes
+from sweep.compress.measure import Score, Size, stored_bytes
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
 from sweep.registry import METRICS
@@ -99,7 +99,7 @@ class ClosedForm:
         metrics = self.config.task.all_metrics
         return {
             **score.figures(metrics),
-            **size_of(0),
+            **asdict(size_of(0)),
             "prunable_weights": [[name, count] for name, count in MATRICES.items()],
             "metrics": {name: METRICS[name].facts(score.labels) for name in metrics},
             "train_seconds": 0.0,
@@ -167,7 +167,7 @@ class ClosedFormTrial(Trial):
         self.seconds += score.seconds
         return score
 
-    def size(self) -> dict[str, Any]:
+    def size(self) -> Size:
         return size_of(WEIGHTS - int(self.kept.sum()))
 
     def zeros(self) -> list[int]:
@@ -190,12 +190,8 @@ class ClosedFormTrial(Trial):
         self.kept = np.array(state["masks"]["weights"])
 
 
-def size_of(zeros: int) -> dict[str, Any]:
-    """Return the fields of `sweep.compress.measure.Size` for a model with ``zeros``."""
+def size_of(zeros: int) -> Size:
+    """Return the size of a model with ``zeros``."""
     total = WEIGHTS + OTHERS
-    return {
-        "sparsity": zeros / WEIGHTS,
-        "model_sparsity": zeros / total,
-        "nonzero_params": total - zeros,
-        "size_bytes": stored_bytes(WEIGHTS, WEIGHTS - zeros, 4) + OTHERS * 4,
-    }
+    size_bytes = stored_bytes(WEIGHTS, WEIGHTS - zeros, 4) + OTHERS * 4
+    return Size(zeros / WEIGHTS, zeros / total, total - zeros, size_bytes)

@@ -22,7 +22,7 @@ def test_without_epochs_the_model_is_used_as_it_is(make_bench: MakeBench) -> Non
     bench = make_bench()
     assert torch.equal(weights(bench.dense.model), weights(tiny.bert()))
     assert bench.baseline()["train_seconds"] == 0
-    assert not (bench.folder / "model").exists()
+    assert not (bench.models.folder / "model").exists()
 
 
 def test_a_max_length_above_the_models_positions_is_refused(make_bench: MakeBench) -> None:
@@ -118,7 +118,7 @@ def test_a_head_with_the_labels_in_another_order_is_refused(
     bench = make_bench(model, by_name, baseline={"epochs": epochs})
     with pytest.raises(UsageError, match=rf"^model '.*/model' {TURNED}; allowed: the same order"):
         bench.check()
-    assert not bench.folder.exists()  # nothing was finetuned
+    assert not bench.models.folder.exists()  # nothing was finetuned
 
 
 def test_a_cached_model_with_labels_in_another_order_is_refused(
@@ -126,7 +126,7 @@ def test_a_cached_model_with_labels_in_another_order_is_refused(
 ) -> None:
     """A version without this check may have left one in the cache or in the folder of a sweep."""
     bench = make_bench(files=by_name, baseline={"epochs": 1})
-    named(bench.folder / "model", "good", "bad")
+    named(bench.models.folder / "model", "good", "bad")
     with pytest.raises(UsageError, match=TURNED):
         bench.check()
 

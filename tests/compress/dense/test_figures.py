@@ -68,7 +68,9 @@ def test_cached_figures_without_a_requested_metric_are_not_used(
     figures = plain.baseline()
     assert "f1" not in figures
     asking = make_bench(task={"metrics": ["f1", "matthews"]})
-    assert asking.folder == plain.folder and asking.task.key == plain.task.key  # the same model
+    assert (
+        asking.models.folder == plain.models.folder and asking.task.key == plain.task.key
+    )  # the same model
     assert {"f1", "matthews"} <= set(asking.baseline())
     monkeypatch.setattr(figures_module, "FIGURES", figures_module.FIGURES + 1)
     again = make_bench().baseline()

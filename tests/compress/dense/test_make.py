@@ -22,9 +22,9 @@ def test_a_model_changed_in_place_gets_another_cache_key(
 ) -> None:
     copy = Path(shutil.copytree(model_folder, tmp_path / "model"))
     before = make_bench(copy)
-    assert before.folder == make_bench().folder
+    assert before.models.folder == make_bench().models.folder
     tiny.save(copy, initializer_range=0.1)
-    assert make_bench(copy).folder != before.folder
+    assert make_bench(copy).models.folder != before.models.folder
 
 
 def test_the_dense_model_is_finetuned_by_the_recipe(
@@ -67,7 +67,7 @@ def test_a_failed_finetuning_leaves_no_files(make_bench: MakeBench) -> None:
     bench = make_bench(baseline={"epochs": 1, "learning_rate": 1e38})
     with pytest.raises(TrialError, match="diverged"):
         bench.baseline()
-    assert not bench.folder.exists()
+    assert not bench.models.folder.exists()
 
 
 DIFFERENT: list[dict[str, Any]] = [

@@ -185,7 +185,7 @@ def test_another_machine_uses_the_sweeps_model_whatever_its_cache_holds(
 
     other = on_machine(3)
     assert same(trained(other), trained(first))  # one real machine, so the same weights
-    for file in other.folder.glob("*/model.safetensors"):
+    for file in other.models.folder.glob("*/model.safetensors"):
         save_file({name: w + 1 for name, w in load_file(file).items()}, file, {"format": "pt"})
     third = on_machine(3)
     third.adopt(shipped)
@@ -197,7 +197,7 @@ def test_another_machine_uses_the_sweeps_model_whatever_its_cache_holds(
 def test_models_packed_under_another_config_are_ignored(make_bench: MakeBench, made: Path) -> None:
     """The two configs differ in whether they finetune."""
     for bench, leave in ((make_bench(baseline={"epochs": 1}), MODELS), (make_bench(), ())):
-        before, packed = bench.folder, pack(made, leave)
+        before, packed = bench.models.folder, pack(made, leave)
         bench.adopt(Shipped(digest(packed), lambda packed=packed: packed))
-        assert bench.folder == before
+        assert bench.models.folder == before
         assert not any((before / name).exists() for name in (*MODELS, "validation-1.json"))

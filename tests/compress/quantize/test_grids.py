@@ -78,7 +78,9 @@ def test_each_grid_setting_has_its_own_cached_model(
 ) -> None:
     one, other = (make_bench(baseline={"quantization": {**QAT, **c}}) for c in ({}, change))
     plain = make_bench()
-    assert one.folder == other.folder == plain.folder  # the float model is the same
+    assert (
+        one.models.folder == other.models.folder == plain.models.folder
+    )  # the float model is the same
     assert one.trained != other.trained
 
 
