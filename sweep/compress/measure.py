@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,28 @@ class Size:
     nonzero_params: int
     size_bytes: int
     quantized_sparsity: float | None = None
+
+
+def dense_figures(
+    score: Score,
+    metrics: Sequence[str],
+    size: Size,
+    weights: Mapping[str, int],
+    train_seconds: float = 0.0,
+) -> dict[str, Any]:
+    """Return the figures of a dense model, as the ``baseline`` event holds them.
+
+    ``weights`` are the numbers of weights of the prunable matrices by name.
+    """
+    return {
+        **score.figures(metrics),
+        **{name: value for name, value in asdict(size).items() if value is not None},
+        "prunable_weights": [[name, count] for name, count in weights.items()],
+        "metrics": {name: METRICS[name].facts(score.labels) for name in metrics},
+        "train_seconds": train_seconds,
+        "eval_seconds": score.seconds,
+        "seconds": train_seconds + score.seconds,
+    }
 
 
 def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sweep.compress.train import all_logits
@@ -125,14 +122,3 @@ def _count_differing(correct: Bools, point: Point) -> int:
     if point.answers is None or len(point.answers) != len(correct):
         return abs(int(correct.sum()) - int(point.record["correct"]))
     return int((correct != point.answers).sum())
-
-
-@contextmanager
-def threads_of_a_worker(cpu: float) -> Iterator[None]:
-    """Use as many threads as a worker: the number of threads can change the rounding of sums."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, int(cpu)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

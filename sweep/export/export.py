@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import nn
@@ -30,6 +31,7 @@ from sweep.export.files import WEIGHTS, changes_inputs, complete, write_activati
 from sweep.export.point import Point, rebuilt
 from sweep.ledger.files import new_folder, remove_empty
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.record import DETAILS
 from sweep.ledger.store import Store
 from sweep.version import __version__
 
@@ -62,11 +64,12 @@ def export(
         to_onnx.check(point.params)
     bench = Workbench(config, "cpu")
     bench.adopt(find_packed(folder.dense))
-    with checks.threads_of_a_worker(config.resources.cpu):
-        trial = rebuilt(bench, folder, point)
-        with _new(to) as scratch:
-            checked = _write_checked(trial, bench, point, scratch, may_differ, onnx)
-            _describe(results, config, point, checked, command, scratch)
+    # As many threads as a worker has: the number of threads can change the rounding of sums.
+    torch.set_num_threads(max(1, int(config.resources.cpu)))
+    trial = rebuilt(bench, folder, point)
+    with _new(to) as scratch:
+        checked = _write_checked(trial, bench, point, scratch, may_differ, onnx)
+        _describe(results, config, point, checked, command, scratch)
     return checked
 
 
@@ -160,7 +163,11 @@ def _describe(
     lineage = {
         "prunesweep": __version__,
         "command": command,
-        **point.lineage,
+        "trial_id": point.trial_id,
+        "epoch": point.epoch,
+        "seed": point.seed,
+        "params": dict(point.params),
+        "record": {name: part for name, part in point.record.items() if name not in DETAILS},
         "checks": asdict(checked),
         "sha256": {name: _sha256(folder / name) for name in files},
         "config": config.model_dump(mode="json"),

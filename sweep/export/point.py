@@ -14,7 +14,6 @@ from analysis.tables.frames import Trial as Story
 from sweep.errors import NothingFound, UsageError
 from sweep.ledger import checkpoint
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.record import DETAILS
 from sweep.space.params import Params
 
 if TYPE_CHECKING:
@@ -37,18 +36,6 @@ class Point:
     seed: int
     record: Mapping[str, Any]
     answers: NDArray[np.bool_] | None = None
-
-    @property
-    def lineage(self) -> dict[str, Any]:
-        """The identity of the point, and its record without large details."""
-        figures = {name: value for name, value in self.record.items() if name not in DETAILS}
-        return {
-            "trial_id": self.trial_id,
-            "epoch": self.epoch,
-            "seed": self.seed,
-            "params": dict(self.params),
-            "record": figures,
-        }
 
     def __str__(self) -> str:
         return f"{self.trial_id} after epoch {self.epoch}"

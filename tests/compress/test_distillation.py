@@ -130,9 +130,9 @@ def test_the_teacher_runs_only_when_training_begins(
     fresh = make_bench()
     first = fresh.trial(HALF, 4)
     first.prune()
-    assert not list(fresh.folder.glob("teacher*"))
+    assert not list(fresh.models.folder.glob("teacher*"))
     found = [figures(record) for record in first.run()]
-    assert list(fresh.folder.glob("teacher*"))
+    assert list(fresh.models.folder.glob("teacher*"))
     assert found == expected[1:]
 
 
@@ -178,7 +178,7 @@ def test_logits_are_made_once_and_packed_for_other_machines(
     monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache.with_name("elsewhere")))
     away = make_bench(recover={"distill": {}})
     away.adopt(Shipped(digest(packed), lambda: packed))
-    assert (away.folder / name).is_file()
+    assert (away.models.folder / name).is_file()
     assert torch.equal(away.teacher_logits, made.teacher_logits)
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from sweep.compress.dense.make import DenseModels
-from sweep.compress.measure import measure
+from sweep.compress.measure import dense_figures, measure
 from sweep.compress.models import beside
 from sweep.compress.prune.targets import MASKS, Targets, dropped_share, prunable_weights, read_masks
 from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
-from sweep.registry import METRICS
 
 FIGURES = 3
 """Version of the cached figures, increased with each new figure so that no cache file lacks it."""
@@ -53,16 +52,8 @@ class Figures:
         model, spent = models.get(grid).reset(), models.train_seconds(grid)
         score = evaluate(model, models.task, split, models.recipe)
         weights = prunable_weights(model, self.targets)
-        size = measure(model, weights).__dict__
-        return {
-            **score.figures(metrics),
-            **{name: value for name, value in size.items() if value is not None},
-            "prunable_weights": [[name, weight.numel()] for name, weight in weights.items()],
-            "metrics": {name: METRICS[name].facts(score.labels) for name in metrics},
-            "train_seconds": spent,
-            "eval_seconds": score.seconds,
-            "seconds": spent + score.seconds,
-        }
+        counts = {name: weight.numel() for name, weight in weights.items()}
+        return dense_figures(score, metrics, measure(model, weights), counts, spent)
 
 
 def warnings_of(models: DenseModels) -> list[str]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -78,8 +79,11 @@ class Scheme:
         """The number of bits of one weight."""
         return 8 if self.name == "int8" else self.width
 
-    def _to_grid(self, x: Tensor) -> Tensor:
-        return int8(x) if self.name == "int8" else fixed(x, self.width, self.frac_width)
+    @property
+    def _to_grid(self) -> ToGrid:
+        in_bits = partial(fixed, width=self.width, frac_width=self.frac_width)
+        known: dict[str, ToGrid] = {"fixed": in_bits, "int8": int8}
+        return known[self.name]
 
 
 def straight_through(to_grid: ToGrid, x: Tensor) -> Tensor:

@@ -15,17 +15,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sweep.compress.dense.ship import Shipped
 from sweep.compress.loop import Trial, due
-from sweep.compress.measure import Score, Size, stored_bytes
+from sweep.compress.measure import Score, Size, dense_figures, stored_bytes
 from sweep.config import SweepConfig
 from sweep.errors import TrialError
-from sweep.registry import METRICS
 from sweep.space.params import Params
 
 DENSE, CHANCE = 0.92, 0.1
@@ -96,16 +95,7 @@ class ClosedForm:
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """Return the dense figures, as `sweep.compress.dense.bench.Workbench.baseline` does."""
         score = self.score(DENSE, split, self.config.task.seed, DENSE_SEED)
-        metrics = self.config.task.all_metrics
-        return {
-            **score.figures(metrics),
-            **asdict(size_of(0)),
-            "prunable_weights": [[name, count] for name, count in MATRICES.items()],
-            "metrics": {name: METRICS[name].facts(score.labels) for name in metrics},
-            "train_seconds": 0.0,
-            "eval_seconds": 0.0,
-            "seconds": 0.0,
-        }
+        return dense_figures(score, self.config.task.all_metrics, size_of(0), MATRICES)
 
     def pack(self) -> bytes:
         """Return no bytes, since there is no model."""

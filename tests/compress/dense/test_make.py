@@ -56,7 +56,7 @@ def test_the_dense_model_is_finetuned_once(make_bench: MakeBench, cache: Path) -
     first = make_bench(**EPOCHS)
     expected, figures = weights(first.dense.model), first.baseline()
     assert not torch.equal(expected, weights(tiny.bert()))
-    assert (first.folder / "model" / "model.safetensors").is_file()
+    assert (first.models.folder / "model" / "model.safetensors").is_file()
     with nothing_is_made(cache):
         second = make_bench(**EPOCHS, space={"sparsity": 0.9})
         assert torch.equal(weights(second.dense.model), expected)
@@ -97,9 +97,9 @@ SAME: list[dict[str, Any]] = [
 def test_training_settings_change_the_cache_key_and_search_settings_do_not(
     make_bench: MakeBench,
 ) -> None:
-    folders = [make_bench(**sections).folder for sections in ({}, EPOCHS, *DIFFERENT)]
+    folders = [make_bench(**sections).models.folder for sections in ({}, EPOCHS, *DIFFERENT)]
     assert len(set(folders)) == len(folders)
-    assert {make_bench(**EPOCHS, **sections).folder for sections in SAME} == {folders[1]}
+    assert {make_bench(**EPOCHS, **sections).models.folder for sections in SAME} == {folders[1]}
 
 
 def test_a_model_without_a_head_gets_one_and_is_finetuned(

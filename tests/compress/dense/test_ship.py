@@ -173,10 +173,9 @@ def test_another_machine_uses_the_sweeps_model_whatever_its_cache_holds(
     shipped = of_sweep(dense)
     second = on_machine(2)
     second.adopt(shipped)
-    assert (
-        second.folder.name == first.folder.name
-    )  # so the next sweep on this machine need not finetune
-    made = {path.name for path in second.folder.iterdir() if path.is_dir()}
+    # The next sweep on this machine need not finetune.
+    assert second.models.folder.name == first.models.folder.name
+    made = {path.name for path in second.models.folder.iterdir() if path.is_dir()}
     assert made == set(first.trained) and len(made) == models
     with nothing_is_made(tmp_path / "2" / "dense"):
         second.pack()
@@ -191,7 +190,7 @@ def test_another_machine_uses_the_sweeps_model_whatever_its_cache_holds(
     third.adopt(shipped)
     assert same(trained(third), trained(first)) and third.baseline() == figures
     own = on_machine(3)
-    assert own.folder != third.folder and not same(trained(own), trained(first))
+    assert own.models.folder != third.models.folder and not same(trained(own), trained(first))
 
 
 def test_models_packed_under_another_config_are_ignored(make_bench: MakeBench, made: Path) -> None:
