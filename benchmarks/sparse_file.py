@@ -24,7 +24,8 @@ from torch import nn
 from sweep.compress.measure import measure
 from sweep.compress.models import fresh_bert
 from sweep.compress.prune.masks import apply_masks, make_masks
-from sweep.compress.prune.targets import Targets, prunable_weights
+from sweep.compress.prune.targets import prunable_weights
+from sweep.config.sections import PruningConfig
 from sweep.export import sparse
 from sweep.export.files import make_zeros_positive
 from sweep.space.params import Params
@@ -49,7 +50,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
     """Prune ``model`` in place and return its file sizes; AssertionError if a bit is lost."""
-    weights = prunable_weights(model, Targets())
+    weights = prunable_weights(model, PruningConfig())
     apply_masks(weights, make_masks(weights, Params(sparsity), torch.Generator()))
     make_zeros_positive(model)
     counted = measure(model, weights)

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune.masks import apply_masks, make_masks, pairs
-from sweep.compress.prune.targets import Targets, prunable_weights
+from sweep.compress.prune.targets import prunable_weights
 from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe, finetune_epoch, make_optimizer, to_device
 from sweep.config import SweepConfig
 from sweep.config.load import load_config
+from sweep.config.sections import PruningConfig
 from sweep.space.params import Params
 
 SPARSITY = 0.8
@@ -50,7 +51,7 @@ class Rivals:
 
     def __init__(self, model: nn.Module, task: Task, recipe: Recipe) -> None:
         self.model, self.task, self.recipe = model, task, recipe
-        weights = prunable_weights(model, Targets())
+        weights = prunable_weights(model, PruningConfig())
         masks = make_masks(weights, Params(SPARSITY), torch.Generator())
         apply_masks(weights, masks)
         self.held = pairs(model, masks)

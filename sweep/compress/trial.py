@@ -17,7 +17,7 @@ from sweep.compress.models import set_dropout
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.masks import apply_masks, forget, make_masks, pairs
 from sweep.compress.prune.statistics import recorded
-from sweep.compress.prune.targets import Targets, prunable_modules, prunable_weights
+from sweep.compress.prune.targets import prunable_modules, prunable_weights
 from sweep.compress.tasks import Task
 from sweep.compress.train import (
     Distillation,
@@ -28,6 +28,7 @@ from sweep.compress.train import (
     make_optimizer,
     to_device,
 )
+from sweep.config.sections import PruningConfig
 from sweep.registry import CRITERIA
 from sweep.space.params import Params, is_learned
 
@@ -55,7 +56,7 @@ class ModelTrial(Trial):
         task: Task,
         recipe: Recipe,
         *,
-        targets: Targets | None = None,
+        pruning: PruningConfig | None = None,
         start: Mapping[str, Tensor] | None = None,
         statistics: Mapping[str, Tensor] | None = None,
         distillation: Callable[[], Distillation | None] = lambda: None,
@@ -67,14 +68,14 @@ class ModelTrial(Trial):
         self.task, self.recipe, self.distillation = task, recipe, distillation
         self.model: nn.Module = dense.reset()
         set_dropout(self.model, recipe.dropout)
-        targets = targets or Targets()
-        self.weights = prunable_weights(self.model, targets)
+        pruning = pruning or PruningConfig()
+        self.weights = prunable_weights(self.model, pruning)
         scored = self.weights if is_learned(params.method) else {}
         self.moved = {name: torch.zeros_like(w.detach()) for name, w in scored.items()}
         self.start = start or {}
         self.statistics = {**(statistics or {}), **self.moved}
         self.activations = ActivationPruner(
-            prunable_modules(self.model, targets),
+            prunable_modules(self.model, pruning),
             params.activation_sparsity,
             params.activation_method,
             params.activation_scope,

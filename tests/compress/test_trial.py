@@ -13,8 +13,8 @@ import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.working import Dense
-from sweep.compress.prune.targets import Targets
 from sweep.compress.trial import ModelTrial
+from sweep.config.sections import PruningConfig
 from sweep.errors import TrialError
 from sweep.space.params import SCOPES, Params
 from tests.harness import tiny
@@ -125,7 +125,9 @@ def test_a_model_without_segments_can_be_pruned_in_both_ways() -> None:
     data = tiny.bags()
     task = GivenTask(lambda name: data)
     for params in WITH_ACTIVATIONS.values():
-        some = ModelTrial(params, Dense.of(tiny.Net()), task, recipe(params), targets=Targets())
+        some = ModelTrial(
+            params, Dense.of(tiny.Net()), task, recipe(params), pruning=PruningConfig()
+        )
         assert [record.epoch for record in some.run()] == [0, 1, 2]
 
 

@@ -19,7 +19,8 @@ from safetensors.numpy import load_file, save_file
 
 from sweep.compress.measure import measure
 from sweep.compress.prune.masks import apply_masks, make_masks
-from sweep.compress.prune.targets import Targets, prunable_weights
+from sweep.compress.prune.targets import prunable_weights
+from sweep.config.sections import PruningConfig
 from sweep.errors import StorageError, UsageError
 from sweep.export.sparse import digest, load, pack, save, unpack
 from sweep.space.params import Params
@@ -98,7 +99,7 @@ def test_the_packed_form_is_never_larger_than_the_dense_form(values: list[float]
 
 def test_the_file_has_the_size_that_a_record_counts(tmp_path: Path) -> None:
     model = tiny.bert()
-    weights = prunable_weights(model, Targets())
+    weights = prunable_weights(model, PruningConfig())
     apply_masks(weights, make_masks(weights, Params(0.7), torch.Generator()))
     with torch.no_grad():
         prunable = {id(weight) for weight in weights.values()}

@@ -15,7 +15,7 @@ from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import quiet
-from sweep.compress.prune.targets import Targets, check_space, fitted, prunable_weights, read_masks
+from sweep.compress.prune.targets import check_space, fitted, prunable_weights, read_masks
 from sweep.compress.quantize.scheme import OnGrid, Scheme
 from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe
@@ -47,12 +47,6 @@ class Workbench:
         config, kind = self.config, TASKS[self.config.task.name]
         found: Task = kind(config.task, config.model, config.tokenizer)
         return found
-
-    @cached_property
-    def targets(self) -> Targets:
-        """Which weights may be pruned."""
-        chosen = self.config.pruning
-        return Targets(tuple(chosen.include), tuple(chosen.exclude), chosen.embeddings)
 
     @cached_property
     def start_masks(self) -> dict[str, Tensor]:
@@ -104,7 +98,7 @@ class Workbench:
     def calibration(self, grid: OnGrid | None) -> Calibration:
         """Return the statistics of the dense model on a grid that data-driven methods read."""
         if grid not in self._calibrations:
-            self._calibrations[grid] = Calibration(self.models, grid, self.targets)
+            self._calibrations[grid] = Calibration(self.models, grid)
         return self._calibrations[grid]
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
@@ -128,7 +122,7 @@ class Workbench:
 
     @property
     def _measures(self) -> Figures:
-        return Figures(self.models, self.targets)
+        return Figures(self.models)
 
     @property
     def warnings(self) -> list[str]:
@@ -181,7 +175,7 @@ class Workbench:
             raise UsageError(
                 "task has an empty split: train and validation need at least one example each"
             )
-        weights = prunable_weights(self.dense.model, self.targets)
+        weights = prunable_weights(self.dense.model, self.config.pruning)
         check_space(self.config.space, self.start_masks, weights)
         for granularity in self.config.space["granularity"].grid():
             STRUCTURES[str(granularity)].check(weights, self.start_masks)
@@ -212,7 +206,7 @@ class Workbench:
             self.models.get(grid),
             self.task,
             self.recipe(params, seed),
-            targets=self.targets,
+            pruning=self.config.pruning,
             start=self.start_masks,
             statistics=self.calibration(grid).statistics(params.method),
             distillation=partial(self.distillation, params),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 
 import numpy as np
 from safetensors.torch import load_file, save_file
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.prune.statistics import COLLECTORS, Statistics, collect
-from sweep.compress.prune.targets import Targets, check_inputs, prunable_modules
+from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.tasks.split import stratified
 from sweep.compress.train import logits_of, to_device
@@ -30,18 +29,19 @@ class Calibration:
     own, because some are as large as the weights.
     """
 
-    def __init__(self, models: DenseModels, grid: OnGrid | None, targets: Targets) -> None:
-        self.dense, self.task, self.targets = models.get(grid), models.task, targets
-        self.samples, key = models.config.pruning.calibration_samples, models.grid_key(grid)
+    def __init__(self, models: DenseModels, grid: OnGrid | None) -> None:
+        self.dense, self.task, self.pruning = models.get(grid), models.task, models.config.pruning
+        self.samples, key = self.pruning.calibration_samples, models.grid_key(grid)
         self.seed = models.config.task.seed
-        which = [asdict(targets), self.samples, *([key] if key else [])]
+        targets = self.pruning.model_dump(include={"include", "exclude", "embeddings"})
+        which = [targets, self.samples, *([key] if key else [])]
         name = f"{models.folder.name}-{fingerprint(which)}"
         self.folder = cache_root() / "statistics" / name
         self._found: dict[str, Statistics] = {}
 
     def check(self, methods: Iterable[object]) -> None:
         """Raise :class:`~sweep.errors.UsageError` if a method cannot score one of the modules."""
-        modules = prunable_modules(self.dense.model, self.targets)
+        modules = prunable_modules(self.dense.model, self.pruning)
         for method in map(str, methods):
             check_inputs(method, CRITERIA[method].needs, modules)
 
@@ -61,7 +61,7 @@ class Calibration:
         return self._found[kind]
 
     def _collect(self, kind: str) -> None:
-        modules = prunable_modules(self.dense.reset(), self.targets)
+        modules = prunable_modules(self.dense.reset(), self.pruning)
         found = collect(kind, modules, self.losses())
         with new_folder(self.folder / kind) as scratch:
             save_file({name: part.cpu() for name, part in found.items()}, scratch / _FILE)

@@ -10,7 +10,7 @@ from typing import Any
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import dense_figures, measure
 from sweep.compress.models import beside
-from sweep.compress.prune.targets import MASKS, Targets, dropped_share, prunable_weights, read_masks
+from sweep.compress.prune.targets import MASKS, dropped_share, prunable_weights, read_masks
 from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.train import evaluate
@@ -22,13 +22,9 @@ FIGURES = 3
 
 @dataclass(frozen=True)
 class Figures:
-    """Measures dense models on the splits of their task, and caches the figures beside them.
-
-    ``targets`` are the weights to count.
-    """
+    """Measures dense models on the splits of their task, and caches the figures beside them."""
 
     models: DenseModels
-    targets: Targets
 
     def file(self, split: str, grid: OnGrid | None = None) -> Path:
         """Return the cache file for the figures of the model on a grid."""
@@ -51,7 +47,7 @@ class Figures:
         models, metrics = self.models, self.models.config.task.all_metrics
         model, spent = models.get(grid).reset(), models.train_seconds(grid)
         score = evaluate(model, models.task, split, models.recipe)
-        weights = prunable_weights(model, self.targets)
+        weights = prunable_weights(model, models.config.pruning)
         counts = {name: weight.numel() for name, weight in weights.items()}
         return dense_figures(score, metrics, measure(model, weights), counts, spent)
 

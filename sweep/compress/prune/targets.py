@@ -7,7 +7,6 @@ that each trial keeps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -19,6 +18,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 
 from sweep.compress.models import beside
+from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
 from sweep.registry import STRUCTURES
 from sweep.space.domains import Domain, samples
@@ -32,49 +32,37 @@ OF_INPUTS = ("input-norm", "inverse-factor")
 """Kinds of statistics that exist only for the inputs of Linear layers."""
 
 
-@dataclass(frozen=True)
-class Targets:
-    """Glob patterns over module names; an empty ``include`` admits all modules of prunable kinds.
+def prunable_modules(model: nn.Module, pruning: PruningConfig) -> dict[str, nn.Module]:
+    """Return the modules whose ``weight`` may be pruned, by name; a shared weight appears once.
 
     By default every Linear and Conv weight is prunable, the classifier's included, as in MASE's
     tutorial. Biases and LayerNorm are never pruned; embeddings only with ``embeddings`` True.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    embeddings: bool = False
-
-    def admits(self, name: str) -> bool:
-        """Whether the patterns select a module of this name."""
-        wanted = not self.include or any(fnmatchcase(name, p) for p in self.include)
-        return wanted and not any(fnmatchcase(name, p) for p in self.exclude)
-
-
-def prunable_modules(model: nn.Module, targets: Targets) -> dict[str, nn.Module]:
-    """Return the modules whose ``weight`` may be pruned, by name; a shared weight appears once.
+    ``include`` and ``exclude`` are glob patterns over module names; empty: all.
 
     Raises :class:`~sweep.errors.UsageError` if no module is prunable.
     """
-    kinds = (*PRUNABLE, nn.Embedding) if targets.embeddings else PRUNABLE
+    kinds = (*PRUNABLE, nn.Embedding) if pruning.embeddings else PRUNABLE
     found: dict[str, nn.Module] = {}
     seen: set[int] = set()
     for name, module in model.named_modules():
-        if isinstance(module, kinds) and targets.admits(name) and id(module.weight) not in seen:
+        wanted = not pruning.include or any(fnmatchcase(name, p) for p in pruning.include)
+        wanted = wanted and not any(fnmatchcase(name, p) for p in pruning.exclude)
+        if isinstance(module, kinds) and wanted and id(module.weight) not in seen:
             seen.add(id(module.weight))
             found[name] = module
     if not found:
         names = [name for name, module in model.named_modules() if isinstance(module, PRUNABLE)]
         like = ", ".join(names[:3]) or "(the model has no Linear or Conv layer)"
         raise UsageError(
-            f"nothing to prune: no module matches pruning.include={list(targets.include)} and "
-            f"pruning.exclude={list(targets.exclude)}; names look like {like}"
+            f"nothing to prune: no module matches pruning.include={pruning.include} and "
+            f"pruning.exclude={pruning.exclude}; names look like {like}"
         )
     return found
 
 
-def prunable_weights(model: nn.Module, targets: Targets) -> dict[str, Tensor]:
+def prunable_weights(model: nn.Module, pruning: PruningConfig) -> dict[str, Tensor]:
     """Return the prunable weight tensors by module name."""
-    modules = prunable_modules(model, targets)
+    modules = prunable_modules(model, pruning)
     return {name: module.get_parameter("weight") for name, module in modules.items()}
 
 

@@ -36,7 +36,7 @@ def test_statistics_are_collected_once_per_machine(
     with nothing_is_made(cache):
         found = other.calibration(None).statistics(method)
         assert same(first, found) and other.calibration(None).statistics(method) is found
-    assert set(first) == set(prunable_weights(other.dense.model, other.targets))
+    assert set(first) == set(prunable_weights(other.dense.model, other.config.pruning))
 
 
 def test_each_calibration_setting_has_its_own_statistics(make_bench: MakeBench) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from sweep.compress.dense import figures as figures_module
 from sweep.compress.measure import measure
-from sweep.compress.prune.targets import Targets, prunable_weights
+from sweep.compress.prune.targets import prunable_weights
+from sweep.config.sections import PruningConfig
 from tests.harness import tiny
 from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made
 from tests.harness.trials import logits_one_by_one
@@ -21,13 +22,15 @@ def test_the_figures_equal_independent_measurements(make_bench: MakeBench) -> No
     figures = bench.baseline("test")
     model, test = tiny.bert().eval(), bench.task.split("test")
     correct = int((logits_one_by_one(model, test).argmax(-1).numpy() == test.labels).sum())
-    size = measure(model, prunable_weights(model, Targets()))
+    size = measure(model, prunable_weights(model, PruningConfig()))
     assert (figures["correct"], figures["examples"]) == (correct, 30)
     assert figures["accuracy"] == correct / 30
     assert figures["metrics"]["accuracy"]["chance"] == 0.5
     assert {name: figures.get(name) for name in size.__dict__} == size.__dict__
     assert figures["sparsity"] == 0
-    counts = {name: weight.numel() for name, weight in prunable_weights(model, Targets()).items()}
+    counts = {
+        name: weight.numel() for name, weight in prunable_weights(model, PruningConfig()).items()
+    }
     assert figures["prunable_weights"] == [[name, count] for name, count in counts.items()]
     assert len(base64.b64decode(figures["correct_bits"])) == 4  # a bit for each of 30 examples
     assert figures["seconds"] == figures["train_seconds"] + figures["eval_seconds"] > 0

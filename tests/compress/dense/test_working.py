@@ -8,7 +8,8 @@ from torch import nn
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import set_dropout
 from sweep.compress.prune.activations import ActivationPruner
-from sweep.compress.prune.targets import Targets, prunable_modules
+from sweep.compress.prune.targets import prunable_modules
+from sweep.config.sections import PruningConfig
 from tests.harness import tiny
 
 
@@ -17,7 +18,7 @@ def test_a_reset_undoes_a_trial_and_a_fresh_copy_is_independent() -> None:
     model, batch, seen = dense.model, torch.arange(8).view(1, 8), []
     expected = model.eval()(batch).logits
     model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))  # a foreign hook
-    pruner = ActivationPruner(prunable_modules(model, Targets()), 0.5, "l1-norm", "local")
+    pruner = ActivationPruner(prunable_modules(model, PruningConfig()), 0.5, "l1-norm", "local")
     pruner.attach()
     dense.undo.append(pruner.remove)
     with torch.no_grad():

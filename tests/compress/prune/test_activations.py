@@ -18,8 +18,9 @@ from sweep.compress.prune.activations import (
     keep_features,
     keep_per_token,
 )
-from sweep.compress.prune.targets import Targets, prunable_modules
+from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.tasks import Split
+from sweep.config.sections import PruningConfig
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
@@ -58,7 +59,7 @@ def logits(model: nn.Module, batch: Batch) -> Tensor:
 def prepared(
     model: nn.Module, method: str, scope: str, sparsity: float = 0.5, seed: int = 0
 ) -> ActivationPruner:
-    pruner = ActivationPruner(prunable_modules(model, Targets()), sparsity, method, scope)
+    pruner = ActivationPruner(prunable_modules(model, PruningConfig()), sparsity, method, scope)
     pruner.draw(torch.Generator().manual_seed(seed))
     if pruner.needs_calibration:
         pruner = calibrated(model, sparsity, batch_of(sentences(seed=9), list(range(12))))
@@ -110,7 +111,7 @@ def test_pruning_is_deterministic_restorable_and_removable(method: str, scope: s
     assert hooks(model) == 14
     assert torch.equal(logits(model, batch), pruned)
     other = Dense.of(tiny.bert())
-    again = ActivationPruner(prunable_modules(other.model, Targets()), 0.5, method, scope)
+    again = ActivationPruner(prunable_modules(other.model, PruningConfig()), 0.5, method, scope)
     again.state = dict(pruner.state)
     again.attach()
     assert torch.equal(logits(other.model, batch), pruned)
@@ -161,7 +162,9 @@ def test_gradients_flow_only_through_kept_features() -> None:
 
 
 def calibrated(model: nn.Module, sparsity: float, batch: Batch) -> ActivationPruner:
-    pruner = ActivationPruner(prunable_modules(model, Targets()), sparsity, "l1-norm", "global")
+    pruner = ActivationPruner(
+        prunable_modules(model, PruningConfig()), sparsity, "l1-norm", "global"
+    )
     model.eval()
     pruner.calibrate(lambda: model(**batch), batch["attention_mask"].bool())
     return pruner
@@ -237,7 +240,7 @@ def test_a_layer_receives_only_the_features_of_its_random_mask() -> None:
 
 
 def plainly_pruned(model: nn.Module, sparsity: float) -> nn.Module:
-    for module in prunable_modules(model, Targets()).values():
+    for module in prunable_modules(model, PruningConfig()).values():
         module.register_forward_pre_hook(lambda m, inputs: keep_per_token(inputs[0], sparsity))
     return model
 

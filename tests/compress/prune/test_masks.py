@@ -12,8 +12,9 @@ from torch import nn
 
 from sweep.compress.prune.masks import apply_masks, forget, hold, keep_largest, pairs
 from sweep.compress.prune.selection import ordered_keys
-from sweep.compress.prune.targets import Targets, dropped, prunable_weights
+from sweep.compress.prune.targets import dropped, prunable_weights
 from sweep.compress.train import Recipe, make_optimizer
+from sweep.config.sections import PruningConfig
 from tests.compress.prune.known import Weights, generator, masks
 from tests.harness.rounding import assert_near
 from tests.harness.tiny import Net, bags
@@ -24,7 +25,7 @@ Optimizers = Callable[[nn.Module, Recipe], torch.optim.Optimizer]
 
 def pruned_net(sparsity: float = 0.6) -> tuple[Net, Weights, Weights]:
     net = Net()
-    weights = prunable_weights(net, Targets(embeddings=True))
+    weights = prunable_weights(net, PruningConfig(embeddings=True))
     found = masks(weights, sparsity)
     apply_masks(weights, found)
     return net, weights, found
@@ -44,7 +45,7 @@ def test_exactly_the_smallest_keys_are_dropped(values: list[int], data: st.DataO
 
 def test_apply_gives_exactly_the_masked_weights() -> None:
     net = Net()
-    weights = prunable_weights(net, Targets())
+    weights = prunable_weights(net, PruningConfig())
     found = masks(weights, 0.4, "random", "global")
     expected = {name: value.clone() for name, value in net.state_dict().items()}
     for name, mask in found.items():
@@ -112,7 +113,7 @@ def test_without_the_masks_pruned_weights_come_back() -> None:
 def test_a_weight_pruned_during_training_stays_zero_only_without_moments(forgets: bool) -> None:
     net, recipe = Net(), Recipe(learning_rate=1e-2, epochs=1, seed=0, batch_size=8)
     optimizer = finetune(net, bags(), recipe)
-    weights = prunable_weights(net, Targets())
+    weights = prunable_weights(net, PruningConfig())
     kept = masks(weights, 0.5)
     apply_masks(weights, kept)
     if forgets:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sweep.compress.prune.statistics import COLLECTORS, DAMPENING, collect, inverse_factor
-from sweep.compress.prune.targets import Targets, check_inputs, prunable_modules
+from sweep.compress.prune.targets import check_inputs, prunable_modules
 from sweep.compress.train import to_device
+from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
 from tests.harness import tiny
 from tests.harness.rounding import assert_near, rounding
@@ -37,7 +38,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     Its error is about h^2 from the curvature, and the rounding of the loss divided by h.
     """
     net = tiny.Net().double()
-    modules = prunable_modules(net, Targets())
+    modules = prunable_modules(net, PruningConfig())
     found = collect("gradient", modules, losses(net))
     assert all(parameter.grad is None for parameter in net.parameters())
     step = 1e-5
@@ -69,7 +70,7 @@ def head_inputs(net: tiny.Net) -> Tensor:
 
 def test_input_statistics_include_all_inputs() -> None:
     net = tiny.Net()
-    modules = prunable_modules(net, Targets())
+    modules = prunable_modules(net, PruningConfig())
     inputs = head_inputs(net)
     norms = collect("input-norm", modules, losses(net))["head"]
     assert_near(norms, inputs.norm(dim=0), steps=100)
@@ -91,7 +92,7 @@ def test_every_token_is_a_row_of_the_inputs() -> None:
 @pytest.mark.parametrize("kind", COLLECTORS)
 def test_a_module_that_is_never_run_is_named(kind: str) -> None:
     net = tiny.Net()
-    modules = {**prunable_modules(net, Targets()), "spare": nn.Linear(4, 4)}
+    modules = {**prunable_modules(net, PruningConfig()), "spare": nn.Linear(4, 4)}
     with pytest.raises(UsageError, match=r"module spare was never run .*pruning\.exclude"):
         collect(kind, modules, losses(net))
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.compress.prune.targets import Targets, prunable_modules, prunable_weights
+from sweep.compress.prune.targets import prunable_modules, prunable_weights
+from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
 from tests.harness import tiny
 
@@ -25,7 +26,7 @@ class Mixed(nn.Module):
 
 
 def names(model: nn.Module, **targets: object) -> set[str]:
-    return set(prunable_modules(model, Targets(**targets)))  # type: ignore[arg-type]
+    return set(prunable_modules(model, PruningConfig(**targets)))  # type: ignore[arg-type]
 
 
 def test_linear_and_conv_are_prunable_and_embeddings_only_on_request() -> None:
@@ -52,13 +53,15 @@ def test_include_and_exclude_patterns_select_modules(
 
 def test_prunable_weights_are_the_models_parameters() -> None:
     model = Mixed()
-    found = prunable_weights(model, Targets())
+    found = prunable_weights(model, PruningConfig())
     assert found["conv"] is model.conv.weight
     assert found["encoder.0"] is model.tied.weight
 
 
-@pytest.mark.parametrize("targets", [Targets(include=("decoder.*",)), Targets(exclude=("*",))])
-def test_an_empty_selection_is_an_error_that_shows_module_names(targets: Targets) -> None:
+@pytest.mark.parametrize(
+    "targets", [PruningConfig(include=["decoder.*"]), PruningConfig(exclude=["*"])]
+)
+def test_an_empty_selection_is_an_error_that_shows_module_names(targets: PruningConfig) -> None:
     with pytest.raises(UsageError, match=r"nothing to prune.*encoder\.0"):
         prunable_modules(Mixed(), targets)
     with pytest.raises(UsageError, match="no Linear or Conv"):
@@ -67,7 +70,7 @@ def test_an_empty_selection_is_an_error_that_shows_module_names(targets: Targets
 
 def test_the_prunable_weights_of_bert_are_those_of_the_tutorial() -> None:
     """Six Linear weights per layer, pooler and classifier; no bias, LayerNorm or embedding."""
-    weights = prunable_weights(tiny.bert(), Targets())
+    weights = prunable_weights(tiny.bert(), PruningConfig())
     assert len(weights) == 2 * 6 + 2
     assert {"bert.pooler.dense", "classifier"} < set(weights)
     assert {weight.dim() for weight in weights.values()} == {2}

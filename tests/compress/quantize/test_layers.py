@@ -11,7 +11,7 @@ from torch import nn
 
 from sweep.compress.dense.working import Dense
 from sweep.compress.prune.activations import ActivationPruner, keep_per_token
-from sweep.compress.prune.targets import Targets, prunable_modules
+from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.quantize.layers import (
     GridLinear,
     grid_layers,
@@ -20,6 +20,7 @@ from sweep.compress.quantize.layers import (
     set_scheme,
 )
 from sweep.compress.quantize.scheme import Scheme, fixed, int8
+from sweep.config.sections import PruningConfig
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
 from tests.harness.trials import same
@@ -125,7 +126,7 @@ def test_a_reset_switches_the_working_copy_between_floats_and_a_grid() -> None:
     assert torch.equal(dense.reset().eval()(IDS).logits, floats)
     assert torch.equal(on_grid.reset().eval()(IDS).logits, rounded)
     assert isinstance(dense.model.classifier, GridLinear)
-    assert set(prunable_modules(dense.model, Targets())) == set(linears(dense.model))
+    assert set(prunable_modules(dense.model, PruningConfig())) == set(linears(dense.model))
 
 
 def test_a_weight_tied_to_an_embedding_stays_in_floats() -> None:

@@ -9,10 +9,11 @@ import torch
 
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.prune.masks import make_masks
-from sweep.compress.prune.targets import Targets, prunable_weights
+from sweep.compress.prune.targets import prunable_weights
 from sweep.compress.quantize.scheme import fixed, int8
 from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.config.load import load_config
+from sweep.config.sections import PruningConfig
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench
@@ -51,7 +52,7 @@ def test_weights_are_ranked_by_their_float_values(bench: Workbench, name: str) -
     some = trial(bench, on(name))
     some.prune()
     model = tiny.bert()
-    weights = prunable_weights(model, Targets())
+    weights = prunable_weights(model, PruningConfig())
     expected = make_masks(weights, Params(0.5), torch.Generator())
     assert same(some.masks, expected)
     for key, mask in some.masks.items():  # the order also holds for the rounded values
