@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.figures import Figures, warnings_of
+from sweep.compress.dense.figures import figures_file, figures_of, warnings_of
 from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
@@ -109,20 +109,16 @@ class Workbench:
         it is finetuned) and the size in floats (``dense_size_bytes``, ``dense_nonzero_params``).
         """
         grid = self.grid(None)
-        found = self._measures.of(split, grid)
+        found = figures_of(self.models, split, grid)
         if grid is None:
             return found
         steps = {"dense": None, "ptq": OnGrid(grid.scheme)} | ({"qat": grid} if grid.epochs else {})
-        figures = {name: self._measures.of(split, step) for name, step in steps.items()}
+        figures = {name: figures_of(self.models, split, step) for name, step in steps.items()}
         sizes = {
             f"dense_{name}": figures["dense"][name] for name in ("size_bytes", "nonzero_params")
         }
         metric = self.config.task.primary
         return {**found, **sizes, **{f"{step}_{metric}": f[metric] for step, f in figures.items()}}
-
-    @property
-    def _measures(self) -> Figures:
-        return Figures(self.models)
 
     @property
     def warnings(self) -> list[str]:
@@ -156,7 +152,7 @@ class Workbench:
         if shipped is None or bool(shipped.digest) != bool(self.trained):
             return
         folder = self.models.folder
-        needed = self.trained[-1] if self.trained else self._measures.file("validation").name
+        needed = self.trained[-1] if self.trained else figures_file(self.models, "validation").name
         if not any((folder / name).exists() for name in self.trained):
             unpack(folder, shipped.read, needed)
         if self.trained and digest_of(folder, self.trained) != shipped.digest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,36 +19,32 @@ FIGURES = 3
 """Version of the cached figures, increased with each new figure so that no cache file lacks it."""
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Measures dense models on the splits of their task, and caches the figures beside them."""
+def figures_file(models: DenseModels, split: str, grid: OnGrid | None = None) -> Path:
+    """Return the cache file for the figures of the model on a grid."""
+    task, key, config = models.task, models.grid_key(grid), models.config
+    data = task.split(split)
+    examples = fingerprint([split, len(data), data.labels.tolist()[:4096], task.key])
+    pruning = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
+    how, wanted = [pruning, config.recover.bf16], [FIGURES, list(config.task.all_metrics)]
+    counted = fingerprint([*how, *wanted, examples, *([key] if key else [])])
+    return models.folder / f"{split}-{counted}.json"
 
-    models: DenseModels
 
-    def file(self, split: str, grid: OnGrid | None = None) -> Path:
-        """Return the cache file for the figures of the model on a grid."""
-        task, key, config = self.models.task, self.models.grid_key(grid), self.models.config
-        data = task.split(split)
-        examples = fingerprint([split, len(data), data.labels.tolist()[:4096], task.key])
-        pruning = config.pruning.model_dump(mode="json", exclude={"calibration_samples"})
-        how, wanted = [pruning, config.recover.bf16], [FIGURES, list(config.task.all_metrics)]
-        counted = fingerprint([*how, *wanted, examples, *([key] if key else [])])
-        return self.models.folder / f"{split}-{counted}.json"
+def figures_of(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str, Any]:
+    """Return the figures of the model on a grid, from the cache or newly measured."""
+    file = figures_file(models, split, grid)
+    once(file, lambda: write_text(file, json.dumps(_measured(models, split, grid))))
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
 
-    def of(self, split: str, grid: OnGrid | None = None) -> dict[str, Any]:
-        """Return the figures of the model on a grid, from the cache or newly measured."""
-        file = self.file(split, grid)
-        once(file, lambda: write_text(file, json.dumps(self._measured(split, grid))))
-        found: dict[str, Any] = json.loads(file.read_text())
-        return found
 
-    def _measured(self, split: str, grid: OnGrid | None) -> dict[str, Any]:
-        models, metrics = self.models, self.models.config.task.all_metrics
-        model, spent = models.get(grid).reset(), models.train_seconds(grid)
-        score = evaluate(model, models.task, split, models.recipe)
-        weights = prunable_weights(model, models.config.pruning)
-        counts = {name: weight.numel() for name, weight in weights.items()}
-        return dense_figures(score, metrics, measure(model, weights), counts, spent)
+def _measured(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str, Any]:
+    model, spent = models.get(grid).reset(), models.train_seconds(grid)
+    score = evaluate(model, models.task, split, models.recipe)
+    weights = prunable_weights(model, models.config.pruning)
+    counts = {name: weight.numel() for name, weight in weights.items()}
+    metrics = models.config.task.all_metrics
+    return dense_figures(score, metrics, measure(model, weights), counts, spent)
 
 
 def warnings_of(models: DenseModels) -> list[str]:

@@ -37,7 +37,7 @@ def prunable_modules(model: nn.Module, pruning: PruningConfig) -> dict[str, nn.M
 
     By default every Linear and Conv weight is prunable, the classifier's included, as in MASE's
     tutorial. Biases and LayerNorm are never pruned; embeddings only with ``embeddings`` True.
-    ``include`` and ``exclude`` are glob patterns over module names; empty: all.
+    ``include`` (empty: all) and ``exclude`` are glob patterns over module names.
 
     Raises :class:`~sweep.errors.UsageError` if no module is prunable.
     """
