@@ -44,7 +44,7 @@ from sweep.ledger.events import (
 )
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import front_values, standard_error
-from sweep.pareto import FloatArray, IntArray, nondominated
+from sweep.pareto import nondominated
 from sweep.search.jobs import Retraining
 from sweep.search.optuna_study import is_feasible, violations
 
@@ -221,9 +221,10 @@ def choose(
     signs = [1.0 if way == "max" else -1.0 for way in goals.values()]
     rows = np.array([found for _, found in kept], dtype=np.float64)
     values = rows.reshape(-1, len(signs)) * signs  # more is better
-    first = _nondominated(values)
-    rest = np.setdiff1d(np.arange(len(pool)), first)
-    second = rest[_nondominated(values[rest])]
+    ways = ["max"] * len(signs)
+    is_first = nondominated(values, ways, keep_duplicates=False)
+    first, rest = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+    second = rest[nondominated(values[rest], ways, keep_duplicates=False)]
     above = [first[(values[first] >= values[i]).all(axis=1)] for i in second]
     gaps = [
         _gap(pool[i], [pool[j] for j in js], metric) for i, js in zip(second, above, strict=True)
@@ -234,12 +235,6 @@ def choose(
         for why, places in (("front", first), ("runner-up", nearest))
         for i in places
     ]
-
-
-def _nondominated(values: FloatArray) -> IntArray:
-    """The places of the non-dominated rows (more is better), of equal rows the first."""
-    ways = ["max"] * values.shape[1]
-    return np.flatnonzero(nondominated(values, ways, keep_duplicates=False))
 
 
 def _gap(

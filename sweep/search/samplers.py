@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from sweep import registry
 from sweep.pareto import Front
 
 POPULATION = 16
@@ -50,6 +49,11 @@ class Sampler:
     spread: bool = False
     unasked: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def window(self, objectives: Mapping[str, str]) -> Window:
+        """The trials that it sees in a study of these objectives."""
+        finished = self.finished // (1 if len(objectives) < 3 else 2)
+        return Window(objectives, finished, self.running)
+
 
 # NSGA-II ignores trials without a generation.
 _FIRST = {"trial": {GENERATION: 0}}
@@ -65,16 +69,6 @@ SAMPLERS: dict[str, Sampler | None] = {
     "grid": None,
 }
 """The built-in ones by name. None: no sampler of Optuna (`sweep.search.ehvi`, and the grid)."""
-
-
-def optuna_sampler(name: str) -> Sampler | None:
-    """A registered sampler; None for ehvi and the grid.
-
-    A function seed -> `optuna.samplers.BaseSampler` is registered with the default bounds. Raises
-    :class:`~sweep.errors.UsageError` for an unknown name.
-    """
-    found = registry.SAMPLERS[name]
-    return found if found is None or isinstance(found, Sampler) else Sampler(found)
 
 
 def sampler_seed(seed: int, number: int, attempt: int = 0) -> int:
@@ -120,11 +114,3 @@ class Window:
         newest = [place for place in reversed(self._recent) if place not in known]
         began = islice(reversed(self._running), self._most_running)
         return sorted({*best, *newest[: self._most_finished - len(best)], *began, *also})
-
-
-def window_of(sampler: Sampler | None, objectives: Mapping[str, str]) -> Window:
-    """The window of a sampler on a study of these objectives. ``None`` sees no trials."""
-    if sampler is None:
-        return Window(objectives, 0, 0)
-    finished = sampler.finished // (1 if len(objectives) < 3 else 2)
-    return Window(objectives, finished, sampler.running)

@@ -30,6 +30,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import SweepError
+from sweep.registry import SAMPLERS
 from sweep.search.ehvi import Ehvi
 from sweep.search.optuna_study import (
     Observation,
@@ -40,7 +41,7 @@ from sweep.search.optuna_study import (
     sample,
     study_of,
 )
-from sweep.search.samplers import PARENTS, TRIES, optuna_sampler, sampler_seed, window_of
+from sweep.search.samplers import PARENTS, TRIES, Sampler, Window, sampler_seed
 from sweep.search.startup import STARTUP, Configurations, completions, spread_values
 from sweep.space.active import complete
 from sweep.space.domains import Domain
@@ -68,14 +69,17 @@ class Study:
     ) -> None:
         self._space, self._objectives = dict(space), dict(objectives)
         self._seed, self._starts = seed, list(starts)
-        self._stock = optuna_sampler(sampler)
+        found = SAMPLERS[sampler]
+        if not (found is None or isinstance(found, Sampler)):
+            found = Sampler(found)  # a package registered the function itself
+        self._stock: Sampler | None = found
         self._unasked = self._stock.unasked if self._stock else {}
         self.params = StudyParams(space)
         """What the study can store of a trial's params."""
         self._trials: list[FrozenTrial] = []  # those of other sweeps first
         self._study_attrs: dict[str, Any] = {}  # of the samplers
         self._configurations = Configurations(self._space, None if sampler == "grid" else seed)
-        self._window = window_of(self._stock, objectives)
+        self._window = found.window(objectives) if found else Window(objectives, 0, 0)
         self._begun = 0
         self.learned = 0
         """How many trials of the study are those of other sweeps."""
