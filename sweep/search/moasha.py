@@ -74,9 +74,10 @@ import numpy as np
 from sweep.config import SweepConfig, plan
 from sweep.ledger.events import DECISION, DecisionEvent, RecordEvent
 from sweep.ledger.record import figure, standard_error
+from sweep.pareto import FloatArray
 from sweep.registry import METRICS
 from sweep.search.jobs import TrialState
-from sweep.search.rung import Rung, Values
+from sweep.search.rung import Rung
 
 EPOCH_0_FACTOR = 3.0
 """The factor by which intervals are wider at epoch 0, since training can still change the order."""
@@ -181,7 +182,7 @@ class Moasha:
         one = len(self._exact) == 1
         return f"better in {exact}" if one else f"as good in {exact} and better in one of them"
 
-    def _point(self, record: Mapping[str, Any], wider: float) -> tuple[Values, Values, Values]:
+    def _point(self, record: Mapping[str, Any], wider: float) -> tuple[FloatArray, ...]:
         """Exact values, and the ends of intervals ``wider`` times those of the margin."""
         exact = np.array([sign * record[name] for name, sign in self._exact.items()], dtype=float)
         noisy = np.array([sign * record[name] for name, sign in self._noisy.items()], dtype=float)

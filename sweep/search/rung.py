@@ -10,11 +10,8 @@ from __future__ import annotations
 from heapq import nsmallest
 
 import numpy as np
-from numpy.typing import NDArray
 
-Indices = NDArray[np.intp]
-Matrix = NDArray[np.bool_]
-Values = NDArray[np.float64]
+from sweep.pareto import BoolArray, FloatArray, IntArray
 
 CAPACITY = 64  # records; doubled when it is full
 
@@ -35,7 +32,7 @@ class Rung:
         # not stored but counted on demand.
         self._is_line = (exact, noisy) == (1, 0)
 
-    def insert(self, trial_id: str, exact: Values, low: Values, high: Values) -> None:
+    def insert(self, trial_id: str, exact: FloatArray, low: FloatArray, high: FloatArray) -> None:
         """Add a record, unless the trial has one here: exact values (e,), ends of intervals (m,).
 
         More is better.
@@ -108,16 +105,16 @@ class Rung:
             self._rank[raised] = rank
             raised, rank = level, rank + 1
 
-    def _beats(self, ps: slice | Indices, ts: slice | Indices) -> Matrix:
+    def _beats(self, ps: slice | IntArray, ts: slice | IntArray) -> BoolArray:
         """Whether each of ``ps`` (rows) beats each of ``ts`` (columns), by rule 1."""
         shape = np.broadcast_shapes(self._rank[ps, None].shape, self._rank[None, ts].shape)
-        beats: Matrix = np.ones(shape, dtype=np.bool_)
+        beats: BoolArray = np.ones(shape, dtype=np.bool_)
         for values in self._exact:
             beats &= values[ps, None] >= values[None, ts]
         for low, high in zip(self._low, self._high, strict=True):
             beats &= low[ps, None] > high[None, ts]
         if not len(self._low):
-            better: Matrix = np.zeros(shape, dtype=np.bool_)
+            better: BoolArray = np.zeros(shape, dtype=np.bool_)
             for values in self._exact:
                 better |= values[ps, None] > values[None, ts]
             beats &= better
