@@ -178,14 +178,14 @@ class Ehvi:
             seen = sorted(seen, key=lambda one: (one.trial, one.epoch))
             known = np.array([one.known for one in seen])
             values, noise = _standardised(seen)
-            places = self._encoding.inputs([(one.params, one.epoch) for one in seen])
+            places = self._encoding.points([(one.params, one.epoch) for one in seen])
             model = Surrogate(places, values, noise, self._encoding.shape())
             model.fit()
             means, _ = model.predict(places)
             running = list(islice(reversed(self._running.values()), BELIEVED))
             heights, widths = [means], [known]
             if running:
-                expected = self._encoding.inputs([(params, _last(params)) for params in running])
+                expected = self._encoding.points([(params, _last(params)) for params in running])
                 model, believed = model.believe(expected, float(noise.mean()))
                 heights.append(believed)
                 widths.append(self._widths(running))
@@ -194,7 +194,7 @@ class Ehvi:
             return self._choose(self._candidates(best, seed), model, steps)
 
     def _choose(self, found: list[Params], model: Surrogate, steps: Array) -> Params:
-        mean, deviation = model.predict(self._encoding.inputs([(p, _last(p)) for p in found]))
+        mean, deviation = model.predict(self._encoding.points([(p, _last(p)) for p in found]))
         cost = OVERHEAD + np.array([_last(params) for params in found])
         gain = improvement(mean, deviation, self._widths(found), steps)
         return found[int(np.argmax(gain / cost))]

@@ -34,17 +34,6 @@ STEPS = {"lengths": (0.5, 2.0, 0.71, 1.41), "alike": (0.4, 1.5), "variance": (0.
 """Factors by which the search tries to change each hyperparameter, each once."""
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """n points: ``numbers`` (n, d) in [0, 1], ``choices`` (n, c) as indices."""
-
-    numbers: Array
-    choices: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-
 class Encoding:
     """The searched parameters of a space, and the epoch, as numbers in [0, 1] and choices.
 
@@ -78,29 +67,26 @@ class Encoding:
             variance=np.ones(1),
         )
 
-    def inputs(self, evaluations: Sequence[tuple[Mapping[str, Any], int]]) -> Inputs:
-        """n evaluations, each of params after a finetune epoch, as n points."""
-        numbers = [
-            [*self._row(params), math.log1p(epoch) / self._most] for params, epoch in evaluations
-        ]
-        choices = [
-            [known.get(params.get(name, ""), UNKNOWN) for name, known in self._choices.items()]
-            for params, _ in evaluations
-        ]
-        return Inputs(
-            np.array(numbers, dtype=float).reshape(len(evaluations), len(self._ends) + 1),
-            np.array(choices, dtype=np.int64).reshape(len(evaluations), len(self._choices)),
-        )
+    def points(self, evaluations: Sequence[tuple[Mapping[str, Any], int]]) -> Array:
+        """n evaluations, each of params after a finetune epoch, as n points (n, d + c).
+
+        A point has d numbers in [0, 1], then c choices as indices.
+        """
+        return np.array([self._row(*one) for one in evaluations], dtype=float)
 
     def share(self, name: str, value: float) -> float | None:
         """The position of a value in its range, in [0, 1]; None for a parameter without a range."""
         return _share(float(value), *self._ends[name]) if name in self._ranges else None
 
-    def _row(self, params: Mapping[str, Any]) -> list[float]:
-        return [
+    def _row(self, params: Mapping[str, Any], epoch: int) -> list[float]:
+        numbers = [
             0.5 if params.get(name) is None else self._coordinate(name, float(params[name]))
             for name in self._ends
         ]
+        choices = [
+            known.get(params.get(name, ""), UNKNOWN) for name, known in self._choices.items()
+        ]
+        return [*numbers, math.log1p(epoch) / self._most, *choices]
 
     def _coordinate(self, name: str, value: float) -> float:
         low, high, log = self._ends[name]
@@ -131,22 +117,22 @@ class Shape:
 
 
 class Surrogate:
-    """The posterior given values (n,) at inputs, each with a noise variance (n,).
+    """The posterior given values (n,) at points (n, d + c), each with a noise variance (n,).
 
     ``mean`` is the prior mean; by default the mean of the values.
     """
 
     def __init__(
         self,
-        inputs: Inputs,
+        points: Array,
         values: Array,
         noise: Array,
         shape: Shape,
         mean: float | None = None,
     ) -> None:
-        self._inputs, self._values, self._noise = inputs, values, noise
+        self._points, self._values, self._noise = points, values, noise
         self._mean = float(values.mean()) if mean is None else mean
-        self._apart = _Distances.of(inputs, inputs)
+        self._apart = _Distances.of(points, points, shape)
         self._condition(shape)
 
     def _condition(self, shape: Shape) -> float:
@@ -169,23 +155,20 @@ class Surrogate:
                     best, found = likelihood, changed
         self._condition(found)
 
-    def believe(self, inputs: Inputs, noise: float) -> tuple[Surrogate, Array]:
-        """The process with its own predictions at ``inputs`` as observations; and the predictions.
+    def believe(self, points: Array, noise: float) -> tuple[Surrogate, Array]:
+        """The process with its own predictions at ``points`` as observations; and the predictions.
 
         The kriging believer of Ginsbourger et al. (2010), for trials that are still running.
         """
-        expected, _ = self.predict(inputs)
+        expected, _ = self.predict(points)
         values = np.concatenate([self._values, expected])
-        noises = np.concatenate([self._noise, np.full(len(inputs), noise)])
-        joined = Inputs(
-            np.vstack([self._inputs.numbers, inputs.numbers]),
-            np.vstack([self._inputs.choices, inputs.choices]),
-        )
+        noises = np.concatenate([self._noise, np.full(len(points), noise)])
+        joined = np.vstack([self._points, points])
         return Surrogate(joined, values, noises, self.shape, self._mean), expected
 
-    def predict(self, inputs: Inputs) -> tuple[Array, Array]:
+    def predict(self, points: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at m points, each (m,); without the noise of a record."""
-        across = _Distances.of(self._inputs, inputs).covariance(self.shape)
+        across = _Distances.of(self._points, points, self.shape).covariance(self.shape)
         pulled = solve_triangular(self._root, across, lower=True)
         variance = self.shape.variance - np.einsum("ij,ij->j", pulled, pulled)
         return self._mean + pulled.T @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
@@ -224,9 +207,9 @@ class _Distances:
     differ: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, one: Inputs, other: Inputs) -> _Distances:
-        numbers = one.numbers.T[:, :, None] - other.numbers.T[:, None, :]
-        return cls(numbers**2, one.choices.T[:, :, None] != other.choices.T[:, None, :])
+    def of(cls, one: Array, other: Array, shape: Shape) -> _Distances:
+        apart, count = one.T[:, :, None] - other.T[:, None, :], len(shape.lengths)
+        return cls(apart[:count] ** 2, apart[count:] != 0)
 
     def covariance(self, shape: Shape) -> Array:
         scaled = np.tensordot(shape.lengths**-2, self.squares, axes=1)

@@ -5,30 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sweep.search.surrogate import Inputs, Shape, Surrogate
+from sweep.search.surrogate import Shape, Surrogate
 
 SHAPE = Shape(lengths=np.array([0.3, 0.7]), alike=np.array([0.5]), variance=np.array([2.0]))
 
 
-def points(count: int, seed: int) -> Inputs:
+def points(count: int, seed: int) -> np.ndarray:
+    """Two numbers and a choice each."""
     random = np.random.default_rng(seed)
-    return Inputs(random.random((count, 2)), random.integers(0, 2, (count, 1)))
+    return np.hstack([random.random((count, 2)), random.integers(0, 2, (count, 1))])
 
 
-def kernel(one: Inputs, other: Inputs, shape: Shape = SHAPE) -> np.ndarray:
+def kernel(one: np.ndarray, other: np.ndarray, shape: Shape = SHAPE) -> np.ndarray:
     """Matern 5/2 pair by pair."""
     found = np.empty((len(one), len(other)))
     for i in range(len(one)):
         for j in range(len(other)):
-            r = np.linalg.norm((one.numbers[i] - other.numbers[j]) / shape.lengths) * 5**0.5
-            alike = shape.alike[0] if one.choices[i, 0] != other.choices[j, 0] else 1.0
+            r = np.linalg.norm((one[i, :2] - other[j, :2]) / shape.lengths) * 5**0.5
+            alike = shape.alike[0] if one[i, 2] != other[j, 2] else 1.0
             found[i, j] = shape.variance[0] * (1 + r + r**2 / 3) * np.exp(-r) * alike
     return found
 
 
-def model(count: int = 12, noise: float = 0.01) -> tuple[Surrogate, Inputs, np.ndarray]:
+def model(count: int = 12, noise: float = 0.01) -> tuple[Surrogate, np.ndarray, np.ndarray]:
     inputs = points(count, 0)
-    values = np.sin(4 * inputs.numbers[:, 0]) + 0.3 * inputs.choices[:, 0]
+    values = np.sin(4 * inputs[:, 0]) + 0.3 * inputs[:, 2]
     return Surrogate(inputs, values, np.full(count, noise), SHAPE), inputs, values
 
 
