@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sweep.compress.dense.bench import Workbench
-from sweep.ledger.store import Folder
 from tests.export.sweeps import AT_ONCE, ERRORS, TRIALS, HandOver, sweep_of
 from tests.harness.command import Command, call
 
@@ -32,7 +31,7 @@ def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     to = tmp_path_factory.mktemp("exported") / "model"
     from sweep.cli.export import export
 
-    export(Folder(swept), str(to), trial_id="t00001", epoch=2)
+    export(str(swept), str(to), trial_id="t00001", epoch=2)
     return to
 
 
