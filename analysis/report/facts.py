@@ -29,6 +29,7 @@ from analysis.report.document import (
     table,
 )
 from analysis.results import Results
+from sweep.ledger.record import coverage_text
 
 
 def baseline(results: Results) -> Section:
@@ -47,7 +48,12 @@ def baseline(results: Results) -> Section:
         for text in figures.get("warnings") or []
     ]
     dense = Table("baseline", caption, columns, rows)
-    return Section("baseline", "Dense baseline", [dense, *warnings])
+    return Section("baseline", "Dense baseline", [dense, *_reach(figures), *warnings])
+
+
+def _reach(figures: dict[str, Any]) -> list[Block]:
+    told = coverage_text(figures)
+    return [f"Coverage (prunable weights / weights in matrices): {told}."] if told else []
 
 
 def _dense(figures: dict[str, Any], results: Results) -> dict[str, str]:

@@ -15,6 +15,7 @@ from analysis.report.document import MAX_ROWS, Cell, Column, Kind, Table, cell, 
 from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.columns import text_columns
+from sweep.ledger.record import figure
 
 # Parameters that are shown as the measured sparsity and the epoch of the point.
 _SHOWN_OTHERWISE = ("param_sparsity", "param_finetune_epochs")
@@ -46,13 +47,15 @@ def mark(results: Results) -> str:
 def figures_table(results: Results) -> Table:
     """The front relative to dense: estimates, intervals and verdicts, on test if known."""
     split, front = results.reported.split, results.front
-    name = results.interval_name
+    name, covered = results.interval_name, figure(results.baseline or {}, "coverage")
+    reach = f"Prunable are {percent(covered, 1)} of the weights in matrices (coverage)."
     alone = f"Intervals are 95 %{name} intervals over the validation examples only."
     fresh = "Intervals are 95 % intervals of the mean over fresh seeds."
     p_value = "p: McNemar's exact test against dense, corrected by Holm over the front."
     thinned = f"{MAX_ROWS} of {len(front)} points, evenly spaced; front.csv has all."
     about = [
         f"The front relative to dense, on {split}.",
+        reach if covered is not None else "",
         fresh if split == "test" else alone,
         p_value if front["p_value"].notna().any() else "",
         thinned if len(front) > MAX_ROWS else "",

@@ -69,6 +69,8 @@ EXTRA: Kinds = {
     # Prunable weights that quantisation rounds to zero, besides the pruned ones (`sparsity`), as a
     # share of all prunable weights; missing if the model is not quantised.
     "quantized_sparsity": "float",
+    # Prunable weights / weights in matrices; missing in ledgers of version 0.1.
+    "coverage": "float",
 }
 DECISIONS: Kinds = {
     "trial_id": "text",
@@ -125,7 +127,7 @@ def confirmation_columns(metric: PrimaryMetric) -> Kinds:
         "validation_correct": "int",
         "validation_examples": "int",
         **same("sparsity", "model_sparsity", "nonzero_params", "size_bytes"),
-        **same("seconds", "train_seconds", "eval_seconds", "time", "worker", "attempt"),
+        **same("seconds", "train_seconds", "eval_seconds", "time", "worker", "attempt", "coverage"),
     }
 
 

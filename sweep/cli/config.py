@@ -40,21 +40,26 @@ def schema() -> None:
 
 
 def check(config: Config, settings: Settings = None, as_json: Json = False) -> None:
-    """Check a config and print what it would run. Nothing is run."""
+    """Check a config and print what it would run. Opens model folders and files; runs nothing."""
+    from sweep.compress.open import reach
     from sweep.config.load import load_config
     from sweep.config.plan import plan
     from sweep.config.text import dump_yaml
 
     resolved = load_config(config, settings or [])
     found = plan(resolved)
-    kept, warm = _start_masks(resolved), _warm_starts(resolved)
+    kept, warm, reached = _start_masks(resolved), _warm_starts(resolved), reach(resolved)
     if as_json:
         whole = resolved.model_dump(mode="json")
-        print(json.dumps({**found, "warm_start": warm, "config": whole}, indent=2))
+        print(json.dumps({**found, **reached, "warm_start": warm, "config": whole}, indent=2))
         return
     for name, value in found.items():
         print(f"{name:20} {_plain(value)}")
-    for text in (*kept, *warm):
+    if "coverage" in reached:
+        from sweep.ledger.record import coverage_text
+
+        print(f"{'coverage':20} {coverage_text(reached)}")
+    for text in (*kept, *warm, *(f"warning: {told}" for told in reached.get("warnings", []))):
         print(text)
     print("\n" + dump_yaml(resolved), end="")
 
@@ -84,6 +89,7 @@ def trial(
     print("  ".join(f"{name} {figures[name]:.4f}" for name in names))
     print(
         f"sparsity {figures['sparsity']:.4f}  model_sparsity {figures['model_sparsity']:.4f}  "
+        f"coverage {figures['coverage']:.4f}  "
         f"{figures['seconds']:.0f} s on {figures['examples']} {split} examples"
     )
 

@@ -101,6 +101,8 @@ def print_front(results: analysis.Results) -> None:
         print("the front has no point yet")
         return
     baseline = f"dense {_dense(results.baseline, results.metric)}; " if results.baseline else ""
+    if (covered := (results.baseline or {}).get("coverage")) is not None:
+        baseline += f"coverage {covered:.3f}; "
     test = "confirmed on test: sweep report" if results.confirmed else "unconfirmed on test"
     print(f"Pareto front on validation ({baseline}{test}):")
     print(front_text(results.front, results.metric))
@@ -138,6 +140,8 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
         forms |= {metric.test: form.plain, "test_drop": form.signed}
     if points["param_quantization"].notna().any():
         forms |= {"param_quantization": str, "size_bytes": "{:,}".format}
+    if points["coverage"].lt(1).any():
+        forms |= {"coverage": "{:.3f}".format}
     columns = {
         name: points[name].astype(object).map(form, na_action="ignore").fillna("-")
         for name, form in forms.items()
@@ -166,6 +170,7 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
         "front_points": len(results.front),
         f"best_{metric.name}": None if best is None else float(best[metric.name]),
         metric.baseline: baseline.get(metric.name),
+        "coverage": baseline.get("coverage"),
         **{f"{step}_{metric.name}": baseline.get(f"{step}_{metric.name}") for step in STEPS},
         "utilisation": results.cost.utilisation,
         "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.interrupts import Abort
-from sweep.errors import StorageError, SweepError, TrialError
-from sweep.ledger.events import Event
+from sweep.errors import StorageError, SweepError, TrialError, UsageError
+from sweep.ledger.events import BASELINE, Event
 from sweep.ledger.files import no_collector
 from sweep.ledger.journal import Journal
 from sweep.ledger.record import drop_details, unusable
@@ -69,6 +69,7 @@ class Conductor:
         self.max_failures, self.listen = max_failures, listen
         self._queue: deque[str] = deque()
         self._running: set[str] = set()
+        self._matrices: int | None = None
 
     def replay(self, events: Sequence[Event]) -> None:
         """Apply the events that the ledger held before."""
@@ -137,6 +138,11 @@ class Conductor:
     ) -> bool:
         if reason := unusable(figures, self.work.needed):
             return self._end(job, job.end_event("failed", reason))
+        zeros = figures.get("zeros_per_weight")
+        if zeros is not None and self._matrices not in (None, len(zeros)):
+            began = f"this sweep was begun by a version that pruned {self._matrices} matrices"
+            told = f"{began}, this version prunes {len(zeros)}: begin a new sweep with --out DIR"
+            raise Abort(UsageError(told))
         if not job.wants(figures["epoch"]):
             return False
         record: Any = job.record_event(attempt, figures, worker)
@@ -203,6 +209,8 @@ class Conductor:
         self.tidy()
 
     def _apply(self, event: Event) -> None:
+        if event["event"] == BASELINE and (matrices := event.get("prunable_weights")):
+            self._matrices = len(matrices)
         drop_details(event)  # they stay in the file; here they would fill the memory
         self.work.apply(event)
         self.keeper.apply(event)

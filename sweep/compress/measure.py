@@ -66,6 +66,7 @@ class Size:
 
     ``sparsity``: zeros / prunable weights. ``model_sparsity``: the same zeros / all parameters.
     ``nonzero_params``: non-zero values among all parameters. ``size_bytes``: see :func:`measure`.
+    ``coverage``: prunable weights / weights in matrices (`sweep.compress.prune.coverage`).
 
     For a model on a grid (`sweep.compress.quantize`), zeros are those of the float weights, that
     is, from pruning. ``quantized_sparsity`` is the share of the prunable weights that the grid
@@ -77,6 +78,7 @@ class Size:
     model_sparsity: float
     nonzero_params: int
     size_bytes: int
+    coverage: float
     quantized_sparsity: float | None = None
 
 
@@ -111,6 +113,7 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
     The size says nothing about speed.
     """
     # Imported here, since a closed-form task measures without torch.
+    from sweep.compress.prune.coverage import coverage
     from sweep.compress.quantize.layers import grid_storage
 
     on_grid = grid_storage(model)
@@ -130,7 +133,8 @@ def measure(model: nn.Module, weights: Mapping[str, Tensor]) -> Size:
             size += math.ceil(count * item) + beside
     among = sum(weight.numel() for weight in weights.values())
     share = rounded / among if on_grid else None
-    return Size(zeros / among, zeros / total, nonzero, size, share)
+    reached, _ = coverage(model, weights.values())
+    return Size(zeros / among, zeros / total, nonzero, size, reached, share)
 
 
 def stored_bytes(count: int, filled: int, item: float) -> int:

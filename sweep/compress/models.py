@@ -67,6 +67,15 @@ def beside(model: str | None, name: str) -> Path | None:
     return there[-1] if there and all(map(Path.is_file, there)) else None
 
 
+def save_model(model: nn.Module, folder: Path) -> None:
+    """Save a model as a folder that ``from_pretrained`` reads, in safetensors.
+
+    Every saved model goes through this function. The state dict of a layer that was a ``Conv1D``
+    has that layout (`sweep.compress.conv1d`), so the folder is one of the original class.
+    """
+    model.save_pretrained(folder)  # type: ignore[operator]
+
+
 def model_key(name: str) -> str:
     """Return a key of a model: a digest of its folder, or its hub name."""
     return tree_digest(name) if Path(name).is_dir() else name

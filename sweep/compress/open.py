@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sweep.config import SweepConfig
+from sweep.config.sections import EMBEDDED
 from sweep.errors import UsageError
 from sweep.registry import TASKS
 
@@ -46,6 +48,23 @@ def open_bench(
     if threads is not None:
         torch.set_num_threads(threads)
     return Workbench(config, device)
+
+
+def reach(config: SweepConfig) -> dict[str, Any]:
+    """Return ``coverage``, ``left_out`` and ``warnings`` of a config's model, which is not trained.
+
+    The dictionary is empty if the config has no ``model``, or if the model or the data come from
+    the hub, so that nothing is downloaded. Raises :class:`~sweep.errors.UsageError` if a model
+    folder, data files and patterns do not fit together.
+    """
+    dataset = config.task.dataset
+    if config.model is None or (isinstance(dataset, str) and dataset != EMBEDDED):
+        return {}
+    from sweep.compress.dense.bench import Workbench
+    from sweep.compress.tasks.encode import is_missing_folder
+
+    is_folder = Path(config.model).exists() or is_missing_folder(config.model)
+    return Workbench(config, "cpu").reach() if is_folder else {}
 
 
 PROCESS_BYTES = 768 * 1024**2

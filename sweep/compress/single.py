@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.compress.loop import Trial
 from sweep.compress.open import open_bench
 from sweep.config import SweepConfig
-from sweep.ledger.record import Record
+from sweep.ledger.record import Record, coverage_text
 from sweep.space.active import active, order
 from sweep.space.params import DEFAULTS, Params, chosen_by
 
@@ -74,7 +74,7 @@ def _dense_lines(config: SweepConfig, baseline: Mapping[str, Any], split: str) -
     lines += [f"   {STEPS[name]:16} {metric} {baseline[f'{name}_{metric}']:.4f}" for name in there]
     if chosen and there:
         lines[0] += f", quantised: {chosen}"
-    return lines
+    return [*lines, f"   coverage         {coverage_text(baseline)}"]
 
 
 def _describe(params: Params) -> str:
@@ -114,6 +114,8 @@ def _figures(
         f"recovered_{metric}": last.scores[metric],
         "sparsity": last.sparsity,
         "model_sparsity": last.model_sparsity,
+        "coverage": last.coverage,
+        "left_out": baseline.get("left_out", []),
         "quantized_sparsity": last.quantized_sparsity,
         "size_bytes": last.size_bytes,
         **{name: baseline[name] for name in steps if name in baseline},

@@ -75,7 +75,7 @@ class ModelTrial(Trial):
         self.start = start or {}
         self.statistics = {**(statistics or {}), **self.moved}
         self.activations = ActivationPruner(
-            prunable_modules(self.model, pruning),
+            prunable_modules(self.model, pruning, shared=True),
             params.activation_sparsity,
             params.activation_method,
             params.activation_scope,

@@ -21,6 +21,7 @@ from analysis.tables.columns import on_split
 from sweep.config import SweepConfig
 from sweep.export.checks import Checked
 from sweep.export.point import Point
+from sweep.ledger.record import coverage_text
 from sweep.space.params import Params
 from sweep.version import __version__
 
@@ -51,6 +52,9 @@ def card(
         config=config,
         point=point,
         record=point.record,
+        coverage=""
+        if point.record.get("coverage") is None
+        else coverage_text(results.baseline or {}),
         checked=checked,
         files=files,
         command=command,

@@ -112,7 +112,7 @@ def _write_model(trial: ModelTrial, bench: Workbench, folder: Path) -> tuple[nn.
     write_model(trial.model, trial.masks, bench.task.label_names, folder)
     bench.task.save_beside(folder)
     write_activations(trial.activations, folder)
-    saved = bench.task.load(str(folder))
+    saved = bench.task.open(str(folder))
     if not changes_inputs(folder):
         return saved, None
     weights_correct = int(checks.is_correct(checks.logits(saved, bench), bench).sum())

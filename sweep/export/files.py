@@ -17,6 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from sweep.compress.conv1d import as_in_files, as_linears
+from sweep.compress.models import save_model
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, load_grid
@@ -35,17 +37,18 @@ def write_model(
     label_names: Sequence[str],
     folder: Path,
 ) -> None:
-    """Write the files that ``from_pretrained`` reads, and the masks.
+    """Write the files that ``from_pretrained`` reads, and the masks in the layout of its weights.
 
     ``masks`` are boolean tensors by module name, True where a weight is kept. ``label_names`` is
     empty if the model has no classes. Zeros of ``model`` become positive, in place
     (:func:`make_zeros_positive`).
     """
     make_zeros_positive(model)
-    model.save_pretrained(folder)  # type: ignore[operator]
+    save_model(model, folder)
     if label_names:
         name_labels(folder / "config.json", label_names)
-    plain = {name: mask.detach().cpu().contiguous() for name, mask in masks.items()}
+    saved = as_in_files(model, masks)
+    plain = {name: mask.detach().cpu().contiguous() for name, mask in saved.items()}
     save_file(plain, folder / MASKS, metadata={"format": MASKS_FORMAT, "version": "1"})
 
 
@@ -110,7 +113,7 @@ def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
         raise UsageError(f"cannot read {path}: {error}") from error
     if (about.get("format"), about.get("version")) != (ACTIVATIONS_FORMAT, "1"):
         raise UsageError(f"{path} is not a file of pruned activations that this version can read")
-    known = dict(model.named_modules())
+    known = dict(as_linears(model).named_modules())
     names = json.loads(about["modules"])
     if missing := [name for name in names if not isinstance(known.get(name), nn.Linear)]:
         raise UsageError(

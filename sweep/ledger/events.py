@@ -79,9 +79,16 @@ class WarmEvent(_Stamped):
 
 
 class BaselineEvent(_Stamped):
-    """The figures of the dense model on validation. It has more keys than are declared here."""
+    """The figures of the dense model on validation. It has more keys than are declared here.
+
+    ``prunable_weights`` has [name, number of weights] of each prunable matrix, ``left_out`` has
+    [name, number, reason] of each other one (`sweep.compress.prune.coverage`).
+    """
 
     event: Literal["baseline"]
+    coverage: NotRequired[float]
+    prunable_weights: NotRequired[list[list[Any]]]
+    left_out: NotRequired[list[list[Any]]]
     accuracy: NotRequired[float]
     examples: int
     warnings: list[str]
@@ -125,6 +132,7 @@ class RecordEvent(_OfAttempt):
     loss: float
     examples: int
     sparsity: float
+    coverage: NotRequired[float]
     seconds: float
     baseline_accuracy: NotRequired[float]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
@@ -28,6 +30,7 @@ class Record:
     ``zeros_per_weight``, for each epoch that chose masks, counts the zeros in each prunable weight,
     in the order of the baseline's ``prunable_weights``. ``quantized_sparsity``
     (`sweep.compress.measure.Size`) is set for a quantised model. Otherwise both are None.
+    ``coverage`` (prunable weights / weights in matrices) is None in records of version 0.1.
     """
 
     stage: str
@@ -45,6 +48,7 @@ class Record:
     eval_seconds: float
     zeros_per_weight: list[int] | None = None
     quantized_sparsity: float | None = None
+    coverage: float | None = None
 
     def __getattr__(self, name: str) -> Any:
         """A score by its name."""
@@ -95,6 +99,42 @@ def standard_error(record: Mapping[str, Any], name: str) -> float | None:
     if accuracy is None or examples is None or examples <= 0:
         return None
     return binomial_error(min(max(accuracy, 0.0), 1.0), examples)
+
+
+REASONS = {
+    "kind": "left out, of kinds that cannot be pruned",
+    "patterns": "left out by pruning.include or pruning.exclude",
+}
+"""Why matrices are left out, by the word in a baseline's ``left_out``."""
+
+MOST_NAMES = 12
+"""The largest number of names for each reason in :func:`coverage_text`."""
+
+
+def coverage_text(baseline: Mapping[str, Any]) -> str:
+    """The coverage of a dense model with the names of what is left out; "" if it is unknown.
+
+    A ``*`` stands for the numbers of layers. Ledgers of version 0.1 have no coverage.
+
+    >>> rows = [["layer.0.q", 30, "kind"], ["layer.1.q", 30, "kind"], ["mask", 2, "kind"]]
+    >>> coverage_text({"coverage": 0.4, "left_out": rows})
+    '0.4000; left out, of kinds that cannot be pruned: layer.*.q (60 weights), mask (2 weights)'
+    """
+    share, rows = figure(baseline, "coverage"), baseline.get("left_out")
+    if share is None:
+        return ""
+    sizes: dict[str, Counter[str]] = {}
+    for row in rows if isinstance(rows, list) else ():
+        match row:
+            case [str(name), int(count), str(reason)]:
+                found = sizes.setdefault(REASONS.get(reason, "left out"), Counter())
+                found[re.sub(r"(?<=\.)\d+(?=\.)", "*", name)] += count
+    parts = [f"{share:.4f}"]
+    for why, counts in sizes.items():
+        texts = [f"{name} ({count:,} weights)" for name, count in counts.most_common(MOST_NAMES)]
+        more = [f"{len(counts) - MOST_NAMES} more"] if len(counts) > MOST_NAMES else []
+        parts.append(f"{why}: {', '.join(texts + more)}")
+    return "; ".join(parts)
 
 
 def front_values(record: Mapping[str, Any], objectives: Iterable[str]) -> list[float] | None:

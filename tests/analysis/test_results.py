@@ -25,7 +25,7 @@ PARAMS = names("""
     param_activation_sparsity param_activation_method param_activation_scope param_ramp_epochs
     param_distill_weight param_distill_temperature param_quantization
 """)
-EXTRA = ["correct", "examples", "time", "worker", "attempt", "quantized_sparsity"]
+EXTRA = names("correct examples time worker attempt quantized_sparsity coverage")
 FRONT = names("""
     accuracy_low accuracy_high test_accuracy test_accuracy_low test_accuracy_high
     test_accuracy_spread seeds test_drop optimism front_probability verdict p_value feasible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,23 @@ def test_check_prints_how_many_observations_a_warm_start_gives(
     for command in ("check", "run"):
         assert_refused(cli(command, "digits", setting), 2, "objectives", "other", "sparsity")
         assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")
+
+
+def test_check_opens_the_model_and_tells_its_coverage(
+    cli: Command, model_folder: Path, data_files: dict[str, str]
+) -> None:
+    files = [f"task.dataset.{name}={path}" for name, path in data_files.items()]
+    given = ("check", "digits", "task.dataset={}", *files, f"model={model_folder}")
+    narrow = (*given, "pruning.include=[classifier]")
+    done = cli(*narrow)
+    assert done.code == 0, done.err
+    assert re.search(r"^coverage +0\.0", done.out, flags=re.MULTILINE)
+    assert "warning: pruning acts on" in done.out and "less than half" in done.out
+    found = json.loads(cli(*narrow, "--json").out)
+    assert found["coverage"] == pytest.approx(64 / (64 + sum(n for _, n, _ in found["left_out"])))
+    assert "bert.pooler.dense.weight" in dict(row[:2] for row in found["left_out"])
+    assert len(found["warnings"]) == 1
+    assert_refused(cli(*given, "model=nowhere/at/all"), 2, "model folder not found")
 
 
 @pytest.mark.parametrize("command", ["check", "run", "trial"])
@@ -91,7 +109,7 @@ def test_a_trial_prints_the_five_steps_and_three_accuracies(cli: Command) -> Non
     assert done.code == 0, done.err
     starts = [line[:2] for line in done.out.splitlines()]
     assert [f"{step}." for step in range(1, 6)] == [start for start in starts if start[1] == "."]
-    for name in ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy", "test examples"):
+    for name in ("baseline_accuracy", "recovered_accuracy", "coverage 1.0000", "test examples"):
         assert name in done.out
 
 
@@ -207,6 +225,18 @@ def test_status_and_front_of_a_sweep_without_a_point_yet(cli: Command, tmp_path:
     assert_refused(cli("front", folder), 4, "the front has no point yet")
     done = cli("status", folder)
     assert done.code == 0 and "the front has no point yet" in done.out
+
+
+def test_a_front_has_its_coverage_where_it_is_below_one(cli: Command, tmp_path: Path) -> None:
+    for coverage, shown in ((0.25, True), (1.0, False)):
+        ledger = LedgerBuilder().baseline(coverage=coverage)
+        ledger.trial("t00000").record("t00000", 0, 700, 0.5, coverage=coverage).end("t00000")
+        folder = ledger.write(tmp_path / str(coverage))
+        status = cli("status", folder).out
+        assert f"coverage {coverage:.3f}; " in status
+        assert ("coverage" in cli("front", folder).out) == shown
+        assert json.loads(cli("status", folder, "--json").out)["coverage"] == coverage
+        assert json.loads(cli("front", folder, "--json").out)[0]["coverage"] == coverage
 
 
 def test_status_prints_text_or_json(cli: Command, folder: Path) -> None:

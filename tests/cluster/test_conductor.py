@@ -311,6 +311,17 @@ def test_impossible_figures_fail_their_job(
     assert cast.of_kind("record") == []
 
 
+def test_a_version_that_prunes_other_matrices_cannot_continue_a_sweep(cast: Cast) -> None:
+    weights = [["a", 8], ["b", 8]]
+    cast.conductor.replay([{"event": "baseline", "prunable_weights": weights}])  # type: ignore
+    assignment, epoch, _ = first(cast)
+    with pytest.raises(Abort) as left:
+        cast.report(assignment, epoch, zeros_per_weight=[4, 4, 4])
+    assert "pruned 2 matrices" in str(left.value.error) and cast.of_kind("record") == []
+    assert cast.report(assignment, epoch, zeros_per_weight=[4, 4]) in (True, False)
+    assert len(cast.of_kind("record")) == 1
+
+
 def test_a_retraining_needs_a_result_on_validation_too(scene: Scene) -> None:
     assert scene.report(scene.take(), 1, validation_accuracy=None) is True
     assert "'validation_accuracy' of epoch 1 is missing" in scene.events[-1]["error"]

@@ -30,9 +30,9 @@ def test_sizes_equal_counts_by_hand() -> None:
         model[1].bias[0] = -0.0
     size = measure(model, {"0": model[0].weight})
     # a bitmap of one byte and five values, then eight dense parameters
-    assert size == Size(3 / 8, 3 / 16, 16 - 5, (1 + 5 * 4) + 8 * 4)
+    assert size == Size(3 / 8, 3 / 16, 16 - 5, (1 + 5 * 4) + 8 * 4, 8 / (8 + 2))
     model = small(torch.ones(2, 4))
-    assert measure(model, {"0": model[0].weight}) == Size(0.0, 0.0, 16, 16 * 4)
+    assert measure(model, {"0": model[0].weight}) == Size(0.0, 0.0, 16, 16 * 4, 0.8)
 
 
 def test_sizes_on_a_grid_equal_counts_by_hand() -> None:
@@ -40,12 +40,12 @@ def test_sizes_on_a_grid_equal_counts_by_hand() -> None:
     model = small(torch.tensor([[0.0, 0.0, 0.1, 1.0], [0.0, 0.0, 0.2, -1.0]]))
     set_scheme(model, Scheme("fixed", 5, 1))
     bitmap_and_two, bias, norm, other = 1 + 2, math.ceil(2 * 5 / 8), 4 * 4, math.ceil(2 * 5 / 8)
-    expected = Size(4 / 8, 4 / 16, 2 + 2 + 4 + 2, bitmap_and_two + bias + norm + other, 2 / 8)
+    expected = Size(4 / 8, 4 / 16, 2 + 2 + 4 + 2, bitmap_and_two + bias + norm + other, 0.8, 2 / 8)
     assert measure(model, {"0": model[0].weight}) == expected
     set_scheme(model, Scheme("int8"))
     # two rows with a scale of two bytes each, and a bias of two floats
     bytes_ = (1 + 4 + 2 * 2) + 2 * 4 + norm + (2 + 2)
-    expected = Size(4 / 8, 4 / 16, 4 + 2 + 4 + 2, bytes_, 0.0)
+    expected = Size(4 / 8, 4 / 16, 4 + 2 + 4 + 2, bytes_, 0.8, 0.0)
     assert measure(model, {"0": model[0].weight}) == expected
 
 

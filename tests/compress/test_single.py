@@ -34,7 +34,8 @@ def run(model_folder: Path, data_files: dict[str, str]) -> Run:
 def test_the_five_steps_are_printed_with_the_figures_of_the_records(run: Run) -> None:
     figures, said = run()
     numbers = [line[0] for text in said for line in text.splitlines()]
-    assert numbers == ["1", "2", "3", "4", "4", "5"]
+    assert numbers == ["1", " ", "2", "3", "4", "4", "5"]
+    assert said[1].split() == ["coverage", "1.0000"] and figures["left_out"] == []
     text = "\n".join(said)
     for name in ("baseline_accuracy", "pruned_accuracy", "recovered_accuracy"):
         assert f"{figures[name]:.4f}" in text
@@ -44,7 +45,7 @@ def test_the_five_steps_are_printed_with_the_figures_of_the_records(run: Run) ->
     assert figures["baseline_accuracy"] == first["baseline_accuracy"]
     assert figures["pruned_accuracy"] == first["accuracy"]
     assert figures["recovered_accuracy"] == last["accuracy"]
-    for name in ("sparsity", "model_sparsity", "seconds"):
+    for name in ("sparsity", "model_sparsity", "coverage", "seconds"):
         assert figures[name] == last[name]
     assert figures["sparsity"] == pytest.approx(0.5, abs=0.01)
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
@@ -85,7 +86,7 @@ def test_activations_are_described(run: Run) -> None:
     weight = {"sparsity": 0.75, "method": "random", "scope": "global"}
     tutorial = {"weight": weight, "activation": activation, "finetune_epochs": 0}
     figures, said = run(space=tutorial)
-    assert "weights 75% random global, activations 25% random global" in said[1]
+    assert "weights 75% random global, activations 25% random global" in said[2]
     assert figures["params"]["activation_sparsity"] == 0.25
     # without finetuning, the pruned model is the last one
     assert figures["recovered_accuracy"] == figures["pruned_accuracy"]

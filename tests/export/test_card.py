@@ -64,6 +64,20 @@ def test_its_code_loads_the_model_and_reads_the_compact_file(exported: Path, tex
     assert digest(tensors) == digest(load_file(exported / "model.safetensors"))
 
 
+def test_what_pruning_leaves_out_is_named(own: Path, hand_over: HandOver) -> None:
+    ledger = own / "ledger.jsonl"
+    events = [json.loads(line) for line in ledger.read_text().splitlines()]
+    rows = [["layer.0.q", 40, "kind"], ["layer.1.q", 40, "kind"]]
+    [dense] = [event for event in events if event["event"] == "baseline"]
+    dense |= {"coverage": 0.25, "left_out": rows}
+    ledger.write_text("".join(json.dumps(event) + "\n" for event in events))
+    text = (hand_over(own, "t00001", 2) / "README.md").read_text()
+    assert (
+        r"Coverage is 0.2500; left out, of kinds that cannot be pruned: layer.\*.q (80 weights"
+        in text
+    )
+
+
 def test_a_confirmed_point_shows_figures_on_test(own: Path, hand_over: HandOver) -> None:
     results = analysis.load(own)
     record, front = results.story.trials["t00001"].records[-1], results.front

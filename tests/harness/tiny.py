@@ -106,6 +106,29 @@ def save(
     return folder
 
 
+def gpt2(**settings: Any) -> nn.Module:
+    """A GPT-2 classifier of 2 layers and width 32, always with the same weights.
+
+    Its layers are transformers' ``Conv1D``; c_proj of the attention is square.
+    """
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    shape = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64, "initializer_range": 0.2}
+    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"), 0)
+    config = GPT2Config(vocab_size=len(VOCABULARY), **{**shape, **tokens, **settings})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        return GPT2ForSequenceClassification(config)
+
+
+def save_gpt2(folder: Path) -> Path:
+    """Save a model folder: :func:`gpt2` and a tokenizer."""
+    model: Any = gpt2()
+    model.save_pretrained(folder)
+    save_tokenizer(folder)
+    return folder
+
+
 def make_config(model: Path | str | None, dataset: Any, **sections: Any) -> SweepConfig:
     """A config of small batches; ``sections`` are merged over it."""
     plain: dict[str, Any] = {

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sweep.compress.dense.calibration import Calibration
 from sweep.compress.dense.figures import figures_file, figures_of, warnings_of
@@ -15,6 +15,7 @@ from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
 from sweep.compress.models import quiet
+from sweep.compress.prune.coverage import narrow, reach
 from sweep.compress.prune.targets import check_space, fitted, prunable_weights, read_masks
 from sweep.compress.quantize.scheme import OnGrid, Scheme
 from sweep.compress.tasks import Task
@@ -25,6 +26,7 @@ from sweep.config.plan import distilled, may_distill
 from sweep.config.sections import QuantizationConfig
 from sweep.errors import UsageError
 from sweep.registry import STRUCTURES, TASKS
+from sweep.space.domains import samples
 from sweep.space.params import Params
 
 
@@ -123,7 +125,19 @@ class Workbench:
     @property
     def warnings(self) -> list[str]:
         """Warnings that a reader of the figures needs, one sentence each."""
-        return warnings_of(self.models)
+        return [*self._narrow(self.dense.model), *warnings_of(self.models)]
+
+    def reach(self) -> dict[str, Any]:
+        """Return ``coverage``, ``left_out`` and ``warnings`` about them, without any training.
+
+        Raises :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
+        """
+        model = self.models.start()
+        return {**reach(model, self.config.pruning), "warnings": self._narrow(model)}
+
+    def _narrow(self, model: nn.Module) -> list[str]:
+        shares = samples(self.config.space["activation_sparsity"], ())
+        return narrow(model, self.config.pruning, max(shares) > 0, any(self._grids))
 
     # The dense models on other machines.
 

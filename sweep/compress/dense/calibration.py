@@ -19,6 +19,9 @@ from sweep.registry import CRITERIA
 
 _STREAM, _FILE = 2, "statistics.safetensors"
 
+VERSION = 2
+"""Version of the cached statistics, increased when other modules become prunable."""
+
 
 class Calibration:
     """The calibration statistics of the dense model on a grid.
@@ -34,14 +37,14 @@ class Calibration:
         self.samples, key = self.pruning.calibration_samples, models.grid_key(grid)
         self.seed = models.config.task.seed
         targets = self.pruning.model_dump(include={"include", "exclude", "embeddings"})
-        which = [targets, self.samples, *([key] if key else [])]
+        which = [VERSION, targets, self.samples, *([key] if key else [])]
         name = f"{models.folder.name}-{fingerprint(which)}"
         self.folder = cache_root() / "statistics" / name
         self._found: dict[str, Statistics] = {}
 
     def check(self, methods: Iterable[object]) -> None:
         """Raise :class:`~sweep.errors.UsageError` if a method cannot score one of the modules."""
-        modules = prunable_modules(self.dense.model, self.pruning)
+        modules = prunable_modules(self.dense.model, self.pruning, shared=True)
         for method in map(str, methods):
             check_inputs(method, CRITERIA[method].needs, modules)
 
@@ -61,7 +64,7 @@ class Calibration:
         return self._found[kind]
 
     def _collect(self, kind: str) -> None:
-        modules = prunable_modules(self.dense.reset(), self.pruning)
+        modules = prunable_modules(self.dense.reset(), self.pruning, shared=True)
         found = collect(kind, modules, self.losses())
         with new_folder(self.folder / kind) as scratch:
             save_file({name: part.cpu() for name, part in found.items()}, scratch / _FILE)

@@ -9,13 +9,14 @@ from typing import Any
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import dense_figures, measure
 from sweep.compress.models import beside
+from sweep.compress.prune.coverage import reach
 from sweep.compress.prune.targets import MASKS, dropped_share, prunable_weights, read_masks
 from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
 
-FIGURES = 3
+FIGURES = 4
 """Version of the cached figures, increased with each new figure so that no cache file lacks it."""
 
 
@@ -44,7 +45,8 @@ def _measured(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str,
     weights = prunable_weights(model, models.config.pruning)
     counts = {name: weight.numel() for name, weight in weights.items()}
     metrics = models.config.task.all_metrics
-    return dense_figures(score, metrics, measure(model, weights), counts, spent)
+    found = dense_figures(score, metrics, measure(model, weights), counts, spent)
+    return {**found, **reach(model, models.config.pruning)}
 
 
 def warnings_of(models: DenseModels) -> list[str]:

@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 import torch
 from torch import nn
 
+from sweep.compress.conv1d import as_linears
 from sweep.compress.dense.ship import NOTE
 from sweep.compress.dense.working import Dense
-from sweep.compress.models import model_key, set_dropout
+from sweep.compress.models import model_key, save_model, set_dropout
 from sweep.compress.prune.masks import pairs
 from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize.scheme import OnGrid
@@ -64,25 +65,25 @@ class DenseModels:
 
     def _in_floats(self) -> Dense:
         if self.recipe.epochs == 0:
-            return Dense.of(self._start(), self.device)
+            return Dense.of(self.start(), self.device)
         folder = once(
-            self.folder / FLOATS, lambda: self._finetune(self._start().to(self.device), None)
+            self.folder / FLOATS, lambda: self._finetune(self.start().to(self.device), None)
         )
-        return Dense.of(self.task.load(str(folder)), self.device)
+        return Dense.of(self.task.open(str(folder)), self.device)
 
     def _on_grid(self, grid: OnGrid) -> Dense:
         made = replace(self.get(), scheme=grid.scheme)
         if grid.epochs == 0:
             return made
         folder = once(self.folder / self.entry(grid), lambda: self._finetune(made.reset(), grid))
-        model = self.task.load(str(folder)).to(self.device)
+        model = self.task.open(str(folder)).to(self.device)
         return replace(made, weights=dict(model.state_dict()))
 
-    def _start(self) -> nn.Module:
-        """Load the starting model, with a new head if it has none."""
+    def start(self) -> nn.Module:
+        """Load the model that nothing has trained here, with a new head if it has none."""
         if self.config.model is None:
-            return self.task.fresh(self.recipe.seed)
-        return self.task.load(self.config.model, self.recipe.seed)
+            return as_linears(self.task.fresh(self.recipe.seed))
+        return self.task.open(self.config.model, self.recipe.seed)
 
     def _finetune(self, model: nn.Module, grid: OnGrid | None) -> None:
         """Finetune the model and save it in the cache."""
@@ -95,7 +96,7 @@ class DenseModels:
             for epoch in range(recipe.epochs)
         )
         with new_folder(self.folder / self.entry(grid)) as scratch:
-            model.save_pretrained(scratch)  # type: ignore[operator]
+            save_model(model, scratch)
             (scratch / NOTE).write_text(json.dumps({"train_seconds": spent}))
 
     def recipe_of(self, grid: OnGrid | None) -> Recipe:

@@ -43,7 +43,7 @@ def logits_of_teacher(models: DenseModels) -> Tensor:
 
 
 def _loaded(name: str, models: DenseModels) -> nn.Module:
-    model = models.task.load(name, setting="recover.distill.teacher")
+    model = models.task.open(name, setting="recover.distill.teacher")
     if not models.task.is_trained(model):
         raise UsageError(f"recover.distill.teacher {name!r} has no trained head")
     if not models.task.same_inputs(name):

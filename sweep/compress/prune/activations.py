@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sweep.compress.prune.selection import keep_largest, ordered_keys, pruned_count
+from sweep.errors import UsageError
 
 Prune = Callable[[Tensor], Tensor]
 
@@ -88,7 +89,8 @@ class ActivationPruner:
     def calibrate(self, forward: Callable[[], object], valid: Tensor) -> None:
         """Set each layer's threshold while ``forward`` runs once on a calibration batch.
 
-        ``valid`` (batch, tokens) is True for real tokens; the quantile ignores padding.
+        ``valid`` (batch, tokens) is True for real tokens; the quantile ignores padding. Raises
+        :class:`~sweep.errors.UsageError` for a layer that did not run.
         """
 
         def threshold_then_prune(
@@ -104,6 +106,11 @@ class ActivationPruner:
                 hook = partial(threshold_then_prune, name)
                 hooks.enter_context(module.register_forward_pre_hook(hook))
             forward()
+        if idle := [name for name in self.modules if name not in self.state]:
+            raise UsageError(
+                f"module {idle[0]} was never run on the calibration examples: leave it out with "
+                f"pruning.exclude: [{idle[0]}], or use activation_scope local"
+            )
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw the feature masks of method ``random``."""

@@ -37,10 +37,11 @@ a feature that is always zero would make the matrix singular."""
 def collect(kind: str, modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
     """Return the statistic ``kind`` of each module, by name.
 
+    Of modules that share a weight only the first has a statistic, over the inputs of all of them.
     Raises :class:`~sweep.errors.UsageError` for a module that no example ran through.
     """
     found = COLLECTORS[kind](modules, losses)
-    if missing := [name for name in modules if name not in found]:
+    if missing := [name for name in _first_names(modules).values() if name not in found]:
         raise UsageError(
             f"module {missing[0]} was never run on the calibration examples, so it has no {kind}: "
             f"leave it out with pruning.exclude: [{missing[0]}], or use another method"
@@ -48,9 +49,14 @@ def collect(kind: str, modules: Mapping[str, nn.Module], losses: Losses) -> Stat
     return found
 
 
+def _first_names(modules: Mapping[str, nn.Module]) -> dict[int, str]:
+    """Return the name of the first module that has a weight, by the weight's id."""
+    return {id(modules[name].weight): name for name in reversed(list(modules))}
+
+
 def gradients(modules: Mapping[str, nn.Module], losses: Losses) -> Statistics:
     """Root mean square of the gradient of each weight over the losses."""
-    weights = {name: module.weight for name, module in modules.items()}
+    weights = {name: modules[name].weight for name in _first_names(modules).values()}
     sums: Statistics = {}
     count = 0
     for loss in losses:
@@ -93,6 +99,7 @@ def _summed_inputs(
 ) -> Statistics:
     """Sum ``what`` of each module's inputs (tokens, in) over the examples."""
     sums: Statistics = {}
+    first = _first_names(modules)
 
     def add(name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0].detach()
@@ -100,8 +107,9 @@ def _summed_inputs(
         sums[name] = sums[name].add_(part) if name in sums else part
 
     with ExitStack() as hooks, torch.no_grad():
-        for name, module in modules.items():
-            hooks.enter_context(module.register_forward_pre_hook(partial(add, name)))
+        for module in modules.values():
+            hook = partial(add, first[id(module.weight)])
+            hooks.enter_context(module.register_forward_pre_hook(hook))
         for _ in losses:
             pass
     return sums

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
+from sweep.compress.conv1d import as_linears, is_transposed
 from sweep.compress.models import beside
 from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
@@ -32,32 +33,55 @@ OF_INPUTS = ("input-norm", "inverse-factor")
 """Kinds of statistics that exist only for the inputs of Linear layers."""
 
 
-def prunable_modules(model: nn.Module, pruning: PruningConfig) -> dict[str, nn.Module]:
-    """Return the modules whose ``weight`` may be pruned, by name; a shared weight appears once.
+def embedding_ids(model: nn.Module) -> set[int]:
+    """Return the ids of the parameters that are embeddings, also if other layers share them."""
+    tables = [m for m in model.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+    return {id(parameter) for table in tables for parameter in table.parameters()}
+
+
+def prunable_modules(
+    model: nn.Module, pruning: PruningConfig, shared: bool = False
+) -> dict[str, nn.Module]:
+    """Return the modules whose ``weight`` may be pruned, by name.
 
     By default every Linear and Conv weight is prunable, the classifier's included, as in MASE's
     tutorial. Biases and LayerNorm are never pruned; embeddings only with ``embeddings`` True.
     ``include`` (empty: all) and ``exclude`` are glob patterns over module names.
 
+    A weight that several modules share appears once, under the first name that the patterns select,
+    or with ``shared`` for each module. If one of them is an embedding, so is the weight. A weight
+    that is computed from other parameters (`torch.nn.utils.parametrize`) is not prunable. Each
+    ``Conv1D`` is first replaced by a Linear layer (`sweep.compress.conv1d`).
+
     Raises :class:`~sweep.errors.UsageError` if no module is prunable.
     """
     kinds = (*PRUNABLE, nn.Embedding) if pruning.embeddings else PRUNABLE
+    spared = set() if pruning.embeddings else embedding_ids(model)
+    uses: dict[int, dict[str, nn.Module]] = {}
+    for name, module in as_linears(model).named_modules():
+        weight = dict(module.named_parameters(recurse=False)).get("weight")
+        if isinstance(module, kinds) and weight is not None and id(weight) not in spared:
+            uses.setdefault(id(weight), {})[name] = module
     found: dict[str, nn.Module] = {}
-    seen: set[int] = set()
-    for name, module in model.named_modules():
-        wanted = not pruning.include or any(fnmatchcase(name, p) for p in pruning.include)
-        wanted = wanted and not any(fnmatchcase(name, p) for p in pruning.exclude)
-        if isinstance(module, kinds) and wanted and id(module.weight) not in seen:
-            seen.add(id(module.weight))
-            found[name] = module
+    for modules in uses.values():
+        names = [name for name in modules if _admits(pruning, name)]
+        found |= {name: modules[name] for name in names[:1]}
+        found |= modules if shared and names else {}
     if not found:
-        names = [name for name, module in model.named_modules() if isinstance(module, PRUNABLE)]
-        like = ", ".join(names[:3]) or "(the model has no Linear or Conv layer)"
+        like = (
+            ", ".join([next(iter(modules)) for modules in uses.values()][:3])
+            or "(the model has no Linear or Conv layer)"
+        )
         raise UsageError(
             f"nothing to prune: no module matches pruning.include={pruning.include} and "
             f"pruning.exclude={pruning.exclude}; names look like {like}"
         )
     return found
+
+
+def _admits(pruning: PruningConfig, name: str) -> bool:
+    wanted = not pruning.include or any(fnmatchcase(name, p) for p in pruning.include)
+    return wanted and not any(fnmatchcase(name, p) for p in pruning.exclude)
 
 
 def prunable_weights(model: nn.Module, pruning: PruningConfig) -> dict[str, Tensor]:
@@ -93,14 +117,15 @@ def dropped_share(masks: dict[str, NDArray[np.bool_]]) -> float:
 
 
 def fitted(masks: Mapping[str, NDArray[np.bool_]], model: nn.Module) -> dict[str, Tensor]:
-    """Return the masks as tensors on the device of the model's weights.
+    """Return saved masks as tensors, in the layout and on the device of the model's weights.
 
     Raises :class:`~sweep.errors.UsageError` if a mask has no weight of its shape, or drops a weight
     that is not zero: the masks then belong to another model.
     """
     modules = dict(model.named_modules())
     found = {}
-    for name, mask in masks.items():
+    for name, saved in masks.items():
+        mask = np.ascontiguousarray(saved.T) if is_transposed(modules.get(name)) else saved
         weight = getattr(modules.get(name), "weight", None)
         if not isinstance(weight, Tensor) or weight.shape != mask.shape:
             has = "no such weight" if weight is None else f"a weight of shape {tuple(weight.shape)}"

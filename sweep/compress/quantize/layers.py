@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from sweep.compress.conv1d import as_linears
 from sweep.compress.models import beside
 from sweep.compress.quantize.scheme import Scheme, int8_scales
 from sweep.errors import UsageError
@@ -47,6 +48,8 @@ class GridLinear(nn.Linear):
 
 def set_scheme(model: nn.Module, scheme: Scheme | None) -> None:
     """Make all :func:`linears` of the model compute on a grid; None makes them plain again."""
+    # The fast path of nn.TransformerEncoderLayer reads weights without calling its layers.
+    torch.backends.mha.set_fastpath_enabled(scheme is None)
     for layer in linears(model).values():
         layer.__class__ = nn.Linear if scheme is None else GridLinear
         layer.__dict__.pop("scheme", None)
@@ -138,7 +141,7 @@ def load_grid(model: nn.Module, folder: str | Path) -> None:
     """
     path = Path(folder) / GRID_FILE
     about = _read(path)
-    if strange := sorted(set(about["modules"]) ^ set(linears(model))):
+    if strange := sorted(set(about["modules"]) ^ set(linears(as_linears(model)))):
         where = "the file" if strange[0] in about["modules"] else "the model"
         raise UsageError(
             f"{path} does not fit this model: only {where} has the Linear layer {strange[0]!r}"

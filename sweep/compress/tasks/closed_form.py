@@ -184,4 +184,4 @@ def size_of(zeros: int) -> Size:
     """Return the size of a model with ``zeros``."""
     total = WEIGHTS + OTHERS
     size_bytes = stored_bytes(WEIGHTS, WEIGHTS - zeros, 4) + OTHERS * 4
-    return Size(zeros / WEIGHTS, zeros / total, total - zeros, size_bytes)
+    return Size(zeros / WEIGHTS, zeros / total, total - zeros, size_bytes, coverage=1.0)

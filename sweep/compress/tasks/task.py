@@ -86,6 +86,12 @@ class Task(ABC):
         setting for messages. Raises :class:`~sweep.errors.UsageError` if the model does not fit.
         """
 
+    def open(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
+        """:meth:`load` a model, with Linear layers in place of transformers' ``Conv1D``."""
+        from sweep.compress.conv1d import as_linears
+
+        return as_linears(self.load(name, seed, setting))
+
     def fresh(self, seed: int) -> nn.Module:
         """Make a model with weights drawn from ``seed``, for a config without ``model``."""
         raise UsageError(

@@ -26,6 +26,17 @@ def test_a_quantised_dense_model_is_described_step_by_step() -> None:
     assert "| zeros by quantisation | 25.00 % |" in text
 
 
+def test_the_coverage_is_told_with_the_names_of_what_is_left_out() -> None:
+    rows = [["layer.0.attn.q", 40, "kind"], ["layer.1.attn.q", 40, "kind"], ["head", 9, "patterns"]]
+    text = dense(coverage=0.25, left_out=rows)
+    assert "0.2500; left out, of kinds that cannot be pruned: layer.\\*.attn.q (80 weights)" in text
+    assert "; left out by pruning.include or pruning.exclude: head (9 weights)" in text
+    rows = [[f"layer.{'x' * number}", 5, "kind"] for number in range(20)]
+    assert "(5 weights), 8 more." in dense(coverage=0.25, left_out=rows)
+    assert "0.2500." in dense(coverage=0.25, left_out=[["odd"], 3, None])
+    assert "overage" not in dense(), "0.1 did not measure it"
+
+
 def test_the_dense_model_on_test_has_a_column() -> None:
     ledger = small_sweep().confirm_round({("t00000", 2): {1: 780}}, dense=785)
     text = section(facts.baseline(ledger.load()))

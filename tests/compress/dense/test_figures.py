@@ -32,6 +32,7 @@ def test_the_figures_equal_independent_measurements(make_bench: MakeBench) -> No
         name: weight.numel() for name, weight in prunable_weights(model, PruningConfig()).items()
     }
     assert figures["prunable_weights"] == [[name, count] for name, count in counts.items()]
+    assert figures["coverage"] == 1.0 and figures["left_out"] == []
     assert len(base64.b64decode(figures["correct_bits"])) == 4  # a bit for each of 30 examples
     assert figures["seconds"] == figures["train_seconds"] + figures["eval_seconds"] > 0
 
@@ -96,3 +97,17 @@ def test_a_model_without_a_trained_head_gives_a_warning(
     [warning] = make_bench(headless).warnings
     assert "no trained classifier head" in warning
     assert make_bench(headless, **EPOCHS).warnings == []
+
+
+def test_a_low_coverage_gives_a_warning_that_names_what_is_left_out(make_bench: MakeBench) -> None:
+    bench = make_bench(pruning={"exclude": ["bert.encoder.*"]})
+    figures = bench.baseline()
+    weights = {n: p.numel() for n, p in tiny.bert().named_parameters() if "encoder" in n}
+    matrices = {n: c for n, c in weights.items() if c > 100}  # no bias and no LayerNorm
+    assert figures["left_out"] == [[name, count, "patterns"] for name, count in matrices.items()]
+    others = 32 * 32 + 32 * 2  # pooler and classifier
+    assert figures["coverage"] == others / (others + sum(matrices.values()))
+    [warning] = [text for text in bench.warnings if "coverage" in text]
+    assert "less than half" in warning and f"coverage {figures['coverage']:.4f}" in warning
+    assert "bert.encoder.layer.*.intermediate.dense.weight (3,072 weights" in warning
+    assert bench.reach()["left_out"] == figures["left_out"] and bench.reach()["warnings"]

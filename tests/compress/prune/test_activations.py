@@ -21,6 +21,7 @@ from sweep.compress.prune.activations import (
 from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.tasks import Split
 from sweep.config.sections import PruningConfig
+from sweep.errors import UsageError
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
 from tests.harness import tiny
 from tests.harness.rounding import assert_near
@@ -203,6 +204,13 @@ def test_thresholds_do_not_depend_on_padding() -> None:
 
 
 # random: a feature mask that is fixed for the trial
+
+
+def test_a_layer_that_never_runs_has_no_threshold_and_is_refused() -> None:
+    layers = {"used": nn.Linear(4, 4), "idle": nn.Linear(4, 4)}
+    pruner = ActivationPruner(layers, 0.5, "l1-norm", "global")
+    with pytest.raises(UsageError, match="module idle was never run"):
+        pruner.calibrate(lambda: layers["used"](torch.ones(2, 3, 4)), torch.ones(2, 3).bool())
 
 
 def random_state(scope: str, sparsity: float = 0.5, seed: int = 0) -> dict[str, Tensor]:

@@ -103,3 +103,27 @@ def test_methods_that_read_inputs_refuse_other_modules_than_linear() -> None:
     message = r"method wanda .* words is of kind Embedding: .*\[words\]"
     with pytest.raises(UsageError, match=message):
         check_inputs("wanda", "input-norm", modules)
+
+
+def test_layers_that_share_a_weight_have_one_statistic_over_all_their_inputs() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)
+            self.two.weight = self.one.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.two(torch.tanh(self.one(x)))
+            return found
+
+    net, x = Twice(), torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    modules = prunable_modules(net, PruningConfig(), shared=True)
+
+    def runs() -> Iterator[Tensor]:
+        yield net(x).square().sum()
+
+    inputs = torch.cat([x, torch.tanh(net.one(x))]).detach()
+    assert_near(collect("input-norm", modules, runs())["one"], inputs.norm(dim=0), steps=100)
+    assert list(collect("inverse-factor", modules, runs())) == ["one"]
+    [gradient] = collect("gradient", modules, runs()).values()
+    assert_near(gradient, torch.autograd.grad(net(x).square().sum(), net.one.weight)[0].abs(), 100)
