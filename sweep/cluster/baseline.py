@@ -92,7 +92,7 @@ def prepare(
     bench.adopt(found)
     bench.check()
     figures = bench.baseline(split)
-    more = {"warnings": bench.warnings, "model": config.model or "fresh"}
+    more = {**bench.about(split), "model": config.model or "fresh"}
     if accuracy := figures["metrics"].get("accuracy"):
         more["majority_accuracy"] = accuracy["chance"]
     packed = bench.pack()

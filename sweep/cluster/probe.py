@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import platform
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def _unreadable(paths: dict[str, str]) -> list[Problem]:
     return [
         ("setup", f"does not see {setting}, {path}: {how}")
         for setting, path in paths.items()
-        if not os.access(path, os.R_OK)
+        if not any(os.access(found, os.R_OK) for found in [path, *glob(path)])
     ]
 
 

@@ -30,7 +30,7 @@ def open_trial(config: SweepConfig, split: str, say: Say) -> tuple[Bench, Trial]
     bench = open_bench(config)
     params = single_params(config, say)
     bench.check()
-    for warning in bench.warnings:
+    for warning in bench.about(split)["warnings"]:
         say(f"warning: {warning}")
     seed = config.search.seed if params.seed is None else params.seed
     return bench, bench.trial(params, seed, split)

@@ -56,6 +56,16 @@ def _read_columns(raw: object) -> object:
 
 Columns = Annotated[str | tuple[str, str], BeforeValidator(_read_columns)]
 
+
+def _read_paths(raw: object) -> object:
+    if is_name(raw) or (isinstance(raw, list | tuple) and raw and all(map(is_name, raw))):
+        return raw
+    allowed = "a file, a folder, a glob, or a list of these"
+    raise Refused(Problem((), "must be one or more files", raw, allowed))
+
+
+Paths = Annotated[str | list[str], BeforeValidator(_read_paths)]
+
 Auto = Literal["auto"]
 
 Line = Annotated[str, StringConstraints(pattern=r"\S")]

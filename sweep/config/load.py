@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep.config.config import SweepConfig
-from sweep.config.sections import EMBEDDED, Files
+from sweep.config.dataset import Files
+from sweep.config.sections import EMBEDDED
 from sweep.config.text import config_diff
 from sweep.config.yaml import apply_overrides, parse_yaml
 from sweep.errors import ConfigError, UsageError
@@ -199,8 +200,9 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
             plain[name] = str(Path(plain[name]).resolve())
     dataset = plain["task"]["dataset"]
     if isinstance(dataset, dict):
-        files = {split: path and str(Path(path).resolve()) for split, path in dataset.items()}
-        plain["task"]["dataset"] = files
+        plain["task"]["dataset"] = {split: _absolute(paths) for split, paths in dataset.items()}
+    elif config.task.is_folder:
+        plain["task"]["dataset"] = _absolute(dataset)
     plain["search"]["warm_start"] = [
         path if "://" in path else str(Path(path).resolve())
         for path in plain["search"]["warm_start"]
@@ -208,13 +210,21 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
     return SweepConfig.model_validate(plain)
 
 
+def _absolute(paths: str | list[str] | None) -> str | list[str] | None:
+    if isinstance(paths, str):
+        return str(Path(paths).expanduser().resolve())
+    return paths and [str(Path(path).expanduser().resolve()) for path in paths]
+
+
 def paths_of(config: SweepConfig) -> dict[str, str]:
     """Setting -> path, for all paths that trials read on every machine. Hub ids are not paths."""
     named = {"model": config.model, "tokenizer": config.tokenizer}
     found = {setting: name for setting, name in named.items() if name and _is_path(name)}
-    if isinstance(config.task.dataset, Files):
-        files = config.task.dataset.model_dump(mode="json").items()
-        found |= {f"task.dataset.{split}": path for split, path in files if path}
+    dataset = config.task.dataset
+    if isinstance(dataset, Files):
+        found |= {f"task.dataset.{place}": path for place, path in dataset.paths.items()}
+    elif config.task.is_folder:
+        found["task.dataset"] = dataset
     return found
 
 

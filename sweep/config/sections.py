@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from sweep.config import fields
+from sweep.config.dataset import Dataset, is_path
 from sweep.config.fields import FIGURES, LR_SCHEDULES, SCHEDULERS
 from sweep.registry import METRICS, SAMPLERS, TASKS
 from sweep.space import types
@@ -18,7 +18,7 @@ from sweep.space.domains import Int
 from sweep.space.params import QUANTIZATIONS, Params
 from sweep.space.parse import Space, Starts
 from sweep.space.types import Section
-from sweep.space.values import Problem, Refused, one_of
+from sweep.space.values import one_of
 
 EMBEDDED = "digits"
 """The embedded data set. Without a model, a fresh small BERT is trained on it."""
@@ -27,31 +27,12 @@ CLOSED_FORM = "closed-form"
 """The task that is a formula, without data, model and torch (`sweep.compress.tasks`)."""
 
 
-class Files(Section):
-    """Local parquet, csv or jsonl files, one per split."""
-
-    train: fields.Line = Field(description="file to finetune on")
-    validation: fields.Line | None = Field(default=None, description="file that the search reads")
-    test: fields.Line | None = Field(default=None, description="file read once, after the search")
-
-
-def _read_dataset(raw: object) -> object:
-    if isinstance(raw, Mapping | Files):
-        return Files.model_validate(raw)
-    if fields.is_name(raw):
-        return raw
-    allowed = "a hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
-    raise Refused(Problem((), "is not a data set", raw, allowed))
-
-
-Dataset = Annotated[str | Files, BeforeValidator(_read_dataset)]
-
-
 class TaskConfig(Section):
     """The task: data set, columns and metrics."""
 
     dataset: Dataset = Field(
-        description="hub id, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
+        description="hub id, folder, digits, closed-form, or {train: FILE, validation: FILE, "
+        "test: FILE}; FILE: a file, a folder, a glob, or a list of these"
     )
     subset: fields.Line | None = Field(default=None, description="configuration of a hub data set")
     text: fields.Columns = Field(default="text", description="text column, column pair, or auto")
@@ -89,6 +70,12 @@ class TaskConfig(Section):
             return self.kind
         built_in = (EMBEDDED, CLOSED_FORM)
         return str(self.dataset) if self.dataset in built_in else "classification"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether ``dataset`` is the path of a folder, and not the name of a data set."""
+        named = isinstance(self.dataset, str) and self.name == "classification"
+        return named and is_path(str(self.dataset))
 
     @property
     def primary(self) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sweep.config import SweepConfig
+from sweep.config.dataset import Files
 from sweep.config.load import load_config, packaged_names, parse_config
-from sweep.config.sections import Files
 from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ConfigError, UsageError
 from sweep.space.domains import Choice, Constant

@@ -178,7 +178,7 @@ def test_missing_required_keys_are_reported() -> None:
     assert [line.split(":")[0] for line in problems("search: {trials: 3}")] == ["name", "task"]
     assert only(problems("name: a\ntask: {}")).startswith("task.dataset: is required: hub id")
     assert only(problems(SMALL, "task.dataset.test=x", "model=m")).startswith(
-        "task.dataset.train: is required: file to finetune on"
+        "task.dataset.train: is required: files to finetune on"
     )
 
 

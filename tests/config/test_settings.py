@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sweep.config import SweepConfig
-from sweep.config.sections import Files
+from sweep.config.dataset import Files
 from sweep.space.domains import Constant, Float
 from sweep.space.params import PARAMETERS
 
@@ -91,7 +91,8 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("model", ["", 3, ["a"]]),
     ("storage", ["", None, 3]),
     ("task", [None, [], "imdb"]),
-    ("task.dataset", [None, "", 3, [], {}, {"train": None}, {"tain": "a"}, {"train": ["a"]}]),
+    ("task.dataset", [None, "", 3, [], {}, {"train": None}, {"tain": "a"}, {"train": []}]),
+    ("task.dataset.test", [[], ["a", 1], {"train": "a"}, 3]),
     ("task.text", [None, "", [], ["a"], ["a", "b", "c"], ["a", 1], 3]),
     ("task.replace", [None, [], "a", {"a": 1}, {"": "a"}]),
     ("task.max_length", [*WHOLE, 0, 8193]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -39,16 +40,22 @@ def rows(count: int, seed: int) -> list[Row]:
 
 def write(path: Path, data: Sequence[Row]) -> str:
     """Write rows in the format of the file's suffix; return the path as a string."""
-    if path.suffix == ".parquet":
+    if path.suffix == ".gz":
+        plain = Path(write(path.with_suffix(""), data))
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+    elif path.suffix == ".parquet":
         import pyarrow as pa
         from pyarrow import parquet
 
         parquet.write_table(pa.Table.from_pylist(list(data)), path)
-    elif path.suffix == ".csv":
+    elif path.suffix in (".csv", ".tsv"):
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(data[0]))
+            writer = csv.DictWriter(file, list(data[0]), delimiter=",\t"[path.suffix == ".tsv"])
             writer.writeheader()
             writer.writerows(data)
+    elif path.suffix == ".json":
+        path.write_text(json.dumps(data))
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in data))
     return str(path)

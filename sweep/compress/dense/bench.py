@@ -139,6 +139,11 @@ class Workbench:
         shares = samples(self.config.space["activation_sparsity"], ())
         return narrow(model, self.config.pruning, max(shares) > 0, any(self._grids))
 
+    def about(self, split: str) -> dict[str, Any]:
+        """Return ``warnings`` for a reader of figures on a split, and its ``shared_rows``."""
+        more = [] if split == "validation" else self.task.warnings_on(split)
+        return {"warnings": self.warnings + more, "shared_rows": self.task.shared_rows(split)}
+
     # The dense models on other machines.
 
     @property

@@ -51,7 +51,8 @@ def _measured(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str,
 
 def warnings_of(models: DenseModels) -> list[str]:
     """Return the warnings that a reader of the figures needs, one sentence each."""
-    config, task, found = models.config, models.task, []
+    config, task = models.config, models.task
+    found = task.warnings
     if config.baseline.epochs == 0 and task.carved:
         found.append(
             "validation is carved from the train split, and the model was finetuned before this "

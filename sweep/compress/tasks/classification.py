@@ -19,12 +19,13 @@ from sweep.compress.tasks.encode import (
     tokenise,
     tokenizer_key,
 )
+from sweep.compress.tasks.leaks import sentence, shared_rows
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Split, stratified
 from sweep.compress.tasks.task import SPLITS, Task
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
-from sweep.ledger.files import cache_root, file_digest, fingerprint, once, write_text
+from sweep.ledger.files import cache_root, fingerprint, once, write_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,6 +48,14 @@ class _Classification(Task):
         from sweep.compress.models import has_head
 
         return has_head(model.config)
+
+    def shared_rows(self, split: str) -> dict[str, dict[str, int]]:
+        others = SPLITS[: SPLITS.index(split)]
+        found = {name: shared_rows(self.split(name), self.split(split)) for name in others}
+        return {name: counts for name, counts in found.items() if counts["rows"]}
+
+    def warnings_on(self, split: str) -> list[str]:
+        return [sentence(split, *found) for found in self.shared_rows(split).items()]
 
 
 class Digits(_Classification):
@@ -93,11 +102,12 @@ class TextClassification(_Classification):
         self.tokenizer_name = name
         self.tokenizer_key = tokenizer_key(name)
         self.root = cache_root() / "tokens"
+        self.data = sources.open_data(settings)
         self.key = self._key("task")
         facts = self._facts()
         self.label_names = tuple(facts["label_names"])
         self.pad_id, self.vocabulary = facts["pad_id"], facts["vocabulary"]
-        self.carved = facts["carved"]
+        self.carved, self.others = facts["carved"], facts["others"]
 
     def read(self, name: str) -> Split:
         """Read a tokenised split; train and validation may be subset, test is always complete.
@@ -117,6 +127,20 @@ class TextClassification(_Classification):
         folder = self.root / f"{self._key(source)}-{fingerprint([self.label_names, cut, counts])}"
         return replace(cached(folder, make), pad_id=self.pad_id)
 
+    def warnings_on(self, split: str) -> list[str]:
+        found = super().warnings_on(split)
+        if split == "validation" and self.carved:
+            if self.others:
+                found.append(
+                    f"the data has no split 'validation', so a part of train is used for it; it "
+                    f"also has {', '.join(self.others)}, which no setting reads"
+                )
+            return found
+        examples = len(self._tokens(split))
+        if empty := json.loads(self._note(split).read_text())["empty"]:
+            found.append(f"{empty} of {examples} examples of {split} have no text")
+        return found
+
     def same_inputs(self, teacher: str) -> bool:
         """Whether the teacher has the same tokenizer."""
         return same_words(teacher, self.tokenizer_name)
@@ -131,21 +155,12 @@ class TextClassification(_Classification):
     def _key(self, split: str) -> str:
         """Return a key of all that a tokenised split depends on, the files' bytes included."""
         settings = self.settings
-        dataset: Any = settings.dataset
-        if not isinstance(dataset, str):
-            names = SPLITS if split == "task" else (split,)
-            dataset = {name: _digest(getattr(dataset, name)) for name in names}
-        shape = [settings.subset, settings.text, settings.label, settings.replace]
-        return fingerprint([dataset, split, shape, settings.max_length, self.tokenizer_key])
+        data = {name: self.data.key(name) for name in (SPLITS if split == "task" else (split,))}
+        shape = [settings.text, settings.label, settings.replace]
+        return fingerprint([data, split, shape, settings.max_length, self.tokenizer_key])
 
     def _raw(self, split: str) -> Raw | None:
-        settings = self.settings
-        if isinstance(settings.dataset, str):
-            return sources.hub_rows(
-                settings.dataset, settings.subset, split, settings.text, settings.label
-            )
-        path = getattr(settings.dataset, split)
-        return None if path is None else sources.file_rows(path, settings.text, settings.label)
+        return self.data.rows(split, self.settings.text, self.settings.label)
 
     def _facts(self) -> dict[str, Any]:
         file = self.root / f"{self._key('task')}-facts.json"
@@ -163,6 +178,7 @@ class TextClassification(_Classification):
             "pad_id": 0 if pad is None else int(pad),
             "vocabulary": len(self.loaded_tokenizer),
             "carved": self._raw("validation") is None,
+            "others": self.data.others,
         }
 
     def _tokens(self, name: str) -> Split:
@@ -173,12 +189,17 @@ class TextClassification(_Classification):
             raw = self._raw(name)
             if raw is None:
                 raise UsageError(f"the data has no split {name!r}: set task.dataset.{name}=FILE")
+            write_text(self._note(name), json.dumps({"empty": raw.empty}))
             ids = sources.label_ids(raw.labels, labels, f"split {name!r}")
             return tokenise(
                 raw, ids, self.loaded_tokenizer, self.settings.max_length, self.settings.replace
             )
 
         return cached(self.root / f"{self._key(name)}-{fingerprint(labels)}", make)
+
+    def _note(self, name: str) -> Path:
+        """Return the file with what is known about the texts of a split that was tokenised."""
+        return self.root / f"{self._key(name)}.json"
 
 
 def _rng(seed: int, *path: int) -> np.random.Generator:
@@ -205,11 +226,3 @@ def _carve(whole: Split, name: str, task: TaskConfig) -> Split:
     if name == "train":
         chosen = np.setdiff1d(np.arange(len(whole)), chosen)
     return whole.subset(chosen)
-
-
-def _digest(path: str | None) -> str | None:
-    if path is None:
-        return None
-    if not Path(path).is_file():
-        raise UsageError(f"data file not found: {path}")
-    return file_digest(path)

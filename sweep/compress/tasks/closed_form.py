@@ -86,7 +86,6 @@ class ClosedForm:
 
     def __init__(self, config: SweepConfig) -> None:
         self.config = config
-        self.warnings: list[str] = []
         self.examples = config.task.eval_samples or 1000
 
     def check(self) -> None:
@@ -96,6 +95,10 @@ class ClosedForm:
         """Return the dense figures, as `sweep.compress.dense.bench.Workbench.baseline` does."""
         score = self.score(DENSE, split, self.config.task.seed, DENSE_SEED)
         return dense_figures(score, self.config.task.all_metrics, size_of(0), MATRICES)
+
+    def about(self, split: str) -> dict[str, Any]:
+        """Return that there is nothing to know about the examples, since there are none."""
+        return {"warnings": []}
 
     def pack(self) -> bytes:
         """Return no bytes, since there is no model."""

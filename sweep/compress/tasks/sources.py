@@ -3,37 +3,140 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from sweep.compress.tasks.columns import AUTO, Raw, joined, select, wanted
+from sweep.compress.tasks.files import SPLITS, digests, files_of, refuse_twice, summary
 from sweep.compress.tasks.split import Ints, Split, stratified
-from sweep.errors import UsageError, first_line
-from sweep.space.values import closest
+from sweep.config.dataset import Files
+from sweep.config.sections import TaskConfig
+from sweep.errors import UsageError
+from sweep.ledger.files import cache_root, fingerprint, write_text
 
-if TYPE_CHECKING:
-    import datasets
-    import pyarrow as pa
-
-
-FORMATS = (".parquet", ".csv", ".jsonl")
-
-AUTO = "auto"  # value of task.text for the only text column
+__all__ = ["AUTO", "DIGITS_LABELS", "DIGITS_WORDS", "Data", "Raw", "digits_split", "open_data"]
 
 DIGITS_WORDS = 17  # pixel values 0 to 16; a text is 8 x 8 of them, row by row
 DIGITS_LABELS = 10
 
 
-@dataclass(frozen=True)
-class Raw:
-    """Rows before tokenisation: one or two texts per example, and its label as in the data."""
+class Data(Protocol):
+    """Rows in splits, from files or the hub."""
 
-    texts: Sequence[str]
-    pairs: Sequence[str] | None
-    labels: Sequence[Any]
-    label_names: tuple[str, ...] | None = None
+    @property
+    def others(self) -> list[str]:
+        """The names of splits that no task reads, such as ``dev``."""
+
+    def key(self, split: str) -> Any:
+        """Return a JSON value that changes with the rows of a split, or None without this split."""
+
+    def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
+        """Read the rows of a split, or return None if there is no such split.
+
+        Raises :class:`~sweep.errors.UsageError` if they cannot be read, or have no such columns.
+        """
+
+
+def open_data(settings: TaskConfig) -> Data:
+    """Open ``task.dataset``. Raises :class:`~sweep.errors.UsageError` for a missing file."""
+    dataset = settings.dataset
+    if isinstance(dataset, Files) or settings.is_folder:
+        return LocalData(files_of(dataset, settings.subset))
+    return HubData(dataset, settings.subset)
+
+
+class LocalData:
+    """Rows of files. Their key is of the files' bytes when they were opened."""
+
+    def __init__(self, files: dict[str, list[Path]]) -> None:
+        self.others = [split for split in files if split not in SPLITS]
+        self._files = files
+        self._digests = {split: digests(files[split]) for split in SPLITS if split in files}
+        refuse_twice(files, self._digests)
+
+    def key(self, split: str) -> list[str] | None:
+        return self._digests.get(split)
+
+    def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
+        if split not in self._digests:
+            return None
+        from sweep.compress.tasks.readers import read_file, readable
+
+        files, parts = self._files[split], []
+        for file in files:
+            with readable(file):
+                columns = read_file(file, wanted(text, label))
+                parts.append(select(columns, str(file), text, label))
+        if digests(files) != self._digests[split]:
+            raise UsageError(f"a file of {split} has changed since it was opened: start again")
+        source = str(files[0]) if len(files) == 1 else f"task.dataset.{split}"
+        return joined(parts, [*map(str, files)], source)
+
+
+class HubData:
+    """Rows of a data set of the hub. Its key is its revision (a commit)."""
+
+    def __init__(self, name: str, subset: str | None) -> None:
+        self.name, self.subset = name, subset
+
+    @cached_property
+    def _builder(self) -> Any:
+        import datasets
+
+        datasets.disable_progress_bars()
+        try:
+            return datasets.load_dataset_builder(self.name, self.subset)
+        except Exception as error:
+            raise self._unusable(error) from error
+
+    @cached_property
+    def _revision(self) -> str:
+        """The newest revision, or, without the hub, the last one that this machine has seen."""
+        note = cache_root() / "tokens" / f"hub-{fingerprint([self.name, self.subset])}.txt"
+        known = note.read_text() if note.exists() else None
+        try:
+            revision = str(self._builder.hash)
+        except UsageError as error:
+            if known is None or not isinstance(error.__cause__, ConnectionError):
+                raise
+            return known
+        if revision != known:
+            write_text(note, revision)
+        return revision
+
+    def _unusable(self, error: Exception) -> UsageError:
+        hint = "a private or gated data set needs a token in HF_TOKEN; "
+        return UsageError(
+            f"data set {self.name!r} cannot be loaded from the hub: {summary(error)}; "
+            f"{hint if type(error).__name__ == 'DatasetNotFoundError' else ''}"
+            "to use files, set task.dataset.train=FILE"
+        )
+
+    def _splits(self) -> list[str]:
+        try:
+            self._builder.download_and_prepare()
+        except Exception as error:
+            raise self._unusable(error) from error
+        return list(self._builder.info.splits)
+
+    @property
+    def others(self) -> list[str]:
+        return [split for split in self._splits() if split not in SPLITS]
+
+    def key(self, split: str) -> list[str | None]:
+        return [self.name, self.subset, self._revision]
+
+    def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
+        from sweep.compress.tasks.readers import of_arrow
+
+        if split not in self._splits():
+            return None
+        table, source = self._builder.as_dataset(split=split), f"{self.name} ({split})"
+        columns = of_arrow(table.features.arrow_schema, table.data.column)
+        return joined([select(columns, source, text, label)], [source], source)
 
 
 def digits_split(split: str, generator: np.random.Generator) -> Split:
@@ -50,94 +153,6 @@ def digits_split(split: str, generator: np.random.Generator) -> Split:
     parts = {"test": test, "validation": validation, "train": np.setdiff1d(rest, validation)}
     chosen = parts[split]
     return Split.of(images[chosen].astype(np.int32).tolist(), labels[chosen])
-
-
-def file_rows(path: str, text: str | Sequence[str], label: str) -> Raw:
-    """Read the rows of a parquet, csv or jsonl file.
-
-    Raises :class:`~sweep.errors.UsageError` for a file that is empty or cannot be read, another
-    format, or a missing column.
-    """
-    import datasets
-
-    file = Path(path)
-    if file.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: unknown format {file.suffix!r}; allowed: {', '.join(FORMATS)}")
-    try:
-        # A Dataset also reads label names from a parquet file's schema.
-        table = datasets.Dataset(_read(path, file.suffix.lower()))
-    except (OSError, ValueError) as error:  # pyarrow's own errors are both
-        raise UsageError(f"{path} cannot be read: {first_line(error)}") from error
-    return _select(table, path, text, label)
-
-
-def _read(path: str, suffix: str) -> pa.Table:
-    from pyarrow import csv, json, parquet
-
-    if suffix == ".parquet":
-        return parquet.read_table(path)
-    if suffix == ".csv":
-        return csv.read_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True))
-    # A block must hold the longest line, and reviews are long.
-    return json.read_json(path, read_options=json.ReadOptions(block_size=1 << 24))
-
-
-def hub_rows(dataset: str, subset: str | None, split: str, text: Any, label: str) -> Raw | None:
-    """Read the rows of a hub data set's split, or None if it has no such split.
-
-    Raises :class:`~sweep.errors.UsageError` if the data set cannot be loaded.
-    """
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        if split not in datasets.get_dataset_split_names(dataset, subset):
-            return None
-        table = datasets.load_dataset(dataset, subset, split=split)
-    except Exception as error:
-        raise UsageError(
-            f"data set {dataset!r} cannot be loaded from the hub: {first_line(error)}; "
-            "to use files, set task.dataset.train=FILE"
-        ) from error
-    return _select(table, f"{dataset} ({split})", text, label)
-
-
-def _select(table: datasets.Dataset, source: str, text: str | Sequence[str], label: str) -> Raw:
-    columns = _text_columns(table, source, text, label)
-    for name in [*columns, label]:
-        if name not in table.column_names:
-            near = closest(name, table.column_names)
-            raise UsageError(
-                f"{source} has no column {name!r}; it has: {', '.join(table.column_names)}"
-                + (f"; did you mean {near!r}?" if near else "")
-            )
-    if len(table) == 0:
-        raise UsageError(f"{source} is empty: a split needs at least one example")
-    texts = [_text(value) for value in table[columns[0]]]
-    pairs = [_text(value) for value in table[columns[1]]] if len(columns) == 2 else None
-    names = getattr(table.features[label], "names", None)
-    return Raw(texts, pairs, list(table[label]), tuple(names) if names else None)
-
-
-def _text_columns(
-    table: datasets.Dataset, source: str, text: str | Sequence[str], label: str
-) -> list[str]:
-    """Return the named columns, or for ``auto`` the only text column that is not the label."""
-    if text != AUTO:
-        return [text] if isinstance(text, str) else list(text)
-    kinds = ("string", "large_string")
-    found = [n for n, f in table.features.items() if getattr(f, "dtype", "") in kinds]
-    found = [name for name in found if name != label]
-    if len(found) != 1:
-        raise UsageError(
-            f"task.text is auto, which needs exactly one text column, but {source} has "
-            f"{', '.join(found) or 'none'}: set task.text to a column"
-        )
-    return found
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 def label_ids(labels: Sequence[Any], names: tuple[str, ...], source: str) -> Ints:

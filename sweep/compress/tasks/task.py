@@ -109,6 +109,24 @@ class Task(ABC):
     def save_beside(self, folder: Path) -> None:  # noqa: B027
         """Write further files of an exported model, such as a tokenizer."""
 
+    def shared_rows(self, split: str) -> dict[str, dict[str, int]]:
+        """Return, by the split that has them too, counts of the examples of ``split`` in it.
+
+        Of validation they are those that train has; of test, those that train and validation have.
+        The counts are those of `sweep.compress.tasks.leaks.shared_rows`; a split that shares
+        nothing is omitted.
+        """
+        return {}
+
+    def warnings_on(self, split: str) -> list[str]:
+        """Return what a reader of figures on ``split`` must know about its examples."""
+        return []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures of a search must know about the examples."""
+        return [*self.warnings_on("train"), *self.warnings_on("validation")]
+
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss of a batch, a scalar, from its logits and labels."""
         from torch.nn.functional import cross_entropy

@@ -155,8 +155,8 @@ def test_twelve_labels_with_default_names_are_accepted(
 ) -> None:
     """LABEL_10 sorts before LABEL_2; a new head is finetuned in that order, which is correct."""
     rows = [{"text": f"good {tiny.FILLER[i % 8]}", "label": f"LABEL_{i}"} for i in range(12)] * 2
-    train = tiny.write(tmp_path / "train.csv", rows)
-    files = {"train": train, "validation": train}
+    names = {"train": "a.csv", "validation": "b.jsonl"}  # of different bytes
+    files = {split: tiny.write(tmp_path / name, rows) for split, name in names.items()}
     model = tiny.save(tmp_path / "model", head=False)
     bench = make_bench(model, files, baseline={"epochs": 1})
     bench.check()

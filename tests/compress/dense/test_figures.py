@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sweep.compress.dense import figures as figures_module
+from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import measure
 from sweep.compress.prune.targets import prunable_weights
 from sweep.config.sections import PruningConfig
@@ -81,22 +82,35 @@ def test_cached_figures_without_a_requested_metric_are_not_used(
     assert again["eval_seconds"] != figures["eval_seconds"]
 
 
+def warnings(bench: Workbench) -> list[str]:
+    """The warnings about the model."""
+    return [text for text in bench.warnings if text not in bench.task.warnings]
+
+
+def test_what_is_known_about_the_examples_belongs_to_their_split(bench: Workbench) -> None:
+    for split, others in (("validation", ["train"]), ("test", ["train", "validation"])):
+        about = bench.about(split)
+        assert list(about["shared_rows"]) == others  # short sentences of few words
+        more = about["warnings"][len(bench.warnings) :]
+        assert len(more) == (len(others) if split == "test" else 0)
+
+
 def test_a_model_that_may_have_seen_validation_gives_a_warning(
     make_bench: MakeBench, data_files: dict[str, str]
 ) -> None:
     only_train = {"train": data_files["train"]}
-    [warning] = make_bench(files=only_train).warnings
+    [warning] = warnings(make_bench(files=only_train))
     assert "carved" in warning and "baseline.epochs: 0" in warning
-    assert make_bench().warnings == make_bench(files=only_train, **EPOCHS).warnings == []
+    assert warnings(make_bench()) == warnings(make_bench(files=only_train, **EPOCHS)) == []
 
 
 def test_a_model_without_a_trained_head_gives_a_warning(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     headless = tiny.save(tmp_path, head=False)
-    [warning] = make_bench(headless).warnings
+    [warning] = warnings(make_bench(headless))
     assert "no trained classifier head" in warning
-    assert make_bench(headless, **EPOCHS).warnings == []
+    assert warnings(make_bench(headless, **EPOCHS)) == []
 
 
 def test_a_low_coverage_gives_a_warning_that_names_what_is_left_out(make_bench: MakeBench) -> None:

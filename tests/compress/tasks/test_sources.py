@@ -1,4 +1,4 @@
-"""Sources of rows: three file formats with equal results, the embedded digits, label ids."""
+"""Sources of rows: file formats with equal results, the embedded digits, label ids."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sweep.compress.tasks.sources import (
     AUTO,
     DIGITS_LABELS,
     DIGITS_WORDS,
+    LocalData,
     Raw,
     digits_split,
-    file_rows,
     label_ids,
     label_names,
 )
 from sweep.errors import UsageError
 from tests.harness import tiny
 
-FORMATS = ("parquet", "csv", "jsonl")
+FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "csv.gz", "parquet.gz", "ndjson.gz")
 every_format = pytest.mark.parametrize("suffix", FORMATS)
 
 ROWS = [
@@ -31,6 +31,12 @@ ROWS = [
     {"text": "bad, they say", "label": 0, "other": "y"},
     {"text": "üñ é 数", "label": 1, "other": "z"},
 ]
+
+
+def file_rows(path: str, text: Any, label: str) -> Raw:
+    found = LocalData({"train": [Path(path)]}).rows("train", text, label)
+    assert found is not None
+    return found
 
 
 def raw(labels: list[Any], names: tuple[str, ...] | None = None) -> Raw:
@@ -89,7 +95,7 @@ def test_auto_needs_exactly_one(tmp_path: Path, data: list[tiny.Row], shown: str
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.xlsx").write_text("x")
-    with pytest.raises(UsageError, match=r"'\.xlsx'.*\.parquet, \.csv, \.jsonl"):
+    with pytest.raises(UsageError, match=r"'\.xlsx'.*\.parquet, .*\.csv, .*\.jsonl"):
         file_rows(str(tmp_path / "data.xlsx"), "text", "label")
 
 
@@ -102,24 +108,34 @@ def test_a_missing_column_is_refused_with_the_nearest_name(tmp_path: Path, suffi
         file_rows(path, "text", "lable")
 
 
-@every_format
-def test_a_file_without_rows_is_refused(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"data.{suffix}"
+@pytest.mark.parametrize("content", ["", "text,label\n", "\n"])
+def test_a_file_without_rows_is_refused(tmp_path: Path, content: str) -> None:
     nothing = pa.table({"text": pa.array([], pa.string()), "label": pa.array([], pa.int64())})
-    parquet.write_table(nothing, path)
-    if suffix != "parquet":
-        path.write_text({"csv": "text,label\n", "jsonl": ""}[suffix])
-    with pytest.raises(UsageError, match=r"empty|Empty"):
-        file_rows(str(path), "text", "label")
+    parquet.write_table(nothing, tmp_path / "data.parquet")
+    (tmp_path / "data.csv").write_text(content)
+    (tmp_path / "data.jsonl").write_text("")
+    for suffix in ("parquet", "csv", "jsonl"):
+        with pytest.raises(UsageError, match="is empty"):
+            file_rows(str(tmp_path / f"data.{suffix}"), "text", "label")
 
 
 @every_format
 def test_an_empty_or_damaged_file_is_refused(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"data.{suffix}"
-    for content in (b"", b'{"text": "cut off', b"\x00\xff\xfe\x00"):
+    path = Path(tiny.write(tmp_path / f"data.{suffix}", ROWS))
+    whole = path.read_bytes()
+    for content in (b"", b'{"text": "cut off', b"\x00\xff\xfe\x00", whole[: len(whole) // 2]):
         path.write_bytes(content)
         with pytest.raises(UsageError, match=rf"data\.{suffix}"):
             file_rows(str(path), "text", "label")
+
+
+def test_a_file_that_changes_while_it_is_open_is_refused(tmp_path: Path) -> None:
+    """Its rows would be cached under the key of other bytes."""
+    path = Path(tiny.write(tmp_path / "data.csv", ROWS))
+    data = LocalData({"train": [path]})
+    path.write_text(path.read_text() + "more,1,z\n")
+    with pytest.raises(UsageError, match="has changed"):
+        data.rows("train", "text", "label")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def load(model_folder: Path, files: Files, tmp_path: Path) -> Load:
 
     def call(data: Any = files, model: Path = model_folder, **task: Any) -> Any:
         if isinstance(data, list):
-            data = dict.fromkeys(["train", "validation"], tiny.write(tmp_path / "rows.jsonl", data))
+            names = {"train": "rows.jsonl", "validation": "rows.json"}  # of different bytes
+            data = {split: tiny.write(tmp_path / name, data) for split, name in names.items()}
         return of(tiny.make_config(model, data, task=task))
 
     return call
@@ -156,11 +157,51 @@ def test_the_test_split_is_read_only_when_requested(load: Load, files: Files, ca
     Path(files["test"]).write_bytes(b"\xff\x00 no rows")
     task = load()
     assert (len(task.train), len(task.split("validation"))) == (64, 40)
-    with pytest.raises(UsageError, match=r"test\.jsonl cannot be read"):
+    with pytest.raises(UsageError, match=r"test\.jsonl is not UTF-8 text"):
         task.split("test")
     Path(files["test"]).unlink()
     with pytest.raises(UsageError, match="not found"):
         task.split("test")
+
+
+def test_rows_that_two_splits_share_are_counted_and_warned_of(load: Load, tmp_path: Path) -> None:
+    rows = [{"text": text, "label": i % 2} for i, text in enumerate(["good", "bad", "fine film"])]
+    more = [{"text": "plot", "label": 1}, {"text": "  GOOD", "label": 1}]
+    parts = {"train": rows, "validation": [*more, rows[1]], "test": [*rows, *more, rows[2]]}
+    words = {"GOOD": "good"}  # equal after the replacement
+    files = {name: tiny.write(tmp_path / f"{name}.csv", part) for name, part in parts.items()}
+    task = load(files, replace=words)
+    ours = {"rows": 2, "different": 2, "other_label": 1, "examples": 3}
+    assert task.shared_rows("validation") == {"train": ours}
+    assert task.shared_rows("train") == {}
+    assert task.shared_rows("test") == {
+        "train": {"rows": 5, "different": 3, "other_label": 1, "examples": 6},
+        "validation": {"rows": 4, "different": 3, "other_label": 1, "examples": 6},
+    }
+    [warning] = task.warnings
+    assert warning.startswith("2 of 3 validation examples")
+    told = [text.partition(" examples")[0] for text in task.warnings_on("test")]
+    assert told == ["5 of 6 test", "4 of 6 test"]
+
+
+def test_empty_texts_and_unread_splits_are_warned_of(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = numbered(20)
+    for row in rows[:3]:
+        row["text"] = " "
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "whole").mkdir()
+    for name, part in (("train", rows), ("validation", numbered(30)[20:])):
+        tiny.write(tmp_path / f"whole/{name}.csv", part)
+    for _ in range(2):  # the second time from the cache
+        assert load("./whole").warnings == ["3 of 20 examples of train have no text"]
+    import datasets
+
+    parts = {name: datasets.Dataset.from_list(numbered(20)) for name in ("train", "dev")}
+    datasets.DatasetDict(parts).save_to_disk("saved")
+    [warning] = load("./saved").warnings
+    assert "no split 'validation'" in warning and "it also has dev" in warning
 
 
 def test_an_unknown_split_is_refused(load: Load, files: Files) -> None:
