@@ -45,7 +45,7 @@ def baseline(results: Results) -> Section:
     caption = f"The model before pruning: {short(figures.get('model') or 'unnamed')}."
     warnings = [
         Paragraph([Strong("Warning:"), f" {short(text, 1000)}"], "warning")
-        for text in figures.get("warnings") or []
+        for text in results.warnings
     ]
     dense = Table("baseline", caption, columns, rows)
     return Section("baseline", "Dense baseline", [dense, *_reach(figures), *warnings])

@@ -105,6 +105,13 @@ class Loaded:
         return plain_figures(self.confirming.baseline)
 
     @property
+    def warnings(self) -> list[str]:
+        """What a reader of the figures must know: about validation, then about test."""
+        figures = (self.baseline or {}, self.test_baseline or {})
+        told = [text for each in figures for text in each.get("warnings") or []]
+        return list(dict.fromkeys(map(str, told)))
+
+    @property
     def _reference(self) -> list[float] | None:
         if not self.directions.keys() <= self.reference_point.keys():
             return None

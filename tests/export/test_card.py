@@ -50,6 +50,8 @@ def test_its_figures_equal_those_of_the_ledger_and_the_masks(
     for words in ("trial `t00001` after 2", "| method | l1-norm |", "t00001, 2, 5", "torch 2.13.0"):
         assert words in text
     assert "No speed-up was measured" in text
+    assert results.warnings
+    assert all(f"**Warning:** {warning}." in text for warning in results.warnings)
 
 
 def test_its_code_loads_the_model_and_reads_the_compact_file(exported: Path, text: str) -> None:

@@ -44,6 +44,18 @@ def test_the_dense_model_on_test_has_a_column() -> None:
     assert "| accuracy | 91.74 % | 90.02 % |" in text
 
 
+def test_warnings_about_test_are_shown_once() -> None:
+    ledger = small_sweep().confirm_round({("t00000", 2): {1: 780}})
+    for event in ledger.events:
+        if event["event"] == "baseline":
+            event["warnings"] = ["3 rows are in train"]
+        if event["event"] == "confirm_baseline":
+            event["warnings"] = ["3 rows are in train", "5 rows of test are in train"]
+    text = section(facts.baseline(ledger.load()))
+    assert text.count("3 rows are in train") == 1
+    assert "> **Warning:** 5 rows of test are in train" in text
+
+
 def test_cost(small: Results) -> None:
     text = section(facts.cost(small))
     assert "| finetune epochs spent | 4 |" in text
