@@ -109,6 +109,8 @@ def _dense_on_test(dense: Dense, metric: PrimaryMetric) -> ConfirmBaselineEvent:
     """
     logger.info("evaluating the dense model on test")
     figures = dense.figures("test")
+    for warning in figures["warnings"]:
+        logger.warning("warning: %s", warning)
     event: ConfirmBaselineEvent = dense_event(CONFIRM_BASELINE, figures, split="test")
     value, examples = figure(event, metric.name), event["examples"]
     logger.info("dense baseline: %s %.4f on %d test examples", metric.name, value, examples)

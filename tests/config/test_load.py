@@ -12,7 +12,13 @@ import pytest
 
 from sweep.config import SweepConfig
 from sweep.config.dataset import Files
-from sweep.config.load import load_config, packaged_names, parse_config
+from sweep.config.load import (
+    load_config,
+    packaged_names,
+    parse_config,
+    paths_of,
+    with_absolute_paths,
+)
 from sweep.config.text import config_diff, dump_yaml
 from sweep.errors import ConfigError, UsageError
 from sweep.space.domains import Choice, Constant
@@ -198,3 +204,28 @@ def test_a_single_trial_ignores_the_search_and_its_dump_is_a_config() -> None:
     config = parse_config(text, single_trial=True)
     assert SweepConfig.model_validate(config.model_dump(mode="json")) == config
     assert len(problems(text)) == 2
+
+
+def test_data_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    given = {"train": ["a.csv", "data/*.csv"], "validation": "~/b.csv", "test": None}
+
+    def absolute(dataset: Any) -> tuple[Any, dict[str, str]]:
+        config = with_absolute_paths(
+            SweepConfig.model_validate({"name": "a", "model": "m", "task": {"dataset": dataset}})
+        )
+        return config.task.dataset, paths_of(config)
+
+    found, paths = absolute(given)
+    train = [str(tmp_path / "a.csv"), str(tmp_path / "data/*.csv")]
+    home = str(Path("~/b.csv").expanduser())
+    assert found == Files(train=train, validation=home)
+    assert paths == {
+        "task.dataset.train[0]": train[0],
+        "task.dataset.train[1]": train[1],
+        "task.dataset.validation": home,
+    }
+    folder = str(tmp_path / "data")
+    assert absolute("data") == absolute("./data") == (folder, {"task.dataset": folder})
+    assert absolute("imdb") == ("imdb", {})

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -48,6 +48,9 @@ class _Classification(Task):
         from sweep.compress.models import has_head
 
         return has_head(model.config)
+
+    def split(self, name: str) -> Split:
+        return cast(Split, super().split(name))
 
     def shared_rows(self, split: str) -> dict[str, dict[str, int]]:
         others = SPLITS[: SPLITS.index(split)]

@@ -128,24 +128,20 @@ def _csv(data: bytes, name: str, wanted: Collection[str]) -> Columns:
     """Read a csv file. Its delimiter is the one whose header has the wanted columns."""
     csv.field_size_limit(sys.maxsize)
     text = _decoded(data, name)
-    start = text[: 1 << 20]
-    headers = {each: next(filter(None, _rows(start, each, False)), []) for each in DELIMITERS}
-    delimiter = max(
-        headers, key=lambda each: (len({*wanted} & {*headers[each]}), len(headers[each]))
-    )
-    header = headers[delimiter]
+    delimiter = _delimiter(text, wanted)
     reader, rows = _rows(text, delimiter), []
     try:
-        for row in reader:
-            if len(row) not in (0, len(header)):  # an empty line is no row
-                raise csv.Error(f"{len(row)} columns, but the header has {len(header)}")
-            rows += [row] if row else []
+        for row in filter(None, reader):  # an empty line is no row
+            if rows and len(row) != len(rows[0]):
+                raise csv.Error(f"{len(row)} columns, but the header has {len(rows[0])}")
+            rows.append(row)
     except csv.Error as error:
         raise UsageError(
             f"{name} cannot be read as csv with the delimiter {DELIMITERS[delimiter]}: {error}, in "
             f'line {reader.line_num}; a text with a delimiter, a line break or a " needs quotes '
             'around it and "" for each "'
         ) from None
+    header = rows[0] if rows else []
     columns = list(zip(*rows[1:], strict=True)) or [()] * len(header)
 
     def values(column: str) -> list[Any]:
@@ -159,6 +155,16 @@ def _csv(data: bytes, name: str, wanted: Collection[str]) -> Columns:
         return [None if value == "" else value for value in found]
 
     return Columns(header, values, labels, texts)
+
+
+def _delimiter(text: str, wanted: Collection[str]) -> str:
+    """Return the delimiter whose header has the most wanted columns, then the most columns."""
+
+    def found(delimiter: str) -> tuple[int, int]:
+        header = next(filter(None, _rows(text[: 1 << 20], delimiter, False)), [])
+        return len({*wanted} & {*header}), len(header)
+
+    return max(DELIMITERS, key=found)
 
 
 def _rows(text: str, delimiter: str, strict: bool = True) -> Any:
