@@ -17,15 +17,8 @@ AUTO = "auto"
 
 _EMPTY = "{} is empty: a split needs at least one example"
 
-_KINDS: dict[type, tuple[str, str]] = {
-    bytes: ("bytes", "decode them to texts"),
-    list: ("a list", "join its items to one text"),
-    dict: ("an object", "name one of its fields, as COLUMN.FIELD"),
-    bool: ("a boolean", "write it as a text"),
-    int: ("a number", "write it as a text"),
-    float: ("a number", "write it as a text"),
-}
-"""What a value of a type that is no text is called, and what a user can do about it."""
+_KINDS = {bytes: "bytes", list: "a list", dict: "an object", bool: "a boolean"}
+_KINDS |= dict.fromkeys((int, float), "a number")
 
 
 @dataclass(frozen=True)
@@ -135,10 +128,11 @@ def _texts(values: list[Any], source: str, name: str) -> list[str]:
     """Return the texts of a column, a missing one as an empty text."""
     for row, value in enumerate(values):
         if value is not None and not isinstance(value, str):
-            what, remedy = _kind(value)
+            kind = _KINDS.get(type(value), f"of the type {type(value).__name__}")
             raise UsageError(
-                f"{source}: row {row} of the text column {name!r} is {what}, not a text: "
-                f"{show(value)}; {remedy}, or set task.text to another column"
+                f"{source}: row {row} of the text column {name!r} is {kind}, not a text: "
+                f"{show(value)}; write texts into the column, or set task.text to another column, "
+                "or to a field of this one (COLUMN.FIELD)"
             )
         if value and not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
             raise UsageError(
@@ -146,11 +140,6 @@ def _texts(values: list[Any], source: str, name: str) -> list[str]:
                 f"(\\ud800 to \\udfff), which is no character: {ascii(value)[:80]}"
             )
     return [value or "" for value in values]
-
-
-def _kind(value: Any) -> tuple[str, str]:
-    name = type(value).__name__
-    return _KINDS.get(type(value), (f"of the type {name}", "write it as a text"))
 
 
 def _label_names(columns: Columns, name: str) -> tuple[str, ...] | None:

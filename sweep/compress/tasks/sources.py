@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from sweep.compress.tasks.split import Ints, Split, stratified
 from sweep.config.dataset import Files
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
-from sweep.ledger.files import cache_root, fingerprint, write_text
 
 __all__ = ["AUTO", "DIGITS_LABELS", "DIGITS_WORDS", "Data", "Raw", "digits_split", "open_data"]
 
@@ -23,33 +22,11 @@ DIGITS_WORDS = 17  # pixel values 0 to 16; a text is 8 x 8 of them, row by row
 DIGITS_LABELS = 10
 
 
-class Data(Protocol):
-    """Rows in splits, from files or the hub."""
-
-    @property
-    def others(self) -> list[str]:
-        """The names of splits that no task reads, such as ``dev``."""
-
-    def key(self, split: str) -> Any:
-        """Return a JSON value that changes with the rows of a split, or None without this split."""
-
-    def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
-        """Read the rows of a split, or return None if there is no such split.
-
-        Raises :class:`~sweep.errors.UsageError` if they cannot be read, or have no such columns.
-        """
-
-
-def open_data(settings: TaskConfig) -> Data:
-    """Open ``task.dataset``. Raises :class:`~sweep.errors.UsageError` for a missing file."""
-    dataset = settings.dataset
-    if isinstance(dataset, Files) or settings.is_folder:
-        return LocalData(files_of(dataset, settings.subset))
-    return HubData(dataset, settings.subset)
-
-
 class LocalData:
-    """Rows of files. Their key is of the files' bytes when they were opened."""
+    """Rows of files.
+
+    ``others`` are the names of splits that no task reads, such as ``dev``.
+    """
 
     def __init__(self, files: dict[str, list[Path]]) -> None:
         self.others = [split for split in files if split not in SPLITS]
@@ -58,9 +35,14 @@ class LocalData:
         refuse_twice(files, self._digests)
 
     def key(self, split: str) -> list[str] | None:
+        """Return digests of the bytes of the files, as they were opened, or None without files."""
         return self._digests.get(split)
 
     def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
+        """Read the rows of a split, or return None if there is no such split.
+
+        Raises :class:`~sweep.errors.UsageError` if they cannot be read, or have no such columns.
+        """
         if split not in self._digests:
             return None
         from sweep.compress.tasks.readers import read_file, readable
@@ -77,7 +59,7 @@ class LocalData:
 
 
 class HubData:
-    """Rows of a data set of the hub. Its key is its revision (a commit)."""
+    """Rows of a data set of the hub, as :class:`LocalData`; the key has the revision (a commit)."""
 
     def __init__(self, name: str, subset: str | None) -> None:
         self.name, self.subset = name, subset
@@ -91,21 +73,6 @@ class HubData:
             return datasets.load_dataset_builder(self.name, self.subset)
         except Exception as error:
             raise self._unusable(error) from error
-
-    @cached_property
-    def _revision(self) -> str:
-        """The newest revision, or, without the hub, the last one that this machine has seen."""
-        note = cache_root() / "tokens" / f"hub-{fingerprint([self.name, self.subset])}.txt"
-        known = note.read_text() if note.exists() else None
-        try:
-            revision = str(self._builder.hash)
-        except UsageError as error:
-            if known is None or not isinstance(error.__cause__, ConnectionError):
-                raise
-            return known
-        if revision != known:
-            write_text(note, revision)
-        return revision
 
     def _unusable(self, error: Exception) -> UsageError:
         hint = "a private or gated data set needs a token in HF_TOKEN; "
@@ -127,7 +94,7 @@ class HubData:
         return [split for split in self._splits() if split not in SPLITS]
 
     def key(self, split: str) -> list[str | None]:
-        return [self.name, self.subset, self._revision]
+        return [self.name, self.subset, str(self._builder.hash)]
 
     def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
         from sweep.compress.tasks.readers import of_arrow
@@ -137,6 +104,17 @@ class HubData:
         table, source = self._builder.as_dataset(split=split), f"{self.name} ({split})"
         columns = of_arrow(table.features.arrow_schema, table.data.column)
         return joined([select(columns, source, text, label)], [source], source)
+
+
+Data = LocalData | HubData
+
+
+def open_data(settings: TaskConfig) -> Data:
+    """Open ``task.dataset``. Raises :class:`~sweep.errors.UsageError` for a missing file."""
+    dataset = settings.dataset
+    if isinstance(dataset, Files) or settings.is_folder:
+        return LocalData(files_of(dataset, settings.subset))
+    return HubData(dataset, settings.subset)
 
 
 def digits_split(split: str, generator: np.random.Generator) -> Split:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +138,5 @@ def test_a_trial_of_a_hub_model_on_hub_data(served: Hub, tmp_path: Path) -> None
     tiny.write(folder / "validation.csv", [{**row, "label": 0} for row in tiny.rows(20, 2)])
     [second] = trials(served, [])
     assert second != first
-    shutil.rmtree(tmp_path / "datasets")
     away = Hub(served.root, "http://127.0.0.1:9")  # nothing answers there
     assert trials(away, []) == [second]
