@@ -127,10 +127,8 @@ def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
     folder = tmp_path_factory.mktemp("data")
     sizes = {"train": 64, "validation": 40, "test": 30}
-    return {
-        name: tiny.write(folder / f"{name}.jsonl", tiny.rows(size, seed))
-        for seed, (name, size) in enumerate(sizes.items())
-    }
+    parts = tiny.splits(sizes)
+    return {name: tiny.write(folder / f"{name}.jsonl", part) for name, part in parts.items()}
 
 
 @pytest.fixture(scope="session")

@@ -114,6 +114,10 @@ def test_a_range_gives_its_default_or_low_end_with_a_message() -> None:
     assert told["finetune_epochs"] == "3"
 
 
-def test_warnings_are_printed(run: Run, data_files: dict[str, str]) -> None:
+def test_warnings_are_printed(run: Run, data_files: dict[str, str], tmp_path: Path) -> None:
     _, said = run(task={"dataset": {"train": data_files["train"]}, "validation": 0.25})
     assert said[0].startswith("warning: validation is carved from the train split")
+    known = tiny.write(tmp_path / "a.jsonl", tiny.splits({"train": 2})["train"])
+    leak = {"train": data_files["train"], "validation": [data_files["test"], known]}
+    _, said = run(task={"dataset": leak})
+    assert said[0].startswith("warning: 2 of 32 validation examples")

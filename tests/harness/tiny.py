@@ -38,6 +38,13 @@ def rows(count: int, seed: int) -> list[Row]:
     return made
 
 
+def splits(sizes: dict[str, int]) -> dict[str, list[Row]]:
+    """Balanced splits of :func:`rows` in which no text occurs twice."""
+    different = {row["text"]: row for row in rows(999, 0)}.values()
+    fresh = [iter([row for row in different if row["label"] == label]) for label in (0, 1)]
+    return {name: [next(fresh[i % 2]) for i in range(size)] for name, size in sizes.items()}
+
+
 def write(path: Path, data: Sequence[Row]) -> str:
     """Write rows in the format of the file's suffix; return the path as a string."""
     if path.suffix == ".gz":

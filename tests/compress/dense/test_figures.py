@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from sweep.compress.dense import figures as figures_module
-from sweep.compress.dense.bench import Workbench
 from sweep.compress.measure import measure
 from sweep.compress.prune.targets import prunable_weights
 from sweep.config.sections import PruningConfig
@@ -82,35 +81,41 @@ def test_cached_figures_without_a_requested_metric_are_not_used(
     assert again["eval_seconds"] != figures["eval_seconds"]
 
 
-def warnings(bench: Workbench) -> list[str]:
-    """The warnings about the model."""
-    return [text for text in bench.warnings if text not in bench.task.warnings]
-
-
-def test_what_is_known_about_the_examples_belongs_to_their_split(bench: Workbench) -> None:
-    for split, others in (("validation", ["train"]), ("test", ["train", "validation"])):
+def test_examples_that_splits_share_are_counted_and_warned_of(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    rows = tiny.splits({"train": 9, "validation": 8, "test": 7})
+    rows["validation"][0] = rows["train"][0]
+    rows["test"][1:3] = rows["train"][1:3]
+    parts = {name: tiny.write(tmp_path / f"{name}.csv", part) for name, part in rows.items()}
+    bench = make_bench(files=parts)
+    for split, shared in (("validation", 1), ("test", 2)):
         about = bench.about(split)
-        assert list(about["shared_rows"]) == others  # short sentences of few words
-        more = about["warnings"][len(bench.warnings) :]
-        assert len(more) == (len(others) if split == "test" else 0)
+        assert {name: each["rows"] for name, each in about["shared_rows"].items()} == {
+            "train": shared
+        }
+        assert about["warnings"][0].startswith("1 of 8 validation examples")
+        assert len(about["warnings"]) == shared
+    assert about["warnings"][1].startswith("2 of 7 test examples")
+    assert make_bench().about("test") == {"warnings": [], "shared_rows": {}}
 
 
 def test_a_model_that_may_have_seen_validation_gives_a_warning(
     make_bench: MakeBench, data_files: dict[str, str]
 ) -> None:
     only_train = {"train": data_files["train"]}
-    [warning] = warnings(make_bench(files=only_train))
+    [warning] = make_bench(files=only_train).warnings
     assert "carved" in warning and "baseline.epochs: 0" in warning
-    assert warnings(make_bench()) == warnings(make_bench(files=only_train, **EPOCHS)) == []
+    assert make_bench().warnings == make_bench(files=only_train, **EPOCHS).warnings == []
 
 
 def test_a_model_without_a_trained_head_gives_a_warning(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     headless = tiny.save(tmp_path, head=False)
-    [warning] = warnings(make_bench(headless))
+    [warning] = make_bench(headless).warnings
     assert "no trained classifier head" in warning
-    assert warnings(make_bench(headless, **EPOCHS)) == []
+    assert make_bench(headless, **EPOCHS).warnings == []
 
 
 def test_a_low_coverage_gives_a_warning_that_names_what_is_left_out(make_bench: MakeBench) -> None:
