@@ -84,6 +84,7 @@ def _splits_of(folder: Path, subset: str | None) -> dict[str, list[Path]]:
         raise UsageError(f"{what}: {type(error).__name__}: {first_line(error)}") from error
     import datasets
 
+    datasets.disable_progress_bars()
     try:
         cache = str(cache_root() / "datasets")
         builder = datasets.load_dataset_builder(str(folder.absolute()), subset, cache_dir=cache)

@@ -129,7 +129,8 @@ def _csv(data: bytes, name: str, wanted: Collection[str]) -> Columns:
     csv.field_size_limit(sys.maxsize)
     text = _decoded(data, name)
     delimiter = _delimiter(text, wanted)
-    reader, rows = _rows(text, delimiter), []
+    reader = _rows(text, delimiter)
+    rows: list[list[str]] = []
     try:
         for row in filter(None, reader):  # an empty line is no row
             if rows and len(row) != len(rows[0]):
@@ -161,7 +162,7 @@ def _delimiter(text: str, wanted: Collection[str]) -> str:
     """Return the delimiter whose header has the most wanted columns, then the most columns."""
 
     def found(delimiter: str) -> tuple[int, int]:
-        header = next(filter(None, _rows(text[: 1 << 20], delimiter, False)), [])
+        header = [*next(filter(None, _rows(text[: 1 << 20], delimiter, False)), ())]
         return len({*wanted} & {*header}), len(header)
 
     return max(DELIMITERS, key=found)
