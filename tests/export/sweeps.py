@@ -50,7 +50,7 @@ def sweep_of(
         "directions": {"accuracy": "max", "sparsity": "max"},
         "reference_point": {"accuracy": 0.5, "sparsity": 0.0},
     }
-    baseline = {**bench.baseline(), "warnings": bench.warnings, "model": "tiny"}
+    baseline = {**bench.baseline(), "warnings": ["the examples are few"], "model": "tiny"}
     events = [{"event": "sweep", **head}, {"event": "baseline", **baseline}]
     for number, params in enumerate(trials):
         name, error = f"t{number:05}", (errors or {}).get(number)
