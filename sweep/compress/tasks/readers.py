@@ -32,9 +32,9 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 class Columns:
     """The columns of one file. A file may have two columns of one name: ``names`` has both.
 
-    ``values`` returns the values of a column, ``labels`` the same with the types of a column of
-    labels (csv has only texts: numbers are inferred), and ``texts`` the names of the columns of
-    texts. ``features`` are those of the library `datasets`, which name labels.
+    ``values`` returns the values of a column, ``labels`` the same for a column of labels (csv has
+    only texts: integers, booleans and missing labels are inferred), and ``texts`` the names of the
+    columns of texts. ``features`` are those of the library `datasets`, which name labels.
     """
 
     names: Sequence[str]
@@ -45,7 +45,7 @@ class Columns:
 
 
 @contextmanager
-def readable(file: Path) -> Iterator[None]:
+def readable(file: Path | str) -> Iterator[None]:
     """Raise :class:`~sweep.errors.UsageError` for all errors of reading a file."""
     try:
         yield
@@ -152,8 +152,10 @@ def _csv(data: bytes, name: str, wanted: Collection[str]) -> Columns:
         return [each for each in header if _is_text(_inferred(values(each)).type)]
 
     def labels(column: str) -> list[Any]:
-        found = _inferred(values(column)).to_pylist()
-        return [None if value == "" else value for value in found]
+        texts, found = values(column), _inferred(values(column))
+        typed = pa.types.is_integer(found.type) or pa.types.is_boolean(found.type)
+        pairs = zip(texts, found.to_pylist(), strict=True)
+        return [None if v in (None, "") else v if typed else text for text, v in pairs]
 
     return Columns(header, values, labels, texts)
 

@@ -97,13 +97,15 @@ class HubData:
         return [self.name, self.subset, str(self._builder.hash)]
 
     def rows(self, split: str, text: str | Sequence[str], label: str) -> Raw | None:
-        from sweep.compress.tasks.readers import of_arrow
+        from sweep.compress.tasks.readers import of_arrow, readable
 
         if split not in self._splits():
             return None
-        table, source = self._builder.as_dataset(split=split), f"{self.name} ({split})"
-        columns = of_arrow(table.features.arrow_schema, table.data.column)
-        return joined([select(columns, source, text, label)], [source], source)
+        source = f"{self.name} ({split})"
+        with readable(source):
+            table = self._builder.as_dataset(split=split)
+            columns = of_arrow(table.features.arrow_schema, table.data.column)
+            return joined([select(columns, source, text, label)], [source], source)
 
 
 Data = LocalData | HubData
