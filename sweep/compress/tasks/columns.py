@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ AUTO = "auto"
 """Value of ``task.text`` for the only text column."""
 
 _EMPTY = "{} is empty: a split needs at least one example"
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 _KINDS = {bytes: "bytes", list: "a list", dict: "an object", bool: "a boolean"}
 _KINDS |= dict.fromkeys((int, float), "a number")
@@ -134,7 +137,7 @@ def _texts(values: list[Any], source: str, name: str) -> list[str]:
                 f"{show(value)}; write texts into the column, or set task.text to another column, "
                 "or to a field of this one (COLUMN.FIELD)"
             )
-        if value and not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+        if value and _HALF.search(value):
             raise UsageError(
                 f"{source}: row {row} of the text column {name!r} has half of a surrogate pair "
                 f"(\\ud800 to \\udfff), which is no character: {ascii(value)[:80]}"
