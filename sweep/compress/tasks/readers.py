@@ -181,7 +181,7 @@ def _inferred(values: Sequence[str]) -> pa.ChunkedArray:
     data = text.getvalue().encode() or b'""'
     read = arrow_csv.ReadOptions(column_names=["column"], block_size=len(data) + 1)
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
-    return arrow_csv.read_csv(io.BytesIO(data), read, parse).column(0)
+    return arrow_csv.read_csv(io.BytesIO(data), read, parse).column(0).slice(0, len(values))
 
 
 def _json(data: bytes, name: str, wanted: Collection[str]) -> Columns:
