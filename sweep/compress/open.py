@@ -51,20 +51,20 @@ def open_bench(
 
 
 def reach(config: SweepConfig) -> dict[str, Any]:
-    """Return ``coverage``, ``left_out`` and ``warnings`` of a config's model, which is not trained.
+    """Return what is known of a config's model and data without training: `Workbench.reach`.
 
     The dictionary is empty if the config has no ``model``, or if the model or the data come from
     the hub, so that nothing is downloaded. Raises :class:`~sweep.errors.UsageError` if a model
     folder, data files and patterns do not fit together.
     """
-    dataset = config.task.dataset
-    if config.model is None or (isinstance(dataset, str) and dataset != EMBEDDED):
+    dataset, is_folder = config.task.dataset, config.task.is_folder
+    if config.model is None or (isinstance(dataset, str) and dataset != EMBEDDED and not is_folder):
         return {}
     from sweep.compress.dense.bench import Workbench
     from sweep.compress.tasks.encode import is_missing_folder
 
-    is_folder = Path(config.model).exists() or is_missing_folder(config.model)
-    return Workbench(config, "cpu").reach() if is_folder else {}
+    of_hub = not Path(config.model).exists() and not is_missing_folder(config.model)
+    return {} if of_hub else Workbench(config, "cpu").reach()
 
 
 PROCESS_BYTES = 768 * 1024**2

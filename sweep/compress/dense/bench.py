@@ -128,12 +128,13 @@ class Workbench:
         return [*self._narrow(self.dense.model), *warnings_of(self.models)]
 
     def reach(self) -> dict[str, Any]:
-        """Return ``coverage``, ``left_out`` and ``warnings`` about them, without any training.
+        """Return ``coverage``, ``left_out``, ``shared_rows`` and warnings, without any training.
 
         Raises :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
         """
-        model = self.models.start()
-        return {**reach(model, self.config.pruning), "warnings": self._narrow(model)}
+        model, shared = self.models.start(), self.task.shared_rows("validation")
+        told = {"shared_rows": shared, "warnings": self._narrow(model) + self.task.warnings}
+        return {**reach(model, self.config.pruning), **told}
 
     def _narrow(self, model: nn.Module) -> list[str]:
         shares = samples(self.config.space["activation_sparsity"], ())

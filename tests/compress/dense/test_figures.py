@@ -97,6 +97,9 @@ def test_examples_that_splits_share_are_counted_and_warned_of(
         assert about["warnings"][0].startswith("1 of 8 validation examples")
         assert len(about["warnings"]) == shared
     assert about["warnings"][1].startswith("2 of 7 test examples")
+    reached = bench.reach()  # what `sweep check` prints
+    assert reached["warnings"][-1].startswith("1 of 8 validation examples")
+    assert reached["shared_rows"]["train"]["rows"] == 1
     assert make_bench().about("test") == {"warnings": [], "shared_rows": {}}
 
 
