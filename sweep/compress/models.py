@@ -1,9 +1,9 @@
-"""Sequence classifiers: loading and checking them, a new small BERT, and dropout."""
+"""Sequence classifiers: loading them and checking that they fit, saving them, a new small BERT."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.compress.tasks.encode import is_missing_folder
-from sweep.errors import UsageError, first_line
+from sweep.compress.dropout import set_dropout as set_dropout
+from sweep.compress.model_files import (
+    check_head,
+    has_head,
+    read_config,
+    unreadable,
+    with_full_attention,
+)
+from sweep.errors import StorageError, UsageError
 from sweep.ledger.files import tree_digest
-
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
 def load_classifier(
@@ -29,19 +34,22 @@ def load_classifier(
     """Load a sequence classifier from a folder or the hub, on the CPU, in float32.
 
     Weights are read from safetensors, never from pickles, and no remote code runs. If a checkpoint
-    has no head, it is drawn from ``seed``. ``setting`` is the config setting for error messages.
-    Raises :class:`~sweep.errors.UsageError` if the model is missing or damaged, if its head does
-    not fit the labels, if the tokenizer has more tokens than the model, or if texts of
-    ``max_length`` tokens have more positions.
+    has no head, it is drawn from ``seed``. Block-sparse attention becomes full attention.
+    ``setting`` is the config setting for error messages. Raises
+    :class:`~sweep.errors.UsageError` if the model is missing, damaged or of another kind
+    (`sweep.compress.model_files`), if its head does not fit the labels, if the tokenizer has more
+    tokens than the model, or if texts of ``max_length`` tokens have more positions.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
-    _check_folder(name)
+    what = f"{setting} {name!r}"
+    config = read_config(name, setting)
+    with_full_attention(config)
+    if trained := has_head(config):
+        check_head(what, config)
+    else:
+        config.num_labels = len(label_names)
     try:
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        trained = has_head(config)
-        if not trained:
-            config.num_labels = len(label_names)
         with seeded(seed):
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 name,
@@ -49,15 +57,15 @@ def load_classifier(
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # refused below, with their names
                 output_loading_info=True,
             )
     except Exception as error:  # the library raises many kinds, all of them about this model
-        raise UsageError(f"{setting} {name!r} cannot be loaded: {first_line(error)}") from error
-    if trained and (missing := sorted(report["missing_keys"])):  # they would be random
-        raise UsageError(f"{setting} {name!r} lacks weights: {json.dumps(missing[:5])}")
-    _check_sizes(f"{setting} {name!r}", config, label_names, vocabulary, max_length)
-    _check_labels(f"{setting} {name!r}", config, label_names)
+        raise unreadable(name, what, error) from error
     loaded: nn.Module = model
+    _check_weights(what, loaded, report, trained)
+    _check_sizes(what, loaded, label_names, vocabulary, max_length)
+    _check_labels(what, config, label_names)
     return loaded
 
 
@@ -70,10 +78,45 @@ def beside(model: str | None, name: str) -> Path | None:
 def save_model(model: nn.Module, folder: Path) -> None:
     """Save a model as a folder that ``from_pretrained`` reads, in safetensors.
 
-    Every saved model goes through this function. The state dict of a layer that was a ``Conv1D``
-    has that layout (`sweep.compress.conv1d`), so the folder is one of the original class.
+    The state dict of a layer that was a ``Conv1D`` has that layout (`sweep.compress.conv1d`), so
+    the folder is one of the original class. ``config.json`` names all labels, their number and the
+    type of the weights, because ``save_pretrained`` omits what equals a default of the library,
+    which is not the default of every model (BART without labels has three).
     """
     model.save_pretrained(folder)  # type: ignore[operator]
+    complete_config(folder / "config.json", model)
+
+
+def check_saved(model: nn.Module, saved: nn.Module) -> None:
+    """Raise :class:`~sweep.errors.StorageError` if a model was not read back as it was saved."""
+    found = saved.state_dict()
+    for name, value in model.state_dict().items():
+        if name not in found or not torch.equal(found[name], value.cpu()):
+            raise StorageError(
+                f"the dense model ({type(model).__name__}) cannot be saved: {name} is read back as "
+                "another tensor"
+            )
+
+
+def complete_config(path: Path, model: nn.Module) -> None:
+    """Add the labels, their number and the type of the weights of ``model`` to a config.json."""
+    config: Any = getattr(model, "config", None)
+    if not path.is_file() or not getattr(config, "id2label", None):  # a model of another package
+        return
+    content = json.loads(path.read_text(encoding="utf-8"))
+    names = {int(index): str(name) for index, name in config.id2label.items()}
+    content |= {
+        "num_labels": len(names),
+        "id2label": {str(index): name for index, name in names.items()},
+        "label2id": {name: index for index, name in names.items()},
+        "dtype": dtype_of(model),
+    }
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def dtype_of(model: nn.Module) -> str:
+    """Return the type of a model's weights, such as ``float32``."""
+    return str(next(model.parameters()).dtype).removeprefix("torch.")
 
 
 def model_key(name: str) -> str:
@@ -104,21 +147,6 @@ def fresh_bert(vocabulary: int, labels: int, max_length: int, seed: int) -> nn.M
         return fresh
 
 
-def dropout_rates(model: nn.Module) -> dict[str, float]:
-    """Return the rate of every dropout layer by module name."""
-    layers = model.named_modules()
-    return {name: module.p for name, module in layers if isinstance(module, nn.Dropout)}
-
-
-def set_dropout(model: nn.Module, rate: float | None) -> None:
-    """Set the rate of every dropout layer, in [0, 1); None keeps the model's rates."""
-    if rate is None:
-        return
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = rate
-
-
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Seed torch's global generators, the GPU's with ``device``, and restore them afterwards."""
@@ -135,41 +163,73 @@ def quiet() -> None:
     logging.disable_progress_bar()
 
 
-def _check_folder(name: str) -> None:
-    """Check that a name that looks like a path is a folder with a config and weights."""
-    folder = Path(name)
-    if is_missing_folder(name):
-        raise UsageError(f"model folder not found: {name}")
-    if not folder.exists():
-        return
-    if not (folder / "config.json").is_file():
-        raise UsageError(f"model folder {name} has no config.json")
-    if not any((folder / weights).is_file() for weights in WEIGHTS):
-        raise UsageError(f"model folder {name} has no weights: it needs {WEIGHTS[0]}")
+def _check_weights(what: str, model: nn.Module, report: Mapping[str, Any], trained: bool) -> None:
+    """Refuse weights that the files lack, that have another shape there, or that are not finite.
+
+    A model without a trained head may lack what belongs to the head: all outside of the base
+    model, and its pooler.
+    """
+    base = f"{model.base_model_prefix}."
+
+    def needed(name: str) -> bool:
+        return trained or (name.startswith(base) and "pool" not in name)
+
+    if missing := sorted(filter(needed, report["missing_keys"])):  # they would be random
+        raise UsageError(f"{what} lacks weights: {json.dumps(missing[:5])}")
+    for name, found, expected in report["mismatched_keys"]:
+        if needed(name):
+            raise UsageError(
+                f"{what}: {name} has the shape {tuple(found)}, but {tuple(expected)} by config.json"
+            )
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise UsageError(f"{what}: {name} has values that are not finite (nan or inf)")
 
 
-def has_head(config: Any) -> bool:
-    """Whether a checkpoint was saved as a classifier, that is, has a trained head."""
-    return any("SequenceClassification" in name for name in config.architectures or [])
+def usable_positions(model: nn.Module) -> int | None:
+    """Return the number of tokens that a model can read at most, or None if it sets no limit.
+
+    It is the config's number (-1 is no limit). Where positions are counted from behind the padding
+    index of their embedding, as RoBERTa does, so many fewer are usable. A model with ``longrope``
+    computes all texts of a batch in another way if one of them is longer than the original length,
+    which is therefore the limit.
+    """
+    config: Any = model.config
+    config = config.get_text_config()
+    names = ("max_position_embeddings", "max_seq_len")
+    limits = [getattr(config, name, None) for name in names]
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "longrope":
+        limits.append(rope.get("original_max_position_embeddings"))
+    allowed = [limit for limit in limits if isinstance(limit, int) and limit > 0]
+    before = [
+        part.padding_idx + 1
+        for name, part in model.named_modules()
+        if name.endswith("position_embeddings") and getattr(part, "padding_idx", None) is not None
+    ]
+    return min(allowed) - max(before, default=0) if allowed else None
 
 
 def _check_sizes(
-    name: str, config: Any, label_names: Sequence[str], vocabulary: int, max_length: int
+    what: str, model: nn.Module, label_names: Sequence[str], vocabulary: int, max_length: int
 ) -> None:
+    config: Any = model.config
     if config.num_labels != len(label_names):
         raise UsageError(
-            f"{name} has a head of {config.num_labels} labels, but the data has "
+            f"{what} has a head of {config.num_labels} labels, but the data has "
             f"{len(label_names)}: {', '.join(label_names[:12])}"
         )
-    if getattr(config, "vocab_size", vocabulary) < vocabulary:
+    tokens = getattr(config.get_text_config(), "vocab_size", vocabulary)
+    if tokens < vocabulary:
         raise UsageError(
-            f"{name} knows {config.vocab_size} tokens, the tokenizer makes "
+            f"{what} knows {tokens} tokens, the tokenizer makes "
             f"{vocabulary}: name the model's own in `tokenizer`"
         )
-    positions = getattr(config, "max_position_embeddings", max_length)
-    if max_length > positions:
+    positions = usable_positions(model)
+    if positions is not None and max_length > positions:
         raise UsageError(
-            f"task.max_length is {max_length}, but {name} takes {positions} tokens at most"
+            f"task.max_length is {max_length}, but {what} takes {positions} tokens at most: set "
+            f"task.max_length={positions} or less"
         )
 
 

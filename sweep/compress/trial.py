@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.dense.working import Dense
+from sweep.compress.dropout import set_dropout
 from sweep.compress.loop import Trial
 from sweep.compress.measure import Score, Size, measure
-from sweep.compress.models import set_dropout
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.masks import apply_masks, forget, make_masks, pairs
 from sweep.compress.prune.statistics import recorded

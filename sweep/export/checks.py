@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.compress.models import dtype_of
 from sweep.compress.train import all_logits
 from sweep.errors import StorageError, TrialError
 from sweep.export.point import Point
@@ -32,7 +33,8 @@ class Checked:
     bfloat16. ``differing``: examples answered correctly here and wrongly in the ledger, or the
     other way round. ``onnx_differing``: examples with different answers from ONNX Runtime and from
     the model in float32. ``onnx_largest``: the largest difference of a logit. ``weights_correct``:
-    for a model with pruned or rounded activations, correct answers without that.
+    for a model with pruned or rounded activations, correct answers without that. ``dtype``: the
+    type of the weights in the files.
     """
 
     examples: int
@@ -43,6 +45,7 @@ class Checked:
     onnx_differing: int | None = None
     onnx_largest: float | None = None
     weights_correct: int | None = None
+    dtype: str = "float32"
 
 
 def logits(model: nn.Module, bench: Workbench, bf16: bool = False) -> Logits:
@@ -96,7 +99,8 @@ def check(
             f"may have changed since the sweep. If the trial ran on {where}, rounding may differ: "
             f"use --may-differ {differing}"
         )
-    return Checked(len(found), int(correct.sum()), int(plain_correct.sum()), differing, bf16)
+    right, plain = int(correct.sum()), int(plain_correct.sum())
+    return Checked(len(found), right, plain, differing, bf16, dtype=dtype_of(saved))
 
 
 def check_onnx(ours: Logits, found: Logits, may_differ: int) -> tuple[int, float]:

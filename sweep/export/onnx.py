@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sweep.compress.train import inputs_of
-from sweep.errors import UsageError
+from sweep.errors import UsageError, first_line
 from sweep.export.checks import SPLIT, Logits
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 FILE = "model.onnx"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 _LARGEST = 1_500_000_000  # bytes of weights in one protobuf file, whose limit is 2 GB
 
@@ -54,16 +58,19 @@ class _Classifier(nn.Module):
 
 
 def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
-    """Write ``model.onnx``: ids (batch, tokens) to logits (batch, labels), any sizes."""
+    """Write ``model.onnx``: ids (batch, tokens) to logits (batch, labels), any sizes.
+
+    Raises :class:`~sweep.errors.UsageError` if PyTorch cannot export the model.
+    """
     known = inputs_of(type(model))  # type: ignore[arg-type]  # classes are hashable
-    names = [name for name in INPUTS if name in known]
     batch = bench.task.split(SPLIT).batch(np.arange(2))
+    names = [name for name in INPUTS if name in known and name in batch]
     given = tuple(torch.from_numpy(batch[name]) for name in names)
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     weight = sum(part.numel() * part.element_size() for part in model.parameters())
     # The warnings of the exporter are for developers of models.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings(action="ignore"), _one_sentence("PyTorch cannot export"):
         torch.onnx.export(
             _Classifier(model, names).eval(),
             given,
@@ -77,18 +84,38 @@ def write_onnx(model: nn.Module, bench: Workbench, folder: Path) -> None:
 
 
 def onnx_logits(folder: Path, bench: Workbench) -> Logits:
-    """The logits of the validation examples (examples, labels) from ONNX Runtime on the CPU."""
+    """The logits of the validation examples (examples, labels) from ONNX Runtime on the CPU.
+
+    Raises :class:`~sweep.errors.UsageError` if ONNX Runtime cannot run the graph.
+    """
     import onnxruntime
 
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session: Any = onnxruntime.InferenceSession(
-        folder / FILE, options, providers=["CPUExecutionProvider"]
-    )
-    names = [node.name for node in session.get_inputs()]
     split = bench.task.split(SPLIT)
     places, found = list(split.in_order(bench.config.recover.eval_batch_size)), []
-    for batch in map(split.batch, places):
-        found.append(session.run(["logits"], {name: batch[name] for name in names})[0])
+    with _one_sentence("ONNX Runtime cannot run"):
+        session: Any = onnxruntime.InferenceSession(
+            folder / FILE, options, providers=["CPUExecutionProvider"]
+        )
+        names = [node.name for node in session.get_inputs()]
+        for batch in map(split.batch, places):
+            found.append(session.run(["logits"], {name: batch[name] for name in names})[0])
     together: Logits = np.concatenate(found)[np.argsort(np.concatenate(places))]
     return together
+
+
+@contextmanager
+def _one_sentence(what: str) -> Iterator[None]:
+    """Turn any error of the block into a :class:`~sweep.errors.UsageError` of one line."""
+    try:
+        yield
+    except Exception as error:  # the libraries raise many kinds, with pages of text
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = _COLOURS.sub("", first_line(cause))[:200]
+        raise UsageError(
+            f"--onnx: {what} this model as an ONNX graph ({reason}): nothing was exported; leave "
+            "out --onnx"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -13,9 +14,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sweep.compress.models import dropout_rates, fresh_bert, load_classifier, set_dropout
-from sweep.errors import UsageError
-from tests.harness import tiny
+from sweep.compress.models import (
+    check_saved,
+    fresh_bert,
+    load_classifier,
+    save_model,
+    usable_positions,
+)
+from sweep.errors import StorageError, UsageError
+from tests.harness import architectures, tiny
 
 
 def load(
@@ -62,7 +69,10 @@ def only_pickles(folder: Path) -> None:
     [
         (shutil.rmtree, "model folder not found: /"),
         (lambda folder: (folder / "config.json").unlink(), r"has no config\.json"),
-        (lambda folder: (folder / "config.json").write_text("{ not json"), "cannot be loaded"),
+        (
+            lambda folder: (folder / "config.json").write_text("{ not json"),
+            r"damaged: config\.json is not JSON",
+        ),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no weights: it needs"),
         (only_pickles, r"has no weights: it needs model\.safetensors"),
         *((partial(cut, s), r"model .* cannot be loaded: \S") for s in (0, 0.001, 0.5, 0.999)),
@@ -98,6 +108,99 @@ def test_a_tokenizer_with_too_many_tokens_is_refused(model_folder: Path) -> None
     load(model_folder, vocabulary=known - 1)
 
 
+def test_weights_of_another_shape_are_refused(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["classifier.weight"] = torch.zeros(2, 7)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        UsageError, match=r"classifier\.weight has the shape \(2, 7\), but \(2, 32\)"
+    ):
+        load(folder)
+
+
+def test_weights_that_are_not_finite_are_refused(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["bert.pooler.dense.weight"][3, 4] = float("nan")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=r"bert\.pooler\.dense\.weight has values that are not"):
+        load(folder)
+
+
+def test_a_base_without_one_of_its_layers_is_refused(tmp_path: Path) -> None:
+    tiny.save(tmp_path, head=False)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["pooler.dense.weight"]  # as in BERT for masked words
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    load(tmp_path)
+    del tensors["encoder.layer.1.output.dense.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=r"lacks weights.*encoder\.layer\.1\.output"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_a_saved_model_is_read_back_with_its_labels(labels: int, tmp_path: Path) -> None:
+    """BART has three labels by default, and the library omits two from config.json."""
+    model = architectures.make("bart", num_labels=labels)
+    save_model(model, tmp_path)
+    assert same_weights(load(tmp_path, labels, 100), model)
+    content = json.loads((tmp_path / "config.json").read_text())
+    names = [f"LABEL_{index}" for index in range(labels)]
+    assert content["num_labels"] == labels and content["dtype"] == "float32"
+    assert list(content["id2label"].values()) == list(content["label2id"]) == names
+
+
+def test_a_model_that_is_read_back_as_another_is_refused(tmp_path: Path) -> None:
+    model = tiny.bert()
+    save_model(model, tmp_path)
+    saved = load(tmp_path)
+    check_saved(model, saved)
+    saved.classifier.bias.data[1] += 1e-7
+    with pytest.raises(StorageError, match=r"classifier\.bias is read back as another tensor"):
+        check_saved(model, saved)
+
+
+@pytest.mark.parametrize(
+    ("family", "usable"),
+    [
+        ("bert", 40),
+        ("roberta", 38),  # 40, less the padding index 1 and one more
+        ("mpnet", 38),
+        ("longformer", 38),
+        ("bart", 40),
+        ("llama", 40),
+        ("xlnet", None),  # its config says -1
+        ("t5", None),
+    ],
+)
+def test_texts_may_have_as_many_tokens_as_the_model_can_read(
+    family: str, usable: int | None, tmp_path: Path
+) -> None:
+    model = architectures.make(family, num_labels=2)
+    assert usable_positions(model) == usable
+    save_model(model, tmp_path)
+    length = usable or 600
+    load_classifier(str(tmp_path), "ab", 100, length)
+    ids = torch.full((1, length), 5)
+    ids[0, -1] = 2  # BART and T5 classify at the end of a text
+    model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids))
+    if usable:
+        with pytest.raises(UsageError, match=f"takes {usable} tokens at most"):
+            load_classifier(str(tmp_path), "ab", 100, usable + 1)
+
+
+def test_block_sparse_attention_becomes_full_attention(tmp_path: Path) -> None:
+    model = architectures.make("big_bird")
+    save_model(model, tmp_path)
+    loaded = load(tmp_path, 2, 100)
+    assert loaded.config.attention_type == "original_full"
+    ids = torch.arange(5, 14).view(1, 9)
+    expected = model.eval()(input_ids=ids).logits  # it replaces its modules for this short text
+    parts = list(loaded.modules())
+    assert torch.equal(loaded.eval()(input_ids=ids).logits, expected)
+    assert all(one is other for one, other in zip(parts, loaded.modules(), strict=True))
+
+
 def test_a_model_without_a_head_gets_one_from_the_seed(tmp_path: Path) -> None:
     """Each worker loads the model separately, and their heads must be equal."""
     tiny.save(tmp_path, head=False)
@@ -124,12 +227,3 @@ def test_a_new_bert_fits_its_task() -> None:
     assert model(torch.arange(17).repeat(2, 5)).logits.shape == (2, 10)
     # a pixel of 0 is an ordinary word, so its embedding is not the zero vector of padding
     assert model.bert.embeddings.word_embeddings.weight[0].any()
-
-
-def test_dropout_is_set_in_all_layers_or_none() -> None:
-    model = tiny.bert()
-    own = dropout_rates(model)
-    assert set(own.values()) == {0.1}
-    for rate in (None, 0.3, 0.0):
-        set_dropout(model, rate)
-        assert dropout_rates(model) == dict.fromkeys(own, 0.1 if rate is None else rate)

@@ -59,6 +59,9 @@ def test_the_lineage_names_the_origin_of_the_model(swept: Path, exported: Path) 
     assert lineage["params"] == Params.of(TRIALS[1]).to_dict()
     assert lineage["config"] == json.loads((swept / "ledger.jsonl").open().readline())["config"]
     assert lineage["checks"]["differing"] == 0
+    dtype = json.loads((exported / "config.json").read_text())["dtype"]
+    assert lineage["checks"]["dtype"] == dtype == "float32"
+    assert "| type of all weights | float32 |" in (exported / "README.md").read_text()
     assert "correct_bits" not in lineage["record"]
     for name, digest in lineage["sha256"].items():
         assert hashlib.sha256((exported / name).read_bytes()).hexdigest() == digest

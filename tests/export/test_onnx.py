@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import StorageError
@@ -44,6 +45,25 @@ def test_a_missing_extra_is_named(
     monkeypatch.setattr(to_onnx, "PACKAGES", ("onnx", "no_such_runtime"))
     done = export(swept, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")
     assert_refused(done, 2, "no_such_runtime", "pip install 'prunesweep[onnx]'")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Stubborn(to_onnx._Classifier):
+    """A classifier that cannot be exported."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        raise RuntimeError("no such operator\nand a page of text")
+
+
+@pytest.mark.slow
+def test_a_model_that_has_no_graph_is_refused_in_a_sentence(
+    swept: Path, tmp_path: Path, export: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxscript")
+    monkeypatch.setattr(to_onnx, "_Classifier", Stubborn)
+    done = export(swept, "--to", tmp_path / "m", "--trial", "t00000", "--onnx")
+    assert_refused(done, 2, "--onnx: PyTorch cannot export this model", "(no such operator)")
+    assert len(done.err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 

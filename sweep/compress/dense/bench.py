@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sweep.compress.behaviour import check_behaviour
 from sweep.compress.dense.calibration import Calibration
 from sweep.compress.dense.figures import figures_file, figures_of, warnings_of
 from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
 from sweep.compress.dense.working import Dense
+from sweep.compress.model_files import check_finished
 from sweep.compress.models import quiet
 from sweep.compress.prune.coverage import narrow, reach
 from sweep.compress.prune.targets import check_space, fitted, prunable_weights, read_masks
@@ -132,9 +134,16 @@ class Workbench:
 
         Raises :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
         """
-        model, shared = self.models.start(), self.task.shared_rows("validation")
+        model, shared = self.models.start().to(self.device), self.task.shared_rows("validation")
+        self._check_model(model)
         told = {"shared_rows": shared, "warnings": self._narrow(model) + self.task.warnings}
         return {**reach(model, self.config.pruning), **told}
+
+    def _check_model(self, model: nn.Module) -> None:
+        """Refuse a model without a head that is needed, or that cannot be pruned or finetuned."""
+        if self.config.baseline.epochs == 0:
+            check_finished(model, self.config.model)
+        check_behaviour(model, self.task, self.config.recover.dropout)
 
     def _narrow(self, model: nn.Module) -> list[str]:
         shares = samples(self.config.space["activation_sparsity"], ())
@@ -191,7 +200,9 @@ class Workbench:
             raise UsageError(
                 "task has an empty split: train and validation need at least one example each"
             )
-        weights = prunable_weights(self.dense.model, self.config.pruning)
+        model = self.dense.reset()
+        self._check_model(model)
+        weights = prunable_weights(model, self.config.pruning)
         check_space(self.config.space, self.start_masks, weights)
         for granularity in self.config.space["granularity"].grid():
             STRUCTURES[str(granularity)].check(weights, self.start_masks)

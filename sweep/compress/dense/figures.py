@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sweep.compress.behaviour import depends_on_padding
 from sweep.compress.dense.make import DenseModels
 from sweep.compress.measure import dense_figures, measure
 from sweep.compress.models import beside
@@ -52,7 +53,7 @@ def _measured(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str,
 def warnings_of(models: DenseModels) -> list[str]:
     """Return the warnings that a reader of the figures needs, one sentence each."""
     config, task = models.config, models.task
-    found = task.warnings
+    found = list(task.warnings)
     if config.baseline.epochs == 0 and task.carved:
         found.append(
             "validation is carved from the train split, and the model was finetuned before this "
@@ -63,6 +64,11 @@ def warnings_of(models: DenseModels) -> list[str]:
         found.append(
             "the model has no trained classifier head, and baseline.epochs is 0: it answers at "
             "chance level"
+        )
+    if depends_on_padding(models.get().reset(), task):
+        found.append(
+            "the logits of this model depend on padding, that is, on the longest text of a batch: "
+            "figures depend on batch sizes, and differ from those of single texts"
         )
     if config.pruning.start_masks == "drop" and beside(config.model, MASKS):
         share = dropped_share(read_masks(config.model))

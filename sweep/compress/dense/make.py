@@ -8,10 +8,12 @@ from dataclasses import asdict, replace
 import torch
 from torch import nn
 
+from sweep.compress.behaviour import check_behaviour
 from sweep.compress.conv1d import as_linears
 from sweep.compress.dense.ship import NOTE
 from sweep.compress.dense.working import Dense
-from sweep.compress.models import model_key, save_model, set_dropout
+from sweep.compress.dropout import set_dropout
+from sweep.compress.models import check_saved, model_key, save_model
 from sweep.compress.prune.masks import pairs
 from sweep.compress.prune.targets import fitted, read_masks
 from sweep.compress.quantize.scheme import OnGrid
@@ -88,6 +90,7 @@ class DenseModels:
     def _finetune(self, model: nn.Module, grid: OnGrid | None) -> None:
         """Finetune the model and save it in the cache."""
         recipe = self.recipe_of(grid)
+        check_behaviour(model, self.task, recipe.dropout)
         set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
         held = pairs(model, fitted(read_masks(self.config.model), model)) if self.keep_masks else []
@@ -97,6 +100,7 @@ class DenseModels:
         )
         with new_folder(self.folder / self.entry(grid)) as scratch:
             save_model(model, scratch)
+            check_saved(model, self.task.load(str(scratch)))
             (scratch / NOTE).write_text(json.dumps({"train_seconds": spent}))
 
     def recipe_of(self, grid: OnGrid | None) -> Recipe:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.models import dropout_rates
+from sweep.compress.dropout import dropout_rates, restore_dropout
 from sweep.compress.quantize.layers import set_scheme
 from sweep.compress.quantize.scheme import Scheme
 
@@ -46,9 +46,7 @@ class Dense:
         while self.undo:
             self.undo.pop()()
         set_scheme(self.model, self.scheme)
-        for name, module in self.model.named_modules():
-            if isinstance(module, nn.Dropout):
-                module.p = self.dropout[name]
+        restore_dropout(self.model, self.dropout)
         self.model.zero_grad(set_to_none=True)
         self.model.load_state_dict(self.weights)
         return self.model

@@ -44,8 +44,14 @@ class _Classification(Task):
         length = self.settings.max_length
         return load_classifier(name, self.label_names, self.vocabulary, length, seed, setting)
 
+    @property
+    def warnings(self) -> list[str]:
+        from sweep.compress.model_files import warnings_of_model
+
+        return [*super().warnings, *(warnings_of_model(self.model) if self.model else [])]
+
     def is_trained(self, model: nn.Module) -> bool:
-        from sweep.compress.models import has_head
+        from sweep.compress.model_files import has_head
 
         return has_head(model.config)
 
@@ -97,8 +103,11 @@ class TextClassification(_Classification):
 
     def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
         super().__init__(settings, model, tokenizer)
+        from sweep.compress.model_files import read_config
+
         name = tokenizer or model
-        assert name is not None  # the config refuses a text task without a model
+        assert name is not None and model is not None  # the config refuses a text task without
+        read_config(model)  # before its tokenizer, which a model of another kind may lack
         if is_missing_folder(name):
             what = "tokenizer" if tokenizer else "model"
             raise UsageError(f"{what} folder not found: {name}")

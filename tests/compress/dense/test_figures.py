@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sweep.compress.dense import figures as figures_module
 from sweep.compress.measure import measure
 from sweep.compress.prune.targets import prunable_weights
 from sweep.config.sections import PruningConfig
+from sweep.errors import UsageError
 from tests.harness import tiny
 from tests.harness.benches import EPOCHS, MakeBench, nothing_is_made
 from tests.harness.trials import logits_one_by_one
@@ -133,3 +135,17 @@ def test_a_low_coverage_gives_a_warning_that_names_what_is_left_out(make_bench: 
     assert "less than half" in warning and f"coverage {figures['coverage']:.4f}" in warning
     assert "bert.encoder.layer.*.intermediate.dense.weight (3,072 weights" in warning
     assert bench.reach()["left_out"] == figures["left_out"] and bench.reach()["warnings"]
+
+
+def test_a_finished_head_of_another_task_is_refused_unless_a_new_one_is_trained(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    folder = tiny.save(tmp_path, head=False)
+    content = json.loads((folder / "config.json").read_text())
+    content["architectures"] = ["BertForQuestionAnswering"]
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=r"BertForQuestionAnswering, .*baseline\.epochs is 0: set"):
+        make_bench(folder).check()
+    found = make_bench(folder, **EPOCHS).warnings
+    [warning] = [text for text in found if "head is dropped" in text]
+    assert "BertForQuestionAnswering" in warning

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.compress.models import set_dropout
+from sweep.compress.dropout import set_dropout
 from sweep.compress.train import Recipe
 from sweep.errors import TrialError
 from tests.harness import tiny

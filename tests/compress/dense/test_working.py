@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sweep.compress.dense.working import Dense
-from sweep.compress.models import set_dropout
+from sweep.compress.dropout import set_dropout
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.targets import prunable_modules
 from sweep.config.sections import PruningConfig

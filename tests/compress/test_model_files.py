@@ -1,0 +1,161 @@
+"""Model folders of the wrong kind: a sentence says what was found and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sweep.compress.model_files import has_head, other_head, read_config, warnings_of_model
+from sweep.compress.models import load_classifier
+from sweep.errors import UsageError
+from tests.harness import architectures, tiny
+
+
+@pytest.fixture
+def folder(model_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the model folder that a test may change."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def change(folder: Path, **settings: Any) -> None:
+    """Change settings in config.json; None removes one."""
+    content = json.loads((folder / "config.json").read_text()) | settings
+    kept = {name: value for name, value in content.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(kept))
+
+
+def with_weights(name: str) -> Callable[[Path], None]:
+    def replace(folder: Path) -> None:
+        (folder / "model.safetensors").rename(folder / name)
+
+    return replace
+
+
+def adapter(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def below(folder: Path) -> None:
+    inner = folder / "checkpoint-500"
+    inner.mkdir()
+    (folder / "config.json").rename(inner / "config.json")
+
+
+def listed(folder: Path) -> None:
+    (folder / "config.json").write_text("[1, 2]")
+
+
+WRONG: list[tuple[Callable[[Path], object], str]] = [
+    (adapter, r"is a LoRA or another adapter of PEFT .*merge_and_unload"),
+    (with_weights("pytorch_model.bin"), r"needs model\.safetensors, and has pickles.*use_safeten"),
+    (with_weights("tf_model.h5"), "TensorFlow weights.*transformers 4"),
+    (with_weights("flax_model.msgpack"), "Flax weights.*transformers 4"),
+    (with_weights("model-q4.gguf"), "GGUF weights.*gguf_file"),
+    (with_weights("model.onnx"), "ONNX graph, which cannot be trained"),
+    (with_weights("weights.safetensors"), "safetensors of another name: rename"),
+    (with_weights("notes.txt"), "no weights of another format"),
+    (empty, r"has no config\.json.*it has nothing"),
+    (below, r"has no config\.json.*did you mean .*checkpoint-500\?"),
+    (listed, r"damaged: config\.json is a list in JSON"),
+    (lambda folder: change(folder, model_type=None), "config.json without model_type.*copy"),
+    (
+        lambda folder: change(folder, model_type="brt"),
+        "model type 'brt'; allowed: a model type of transformers 5",
+    ),
+    (
+        lambda folder: change(folder, model_type="own", auto_map={"AutoModel": "own.Own"}),
+        r"needs code of its own \(auto_map, own\), which never runs",
+    ),
+    (lambda folder: change(folder, model_type="vit"), r"model type vit\), which does not classify"),
+    (lambda folder: change(folder, model_type="wav2vec2"), r"wav2vec2\), which does not classify"),
+    (lambda folder: change(folder, model_type="reformer"), "reformer, which cannot.*random"),
+    (lambda folder: change(folder, quantization_config={"bits": 4}), "is quantised"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), WRONG)
+def test_a_folder_of_another_kind_is_refused(
+    folder: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    read_config(str(folder))
+    damage(folder)
+    with pytest.raises(UsageError, match=message) as refusal:
+        read_config(str(folder))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_classifier_may_leave_out_its_class(folder: Path) -> None:
+    change(folder, architectures=None)
+    assert not has_head(read_config(str(folder)))
+    change(folder, id2label={"0": "bad", "1": "good"})
+    assert has_head(read_config(str(folder)))
+
+
+def test_a_file_is_no_model(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"model\.safetensors' is a file; allowed: a folder"):
+        read_config(str(folder / "model.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"problem_type": "multi_label_classification"}, "several labels per text.*new_head"),
+        ({"problem_type": "regression"}, "a number per text"),
+        ({"num_labels": 1}, "a number per text"),
+    ],
+)
+def test_a_head_without_one_label_per_text_is_refused(
+    settings: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    tiny.save(tmp_path, **({"labels": 1} if "num_labels" in settings else settings))
+    with pytest.raises(UsageError, match=f"BertForSequenceClassification that gives {message}"):
+        load_classifier(str(tmp_path), "ab", len(tiny.VOCABULARY), 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "finished"),
+    [
+        ("RobertaForTokenClassification", True),
+        ("BertForQuestionAnswering", True),
+        ("GPT2LMHeadModel", True),
+        ("LlamaForCausalLM", True),
+        ("T5ForConditionalGeneration", True),
+        ("BertForMultipleChoice", True),
+        ("BertForMaskedLM", False),
+        ("BertForPreTraining", False),
+        ("XLMRobertaModel", False),
+        ("BertForSequenceClassification", False),
+    ],
+)
+def test_models_that_were_finished_for_another_task_are_known(name: str, finished: bool) -> None:
+    config = architectures.config("bert", architectures=[name])
+    assert other_head(config) == (name if finished else None)
+    assert has_head(config) == (name == "BertForSequenceClassification")
+
+
+def test_what_is_not_used_as_it_is_gives_a_warning(tmp_path: Path) -> None:
+    assert warnings_of_model(str(tiny.save(tmp_path / "plain"))) == []
+    model = architectures.make("big_bird").to(torch.bfloat16)
+    model.save_pretrained(tmp_path / "bird")  # type: ignore[operator]
+    change(
+        tmp_path / "bird",
+        architectures=["BigBirdForQuestionAnswering"],
+        auto_map={"AutoModel": "m.M"},
+    )
+    dtype, attention, head, code = warnings_of_model(str(tmp_path / "bird"))
+    assert "are bfloat16: they are loaded, trained and exported as float32" in dtype
+    assert "block-sparse" in attention and "full attention is used" in attention
+    assert "BigBirdForQuestionAnswering: its head is dropped" in head
+    assert "auto_map" in code
