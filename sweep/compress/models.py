@@ -30,25 +30,27 @@ def load_classifier(
     max_length: int,
     seed: int = 0,
     setting: str = "model",
+    new_head: bool = False,
 ) -> nn.Module:
     """Load a sequence classifier from a folder or the hub, on the CPU, in float32.
 
     Weights are read from safetensors, never from pickles, and no remote code runs. If a checkpoint
-    has no head, it is drawn from ``seed``. Block-sparse attention becomes full attention.
-    ``setting`` is the config setting for error messages. Raises
-    :class:`~sweep.errors.UsageError` if the model is missing, damaged or of another kind
-    (`sweep.compress.model_files`), if its head does not fit the labels, if the tokenizer has more
-    tokens than the model, or if texts of ``max_length`` tokens have more positions.
+    has no head, or with ``new_head``, it is drawn from ``seed``. The model's config gets the label
+    names. Block-sparse attention becomes full attention. ``setting`` is the config setting for
+    error messages. Raises :class:`~sweep.errors.UsageError` if the model is missing, damaged or of
+    another kind (`sweep.compress.model_files`), if its head does not fit the labels, if the
+    tokenizer has more tokens than the model, or if texts of ``max_length`` tokens have more
+    positions.
     """
     from transformers import AutoModelForSequenceClassification
 
     what = f"{setting} {name!r}"
     config = read_config(name, setting)
     with_full_attention(config)
-    if trained := has_head(config):
+    if trained := has_head(config) and not new_head:
         check_head(what, config)
     else:
-        config.num_labels = len(label_names)
+        config.num_labels, config.problem_type = len(label_names), None
     try:
         with seeded(seed):
             model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -60,12 +62,15 @@ def load_classifier(
                 ignore_mismatched_sizes=True,  # refused below, with their names
                 output_loading_info=True,
             )
+            if new_head:
+                model = _with_new_head(model)
     except Exception as error:  # the library raises many kinds, all of them about this model
         raise unreadable(name, what, error) from error
     loaded: nn.Module = model
     _check_weights(what, loaded, report, trained)
     _check_sizes(what, loaded, label_names, vocabulary, max_length)
-    _check_labels(what, config, label_names)
+    model.config.id2label = dict(enumerate(label_names))
+    model.config.label2id = {label: index for index, label in enumerate(label_names)}
     return loaded
 
 
@@ -117,6 +122,27 @@ def complete_config(path: Path, model: nn.Module) -> None:
 def dtype_of(model: nn.Module) -> str:
     """Return the type of a model's weights, such as ``float32``."""
     return str(next(model.parameters()).dtype).removeprefix("torch.")
+
+
+def head_names(name: str, setting: str = "model") -> tuple[str, ...] | None:
+    """Return the label names of a model's trained head, in order, or None if it has no such head.
+
+    Raises :class:`~sweep.errors.UsageError` as :func:`load_classifier` does.
+    """
+    config = read_config(name, setting)
+    if not has_head(config):
+        return None
+    check_head(f"{setting} {name!r}", config)
+    numbers = range(config.num_labels)
+    return tuple(str(config.id2label.get(number, f"LABEL_{number}")) for number in numbers)
+
+
+def _with_new_head(model: Any) -> nn.Module:
+    """Return a classifier with the weights of the model's base, and all others newly drawn."""
+    fresh: Any = type(model)(model.config)
+    fresh.base_model.load_state_dict(model.base_model.state_dict())
+    fresh.config.architectures = None  # of the checkpoint, which has a trained head
+    return fresh.eval()  # type: ignore[no-any-return]
 
 
 def model_key(name: str) -> str:
@@ -230,20 +256,4 @@ def _check_sizes(
         raise UsageError(
             f"task.max_length is {max_length}, but {what} takes {positions} tokens at most: set "
             f"task.max_length={positions} or less"
-        )
-
-
-def _check_labels(name: str, config: Any, label_names: Sequence[str]) -> None:
-    """Refuse a head that has the data's labels in another order, whatever their case.
-
-    A head with other names than the data's, or with the default names LABEL_0, LABEL_1 and so on,
-    passes, because its names do not tell the order.
-    """
-    theirs = [str(config.id2label.get(label)).lower() for label in range(config.num_labels)]
-    ours = [label.lower() for label in label_names]
-    default = [f"label_{label}" for label in range(len(theirs))]
-    if sorted(theirs) == sorted(ours) and theirs not in (ours, default):
-        raise UsageError(
-            f"{name} has the labels {', '.join(theirs)}, the data {', '.join(ours)}; allowed: the "
-            "same order, or the head's ids (integers) in the label column"
         )

@@ -26,6 +26,8 @@ from sweep.space.values import Problem, Refused, closest, one_line, show
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
 """Figures whose worst value is unknown before a sweep runs (`sweep.cluster.baseline`)."""
 
+_WITH_HEAD = ("classification", EMBEDDED)
+
 
 class SweepConfig(Settings):
     """The config of a whole sweep.
@@ -76,6 +78,12 @@ def _task_problems(config: Settings) -> Iterator[Problem]:
     if task.options and task.name in TASKS.builtin:
         what = f"is not used by the task {task.name}"
         yield Problem(("task", "options"), what, task.options, "{}", depends=("task.kind",))
+    if task.label_names and task.name in built_in:
+        what = f"is not used by the task {task.name}"
+        yield Problem(("task", "label_names"), what, task.label_names, "null", depends=depends)
+    if config.baseline.new_head and (config.model is None or task.name not in _WITH_HEAD):
+        where = ("baseline", "new_head")
+        yield Problem(where, "needs a model with a classifier", True, "false", depends=depends)
     if task.subset is not None and (not isinstance(dataset, str) or dataset in built_in):
         what = "can only be set for a hub data set"
         yield Problem(("task", "subset"), what, task.subset, "null", depends=depends)

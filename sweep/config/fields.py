@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -65,6 +66,32 @@ def _read_paths(raw: object) -> object:
 
 
 Paths = Annotated[str | list[str], BeforeValidator(_read_paths)]
+
+
+def _read_label_names(raw: object) -> object:
+    """Read a list of names, or a file with one name in each line, which may have blank lines."""
+    names = raw
+    if is_name(raw):
+        try:
+            text = Path(str(raw)).read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            allowed = "a list of names, or a file in UTF-8 with one name in each line"
+            raise Refused(Problem((), f"cannot be read ({error})", raw, allowed)) from None
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+    if names is None:
+        return None
+    if isinstance(names, list | tuple):
+        names = [name if isinstance(name, str | bool) else str(name) for name in names]
+        if all(map(is_name, names)) and len(set(names)) == len(names) > 1:
+            return names
+    allowed = "a list of two or more different names, or a file with one name in each line"
+    raise Refused(Problem((), "must have a name for each label", names, allowed))
+
+
+_LabelNamesForm = list[str | float] | str | None
+LabelNames = Annotated[
+    list[str] | None, BeforeValidator(_read_label_names, json_schema_input_type=_LabelNamesForm)
+]
 
 Auto = Literal["auto"]
 

@@ -37,6 +37,11 @@ class TaskConfig(Section):
     subset: fields.Line | None = Field(default=None, description="configuration of a hub data set")
     text: fields.Columns = Field(default="text", description="text column, column pair, or auto")
     label: fields.Line = Field(default="label", description="label column, with names or integers")
+    label_names: fields.LabelNames = Field(
+        default=None,
+        description="names of the labels 0, 1, ...: a list, or a file with one a line; null: those "
+        "of the model or the data",
+    )
     replace: dict[fields.Characters, str] = Field(
         default={}, description="texts to replace before tokenization"
     )
@@ -121,6 +126,9 @@ class BaselineConfig(Section):
     warmup: types.Share = Field(default=0.1, description="warmup, as a share of all steps")
     lr_schedule: fields.LrSchedule = Field(default="linear", description=one_of(LR_SCHEDULES))
     seed: types.Seed = Field(default=0, description="seed of data order and new weights")
+    new_head: types.Switch = Field(
+        default=False, description="replace a trained head by a new one, drawn from the seed"
+    )
     quantization: QuantizationConfig | None = Field(
         default=None, description="{scheme: fixed, width: 8, frac_width: 4, epochs: 1}; null: none"
     )

@@ -199,7 +199,7 @@ TEACHERS: dict[str, tuple[dict[str, Any] | None, str]] = {
     ),
     "other order": (
         {"id2label": {0: "1", 1: "0"}, "label2id": {"1": 0, "0": 1}},
-        r"has the labels 1, 0, the data 0, 1; allowed: the same order",
+        r"has the labels 1, 0, the dense model LABEL_0, LABEL_1; allowed: the same order",
     ),
     "fewer words": ({"vocabulary": 5}, r"recover.distill.teacher .* knows 5 tokens"),
     "few positions": ({"max_position_embeddings": 8}, r"max_length is 16, .* takes 8 tokens"),

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from sweep.compress.model_files import has_head
 from sweep.compress.models import (
     check_saved,
     fresh_bert,
@@ -211,6 +212,42 @@ def test_a_model_without_a_head_gets_one_from_the_seed(tmp_path: Path) -> None:
     assert same_weights(one, same)
     assert not torch.equal(one.classifier.weight, other.classifier.weight)
     assert same_weights(one.bert, tiny.bert().bert)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model_type": "distilbert", "dim": 16, "hidden_dim": 24, "n_layers": 1, "n_heads": 2},
+        {"model_type": "roberta", "hidden_size": 16, "intermediate_size": 24},
+        {"model_type": "bart", "d_model": 16, "encoder_layers": 1, "decoder_layers": 1},
+        {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2, "pad_token_id": 0},
+    ],
+    ids=lambda settings: settings["model_type"],
+)
+def test_a_new_head_replaces_a_trained_one(tmp_path: Path, settings: dict[str, Any]) -> None:
+    """All other weights stay, and the names are in the config."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    small = {"vocab_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "num_labels": 3}
+    config = AutoConfig.for_model(**{**small, **settings})
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
+    old = load_classifier(str(tmp_path), ["a", "b", "c"], 5, 8)
+    new, same = (
+        load_classifier(str(tmp_path), ["w", "x", "y", "z"], 5, 8, seed=3, new_head=True)
+        for _ in range(2)
+    )
+    assert same_weights(new, same)
+    assert same_weights(new.base_model, old.base_model)  # type: ignore[arg-type]
+    assert new.config.id2label == dict(enumerate("wxyz")) and old.config.id2label[1] == "b"
+    base = {id(weight) for weight in new.base_model.parameters()}  # type: ignore[operator]
+    head = {name for name, weight in new.named_parameters() if id(weight) not in base}
+    before = dict(old.named_parameters())
+    assert head and not any(
+        torch.equal(weight, before[name])
+        for name, weight in new.named_parameters()
+        if name in head and weight.dim() > 1
+    )
+    assert has_head(old.config) and not has_head(new.config)
 
 
 def test_a_new_bert_depends_only_on_its_seed() -> None:

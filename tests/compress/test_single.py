@@ -26,7 +26,10 @@ def run(model_folder: Path, data_files: dict[str, str]) -> Run:
     def call(split: str = "validation", **sections: Any) -> tuple[dict[str, Any], list[str]]:
         said: list[str] = []
         config = tiny.make_config(model_folder, data_files, **{"space": SPACE, **sections})
-        return run_single(config, split, said.append), said
+        figures = run_single(config, split, said.append)
+        at_chance = [line for line in said if "AT CHANCE LEVEL" in line]
+        assert len(at_chance) == (figures["baseline_accuracy"] <= 0.5)
+        return figures, [line for line in said if line not in at_chance]
 
     return call
 

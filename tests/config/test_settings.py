@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,6 +85,19 @@ def test_values_are_converted_and_frozen() -> None:
         config.search.trials = 3
 
 
+def test_label_names_are_a_list_or_the_lines_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_bytes("\ufeffpositive \r\nsehr schön\n\n".encode())
+    task = {"dataset": {"train": "a.csv"}, "label_names": str(path)}
+    config = SweepConfig.model_validate({"name": "a", "model": "m", "task": task})
+    assert config.task.label_names == ["positive", "sehr schön"]
+    path.unlink()  # the config does not need the file any more
+    assert SweepConfig.model_validate(config.model_dump(mode="json")) == config
+    task["label_names"] = [0, 1.5, "a"]
+    config = SweepConfig.model_validate({"name": "a", "model": "m", "task": task})
+    assert config.task.label_names == ["0", "1.5", "a"]
+
+
 SECTIONS = ("task", "baseline", "pruning", "space", "recover", "search", "resources")
 WHOLE = [True, "many", 1.5, math.nan, -1, None, [1]]
 REFUSED: list[tuple[str, list[Any]]] = [
@@ -93,6 +107,8 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("task", [None, [], "imdb"]),
     ("task.dataset", [None, "", 3, [], {}, {"train": None}, {"tain": "a"}]),
     ("task.dataset", [{"train": each} for each in ([], ["a", 1], {"a": "b"}, 3, "")]),
+    ("task.label_names", ["nowhere.txt", "", [], ["a"], ["a", "a"], ["a", " "], ["a", True], 3]),
+    ("baseline.new_head", [1, "yes", None]),
     ("task.text", [None, "", [], ["a"], ["a", "b", "c"], ["a", 1], 3]),
     ("task.replace", [None, [], "a", {"a": 1}, {"": "a"}]),
     ("task.max_length", [*WHOLE, 0, 8193]),
@@ -160,6 +176,12 @@ GLUE: dict[str, Any] = {"model": "m", "task": {"dataset": "glue", "subset": "sst
         ({"task": {"dataset": {"train": "a.csv"}}, "model": "m"}, None),
         ({"task": {"dataset": {"train": "a.csv"}}}, "model: is required unless"),
         (GLUE, None),
+        ({**GLUE, "baseline": {"new_head": True}}, None),
+        ({"baseline": {"new_head": True}}, r"baseline\.new_head: needs a model with a classifier"),
+        (
+            {"task": {"dataset": "digits", "label_names": ["a", "b"]}},
+            r"task\.label_names: is not used by the task digits",
+        ),
         (
             {"task": {"dataset": "digits", "subset": "a"}},
             r"task\.subset: can only be set for a hub data set",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sweep.compress.behaviour import check_behaviour
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.figures import figures_file, figures_of, warnings_of
+from sweep.compress.dense.figures import chance_warnings, figures_file, figures_of, warnings_of
 from sweep.compress.dense.make import ON_GRID, DenseModels
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.dense.teacher import logits_of_teacher
@@ -31,6 +31,9 @@ from sweep.registry import STRUCTURES, TASKS
 from sweep.space.domains import samples
 from sweep.space.params import Params
 
+SMALL = 500
+"""Examples of a validation split on which `sweep check` evaluates a model."""
+
 
 class Workbench:
     """The state that a worker keeps between trials: the task, the dense models and their figures.
@@ -49,7 +52,8 @@ class Workbench:
     def task(self) -> Task:
         """The tokenised task."""
         config, kind = self.config, TASKS[self.config.task.name]
-        found: Task = kind(config.task, config.model, config.tokenizer)
+        more = {"new_head": True} if config.baseline.new_head else {}
+        found: Task = kind(config.task, config.model, config.tokenizer, **more)
         return found
 
     @cached_property
@@ -132,12 +136,17 @@ class Workbench:
     def reach(self) -> dict[str, Any]:
         """Return ``coverage``, ``left_out``, ``shared_rows`` and warnings, without any training.
 
-        Raises :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
+        A model that needs none is evaluated if validation is small. Raises
+        :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
         """
         model, shared = self.models.start().to(self.device), self.task.shared_rows("validation")
         self._check_model(model)
-        told = {"shared_rows": shared, "warnings": self._narrow(model) + self.task.warnings}
-        return {**reach(model, self.config.pruning), **told}
+        warnings = self._narrow(model) + self.task.warnings
+        known = figures_file(self.models, "validation", self.grid(None)).exists()
+        if known or (not self.trained and len(self.task.split("validation")) <= SMALL):
+            warnings += chance_warnings(self.baseline(), self.config.task.primary)
+        found = reach(model, self.config.pruning)
+        return {**found, "shared_rows": shared, "warnings": warnings}
 
     def _check_model(self, model: nn.Module) -> None:
         """Refuse a model without a head that is needed, or that cannot be pruned or finetuned."""
@@ -151,7 +160,8 @@ class Workbench:
 
     def about(self, split: str) -> dict[str, Any]:
         """Return ``warnings`` for a reader of figures on a split, and its ``shared_rows``."""
-        more = [] if split == "validation" else self.task.warnings_on(split)
+        more = chance_warnings(self.baseline(split), self.config.task.primary, split)
+        more += [] if split == "validation" else self.task.warnings_on(split)
         return {"warnings": self.warnings + more, "shared_rows": self.task.shared_rows(split)}
 
     # The dense models on other machines.

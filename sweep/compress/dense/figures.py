@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sweep.compress.quantize.layers import grid_setting
 from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.train import evaluate
 from sweep.ledger.files import fingerprint, once, write_text
+from sweep.ledger.metric import PrimaryMetric
 
 FIGURES = 4
 """Version of the cached figures, increased with each new figure so that no cache file lacks it."""
@@ -48,6 +50,20 @@ def _measured(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str,
     metrics = models.config.task.all_metrics
     found = dense_figures(score, metrics, measure(model, weights), counts, spent)
     return {**found, **reach(model, models.config.pruning)}
+
+
+def chance_warnings(figures: Mapping[str, Any], name: str, split: str = "validation") -> list[str]:
+    """Return a warning if the dense model's metric ``name`` is at its chance level or worse."""
+    value, chance = figures[name], figures["metrics"][name]["chance"]
+    metric = PrimaryMetric(name, figures["metrics"][name]["direction"])
+    if chance is None or not metric.worsening(value, chance) >= 0:
+        return []
+    blind = "the most frequent label alone" if name == "accuracy" else "a model without input"
+    return [
+        f"THE DENSE MODEL IS AT CHANCE LEVEL: its {name} on {split} is {value:.4f}, that of "
+        f"{blind} {chance:.4f}. Results that start from it mean nothing: check the texts, the "
+        "order of the labels (task.label_names), baseline.epochs and baseline.learning_rate"
+    ]
 
 
 def warnings_of(models: DenseModels) -> list[str]:

@@ -41,7 +41,7 @@ class DenseModels:
 
     def __init__(self, config: SweepConfig, task: Task, device: torch.device) -> None:
         self.config, self.task, self.device = config, task, device
-        own = config.baseline.model_dump(exclude={"quantization"})
+        own = config.baseline.model_dump(exclude={"quantization", "new_head"})
         self.recipe = Recipe(**config.recover.model_dump(exclude={"distill"}) | own)
         self.keep_masks = config.pruning.start_masks == "keep"
         self.folder = cache_root() / "dense" / self._key()
@@ -54,6 +54,7 @@ class DenseModels:
         fresh = {"seed": self.recipe.seed}  # of weights that no training follows
         trained = self.recipe.model_dump(exclude={"distill"}) if self.recipe.epochs else fresh
         more = [settings["max_length"], *(["keep"] if self.keep_masks else [])]
+        more += ["new head"] if self.config.baseline.new_head else []
         return fingerprint([model, [self.task.key, settings], trained, *more])
 
     def get(self, grid: OnGrid | None = None) -> Dense:

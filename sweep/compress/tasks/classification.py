@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,10 +20,11 @@ from sweep.compress.tasks.encode import (
     tokenise,
     tokenizer_key,
 )
+from sweep.compress.tasks.labels import Classes, Labels, agree, is_unnamed, labels_of
 from sweep.compress.tasks.leaks import sentence, shared_rows
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Split, stratified
-from sweep.compress.tasks.task import SPLITS, Task
+from sweep.compress.tasks.task import SPLITS, Examples, Task
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
 from sweep.ledger.files import cache_root, fingerprint, once, write_text
@@ -36,13 +38,29 @@ class _Classification(Task):
 
     pad_id = 0
     vocabulary = 0
+    labels: Labels
+    classes: Classes
 
     def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
-        """Load a sequence classifier (`sweep.compress.models.load_classifier`)."""
-        from sweep.compress.models import load_classifier
+        """Load a sequence classifier (`sweep.compress.models.load_classifier`).
 
-        length = self.settings.max_length
-        return load_classifier(name, self.label_names, self.vocabulary, length, seed, setting)
+        With ``new_head`` the config's model gets a new head. Raises
+        :class:`~sweep.errors.UsageError` if a head has the labels in another order.
+        """
+        from sweep.compress.models import head_names, load_classifier
+
+        names, length = self.label_names, self.settings.max_length
+        new_head = self.new_head and (name, setting) == (self.model, "model")
+        head = None if new_head else head_names(name, setting)
+        # A dense model that an older version finetuned has the order, but not the names.
+        if head and not (setting == "model" and is_unnamed(head)):
+            theirs = agree(self.labels, head, self.settings.label_names, f"{setting} {name!r}")
+            if any(theirs.id_of(label) != self.classes.id_of(label) for label in self.labels):
+                raise UsageError(
+                    f"{setting} {name!r} has the labels {', '.join(head[:12])}, the dense model "
+                    f"{', '.join(names[:12])}; allowed: the same order"
+                )
+        return load_classifier(name, names, self.vocabulary, length, seed, setting, new_head)
 
     @property
     def warnings(self) -> list[str]:
@@ -64,13 +82,37 @@ class _Classification(Task):
         return {name: counts for name, counts in found.items() if counts["rows"]}
 
     def warnings_on(self, split: str) -> list[str]:
-        return [sentence(split, *found) for found in self.shared_rows(split).items()]
+        found = [sentence(split, *shared) for shared in self.shared_rows(split).items()]
+        if split == "train":
+            return [*found, *self.classes.warnings]
+        if names := self._lacking(self.split(split), self.train):
+            found.append(f"{split} has no example of the labels {names}, which train has")
+        return found
+
+    def _lacking(self, split: Examples, whole: Examples) -> str:
+        """Return the names of the labels that ``whole`` has and ``split`` lacks."""
+        lacking = np.setdiff1d(whole.labels, split.labels)
+        return ", ".join(self.label_names[label] for label in lacking[:12])
+
+    def _checked(self, split: Split, whole: Split, name: str) -> Split:
+        """Return a split. Raises UsageError if train has lost a label of the ``whole`` train."""
+        if name == "train" and (lost := self._lacking(split, whole)):
+            count, rarest = self.settings.train_samples, np.unique_counts(whole.labels).counts.min()
+            setting = f"validation={self.settings.validation}" if count is None else "train_samples"
+            raise UsageError(
+                f"task.{setting} leaves no train example of the labels {lost}; allowed: "
+                f"{math.ceil(len(whole) / rarest)} or more train examples of {len(whole)}, or a "
+                "file for validation"
+            )
+        return split
 
 
 class Digits(_Classification):
     """The embedded UCI digits, as 64 tokens over 17 words, with a new small BERT."""
 
-    label_names = tuple(str(digit) for digit in range(sources.DIGITS_LABELS))
+    labels = Labels(range(sources.DIGITS_LABELS))
+    classes = agree(labels, [str(digit) for digit in range(sources.DIGITS_LABELS)])
+    label_names = classes.names
     vocabulary = sources.DIGITS_WORDS
 
     @property
@@ -82,7 +124,7 @@ class Digits(_Classification):
     def read(self, name: str) -> Split:
         """Read a split; train and validation may be subset, test is always complete."""
         whole = sources.digits_split(name, _rng(self.settings.seed, 0))
-        return _sampled(whole, name, self.settings)
+        return self._checked(_sampled(whole, name, self.settings), whole, name)
 
     def fresh(self, seed: int) -> nn.Module:
         """Make a BERT of 2 layers and width 128."""
@@ -101,8 +143,14 @@ class TextClassification(_Classification):
 
     key = ""
 
-    def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
-        super().__init__(settings, model, tokenizer)
+    def __init__(
+        self,
+        settings: TaskConfig,
+        model: str | None,
+        tokenizer: str | None,
+        new_head: bool = False,
+    ) -> None:
+        super().__init__(settings, model, tokenizer, new_head)
         from sweep.compress.model_files import read_config
 
         name = tokenizer or model
@@ -115,9 +163,11 @@ class TextClassification(_Classification):
         self.tokenizer_key = tokenizer_key(name)
         self.root = cache_root() / "tokens"
         self.data = sources.open_data(settings)
-        self.key = self._key("task")
         facts = self._facts()
-        self.label_names = tuple(facts["label_names"])
+        self.labels = Labels(**facts["labels"])
+        self.classes = self._classes()
+        self.label_names = self.classes.names
+        self.key = fingerprint([self._key("task"), asdict(self.classes)])
         self.pad_id, self.vocabulary = facts["pad_id"], facts["vocabulary"]
         self.carved, self.others = facts["carved"], facts["others"]
 
@@ -136,8 +186,10 @@ class TextClassification(_Classification):
 
         cut = [carved, settings.validation, settings.seed, name]
         counts = [settings.train_samples, settings.eval_samples]
-        folder = self.root / f"{self._key(source)}-{fingerprint([self.label_names, cut, counts])}"
-        return replace(cached(folder, make), pad_id=self.pad_id)
+        which = fingerprint([asdict(self.classes), cut, counts])
+        folder = self.root / f"{self._key(source)}-{which}"
+        found = replace(cached(folder, make), pad_id=self.pad_id)
+        return self._checked(found, whole, name)
 
     def warnings_on(self, split: str) -> list[str]:
         found = super().warnings_on(split)
@@ -174,8 +226,15 @@ class TextClassification(_Classification):
     def _raw(self, split: str) -> Raw | None:
         return self.data.rows(split, self.settings.text, self.settings.label)
 
+    def _classes(self) -> Classes:
+        from sweep.compress.models import head_names
+
+        assert self.model is not None
+        head = None if self.new_head else head_names(self.model)
+        return agree(self.labels, head, self.settings.label_names, f"model {self.model!r}")
+
     def _facts(self) -> dict[str, Any]:
-        file = self.root / f"{self._key('task')}-facts.json"
+        file = self.root / f"{self._key('task')}-facts-2.json"
         once(file, lambda: write_text(file, json.dumps(self._read_facts())))
         facts: dict[str, Any] = json.loads(file.read_text())
         return facts
@@ -185,29 +244,29 @@ class TextClassification(_Classification):
         if train is None:
             raise UsageError(f"{self.settings.dataset!r} has no split 'train'")
         pad = self.loaded_tokenizer.pad_token_id
+        validation = self._raw("validation")
         return {
-            "label_names": sources.label_names(train),
+            "labels": asdict(labels_of(train, validation)),
             "pad_id": 0 if pad is None else int(pad),
             "vocabulary": len(self.loaded_tokenizer),
-            "carved": self._raw("validation") is None,
+            "carved": validation is None,
             "others": self.data.others,
         }
 
     def _tokens(self, name: str) -> Split:
         """Return a complete tokenised split, from the cache if possible."""
-        labels = self.label_names
 
         def make() -> Split:
             raw = self._raw(name)
             if raw is None:
                 raise UsageError(f"the data has no split {name!r}: set task.dataset.{name}=FILE")
             write_text(self._note(name), json.dumps({"empty": raw.empty}))
-            ids = sources.label_ids(raw.labels, labels, f"split {name!r}")
+            ids = self.classes.ids_of(raw, f"split {name!r}")
             return tokenise(
                 raw, ids, self.loaded_tokenizer, self.settings.max_length, self.settings.replace
             )
 
-        return cached(self.root / f"{self._key(name)}-{fingerprint(labels)}", make)
+        return cached(self.root / f"{self._key(name)}-{fingerprint(asdict(self.classes))}", make)
 
     def _note(self, name: str) -> Path:
         """Return the file with what is known about the texts of a split that was tokenised."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from sweep.compress.tasks.columns import AUTO, Raw, joined, select, wanted
 from sweep.compress.tasks.files import SPLITS, digests, files_of, refuse_twice, summary
-from sweep.compress.tasks.split import Ints, Split, stratified
+from sweep.compress.tasks.split import Split, stratified
 from sweep.config.dataset import Files
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
@@ -133,44 +133,3 @@ def digits_split(split: str, generator: np.random.Generator) -> Split:
     parts = {"test": test, "validation": validation, "train": np.setdiff1d(rest, validation)}
     chosen = parts[split]
     return Split.of(images[chosen].astype(np.int32).tolist(), labels[chosen])
-
-
-def label_ids(labels: Sequence[Any], names: tuple[str, ...], source: str) -> Ints:
-    """Convert labels to ids 0..n-1: an integer is its own id, a name gets its index in ``names``.
-
-    Raises :class:`~sweep.errors.UsageError` for a missing or unknown label.
-    """
-    place = {name: i for i, name in enumerate(names)}
-    ids = np.array([_label_id(value, place) for value in labels], dtype=np.int64)
-    bad = np.flatnonzero((ids < 0) | (ids >= len(names)))
-    if len(bad):
-        raise UsageError(
-            f"{source}: label {labels[int(bad[0])]!r} in row {int(bad[0])} is none of the "
-            f"{len(names)} labels of train; allowed: {', '.join(names[:12])}"
-        )
-    return ids
-
-
-def _label_id(value: Any, place: dict[str, int]) -> int:
-    if isinstance(value, (bool, int, np.integer)):
-        return place.get(str(int(value)), int(value))
-    return place.get(str(value), -1)
-
-
-def label_names(raw: Raw) -> tuple[str, ...]:
-    """Return the label names of train: those of the schema, the sorted strings, or 0..max.
-
-    Raises :class:`~sweep.errors.UsageError` for fewer than two labels.
-    """
-    if raw.label_names:
-        return raw.label_names
-    values = {value for value in raw.labels if value is not None}
-    if all(isinstance(value, (bool, int, np.integer)) for value in values):
-        names = tuple(str(i) for i in range(max((int(v) for v in values), default=-1) + 1))
-    else:
-        names = tuple(sorted(str(value) for value in values))
-    if len(values) < 2:
-        raise UsageError(
-            f"a classifier needs at least 2 labels, but the train split has {len(values)}"
-        )
-    return names

@@ -48,7 +48,8 @@ class Task(ABC):
     A subclass defines :attr:`key`, :meth:`read` and :meth:`load`, and optionally :meth:`fresh`. It
     is registered by a row of ``TASKS``, by `sweep.register_task` or by an entry point
     ``prunesweep.tasks``. ``settings`` is the section ``task`` of the config, with the task's own
-    settings in ``settings.options``; ``model`` and ``tokenizer`` are as in the config. Raises
+    settings in ``settings.options``; ``model`` and ``tokenizer`` are as in the config. A config
+    with ``baseline.new_head`` is refused for tasks of other packages. Raises
     :class:`~sweep.errors.UsageError` if a setting, the model or the data cannot be used.
     """
 
@@ -61,7 +62,14 @@ class Task(ABC):
     carved = False
     """Whether validation is a part of train, which a finetuned model may have seen."""
 
-    def __init__(self, settings: TaskConfig, model: str | None, tokenizer: str | None) -> None:
+    def __init__(
+        self,
+        settings: TaskConfig,
+        model: str | None,
+        tokenizer: str | None,
+        new_head: bool = False,
+    ) -> None:
+        self.new_head = new_head
         self.settings, self.model, self.tokenizer = settings, model, tokenizer
         self._read = cache(self.read)
 

@@ -13,7 +13,7 @@ from sweep.errors import UsageError
 from sweep.space.params import Params
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made, weights
-from tests.harness.trials import evaluated, finetune
+from tests.harness.trials import evaluated, finetune, logits_one_by_one
 
 Files = dict[str, str]
 
@@ -82,15 +82,14 @@ def test_check_refuses_what_would_make_every_trial_fail(
 ) -> None:
     make_bench().check()
     three = tiny.write(tmp_path / "three.jsonl", [{"text": "good", "label": i} for i in range(3)])
-    with pytest.raises(UsageError, match="head of 2 labels, but the data has 3"):
+    with pytest.raises(
+        UsageError, match=r"has the labels 0, 1, 2, and the head .* has LABEL_0, LABEL_1: 2 "
+    ):
         make_bench(files={**data_files, "train": three}).check()
     with pytest.raises(UsageError, match="nothing to prune"):
         make_bench(pruning={"include": ["decoder.*"]}).check()
     with pytest.raises(UsageError, match="not found"):
         make_bench(files={**data_files, "validation": "/nowhere/x.csv"}).check()
-
-
-TURNED = "has the labels good, bad, the data bad, good"
 
 
 def named(folder: Path, *names: str) -> Path:
@@ -100,7 +99,7 @@ def named(folder: Path, *names: str) -> Path:
 
 @pytest.fixture
 def by_name(tmp_path: Path) -> Files:
-    """Data whose labels are names: `bad` is 0, `good` is 1."""
+    """Data whose labels are the names `bad` and `good`."""
 
     def write(split: str, count: int) -> str:
         rows = [{**row, "label": ("bad", "good")[row["label"]]} for row in tiny.rows(count, 0)]
@@ -110,54 +109,90 @@ def by_name(tmp_path: Path) -> Files:
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
-def test_a_head_with_the_labels_in_another_order_is_refused(
+def test_labels_are_those_of_the_head_in_its_order(
     make_bench: MakeBench, tmp_path: Path, by_name: Files, epochs: int
 ) -> None:
     """Otherwise every answer would count as its opposite, in the figures or in an export."""
     model = named(tmp_path / "model", "Good", "Bad")
     bench = make_bench(model, by_name, baseline={"epochs": epochs})
-    with pytest.raises(UsageError, match=rf"^model '.*/model' {TURNED}; allowed: the same order"):
-        bench.check()
-    assert not bench.models.folder.exists()  # nothing was finetuned
+    bench.check()
+    assert bench.task.label_names == ("Good", "Bad")
+    validation, dense = bench.task.split("validation"), bench.dense.reset().eval()
+    assert validation.labels.tolist() == [1 - row["label"] for row in tiny.rows(40, 0)]
+    answers = logits_one_by_one(dense, validation).argmax(-1).numpy()
+    assert bench.baseline()["correct"] == (answers == validation.labels).sum()
+    assert dense.config.id2label == {0: "Good", 1: "Bad"}
+    assert dense.config.label2id == {"Good": 0, "Bad": 1}
 
 
 def test_a_cached_model_with_labels_in_another_order_is_refused(
-    make_bench: MakeBench, by_name: Files, cache: Path
+    make_bench: MakeBench, by_name: Files, cache: Path, tmp_path: Path
 ) -> None:
-    """A version without this check may have left one in the cache or in the folder of a sweep."""
-    bench = make_bench(files=by_name, baseline={"epochs": 1})
+    """The folder of a sweep may have one of another version."""
+    model = tiny.save(tmp_path / "model", head=False)
+    bench = make_bench(model, by_name, baseline={"epochs": 1})
     named(bench.models.folder / "model", "good", "bad")
-    with pytest.raises(UsageError, match=TURNED):
+    with pytest.raises(UsageError, match="has the labels good, bad, the dense model bad, good"):
         bench.check()
 
 
-@pytest.mark.parametrize(
-    "names", [("Bad", "Good"), ("LABEL_0", "LABEL_1"), ("great", "dull"), ("good", "other")]
-)
-def test_label_names_in_the_same_order_or_unrelated_names_are_accepted(
+def test_a_finetuned_model_of_an_older_version_has_no_names(
+    make_bench: MakeBench, by_name: Files, cache: Path, tmp_path: Path
+) -> None:
+    model = tiny.save(tmp_path / "model", head=False)
+    bench = make_bench(model, by_name, baseline={"epochs": 1})
+    tiny.save(bench.models.folder / "model")
+    bench.check()
+    assert bench.dense.model.config.id2label == {0: "bad", 1: "good"}
+
+
+@pytest.mark.parametrize("names", [("LABEL_0", "LABEL_1"), ("great", "dull"), ("good", "other")])
+def test_a_head_whose_names_do_not_tell_the_order_is_refused(
     make_bench: MakeBench, tmp_path: Path, by_name: Files, names: tuple[str, ...]
 ) -> None:
-    bench = make_bench(named(tmp_path / "model", *names), by_name)
-    bench.check()
-    assert bench.task.label_names == ("bad", "good")
+    model = named(tmp_path / "model", *names)
+    with pytest.raises(UsageError, match=f"and the head of model '.*' has {', '.join(names)}: .*"):
+        make_bench(model, by_name).check()
+    new = make_bench(model, by_name, baseline={"new_head": True, "epochs": 1})
+    new.check()
+    assert new.task.label_names == ("bad", "good")
+    if "good" not in names:
+        given = make_bench(model, by_name, task={"label_names": ["good", "bad"]})
+        given.check()
+        assert given.dense.model.config.id2label == {0: "good", 1: "bad"}
 
 
 def test_integer_labels_need_no_names(make_bench: MakeBench, tmp_path: Path) -> None:
-    """A refused user can use the head's ids: 0 is its first label, whatever the name."""
+    """0 is the head's first label, whatever its name, unless the integers are named."""
     plain = make_bench(named(tmp_path / "plain", "LABEL_0", "LABEL_1"))
     turned = make_bench(named(tmp_path / "turned", "good", "bad"))
     turned.check()
     assert turned.baseline()["accuracy"] == plain.baseline()["accuracy"]
+    names = make_bench(tmp_path / "turned", task={"label_names": ["bad", "good"]})
+    assert names.baseline()["correct"] == 40 - plain.baseline()["correct"]
 
 
-def test_twelve_labels_with_default_names_are_accepted(
-    make_bench: MakeBench, tmp_path: Path
+def test_a_new_head_is_drawn_from_the_seed_and_has_its_own_cache_entry(
+    make_bench: MakeBench, model_folder: Path
 ) -> None:
-    """LABEL_10 sorts before LABEL_2; a new head is finetuned in that order, which is correct."""
-    rows = [{"text": f"good {tiny.FILLER[i % 8]}", "label": f"LABEL_{i}"} for i in range(12)] * 2
-    names = {"train": "a.csv", "validation": "b.jsonl"}  # of different bytes
-    files = {split: tiny.write(tmp_path / name, rows) for split, name in names.items()}
-    model = tiny.save(tmp_path / "model", head=False)
-    bench = make_bench(model, files, baseline={"epochs": 1})
-    bench.check()
-    assert bench.task.label_names[2] == "LABEL_10"
+    old = make_bench()
+    new, other = (make_bench(baseline={"new_head": True, "seed": seed}) for seed in (0, 1))
+    assert len({bench.models.folder for bench in (old, new, other)}) == 3
+    weights = [bench.dense.model.state_dict() for bench in (old, new, other)]
+    changed = {k for k in weights[0] if not torch.equal(weights[0][k], weights[1][k])}
+    assert changed == {"classifier.weight"}  # the bias is 0
+    assert not torch.equal(weights[1]["classifier.weight"], weights[2]["classifier.weight"])
+    assert "no trained classifier head" in new.warnings[-1]
+    # The model itself can teach, with its own head.
+    recover = {"distill": {"teacher": str(model_folder)}}
+    taught = make_bench(baseline={"new_head": True, "epochs": 1}, recover=recover)
+    assert torch.equal(taught.teacher_logits, make_bench(recover=recover).teacher_logits)
+
+
+def test_ten_labels_and_more_are_sorted_as_numbers(make_bench: MakeBench, tmp_path: Path) -> None:
+    rows = [{"text": f"good {tiny.FILLER[i % 8]}", "label": str(i)} for i in range(1, 13)] * 2
+    train = tiny.write(tmp_path / "train.jsonl", rows)
+    files = {"train": train, "validation": tiny.write(tmp_path / "validation.csv", rows)}
+    bench = make_bench(tiny.save(tmp_path / "model", head=False), files, baseline={"epochs": 1})
+    assert bench.task.train.labels.tolist() == [*range(12)] * 2
+    assert bench.dense.model.config.id2label == {i: str(i + 1) for i in range(12)}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sweep.compress.dense import figures as figures_module
+from sweep.compress.dense.figures import chance_warnings
 from sweep.compress.measure import measure
 from sweep.compress.prune.targets import prunable_weights
 from sweep.config.sections import PruningConfig
@@ -96,13 +97,14 @@ def test_examples_that_splits_share_are_counted_and_warned_of(
         assert {name: each["rows"] for name, each in about["shared_rows"].items()} == {
             "train": shared
         }
-        assert about["warnings"][0].startswith("1 of 8 validation examples")
-        assert len(about["warnings"]) == shared
-    assert about["warnings"][1].startswith("2 of 7 test examples")
+        found = [text for text in about["warnings"] if "AT CHANCE LEVEL" not in text]
+        assert found[0].startswith("1 of 8 validation examples")
+        assert len(found) == shared
+    assert found[1].startswith("2 of 7 test examples")
     reached = bench.reach()  # what `sweep check` prints
-    assert reached["warnings"][-1].startswith("1 of 8 validation examples")
+    assert reached["warnings"][0].startswith("1 of 8 validation examples")
     assert reached["shared_rows"]["train"]["rows"] == 1
-    assert make_bench().about("test") == {"warnings": [], "shared_rows": {}}
+    assert make_bench().about("test")["shared_rows"] == {}
 
 
 def test_a_model_that_may_have_seen_validation_gives_a_warning(
@@ -112,6 +114,41 @@ def test_a_model_that_may_have_seen_validation_gives_a_warning(
     [warning] = make_bench(files=only_train).warnings
     assert "carved" in warning and "baseline.epochs: 0" in warning
     assert make_bench().warnings == make_bench(files=only_train, **EPOCHS).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("value", "chance", "direction", "warns"),
+    [
+        (0.5, 0.5, "max", True),
+        (0.4, 0.5, "max", True),
+        (0.51, 0.5, "max", False),
+        (0.5, None, "max", False),
+        (3.0, 2.0, "min", True),
+        (1.0, 2.0, "min", False),
+    ],
+)
+def test_a_dense_model_at_chance_level_gives_a_warning(
+    value: float, chance: float | None, direction: str, warns: bool
+) -> None:
+    facts = {"direction": direction, "chance": chance}
+    figures = {"rmse": value, "metrics": {"rmse": facts}}
+    found = chance_warnings(figures, "rmse", "test")
+    assert [f"rmse on test is {value:.4f}" in text for text in found] == [True] * warns
+
+
+def test_a_model_that_answers_the_opposite_is_reported(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    """One of a model and its opposite is at chance level or below."""
+    texts = []
+    for names in (["no", "yes"], ["yes", "no"]):
+        model = tiny.save(tmp_path / names[0], id2label=dict(enumerate(names)), label2id={})
+        bench = make_bench(model, task={"label_names": ["no", "yes"]})
+        correct = bench.baseline()["correct"]
+        found = [text for text in bench.about("validation")["warnings"] if "CHANCE" in text]
+        assert len(found) == (correct <= 20)
+        texts += found
+    assert texts
 
 
 def test_a_model_without_a_trained_head_gives_a_warning(

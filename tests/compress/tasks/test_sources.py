@@ -1,4 +1,4 @@
-"""Sources of rows: file formats with equal results, the embedded digits, label ids."""
+"""Sources of rows: file formats with equal results, the embedded digits."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from sweep.compress.tasks.sources import (
     LocalData,
     Raw,
     digits_split,
-    label_ids,
-    label_names,
 )
 from sweep.errors import UsageError
 from tests.harness import tiny
@@ -37,10 +35,6 @@ def file_rows(path: str, text: Any, label: str) -> Raw:
     found = LocalData({"train": [Path(path)]}).rows("train", text, label)
     assert found is not None
     return found
-
-
-def raw(labels: list[Any], names: tuple[str, ...] | None = None) -> Raw:
-    return Raw(["t"] * len(labels), None, labels, names)
 
 
 @every_format
@@ -69,8 +63,7 @@ def test_label_names_are_read_from_a_parquet_schema(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     table.to_parquet(str(path))
     found = file_rows(str(path), "text", "label")
-    assert label_names(found) == ("neg", "pos")
-    assert label_ids(found.labels, ("neg", "pos"), "train").tolist() == [1, 0]
+    assert (found.label_names, found.labels) == (("neg", "pos"), [1, 0])
 
 
 def test_a_missing_text_becomes_an_empty_text(tmp_path: Path) -> None:
@@ -136,39 +129,6 @@ def test_a_file_that_changes_while_it_is_open_is_refused(tmp_path: Path) -> None
     path.write_text(path.read_text() + "more,1,z\n")
     with pytest.raises(UsageError, match="has changed"):
         data.rows("train", "text", "label")
-
-
-@pytest.mark.parametrize(
-    ("labels", "own", "names", "ids"),
-    [
-        ([2, 0, np.int64(1), 2], None, ("0", "1", "2"), [2, 0, 1, 2]),  # integers name themselves
-        (["pos", "neg", "pos"], None, ("neg", "pos"), [1, 0, 1]),  # sorted
-        ([True, False], None, ("0", "1"), [1, 0]),
-        (
-            [0, 1],
-            ("neg", "pos", "neutral"),
-            ("neg", "pos", "neutral"),
-            [0, 1],
-        ),  # as in the schema
-    ],
-)
-def test_labels_become_names_and_ids(
-    labels: list[Any], own: tuple[str, ...] | None, names: tuple[str, ...], ids: list[int]
-) -> None:
-    assert label_names(raw([*labels, None], own)) == names
-    assert label_ids(labels, names, "train").tolist() == ids
-
-
-@pytest.mark.parametrize("labels", [["pos", "pos"], [1, 1, 1], [None, None]])
-def test_a_single_class_is_refused(labels: list[Any]) -> None:
-    with pytest.raises(UsageError, match="at least 2 labels"):
-        label_names(raw(labels))
-
-
-@pytest.mark.parametrize("label", [2, -1, "neutral", None, 0.5])
-def test_a_label_that_train_lacks_is_refused(label: Any) -> None:
-    with pytest.raises(UsageError, match=r"split 'validation': label .* in row 1 is none of the 2"):
-        label_ids([0, label, 1], ("0", "1"), "split 'validation'")
 
 
 @pytest.mark.parametrize("seed", [0, 1])

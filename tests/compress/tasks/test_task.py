@@ -44,6 +44,12 @@ def load(model_folder: Path, files: Files, tmp_path: Path) -> Load:
     return call
 
 
+@pytest.fixture(scope="module")
+def headless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model without a head, and its tokenizer."""
+    return tiny.save(tmp_path_factory.mktemp("headless"), head=False)
+
+
 def of(config: SweepConfig) -> Any:
     return TASKS[config.task.name](config.task, config.model, config.tokenizer)
 
@@ -82,7 +88,7 @@ def test_rows_are_tokenised(load: Load, tmp_path: Path) -> None:
     task = load({"train": train, "validation": validation})
     for split, rows in ((task.train, data), (task.split("validation"), data[:6])):
         assert contents(split) == tokens_of(rows)
-    assert task.label_names == ("0", "1")
+    assert task.label_names == ("LABEL_0", "LABEL_1")  # of the head
     assert (task.pad_id, task.vocabulary) == (0, len(tiny.VOCABULARY))
     assert not task.carved
 
@@ -100,13 +106,60 @@ def test_pairs_have_segments(load: Load) -> None:
     assert batch["input_ids"][0].tolist() == [*encoded("good film"), *encoded("bad")[1:]]
 
 
-def test_label_names_have_the_same_ids_in_every_split(load: Load, tmp_path: Path) -> None:
+def test_label_names_have_the_same_ids_in_every_split(
+    load: Load, tmp_path: Path, headless: Path
+) -> None:
     data = [{"text": t, "label": label} for t, label in [("good", "pos"), ("bad", "neg")]]
     train = tiny.write(tmp_path / "train.csv", data)
     validation = tiny.write(tmp_path / "validation.csv", data[:1])
-    task = load({"train": train, "validation": validation})
+    task = load({"train": train, "validation": validation}, headless)
     assert task.label_names == ("neg", "pos")
     assert task.split("validation").labels.tolist() == [1]
+
+
+def test_the_cache_depends_on_the_order_of_the_classes(
+    load: Load, tmp_path: Path, headless: Path
+) -> None:
+    data = [{"text": t, "label": label} for t, label in [("good", "pos"), ("bad", "neg")]]
+    tasks = [
+        load(data, headless),
+        load(data, headless, label_names=["pos", "neg"]),
+        load(data, tiny.save(tmp_path / "turned", id2label={0: "pos", 1: "neg"}, label2id={})),
+    ]
+    assert [task.train.labels.tolist() for task in tasks] == [[1, 0], [0, 1], [0, 1]]
+    assert len({task.key for task in tasks}) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"train_samples": 4},
+            r"task\.train_samples leaves no train example of the labels 2; allowed: 41 or",
+        ),
+        ({"validation": 0.9}, r"task\.validation=0\.9 leaves no train example of the labels 2"),
+    ],
+)
+def test_a_subset_of_train_that_loses_a_class_is_refused(
+    load: Load, tmp_path: Path, headless: Path, settings: dict[str, Any], message: str
+) -> None:
+    data = [{**row, "label": 2 if i == 40 else i % 2} for i, row in enumerate(numbered(41))]
+    train = tiny.write(tmp_path / "train.jsonl", data)
+    task = load({"train": train}, headless, **settings)
+    with pytest.raises(UsageError, match=message):
+        _ = task.train
+
+
+def test_a_subset_of_validation_that_loses_a_class_gives_a_warning(
+    load: Load, tmp_path: Path, headless: Path
+) -> None:
+    data = [{**row, "label": 2 if i > 38 else i % 2} for i, row in enumerate(numbered(41))]
+    names = {"train": "a.jsonl", "validation": "b.csv"}  # of different bytes
+    files = {split: tiny.write(tmp_path / name, data) for split, name in names.items()}
+    for _cached in range(2):
+        task = load(files, headless, eval_samples=4)
+        assert set(task.split("validation").labels) == {0, 1}
+        assert "validation has no example of the labels 2, which train has" in task.warnings
 
 
 @pytest.fixture
@@ -115,27 +168,33 @@ def one_file(tmp_path: Path) -> Files:
 
 
 def test_splitting_off_validation_is_stratified_and_loses_no_row(
-    load: Load, one_file: Files
+    load: Load, one_file: Files, headless: Path
 ) -> None:
-    task = load(one_file, validation=0.2)
+    task = load(one_file, headless, validation=0.2)
     train, validation = task.train, task.split("validation")
     assert task.carved
     assert (len(train), len(validation)) == (80, 20)
     assert contents(train) + contents(validation) == tokens_of(numbered(100, labels=3))
     assert not contents(train) & contents(validation)
     assert sorted(np.bincount(validation.labels).tolist()) == [6, 7, 7]
-    small = load(one_file, validation=0.2, train_samples=30)
+    small = load(one_file, headless, validation=0.2, train_samples=30)
     assert not contents(small.train) & contents(validation)
 
 
-def test_splitting_off_validation_depends_on_the_seed(load: Load, one_file: Files) -> None:
-    one, same, other = (load(one_file, seed=seed).split("validation") for seed in (1, 1, 2))
+def test_splitting_off_validation_depends_on_the_seed(
+    load: Load, one_file: Files, headless: Path
+) -> None:
+    one, same, other = (
+        load(one_file, headless, seed=seed).split("validation") for seed in (1, 1, 2)
+    )
     assert contents(one) == contents(same) != contents(other)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.999])
-def test_splitting_off_an_empty_split_is_refused(load: Load, one_file: Files, share: float) -> None:
-    task = load(one_file, validation=share)
+def test_splitting_off_an_empty_split_is_refused(
+    load: Load, one_file: Files, headless: Path, share: float
+) -> None:
+    task = load(one_file, headless, validation=share)
     with pytest.raises(UsageError, match="leaves an empty split"):
         task.split("validation")
 
@@ -178,7 +237,7 @@ def test_rows_that_two_splits_share_are_counted_and_warned_of(load: Load, tmp_pa
         "train": {"rows": 5, "different": 3, "other_label": 1, "examples": 6},
         "validation": {"rows": 4, "different": 3, "other_label": 1, "examples": 6},
     }
-    [warning] = task.warnings
+    warning, _ = task.warnings  # the other one: validation lacks a label
     assert warning.startswith("2 of 3 validation examples")
     told = [text.partition(" examples")[0] for text in task.warnings_on("test")]
     assert told == ["5 of 6 test", "4 of 6 test"]
