@@ -77,8 +77,9 @@ class _Classification(Task):
         return cast(Split, super().split(name))
 
     def shared_rows(self, split: str) -> dict[str, dict[str, int]]:
+        own = self.split(split)  # which refuses other names
         others = SPLITS[: SPLITS.index(split)]
-        found = {name: shared_rows(self.split(name), self.split(split)) for name in others}
+        found = {name: shared_rows(self.split(name), own) for name in others}
         return {name: counts for name, counts in found.items() if counts["rows"]}
 
     def warnings_on(self, split: str) -> list[str]:
