@@ -101,11 +101,9 @@ class Timed:
         return {"calls": len(clock), "p50": p50, "p99": p99, "max": max(clock), "cpu p99": cpu_p99}
 
 
-def open_driver(
-    folder: Path, config: SweepConfig, clock: Callable[[], float], create: bool
-) -> tuple[Conductor, FanOut]:
+def open_driver(folder: Path, config: SweepConfig, create: bool) -> tuple[Conductor, FanOut]:
     """Open a real driver on a ledger in ``folder``, with a view that writes to memory."""
-    ledger = Ledger.open(folder / "ledger.jsonl", create=create, clock=clock)
+    ledger = Ledger.open(folder / "ledger.jsonl", create=create)
     fan_out = FanOut([TerminalView(io.StringIO())])
     keeper = Retention(folder / "checkpoints", config.objectives)
     return Conductor(Search(config), ledger, keeper, 2, fan_out.tell), fan_out
@@ -117,7 +115,7 @@ class Pool:
     def __init__(self, folder: Path, config: SweepConfig, workers: int) -> None:
         self.now, self.config = 0.0, config
         self.root = folder / "checkpoints"
-        self.conductor, self.fan_out = open_driver(folder, config, lambda: self.now, create=True)
+        self.conductor, self.fan_out = open_driver(folder, config, create=True)
         self.ask, self.decide = Timed(self.conductor.next), Timed(self.conductor.report)
         ledger = self.conductor.ledger
         self.append, self.wait = Timed(ledger.append), Timed(ledger.sync)
@@ -215,7 +213,7 @@ def simulate(folder: Path, config: SweepConfig, workers: int) -> dict[str, Any]:
 def resume(folder: Path, config: SweepConfig) -> dict[str, Any]:
     """Open the sweep's ledger and replay it."""
     started, worked = time.perf_counter(), time.process_time()
-    conductor, fan_out = open_driver(folder, config, time.time, create=False)
+    conductor, fan_out = open_driver(folder, config, create=False)
     with fan_out:
         conductor.replay(conductor.ledger.events)
         fan_out.begin(conductor.ledger.events)

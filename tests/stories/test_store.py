@@ -19,7 +19,8 @@ from tests.harness.sweeps import Event, assert_each_once, keys, of_kind
 from tests.ledger.server import Server
 from tests.stories.conftest import Sweep
 
-pytestmark = pytest.mark.slow
+# The setup of the first test runs all commands.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass
