@@ -37,8 +37,8 @@ class Files(Section):
 def _read_dataset(raw: object) -> object:
     if isinstance(raw, Mapping | Files):
         return Files.model_validate(raw)
-    if fields.is_name(raw):
-        return raw
+    if isinstance(raw, str) and fields.is_name(raw):
+        return fields.possible(raw)
     allowed = (
         "a hub id, a folder, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -47,6 +48,18 @@ def is_name(raw: object) -> bool:
     return isinstance(raw, str) and bool(raw.strip())
 
 
+def possible(name: str) -> str:
+    """Return the name of a file or folder. Raises `Refused` if no file system can have it."""
+    try:
+        parts = os.fsencode(name).split(b"/")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        parts = [b"\0"]
+    if any(b"\0" in part or len(part) > 255 for part in parts) or len(name) > 4000:
+        allowed = "a path of at most 4000 characters, with names of at most 255 bytes, without NUL"
+        raise Refused(Problem((), "cannot be the name of a file or folder", name, allowed))
+    return name
+
+
 def _read_columns(raw: object) -> object:
     pair = isinstance(raw, list | tuple) and len(raw) == 2 and all(map(is_name, raw))
     if pair or is_name(raw):
@@ -59,7 +72,10 @@ Columns = Annotated[str | tuple[str, str], BeforeValidator(_read_columns)]
 
 
 def _read_paths(raw: object) -> object:
-    if is_name(raw) or (isinstance(raw, list | tuple) and raw and all(map(is_name, raw))):
+    names = [raw] if isinstance(raw, str) else raw
+    if isinstance(names, list | tuple) and names and all(map(is_name, names)):
+        for name in names:
+            possible(name)
         return raw
     allowed = "a file, a folder, a glob, or a list of these"
     raise Refused(Problem((), "must be one or more files", raw, allowed))
@@ -96,6 +112,7 @@ LabelNames = Annotated[
 Auto = Literal["auto"]
 
 Line = Annotated[str, StringConstraints(pattern=r"\S")]
+Place = Annotated[Line, AfterValidator(possible)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Characters = Annotated[str, StringConstraints(min_length=1)]
 

@@ -6,6 +6,7 @@ All problems are reported at once, as one `ConfigError` with one line per proble
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -204,7 +205,7 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
     elif config.task.is_folder:
         plain["task"]["dataset"] = _absolute(dataset)
     plain["search"]["warm_start"] = [
-        path if "://" in path else str(Path(path).resolve())
+        path if "://" in path else os.path.realpath(path)
         for path in plain["search"]["warm_start"]
     ]
     return SweepConfig.model_validate(plain)
@@ -212,8 +213,8 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
 
 def _absolute(paths: str | list[str] | None) -> str | list[str] | None:
     if isinstance(paths, str):
-        return str(Path(paths).expanduser().resolve())
-    return paths and [str(Path(path).expanduser().resolve()) for path in paths]
+        return os.path.realpath(os.path.expanduser(paths))  # Path refuses ~nobody and loops
+    return paths and [os.path.realpath(os.path.expanduser(path)) for path in paths]
 
 
 def paths_of(config: SweepConfig) -> dict[str, str]:

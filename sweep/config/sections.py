@@ -156,7 +156,7 @@ class DistillConfig(Section):
 
     weight: types.WholeShare = Field(default=0.5, description="the teacher's share of the loss")
     temperature: types.Positive = Field(default=2.0, description="softens the teacher's answers")
-    teacher: fields.Line | None = Field(
+    teacher: fields.Place | None = Field(
         default=None, description="hub id or folder, with the same labels; null: the dense model"
     )
 
@@ -235,7 +235,7 @@ class SearchConfig(Section):
     starts: Starts = Field(
         default=[], description="points to try first, such as [{sparsity: 0.5, method: random}]"
     )
-    warm_start: list[fields.Line] = Field(
+    warm_start: list[fields.Place] = Field(
         default=[], description="folders of other sweeps whose results the sampler uses"
     )
     reference: fields.Reference = Field(
@@ -256,10 +256,10 @@ class Settings(Section):
     """All sections of a config, each valid by itself."""
 
     name: fields.Slug = Field(description="name of the sweep and of its folder")
-    model: fields.Line | None = Field(
+    model: fields.Place | None = Field(
         default=None, description="hub id or folder; null (digits only): a fresh BERT"
     )
-    tokenizer: fields.Line | None = Field(default=None, description="null: that of the model")
+    tokenizer: fields.Place | None = Field(default=None, description="null: that of the model")
     task: TaskConfig = Field(description="data set, columns and metrics")
     baseline: BaselineConfig = Field(default=BaselineConfig(), description="the dense model")
     pruning: PruningConfig = Field(default=PruningConfig(), description="prunable weights")
@@ -273,7 +273,7 @@ class Settings(Section):
     )
     search: SearchConfig = Field(default=SearchConfig(), description="which trials run")
     resources: ResourcesConfig = Field(default=ResourcesConfig(), description="for each trial")
-    storage: fields.Line = Field(
+    storage: fields.Place = Field(
         default="results", description="folder of sweeps, or s3:// or gs:// address"
     )
     listeners: fields.Listeners = Field(

@@ -153,12 +153,14 @@ def _elsewhere(root: Schema) -> dict[str, str]:
     return {name: path for name, path in paths if count[name] == 1}
 
 
-def in_words(node: Schema) -> str:
-    """A JSON schema in words, such as ``an integer >= 1, or null``; "" for an empty schema.
+def in_words(node: Schema | bool) -> str:
+    """A JSON schema in words, such as ``an integer >= 1, or null``; True allows every value.
 
     >>> in_words({"type": "number", "minimum": 0, "exclusiveMaximum": 1})
     'a number >= 0 and < 1'
     """
+    if isinstance(node, bool):
+        return "of any kind"
     if "anyOf" in node or "oneOf" in node:
         return ", or ".join(map(in_words, _members(node)))
     if "enum" in node or "const" in node:

@@ -114,6 +114,9 @@ search: {sampler: grid, tirals: 3}
         ("task.label=3", "must be a text (in quotes), got 3; allowed: a text that is not empty"),
         ("pruning.include=a", "must be a list, got 'a'; allowed: a list, each item a text that"),
         ("search=", "must be a mapping of settings, got null; allowed: leave the key out"),
+        ("task.options=[]", "must be a mapping, got []; allowed: {key: value, ...}, keys a text"),
+        ("model=" + "é" * 128, "cannot be the name of a file or folder, got 'éé"),
+        ('storage="a\\0"', "cannot be the name of a file or folder, got 'a\\x00'"),
         ("objectives.loss=down", "is not one of the known names, got 'down'; allowed: max, min"),
     ],
 )

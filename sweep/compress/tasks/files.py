@@ -21,7 +21,7 @@ def files_of(dataset: str | Files, subset: str | None = None) -> dict[str, list[
     Raises :class:`~sweep.errors.UsageError` if a file or the split ``train`` is missing.
     """
     if isinstance(dataset, str):
-        found = _splits_of(Path(dataset).expanduser(), subset)
+        found = _splits_of(Path(os.path.expanduser(dataset)), subset)
         if "train" not in found:
             raise UsageError(f"{dataset} has no split 'train'; it has: {', '.join(found)}")
     else:
@@ -44,7 +44,7 @@ def _resolved(entry: str | list[str], split: str) -> list[Path]:
     """Return the files that a path, a glob, a folder, or a list of these stands for."""
     if isinstance(entry, list):
         return [file for each in entry for file in _resolved(each, split)]
-    path = Path(entry).expanduser()
+    path = Path(os.path.expanduser(entry))
     if path.is_dir():
         splits = _splits_of(path, None)
         if split in splits or len(splits) == 1:

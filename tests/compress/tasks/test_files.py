@@ -124,6 +124,7 @@ def test_folders_of_save_to_disk_are_read(texts: Texts) -> None:
     ("dataset", "message"),
     [
         ({"train": "none.csv"}, r"data file not found: none\.csv \(task\.dataset\.train\)"),
+        ({"train": "~nobody-here/a.csv"}, r"data file not found: ~nobody-here/a\.csv"),
         ({"train": "x/*.csv"}, r"no file matches x/\*\.csv"),
         ({"train": ["a.csv", "./a.csv"]}, r"task\.dataset\.train names .*/a\.csv twice"),
         ({"train": ["a.csv", "*.csv"]}, "twice"),
