@@ -48,7 +48,7 @@ def figures_table(results: Results) -> Table:
     """The front relative to dense: estimates, intervals and verdicts, on test if known."""
     split, front = results.reported.split, results.front
     name, covered = results.interval_name, figure(results.baseline or {}, "coverage")
-    reach = f"Prunable are {percent(covered, 1)} of the weights in matrices (coverage)."
+    reach = f"{percent(covered, 1)} of the weights in matrices are prunable (coverage)."
     alone = f"Intervals are 95 %{name} intervals over the validation examples only."
     fresh = "Intervals are 95 % intervals of the mean over fresh seeds."
     p_value = "p: McNemar's exact test against dense, corrected by Holm over the front."
