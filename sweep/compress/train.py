@@ -25,7 +25,7 @@ from sweep.compress.models import seeded
 from sweep.compress.prune.masks import hold
 from sweep.compress.tasks.task import Examples, Task
 from sweep.config.sections import RecoverConfig
-from sweep.errors import TrialError
+from sweep.errors import TrialError, first_line
 
 STEPS_UNSEEN = 64
 """Steps between two checks of the losses; each check waits for the device."""
@@ -187,11 +187,20 @@ def to_device(batch: Mapping[str, NDArray[Any]], device: torch.device) -> dict[s
 
 
 def logits_of(model: nn.Module, batch: Mapping[str, Tensor], bf16: str | bool) -> Tensor:
-    """Return the logits (batch, labels) of a batch that includes its labels, in float32."""
+    """Return the logits (batch, labels) of a batch that includes its labels, in float32.
+
+    Raises :class:`~sweep.errors.TrialError` if the model refuses the batch. BART, for example,
+    refuses rows with different numbers of end tokens, which a text may contain.
+    """
     known = inputs_of(type(model))  # type: ignore[arg-type]  # a class has a hash
     inputs = {key: value for key, value in batch.items() if key in known}
     with autocast(bf16, batch["labels"].device):
-        logits: Tensor = model(**inputs).logits
+        try:
+            logits: Tensor = model(**inputs).logits
+        except ValueError as error:
+            raise TrialError(
+                f"{type(model).__name__} refuses a batch: {first_line(error)}"
+            ) from error
     return logits.float()
 
 

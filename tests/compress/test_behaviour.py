@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from sweep.compress.behaviour import check_behaviour, depends_on_padding
 from sweep.compress.dropout import dropout_rates
 from sweep.compress.tasks import Split
-from sweep.errors import UsageError
+from sweep.compress.train import logits_of
+from sweep.errors import TrialError, UsageError
 from tests.harness import architectures, tiny
 
 
@@ -77,6 +78,15 @@ def test_dropout_without_effect_is_refused() -> None:
     check_behaviour(noisy, task, None)
     with pytest.raises(UsageError, match=r"recover\.dropout is 0, .* is random in training"):
         check_behaviour(noisy, task, 0.0)
+
+
+def test_a_batch_that_the_model_refuses_gives_a_sentence() -> None:
+    """BART classifies at the last end token, and refuses rows with different numbers of them."""
+    rows = [[0, 10, 2, 11, 2], [0, 12, 13, 14, 2]]
+    batch = Split.of(rows, np.zeros(2), None).batch(np.arange(2))
+    inputs = {name: torch.from_numpy(array) for name, array in batch.items()}
+    with pytest.raises(TrialError, match=r"BartFor.* refuses a batch: All examples must have the"):
+        logits_of(architectures.make("bart"), inputs, bf16=False)
 
 
 @pytest.mark.parametrize(("family", "depends"), [("roberta", False), ("fnet", True)])

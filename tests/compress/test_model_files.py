@@ -15,6 +15,7 @@ from sweep.compress.model_files import has_head, other_head, read_config, warnin
 from sweep.compress.models import load_classifier
 from sweep.errors import UsageError
 from tests.harness import architectures, tiny
+from tests.harness.hub import hub
 
 
 @pytest.fixture
@@ -159,3 +160,29 @@ def test_what_is_not_used_as_it_is_gives_a_warning(tmp_path: Path) -> None:
     assert "block-sparse" in attention and "full attention is used" in attention
     assert "BigBirdForQuestionAnswering: its head is dropped" in head
     assert "auto_map" in code
+
+
+LOAD = """
+from sweep.compress.models import load_classifier
+from sweep.errors import UsageError
+for name in ("me/lora", "me/pickles", "me/nothing"):
+    try:
+        load_classifier(name, "ab", 10, 8)
+    except UsageError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_repository_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None:
+    models = tmp_path / "hub" / "models" / "me"
+    shutil.copytree(folder, models / "lora")
+    shutil.copytree(folder, models / "pickles")
+    adapter(models / "lora")
+    with_weights("pytorch_model.bin")(models / "pickles")
+    with hub(tmp_path / "hub") as served:
+        done = served.run(tmp_path / "home", "-c", LOAD)
+    lora, pickles, nothing = done.stdout.splitlines()
+    assert "'me/lora' is a LoRA or another adapter of PEFT" in lora
+    assert "'me/pickles' has no weights: it needs model.safetensors, and has pickles" in pickles
+    assert "'me/nothing' cannot be loaded: " in nothing

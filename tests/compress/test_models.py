@@ -166,12 +166,14 @@ def test_a_model_that_is_read_back_as_another_is_refused(tmp_path: Path) -> None
     [
         ("bert", 40),
         ("roberta", 38),  # 40, less the padding index 1 and one more
-        ("mpnet", 38),
-        ("longformer", 38),
-        ("bart", 40),
-        ("llama", 40),
         ("xlnet", None),  # its config says -1
-        ("t5", None),
+        *(
+            pytest.param(family, usable, marks=pytest.mark.slow)
+            for family, usable in (
+                *(("mpnet", 38), ("longformer", 38), ("esm", 38), ("camembert", 38)),
+                *(("bart", 40), ("llama", 40), ("deberta-v2", 40), ("t5", None), ("funnel", None)),
+            )
+        ),
     ],
 )
 def test_texts_may_have_as_many_tokens_as_the_model_can_read(
