@@ -205,8 +205,7 @@ def with_absolute_paths(config: SweepConfig) -> SweepConfig:
     elif config.task.is_folder:
         plain["task"]["dataset"] = _absolute(dataset)
     plain["search"]["warm_start"] = [
-        path if "://" in path else os.path.realpath(path)
-        for path in plain["search"]["warm_start"]
+        path if "://" in path else os.path.realpath(path) for path in plain["search"]["warm_start"]
     ]
     return SweepConfig.model_validate(plain)
 

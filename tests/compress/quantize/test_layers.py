@@ -135,3 +135,20 @@ def test_a_weight_tied_to_an_embedding_stays_in_floats() -> None:
     set_scheme(model, Scheme("fixed"))
     assert list(grid_layers(model)) == ["2"]
     assert model(torch.tensor([1])).shape == (1, 2)
+
+
+def test_torchs_fast_path_does_not_bypass_a_grid() -> None:
+    """In evaluation without gradients, a TransformerEncoderLayer may read weights directly."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True).eval()
+    x = torch.randn(3, 5, 8)
+    with torch.no_grad():
+        plain = layer(x)
+    set_scheme(layer, Scheme("fixed", 5, 1))
+    with torch.no_grad():
+        found = layer(x)
+    torch.testing.assert_close(found, layer(x).detach())
+    assert not torch.allclose(found, plain, atol=1e-3)
+    set_scheme(layer, None)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), plain)
