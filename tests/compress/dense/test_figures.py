@@ -147,6 +147,7 @@ def test_a_model_that_answers_the_opposite_is_reported(
         correct = bench.baseline()["correct"]
         found = [text for text in bench.about("validation")["warnings"] if "CHANCE" in text]
         assert len(found) == (correct <= 20)
+        assert found == [text for text in bench.reach()["warnings"] if "CHANCE" in text]
         texts += found
     assert texts
 
