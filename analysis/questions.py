@@ -1,6 +1,11 @@
 """Selects points of a front: all points within bounds, the best of them, or the knee.
 
 Values of the primary metric are on test if the whole front is confirmed, else on validation.
+
+The best of several points by their figures on test is partly the luckiest one, so its own figure is
+too good. Therefore a question with a largest drop is answered with a point for which that drop
+holds at 95 %, also after the choice (``verdicts.certain``). Where there is none, the answer is the
+point that is best by its figure alone, and the text says that this is optimistic.
 """
 
 from __future__ import annotations
@@ -8,19 +13,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from analysis.certainty.answers import BoolArray
+from analysis.certainty.verdicts import certain
 from analysis.format import MetricFormat, percent
-from analysis.tables.columns import Split, on_split
+from analysis.tables.columns import MOST_DROP, Split, on_split
 from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
 # In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it.
 _SLACK = 1e-9
+
+Row: TypeAlias = "pd.Series[Any] | None"
+
+CHOSEN = "The point was chosen by its own figure on test, which is therefore optimistic."
 
 
 class Asked(Protocol):
@@ -32,6 +43,8 @@ class Asked(Protocol):
     def metric(self) -> PrimaryMetric: ...
     @property
     def split(self) -> Split: ...
+    @property
+    def confirmed(self) -> bool: ...
     @property
     def knee(self) -> int | None: ...
     def best(self, min_sparsity: float | None, max_drop: float | None) -> Answer: ...
@@ -71,12 +84,20 @@ class Answer:
     text: str
     """The answer in a sentence."""
     metric: PrimaryMetric
+    certain: bool = False
+    """Whether the bound on the drop holds for ``point`` at 95 %, also after the choice."""
+    by_figure: pd.Series[Any] | None = None
+    """The best point by its figure alone, which is optimistic; None if no point is."""
+    note: str = ""
+    """What the choice of ``point`` on test means, in sentences; "" on validation."""
 
     def __repr__(self) -> str:
         return f"<Answer: {self.text}>"
 
     def _repr_html_(self) -> str:
         named = {"point": self.point, "runner-up": self.runner_up, "nearest": self.nearest}
+        if self.certain:
+            named["by its figure"] = self.by_figure
         return answer_html(self.text, named, self.metric)
 
 
@@ -94,8 +115,7 @@ def points(
     a bound outside its range.
     """
     front = results.front
-    beyond = missed(front, bounds(results, min_sparsity, max_drop))
-    keep = pd.Series(beyond == 0, index=front.index)
+    keep = missed(front, bounds(results, min_sparsity, max_drop)) == 0
     if knee:
         keep &= front.index == (-1 if results.knee is None else results.knee)
     return front[keep].reset_index(drop=True)
@@ -171,11 +191,43 @@ def _check(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value}")
 
 
+def marked(results: Asked, min_sparsity: float | None, max_drop: float) -> pd.DataFrame:
+    """The rows of :func:`points`, with three more columns of booleans about ``max_drop``.
+
+    ``certain``: the point's drop is smaller at 95 %, for all these points together.
+    ``answer_by_bound`` and ``answer_by_figure`` are true in at most one row each: that of the
+    sparsest certain point, and that of the sparsest one by its figure, which is optimistic.
+    """
+    front, asked = results.front, bounds(results, min_sparsity, max_drop)
+    found, answer = front[missed(front, asked) == 0], results.best(min_sparsity, max_drop)
+    chosen = {"bound": answer.point if answer.certain else None, "figure": answer.by_figure}
+    added = {
+        f"answer_by_{by}": found.index == (-1 if row is None else row.name)
+        for by, row in chosen.items()
+    }
+    is_certain = found.index.isin(front.index[_certain(results, asked)])
+    return found.assign(certain=is_certain, **added).reset_index(drop=True)
+
+
+def _certain(results: Asked, asked: Sequence[Bound]) -> BoolArray:
+    """The rows of the front whose drop on test is certain to be within the bound on it, (n,).
+
+    None on validation, or without such a bound.
+    """
+    front, metric = results.front, results.metric
+    most, sparsity = (front[name].to_numpy(np.float64) for name in (MOST_DROP, "sparsity"))
+    is_tested = front[metric.test].notna().to_numpy(dtype=bool)
+    on_test = on_split(metric, "test").drop
+    limit = min((bound.limit for bound in asked if bound.column == on_test), default=-np.inf)
+    return certain(most, sparsity, is_tested, limit)
+
+
 def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: str) -> Answer:
     """The row within the bounds ``asked`` that is best ``by`` (column, whether more is better).
 
-    The primary metric breaks ties. If no row is within the bounds, ``nearest`` is the feasible row
-    with the smallest sum of misses.
+    With a bound on the drop on test, it is the best of the rows that are certain to be within it,
+    if there are any. The primary metric breaks ties. If no row is within the bounds, ``nearest`` is
+    the feasible row with the smallest sum of misses.
     """
     front, metric = results.front, results.metric
     column, more = by
@@ -186,11 +238,31 @@ def choose(results: Asked, asked: Sequence[Bound], by: tuple[str, bool], what: s
         ascending=[not more, metric.direction == "min"],
         kind="stable",
     )
-    point, runner_up = ([row for _, row in ordered.head(2).iterrows()] + [None, None])[:2]
+    sure = ordered[ordered.index.isin(front.index[_certain(results, asked)])]
+    found = ordered if sure.empty else sure
+    point, runner_up = ([row for _, row in found.head(2).iterrows()] + [None, None])[:2]
     nearest = _nearest(front, beyond) if point is None else None
+    by_figure = None if ordered.empty else ordered.iloc[0]
     question = f"{what}{' with ' * bool(asked)}{' and '.join(bound.words for bound in asked)}"
-    text = f"{question}: {_text(results, point, runner_up, nearest)}"
-    return Answer(question, point, runner_up, nearest, text, metric)
+    note = _note(results, asked, None if sure.empty else point, by_figure)
+    text = f"{question}: {_text(results, point, runner_up, nearest)} {note}".rstrip()
+    is_certain = not sure.empty
+    return Answer(question, point, runner_up, nearest, text, metric, is_certain, by_figure, note)
+
+
+def _note(results: Asked, asked: Sequence[Bound], sure: Row, by_figure: Row) -> str:
+    """What a choice on test means; "" on validation. ``sure``: the answer, if it is certain."""
+    if by_figure is None or not results.confirmed:
+        return ""
+    if sure is None:
+        on_drop = any(bound.column == on_split(results.metric, "test").drop for bound in asked)
+        start = "No such point is certain to have so small a drop at 95 %. " if on_drop else ""
+        return f"{start}{CHOSEN}"
+    told = "That its drop is so small is certain at 95 %, also after this choice."
+    if sure.name == by_figure.name:
+        return told
+    other = point_text(by_figure, results)
+    return f"{told} By its figure alone the answer would be {other}, which is optimistic."
 
 
 def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
@@ -201,12 +273,7 @@ def _nearest(front: pd.DataFrame, beyond: FloatArray) -> pd.Series[Any] | None:
     return front.iloc[int(np.argmin(distance))]
 
 
-def _text(
-    results: Asked,
-    point: pd.Series[Any] | None,
-    runner_up: pd.Series[Any] | None,
-    nearest: pd.Series[Any] | None,
-) -> str:
+def _text(results: Asked, point: Row, runner_up: Row, nearest: Row) -> str:
     if results.front.empty:
         return "the front has no point yet."
     if point is not None:

@@ -67,7 +67,7 @@ class Results(Loaded):
         (``confirmation.summary``), ``optimism`` (how much better the value on validation is than
         the value on test), ``front_probability`` (``bootstrap``), ``verdict`` (``verdicts``),
         ``p_value`` (McNemar's test against the dense model, corrected by Holm over the front),
-        ``feasible`` (``search.constraints``). Unknown values are missing.
+        ``feasible`` (``search.constraints``), ``test_drop_high`` (``MOST_DROP``), or missing.
         """
         return self._judged[0]
 
@@ -156,10 +156,10 @@ class Results(Loaded):
         """The best point of the front within bounds, with its runner-up, or the nearest point.
 
         The best point is the one with the best value of the primary metric or, with ``max_drop``,
-        the sparsest one. ``min_sparsity`` is in [0, 1]; ``max_drop`` is how much worse than the
-        dense model a point may be (for a share in [-1, 1], where 0.01 is one point);
-        ``max_size_bytes`` is at least 1. Values are on test if the whole front is confirmed, else
-        on validation. Raises ``ValueError`` for bounds outside their ranges.
+        the sparsest one; on test the sparsest that is certain to be within it (``questions``).
+        ``min_sparsity`` is in [0, 1]; ``max_drop`` is how much worse than the dense model a point
+        may be (for a share in [-1, 1], where 0.01 is one point); ``max_size_bytes`` is at least 1.
+        Values are on test if the whole front is confirmed. ``ValueError`` for other bounds.
 
         >>> answer = results.best(min_sparsity=0.6)
         >>> answer.point["trial_id"], answer.runner_up["trial_id"]

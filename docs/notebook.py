@@ -15,7 +15,8 @@ results
 
 # %% [markdown]
 # The front. Each point has a 95 % interval, the probability that it belongs on the front, and a
-# verdict: is its accuracy at most 0.01 below dense (certified, likely, not)?
+# verdict: is its accuracy at most 0.01 below dense (certified, likely, not)? Only a confirmed point
+# can be certified.
 
 # %%
 sure = ["accuracy_low", "accuracy_high", "front_probability", "verdict"]

@@ -17,8 +17,8 @@ from analysis.certainty.answers import BoolArray, Point, answers_of, stack
 from analysis.certainty.measured import mean_of, measured, values_of
 from analysis.certainty.paired import Paired, compare
 from analysis.certainty.statistics import holm
-from analysis.certainty.verdicts import ToDense, to_dense
-from analysis.tables.columns import Split, front_columns, series, tested_columns
+from analysis.certainty.verdicts import ToDense, certain, margin, to_dense
+from analysis.tables.columns import MOST_DROP, Split, front_columns, series, tested_columns
 from analysis.tables.confirmation import Confirmation, summary
 from analysis.tables.frames import Trial
 from analysis.tables.front import front_rows, objectives
@@ -139,15 +139,31 @@ def judged(
     points = objectives(rows, directions)[kept]
     probability = bootstrap.front_probability(points, directions, drawn, noisy)
     against = [evidence.to_dense(point) for point in points_of(front)]
+    most_drop = _most_drop(front, against, evidence)
+    near = margin(metric, measured(evidence.confirmation.baseline or {}, metric).value)
+    is_tested = front[metric.test].notna().to_numpy(dtype=bool)
+    sure = certain(most_drop, front["sparsity"].to_numpy(np.float64), is_tested, near)
     added: dict[str, Any] = {
-        "verdict": [one.verdict for one in against],
+        "verdict": [one.verdict(is_sure) for one, is_sure in zip(against, sure, strict=True)],
         "p_value": holm([one.p_value for one in against]),
         "front_probability": probability[: len(front)],
+        MOST_DROP: most_drop,
     }
     kinds = front_columns(metric)
     front = front.assign(**{name: series(new, kinds[name]) for name, new in added.items()})
     seeds = max((len(some) for some in records), default=0)
     return front, Basis(metric, "test" if on_test else "validation", paired, len(points), seeds)
+
+
+def _most_drop(front: pd.DataFrame, against: list[ToDense], evidence: Evidence) -> FloatArray:
+    """The column ``MOST_DROP``, shape (n,).
+
+    While a round is running nothing has a bound: who looks again and again finds a lucky moment.
+    """
+    story = evidence.confirmation
+    pairs = zip(points_of(front), against, strict=True)
+    known = [not (story.running or not story.of(p) or story.has_failed(p)) for p, _ in pairs]
+    return np.where(known, [-one.low for one in against], np.nan)
 
 
 def _noisy(directions: Mapping[str, str], metric: PrimaryMetric) -> list[str]:

@@ -55,6 +55,39 @@ def seeds_margin(values: FloatArray, level: float) -> float:
     return quantile(level, seeds - 1) * float(values.std(ddof=1)) / math.sqrt(seeds)
 
 
+def mean_correlation(rows: FloatArray) -> float:
+    """The mean correlation of rows of values over the same examples, in [0, 1]; 1 for one row.
+
+    ``rows`` has shape (seeds, examples). It is the share of the variance of a single value that all
+    seeds have in common (an intraclass correlation, from the two mean squares). 1 if no row varies.
+
+    >>> mean_correlation(np.array([[1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]))
+    1.0
+    """
+    seeds = len(rows)
+    single = float(rows.var(axis=1).mean())
+    if seeds < 2 or single == 0:
+        return 1.0
+    common = (seeds * float(rows.mean(axis=0).var()) / single - 1) / (seeds - 1)
+    return min(max(common, 0.0), 1.0)
+
+
+def two_way_margin(gap: float, spread: float, alike: float, seeds: int) -> float:
+    """How far the bound of a mean over ``seeds`` is from it, by its error over examples and seeds.
+
+    ``gap`` is the distance for a single seed, by the error over examples; ``spread`` that by the
+    spread over seeds (:func:`seeds_margin`); ``alike`` the :func:`mean_correlation`. The error that
+    all seeds have in common does not shrink with more seeds. What differs between them is in their
+    spread, and counts once: as their spread or, if that is smaller by luck, as the error over
+    examples of a mean. Both distances are added in squares (MOVER: Zou and Donner, 2008).
+
+    >>> two_way_margin(3.0, 4.0, 1.0, 3), two_way_margin(3.0, 0.0, 0.0, 9)
+    (5.0, 1.0)
+    """
+    own = max((1 - alike) * gap**2 / seeds, spread**2)
+    return math.sqrt(alike * gap**2 + own)
+
+
 def holm(p_values: ArrayLike) -> FloatArray:
     """p-values, shape (n,), corrected for n tests by Holm's step-down method (1979); in [0, 1].
 

@@ -7,9 +7,17 @@ from typing import Any
 import pandas as pd
 
 from analysis.format import UNKNOWN, MetricFormat, count, known, percent, short
-from analysis.questions import most
+from analysis.questions import CHOSEN, most
 from analysis.report.document import Inline, Paragraph, Section, Strong
-from analysis.report.points import figures_table, mark, measured, near_dense, settings_table
+from analysis.report.points import (
+    CERTIFIED,
+    answer,
+    figures_table,
+    mark,
+    measured,
+    near_dense,
+    settings_table,
+)
 from analysis.results import Results
 
 
@@ -31,18 +39,20 @@ def section(results: Results) -> Section:
         empty = "has no trials yet" if results.trials.empty else "has no finished evaluation yet"
         told = Paragraph([f"There is no front: the sweep {empty}."], "lead")
         return Section("answer", title, [told])
-    lead = Paragraph([*_closest(results), " ", *_certified(results), *_bend(results)], "lead")
+    lead = Paragraph([*_closest(results), " ", *_doubt(results), *_bend(results)], "lead")
     tables = figures_table(results), settings_table(results)
     return Section("answer", title, [lead, *_worth(results), *tables, _notes(results)])
 
 
 def _closest(results: Results) -> tuple[Inline, ...]:
-    metric, form = results.metric, MetricFormat(results.metric)
-    near = most(near_dense(results), "sparsity")
+    """The sparsest certified point, else the sparsest near dense by its figure, else the best."""
+    metric, form, on = results.metric, MetricFormat(results.metric), results.reported
+    near = answer(results)
     if near is not None:
-        start = f"The sparsest point {form.near} (by its estimate) is "
+        start = f"The sparsest point {form.near} by its figure on {on.split} is "
+        if near["verdict"] == CERTIFIED:
+            start = f"The sparsest point that is certain at 95 % to be {form.near} is "
         return (start, *_point(results, near), ".")
-    on = results.reported
     best = most(measured(results), on.value, largest=metric.direction == "max")
     if best is None:
         return (f"No point of the front has a known {metric.name}.",)
@@ -53,19 +63,20 @@ def _closest(results: Results) -> tuple[Inline, ...]:
     return (start, *_point(results, best), ".")
 
 
-def _certified(results: Results) -> tuple[Inline, ...]:
-    """The sparsest certified point, if it is not the sparsest one near dense."""
-    points = measured(results)
-    sure = most(points[points["verdict"].eq("certified").fillna(False)], "sparsity")
-    near = most(near_dense(results), "sparsity")
-    if near is None:
+def _doubt(results: Results) -> tuple[Inline, ...]:
+    """How sure the answer is, if a point is near dense by its figure."""
+    by_figure, found = most(near_dense(results), "sparsity"), answer(results)
+    if by_figure is None or found is None:
         return ()
-    if sure is None:
-        return ("No point is certain to be that near at 95 %. ",)
-    if sure.name == near.name:
-        return ("This is certain at 95 %. ",)
-    start = "The sparsest point for which this is certain at 95 % is "
-    return (start, *_point(results, sure), ". ")
+    if results.reported.split == "validation":
+        return ("Nothing is certain on validation, because the search chose the points there. ",)
+    if found["verdict"] != CERTIFIED:
+        return (f"No point is certain at 95 % to be that near. {CHOSEN} ",)
+    told = "This holds after the choice among the points of the front. "
+    if found.name == by_figure.name:
+        return (told,)
+    start = f"{told}By its figure alone the answer would be "
+    return (start, *_point(results, by_figure), ", which is optimistic. ")
 
 
 def _bend(results: Results) -> tuple[Inline, ...]:
@@ -75,8 +86,8 @@ def _bend(results: Results) -> tuple[Inline, ...]:
     if not known(row[results.reported.value]):
         trial = short(row["trial_id"])
         return (f"The front bends most at {trial}, which has no value on test yet.",)
-    near = most(near_dense(results), "sparsity")
-    if near is not None and near.name == row.name:
+    first = answer(results)
+    if first is not None and first.name == row.name:
         return ("The front bends most at the first of these points.",)
     return ("The front bends most at ", *_point(results, row), ".")
 

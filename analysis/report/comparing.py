@@ -17,7 +17,6 @@ from analysis.format import (
     percent,
     short,
 )
-from analysis.questions import most
 from analysis.report.document import (
     Block,
     Code,
@@ -33,7 +32,7 @@ from analysis.report.document import (
     chart_section,
     table,
 )
-from analysis.report.points import mark, near_dense
+from analysis.report.points import answer, mark
 from analysis.results import Results
 
 
@@ -120,12 +119,15 @@ def _points(comparison: Comparison) -> Table:
         cell(form.near, "verdict", number, "mark"),
     ]
     rows = [_point(name, results) for name, results in pairs]
-    return table("answers", "The answer of each sweep, by its estimate.", rows, cells)
+    caption = (
+        "The sparsest certified point or, without one, that by its figure, which is optimistic."
+    )
+    return table("answers", caption, rows, cells)
 
 
 def _point(name: str, results: Results) -> dict[str, Any]:
     """The row of a sweep in the table of answers; None in its cells if it has no such point."""
-    on, row = results.reported, most(near_dense(results), "sparsity")
+    on, row = results.reported, answer(results)
     told = {"name": name, "state": results.state, "split": UNKNOWN, "interval": (None, None)}
     if row is None:
         return told | dict.fromkeys(("sparsity", "value", "drop", "verdict"))

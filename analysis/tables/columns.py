@@ -85,6 +85,11 @@ DECISIONS: Kinds = {
 }
 
 
+MOST_DROP = "test_drop_high"
+"""The one-sided 95 % upper bound of ``test_drop``, of the point alone; missing until a confirmation
+has finished."""
+
+
 def tested_columns(metric: PrimaryMetric) -> Kinds:
     """The columns of a confirmed point: means over seeds on test."""
     test = on_split(metric, "test")
@@ -109,6 +114,7 @@ def front_columns(metric: PrimaryMetric) -> Kinds:
         "verdict": "text",
         "p_value": "float",
         "feasible": "bool",
+        MOST_DROP: "float",
     }
 
 

@@ -50,6 +50,11 @@ class Confirmation(Fold):
         """The points that have a record, in the order of their first records."""
         return list(dict.fromkeys((trial, epoch) for trial, epoch, _ in self.records))
 
+    def has_failed(self, point: Point) -> bool:
+        """Whether a retraining of a point failed before its epoch, so that its mean is too good."""
+        seeds = [event.get("seed") for event in self.failed if event.get("trial_id") == point[0]]
+        return any((*point, seed) not in self.records for seed in seeds)
+
     def on_confirm(self, event: ReadEvent) -> None:
         self.begun = self.running = True
         points = event.get("points")

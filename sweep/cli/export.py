@@ -23,7 +23,8 @@ def export(
     ] = None,
     knee: Annotated[bool, typer.Option(help="the point where the front bends most")] = False,
     max_drop: Annotated[
-        float | None, typer.Option(help="sparsest point within this drop below dense")
+        float | None,
+        typer.Option(help="sparsest point within this drop below dense (on test: certainly so)"),
     ] = None,
     min_sparsity: Annotated[
         float | None, typer.Option(help="best point with at least this sparsity")
@@ -77,6 +78,8 @@ def export(
         f"{checked.examples} validation examples right, "
         + (differing if checked.differing else "as recorded")
     )
+    if point.note:
+        print(point.note)
 
 
 def export_study(

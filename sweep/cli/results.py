@@ -78,10 +78,14 @@ def front(
         raise UsageError(str(error)) from error
     if points.empty:
         raise NothingFound(f"{folder}: {questions.why_none(*asked)}")
+    if max_drop is not None and not knee:
+        points = questions.marked(results, min_sparsity, max_drop)
     if as_json:
         print(points.to_json(orient="records", indent=2))
-    else:
-        print(front_text(points, results.metric))
+        return
+    print(front_text(points, results.metric))
+    if max_drop is not None and not knee and results.confirmed:
+        print(results.best(min_sparsity, max_drop).text)
 
 
 def print_status(results: analysis.Results) -> None:
@@ -122,6 +126,7 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     import pandas as pd
 
     from analysis.format import MetricFormat
+    from analysis.tables.columns import MOST_DROP
 
     form = MetricFormat(metric)
     forms: dict[str, Callable[[Any], str]] = {
@@ -138,6 +143,8 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     if points[metric.test].notna().any():
         # Once all points of a front are retrained, conditions are checked on test.
         forms |= {metric.test: form.plain, "test_drop": form.signed}
+        if "certain" in points:  # the answer to --max-drop
+            forms |= {MOST_DROP: form.signed, "certain": {True: "yes", False: "no"}.__getitem__}
     if points["param_quantization"].notna().any():
         forms |= {"param_quantization": str, "size_bytes": "{:,}".format}
     if points["coverage"].lt(1).any():

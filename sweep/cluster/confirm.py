@@ -92,7 +92,8 @@ def _confirm(
 def _points(session: Session, runners_up: int) -> list[Point]:
     """The points to confirm. Raises :class:`~sweep.errors.UsageError` where there is no front."""
     search = Search(session.config).replay(session.ledger.events)
-    points = choose(session.config, search.records, runners_up, search.metric)
+    params = {name: trial.params for name, trial in search.trials.items()}
+    points = choose(session.config, search.records, params, runners_up, search.metric)
     if not points:
         raise UsageError(
             f"{session.folder.path} has no front yet: no trial has a finished evaluation"

@@ -25,6 +25,14 @@ from sweep.ledger.record import coverage_text
 from sweep.space.params import Params
 from sweep.version import __version__
 
+CLAIMS = {
+    "certified": "At 95 % it is certain that they are {near}. This holds for all certified points "
+    "of the front together, so also after a choice among them.",
+    "likely": "By their figure they are {near}, but this is not certain at 95 %.",
+    "not": "They are not {near}.",
+}
+"""What a verdict says of the retrained models (`analysis.certainty.verdicts`)."""
+
 
 def card(
     results: Results,
@@ -47,6 +55,7 @@ def card(
     form, metric = MetricFormat(results.metric), results.metric
     tested = results.test_baseline is not None
     model, task, params = config.model, config.task, Params.of(point.params)
+    row = _row(results.front, point)
     return environment.get_template("card.md").render(
         results=results,
         config=config,
@@ -63,7 +72,8 @@ def card(
         base_model=model if model is not None and not Path(model).exists() else None,
         has_tokenizer=bool(config.tokenizer or model),
         replaced=[f"{old!r} by {new!r}" for old, new in task.replace.items()],
-        on_front=_row(results.front, point) is not None,
+        on_front=row is not None,
+        claim=CLAIMS.get(row["verdict"], "").format(near=form.near) if tested and row else "",
         tested=_row(results.confirmed_points, point) if tested else None,
         ramping=point.epoch < params.ramp_epochs,
         front=results.front.to_dict("records"),

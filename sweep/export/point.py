@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Point:
     seed: int
     record: Mapping[str, Any]
     answers: NDArray[np.bool_] | None = None
+    note: str = ""
+    """What its choice by figures on test means (`analysis.questions.Answer.note`), or ""."""
 
     def __str__(self) -> str:
         return f"{self.trial_id} after epoch {self.epoch}"
@@ -48,17 +50,20 @@ def on_front(
 
     Raises :class:`~sweep.errors.NothingFound` if there is none.
     """
+    note = ""
     if knee:
         row = None if results.knee is None else results.front.iloc[results.knee]
+        note = questions.CHOSEN if results.confirmed else ""
     else:
         try:
-            row = results.best(min_sparsity, max_drop).point
+            answer = results.best(min_sparsity, max_drop)
         except ValueError as error:
             raise UsageError(str(error)) from error
+        row, note = answer.point, answer.note
     if row is None:
         why = questions.why_none(results, min_sparsity, max_drop, knee)
         raise NothingFound(f"{results.folder}: {why}")
-    return _point(results, row["trial_id"], int(row["epoch"]))
+    return replace(_point(results, row["trial_id"], int(row["epoch"])), note=note)
 
 
 def of_trial(results: Results, trial_id: str, epoch: int | None) -> Point:

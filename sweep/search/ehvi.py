@@ -101,7 +101,8 @@ class _Seen:
 class Ehvi:
     """A fold over trials and their records. :meth:`propose` changes nothing.
 
-    ``objectives``: a metric, or its drop, and the one that is ``known``.
+    ``objectives``: a metric, or its drop, and the one that is ``known``. ``every_epoch``: propose
+    every number of epochs, because only the last record of a trial counts.
     """
 
     def __init__(
@@ -109,13 +110,14 @@ class Ehvi:
         space: Mapping[str, Domain],
         objectives: Mapping[str, str],
         known: Known = KNOWN,
+        every_epoch: bool = False,
     ) -> None:
         self._space, self._names = dict(space), order(space)
         self._known, self._value_of = next(iter(known.items()))
         self._metric = next(name for name in objectives if name != self._known)
         self._sign = 1.0 if objectives[self._metric] == "max" else -1.0
         self._is_low_better = objectives.get(self._known) == "min"
-        self._epochs = _epochs(space[FIDELITY])
+        self._epochs = _epochs(space[FIDELITY], every_epoch)
         self._encoding = Encoding(space, max(self._epochs))
         self._running: dict[int, Params] = {}
         self._places: set[tuple[int, int]] = set()  # trial, epoch
@@ -255,12 +257,13 @@ def _best(heights: Array, widths: Array) -> list[int]:
     return np.flatnonzero(~below.any(axis=1)).tolist()
 
 
-def _epochs(domain: Domain) -> list[int]:
+def _epochs(domain: Domain, every: bool) -> list[int]:
     """The numbers of epochs that a proposal may have: the largest, and its halves down to 1.
 
-    A trial of e epochs has the records of all shorter ones, so not every number is needed.
+    A trial of e epochs has the records of all shorter ones, so not ``every`` number is needed,
+    except where only the last record counts.
     """
-    if isinstance(domain, Int):
+    if isinstance(domain, Int) and not every:
         low, high, step = domain.low, domain.high, domain.step
         wanted = [low + max(high // 2**k - low, 0) // step * step for k in range(high.bit_length())]
         return sorted({epochs for epochs in wanted if epochs > 0} or {high})

@@ -58,6 +58,7 @@ class Search(Fold):
             plan.sampler(config),
             config.search.seed,
             config.search.starts,
+            every_epoch=config.recover.lr_schedule != "constant",
         )
         self._verdicts = Verdicts(config)
         self.budget = Budget(config)

@@ -12,9 +12,10 @@ and confirmed again.
 The points of a round are the front, and the runners-up. The front is the best of many noisy
 figures, and so flatters itself: some of its points are there by luck, and some points are missing
 by bad luck. The runners-up are the points of the second front (the front once the first is taken
-away) that are nearest below the first. The distance of a point is that from its primary metric to
-the best value among the front's points that are at least as good in every objective, in standard
-errors of the difference.
+away, and all copies of its points) that are nearest below the first. A copy has the same values, or
+params that a retraining cannot tell apart: it would only measure the same model again. The distance
+of a point is that from its primary metric to the best value among the front's points that are at
+least as good in every objective, in standard errors of the difference.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ from sweep.ledger.record import front_values, standard_error
 from sweep.pareto import nondominated
 from sweep.search.jobs import Retraining
 from sweep.search.optuna_study import is_feasible, violations
+from sweep.space.active import Identity, identity
+from sweep.space.params import FIDELITY
 
 STREAM = 0x636F6E66
 """Separates the fresh seeds from all other random numbers that follow from a sweep's seed."""
@@ -204,37 +207,52 @@ def _pairs(points: Sequence[Point], seeds: Sequence[int]) -> set[tuple[str, int,
 
 
 def choose(
-    config: SweepConfig, records: Iterable[RecordEvent], runners_up: int, metric: PrimaryMetric
+    config: SweepConfig,
+    records: Iterable[RecordEvent],
+    params: Mapping[str, Mapping[str, Any]],
+    runners_up: int,
+    metric: PrimaryMetric,
 ) -> list[Point]:
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
-    ``records`` are the accepted ones (:attr:`sweep.search.replay.Search.records`). The front is the
+    ``records`` are the accepted ones (:attr:`sweep.search.replay.Search.records`), ``params`` those
+    of their trials. The front is the
     one that a report shows: that of the records that are not partial and have all objectives, and
     under constraints that of the feasible ones, if there are any. Of equal points only the first is
     on it.
     """
     bounds, goals = config.search.constraints, config.objectives
     pairs = [(record, front_values(record, goals)) for record in records]
-    known = [(record, found) for record, found in pairs if found is not None]
-    kept = [pair for pair in known if is_feasible(violations(bounds, pair[0]))] or known
+    whole = [(record, found) for record, found in pairs if found is not None]
+    kept = [pair for pair in whole if is_feasible(violations(bounds, pair[0]))] or whole
     pool = [record for record, _ in kept]
     signs = [1.0 if way == "max" else -1.0 for way in goals.values()]
     rows = np.array([found for _, found in kept], dtype=np.float64)
     values = rows.reshape(-1, len(signs)) * signs  # more is better
     ways = ["max"] * len(signs)
     is_first = nondominated(values, ways, keep_duplicates=False)
-    first, rest = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+    first = np.flatnonzero(is_first)
+    makes = [_configuration(record, params[record["trial_id"]]) for record in pool]
+    known = {tuple(values[i]) for i in first}, {makes[i] for i in first}
+    copies = [tuple(values[i]) in known[0] or makes[i] in known[1] for i in range(len(pool))]
+    rest = np.flatnonzero(~np.array(copies, dtype=np.bool_))
     second = rest[nondominated(values[rest], ways, keep_duplicates=False)]
     above = [first[(values[first] >= values[i]).all(axis=1)] for i in second]
     gaps = [
         _gap(pool[i], [pool[j] for j in js], metric) for i, js in zip(second, above, strict=True)
     ]
-    nearest = second[np.argsort(gaps, kind="stable")][:runners_up]
+    nearest = {makes[i]: i for i in reversed(second[np.argsort(gaps, kind="stable")])}
+    runners = list(reversed(nearest.values()))[:runners_up]
     return [
         {"trial_id": pool[i]["trial_id"], "epoch": pool[i]["epoch"], "why": why}
-        for why, places in (("front", first), ("runner-up", nearest))
+        for why, places in (("front", first), ("runner-up", runners))
         for i in places
     ]
+
+
+def _configuration(record: RecordEvent, params: Mapping[str, Any]) -> Identity:
+    """What a retraining for this record trains; its seed is a fresh one in any case."""
+    return identity({**params, FIDELITY: record["epoch"], "seed": None})
 
 
 def _gap(

@@ -55,7 +55,8 @@ class Study:
 
     ``space``: parameter -> domain; ``objectives``: metric -> "max" or "min", in the order of an
     observation's values; ``sampler``: a name of `sweep.registry.SAMPLERS`; ``seed`` >= 0;
-    ``starts``: the first trials, as params or a part of them. A grid ignores observations.
+    ``starts``: the first trials, as params or a part of them; ``every_epoch``: as in
+    :class:`~sweep.search.ehvi.Ehvi`. A grid ignores observations.
     UsageError for an unknown sampler.
     """
 
@@ -66,6 +67,7 @@ class Study:
         sampler: str,
         seed: int,
         starts: Sequence[Mapping[str, Any]] = (),
+        every_epoch: bool = False,
     ) -> None:
         self._space, self._objectives = dict(space), dict(objectives)
         self._seed, self._starts = seed, list(starts)
@@ -83,7 +85,9 @@ class Study:
         self._begun = 0
         self.learned = 0
         """How many trials of the study are those of other sweeps."""
-        self._ehvi = Ehvi(space, objectives) if sampler == "ehvi" else None
+        self._ehvi: Ehvi | None = None
+        if sampler == "ehvi":
+            self._ehvi = Ehvi(space, objectives, every_epoch=every_epoch)
 
     @property
     def optuna_study(self) -> optuna.Study:

@@ -5,6 +5,10 @@ depend on the old one. An observation is an ended trial of the other sweep: its 
 record that is not partial, with the epoch of that record as ``finetune_epochs``. Observations are
 not trials of this sweep: they are not counted, they are not on its front, and the sampler may
 propose the same params again.
+
+The other sweep may have other objectives: what counts is that its records have the figures of this
+sweep's objectives and constraints. Parameters that other settings decide if they are not given (the
+grid, distillation) are compared by what they amount to in each of the two sweeps.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from sweep.config import SweepConfig
+from sweep.config.sections import DistillConfig, QuantizationConfig
 from sweep.config.text import config_diff
 from sweep.errors import UsageError
 from sweep.ledger.events import END, RECORD, TRIAL, WARM, ReadEvent, WarmEvent
@@ -24,7 +29,7 @@ from sweep.ledger.record import figure, standard_error
 from sweep.ledger.store import Store, store_at
 from sweep.search.optuna_study import StudyParams
 from sweep.space.active import effective, fixed, is_active, order
-from sweep.space.domains import Domain
+from sweep.space.domains import Constant
 from sweep.space.params import DEFAULTS, FIDELITY
 from sweep.space.values import one_line
 
@@ -36,7 +41,7 @@ def warm_events(config: SweepConfig, own: Store) -> list[WarmEvent]:
     """One "warm" event, without its time, for each folder in ``search.warm_start``.
 
     ``own`` is this sweep's folder. Raises :class:`~sweep.errors.UsageError` for a folder that is no
-    sweep or is ``own``, for other objectives or directions, and for a record that lacks a figure.
+    sweep or is ``own``, and for one in which no record has all figures that this sweep needs.
     """
     return [_event(config, store_at(path), own) for path in config.search.warm_start]
 
@@ -45,19 +50,31 @@ def _event(config: SweepConfig, path: Store, own: Store) -> WarmEvent:
     if path.absolute() == own.absolute():
         raise UsageError(f"search.warm_start: {path} is the folder of this sweep itself")
     theirs = SweepFolder(path).saved_config()
-    if (other := theirs.get("objectives")) != dict(config.objectives):
-        raise UsageError(
-            f"search.warm_start: the objectives of {path} are {other}, but those of this sweep are "
-            f"{dict(config.objectives)}"
-        )
+    with suppress(ValueError):  # settings that are newer than the other sweep get their defaults
+        theirs = SweepConfig.model_validate(theirs).model_dump(mode="json")
+    usual = _decided(theirs)
     used: list[dict[str, Any]] = []
     skipped: Counter[str] = Counter()
+    lacking: dict[str, str] = {}
     for params, record in _finished(read_events(SweepFolder(path).ledger)):
-        found = _fit(config.space, {**params, FIDELITY: record["epoch"]})
+        given = {**params, FIDELITY: record["epoch"]}
+        whole = {**DEFAULTS, **usual, **{n: v for n, v in given.items() if v is not None}}
+        found, metrics = _fit(config, whole), _metrics(config, record)
         if isinstance(found, str):
             skipped[found] += 1
+        elif isinstance(metrics, str):
+            skipped[f"its record has no {metrics}"] += 1
+            where = f"{record['trial_id']} of {path} has no {metrics} at epoch {record['epoch']}"
+            lacking.setdefault(metrics, where)
         else:
-            used.append({"params": found, "metrics": _metrics(config, record, path)})
+            used.append({"params": found, "metrics": metrics})
+    if lacking and not used:
+        raise UsageError(
+            f"search.warm_start: trial {next(iter(lacking.values()))}, and no other trial in the "
+            f"space of this sweep has all figures that its objectives and constraints need "
+            f"({', '.join(_needed(config))}); leave the folder out, or choose objectives and "
+            "constraints that its records have"
+        )
     return {
         "event": WARM,
         "source": str(path),
@@ -93,52 +110,73 @@ def _finished(events: Iterable[ReadEvent]) -> Iterator[tuple[dict[str, Any], Rea
             yield params[name], last.pop(name)
 
 
-def _fit(space: Mapping[str, Domain], params: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The params as this space has them, or the reason why they lie outside of it."""
-    whole = {**DEFAULTS, **params}
+def _decided(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """What other settings decide for parameters that a trial does not give, by a sweep's config."""
+    grid = (plain.get("baseline") or {}).get("quantization") or {"scheme": "none"}
+    distill = (plain.get("recover") or {}).get("distill") or {"weight": 0.0}
+    return {
+        "quantization": grid.get("scheme", QuantizationConfig().scheme),
+        "distill_weight": distill.get("weight", DistillConfig().weight),
+        "distill_temperature": distill.get("temperature", DistillConfig().temperature),
+    }
+
+
+def _fit(config: SweepConfig, whole: Mapping[str, Any]) -> dict[str, Any] | str:
+    """The params of a trial as this space has them, or the reason why they lie outside of it.
+
+    ``whole`` has a value for every parameter, with what other settings decided there.
+    """
+    space = config.space
     if strange := sorted(set(whole) - set(space)):
         return f"unknown parameter {strange[0]}"
-    stored = StudyParams(space)
+    stored, usual = StudyParams(space), _decided(config.model_dump(mode="json"))
     found: dict[str, Any] = {}
     matters = effective(whole)
     for name in order(space):
         domain, value = space[name], whole[name]
         there, only = is_active(domain, found), fixed(name, found)
+        is_usual = value == usual.get(name, DEFAULTS[name])
         if only is not None:
             found[name] = only
+        elif domain == Constant(None) and is_usual:
+            continue  # other settings decide the same here
         elif there and (stored.has_epoch(value) if name == FIDELITY else domain.contains(value)):
             found[name] = value
         elif name == "seed" or name not in matters:
             continue  # another seed is another sample of the same configuration
         elif there:
-            return f"{name} is outside of {one_line(domain.plain())}"
-        elif value != DEFAULTS[name]:
+            here = usual.get(name) if domain == Constant(None) else domain.plain()
+            return f"{name} is outside of {one_line(here)}"
+        elif not is_usual:
             return f"{name} is not active in this space, and differs from its default"
     return {name: found[name] for name in space if name in found}
 
 
-def _metrics(config: SweepConfig, record: ReadEvent, path: Store) -> dict[str, float]:
-    """The figures that objectives and constraints need, and the standard errors of objectives."""
+def _needed(config: SweepConfig) -> list[str]:
+    return [*config.objectives, *config.search.constraints]
+
+
+def _metrics(config: SweepConfig, record: ReadEvent) -> dict[str, float] | str:
+    """The figures that this sweep needs, and how sure they are; or the name of a missing one.
+
+    Objectives come with their standard errors, and drops with the value of their metric.
+    """
     found: dict[str, float] = {}
-    for name in (*config.objectives, *config.search.constraints):
-        value = figure(record, name)
-        if value is None:
-            raise UsageError(
-                f"search.warm_start: trial {record['trial_id']} of {path} has no {name} at epoch "
-                f"{record['epoch']}, which this sweep needs"
-            )
+    for name in _needed(config):
+        if (value := figure(record, name)) is None:
+            return name
         found[name] = float(value)
     for name in config.objectives:
-        if (error := standard_error(record, name)) is not None:
-            found[f"{name.removesuffix('_drop')}_se"] = error
+        metric = name.removesuffix("_drop")
+        own = {metric: figure(record, metric), f"{metric}_se": standard_error(record, name)}
+        own["examples"] = figure(record, "examples")
+        found |= {key: value for key, value in own.items() if value is not None}
     return found
 
 
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:
     """``setting: there -> here`` of the settings that change the figures of a trial."""
     ours = config.model_dump(mode="json")
-    with suppress(ValueError):  # settings that are newer than the other sweep get their defaults
-        theirs = SweepConfig.model_validate(theirs).model_dump(mode="json")
     old, new = ({name: plain.get(name) for name in COMPARED} for plain in (theirs, ours))
     found = config_diff(old, new)
     # A further metric does not change other figures.

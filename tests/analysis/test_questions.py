@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analysis import Results
-from analysis.questions import most, points, why_none
+from analysis.questions import marked, most, points, why_none
 from tests.analysis.ledgers import DENSE, EXAMPLES, LedgerBuilder, big_sweep
 
 POINTS = (("a", 0, 0.3), ("b", 5, 0.6), ("c", 9, 0.8), ("d", 300, 0.9))
@@ -146,14 +146,61 @@ def test_the_text_has_the_question_and_the_split(results: Results) -> None:
 
 
 def test_a_confirmed_front_answers_on_test() -> None:
-    """On test, b is worse than c, and c is within one point of dense."""
+    """On test, b is worse than c, and c is within one point of dense by its figure alone."""
     results = four({"a": 795, "b": 760, "c": 785, "d": 480}).load()
     assert named(results.best(min_sparsity=0.5).point) == "c"
     answer = results.best(max_drop=0.01)
-    assert named(answer.point) == "c" and "(on test; 95 % interval" in answer.text
-    assert named(results.least_size(max_drop=0.01).point) == "c"
+    assert named(answer.by_figure) == "c" and "(on test; 95 % interval" in answer.text
+    assert named(results.least_size(max_drop=0.01).by_figure) == "c"
     assert points(results, max_drop=0.01)["trial_id"].tolist() == ["a", "c"]
     assert "(on test; 95 % interval" in why_none(results, min_sparsity=0.95)
+
+
+@pytest.mark.parametrize(
+    ("on_test", "certain", "answer", "by_figure"),
+    [
+        ({"a": 795, "b": 788, "c": 785, "d": 480}, "ab", "b", "c"),
+        ({"a": 795, "b": 788, "c": 790, "d": 480}, "abc", "c", "c"),
+        # c alone would be certain, but the denser b is not: the order was fixed before test.
+        ({"a": 795, "b": 760, "c": 790, "d": 480}, "a", "a", "c"),
+        ({"a": 782, "b": 782, "c": 785, "d": 480}, "", "c", "c"),
+    ],
+)
+def test_a_drop_on_test_is_answered_with_the_sparsest_point_that_is_certain(
+    on_test: dict[str, int], certain: str, answer: str, by_figure: str
+) -> None:
+    results = four(on_test).load()
+    for found in (results.best(max_drop=0.01), results.least_size(max_drop=0.01)):
+        assert (named(found.point), named(found.by_figure)) == (answer, by_figure)
+        assert found.certain == bool(certain)
+        assert found.text.endswith(found.note)
+        assert ("optimistic" in found.note) == (not certain or answer != by_figure)
+        assert ("No such point is certain" in found.note) == (not certain)
+    assert results.front["verdict"].eq("certified").tolist() == [n in certain for n in "abcd"]
+    table = marked(results, None, 0.01)
+    assert table["trial_id"].tolist() == points(results, max_drop=0.01)["trial_id"].tolist()
+    assert "".join(table["trial_id"][table["certain"]]) == certain
+    by_bound = table["trial_id"][table["answer_by_bound"]].tolist()
+    assert by_bound == ([answer] if certain else [])
+    assert table["trial_id"][table["answer_by_figure"]].tolist() == [by_figure]
+    # A larger bound holds where its own points do; the least sparsity does not begin a new order.
+    if certain == "a":
+        assert named(results.best(max_drop=0.1).point) == "c"
+        assert not results.best(max_drop=0.01, min_sparsity=0.5).certain
+
+
+def test_on_validation_and_while_a_round_runs_nothing_is_certain() -> None:
+    ledger = four()
+    even = {(name, 0): {21: DENSE} for name, *_ in POINTS}
+    assert not ledger.load().best(max_drop=0.01).certain
+    running = ledger.confirm_round(even, dense=DENSE, finish=False).load()
+    assert running.confirmed and not running.best(max_drop=0.01).certain
+    assert running.front["test_drop_high"].isna().all()
+    ended = ledger.add("confirm_finish", confirm=0).load()
+    assert named(ended.best(max_drop=0.01).point) == "d" and ended.best(max_drop=0.01).certain
+    failed = {"status": "failed", "error": "diverged"}
+    ledger.events.insert(-1, {"event": "confirm_end", "trial_id": "b", "seed": 22, **failed})
+    assert named(ledger.load().best(max_drop=0.01).point) == "a"  # the mean of b lacks a seed
 
 
 def test_the_nearest_is_feasible() -> None:

@@ -29,6 +29,7 @@ EXTRA = names("correct examples time worker attempt quantized_sparsity coverage"
 FRONT = names("""
     accuracy_low accuracy_high test_accuracy test_accuracy_low test_accuracy_high
     test_accuracy_spread seeds test_drop optimism front_probability verdict p_value feasible
+    test_drop_high
 """)
 
 

@@ -128,7 +128,17 @@ def test_a_confirmed_front_shows_test_figures_and_a_dash_for_new_points(
     assert lines[0].split()[-2:] == ["test_accuracy", "test_drop"]
     assert lines[2].split()[-3:] == ["b", f"{(DENSE - 25) / EXAMPLES:.4f}", f"{25 / EXAMPLES:+.4f}"]
     within = cli("front", folder, "--max-drop", 0.02).out.splitlines()
-    assert [line.split()[-3] for line in within[1:]] == ["a"]
+    assert within[0].split()[-2:] == ["test_drop_high", "certain"] and "test_drop" in within[0]
+    assert [line.split()[-5] for line in within[1:-1]] == ["a"] and within[1].endswith(" yes")
+    assert within[-1].startswith("The sparsest point with at most 2 points below dense: a after")
+    assert within[-1].endswith("is certain at 95 %, also after this choice.")
+    [row] = json.loads(cli("front", folder, "--max-drop", 0.02, "--json").out)
+    assert [row[k] for k in ("certain", "answer_by_bound", "answer_by_figure")] == [True] * 3
+    rows = json.loads(cli("front", folder, "--max-drop", 0.03, "--json").out)
+    chosen = {k: [row[k] for row in rows] for k in ("answer_by_bound", "answer_by_figure")}
+    assert chosen == {"answer_by_bound": [True, False], "answer_by_figure": [False, True]}
+    text = cli("front", folder, "--max-drop", 0.03).out
+    assert "By its figure alone the answer would be b after" in text and "optimistic" in text
     ledger.trial("c").record("c", 0, DENSE - 9, 0.9).end("c")  # found after the confirmation
     later = cli("front", ledger.write(tmp_path / "later")).out.splitlines()
     assert later[3].split()[-3:] == ["c", "-", "-"]

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 import analysis
 from sweep.export.card import cell
 from sweep.export.sparse import digest
-from tests.export.sweeps import HandOver
+from tests.harness.command import Command
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,10 @@ def test_what_pruning_leaves_out_is_named(own: Path, hand_over: HandOver) -> Non
     )
 
 
-def test_a_confirmed_point_shows_figures_on_test(own: Path, hand_over: HandOver) -> None:
+def test_a_confirmed_point_shows_figures_on_test(
+    own: Path, export: Command, tmp_path: Path
+) -> None:
+    """Its round has not finished, so it was chosen by its figure alone."""
     results = analysis.load(own)
     record, front = results.story.trials["t00001"].records[-1], results.front
     points = [*zip(front["trial_id"], front["epoch"].astype(int), strict=True), ("t00001", 2)]
@@ -96,7 +99,12 @@ def test_a_confirmed_point_shows_figures_on_test(own: Path, hand_over: HandOver)
             events.append({**figures, **point, **found, "event": "confirm_record"})
     with (own / "ledger.jsonl").open("a") as file:
         file.writelines(json.dumps(event) + "\n" for event in events)
-    text = (hand_over(own, "t00001", 2) / "README.md").read_text()
+    done = export(own, "--to", tmp_path / "m", "--max-drop", 0.5)
+    text = (tmp_path / "m" / "README.md").read_text()
+    note = (
+        "No such point is certain to have so small a drop at 95 %. The point was chosen by its own"
+    )
+    assert note in done.out and note in text and "They are not within 1 point of dense." in text
     assert "Not confirmed" not in text
     assert "| **same settings, retrained** | 63.33 % |" in text
     assert "test, 30 examples, 2 seeds" in text and "70.00 %" in text

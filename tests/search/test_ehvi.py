@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from sweep.pareto import hypervolume
 from sweep.search.ehvi import SPREAD, Ehvi
+from sweep.search.replay import Search
 from sweep.search.surrogate import improvement, staircase
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import Params
+from tests.search.studies import config
 
 BOTH = {"accuracy": "max", "sparsity": "max"}
 WAYS = ("max", "max")
@@ -152,6 +155,27 @@ def test_epochs_are_the_most_and_halves_of_it_and_few_at_first() -> None:
     first = [sampler.spread(seed, n)["finetune_epochs"] for seed in range(8) for n in range(16)]
     assert set(first) == {1, 2, 4}
     assert first.count(1) > first.count(2) > first.count(4)
+
+
+@pytest.mark.parametrize(("schedule", "epochs"), [("linear", range(6)), ("constant", (1, 2, 5))])
+def test_every_number_of_epochs_is_proposed_if_only_the_last_record_counts(
+    schedule: str, epochs: Iterable[int]
+) -> None:
+    """By the sweep's own search, before and after the model takes over."""
+    space = {"sparsity": {"low": 0.1, "high": 0.9}, "finetune_epochs": {"low": 0, "high": 5}}
+    sections: Any = {"space": space, "recover": {"lr_schedule": schedule}}
+    asked = set()
+    for seed in range(16):
+        study = Search(config(**sections, search={"trials": 500, "seed": seed})).study
+        asked |= {study.ask(number)[0]["finetune_epochs"] for number in range(16)}
+    assert asked == set(epochs)
+    sampler = Ehvi(config(**sections).space, BOTH, every_epoch=schedule == "linear")
+    for number in range(SPREAD):
+        params = sampler.spread(0, number)
+        whole = {**Params().to_dict(), **params}
+        figures = {"accuracy": truth(whole, whole["finetune_epochs"]), "sparsity": 0.5}
+        sampler.observe(number, params, figures)
+    assert {sampler.propose(seed)["finetune_epochs"] for seed in range(40)} <= set(epochs)
 
 
 def test_constants_and_short_spaces_are_kept() -> None:

@@ -19,9 +19,15 @@ from tests.search.studies import config, record
 
 
 def choose_points(
-    settings: SweepConfig, records: Any, runners_up: int, metric: PrimaryMetric | None = None
+    settings: SweepConfig,
+    records: Any,
+    runners_up: int,
+    metric: PrimaryMetric | None = None,
+    **params: dict[str, Any],
 ) -> list[Point]:
-    return choose(settings, records, runners_up, metric or PrimaryMetric())
+    """``params`` of some trials by name; the others all differ."""
+    differ = {r["trial_id"]: {"learning_rate": 1e-5 * n} for n, r in enumerate(records, 1)}
+    return choose(settings, records, differ | params, runners_up, metric or PrimaryMetric())
 
 
 def names(points: list[Any], why: str) -> list[str]:
@@ -78,7 +84,9 @@ def test_the_front_and_the_front_of_the_rest_by_their_definition(lowest: float |
         ]
         pool = [one for one in whole if one["accuracy"] >= (lowest or 0)] or whole
         front = undominated(pool)
-        second = undominated([one for one in pool if one not in front])
+        taken = [(one["accuracy"], one["sparsity"]) for one in front]
+        others = [one for one in pool if (one["accuracy"], one["sparsity"]) not in taken]
+        second = undominated(others)
         points = choose_points(settings, records, 10**6)
         assert names(points, "front") == [one["trial_id"] for one in front]
         runners_up = names(points, "runner-up")
@@ -101,6 +109,34 @@ def test_the_nearest_come_first_in_standard_errors_below_the_front() -> None:
     gaps = {"near": gap(0.95, 400, 0.93, 10**6), "far": gap(0.60, 400, 0.54, 400)}
     assert order == sorted(gaps, key=lambda name: gaps[name]) == ["far", "near"]
     assert names(choose_points(config(), events, 1), "runner-up") == ["far"]
+
+
+def test_copies_of_front_points_give_way_to_real_runners_up() -> None:
+    """Equal values, or params that make the same model under a fresh seed."""
+    same = {"sparsity": 0.5, "finetune_epochs": 3, "learning_rate": 1e-3}
+    events = [
+        record("front", 0.95, 0.5),
+        record("values", 0.95, 0.5),
+        record("seed", 0.949, 0.5),  # as many epochs in all, but after as many it is the same
+        record("real", 0.93, 0.49),
+        record("again", 0.92, 0.495),
+        record("pruned", 0.91, 0.499, epoch=0),
+        record("rate", 0.91, 0.499, epoch=0),
+    ]
+    params = {
+        "front": {**same, "seed": 1},
+        "seed": {**same, "seed": 2, "finetune_epochs": 5},
+        "real": {"sparsity": 0.49, "seed": 1},
+        "again": {"sparsity": 0.49, "seed": 2},
+        "pruned": {"sparsity": 0.499, "learning_rate": 1e-3},
+        "rate": {"sparsity": 0.499, "learning_rate": 1e-4},
+    }
+    points = choose_points(config(), events, 9, **params)
+    assert names(points, "front") == ["front"]
+    assert names(points, "runner-up") == ["real", "pruned"]
+    assert names(choose_points(config(), events, 1, **params), "runner-up") == ["real"]
+    other = {**params, "seed": {**same, "learning_rate": 1e-2}}
+    assert names(choose_points(config(), events, 1, **other), "runner-up") == ["seed"]
 
 
 def gap(best: float, best_examples: int, accuracy: float, examples: int) -> float:

@@ -147,25 +147,115 @@ def test_a_setting_that_came_since_is_no_difference(tmp_path: Path) -> None:
     assert difference.startswith("baseline.quantization: null -> ")
 
 
+@pytest.mark.parametrize("name", ["loss", "f1"])
+def test_a_figure_that_no_record_has_is_refused(other: Path, name: str) -> None:
+    words = (
+        rf"trial t00000 of .*other has no {name} at epoch 2, and no other .*\(accuracy, .*{name}"
+    )
+    with pytest.raises(UsageError, match=words):
+        learn(other, search={"constraints": {name: {"max": 0.1}}}, task=TASK)
+
+
+TASK = {"dataset": "digits", "metrics": ["f1"]}
+
+
 @pytest.mark.parametrize(
-    ("sections", "words"),
+    "objectives",
     [
-        ({"objectives": {"accuracy": "max"}}, r"the objectives of .*other are "),
-        (
-            {"objectives": {"accuracy": "max", "sparsity": "min"}},
-            r"the objectives of .*other are ",
-        ),
-        (
-            {"search": {"constraints": {"loss": {"max": 0.1}}}},
-            r"t00000 of .*other has no loss at epoch 2",
-        ),
+        {"accuracy": "max"},
+        {"accuracy_drop": "min", "sparsity": "max"},
+        {"accuracy": "max", "size_bytes": "min"},
+        {"f1": "max", "sparsity": "max"},
     ],
 )
-def test_other_objectives_and_a_missing_figure_are_refused(
-    other: Path, sections: dict[str, Any], words: str
+def test_other_objectives_are_learned_where_the_records_have_them(
+    tmp_path: Path, objectives: dict[str, str]
 ) -> None:
-    with pytest.raises(UsageError, match=words):
-        learn(other, **sections)
+    """f1 was measured by one of the two trials only."""
+    ledger = sweep(config(), TRIALS)
+    records = [event for event in ledger.events if event["event"] == "record"]
+    records[2]["f1"] = 0.7
+    event = learn(ledger.write(tmp_path / "other"), objectives=objectives, task=TASK)
+    wanted = [records[2]] if "f1" in objectives else [records[2], records[4]]
+    for one, record in zip(event["observations"], wanted, strict=True):
+        known = {name: value for name, value in one["metrics"].items() if name in record}
+        assert record | known == record and objectives.keys() <= known.keys()
+    lacking = {"its record has no f1": 1} if "f1" in objectives else {}
+    assert (event["used"], event["skipped"]) == (len(wanted), lacking)
+    search = Search(config(objectives=objectives, task=TASK))
+    search.apply({**event, "time": 0.0})
+    values = [[record[name] for name in objectives] for record in wanted]
+    assert [trial.values for trial in search.study.optuna_study.trials] == values
+
+
+@pytest.mark.parametrize("objective", ["accuracy", "accuracy_drop"])
+def test_an_observation_keeps_its_examples_and_its_accuracy(tmp_path: Path, objective: str) -> None:
+    ledger = sweep(config(), TRIALS[:1])
+    ledger.events[-2].update(examples=3456, accuracy=0.875)
+    way = "max" if objective == "accuracy" else "min"
+    objectives = {objective: way, "sparsity": "max"}
+    event = learn(ledger.write(tmp_path / "other"), objectives=objectives)
+    metrics = event["observations"][0]["metrics"]
+    assert (metrics["examples"], metrics["accuracy"]) == (3456, 0.875)
+    assert metrics["accuracy_se"] == pytest.approx((0.875 * 0.125 / 3456) ** 0.5, rel=0.01)
+
+
+INT8 = {"baseline": {"quantization": {"scheme": "int8"}}}
+GRIDS = {"space": {**SPACE, "quantization": ["none", "int8"]}}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "given", "ours", "found"),
+    [
+        ({}, None, {}, None),
+        ({}, None, GRIDS, "none"),
+        (INT8, None, GRIDS, "int8"),
+        (INT8, None, INT8, None),
+        (GRIDS, "none", {}, None),
+        (GRIDS, "int8", GRIDS, "int8"),
+        (GRIDS, "int8", INT8, None),
+        (INT8 | GRIDS, "none", {}, None),
+        (GRIDS, "int8", {}, "quantization is outside of none"),
+        (INT8, None, {}, "quantization is outside of none"),
+        (GRIDS, "none", INT8, "quantization is outside of int8"),
+        ({}, None, INT8, "quantization is outside of int8"),
+    ],
+)
+def test_grids_are_compared_by_what_they_amount_to(
+    tmp_path: Path, theirs: Any, given: str | None, ours: Any, found: str | None
+) -> None:
+    trials: list[StudyParams] = [
+        ({"sparsity": 0.5, "finetune_epochs": 1, "quantization": given}, [0, 1], "completed")
+    ]
+    event = learn(sweep(config(**theirs), trials).write(tmp_path / "other"), **ours)
+    if found and " " in found:
+        assert (event["used"], event["skipped"]) == (0, {found: 1})
+    else:
+        assert event["used"] == 1, event["skipped"]
+        assert event["observations"][0]["params"].get("quantization") == found
+
+
+DISTILLED = {"recover": {"distill": {"weight": 0.5, "temperature": 4.0}}}
+WEIGHTS = {"space": {**SPACE, "distill_weight": [0.0, 0.5], "distill_temperature": [2.0, 4.0]}}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "found"),
+    [
+        (DISTILLED, WEIGHTS, {"distill_weight": 0.5, "distill_temperature": 4.0}),
+        ({}, WEIGHTS, {"distill_weight": 0.0, "distill_temperature": 2.0}),
+        (DISTILLED, DISTILLED, {}),
+        (DISTILLED, {}, "distill_weight is outside of 0.0"),
+    ],
+)
+def test_so_is_distillation(tmp_path: Path, theirs: Any, ours: Any, found: Any) -> None:
+    trials: list[StudyParams] = [({"sparsity": 0.5, "finetune_epochs": 1}, [0, 1], "completed")]
+    event = learn(sweep(config(**theirs), trials).write(tmp_path / "other"), **ours)
+    if isinstance(found, str):
+        assert event["skipped"] == {found: 1}
+    else:
+        params = event["observations"][0]["params"]
+        assert {k: v for k, v in params.items() if k.startswith("distill")} == found
 
 
 def test_what_is_no_sweep_is_refused_and_so_is_itself(other: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_the_front_of_a_sweep_with_answers(answered: Results) -> None:
     assert front["front_probability"].between(0, 1).all()
     # Only the same trial at epoch 0 is as sparse, and it is far worse.
     assert front["front_probability"].iloc[-1] == 1
-    assert set(front["verdict"]) <= {"certified", "likely", "not"}
+    assert set(front["verdict"]) <= {"likely", "not"}, "nothing is certified on validation"
     assert front["verdict"].iloc[0] != "not" and front["verdict"].iloc[-1] == "not"
     assert front["p_value"].between(0, 1).all()
     assert results.basis.paired and results.basis.split == "validation"
@@ -132,16 +132,18 @@ def test_the_generator_draws_the_interval(answered: Results) -> None:
     assert interval(1) == interval(1) != interval(2)
 
 
-@pytest.mark.parametrize("tested", [True, False])
-def test_a_point_is_judged_on_test_once_it_is_confirmed(tested: bool) -> None:
+@pytest.mark.parametrize(("tested", "verdict"), [(60, "not"), (11, "certified"), (None, "likely")])
+def test_a_point_is_judged_on_test_once_it_is_confirmed(tested: int | None, verdict: str) -> None:
     ledger = LedgerBuilder().baseline(correct_bits=first(DENSE)).trial("a")
     ledger.record("a", 0, DENSE - 1, 0.5, correct_bits=first(DENSE - 1))
     if tested:
-        ledger.confirm_round({("a", 0): {1: DENSE - 60}}, dense=DENSE - 10)
+        ledger.confirm_round({("a", 0): {1: DENSE - tested}}, dense=DENSE - 10)
     row = ledger.load().front.iloc[0]
-    assert row["verdict"] == ("not" if tested else "certified")
-    lost = 50 if tested else 1
-    assert row["p_value"] == pytest.approx(mcnemar(0, lost))
+    assert row["verdict"] == verdict
+    assert row["p_value"] == pytest.approx(mcnemar(0, tested - 10 if tested else 1))
     events = {event["event"]: event for event in ledger.events}
-    kinds = ("confirm_record", "confirm_baseline") if tested else ("record", "baseline")
-    assert row["verdict"] == to_dense([events[kinds[0]]], events[kinds[1]], PrimaryMetric()).verdict
+    if tested:
+        on_test = [events["confirm_record"]], events["confirm_baseline"]
+        assert row["test_drop_high"] == -to_dense(*on_test, PrimaryMetric()).low
+    else:
+        assert np.isnan(row["test_drop_high"])

@@ -51,16 +51,38 @@ def test_a_partly_confirmed_front_gives_the_number_of_missing_points() -> None:
     assert "test accuracy**" in text
 
 
-def test_a_certified_point_other_than_the_answer_is_named(answered: Results) -> None:
+CERTAIN = "The sparsest point that is certain at 95 % to be within 1 point of dense is **"
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "words"),
+    [
+        (788, 790, (f"{CERTAIN}80.0 %", "This holds after the choice among the points of the")),
+        (788, 785, (f"{CERTAIN}60.0 %", "By its figure alone the answer would be **80.0 %")),
+        (780, 785, (f"{CERTAIN}30.0 %", "By its figure alone the answer would be **80.0 %")),
+    ],
+)
+def test_a_confirmed_answer_is_certain_after_the_choice(
+    b: int, c: int, words: tuple[str, ...]
+) -> None:
+    ledger = LedgerBuilder().baseline().points(a=(800, 0.3), b=(795, 0.6), c=(791, 0.8))
+    on_test = {("a", 0): {1: 795}, ("b", 0): {1: b}, ("c", 0): {1: c}}
+    text = answer(ledger.confirm_round(on_test))
+    assert all(one in text for one in words) and "(by its estimate)" not in text
+    assert ("optimistic" in text) == (c == 785)
+
+
+def test_without_a_certain_point_the_answer_goes_by_its_figure() -> None:
+    ledger = LedgerBuilder().baseline().points(a=(800, 0.3), b=(795, 0.6))
+    text = answer(ledger.confirm_round({("a", 0): {1: 783}, ("b", 0): {1: 784}}))
+    assert "The sparsest point within 1 point of dense by its figure on test is **60.0 %" in text
+    assert "No point is certain at 95 % to be that near." in text and "optimistic" in text
+
+
+@pytest.mark.parametrize("word", ["certified", "certain at"])
+def test_on_validation_nothing_is_certain(answered: Results, word: str) -> None:
     text = markdown.section(section(answered))
-    sure = answered.front[answered.front["verdict"].eq("certified")]
-    near = answered.front[answered.front["accuracy_drop"] <= 0.01 + 1e-9]
-    if sure.empty:
-        assert "No point is certain to be that near" in text
-    elif sure["sparsity"].max() == near["sparsity"].max():
-        assert "This is certain at 95 %." in text
-    else:
-        assert "The sparsest point for which this is certain at 95 % is **" in text
+    assert word not in text and "Nothing is certain on validation" in text
 
 
 def test_a_knee_that_is_the_answer_is_described_once() -> None:
