@@ -118,7 +118,8 @@ def points(
     keep = missed(front, bounds(results, min_sparsity, max_drop)) == 0
     if knee:
         keep &= front.index == (-1 if results.knee is None else results.knee)
-    return front[keep].reset_index(drop=True)
+    found: pd.DataFrame = front[keep]
+    return found.reset_index(drop=True)
 
 
 def why_none(
@@ -199,7 +200,8 @@ def marked(results: Asked, min_sparsity: float | None, max_drop: float) -> pd.Da
     sparsest certain point, and that of the sparsest one by its figure, which is optimistic.
     """
     front, asked = results.front, bounds(results, min_sparsity, max_drop)
-    found, answer = front[missed(front, asked) == 0], results.best(min_sparsity, max_drop)
+    found: pd.DataFrame = front[missed(front, asked) == 0]
+    answer = results.best(min_sparsity, max_drop)
     chosen = {"bound": answer.point if answer.certain else None, "figure": answer.by_figure}
     added = {
         f"answer_by_{by}": found.index == (-1 if row is None else row.name)
