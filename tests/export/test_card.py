@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 import analysis
 from sweep.export.card import cell
 from sweep.export.sparse import digest
+from tests.export.sweeps import HandOver
 from tests.harness.command import Command
 
 
