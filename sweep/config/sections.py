@@ -174,7 +174,9 @@ class RecoverConfig(Section):
     )
     weight_decay: types.NotNegative = Field(default=0.01, description="weight decay of AdamW")
     clip_norm: types.Positive = Field(default=1.0, description="gradients are clipped to this norm")
-    dropout: types.Share | None = Field(default=None, description="null: the model's own")
+    dropout: types.Share | None = Field(
+        default=None, description="of the whole model, refused without effect; null: its own rates"
+    )
     bf16: types.Switch | fields.Auto = Field(
         default="auto", description="auto: if the hardware has it"
     )
