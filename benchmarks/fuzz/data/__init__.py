@@ -14,10 +14,11 @@ from benchmarks.fuzz.case import Case
 from benchmarks.fuzz.data.files import FILES
 from benchmarks.fuzz.data.forms import FORMS
 from benchmarks.fuzz.data.rows import Rows
+from benchmarks.fuzz.data.settings import SETTINGS
 from benchmarks.fuzz.data.values import VALUES
 from benchmarks.fuzz.reference import LENGTH, canon
 
-MUTATIONS = {**VALUES, **FORMS, **FILES}
+MUTATIONS = {**VALUES, **SETTINGS, **FORMS, **FILES}
 NAMES = tuple(MUTATIONS)
 
 Found = dict[str, list[tuple[bytes, str]]]
@@ -41,10 +42,11 @@ def make(rng: random.Random, folder: Path, name: str) -> Case:
     file.write_text(json.dumps(config))
 
     def judge(found: Found) -> str:
-        return difference(given.truth, found, names is None)
+        return difference(given.truth, found, names is None, given.counts)
 
     def judge_json(document: Mapping[str, Any]) -> str:
-        return document_problem(document, given.truth, None if names is None else model)
+        with_head = None if names is None or given.text != "text" or given.more else model
+        return document_problem(document, given.truth, with_head, given.counts)
 
     kind, command = f"data: {name}", rng.choice(("check", "trial", "trial"))
     return Case(kind, folder, str(file), [], command, _read, judge, judge_json, model)
@@ -83,7 +85,12 @@ def head_of(rng: random.Random, truth: Mapping[str, Sequence[Rows | None]]) -> A
     return tuple(order)
 
 
-def difference(truth: Mapping[str, Sequence[Rows | None]], found: Found, has_new_head: bool) -> str:
+def difference(
+    truth: Mapping[str, Sequence[Rows | None]],
+    found: Found,
+    has_new_head: bool,
+    counts: Mapping[str, int] = {},
+) -> str:
     """Say how the rows of the splits differ from what they must be, "" if they do not.
 
     Without a split for validation, train and validation together have the rows of train.
@@ -93,21 +100,24 @@ def difference(truth: Mapping[str, Sequence[Rows | None]], found: Found, has_new
         allowed = [each for each in truth[name] if each is not None]
         if not allowed:
             return f"{name} was read, but it must be refused: {rows[:2]}"
-        problems = [_rows_problem(each, rows, split == "carved", has_new_head) for each in allowed]
+        kind = "part" if split in counts else "any order" if split == "carved" else "same order"
+        if len(rows) != counts.get(split, len(rows)):
+            return f"{name} has {len(rows)} examples instead of {counts[split]}"
+        problems = [_rows_problem(each, rows, kind, has_new_head) for each in allowed]
         if all(problems):
             return f"{name}: {problems[0]}"
     return ""
 
 
 def _rows_problem(
-    expected: Rows, found: list[tuple[bytes, str]], any_order: bool, has_new_head: bool
+    expected: Rows, found: list[tuple[bytes, str]], kind: str, has_new_head: bool
 ) -> str:
-    if len(expected) != len(found):
+    if len(expected) != len(found) and kind != "part":
         return f"{len(found)} rows instead of {len(expected)}"
     ours = [(text, canon(label)) for text, label in found]
     theirs = [(text.encode()[:LENGTH], canon(label)) for text, label in expected]
-    if any_order:
-        return "" if Counter(ours) == Counter(theirs) else "other rows"
+    if kind != "same order":
+        return "" if Counter(ours) <= Counter(theirs) else "other rows"
     for i, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         if one != other:
             return f"row {i} is {one}, but it must be {other}"
@@ -119,7 +129,10 @@ def _rows_problem(
 
 
 def document_problem(
-    figures: Mapping[str, Any], truth: Mapping[str, Sequence[Rows | None]], model: Path | None
+    figures: Mapping[str, Any],
+    truth: Mapping[str, Sequence[Rows | None]],
+    model: Path | None,
+    counts: Mapping[str, int],
 ) -> str:
     """Compare the number of examples and the dense accuracy with those of plain transformers.
 
@@ -134,10 +147,10 @@ def document_problem(
     for rows in truth[names[-1]]:
         if rows is None:
             continue
-        expected = len(rows) if len(names) == 2 else round(0.1 * len(rows))
+        expected = counts.get(names[-1], len(rows)) if len(names) == 2 else round(0.1 * len(rows))
         if figures["examples"] != expected:
             problems.append(f"{figures['examples']} examples instead of {expected}")
-        elif model is None or len(names) == 1:
+        elif model is None or len(names) == 1 or counts:
             return ""
         else:
             answers = reference.answers_of(model, [text for text, _ in rows])

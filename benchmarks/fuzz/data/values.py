@@ -18,6 +18,7 @@ class Input:
     """Data of a config: ``task.dataset`` and more settings of ``task``.
 
     ``truth`` has by split what it may be read as; a split that must be refused has None only.
+    ``counts`` has the number of examples of a split that are drawn from all.
     """
 
     dataset: Any
@@ -25,6 +26,7 @@ class Input:
     text: Any = "text"
     label: str = "label"
     more: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 Mutation = Callable[[random.Random, Path], Input]
