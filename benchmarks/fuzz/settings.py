@@ -22,6 +22,7 @@ Mutation = Callable[[random.Random, str], tuple[str, list[str]]]
 BASES = (
     "name: a\ntask: {dataset: digits}\n",
     "name: own\nmodel: ./model\ntask: {dataset: {train: a.csv, validation: b.csv}, text: auto}\n",
+    "name: b\ntask: {dataset: closed-form}\nsearch: {trials: 8}\n",
     "name: formula\ntask: {dataset: closed-form}\nspace: {finetune_epochs: {low: 0, high: 5}}\n",
 )
 

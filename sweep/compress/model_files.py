@@ -113,6 +113,11 @@ def check_head(what: str, config: Any) -> None:
         found = f"several labels per text (problem_type {kind})"
     elif kind == "regression" or config.num_labels == 1:
         found = "a number per text (a regression: one output, no classes)"
+    elif sorted(config.id2label) != list(range(config.num_labels)):
+        raise UsageError(
+            f"{what} names the labels {json.dumps(config.id2label)} (id2label in config.json); "
+            f"allowed: a name for each number from 0 to {config.num_labels - 1}"
+        )
     else:
         return
     raise UsageError(

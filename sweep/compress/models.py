@@ -133,8 +133,7 @@ def head_names(name: str, setting: str = "model") -> tuple[str, ...] | None:
     if not has_head(config):
         return None
     check_head(f"{setting} {name!r}", config)
-    numbers = range(config.num_labels)
-    return tuple(str(config.id2label.get(number, f"LABEL_{number}")) for number in numbers)
+    return tuple(str(config.id2label[number]) for number in range(config.num_labels))
 
 
 def _with_new_head(model: Any) -> nn.Module:

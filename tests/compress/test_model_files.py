@@ -125,6 +125,12 @@ def test_a_head_without_one_label_per_text_is_refused(
         load_classifier(str(tmp_path), "ab", len(tiny.VOCABULARY), 16)
 
 
+def test_labels_without_a_name_for_each_number_are_refused(folder: Path) -> None:
+    change(folder, id2label={"0": "a", "2": "b"})
+    with pytest.raises(UsageError, match="allowed: a name for each number from 0 to 1"):
+        load_classifier(str(folder), "ab", len(tiny.VOCABULARY), 16)
+
+
 @pytest.mark.parametrize(
     ("name", "finished"),
     [
