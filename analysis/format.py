@@ -64,15 +64,6 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
 
 
-def one_model(seeds: Any) -> str:
-    """A reservation about a claim that rests on a single retrained model; "" for several."""
-    return (
-        " With one seed this is about the one retrained model."
-        if known(seeds) and seeds == 1
-        else ""
-    )
-
-
 @dataclass(frozen=True)
 class MetricFormat:
     """Formats the values of a metric and differences between them.

@@ -20,7 +20,7 @@ import pandas as pd
 
 from analysis.certainty.answers import BoolArray
 from analysis.certainty.verdicts import certain
-from analysis.format import MetricFormat, one_model, percent
+from analysis.format import MetricFormat, percent
 from analysis.tables.columns import MOST_DROP, Split, on_split
 from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
@@ -118,7 +118,8 @@ def points(
     keep = missed(front, bounds(results, min_sparsity, max_drop)) == 0
     if knee:
         keep &= front.index == (-1 if results.knee is None else results.knee)
-    return pd.DataFrame(front[keep]).reset_index(drop=True)
+    found: pd.DataFrame = front[keep]
+    return found.reset_index(drop=True)
 
 
 def why_none(
@@ -260,7 +261,6 @@ def _note(results: Asked, asked: Sequence[Bound], sure: Row, by_figure: Row) -> 
         start = "No such point is certain to have so small a drop at 95 %. " if on_drop else ""
         return f"{start}{CHOSEN}"
     told = "That its drop is so small is certain at 95 %, also after this choice."
-    told += one_model(sure["seeds"])
     if sure.name == by_figure.name:
         return told
     other = point_text(by_figure, results)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.format import UNKNOWN, MetricFormat, count, known, one_model, percent, short
+from analysis.format import UNKNOWN, MetricFormat, count, known, percent, short
 from analysis.questions import CHOSEN, most
 from analysis.report.document import Inline, Paragraph, Section, Strong
 from analysis.report.points import (
@@ -72,8 +72,7 @@ def _doubt(results: Results) -> tuple[Inline, ...]:
         return ("Nothing is certain on validation, because the search chose the points there. ",)
     if found["verdict"] != CERTIFIED:
         return (f"No point is certain at 95 % to be that near. {CHOSEN} ",)
-    told = "This holds after the choice among the points of the front."
-    told += f"{one_model(found['seeds'])} "
+    told = "This holds after the choice among the points of the front. "
     if found.name == by_figure.name:
         return (told,)
     start = f"{told}By its figure alone the answer would be "

@@ -59,6 +59,11 @@ def check(config: Config, settings: Settings = None, as_json: Json = False) -> N
         from sweep.ledger.record import coverage_text
 
         print(f"{'coverage':20} {coverage_text(reached)}")
+    for name, counts in reached.get("texts", {}).items():
+        print(
+            f"{'texts of ' + name:20} {counts['cut']} of {counts['examples']} cut at "
+            f"task.max_length, {counts['unknown']} of {counts['tokens']} tokens unknown"
+        )
     for text in (*kept, *warm, *(f"warning: {told}" for told in reached.get("warnings", []))):
         print(text)
     print("\n" + dump_yaml(resolved), end="")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -47,6 +49,25 @@ def depends_on_padding(model: nn.Module, task: Task) -> bool:
     """Whether the logits of the shortest train row change beside the longest one."""
     together, alone = _logits(model, task), _logits(model, task, alone=True)
     return not _equal(together[:1], alone)
+
+
+def agree_on_padding(model: nn.Module, task: Task, token: int, what: str) -> None:
+    """Set the pad token in the config of a model that has none to that of the task's batches.
+
+    Classifiers made of decoders read the last token of a text before the padding. Raises
+    :class:`~sweep.errors.UsageError` if the model has another pad token and depends on it; ``what``
+    names the model.
+    """
+    config: Any = model.config
+    config = config.get_text_config()
+    own = getattr(config, "pad_token_id", None)
+    if own is None or own < 0:
+        config.pad_token_id = token
+    elif own != token and depends_on_padding(model, task):
+        raise UsageError(
+            f"{what} has pad_token_id {own} in its config.json, but its tokenizer pads with token "
+            f"{token}, and answers depend on it; allowed: the same token in both"
+        )
 
 
 def _check_dropout(model: nn.Module, task: Task, rate: float) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from analysis import Results
 from analysis.certainty.measured import interval, measured
-from analysis.format import MetricFormat, megabytes, number, one_model, percent, short
+from analysis.format import MetricFormat, megabytes, number, percent, short
 from analysis.tables.columns import on_split
 from sweep.config import SweepConfig
 from sweep.export.checks import Checked
@@ -74,7 +74,6 @@ def card(
         replaced=[f"{old!r} by {new!r}" for old, new in task.replace.items()],
         on_front=row is not None,
         claim=CLAIMS.get(row["verdict"], "").format(near=form.near) if tested and row else "",
-        one_model=one_model(row["seeds"]) if tested and row else "",
         tested=_row(results.confirmed_points, point) if tested else None,
         ramping=point.epoch < params.ramp_epochs,
         front=results.front.to_dict("records"),

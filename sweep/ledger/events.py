@@ -82,7 +82,8 @@ class BaselineEvent(_Stamped):
     """The figures of the dense model on validation. It has more keys than are declared here.
 
     ``shared_rows`` counts the examples that train has too (`sweep.compress.tasks.leaks`); in a
-    :class:`ConfirmBaselineEvent`, those of test that train or validation have.
+    :class:`ConfirmBaselineEvent`, those of test that train or validation have. ``texts`` counts
+    examples, tokens, unknown tokens, and texts that are empty or were cut, by split.
 
     ``prunable_weights`` has [name, number of weights] of each prunable matrix, ``left_out`` has
     [name, number, reason] of each other one (`sweep.compress.prune.coverage`).
@@ -96,6 +97,7 @@ class BaselineEvent(_Stamped):
     examples: int
     warnings: list[str]
     shared_rows: NotRequired[dict[str, dict[str, int]]]
+    texts: NotRequired[dict[str, dict[str, int]]]
     reference_point: dict[str, float]
 
 

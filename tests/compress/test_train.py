@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sweep.compress.tasks import Split
+from sweep.compress.tasks.split import Padding
 from sweep.compress.train import (
     STEPS_UNSEEN,
     Distillation,
@@ -102,7 +103,7 @@ def seen_batches(net: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
 @pytest.mark.parametrize("training", [True, False])
 def test_every_example_runs_once_with_the_padding_of_its_batch(training: bool) -> None:
     pad = 11
-    net, data = Net(), replace(bags(50), pad_id=pad)
+    net, data = Net(), replace(bags(50), padding=Padding(pad))
     recipe = Recipe(learning_rate=0.01, epochs=1, seed=0, batch_size=8)
     with seen_batches(net) as seen:
         if training:

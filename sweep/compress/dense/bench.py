@@ -134,19 +134,19 @@ class Workbench:
         return [*self._narrow(self.dense.model), *warnings_of(self.models)]
 
     def reach(self) -> dict[str, Any]:
-        """Return ``coverage``, ``left_out``, ``shared_rows`` and warnings, without any training.
+        """Return ``coverage``, ``left_out``, facts of the data and warnings, without any training.
 
         A model that needs none is evaluated if validation is small. Raises
         :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
         """
-        model, shared = self.models.start().to(self.device), self.task.shared_rows("validation")
+        model = self.models.start().to(self.device)
         self._check_model(model)
         warnings = self._narrow(model) + self.task.warnings
         known = figures_file(self.models, "validation", self.grid(None)).exists()
         if known or (not self.trained and len(self.task.split("validation")) <= SMALL):
             warnings += chance_warnings(self.baseline(), self.config.task.primary)
         found = reach(model, self.config.pruning)
-        return {**found, "shared_rows": shared, "warnings": warnings}
+        return {**found, **self._data("validation"), "warnings": warnings}
 
     def _check_model(self, model: nn.Module) -> None:
         """Refuse a model without a head that is needed, or that cannot be pruned or finetuned."""
@@ -159,10 +159,16 @@ class Workbench:
         return narrow(model, self.config.pruning, max(shares) > 0, any(self._grids))
 
     def about(self, split: str) -> dict[str, Any]:
-        """Return ``warnings`` for a reader of figures on a split, and its ``shared_rows``."""
+        """Return ``warnings`` for a reader of figures on a split, and facts of its data."""
         more = chance_warnings(self.baseline(split), self.config.task.primary, split)
         more += [] if split == "validation" else self.task.warnings_on(split)
-        return {"warnings": self.warnings + more, "shared_rows": self.task.shared_rows(split)}
+        return {"warnings": self.warnings + more, **self._data(split)}
+
+    def _data(self, split: str) -> dict[str, Any]:
+        """Return ``shared_rows`` of a split, and ``texts``: counts of its and train's texts."""
+        found = {name: self.task.texts(name) for name in ("train", split)}
+        texts = {name: counts for name, counts in found.items() if counts}
+        return {"shared_rows": self.task.shared_rows(split), "texts": texts}
 
     # The dense models on other machines.
 

@@ -7,7 +7,8 @@ computed over a batch:
   special treatment, and the sparsity of each token is exact.
 - ``l1-norm``, ``global``: one threshold per layer, the quantile of |input| over the real tokens of
   a calibration batch of train data. It is computed once a trial with pruned weights, layer by
-  layer, with the inputs of earlier layers already pruned. Sparsity is then met on average.
+  layer, with the inputs of earlier layers already pruned. Sparsity is then met on average. A layer
+  that runs several times in a forward pass (ALBERT) has the mean of its quantiles.
 - ``random``: a mask over features, drawn once a trial. ``local`` drops the same share in each
   layer, ``global`` drops the share over the features of all layers together.
 """
@@ -63,6 +64,27 @@ def magnitude_quantile(x: Tensor, sparsity: float) -> Tensor:
     return _kth_of_rows(magnitudes, count - 1)[0].float()
 
 
+def real_rows(x: Tensor, valid: Tensor) -> Tensor:
+    """Return the rows (features last) of a layer's input ``x`` that belong to real tokens.
+
+    ``valid`` (batch, tokens) is True for these. A layer may have them as (batch, tokens), as
+    (tokens, batch) as in XLNet, or flat; Longformer appends columns of padding, and Funnel pools
+    neighbours. Of an input in another form, such as one row per example, all rows are returned.
+    """
+    valid, (batch, tokens), places = valid.to(x.device), valid.shape, x.shape[:-1]
+    if places == (batch, tokens):
+        return x[valid]
+    if places == (tokens, batch):
+        return x[valid.t()]
+    if places == (batch * tokens,):
+        return x[valid.flatten()]
+    if len(places) != 2 or places[0] != batch:
+        return x
+    if places[1] > tokens:
+        return x[:, :tokens][valid]
+    return x[valid[:, torch.arange(places[1], device=x.device) * tokens // places[1]]]
+
+
 class ActivationPruner:
     """Prunes the inputs of ``modules`` through forward pre-hooks until :meth:`remove`.
 
@@ -97,10 +119,13 @@ class ActivationPruner:
             name: str, module: nn.Module, inputs: tuple[Tensor, ...]
         ) -> object:
             x = inputs[0]
-            real = x[valid.to(x.device)] if x.shape[:2] == valid.shape and x.dim() == 3 else x
-            self.state[name] = magnitude_quantile(real, self.sparsity)
+            found.setdefault(name, []).append(
+                magnitude_quantile(real_rows(x, valid), self.sparsity)
+            )
+            self.state[name] = torch.stack(found[name]).mean()
             return (keep_above(x, self.state[name]), *inputs[1:])
 
+        found: dict[str, list[Tensor]] = {}
         with ExitStack() as hooks, torch.no_grad():
             for name, module in self.modules.items():
                 hook = partial(threshold_then_prune, name)

@@ -5,25 +5,17 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from sweep.compress.tasks import sources
-from sweep.compress.tasks.encode import (
-    cached,
-    is_missing_folder,
-    load_tokenizer,
-    same_words,
-    tokenise,
-    tokenizer_key,
-)
+from sweep.compress.tasks.encode import Encoder, cached, has_tokenizer, is_missing_folder
 from sweep.compress.tasks.labels import Classes, Labels, agree, is_unnamed, labels_of
 from sweep.compress.tasks.leaks import sentence, shared_rows
 from sweep.compress.tasks.sources import Raw
-from sweep.compress.tasks.split import Split, stratified
+from sweep.compress.tasks.split import Split, carve, stratified
 from sweep.compress.tasks.task import SPLITS, Examples, Task
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
@@ -36,7 +28,6 @@ if TYPE_CHECKING:
 class _Classification(Task):
     """A task for a sequence classifier of transformers over token ids."""
 
-    pad_id = 0
     vocabulary = 0
     labels: Labels
     classes: Classes
@@ -156,20 +147,20 @@ class TextClassification(_Classification):
 
         name = tokenizer or model
         assert name is not None and model is not None  # the config refuses a text task without
-        read_config(model)  # before its tokenizer, which a model of another kind may lack
+        config = read_config(model)  # before its tokenizer, which a model of another kind may lack
         if is_missing_folder(name):
             what = "tokenizer" if tokenizer else "model"
             raise UsageError(f"{what} folder not found: {name}")
-        self.tokenizer_name = name
-        self.tokenizer_key = tokenizer_key(name)
+        self.encoder = Encoder(name, config)
+        self.vocabulary = self.encoder.vocabulary
         self.root = cache_root() / "tokens"
         self.data = sources.open_data(settings)
         facts = self._facts()
         self.labels = Labels(**facts["labels"])
         self.classes = self._classes()
         self.label_names = self.classes.names
-        self.key = fingerprint([self._key("task"), asdict(self.classes)])
-        self.pad_id, self.vocabulary = facts["pad_id"], facts["vocabulary"]
+        padding = asdict(self.encoder.padding)
+        self.key = fingerprint([self._key("task"), asdict(self.classes), padding])
         self.carved, self.others = facts["carved"], facts["others"]
 
     def read(self, name: str) -> Split:
@@ -182,14 +173,16 @@ class TextClassification(_Classification):
         whole = self._tokens(source)
 
         def make() -> Split:
-            cut = _carve(whole, name, settings) if carved and name != "test" else whole
-            return _sampled(cut, name, settings)
+            if not carved or name == "test":
+                return _sampled(whole, name, settings)
+            rng, rest = _rng(settings.seed, 0), name == "train"
+            return _sampled(carve(whole, settings.validation, rng, rest), name, settings)
 
         cut = [carved, settings.validation, settings.seed, name]
         counts = [settings.train_samples, settings.eval_samples]
         which = fingerprint([asdict(self.classes), cut, counts])
         folder = self.root / f"{self._key(source)}-{which}"
-        found = replace(cached(folder, make), pad_id=self.pad_id)
+        found = replace(cached(folder, make), padding=self.encoder.padding)
         return self._checked(found, whole, name)
 
     def warnings_on(self, split: str) -> list[str]:
@@ -202,27 +195,41 @@ class TextClassification(_Classification):
                 )
             return found
         examples = len(self._tokens(split))
-        if empty := json.loads(self._note(split).read_text())["empty"]:
+        counts = self.texts(split)
+        if split == "train":
+            found += self.encoder.warnings(self.settings.max_length)
+        if empty := counts["empty"]:
             found.append(f"{empty} of {examples} examples of {split} have no text")
-        return found
+        return found + self.encoder.unknown(split, counts, refuse=False)
 
     def same_inputs(self, teacher: str) -> bool:
-        """Whether the teacher has the same tokenizer."""
-        return same_words(teacher, self.tokenizer_name)
+        """Whether the teacher's tokenizer makes the same tokens of train."""
+        from sweep.compress.model_files import read_config
+
+        if not has_tokenizer(teacher):
+            return True
+        raw, settings = self._raw("train"), self.settings
+        assert raw is not None
+        theirs = Encoder(teacher, read_config(teacher, "recover.distill.teacher"))
+        return self.encoder.same_tokens(theirs, raw, settings.max_length, settings.replace)
+
+    def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
+        """Load a sequence classifier whose config has the pad token of the batches."""
+        from sweep.compress.behaviour import agree_on_padding
+
+        model = super().load(name, seed, setting)
+        agree_on_padding(model, self, self.encoder.padding.token, f"{setting} {name!r}")
+        return model
 
     def save_beside(self, folder: Path) -> None:
-        self.loaded_tokenizer.save_pretrained(folder)
-
-    @cached_property
-    def loaded_tokenizer(self) -> Any:
-        return load_tokenizer(self.tokenizer_name)
+        self.encoder.save(folder)
 
     def _key(self, split: str) -> str:
         """Return a key of all that a tokenised split depends on, the files' bytes included."""
         settings = self.settings
         data = {name: self.data.key(name) for name in (SPLITS if split == "task" else (split,))}
         shape = [settings.text, settings.label, settings.replace]
-        return fingerprint([data, split, shape, settings.max_length, self.tokenizer_key])
+        return fingerprint([data, split, shape, settings.max_length, self.encoder.key])
 
     def _raw(self, split: str) -> Raw | None:
         return self.data.rows(split, self.settings.text, self.settings.label)
@@ -244,12 +251,9 @@ class TextClassification(_Classification):
         train = self._raw("train")
         if train is None:
             raise UsageError(f"{self.settings.dataset!r} has no split 'train'")
-        pad = self.loaded_tokenizer.pad_token_id
         validation = self._raw("validation")
         return {
             "labels": asdict(labels_of(train, validation)),
-            "pad_id": 0 if pad is None else int(pad),
-            "vocabulary": len(self.loaded_tokenizer),
             "carved": validation is None,
             "others": self.data.others,
         }
@@ -261,13 +265,20 @@ class TextClassification(_Classification):
             raw = self._raw(name)
             if raw is None:
                 raise UsageError(f"the data has no split {name!r}: set task.dataset.{name}=FILE")
-            write_text(self._note(name), json.dumps({"empty": raw.empty}))
             ids = self.classes.ids_of(raw, f"split {name!r}")
-            return tokenise(
-                raw, ids, self.loaded_tokenizer, self.settings.max_length, self.settings.replace
-            )
+            max_length, replace = self.settings.max_length, self.settings.replace
+            split, counts = self.encoder.tokenise(raw, ids, max_length, replace)
+            write_text(self._note(name), json.dumps({"empty": raw.empty, **counts}))
+            return split
 
-        return cached(self.root / f"{self._key(name)}-{fingerprint(asdict(self.classes))}", make)
+        folder = self.root / f"{self._key(name)}-{fingerprint(asdict(self.classes))}"
+        found = cached(folder, make)
+        self.encoder.unknown(name, self.texts(name), refuse=name != "test")
+        return found
+
+    def texts(self, split: str) -> dict[str, int]:
+        note = self._note(split)
+        return json.loads(note.read_text()) if note.is_file() else {}
 
     def _note(self, name: str) -> Path:
         """Return the file with what is known about the texts of a split that was tokenised."""
@@ -284,17 +295,3 @@ def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
     if count is None or count >= len(split):
         return split
     return split.subset(stratified(split.labels, count, _rng(task.seed, 1, SPLITS.index(name))))
-
-
-def _carve(whole: Split, name: str, task: TaskConfig) -> Split:
-    """Split train into validation (the share ``task.validation``) and train, stratified."""
-    count = round(task.validation * len(whole))
-    if not 0 < count < len(whole):
-        raise UsageError(
-            f"task.validation={task.validation} of {len(whole)} train examples leaves an empty "
-            "split"
-        )
-    chosen = stratified(whole.labels, count, _rng(task.seed, 0))
-    if name == "train":
-        chosen = np.setdiff1d(np.arange(len(whole)), chosen)
-    return whole.subset(chosen)

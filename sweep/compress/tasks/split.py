@@ -14,9 +14,18 @@ from sweep.errors import UsageError
 Ints = npt.NDArray[np.integer]
 Row = Sequence[int] | Ints
 
-_ARRAYS = ("tokens", "offsets", "labels", "segments")
+_ARRAYS = ("tokens", "offsets", "labels", "segments")  # the last one may be missing
 
 _POOL = 64  # batches whose examples are sorted by length together: little padding, but still random
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How the shorter rows of a batch are filled: the token id, the segment, and the side."""
+
+    token: int = 0
+    segment: int = 0
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,16 +33,16 @@ class Split:
     """Examples as one flat array of token ids, divided at ``offsets``.
 
     ``tokens`` (int32) has all tokens in sequence, ``offsets`` (int64, examples + 1) the start of
-    each example and the end, ``labels`` (int64, examples), ``segments`` (uint8, as long as tokens;
-    zeros for single texts). Opened from the cache they are memory maps, which all workers of a
-    machine share. ``pad_id`` is the token id for padding.
+    each example and the end, ``labels`` (int64, examples), ``segments`` (uint8, as long as tokens)
+    the token types, or None if the tokenizer gives none. Opened from the cache they are memory
+    maps, which all workers of a machine share.
     """
 
     tokens: Ints
     offsets: Ints
     labels: Ints
-    segments: Ints
-    pad_id: int = 0
+    segments: Ints | None = None
+    padding: Padding = Padding()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,30 +55,41 @@ class Split:
     def subset(self, indices: Ints) -> Split:
         """Copy the examples at ``indices``, in that order."""
         pieces = [slice(self.offsets[i], self.offsets[i + 1]) for i in indices]
-        lengths = self.lengths[indices]
+        lengths, segments = self.lengths[indices], self.segments
         return Split(
             _join([self.tokens[piece] for piece in pieces], np.int32),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             np.asarray(self.labels[indices]),
-            _join([self.segments[piece] for piece in pieces], np.uint8),
-            self.pad_id,
+            None if segments is None else _join([segments[piece] for piece in pieces], np.uint8),
+            self.padding,
         )
 
     def batch(self, indices: Ints) -> dict[str, Ints]:
-        """Return a batch padded to its longest: int64 arrays (batch, longest), labels (batch,)."""
-        lengths = self.lengths[indices]
-        real = np.arange(int(lengths.max())) < lengths[:, None]
-        ids = np.full(real.shape, self.pad_id, dtype=np.int64)
-        segments = np.zeros(real.shape, dtype=np.int64)
+        """Return a batch padded to its longest row, as the tokenizer pads.
+
+        It has int64 arrays ``input_ids``, ``attention_mask`` and, if the split has segments,
+        ``token_type_ids``, each (batch, longest), and ``labels`` (batch,).
+        """
+        lengths, padding = self.lengths[indices], self.padding
+        longest = int(lengths.max())
+        before = longest - lengths if padding.left else np.zeros_like(lengths)
+        places = np.arange(longest) - before[:, None]
+        real = (places >= 0) & (places < lengths[:, None])
         flat = [slice(self.offsets[i], self.offsets[i + 1]) for i in indices]
-        ids[real] = np.concatenate([self.tokens[piece] for piece in flat])
-        segments[real] = np.concatenate([self.segments[piece] for piece in flat])
-        return {
-            "input_ids": ids,
+
+        def padded(values: Ints, filler: int) -> Ints:
+            rows = np.full(real.shape, filler, dtype=np.int64)
+            rows[real] = np.concatenate([values[piece] for piece in flat])
+            return rows
+
+        batch = {
+            "input_ids": padded(self.tokens, padding.token),
             "attention_mask": real.astype(np.int64),
-            "token_type_ids": segments,
             "labels": np.asarray(self.labels[indices], dtype=np.int64),
         }
+        if self.segments is not None:
+            batch["token_type_ids"] = padded(self.segments, padding.segment)
+        return batch
 
     def in_order(self, batch_size: int) -> Iterator[Ints]:
         """Yield batches of indices by decreasing length, for the least padding."""
@@ -91,19 +111,21 @@ class Split:
         """Save the arrays as ``.npy`` files."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
+            if (array := getattr(self, name)) is not None:
+                np.save(folder / f"{name}.npy", array)
 
     @classmethod
     def open(cls, folder: Path) -> Split:
         """Map the arrays that :meth:`save` wrote into memory."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS))
+        files = [file for name in _ARRAYS if (file := folder / f"{name}.npy").is_file()]
+        return cls(*(np.load(file, mmap_mode="r") for file in files))
 
     @classmethod
     def of(cls, ids: Sequence[Row], labels: Ints, segments: Sequence[Row] | None = None) -> Split:
-        """Make a split of one row of token ids per example, and segments for pairs."""
+        """Make a split of one row of token ids per example, and of segments if there are any."""
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
         tokens = _join([np.asarray(row, dtype=np.int32) for row in ids], np.int32)
-        flat: Ints = np.zeros(len(tokens), dtype=np.uint8)
+        flat: Ints | None = None
         if segments is not None:
             flat = _join([np.asarray(row, dtype=np.uint8) for row in segments], np.uint8)
         return cls(tokens, offsets, np.asarray(labels, dtype=np.int64), flat)
@@ -134,3 +156,17 @@ def stratified(labels: Ints, count: int, generator: np.random.Generator) -> Ints
         for value, n in zip(values, take, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def carve(train: Split, share: float, generator: np.random.Generator, rest: bool) -> Split:
+    """Return the ``share`` of train that becomes validation, stratified, or the ``rest`` of train.
+
+    Raises :class:`~sweep.errors.UsageError` if one of the two would be empty.
+    """
+    count = round(share * len(train))
+    if not 0 < count < len(train):
+        raise UsageError(
+            f"task.validation={share} of {len(train)} train examples leaves an empty split"
+        )
+    chosen = stratified(train.labels, count, generator)
+    return train.subset(np.setdiff1d(np.arange(len(train)), chosen) if rest else chosen)

@@ -126,6 +126,13 @@ class Task(ABC):
         """
         return {}
 
+    def texts(self, split: str) -> dict[str, int]:
+        """Return counts of the texts of a whole split (`sweep.compress.tasks.encode.Encoder`).
+
+        They are ``examples``, ``tokens``, ``unknown``, ``cut`` and ``empty``; nothing if unknown.
+        """
+        return {}
+
     def warnings_on(self, split: str) -> list[str]:
         """Return what a reader of figures on ``split`` must know about its examples."""
         return []

@@ -69,7 +69,6 @@ def test_a_confirmed_answer_is_certain_after_the_choice(
     on_test = {("a", 0): {1: 795}, ("b", 0): {1: b}, ("c", 0): {1: c}}
     text = answer(ledger.confirm_round(on_test))
     assert all(one in text for one in words) and "(by its estimate)" not in text
-    assert "With one seed this is about the one retrained model." in text
     assert ("optimistic" in text) == (c == 785)
 
 

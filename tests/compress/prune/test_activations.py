@@ -17,9 +17,11 @@ from sweep.compress.prune.activations import (
     keep_above,
     keep_features,
     keep_per_token,
+    real_rows,
 )
 from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.tasks import Split
+from sweep.compress.tasks.split import Padding
 from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
 from sweep.space.params import ACTIVATION_METHODS, ACTIVATION_SCOPES
@@ -43,7 +45,7 @@ def sentences(count: int = 12, seed: int = 0) -> Split:
 
 def batch_of(split: Split, indices: list[int], extra: int = 0, filler: int = 0) -> Batch:
     """A padded batch, with ``extra`` more columns of padding, all padding made of ``filler``."""
-    arrays = replace(split, pad_id=filler).batch(np.array(indices))
+    arrays = replace(split, padding=Padding(filler)).batch(np.array(indices))
     arrays.pop("labels")
     widened = {
         key: np.pad(part, ((0, 0), (0, extra)), constant_values=filler if key == "input_ids" else 0)
@@ -271,3 +273,29 @@ def test_the_cached_threshold_changes_neither_outputs_nor_gradients() -> None:
         for one, other in zip(plain.parameters(), memo.parameters(), strict=True):
             assert (one.grad is None) == (other.grad is None)
         assert_near(gradients(memo), gradients(plain))
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_rows_of_padding_are_left_out_in_every_layout(left: bool) -> None:
+    """A row holds the number of its example and token; padding is negative."""
+    lengths, tokens = torch.tensor([2, 5, 3]), 5
+    places = torch.arange(tokens) - (tokens - lengths[:, None] if left else 0)
+    valid = (places >= 0) & (places < lengths[:, None])
+    numbers = torch.arange(3)[:, None] * 10 + places
+    x = torch.where(valid, numbers, -1)[..., None].float()
+    expected = x[valid].flatten().sort().values
+    more = torch.cat([x, torch.full((3, 3, 1), -1.0)], 1)
+    for layout in (x, x.transpose(0, 1), x.reshape(-1, 1), more):
+        assert torch.equal(real_rows(layout, valid).flatten().sort().values, expected)
+    pooled = real_rows(x[:, ::2], valid)  # every other token stands for two
+    assert len(pooled) == int(valid[:, [0, 1, 3]].sum())
+    heads = torch.ones(3, 4)
+    assert real_rows(heads, valid) is heads
+
+
+def test_a_layer_that_runs_twice_has_the_mean_of_its_thresholds() -> None:
+    layer = nn.Linear(4, 4)
+    pruner = ActivationPruner({"layer": layer}, 0.5, "l1-norm", "global")
+    one, two = (torch.arange(4.0)[None] + start for start in (1, 3))
+    pruner.calibrate(lambda: (layer(one), layer(two)), torch.ones(1, 1, dtype=torch.bool))
+    assert pruner.state["layer"] == 3.0  # of 2 and 4

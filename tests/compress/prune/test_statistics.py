@@ -24,7 +24,6 @@ SPLIT = tiny.bags(12)
 def loss_of(net: nn.Module, index: int) -> Tensor:
     batch = to_device(SPLIT.batch(np.array([index])), torch.device("cpu"))
     labels = batch.pop("labels")
-    batch.pop("token_type_ids")
     return cross_entropy(net(**batch).logits, labels)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.compress.tasks.split import Split, stratified
+from sweep.compress.tasks.split import Padding, Split, stratified
 from sweep.errors import UsageError
 
 token_rows = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=40)
@@ -44,14 +44,15 @@ def test_a_split_returns_its_rows_and_subsets_in_order(
         assert rows_of(split) == [rows[i] for i in places]
         assert split.lengths.tolist() == [len(rows[i]) for i in places]
         assert split.labels.tolist() == places and len(split) == len(places)
+        assert split.segments is not None
         assert split.segments.tolist() == [t % 2 for i in places for t in rows[i]]
-    assert not Split.of(rows, np.array(whole)).segments.any()  # a single text has one segment
+    assert Split.of(rows, np.array(whole)).subset(np.array(chosen)).segments is None
 
 
 @given(token_rows, st.data())
 def test_a_batch_is_padded_to_its_longest_row(rows: list[list[int]], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=8))
-    batch = replace(make(rows), pad_id=PAD).batch(np.array(chosen))
+    batch = replace(make(rows), padding=Padding(PAD)).batch(np.array(chosen))
     longest = max(len(rows[i]) for i in chosen)
     assert {part.dtype for part in batch.values()} == {np.dtype(np.int64)}
     for line, i in enumerate(chosen):
@@ -106,7 +107,7 @@ def test_a_split_is_memory_mapped_from_disk(tmp_path: Path) -> None:
         assert isinstance(array, np.memmap)
         assert array.dtype == getattr(split, name).dtype
         assert np.array_equal(array, getattr(split, name))
-    batch = replace(found, pad_id=PAD).batch(np.array([3, 5]))
+    batch = replace(found, padding=Padding(PAD)).batch(np.array([3, 5]))
     assert all(part.flags.writeable for part in batch.values())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sweep.compress.tasks import Split
+from sweep.compress.tasks.split import Padding
 from sweep.compress.tasks.task import SPLITS
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
@@ -89,7 +90,7 @@ def test_rows_are_tokenised(load: Load, tmp_path: Path) -> None:
     for split, rows in ((task.train, data), (task.split("validation"), data[:6])):
         assert contents(split) == tokens_of(rows)
     assert task.label_names == ("LABEL_0", "LABEL_1")  # of the head
-    assert (task.pad_id, task.vocabulary) == (0, len(tiny.VOCABULARY))
+    assert (task.encoder.padding, task.vocabulary) == (Padding(0), len(tiny.VOCABULARY))
     assert not task.carved
 
 

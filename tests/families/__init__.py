@@ -1,0 +1,1 @@
+"""A matrix of model families: each is opened, pruned, trained, exported and read back."""
