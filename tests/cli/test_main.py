@@ -32,13 +32,14 @@ def test_all_bad_settings_are_reported_at_once(cli: Command, tmp_path: Path) -> 
 def test_check_prints_how_many_observations_a_warm_start_gives(
     cli: Command, tmp_path: Path
 ) -> None:
-    LedgerBuilder(config={"objectives": {"accuracy": "max"}}).write(tmp_path / "other")
+    small_sweep().write(tmp_path / "other")
     setting = "search.warm_start=[other]"
-    done = cli("check", "digits", setting, "objectives={accuracy: max}")
+    done = cli("check", "digits", setting)
     assert done.code == 0
-    assert "warm start from other: 0 observations used" in done.out
+    assert "warm start from other: 2 observations used" in done.out
     for command in ("check", "run"):
-        assert_refused(cli(command, "digits", setting), 2, "objectives", "other", "sparsity")
+        lacking = ("task.metrics=[f1]", "objectives={f1: max, sparsity: max}")
+        assert_refused(cli(command, "digits", setting, *lacking), 2, "other", "f1")
         assert_refused(cli(command, "digits", "search.warm_start=[gone]"), 2, "gone")
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sweep.search.rung import CAPACITY, Rung
 
-N = 20 * CAPACITY + 1  # more than one doubling of the room
+N = 6 * CAPACITY + 1  # more than one doubling of the room
 FIGURES = {
     "as by default": (1, 1),
     "three objectives": (2, 1),
