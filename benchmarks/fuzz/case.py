@@ -79,7 +79,9 @@ def _by_functions(case: Case, guard: Guard) -> tuple[str, str]:
         result = case.read(case)
     except SweepError as error:
         return _refused(error.exit_code, str(error))
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a panic of a Rust library is no Exception
         return "traceback", traceback.format_exc()
     return _judged(lambda: case.judge(result))
 
@@ -99,7 +101,9 @@ def _by_command(case: Case, guard: Guard) -> tuple[str, str]:
             main()
     except SystemExit as left:
         code = left.code or 0
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return "traceback", traceback.format_exc()
     finally:
         sys.argv = before

@@ -31,17 +31,8 @@ VALUES = (
     *("010", "0o10", "0x10", "0b11", "1_000", "1,000", "12:30:45", "2:4", "4:8", "+3", "-3", "3."),
     *(".5", "-0", "-0.0", "0", "0.0", "1", "2", "1.0", "1.5", "8.0", ".nan", ".inf", "-.inf"),
     *("NaN", "inf", "1e400", "-1e400", "1e-400", "9" * 25, "9" * 400, "0.1e1", "'5'", '"0.5"'),
-    *(
-        "' 5 '",
-        "'5 '",
-        "'1_000'",
-        "'０'",
-        "５",
-        "½",
-        "2024-01-31",
-        "2024-13-45",
-        "2001-12-14t21:59",
-    ),
+    *("' 5 '", "'5 '", "'1_000'", "'０'", "５", "½"),
+    *("2024-01-31", "2024-13-45", "2001-12-14t21:59"),
     *("''", "' '", "'\\t'", '"\\0"', '"\\x07"', "'\u202e'", "'\U0001f600'", "'a b'", "../x", "-"),
     *("[]", "{}", "[1, 2]", "[a, a]", "[[1]]", "{a: 1}", "[null]", "{low: 0, high: 1}", "[0.1]"),
     *("!!str 5", "!!int '5'", "!!float 3", "!!binary aGk=", "!!set {a, b}", "!!omap [a: 1]"),
@@ -61,7 +52,7 @@ _REAL = (
     "'0.5'",
     "5e-1",
     "1e-400",
-    "0.30000000000000004",
+    "0.3000000000000004",
 )
 _LIKELY = {
     bool: ("yes", "no", "on", "True", "false", "'true'", "1", "y"),
@@ -150,7 +141,7 @@ def _malformed(rng: random.Random, base: str) -> tuple[str, list[str]]:
 def _typo(rng: random.Random, name: str) -> str:
     at = rng.randrange(len(name))
     other = (name[:at] + name[at + 1 :], name + "s", name.upper(), name.replace("_", "-") + "-")
-    return rng.choice([*other, name[:at] + name[at] + name[at:], f" {name} ", "<<", "0", "", "~"])
+    return rng.choice([*other, name[:at] + name[at:] * 2, f" {name} ", "<<", "0", "", "~"])
 
 
 def _unknown(rng: random.Random, base: str) -> tuple[str, list[str]]:
