@@ -152,13 +152,17 @@ class Encoder:
 
     def _encoded(self, columns: Sequence[list[str]], max_length: int) -> Any:
         """Return the tokenizer's own encoding of rows; each column has one text per row."""
-        encoded = self.tokenizer(
-            *columns,
-            truncation=True,
-            max_length=max_length,
-            return_attention_mask=False,
-            return_special_tokens_mask=True,
-        )
+        try:
+            encoded = self.tokenizer(
+                *columns,
+                truncation=True,
+                max_length=max_length,
+                return_attention_mask=False,
+                return_special_tokens_mask=True,
+            )
+        except Exception as error:  # of any kind: the library in Rust raises Exception itself
+            what = f"the tokenizer {self.name!r} fails on the texts: {first_line(error)}"
+            raise UsageError(f"{what}; allowed: a tokenizer that reads every text") from error
         if more := set(encoded) - {"input_ids", "token_type_ids", "special_tokens_mask"}:
             raise UsageError(
                 f"the tokenizer {self.name!r} returns {', '.join(sorted(more))}; allowed: "

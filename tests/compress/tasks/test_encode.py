@@ -121,6 +121,14 @@ def test_other_inputs_are_refused(make: Make) -> None:
         tokens(encoder, raw())
 
 
+def test_a_tokenizer_that_fails_on_a_text_is_refused(make: Make, tmp_path: Path) -> None:
+    make()
+    file = tmp_path / "tokenizer.json"
+    file.write_text(file.read_text().replace('"unk_token": "[UNK]"', '"unk_token": "[NONE]"'))
+    with pytest.raises(UsageError, match=r"fails on the texts: WordLevel error: .*; allowed"):
+        tokens(Encoder(str(tmp_path)), raw(("other words",)))
+
+
 def test_counts_leave_out_what_the_tokenizer_adds(make: Make) -> None:
     _, counts = tokens(make(), raw(("good Xx film", "Xx", "a b c plot plot")), 5)
     assert counts == {"examples": 3, "tokens": 7, "unknown": 5, "cut": 1}
