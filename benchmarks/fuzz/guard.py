@@ -76,7 +76,10 @@ class Guard:
             writes = isinstance(mode, str) and bool({*"wax+"} & {*mode})
             paths = [path] if writes or (isinstance(flags, int) and flags & _WRITES) else []
         else:
-            paths = [arg for arg in args[:2] if isinstance(arg, str | bytes | os.PathLike)]
+            paths = [*args[:2]]
+            if isinstance(args[-1], int) and args[-1] >= 0:  # relative to an open folder
+                base = os.readlink(f"/proc/self/fd/{args[-1]}")
+                paths = [os.path.join(base, os.fsdecode(args[0]))]
         for path in paths:
             if isinstance(path, str | bytes | os.PathLike) and not self._allows(os.fsdecode(path)):
                 self.seen.append(f"{event} {os.fsdecode(path)}")

@@ -187,10 +187,10 @@ def canon(label: Any) -> Any:
     >>> [str(canon(label)) for label in (1, 1.0, True, "1", "1.50", "LABEL_2", " Good", "nan")]
     ['1', '1', '1', '1', '3/2', '2', 'good', 'nan']
     """
-    text = str(label).strip().casefold()
+    text = str(label).strip().casefold().removeprefix("label_")
     if text in ("true", "false"):
         return Fraction(text == "true")
     try:
-        return Fraction(text.removeprefix("label_"))
-    except ValueError:
+        return Fraction(float(text)) if "e" in text else Fraction(text)
+    except (ValueError, OverflowError):  # also nan and inf
         return text

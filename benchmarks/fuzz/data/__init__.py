@@ -46,7 +46,11 @@ def make(rng: random.Random, folder: Path, name: str) -> Case:
 
     def judge_json(document: Mapping[str, Any]) -> str:
         with_head = None if names is None or given.text != "text" or given.more else model
-        return document_problem(document, given.truth, with_head, given.counts)
+        counts = {**given.counts}
+        if "validation" not in given.truth:
+            share = given.more.get("validation", 0.1)
+            counts["validation"] = round(share * len(next(filter(None, given.truth["train"]), ())))
+        return document_problem(document, given.truth, with_head, counts)
 
     kind, command = f"data: {name}", rng.choice(("check", "trial", "trial"))
     return Case(kind, folder, str(file), [], command, _read, judge, judge_json, model)
@@ -147,7 +151,7 @@ def document_problem(
     for rows in truth[names[-1]]:
         if rows is None:
             continue
-        expected = counts.get(names[-1], len(rows)) if len(names) == 2 else round(0.1 * len(rows))
+        expected = counts.get("validation", len(rows))
         if figures["examples"] != expected:
             problems.append(f"{figures['examples']} examples instead of {expected}")
         elif model is None or len(names) == 1 or counts:
