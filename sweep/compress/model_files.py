@@ -65,6 +65,12 @@ def read_config(name: str, setting: str = "model") -> Any:
         raise unreadable(name, what, error) from error
     if content.get("model_type") not in CONFIG_MAPPING:
         raise UsageError(f"{what} {_lacking_on_hub(name) or _unknown(content)}")
+    names = config.architectures
+    if not (names is None or (isinstance(names, list) and all(isinstance(n, str) for n in names))):
+        raise UsageError(
+            f"{what} is damaged: architectures in config.json is {json.dumps(names)}; allowed: a "
+            "list of names of classes, or null"
+        )
     _check_kind(what, config)
     if not config.architectures and "id2label" in content:  # a classifier that does not say so
         config.architectures = ["AutoModelForSequenceClassification"]

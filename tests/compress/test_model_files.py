@@ -131,6 +131,13 @@ def test_labels_without_a_name_for_each_number_are_refused(folder: Path) -> None
         load_classifier(str(folder), "ab", len(tiny.VOCABULARY), 16)
 
 
+@pytest.mark.parametrize("names", [True, "Bert", [5]])
+def test_architectures_that_are_no_names_are_refused(folder: Path, names: Any) -> None:
+    change(folder, architectures=names)
+    with pytest.raises(UsageError, match=r"architectures in config\.json is .*; allowed: a list"):
+        read_config(str(folder))
+
+
 @pytest.mark.parametrize(
     ("name", "finished"),
     [
