@@ -118,10 +118,10 @@ class Answers:
         return [self.names[i] for i in self.logits.argmax(1)]
 
 
-def answers_of(folder: Path, texts: Sequence[str]) -> Answers | None:
+def answers_of(folder: Path, texts: Sequence[str], together: bool = False) -> Answers | None:
     """What plain transformers answers; None if it cannot, or has to make up weights.
 
-    Each text is read alone, so no token is padding.
+    Each text is read alone, so that no token is padding, or ``together`` as one padded batch.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -133,11 +133,14 @@ def answers_of(folder: Path, texts: Sequence[str]) -> Answers | None:
         if report["missing_keys"] or report["mismatched_keys"]:
             return None
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        rows = []
-        for text in texts:
-            inputs = tokenizer(text, truncation=True, max_length=LENGTH, return_tensors="pt")
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token  # as the documents say
+        given = {"truncation": True, "max_length": LENGTH, "return_tensors": "pt"}
+        rows: list[Any] = []
+        for batch in [list(texts)] if together else [[text] for text in texts]:
+            inputs = tokenizer(batch, padding=together, **given)
             with torch.no_grad():
-                rows.append(model.eval()(**inputs).logits[0].numpy())
+                rows.extend(model.eval()(**inputs).logits.numpy())
         names = tuple(str(model.config.id2label[i]) for i in range(len(rows[0])))
     except Exception:
         return None

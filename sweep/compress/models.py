@@ -202,7 +202,7 @@ def _check_weights(what: str, model: nn.Module, report: Mapping[str, Any], train
     if missing := sorted(filter(needed, report["missing_keys"])):  # they would be random
         raise UsageError(f"{what} lacks weights: {json.dumps(missing[:5])}")
     for name, found, expected in report["mismatched_keys"]:
-        if needed(name):
+        if trained or name.startswith(base):
             raise UsageError(
                 f"{what}: {name} has the shape {tuple(found)}, but {tuple(expected)} by config.json"
             )

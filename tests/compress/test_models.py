@@ -109,6 +109,15 @@ def test_a_tokenizer_with_too_many_tokens_is_refused(model_folder: Path) -> None
     load(model_folder, vocabulary=known - 1)
 
 
+def test_a_pooler_of_another_shape_is_refused(tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path, head=False)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["pooler.dense.weight"] = torch.zeros(7, 32)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=r"pooler\.dense\.weight has the shape \(7, 32\)"):
+        load(folder)
+
+
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     tensors["classifier.weight"] = torch.zeros(2, 7)
