@@ -50,6 +50,7 @@ def test_a_report_is_not_written_through_a_link_in_the_folder(
     assert {file.name: file.read_text() for file in victim.iterdir()} == charts
 
 
+@pytest.mark.slow
 def test_a_link_in_place_of_a_file_is_replaced(cli: Command, tmp_path: Path) -> None:
     """A link under the temporary name of the file is not followed either."""
     folder = small_sweep().write(tmp_path / "sweep")
@@ -144,6 +145,7 @@ def test_a_confirmed_front_shows_test_figures_and_a_dash_for_new_points(
     assert later[3].split()[-3:] == ["c", "-", "-"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", ["report.md", "figures"])
 def test_no_file_is_left_half_written(cli: Command, tmp_path: Path, taken: str) -> None:
     """Where a folder is in the place of a file, or a file in that of a folder."""

@@ -20,6 +20,7 @@ from tests.harness.command import Command, assert_refused
 from tests.harness.rounding import rounding
 
 
+@pytest.mark.slow
 def test_the_graph_answers_as_the_model_does(
     bench: Workbench, swept: Path, exported: Path, hand_over: HandOver
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_spent_budget_ends_proposals_and_not_the_trials_that_run(budget: dict[
         assert 20 <= epochs_of(search) <= 20 + 3 * 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: next(iter(budget)))
 def test_a_sweep_with_a_budget_cut_anywhere_ends_as_if_undisturbed(budget: dict[str, Any]) -> None:
     whole = begun(settings("tpe", budget=budget)).run()

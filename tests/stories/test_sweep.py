@@ -130,17 +130,20 @@ def test_neither_driver_nor_worker_loads_torch_for_a_formula(address: str, tmp_p
     assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_a_torn_ledger_is_repaired_and_the_sweep_extended(mended: Sweep) -> None:
     assert mended.done.code == 0, mended.done.err
     assert_each_once(mended.events, trials=12)
     assert analysis.load(mended.folder).trials_planned == 12
 
 
+@pytest.mark.slow
 def test_the_lost_records_are_computed_again(mended: Sweep, undisturbed: Sweep) -> None:
     again = [e for e in mended.events if e.get("trial_id", "") < "t00010"]
     assert story(again) == story(undisturbed.events)
 
 
+@pytest.mark.slow
 def test_an_extended_sweep_stays_extended(mended: Sweep, cli: Command) -> None:
     before = (mended.folder / "ledger.jsonl").read_bytes()
     done = cli("resume", mended.folder)
