@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import Kinds, frame
-from sweep.ledger.events import INTERRUPT, RESUME, Event, Fold, ReadEvent
+from sweep.ledger.events import INTERRUPT, RESUME, Event, ReadEvent
+from sweep.ledger.read import Fold
 
 TIMELINE: Kinds = {
     "worker": "text",

@@ -16,8 +16,9 @@ import pandas as pd
 from analysis.certainty.answers import Point
 from analysis.certainty.measured import measured, over_seeds
 from analysis.tables.columns import Kinds, confirmation_columns, confirmed_columns, frame, on_split
-from sweep.ledger.events import Fold, ReadEvent
+from sweep.ledger.events import ReadEvent
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.read import Fold
 from sweep.ledger.record import figure
 from sweep.pareto import knee, nondominated
 

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import DECISIONS, EXTRA, Kinds, contract, frame, param_kinds
-from sweep.ledger.events import Event, Fold, ReadEvent
+from sweep.ledger.events import Event, ReadEvent
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.read import Fold
 from sweep.ledger.record import figure
 
 BASELINE = "baseline"

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sweep.ledger.checkpoint import Deleter, Deletion, name_of
-from sweep.ledger.events import ConfirmEndEvent, EndEvent, Fold, RecordEvent
+from sweep.ledger.events import ConfirmEndEvent, EndEvent, RecordEvent
+from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values
 from sweep.ledger.store import Store, store_at
 from sweep.pareto import Front

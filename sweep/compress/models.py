@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.compress.dropout import set_dropout as set_dropout
 from sweep.compress.model_files import (
     check_head,
     has_head,

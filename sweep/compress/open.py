@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.config import SweepConfig
+from sweep.config.dataset import is_path
 from sweep.config.sections import EMBEDDED
 from sweep.errors import UsageError
 from sweep.registry import TASKS
@@ -60,11 +60,11 @@ def reach(config: SweepConfig) -> dict[str, Any]:
     dataset, is_folder = config.task.dataset, config.task.is_folder
     if config.model is None or (isinstance(dataset, str) and dataset != EMBEDDED and not is_folder):
         return {}
+    if not is_path(config.model):
+        return {}
     from sweep.compress.dense.bench import Workbench
-    from sweep.compress.tasks.encode import is_missing_folder
 
-    of_hub = not Path(config.model).exists() and not is_missing_folder(config.model)
-    return {} if of_hub else Workbench(config, "cpu").reach()
+    return Workbench(config, "cpu").reach()
 
 
 PROCESS_BYTES = 768 * 1024**2

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep.config.config import SweepConfig
-from sweep.config.dataset import Files
+from sweep.config.dataset import Files, is_path
 from sweep.config.sections import EMBEDDED
 from sweep.config.text import config_diff
 from sweep.config.yaml import apply_overrides, parse_yaml
@@ -196,9 +196,10 @@ def _find(source: str) -> Path:
 def with_absolute_paths(config: SweepConfig) -> SweepConfig:
     """The config with absolute paths, because workers and a resume run in other folders."""
     plain = config.model_dump(mode="json")
-    for name in ("model", "tokenizer"):
-        if plain[name] is not None and Path(plain[name]).is_dir():
-            plain[name] = str(Path(plain[name]).resolve())
+    for part in (plain, plain["recover"]["distill"] or {}):
+        for name in {"model", "tokenizer", "teacher"} & set(part):
+            if part[name] is not None and Path(part[name]).is_dir():
+                part[name] = str(Path(part[name]).resolve())
     dataset = plain["task"]["dataset"]
     if isinstance(dataset, dict):
         plain["task"]["dataset"] = {split: _absolute(paths) for split, paths in dataset.items()}
@@ -219,7 +220,9 @@ def _absolute(paths: str | list[str] | None) -> str | list[str] | None:
 def paths_of(config: SweepConfig) -> dict[str, str]:
     """Setting -> path, for all paths that trials read on every machine. Hub ids are not paths."""
     named = {"model": config.model, "tokenizer": config.tokenizer}
-    found = {setting: name for setting, name in named.items() if name and _is_path(name)}
+    if config.recover.distill:
+        named["recover.distill.teacher"] = config.recover.distill.teacher
+    found = {setting: name for setting, name in named.items() if name and is_path(name)}
     dataset = config.task.dataset
     if isinstance(dataset, Files):
         found |= {f"task.dataset.{place}": path for place, path in dataset.paths.items()}
@@ -237,11 +240,6 @@ def check_paths(config: SweepConfig) -> None:
                 f"{setting} is {path!r}, a path of this machine, but data does not travel with a "
                 "job: put it on storage that every node sees, and give its absolute path there"
             )
-
-
-def _is_path(name: str) -> bool:
-    """Whether the name of a model is a path on some machine, not a hub id."""
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).is_dir()
 
 
 # The config of a sweep that has begun.

@@ -13,8 +13,8 @@ The types describe what this version writes. A key that older versions did not w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, NotRequired, Self, TypedDict
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 SWEEP: Final = "sweep"
 WARM: Final = "warm"
@@ -293,19 +293,3 @@ ReadEvent = Mapping[str, Any]
 def is_of_confirm(event: Event | ReadEvent) -> bool:
     """Whether an event belongs to a confirmation, not to the search."""
     return str(event["event"]).startswith(CONFIRM)
-
-
-class Fold:
-    """Folds events into a state: each goes to the method ``on_<kind>``, if there is one."""
-
-    def apply(self, event: Event | ReadEvent) -> None:
-        """Apply one event."""
-        method = getattr(self, f"on_{event['event']}", None)
-        if method is not None:
-            method(event)
-
-    def replay(self, events: Iterable[Event | ReadEvent]) -> Self:
-        """Apply several events. Returns ``self``."""
-        for event in events:
-            self.apply(event)
-        return self

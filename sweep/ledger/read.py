@@ -7,8 +7,9 @@ Code that only shows a sweep uses :func:`read_ledger`, which leaves out damaged 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP, Event, ReadEvent
@@ -150,3 +151,19 @@ def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:
     except StorageError as error:
         raise NewerLedger(f"{error}") from None
     return Ledger(events, problems, folder)
+
+
+class Fold:
+    """Folds events into a state: each goes to the method ``on_<kind>``, if there is one."""
+
+    def apply(self, event: Event | ReadEvent) -> None:
+        """Apply one event."""
+        method = getattr(self, f"on_{event['event']}", None)
+        if method is not None:
+            method(event)
+
+    def replay(self, events: Iterable[Event | ReadEvent]) -> Self:
+        """Apply several events. Returns ``self``."""
+        for event in events:
+            self.apply(event)
+        return self

@@ -19,7 +19,6 @@ from sweep.ledger.events import (
     DecisionEvent,
     EndEvent,
     Event,
-    Fold,
     LostEvent,
     ReadEvent,
     RecordEvent,
@@ -30,6 +29,7 @@ from sweep.ledger.events import (
     WarmEvent,
 )
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState

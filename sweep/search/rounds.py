@@ -38,12 +38,12 @@ from sweep.ledger.events import (
     ConfirmRecordEvent,
     ConfirmStartEvent,
     Event,
-    Fold,
     RecordEvent,
     SweepEvent,
     TrialEvent,
 )
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values, standard_error
 from sweep.pareto import nondominated
 from sweep.search.jobs import Retraining

@@ -229,3 +229,25 @@ def test_data_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = str(tmp_path / "data")
     assert absolute("data") == absolute("./data") == (folder, {"task.dataset": folder})
     assert absolute("imdb") == ("imdb", {})
+
+
+def test_model_folders_become_absolute_and_ids_of_the_hub_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("model", "words", "teacher"):
+        (tmp_path / name).mkdir()
+    distill = {"teacher": "teacher"}
+    task = {"dataset": "imdb"}
+    raw = {"name": "a", "model": "model", "tokenizer": "words", "task": task}
+    found = paths_of(
+        with_absolute_paths(SweepConfig.model_validate({**raw, "recover": {"distill": distill}}))
+    )
+    wanted = {"model": "model", "tokenizer": "words", "recover.distill.teacher": "teacher"}
+    assert found == {setting: str(tmp_path / name) for setting, name in wanted.items()}
+    hub = {**raw, "model": "org/base", "tokenizer": None}
+    hub["recover"] = {"distill": {"teacher": "org/large"}}
+    kept = with_absolute_paths(SweepConfig.model_validate(hub))
+    assert kept.recover.distill is not None
+    assert (kept.model, kept.recover.distill.teacher) == ("org/base", "org/large")
+    assert paths_of(kept) == {}

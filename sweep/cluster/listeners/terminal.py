@@ -27,7 +27,6 @@ from sweep.ledger.events import (
     WORKERS,
     EndEvent,
     Event,
-    Fold,
     RecordEvent,
     ResumeEvent,
     StartEvent,
@@ -36,6 +35,7 @@ from sweep.ledger.events import (
     WorkersEvent,
 )
 from sweep.ledger.metric import PrimaryMetric
+from sweep.ledger.read import Fold
 from sweep.ledger.record import figure, front_values
 from sweep.pareto import Front
 from sweep.space.params import Params, chosen_by

@@ -12,6 +12,7 @@ import numpy as np
 
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Ints, Padding, Split
+from sweep.config.dataset import is_path
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import fingerprint, new_folder, once, tree_digest
 
@@ -26,8 +27,7 @@ _TOKENIZER = ("tokenizer", "vocab", "merges", "special_", "added_", "spiece", "s
 
 def is_missing_folder(name: str) -> bool:
     """Whether a name is a path, not a hub id, and does not exist."""
-    is_path = name.startswith((".", "/", "~")) or name.count("/") > 1
-    return is_path and not Path(name).exists()
+    return is_path(name) and not Path(name).exists()
 
 
 def load_tokenizer(name: str) -> Any:

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
+from sweep.compress.tasks.task import SPLITS
 from sweep.config.dataset import Files
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import cache_root, file_digest
-
-SPLITS = ("train", "validation", "test")
 
 
 def files_of(dataset: str | Files, subset: str | None = None) -> dict[str, list[Path]]:
