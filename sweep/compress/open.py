@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweep.config import SweepConfig
-from sweep.config.dataset import is_path
+from sweep.config.fields import is_path
 from sweep.config.sections import EMBEDDED
 from sweep.errors import UsageError
 from sweep.registry import TASKS

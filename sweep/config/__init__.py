@@ -4,7 +4,6 @@ config    SweepConfig, and the checks between its sections
 sections  the sections and their settings (fields: the types of settings)
 load      load a config, also that of a ledger; make its paths absolute
 yaml      parse YAML, apply ``key=value`` overrides
-dataset   the forms of ``task.dataset``
 plan      the trials and epochs that a config will run
 text      write a config as YAML, the starter config, and the schema for editors
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from math import isinf
 from typing import Any
 
@@ -40,10 +41,9 @@ class SweepConfig(Settings):
     def _sections_agree(self, info: ValidationInfo) -> SweepConfig:
         problems = [
             *_task_problems(self),
-            *_formula_problems(self),
+            *_unused_problems(self),
             *_metric_problems(self),
             *_resource_problems(self),
-            *_mask_problems(self),
             *_distill_problems(self),
             *_quantization_problems(self),
         ]
@@ -75,37 +75,37 @@ def _task_problems(config: Settings) -> Iterator[Problem]:
     if task.name in TASKS.builtin and len(names & set(built_in)) == 1 < len(names):
         what = f"cannot be used with task.dataset {show(dataset)}"
         yield Problem(("task", "kind"), what, task.kind, "auto", depends=depends)
-    if task.options and task.name in TASKS.builtin:
-        what = f"is not used by the task {task.name}"
-        yield Problem(("task", "options"), what, task.options, "{}", depends=("task.kind",))
-    if task.label_names and task.name in built_in:
-        what = f"is not used by the task {task.name}"
-        yield Problem(("task", "label_names"), what, task.label_names, "null", depends=depends)
-    if config.baseline.new_head and (config.model is None or task.name not in _WITH_HEAD):
-        where = ("baseline", "new_head")
-        yield Problem(where, "needs a model with a classifier", True, "false", depends=depends)
-    if task.subset is not None and (not isinstance(dataset, str) or dataset in built_in):
-        what = "can only be set for a hub data set"
-        yield Problem(("task", "subset"), what, task.subset, "null", depends=depends)
-
-
-def _formula_problems(config: Settings) -> Iterator[Problem]:
-    """A formula has no model and no data, and only a formula can set the time of an epoch."""
-    task, depends = config.task, ("task.dataset",)
-    if task.dataset != CLOSED_FORM:
-        if task.seconds_per_epoch > 0:
-            where = ("task", "seconds_per_epoch")
-            what = f"can only be set for task.dataset {CLOSED_FORM}"
-            yield Problem(where, what, task.seconds_per_epoch, "0", depends=depends)
-        return
-    if config.model is not None:
-        what = f"is not used by task.dataset {task.dataset}"
-        yield Problem(("model",), what, config.model, "null", depends=depends)
     methods = config.space["method"]
-    if asked := [name for name in methods.grid() if needs_data(str(name))]:
-        what = f"{asked[0]} needs data, but task.dataset {task.dataset} has none"
+    asked = [name for name in methods.grid() if needs_data(str(name))]
+    if dataset == CLOSED_FORM and asked:
+        what = f"{asked[0]} needs data, but task.dataset {dataset} has none"
         allowed = ", ".join(name for name in CRITERIA if not needs_data(name))
         yield Problem(("space", "method"), what, methods.plain(), allowed, depends=depends)
+
+
+def _unused_problems(config: Settings) -> Iterator[Problem]:
+    """Settings that have no effect without something else, and are not at their defaults."""
+    task, model, chosen = config.task, config.model, config.baseline.quantization
+    is_named = isinstance(task.dataset, str) and task.dataset not in (EMBEDDED, CLOSED_FORM)
+    rules = {
+        "model": (task.dataset != CLOSED_FORM, f"a task.dataset other than {CLOSED_FORM}"),
+        "task.subset": (is_named, "a hub data set"),
+        "task.label_names": (task.name not in (EMBEDDED, CLOSED_FORM), "a task of texts"),
+        "task.options": (task.name not in TASKS.builtin, "a task of another package"),
+        "task.seconds_per_epoch": (task.dataset == CLOSED_FORM, f"task.dataset {CLOSED_FORM}"),
+        "baseline.new_head": (model and task.name in _WITH_HEAD, "a model with a classifier"),
+        "pruning.start_masks": (model, "a model that has masks: a folder of `sweep export`"),
+    }
+    if chosen:
+        fixed_only = (chosen.scheme == "fixed", f"the scheme fixed; {chosen.scheme} has 8 bits")
+        rules |= {f"baseline.quantization.{name}": fixed_only for name in ("width", "frac_width")}
+    for path, (is_met, needs) in rules.items():
+        *above, name = path.split(".")
+        section: Any = reduce(getattr, above, config)
+        value, default = getattr(section, name), type(section).model_fields[name].default
+        if not is_met and value != default:
+            depends = ("task.dataset", "task.kind", "model", "baseline.quantization.scheme")
+            yield Problem((*above, name), f"needs {needs}", value, one_line(default), "", depends)
 
 
 def _resource_problems(config: Settings) -> Iterator[Problem]:
@@ -134,13 +134,6 @@ def _metric_problems(config: Settings) -> Iterator[Problem]:
             yield Problem(where, what, allowed=allowed, depends=("task.metric", "task.kind"))
 
 
-def _mask_problems(config: Settings) -> Iterator[Problem]:
-    """A fresh model has no masks to keep."""
-    if config.pruning.start_masks == "keep" and config.model is None:
-        where, allowed = ("pruning", "start_masks"), "drop, or model: a folder of `sweep export`"
-        yield Problem(where, "needs a model that has masks", "keep", allowed, depends=("model",))
-
-
 def _listener_problems(config: Settings) -> Iterator[Problem]:
     """Listeners that are not registered on this machine."""
     for name in config.listeners:
@@ -151,19 +144,9 @@ def _listener_problems(config: Settings) -> Iterator[Problem]:
 
 
 def _quantization_problems(config: Settings) -> Iterator[Problem]:
-    """Widths that contradict each other, or that the scheme does not have."""
     chosen, at = config.baseline.quantization, ("baseline", "quantization")
-    if chosen is None:
-        return
-    if chosen.scheme != "fixed":
-        what = f"can only be set for the scheme fixed; {chosen.scheme} always has 8 bits"
-        for name, value in (("width", chosen.width), ("frac_width", chosen.frac_width)):
-            if value is not None:
-                depends = ("baseline.quantization.scheme",)
-                yield Problem((*at, name), what, value, "null", depends=depends)
-        return
-    width, frac_width = chosen.widths
-    if frac_width > width:
+    if chosen and chosen.scheme == "fixed" and chosen.widths[1] > chosen.widths[0]:
+        width, frac_width = chosen.widths
         what, allowed = f"must be at most the width, {width}", f"an integer from 0 to {width}"
         depends = ("baseline.quantization.width",)
         yield Problem((*at, "frac_width"), what, frac_width, allowed, depends=depends)

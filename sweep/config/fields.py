@@ -1,4 +1,4 @@
-"""Types for the settings of a config, and the names that they may have."""
+"""Types for the settings of a config, the names that they may have, and the files of a task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from sweep.registry import METRICS, SAMPLERS, TASKS
 from sweep.space.params import QUANTIZATIONS
-from sweep.space.types import Finite, OneOf
+from sweep.space.types import Finite, OneOf, Section
 from sweep.space.values import Problem, Refused
 
 SCHEDULERS = ("moasha", "fifo")
@@ -144,26 +144,61 @@ Constraints = dict[Objective, Bounds]
 
 
 def _read_listeners(raw: object) -> object:
-    """Convert a list of names to a mapping without options."""
+    """Convert names without options to a mapping."""
     given = raw
     if isinstance(raw, list | tuple) and all(map(is_name, raw)) and len(set(raw)) == len(raw):
         given = dict.fromkeys(raw)
-    if not isinstance(given, Mapping) or not all(map(is_name, given)):
+    if not isinstance(given, Mapping):
         allowed = "a list of different names, or {name: {option: value, ...}, ...}"
         raise Refused(Problem((), "must be a list or a mapping of listeners", raw, allowed))
-    found = {name: {} if options is None else options for name, options in given.items()}
-    for name, options in found.items():
-        if not isinstance(options, Mapping) or not all(map(is_name, options)):
-            allowed = "{option: value, ...}, or null"
-            raise Refused(Problem((str(name),), "must be a mapping of options", options, allowed))
-    return found
+    return {name: {} if options is None else options for name, options in given.items()}
 
 
-_ListenersForm = list[str] | dict[str, dict[str, Any] | None]
+_Options = dict[Characters, Any]
+_ListenersForm = dict[Characters, _Options | None] | list[Characters]
 Listeners = Annotated[
-    dict[str, dict[str, Any]],
+    dict[Characters, _Options],
     BeforeValidator(_read_listeners, json_schema_input_type=_ListenersForm),
 ]
 """Name -> options. Names are checked only in a config that a user gives (`sweep.config.config`),
 because a worker or the machine of an export may not have the package of a listener.
 """
+
+
+class Files(Section):
+    """Local files per split: parquet, arrow, csv, tsv or JSON, each also with .gz.
+
+    A split is a file, a folder, a glob, or a list of these.
+    """
+
+    train: Paths = Field(description="files to finetune on")
+    validation: Paths | None = Field(default=None, description="files that the search reads")
+    test: Paths | None = Field(default=None, description="files read once, after the search")
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Setting -> path, a glob or a folder included."""
+        found = {}
+        for split, paths in self:
+            for i, path in enumerate([paths] if isinstance(paths, str) else paths or ()):
+                found[split if isinstance(paths, str) else f"{split}[{i}]"] = path
+        return found
+
+
+def _read_dataset(raw: object) -> object:
+    if isinstance(raw, Mapping | Files):
+        return Files.model_validate(raw)
+    if isinstance(raw, str) and is_name(raw):
+        return possible(raw)
+    allowed = (
+        "a hub id, a folder, digits, closed-form, or {train: FILE, validation: FILE, test: FILE}"
+    )
+    raise Refused(Problem((), "is not a data set", raw, allowed))
+
+
+Dataset = Annotated[str | Files, BeforeValidator(_read_dataset)]
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is a path on this or another machine, and not an id of the hub."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists()

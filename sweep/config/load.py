@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweep.config.config import SweepConfig
-from sweep.config.dataset import Files, is_path
+from sweep.config.fields import Files, is_path
 from sweep.config.sections import EMBEDDED
 from sweep.config.text import config_diff
 from sweep.config.yaml import apply_overrides, parse_yaml

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from sweep.config import fields
-from sweep.config.dataset import Dataset, is_path
-from sweep.config.fields import FIGURES, LR_SCHEDULES, SCHEDULERS
+from sweep.config.fields import FIGURES, LR_SCHEDULES, SCHEDULERS, is_path
 from sweep.registry import METRICS, SAMPLERS, TASKS
 from sweep.space import types
 from sweep.space.domains import Int
@@ -30,7 +29,7 @@ CLOSED_FORM = "closed-form"
 class TaskConfig(Section):
     """The task: data set, columns and metrics."""
 
-    dataset: Dataset = Field(
+    dataset: fields.Dataset = Field(
         description="hub id, folder, digits, closed-form, or {train: FILE, validation: FILE, "
         "test: FILE}; FILE: a file, a folder, a glob, or a list of these"
     )

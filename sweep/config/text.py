@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from sweep.config.config import SweepConfig
 from sweep.config.sections import SearchConfig
@@ -39,13 +42,10 @@ _COLUMN = 32
 
 def dump_yaml(config: SweepConfig) -> str:
     """The resolved config as YAML that can be run unchanged, with every setting."""
-    lines = [f"# The resolved config of sweep {config.name}. To run it: sweep run FILE"]
-    for name, value in config.model_dump(mode="json").items():
-        if name == "space" or isinstance(getattr(config, name), BaseModel):
-            lines += [f"{name}:", *(f"  {key}: {one_line(part)}" for key, part in value.items())]
-        else:
-            lines.append(f"{name}: {one_line(value)}")
-    return "\n".join(lines) + "\n"
+    plain = yaml.safe_dump(
+        config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=math.inf
+    )
+    return f"# The resolved config of sweep {config.name}. To run it: sweep run FILE\n{plain}"
 
 
 def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -61,24 +61,17 @@ def config_diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return found
 
 
+class _WithoutTitles(GenerateJsonSchema):
+    """pydantic derives titles from keys: editors would show each name twice."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a config in YAML, for editors."""
-    schema = SweepConfig.model_json_schema()
-    _drop_titles(schema)
-    draft = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": draft, "title": "A prunesweep config", **schema}
-
-
-def _drop_titles(node: Any) -> None:
-    """Remove the titles that pydantic derives from keys: editors would show each name twice."""
-    if isinstance(node, dict):
-        if isinstance(node.get("title"), str):
-            del node["title"]
-        for inner in node.values():
-            _drop_titles(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            _drop_titles(inner)
+    schema = SweepConfig.model_json_schema(schema_generator=_WithoutTitles)
+    return {**schema, "$schema": _WithoutTitles.schema_dialect, "title": "A prunesweep config"}
 
 
 def starter(config: SweepConfig) -> str:

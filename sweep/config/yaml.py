@@ -69,29 +69,22 @@ def _duplicates(
     if id(node) in above:
         line = node.start_mark.line + 1
         raise Refused(Problem(where, f"contains itself through its anchor on line {line}"))
-    if id(node) in done or isinstance(node, yaml.ScalarNode):
+    if id(node) in done:
         return
-    inner = [*above, id(node)]
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _duplicates(item, (*where, str(index)), inner, done)
-    elif isinstance(node, yaml.MappingNode):
-        yield from _duplicates_in_mapping(node, where, inner, done)
     done.add(id(node))
-
-
-def _duplicates_in_mapping(
-    node: yaml.MappingNode, where: Path, above: list[int], done: set[int]
-) -> Iterator[Problem]:
     lines: dict[tuple[str, str], int] = {}
-    for key, value in node.value:
-        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-        line = key.start_mark.line + 1
-        if first := lines.get((key.tag, name)):
-            place = f"twice on line {line}" if first == line else f"on lines {first} and {line}"
-            yield Problem((*where, name), f"the key is given {place}")
-        lines.setdefault((key.tag, name), line)
-        yield from _duplicates(value, (*where, name), above, done)
+    children = node.value if isinstance(node, yaml.CollectionNode) else ()
+    for index, child in enumerate(children):
+        name, value = str(index), child
+        if isinstance(node, yaml.MappingNode):
+            key, value = child
+            name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+            line = key.start_mark.line + 1
+            if first := lines.get((key.tag, name)):
+                place = f"twice on line {line}" if first == line else f"on lines {first} and {line}"
+                yield Problem((*where, name), f"the key is given {place}")
+            lines.setdefault((key.tag, name), line)
+        yield from _duplicates(value, (*where, name), [*above, id(node)], done)
 
 
 def apply_overrides(

@@ -98,7 +98,8 @@ def _problem(where: tuple[str, ...], item: Any, root: Schema) -> Problem:
     if kind == "missing":
         return Problem(where, f"is required: {node['description']}")
     if item["loc"][-1] == "[key]":
-        node = _schema_at(where[:-1], root)["propertyNames"]
+        forms = _members(_schema_at(where[:-1], root))
+        node = next(form["propertyNames"] for form in forms if "propertyNames" in form)
     what = _WHAT[kind].format(**item.get("ctx", {})) if kind in _WHAT else item["msg"]
     if kind == "string_pattern_mismatch" and not got.strip():
         what = "must not be empty"

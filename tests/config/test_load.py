@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sweep.config import SweepConfig
-from sweep.config.dataset import Files
+from sweep.config.fields import Files
 from sweep.config.load import (
     load_config,
     packaged_names,

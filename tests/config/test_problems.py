@@ -159,12 +159,12 @@ def test_a_key_without_a_similar_name_has_no_hint() -> None:
     [
         ("[terminl]", "listeners.terminl: is not a listener of any package on this machine"),
         ("{terminl: {}}", "allowed: terminal; did you mean 'terminal'?"),
-        ("{terminal: 3}", "listeners.terminal: must be a mapping of options, got 3"),
-        ("{terminal: {2: 3}}", "listeners.terminal: must be a mapping of options"),
+        ("{terminal: 3}", "listeners.terminal: must be a mapping, got 3; allowed: {key: value"),
+        ("{terminal: {2: 3}}", "listeners.terminal: must be a text (in quotes), got 2"),
         ("terminal", "listeners: must be a list or a mapping of listeners, got 'terminal'"),
         ("[terminal, terminal]", "allowed: a list of different names, or {name: {option:"),
         ("[terminal, 3]", "listeners: must be a list or a mapping of listeners"),
-        ("{3: {}}", "listeners: must be a list or a mapping of listeners"),
+        ("{3: {}}", "listeners.3: must be a text (in quotes), got 3"),
     ],
 )
 def test_wrong_listeners_are_reported(given: str, message: str) -> None:

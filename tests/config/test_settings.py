@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from sweep.config import SweepConfig
-from sweep.config.dataset import Files
+from sweep.config.fields import Files
 from sweep.space.domains import Constant, Float
 from sweep.space.params import PARAMETERS
 
@@ -180,15 +180,15 @@ GLUE: dict[str, Any] = {"model": "m", "task": {"dataset": "glue", "subset": "sst
         ({"baseline": {"new_head": True}}, r"baseline\.new_head: needs a model with a classifier"),
         (
             {"task": {"dataset": "digits", "label_names": ["a", "b"]}},
-            r"task\.label_names: is not used by the task digits",
+            r"task\.label_names: needs a task of texts",
         ),
         (
             {"task": {"dataset": "digits", "subset": "a"}},
-            r"task\.subset: can only be set for a hub data set",
+            r"task\.subset: needs a hub data set",
         ),
         (
             {"model": "m", "task": {"dataset": {"train": "a.csv"}, "subset": "a"}},
-            r"task\.subset: can only be set for a hub data set",
+            r"task\.subset: needs a hub data set",
         ),
     ],
 )

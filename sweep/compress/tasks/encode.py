@@ -12,7 +12,7 @@ import numpy as np
 
 from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Ints, Padding, Split
-from sweep.config.dataset import is_path
+from sweep.config.fields import is_path
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import fingerprint, new_folder, once, tree_digest
 

@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 
 from sweep.compress.tasks.task import SPLITS
-from sweep.config.dataset import Files
+from sweep.config.fields import Files
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import cache_root, file_digest
 

@@ -13,7 +13,7 @@ from sweep.compress.tasks.columns import AUTO, Raw, joined, select, wanted
 from sweep.compress.tasks.files import digests, files_of, refuse_twice, summary
 from sweep.compress.tasks.split import Split, stratified
 from sweep.compress.tasks.task import SPLITS
-from sweep.config.dataset import Files
+from sweep.config.fields import Files
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
 

@@ -161,11 +161,11 @@ def test_an_epoch_takes_the_configured_time() -> None:
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        (["model=bert"], "model: is not used by task.dataset closed-form"),
+        (["model=bert"], "model: needs a task.dataset other than closed-form"),
         (["task.seconds_per_epoch=-1"], "task.seconds_per_epoch"),
         (
             ["task.dataset=digits", "task.seconds_per_epoch=1"],
-            "only be set for task.dataset closed-form",
+            "seconds_per_epoch: needs task.dataset closed-form",
         ),
         (["task.subset=x"], "task.subset"),
         (["space.method=[random, wanda]"], "wanda needs data, but task.dataset .* has none"),
