@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from sweep.registry import REGISTRIES
 if TYPE_CHECKING:
     from sweep.compress.open import Bench
 
+logger = logging.getLogger(__name__)
+
 
 class Dense:
     """Prepares the dense model of a sweep on the connected cluster.
@@ -31,14 +35,16 @@ class Dense:
         self._packed: Any = None
 
     def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
-        """The results of the dense model on a split. If the sweep ``begins``, it stores the model.
+        """The results of the dense model on a split, which are logged.
 
-        Raises :class:`~sweep.errors.UsageError` for an unusable model or unusable data, and
-        :class:`~sweep.cluster.interrupts.Abort` on a signal.
+        If the sweep ``begins``, it stores the model. Raises :class:`~sweep.errors.UsageError` for
+        an unusable model or unusable data, and :class:`~sweep.cluster.interrupts.Abort` on a
+        signal.
         """
         import ray
 
-        want = self.config.resources
+        logger.info("preparing data and dense baseline")
+        started, metric, want = time.time(), self.config.task.primary, self.config.resources
         task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
         settings, place = self.config.model_dump(mode="json"), str(self.place)
         try:
@@ -55,6 +61,10 @@ class Dense:
         except ray.exceptions.RayError as error:
             raise ClusterError(f"the baseline's worker died: {first_line(error)}") from error
         self._packed = packed  # a reference: the model stays on its machine
+        told = f"{metric} {figures[metric]:.4f} on {figures['examples']} {split} examples"
+        logger.info("dense baseline: %s (%.0f s)", told, time.time() - started)
+        for warning in figures["warnings"]:
+            logger.warning("warning: %s", warning)
         return figures
 
     def placed(self) -> list[tuple[str | None, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from sweep.cluster.baseline import Dense
 from sweep.cluster.conductor import Conductor
 from sweep.cluster.listeners import Listener
 from sweep.cluster.listeners.fan_out import FanOut, made_of
@@ -18,12 +17,11 @@ from sweep.ledger.events import (
     CONFIRM_END,
     CONFIRM_LOST,
     CONFIRM_RECORD,
-    ConfirmBaselineEvent,
-    ConfirmEndEvent,
     ConfirmEvent,
-    ConfirmLostEvent,
-    ConfirmRecordEvent,
+    EndEvent,
     Event,
+    LostEvent,
+    RecordEvent,
 )
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
@@ -77,7 +75,8 @@ def _confirm(
         with session.connected():
             first: list[Event] = [begun] if begun else []
             if not confirmation.has_baseline:
-                first.append(_dense_on_test(session.dense, metric))
+                figures = session.dense.figures("test")
+                first.append(dense_event(CONFIRM_BASELINE, figures, split="test"))
             conductor.begin(*first)
             jobs = confirmation.unfinished()
             seeds, epochs = {job.seed for job in jobs}, sum(max(job.wanted) for job in jobs)
@@ -103,21 +102,6 @@ def _points(session: Session, runners_up: int) -> list[Point]:
     return points
 
 
-def _dense_on_test(dense: Dense, metric: PrimaryMetric) -> ConfirmBaselineEvent:
-    """The event of the dense model's figures on test.
-
-    Raises :class:`~sweep.errors.UsageError` for a task without a test split.
-    """
-    logger.info("evaluating the dense model on test")
-    figures = dense.figures("test")
-    for warning in figures["warnings"]:
-        logger.warning("warning: %s", warning)
-    event: ConfirmBaselineEvent = dense_event(CONFIRM_BASELINE, figures, split="test")
-    value, examples = figure(event, metric.name), event["examples"]
-    logger.info("dense baseline: %s %.4f on %d test examples", metric.name, value, examples)
-    return event
-
-
 def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
     """Log the figures, losses and failures of retrainings."""
     if event["event"] == CONFIRM_RECORD:
@@ -130,5 +114,5 @@ def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: Even
         logger.warning("%s failed: %s", _name(event), event["error"])
 
 
-def _name(event: ConfirmRecordEvent | ConfirmLostEvent | ConfirmEndEvent) -> str:
+def _name(event: RecordEvent | LostEvent | EndEvent) -> str:
     return f"{event['trial_id']} seed {event['seed']}"

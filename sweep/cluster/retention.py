@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sweep.ledger.checkpoint import Deleter, Deletion, name_of
-from sweep.ledger.events import ConfirmEndEvent, EndEvent, RecordEvent
+from sweep.ledger.events import EndEvent, RecordEvent
 from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values
 from sweep.ledger.store import Store, store_at
@@ -71,7 +71,7 @@ class RetrainingRetention(Fold):
         self.root = store_at(root)
         self._ended: set[str] = set()
 
-    def on_confirm_end(self, event: ConfirmEndEvent) -> None:
+    def on_confirm_end(self, event: EndEvent) -> None:
         self._ended.add(retraining_name(event["trial_id"], event["seed"]))
 
     def tidy(self) -> None:

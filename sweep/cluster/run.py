@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -36,7 +35,6 @@ from sweep.ledger.events import (
 from sweep.ledger.files import remove_empty
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import VERSION
-from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import dense_event
 from sweep.ledger.store import read_text
 from sweep.search.replay import Search
@@ -141,8 +139,7 @@ def _warm_events(session: Session) -> list[WarmEvent]:
 
 def _first_events(session: Session, warm: list[WarmEvent]) -> Sequence[Event]:
     """Prepare the dense baseline, and write those of the first events that the ledger lacks."""
-    logger.info("preparing data and dense baseline")
-    started, config, ledger = time.time(), session.config, session.ledger
+    config, ledger = session.config, session.ledger
     if not ledger.events:
         delete_packed(session.folder.dense)  # left by a failed start, maybe with other settings
     baseline = session.dense.figures(begins=True)
@@ -163,11 +160,6 @@ def _first_events(session: Session, warm: list[WarmEvent]) -> Sequence[Event]:
         "directions": dict(config.objectives),
         "reference_point": reference,
     }
-    metric = PrimaryMetric.of(first).name
-    told = f"{metric} {baseline[metric]:.4f} on {baseline['examples']} validation examples"
-    logger.info("dense baseline: %s (%.0f s)", told, time.time() - started)
-    for warning in baseline["warnings"]:
-        logger.warning("warning: %s", warning)
     head = [] if ledger.events else [first]
     event = dense_event(BASELINE, baseline, reference_point=reference)
     return ledger.append(*head, *warm, event)

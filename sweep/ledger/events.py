@@ -43,9 +43,11 @@ class _Stamped(TypedDict):
     time: NotRequired[float]
 
 
-class _OfAttempt(_Stamped):
+class _OfJob(_Stamped):
+    """``seed`` is that of a retraining, whose kinds begin with ``confirm_``; a trial has none."""
+
     trial_id: str
-    attempt: int
+    seed: NotRequired[int]
 
 
 class SweepEvent(_Stamped):
@@ -79,17 +81,18 @@ class WarmEvent(_Stamped):
 
 
 class BaselineEvent(_Stamped):
-    """The figures of the dense model on validation. It has more keys than are declared here.
+    """The figures of the dense model on validation; those of ``confirm_baseline`` are on test.
 
-    ``shared_rows`` counts the examples that train has too (`sweep.compress.tasks.leaks`); in a
-    :class:`ConfirmBaselineEvent`, those of test that train or validation have. ``texts`` counts
+    It has more keys than are declared here. ``shared_rows`` counts the examples that train has too
+    (`sweep.compress.tasks.leaks`); on test, those that train or validation have. ``texts`` counts
     examples, tokens, unknown tokens, and texts that are empty or were cut, by split.
 
     ``prunable_weights`` has [name, number of weights] of each prunable matrix, ``left_out`` has
     [name, number, reason] of each other one (`sweep.compress.prune.coverage`).
     """
 
-    event: Literal["baseline"]
+    event: Literal["baseline", "confirm_baseline"]
+    split: NotRequired[str]
     coverage: NotRequired[float]
     prunable_weights: NotRequired[list[list[Any]]]
     left_out: NotRequired[list[list[Any]]]
@@ -98,7 +101,7 @@ class BaselineEvent(_Stamped):
     warnings: list[str]
     shared_rows: NotRequired[dict[str, dict[str, int]]]
     texts: NotRequired[dict[str, dict[str, int]]]
-    reference_point: dict[str, float]
+    reference_point: NotRequired[dict[str, float]]
 
 
 class WorkersEvent(_Stamped):
@@ -119,18 +122,24 @@ class TrialEvent(_Stamped):
     sampler_attrs: dict[str, Any]
 
 
-class StartEvent(_OfAttempt):
-    """A worker begins an attempt (1, 2, ...) at a trial, after the last recorded ``epoch``."""
+class StartEvent(_OfJob):
+    """A worker begins an attempt (1, 2, ...), at a trial after the last recorded ``epoch``."""
 
-    event: Literal["start"]
-    epoch: int | None
+    event: Literal["start", "confirm_start"]
+    attempt: int
+    epoch: NotRequired[int | None]
 
 
-class RecordEvent(_OfAttempt):
-    """One evaluation of a trial: the figures of a :class:`~sweep.ledger.record.Record`."""
+class RecordEvent(_OfJob):
+    """One evaluation: the figures of a :class:`~sweep.ledger.record.Record`.
 
-    event: Literal["record"]
+    That of a retraining has the ``split`` test, and some figures on validation too.
+    """
+
+    event: Literal["record", "confirm_record"]
+    attempt: int
     worker: NotRequired[str | None]
+    split: NotRequired[str]
     stage: str
     epoch: int
     partial: bool
@@ -141,6 +150,7 @@ class RecordEvent(_OfAttempt):
     coverage: NotRequired[float]
     seconds: float
     baseline_accuracy: NotRequired[float]
+    validation_accuracy: NotRequired[float]
 
 
 class DecisionEvent(_Stamped):
@@ -162,19 +172,19 @@ class DecisionEvent(_Stamped):
     beaten_by: list[str]
 
 
-class LostEvent(_OfAttempt):
+class LostEvent(_OfJob):
     """The worker of an attempt died, or its machine was ``preempted``."""
 
-    event: Literal["lost"]
+    event: Literal["lost", "confirm_lost"]
+    attempt: int
     reason: str
     preempted: NotRequired[bool]
 
 
-class EndEvent(_Stamped):
-    """A trial has ended. ``error`` is the message of a failed trial, else None."""
+class EndEvent(_OfJob):
+    """A trial or retraining has ended. ``error`` is the message of a failed one, else None."""
 
-    event: Literal["end"]
-    trial_id: str
+    event: Literal["end", "confirm_end"]
     status: Ended
     error: str | None
 
@@ -209,53 +219,6 @@ class ConfirmEvent(_Stamped):
     seeds: list[int]
 
 
-class ConfirmBaselineEvent(_Stamped):
-    """The figures of the dense model on test, with the keys of a :class:`BaselineEvent`."""
-
-    event: Literal["confirm_baseline"]
-    accuracy: NotRequired[float]
-    examples: int
-    split: str
-
-
-class ConfirmStartEvent(_OfAttempt):
-    """A worker begins an attempt at a retraining."""
-
-    event: Literal["confirm_start"]
-    seed: int
-
-
-class ConfirmRecordEvent(_OfAttempt):
-    """The figures of a retraining: those of a record on test, and some on validation."""
-
-    event: Literal["confirm_record"]
-    seed: int
-    worker: str | None
-    split: str
-    epoch: int
-    accuracy: NotRequired[float]
-    validation_accuracy: NotRequired[float]
-
-
-class ConfirmLostEvent(_OfAttempt):
-    """As :class:`LostEvent`, for a retraining."""
-
-    event: Literal["confirm_lost"]
-    seed: int
-    reason: str
-    preempted: NotRequired[bool]
-
-
-class ConfirmEndEvent(_Stamped):
-    """As :class:`EndEvent`, for a retraining."""
-
-    event: Literal["confirm_end"]
-    trial_id: str
-    seed: int
-    status: Literal["completed", "failed"]
-    error: str | None
-
-
 class ConfirmFinishEvent(_Stamped):
     """All retrainings of a round have completed or failed."""
 
@@ -278,11 +241,6 @@ Event = (
     | InterruptEvent
     | FinishEvent
     | ConfirmEvent
-    | ConfirmBaselineEvent
-    | ConfirmStartEvent
-    | ConfirmRecordEvent
-    | ConfirmLostEvent
-    | ConfirmEndEvent
     | ConfirmFinishEvent
 )
 

@@ -41,8 +41,8 @@ def encode(event: Event | ReadEvent) -> bytes:
         raise SweepError(f"cannot write event {event.get('event')!r}: {error}") from error
 
 
-def parse(data: bytes, path: object) -> tuple[list[Event], int]:
-    """The events of a ledger, and its length in bytes without a torn tail.
+def parse(data: bytes, path: object, may_be_torn: bool = True) -> tuple[list[Event], int]:
+    """The events of a ledger, and its length in bytes without a torn tail, if it may have one.
 
     Raises StorageError if the content of ``path`` is damaged before its tail, or if an event has an
     id or a seed that :func:`unsafe_name` rejects.
@@ -52,7 +52,8 @@ def parse(data: bytes, path: object) -> tuple[list[Event], int]:
     for number, line in enumerate(checked_lines(data), 1):
         if isinstance(line, str):
             good = _line_start(number, data)
-            if line == NO_EVENT and _is_torn(data, good, is_last=number == count):
+            is_last = number == count
+            if may_be_torn and line == NO_EVENT and _is_torn(data, good, is_last):
                 return events, good
             raise StorageError(f"{path} is damaged: line {number} of {count}{line}")
         events.append(line)

@@ -14,8 +14,8 @@ from typing import NamedTuple, Self
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP, Event, ReadEvent
 from sweep.ledger.journal import check_version
-from sweep.ledger.lines import checked_lines, parse, salvage
-from sweep.ledger.segments import FOLDER, Damaged, Segment, joined, place_of, read_segments
+from sweep.ledger.lines import parse, salvage
+from sweep.ledger.segments import FOLDER, Damaged, Segment, joined, read_segments
 from sweep.ledger.store import Store, store_at
 
 FILE = "ledger.jsonl"
@@ -84,15 +84,8 @@ def first_event(ledger: Store) -> Event | None:
 def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
     """The events of segments. Raises StorageError for a line that is not a valid event."""
     lines = joined(found)
-    if not lines.endswith(b"\n"):
-        lines += b"\n" if lines else b""  # segments are complete, so the last line is too
-    events: list[Event] = []
-    for number, line in enumerate(checked_lines(lines), 1):
-        if isinstance(line, str):
-            segment, at = place_of(number, found)
-            raise StorageError(f"{ledger} is damaged: line {at} of segment {segment.number}{line}")
-        events.append(line)
-    return events
+    end = b"" if lines.endswith(b"\n") or not lines else b"\n"
+    return parse(lines + end, ledger, may_be_torn=False)[0]
 
 
 def check_no_copy(ledger: Store) -> None:

@@ -170,18 +170,6 @@ def joined(found: Iterable[Segment]) -> bytes:
     return b"".join(line for segment in found for line in segment.events)
 
 
-def place_of(number: int, found: Iterable[Segment]) -> tuple[Segment, int]:
-    """The segment of a line of the :func:`joined` ledger, and the number of the line in it.
-
-    Both numbers count from 1. Line 1 of a segment is its header.
-    """
-    for segment in found:
-        if number <= len(segment.events):
-            return segment, number + 1
-        number -= len(segment.events)
-    raise ValueError(f"the ledger ends {number} lines before that line")
-
-
 class SegmentWriter:
     """Puts segments from ``number`` on. ``unpacked``: existing segments that are not in a pack.
 

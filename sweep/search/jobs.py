@@ -17,9 +17,6 @@ from sweep.ledger.events import (
     LOST,
     RECORD,
     START,
-    ConfirmEndEvent,
-    ConfirmLostEvent,
-    ConfirmStartEvent,
     DecisionEvent,
     Ended,
     EndEvent,
@@ -103,16 +100,16 @@ class Job(ABC):
 
     # The fold.
 
-    def on_start(self, event: StartEvent | ConfirmStartEvent) -> None:
+    def on_start(self, event: StartEvent) -> None:
         self.attempt = event["attempt"]
 
-    def on_lost(self, event: LostEvent | ConfirmLostEvent) -> None:
+    def on_lost(self, event: LostEvent) -> None:
         """An attempt is over, and those before it."""
         self.lost += not event.get("preempted", False)
         self.last_loss = event["reason"]
         self.attempt = self.fence = max(self.attempt, event["attempt"])
 
-    def on_end(self, event: EndEvent | ConfirmEndEvent) -> None:
+    def on_end(self, event: EndEvent) -> None:
         self.status, self.error = event["status"], event.get("error")
 
 

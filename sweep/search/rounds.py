@@ -30,15 +30,14 @@ from sweep.config import SweepConfig
 from sweep.ledger.events import (
     CONFIRM,
     CONFIRM_FINISH,
-    ConfirmBaselineEvent,
-    ConfirmEndEvent,
+    BaselineEvent,
     ConfirmEvent,
     ConfirmFinishEvent,
-    ConfirmLostEvent,
-    ConfirmRecordEvent,
-    ConfirmStartEvent,
+    EndEvent,
     Event,
+    LostEvent,
     RecordEvent,
+    StartEvent,
     SweepEvent,
     TrialEvent,
 )
@@ -160,20 +159,20 @@ class Confirmation(Fold):
             job.wanted.add(epoch)
             job.status, job.lost = "running", 0
 
-    def on_confirm_baseline(self, event: ConfirmBaselineEvent) -> None:
+    def on_confirm_baseline(self, event: BaselineEvent) -> None:
         self.has_baseline = True
 
-    def on_confirm_start(self, event: ConfirmStartEvent) -> None:
+    def on_confirm_start(self, event: StartEvent) -> None:
         self._job(event).on_start(event)
 
-    def on_confirm_record(self, event: ConfirmRecordEvent) -> None:
+    def on_confirm_record(self, event: RecordEvent) -> None:
         self._found.add((event["trial_id"], event["epoch"], event["seed"]))
         self._job(event).wanted.discard(event["epoch"])
 
-    def on_confirm_lost(self, event: ConfirmLostEvent) -> None:
+    def on_confirm_lost(self, event: LostEvent) -> None:
         self._job(event).on_lost(event)
 
-    def on_confirm_end(self, event: ConfirmEndEvent) -> None:
+    def on_confirm_end(self, event: EndEvent) -> None:
         self._job(event).on_end(event)
 
     def on_confirm_finish(self, event: ConfirmFinishEvent) -> None:

@@ -53,7 +53,7 @@ def test_events_appended_during_a_put_share_the_next_segment(sweep: ObjectStore)
 def test_an_unsafe_id_is_damage(sweep: ObjectStore) -> None:
     with written(sweep, 1) as ledger:
         ledger.append({"event": "finish"}, {"event": "end", "trial_id": "../t00001"})
-    words = r"line 3 of segment 4: a trial_id must be 1 to 64 .*; got '\.\./t00001'"
+    words = r"line 4 of 4: a trial_id must be 1 to 64 .*; got '\.\./t00001'"
     for look in (read_events, lambda path: SegmentLedger.open(path, create=False)):
         with pytest.raises(StorageError, match=words):
             look(sweep / "ledger")
@@ -82,7 +82,7 @@ def test_a_missing_segment_is_damage(sweep: ObjectStore, packed: bool) -> None:
             (text, "00000003")
             for text in (b"", b"garbage\n", b'{"segment":9}\n', b'{"segment":"x"}\n')
         ),
-        (b'{"segment":3}\n{"half":', "line 2 of segment 3 is not an event"),
+        (b'{"segment":3}\n{"half":', "line 2 of 3 is not an event"),
     ],
 )
 def test_a_malformed_segment_is_damage(sweep: ObjectStore, content: bytes, words: str) -> None:
