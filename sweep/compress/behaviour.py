@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.dropout import dropout_rates, restore_dropout, set_dropout
+from sweep.compress.dropout import set_dropout
 from sweep.compress.models import seeded
 from sweep.compress.tasks.task import Task
 from sweep.compress.train import logits_of, to_device
@@ -27,7 +27,7 @@ def check_behaviour(model: nn.Module, task: Task, dropout: float | None) -> None
     """
     kind, before = type(model).__name__, list(model.modules())
     try:
-        first, second = (_logits(model, task) for _ in range(2))
+        first, second = (_logits(model, task, seed=seed) for seed in (1, 2))
     except Exception as error:  # any code may run here
         raise UsageError(
             f"{kind} fails on a batch of train rows: {first_line(error)}; allowed: models that "
@@ -71,16 +71,12 @@ def agree_on_padding(model: nn.Module, task: Task, token: int, what: str) -> Non
 
 
 def _check_dropout(model: nn.Module, task: Task, rate: float) -> None:
-    """Raise :class:`~sweep.errors.UsageError` if a dropout rate has no effect.
-
-    It is measured at 0 or at one half: few rows may not show a small rate.
-    """
-    own = dropout_rates(model)
-    set_dropout(model, 0.5 if rate else 0.0)
+    """Refuse a dropout rate without effect, measured at 0 or at one half, which few rows show."""
+    restore = set_dropout(model, 0.5 if rate else 0.0)
     try:
-        one, other = (_logits(model, task, seed=seed) for seed in (1, 2))
+        one, other = (_logits(model, task, seed=seed, training=True) for seed in (1, 2))
     finally:
-        restore_dropout(model, own)
+        restore()
     if torch.equal(one, other) if rate else not _equal(one, other):
         found = "has no dropout" if rate else "is random in training in another way than dropout"
         raise UsageError(
@@ -90,16 +86,15 @@ def _check_dropout(model: nn.Module, task: Task, rate: float) -> None:
 
 
 @torch.no_grad()
-def _logits(model: nn.Module, task: Task, alone: bool = False, seed: int | None = None) -> Tensor:
-    """Return the logits (rows, labels) of the shortest and the longest train row.
-
-    Only those of the shortest with ``alone``. With a ``seed`` the model is in training mode.
-    """
+def _logits(
+    model: nn.Module, task: Task, alone: bool = False, seed: int = 0, training: bool = False
+) -> Tensor:
+    """Return the logits of the shortest and, unless ``alone``, the longest train row."""
     device, train = next(model.parameters()).device, task.train
     rows = np.concatenate(list(train.in_order(len(train))))[[-1] if alone else [-1, 0]]
     batch = to_device(train.batch(rows), device)
-    model.train(seed is not None)
-    with seeded(seed or 0, device):
+    model.train(training)
+    with seeded(seed, device):
         return logits_of(model, batch, bf16=False)
 
 

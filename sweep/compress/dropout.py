@@ -7,7 +7,7 @@ module (BART, Llama, T5, Bloom) or of the config that the module was made with (
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
@@ -16,39 +16,36 @@ LAYERS = "layerdrop"
 """In names of rates at which whole layers are skipped. They are not dropout, but 0 means none."""
 
 
-def dropout_rates(model: nn.Module) -> dict[str, float]:
-    """Return the rate, in [0, 1), of every place by its dotted name."""
-    return {place: getattr(owner, name) for place, owner, name in _places(model)}
+def set_dropout(model: nn.Module, rate: float | None) -> Callable[[], None]:
+    """Set all dropout rates, in [0, 1); None keeps the model's rates.
 
-
-def set_dropout(model: nn.Module, rate: float | None) -> None:
-    """Set all dropout rates, in [0, 1); None keeps the model's rates."""
+    Returns a function that restores the rates of before.
+    """
     if rate is None:
-        return
+        return lambda: None
     _separate_configs(model)
-    for _, owner, name in _places(model):
+    before = list(dropout_rates(model))
+    for owner, name, _ in before:
         if rate == 0 or LAYERS not in name:
             setattr(owner, name, rate)
 
+    def restore() -> None:
+        for owner, name, own in before:
+            setattr(owner, name, own)
 
-def restore_dropout(model: nn.Module, rates: Mapping[str, float]) -> None:
-    """Set the rates that :func:`dropout_rates` returned."""
-    for place, owner, name in _places(model):
-        setattr(owner, name, rates[place])
+    return restore
 
 
-def _places(model: nn.Module) -> Iterator[tuple[str, Any, str]]:
-    """Yield the dotted name of each rate, the object that has it, and its name there."""
-    for path, module in model.named_modules():
-        owners: list[tuple[str, Any]] = [(path, module)]
-        if module is not model and _config(module) is not None:
-            owners.append((f"{path}.config", _config(module)))
-        for place, owner in owners:
+def dropout_rates(model: nn.Module) -> Iterator[tuple[Any, str, float]]:
+    """Yield the object that has a rate, in [0, 1), its name there, and the rate."""
+    for module in model.modules():
+        config = None if module is model else _config(module)
+        for owner in [module] if config is None else [module, config]:
             layer = "Dropout" in type(owner).__name__
-            for name, value in list(vars(owner).items()):
+            for name, value in vars(owner).items():
                 number = isinstance(value, int | float) and not isinstance(value, bool)
                 if number and 0 <= value < 1 and ("drop" in name or (layer and name == "p")):
-                    yield f"{place}.{name}", owner, name
+                    yield owner, name, value
 
 
 def _config(module: nn.Module) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -17,28 +18,6 @@ from sweep.compress.tasks.encode import is_missing_folder
 from sweep.errors import UsageError, first_line
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-
-_CONVERT = "convert them with `from_pretrained(FOLDER, {}).save_pretrained(NEW)`"
-
-FORMATS = {
-    r"pytorch_model.*\.bin": "pickles, which can run code and are never read: if you trust them, "
-    + _CONVERT.format("use_safetensors=False"),
-    r"tf_model.*\.h5": f"TensorFlow weights: in transformers 4, {_CONVERT.format('from_tf=True')}",
-    r"flax_model.*\.msgpack": (
-        f"Flax weights: in transformers 4, {_CONVERT.format('from_flax=True')}"
-    ),
-    r".*\.gguf": f"GGUF weights: {_CONVERT.format('gguf_file=FILE')}",
-    r".*\.onnx": "an ONNX graph, which cannot be trained: use the model that it was made from",
-    r".*\.safetensors": f"safetensors of another name: rename a complete file to {WEIGHTS[0]}",
-    r".*\.(pt|pth|ckpt|pkl)": "a pickle: save the model again with `save_pretrained(NEW)`",
-}
-"""By file name: what weights are that cannot be read, and what to do."""
-
-UNSTEADY = {
-    "reformer": "it hashes tokens at random, so that its answers are random",
-    "nystromformer": "it reads only batches that are padded to one fixed length",
-}
-"""Model types whose attention does not fit batches of several lengths, and why."""
 
 _OTHER = re.compile(r"For(?!SequenceClassification|MaskedLM|PreTraining)[A-Z]\w+$|LMHeadModel$")
 
@@ -55,8 +34,10 @@ def read_config(name: str, setting: str = "model") -> Any:
     what = f"{setting} {name!r}"
     if is_missing_folder(name):
         raise UsageError(f"model folder not found: {name} (set by {setting})")
-    if Path(name).exists():
-        _check_folder(Path(name), what)
+    if Path(name).is_file():
+        raise UsageError(f"{what} is a file; allowed: a folder with config.json, or a hub id")
+    if Path(name).is_dir() and (why := _lacking(os.listdir(name), Path(name))):
+        raise UsageError(f"{what} {why}")
     try:
         content, _ = PreTrainedConfig.get_config_dict(name)
         if content.get("model_type") in CONFIG_MAPPING:
@@ -168,21 +149,6 @@ def warnings_of_model(name: str) -> list[str]:
     return found
 
 
-def _check_folder(folder: Path, what: str) -> None:
-    if not folder.is_dir():
-        raise UsageError(f"{what} is a file; allowed: a folder with config.json, or a hub id")
-    if why := _lacking([path.name for path in folder.iterdir()], folder):
-        raise UsageError(f"{what} {why}")
-    try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{what} is damaged: config.json is not JSON ({first_line(error)}); save it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{what} is damaged: config.json is a {type(content).__name__} in JSON")
-
-
 def _lacking(files: Collection[str], folder: Path | None = None) -> str | None:
     """Return what a folder or repository with these files lacks, and what to do, or None."""
     if "adapter_config.json" in files:
@@ -196,9 +162,15 @@ def _lacking(files: Collection[str], folder: Path | None = None) -> str | None:
         hint = f"; did you mean {below[-1]}?" if below else ""
         return f"has no config.json, which `save_pretrained` writes; it has {inside}{hint}"
     if set(WEIGHTS).isdisjoint(files):
-        forms = (form for form in FORMATS if any(re.fullmatch(form, file) for file in files))
-        found = FORMATS.get(next(forms, ""), "no weights of another format either")
-        return f"has no weights: it needs {WEIGHTS[0]}, and has {found}"
+        others = [file for file in sorted(files) if not file.endswith((".json", ".txt", ".md"))]
+        found = ", ".join(others[:3]) or "no weights"
+        return (
+            f"has no weights: it needs {WEIGHTS[0]}, and has {found}. Other formats are never "
+            "read, and pickles can run code; to convert weights that you trust, use "
+            "`from_pretrained(FOLDER, OPTION).save_pretrained(NEW)`. OPTION is "
+            "use_safetensors=False (pickles), gguf_file=FILE, or in transformers 4 from_tf=True or "
+            "from_flax=True"
+        )
     return None
 
 
@@ -221,10 +193,8 @@ def _unknown(content: dict[str, Any]) -> str:
     kind, needed = content.get("model_type"), f"a model type of transformers {__version__}"
     if content.get("auto_map"):
         return f"needs code of its own (auto_map, {kind}), which never runs; allowed: {needed}"
-    if not content:
-        return "has no config.json, or an empty one: it is no model of transformers"
     if kind is None:
-        return "has a config.json without model_type: copy config.json from the original model"
+        return "has no model_type in config.json: copy config.json from the original model"
     return f"has the model type {kind!r}; allowed: {needed}"
 
 
@@ -238,11 +208,6 @@ def _check_kind(what: str, config: Any) -> None:
         raise UsageError(
             f"{what} holds {named} (model type {kind}), which does not classify texts: allowed are "
             "text models that transformers has a sequence classifier for, such as bert or llama"
-        )
-    if kind in UNSTEADY:
-        raise UsageError(
-            f"{what} has the model type {kind}, which cannot be pruned here: {UNSTEADY[kind]}; use "
-            "another model"
         )
     if getattr(config, "quantization_config", None):
         raise UsageError(

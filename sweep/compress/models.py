@@ -68,9 +68,15 @@ def load_classifier(
     loaded: nn.Module = model
     _check_weights(what, loaded, report, trained)
     _check_sizes(what, loaded, label_names, vocabulary, max_length)
-    model.config.id2label = dict(enumerate(label_names))
-    model.config.label2id = {label: index for index, label in enumerate(label_names)}
+    name_labels(loaded, label_names)
     return loaded
+
+
+def name_labels(model: nn.Module, names: Sequence[str]) -> None:
+    """Name the labels in the config of a model, in the order of their ids."""
+    config: Any = model.config
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: index for index, name in enumerate(names)}
 
 
 def beside(model: str | None, name: str) -> Path | None:
@@ -88,22 +94,7 @@ def save_model(model: nn.Module, folder: Path) -> None:
     which is not the default of every model (BART without labels has three).
     """
     model.save_pretrained(folder)  # type: ignore[operator]
-    complete_config(folder / "config.json", model)
-
-
-def check_saved(model: nn.Module, saved: nn.Module) -> None:
-    """Raise :class:`~sweep.errors.StorageError` if a model was not read back as it was saved."""
-    found = saved.state_dict()
-    for name, value in model.state_dict().items():
-        if name not in found or not torch.equal(found[name], value.cpu()):
-            raise StorageError(
-                f"the dense model ({type(model).__name__}) cannot be saved: {name} is read back as "
-                "another tensor"
-            )
-
-
-def complete_config(path: Path, model: nn.Module) -> None:
-    """Add the labels, their number and the type of the weights of ``model`` to a config.json."""
+    path = folder / "config.json"
     config: Any = getattr(model, "config", None)
     if not path.is_file() or not getattr(config, "id2label", None):  # a model of another package
         return
@@ -116,6 +107,17 @@ def complete_config(path: Path, model: nn.Module) -> None:
         "dtype": dtype_of(model),
     }
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def check_saved(model: nn.Module, saved: nn.Module) -> None:
+    """Raise :class:`~sweep.errors.StorageError` if a model was not read back as it was saved."""
+    found = saved.state_dict()
+    for name, value in model.state_dict().items():
+        if name not in found or not torch.equal(found[name], value.cpu()):
+            raise StorageError(
+                f"the dense model ({type(model).__name__}) cannot be saved: {name} is read back as "
+                "another tensor"
+            )
 
 
 def dtype_of(model: nn.Module) -> str:

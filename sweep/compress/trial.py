@@ -67,7 +67,7 @@ class ModelTrial(Trial):
         super().__init__(params, split, baseline, recipe.lr_schedule, metrics)
         self.task, self.recipe, self.distillation = task, recipe, distillation
         self.model: nn.Module = dense.reset()
-        set_dropout(self.model, recipe.dropout)
+        dense.undo.append(set_dropout(self.model, recipe.dropout))
         pruning = pruning or PruningConfig()
         self.weights = prunable_weights(self.model, pruning)
         scored = self.weights if is_learned(params.method) else {}

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sweep.compress.conv1d import as_in_files, as_linears
-from sweep.compress.models import save_model
+from sweep.compress.models import name_labels, save_model
 from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, load_grid
@@ -44,9 +44,9 @@ def write_model(
     (:func:`make_zeros_positive`).
     """
     make_zeros_positive(model)
+    if label_names and hasattr(model, "config"):
+        name_labels(model, label_names)
     save_model(model, folder)
-    if label_names:
-        name_labels(folder / "config.json", label_names)
     saved = as_in_files(model, masks)
     plain = {name: mask.detach().cpu().contiguous() for name, mask in saved.items()}
     save_file(plain, folder / MASKS, metadata={"format": MASKS_FORMAT, "version": "1"})
@@ -61,21 +61,6 @@ def make_zeros_positive(model: nn.Module) -> None:
     """
     for parameter in model.parameters():
         parameter.add_(0.0)
-
-
-def name_labels(path: Path, names: Sequence[str]) -> None:
-    """Write label names into a model's config.json, in place of `LABEL_0`, `LABEL_1` and so on.
-
-    The file ``path`` is unchanged if the model has names already or the data has none.
-    """
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    known = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(len(names))}
-    default = [f"LABEL_{index}" for index in range(len(names))]
-    if list(known.values()) != default or all(name.isdigit() for name in names):
-        return
-    config["id2label"] = {str(index): name for index, name in enumerate(names)}
-    config["label2id"] = {name: index for index, name in enumerate(names)}
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def write_activations(pruner: ActivationPruner, folder: Path) -> None:

@@ -17,6 +17,10 @@ from tests.harness import architectures, tiny
 FAMILIES = ("bart", "opt", "llama", "t5", "bloom", "modernbert", "falcon")
 
 
+def rates(model: nn.Module) -> list[tuple[str, float]]:
+    return [(name, rate) for _, name, rate in dropout_rates(model)]
+
+
 def is_random(model: nn.Module) -> bool:
     ids = torch.arange(10, 19).repeat(2, 1)
     ids[:, -1] = 2
@@ -30,35 +34,34 @@ def is_random(model: nn.Module) -> bool:
 
 def test_dropout_is_set_in_all_layers_or_none() -> None:
     model = tiny.bert()
-    own = dropout_rates(model)
-    assert set(own.values()) == {0.1}
     for rate in (None, 0.3, 0.0):
-        set_dropout(model, rate)
-        assert dropout_rates(model) == dict.fromkeys(own, 0.1 if rate is None else rate)
+        restore = set_dropout(model, rate)
+        assert {found for _, found in rates(model)} == {0.1 if rate is None else rate}
+        restore()
+        assert {found for _, found in rates(model)} == {0.1}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_functional_dropout_is_set_and_restored(family: str, tmp_path: Path) -> None:
     model = architectures.make(family)
     dense = Dense.of(model)
-    own = dropout_rates(model)
+    own = rates(model)
     for rate in (0.0, 0.4, 0.0):
-        set_dropout(model, rate)
+        dense.undo.append(set_dropout(model, rate))
         assert is_random(model) == (rate > 0)
     save_model(model, tmp_path)
     saved = json.loads((tmp_path / "config.json").read_text())
     settings = architectures.config(family).to_dict()
-    rates = {name for name in settings if "drop" in name}
-    assert {name: saved.get(name) for name in rates} == {name: settings[name] for name in rates}
-    assert dropout_rates(dense.reset()) == own
+    names = {name for name in settings if "drop" in name}
+    assert {name: saved.get(name) for name in names} == {name: settings[name] for name in names}
+    assert rates(dense.reset()) == own
 
 
 def test_whole_layers_are_skipped_at_the_models_own_rate() -> None:
     """Dropout of 0 also keeps all layers, but no other rate skips more of them."""
     model = architectures.make("bart", encoder_layerdrop=0.2)
     set_dropout(model, 0.5)
-    rates = dropout_rates(model)
-    assert {rate for place, rate in rates.items() if "layerdrop" in place} == {0.0, 0.2}
-    assert {rate for place, rate in rates.items() if "layerdrop" not in place} == {0.5}
+    assert {rate for name, rate in rates(model) if "layerdrop" in name} == {0.0, 0.2}
+    assert {rate for name, rate in rates(model) if "layerdrop" not in name} == {0.5}
     set_dropout(model, 0.0)
-    assert set(dropout_rates(model).values()) == {0.0}
+    assert {rate for _, rate in rates(model)} == {0.0}

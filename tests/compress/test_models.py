@@ -72,7 +72,7 @@ def only_pickles(folder: Path) -> None:
         (lambda folder: (folder / "config.json").unlink(), r"has no config\.json"),
         (
             lambda folder: (folder / "config.json").write_text("{ not json"),
-            r"damaged: config\.json is not JSON",
+            r"config.json' is not a valid JSON file",
         ),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no weights: it needs"),
         (only_pickles, r"has no weights: it needs model\.safetensors"),

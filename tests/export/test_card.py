@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -115,14 +114,3 @@ def test_a_confirmed_point_shows_figures_on_test(
 
 def test_a_cell_cannot_break_its_table() -> None:
     assert cell({"x | y\nz": 1, "left out": None}) == "x \\| y z 1"
-
-
-def test_text_labels_are_named(swept: Path, exported: Path, tmp_path: Path) -> None:
-    from sweep.export.files import name_labels
-
-    file = tmp_path / "config.json"
-    for names, wanted in [(("bad", "good"), {"0": "bad", "1": "good"}), (("0", "1"), None)]:
-        shutil.copy(exported / "config.json", file)
-        before = json.loads(file.read_text()).get("id2label")
-        name_labels(file, names)
-        assert json.loads(file.read_text()).get("id2label") == (wanted or before)

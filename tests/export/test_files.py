@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import UsageError
-from sweep.export.files import attach, load_model
+from sweep.export.files import attach, load_model, write_model
 from tests.export.sweeps import HandOver, assert_answers, sweep_of
 from tests.harness import tiny
 from tests.harness.command import Command, assert_refused
@@ -59,3 +59,10 @@ def test_files_that_do_not_fit_the_model_raise_an_error(
         load_model(to)
     with pytest.raises(UsageError, match="cannot read"):
         attach(tiny.Net(), tmp_path)
+
+
+def test_labels_get_the_names_of_the_data(tmp_path: Path) -> None:
+    write_model(tiny.bert(), {}, ("bad", "good"), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["id2label"] == {"0": "bad", "1": "good"}
+    assert config["label2id"] == {"bad": 0, "good": 1}

@@ -63,16 +63,19 @@ class DenseModels:
         Raises :class:`~sweep.errors.UsageError` if the model does not fit the task.
         """
         if grid not in self._made:
-            self._made[grid] = self._in_floats() if grid is None else self._on_grid(grid)
+            self._made[grid] = (
+                Dense.of(self.in_floats(), self.device) if grid is None else self._on_grid(grid)
+            )
         return self._made[grid]
 
-    def _in_floats(self) -> Dense:
+    def in_floats(self) -> nn.Module:
+        """Load the dense model in floats, finetuned if the settings ask for it, on the CPU."""
         if self.recipe.epochs == 0:
-            return Dense.of(self.start(), self.device)
+            return self.start()
         folder = once(
             self.folder / FLOATS, lambda: self._finetune(self.start().to(self.device), None)
         )
-        return Dense.of(self.task.open(str(folder)), self.device)
+        return self.task.open(str(folder))
 
     def _on_grid(self, grid: OnGrid) -> Dense:
         made = replace(self.get(), scheme=grid.scheme)
@@ -92,13 +95,16 @@ class DenseModels:
         """Finetune the model and save it in the cache."""
         recipe = self.recipe_of(grid)
         check_behaviour(model, self.task, recipe.dropout)
-        set_dropout(model, recipe.dropout)
+        restore = set_dropout(model, recipe.dropout)
         optimizer = make_optimizer(model, recipe)
         held = pairs(model, fitted(read_masks(self.config.model), model)) if self.keep_masks else []
-        spent = sum(
-            finetune_epoch(model, optimizer, self.task, recipe, epoch=epoch, held=held)
-            for epoch in range(recipe.epochs)
-        )
+        try:
+            spent = sum(
+                finetune_epoch(model, optimizer, self.task, recipe, epoch=epoch, held=held)
+                for epoch in range(recipe.epochs)
+            )
+        finally:
+            restore()
         with new_folder(self.folder / self.entry(grid)) as scratch:
             save_model(model, scratch)
             check_saved(model, self.task.load(str(scratch)))

@@ -29,8 +29,9 @@ def logits_of_teacher(models: DenseModels) -> Tensor:
     file = models.folder / f"teacher-{fingerprint([who, recover.bf16, models.device.type])}.npy"
 
     def store() -> None:
-        # A copy, because a trial may be using the dense model's working copy.
-        model = models.get().fresh_copy() if teacher is None else _loaded(teacher, models)
+        # Loaded again, because a trial may be using the dense model's working copy.
+        model = models.in_floats() if teacher is None else _loaded(teacher, models)
+        model = model.to(models.device)
         found = all_logits(model, train, batch_size=recover.eval_batch_size, bf16=recover.bf16)
         if not np.isfinite(found).all():
             name = "the dense model" if teacher is None else repr(teacher)
@@ -51,4 +52,4 @@ def _loaded(name: str, models: DenseModels) -> nn.Module:
             f"recover.distill.teacher {name!r} has another tokenizer than {models.config.model!r}; "
             "allowed: a model of the same tokenizer"
         )
-    return model.to(models.device)
+    return model

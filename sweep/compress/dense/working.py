@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.dropout import dropout_rates, restore_dropout
 from sweep.compress.quantize.layers import set_scheme
 from sweep.compress.quantize.scheme import Scheme
 
@@ -21,12 +19,11 @@ class Dense:
     ``model`` is the worker's only working copy; several dense models may share it. :meth:`reset`
     copies the pristine ``weights`` back into it, which is much faster than loading a model. With a
     ``scheme`` the model computes on a grid (`sweep.compress.quantize.layers`). ``undo`` holds
-    functions that remove a trial's hooks from the working copy.
+    functions that take a trial's hooks and dropout from the working copy.
     """
 
     model: nn.Module
     weights: dict[str, Tensor]
-    dropout: dict[str, float]
     scheme: Scheme | None = None
     undo: list[Callable[[], None]] = field(default_factory=list)
 
@@ -35,7 +32,7 @@ class Dense:
         """Make a dense model of the current state of ``model``."""
         model = model.to(device)
         weights = {name: value.clone() for name, value in model.state_dict().items()}
-        return cls(model, weights, dropout_rates(model))
+        return cls(model, weights)
 
     @property
     def device(self) -> torch.device:
@@ -46,12 +43,6 @@ class Dense:
         while self.undo:
             self.undo.pop()()
         set_scheme(self.model, self.scheme)
-        restore_dropout(self.model, self.dropout)
         self.model.zero_grad(set_to_none=True)
         self.model.load_state_dict(self.weights)
         return self.model
-
-    def fresh_copy(self) -> nn.Module:
-        """Return a new copy of the dense model that is independent of the working copy."""
-        model, undo = copy.deepcopy((self.model, self.undo))
-        return replace(self, model=model, undo=undo).reset()

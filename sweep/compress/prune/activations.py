@@ -16,15 +16,13 @@ computed over a batch:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import lru_cache, partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sweep.compress.prune.selection import keep_largest, ordered_keys, pruned_count
+from sweep.compress.prune.selection import keep_largest, kth_of_rows, ordered_keys, pruned_count
 from sweep.errors import UsageError
 
 Prune = Callable[[Tensor], Tensor]
@@ -36,15 +34,7 @@ def keep_per_token(x: Tensor, sparsity: float) -> Tensor:
     if dropped == 0:
         return x
     magnitudes = x.detach().abs()
-    return x * (magnitudes >= _kth_of_rows(magnitudes, dropped))
-
-
-def _kth_of_rows(values: Tensor, k: int) -> Tensor:
-    """Return the k-th smallest value (k from 0) of each row of ``values`` (..., n) as (..., 1)."""
-    if values.device.type == "cpu" and values.dtype == torch.float32:
-        # numpy's introselect takes less than half of kthvalue's time on rows this short
-        return torch.from_numpy(np.partition(values.numpy(), k, axis=-1)[..., k : k + 1])
-    return values.kthvalue(k + 1, dim=-1, keepdim=True).values
+    return x * (magnitudes >= kth_of_rows(magnitudes, dropped))
 
 
 def keep_above(x: Tensor, threshold: Tensor) -> Tensor:
@@ -61,7 +51,7 @@ def magnitude_quantile(x: Tensor, sparsity: float) -> Tensor:
     """Return the magnitude (a scalar tensor) below which a share ``sparsity`` of ``x`` lies."""
     magnitudes = x.detach().abs().reshape(-1)
     count = max(1, pruned_count(sparsity, magnitudes.numel()))
-    return _kth_of_rows(magnitudes, count - 1)[0].float()
+    return kth_of_rows(magnitudes, count - 1)[0].float()
 
 
 def real_rows(x: Tensor, valid: Tensor) -> Tensor:
@@ -115,22 +105,16 @@ class ActivationPruner:
         :class:`~sweep.errors.UsageError` for a layer that did not run.
         """
 
-        def threshold_then_prune(
-            name: str, module: nn.Module, inputs: tuple[Tensor, ...]
-        ) -> object:
-            x = inputs[0]
-            found.setdefault(name, []).append(
-                magnitude_quantile(real_rows(x, valid), self.sparsity)
-            )
+        def threshold_then_prune(name: str, x: Tensor) -> Tensor:
+            found[name].append(magnitude_quantile(real_rows(x, valid), self.sparsity))
             self.state[name] = torch.stack(found[name]).mean()
-            return (keep_above(x, self.state[name]), *inputs[1:])
+            return keep_above(x, self.state[name])
 
-        found: dict[str, list[Tensor]] = {}
-        with ExitStack() as hooks, torch.no_grad():
-            for name, module in self.modules.items():
-                hook = partial(threshold_then_prune, name)
-                hooks.enter_context(module.register_forward_pre_hook(hook))
+        found: dict[str, list[Tensor]] = {name: [] for name in self.modules}
+        self._hook({name: partial(threshold_then_prune, name) for name in self.modules})
+        with torch.no_grad():
             forward()
+        self.remove()
         if idle := [name for name in self.modules if name not in self.state]:
             raise UsageError(
                 f"module {idle[0]} was never run on the calibration examples: leave it out with "
@@ -152,12 +136,15 @@ class ActivationPruner:
 
     def attach(self) -> None:
         """Start pruning."""
-        self.remove()
         # A cache of size 1: the query, key and value layers prune the same input.
-        per_token = lru_cache(maxsize=1)(partial(keep_per_token, sparsity=self.sparsity))
-        for name, module in self.modules.items():
-            prune = self._fixed(name, next(module.parameters()).device) or per_token
-            self._handles.append(module.register_forward_pre_hook(partial(_prune_first, prune)))
+        per_token: Prune = lru_cache(maxsize=1)(partial(keep_per_token, sparsity=self.sparsity))
+        self._hook({name: self._fixed(name) or per_token for name in self.modules})
+
+    def _hook(self, prunes: Mapping[str, Prune]) -> None:
+        self.remove()
+        for name, prune in prunes.items():
+            hook = partial(_prune_first, prune)
+            self._handles.append(self.modules[name].register_forward_pre_hook(hook))
 
     def remove(self) -> None:
         """Stop pruning and remove all hooks."""
@@ -165,13 +152,14 @@ class ActivationPruner:
             handle.remove()
         self._handles = []
 
-    def _fixed(self, name: str, device: torch.device) -> Prune | None:
+    def _fixed(self, name: str) -> Prune | None:
         """Return how a layer prunes by its mask or threshold; None if thresholds are per token."""
+        if (self.method, self.scope) == ("l1-norm", "local"):
+            return None
+        state = self.state[name].to(self.modules[name].weight.device)
         if self.method == "random":
-            return partial(keep_features, mask=self.state[name].to(device))
-        if self.scope == "global":
-            return partial(keep_above, threshold=self.state[name].to(device))
-        return None
+            return partial(keep_features, mask=state)
+        return partial(keep_above, threshold=state)
 
 
 def _prune_first(prune: Prune, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

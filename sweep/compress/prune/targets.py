@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import Tensor, nn
 
-from sweep.compress.conv1d import as_linears, is_transposed
+from sweep.compress.conv1d import as_in_files, as_linears
 from sweep.compress.models import beside
 from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
@@ -122,15 +122,15 @@ def fitted(masks: Mapping[str, NDArray[np.bool_]], model: nn.Module) -> dict[str
     Raises :class:`~sweep.errors.UsageError` if a mask has no weight of its shape, or drops a weight
     that is not zero: the masks then belong to another model.
     """
-    modules = dict(model.named_modules())
-    found = {}
-    for name, saved in masks.items():
-        mask = np.ascontiguousarray(saved.T) if is_transposed(modules.get(name)) else saved
+    modules, found = dict(model.named_modules()), {}
+    saved = as_in_files(model, {name: torch.from_numpy(mask) for name, mask in masks.items()})
+    for name, mask in saved.items():
         weight = getattr(modules.get(name), "weight", None)
         if not isinstance(weight, Tensor) or weight.shape != mask.shape:
             has = "no such weight" if weight is None else f"a weight of shape {tuple(weight.shape)}"
-            raise UsageError(f"the mask of {name} has shape {mask.shape}, but the model has {has}")
-        found[name] = torch.from_numpy(mask).to(weight.device)
+            shape = tuple(mask.shape)
+            raise UsageError(f"the mask of {name} has shape {shape}, but the model has {has}")
+        found[name] = mask.to(weight.device).contiguous()
         if stray := int(weight.detach()[~found[name]].count_nonzero()):
             raise UsageError(
                 f"{stray} weights of {name} are not zero where its mask drops them: the masks "

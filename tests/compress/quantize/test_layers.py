@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -118,7 +119,7 @@ def test_activations_are_pruned_before_rounding_and_stay_zero() -> None:
 
 def test_a_reset_switches_the_working_copy_between_floats_and_a_grid() -> None:
     dense = Dense.of(tiny.bert())
-    on_grid = Dense(dense.model, dense.weights, dense.dropout, Scheme("int8"))
+    on_grid = replace(dense, scheme=Scheme("int8"))
     floats = dense.reset().eval()(IDS).logits
     rounded = on_grid.reset().eval()(IDS).logits
     round_weights(dense.model)
