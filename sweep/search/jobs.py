@@ -11,20 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from sweep.ledger.events import (
-    CONFIRM,
-    END,
-    LOST,
-    RECORD,
-    START,
-    DecisionEvent,
-    Ended,
-    EndEvent,
-    Event,
-    LostEvent,
-    RecordEvent,
-    StartEvent,
-)
+from sweep.ledger import events
 from sweep.space.params import FIDELITY, Params, longest_ramp
 
 Status = Literal["idle", "running", "completed", "stopped", "failed"]
@@ -66,7 +53,7 @@ class Job(ABC):
         """Whether a record of this epoch is wanted and new."""
 
     @abstractmethod
-    def due_end(self) -> Event | None:
+    def due_end(self) -> events.Event | None:
         """The event that ends it, if it runs and has all its records."""
 
     def assignment(self) -> dict[str, Any]:
@@ -80,36 +67,38 @@ class Job(ABC):
             "attempt": self.attempt + 1,
         }
 
-    def start_event(self, attempt: int) -> Event:
-        return self._event(START, attempt=attempt)
+    def start_event(self, attempt: int) -> events.Event:
+        return self._event(events.START, attempt=attempt)
 
-    def record_event(self, attempt: int, figures: Mapping[str, Any], worker: str | None) -> Event:
+    def record_event(
+        self, attempt: int, figures: Mapping[str, Any], worker: str | None
+    ) -> events.Event:
         """An attempt has the ``figures`` of an epoch: those of a `sweep.ledger.record.Record`."""
-        return self._event(RECORD, **{"attempt": attempt, **figures, "worker": worker})
+        return self._event(events.RECORD, **{"attempt": attempt, **figures, "worker": worker})
 
-    def lost_event(self, attempt: int, reason: str, preempted: bool) -> Event:
-        return self._event(LOST, attempt=attempt, reason=reason, preempted=preempted)
+    def lost_event(self, attempt: int, reason: str, preempted: bool) -> events.Event:
+        return self._event(events.LOST, attempt=attempt, reason=reason, preempted=preempted)
 
-    def end_event(self, status: Ended, error: str | None = None) -> Event:
+    def end_event(self, status: events.Ended, error: str | None = None) -> events.Event:
         """It has ended; ``error`` is the reason of a failure."""
-        return self._event(END, status=status, error=error)
+        return self._event(events.END, status=status, error=error)
 
-    def _event(self, kind: str, **values: Any) -> Event:
+    def _event(self, kind: str, **values: Any) -> events.Event:
         """An event of this job; the keys are in the order of the ledger's lines."""
-        return cast(Event, {"event": kind, "trial_id": self.trial_id, **values})
+        return cast(events.Event, {"event": kind, "trial_id": self.trial_id, **values})
 
     # The fold.
 
-    def on_start(self, event: StartEvent) -> None:
+    def on_start(self, event: events.StartEvent) -> None:
         self.attempt = event["attempt"]
 
-    def on_lost(self, event: LostEvent) -> None:
+    def on_lost(self, event: events.LostEvent) -> None:
         """An attempt is over, and those before it."""
         self.lost += not event.get("preempted", False)
         self.last_loss = event["reason"]
         self.attempt = self.fence = max(self.attempt, event["attempt"])
 
-    def on_end(self, event: EndEvent) -> None:
+    def on_end(self, event: events.EndEvent) -> None:
         self.status, self.error = event["status"], event.get("error")
 
 
@@ -118,10 +107,8 @@ class TrialState(Job):
     """One trial of a search; records and decisions are events by epoch, in the ledger's order."""
 
     number: int
-    records: dict[int, RecordEvent] = field(default_factory=dict)
-    decisions: dict[int, DecisionEvent] = field(default_factory=dict)
-    verdicts: dict[int, DecisionEvent] = field(default_factory=dict, compare=False)
-    """The verdicts of the rule, whether the ledger has them yet or not."""
+    records: dict[int, events.RecordEvent] = field(default_factory=dict)
+    decisions: dict[int, events.DecisionEvent] = field(default_factory=dict)
 
     @property
     def last_epoch(self) -> int | None:
@@ -149,7 +136,7 @@ class TrialState(Job):
         """Whether it has no record of this epoch, and is not stopped."""
         return epoch not in self.records and not self.is_stopped
 
-    def due_end(self) -> Event | None:
+    def due_end(self) -> events.Event | None:
         """The "end" that a running trial's decisions and records call for, if any."""
         if self.status != "running":
             return None
@@ -163,9 +150,9 @@ class TrialState(Job):
         """As of any job, with ``after``: the last epoch in the ledger, None before epoch 0."""
         return {**super().assignment(), "after": self.last_epoch}
 
-    def start_event(self, attempt: int) -> Event:
+    def start_event(self, attempt: int) -> events.Event:
         """As of any job, with the epoch after which the attempt continues."""
-        return self._event(START, attempt=attempt, epoch=self.last_epoch)
+        return self._event(events.START, attempt=attempt, epoch=self.last_epoch)
 
 
 @dataclass(kw_only=True)
@@ -184,7 +171,7 @@ class Retraining(Job):
         """Whether the round wants this epoch, and it has no record yet."""
         return epoch in self.wanted
 
-    def due_end(self) -> Event | None:
+    def due_end(self) -> events.Event | None:
         """The "confirm_end" of a running retraining without a wanted epoch."""
         done = self.status == "running" and not self.wanted
         return self.end_event("completed") if done else None
@@ -193,13 +180,15 @@ class Retraining(Job):
         """As of any job, with ``wanted``: the epochs that have no record yet, ascending."""
         return {**super().assignment(), "wanted": sorted(self.wanted)}
 
-    def record_event(self, attempt: int, figures: Mapping[str, Any], worker: str | None) -> Event:
+    def record_event(
+        self, attempt: int, figures: Mapping[str, Any], worker: str | None
+    ) -> events.Event:
         """The ``figures`` are those of a record on test, and some on validation."""
         how = {"attempt": attempt, "worker": worker, "split": "test"}
-        return self._event(RECORD, **{**how, **figures})
+        return self._event(events.RECORD, **{**how, **figures})
 
-    def _event(self, kind: str, **values: Any) -> Event:
-        return super()._event(f"{CONFIRM}_{kind}", seed=self.seed, **values)
+    def _event(self, kind: str, **values: Any) -> events.Event:
+        return super()._event(f"{events.CONFIRM}_{kind}", seed=self.seed, **values)
 
 
 def retraining_name(trial_id: str, seed: int) -> str:

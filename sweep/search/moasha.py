@@ -117,7 +117,8 @@ class Moasha:
         self._margin = margin
         self._epochs = sorted(set(rungs))
         self._rungs = {epoch: Rung(len(self._exact), len(self._noisy)) for epoch in self._epochs}
-        self._verdicts: dict[tuple[str, int], DecisionEvent] = {}
+        self.verdicts: dict[tuple[str, int], DecisionEvent] = {}
+        """(trial, epoch) -> the verdict that was given."""
 
     def add(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> None:
         """Add a record as a peer, without a verdict. Does nothing if the epoch is no rung."""
@@ -132,10 +133,10 @@ class Moasha:
         """
         if epoch not in self._rungs:
             return None
-        if (trial_id, epoch) not in self._verdicts:
+        if (trial_id, epoch) not in self.verdicts:
             self.add(trial_id, epoch, record)
-            self._verdicts[trial_id, epoch] = self._decide(trial_id, epoch, record)
-        return self._verdicts[trial_id, epoch]
+            self.verdicts[trial_id, epoch] = self._decide(trial_id, epoch, record)
+        return self.verdicts[trial_id, epoch]
 
     def _decide(self, trial_id: str, epoch: int, record: Mapping[str, Any]) -> DecisionEvent:
         rung, lack = self._rungs[epoch], self.missing(record)
@@ -221,6 +222,8 @@ class Verdicts:
         epochs = plan.rungs(search.grace_period, search.reduction_factor, config.max_epochs)
         rungs = [] if search.scheduler == "fifo" else epochs
         self._rule = Moasha(rungs, config.objectives, search.reduction_factor, search.margin)
+        self.given = self._rule.verdicts
+        """(trial, epoch) -> the verdict of the rule, whether the ledger has it yet or not."""
         self._horizon_bound = config.recover.lr_schedule == "linear"
         self._open: tuple[TrialState, RecordEvent] | None = None
 
@@ -240,12 +243,9 @@ class Verdicts:
                 self.judge(trial, record)
 
     def judge(self, trial: TrialState, record: RecordEvent) -> None:
-        """Store the verdict on a record in ``trial.verdicts`` if its epoch is a rung."""
-        epoch = record["epoch"]
-        if not self._is_compared(trial, record) or epoch >= trial.finetune_epochs:
-            return
-        if decision := self._rule.judge(trial.trial_id, epoch, record):
-            trial.verdicts[epoch] = decision
+        """Give the verdict on a record if its epoch is a rung."""
+        if self._is_compared(trial, record) and record["epoch"] < trial.finetune_epochs:
+            self._rule.judge(trial.trial_id, record["epoch"], record)
 
     def _is_compared(self, trial: TrialState, record: RecordEvent) -> bool:
         is_kind = bool(record["partial"]) == self._horizon_bound

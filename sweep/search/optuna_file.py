@@ -44,7 +44,7 @@ def export_study(config: SweepConfig, events: Iterable[ReadEvent], to: Path) -> 
         search.apply(event)
         if event["event"] in (TRIAL, END) and "time" in event:
             times.setdefault((event["event"], event["trial_id"]), event["time"])
-    trials = search.study.optuna_study.trials[search.study.learned :]
+    trials = search.study.trials[search.study.learned :]
     ended = [
         _with_times(trial, state, search, times)
         for trial, state in zip(trials, search.trials.values(), strict=True)

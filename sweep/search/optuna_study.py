@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweep.ledger.record import figure
 from sweep.search.samplers import PARENTS
-from sweep.space.active import active, fixed, is_active, order
+from sweep.space.active import active, is_active, order
 from sweep.space.domains import Choice, Constant, Domain, Float, Int
 from sweep.space.params import FIDELITY
 
@@ -60,14 +60,6 @@ class StudyParams:
     def has_epoch(self, epoch: int) -> bool:
         """Whether ``finetune_epochs`` = ``epoch`` can be stored."""
         return FIDELITY not in self._stored or self._stored[FIDELITY].contains(epoch)
-
-    def has(self, params: Mapping[str, Any]) -> bool:
-        """Whether every value can be stored. Values that other params fix are not looked at."""
-        return all(
-            domain.contains(params[name]) or fixed(name, params) is not None
-            for name, domain in self._stored.items()
-            if name in params
-        )
 
     def of_running(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The params of a trial that begins, as far as a study can store them."""
@@ -171,11 +163,11 @@ def make_trial(
 def study_of(
     trials: Iterable[FrozenTrial],
     objectives: Mapping[str, str],
-    storage: BaseStorage | None = None,
+    storage: BaseStorage,
     name: str | None = None,
 ) -> optuna.Study:
-    """A study of ``trials``, its objectives named; in memory where there is no ``storage``."""
-    study = _empty(objectives, storage or InMemoryStorage(), RandomSampler(), name)
+    """A study of ``trials`` in ``storage``, its objectives named."""
+    study = _empty(objectives, storage, RandomSampler(), name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(list(objectives))

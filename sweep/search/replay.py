@@ -10,24 +10,12 @@ the sweep continues as if nothing had happened.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 
 import numpy as np
 
 from sweep.config import SweepConfig, plan
-from sweep.ledger.events import (
-    TRIAL,
-    DecisionEvent,
-    EndEvent,
-    Event,
-    LostEvent,
-    ReadEvent,
-    RecordEvent,
-    ResumeEvent,
-    StartEvent,
-    SweepEvent,
-    TrialEvent,
-    WarmEvent,
-)
+from sweep.ledger import events
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values
@@ -44,7 +32,7 @@ class Search(Fold):
 
     def __init__(self, config: SweepConfig) -> None:
         self.trials: dict[str, TrialState] = {}
-        self.records: list[RecordEvent] = []
+        self.records: list[events.RecordEvent] = []
         """The accepted records of all trials, in the order of the ledger."""
         self.metric = PrimaryMetric()
         """The primary metric, as the head of the ledger names it."""
@@ -63,7 +51,6 @@ class Search(Fold):
         self._verdicts = Verdicts(config)
         self.budget = Budget(config)
         self._warm: set[str] = set()
-        self._asked: tuple[int, Proposal | None] | None = None
         self.max_trials = plan.trials(config)
 
     def extend(self, trials: int) -> None:
@@ -76,21 +63,19 @@ class Search(Fold):
         """A trial that has begun."""
         return self.trials[name]
 
-    def propose(self) -> TrialEvent | None:
+    def propose(self) -> events.TrialEvent | None:
         """The next "trial" event. None if there is none: :attr:`why_no_more` gives the reason.
 
         Nothing changes, so until the event is applied, asking again gives the same.
         """
-        number = len(self.trials)
-        proposal = self._proposal()
-        if proposal is None:
+        if self.why_no_more is not None or self._proposal is None:
             return None
-        params, sampler_attrs = proposal
+        number, (params, sampler_attrs) = len(self.trials), self._proposal
         seed = params.get("seed")
         if seed is None:  # the same for the same sweep, whoever runs it and when
             seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
         return {
-            "event": TRIAL,
+            "event": events.TRIAL,
             "trial_id": f"t{number:05d}",
             "number": number,
             "params": params,
@@ -106,18 +91,14 @@ class Search(Fold):
         if len(self.trials) >= self.max_trials:
             return f"all {self.max_trials} trials"
         exhausted = f"all {len(self.trials)} configurations of the space are tried"
-        return exhausted if self._proposal() is None else None
+        return exhausted if self._proposal is None else None
 
+    @cached_property
     def _proposal(self) -> Proposal | None:
         """The next proposal of the study, computed once between two events."""
-        number = len(self.trials)
-        if self.budget.spent is not None or number >= self.max_trials:
-            return None
-        if self._asked is None or self._asked[0] != number:
-            self._asked = (number, self.study.ask(number))
-        return self._asked[1]
+        return self.study.ask(len(self.trials))
 
-    def accepts(self, record: RecordEvent) -> bool:
+    def accepts(self, record: events.RecordEvent) -> bool:
         """Whether a "record" event is new.
 
         It is ignored if its trial is unknown, has ended or is stopped, if the trial has a record of
@@ -128,7 +109,7 @@ class Search(Fold):
             return False
         return trial.accepts(record["attempt"]) and trial.wants(record["epoch"])
 
-    def judge(self, record: RecordEvent) -> DecisionEvent | None:
+    def judge(self, record: events.RecordEvent) -> events.DecisionEvent | None:
         """The "decision" event for a "record" event, before or after that is applied.
 
         None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, a
@@ -141,42 +122,45 @@ class Search(Fold):
         self._verdicts.close()
         if self.accepts(record):
             self._verdicts.judge(trial, record)
-        return trial.decisions.get(epoch) or trial.verdicts.get(epoch)
+        return trial.decisions.get(epoch) or self._verdicts.given.get((trial.trial_id, epoch))
 
     def unfinished(self) -> list[TrialState]:
         """The trials without an "end", by number."""
         return [trial for trial in self.trials.values() if trial.status == "running"]
 
-    def missing_events(self) -> list[Event]:
+    def missing_events(self) -> list[events.Event]:
         """The events that a driver would have written next, had it not been killed.
 
         They are the decision on a record at a rung (based on the records before it), and the end of
         a trial that has reached its last epoch or is stopped. The driver appends and applies them.
         """
         self._verdicts.close()
-        events: list[Event] = []
+        found: list[events.Event] = []
         for trial in self.unfinished():
             undecided = [
-                event for epoch, event in trial.verdicts.items() if epoch not in trial.decisions
+                verdict
+                for (name, epoch), verdict in self._verdicts.given.items()
+                if name == trial.trial_id and epoch not in trial.decisions
             ]
-            events += undecided
-            if any(event["action"] == "stop" for event in undecided):
-                events.append(trial.end_event("stopped"))
+            found += undecided
+            if any(verdict["action"] == "stop" for verdict in undecided):
+                found.append(trial.end_event("stopped"))
             elif end := trial.due_end():
-                events.append(end)
-        return events
+                found.append(end)
+        return found
 
     # The fold.
 
-    def apply(self, event: Event | ReadEvent) -> None:
+    def apply(self, event: events.Event | events.ReadEvent) -> None:
         """Apply one event. Unknown kinds, and events that were applied before, change nothing."""
+        vars(self).pop("_proposal", None)
         super().apply(event)
         self.budget.clock(event)
 
-    def on_sweep(self, event: SweepEvent) -> None:
+    def on_sweep(self, event: events.SweepEvent) -> None:
         self.metric = PrimaryMetric.of(event)
 
-    def on_trial(self, event: TrialEvent) -> None:
+    def on_trial(self, event: events.TrialEvent) -> None:
         if event["trial_id"] in self.trials:
             return
         self.study.begin(event["number"], event["params"], event["sampler_attrs"])
@@ -187,10 +171,10 @@ class Search(Fold):
             seed=event["seed"],
         )
 
-    def on_start(self, event: StartEvent) -> None:
+    def on_start(self, event: events.StartEvent) -> None:
         self.trials[event["trial_id"]].on_start(event)
 
-    def on_record(self, event: RecordEvent) -> None:
+    def on_record(self, event: events.RecordEvent) -> None:
         if self.accepts(event):
             trial = self.trials[event["trial_id"]]
             self._verdicts.take(trial, event)
@@ -198,20 +182,18 @@ class Search(Fold):
             self.records.append(event)
             self.budget.record(event)
             if not event["partial"]:
-                self._asked = None
                 self.study.observe(trial.number, trial.params, event)
 
-    def on_decision(self, event: DecisionEvent) -> None:
+    def on_decision(self, event: events.DecisionEvent) -> None:
         self.trials[event["trial_id"]].decisions.setdefault(event["epoch"], event)
 
-    def on_lost(self, event: LostEvent) -> None:
+    def on_lost(self, event: events.LostEvent) -> None:
         self.trials[event["trial_id"]].on_lost(event)
 
-    def on_end(self, event: EndEvent) -> None:
+    def on_end(self, event: events.EndEvent) -> None:
         trial = self.trials[event["trial_id"]]
         if trial.status == "running":
             trial.on_end(event)
-            self._asked = None
             record = self.final_record(trial)
             values = front_values(record, self.needed) if record else None
             broken = violations(self._constraints, record or {})
@@ -222,21 +204,20 @@ class Search(Fold):
                 self.study.finish(trial.number, (reached, values), broken)
             self.budget.end()
 
-    def on_resume(self, event: ResumeEvent) -> None:
+    def on_resume(self, event: events.ResumeEvent) -> None:
         self.extend(event.get("trials") or 0)
 
-    def on_warm(self, event: WarmEvent) -> None:
+    def on_warm(self, event: events.WarmEvent) -> None:
         """Learn the observations of another sweep, once and before the first trial."""
         if self.trials or event["source"] in self._warm:
             return
-        self._asked = None
         self._warm.add(event["source"])
         for one in event["observations"]:
             values = [one["metrics"][name] for name in self.needed]
             broken = violations(self._constraints, one["metrics"])
             self.study.learn((one["params"], values), broken or {}, one["metrics"])
 
-    def final_record(self, trial: TrialState) -> RecordEvent | None:
+    def final_record(self, trial: TrialState) -> events.RecordEvent | None:
         """The record by which a study knows an ended trial; None for a trial that failed.
 
         It is the last one that is not partial and has an epoch that the study can store. Under a

@@ -27,20 +27,7 @@ from typing import Any
 import numpy as np
 
 from sweep.config import SweepConfig
-from sweep.ledger.events import (
-    CONFIRM,
-    CONFIRM_FINISH,
-    BaselineEvent,
-    ConfirmEvent,
-    ConfirmFinishEvent,
-    EndEvent,
-    Event,
-    LostEvent,
-    RecordEvent,
-    StartEvent,
-    SweepEvent,
-    TrialEvent,
-)
+from sweep.ledger import events
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values, standard_error
@@ -80,7 +67,9 @@ class Confirmation(Fold):
 
     # The driver's questions.
 
-    def next_round(self, points: Sequence[Point], count: int, seed: int) -> ConfirmEvent | None:
+    def next_round(
+        self, points: Sequence[Point], count: int, seed: int
+    ) -> events.ConfirmEvent | None:
         """The "confirm" event for these points under ``count`` seeds; None if none is needed.
 
         None is needed where every point has a result or has failed, and where the current round
@@ -92,7 +81,12 @@ class Confirmation(Fold):
         pairs = _pairs(points, seeds)
         if not self._undone(pairs) or (self.is_open and pairs <= self._pairs):
             return None
-        return {"event": CONFIRM, "confirm": self.rounds, "points": [*points], "seeds": seeds}
+        return {
+            "event": events.CONFIRM,
+            "confirm": self.rounds,
+            "points": [*points],
+            "seeds": seeds,
+        }
 
     def job(self, name: str) -> Retraining:
         """A retraining of this round or of an older one."""
@@ -101,7 +95,7 @@ class Confirmation(Fold):
     def propose(self) -> None:
         """A round adds nothing by itself."""
 
-    def judge(self, record: Event) -> None:
+    def judge(self, record: events.Event) -> None:
         """A retraining is never stopped."""
 
     def unfinished(self) -> list[Retraining]:
@@ -109,7 +103,7 @@ class Confirmation(Fold):
         running = [job for job in self.jobs.values() if job.status == "running"]
         return sorted(running, key=lambda job: self.seeds.index(job.seed))
 
-    def missing_events(self) -> list[Event]:
+    def missing_events(self) -> list[events.Event]:
         """The events that a driver would have written next, had it not been killed."""
         return [end for job in self.unfinished() if (end := job.due_end())]
 
@@ -129,23 +123,23 @@ class Confirmation(Fold):
         """How many (trial, epoch, seed) the newest round wants."""
         return len(self._pairs)
 
-    def finish_event(self) -> ConfirmFinishEvent | None:
+    def finish_event(self) -> events.ConfirmFinishEvent | None:
         """The event that ends the current round, once all its jobs have ended."""
         if not self.is_open or self.unfinished():
             return None
-        return {"event": CONFIRM_FINISH, "confirm": self.rounds - 1}
+        return {"event": events.CONFIRM_FINISH, "confirm": self.rounds - 1}
 
     # The fold.
 
-    def on_sweep(self, event: SweepEvent) -> None:
+    def on_sweep(self, event: events.SweepEvent) -> None:
         metric = PrimaryMetric.of(event)
         self.needed = metric.name, metric.validation
 
-    def on_trial(self, event: TrialEvent) -> None:
+    def on_trial(self, event: events.TrialEvent) -> None:
         self.params.setdefault(event["trial_id"], event["params"])
         self._used.add(event["seed"])
 
-    def on_confirm(self, event: ConfirmEvent) -> None:
+    def on_confirm(self, event: events.ConfirmEvent) -> None:
         """A round begins, and replaces one that has not finished."""
         self.rounds, self.is_open = event["confirm"] + 1, True
         self.seeds += [seed for seed in event["seeds"] if seed not in self.seeds]
@@ -159,23 +153,23 @@ class Confirmation(Fold):
             job.wanted.add(epoch)
             job.status, job.lost = "running", 0
 
-    def on_confirm_baseline(self, event: BaselineEvent) -> None:
+    def on_confirm_baseline(self, event: events.BaselineEvent) -> None:
         self.has_baseline = True
 
-    def on_confirm_start(self, event: StartEvent) -> None:
+    def on_confirm_start(self, event: events.StartEvent) -> None:
         self._job(event).on_start(event)
 
-    def on_confirm_record(self, event: RecordEvent) -> None:
+    def on_confirm_record(self, event: events.RecordEvent) -> None:
         self._found.add((event["trial_id"], event["epoch"], event["seed"]))
         self._job(event).wanted.discard(event["epoch"])
 
-    def on_confirm_lost(self, event: LostEvent) -> None:
+    def on_confirm_lost(self, event: events.LostEvent) -> None:
         self._job(event).on_lost(event)
 
-    def on_confirm_end(self, event: EndEvent) -> None:
+    def on_confirm_end(self, event: events.EndEvent) -> None:
         self._job(event).on_end(event)
 
-    def on_confirm_finish(self, event: ConfirmFinishEvent) -> None:
+    def on_confirm_finish(self, event: events.ConfirmFinishEvent) -> None:
         self.is_open = False
 
     @property
@@ -207,7 +201,7 @@ def _pairs(points: Sequence[Point], seeds: Sequence[int]) -> set[tuple[str, int,
 
 def choose(
     config: SweepConfig,
-    records: Iterable[RecordEvent],
+    records: Iterable[events.RecordEvent],
     params: Mapping[str, Mapping[str, Any]],
     runners_up: int,
     metric: PrimaryMetric,
@@ -249,7 +243,7 @@ def choose(
     ]
 
 
-def _configuration(record: RecordEvent, params: Mapping[str, Any]) -> Identity:
+def _configuration(record: events.RecordEvent, params: Mapping[str, Any]) -> Identity:
     """What a retraining for this record trains; its seed is a fresh one in any case."""
     return identity({**params, FIDELITY: record["epoch"], "seed": None})
 

@@ -2,7 +2,7 @@
 
 The relation and the ranks are defined in :mod:`sweep.search.moasha`. Ranking n records again for
 each new one would take n^2 comparisons. Here a new record takes n comparisons, and more only where
-ranks change. Ranks are computed on demand: a replay without verdicts ranks nothing.
+ranks change. Records are ranked on demand: a replay without verdicts ranks nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Rung:
         Of the records that beat it, the ``most`` best ones are named, the best one first.
         """
         index, n = self.index[trial_id], len(self.ids)
-        self._rank_new()
+        while self._ranked < n and not self._is_line:
+            self._enter(self._ranked)
+            self._ranked += 1
         beats = self._beats(slice(n), slice(index, index + 1))[:, 0]
         beaters = np.flatnonzero(beats)
         key = -self._exact[0, :n] if self._is_line else self._rank[:n]
@@ -61,32 +63,6 @@ class Rung:
             return np.unique(key[beaters]).size, beaters.size, beaters.size, best
         rank = int(self._rank[index])
         return rank, int(np.count_nonzero(key < rank)), beaters.size, best
-
-    def _rank_new(self) -> None:
-        """Rank the records that have no rank yet; all again if they are many, as after a replay."""
-        n = len(self.ids)
-        if self._is_line or self._ranked == n:
-            return
-        if n - self._ranked > n // 2:
-            self._rank_all()
-        else:
-            for new in range(self._ranked, n):
-                self._enter(new)
-        self._ranked = n
-
-    def _rank_all(self) -> None:
-        """Rank all records, in an order in which no record comes before one that beats it.
-
-        A record that beats another is at least as good in every exact value and in the lower end of
-        every interval, and better in one of them, so it comes first when they are sorted by these.
-        """
-        n = len(self.ids)
-        figures = [*self._exact[:, :n], *self._low[:, :n]]
-        order = np.lexsort([-values for values in reversed(figures)])
-        for place, index in enumerate(order):
-            before = order[:place]
-            beaters = before[self._beats(before, slice(index, index + 1))[:, 0]]
-            self._rank[index] = self._rank[beaters].max(initial=-1) + 1
 
     def _enter(self, new: int) -> None:
         """Rank the new record, and update the ranks that it changes.

@@ -22,11 +22,9 @@ In long sweeps a sampler of Optuna sees a part of the trials (`sweep.search.samp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import SweepError
@@ -39,7 +37,6 @@ from sweep.search.optuna_study import (
     is_feasible,
     make_trial,
     sample,
-    study_of,
 )
 from sweep.search.samplers import PARENTS, TRIES, Sampler, Window, sampler_seed
 from sweep.search.startup import STARTUP, Configurations, completions, spread_values
@@ -78,25 +75,17 @@ class Study:
         self._unasked = self._stock.unasked if self._stock else {}
         self.params = StudyParams(space)
         """What the study can store of a trial's params."""
-        self._trials: list[FrozenTrial] = []  # those of other sweeps first
+        self.trials: list[FrozenTrial] = []
+        """Those learned from other sweeps (:meth:`learn`) first, then this sweep's, by number."""
         self._study_attrs: dict[str, Any] = {}  # of the samplers
         self._configurations = Configurations(self._space, None if sampler == "grid" else seed)
         self._window = found.window(objectives) if found else Window(objectives, 0, 0)
         self._begun = 0
         self.learned = 0
-        """How many trials of the study are those of other sweeps."""
+        """How many of the trials are those of other sweeps."""
         self._ehvi: Ehvi | None = None
         if sampler == "ehvi":
             self._ehvi = Ehvi(space, objectives, every_epoch=every_epoch)
-
-    @property
-    def optuna_study(self) -> optuna.Study:
-        """All trials as an Optuna study, for plots, dashboards and tests; built anew each time.
-
-        Its first trials are those learned from other sweeps (:meth:`learn`), if any; then come
-        this sweep's, by number.
-        """
-        return study_of(self._trials, self._objectives)
 
     # Asking.
 
@@ -134,10 +123,10 @@ class Study:
         """The proposal of Optuna's sampler, given a study of the trials that it may see."""
         assert self._stock is not None
         places = self._window.places(self._parents())
-        shown = range(len(self._trials)) if places is None else places
+        shown = range(len(self.trials)) if places is None else places
         return sample(
             self._stock.make(seed),
-            {place: self._trials[place] for place in shown},
+            {place: self.trials[place] for place in shown},
             self._study_attrs,
             self._objectives,
             self._space,
@@ -159,14 +148,11 @@ class Study:
         """Add an observation of another sweep, as a finished trial before those of this sweep.
 
         ``figures`` are those of its record, for a sampler that learns from standard errors too.
-        SweepError once a trial has begun. The params must be in this space.
+        The params must be in this space, and no trial has begun.
         """
-        if self._begun:
-            raise SweepError("observations of other sweeps come before the first trial")
         self.observe(-1 - self.learned, observation[0], figures)
         attrs = self._unasked.get("trial", {})
-        self._trials.append(self._complete(observation, violations, attrs))
-        self._window.end(self.learned, observation[1], is_feasible(violations))
+        self.trials.append(self._complete(self.learned, observation, violations, attrs))
         self.learned += 1
 
     def begin(self, number: int, params: Params, sampler_attrs: SamplerAttrs) -> None:
@@ -174,7 +160,7 @@ class Study:
         if number != self._begun:
             raise SweepError(f"trial {number} begins out of order: trial {self._begun} comes next")
         self._study_attrs |= sampler_attrs.get("study", {})
-        self._trials.append(
+        self.trials.append(
             make_trial(
                 TrialState.RUNNING,
                 self.params.of_running(params),
@@ -202,26 +188,28 @@ class Study:
         """Trial ``number`` has ended with this observation.
 
         ``violations``: constraint -> by how much it is violated (0 or less: satisfied). Without an
-        observation, with a value that is not finite, or with params that the study cannot store,
-        the trial is FAIL, with the params that it began with.
+        observation the trial is FAIL, with the params that it began with.
         """
-        place, violations = self.learned + number, violations or {}
-        begun = self._trials[place]
+        place = self.learned + number
+        begun, attrs = self.trials[place], self.trials[place].system_attrs
         if self._ehvi is not None:
             self._ehvi.end(number)
-        if observation is None or not self._can_store(observation, violations):
-            self._trials[place] = make_trial(
-                TrialState.FAIL, begun.params, begun.distributions, begun.system_attrs
-            )
+        if observation is None:
+            failed = make_trial(TrialState.FAIL, begun.params, begun.distributions, attrs)
+            self.trials[place] = failed
             self._window.end(place, None, feasible=False)
-            return
-        self._trials[place] = self._complete(observation, violations, begun.system_attrs)
-        self._window.end(place, observation[1], is_feasible(violations))
+        else:
+            self.trials[place] = self._complete(place, observation, violations or {}, attrs)
 
     def _complete(
-        self, observation: Observation, violations: Mapping[str, float], attrs: Mapping[str, Any]
+        self,
+        place: int,
+        observation: Observation,
+        violations: Mapping[str, float],
+        attrs: Mapping[str, Any],
     ) -> FrozenTrial:
         params, values = observation
+        self._window.end(place, values, is_feasible(violations))
         return make_trial(
             TrialState.COMPLETE,
             self.params.of_ended(params),
@@ -230,8 +218,3 @@ class Study:
             values,
             violations,
         )
-
-    def _can_store(self, observation: Observation, violations: Mapping[str, float]) -> bool:
-        params, values = observation
-        finite = all(map(math.isfinite, [*values, *violations.values()]))
-        return finite and self.params.has(params)

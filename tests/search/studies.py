@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna.storages import InMemoryStorage
 
 from sweep.config import SweepConfig
+from sweep.search.optuna_study import study_of
 from sweep.search.samplers import POPULATION, SAMPLERS
 from sweep.search.study import Params, Study
 from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int
@@ -138,9 +141,14 @@ def replay(study: Study, log: Log) -> None:
         getattr(study, kind)(*arguments)
 
 
+def optuna_study(study: Study) -> optuna.Study:
+    """All trials as a study: those learned from other sweeps, then those of this one, by number."""
+    return study_of(study.trials, study._objectives, InMemoryStorage())
+
+
 def contents(study: Study) -> list[Any]:
     """All properties of the study's trials that samplers and plots use, without dates."""
     return [
         (t.number, t.state, t.params, t.distributions, t.values, t.constraints, t.system_attrs)
-        for t in study.optuna_study.trials
+        for t in optuna_study(study).trials
     ]

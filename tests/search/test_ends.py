@@ -11,6 +11,7 @@ from sweep.config import SweepConfig
 from sweep.ledger.events import Event
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
+from tests.search.studies import optuna_study
 from tests.search.test_state import Driver, config, story
 
 FOUR = {"accuracy": "max", "size_bytes": "min", "epoch": "min", "seconds": "min"}
@@ -112,14 +113,14 @@ def test_epochs_that_are_not_there_are_the_default() -> None:
         assert ("finetune_epochs" in trial.params) == there
         assert trial.finetune_epochs == (trial.params["finetune_epochs"] if there else 1)
         assert trial.last_epoch == trial.finetune_epochs
-    states = {trial.state for trial in driver.search.study.optuna_study.trials}
+    states = {trial.state for trial in optuna_study(driver.search.study).trials}
     assert states == {OptunaState.COMPLETE}
 
 
 def test_constraints_reach_the_study_from_the_final_record() -> None:
     driver = Driver(settings(trials=12, constraints={"accuracy": {"min": 0.6}}))
     driver.run(workers=2)
-    seen = driver.search.study.optuna_study.trials
+    seen = optuna_study(driver.search.study).trials
     for trial, stored in zip(driver.search.trials.values(), seen, strict=True):
         record = driver.search.final_record(trial)
         if record is None:
@@ -132,7 +133,7 @@ def test_constraints_reach_the_study_from_the_final_record() -> None:
 def test_trials_without_the_figure_of_a_constraint_teach_the_study_nothing() -> None:
     driver = Driver(settings(trials=3, constraints={"loss": {"max": 1.0}}))
     driver.run()
-    states = [trial.state for trial in driver.search.study.optuna_study.trials]
+    states = [trial.state for trial in optuna_study(driver.search.study).trials]
     assert states == [OptunaState.FAIL] * 3
 
 
@@ -158,8 +159,8 @@ def test_any_number_of_objectives(sampler: str, count: int) -> None:
     of = config(sampler, objectives=objectives)
     driver = Measured(of)
     copy = Search(of).replay(driver.run())
-    seen = driver.search.study.optuna_study
+    seen = optuna_study(driver.search.study)
     assert len(seen.directions) == count
     numbers = [len(trial.values) for trial in seen.trials if trial.values]
     assert set(numbers) == {count} and len(numbers) > len(seen.trials) / 2
-    assert [t.params for t in copy.study.optuna_study.trials] == [t.params for t in seen.trials]
+    assert [t.params for t in optuna_study(copy.study).trials] == [t.params for t in seen.trials]

@@ -16,7 +16,7 @@ from sweep.config.fields import LR_SCHEDULES
 from sweep.ledger.events import Event
 from sweep.search.jobs import TrialState
 from sweep.search.replay import Search
-from tests.search.studies import LEARNING
+from tests.search.studies import LEARNING, optuna_study
 
 EXAMPLES = 2000
 
@@ -134,7 +134,7 @@ def story(events: list[Event]) -> list[Event]:
 
 
 def observed(search: Search) -> list[Any]:
-    trials = search.study.optuna_study.trials
+    trials = optuna_study(search.study).trials
     return [(t.number, t.state, t.params, t.values, t.system_attrs) for t in trials]
 
 
@@ -178,7 +178,7 @@ def test_the_rule_repeats_the_decisions_of_the_ledger(workers: int) -> None:
     ledger = Driver(settings).run(workers)
     copy = Search(settings).replay(e for e in ledger if e["event"] != "decision")
     assert copy.missing_events() == []  # all trials have ended; the last verdict is decided now
-    again = [event for trial in copy.trials.values() for event in trial.verdicts.values()]
+    again = list(copy._verdicts.given.values())
     said = [event for event in ledger if event["event"] == "decision"]
     assert {event["action"] for event in said} == {"continue", "stop"}
     place = operator.itemgetter("trial_id", "epoch")
@@ -195,7 +195,7 @@ def test_every_outcome_occurs_and_each_trial_has_one_true_observation(schedule: 
     assert outcomes == {"completed", "stopped", "failed"}
     assert driver.search.unfinished() == []
     assert driver.search.propose() is None
-    trials = driver.search.study.optuna_study.trials
+    trials = optuna_study(driver.search.study).trials
     truths = {"completed"} if schedule == "linear" else {"completed", "stopped"}
     for trial, seen in zip(driver.search.trials.values(), trials, strict=True):
         assert trial.records
@@ -237,7 +237,9 @@ def test_records_within_a_ramp_are_neither_judged_nor_peers_nor_observations(sch
     assert judged[2, "continue"] and judged[0, "stop"]
     again = Driver(SweepConfig.model_validate(dump), events)
     assert again.ledger == events, "a replay adds nothing"
-    for trial, stored in zip(trials.values(), driver.search.study.optuna_study.trials, strict=True):
+    for trial, stored in zip(
+        trials.values(), optuna_study(driver.search.study).trials, strict=True
+    ):
         if stored.state == OptunaState.COMPLETE:
             assert stored.params["finetune_epochs"] == trial.last_epoch >= trial.ramp_epochs
 
@@ -347,7 +349,7 @@ def test_a_stopped_trial_is_observed_at_its_last_epoch_that_the_list_has() -> No
         driver.emit(record(trial, epoch, attempt=1))
     assert trial.last_epoch == 3
     driver.emit(trial.end_event("stopped"))
-    (seen,) = driver.search.study.optuna_study.trials
+    (seen,) = optuna_study(driver.search.study).trials
     assert seen.state == OptunaState.COMPLETE
     assert seen.params["finetune_epochs"] == 2
     assert seen.values[0] == trial.records[2]["accuracy"]
@@ -360,7 +362,7 @@ def test_a_trial_without_an_objective_is_a_failed_observation() -> None:
     driver.emit(bare)
     driver.emit(trial.due_end())
     assert trial.status == "completed"
-    assert driver.search.study.optuna_study.trials[0].state == OptunaState.FAIL
+    assert optuna_study(driver.search.study).trials[0].state == OptunaState.FAIL
 
 
 def test_seeds_are_fixed_by_the_sweep_and_differ_between_trials() -> None:

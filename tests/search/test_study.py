@@ -21,13 +21,13 @@ from tests.search.studies import (
     EPOCHS,
     EVERY,
     ONE,
-    VIOLATED,
     Log,
     ask_and_begin,
     conditional,
     contents,
     count,
     drive,
+    optuna_study,
     replay,
     space,
 )
@@ -77,12 +77,12 @@ def test_a_stock_sampler_proposes_what_optuna_proposes_to_a_study_of_the_same_tr
         log = log[: first_child(log)]
     ours = Study(domains, BOTH, sampler, seed=0)
     replay(ours, log)
-    number = len(ours.optuna_study.trials)
+    number = len(optuna_study(ours).trials)
     how = SAMPLERS[sampler]
     theirs = optuna.create_study(
         directions=["maximize", "minimize"], sampler=how.make(sampler_seed(0, number))
     )
-    theirs.add_trials(ours.optuna_study.trials)
+    theirs.add_trials(optuna_study(ours).trials)
     trial = theirs.ask()
     asked = suggest(trial, domains)
     proposal = ours.ask(number)
@@ -132,7 +132,7 @@ def test_a_stopped_trial_has_the_epochs_that_it_reached(sampler: str, epochs: st
     params = ask_and_begin(study, 0)
     truth = {**params, "finetune_epochs": 1}
     study.finish(0, (truth, [0.5, 10]))
-    (trial,) = study.optuna_study.trials
+    (trial,) = optuna_study(study).trials
     assert (trial.state, trial.values) == (TrialState.COMPLETE, [0.5, 10.0])
     assert trial.params == {name: truth[name] for name in trial.params}
     assert trial.params["finetune_epochs"] == 1
@@ -143,36 +143,20 @@ def test_of_a_list_of_epochs_only_those_are_stored() -> None:
     assert [e for e in range(7) if study.params.has_epoch(e)] == [1, 2, 5]
 
 
-FINE = {VIOLATED: 0.0}
-
-
-@pytest.mark.parametrize(
-    ("epoch", "values", "broken", "state"),
-    [
-        (2, [0.5, 10], FINE, TrialState.COMPLETE),
-        (3, [0.5, 10], FINE, TrialState.FAIL),  # the space lists 1, 2 and 5
-        (2, None, FINE, TrialState.FAIL),
-        (2, [float("nan"), 1.0], FINE, TrialState.FAIL),
-        (2, [0.5, float("inf")], FINE, TrialState.FAIL),
-        (2, [0.5, 10], {VIOLATED: float("nan")}, TrialState.FAIL),
-    ],
-)
-def test_a_trial_without_figures_or_with_params_that_cannot_be_stored_is_failed(
-    epoch: int, values: list[float] | None, broken: Any, state: TrialState
-) -> None:
+def test_a_trial_without_an_observation_is_failed() -> None:
     study = Study(space("tpe", EPOCHS["choice"]), BOTH, "tpe", 0)
-    params = ask_and_begin(study, 0)
-    states = [study.optuna_study.trials[0].state]
-    study.finish(0, ({**params, "finetune_epochs": epoch}, values) if values else None, broken)
-    states.append(study.optuna_study.trials[0].state)
-    assert states == [TrialState.RUNNING, state]
+    ask_and_begin(study, 0)
+    states = [optuna_study(study).trials[0].state]
+    study.finish(0, None)
+    states.append(optuna_study(study).trials[0].state)
+    assert states == [TrialState.RUNNING, TrialState.FAIL]
 
 
 def test_nsga2_names_parents_by_their_places_when_it_is_shown_a_part_of_the_trials() -> None:
     """A generation is full once as many have ended, those that were stopped among them."""
     study = Study(space("nsga2"), BOTH, "nsga2", seed=0)
     log = drive(study, 360, BOTH)
-    trials = study.optuna_study.trials
+    trials = optuna_study(study).trials
     how = SAMPLERS["nsga2"]
     assert how.finished < sum(t.state == TrialState.COMPLETE for t in trials)
     ended = [t.system_attrs[GENERATION] for t in trials if t.state == TrialState.COMPLETE]

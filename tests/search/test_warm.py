@@ -17,6 +17,7 @@ from sweep.ledger.store import store_at
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
 from tests.analysis.ledgers import LedgerBuilder
+from tests.search.studies import optuna_study
 
 SPACE: dict[str, Any] = {
     "sparsity": {"low": 0.1, "high": 0.9},
@@ -125,7 +126,7 @@ def test_what_the_granularity_decides_is_outside_of_no_space(tmp_path: Path) -> 
     assert event["observations"][0]["params"]["sparsity"] == 0.5
     search = Search(config(space=space))
     search.apply({**event, "time": 0.0})
-    (stored,) = search.study.optuna_study.trials
+    (stored,) = optuna_study(search.study).trials
     assert stored.state == TrialState.COMPLETE and stored.params["granularity"] == "2:4"
 
 
@@ -185,7 +186,7 @@ def test_other_objectives_are_learned_where_the_records_have_them(
     search = Search(config(objectives=objectives, task=TASK))
     search.apply({**event, "time": 0.0})
     values = [[record[name] for name in objectives] for record in wanted]
-    assert [trial.values for trial in search.study.optuna_study.trials] == values
+    assert [trial.values for trial in optuna_study(search.study).trials] == values
 
 
 @pytest.mark.parametrize("objective", ["accuracy", "accuracy_drop"])
@@ -277,7 +278,7 @@ def test_a_search_learns_from_its_ledger_alone(other: Path, sampler: str) -> Non
     for search in searches:
         assert search.study.learned == 2
         assert len(search.trials) == 0
-    seen = searches[0].study.optuna_study.trials
+    seen = optuna_study(searches[0].study).trials
     assert [trial.state for trial in seen] == [TrialState.COMPLETE] * 2
     assert [trial.params["finetune_epochs"] for trial in seen] == [2, 1]
     assert [trial.values for trial in seen] == [[0.92, 0.5], [0.81, 0.8]]
