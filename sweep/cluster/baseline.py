@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sweep.cluster.interrupts import CheckSignals
-from sweep.compress.dense.ship import digest, find_packed, save_packed
+from sweep.compress.dense.ship import find_packed, save_packed
 from sweep.config import SweepConfig
 from sweep.config.sections import CLOSED_FORM
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
@@ -32,23 +32,21 @@ class Dense:
 
     def __init__(self, config: SweepConfig, place: Store, check_signals: CheckSignals) -> None:
         self.config, self.place, self.check_signals = config, place.absolute(), check_signals
-        self._packed: Any = None
 
-    def figures(self, split: str = "validation", begins: bool = False) -> dict[str, Any]:
-        """The results of the dense model on a split, which are logged.
+    def figures(self, split: str = "validation") -> dict[str, Any]:
+        """The results of the dense model on a split, which are logged; the model is stored.
 
-        If the sweep ``begins``, it stores the model. Raises :class:`~sweep.errors.UsageError` for
-        an unusable model or unusable data, and :class:`~sweep.cluster.interrupts.Abort` on a
-        signal.
+        Raises :class:`~sweep.errors.UsageError` for an unusable model or unusable data, and
+        :class:`~sweep.cluster.interrupts.Abort` on a signal.
         """
         import ray
 
         logger.info("preparing data and dense baseline")
         started, metric, want = time.time(), self.config.task.primary, self.config.resources
-        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2, num_returns=2)
+        task = ray.remote(num_cpus=want.cpu, num_gpus=want.gpu, max_retries=2)
         settings, place = self.config.model_dump(mode="json"), str(self.place)
         try:
-            answer, packed = task(prepare).remote(settings, additions(), split, place, begins)
+            answer = task(prepare).remote(settings, additions(), split, place)
             while not ray.wait([answer], timeout=0.2)[0]:
                 self.check_signals()
             figures: dict[str, Any] = ray.get(answer)
@@ -60,40 +58,27 @@ class Dense:
             raise  # a bug in prunesweep: its traceback is needed
         except ray.exceptions.RayError as error:
             raise ClusterError(f"the baseline's worker died: {first_line(error)}") from error
-        self._packed = packed  # a reference: the model stays on its machine
         told = f"{metric} {figures[metric]:.4f} on {figures['examples']} {split} examples"
         logger.info("dense baseline: %s (%.0f s)", told, time.time() - started)
         for warning in figures["warnings"]:
             logger.warning("warning: %s", warning)
         return figures
 
-    def placed(self) -> list[tuple[str | None, Any]]:
-        """The digest of the packed model and a reference to it, for machines without the model.
+    def store(self) -> None:
+        """Store the model, unless it is stored; an older version may have begun the sweep.
 
-        The driver owns the object, so that it is not lost with another machine. The list is empty
-        for a task without a model, and if the sweep has stored the model where workers find it.
         Raises as :meth:`figures` does.
         """
-        import ray
-
-        if self.config.task.dataset == CLOSED_FORM or find_packed(self.place):
-            return []
-        if self._packed is None:
+        if self.config.task.dataset != CLOSED_FORM and not find_packed(self.place):
             self.figures()
-        packed, self._packed = ray.get(self._packed), None
-        return [(digest(packed), ray.put(packed))]
 
 
-def prepare(
-    settings: dict[str, Any], added: bytes, split: str, where: str, begins: bool
-) -> tuple[dict[str, Any], bytes]:
+def prepare(settings: dict[str, Any], added: bytes, split: str, where: str) -> dict[str, Any]:
     """Tokenise the data, load or finetune the dense model, and evaluate it on a split.
 
     It runs once for each split in a worker process. No trial runs meanwhile, so on CPUs it uses all
-    threads of its machine. ``where`` is the place at which the sweep stores its dense model; a
-    sweep that ``begins`` stores it, unless it is there already.
-
-    Returns the results for the "baseline" event, and the packed dense model.
+    threads of its machine. ``where`` is the place at which the sweep stores its dense model, unless
+    it is there already. Returns the results for the "baseline" event.
     """
     config = received(settings, added)
     cpus = config.resources.cpu if config.resources.gpu else own_cpus()
@@ -105,10 +90,9 @@ def prepare(
     more = {**bench.about(split), "model": config.model or "fresh"}
     if accuracy := figures["metrics"].get("accuracy"):
         more["majority_accuracy"] = accuracy["chance"]
-    packed = bench.pack()
-    if begins and found is None:
-        save_packed(store_at(where), packed)
-    return {**figures, **more}, packed
+    if found is None:
+        save_packed(store_at(where), bench.pack())
+    return {**figures, **more}
 
 
 def additions() -> bytes:

@@ -80,12 +80,6 @@ class Capacity:
             self._look()
         return max(1, self._limit)
 
-    @property
-    def spans_machines(self) -> bool:
-        """Whether trials run on several machines, now or after the autoscaler has added some."""
-        there = [node for node in machines.present() if fits(node, self.want)]
-        return len(there) != 1 or self._could_be > self.present
-
     def _look(self) -> None:
         self._read = time.monotonic()
         there = sum(fits(node, self.want) for node in machines.present())  # on one of them, whole

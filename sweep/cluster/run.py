@@ -142,7 +142,7 @@ def _first_events(session: Session, warm: list[WarmEvent]) -> Sequence[Event]:
     config, ledger = session.config, session.ledger
     if not ledger.events:
         delete_packed(session.folder.dense)  # left by a failed start, maybe with other settings
-    baseline = session.dense.figures(begins=True)
+    baseline = session.dense.figures()
     reference = reference_point(config, baseline)
     first: SweepEvent = {
         "event": SWEEP,

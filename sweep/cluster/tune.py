@@ -48,7 +48,7 @@ def run_through_tune(
     """
     with tempfile.TemporaryDirectory(prefix="prunesweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
-            _trainable(dense, capacity, checkpoints),
+            _trainable(dense, checkpoints),
             tune_config=tune.TuneConfig(
                 search_alg=HandOut(conductor, capacity),
                 scheduler=Decide(conductor, is_drained),
@@ -70,8 +70,9 @@ def run_through_tune(
         raise Abort(ClusterError("Ray Tune ended before all trials had ended"))
 
 
-def _trainable(dense: Dense, capacity: Capacity, checkpoints: Store) -> Any:
+def _trainable(dense: Dense, checkpoints: Store) -> Any:
     """The worker class of a sweep, with the resources that one worker reserves."""
+    dense.store()
     config = dense.config
     worker = tune.with_parameters(
         Worker,
@@ -79,7 +80,6 @@ def _trainable(dense: Dense, capacity: Capacity, checkpoints: Store) -> Any:
         added=additions(),
         checkpoints=str(checkpoints.absolute()),
         kept=str(dense.place),
-        dense=dense.placed() if capacity.spans_machines else [],
     )
     want = {"cpu": config.resources.cpu, "gpu": config.resources.gpu}
     return tune.with_resources(worker, want)

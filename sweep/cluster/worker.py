@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -17,7 +15,7 @@ from ray import tune
 from sweep.cluster.baseline import make_bench, received
 from sweep.cluster.conductor import REPORT, Report
 from sweep.cluster.machines import draining
-from sweep.compress.dense.ship import Shipped, find_packed
+from sweep.compress.dense.ship import find_packed
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger import checkpoint
 from sweep.ledger.record import Record
@@ -47,16 +45,14 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         added: bytes,
         checkpoints: str,
         kept: str,
-        dense: Sequence[Any] = (),
     ) -> None:
         """Called once in each actor; ``settings`` is the resolved config.
 
         ``added`` has the driver's additions to the registries (`sweep.cluster.baseline.additions`).
-        ``kept`` is the place of the sweep's stored dense model. ``dense`` has the digest of a
-        packed model and a reference to it, if none is stored and workers run on several machines.
+        ``kept`` is the place of the sweep's stored dense model.
         """
         self.settings, self.added, self.root = settings, added, store_at(checkpoints)
-        self.kept, self.dense = store_at(kept), dense
+        self.kept = store_at(kept)
         self.bench: Bench | None = None
         self.reset_config(config)
 
@@ -103,9 +99,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         if self.bench is None:
             config = received(self.settings, self.added)
             self.bench = make_bench(config, threads=max(1, int(config.resources.cpu)))
-            sent = [Shipped(digest, partial(ray.get, packed)) for digest, packed in self.dense]
-            with contextlib.suppress(ray.exceptions.RayError):  # this machine then makes the model
-                self.bench.adopt(find_packed(self.kept) or next(iter(sent), None))
+            self.bench.adopt(find_packed(self.kept))
         return self.bench
 
 

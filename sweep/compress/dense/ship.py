@@ -3,9 +3,8 @@
 All trials of a sweep must start from the same weights. If another machine finetuned the dense model
 again, its weights would differ, and trials of the two machines could not be compared.
 
-The packed form is a tar file of the models' cache folder, figures included. If any model was
-finetuned, the sweep saves the tar file beside its ledger as ``dense/DIGEST.tar``, by an atomic
-write. Otherwise it is sent with the trials.
+The packed form is a tar file of the models' cache folder, figures included. The sweep saves it
+beside its ledger as ``dense/DIGEST.tar``, or as ``dense/figures.tar`` if no model was finetuned.
 """
 
 from __future__ import annotations
@@ -28,7 +27,10 @@ from sweep.ledger.store_objects import RETRY_SECONDS
 NOTE = "finetune.json"
 """The file that marks the folder of a finetuned model."""
 
-_NAME = re.compile(r"([0-9a-f]{16})\.tar")
+FIGURES = "figures"
+"""The name of a tar file without a finetuned model."""
+
+_NAME = re.compile(rf"([0-9a-f]{{16}}|{FIGURES})\.tar")
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,18 @@ def find_packed(place: Store) -> Shipped | None:
     Raises :class:`~sweep.errors.StorageError` if the store cannot be reached. ``read`` of the
     result raises it if the models cannot be read or are damaged.
     """
-    return next((Shipped(name, partial(_read, place, name)) for name in _all(place)), None)
+    for name in _all(place):
+        return Shipped(None if name == FIGURES else name, partial(_read, place, name))
+    return None
 
 
 def save_packed(place: Store, packed: bytes) -> None:
-    """Save packed dense models at ``place``, if any of them was finetuned.
+    """Save packed dense models at ``place``, unless a bench without a model packed no bytes.
 
     Raises :class:`~sweep.errors.StorageError` if the disk or store refuses the write.
     """
-    if name := digest(packed):
-        (place / f"{name}.tar").write_bytes(packed)
+    if packed:
+        (place / f"{digest(packed) or FIGURES}.tar").write_bytes(packed)
 
 
 def delete_packed(place: Store) -> None:
@@ -119,7 +123,7 @@ def _read(place: Store, wanted: str) -> bytes:
     file = place / f"{wanted}.tar"
     try:
         packed = file.read_bytes()
-        found = digest(packed)
+        found = digest(packed) or FIGURES
     except StoreError:
         raise
     except (OSError, tarfile.TarError) as error:

@@ -109,11 +109,13 @@ def of_sweep(dense: Store) -> Shipped:
     return found
 
 
-def test_packed_models_are_saved_and_found_only_if_any_was_finetuned(
-    made: Path, dense: Store
-) -> None:
-    save_packed(dense, pack(made, leave=MODELS))
+def test_packed_models_are_saved_and_found(made: Path, dense: Store) -> None:
+    save_packed(dense, b"")  # a task without a model
     assert find_packed(dense) is None and dense.children() == []
+    figures = pack(made, leave=MODELS)
+    save_packed(dense, figures)
+    assert of_sweep(dense).digest is None and of_sweep(dense).read() == figures
+    delete_packed(dense)
     save_packed(dense, pack(made))
     found = of_sweep(dense)
     assert found.digest == digest(pack(made)) and found.read() == pack(made)
