@@ -119,7 +119,8 @@ class Ehvi:
         self._is_low_better = objectives.get(self._known) == "min"
         self._epochs = _epochs(space[FIDELITY], every_epoch)
         self._encoding = Encoding(space, max(self._epochs))
-        self._running: dict[int, Params] = {}
+        self.running: dict[int, Params] = {}
+        """The params of running trials, by number."""
         self._places: set[tuple[int, int]] = set()  # trial, epoch
         self._records: list[_Seen] = []
         self._window = Window(dict.fromkeys(("metric", "known"), "max"), SEEN, 0)
@@ -132,11 +133,11 @@ class Ehvi:
 
     def begin(self, number: int, params: Params) -> None:
         """A trial is running."""
-        self._running[number] = params
+        self.running[number] = params
 
     def end(self, number: int) -> None:
         """A trial is over."""
-        self._running.pop(number, None)
+        self.running.pop(number, None)
 
     def observe(self, trial: int, params: Params, record: Mapping[str, Any]) -> None:
         """Add a record of a trial, once. A record without finite objectives is ignored.
@@ -175,16 +176,15 @@ class Ehvi:
         # BLAS threads do not help with matrices this small: on two cores a proposal took four times
         # as long, and the threads used the cores of training workers.
         with LIMITED, self._libraries.limit(limits=1, user_api="blas"):
-            shown = self._window.places()
-            seen = self._records if shown is None else [self._records[place] for place in shown]
-            seen = sorted(seen, key=lambda one: (one.trial, one.epoch))
+            shown = [self._records[place] for place in self._window.places(len(self._records))]
+            seen = sorted(shown, key=lambda one: (one.trial, one.epoch))
             known = np.array([one.known for one in seen])
             values, noise = _standardised(seen)
             places = self._encoding.points([(one.params, one.epoch) for one in seen])
             model = Surrogate(places, values, noise, self._encoding.shape())
             model.fit()
             means, _ = model.predict(places)
-            running = list(islice(reversed(self._running.values()), BELIEVED))
+            running = list(islice(reversed(self.running.values()), BELIEVED))
             heights, widths = [means], [known]
             if running:
                 expected = self._encoding.points([(params, _last(params)) for params in running])

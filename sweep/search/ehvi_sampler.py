@@ -49,16 +49,12 @@ VALUE = "value"
 
 @dataclass
 class _Read:
-    """The trials of a study that were read: the params of running ones, the numbers of ended ones.
-
-    ``place`` is that of the metric among the study's objectives.
-    """
+    """What was read of a study; ``place`` is that of the metric among its objectives."""
 
     study_name: str
     place: int
     ehvi: Ehvi
     configurations: Configurations
-    params: dict[int, Params] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
 
 
@@ -164,12 +160,11 @@ class EhviSampler(BaseSampler):
             number = trial.number
             if number in read.ended or number == own or trial.state == TrialState.WAITING:
                 continue
-            if number not in read.params:
+            if number not in read.ehvi.running:
                 params = self._params(trial)
                 if params is None:
                     unknown += number < own and not trial.state.is_finished()
                     continue
-                read.params[number] = params
                 read.configurations.add(params)
                 read.ehvi.begin(number, params)
             self._observe(read, trial)
@@ -177,7 +172,7 @@ class EhviSampler(BaseSampler):
 
     def _observe(self, read: _Read, trial: FrozenTrial) -> None:
         """Read the records of a trial, and its end."""
-        number, params = trial.number, read.params[trial.number]
+        number, params = trial.number, read.ehvi.running[trial.number]
         records = trial.user_attrs.get(RECORDS, ())
         for epoch, value, error in records:
             record = {"epoch": epoch, VALUE: value, f"{VALUE}_se": error}
@@ -187,7 +182,6 @@ class EhviSampler(BaseSampler):
         if trial.state.is_finished():
             read.ehvi.end(number)
             read.ended.add(number)
-            del read.params[number]
 
     def _params(self, trial: FrozenTrial) -> Params | None:
         """The active params; None while the objective function has not suggested all of them."""

@@ -242,10 +242,11 @@ class Verdicts:
             if record["epoch"] not in trial.decisions:
                 self.judge(trial, record)
 
-    def judge(self, trial: TrialState, record: RecordEvent) -> None:
-        """Give the verdict on a record if its epoch is a rung."""
-        if self._is_compared(trial, record) and record["epoch"] < trial.finetune_epochs:
-            self._rule.judge(trial.trial_id, record["epoch"], record)
+    def judge(self, trial: TrialState, record: RecordEvent) -> DecisionEvent | None:
+        """The verdict on a record if its epoch is a rung."""
+        if not self._is_compared(trial, record) or record["epoch"] >= trial.finetune_epochs:
+            return None
+        return self._rule.judge(trial.trial_id, record["epoch"], record)
 
     def _is_compared(self, trial: TrialState, record: RecordEvent) -> bool:
         is_kind = bool(record["partial"]) == self._horizon_bound

@@ -40,6 +40,19 @@ SamplerAttrs = dict[str, dict[str, Any]]
 """The attributes that a sampler sets: {"trial": {key: value}, "study": {key: value}}, or less."""
 
 
+class _Shared(FrozenTrial):
+    """A trial that is never changed, so a shallow copy is enough.
+
+    A study makes a deep copy of each trial that is added. For a window of 264 trials this takes as
+    long as the proposal itself.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
+        copied = _Shared.__new__(_Shared)
+        vars(copied).update(vars(self))
+        return copied
+
+
 class StudyParams:
     """Which parameters of a trial, and which values of each, a study can store.
 
@@ -54,28 +67,52 @@ class StudyParams:
         }
         if FIDELITY in space:
             self._stored[FIDELITY] = _reached_epochs(space[FIDELITY])
-        self.distributions = {name: distribution(domain) for name, domain in self._stored.items()}
-        """Parameter -> the values that the study can store."""
+        self._distributions = {name: distribution(domain) for name, domain in self._stored.items()}
 
     def has_epoch(self, epoch: int) -> bool:
         """Whether ``finetune_epochs`` = ``epoch`` can be stored."""
         return FIDELITY not in self._stored or self._stored[FIDELITY].contains(epoch)
 
-    def of_running(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The params of a trial that begins, as far as a study can store them."""
-        return {
-            name: params[name]
-            for name, domain in self._stored.items()
-            if name in params and domain.contains(params[name])
-        }
+    def trial(
+        self,
+        state: TrialState,
+        params: Mapping[str, Any],
+        attrs: Mapping[str, Any],
+        values: Sequence[float] | None = None,
+        violations: Mapping[str, float] | None = None,
+    ) -> FrozenTrial:
+        """A trial for any number of studies, with those of its active params that can be stored.
 
-    def of_ended(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The active params of a trial that ended with these, as far as a study can store them."""
+        ``attrs`` are the attributes that a sampler set. ``violations``: constraint -> by how much
+        it is violated, 0 or less where it is satisfied.
+        """
         found: dict[str, Any] = {}
         for name in self._names:
             if name in params and is_active(self._space[name], found):
                 found[name] = params[name]
-        return self.of_running(found)
+        stored = {
+            name: found[name]
+            for name, domain in self._stored.items()
+            if name in found and domain.contains(found[name])
+        }
+        now = datetime.now()
+        trial = _Shared(
+            number=-1,  # a study gives the number and the id
+            trial_id=-1,
+            state=state,
+            value=None,
+            values=None if values is None else [float(value) for value in values],
+            datetime_start=now,
+            datetime_complete=now if state.is_finished() else None,
+            params=stored,
+            distributions={name: self._distributions[name] for name in stored},
+            user_attrs={},
+            system_attrs=dict(attrs),
+            intermediate_values={},
+        )
+        for name, violation in (violations or {}).items():
+            trial.set_constraint(name, float(violation))
+        return trial
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Domain]) -> dict[str, Any]:
@@ -112,52 +149,6 @@ def _reached_epochs(domain: Domain) -> Int | Choice:
         return Int(1, domain.high, log=True)
     high = domain.value if isinstance(domain, Constant) else domain.high
     return Int(0, int(high or 0))
-
-
-class _Shared(FrozenTrial):
-    """A trial that is never changed, so a shallow copy is enough.
-
-    A study makes a deep copy of each trial that is added. For a window of 264 trials this takes as
-    long as the proposal itself.
-    """
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenTrial:
-        copied = _Shared.__new__(_Shared)
-        vars(copied).update(vars(self))
-        return copied
-
-
-def make_trial(
-    state: TrialState,
-    params: Mapping[str, Any],
-    distributions: Mapping[str, BaseDistribution],
-    attrs: Mapping[str, Any],
-    values: Sequence[float] | None = None,
-    constraints: Mapping[str, float] | None = None,
-) -> FrozenTrial:
-    """A trial for any number of studies.
-
-    ``distributions`` has those of all ``params``, and may have more. ``attrs`` are the attributes
-    that a sampler set. ``constraints``: name -> violation, 0 or less where it is satisfied.
-    """
-    now = datetime.now()
-    trial = _Shared(
-        number=-1,  # a study gives the number and the id
-        trial_id=-1,
-        state=state,
-        value=None,
-        values=None if values is None else [float(value) for value in values],
-        datetime_start=now,
-        datetime_complete=now if state.is_finished() else None,
-        params=dict(params),
-        distributions={name: distributions[name] for name in params},
-        user_attrs={},
-        system_attrs=dict(attrs),
-        intermediate_values={},
-    )
-    for name, violation in (constraints or {}).items():
-        trial.set_constraint(name, float(violation))
-    return trial
 
 
 def study_of(

@@ -110,19 +110,13 @@ class Search(Fold):
         return trial.accepts(record["attempt"]) and trial.wants(record["epoch"])
 
     def judge(self, record: events.RecordEvent) -> events.DecisionEvent | None:
-        """The "decision" event for a "record" event, before or after that is applied.
+        """The "decision" event for an accepted "record" event, before or after that is applied.
 
-        None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, a
-        scheduler that stops nothing, a record that is not accepted.
+        None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, or
+        a scheduler that stops nothing.
         """
-        trial = self.trials.get(record["trial_id"])
-        if trial is None:
-            return None
-        epoch = record["epoch"]
         self._verdicts.close()
-        if self.accepts(record):
-            self._verdicts.judge(trial, record)
-        return trial.decisions.get(epoch) or self._verdicts.given.get((trial.trial_id, epoch))
+        return self._verdicts.judge(self.trials[record["trial_id"]], record)
 
     def unfinished(self) -> list[TrialState]:
         """The trials without an "end", by number."""

@@ -104,11 +104,11 @@ class Window:
         if feasible:
             self._front.add(place, values)
 
-    def places(self, also: Iterable[int] = ()) -> list[int] | None:
-        """The places of the trials to see, in order, with those in ``also``; None for all."""
+    def places(self, count: int, also: Iterable[int] = ()) -> Sequence[int]:
+        """Those of ``count`` places to see, in order, and those in ``also``."""
         fits = self._finished <= self._most_finished and len(self._running) <= self._most_running
         if fits and self._most_finished:
-            return None
+            return range(count)
         best = self._front.spread(self._most_finished // 2)
         known = set(best)
         newest = [place for place in reversed(self._recent) if place not in known]

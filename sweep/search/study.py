@@ -35,7 +35,6 @@ from sweep.search.optuna_study import (
     SamplerAttrs,
     StudyParams,
     is_feasible,
-    make_trial,
     sample,
 )
 from sweep.search.samplers import PARENTS, TRIES, Sampler, Window, sampler_seed
@@ -122,11 +121,10 @@ class Study:
     def _sampled(self, seed: int) -> Proposal:
         """The proposal of Optuna's sampler, given a study of the trials that it may see."""
         assert self._stock is not None
-        places = self._window.places(self._parents())
-        shown = range(len(self.trials)) if places is None else places
+        places = self._window.places(len(self.trials), self._parents())
         return sample(
             self._stock.make(seed),
-            {place: self.trials[place] for place in shown},
+            {place: self.trials[place] for place in places},
             self._study_attrs,
             self._objectives,
             self._space,
@@ -160,14 +158,8 @@ class Study:
         if number != self._begun:
             raise SweepError(f"trial {number} begins out of order: trial {self._begun} comes next")
         self._study_attrs |= sampler_attrs.get("study", {})
-        self.trials.append(
-            make_trial(
-                TrialState.RUNNING,
-                self.params.of_running(params),
-                self.params.distributions,
-                sampler_attrs.get("trial", {}),
-            )
-        )
+        attrs = sampler_attrs.get("trial", {})
+        self.trials.append(self.params.trial(TrialState.RUNNING, params, attrs))
         self._begun += 1
         self._configurations.add(params)
         self._window.begin(self.learned + number)
@@ -195,8 +187,7 @@ class Study:
         if self._ehvi is not None:
             self._ehvi.end(number)
         if observation is None:
-            failed = make_trial(TrialState.FAIL, begun.params, begun.distributions, attrs)
-            self.trials[place] = failed
+            self.trials[place] = self.params.trial(TrialState.FAIL, begun.params, attrs)
             self._window.end(place, None, feasible=False)
         else:
             self.trials[place] = self._complete(place, observation, violations or {}, attrs)
@@ -210,11 +201,4 @@ class Study:
     ) -> FrozenTrial:
         params, values = observation
         self._window.end(place, values, is_feasible(violations))
-        return make_trial(
-            TrialState.COMPLETE,
-            self.params.of_ended(params),
-            self.params.distributions,
-            attrs,
-            values,
-            violations,
-        )
+        return self.params.trial(TrialState.COMPLETE, params, attrs, values, violations)

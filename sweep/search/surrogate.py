@@ -132,12 +132,12 @@ class Surrogate:
     ) -> None:
         self._points, self._values, self._noise = points, values, noise
         self._mean = float(values.mean()) if mean is None else mean
-        self._apart = _Distances.of(points, points, shape)
+        self._apart = _distances(points, points, shape)
         self._condition(shape)
 
     def _condition(self, shape: Shape) -> float:
         """Set the hyperparameters; returns the log marginal likelihood, up to a constant."""
-        covariance = self._apart.covariance(shape)
+        covariance = _covariance(*self._apart, shape)
         covariance[np.diag_indices_from(covariance)] += self._noise + 1e-9
         self.shape, self._root = shape, np.linalg.cholesky(covariance)
         self._weights = solve_triangular(self._root, self._values - self._mean, lower=True)
@@ -168,7 +168,7 @@ class Surrogate:
 
     def predict(self, points: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at m points, each (m,); without the noise of a record."""
-        across = _Distances.of(self._points, points, self.shape).covariance(self.shape)
+        across = _covariance(*_distances(self._points, points, self.shape), self.shape)
         pulled = solve_triangular(self._root, across, lower=True)
         variance = self.shape.variance - np.einsum("ij,ij->j", pulled, pulled)
         return self._mean + pulled.T @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
@@ -199,25 +199,18 @@ def improvement(mean: Array, deviation: Array, width: Array, steps: Array) -> Ar
     return total
 
 
-@dataclass(frozen=True)
-class _Distances:
-    """Squared differences of the numbers (d, n, m) and whether the choices differ (c, n, m)."""
+def _distances(one: Array, other: Array, shape: Shape) -> tuple[Array, NDArray[np.bool_]]:
+    """Squared differences of the numbers (d, n, m), and whether the choices differ (c, n, m)."""
+    apart, count = one.T[:, :, None] - other.T[:, None, :], len(shape.lengths)
+    return apart[:count] ** 2, apart[count:] != 0
 
-    squares: Array
-    differ: NDArray[np.bool_]
 
-    @classmethod
-    def of(cls, one: Array, other: Array, shape: Shape) -> _Distances:
-        apart, count = one.T[:, :, None] - other.T[:, None, :], len(shape.lengths)
-        return cls(apart[:count] ** 2, apart[count:] != 0)
-
-    def covariance(self, shape: Shape) -> Array:
-        scaled = np.tensordot(shape.lengths**-2, self.squares, axes=1)
-        r = np.sqrt(5 * scaled)
-        found: Array = shape.variance * (1 + r + r * r / 3) * np.exp(-r)
-        for differs, alike in zip(self.differ, shape.alike, strict=True):
-            found *= 1 - (1 - alike) * differs
-        return found
+def _covariance(squares: Array, differ: NDArray[np.bool_], shape: Shape) -> Array:
+    r = np.sqrt(5 * np.tensordot(shape.lengths**-2, squares, axes=1))
+    found: Array = shape.variance * (1 + r + r * r / 3) * np.exp(-r)
+    for differs, alike in zip(differ, shape.alike, strict=True):
+        found *= 1 - (1 - alike) * differs
+    return found
 
 
 def _ends(domain: Domain) -> tuple[float, float, bool]:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     GetPydanticSchema,
+    PlainSerializer,
     create_model,
     model_validator,
 )
@@ -120,10 +122,5 @@ def read_as(
     kind: Any, convert: Callable[[Any], Any], plain: Callable[[Any], Any] = lambda value: value
 ) -> GetPydanticSchema:
     """A type that is validated as ``kind``, then converted, and serialized with ``plain``."""
-    return GetPydanticSchema(
-        lambda _, handler: core_schema.no_info_after_validator_function(
-            convert,
-            handler(kind),
-            serialization=core_schema.plain_serializer_function_ser_schema(plain),
-        )
-    )
+    whole = Annotated[kind, AfterValidator(convert), PlainSerializer(plain)]
+    return GetPydanticSchema(lambda _, handler: handler(whole))
