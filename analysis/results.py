@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from analysis import questions
-from analysis.certainty.answers import BoolArray
-from analysis.certainty.judgement import Basis, Evidence, Side, judged, points_of
+from analysis.certainty.answers import BoolArray, answers_of
+from analysis.certainty.judgement import Basis, Side, judged, points_of, side_of
 from analysis.certainty.measured import measured
-from analysis.certainty.paired import Paired
+from analysis.certainty.paired import Paired, compare
 from analysis.certainty.verdicts import margin
 from analysis.format import MetricFormat
 from analysis.history.layers import layer_table, layers_of
@@ -92,8 +92,7 @@ class Results(Loaded):
 
     @cached_property
     def _judged(self) -> tuple[pd.DataFrame, Basis]:
-        draw = np.random.default_rng(SEED)
-        return judged(self._contenders, self._places, self.directions, self._evidence, draw)
+        return judged(self._contenders, self._places, self, np.random.default_rng(SEED))
 
     @property
     def hypervolume(self) -> float | None:
@@ -191,16 +190,12 @@ class Results(Loaded):
 
         None if the ledger does not have the answers.
         """
-        return self._evidence.answers((trial_id, epoch))
+        return answers_of(self.record((trial_id, epoch)))
 
     @property
     def baseline_answers(self) -> BoolArray | None:
         """Which validation examples the dense model answered right; None if unknown."""
-        return self._evidence.answers("dense")
-
-    @cached_property
-    def _evidence(self) -> Evidence:
-        return Evidence(self.metric, self.story.trials, self.story.baseline, self.confirming)
+        return answers_of(self.story.baseline)
 
     def compare_points(
         self,
@@ -222,7 +217,8 @@ class Results(Loaded):
         (5, 10, '0.3018')
         """
         draw = np.random.default_rng(SEED) if generator is None else generator
-        return self._evidence.compare(a, b, confirm_seed, draw)
+        split = "validation" if confirm_seed is None else "test"
+        return compare(side_of(self, a, confirm_seed), side_of(self, b, confirm_seed), split, draw)
 
     # confirmation
 

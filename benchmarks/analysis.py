@@ -105,7 +105,8 @@ def front_and_volume(results: Results) -> tuple[pd.DataFrame, float]:
 
     ways, metric = results.directions, results.metric
     pool = front.contenders(front.candidates(results.records, ways), results.constraints)
-    rows = front.front_rows(pool.iloc[front.front_places(pool, ways, metric)], metric)
+    best = pool.iloc[front.front_places(pool, ways, metric)]
+    rows = front.front_rows(best, metric, [{}] * len(best))
     reference = [results.reference_point[name] for name in ways]
     volume = pareto.hypervolume(front.objectives(rows, ways), reference, list(ways.values()))
     return rows, volume

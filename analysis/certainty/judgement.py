@@ -1,11 +1,7 @@
-"""The front with its uncertainty: values on test, probabilities, verdicts.
-
-:class:`Evidence` has the single evaluations of the ledger and compares two of them.
-"""
+"""The front with its uncertainty: values on test, probabilities, verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,13 +11,12 @@ import pandas as pd
 from analysis.certainty import bootstrap
 from analysis.certainty.answers import BoolArray, Point, answers_of, stack
 from analysis.certainty.measured import mean_of, measured, values_of
-from analysis.certainty.paired import Paired, compare
 from analysis.certainty.statistics import holm
 from analysis.certainty.verdicts import ToDense, certain, margin, to_dense
-from analysis.tables.columns import MOST_DROP, Split, front_columns, series, tested_columns
-from analysis.tables.confirmation import Confirmation, summary
-from analysis.tables.frames import Trial
+from analysis.tables.columns import MOST_DROP, Split, front_columns, series
+from analysis.tables.confirmation import summary
 from analysis.tables.front import front_rows, objectives
+from analysis.tables.loaded import Loaded
 from sweep.ledger.events import ReadEvent
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray, IntArray
@@ -30,55 +25,20 @@ Side = Point | Literal["dense"]
 """A point or the dense model."""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The records of the search, of the dense model and of the confirmation."""
-
-    metric: PrimaryMetric
-    trials: Mapping[str, Trial]
-    baseline: ReadEvent | None
-    """The dense model on validation."""
-    confirmation: Confirmation
-
-    def record(self, point: Point) -> ReadEvent | None:
-        """The search's record of a point; None if there is none."""
-        trial = self.trials.get(point[0])
-        mine = (r for r in trial.records if r["epoch"] == point[1]) if trial else iter(())
-        return next(mine, None)
-
-    def to_dense(self, point: Point) -> ToDense:
-        """Compare the point with the dense model, on test if it is confirmed."""
-        on_test = self.confirmation.of(point)
-        if on_test:
-            return to_dense(on_test, self.confirmation.baseline, self.metric)
-        record = self.record(point)
-        return to_dense([] if record is None else [record], self.baseline, self.metric)
-
-    def answers(self, side: Side, seed: int | None = None) -> BoolArray | None:
-        """The answers on validation or, with a ``seed``, those on test of the retrained model."""
-        if isinstance(side, str):
-            return answers_of(self.baseline if seed is None else self.confirmation.baseline)
-        if seed is None:
-            return answers_of(self.record(side))
-        return answers_of(self.confirmation.records.get((*side, seed)))
-
-    def compare(self, a: Side, b: Side, seed: int | None, generator: np.random.Generator) -> Paired:
-        """Compare two sides on the same examples; see ``Results.compare_points``."""
-        split = "validation" if seed is None else "test"
-        sides = []
-        for side in (a, b):
-            answers = self.answers(side, seed)
-            if answers is None:
-                raise ValueError(f"the ledger has no {split} answers of {_words(side, seed)}")
-            sides.append((_words(side, seed), answers))
-        return compare(sides[0], sides[1], split, generator)
-
-
-def _words(side: Side, seed: int | None) -> str:
+def side_of(results: Loaded, side: Side, seed: int | None) -> tuple[str, BoolArray]:
+    """The name of a side, and its answers on validation or, with a ``seed``, those on test of the
+    model retrained with it. Raises ``ValueError`` if the ledger does not have the answers."""
+    tested, split = results.confirming, "validation" if seed is None else "test"
     if isinstance(side, str):
-        return "dense"
-    retrained = "" if seed is None else f", retrained under seed {seed}"
-    return f"{side[0]} after epoch {side[1]}{retrained}"
+        name, event = "dense", results.story.baseline if seed is None else tested.baseline
+    else:
+        retrained = "" if seed is None else f", retrained under seed {seed}"
+        name = f"{side[0]} after epoch {side[1]}{retrained}"
+        event = results.record(side) if seed is None else tested.records.get((*side, seed))
+    answers = answers_of(event)
+    if answers is None:
+        raise ValueError(f"the ledger has no {split} answers of {name}")
+    return name, answers
 
 
 # The front is compared with the nearest points off it: up to POINTS in all, but at least NEAREST.
@@ -118,11 +78,7 @@ class Basis:
 
 
 def judged(
-    pool: pd.DataFrame,
-    places: IntArray,
-    directions: Mapping[str, str],
-    evidence: Evidence,
-    generator: np.random.Generator,
+    pool: pd.DataFrame, places: IntArray, results: Loaded, generator: np.random.Generator
 ) -> tuple[pd.DataFrame, Basis]:
     """The front with all known values of its columns, and how its probabilities were computed.
 
@@ -130,17 +86,23 @@ def judged(
     Probabilities are on test if the whole front is confirmed (among all confirmed points), else on
     validation (among the front and the points nearest to it).
     """
-    metric = evidence.metric
-    front = _with_test(front_rows(pool.iloc[places], metric), evidence)
+    metric, directions, story = results.metric, results.directions, results.confirming
+    found = points_of(pool.iloc[places])
+    tested = [summary(story.of(point), story.baseline, metric) for point in found]
+    front = front_rows(pool.iloc[places], metric, tested)
     on_test = len(front) > 0 and bool(front[metric.test].notna().all())
-    noisy = _noisy(directions, metric)
-    rows, records = _weighed(pool, places, directions, evidence, on_test, noisy)
+    # The objectives that depend on the primary metric: the metric and its drop.
+    ways = {metric.name: metric.direction, metric.drop: "min"}
+    noisy = [name for name, way in directions.items() if ways.get(name) == way]
+    rows, records = _weighed(pool, places, results, on_test, noisy)
     drawn, kept, paired = _drawn(records, len(front), metric, generator)
     points = objectives(rows, directions)[kept]
     probability = bootstrap.front_probability(points, directions, drawn, noisy)
-    against = [evidence.to_dense(point) for point in points_of(front)]
-    most_drop = _most_drop(front, against, evidence)
-    near = margin(metric, measured(evidence.confirmation.baseline or {}, metric).value)
+    against = [_to_dense(results, point) for point in found]
+    # While a round is running nothing has a bound: who looks again and again finds a lucky moment.
+    is_final = [not (story.running or not story.of(p) or story.has_failed(p)) for p in found]
+    most_drop = np.where(is_final, [-one.low for one in against], np.nan)
+    near = margin(metric, measured(story.baseline or {}, metric).value)
     is_tested = front[metric.test].notna().to_numpy(dtype=bool)
     sure = certain(most_drop, front["sparsity"].to_numpy(np.float64), is_tested, near)
     added: dict[str, Any] = {
@@ -155,21 +117,12 @@ def judged(
     return front, Basis(metric, "test" if on_test else "validation", paired, len(points), seeds)
 
 
-def _most_drop(front: pd.DataFrame, against: list[ToDense], evidence: Evidence) -> FloatArray:
-    """The column ``MOST_DROP``, shape (n,).
-
-    While a round is running nothing has a bound: who looks again and again finds a lucky moment.
-    """
-    story = evidence.confirmation
-    pairs = zip(points_of(front), against, strict=True)
-    known = [not (story.running or not story.of(p) or story.has_failed(p)) for p, _ in pairs]
-    return np.where(known, [-one.low for one in against], np.nan)
-
-
-def _noisy(directions: Mapping[str, str], metric: PrimaryMetric) -> list[str]:
-    """The objectives that depend on the primary metric: the metric and its drop."""
-    ways = {metric.name: metric.direction, metric.drop: "min"}
-    return [name for name, way in directions.items() if ways.get(name) == way]
+def _to_dense(results: Loaded, point: Point) -> ToDense:
+    """Compare the point with the dense model, on test if it is confirmed."""
+    on_test = results.confirming.of(point)
+    if on_test:
+        return to_dense(on_test, results.confirming.baseline, results.metric)
+    return to_dense([results.record(point) or {}], results.story.baseline, results.metric)
 
 
 def points_of(table: pd.DataFrame) -> list[Point]:
@@ -177,20 +130,10 @@ def points_of(table: pd.DataFrame) -> list[Point]:
     return list(zip(table["trial_id"].tolist(), table["epoch"].tolist(), strict=True))
 
 
-def _with_test(front: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
-    story, metric = evidence.confirmation, evidence.metric
-    rows = [summary(story.of(point), story.baseline, metric) for point in points_of(front)]
-    kinds = tested_columns(metric)
-    added = {name: series([row.get(name) for row in rows], kind) for name, kind in kinds.items()}
-    front = front.assign(**added)
-    return front.assign(optimism=metric.worsening(front[metric.test], front[metric.name]))
-
-
 def _weighed(
     pool: pd.DataFrame,
     places: IntArray,
-    directions: Mapping[str, str],
-    evidence: Evidence,
+    results: Loaded,
     on_test: bool,
     noisy: list[str],
 ) -> tuple[pd.DataFrame, list[list[ReadEvent]]]:
@@ -199,15 +142,16 @@ def _weighed(
     A point has one record per seed.
     """
     if on_test:
-        story = evidence.confirmation
+        story = results.confirming
         others = set(story.points) - set(points_of(pool.iloc[places]))
         more = [place for place, point in enumerate(points_of(pool)) if point in others]
         rows = pool.iloc[[*places, *more]]
         return rows, [story.of(point) for point in points_of(rows)]
     most = max(NEAREST, POINTS - len(places))
-    near = bootstrap.near(objectives(pool, directions), directions, places, most, noisy)
+    ways = results.directions
+    near = bootstrap.near(objectives(pool, ways), ways, places, most, noisy)
     rows = pool.iloc[[*places, *near]]
-    return rows, [[evidence.record(point) or {}] for point in points_of(rows)]
+    return rows, [[results.record(point) or {}] for point in points_of(rows)]
 
 
 def _drawn(

@@ -7,17 +7,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.format import UNKNOWN, MetricFormat, count, known, percent, short
-from analysis.questions import CHOSEN, most
+from analysis.questions import CHOSEN, Answer, most
 from analysis.report.document import Inline, Paragraph, Section, Strong
-from analysis.report.points import (
-    CERTIFIED,
-    answer,
-    figures_table,
-    mark,
-    measured,
-    near_dense,
-    settings_table,
-)
+from analysis.report.points import answer, figures_table, mark, settings_table
 from analysis.results import Results
 
 
@@ -39,21 +31,22 @@ def section(results: Results) -> Section:
         empty = "has no trials yet" if results.trials.empty else "has no finished evaluation yet"
         told = Paragraph([f"There is no front: the sweep {empty}."], "lead")
         return Section("answer", title, [told])
-    lead = Paragraph([*_closest(results), " ", *_doubt(results), *_bend(results)], "lead")
+    near = answer(results)
+    parts = [*_closest(results, near), " ", *_doubt(results, near), *_bend(results, near)]
+    lead = Paragraph(parts, "lead")
     tables = figures_table(results), settings_table(results)
     return Section("answer", title, [lead, *_worth(results), *tables, _notes(results)])
 
 
-def _closest(results: Results) -> tuple[Inline, ...]:
-    """The sparsest certified point, else the sparsest near dense by its figure, else the best."""
+def _closest(results: Results, near: Answer | None) -> tuple[Inline, ...]:
+    """The answer or, without one, the point with the best value."""
     metric, form, on = results.metric, MetricFormat(results.metric), results.reported
-    near = answer(results)
-    if near is not None:
+    if near is not None and near.point is not None:
         start = f"The sparsest point {form.near} by its figure on {on.split} is "
-        if near["verdict"] == CERTIFIED:
+        if near.certain:
             start = f"The sparsest point that is certain at 95 % to be {form.near} is "
-        return (start, *_point(results, near), ".")
-    best = most(measured(results), on.value, largest=metric.direction == "max")
+        return (start, *_point(results, near.point), ".")
+    best = most(results.front, on.value, largest=metric.direction == "max")
     if best is None:
         return (f"No point of the front has a known {metric.name}.",)
     if not known(best[on.drop]):
@@ -63,31 +56,29 @@ def _closest(results: Results) -> tuple[Inline, ...]:
     return (start, *_point(results, best), ".")
 
 
-def _doubt(results: Results) -> tuple[Inline, ...]:
-    """How sure the answer is, if a point is near dense by its figure."""
-    by_figure, found = most(near_dense(results), "sparsity"), answer(results)
-    if by_figure is None or found is None:
+def _doubt(results: Results, near: Answer | None) -> tuple[Inline, ...]:
+    """How sure the answer is, if there is one."""
+    if near is None or near.point is None or near.by_figure is None:
         return ()
     if results.reported.split == "validation":
         return ("Nothing is certain on validation, because the search chose the points there. ",)
-    if found["verdict"] != CERTIFIED:
+    if not near.certain:
         return (f"No point is certain at 95 % to be that near. {CHOSEN} ",)
     told = "This holds after the choice among the points of the front. "
-    if found.name == by_figure.name:
+    if near.point.name == near.by_figure.name:
         return (told,)
     start = f"{told}By its figure alone the answer would be "
-    return (start, *_point(results, by_figure), ", which is optimistic. ")
+    return (start, *_point(results, near.by_figure), ", which is optimistic. ")
 
 
-def _bend(results: Results) -> tuple[Inline, ...]:
+def _bend(results: Results, near: Answer | None) -> tuple[Inline, ...]:
     if results.knee is None:
         return ("The front has no clear knee.",)
     row = results.front.iloc[results.knee]
     if not known(row[results.reported.value]):
         trial = short(row["trial_id"])
         return (f"The front bends most at {trial}, which has no value on test yet.",)
-    first = answer(results)
-    if first is not None and first.name == row.name:
+    if near is not None and near.point is not None and near.point.name == row.name:
         return ("The front bends most at the first of these points.",)
     return ("The front bends most at ", *_point(results, row), ".")
 

@@ -127,10 +127,11 @@ def _points(comparison: Comparison) -> Table:
 
 def _point(name: str, results: Results) -> dict[str, Any]:
     """The row of a sweep in the table of answers; None in its cells if it has no such point."""
-    on, row = results.reported, answer(results)
+    on, found = results.reported, answer(results)
     told = {"name": name, "state": results.state, "split": UNKNOWN, "interval": (None, None)}
-    if row is None:
+    if found is None or found.point is None:
         return told | dict.fromkeys(("sparsity", "value", "drop", "verdict"))
+    row = found.point
     return told | {
         "sparsity": row["sparsity"],
         "value": row[on.value],

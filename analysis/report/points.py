@@ -10,39 +10,27 @@ from typing import Any
 import pandas as pd
 
 from analysis.format import UNKNOWN, MetricFormat, megabytes, number, percent, short
-from analysis.questions import bounds, missed, most
+from analysis.questions import Answer, bounds, choose
 from analysis.report.document import MAX_ROWS, Cell, Column, Kind, Table, cell, table
 from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.columns import text_columns
 from sweep.ledger.record import figure
 
-CERTIFIED = "certified"
-
 # Parameters that are shown as the measured sparsity and the epoch of the point.
 _SHOWN_OTHERWISE = ("param_sparsity", "param_finetune_epochs")
 _SHOWN_ANYWAY = ("sparsity", "model_sparsity", "epoch", "size_bytes", "nonzero_params")
 
 
-def measured(results: Results) -> pd.DataFrame:
-    """The points of the front with a value on the split that the report leads with."""
-    return results.front[results.front[results.reported.value].notna()]
-
-
-def near_dense(results: Results) -> pd.DataFrame:
-    """The points of :func:`measured` whose estimate is at most ``Results.margin`` below dense."""
-    points, split = measured(results), results.reported.split
+def answer(results: Results) -> Answer | None:
+    """The sparsest point that is certain to be near dense, else the sparsest near it by its figure,
+    on the split that the report leads with; None if it is unknown what is near."""
+    split = results.reported.split
     margin = results.margin(split)
     if margin is None:
-        return points.iloc[:0]
-    beyond = missed(points, bounds(results, max_drop=margin, split=split))
-    return points[pd.Series(beyond == 0, index=points.index)]
-
-
-def answer(results: Results) -> pd.Series[Any] | None:
-    """The sparsest certified point, else the sparsest near dense by its figure, else None."""
-    sure = results.front[results.front["verdict"].eq(CERTIFIED).fillna(False)]
-    return most(near_dense(results) if sure.empty else sure, "sparsity")
+        return None
+    asked = bounds(results, max_drop=margin, split=split)
+    return choose(results, asked, ("sparsity", True), "The sparsest point")
 
 
 def mark(results: Results) -> str:

@@ -9,14 +9,14 @@ are any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.certainty.measured import interval, measured
-from analysis.tables.columns import front_columns, series
+from analysis.tables.columns import front_columns, series, tested_columns
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray, IntArray, nondominated
 
@@ -25,7 +25,7 @@ Constraints = Mapping[str, Mapping[str, float]]
 
 def candidates(records: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
     """The rows of ``records`` that may be on the front, in the same order."""
-    finished = records["partial"].eq(False).fillna(False) & records["stage"].ne("baseline")
+    finished = (records["partial"].eq(False) & records["stage"].ne("baseline")).fillna(False)
     whole = np.isfinite(objectives(records, directions)).all(axis=1)
     return records[finished.to_numpy(dtype=bool) & whole]
 
@@ -61,18 +61,23 @@ def front_places(
     return places[np.argsort(along, kind="stable")]
 
 
-def front_rows(rows: pd.DataFrame, metric: PrimaryMetric) -> pd.DataFrame:
-    """Rows with the columns of a front: the intervals of the metric, and missing values."""
+def front_rows(
+    rows: pd.DataFrame, metric: PrimaryMetric, tested: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Rows with the columns of a front: the intervals of the metric, ``tested`` (the values on test
+    of each row, by column), ``optimism``, and missing values."""
     ends = [interval(measured(row, metric), metric) for row in rows.to_dict("records")]
     own: dict[str, Any] = {
         metric.low: [low for low, _ in ends],
         metric.high: [high for _, high in ends],
         "feasible": rows["feasible"],
+        **{name: [row.get(name) for row in tested] for name in tested_columns(metric)},
     }
     missing = [None] * len(rows)
     kinds = front_columns(metric)
     added = {name: series(own.get(name, missing), kind) for name, kind in kinds.items()}
-    return rows.drop(columns="feasible").reset_index(drop=True).assign(**added)
+    front = rows.drop(columns="feasible").reset_index(drop=True).assign(**added)
+    return front.assign(optimism=metric.worsening(front[metric.test], front[metric.name]))
 
 
 def main_objective(directions: Mapping[str, str], metric: PrimaryMetric) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.certainty.answers import Point
 from analysis.history.cost import Cost
 from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Story
@@ -98,6 +99,12 @@ class Loaded:
         given = self._search.get("constraints")
         asked = given.items() if isinstance(given, dict) else ()
         return {metric: bounds for metric, bounds in asked if isinstance(bounds, dict)}
+
+    def record(self, point: Point) -> ReadEvent | None:
+        """The search's record of a point (trial_id, epoch); None if there is none."""
+        trial = self.story.trials.get(point[0])
+        mine = (r for r in trial.records if r["epoch"] == point[1]) if trial else iter(())
+        return next(mine, None)
 
     @property
     def test_baseline(self) -> dict[str, Any] | None:
