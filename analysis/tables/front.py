@@ -25,9 +25,10 @@ Constraints = Mapping[str, Mapping[str, float]]
 
 def candidates(records: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataFrame:
     """The rows of ``records`` that may be on the front, in the same order."""
-    finished = (records["partial"].eq(False) & records["stage"].ne("baseline")).fillna(False)
+    finished = records["partial"].eq(False).fillna(False).to_numpy(dtype=bool)
+    searched = records["stage"].ne("baseline").fillna(False).to_numpy(dtype=bool)
     whole = np.isfinite(objectives(records, directions)).all(axis=1)
-    return records[finished.to_numpy(dtype=bool) & whole]
+    return records[finished & searched & whole]
 
 
 def objectives(table: pd.DataFrame, directions: Mapping[str, str]) -> FloatArray:
