@@ -86,7 +86,7 @@ def measure(bench: Workbench, sparsity: float) -> tuple[float, float]:
     assert len(bench.task.train) and bench.dense  # loads data and model before the timing
     for params in combinations(sparsity):
         started = time.process_time()
-        bench.calibration(None).statistics(params.method)
+        bench.calibration.statistics(params.method)
         once = time.process_time() - started
         trial = bench.trial(params, seed=0)
         started = time.process_time()

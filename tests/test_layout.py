@@ -126,8 +126,7 @@ def test_facts_in_a_registry_match_the_built_in_implementations(kind: str) -> No
 
 
 def test_every_statistic_of_inputs_has_a_collector() -> None:
-    from sweep.compress.prune.statistics import COLLECTORS
-    from sweep.compress.prune.targets import OF_INPUTS
+    from sweep.compress.prune.statistics import COLLECTORS, OF_INPUTS
     from sweep.space.params import MOVEMENT
 
     assert MOVEMENT not in COLLECTORS, "movement scores belong to a trial, not to the dense model"

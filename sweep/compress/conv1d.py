@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 Model = TypeVar("Model", bound=nn.Module)
 
-_MARK = "was_conv1d"  # set on the new layers, since their class may change (GridLinear)
+MARK = "was_conv1d"
+"""An attribute of the new layers, whose weights are transposed in state dicts and files."""
 
 
 def as_linears(model: Model) -> Model:
@@ -48,7 +49,7 @@ def _linear(layer: nn.Module, weights: dict[Tensor, nn.Parameter]) -> nn.Linear:
     linear = nn.Linear(inputs, outputs, device="meta")
     linear.weight, linear.bias = weights[old], layer.bias  # type: ignore[assignment]
     linear.train(layer.training)
-    setattr(linear, _MARK, True)
+    setattr(linear, MARK, True)
     linear.register_state_dict_post_hook(_transpose)  # type: ignore[no-untyped-call]
     linear.register_load_state_dict_pre_hook(_transpose)  # type: ignore[no-untyped-call]
     return linear
@@ -61,12 +62,7 @@ def _transpose(module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: 
         state[name] = state[name].t()
 
 
-def is_transposed(module: nn.Module | None) -> bool:
-    """Whether the weight of this layer is transposed in state dicts and files."""
-    return bool(getattr(module, _MARK, False))
-
-
 def as_in_files(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors by module name, such as masks, in the layout of the model's saved weights."""
     modules = dict(model.named_modules())
-    return {n: t.t() if is_transposed(modules.get(n)) else t for n, t in tensors.items()}
+    return {n: t.t() if hasattr(modules.get(n), MARK) else t for n, t in tensors.items()}

@@ -23,7 +23,8 @@ def set_dropout(model: nn.Module, rate: float | None) -> Callable[[], None]:
     """
     if rate is None:
         return lambda: None
-    _separate_configs(model)
+    if _config(model) is not None:  # a copy, which is saved, while the modules within keep theirs
+        model.config = copy.deepcopy(_config(model))
     before = list(dropout_rates(model))
     for owner, name, _ in before:
         if rate == 0 or LAYERS not in name:
@@ -52,14 +53,3 @@ def _config(module: nn.Module) -> Any:
     """Return the config object of a module, or None."""
     config = vars(module).get("config")
     return config if hasattr(config, "__dict__") else None
-
-
-def _separate_configs(model: nn.Module) -> None:
-    """Give the modules within a model copies of its config, which is saved and stays unchanged."""
-    own = _config(model)
-    saved = [] if own is None else [id(part) for part in (own, *vars(own).values())]
-    copies: dict[int, Any] = {}
-    for module in model.modules():
-        config = _config(module)
-        if module is not model and config is not None and id(config) in saved:
-            module.config = copies.setdefault(id(config), copy.copy(config))

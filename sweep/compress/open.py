@@ -58,9 +58,8 @@ def reach(config: SweepConfig) -> dict[str, Any]:
     folder, data files and patterns do not fit together.
     """
     dataset, is_folder = config.task.dataset, config.task.is_folder
-    if config.model is None or (isinstance(dataset, str) and dataset != EMBEDDED and not is_folder):
-        return {}
-    if not is_path(config.model):
+    on_hub = isinstance(dataset, str) and dataset != EMBEDDED and not is_folder
+    if config.model is None or on_hub or not is_path(config.model):
         return {}
     from sweep.compress.dense.bench import Workbench
 

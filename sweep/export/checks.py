@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from sweep.compress.dense.bench import Workbench
 from sweep.compress.models import dtype_of
 from sweep.compress.train import all_logits
 from sweep.errors import StorageError, TrialError
 from sweep.export.point import Point
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from sweep.compress.dense.bench import Workbench
 
 SPLIT = "validation"
 

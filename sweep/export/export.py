@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from torch import nn
 
 from analysis import Results
 from sweep.compress.dense.bench import Workbench
 from sweep.compress.dense.ship import find_packed
 from sweep.compress.quantize.layers import save_grid
+from sweep.compress.trial import ModelTrial
 from sweep.config import SweepConfig
 from sweep.config.sections import CLOSED_FORM
 from sweep.errors import StorageError, UsageError
@@ -34,9 +33,6 @@ from sweep.ledger.folder import SweepFolder
 from sweep.ledger.record import DETAILS
 from sweep.ledger.store import Store
 from sweep.version import __version__
-
-if TYPE_CHECKING:
-    from sweep.compress.trial import ModelTrial
 
 
 def export(
@@ -89,35 +85,24 @@ def _write_checked(
     trial: ModelTrial, bench: Workbench, point: Point, folder: Path, may_differ: int, onnx: bool
 ) -> Checked:
     """Write all files of the model. Returns the results of their checks."""
-    ours = checks.logits(trial.model, bench)
-    saved, weights_correct = _write_model(trial, bench, folder)
+    ours, weights_correct = checks.logits(trial.model, bench), None
+    save_grid(trial.model, folder)
+    write_model(trial.model, trial.masks, bench.task.label_names, folder)
+    bench.task.save_beside(folder)
+    write_activations(trial.activations, folder)
+    sparse.save(folder / sparse.FILE, load_file(folder / WEIGHTS))
+    sparse.load(folder / sparse.FILE)  # which compares the SHA-256 of the two files' tensors
+    saved = bench.task.open(str(folder))
+    if changes_inputs(folder):
+        weights_correct = int(checks.is_correct(checks.logits(saved, bench), bench).sum())
+        complete(saved, folder)
     checked = checks.check(bench, ours, saved, point, may_differ)
-    checked = replace(checked, weights_correct=weights_correct)
-    _write_sparse(folder)
     if onnx:
         to_onnx.write_onnx(saved, bench, folder)
         found = to_onnx.onnx_logits(folder, bench)
         differing, largest = checks.check_onnx(ours, found, may_differ)
         checked = replace(checked, onnx_differing=differing, onnx_largest=largest)
-    return checked
-
-
-def _write_model(trial: ModelTrial, bench: Workbench, folder: Path) -> tuple[nn.Module, int | None]:
-    """Write the trial's model, and the settings of pruned or rounded inputs.
-
-    Returns the model loaded from the files, and its number of correct answers without pruned or
-    rounded inputs; None if it has neither.
-    """
-    save_grid(trial.model, folder)
-    write_model(trial.model, trial.masks, bench.task.label_names, folder)
-    bench.task.save_beside(folder)
-    write_activations(trial.activations, folder)
-    saved = bench.task.open(str(folder))
-    if not changes_inputs(folder):
-        return saved, None
-    weights_correct = int(checks.is_correct(checks.logits(saved, bench), bench).sum())
-    complete(saved, folder)
-    return saved, weights_correct
+    return replace(checked, weights_correct=weights_correct)
 
 
 @contextmanager
@@ -139,14 +124,6 @@ def _new(to: Path) -> Iterator[Path]:
     except BaseException:
         remove_empty(made)
         raise
-
-
-def _write_sparse(folder: Path) -> None:
-    """Write the compact file, and check that it equals the dense file."""
-    dense = load_file(folder / WEIGHTS)
-    sparse.save(folder / sparse.FILE, dense)
-    if sparse.digest(sparse.load(folder / sparse.FILE)) != sparse.digest(dense):
-        raise StorageError(f"{sparse.FILE} does not equal {WEIGHTS}: nothing was exported")
 
 
 def _describe(

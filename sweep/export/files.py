@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from sweep.compress.conv1d import as_in_files, as_linears
 from sweep.compress.models import name_labels, save_model
@@ -23,9 +23,6 @@ from sweep.compress.prune.activations import ActivationPruner
 from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, load_grid
 from sweep.errors import UsageError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 WEIGHTS, ACTIVATIONS = "model.safetensors", "activations.safetensors"
 MASKS_FORMAT, ACTIVATIONS_FORMAT = "prunesweep-masks", "prunesweep-activations"

@@ -9,18 +9,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sweep.compress.dense.bench import Workbench
 from sweep.compress.train import inputs_of
 from sweep.errors import UsageError, first_line
 from sweep.export.checks import SPLIT, Logits
-
-if TYPE_CHECKING:
-    from sweep.compress.dense.bench import Workbench
 
 FILE = "model.onnx"
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 from transformers.pytorch_utils import Conv1D
 
-from sweep.compress.conv1d import as_in_files, as_linears, is_transposed
+from sweep.compress.conv1d import MARK, as_in_files, as_linears
 from sweep.compress.models import save_model
 from sweep.compress.prune.targets import fitted, prunable_weights
 from sweep.config.sections import PruningConfig
@@ -37,7 +37,7 @@ def test_outputs_state_and_random_numbers_stay_the_same() -> None:
     model = as_linears(plain)
     assert torch.equal(random, torch.random.get_rng_state())
     assert not any(isinstance(module, Conv1D) for module in model.modules())
-    turned = [name for name, module in model.named_modules() if is_transposed(module)]
+    turned = [name for name, module in model.named_modules() if hasattr(module, MARK)]
     assert len(turned) == 8 and all(".c_" in name for name in turned)
     torch.testing.assert_close(model(IDS).logits, logits)
     assert equal(copied(model), before)
@@ -62,7 +62,7 @@ def test_shared_layers_and_weights_stay_shared() -> None:
     model = as_linears(nn.ModuleList([one, one, same, nn.Linear(4, 6)]))
     first, again, tied, other = model
     assert first is again and first is not tied and first.weight is tied.weight
-    assert not is_transposed(other)
+    assert not hasattr(other, MARK)
     assert [p.shape for p in model.parameters()] == [(6, 4), (6,), (6,), (6, 4), (6,)]
 
 

@@ -66,7 +66,7 @@ def trial(
         bench.task,
         recipe(params, schedule, **how),
         start=start,
-        statistics=bench.calibration(grid).statistics(params.method),
+        statistics=bench.calibration.statistics(params.method, grid),
         distillation=partial(bench.distillation, params),
         baseline=0.75,
     )

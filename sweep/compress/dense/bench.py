@@ -46,7 +46,6 @@ class Workbench:
         quiet()
         self.config = config
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._calibrations: dict[OnGrid | None, Calibration] = {}
 
     @cached_property
     def task(self) -> Task:
@@ -103,11 +102,10 @@ class Workbench:
 
     # Statistics and figures of the dense models.
 
-    def calibration(self, grid: OnGrid | None) -> Calibration:
-        """Return the statistics of the dense model on a grid that data-driven methods read."""
-        if grid not in self._calibrations:
-            self._calibrations[grid] = Calibration(self.models, grid)
-        return self._calibrations[grid]
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The statistics of the dense models that data-driven methods read."""
+        return Calibration(self.models)
 
     def baseline(self, split: str = "validation") -> dict[str, Any]:
         """Return the dense model's figures on a split, as the ``baseline`` event holds them.
@@ -222,7 +220,7 @@ class Workbench:
         check_space(self.config.space, self.start_masks, weights)
         for granularity in self.config.space["granularity"].grid():
             STRUCTURES[str(granularity)].check(weights, self.start_masks)
-        self.calibration(None).check(self.config.space["method"].grid())
+        self.calibration.check(self.config.space["method"].grid())
         if may_distill(self.config):
             _ = self.teacher_logits  # made now, so that they are packed for other machines too
 
@@ -251,7 +249,7 @@ class Workbench:
             self.recipe(params, seed),
             pruning=self.config.pruning,
             start=self.start_masks,
-            statistics=self.calibration(grid).statistics(params.method),
+            statistics=self.calibration.statistics(params.method, grid),
             distillation=partial(self.distillation, params),
             split=split,
             baseline=self.baseline(split)[self.config.task.primary],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,7 +10,7 @@ from sweep.compress.dense.make import DenseModels
 from sweep.compress.models import model_key
 from sweep.compress.train import all_logits
 from sweep.errors import UsageError
-from sweep.ledger.files import fingerprint, once, write_bytes
+from sweep.ledger.files import fingerprint, once, write_whole
 
 
 def logits_of_teacher(models: DenseModels) -> Tensor:
@@ -36,9 +34,7 @@ def logits_of_teacher(models: DenseModels) -> Tensor:
         if not np.isfinite(found).all():
             name = "the dense model" if teacher is None else repr(teacher)
             raise UsageError(f"recover.distill.teacher: the logits of {name} are not finite")
-        array = io.BytesIO()
-        np.save(array, found)
-        write_bytes(file, array.getvalue())
+        write_whole(file, lambda part: np.save(part, found))
 
     return torch.from_numpy(np.load(once(file, store))).to(models.device)
 

@@ -60,22 +60,21 @@ def narrow(
     :class:`~sweep.errors.UsageError` if one of them has no layer to act on.
     """
     modules = prunable_modules(model, pruning).values()
-    kinds = {"pruning acts on Linear and Conv layers": reach(model, pruning)}
-    others: dict[str, Iterable[nn.Module]] = {}
+    kinds: dict[str, Iterable[nn.Module]] = {"pruning acts on Linear and Conv layers": modules}
     if activations:
         inputs = [module for module in modules if isinstance(module, nn.Linear)]
-        others["activation_sparsity acts on prunable Linear layers"] = inputs
+        kinds["activation_sparsity acts on prunable Linear layers"] = inputs
     if grid:
-        others["quantization acts on plain Linear layers"] = linears(model).values()
-    for what, layers in others.items():
+        kinds["quantization acts on plain Linear layers"] = linears(model).values()
+    reasons = {name: reason for name, _, reason in reach(model, pruning)["left_out"]}
+    found = []
+    for what, layers in kinds.items():
         share, left = coverage(model, [layer.get_parameter("weight") for layer in layers])
-        kinds[what] = {"coverage": share, "left_out": [[n, count, ""] for n, count in left.items()]}
-    for what, reached in kinds.items():
-        if reached["coverage"] == 0:
-            told = coverage_text(reached)
+        rows = [[name, count, reasons.get(name, "")] for name, count in left.items()]
+        told = coverage_text({"coverage": share, "left_out": rows})
+        if share == 0:
             raise UsageError(f"{what}, but the model has none that are not left out: {told}")
-    return [
-        f"{what}, here less than half of the weights in matrices: coverage {coverage_text(reached)}"
-        for what, reached in kinds.items()
-        if reached["coverage"] < ENOUGH
-    ]
+        if share < ENOUGH:
+            few = "here less than half of the weights in matrices"
+            found.append(f"{what}, {few}: coverage {told}")
+    return found

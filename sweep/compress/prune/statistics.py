@@ -121,6 +121,9 @@ COLLECTORS: dict[str, Callable[[Mapping[str, nn.Module], Losses], Statistics]] =
     "inverse-factor": inverse_factors,
 }
 
+OF_INPUTS = ("input-norm", "inverse-factor")
+"""Kinds of statistics that exist only for the inputs of Linear layers."""
+
 
 @contextmanager
 def recorded(weights: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Iterator[None]:

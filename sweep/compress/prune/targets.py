@@ -29,9 +29,6 @@ PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 MASKS = "masks.safetensors"
 """File beside the weights of an exported model: boolean tensors by module name."""
 
-OF_INPUTS = ("input-norm", "inverse-factor")
-"""Kinds of statistics that exist only for the inputs of Linear layers."""
-
 
 def embedding_ids(model: nn.Module) -> set[int]:
     """Return the ids of the parameters that are embeddings, also if other layers share them."""
@@ -142,18 +139,6 @@ def fitted(masks: Mapping[str, NDArray[np.bool_]], model: nn.Module) -> dict[str
 def dropped(masks: Mapping[str, Tensor], names: Iterable[str]) -> int:
     """Return how many weights of the modules ``names`` the masks drop."""
     return sum(int((~masks[name]).sum()) for name in names if name in masks)
-
-
-def check_inputs(method: str, kind: str, modules: Mapping[str, nn.Module]) -> None:
-    """Raise :class:`~sweep.errors.UsageError` if a module cannot have the statistic ``kind``."""
-    strange = [(name, m) for name, m in modules.items() if not isinstance(m, nn.Linear)]
-    if kind in OF_INPUTS and strange:
-        name, module = strange[0]
-        raise UsageError(
-            f"method {method} scores weights by the inputs of Linear layers, but {name} is of kind "
-            f"{type(module).__name__}: leave it out with pruning.exclude: [{name}], or use another "
-            "method"
-        )
 
 
 def check_space(

@@ -31,18 +31,18 @@ every_method = pytest.mark.parametrize("method", WITH_DATA)
 def test_statistics_are_collected_once_per_machine(
     make_bench: MakeBench, cache: Path, method: str
 ) -> None:
-    first = make_bench().calibration(None).statistics(method)
+    first = make_bench().calibration.statistics(method)
     other = make_bench()
     with nothing_is_made(cache):
-        found = other.calibration(None).statistics(method)
-        assert same(first, found) and other.calibration(None).statistics(method) is found
+        found = other.calibration.statistics(method)
+        assert same(first, found) and other.calibration.statistics(method) is found
     assert set(first) == set(prunable_weights(other.dense.model, other.config.pruning))
 
 
 def test_each_calibration_setting_has_its_own_statistics(make_bench: MakeBench) -> None:
     settings = ({}, {"calibration_samples": 8}, {"exclude": ["classifier"]})
     whole, few, without = (
-        make_bench(pruning=pruning).calibration(None).statistics("wanda") for pruning in settings
+        make_bench(pruning=pruning).calibration.statistics("wanda") for pruning in settings
     )
     assert not same(whole, few)
     assert set(whole) - set(without) == {"classifier"}
@@ -51,7 +51,7 @@ def test_each_calibration_setting_has_its_own_statistics(make_bench: MakeBench) 
 def test_input_norms_include_real_tokens_only(make_bench: MakeBench) -> None:
     """The expected norms come from examples run one at a time; larger batches would be padded."""
     bench = make_bench(pruning={"calibration_samples": 64})
-    found = bench.calibration(None).statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
+    found = bench.calibration.statistics("wanda")["bert.encoder.layer.0.attention.self.query"]
     train, model = bench.task.train, bench.dense.reset().eval()
     inputs = []
     for index in range(len(train)):
@@ -66,7 +66,7 @@ def test_collecting_statistics_leaves_the_dense_model_unchanged(
     bench: Workbench, method: str
 ) -> None:
     before = {name: value.clone() for name, value in bench.dense.weights.items()}
-    bench.calibration(None).statistics(method)
+    bench.calibration.statistics(method)
     model = bench.dense.reset()
     assert same(before, dict(model.state_dict()))
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -75,7 +75,7 @@ def test_collecting_statistics_leaves_the_dense_model_unchanged(
 def test_other_methods_collect_nothing(make_bench: MakeBench, cache: Path) -> None:
     bench = make_bench()
     for method in set(METHODS) - set(WITH_DATA):
-        assert bench.calibration(None).statistics(method) == {}
+        assert bench.calibration.statistics(method) == {}
     assert not (cache / "statistics").exists()
 
 
@@ -135,7 +135,7 @@ def test_the_reconstruction_changes_outputs_less_than_masks_alone(bench: Workben
     layer = dense.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     handle = layer.register_forward_pre_hook(lambda m, args: inputs.append(args[0].detach()))
-    for _ in bench.calibration(None).losses():
+    for _ in bench.calibration.losses(bench.dense):
         pass
     handle.remove()
     x = torch.cat([part.reshape(-1, part.shape[-1]) for part in inputs])

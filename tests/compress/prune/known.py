@@ -10,8 +10,7 @@ from torch import Tensor
 
 from sweep.compress.prune.criteria import CRITERIA
 from sweep.compress.prune.masks import make_masks
-from sweep.compress.prune.statistics import inverse_factor
-from sweep.compress.prune.targets import OF_INPUTS
+from sweep.compress.prune.statistics import OF_INPUTS, inverse_factor
 from sweep.space.params import MOVEMENT, Params
 
 Weights = dict[str, Tensor]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sweep.compress.prune.statistics import COLLECTORS, DAMPENING, collect, inverse_factor
-from sweep.compress.prune.targets import check_inputs, prunable_modules
+from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.train import to_device
 from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
@@ -94,14 +94,6 @@ def test_a_module_that_is_never_run_is_named(kind: str) -> None:
     modules = {**prunable_modules(net, PruningConfig()), "spare": nn.Linear(4, 4)}
     with pytest.raises(UsageError, match=r"module spare was never run .*pruning\.exclude"):
         collect(kind, modules, losses(net))
-
-
-def test_methods_that_read_inputs_refuse_other_modules_than_linear() -> None:
-    modules = {"body": nn.Linear(4, 4), "words": nn.Embedding(4, 4)}
-    check_inputs("taylor", "gradient", modules)
-    message = r"method wanda .* words is of kind Embedding: .*\[words\]"
-    with pytest.raises(UsageError, match=message):
-        check_inputs("wanda", "input-norm", modules)
 
 
 def test_layers_that_share_a_weight_have_one_statistic_over_all_their_inputs() -> None:
