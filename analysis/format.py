@@ -21,6 +21,11 @@ def short(text: object, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
+def paragraph(*sentences: str) -> str:
+    """The sentences that are not empty, as one text."""
+    return " ".join(filter(None, sentences))
+
+
 def known(value: Any) -> TypeGuard[float]:
     """Whether a cell has a number, which is not text, a boolean or missing."""
     return not isinstance(value, bool) and isinstance(value, Real) and not math.isnan(value)

@@ -22,7 +22,7 @@ from analysis.charts import (
     slopes,
     timeline,
 )
-from analysis.charts.chart import Panels
+from analysis.charts.panels import HeatMaps, Panels
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,9 @@ class Chart:
     """The stem of its files and its anchor in a page: lower-case letters and hyphens."""
     title: str
     """``{Metric}`` in it stands for the name of the primary metric."""
-    view: Callable[[Any], Panels | layers.Grid | str]
-    """Gives the picture or, if there is nothing to show, a sentence with the reason.
-
-    A picture has a ``caption`` in plain text, ``interactive()``, a plotly figure without a
-    background or a text colour, and ``static()``, a matplotlib figure for white paper.
-    """
+    view: Callable[[Any], Panels | HeatMaps | str]
+    """Gives the picture, which `interactive` and `static` draw, or, if there is nothing to show, a
+    sentence with the reason."""
 
     def title_for(self, source: Any) -> str:
         """The title of the chart of ``source``."""

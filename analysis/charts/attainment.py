@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.charts import style
-from analysis.charts.chart import Panels
 from analysis.charts.frontier import step
-from analysis.charts.panels import Axis, Level, Panel, Series
+from analysis.charts.panels import Axis, Level, Panel, Panels, Series
 from analysis.charts.style import GREY
 from analysis.comparison import Comparison, attainment
 from analysis.format import MetricFormat

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Panels, told
 from analysis.charts.fronts import named
-from analysis.charts.panels import Axis, Panel, Series
+from analysis.charts.panels import Axis, Panel, Panels, Series
 from analysis.charts.style import Look
 from analysis.comparison import Comparison
+from analysis.format import paragraph
 from analysis.results import Results
 from analysis.tables import thin
 
@@ -55,7 +55,7 @@ def view(source: Results | Comparison) -> Panels | str:
         return "There is no hypervolume without a finished evaluation and a reference point."
     drawn, tables, series = zip(*known, strict=True)
     missing = len(sweeps) - len(known)
-    caption = told(
+    caption = paragraph(
         f"The hypervolume of the front {_against(drawn[0])} after each finetuned epoch of any "
         "trial of the sweep; pruning costs no epoch.",
         f"{missing} of the sweeps have no hypervolume yet." if missing else "",

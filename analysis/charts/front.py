@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.charts import style
-from analysis.charts.chart import Panels, told
+from analysis.charts import static, style
 from analysis.charts.frontier import (
     dense_level,
     dots,
@@ -22,9 +21,9 @@ from analysis.charts.frontier import (
     leads_with_test,
     step,
 )
-from analysis.charts.panels import Axis, Panel, Series
+from analysis.charts.panels import Axis, Panel, Panels, Series
 from analysis.charts.style import GREY, ORANGE, SKY, Look, Scale
-from analysis.format import MetricFormat
+from analysis.format import MetricFormat, paragraph
 from analysis.results import Results
 from analysis.tables import thin
 
@@ -55,13 +54,13 @@ def view(results: Results) -> Panels | str:
     across_axis = Axis(across.label)
     panel = Panel(across_axis, Axis(label), title, series, levels=dense, height=400)
     note = thin.note(len(kept), len(table), "evaluations")
-    return Panels(told(*_sentences(results, bool(dense)), note), [panel])
+    return Panels(paragraph(*_sentences(results, bool(dense)), note), [panel])
 
 
 def draw(results: Results) -> Figure | None:
     """The front as a matplotlib figure; None if there is no point."""
     seen = view(results)
-    return None if isinstance(seen, str) else seen.static()
+    return None if isinstance(seen, str) else static.draw(seen)
 
 
 def _cloud(kept: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.charts import style
-from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level, drawn, leads_with_test
-from analysis.charts.panels import Axis, Panel
+from analysis.charts.panels import Axis, Panel, Panels
 from analysis.comparison import Comparison
-from analysis.format import MetricFormat
+from analysis.format import MetricFormat, paragraph
 from analysis.results import Results
 
 MOST_WITH_INTERVALS = 3
@@ -58,7 +57,7 @@ def _caption(comparison: Comparison, is_test: bool) -> str:
     )
     has_bars = up == comparison.metric.name and len(comparison.results) <= MOST_WITH_INTERVALS
     is_projection = set(comparison.directions) != {across, up}
-    return told(
+    return paragraph(
         f"The front of each sweep, {where}; the number of its points in brackets.",
         "Bars: 95 % intervals." if has_bars else "",
         "This is a projection of more objectives: points may look dominated."

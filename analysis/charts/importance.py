@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Panels, told
-from analysis.charts.panels import Axis, Bars, Panel
+from analysis.charts.panels import Axis, Bars, Panel, Panels
+from analysis.format import paragraph
 from analysis.history.importance import PER_GROUP, importance
 from analysis.results import Results
 
@@ -70,7 +70,7 @@ def _caption(trials: pd.Series[Any]) -> str:
         "For a parameter that is not always set, or not always active, only the trials in which it "
         f"is active are used (at least {trials.min():,})."
     )
-    return told(
+    return paragraph(
         "The share of the variance of each objective that the parameter explains by itself: omega "
         "squared over its values, with numbers grouped between quantiles. It is corrected for "
         "chance, so 0 means no more than chance. Each trial counts with its last finished "

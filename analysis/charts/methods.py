@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level, dots, drawn
-from analysis.charts.panels import Axis, Panel, Series
+from analysis.charts.panels import Axis, Panel, Panels, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, Look, Scale
+from analysis.format import paragraph
 from analysis.results import Results
 from analysis.tables import thin
 from analysis.tables.front import contenders, objectives
@@ -99,7 +99,7 @@ def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.Da
     shown = sum(len(one.x) for panel in panels for one in panel.series if one.marker)
     in_all = results.candidates.groupby(["param_method", "param_scope"], dropna=False).ngroups
     most = f"The {len(found)} combinations with most evaluations of {in_all} are shown."
-    return told(
+    return paragraph(
         f"Horizontal: {across}; vertical: {up}. All panels have the same axes; the number of "
         "evaluations is in brackets. Blue line: the front of this method and scope alone; grey "
         "line: the front of all together. Green: the dense model. Orange: after pruning alone; "

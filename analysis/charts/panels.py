@@ -1,4 +1,4 @@
-"""What is drawn, described once for both libraries: panels of series, bars, levels and bands.
+"""What is drawn, described once for both libraries: panels of series and bars, or heat maps.
 
 All numbers are in the units of the labels of the axes. Text is not escaped here, but where it is
 drawn.
@@ -100,11 +100,33 @@ class Panel:
     """The height of the plot alone, in pixels of a page (1/96 inch)."""
 
 
-def rows_of(panels: Sequence[Panel], columns: int) -> tuple[list[float], int]:
-    """The height of each row of a figure, and its number of columns, for one or more panels."""
-    columns = min(columns, len(panels))
-    rows = (panels[at : at + columns] for at in range(0, len(panels), columns))
-    return [max(panel.height for panel in row) for row in rows], columns
+@dataclass(frozen=True)
+class Panels:
+    """One or more panels, row by row, with at most ``columns`` of them side by side."""
+
+    caption: str
+    """Plain text: what the picture shows, in which units, and how far it is thinned out."""
+    panels: Sequence[Panel]
+    columns: int = 1
+
+    @property
+    def grid(self) -> tuple[list[float], int]:
+        """The height of each row, and the number of columns."""
+        columns = min(self.columns, len(self.panels))
+        rows = (self.panels[at : at + columns] for at in range(0, len(self.panels), columns))
+        return [max(panel.height for panel in row) for row in rows], columns
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """Heat maps: ``shares`` (points, rows, columns) has sparsities in %, NaN for no matrix."""
+
+    caption: str
+    rows: list[str]
+    columns: list[str]
+    shares: FloatArray
+    points: list[str]
+    """The sparsity, trial and epoch of each point."""
 
 
 def joined(x: FloatArray, lines: FloatArray) -> tuple[FloatArray, FloatArray]:

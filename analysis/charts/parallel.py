@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Panels, told
-from analysis.charts.panels import Axis, Panel, Series, joined
+from analysis.charts.panels import Axis, Panel, Panels, Series, joined
 from analysis.charts.style import BANDS, VERMILION
+from analysis.format import paragraph
 from analysis.history.importance import observations, parameters
 from analysis.results import Results
 from analysis.tables import thin
@@ -123,7 +123,7 @@ def _lines(heights: FloatArray, figures: FloatArray, on_front: BoolArray) -> lis
 
 
 def _caption(up: str, rest: int) -> str:
-    return told(
+    return paragraph(
         "A line is a trial with its last finished evaluation (a trial may be on the front by an "
         f"earlier one), coloured by {up}. Each axis runs from its smallest value to its largest, "
         f"and is logarithmic if these differ by more than a factor of {WIDE:g}. Values below an "

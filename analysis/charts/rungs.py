@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import Panels, told
-from analysis.charts.panels import Axis, Bars, Panel, Series
+from analysis.charts.panels import Axis, Bars, Panel, Panels, Series
 from analysis.charts.style import BLUE, GREY, ORANGE, VERMILION, Look
+from analysis.format import paragraph
 from analysis.history.rungs import FEWEST, rungs
 from analysis.results import Results
 
@@ -93,7 +93,7 @@ def _caption(table: pd.DataFrame, metric: str) -> str:
         if stopped
         else ""
     )
-    return told(
+    return paragraph(
         f"{verdicts} Left: trials that reached each rung; a trial at its own end is not judged. "
         f"Right: the rank correlation of the {metric} at the rung with that at the end (Spearman; "
         f"1: the same order) over the trials that completed later, if there are at least {FEWEST}. "

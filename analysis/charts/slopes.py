@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.chart import Panels, told
 from analysis.charts.frontier import dense_level
-from analysis.charts.panels import Axis, Panel, Series, joined
+from analysis.charts.panels import Axis, Panel, Panels, Series, joined
 from analysis.charts.style import BANDS, MARKERS, Scale
+from analysis.format import paragraph
 from analysis.history.importance import groups_of
 from analysis.results import Results
 from analysis.tables import thin
@@ -52,7 +52,7 @@ def view(results: Results) -> Panels | str:
         levels=dense_level(results),
         height=380,
     )
-    caption = told(
+    caption = paragraph(
         "Left: after pruning alone; right: after the last finetuned epoch of the trial. Thin lines "
         "are trials. Thick lines are medians over groups of about equally many trials by sparsity. "
         "Trials without finetuning are left out.",

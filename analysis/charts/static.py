@@ -1,13 +1,14 @@
-"""Draws panels as a matplotlib figure, for paper; without pyplot, so without global state."""
+"""Draws pictures as matplotlib figures, for paper; without pyplot, so without global state."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.charts.panels import Axis, Bars, Level, Panel, Series, rows_of
+from analysis.charts.panels import Axis, Bars, HeatMaps, Level, Panel, Panels, Series
+from analysis.charts.style import HEAT
+from analysis.tables import thin
 from sweep.pareto import FloatArray
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ WIDTH = 7.6
 """The width of a figure in inches."""
 MANY = 2000
 """More markers than this would make an SVG slow to open, so they are drawn as pixels in it."""
+ON_PAPER = 3
+"""The number of heat maps, which are side by side."""
 
 _PIXELS = 96
 _MARKERS = {
@@ -33,19 +36,44 @@ _DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (5, 2)), "dot": ":", "dashd
 _STEPS: dict[str, Any] = {"hv": "post", "vh": "pre"}
 
 
-def draw(panels: Sequence[Panel], columns: int = 1) -> Figure:
-    """A figure of one or more panels, row by row, with one legend below them."""
+def draw(picture: Panels | HeatMaps) -> Figure:
+    """The figure of a picture, with one legend below all panels."""
+    return _heat_maps(picture) if isinstance(picture, HeatMaps) else _panels(picture)
+
+
+def _heat_maps(maps: HeatMaps) -> Figure:
+    """Heat maps of the densest, the middle and the sparsest point, side by side."""
+    from matplotlib.figure import Figure
+
+    shown = thin.evenly(len(maps.points), ON_PAPER)
+    height = 0.26 * len(maps.rows) + 2.2
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for axes, number in zip(panels, shown, strict=True):
+        image = axes.imshow(
+            maps.shares[number], vmin=0, vmax=100, cmap=HEAT, aspect="auto", rasterized=True
+        )
+        axes.set_title(math_free(maps.points[number].replace(": ", ":\n")), fontsize=9)
+        axes.set_xticks(range(len(maps.columns)), [math_free(one) for one in maps.columns])
+        axes.tick_params(axis="x", rotation=90, labelsize=8)
+        axes.set_yticks(range(len(maps.rows)), [math_free(row) for row in maps.rows], fontsize=8)
+        axes.set_facecolor("#EEEEEE")
+    figure.colorbar(image, ax=list(panels), label="zeros (% of the matrix)", shrink=0.9)
+    return figure
+
+
+def _panels(picture: Panels) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    heights, columns = rows_of(panels, columns)
+    heights, columns = picture.grid
     height = sum(heights) / _PIXELS + 0.75 * len(heights) + 0.6
     room = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
     figure = Figure(figsize=(WIDTH, height), layout=room)
     grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
-    for axes, panel in zip(grid.flat, panels, strict=False):
+    for axes, panel in zip(grid.flat, picture.panels, strict=False):
         _panel(axes, panel)
-    for axes in grid.flat[len(panels) :]:
+    for axes in grid.flat[len(picture.panels) :]:
         axes.set_visible(False)
     _legend(figure)
     return figure

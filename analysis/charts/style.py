@@ -27,6 +27,8 @@ MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "pentagon", "star"
 DASHES = ("solid", "dash", "dot", "dashdot")
 BANDS = ("#4A7FB5", "#2A9D8A", "#8FC73E", "#E0A818")
 """Colours for up to four bands of a number, from small to large, darker to lighter."""
+HEAT = "cividis"
+"""The colours of heat maps, by their name in both libraries."""
 
 
 class Look(NamedTuple):

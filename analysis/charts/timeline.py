@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.charts.chart import Panels, told
-from analysis.charts.panels import Axis, Bars, Panel
+from analysis.charts.panels import Axis, Bars, Panel, Panels
 from analysis.charts.style import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION
+from analysis.format import paragraph
 from analysis.results import Results
 from sweep.pareto import FloatArray
 
@@ -132,7 +132,7 @@ def _caption(table: pd.DataFrame) -> str:
         "status, in equal cells of the whole time."
     )
     busiest = f"The {MOST_WORKERS} busiest of {workers:,} workers are shown."
-    return told(
+    return paragraph(
         "A bar is an attempt at a trial on a worker, from its assignment to its end, coloured by "
         "how it ended; gaps are idle time. Pauses of all workers, between a stop and a resume, are "
         "cut out. The worker of an attempt is known once it has reported.",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.format import UNKNOWN, MetricFormat, megabytes, number, percent, short
+from analysis.format import UNKNOWN, MetricFormat, megabytes, number, paragraph, percent, short
 from analysis.questions import Answer, bounds, choose
 from analysis.report.document import MAX_ROWS, Cell, Column, Kind, Table, cell, table
 from analysis.results import Results
@@ -50,16 +50,16 @@ def figures_table(results: Results) -> Table:
     p_value = "p: McNemar's exact test against dense, corrected by Holm over the front."
     sure = "Certified: certain at 95 % for all such points together, tested from the densest on."
     thinned = f"{MAX_ROWS} of {len(front)} points, evenly spaced; front.csv has all."
-    about = [
+    about = paragraph(
         f"The front relative to dense, on {split}.",
         reach if covered is not None else "",
         fresh if split == "test" else alone,
         sure if split == "test" else "",
         p_value if front["p_value"].notna().any() else "",
         thinned if len(front) > MAX_ROWS else "",
-    ]
+    )
     cells = [*_names(), *_figures(results), *_doubts(results)]
-    return table("front", " ".join(filter(None, about)), _rows(results), cells)
+    return table("front", about, _rows(results), cells)
 
 
 def settings_table(results: Results) -> Table:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from analysis.comparison import Comparison
 from analysis.format import short
 from analysis.report import answer, confirmation, facts, grid, html, latex, markdown, reproduce
 from analysis.report.comparing import comparison_report
 from analysis.report.document import Document, Picture, Table, chart_section
-from analysis.report.drawing import draw
 from analysis.results import Results
 from analysis.tables.files import write_table
 from sweep.ledger.files import REPORT_FOLDERS, refuse_links, write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from analysis.charts import Chart
 
 
 def write_report(results: Results, folder: str | Path) -> list[Path]:
@@ -67,6 +72,38 @@ def sweep_report(results: Results, pictures: Iterable[Picture]) -> Document:
         reproduce.commands(results),
     )
     return Document(short(results.name), answer.standing(results), sections)
+
+
+def draw(chart: Chart, source: Any, folder: Path) -> Picture:
+    """Draw a chart of ``source`` (results or a comparison) into ``folder``/<key>.png and .svg.
+
+    If there is nothing to show, files of an earlier report are deleted. Raises ``OSError`` if
+    ``folder`` cannot be written.
+    """
+    from analysis.charts import interactive, static
+
+    seen, title = chart.view(source), chart.title_for(source)
+    if isinstance(seen, str):
+        for suffix in (".png", ".svg"):
+            (folder / f"{chart.key}{suffix}").unlink(missing_ok=True)
+        return Picture(chart.key, title, seen)
+    files, figure = save(static.draw(seen), folder, chart.key), interactive.draw(seen)
+    return Picture(chart.key, title, seen.caption, files, figure.to_json())
+
+
+def save(figure: Figure, folder: str | Path, stem: str) -> list[Path]:
+    """Write ``folder``/``stem``.png (160 dpi) and .svg, and return both paths.
+
+    The same figure gives the same files. Raises ``OSError`` if they cannot be written.
+    """
+    import matplotlib
+
+    png, svg = Path(folder) / f"{stem}.png", Path(folder) / f"{stem}.svg"
+    write_whole(png, lambda part: figure.savefig(part, dpi=160))
+    # No date and no random ids, so that files are reproducible; text is not converted to paths.
+    with matplotlib.rc_context({"svg.hashsalt": "prunesweep", "svg.fonttype": "none"}):
+        write_whole(svg, lambda part: figure.savefig(part, metadata={"Date": None}))
+    return [png, svg]
 
 
 def _write(document: Document, folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from analysis import Comparison, Incomparable, Results
-from analysis.charts import CHARTS, COMPARISON_CHARTS
+from analysis.charts import CHARTS, COMPARISON_CHARTS, interactive, static
 from analysis.questions import points, why_none
 from analysis.report import markdown, write_comparison, write_report
 from analysis.report.answer import section
@@ -181,8 +181,8 @@ def test_every_chart_is_drawn_in_its_unit(name: str, request: pytest.FixtureRequ
         if isinstance(seen, str):
             assert chart.key in ("layers",), seen
             continue
-        drawn = seen.interactive().to_json()
-        assert "accurac" not in drawn and seen.static() is not None
+        drawn = interactive.draw(seen).to_json()
+        assert "accurac" not in drawn and static.draw(seen) is not None
 
 
 def test_the_band_near_the_dense_model_is_above_it(results: Results) -> None:
@@ -204,7 +204,7 @@ def test_two_such_sweeps_are_compared(results: Results, tmp_path: Path) -> None:
     said, _, _ = (tmp_path / "report.md").read_text().partition("## What differs")
     assert "sparsest within 1 % of dense" in said and "accurac" not in said
     for chart in COMPARISON_CHARTS:
-        assert "accurac" not in chart.view(both).interactive().to_json()
+        assert "accurac" not in interactive.draw(chart.view(both)).to_json()
 
 
 def test_sweeps_with_different_metrics_cannot_be_compared(results: Results) -> None:

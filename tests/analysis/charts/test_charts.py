@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from analysis import Comparison, Results
-from analysis.charts import CHARTS, COMPARISON_CHARTS, Chart
-from analysis.report.drawing import save
+from analysis.charts import CHARTS, COMPARISON_CHARTS, Chart, interactive, static
+from analysis.report.write import save
 from tests.analysis.charts.sweeps import rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
@@ -73,12 +73,12 @@ def is_drawn(chart: Chart, source: Any, folder: Path | None) -> bool:
         assert re.fullmatch(r"[A-Z].{15,}\.", seen), chart.key
         return False
     assert re.fullmatch(r"[A-Z].{30,}[.)]", seen.caption), chart.key
-    figure = seen.interactive()
+    figure = interactive.draw(seen)
     assert figure.to_json()
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.font.color is None and figure.layout.width is None
     if folder is not None:
-        png, svg = save(seen.static(), folder, chart.key)
+        png, svg = save(static.draw(seen), folder, chart.key)
         assert png.read_bytes().startswith(b"\x89PNG") and b"<svg" in svg.read_bytes()
     return True
 
@@ -132,7 +132,7 @@ def test_charts_are_in_the_order_of_a_report() -> None:
 def test_the_same_sweep_gives_the_same_figures(rich: Results) -> None:
     for chart in CHARTS:
         one, two = (chart.view(source) for source in (rich, rich_sweep().load()))
-        assert one.interactive().to_json() == two.interactive().to_json()
+        assert interactive.draw(one).to_json() == interactive.draw(two).to_json()
 
 
 def test_text_of_the_user_is_no_markup() -> None:
@@ -148,8 +148,8 @@ def test_text_of_the_user_is_no_markup() -> None:
         if chart.key == "rungs":
             continue
         seen = chart.view(results)
-        seen.static().draw_without_rendering()
-        text = seen.interactive().to_json().replace("\\u003c", "<")
+        static.draw(seen).draw_without_rendering()
+        text = interactive.draw(seen).to_json().replace("\\u003c", "<")
         assert "<b>$" not in text
         if chart.key in ("methods", "layers"):
             assert "&lt;b&gt;$x$" in text.replace("\\u003e", ">")

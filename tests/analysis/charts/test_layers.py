@@ -3,15 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.charts.layers import ALONE, MOST_POINTS, ON_PAPER, Grid, place
+from analysis.charts import interactive, static
+from analysis.charts.layers import ALONE, MOST_POINTS, place
+from analysis.charts.panels import HeatMaps
+from analysis.charts.static import ON_PAPER
 from analysis.results import Results
 from tests.analysis.charts.sweeps import MATRICES, seen, weight_names
 from tests.analysis.ledgers import LedgerBuilder
 
 
-def grid(results: Results) -> Grid:
+def grid(results: Results) -> HeatMaps:
     found = seen("layers", results)
-    assert isinstance(found, Grid), found
+    assert isinstance(found, HeatMaps), found
     return found
 
 
@@ -54,7 +57,7 @@ def test_cells_are_those_of_the_front_points(rich: Results) -> None:
 
 def test_the_slider_shows_one_point_at_a_time(rich: Results) -> None:
     found = grid(rich)
-    figure = found.interactive()
+    figure = interactive.draw(found)
     (slider,) = figure.layout.sliders
     assert [trace.visible for trace in figure.data] == [True] + [False] * (len(found.points) - 1)
     for number, step in enumerate(slider.steps):
@@ -65,7 +68,7 @@ def test_the_slider_shows_one_point_at_a_time(rich: Results) -> None:
 
 def test_the_static_figure_has_the_densest_a_middle_and_the_sparsest_point(rich: Results) -> None:
     found = grid(rich)
-    paper = found.static()
+    paper = static.draw(found)
     maps = [axes.images[0].get_array() for axes in paper.axes if axes.images][:ON_PAPER]
     np.testing.assert_allclose(np.ma.filled(maps[0], np.nan), found.shares[0])
     np.testing.assert_allclose(np.ma.filled(maps[-1], np.nan), found.shares[-1])

@@ -10,8 +10,7 @@ import pytest
 from analysis import Results, load
 from analysis.charts import CHARTS, COMPARISON_CHARTS
 from analysis.report import html, write_comparison, write_report
-from analysis.report.drawing import draw
-from analysis.report.write import sweep_report
+from analysis.report.write import draw, sweep_report
 from tests.analysis.charts.sweeps import caption, rich_sweep
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 from tests.analysis.report.pages import Page, figure_in
