@@ -124,11 +124,6 @@ class Front(Generic[Item]):
         self._costs = np.vstack([self._costs[is_kept], costs])
         return removed
 
-    def covers(self, points: FloatArray) -> BoolArray:
-        """Mask, shape (n,), of the ``points`` that some item dominates or equals."""
-        as_good: BoolArray = np.all(self._costs <= (points * self._signs)[:, None], axis=2)
-        return np.asarray(as_good.any(axis=1))
-
     @property
     def points(self) -> FloatArray:
         """The values of the items, shape (items, objectives)."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.certainty.answers import Point
 from analysis.history.cost import session_clock
 from analysis.tables.columns import Kinds, frame
 from sweep.ledger.events import END, RECORD, ReadEvent
-from sweep.pareto import FloatArray, Front, hypervolume
-
-BLOCK = 1024
+from sweep.pareto import Front, hypervolume
 
 TRACES: Kinds = {
     "time": "float",
@@ -23,29 +20,6 @@ TRACES: Kinds = {
     "trials": "int",
     "hypervolume": "float",
 }
-
-
-def growing_volume(
-    points: FloatArray, reference: Sequence[float], directions: Sequence[str]
-) -> FloatArray:
-    """The hypervolume of the first one, two, ... of the ``points``, shape (n, m) to (n,).
-
-    ``points`` has no NaN, ``reference`` has shape (m,), and ``directions`` has "max" or "min" for
-    each of the m objectives. Most points of a sweep do not change the hypervolume; they are found
-    block by block, with one comparison with each point of the front.
-    """
-    signs = np.array([1.0 if way == "max" else -1.0 for way in directions])
-    inside = np.all(points * signs > np.asarray(reference) * signs, axis=1)
-    front: Front[None] = Front(directions)
-    volumes, volume = np.empty(len(points)), 0.0
-    for start in range(0, len(points), BLOCK):
-        block = points[start : start + BLOCK]
-        news = inside[start : start + BLOCK] & ~front.covers(block)
-        for place, point in enumerate(block):
-            if news[place] and front.add(None, point) is not None:
-                volume = hypervolume(front.points, reference, directions)
-            volumes[start + place] = volume
-    return volumes
 
 
 def traces_table(
@@ -63,25 +37,17 @@ def traces_table(
     ``pool`` has the objectives of each candidate, shape (m,). The hypervolume is missing without a
     ``reference`` (m,).
     """
-    rows, points = _steps(events, pool)
-    table = frame(rows, TRACES)
-    if reference is None or table.empty:
-        return table
-    known = np.array([point is not None for point in points])
-    volumes = np.zeros(len(points))
-    given = np.array([point for point in points if point is not None], dtype=np.float64)
-    given = given.reshape(-1, len(directions))
-    volumes[known] = growing_volume(given, reference, directions)
-    # A record that is no candidate does not change the hypervolume.
-    return table.assign(hypervolume=np.maximum.accumulate(volumes))
+    front: Front[None] = Front(directions)
+    rows, volume = [], 0.0
+    for point, row in _steps(events):
+        if reference is not None and point in pool and front.add(None, pool[point]) is not None:
+            volume = hypervolume(front.points, reference, directions)
+        rows.append({**row, "hypervolume": None if reference is None else volume})
+    return frame(rows, TRACES)
 
 
-def _steps(
-    events: Iterable[ReadEvent], pool: Mapping[Point, Sequence[float]]
-) -> tuple[list[dict[str, float | int]], list[Sequence[float] | None]]:
-    """The rows without the hypervolume, and the objectives of each record that is a candidate."""
-    rows: list[dict[str, float | int]] = []
-    points: list[Sequence[float] | None] = []
+def _steps(events: Iterable[ReadEvent]) -> Iterator[tuple[Point, dict[str, Any]]]:
+    """Each point at its first record, with the row without the hypervolume."""
     reached: dict[str, int] = {}
     seen: set[Point] = set()
     ended: set[str] = set()
@@ -92,13 +58,9 @@ def _steps(
             ended.add(trial)
         if kind != RECORD or not isinstance(trial, str) or not isinstance(epoch, int):
             continue
-        point = (trial, epoch)
-        if point in seen:
-            continue
-        seen.add(point)
-        epochs += max(0, epoch - reached.get(trial, 0))
-        reached[trial] = max(epoch, reached.get(trial, 0))
-        time = event.get("time", math.nan)
-        rows.append({"time": time, "seconds": seconds, "epochs": epochs, "trials": len(ended)})
-        points.append(pool.get(point))
-    return rows, points
+        if (trial, epoch) not in seen:
+            seen.add((trial, epoch))
+            epochs += max(0, epoch - reached.get(trial, 0))
+            reached[trial] = max(epoch, reached.get(trial, 0))
+            row = {"time": event.get("time"), "seconds": seconds, "epochs": epochs}
+            yield (trial, epoch), {**row, "trials": len(ended)}

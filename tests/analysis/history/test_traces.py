@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import Results
-from analysis.history.traces import BLOCK, growing_volume
+from analysis.history.traces import traces_table
 from sweep.pareto import hypervolume
 from tests.analysis.ledgers import LedgerBuilder, big_sweep, small_sweep
 
@@ -43,22 +43,17 @@ def test_a_trace_has_the_hypervolume_of_each_prefix_of_the_ledger(
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
-def test_the_growing_volume_is_that_of_all_points_so_far(objectives: int) -> None:
+def test_the_volume_is_that_of_all_points_so_far(objectives: int) -> None:
     draw = np.random.default_rng(objectives)
     points = np.round(draw.random((60, objectives)), 1)
     ways = ["max", "min", "max", "min"][:objectives]
     reference = [0.1 if way == "max" else 0.9 for way in ways]
     expected = [hypervolume(points[: n + 1], reference, ways) for n in range(60)]
-    assert growing_volume(points, reference, ways) == pytest.approx(expected)
-
-
-def test_volumes_do_not_depend_on_blocks() -> None:
-    points = np.random.default_rng(0).random((2 * BLOCK + 5, 2))
-    volumes = growing_volume(points, [0, 0], ["max", "max"])
-    assert (np.diff(volumes) >= 0).all()
-    for last in (BLOCK - 1, BLOCK, 2 * BLOCK + 4):
-        whole = hypervolume(points[: last + 1], [0, 0], ["max", "max"])
-        assert volumes[last] == pytest.approx(whole)
+    pool = {(f"t{n}", 0): point for n, point in enumerate(points.tolist())}
+    records = [{"event": "record", "trial_id": name, "epoch": 0, "time": 0.0} for name, _ in pool]
+    assert traces_table(records, pool, reference, ways)["hypervolume"].tolist() == pytest.approx(
+        expected
+    )
 
 
 def test_partial_records_cost_epochs_but_add_no_volume() -> None:
