@@ -185,12 +185,11 @@ def _find(source: str) -> Path:
     if not path.exists():
         names = packaged_names()
         near = closest(path.name.removesuffix(".yaml"), names)
-        hint = f"; did you mean '{near}'?" if near else ""
-        packaged = f"packaged configs: {', '.join(names)}{hint}"
-        raise UsageError(f"no config {show(source)}: no such file; {packaged}")
+        what = f"no config {show(source)}: no such file; packaged configs: {', '.join(names)}"
+        raise UsageError(Problem((), what, hint=near).reason)
     inner = path / "config.yaml"
-    hint = f"; did you mean '{inner}'?" if inner.is_file() else ""
-    raise UsageError(f"config {show(source)} is a folder{hint}")
+    hint = str(inner) if inner.is_file() else ""
+    raise UsageError(Problem((), f"config {show(source)} is a folder", hint=hint).reason)
 
 
 def with_absolute_paths(config: SweepConfig) -> SweepConfig:

@@ -84,7 +84,7 @@ class BaselineEvent(_Stamped):
     """The figures of the dense model on validation; those of ``confirm_baseline`` are on test.
 
     It has more keys than are declared here. ``shared_rows`` counts the examples that train has too
-    (`sweep.compress.tasks.leaks`); on test, those that train or validation have. ``texts`` counts
+    (`sweep.compress.tasks.split`); on test, those that train or validation have. ``texts`` counts
     examples, tokens, unknown tokens, and texts that are empty or were cut, by split.
 
     ``prunable_weights`` has [name, number of weights] of each prunable matrix, ``left_out`` has

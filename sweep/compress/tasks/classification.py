@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from sweep.compress.tasks import sources
-from sweep.compress.tasks.encode import Encoder, cached, has_tokenizer, is_missing_folder
-from sweep.compress.tasks.labels import Classes, Labels, agree, is_unnamed, labels_of
-from sweep.compress.tasks.leaks import sentence, shared_rows
-from sweep.compress.tasks.sources import Raw
-from sweep.compress.tasks.split import Split, carve, stratified
-from sweep.compress.tasks.task import SPLITS, Examples, Task
+from sweep.compress.tasks.columns import Raw
+from sweep.compress.tasks.encode import Encoder, cached, has_tokenizer
+from sweep.compress.tasks.labels import Classes, Labels, agree, is_unnamed, labels_of, listed
+from sweep.compress.tasks.split import Split, carve, shared_rows, stratified
+from sweep.compress.tasks.task import SPLITS, Ints, Task
 from sweep.config.sections import TaskConfig
 from sweep.errors import UsageError
 from sweep.ledger.files import cache_root, fingerprint, once, write_text
@@ -74,21 +74,21 @@ class _Classification(Task):
         return {name: counts for name, counts in found.items() if counts["rows"]}
 
     def warnings_on(self, split: str) -> list[str]:
-        found = [sentence(split, *shared) for shared in self.shared_rows(split).items()]
-        if split == "train":
-            return [*found, *self.classes.warnings]
-        if names := self._lacking(self.split(split), self.train):
-            found.append(f"{split} has no example of the labels {names}, which train has")
-        return found
+        found = [_leak(split, *shared) for shared in self.shared_rows(split).items()]
+        of_train = split == "train"
+        known = np.arange(len(self.label_names)) if of_train else self.train.labels
+        if names := self._lacking(self.split(split), known):
+            which = "so training does not teach them" if of_train else "which train has"
+            found.append(f"{split} has no example of the labels {names}, {which}")
+        return [*found, *self.classes.warnings] if of_train else found
 
-    def _lacking(self, split: Examples, whole: Examples) -> str:
-        """Return the names of the labels that ``whole`` has and ``split`` lacks."""
-        lacking = np.setdiff1d(whole.labels, split.labels)
-        return ", ".join(self.label_names[label] for label in lacking[:12])
+    def _lacking(self, split: Split, known: Ints) -> str:
+        """Return the names of the labels that ``split`` lacks, of the ``known`` ids."""
+        return listed(self.label_names[label] for label in np.setdiff1d(known, split.labels))
 
     def _checked(self, split: Split, whole: Split, name: str) -> Split:
         """Return a split. Raises UsageError if train has lost a label of the ``whole`` train."""
-        if name == "train" and (lost := self._lacking(split, whole)):
+        if name == "train" and (lost := self._lacking(split, whole.labels)):
             count, rarest = self.settings.train_samples, np.unique_counts(whole.labels).counts.min()
             setting = f"validation={self.settings.validation}" if count is None else "train_samples"
             raise UsageError(
@@ -115,7 +115,7 @@ class Digits(_Classification):
 
     def read(self, name: str) -> Split:
         """Read a split; train and validation may be subset, test is always complete."""
-        whole = sources.digits_split(name, _rng(self.settings.seed, 0))
+        whole = sources.digits_split(name, np.random.default_rng([self.settings.seed, 0]))
         return self._checked(_sampled(whole, name, self.settings), whole, name)
 
     def fresh(self, seed: int) -> nn.Module:
@@ -144,24 +144,21 @@ class TextClassification(_Classification):
     ) -> None:
         super().__init__(settings, model, tokenizer, new_head)
         from sweep.compress.model_files import read_config
+        from sweep.compress.models import head_names
 
-        name = tokenizer or model
-        assert name is not None and model is not None  # the config refuses a text task without
+        assert model is not None  # the config refuses a text task without
         config = read_config(model)  # before its tokenizer, which a model of another kind may lack
-        if is_missing_folder(name):
-            what = "tokenizer" if tokenizer else "model"
-            raise UsageError(f"{what} folder not found: {name}")
-        self.encoder = Encoder(name, config)
+        self.encoder = Encoder(tokenizer or model, config)
         self.vocabulary = self.encoder.vocabulary
         self.root = cache_root() / "tokens"
         self.data = sources.open_data(settings)
-        facts = self._facts()
-        self.labels = Labels(**facts["labels"])
-        self.classes = self._classes()
+        self.carved = "validation" not in self.data.digests
+        self.labels = self._labels()
+        head = None if new_head else head_names(model)
+        self.classes = agree(self.labels, head, settings.label_names, f"model {model!r}")
         self.label_names = self.classes.names
         padding = asdict(self.encoder.padding)
-        self.key = fingerprint([self._key("task"), asdict(self.classes), padding])
-        self.carved, self.others = facts["carved"], facts["others"]
+        self.key = fingerprint([self._key(*SPLITS), asdict(self.classes), padding])
 
     def read(self, name: str) -> Split:
         """Read a tokenised split; train and validation may be subset, test is always complete.
@@ -175,8 +172,9 @@ class TextClassification(_Classification):
         def make() -> Split:
             if not carved or name == "test":
                 return _sampled(whole, name, settings)
-            rng, rest = _rng(settings.seed, 0), name == "train"
-            return _sampled(carve(whole, settings.validation, rng, rest), name, settings)
+            rng = np.random.default_rng([settings.seed, 0])
+            part = carve(whole, settings.validation, rng, rest=name == "train")
+            return _sampled(part, name, settings)
 
         cut = [carved, settings.validation, settings.seed, name]
         counts = [settings.train_samples, settings.eval_samples]
@@ -188,18 +186,17 @@ class TextClassification(_Classification):
     def warnings_on(self, split: str) -> list[str]:
         found = super().warnings_on(split)
         if split == "validation" and self.carved:
-            if self.others:
+            if others := self.data.others:
                 found.append(
                     f"the data has no split 'validation', so a part of train is used for it; it "
-                    f"also has {', '.join(self.others)}, which no setting reads"
+                    f"also has {', '.join(others)}, which no setting reads"
                 )
             return found
-        examples = len(self._tokens(split))
         counts = self.texts(split)
         if split == "train":
             found += self.encoder.warnings(self.settings.max_length)
         if empty := counts["empty"]:
-            found.append(f"{empty} of {examples} examples of {split} have no text")
+            found.append(f"{empty} of {counts['examples']} examples of {split} have no text")
         return found + self.encoder.unknown(split, counts, refuse=False)
 
     def same_inputs(self, teacher: str) -> bool:
@@ -209,7 +206,6 @@ class TextClassification(_Classification):
         if not has_tokenizer(teacher):
             return True
         raw, settings = self._raw("train"), self.settings
-        assert raw is not None
         theirs = Encoder(teacher, read_config(teacher, "recover.distill.teacher"))
         return self.encoder.same_tokens(theirs, raw, settings.max_length, settings.replace)
 
@@ -224,47 +220,31 @@ class TextClassification(_Classification):
     def save_beside(self, folder: Path) -> None:
         self.encoder.save(folder)
 
-    def _key(self, split: str) -> str:
-        """Return a key of all that a tokenised split depends on, the files' bytes included."""
+    def _key(self, *splits: str) -> str:
+        """Return a key of all that tokenised splits depend on, the files' bytes included."""
         settings = self.settings
-        data = {name: self.data.key(name) for name in (SPLITS if split == "task" else (split,))}
-        shape = [settings.text, settings.label, settings.replace]
-        return fingerprint([data, split, shape, settings.max_length, self.encoder.key])
+        data = [self.data.digests.get(split) for split in splits]
+        shape = [settings.text, settings.label, settings.replace, settings.max_length]
+        return fingerprint([data, shape, self.encoder.key])
 
-    def _raw(self, split: str) -> Raw | None:
+    def _raw(self, split: str) -> Raw:
         return self.data.rows(split, self.settings.text, self.settings.label)
 
-    def _classes(self) -> Classes:
-        from sweep.compress.models import head_names
+    def _labels(self) -> Labels:
+        """Return the labels of train and validation, from the cache if possible."""
+        file = self.root / f"{self._key(*SPLITS)}-labels.json"
 
-        assert self.model is not None
-        head = None if self.new_head else head_names(self.model)
-        return agree(self.labels, head, self.settings.label_names, f"model {self.model!r}")
+        def make() -> None:
+            validation = None if self.carved else self._raw("validation")
+            write_text(file, json.dumps(asdict(labels_of(self._raw("train"), validation))))
 
-    def _facts(self) -> dict[str, Any]:
-        file = self.root / f"{self._key('task')}-facts-2.json"
-        once(file, lambda: write_text(file, json.dumps(self._read_facts())))
-        facts: dict[str, Any] = json.loads(file.read_text())
-        return facts
-
-    def _read_facts(self) -> dict[str, Any]:
-        train = self._raw("train")
-        if train is None:
-            raise UsageError(f"{self.settings.dataset!r} has no split 'train'")
-        validation = self._raw("validation")
-        return {
-            "labels": asdict(labels_of(train, validation)),
-            "carved": validation is None,
-            "others": self.data.others,
-        }
+        return Labels(**json.loads(once(file, make).read_text()))
 
     def _tokens(self, name: str) -> Split:
         """Return a complete tokenised split, from the cache if possible."""
 
         def make() -> Split:
             raw = self._raw(name)
-            if raw is None:
-                raise UsageError(f"the data has no split {name!r}: set task.dataset.{name}=FILE")
             ids = self.classes.ids_of(raw, f"split {name!r}")
             max_length, replace = self.settings.max_length, self.settings.replace
             split, counts = self.encoder.tokenise(raw, ids, max_length, replace)
@@ -285,8 +265,16 @@ class TextClassification(_Classification):
         return self.root / f"{self._key(name)}.json"
 
 
-def _rng(seed: int, *path: int) -> np.random.Generator:
-    return np.random.default_rng([seed, *path])
+def _leak(name: str, other: str, found: Mapping[str, int]) -> str:
+    """Say how many examples of the split ``name`` occur in ``other``."""
+    rows, examples = found["rows"], found["examples"]
+    labels = f", {found['other_label']} with another label" if found["other_label"] else ""
+    learned = "the model learns them" if other == "train" else "the search has seen them"
+    return (
+        f"{rows} of {examples} {name} examples ({rows / examples:.1%}; {found['different']} "
+        f"different) have the same tokens as examples of {other}{labels}: {learned}, so figures on "
+        f"{name} may be too good"
+    )
 
 
 def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
@@ -294,4 +282,5 @@ def _sampled(split: Split, name: str, task: TaskConfig) -> Split:
     count = {"train": task.train_samples, "validation": task.eval_samples}.get(name)
     if count is None or count >= len(split):
         return split
-    return split.subset(stratified(split.labels, count, _rng(task.seed, 1, SPLITS.index(name))))
+    rng = np.random.default_rng([task.seed, 1, SPLITS.index(name)])
+    return split.subset(stratified(split.labels, count, rng))

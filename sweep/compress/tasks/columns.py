@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweep.errors import UsageError
-from sweep.space.values import closest, show
+from sweep.space.values import Problem, closest, show
 
 if TYPE_CHECKING:
     from sweep.compress.tasks.readers import Columns
@@ -19,9 +19,6 @@ AUTO = "auto"
 _EMPTY = "{} is empty: a split needs at least one example"
 
 _HALF = re.compile("[\ud800-\udfff]")
-
-_KINDS = {bytes: "bytes", list: "a list", dict: "an object", bool: "a boolean"}
-_KINDS |= dict.fromkeys((int, float), "a number")
 
 
 @dataclass(frozen=True)
@@ -123,19 +120,17 @@ def _values(columns: Columns, source: str, name: str, of_labels: bool = False) -
 
 def _refuse_name(what: str, name: str, names: Sequence[str]) -> None:
     near = closest(name, [other for other in names if other != name])
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise UsageError(f"{what}; it has: {', '.join(names)}{hint}")
+    raise UsageError(Problem((), what, allowed=", ".join(names), hint=near).reason)
 
 
 def _texts(values: list[Any], source: str, name: str) -> list[str]:
     """Return the texts of a column, a missing one as an empty text."""
     for row, value in enumerate(values):
         if value is not None and not isinstance(value, str):
-            kind = _KINDS.get(type(value), f"of the type {type(value).__name__}")
             raise UsageError(
-                f"{source}: row {row} of the text column {name!r} is {kind}, not a text: "
-                f"{show(value)}; write texts into the column, or set task.text to another column, "
-                "or to a field of this one (COLUMN.FIELD)"
+                f"{source}: row {row} of the text column {name!r} is of type "
+                f"{type(value).__name__}, and no text: {show(value)}; write texts into the column, "
+                "or set task.text to another column, or to a field of this one (COLUMN.FIELD)"
             )
         if value and _HALF.search(value):
             raise UsageError(

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.compress.tasks.sources import Raw
-from sweep.compress.tasks.split import Ints, Padding, Split
+from sweep.compress.tasks.columns import Raw
+from sweep.compress.tasks.split import Padding, Split
+from sweep.compress.tasks.task import Ints
 from sweep.config.fields import is_path
 from sweep.errors import UsageError, first_line
 from sweep.ledger.files import fingerprint, new_folder, once, tree_digest
@@ -37,6 +38,8 @@ def load_tokenizer(name: str) -> Any:
     """
     from transformers import AutoTokenizer
 
+    if is_missing_folder(name):
+        raise UsageError(f"tokenizer folder not found: {name}")
     if Path(name).is_dir() and not has_tokenizer(name):  # or an empty one is made
         raise UsageError(f"{name} has no tokenizer: set `tokenizer` to a folder or hub id")
     try:

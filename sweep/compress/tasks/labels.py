@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from sweep.compress.tasks.sources import Raw
-from sweep.compress.tasks.split import Ints
+from sweep.compress.tasks.columns import Raw
+from sweep.compress.tasks.task import Ints
 from sweep.errors import UsageError
 from sweep.space.values import show
 
@@ -95,7 +95,7 @@ def labels_of(train: Raw, validation: Raw | None) -> Labels:
     """
     found = _different(train, "split 'train'")
     if len(found) < 2:
-        what = f"{len(found)}: {_listed(found)}"
+        what = f"{len(found)}: {listed(found)}"
         raise UsageError(f"a classifier needs at least 2 labels, but the train split has {what}")
     if validation is None:
         return Labels(found, (), train.label_names, len(train.labels))
@@ -129,7 +129,7 @@ def _problem(label: Any, schema: Names | None) -> str:
     if not isinstance(label, _ONE) or label in (float("inf"), -float("inf")):
         return f"is of type {type(label).__name__}; {allowed}"
     if schema and not isinstance(label, str) and not 0 <= label < len(schema):
-        names = f"names 0 to {len(schema) - 1} as {_listed(schema)}"
+        names = f"names 0 to {len(schema) - 1} as {listed(schema)}"
         return f"has no name: its column {names}; if it is a missing label, delete the row"
     return ""
 
@@ -164,7 +164,7 @@ class Classes:
         Raises :class:`~sweep.errors.UsageError`, with the row, for a missing or unknown label.
         """
         if raw.label_names and raw.label_names != self.words:
-            what = f"names its labels {_listed(raw.label_names)}, but others {_listed(self.words)}"
+            what = f"names its labels {listed(raw.label_names)}, but others {listed(self.words)}"
             raise UsageError(f"{source} {what}; allowed: the same names in the same order")
         known = {label: self.id_of(label) for label in _different(raw, source)}
         ids = [known[label] for label in raw.labels]
@@ -172,7 +172,7 @@ class Classes:
             row = ids.index(-1)
             raise UsageError(
                 f"{source}: the label {raw.labels[row]!r} in row {row} (from 0) is none of the "
-                f"{len(self.words)} labels; allowed: {_listed(self.words)}"
+                f"{len(self.words)} labels; allowed: {listed(self.words)}"
             )
         return np.array(ids, dtype=np.int64)
 
@@ -190,10 +190,16 @@ def agree(
     found, whose = _placed(labels, head, given, f"the head of {model}")
     if bad := [label for label in labels if found.id_of(label) < 0]:
         raise UsageError(
-            f"the data has the labels {_listed(labels)}, and {whose} has {_listed(found.words)}: "
-            f"{_listed(bad)} cannot be found there by name, or by number from 0; {_REMEDY}"
+            f"the data has the labels {listed(labels)}, and {whose} has {listed(found.words)}: "
+            f"{listed(bad)} cannot be found there by name, or by number from 0; {_REMEDY}"
         )
-    return replace(found, warnings=(*found.warnings, *_warnings(found, labels, not head)))
+    learned = {found.id_of(label) for label in labels.train}
+    if not head and labels.validation and learned.isdisjoint(map(found.id_of, labels.validation)):
+        raise UsageError(
+            f"train has no example of the labels {listed(labels.validation)} of validation, nor of "
+            f"any other; train has {listed(labels.train)}"
+        )
+    return found
 
 
 def _placed(
@@ -211,7 +217,7 @@ def _placed(
         ids = tuple(places[i] for i in ids)
         if not (matched or given or is_unnamed(head)):
             warnings.append(
-                f"the labels of the data are {_listed(names)}, those of the head {_listed(head)}: "
+                f"the labels of the data are {listed(names)}, those of the head {listed(head)}: "
                 "they are matched in this order; to match them by name, set task.label_names"
             )
         names = tuple(head) if matched or warnings else names
@@ -233,7 +239,7 @@ def _occurring(labels: Labels) -> tuple[str, ...]:
     real, count = any(isinstance(key, float) for key in texts), len(texts)
     if count > min(MOST_REAL, labels.rows / 2) if real else count >= max(MOST_REAL, labels.rows):
         raise UsageError(
-            f"the {labels.rows} examples of train have {count} labels, {_listed(labels)}: "
+            f"the {labels.rows} examples of train have {count} labels, {listed(labels)}: "
             "they are no classes, and regression is not supported; allowed: labels that occur "
             "often, or a list of the classes in task.label_names"
         )
@@ -252,25 +258,13 @@ def _onto(names: Names, target: Names, what: str) -> tuple[tuple[int, ...], bool
         return places, True
     if len(names) != len(target) or any(place not in (-1, i) for i, place in enumerate(places)):
         raise UsageError(
-            f"the labels {_listed(names)} do not fit {what}, which has {len(target)} labels, "
-            f"{_listed(target)}; allowed: these names in any order, or as many others; {_REMEDY}"
+            f"the labels {listed(names)} do not fit {what}, which has {len(target)} labels, "
+            f"{listed(target)}; allowed: these names in any order, or as many others; {_REMEDY}"
         )
     return tuple(range(len(names))), False
 
 
-def _warnings(found: Classes, labels: Labels, new_head: bool) -> Iterator[str]:
-    """Yield warnings about classes without examples."""
-    seen, learned = (set(map(found.id_of, part)) for part in (labels, labels.train))
-    if unseen := [name for i, name in enumerate(found.names) if i not in seen]:
-        yield f"neither train nor validation has an example of the labels {_listed(unseen)}"
-    foreign = [label for label in labels.validation if found.id_of(label) not in learned]
-    if new_head and foreign:
-        what = f"train has no example of the labels {_listed(foreign)} of validation"
-        if len(foreign) == len(labels.validation):
-            raise UsageError(f"{what}, nor of any other; train has {_listed(labels.train)}")
-        yield f"{what}: a new head cannot learn them"
-
-
-def _listed(labels: Iterable[Any]) -> str:
+def listed(labels: Iterable[Any]) -> str:
+    """Join the first twelve different labels with commas."""
     names = list(map(str, dict.fromkeys(labels)))
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -25,7 +25,7 @@ from sweep.space.values import show
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 _GZIP, _MARKS = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")
-_SPACE = re.compile(r"[ \t\r\n]*")
+_NEXT_VALUE = re.compile(r"[^ \t\r\n]")
 
 
 @dataclass(frozen=True)
@@ -202,8 +202,7 @@ def _json(data: bytes, name: str, wanted: Collection[str]) -> Columns:
     names = list(dict.fromkeys(key for row in rows for key in row))
 
     def texts() -> list[str]:
-        kinds = {key: {type(row.get(key)) for row in rows} - {type(None)} for key in names}
-        return [key for key in names if kinds[key] == {str}]
+        return [key for key in names if {*map(type, values(key))} - {type(None)} == {str}]
 
     return Columns(names, values, values, texts)
 
@@ -211,16 +210,10 @@ def _json(data: bytes, name: str, wanted: Collection[str]) -> Columns:
 def _values(text: str) -> Iterator[Any]:
     """Yield the JSON values of a text, which any white space may separate."""
     decoder = json.JSONDecoder(object_pairs_hook=_object)
-    position = _end_of_space(text, 0)
-    while position < len(text):
-        value, position = decoder.raw_decode(text, position)
+    position = 0
+    while found := _NEXT_VALUE.search(text, position):
+        value, position = decoder.raw_decode(text, found.start())
         yield value
-        position = _end_of_space(text, position)
-
-
-def _end_of_space(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""A tokenised split in flat arrays: its batches, its subsets, and its files."""
+"""A tokenised split in flat arrays: its batches, its subsets, its files, and what two share."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from sweep.compress.tasks.task import Ints
 from sweep.errors import UsageError
 
-Ints = npt.NDArray[np.integer]
 Row = Sequence[int] | Ints
 
 _ARRAYS = ("tokens", "offsets", "labels", "segments")  # the last one may be missing
@@ -55,14 +56,9 @@ class Split:
     def subset(self, indices: Ints) -> Split:
         """Copy the examples at ``indices``, in that order."""
         pieces = [slice(self.offsets[i], self.offsets[i + 1]) for i in indices]
-        lengths, segments = self.lengths[indices], self.segments
-        return Split(
-            _join([self.tokens[piece] for piece in pieces], np.int32),
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            np.asarray(self.labels[indices]),
-            None if segments is None else _join([segments[piece] for piece in pieces], np.uint8),
-            self.padding,
-        )
+        segments = None if self.segments is None else [self.segments[piece] for piece in pieces]
+        found = Split.of([self.tokens[piece] for piece in pieces], self.labels[indices], segments)
+        return replace(found, padding=self.padding)
 
     def batch(self, indices: Ints) -> dict[str, Ints]:
         """Return a batch padded to its longest row, as the tokenizer pads.
@@ -123,16 +119,41 @@ class Split:
     @classmethod
     def of(cls, ids: Sequence[Row], labels: Ints, segments: Sequence[Row] | None = None) -> Split:
         """Make a split of one row of token ids per example, and of segments if there are any."""
-        offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
-        tokens = _join([np.asarray(row, dtype=np.int32) for row in ids], np.int32)
-        flat: Ints | None = None
-        if segments is not None:
-            flat = _join([np.asarray(row, dtype=np.uint8) for row in segments], np.uint8)
+        offsets = np.cumsum([0, *map(len, ids)], dtype=np.int64)
+        tokens = _joined(ids, np.int32)
+        flat = None if segments is None else _joined(segments, np.uint8)
         return cls(tokens, offsets, np.asarray(labels, dtype=np.int64), flat)
 
 
-def _join(pieces: list[Ints], dtype: npt.DTypeLike) -> Ints:
-    return np.concatenate(pieces).astype(dtype) if pieces else np.zeros(0, dtype=dtype)
+def _joined(rows: Sequence[Row], dtype: type[np.integer]) -> Ints:
+    return np.concatenate([[], *rows], dtype=dtype, casting="unsafe")
+
+
+def shared_rows(other: Split, split: Split) -> dict[str, int]:
+    """Count the examples of ``split`` whose tokens an example of ``other`` has too.
+
+    Returns ``rows``, their number; ``different``, the number of different texts among them;
+    ``other_label``, how many of them have a label that no such example of ``other`` has; and
+    ``examples``, the number of examples of ``split``.
+    """
+    labels: dict[bytes, set[int]] = defaultdict(set)
+    for row, label in zip(_rows(other), other.labels.tolist(), strict=True):
+        labels[row].add(label)
+    pairs = zip(_rows(split), split.labels.tolist(), strict=True)
+    both = [(row, label in labels[row]) for row, label in pairs if row in labels]
+    return {
+        "rows": len(both),
+        "different": len({row for row, _ in both}),
+        "other_label": sum(not same for _, same in both),
+        "examples": len(split),
+    }
+
+
+def _rows(split: Split) -> list[bytes]:
+    """The tokens of each example as bytes."""
+    tokens = np.asarray(split.tokens)
+    data, ends = tokens.tobytes(), (split.offsets * tokens.itemsize).tolist()
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 def stratified(labels: Ints, count: int, generator: np.random.Generator) -> Ints:

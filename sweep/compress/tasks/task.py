@@ -121,7 +121,7 @@ class Task(ABC):
         """Return, by the split that has them too, counts of the examples of ``split`` in it.
 
         Of validation they are those that train has; of test, those that train and validation have.
-        The counts are those of `sweep.compress.tasks.leaks.shared_rows`; a split that shares
+        The counts are those of `sweep.compress.tasks.split.shared_rows`; a split that shares
         nothing is omitted.
         """
         return {}

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweep.compress.tasks.columns import Raw
 from sweep.compress.tasks.encode import Encoder
-from sweep.compress.tasks.sources import Raw
 from sweep.compress.tasks.split import Padding, Split
 from sweep.errors import UsageError
 from tests.harness import tiny

@@ -24,8 +24,8 @@ def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Texts:
     monkeypatch.chdir(tmp_path)
 
     def call(dataset: Any, split: str = "train", **settings: Any) -> list[str] | None:
-        found = open_data(TaskConfig(dataset=dataset, **settings)).rows(split, "text", "label")
-        return found and list(found.texts)
+        data = open_data(TaskConfig(dataset=dataset, **settings))
+        return list(data.rows(split, "text", "label").texts) if split in data.files else None
 
     return call
 
@@ -112,11 +112,11 @@ def test_folders_of_save_to_disk_are_read(texts: Texts) -> None:
     assert texts("./one") == ["c", "a"]
     assert open_data(TaskConfig(dataset="./odd")).others == ["dev"]
     found = open_data(TaskConfig(dataset="./both")).rows("train", "text", "label")
-    assert found and found.label_names == ("neg", "pos")
+    assert found.label_names == ("neg", "pos")
     with pytest.raises(UsageError, match="both has the splits train, validation, but no 'test'"):
         texts({"train": "one", "test": "both"})
     shutil.rmtree("both/train")
-    with pytest.raises(UsageError, match=r"both is no complete folder of save_to_disk"):
+    with pytest.raises(UsageError, match=r"data files of \./both cannot be found: .*both/train"):
         texts("./both")
 
 
@@ -133,7 +133,7 @@ def test_folders_of_save_to_disk_are_read(texts: Texts) -> None:
         ({"train": "*.csv", "validation": "b.jsonl", "test": "link"}, "for test, and for val"),
         ("./none", r"none was not found; .*task\.dataset\.train=FILE"),
         ("a.csv", r"a\.csv is a file, not a folder"),
-        ("./empty", "data files of empty cannot be found"),
+        ("./empty", r"data files of \./empty cannot be found"),
         ("./alone", "alone has no split 'train'; it has: test"),
     ],
 )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sweep.compress.tasks.columns import Raw
 from sweep.compress.tasks.labels import Classes, agree, is_unnamed, labels_of
-from sweep.compress.tasks.sources import Raw
 from sweep.errors import UsageError
 
 TWO = ["LABEL_0", "LABEL_1"]
@@ -55,11 +55,8 @@ def test_a_new_head_has_the_labels_that_occur(
     assert found.warnings == ()
 
 
-def test_a_class_of_validation_alone_is_a_class_with_a_warning() -> None:
-    found = classes(["a", "c"], validation=["c", "b"])
-    assert found.names == ("a", "b", "c")
-    [warning] = found.warnings
-    assert "labels b of validation" in warning
+def test_a_class_of_validation_alone_is_a_class() -> None:
+    assert classes(["a", "c"], validation=["c", "b"]).names == ("a", "b", "c")
     with pytest.raises(UsageError, match="no example of the labels 0, 1 of validation, nor of any"):
         classes(["a", "c"], validation=[0, 1])
 
@@ -114,11 +111,6 @@ def test_labels_find_the_head_by_name_and_else_by_number(
 def test_labels_that_the_head_does_not_have_are_refused(labels: list[Any], head: list[str]) -> None:
     with pytest.raises(UsageError, match=r"cannot be found there.*label_names.*new_head=true"):
         classes(labels, head)
-
-
-def test_a_head_with_labels_that_do_not_occur_gives_a_warning() -> None:
-    [warning] = classes([0, 1], ["a", "b", "c"]).warnings
-    assert warning.endswith("an example of the labels c")
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from sweep.compress.tasks.sources import (
-    AUTO,
-    DIGITS_LABELS,
-    DIGITS_WORDS,
-    LocalData,
-    Raw,
-    digits_split,
-)
+from sweep.compress.tasks.columns import AUTO, Raw
+from sweep.compress.tasks.sources import DIGITS_LABELS, DIGITS_WORDS, Data, digits_split
 from sweep.errors import UsageError
 from tests.harness import tiny
 
@@ -32,9 +26,7 @@ ROWS = [
 
 
 def file_rows(path: str, text: Any, label: str) -> Raw:
-    found = LocalData({"train": [Path(path)]}).rows("train", text, label)
-    assert found is not None
-    return found
+    return Data({"train": [Path(path)]}).rows("train", text, label)
 
 
 @every_format
@@ -125,7 +117,7 @@ def test_an_empty_or_damaged_file_is_refused(tmp_path: Path, suffix: str) -> Non
 def test_a_file_that_changes_while_it_is_open_is_refused(tmp_path: Path) -> None:
     """Its rows would be cached under the key of other bytes."""
     path = Path(tiny.write(tmp_path / "data.csv", ROWS))
-    data = LocalData({"train": [path]})
+    data = Data({"train": [path]})
     path.write_text(path.read_text() + "more,1,z\n")
     with pytest.raises(UsageError, match="has changed"):
         data.rows("train", "text", "label")

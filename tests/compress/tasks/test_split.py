@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.compress.tasks.split import Padding, Split, stratified
+from sweep.compress.tasks.split import Padding, Split, shared_rows, stratified
 from sweep.errors import UsageError
 
 token_rows = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=9), min_size=1, max_size=40)
@@ -129,3 +129,29 @@ def test_a_stratified_subset_keeps_the_shares_of_the_labels(
 def test_an_empty_subset_is_refused(count: int) -> None:
     with pytest.raises(UsageError, match="at least one example"):
         stratified(np.arange(4), count, np.random.default_rng(0))
+
+
+def random_split(count: int, seed: int) -> Split:
+    """Short rows of few words, so that many are equal, and one is the start of another."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.integers(0, 3, size=rng.integers(1, 4)).tolist() for _ in range(count)]
+    return Split.of(rows, rng.integers(0, 2, size=count))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_shared_rows_are_counted(seed: int) -> None:
+    train, other = random_split(12, seed), random_split(30, seed + 100)
+
+    def listed(split: Split) -> list[tuple[tuple[int, ...], int]]:
+        cuts = zip(split.offsets[:-1], split.offsets[1:], split.labels, strict=True)
+        return [(tuple(split.tokens[a:b].tolist()), int(label)) for a, b, label in cuts]
+
+    known = listed(train)
+    both = [(row, label) for row, label in listed(other) if any(row == one for one, _ in known)]
+    assert shared_rows(train, other) == {
+        "rows": len(both),
+        "different": len({row for row, _ in both}),
+        "other_label": sum((row, label) not in known for row, label in both),
+        "examples": 30,
+    }
+    assert 0 < len(both) < 30

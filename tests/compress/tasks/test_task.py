@@ -163,6 +163,13 @@ def test_a_subset_of_validation_that_loses_a_class_gives_a_warning(
         assert "validation has no example of the labels 2, which train has" in task.warnings
 
 
+def test_a_class_without_train_examples_gives_a_warning(load: Load, headless: Path) -> None:
+    data = [{**row, "text": "plot"} if not i else row for i, row in enumerate(numbered(20))]
+    warnings = load(data, headless, label_names=["a", "b", "c"]).warnings
+    assert "train has no example of the labels c, so training does not teach them" in warnings
+    assert not any(warning.startswith("validation has no example") for warning in warnings)
+
+
 @pytest.fixture
 def one_file(tmp_path: Path) -> Files:
     return {"train": tiny.write(tmp_path / "train.jsonl", numbered(100, labels=3))}
@@ -239,7 +246,8 @@ def test_rows_that_two_splits_share_are_counted_and_warned_of(load: Load, tmp_pa
         "validation": {"rows": 4, "different": 3, "other_label": 1, "examples": 6},
     }
     warning, _ = task.warnings  # the other one: validation lacks a label
-    assert warning.startswith("2 of 3 validation examples")
+    assert warning.startswith("2 of 3 validation examples (66.7%; 2 different) have the same")
+    assert "of train, 1 with another label: the model learns them" in warning
     told = [text.partition(" examples")[0] for text in task.warnings_on("test")]
     assert told == ["5 of 6 test", "4 of 6 test"]
 
