@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Added = TypeVar("Added")
 
 
-def _adding(kind: Registry[Any], name: str, row: Callable[[Any], Any]) -> Callable[[Added], Added]:
+def _adding(kind: Registry, name: str, row: Callable[[Any], Any]) -> Callable[[Added], Added]:
     def decorate(thing: Added) -> Added:
         # A cell of a notebook that is run again replaces what it registered before.
         in_notebook = getattr(thing, "__module__", None) == "__main__"

@@ -19,14 +19,12 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sweep.errors import UsageError, first_line
 
-T = TypeVar("T")
 
-
-class Registry(Collection[str], Generic[T]):
+class Registry(Collection[str]):
     """The objects of one ``kind`` by name.
 
     ``home`` is "module:TABLE", a mapping of the built-in objects. ``builtin`` maps their names to
@@ -39,9 +37,9 @@ class Registry(Collection[str], Generic[T]):
     ) -> None:
         self.kind, self.group, self.builtin = kind, f"prunesweep.{group}", builtin
         self.home, self.attribute = home, fact
-        self._things: dict[str, T] = {}
+        self._things: dict[str, Any] = {}
 
-    def register(self, name: str, thing: T, replace: bool = False) -> None:
+    def register(self, name: str, thing: Any, replace: bool = False) -> None:
         """Add an object, or ``replace`` one that this process registered before.
 
         Raises :class:`~sweep.errors.UsageError` if the name is already used.
@@ -61,7 +59,7 @@ class Registry(Collection[str], Generic[T]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def __getitem__(self, name: str) -> T:
+    def __getitem__(self, name: str) -> Any:
         """The object of this name, which is imported if necessary.
 
         Raises :class:`~sweep.errors.UsageError` if the name is unknown or its package cannot be
@@ -95,12 +93,12 @@ class Registry(Collection[str], Generic[T]):
         point = _points(self.group).get(name)
         return "this process" if point is None else _package(point)
 
-    def added(self) -> dict[str, T]:
+    def added(self) -> dict[str, Any]:
         """The objects that this process registered and must send to its workers."""
         known = {*self.builtin, *_points(self.group)}
         return {name: thing for name, thing in self._things.items() if name not in known}
 
-    def adopt(self, added: Mapping[str, T]) -> None:
+    def adopt(self, added: Mapping[str, Any]) -> None:
         """Register the objects that another process :meth:`added`."""
         self._things |= added
 
@@ -114,7 +112,7 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist else point.module
 
 
-CRITERIA: Registry[Any] = Registry(
+CRITERIA = Registry(
     "pruning criterion",
     "criteria",
     "sweep.compress.prune.criteria:CRITERIA",
@@ -131,7 +129,7 @@ CRITERIA: Registry[Any] = Registry(
 )
 """Pruning criteria, ``space.method``. The fact: the statistic that the scores need."""
 
-STRUCTURES: Registry[Any] = Registry(
+STRUCTURES = Registry(
     "structure",
     "structures",
     "sweep.compress.prune.structures:STRUCTURES",
@@ -142,7 +140,7 @@ STRUCTURES: Registry[Any] = Registry(
 structure, or None if the params set the sparsity.
 """
 
-TASKS: Registry[Any] = Registry(
+TASKS = Registry(
     "task",
     "tasks",
     "sweep.compress.tasks:TASKS",
@@ -151,7 +149,7 @@ TASKS: Registry[Any] = Registry(
 )
 """Tasks, ``task.kind``. The fact: the name of the task's primary metric."""
 
-METRICS: Registry[Any] = Registry(
+METRICS = Registry(
     "metric",
     "metrics",
     "sweep.metrics:METRICS",
@@ -160,7 +158,7 @@ METRICS: Registry[Any] = Registry(
 )
 """Metrics, ``task.metrics`` and objectives. The fact: the better direction."""
 
-SAMPLERS: Registry[Any] = Registry(
+SAMPLERS = Registry(
     "sampler",
     "samplers",
     "sweep.search.samplers:SAMPLERS",
@@ -168,7 +166,7 @@ SAMPLERS: Registry[Any] = Registry(
 )
 """Samplers, which propose params, ``search.sampler``."""
 
-LISTENERS: Registry[Any] = Registry(
+LISTENERS = Registry(
     "listener", "listeners", "sweep.cluster.listeners.terminal:LISTENERS", {"terminal": None}
 )
 """Listeners, which follow the events of a sweep, ``listeners``."""

@@ -142,7 +142,8 @@ def test_every_quantization_is_a_scheme_and_a_value_of_the_parameter() -> None:
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     grids = [Scheme(name).value(x) for name in QUANTIZATIONS]
     assert all(not torch.equal(one, x) for one in grids) and not torch.equal(*grids)
-    assert PARAMETERS["quantization"].rule.options == ("none", *QUANTIZATIONS)
+    [names] = PARAMETERS["quantization"].type.__metadata__
+    assert names.options == ("none", *QUANTIZATIONS)
     with pytest.raises(KeyError):
         Scheme("none").value(x)
 

@@ -31,7 +31,7 @@ def plugins(as_json: Json = False) -> None:
         print("  ".join([*padded, last]).rstrip())
 
 
-def _rows(registry: Registry[Any]) -> Iterator[dict[str, Any]]:
+def _rows(registry: Registry) -> Iterator[dict[str, Any]]:
     """One row for each thing of a registry: ``error`` says why it cannot be imported, or null."""
     for name in registry:
         row: dict[str, Any] = {"kind": registry.kind, "group": registry.group, "name": name}

@@ -9,9 +9,9 @@ more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from math import inf
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -69,27 +69,11 @@ def longest_ramp(finetune_epochs: float = inf, granularity: str = "element") -> 
     return finetune_epochs if STRUCTURES.fact(granularity) is None else 0
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """The values of a parameter (``rule``: names, or a type of numbers), and its meaning."""
+class Parameter(NamedTuple):
+    """The pydantic type of a parameter's values (names, or numbers), and its meaning."""
 
-    rule: OneOf | Any
+    type: Any
     help: str
-    default: Any
-
-    @property
-    def type(self) -> Any:
-        """The pydantic type of one value."""
-        return Annotated[str, self.rule] if isinstance(self.rule, OneOf) else self.rule
-
-    @property
-    def type_or_none(self) -> Any:
-        """The type of one value, with None if that is the default."""
-        return self.type | None if self.default is None else self.type
-
-
-def _of(default: Any, rule: OneOf | Any, help: str) -> Any:
-    return field(default=default, metadata={"parameter": Parameter(rule, help, default)})
 
 
 @dataclass(frozen=True)
@@ -109,54 +93,51 @@ class Params:
     Raises :class:`~sweep.errors.ConfigError` with one line for each wrong value.
     """
 
-    sparsity: float = _of(0.5, types.Share, "share of the prunable weights that become zero")
-    method: str = _of(
-        "l1-norm", OneOf(CRITERIA), f"scores of weights: {one_of([*CRITERIA.builtin])}"
+    sparsity: Annotated[types.Share, "share of the prunable weights that become zero"] = 0.5
+    method: Annotated[str, OneOf(CRITERIA), f"scores of weights: {one_of([*CRITERIA.builtin])}"] = (
+        "l1-norm"
     )
-    scope: str = _of(
-        "local", OneOf(SCOPES), "compare scores per matrix, over all matrices, or per row"
-    )
-    normalise: str = _of(
-        "none",
+    scope: Annotated[
+        str, OneOf(SCOPES), "compare scores per matrix, over all matrices, or per row"
+    ] = "local"
+    normalise: Annotated[
+        str,
         OneOf(NORMALISATIONS),
         "rms: divide scores by the RMS of their matrix, for scope global",
-    )
-    granularity: str = _of(
-        "element", OneOf(STRUCTURES), "2:4, 4:8: keep N of each M inputs, whatever the sparsity is"
-    )
-    layer_profile: str = _of(
-        "uniform", OneOf(LAYER_PROFILES), "erk: prune large matrices more; for scopes local and row"
-    )
-    finetune_epochs: int = _of(1, types.Natural, "epochs of recovery")
-    learning_rate: float = _of(5e-5, types.Positive, "peak learning rate of recovery")
-    activation_sparsity: float = _of(0.0, types.Share, "share of a layer's inputs that become zero")
-    activation_method: str = _of(
-        "l1-norm", OneOf(ACTIVATION_METHODS), f"scores of activations: {one_of(ACTIVATION_METHODS)}"
-    )
-    activation_scope: str = _of(
-        "local", OneOf(ACTIVATION_SCOPES), "one threshold per token, or one per layer"
-    )
-    ramp_epochs: int = _of(
-        0,
+    ] = "none"
+    granularity: Annotated[
+        str, OneOf(STRUCTURES), "2:4, 4:8: keep N of each M inputs, whatever the sparsity is"
+    ] = "element"
+    layer_profile: Annotated[
+        str, OneOf(LAYER_PROFILES), "erk: prune large matrices more; for scopes local and row"
+    ] = "uniform"
+    finetune_epochs: Annotated[types.Natural, "epochs of recovery"] = 1
+    learning_rate: Annotated[types.Positive, "peak learning rate of recovery"] = 5e-5
+    activation_sparsity: Annotated[types.Share, "share of a layer's inputs that become zero"] = 0.0
+    activation_method: Annotated[
+        str, OneOf(ACTIVATION_METHODS), f"scores of activations: {one_of(ACTIVATION_METHODS)}"
+    ] = "l1-norm"
+    activation_scope: Annotated[
+        str, OneOf(ACTIVATION_SCOPES), "one threshold per token, or one per layer"
+    ] = "local"
+    ramp_epochs: Annotated[
         types.Natural,
         "epochs over which the sparsity rises, at most finetune_epochs; 0: prune at once",
-    )
-    distill_weight: float | None = _of(
-        None, types.WholeShare, "the teacher's share of the loss; null: as in recover.distill"
-    )
-    distill_temperature: float | None = _of(
-        None, types.Positive, "softens the teacher's answers; null: as in recover.distill"
-    )
-    quantization: str | None = _of(
-        None,
-        OneOf(("none", *QUANTIZATIONS)),
+    ] = 0
+    distill_weight: Annotated[
+        types.WholeShare | None, "the teacher's share of the loss; null: as in recover.distill"
+    ] = None
+    distill_temperature: Annotated[
+        types.Positive | None, "softens the teacher's answers; null: as in recover.distill"
+    ] = None
+    quantization: Annotated[
+        Annotated[str, OneOf(("none", *QUANTIZATIONS))] | None,
         "grid of the dense model; null: as in baseline.quantization",
-    )
-    seed: int | None = _of(
-        None,
-        types.Seed,
+    ] = None
+    seed: Annotated[
+        types.Seed | None,
         "seed of masks and batches; null: from search.seed; a list: repeat every point",
-    )
+    ] = None
 
     def __post_init__(self) -> None:
         self.__dict__.update(_checked(self.__dict__))  # the class is frozen
@@ -172,11 +153,9 @@ class Params:
         >>> Params.of({"weight": {"sparsity": 0.7, "method": "random", "scope": "global"}}).scope
         'global'
         """
-        flat = {key: value for key, value in values.items() if key not in ("weight", "activation")}
-        flat |= dict(values.get("weight") or {})
-        flat |= {
-            f"activation_{key}": value for key, value in (values.get("activation") or {}).items()
-        }
+        flat = {key: value for key, value in values.items() if key not in TUTORIAL}
+        for group, prefix in (("weight", ""), ("activation", "activation_")):
+            flat |= {f"{prefix}{key}": value for key, value in (values.get(group) or {}).items()}
         if unknown := sorted(set(flat) - set(PARAMETERS)):
             raise UsageError(
                 f"unknown parameter {unknown[0]!r}; allowed: {', '.join(sorted(PARAMETERS))}"
@@ -188,15 +167,17 @@ class Params:
         return asdict(self)
 
 
-PARAMETERS: dict[str, Parameter] = {
-    each.name: each.metadata["parameter"] for each in fields(Params)
-}
+_HINTS = get_type_hints(Params, include_extras=True)
+_TYPES: TypeAdapter[dict[str, Any]] = TypeAdapter(TypedDict("Params", _HINTS))  # type: ignore
+
+
+def _parameter(hint: Any) -> Parameter:
+    inner, *_, about = get_args(hint)
+    return Parameter(next(iter(get_args(inner)), hint), about)  # X of Annotated[X | None, about]
+
+
+PARAMETERS = {name: _parameter(hint) for name, hint in _HINTS.items()}
 """All parameters, in the order of a space."""
-
-
-_TYPES: TypeAdapter[dict[str, Any]] = TypeAdapter(
-    TypedDict("Params", {name: each.type_or_none for name, each in PARAMETERS.items()})  # type: ignore
-)
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from pydantic import (
 from sweep.space.counting import condition_problems
 from sweep.space.domains import Choice, Condition, Constant, Domain, Float, Int, width
 from sweep.space.params import DEFAULTS, PARAMETERS, TUTORIAL
-from sweep.space.types import Count, NotEmpty, OneOf, Positive, Section, Switch, model_of, read_as
+from sweep.space.types import Count, NotEmpty, Positive, Section, Switch, model_of, read_as
 from sweep.space.values import Problem, Refused, Value
 
 # The shape distinguishes a value, a list of values, a range and {values: [...]}. The tag is the
@@ -75,11 +75,11 @@ class _Span(NotEmpty):
 
 def _ranges(name: str, base: type[_Span], default: Any, **more: Any) -> Any:
     """The type of a parameter's ranges. A parameter whose values are names has none."""
-    rule = PARAMETERS[name].rule
-    if isinstance(rule, OneOf):
+    kind = PARAMETERS[name].type
+    if get_args(kind)[0] is str:
         return _NO_RANGE
     ends = {
-        end: (rule, Field(default=default, description=f"the {end} end")) for end in ("low", "high")
+        end: (kind, Field(default=default, description=f"the {end} end")) for end in ("low", "high")
     }
     return model_of(f"{name}_{base.__name__[1:].lower()}", base, ends | more)
 
@@ -170,7 +170,7 @@ def _domains_of(name: str) -> Any:
     values = model_of(f"{name}_values", _Values, {"values": (choice, ...)})
     step = Count if get_args(kind)[0] is int else Positive
     span = _ranges(name, _Range, ..., step=step | None)
-    forms = _forms(PARAMETERS[name].type_or_none, choice, span, values)
+    forms = _forms(kind | None if DEFAULTS[name] is None else kind, choice, span, values)
     about = Field(default=DEFAULTS[name], description=PARAMETERS[name].help)
     return (Annotated[forms, AfterValidator(_domain)], about)
 
