@@ -209,12 +209,11 @@ class Ehvi:
         """Params spread over the space, and neighbours of the best ones so far."""
         names = [n for n in self._names if not isinstance(self._space[n], Constant)]
         count = CANDIDATES + NEIGHBOURS
-        even = qmc.Sobol(max(len(names), 1), scramble=True, rng=seed).random_base2(
-            math.ceil(math.log2(count))
-        )
+        width = max(len(names), 1)
+        even = qmc.Sobol(width, scramble=True, rng=seed).random_base2(math.ceil(math.log2(count)))
         random = np.random.default_rng([seed, 1])
         reach = random.choice(REACHES, size=(NEIGHBOURS, 1))
-        moves = reach * random.normal(size=(NEIGHBOURS, max(len(names), 1)))
+        moves = reach * random.normal(size=(NEIGHBOURS, width))
         rows, moved = (
             [dict(zip(names, row, strict=False)) for row in found.tolist()]
             for found in (even[:count], moves)
@@ -258,10 +257,9 @@ def _best(heights: Array, widths: Array) -> list[int]:
 
 
 def _epochs(domain: Domain, every: bool) -> list[int]:
-    """The numbers of epochs that a proposal may have: the largest, and its halves down to 1.
+    """The numbers of epochs of a proposal: ``every`` one, or the largest, its half, and so on to 1.
 
-    A trial of e epochs has the records of all shorter ones, so not ``every`` number is needed,
-    except where only the last record counts.
+    A trial of e epochs has the records of all shorter ones, unless only the last one counts.
     """
     if isinstance(domain, Int) and not every:
         low, high, step = domain.low, domain.high, domain.step

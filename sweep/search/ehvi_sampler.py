@@ -148,8 +148,7 @@ class EhviSampler(BaseSampler):
     def _update(self, study: optuna.Study, own: int) -> tuple[_Read, int]:
         """Read what is new in the trials of a study but number ``own``.
 
-        Second, how many trials before it run whose params are not set yet: other threads are about
-        to do so.
+        Second, how many trials before it run whose params another thread is about to set.
         """
         if self._last is None or self._last.study_name != study.study_name:
             place, ehvi = self._ehvi(study)
@@ -191,10 +190,7 @@ class EhviSampler(BaseSampler):
             return None
 
     def _ehvi(self, study: optuna.Study) -> tuple[int, Ehvi]:
-        """The place of the metric among the study's objectives, and what will propose.
-
-        Raises :class:`~sweep.errors.UsageError` for other objectives than the two.
-        """
+        """The place of the metric among the study's objectives, and what will propose."""
         [known] = self._known
         names = study.metric_names or [VALUE, known]
         if len(study.directions) != 2 or known not in names:

@@ -59,14 +59,9 @@ def _with_times(
 ) -> FrozenTrial:
     """The trial with its times and user attributes, and without the attributes of samplers."""
     record: Mapping[str, Any] = search.final_record(state) or {}
-    figures = {name: figure(record, name) for name in OBJECTIVES.options}
-    trial.user_attrs = {
-        "trial_id": state.trial_id,
-        "status": state.status,
-        "seed": state.seed,
-        **({"error": state.error} if state.error else {}),
-        **{name: value for name, value in figures.items() if value is not None},
-    }
+    known = {name: getattr(state, name) for name in ("trial_id", "status", "seed", "error")}
+    known |= {name: figure(record, name) for name in OBJECTIVES.options}
+    trial.user_attrs = {name: value for name, value in known.items() if value is not None}
     trial.system_attrs = {
         key: value for key, value in trial.system_attrs.items() if key.startswith("constraints:")
     }

@@ -209,10 +209,8 @@ def choose(
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
     ``records`` are the accepted ones (:attr:`sweep.search.replay.Search.records`), ``params`` those
-    of their trials. The front is the
-    one that a report shows: that of the records that are not partial and have all objectives, and
-    under constraints that of the feasible ones, if there are any. Of equal points only the first is
-    on it.
+    of their trials. The front is the one that a report shows: of equal points only the first is on
+    it, and under constraints no other than feasible ones, if there are any.
     """
     bounds, goals = config.search.constraints, config.objectives
     pairs = [(record, front_values(record, goals)) for record in records]

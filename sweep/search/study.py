@@ -16,8 +16,6 @@ without effect (`sweep.space.active.identity`); a ``seed`` of the space has an e
 sampler repeats a configuration, it is asked again with another seed, :data:`TRIES` times in all.
 Then the next new configuration of the space is taken, in an order that follows from the seed. A
 space without a new one is exhausted.
-
-In long sweeps a sampler of Optuna sees a part of the trials (`sweep.search.samplers`).
 """
 
 from __future__ import annotations

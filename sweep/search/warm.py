@@ -122,10 +122,7 @@ def _decided(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fit(config: SweepConfig, whole: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The params of a trial as this space has them, or the reason why they lie outside of it.
-
-    ``whole`` has a value for every parameter, with what other settings decided there.
-    """
+    """The params of a trial (``whole``: all) as this space has them, or why they lie outside."""
     space = config.space
     if strange := sorted(set(whole) - set(space)):
         return f"unknown parameter {strange[0]}"

@@ -1,8 +1,4 @@
-"""Domains: the values that a parameter may have, independent of YAML and samplers.
-
-A parameter is active if all conditions in its ``when`` hold. The built-in rules in
-`sweep.space.params` are conditions too. `sweep.space.active` evaluates them.
-"""
+"""Domains: the values that a parameter may have, independent of YAML and samplers."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from sweep.space.values import Value, as_number
+from sweep.space.values import Value
 
 Number = TypeVar("Number", int, float)
 
@@ -83,12 +79,11 @@ class _Range(Generic[Number]):
 
     def contains(self, value: object) -> bool:
         """Whether a trial of this space can have ``value``."""
-        number = None if isinstance(value, str) else as_number(value)
-        if number is None or not math.isfinite(number):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        if self.step is None:
-            return self.low <= number <= self.high
-        steps = (number - self.low) / self.step
+        if self.step is None or not math.isfinite(value):
+            return self.low <= value <= self.high
+        steps = (value - self.low) / self.step
         # A sampler adds up steps in floats, so its values have rounding errors. The tolerance is
         # that of Optuna.
         return bool(abs(steps - round(steps)) < 1e-8 and 0 <= round(steps) < self.size)
