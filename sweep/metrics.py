@@ -103,8 +103,7 @@ def binomial_error(share: float, examples: float) -> float:
 
 def is_right(labels: Results, answers: Results) -> npt.NDArray[np.bool_]:
     """Whether each answer is correct, shape (examples,)."""
-    found: npt.NDArray[np.bool_] = answers == labels
-    return found
+    return np.asarray(answers == labels)
 
 
 def accuracy(labels: Results, answers: Results) -> float:

@@ -127,8 +127,7 @@ class Front(Generic[Item]):
     @property
     def points(self) -> FloatArray:
         """The values of the items, shape (items, objectives)."""
-        found: FloatArray = self._costs * self._signs
-        return found
+        return np.asarray(self._costs * self._signs)
 
     def spread(self, most: int) -> list[Item]:
         """At most ``most`` items, evenly spaced along the first objective, best first.
@@ -152,8 +151,7 @@ def _minimised(points: ArrayLike, directions: Sequence[str]) -> FloatArray:
         raise ValueError(f"points have shape {values.shape}; got {len(directions)} directions")
     if np.isnan(values).any():
         raise ValueError("points must have no NaN: remove incomplete points first")
-    costs: FloatArray = values * signs
-    return costs
+    return np.asarray(values * signs)
 
 
 def _signs(directions: Sequence[str]) -> FloatArray:

@@ -121,15 +121,14 @@ class Ehvi:
         self._encoding = Encoding(space, max(self._epochs))
         self.running: dict[int, Params] = {}
         """The params of running trials, by number."""
-        self._places: set[tuple[int, int]] = set()  # trial, epoch
-        self._records: list[_Seen] = []
+        self._records: dict[tuple[int, int], _Seen] = {}  # by trial and epoch
         self._window = Window(dict.fromkeys(("metric", "known"), "max"), SEEN, 0)
         self._libraries = ThreadpoolController()
 
     @property
     def is_ready(self) -> bool:
         """Whether enough trials have a record."""
-        return len({trial for trial, _ in self._places}) >= SPREAD
+        return len({trial for trial, _ in self._records}) >= SPREAD
 
     def begin(self, number: int, params: Params) -> None:
         """A trial is running."""
@@ -148,13 +147,12 @@ class Ehvi:
         value = figure(record, self._metric)
         known = figure({self._known: self._value_of(params), **record}, self._known)
         place = trial, int(record.get("epoch", _last(params)))
-        if place in self._places or value is None or known is None:
+        if place in self._records or value is None or known is None:
             return
         value, width = value * self._sign, 1 - known if self._is_low_better else known
         error = standard_error(record, self._metric)
         self._window.end(len(self._records), [value, width], feasible=True)
-        self._records.append(_Seen(*place, params, value, width, error))
-        self._places.add(place)
+        self._records[place] = _Seen(*place, params, value, width, error)
 
     def proposals(self, seed: int, number: int) -> Iterator[Params]:
         """Proposals for trial ``number`` of a search with this seed, the best one first."""
@@ -176,7 +174,8 @@ class Ehvi:
         # BLAS threads do not help with matrices this small: on two cores a proposal took four times
         # as long, and the threads used the cores of training workers.
         with LIMITED, self._libraries.limit(limits=1, user_api="blas"):
-            shown = [self._records[place] for place in self._window.places(len(self._records))]
+            records = list(self._records.values())
+            shown = [records[place] for place in self._window.places(len(records))]
             seen = sorted(shown, key=lambda one: (one.trial, one.epoch))
             known = np.array([one.known for one in seen])
             values, noise = _standardised(seen)

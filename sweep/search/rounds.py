@@ -34,7 +34,7 @@ from sweep.ledger.record import front_values, standard_error
 from sweep.pareto import nondominated
 from sweep.search.jobs import Retraining
 from sweep.search.optuna_study import is_feasible, violations
-from sweep.space.active import Identity, identity
+from sweep.space.active import identity
 from sweep.space.params import FIDELITY
 
 STREAM = 0x636F6E66
@@ -221,17 +221,17 @@ def choose(
     rows = np.array([found for _, found in kept], dtype=np.float64)
     values = rows.reshape(-1, len(signs)) * signs  # more is better
     ways = ["max"] * len(signs)
-    is_first = nondominated(values, ways, keep_duplicates=False)
-    first = np.flatnonzero(is_first)
-    makes = [_configuration(record, params[record["trial_id"]]) for record in pool]
+    first = np.flatnonzero(nondominated(values, ways, keep_duplicates=False))
+    # What a retraining for each record trains; its seed is a fresh one in any case.
+    makes = [
+        identity({**params[one["trial_id"]], FIDELITY: one["epoch"], "seed": None}) for one in pool
+    ]
     known = {tuple(values[i]) for i in first}, {makes[i] for i in first}
     copies = [tuple(values[i]) in known[0] or makes[i] in known[1] for i in range(len(pool))]
     rest = np.flatnonzero(~np.array(copies, dtype=np.bool_))
     second = rest[nondominated(values[rest], ways, keep_duplicates=False)]
     above = [first[(values[first] >= values[i]).all(axis=1)] for i in second]
-    gaps = [
-        _gap(pool[i], [pool[j] for j in js], metric) for i, js in zip(second, above, strict=True)
-    ]
+    gaps = [_gap(i, places, pool, metric) for i, places in zip(second, above, strict=True)]
     nearest = {makes[i]: i for i in reversed(second[np.argsort(gaps, kind="stable")])}
     runners = list(reversed(nearest.values()))[:runners_up]
     return [
@@ -241,22 +241,17 @@ def choose(
     ]
 
 
-def _configuration(record: events.RecordEvent, params: Mapping[str, Any]) -> Identity:
-    """What a retraining for this record trains; its seed is a fresh one in any case."""
-    return identity({**params, FIDELITY: record["epoch"], "seed": None})
-
-
 def _gap(
-    own: Mapping[str, Any], better: Iterable[Mapping[str, Any]], metric: PrimaryMetric
+    place: int, above: Iterable[int], pool: Sequence[Mapping[str, Any]], metric: PrimaryMetric
 ) -> float:
-    """The distance from a record to the best of the ``better`` ones, in standard errors.
+    """The distance from a record to the best of those above it, in standard errors.
 
     Infinite where one of the two has no standard error.
     """
 
-    def gain(other: Mapping[str, Any]) -> float:
-        return float(metric.worsening(own[metric.name], other[metric.name]))
+    def gain(other: int) -> float:
+        return float(metric.worsening(pool[place][metric.name], pool[other][metric.name]))
 
-    best = max(better, key=gain)
-    errors = [standard_error(one, metric.name) or math.nan for one in (best, own)]
+    best = max(above, key=gain)
+    errors = [standard_error(pool[one], metric.name) or math.nan for one in (best, place)]
     return gain(best) / math.hypot(*errors) if all(map(math.isfinite, errors)) else math.inf

@@ -59,10 +59,8 @@ class Rung:
         beaters = np.flatnonzero(beats)
         key = -self._exact[0, :n] if self._is_line else self._rank[:n]
         best = [name for _, name in nsmallest(most, ((key[i], self.ids[i]) for i in beaters))]
-        if self._is_line:
-            return np.unique(key[beaters]).size, beaters.size, beaters.size, best
-        rank = int(self._rank[index])
-        return rank, int(np.count_nonzero(key < rank)), beaters.size, best
+        rank = np.unique(key[beaters]).size if self._is_line else int(self._rank[index])
+        return rank, int(np.count_nonzero(key < key[index])), beaters.size, best
 
     def _enter(self, new: int) -> None:
         """Rank the new record, and update the ranks that it changes.
@@ -83,18 +81,13 @@ class Rung:
 
     def _beats(self, ps: slice | IntArray, ts: slice | IntArray) -> BoolArray:
         """Whether each of ``ps`` (rows) beats each of ``ts`` (columns), by rule 1."""
-        shape = np.broadcast_shapes(self._rank[ps, None].shape, self._rank[None, ts].shape)
-        beats: BoolArray = np.ones(shape, dtype=np.bool_)
-        for values in self._exact:
-            beats &= values[ps, None] >= values[None, ts]
-        for low, high in zip(self._low, self._high, strict=True):
-            beats &= low[ps, None] > high[None, ts]
-        if not len(self._low):
-            better: BoolArray = np.zeros(shape, dtype=np.bool_)
-            for values in self._exact:
-                better |= values[ps, None] > values[None, ts]
-            beats &= better
-        return beats
+        exact, low, high = self._exact, self._low, self._high
+        as_good = (exact[:, ps, None] >= exact[:, None, ts]).all(axis=0)
+        if len(low):
+            better = (low[:, ps, None] > high[:, None, ts]).all(axis=0)
+        else:
+            better = (exact[:, ps, None] > exact[:, None, ts]).any(axis=0)
+        return np.asarray(as_good & better)
 
     def _double(self) -> None:
         for name in ("_exact", "_low", "_high", "_rank"):

@@ -55,14 +55,14 @@ class Sampler:
         return Window(objectives, finished, self.running)
 
 
-# NSGA-II ignores trials without a generation.
-_FIRST = {"trial": {GENERATION: 0}}
-
 SAMPLERS: dict[str, Sampler | None] = {
     "ehvi": None,
     "tpe": Sampler(lambda seed: TPESampler(seed=seed), spread=True),
     "nsga2": Sampler(
-        lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION), 256, 0, unasked=_FIRST
+        lambda seed: NSGAIISampler(seed=seed, population_size=POPULATION),
+        finished=256,
+        running=0,
+        unasked={"trial": {GENERATION: 0}},  # it ignores trials without a generation
     ),
     "gp": Sampler(lambda seed: GPSampler(seed=seed, warn_independent_sampling=False), spread=True),
     "random": Sampler(lambda seed: RandomSampler(seed=seed), 0, 0),

@@ -195,8 +195,7 @@ def improvement(mean: Array, deviation: Array, width: Array, steps: Array) -> Ar
     z = (mean[:, None] - height) / deviation[:, None]
     density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
     gain = deviation[:, None] * (z * ndtr(z) + density)
-    total: Array = (reach * gain).sum(axis=1)
-    return total
+    return np.asarray((reach * gain).sum(axis=1))
 
 
 def _distances(one: Array, other: Array, shape: Shape) -> tuple[Array, NDArray[np.bool_]]:

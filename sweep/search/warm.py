@@ -163,12 +163,11 @@ def _metrics(config: SweepConfig, record: ReadEvent) -> dict[str, float] | str:
         if (value := figure(record, name)) is None:
             return name
         found[name] = float(value)
+    more = {"examples": figure(record, "examples")}
     for name in config.objectives:
         metric = name.removesuffix("_drop")
-        own = {metric: figure(record, metric), f"{metric}_se": standard_error(record, name)}
-        own["examples"] = figure(record, "examples")
-        found |= {key: value for key, value in own.items() if value is not None}
-    return found
+        more |= {metric: figure(record, metric), f"{metric}_se": standard_error(record, name)}
+    return found | {key: value for key, value in more.items() if value is not None}
 
 
 def _differs(config: SweepConfig, theirs: Mapping[str, Any]) -> list[str]:

@@ -147,11 +147,10 @@ def identity(params: Mapping[str, Any]) -> Identity:
 
     Floats are rounded to twelve digits, because samplers add up steps.
     """
-    return frozenset((name, _rounded(value)) for name, value in effective(params).items())
-
-
-def _rounded(value: Any) -> Any:
-    return float(f"{value:.12g}") if isinstance(value, float) else value
+    return frozenset(
+        (name, float(f"{value:.12g}") if isinstance(value, float) else value)
+        for name, value in effective(params).items()
+    )
 
 
 # Starting points: a user gives some params, and the others are chosen so that these are active.
