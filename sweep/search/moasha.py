@@ -225,22 +225,11 @@ class Verdicts:
         self.given = self._rule.verdicts
         """(trial, epoch) -> the verdict of the rule, whether the ledger has it yet or not."""
         self._horizon_bound = config.recover.lr_schedule == "linear"
-        self._open: tuple[TrialState, RecordEvent] | None = None
 
-    def take(self, trial: TrialState, record: RecordEvent) -> None:
-        """Add a record to its rung; its verdict is open until the next record."""
-        self.close()
+    def add(self, trial: TrialState, record: RecordEvent) -> None:
+        """Add a record to its rung."""
         if self._is_compared(trial, record):
             self._rule.add(trial.trial_id, record["epoch"], record)
-            self._open = trial, record
-
-    def close(self) -> None:
-        """Decide on the last record if the ledger has no decision on it."""
-        if self._open is not None:
-            trial, record = self._open
-            self._open = None
-            if record["epoch"] not in trial.decisions:
-                self.judge(trial, record)
 
     def judge(self, trial: TrialState, record: RecordEvent) -> DecisionEvent | None:
         """The verdict on a record if its epoch is a rung."""

@@ -115,8 +115,15 @@ class Search(Fold):
         None where there is nothing to decide: no rung at this epoch, the trial's own last epoch, or
         a scheduler that stops nothing.
         """
-        self._verdicts.close()
+        self._judge_last()
         return self._verdicts.judge(self.trials[record["trial_id"]], record)
+
+    def _judge_last(self) -> None:
+        """Decide on the last record if the ledger has no decision on it."""
+        for record in self.records[-1:]:
+            trial = self.trials[record["trial_id"]]
+            if record["epoch"] not in trial.decisions:
+                self._verdicts.judge(trial, record)
 
     def unfinished(self) -> list[TrialState]:
         """The trials without an "end", by number."""
@@ -128,7 +135,7 @@ class Search(Fold):
         They are the decision on a record at a rung (based on the records before it), and the end of
         a trial that has reached its last epoch or is stopped. The driver appends and applies them.
         """
-        self._verdicts.close()
+        self._judge_last()
         found: list[events.Event] = []
         for trial in self.unfinished():
             undecided = [
@@ -171,7 +178,8 @@ class Search(Fold):
     def on_record(self, event: events.RecordEvent) -> None:
         if self.accepts(event):
             trial = self.trials[event["trial_id"]]
-            self._verdicts.take(trial, event)
+            self._judge_last()
+            self._verdicts.add(trial, event)
             trial.records[event["epoch"]] = event
             self.records.append(event)
             self.budget.record(event)
