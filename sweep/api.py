@@ -1,15 +1,4 @@
-"""The Python API: what the commands do, as functions.
-
-``import sweep`` has all of this::
-
-    import analysis
-    import sweep
-
-    for record in sweep.trial("digits", sparsity=0.8, finetune_epochs=2).run():
-        print(record)
-    folder = sweep.run("digits", "search.trials=8")
-    print(analysis.load(folder).front)
-"""
+"""The Python API: what the commands do, as functions. ``import sweep`` has all of them."""
 
 from __future__ import annotations
 

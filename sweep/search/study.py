@@ -148,8 +148,9 @@ class Study:
         """
         self.observe(-1 - self.learned, observation[0], figures)
         attrs = self._unasked.get("trial", {})
-        self.trials.append(self._complete(self.learned, observation, violations, attrs))
+        self.trials.append(self.params.trial(TrialState.RUNNING, observation[0], attrs))
         self.learned += 1
+        self.finish(-1, observation, violations)  # its place is before that of trial 0
 
     def begin(self, number: int, params: Params, sampler_attrs: SamplerAttrs) -> None:
         """Add trial ``number`` as running. Trials begin in the order of their numbers."""
@@ -187,16 +188,10 @@ class Study:
         if observation is None:
             self.trials[place] = self.params.trial(TrialState.FAIL, begun.params, attrs)
             self._window.end(place, None, feasible=False)
-        else:
-            self.trials[place] = self._complete(place, observation, violations or {}, attrs)
-
-    def _complete(
-        self,
-        place: int,
-        observation: Observation,
-        violations: Mapping[str, float],
-        attrs: Mapping[str, Any],
-    ) -> FrozenTrial:
+            return
         params, values = observation
+        violations = violations or {}
+        self.trials[place] = self.params.trial(
+            TrialState.COMPLETE, params, attrs, values, violations
+        )
         self._window.end(place, values, is_feasible(violations))
-        return self.params.trial(TrialState.COMPLETE, params, attrs, values, violations)
