@@ -13,7 +13,7 @@ from analysis.history.cost import cost_of
 from analysis.results import Results
 from analysis.tables.confirmation import Confirmation
 from analysis.tables.frames import Story, decisions_table, records_table, trials_table
-from analysis.tables.loaded import plain_figures
+from analysis.tables.loaded import mapping, plain_figures
 from sweep.ledger.events import FINISH, INTERRUPT, RESUME, ReadEvent
 from sweep.ledger.files import no_collector
 from sweep.ledger.metric import PrimaryMetric
@@ -53,12 +53,12 @@ def load(path: Place | Places) -> Results | Comparison:
 
 def _results(ledger: Ledger) -> Results:
     head: ReadEvent = ledger.events[0] if ledger.events else {}
-    config = _with_trials(_mapping(head.get("config")), ledger.events)
+    config = _with_trials(mapping(head.get("config")), ledger.events)
     story, confirmation = Story().replay(ledger.events), Confirmation().replay(ledger.events)
     metric = PrimaryMetric.of(head)
     metrics, figures = _metrics(head, config, story, confirmation)
     directions = _directions(head, config, metric)
-    seed = _mapping(config.get("baseline")).get("seed")
+    seed = mapping(config.get("baseline")).get("seed")
     figures = [*directions, *figures]
     folder = ledger.folder
     return Results(
@@ -68,7 +68,7 @@ def _results(ledger: Ledger) -> Results:
         records=records_table(story, metric, figures, seed),
         decisions=decisions_table(story),
         config=config,
-        versions=_mapping(head.get("versions")),
+        versions=mapping(head.get("versions")),
         baseline=plain_figures(story.baseline),
         metric=metric,
         metrics=metrics,
@@ -92,12 +92,12 @@ def _metrics(
     """The metrics of a ledger and their columns: those that its first event names, else those found
     in its records.
     """
-    facts = _mapping(head.get("metrics"))
+    facts = mapping(head.get("metrics"))
     named = [name for name in facts if isinstance(facts[name], dict)]
     if named:
         metrics = {name: PrimaryMetric.of({**head, "metric": name}) for name in named}
         return metrics, [column for name in named for column in (name, metrics[name].se)]
-    asked = _mapping(config.get("task")).get("metrics")
+    asked = mapping(config.get("task")).get("metrics")
     told: Iterable[ReadEvent] = [
         *story.records,
         *confirmation.records.values(),
@@ -110,12 +110,8 @@ def _metrics(
     return {metric.name: metric, **early}, list(early)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, dict) else {}
-
-
 def _directions(head: ReadEvent, config: dict[str, Any], metric: PrimaryMetric) -> dict[str, str]:
-    given = _mapping(head.get("directions")) or _mapping(config.get("objectives"))
+    given = mapping(head.get("directions")) or mapping(config.get("objectives"))
     return given or {metric.name: metric.direction, "sparsity": "max"}
 
 
@@ -125,12 +121,12 @@ def _with_trials(config: dict[str, Any], events: list[ReadEvent]) -> dict[str, A
     asked = [number for number in resumed if isinstance(number, int)]
     if not asked:
         return config
-    return {**config, "search": {**_mapping(config.get("search")), "trials": asked[-1]}}
+    return {**config, "search": {**mapping(config.get("search")), "trials": asked[-1]}}
 
 
 def _reference_point(head: ReadEvent, baseline: ReadEvent | None) -> dict[str, float]:
-    point = _mapping(head.get("reference_point"))
-    point.update(_mapping((baseline or {}).get("reference_point")))
+    point = mapping(head.get("reference_point"))
+    point.update(mapping((baseline or {}).get("reference_point")))
     return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
 
 

@@ -82,8 +82,7 @@ def _surface(
         is_band=True,
     )
     title = f"what {len(comparison.results)} sweeps attain"
-    x, y = (Axis(axis.label) for axis in axes)
-    return Panel(x, y, title, [series], height=300)
+    return Panel(*axes, title, [series], height=300)
 
 
 def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray) -> Panel:
@@ -101,8 +100,8 @@ def _differences(comparison: Comparison, at: FloatArray, differences: FloatArray
     is_pair = len(differences) < FEWEST
     against = f"against {comparison.names[0]}" if is_pair else "of each sweep to the median"
     zero = [Level("no difference", 0.0, GREY, "dash")]
-    sides = Axis(across.label), Axis(f"difference ({unit})" if unit else "difference")
-    return Panel(*sides, against, series, levels=zero, height=260)
+    gap = Axis(f"difference ({unit})" if unit else "difference")
+    return Panel(across, gap, against, series, levels=zero, height=260)
 
 
 def _caption(count: int, way: str) -> str:

@@ -22,7 +22,7 @@ from analysis.charts.frontier import (
     step,
 )
 from analysis.charts.panels import Axis, Panel, Panels, Series
-from analysis.charts.style import GREY, ORANGE, SKY, Look, Scale
+from analysis.charts.style import GREY, ORANGE, SKY, Look
 from analysis.format import MetricFormat, paragraph
 from analysis.results import Results
 from analysis.tables import thin
@@ -51,8 +51,7 @@ def view(results: Results) -> Panels | str:
         series += drawn(results, f"Pareto front ({len(front):,})")
         dense = dense_level(results)
     title = f"{results.name}: {title}"
-    across_axis = Axis(across.label)
-    panel = Panel(across_axis, Axis(label), title, series, levels=dense, height=400)
+    panel = Panel(across, Axis(label), title, series, levels=dense, height=400)
     note = thin.note(len(kept), len(table), "evaluations")
     return Panels(paragraph(*_sentences(results, bool(dense)), note), [panel])
 
@@ -63,7 +62,7 @@ def draw(results: Results) -> Figure | None:
     return None if isinstance(seen, str) else static.draw(seen)
 
 
-def _cloud(kept: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
+def _cloud(kept: pd.DataFrame, axes: tuple[Axis, Axis]) -> list[Series]:
     """The candidates; those of stopped trials are hollow."""
     stopped = is_stopped(kept)
     given: dict[str, Any] = {"axes": axes, "look": Look(GREY), "size": 4}
@@ -72,14 +71,14 @@ def _cloud(kept: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
     return [one for one in (full, hollow) if len(one.x)]
 
 
-def _faint(front: pd.DataFrame, axes: tuple[Scale, Scale], directions: dict[str, str]) -> Series:
+def _faint(front: pd.DataFrame, axes: tuple[Axis, Axis], directions: dict[str, str]) -> Series:
     """The values of the front's points on validation, in the background."""
     shown: dict[str, Any] = {"hollow": True, "size": 4.5, "width": 1.2, "opacity": 0.8}
     line, look = step(directions, *axes), Look(SKY, "square", "dot")
     return dots("the same on validation", front, axes, look, line=line, dash=look.dash, **shown)
 
 
-def _runners_up(results: Results, axes: tuple[Scale, Scale]) -> list[Series]:
+def _runners_up(results: Results, axes: tuple[Axis, Axis]) -> list[Series]:
     """The retrained points that were not on the front: means over seeds on test."""
     across, up = axes
     table = results.confirmation

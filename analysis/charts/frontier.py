@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.panels import Level, Line, Series
-from analysis.charts.style import BLUE, GREEN, Look, Scale
+from analysis.charts.panels import Axis, Level, Line, Series
+from analysis.charts.style import BLUE, GREEN, Look
 from analysis.format import MetricFormat
 from analysis.results import Results
 from sweep.pareto import BoolArray, FloatArray, nondominated
@@ -58,7 +58,7 @@ def drawn(
 def dots(
     label: str,
     table: pd.DataFrame,
-    axes: tuple[Scale, Scale],
+    axes: tuple[Axis, Axis],
     look: Look,
     column: str | None = None,
     **shown: Any,
@@ -72,7 +72,7 @@ def dots(
     return Series(label, x, y, look.colour, look.marker, notes=style.notes(table), **shown)
 
 
-def intervals(table: pd.DataFrame, column: str, up: Scale) -> tuple[FloatArray, FloatArray] | None:
+def intervals(table: pd.DataFrame, column: str, up: Axis) -> tuple[FloatArray, FloatArray] | None:
     """The lower and upper ends of the intervals of the rows; None if the column has none."""
     if f"{column}_low" not in table:
         return None
@@ -100,7 +100,7 @@ def dense_level(results: Results, *, on_test: bool = False) -> list[Level]:
     ]
 
 
-def step(directions: dict[str, str], across: Scale, up: Scale) -> Line:
+def step(directions: dict[str, str], across: Axis, up: Axis) -> Line:
     """How the points of a front are joined: by the best value reached at x or better.
 
     The line steps towards the worse side of x. There is none if the objectives are not exactly the

@@ -33,7 +33,7 @@ def view(comparison: Comparison) -> Panels | str:
         series = [replace(one, ends=None) for one in series]
     dense = [dense_level(one, on_test=is_test) for one in comparison.results]
     panel = Panel(
-        across=Axis(across.label),
+        across=across,
         up=Axis(MetricFormat(comparison.metric).label("test") if is_test else up.label),
         series=series,
         # The dense model is drawn if it is the same in all sweeps.

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.charts import style
 from analysis.charts.frontier import dense_level, dots, drawn
 from analysis.charts.panels import Axis, Panel, Panels, Series
-from analysis.charts.style import BLUE, GREY, ORANGE, Look, Scale
+from analysis.charts.style import BLUE, GREY, ORANGE, Look
 from analysis.format import paragraph
 from analysis.results import Results
 from analysis.tables import thin
@@ -41,7 +41,7 @@ def view(results: Results) -> Panels | str:
         return "There is no finished evaluation of any method yet."
     axes = style.axes_of(results)
     found = combinations(results)
-    x, y = (_axis(results.candidates, scale) for scale in axes)
+    x, y = (_whole(results.candidates, axis) for axis in axes)
     whole = [
         replace(series, label="whole front") for series in _front_line(results, results.candidates)
     ]
@@ -60,17 +60,17 @@ def view(results: Results) -> Panels | str:
     return Panels(_caption(results, panels, found), panels, COLUMNS)
 
 
-def _axis(table: pd.DataFrame, scale: Scale) -> Axis:
-    """An axis over the range of a column, with a margin."""
-    numbers = style.values(table, scale)
+def _whole(table: pd.DataFrame, axis: Axis) -> Axis:
+    """The axis over the range of its column, with a margin."""
+    numbers, short = style.values(table, axis), replace(axis, label=style.short(axis.label))
     if not np.isfinite(numbers).any():
-        return Axis(style.short(scale.label))
+        return short
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    return Axis(style.short(scale.label), ends=(low - margin, high + margin))
+    return replace(short, ends=(low - margin, high + margin))
 
 
-def _evaluations(part: pd.DataFrame, axes: tuple[Scale, Scale]) -> list[Series]:
+def _evaluations(part: pd.DataFrame, axes: tuple[Axis, Axis]) -> list[Series]:
     """The evaluations after pruning alone, and those after finetuning."""
     x, y = (style.values(part, axis) for axis in axes)
     kept = part.iloc[thin.spread(x, y, _PER_PANEL)]
@@ -95,7 +95,7 @@ def _front_line(results: Results, part: pd.DataFrame, colour: str = GREY) -> lis
 
 
 def _caption(results: Results, panels: list[Panel], found: list[tuple[str, pd.DataFrame]]) -> str:
-    across, up = (scale.label for scale in style.axes_of(results))
+    across, up = (axis.label for axis in style.axes_of(results))
     shown = sum(len(one.x) for panel in panels for one in panel.series if one.marker)
     in_all = results.candidates.groupby(["param_method", "param_scope"], dropna=False).ngroups
     most = f"The {len(found)} combinations with most evaluations of {in_all} are shown."

@@ -76,6 +76,10 @@ class Axis:
     """An axis; ``ticks`` are (position, text) pairs if not numbers, ``ends`` its range."""
 
     label: str
+    name: str = ""
+    """The column that is drawn along the axis, if it is one of the records."""
+    factor: float = 1.0
+    """The factor from the values of the column to the unit of the label."""
     ticks: Sequence[tuple[float, str]] = ()
     ends: tuple[float, float] | None = None
     hover: str = ""

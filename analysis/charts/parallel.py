@@ -66,8 +66,8 @@ def axes_of(table: pd.DataFrame, results: Results) -> list[Upright]:
     """One axis per parameter that differs between trials, then one per objective."""
     given = [upright(name, table[f"param_{name}"]) for name in parameters(table)]
     found = [
-        upright(style.short(scale.label), pd.Series(style.values(table, scale)))
-        for scale in (style.scale(name, results) for name in results.directions)
+        upright(style.short(axis.label), pd.Series(style.values(table, axis)))
+        for axis in (style.axis(name, results) for name in results.directions)
     ]
     return [*given, *found]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.charts import style
 from analysis.charts.frontier import dense_level
 from analysis.charts.panels import Axis, Panel, Panels, Series, joined
-from analysis.charts.style import BANDS, MARKERS, Scale
+from analysis.charts.style import BANDS, MARKERS
 from analysis.format import paragraph
 from analysis.history.importance import groups_of
 from analysis.results import Results
@@ -47,7 +47,7 @@ def view(results: Results) -> Panels | str:
     series += [_median(table[table["band"].eq(band)], band, up) for band in bands]
     panel = Panel(
         across=Axis("", ticks=((0, "pruned"), (1, "recovered")), ends=(-0.08, 1.08)),
-        up=Axis(up.label),
+        up=up,
         series=series,
         levels=dense_level(results),
         height=380,
@@ -61,7 +61,7 @@ def view(results: Results) -> Panels | str:
     return Panels(caption, [panel])
 
 
-def _lines(rows: pd.DataFrame, band: int, up: Scale) -> Series:
+def _lines(rows: pd.DataFrame, band: int, up: Axis) -> Series:
     pruned, recovered = style.values(rows, up, "pruned"), style.values(rows, up, "recovered")
     x, y = joined(_PLACES, np.column_stack([pruned, recovered]))
     named = zip(rows["trial_id"], 100 * rows["sparsity"], strict=True)
@@ -71,7 +71,7 @@ def _lines(rows: pd.DataFrame, band: int, up: Scale) -> Series:
     return Series("", x, y, BANDS[band], line="linear", width=0.8, opacity=0.5, notes=notes)
 
 
-def _median(rows: pd.DataFrame, band: int, up: Scale) -> Series:
+def _median(rows: pd.DataFrame, band: int, up: Axis) -> Series:
     low, high = 100 * rows["sparsity"].min(), 100 * rows["sparsity"].max()
     ends = [float(np.median(style.values(rows, up, name))) for name in ("pruned", "recovered")]
     return Series(

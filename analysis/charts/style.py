@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from analysis.charts.panels import Axis
 from analysis.comparison import Comparison
 from analysis.format import MetricFormat
 from analysis.results import Results
@@ -39,30 +40,20 @@ class Look(NamedTuple):
     dash: str = "solid"
 
 
-class Scale(NamedTuple):
-    """How a column is drawn: the label of its axis with the unit, and the factor to that unit."""
-
-    name: str
-    label: str
-    factor: float = 1.0
-
-
 SCALES = {
-    scale.name: scale
-    for scale in (
-        Scale("f1", "validation F1, macro (%)", 100),
-        Scale("matthews", "validation Matthews correlation"),
-        Scale("loss", "validation loss (nats)"),
-        Scale("sparsity", "sparsity (% of prunable weights that are zero)", 100),
-        Scale("model_sparsity", "model sparsity (% of all parameters that are zero)", 100),
-        Scale("nonzero_params", "non-zero parameters (millions)", 1e-6),
-        Scale("size_bytes", "size (MB)", 1e-6),
-        Scale("seconds", "time of the trial (s)"),
-        Scale("train_seconds", "training time of the epoch (s)"),
-        Scale("eval_seconds", "evaluation time (s)"),
-        Scale("epoch", "finetune epochs"),
-    )
+    "f1": ("validation F1, macro (%)", 100),
+    "matthews": ("validation Matthews correlation", 1),
+    "loss": ("validation loss (nats)", 1),
+    "sparsity": ("sparsity (% of prunable weights that are zero)", 100),
+    "model_sparsity": ("model sparsity (% of all parameters that are zero)", 100),
+    "nonzero_params": ("non-zero parameters (millions)", 1e-6),
+    "size_bytes": ("size (MB)", 1e-6),
+    "seconds": ("time of the trial (s)", 1),
+    "train_seconds": ("training time of the epoch (s)", 1),
+    "eval_seconds": ("evaluation time (s)", 1),
+    "epoch": ("finetune epochs", 1),
 }
+"""The label of the axis of a column with its unit, and the factor to that unit."""
 
 
 def look(place: int) -> Look:
@@ -83,40 +74,41 @@ def short(label: str) -> str:
     return f"{name} ({unit.split(' of ')[0].rstrip(')')})" if unit else name
 
 
-def scale(name: str, source: Results | Comparison) -> Scale:
-    """The scale of a column of the records; an unknown column has no unit and the factor 1."""
-    if name in SCALES:
-        return SCALES[name]
+def axis(name: str, source: Results | Comparison) -> Axis:
+    """The axis of a column of the records; an unknown column has no unit and the factor 1."""
     metric = source.metrics.get(name.removesuffix("_drop"))
-    if metric is None:
-        return Scale(name, name)
-    form = MetricFormat(metric)
-    if name != metric.drop:
-        return Scale(name, form.label("validation"), form.factor)
-    side = f"validation {metric.name} {form.side(1.0)} dense"
-    return Scale(name, form.titled(side), form.factor)
+    if name in SCALES:
+        label, factor = SCALES[name]
+    elif metric is None:
+        label, factor = name, 1.0
+    else:
+        form = MetricFormat(metric)
+        factor, label = form.factor, form.label("validation")
+        if name == metric.drop:
+            label = form.titled(f"validation {metric.name} {form.side(1.0)} dense")
+    return Axis(label, name, factor)
 
 
-def axes_of(source: Results | Comparison) -> tuple[Scale, Scale]:
+def axes_of(source: Results | Comparison) -> tuple[Axis, Axis]:
     """The axes of the front: (horizontal, vertical). They are sparsity and the primary metric if
     these are objectives, else other objectives."""
     metric, directions = source.metric.name, source.directions
     across = main_objective(directions, source.metric)
     others = [name for name in directions if name not in (across, metric)]
     up = others[0] if others and metric not in directions else metric
-    return scale(across, source), scale(up, source)
+    return axis(across, source), axis(up, source)
 
 
-def values(table: pd.DataFrame, scale: Scale, column: str | None = None) -> FloatArray:
+def values(table: pd.DataFrame, axis: Axis, column: str | None = None) -> FloatArray:
     """A column in the units of its axis, shape (rows,); NaN if a value or the column is missing.
 
     ``column`` is its name if that is not the name of the axis (``test_accuracy``).
     """
-    column = column or scale.name
+    column = column or axis.name
     if column not in table:
         return np.full(len(table), np.nan)
     numbers = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(numbers * scale.factor, dtype=np.float64)
+    return np.asarray(numbers * axis.factor, dtype=np.float64)
 
 
 def notes(table: pd.DataFrame) -> list[str]:

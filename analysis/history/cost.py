@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analysis.tables.frames import Trial
 from sweep.ledger.events import END, RECORD, RESUME, START, WORKERS, ReadEvent
@@ -32,41 +32,6 @@ class Cost:
     """busy / (workers x wall), with the workers of each session; None if no trial has run."""
 
 
-@dataclass(eq=False)
-class _Session:
-    """The part of the ledger that one driver wrote, from its start or resume to its end."""
-
-    counted: int | None = None
-    seen: set[str] = field(default_factory=set)
-    begin: float | None = None
-    end: float | None = None
-    before: float = 0.0
-    """The wall time of earlier sessions."""
-
-    @property
-    def wall(self) -> float:
-        if self.begin is None or self.end is None:
-            return 0.0
-        return max(0.0, self.end - self.begin)
-
-    @property
-    def workers(self) -> int:
-        return self.counted if self.counted is not None else len(self.seen)
-
-    def add(self, event: ReadEvent) -> None:
-        kind, time = event["event"], event.get("time")
-        if kind == WORKERS and isinstance(event.get("count"), int):
-            self.counted = max(self.counted or 0, event["count"])
-        if kind == RECORD and event.get("worker"):
-            self.seen.add(str(event["worker"]))
-        if not isinstance(time, int | float):
-            return
-        if kind == START and self.begin is None:
-            self.begin = time
-        if kind in (RECORD, END):
-            self.end = time
-
-
 def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
     """The cost of a sweep, from its ledger.
 
@@ -75,29 +40,43 @@ def cost_of(events: Iterable[ReadEvent], trials: Iterable[Trial]) -> Cost:
     then a lower bound.
     """
     trials = list(trials)
-    sessions = dict.fromkeys(session for _, session in _in_sessions(events))
-    capacity = sum(session.workers * session.wall for session in sessions)
+    sessions = [(_workers(session), _span(session)[1]) for session in _sessions(events)]
+    capacity = sum(workers * wall for workers, wall in sessions)
     spent = ("train_seconds", "eval_seconds")
     busy = sum(trial.total(name) or 0.0 for trial in trials for name in spent)
     return Cost(
         epochs_spent=sum(trial.epochs for trial in trials),
         epochs_saved=sum(t.asked - t.epochs for t in trials if t.status == "stopped"),
         epochs_asked=sum(trial.asked for trial in trials),
-        wall_seconds=sum(session.wall for session in sessions),
+        wall_seconds=sum(wall for _, wall in sessions),
         busy_seconds=busy,
-        workers=max((session.workers for session in sessions), default=0),
+        workers=max(workers for workers, _ in sessions),
         utilisation=busy / capacity if capacity > 0 else None,
     )
 
 
-def _in_sessions(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, _Session]]:
-    """Each event with its session, which contains the events up to this one."""
-    session = _Session()
+def _sessions(events: Iterable[ReadEvent]) -> list[list[ReadEvent]]:
+    """The parts of the ledger that one driver each wrote, from its start or resume to its end."""
+    found: list[list[ReadEvent]] = [[]]
     for event in events:
         if event["event"] == RESUME:
-            session = _Session(before=session.before + session.wall)
-        session.add(event)
-        yield event, session
+            found.append([])
+        found[-1].append(event)
+    return found
+
+
+def _workers(session: list[ReadEvent]) -> int:
+    counts = [event.get("count") for event in session if event["event"] == WORKERS]
+    seen = {event.get("worker") or "" for event in session if event["event"] == RECORD}
+    return max((one for one in counts if isinstance(one, int)), default=len(seen - {""}))
+
+
+def _span(session: list[ReadEvent]) -> tuple[float | None, float]:
+    """The first start of a trial, and the seconds from it to the last record or end."""
+    timed = [event for event in session if isinstance(event.get("time"), int | float)]
+    begin = next((event["time"] for event in timed if event["event"] == START), None)
+    ends = [event["time"] for event in timed if event["event"] in (RECORD, END)]
+    return begin, 0.0 if begin is None or not ends else max(0.0, ends[-1] - begin)
 
 
 def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, float]]:
@@ -106,10 +85,13 @@ def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, floa
     The time between the last record or end of a session and the first start of the next one does
     not count. NaN for an event without a time; 0 before the first start.
     """
-    for event, session in _in_sessions(events):
-        time = event.get("time")
-        if not isinstance(time, int | float):
-            yield event, math.nan
-        else:
-            begin = time if session.begin is None else session.begin
-            yield event, session.before + max(0.0, time - begin)
+    before = 0.0
+    for session in _sessions(events):
+        begin, wall = _span(session)
+        for event in session:
+            time = event.get("time")
+            if not isinstance(time, int | float):
+                yield event, math.nan
+            else:
+                yield event, before + (0.0 if begin is None else max(0.0, time - begin))
+        before += wall

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -34,26 +33,30 @@ def grid_table(results: Results, epochs: Collection[int] | None = None) -> Table
     (`analysis.certainty.measured.over_seeds`), at the sparsity of its column. None if there is no
     record or only one sparsity, or if the table has more than 400 rows or 12 columns.
     """
-    found = cells(results)
+    found, form = cells(results), MetricFormat(results.metric)
     if epochs is not None:
         found = found[found["epoch"].isin(list(epochs))]
-    across = sorted(found["sparsity"].unique())
     figures = ("sparsity", "epoch", *_figures(results))
     settings = [str(name) for name in found if name not in figures]
-    rows = [] if found.empty else list(found.groupby([*settings, "epoch"], sort=True))
-    if not rows or not 1 < len(across) <= MAX_COLUMNS or len(rows) > MAX_ROWS:
+    texts = [
+        f"{form.value(row[results.metric.name], 1)} ({form.span(row['low'], row['high'])})"
+        for row in found.to_dict("records")
+    ]
+    wide = found.assign(text=texts).pivot(
+        index=[*settings, "epoch"], columns="sparsity", values="text"
+    )
+    if wide.empty or not 1 < wide.shape[1] <= MAX_COLUMNS or len(wide) > MAX_ROWS:
         return None
     columns = [*(Column(name) for name in settings), Column("epoch", "numeric")]
-    columns += [Column(percent(share, 0), "numeric") for share in across]
+    columns += [Column(percent(share, 0), "numeric") for share in wide]
     most = int(found["seeds"].max())
-    form = MetricFormat(results.metric)
     caption = (
         f"{form.heading('Validation ')}, by settings (rows) and target sparsity (columns), after "
         f"each epoch: mean over seeds (up to {most}) with its 95 % interval, which includes the "
         "errors over examples and seeds."
     )
     shown = [
-        [*map(number, key[:-1]), str(key[-1]), *_across(part, across, form)] for key, part in rows
+        list(map(number, row)) for row in wide.fillna(UNKNOWN).reset_index().itertuples(index=False)
     ]
     return Table("grid", caption, columns, shown)
 
@@ -86,12 +89,3 @@ def cells(results: Results) -> pd.DataFrame:
         rows.append(dict(zip(keys, key, strict=True)) | figures)
     table = pd.DataFrame(rows, columns=[*keys, *_figures(results)])
     return table.rename(columns={name: name.removeprefix("param_") for name in keys})
-
-
-def _across(part: pd.DataFrame, across: list[float], form: MetricFormat) -> list[str]:
-    known = {row["sparsity"]: row for row in part.to_dict("records")}
-    return [_cell(known[share], form) if share in known else UNKNOWN for share in across]
-
-
-def _cell(row: Mapping[Any, Any], form: MetricFormat) -> str:
-    return f"{form.value(row[form.metric.name], 1)} ({form.span(row['low'], row['high'])})"

@@ -11,15 +11,9 @@ from collections.abc import Sequence
 from analysis.report.document import Table
 
 _SPECIAL = str.maketrans(
-    {
+    {char: rf"\{char}" for char in "{}$&#%_"}
+    | {
         "\\": r"\textbackslash{}",
-        "{": r"\{",
-        "}": r"\}",
-        "$": r"\$",
-        "&": r"\&",
-        "#": r"\#",
-        "%": r"\%",
-        "_": r"\_",
         "^": r"\textasciicircum{}",
         "~": r"\textasciitilde{}",
         "<": r"\textless{}",

@@ -9,6 +9,7 @@ from typing import Any
 from analysis.format import MetricFormat, short
 from analysis.report.document import Block, Code, Column, Section, Table
 from analysis.results import Results
+from analysis.tables.loaded import mapping
 
 MAX_TEXT = 20_000
 """The maximum number of characters of a config that is printed as a whole."""
@@ -24,9 +25,8 @@ def settings(results: Results) -> Section:
         return Section("config", "Config", ["The ledger has no config."])
     own = {name: value for name, value in config.items() if name not in _ELSEWHERE}
     rows = [(short(name), _brief(value)) for name, value in own.items() if value is not None]
-    space = config.get("space")
-    given = space if isinstance(space, dict) else {}
-    rows += [(f"space: {short(name)}", _brief(value)) for name, value in given.items()]
+    space = mapping(config.get("space"))
+    rows += [(f"space: {short(name)}", _brief(value)) for name, value in space.items()]
     caption = "The settings that were given a value."
     table = Table("config", caption, [Column("setting"), Column("value")], rows)
     return Section("config", "Config", [table, *_whole(config)])
@@ -63,9 +63,9 @@ def versions_and_seeds(results: Results) -> Section:
 def _seeds(results: Results) -> list[tuple[str, str]]:
     found = []
     for where in ("search", "baseline", "task"):
-        part = results.config.get(where)
-        if isinstance(part, dict) and part.get("seed") is not None:
-            found.append((f"seed of {where}", short(part["seed"])))
+        seed = mapping(results.config.get(where)).get("seed")
+        if seed is not None:
+            found.append((f"seed of {where}", short(seed)))
     fresh = sorted(results.confirmation["seed"].dropna().unique().tolist())
     if fresh:
         found.append(("seeds of the confirmation", short(", ".join(map(str, fresh)))))

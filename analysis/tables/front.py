@@ -9,7 +9,7 @@ are any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,9 @@ def candidates(records: pd.DataFrame, directions: Mapping[str, str]) -> pd.DataF
     return records[finished & searched & whole]
 
 
-def objectives(table: pd.DataFrame, directions: Mapping[str, str]) -> FloatArray:
-    """The objectives of the rows of a table, shape (rows, objectives); NaN if missing."""
-    return table[list(directions)].to_numpy(dtype=np.float64, na_value=np.nan)
+def objectives(table: pd.DataFrame, names: Iterable[str]) -> FloatArray:
+    """The objectives ``names`` of the rows of a table, shape (rows, objectives); NaN if missing."""
+    return table[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def contenders(pool: pd.DataFrame, constraints: Constraints) -> pd.DataFrame:
     """
     keeps = np.ones(len(pool), dtype=np.bool_)
     for metric, bounds in constraints.items():
-        values = _floats(pool[metric]) if metric in pool else np.full(len(pool), np.nan)
+        values = objectives(pool, [metric])[:, 0] if metric in pool else np.full(len(pool), np.nan)
         keeps &= (values >= bounds.get("min", -np.inf)) & (values <= bounds.get("max", np.inf))
     pool = pool.assign(feasible=series(keeps.tolist(), "bool").set_axis(pool.index))
     return pool[keeps] if keeps.any() else pool
@@ -58,7 +58,7 @@ def front_places(
     points = objectives(pool, directions)
     best = nondominated(points, list(directions.values()), keep_duplicates=False)
     (places,) = np.nonzero(best)
-    along = _floats(pool[main_objective(directions, metric)])[places]
+    along = objectives(pool, [main_objective(directions, metric)])[places, 0]
     return places[np.argsort(along, kind="stable")]
 
 
@@ -88,7 +88,3 @@ def main_objective(directions: Mapping[str, str], metric: PrimaryMetric) -> str:
     if "sparsity" in directions or not others:
         return "sparsity"
     return others[0]
-
-
-def _floats(column: pd.Series[Any]) -> FloatArray:
-    return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan), dtype=np.float64)

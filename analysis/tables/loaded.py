@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """A copy of a mapping in a ledger; an empty one for any other value."""
+    return dict(value) if isinstance(value, dict) else {}
+
+
 def plain_figures(event: ReadEvent | None) -> dict[str, Any] | None:
     """The figures in the event of a dense model, without the answers to single examples."""
     if event is None:
@@ -96,9 +101,8 @@ class Loaded:
     @property
     def constraints(self) -> dict[str, dict[str, float]]:
         """``search.constraints``: metric -> {"min": x, "max": y}, or one of the two."""
-        given = self._search.get("constraints")
-        asked = given.items() if isinstance(given, dict) else ()
-        return {metric: bounds for metric, bounds in asked if isinstance(bounds, dict)}
+        asked = mapping(self._search.get("constraints"))
+        return {metric: bounds for metric, bounds in asked.items() if isinstance(bounds, dict)}
 
     def record(self, point: Point) -> ReadEvent | None:
         """The search's record of a point (trial_id, epoch); None if there is none."""
@@ -126,5 +130,4 @@ class Loaded:
 
     @property
     def _search(self) -> dict[str, Any]:
-        given = self.config.get("search")
-        return given if isinstance(given, dict) else {}
+        return mapping(self.config.get("search"))
