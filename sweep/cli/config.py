@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli import Config, Json, Settings
-from sweep.errors import StorageError, UsageError
-from sweep.ledger.store import store_at
+from sweep.errors import UsageError
+from sweep.ledger.store import errors_of, store_at
 
 if TYPE_CHECKING:
     from sweep.config import SweepConfig
@@ -23,12 +23,10 @@ def init(path: Annotated[Path, typer.Argument(help="file to write")] = Path("swe
     from sweep.config.text import starter
 
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with errors_of("write", path, FileExistsError), path.open("x", encoding="utf-8") as file:
             file.write(starter(load_config("digits", ["name=my-sweep"])))
     except FileExistsError:
         raise UsageError(f"{path} already exists; choose another file") from None
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
     print(f"wrote {path}; next: sweep check {path}")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
 import analysis
-from sweep.cli import Config, Json, Settings, say
+from sweep.cli import Config, Json, Out, Settings, say
 from sweep.cli.results import print_status, status_of
 from sweep.cluster.jobs.api import JobsApi
 from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest, wait
@@ -24,10 +23,7 @@ def launch(
     config: Config,
     jobs: Jobs,
     settings: Settings = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", help="shared folder, or s3://... (default: <storage>/<name>)"),
-    ] = None,
+    out: Out = None,
     detach: Annotated[bool, typer.Option("--detach", help="submit without following")] = False,
     python: Annotated[str, typer.Option(help="Python command on the head node")] = "python",
 ) -> None:
@@ -170,8 +166,6 @@ def _tail(api: JobsApi, job: Job) -> list[str]:
 
 def _results(place: str) -> Any:
     """The results at a place; None where this machine cannot read them."""
-    if "://" not in place and not Path(place).is_dir():
-        return None
     try:
         return analysis.load(place)
     except (UsageError, OSError):

@@ -13,7 +13,7 @@ import typer
 from sweep.cli import Config, Settings
 from sweep.cluster.render.kubernetes import KubernetesOptions, render_kubernetes
 from sweep.cluster.render.slurm import SlurmOptions, render_slurm
-from sweep.errors import StorageError
+from sweep.ledger.store import errors_of
 
 app = typer.Typer(
     help="Write a batch script for Slurm, or a RayJob for Kubernetes.",
@@ -71,8 +71,6 @@ def _write(text: str, file: Path | None) -> None:
     if file is None:
         print(text, end="")
         return
-    try:
+    with errors_of("write", file):
         file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {file}: {error.strerror or error}") from error
     print(f"wrote {file}; its first lines say how to use it", file=sys.stderr)

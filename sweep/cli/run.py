@@ -120,12 +120,7 @@ def confirmed_text(results: analysis.Results) -> str:
 
 
 def _newest_points(results: analysis.Results) -> pd.DataFrame:
-    """The points of the newest round that have figures on test, by rising sparsity.
-
-    They have these columns beside those of ``confirmed_points``: ``sparsity`` and the metric of the
-    record by which the search chose the point; ``optimism``, by how much the metric is better on
-    validation than on test; ``same_answers``, whether all seeds gave identical answers.
-    """
+    """The points of the newest round that have figures on test, by rising sparsity."""
     import pandas as pd
 
     key = ["trial_id", "epoch"]

@@ -101,13 +101,8 @@ class Capacity:
 
 def _no_room(want: ResourcesConfig) -> str:
     nodes = [(node.get("CPU", 0), node.get("GPU", 0)) for node in machines.present()]
-    nodes = [node for node in nodes if any(node)]
-    cpus, gpus = (sum(node[i] for node in nodes) for i in (0, 1))
-    text = (
+    cpus, gpus = max(nodes, default=(0, 0))
+    return (
         f"resources: a trial needs {want.cpu:g} CPU and {want.gpu:g} GPU on one machine; "
-        f"the cluster has {cpus:g} CPU and {gpus:g} GPU"
+        f"the largest one on the cluster has {cpus:g} CPU and {gpus:g} GPU"
     )
-    if len(nodes) > 1:
-        cpus, gpus = max(nodes)
-        text += f" on {len(nodes)} machines, the largest with {cpus:g} CPU and {gpus:g} GPU"
-    return text

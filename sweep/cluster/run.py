@@ -85,10 +85,7 @@ def run_sweep(
 
 
 def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
-    """Replay the ledger, and connect to Ray only if trials are left to run.
-
-    Returns the budget that was spent, if one was.
-    """
+    """Replay the ledger, and connect to Ray only if trials are left; returns the budget spent."""
     config, folder = session.config, session.folder
     search, keeper = Search(config), Retention(folder.checkpoints, config.objectives)
     conductor = Conductor(search, session.ledger, keeper, config.search.max_failures, fan_out.tell)

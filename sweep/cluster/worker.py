@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +83,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             return Report(error=TrialError(sentence(error, self.settings)))
 
     def _leave_a_draining_machine(self) -> None:
-        """End this actor if its machine is draining; between two epochs this loses nothing.
-
-        The driver then retries the trial elsewhere, and the machine does not wait for the actor.
-        """
+        """End this actor if its machine is draining: the driver retries the trial elsewhere."""
         if ray.get_runtime_context().get_node_id() in draining():
             ray.actor.exit_actor()
 
@@ -120,7 +117,7 @@ def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[Recor
     has lost its tail, a checkpoint may be more than one epoch ahead of it. Such a checkpoint is not
     used, because the records in between would be missing.
     """
-    saved = Saved(root, assignment, ("trial_id", "params", "seed"))
+    saved = Saved(root, assignment)
     trial = bench.trial(Params.of(assignment["params"]), assignment["seed"])
     reported = -1 if assignment["after"] is None else assignment["after"]
     metadata = saved.load(trial, most=reported + 1)
@@ -141,7 +138,7 @@ def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dic
     retraining resumes from the newest checkpoint that skips no wanted epoch. It is evaluated at
     wanted epochs only. Raises :class:`~sweep.errors.TrialError` if the loss diverges.
     """
-    saved = Saved(root, assignment, ("params", "seed"))
+    saved = Saved(root, assignment)
     trial = bench.trial(Params.of(assignment["params"]), assignment["seed"], "test")
     wanted = sorted(assignment["wanted"])
     if saved.load(trial, most=wanted[0]) is None:
@@ -166,11 +163,10 @@ def _on_test(trial: Trial, train_seconds: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Saved:
-    """The checkpoints of an assignment under ``root``; ``keys`` of it identify its checkpoints."""
+    """The checkpoints of an assignment under ``root``, each with its id, params and seed."""
 
     root: Store
     assignment: Assignment
-    keys: Sequence[str]
 
     def load(self, trial: Trial, most: int) -> dict[str, Any] | None:
         """Load the newest checkpoint up to epoch ``most`` into the trial; returns its metadata.
@@ -181,12 +177,14 @@ class Saved:
         if found is None:
             return None
         state, metadata = found
-        if any(metadata.get(key) != self.assignment[key] for key in self.keys):
+        if any(metadata.get(key) != value for key, value in self._identity().items()):
             return None
         trial.load_state_dict(state)
         return metadata
 
     def save(self, trial: Trial, **metadata: Any) -> None:
         folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)
-        identity = {key: self.assignment[key] for key in self.keys}
-        checkpoint.save(folder, trial.state_dict(), {**identity, **metadata})
+        checkpoint.save(folder, trial.state_dict(), {**self._identity(), **metadata})
+
+    def _identity(self) -> dict[str, Any]:
+        return {key: self.assignment[key] for key in ("trial_id", "params", "seed")}

@@ -114,10 +114,10 @@ class Lease:
                 )
 
     def _read(self) -> Note | None:
-        try:
-            note = json.loads(self._note.read_bytes())
-        except FileNotFoundError:
+        if (data := self._note.read_bytes()) is None:
             return None
+        try:
+            note = json.loads(data)
         except ValueError:
             return {}
         return note if isinstance(note, dict) else {}

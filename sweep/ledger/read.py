@@ -57,10 +57,8 @@ def _events(ledger: Store) -> list[Event] | None:
     """The events, or None if there is no ledger."""
     if ledger.name == FOLDER:
         return parse_segments(read_segments(ledger), ledger) or _events(ledger.parent / FILE)
-    try:
-        return parse(ledger.read_bytes(), ledger)[0]
-    except FileNotFoundError:
-        return None
+    data = ledger.read_bytes()
+    return None if data is None else parse(data, ledger)[0]
 
 
 def first_event(ledger: Store) -> Event | None:
@@ -71,10 +69,7 @@ def first_event(ledger: Store) -> Event | None:
             if found:
                 return parse_segments([found[0]._replace(lines=found[0].lines[:2])], ledger)[0]
         return first_event(ledger.parent / FILE)
-    try:
-        data = ledger.read_bytes()
-    except FileNotFoundError:
-        return None
+    data = ledger.read_bytes() or b""
     first = data[: data.find(b"\n") + 1]
     events = parse(first, ledger)[0] or parse(data, ledger)[0]
     check_version(events, ledger)
@@ -125,10 +120,9 @@ def _is_file(store: Store) -> bool:
 def _content(file: Store, named: Store) -> bytes:
     if named.local is not None and not named.local.exists():
         raise NotASweep(f"{named}: no such folder")
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise NotASweep(f"{named} is not a sweep: it has no {FILE}") from None
+    if (content := file.read_bytes()) is None:
+        raise NotASweep(f"{named} is not a sweep: it has no {FILE}")
+    return content
 
 
 def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:

@@ -30,7 +30,7 @@ from sweep.ledger.store import Store
 FOLDER = "ledger"
 
 _NAME = re.compile(r"(\d{8})(?:-(\d{8}))?\.jsonl")
-_HEAD = b'{"segment":'
+_HEAD = re.compile(rb'\{"segment":(\d+)')
 
 PACK = 256
 """Number of segments in a pack."""
@@ -89,9 +89,10 @@ def parts(names: Iterable[str]) -> list[Part]:
     >>> [p.name for p in parts(["00000001.jsonl", "00000001-00000002.jsonl", "00000003.jsonl"])]
     ['00000001-00000002.jsonl', '00000003.jsonl']
     """
-    found = sorted(_parts(names), key=lambda part: (part.first, -part.last))
+    matches = [match for name in names if (match := _NAME.fullmatch(name))]
+    found = [Part(int(match[1]), int(match[2] or match[1]), match[0]) for match in matches]
     chosen: list[Part] = []
-    for part in found:
+    for part in sorted(found, key=lambda part: (part.first, -part.last)):
         expected = chosen[-1].last + 1 if chosen else part.first
         if part.last < expected:
             continue
@@ -99,13 +100,6 @@ def parts(names: Iterable[str]) -> list[Part]:
             raise Damaged(f"segment {expected} is missing")
         chosen.append(part)
     return chosen
-
-
-def _parts(names: Iterable[str]) -> Iterable[Part]:
-    for name in names:
-        if match := _NAME.fullmatch(name):
-            first = int(match[1])
-            yield Part(first, int(match[2] or first), name)
 
 
 def segments(contents: Iterable[tuple[Part, bytes]]) -> list[Segment]:
@@ -124,20 +118,13 @@ def segments(contents: Iterable[tuple[Part, bytes]]) -> list[Segment]:
 def _split(part: Part, content: bytes) -> list[Segment]:
     found: list[Segment] = []
     for line in content.splitlines(keepends=True):
-        if line.startswith(_HEAD):
-            found.append(Segment(_number(line), []))
+        if match := _HEAD.match(line):
+            found.append(Segment(int(match[1]), []))
         if found:
             found[-1].lines.append(line)
     if [each.number for each in found] != list(range(part.first, part.last + 1)):
         raise Damaged(f"the segments in {part.name} do not match its name")
     return found
-
-
-def _number(line: bytes) -> int:
-    try:
-        return int(json.loads(line)["segment"])
-    except (ValueError, TypeError):
-        return -1
 
 
 def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
@@ -213,12 +200,10 @@ class SegmentWriter:
 
     def fence(self) -> Fenced | None:
         """Ask the store whether another driver has taken over."""
-        number = self.number
-        try:
-            found = (self.ledger / name_of(number)).read_bytes()
-        except FileNotFoundError:
+        found = (self.ledger / name_of(self.number)).read_bytes()
+        if found is None or self.writer.encode() in found.split(b"\n")[0]:
             return None
-        return None if self.writer.encode() in found.split(b"\n")[0] else self._fenced(found)
+        return self._fenced(found)
 
     def _put(self, lines: list[bytes]) -> None:
         data = b"".join(lines)
@@ -228,7 +213,7 @@ class SegmentWriter:
         except FileExistsError:
             # It may be our own segment, from a try whose answer was lost.
             if (found := where.read_bytes()) != data:
-                raise self._fenced(found) from None
+                raise self._fenced(found or b"") from None
         self._unpacked.append(Segment(self.number, lines))
         self.number += 1
 

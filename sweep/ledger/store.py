@@ -19,8 +19,7 @@ class Folder:
     """A local folder or file. :class:`ObjectStore` has the same methods.
 
     All methods raise :class:`~sweep.ledger.store_errors.StoreError` (a StorageError, exit code 6,
-    and an OSError) with a message for the user. They raise ``FileNotFoundError`` and
-    ``FileExistsError`` only where their docstring says so.
+    and an OSError) with a message for the user; only :meth:`create` raises ``FileExistsError``.
     ``retry_seconds``: how long to retry if an object store is temporarily unreachable.
     """
 
@@ -51,17 +50,16 @@ class Folder:
         """The same place, valid in any working directory."""
         return Folder(self.path.resolve())
 
-    def read_bytes(self) -> bytes:
-        """The bytes of a file. Raises FileNotFoundError if it does not exist."""
-        with errors_of("read", self.path, FileNotFoundError):
+    def read_bytes(self) -> bytes | None:
+        """The bytes of a file, or None if it does not exist."""
+        with errors_of("read", self.path), suppress(FileNotFoundError):
             return self.path.read_bytes()
+        return None
 
-    def read_all(self, names: Iterable[str]) -> list[bytes] | None:
+    def read_all(self, names: Sequence[str]) -> list[bytes] | None:
         """The bytes of several files in this folder, or None if one of them does not exist."""
-        try:
-            return [(self / name).read_bytes() for name in names]
-        except FileNotFoundError:
-            return None
+        found = [data for name in names if (data := (self / name).read_bytes()) is not None]
+        return found if len(found) == len(names) else None
 
     def names(self) -> list[str]:
         """The relative paths of all files below, sorted; [] if the folder does not exist."""
@@ -161,10 +159,8 @@ def store_at(where: str | Path | Store, *, to_write: bool = True) -> Store:
 
 def read_text(store: Store) -> str | None:
     """The text of a file, or None if it does not exist."""
-    try:
-        return store.read_bytes().decode()
-    except FileNotFoundError:
-        return None
+    data = store.read_bytes()
+    return None if data is None else data.decode()
 
 
 @contextmanager

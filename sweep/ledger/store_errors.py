@@ -1,7 +1,7 @@
 """Errors of stores: which ones are retried, and the messages for the others.
 
 Each store raises errors of its own types. :mod:`sweep.ledger.store` converts them to
-:class:`StoreError`, or to ``FileNotFoundError`` and ``FileExistsError``.
+:class:`StoreError`, or to ``FileExistsError``.
 """
 
 from __future__ import annotations

@@ -101,11 +101,9 @@ class ObjectStore:
         """The same address: it does not depend on the working directory."""
         return self
 
-    def read_bytes(self) -> bytes:
-        content = self._call(lambda: _if_there(lambda: self._files.cat_file(self.url), None))
-        if content is None:
-            raise FileNotFoundError(f"{self}: no such object")
-        return bytes(content)
+    def read_bytes(self) -> bytes | None:
+        nothing: bytes | None = None
+        return self._call(lambda: _if_there(lambda: self._files.cat_file(self.url), nothing))
 
     def names(self, retry_seconds: float = 0.0) -> list[str]:
         root = self._files._strip_protocol(self.url)
@@ -116,7 +114,7 @@ class ObjectStore:
     def children(self, retry_seconds: float = 0.0) -> list[str]:
         return sorted({name.partition("/")[0] for name in self.names(retry_seconds)})
 
-    def read_all(self, names: Iterable[str], retry_seconds: float = 0.0) -> list[bytes] | None:
+    def read_all(self, names: Sequence[str], retry_seconds: float = 0.0) -> list[bytes] | None:
         urls = [f"{self.url}/{name}" for name in names]
         return self._call(lambda: self._read_together(urls), retry_seconds) if urls else []
 

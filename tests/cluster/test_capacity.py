@@ -127,7 +127,7 @@ def test_no_room_for_one_trial_is_an_error_with_the_numbers(there: list[dict[str
     with pytest.raises(UsageError, match=r"needs 1 CPU and 0.5 GPU.*cluster has 2 CPU and 0 GPU"):
         make(gpu=0.5)
     there.append(SMALL)
-    with pytest.raises(UsageError, match="on 2 machines, the largest with 2 CPU and 0 GPU"):
+    with pytest.raises(UsageError, match="the largest one on the cluster has 2 CPU and 0 GPU"):
         make(cpu=4)
 
 

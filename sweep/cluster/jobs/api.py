@@ -22,10 +22,6 @@ TUNNEL = (
 )
 
 
-class Missing(ClusterError):
-    """The Jobs API answers 404: it has no such path, job or package."""
-
-
 class JobsApi:
     """The Jobs API at ``url``, the dashboard's address (http://HOST:8265).
 
@@ -77,12 +73,8 @@ class JobsApi:
         self._ask("POST", f"{_path(submission_id)}/stop", b"")
 
     def upload(self, name: str, data: bytes) -> None:
-        """Upload a package, unless the cluster has it."""
-        where = f"/api/packages/gcs/{quote(name)}"
-        try:
-            self._ask("GET", where)
-        except Missing:
-            self._ask("PUT", where, data)
+        """Upload a package."""
+        self._ask("PUT", f"/api/packages/gcs/{quote(name)}", data)
 
     def _ask(self, method: str, where: str, data: bytes | None = None) -> Any:
         """The answer, parsed as JSON; None if it is empty."""
@@ -110,7 +102,7 @@ class JobsApi:
         if error.code in (401, 403):
             return ClusterError(refusal(self.url, self.token if error.code == 403 else None))
         if error.code == 404:
-            return Missing(
+            return ClusterError(
                 f"{self.url} has no {urlsplit(error.url or '').path}: the Jobs API needs "
                 "ray[default] on the head, and its address is the dashboard's (http://HOST:8265)"
             )

@@ -31,7 +31,7 @@ ENDINGS = (".py", ".pyi", ".yaml", ".json", ".css", ".html", ".js")
 def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
     """The name and the bytes of a zip file with our packages and ``extra`` (text by path).
 
-    A job runs this source. The same content gives the same bytes and name: it is uploaded once.
+    A job runs this source. The same content gives the same bytes and name.
     """
     root = Path(__file__).parents[3]
     paths = [path for package in ("sweep", "analysis") for path in (root / package).rglob("*")]
@@ -95,11 +95,9 @@ def _request(
 
 
 def _entrypoint(file: str, place: str, python: str) -> str:
-    """The shell command of the driver, which runs on the head and reserves no CPU.
-
-    Its working directory is not the unpacked package, because Ray may delete that folder and unpack
-    it again while the job runs. `exec` lets signals reach the driver itself.
-    """
+    """The shell command of the driver, which runs on the head and reserves no CPU."""
+    # Ray may delete the unpacked package, the working directory, and unpack it again while the job
+    # runs. `exec` lets signals reach the driver itself.
     return (
         'source="$PWD"; cd / && PYTHONPATH="$source${PYTHONPATH:+:$PYTHONPATH}" '
         f"exec {shlex.join(shlex.split(python))} -m sweep.cli.main "

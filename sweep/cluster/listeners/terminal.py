@@ -8,6 +8,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import Any, TextIO
 
@@ -207,7 +208,8 @@ class TerminalView(Listener):
         progress = self.progress
         counts = ", ".join(f"{progress.ended[s]} {s}" for s in ("completed", "stopped", "failed"))
         left = progress.seconds_left()
-        eta = f"; {_span(left[0])} to {_span(left[1])} left" if left else ""
+        spans = [timedelta(seconds=int(seconds)) for seconds in left or ()]
+        eta = f"; {spans[0]} to {spans[1]} left" if spans else ""
         return (
             f"{progress.ended.total()}/{progress.planned} trials ({counts}); "
             f"epochs {progress.epochs_spent} spent, {progress.epochs_saved} saved{eta}"
@@ -250,8 +252,3 @@ def _params(row: Row) -> str:
     params = row.params
     text = f"{params['method']} {chosen_by(params)} {params['sparsity']:.3f}"
     return f"{text} lr {params['learning_rate']:.1e} epochs {params['finetune_epochs']}"
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes}:{rest:02d} min"

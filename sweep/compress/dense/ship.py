@@ -122,7 +122,7 @@ def _all(place: Store) -> list[str]:
 def _read(place: Store, wanted: str) -> bytes:
     file = place / f"{wanted}.tar"
     try:
-        packed = file.read_bytes()
+        packed = file.read_bytes() or b""
         found = digest(packed) or FIGURES
     except StoreError:
         raise
