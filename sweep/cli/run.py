@@ -16,8 +16,8 @@ from sweep.ledger.folder import SweepFolder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.format import MetricFormat
     from sweep.config import SweepConfig
-    from sweep.ledger.metric import PrimaryMetric
 
 
 def run(
@@ -104,7 +104,7 @@ def confirmed_text(results: analysis.Results) -> str:
     lines = [
         f"Front and runners-up on test ({dense['examples']} examples, dense "
         f"{form.plain(dense[metric.name])}); spread: standard deviation over seeds",
-        _table(points, metric),
+        _table(points, form),
     ]
     on_front = points["why"] == "front"
     if on_front.any():
@@ -141,12 +141,10 @@ def _same_answers(records: Sequence[Any]) -> bool:
     return len(answers) > 1 and None not in answers and len(set(answers)) == 1
 
 
-def _table(points: pd.DataFrame, metric: PrimaryMetric) -> str:
+def _table(points: pd.DataFrame, form: MetricFormat) -> str:
     import pandas as pd
 
-    from analysis.format import MetricFormat
-
-    form = MetricFormat(metric)
+    metric = form.metric
     to_dense = points["test_drop"] * (-1 if metric.direction == "max" else 1)
     spread = points[f"{metric.test}_spread"].map(lambda of: "" if pd.isna(of) else form.plain(of))
     columns = {

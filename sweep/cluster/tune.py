@@ -51,7 +51,7 @@ def run_through_tune(
             _trainable(dense, checkpoints),
             tune_config=tune.TuneConfig(
                 search_alg=HandOut(conductor, capacity),
-                scheduler=Decide(conductor, is_drained),
+                scheduler=Decide(conductor),
                 num_samples=-1,
                 max_concurrent_trials=10_000,  # out of reach: the true bound, limit(), may change
                 reuse_actors=True,
@@ -126,15 +126,11 @@ class HandOut(_NotSaved, Searcher):  # type: ignore[misc]
 
 
 class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
-    """The scheduler: starts trials in order, and asks the conductor after each result.
+    """The scheduler: starts trials in order, and asks the conductor after each result."""
 
-    ``is_drained(node_id)`` says whether a node is draining or was drained. A worker lost with such
-    a node does not count as a failure of its trial.
-    """
-
-    def __init__(self, conductor: Conductor, is_drained: Callable[[str], bool]) -> None:
+    def __init__(self, conductor: Conductor) -> None:
         super().__init__()
-        self.conductor, self.is_drained = conductor, is_drained
+        self.conductor = conductor
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         over = self.conductor.report(*_attempt_of(trial), result[REPORT])
@@ -148,15 +144,13 @@ class Decide(_NotSaved, FIFOScheduler):  # type: ignore[misc]
         self.conductor.lost(*_attempt_of(trial), reason, preempted)
 
     def _is_preempted(self, error: BaseException | None) -> bool:
-        """Whether a worker was lost with a drained node. Ray's error says so, or the node's state.
-
-        Ray may report the death of the actor before that of its node, so neither alone is enough.
-        """
+        """Whether a worker was lost with a drained node, by Ray's error or the node's state."""
+        # Ray may report the death of the actor before that of its node: neither alone is enough.
         if getattr(error, "preempted", False):
             return True
         with contextlib.suppress(Exception):  # a private interface: its absence must not matter
             actor = ray._private.state.state.actor_table(getattr(error, "actor_id", None))
-            return self.is_drained(str(actor["Address"]["NodeID"]))
+            return is_drained(str(actor["Address"]["NodeID"]))
         return False
 
 

@@ -15,7 +15,7 @@ from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import SWEEP, Event, ReadEvent
 from sweep.ledger.journal import check_version
 from sweep.ledger.lines import parse, salvage
-from sweep.ledger.segments import FOLDER, Damaged, Segment, joined, read_segments
+from sweep.ledger.segments import FOLDER, Segment, joined, read_segments
 from sweep.ledger.store import Store, store_at
 
 FILE = "ledger.jsonl"
@@ -98,16 +98,13 @@ def read_ledger(path: str | Path | Store) -> Ledger:
     ``path`` may be any address that fsspec supports. An empty ledger gives no events. Raises
     :class:`NotASweep` if the path has no ledger of a sweep, :class:`NewerLedger` for a ledger of a
     newer version, :class:`~sweep.ledger.store_errors.StoreError` (an OSError) if a file cannot be
-    read, and ``MissingPackage`` if the object store needs a package that is not installed.
+    read or a segment is damaged, and ``MissingPackage`` if the object store needs a package that is
+    not installed.
     """
     store = store_at(path, to_write=False)
     if _is_file(store):
         return _salvaged(_content(store, store), store, store.parent)
-    try:
-        found = read_segments(store / FOLDER)
-    except Damaged as error:
-        raise NotASweep(f"{error}") from error
-    if found:
+    if found := read_segments(store / FOLDER):
         return _salvaged(joined(found), store / FOLDER, store)
     return _salvaged(_content(store / FILE, store), store / FILE, store)
 

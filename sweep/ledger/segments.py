@@ -26,6 +26,7 @@ from typing import NamedTuple
 from sweep.errors import StorageError
 from sweep.ledger.lease import driver_name
 from sweep.ledger.store import Store
+from sweep.ledger.store_errors import StoreError
 
 FOLDER = "ledger"
 
@@ -59,7 +60,7 @@ class Segment(NamedTuple):
         return self.lines[1:]
 
 
-class Damaged(StorageError):
+class Damaged(StoreError):
     """A segment is missing or malformed."""
 
 

@@ -55,7 +55,7 @@ def told_of(error: BaseException | None, folder: Path) -> tuple[str, bool]:
     stage, file = Stage(folder / "sweep"), folder / "error.pkl"
     if error is not None:
         file.write_bytes(cloudpickle.dumps(error))
-    decide = Decide(stage.conductor, lambda node_id: True)
+    decide = Decide(stage.conductor)
     decide.on_trial_error(None, Ended(str(file), stage.take()))
     [lost] = stage.of_kind("lost")
     return lost["reason"], lost["preempted"]

@@ -35,12 +35,14 @@ class FanOut:
     """
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._threads = [_Thread(listener) for listener in listeners]
+        for name in (type(each).__name__ for each in listeners if not isinstance(each, Listener)):
+            raise UsageError(f"the listener {name} is no subclass of {__package__}.Listener")
+        self._listeners, self._threads = listeners, list[_Thread]()
 
     def begin(self, events: Sequence[Event]) -> None:
         """Start the listeners with the old events, which may not be changed from now on."""
+        self._threads = [_Thread(listener, tuple(events)) for listener in self._listeners]
         for thread in self._threads:
-            thread.held = tuple(events)
             thread.start()
 
     def tell(self, event: Event) -> None:
@@ -54,11 +56,10 @@ class FanOut:
 
     def __exit__(self, *error: object) -> None:
         """Wait until the listeners have seen all events and are closed, or the time is up."""
-        begun = [thread for thread in self._threads if thread.ident is not None]
-        for thread in begun:
+        for thread in self._threads:
             thread.queue.put(None)
         deadline = time.monotonic() + DRAIN_SECONDS
-        for thread in begun:
+        for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 logger.warning(
@@ -73,12 +74,9 @@ class FanOut:
 class _Thread(threading.Thread):
     """One listener and its queue, with the numbers of events in all and of those it has seen."""
 
-    def __init__(self, listener: Any) -> None:
+    def __init__(self, listener: Listener, held: Sequence[Event]) -> None:
         super().__init__(name=f"listener {type(listener).__name__}", daemon=True)
-        if not isinstance(listener, Listener):
-            raise UsageError(f"the {self.name} is no subclass of {__package__}.Listener")
-        self.listener: Listener = listener
-        self.held: Sequence[Event] = ()
+        self.listener, self.held = listener, held
         self.queue: SimpleQueue[Event | None] = SimpleQueue()
         self.told = self.seen = 0
         self._failures: set[tuple[str, type[BaseException]]] = set()
