@@ -163,7 +163,7 @@ def _on_test(trial: Trial, train_seconds: float) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Saved:
-    """The checkpoints of an assignment under ``root``, each with its id, params and seed."""
+    """The checkpoints of an assignment under ``root``, each with its params and seed."""
 
     root: Store
     assignment: Assignment
@@ -187,4 +187,4 @@ class Saved:
         checkpoint.save(folder, trial.state_dict(), {**self._identity(), **metadata})
 
     def _identity(self) -> dict[str, Any]:
-        return {key: self.assignment[key] for key in ("trial_id", "params", "seed")}
+        return {key: self.assignment[key] for key in ("params", "seed")}

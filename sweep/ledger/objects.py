@@ -20,7 +20,7 @@ from sweep.ledger.events import Event
 from sweep.ledger.journal import Journal, Outbox, check_expected, check_version
 from sweep.ledger.lease import Lease
 from sweep.ledger.read import check_no_copy, first_event, parse_segments
-from sweep.ledger.segments import Fenced, SegmentWriter, read_segments, unpacked_segments
+from sweep.ledger.segments import Fenced, SegmentWriter, read_segments
 from sweep.ledger.store import Store
 
 TRIES = 20
@@ -91,7 +91,7 @@ def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
         check_version(events, path)
         check_expected(events, create, path)
         number = found[-1].number + 1 if found else 1
-        writer = SegmentWriter(path, number, unpacked_segments(found, path.names()))
+        writer = SegmentWriter(path, number)
         try:
             writer.take_over()
         except Fenced:  # the older driver has just put another segment

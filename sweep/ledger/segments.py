@@ -8,9 +8,9 @@ A segment consists of a header line, ``{"segment": 257, "writer": ...}``, and th
 events. Segments are never changed; a segment that is in a pack may be deleted. Numbers have no gap.
 
 A segment is put by *conditional create*: atomically, for good, and only if the object does not
-exist. Every 256 segments are packed into one object and then deleted, except the segments with
-which drivers took over: they are the fencing tokens. A ledger of 60,000 one-event segments has
-about 240 objects to read.
+exist. A driver packs every 256 of its segments into one object and then deletes them, except that
+with which it took over: it is the fencing token. A ledger of 60,000 one-event segments of one
+driver has about 240 objects to read.
 """
 
 from __future__ import annotations
@@ -147,29 +147,23 @@ def read_segments(ledger: Store, most: int | None = None) -> list[Segment]:
     raise Damaged(f"{ledger} is damaged: its objects change faster than they can be read")
 
 
-def unpacked_segments(found: list[Segment], names: Iterable[str]) -> list[Segment]:
-    """The last segments, which are not in a pack yet. ``names``: names of all objects."""
-    packed = max((part.last for part in parts(names) if part.last > part.first), default=0)
-    return [segment for segment in found if segment.number > packed]
-
-
 def joined(found: Iterable[Segment]) -> bytes:
     """The content of the ledger as a single file."""
     return b"".join(line for segment in found for line in segment.events)
 
 
 class SegmentWriter:
-    """Puts segments from ``number`` on. ``unpacked``: existing segments that are not in a pack.
+    """Puts segments from ``number`` on, and packs them.
 
     Each segment is put by conditional create, so only one of two writers gets a number, and the
     other one notices. The first segment of a writer has no events and is never deleted, so that
     every earlier writer finds its next number taken.
     """
 
-    def __init__(self, ledger: Store, number: int, unpacked: list[Segment]) -> None:
+    def __init__(self, ledger: Store, number: int) -> None:
         self.ledger, self.number = ledger, number
         self.writer = secrets.token_hex(8)
-        self._unpacked = list(unpacked)
+        self._unpacked: list[Segment] = []
 
     def take_over(self) -> None:
         """Put the first segment. Raises :class:`Fenced` if another writer was faster."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -57,13 +58,15 @@ def check_line(option: str, value: str) -> None:
         raise UsageError(f"{option} must be one line of printable characters; got {value!r}")
 
 
-def check_room(want: ResourcesConfig, cpus: int | None, gpus: int) -> None:
-    """Raise UsageError if one trial does not fit on a node.
+def gpus_of_node(want: ResourcesConfig, cpus: int | None, gpus: int | None) -> int:
+    """The GPUs of a node, by default those of one trial. UsageError if one trial does not fit.
 
     ``cpus`` is the number of the node's CPUs; None if it is not known.
     """
+    gpus = math.ceil(want.gpu) if gpus is None else gpus
     if (cpus is not None and want.cpu > cpus) or want.gpu > gpus:
         raise UsageError(
             f"a trial needs {want.cpu:g} CPUs and {want.gpu:g} GPUs (resources), but a node would "
             f"have {cpus or 'all its'} CPUs and {gpus} GPUs: ask for more with --cpus and --gpus"
         )
+    return gpus

@@ -27,7 +27,7 @@ from sweep.cluster.render.checks import (
     check,
     check_line,
     check_options,
-    check_room,
+    gpus_of_node,
 )
 from sweep.errors import UsageError
 from sweep.version import __version__
@@ -102,11 +102,10 @@ def render_kubernetes(config: SweepConfig, options: KubernetesOptions, out: str 
     check("the sweep's name", config.name, NAME)
     place = results_place(config, options, out)
     check_paths(config)
-    gpus = math.ceil(config.resources.gpu) if options.gpus is None else options.gpus
     want = config.resources
+    gpus = gpus_of_node(want, options.cpus, options.gpus)
     trials = int(gpus / want.gpu + 1e-9) if want.gpu else 1  # those that fit on the GPUs
     cpus = options.cpus or max(4, math.ceil(want.cpu * trials))
-    check_room(want, cpus, gpus)
     return fill(
         "kubernetes.yaml",
         name=config.name,

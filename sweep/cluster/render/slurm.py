@@ -21,7 +21,6 @@ These are the known problems of `ray symmetric-run` in ray 2.60, and how the scr
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from sweep.cluster.render.checks import (
     Gpus,
     check_line,
     check_options,
-    check_room,
+    gpus_of_node,
 )
 from sweep.errors import UsageError
 from sweep.version import __version__
@@ -85,8 +84,6 @@ def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) ->
     if "://" not in place:
         place = str(Path(place).resolve())
     check_line("--results", place)
-    gpus = math.ceil(config.resources.gpu) if options.gpus is None else options.gpus
-    check_room(config.resources, options.cpus, gpus)
     here = shlex.quote(str(Path(sys.executable).parent))
     return fill(
         "slurm.sh",
@@ -95,6 +92,6 @@ def render_slurm(config: SweepConfig, options: SlurmOptions, out: str | None) ->
         out=shlex.quote(place),
         options=options,
         setup=f'export PATH={here}:"$PATH"' if options.setup is None else options.setup,
-        gpus=gpus,
+        gpus=gpus_of_node(config.resources, options.cpus, options.gpus),
         version=__version__,
     )
