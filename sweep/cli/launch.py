@@ -12,8 +12,8 @@ import analysis
 from sweep.cli import Config, Json, Out, Settings, say
 from sweep.cli.results import print_status, status_of
 from sweep.cluster.jobs.api import JobsApi
-from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest, wait
-from sweep.errors import ClusterError, UsageError
+from sweep.cluster.jobs.job import INTERRUPTED, Job, follow, latest
+from sweep.errors import UsageError
 
 Jobs = Annotated[str, typer.Option("--address", help="Jobs API of the cluster, http://HOST:8265")]
 JobName = Annotated[str, typer.Argument(help="name of a sweep, or id of a job")]
@@ -65,17 +65,13 @@ def logs(
 
 def stop(name: JobName, jobs: Jobs) -> None:
     """Stop a launched sweep. Its state is saved."""
-    from sweep.cluster.jobs.submit import STOP_SECONDS
-
     api, job = _job(name, jobs)
     if not job.is_live:
         say(f"job {job.submission_id} has already ended: {_state(job)}")
         return
     api.stop(job.submission_id)
     say(f"asked job {job.submission_id} to stop; it saves its state first")
-    job = wait(api, job, STOP_SECONDS + 10)
-    if job.is_live:
-        raise ClusterError(f"job {job.submission_id} did not end within {STOP_SECONDS + 10} s")
+    job = follow(api, job, lambda text: None)
     for line in _tail(api, job):
         say(f"  {line}")
     say(f"{_state(job)}; to continue, run the same sweep launch command again")

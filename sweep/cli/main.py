@@ -11,6 +11,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from sweep.cli.config import check, init, schema, trial
 from sweep.cli.export import export, export_study
@@ -23,8 +24,19 @@ from sweep.cluster.log import log_to_terminal
 from sweep.errors import Interrupted, StorageError, SweepError
 from sweep.version import __version__
 
+
+class InWorkflowOrder(TyperGroup):
+    """Lists the commands in the order in which a user needs them; Typer lists groups last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        names = list(self.commands)
+        names.insert(names.index("stop") + 1, names.pop(names.index("render")))
+        return names
+
+
 app = typer.Typer(
     name="sweep",
+    cls=InWorkflowOrder,
     help="Search how far a transformer can be pruned: the sparsity-accuracy front.",
     no_args_is_help=True,
     add_completion=False,

@@ -20,14 +20,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sweep.cluster.interrupts import Abort
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger.events import BASELINE, Event
 from sweep.ledger.files import no_collector
 from sweep.ledger.journal import Journal
-from sweep.ledger.record import drop_details, unusable
+from sweep.ledger.record import DETAILS, unusable
 from sweep.search.jobs import Job
 
 if TYPE_CHECKING:  # a worker imports this module too
@@ -211,7 +211,8 @@ class Conductor:
     def _apply(self, event: Event) -> None:
         if event["event"] == BASELINE and (matrices := event.get("prunable_weights")):
             self._matrices = len(matrices)
-        drop_details(event)  # they stay in the file; here they would fill the memory
+        for name in DETAILS:  # they stay in the file; here they would fill the memory
+            cast(dict[str, Any], event).pop(name, None)
         self.work.apply(event)
         self.keeper.apply(event)
 

@@ -58,7 +58,7 @@ def preflight(config: SweepConfig, place: str, check_signals: CheckSignals) -> N
         if node["NodeID"] not in found:
             logger.warning(
                 "node %s has not answered within %d s; the sweep begins without checking it",
-                _name(node),
+                node["NodeManagerAddress"],
                 SECONDS,
             )
     if problems := _problems(alive, found):
@@ -120,7 +120,7 @@ def _problems(nodes: list[Node], found: dict[str, probe.Findings]) -> list[probe
             if version != here[name]
         ]
         for kind, text in [*differing, *findings["problems"]]:
-            where.setdefault((kind, text), []).append(_name(node))
+            where.setdefault((kind, text), []).append(node["NodeManagerAddress"])
     return [(kind, f"{_list(names)}: {text}") for (kind, text), names in where.items()]
 
 
@@ -135,7 +135,3 @@ def _error(problems: list[probe.Problem]) -> SweepError:
         return kind(problems[0][1])
     lines = "\n".join(f"  {text}" for _, text in problems)
     return kind(f"{len(problems)} problems on the cluster's nodes:\n{lines}")
-
-
-def _name(node: Node) -> str:
-    return str(node["NodeManagerAddress"])

@@ -174,13 +174,10 @@ class Saved:
         Returns None if there is no checkpoint, or if it belongs to another assignment.
         """
         found = checkpoint.latest(self.root, self.assignment["trial_id"], most=most)
-        if found is None:
+        if found is None or not self._identity().items() <= found[1].items():
             return None
-        state, metadata = found
-        if any(metadata.get(key) != value for key, value in self._identity().items()):
-            return None
-        trial.load_state_dict(state)
-        return metadata
+        trial.load_state_dict(found[0])
+        return found[1]
 
     def save(self, trial: Trial, **metadata: Any) -> None:
         folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)

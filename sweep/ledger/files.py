@@ -16,7 +16,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,25 +141,11 @@ def _lock_of(target: Path) -> Iterator[None]:
     """Hold the lock of a path. The system releases it when the process ends for any reason."""
     root = cache_root()
     root.mkdir(parents=True, exist_ok=True)
-    lock = root / f".{fingerprint(str(target))}.lock"
-    file = _open_locked(lock)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)  # still locked: a waiting process sees that it is gone
-        os.close(file)
-
-
-def _open_locked(lock: Path) -> int:
-    """Open and lock the lock file. Opens it again if it was removed before the lock was taken."""
-    while True:
-        file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        with suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
+    with ExitStack() as held:
+        with suppress(OSError):  # some network file systems have no locks
+            file = held.enter_context((root / f".{fingerprint(str(target))}.lock").open("a"))
             fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), lock.stat()):
-                return file
-        os.close(file)
+        yield
 
 
 def fingerprint(value: Any) -> str:

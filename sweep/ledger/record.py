@@ -7,9 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import Any
 
-from sweep.ledger.events import Event
 from sweep.metrics import binomial_error
 
 
@@ -162,9 +161,3 @@ def dense_event(kind: str, figures: Mapping[str, Any], **more: Any) -> Any:
     """
     own = {name: value for name, value in figures.items() if name != "metrics"}
     return {"event": kind, **own, **more}
-
-
-def drop_details(event: Event) -> None:
-    """Remove the :data:`DETAILS` of a record: a driver keeps thousands of records in memory."""
-    for name in DETAILS:
-        cast(dict[str, Any], event).pop(name, None)

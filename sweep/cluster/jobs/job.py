@@ -122,12 +122,3 @@ def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
                 return now
         # An answer is the whole log, so a slow one is not asked for often.
         time.sleep(min(30.0, max(1.0, 10 * (time.monotonic() - asked))))
-
-
-def wait(api: JobsApi, job: Job, seconds: float) -> Job:
-    """Wait until the job ends, at most so many seconds; returns its last state."""
-    deadline = time.monotonic() + seconds
-    while job.is_live and time.monotonic() < deadline:
-        time.sleep(0.5)
-        job = find(api, job.submission_id)
-    return job
