@@ -18,10 +18,8 @@ from sweep.ledger.events import (
     CONFIRM_LOST,
     CONFIRM_RECORD,
     ConfirmEvent,
-    EndEvent,
     Event,
-    LostEvent,
-    RecordEvent,
+    ReadEvent,
 )
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
@@ -114,5 +112,5 @@ def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: Even
         logger.warning("%s failed: %s", _name(event), event["error"])
 
 
-def _name(event: RecordEvent | LostEvent | EndEvent) -> str:
+def _name(event: ReadEvent) -> str:
     return f"{event['trial_id']} seed {event['seed']}"

@@ -102,12 +102,11 @@ def reach(address: str) -> None:
     :class:`~sweep.errors.UsageError` for an address that is not for drivers, and
     :class:`~sweep.errors.ClusterError` if nothing answers, or the token is missing or wrong.
     """
-    kind, found, rest = address.partition("://")
-    if found:
-        what = f"the address {rest} has an unknown scheme ({kind}://)"
-        if kind in ("http", "https"):
-            what = f"{address} is an address of the Jobs API, for sweep launch"
-        raise UsageError(f"{what}; here give HOST:PORT of the Ray head, usually port 6379")
+    if "://" in address:
+        raise UsageError(
+            f"give HOST:PORT of the Ray head, usually port 6379, not {address}; an http:// address "
+            "is that of the Jobs API, for sweep launch"
+        )
     token = find_token()
     if token is not None:  # Ray sends it unasked only to clusters that it started itself
         os.environ["RAY_AUTH_MODE"] = "token"

@@ -18,7 +18,6 @@ from sweep.cluster.machines import draining
 from sweep.compress.dense.ship import find_packed
 from sweep.errors import StorageError, SweepError, TrialError, UsageError
 from sweep.ledger import checkpoint
-from sweep.ledger.record import Record
 from sweep.ledger.store import Store, store_at
 from sweep.space.params import Params
 
@@ -88,9 +87,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             ray.actor.exit_actor()
 
     def _run(self) -> Iterator[dict[str, Any]]:
-        if "wanted" in self.assignment:
-            return retrained(self._bench(), self.root, self.assignment)
-        return (r.to_dict() for r in records(self._bench(), self.root, self.assignment))
+        make = retrained if "wanted" in self.assignment else records
+        return make(self._bench(), self.root, self.assignment)
 
     def _bench(self) -> Bench:
         if self.bench is None:
@@ -110,7 +108,7 @@ def sentence(error: Exception, settings: Mapping[str, Any]) -> str:
     )
 
 
-def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[Record]:
+def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dict[str, Any]]:
     """The records of a trial that the ledger does not have, from its newest complete checkpoint.
 
     The checkpoint of an epoch is saved under ``root`` before the epoch is reported. If the ledger
@@ -122,12 +120,12 @@ def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[Recor
     reported = -1 if assignment["after"] is None else assignment["after"]
     metadata = saved.load(trial, most=reported + 1)
     if metadata is not None and trial.epoch > reported:
-        yield Record.of(metadata["record"])
+        yield metadata["record"]
     for record in trial.run():
         if record.epoch > 0:  # epoch 0 is computed again from the seed
             saved.save(trial, record=record.to_dict())
         if record.epoch > reported:
-            yield record
+            yield record.to_dict()
 
 
 def retrained(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dict[str, Any]]:

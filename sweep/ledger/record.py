@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sweep.metrics import binomial_error
@@ -56,20 +56,10 @@ class Record:
         except KeyError:
             raise AttributeError(f"the record has no {name!r}") from None
 
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Record:
-        """The record from the values of :meth:`to_dict`."""
-        own = {name: value for name, value in values.items() if name in _OWN}
-        scores = {name: value for name, value in values.items() if name not in _OWN}
-        return cls(**own, scores=scores)
-
     def to_dict(self) -> dict[str, Any]:
         """The fields and scores that are not None, as plain values by name."""
-        own = {name: getattr(self, name) for name in _OWN}
+        own = {name: value for name, value in vars(self).items() if name != "scores"}
         return {name: value for name, value in {**self.scores, **own}.items() if value is not None}
-
-
-_OWN = tuple(field.name for field in fields(Record) if field.name != "scores")
 
 
 DETAILS = ("correct_bits", "zeros_per_weight")

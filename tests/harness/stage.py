@@ -15,7 +15,6 @@ from sweep.errors import SweepError
 from sweep.ledger.events import Event
 from sweep.ledger.file import Ledger
 from sweep.ledger.read import read_events
-from sweep.ledger.record import Record
 from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation, Point
 from tests.harness.sweeps import CONFIG, of_kind
@@ -126,7 +125,7 @@ class Crew:
         self.stage, self.arrive = stage, arrive
         self.root = stage.path.parent / "checkpoints"
         self.handed: list[dict[str, Any]] = []
-        self.busy: dict[int, tuple[dict[str, Any], Iterator[Record]]] = {}
+        self.busy: dict[int, tuple[dict[str, Any], Iterator[dict[str, Any]]]] = {}
 
     def step(self, worker: int = 0) -> None:
         """Make the next record of the worker's trial, or give it a trial if it has none."""
@@ -138,7 +137,7 @@ class Crew:
                 self.busy[worker] = (assignment, records(bench, self.root, assignment))
             return
         assignment, coming = self.busy[worker]
-        report = Report(next(coming).to_dict() | TIMELESS, worker=f"here:{worker}")
+        report = Report(next(coming) | TIMELESS, worker=f"here:{worker}")
         if self.stage.say(assignment, self.arrive(report)):
             del self.busy[worker]
 

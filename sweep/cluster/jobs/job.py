@@ -29,11 +29,9 @@ class Job:
     code: int | None
 
     @classmethod
-    def of(cls, described: Mapping[str, Any]) -> Job | None:
-        """The job that the API describes; None if it is not a job of a sweep."""
-        metadata = described.get("metadata") or {}
-        if KEY not in metadata:
-            return None
+    def of(cls, described: Mapping[str, Any]) -> Job:
+        """The job of a sweep, as the API describes it."""
+        metadata = described["metadata"]
         return cls(
             str(described["submission_id"]),
             str(metadata[KEY]),
@@ -75,7 +73,7 @@ class Job:
 
 def jobs_of_sweeps(api: JobsApi) -> list[Job]:
     """All submissions of sweeps, oldest first."""
-    ours = [job for described in api.jobs() if (job := Job.of(described)) is not None]
+    ours = [Job.of(each) for each in api.jobs() if KEY in (each.get("metadata") or {})]
     return sorted(ours, key=lambda job: job.started)
 
 
@@ -94,9 +92,7 @@ def latest(api: JobsApi, name: str) -> Job:
 
 def find(api: JobsApi, submission_id: str) -> Job:
     """The present state of a sweep's job."""
-    found = Job.of(api.job(submission_id))
-    assert found is not None  # its metadata does not change
-    return found
+    return Job.of(api.job(submission_id))
 
 
 def follow(api: JobsApi, job: Job, write: Callable[[str], None]) -> Job:
