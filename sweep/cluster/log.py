@@ -15,6 +15,7 @@ from sweep.errors import StorageError
 from sweep.ledger.store import Store, read_text
 
 LOGGER = logging.getLogger("sweep")
+LOGGER.setLevel(logging.INFO)
 
 FILE_ONLY = {"terminal": False}
 """The ``extra`` of a message for ``driver.log`` only: the progress display shows the same."""
@@ -33,7 +34,6 @@ _terminal = _Terminal()
 
 def log_to_terminal() -> None:
     """Print log messages to standard error from now on. Commands call it; a second call is safe."""
-    LOGGER.setLevel(logging.INFO)
     LOGGER.addHandler(_terminal)
 
 
@@ -83,12 +83,10 @@ class DriverLog(logging.Handler):
 @contextmanager
 def driver_log() -> Iterator[DriverLog]:
     """A log that receives all messages of the block."""
-    log, level = DriverLog(), LOGGER.level
-    LOGGER.setLevel(level or logging.INFO)
+    log = DriverLog()
     LOGGER.addHandler(log)
     try:
         yield log
     finally:
         LOGGER.removeHandler(log)
-        LOGGER.setLevel(level)
         log.close()

@@ -118,6 +118,4 @@ def test_a_lost_driver_is_an_error_with_its_cause(code: int | None, said: str) -
 
 def _job(status: str, code: int | None) -> Job:
     told = {"submission_id": "sweep-x", "status": status, "metadata": {"prunesweep": "x"}}
-    job = Job.of({**told, "message": "some\nno disk", "driver_exit_code": code})
-    assert job is not None
-    return job
+    return Job.of({**told, "message": "some\nno disk", "driver_exit_code": code})
