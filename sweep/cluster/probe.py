@@ -23,7 +23,7 @@ def look(wanted: dict[str, Any]) -> Findings:
     """The ``versions`` on this node, and its ``problems``.
 
     ``wanted`` holds ``place`` (where results are written), ``mark`` (the name of a file that the
-    driver wrote there), ``paths`` (path by setting), ``packages`` (import names) and ``gpu``
+    driver wrote there), ``paths`` (settings and paths), ``packages`` (import names) and ``gpu``
     (whether trials use GPUs and Ray says that this node has some).
     """
     missing = [name for name in wanted["packages"] if importlib.util.find_spec(name) is None]
@@ -62,11 +62,11 @@ def _storage(place: str, mark: str) -> list[Problem]:
     return []
 
 
-def _unreadable(paths: dict[str, str]) -> list[Problem]:
+def _unreadable(paths: list[tuple[str, str]]) -> list[Problem]:
     how = "put it on storage that every node sees, and give its path there"
     return [
         ("setup", f"does not see {setting}, {path}: {how}")
-        for setting, path in paths.items()
+        for setting, path in paths
         if not any(os.access(found, os.R_OK) for found in [path, *glob(path)])
     ]
 

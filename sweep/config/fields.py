@@ -34,12 +34,8 @@ FIGURES = (
 """The figures of a record that can be objectives, besides metrics and their drops."""
 
 
-def _drops() -> list[str]:
-    """``<metric>_drop`` for every metric: how much worse a point is than the dense model."""
-    return [f"{name}_drop" for name in METRICS]
-
-
-OBJECTIVES = OneOf(FIGURES, METRICS, _drops)
+# ``<metric>_drop`` is how much worse a point is than the dense model.
+OBJECTIVES = OneOf(FIGURES, METRICS, lambda: [f"{name}_drop" for name in METRICS])
 """All names of objectives, constraints and references."""
 
 
@@ -174,15 +170,6 @@ class Files(Section):
     train: Paths = Field(description="files to finetune on")
     validation: Paths | None = Field(default=None, description="files that the search reads")
     test: Paths | None = Field(default=None, description="files read once, after the search")
-
-    @property
-    def paths(self) -> dict[str, str]:
-        """Setting -> path, a glob or a folder included."""
-        found = {}
-        for split, paths in self:
-            for i, path in enumerate([paths] if isinstance(paths, str) else paths or ()):
-                found[split if isinstance(paths, str) else f"{split}[{i}]"] = path
-        return found
 
 
 def _read_dataset(raw: object) -> object:

@@ -141,21 +141,15 @@ def _depends_on(problem: Problem, path: str) -> bool:
 def _without(data: dict[str, Any], paths: Sequence[tuple[str, ...]]) -> dict[str, Any]:
     """A copy of ``data`` without the settings (a key of a section, or all objectives) at paths."""
     result = copy.deepcopy(data)
-    for path in paths:
-        section = result.get(path[0]) if path[0] != "objectives" else None
-        if len(path) > 1 and isinstance(section, dict):
-            _drop(section, path[1])
-        else:
-            _drop(result, path[0])
+    for first, *rest in paths:
+        is_inner = rest and first != "objectives" and isinstance(result.get(first), dict)
+        inside, name = (result[first], rest[0]) if is_inner else (result, first)
+        for key in [key for key in inside if str(key) == name]:  # a key can be a number
+            del inside[key]
     # Missing required keys get a value, to find other problems.
     result.setdefault("name", "x")
     result.setdefault("task", {}).setdefault("dataset", EMBEDDED)
     return result
-
-
-def _drop(mapping: dict[Any, Any], name: str) -> None:
-    for key in [key for key in mapping if str(key) == name]:  # a key can be a number
-        del mapping[key]
 
 
 def _error(problems: Sequence[Problem], source: str) -> ConfigError:
@@ -216,24 +210,26 @@ def _absolute(paths: str | list[str] | None) -> str | list[str] | None:
     return paths and [os.path.realpath(os.path.expanduser(path)) for path in paths]
 
 
-def paths_of(config: SweepConfig) -> dict[str, str]:
-    """Setting -> path, for all paths that trials read on every machine. Hub ids are not paths."""
+def paths_of(config: SweepConfig) -> list[tuple[str, str]]:
+    """(setting, path) of all paths that trials read on every machine. Hub ids are not paths."""
     named = {"model": config.model, "tokenizer": config.tokenizer}
     if config.recover.distill:
         named["recover.distill.teacher"] = config.recover.distill.teacher
-    found = {setting: name for setting, name in named.items() if name and is_path(name)}
+    found = [(setting, name) for setting, name in named.items() if name and is_path(name)]
     dataset = config.task.dataset
     if isinstance(dataset, Files):
-        found |= {f"task.dataset.{place}": path for place, path in dataset.paths.items()}
+        for split, paths in dataset:
+            listed = [paths] if isinstance(paths, str) else paths or []
+            found += [(f"task.dataset.{split}", path) for path in listed]
     elif config.task.is_folder:
-        found["task.dataset"] = dataset
+        found.append(("task.dataset", dataset))
     return found
 
 
 def check_paths(config: SweepConfig) -> None:
     """Refuse paths that only this machine has. Raises :class:`~sweep.errors.UsageError`."""
     warm = [("search.warm_start", path) for path in config.search.warm_start if "://" not in path]
-    for setting, path in [*paths_of(config).items(), *warm]:
+    for setting, path in [*paths_of(config), *warm]:
         if not path.startswith("/"):
             raise UsageError(
                 f"{setting} is {path!r}, a path of this machine, but data does not travel with a "

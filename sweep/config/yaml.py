@@ -47,20 +47,13 @@ def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
         return loader.construct_document(node), problems
     except Refused:
         raise
-    except yaml.MarkedYAMLError as error:
-        raise Refused(_syntax_problem(error)) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         # ValueError: a date such as 2024-13-45, or an integer of thousands of digits.
-        reason = " ".join(str(error).split()) or "too deep"
-        raise Refused(Problem((), f"is not valid YAML: {reason}")) from None
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    reason = error.problem or error.context or "not YAML"
-    hint = "; indent with spaces" if "'\\t'" in reason else ""
-    return Problem((), f"is not valid YAML: {place}{reason}{hint}")
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        reason = getattr(error, "problem", None) or " ".join(str(error).split()) or "too deep"
+        hint = "; indent with spaces" if "'\\t'" in reason else ""
+        raise Refused(Problem((), f"is not valid YAML: {place}{reason}{hint}")) from None
 
 
 def _duplicates(
@@ -126,8 +119,7 @@ def _parse(override: str | tuple[str, Any]) -> tuple[Path, Any]:
         value, problems = parse_yaml(raw)
     except Refused as refused:
         allowed = "a YAML value; put a text with : # { [ * & ! % or @ in quotes"
-        wrong = (replace(problem, got=raw, allowed=allowed) for problem in refused.problems)
-        raise Refused(*(problem.under(*path) for problem in wrong)) from None
+        problems = [replace(problem, got=raw, allowed=allowed) for problem in refused.problems]
     if problems:
         raise Refused(*(problem.under(*path) for problem in problems))
     return path, value

@@ -211,7 +211,7 @@ def test_data_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "data").mkdir()
     given = {"train": ["a.csv", "data/*.csv"], "validation": "~/b.csv", "test": None}
 
-    def absolute(dataset: Any) -> tuple[Any, dict[str, str]]:
+    def absolute(dataset: Any) -> tuple[Any, list[tuple[str, str]]]:
         config = with_absolute_paths(
             SweepConfig.model_validate({"name": "a", "model": "m", "task": {"dataset": dataset}})
         )
@@ -221,14 +221,14 @@ def test_data_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     train = [str(tmp_path / "a.csv"), str(tmp_path / "data/*.csv")]
     home = str(Path("~/b.csv").expanduser())
     assert found == Files(train=train, validation=home)
-    assert paths == {
-        "task.dataset.train[0]": train[0],
-        "task.dataset.train[1]": train[1],
-        "task.dataset.validation": home,
-    }
+    assert paths == [
+        ("task.dataset.train", train[0]),
+        ("task.dataset.train", train[1]),
+        ("task.dataset.validation", home),
+    ]
     folder = str(tmp_path / "data")
-    assert absolute("data") == absolute("./data") == (folder, {"task.dataset": folder})
-    assert absolute("imdb") == ("imdb", {})
+    assert absolute("data") == absolute("./data") == (folder, [("task.dataset", folder)])
+    assert absolute("imdb") == ("imdb", [])
 
 
 def test_model_folders_become_absolute_and_ids_of_the_hub_do_not(
@@ -244,10 +244,10 @@ def test_model_folders_become_absolute_and_ids_of_the_hub_do_not(
         with_absolute_paths(SweepConfig.model_validate({**raw, "recover": {"distill": distill}}))
     )
     wanted = {"model": "model", "tokenizer": "words", "recover.distill.teacher": "teacher"}
-    assert found == {setting: str(tmp_path / name) for setting, name in wanted.items()}
+    assert found == [(setting, str(tmp_path / name)) for setting, name in wanted.items()]
     hub = {**raw, "model": "org/base", "tokenizer": None}
     hub["recover"] = {"distill": {"teacher": "org/large"}}
     kept = with_absolute_paths(SweepConfig.model_validate(hub))
     assert kept.recover.distill is not None
     assert (kept.model, kept.recover.distill.teacher) == ("org/base", "org/large")
-    assert paths_of(kept) == {}
+    assert paths_of(kept) == []

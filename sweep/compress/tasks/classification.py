@@ -149,7 +149,8 @@ class TextClassification(_Classification):
         assert model is not None  # the config refuses a text task without
         config = read_config(model)  # before its tokenizer, which a model of another kind may lack
         self.encoder = Encoder(tokenizer or model, config)
-        self.vocabulary = self.encoder.vocabulary
+        ids = self.encoder.tokenizer.get_vocab().values()
+        self.vocabulary = 1 + max(map(int, ids), default=-1)
         self.root = cache_root() / "tokens"
         self.data = sources.open_data(settings)
         self.carved = "validation" not in self.data.digests
@@ -205,9 +206,14 @@ class TextClassification(_Classification):
 
         if not has_tokenizer(teacher):
             return True
-        raw, settings = self._raw("train"), self.settings
-        theirs = Encoder(teacher, read_config(teacher, "recover.distill.teacher"))
-        return self.encoder.same_tokens(theirs, raw, settings.max_length, settings.replace)
+        other = Encoder(teacher, read_config(teacher, "recover.distill.teacher"))
+        if other.key == self.encoder.key:
+            return True
+        ours, settings = self._tokens("train"), self.settings
+        how = (ours.labels, settings.max_length, settings.replace)
+        theirs, _ = other.tokenise(self._raw("train"), *how)
+        names = ("tokens", "offsets", "segments")
+        return all(np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in names)
 
     def load(self, name: str, seed: int = 0, setting: str = "model") -> nn.Module:
         """Load a sequence classifier whose config has the pad token of the batches."""
@@ -218,7 +224,7 @@ class TextClassification(_Classification):
         return model
 
     def save_beside(self, folder: Path) -> None:
-        self.encoder.save(folder)
+        self.encoder.tokenizer.save_pretrained(folder)
 
     def _key(self, *splits: str) -> str:
         """Return a key of all that tokenised splits depend on, the files' bytes included."""

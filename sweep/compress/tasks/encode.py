@@ -60,7 +60,7 @@ class Encoder:
 
     It pads with its own pad token, or else with that of ``config`` (transformers' config of the
     model), or else with its end-of-text token, or its unknown token if all texts end with the
-    former. :meth:`save` writes that token too. ``key`` is of all that determines tokens: the files
+    former. ``tokenizer`` saves that token too. ``key`` is of all that determines tokens: the files
     of the tokenizer, as it saves them, and the versions of the libraries. Raises
     :class:`~sweep.errors.UsageError` if the tokenizer cannot be loaded or has no such token.
     """
@@ -108,15 +108,6 @@ class Encoder:
         found = self.tokenizer.pad(rows, return_attention_mask=True)
         left = found["attention_mask"][0][0] == 0
         return Padding(int(pad), int(found["token_type_ids"][0][0 if left else -1]), left)
-
-    @cached_property
-    def vocabulary(self) -> int:
-        """The largest token id, plus 1."""
-        return 1 + max(map(int, self.tokenizer.get_vocab().values()), default=-1)
-
-    def save(self, folder: Path) -> None:
-        """Save the tokenizer, with the pad token that batches have."""
-        self.tokenizer.save_pretrained(folder)
 
     def tokenise(
         self, raw: Raw, labels: Ints, max_length: int, replace: Mapping[str, str]
@@ -203,17 +194,6 @@ class Encoder:
         if share > REFUSED and refuse:
             raise UsageError(f"{text}; allowed: at most {REFUSED:.0%}; {remedies}")
         return [f"{text}, so the model does not see what they say: {remedies}"]
-
-    def same_tokens(
-        self, other: Encoder, raw: Raw, max_length: int, replace: Mapping[str, str]
-    ) -> bool:
-        """Whether another tokenizer makes the same tokens of these rows."""
-        if other.key == self.key:
-            return True
-        none = np.zeros(len(raw.texts), dtype=np.int64)
-        one, two = (each.tokenise(raw, none, max_length, replace)[0] for each in (self, other))
-        names = ("tokens", "offsets", "segments")
-        return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in names)
 
 
 def _replaced(texts: Sequence[str], replace: Mapping[str, str]) -> list[str]:

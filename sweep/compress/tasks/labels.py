@@ -187,7 +187,29 @@ def agree(
     the order of the classes. ``model`` is for messages. Raises :class:`~sweep.errors.UsageError` if
     the labels are no classes, or if neither names nor numbers tell the class of each label.
     """
-    found, whose = _placed(labels, head, given, f"the head of {model}")
+    whose = "task.label_names" if given else f"the head of {model}"
+    words, warnings = tuple(labels.schema or given or head or _occurring(labels)), list[str]()
+    numbers = [label for label in labels if not isinstance(key_of(label), str)]
+    numbered = bool(labels.schema) or min(map(_finder(words), numbers), default=0) < 0
+    names, ids = words, tuple(range(len(words)))
+    if labels.schema and given:
+        ids, names = _onto(words, given, whose)[0], tuple(given)
+    if head and (labels.schema or given):
+        places, matched = _onto(names, head, f"the head of {model}")
+        ids = tuple(places[i] for i in ids)
+        if not (matched or given or is_unnamed(head)):
+            warnings.append(
+                f"the labels of the data are {listed(names)}, those of the head {listed(head)}: "
+                "they are matched in this order; to match them by name, set task.label_names"
+            )
+        names = tuple(head) if matched or warnings else names
+    found = Classes(names, words, ids, numbered, tuple(warnings))
+    _check(found, labels, "the label column of the other split" if labels.schema else whose, head)
+    return found
+
+
+def _check(found: Classes, labels: Labels, whose: str, head: Names | None) -> None:
+    """Refuse labels that have no class, and validation without any label that a new head learns."""
     if bad := [label for label in labels if found.id_of(label) < 0]:
         raise UsageError(
             f"the data has the labels {listed(labels)}, and {whose} has {listed(found.words)}: "
@@ -199,31 +221,6 @@ def agree(
             f"train has no example of the labels {listed(labels.validation)} of validation, nor of "
             f"any other; train has {listed(labels.train)}"
         )
-    return found
-
-
-def _placed(
-    labels: Labels, head: Names | None, given: Names | None, whose: str
-) -> tuple[Classes, str]:
-    """Return the classes, and what has the words in which labels are looked up."""
-    words, warnings = tuple(labels.schema or given or head or _occurring(labels)), list[str]()
-    numbers = [label for label in labels if not isinstance(key_of(label), str)]
-    numbered = bool(labels.schema) or min(map(_finder(words), numbers), default=0) < 0
-    names, ids = words, tuple(range(len(words)))
-    if labels.schema and given:
-        ids, names = _onto(words, given, "task.label_names")[0], tuple(given)
-    if head and (labels.schema or given):
-        places, matched = _onto(names, head, whose)
-        ids = tuple(places[i] for i in ids)
-        if not (matched or given or is_unnamed(head)):
-            warnings.append(
-                f"the labels of the data are {listed(names)}, those of the head {listed(head)}: "
-                "they are matched in this order; to match them by name, set task.label_names"
-            )
-        names = tuple(head) if matched or warnings else names
-    whose = "task.label_names" if given else whose
-    whose = "the label column of the other split" if labels.schema else whose
-    return Classes(names, words, ids, numbered, tuple(warnings)), whose
 
 
 def is_unnamed(head: Names) -> bool:

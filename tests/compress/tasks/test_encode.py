@@ -95,7 +95,7 @@ def test_the_pad_token_is_the_tokenizers_or_the_models_or_ends_texts(
     encoder = make(config, **settings)
     assert encoder.padding.token == IDS[name]
     assert [f"padded with '{name}'" in text for text in encoder.warnings(16)] == [True] * told
-    encoder.save(tmp_path / "saved")
+    encoder.tokenizer.save_pretrained(tmp_path / "saved")
     saved = Encoder(str(tmp_path / "saved"))
     assert (saved.padding, saved.warnings(16)) == (encoder.padding, [])
 
