@@ -79,20 +79,6 @@ def other_head(config: Any) -> str | None:
     return next(filter(_OTHER.search, names), None)
 
 
-def check_finished(model: Any, name: str | None) -> None:
-    """Refuse a loaded model that has a finished head of another task, and no trained head.
-
-    ``name`` is the config's ``model``. Raises :class:`~sweep.errors.UsageError`.
-    """
-    config = getattr(model, "config", None)
-    if config is not None and (other := other_head(config)):
-        raise UsageError(
-            f"model {name!r} is a {other}, which was finished for another task. It has no trained "
-            "classifier head, and baseline.epochs is 0: set baseline.epochs to 1 or more to train "
-            "a new head, or name a classifier"
-        )
-
-
 def check_head(what: str, config: Any) -> None:
     """Raise :class:`~sweep.errors.UsageError` if a trained head does not give a label per text."""
     kind = config.problem_type

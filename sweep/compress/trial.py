@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import Dense
 from sweep.compress.dropout import set_dropout
 from sweep.compress.loop import Trial
 from sweep.compress.measure import Score, Size, measure

@@ -61,9 +61,7 @@ def card(
         config=config,
         point=point,
         record=point.record,
-        coverage=""
-        if point.record.get("coverage") is None
-        else coverage_text(results.baseline or {}),
+        coverage=coverage_text(results.baseline or {}),
         checked=checked,
         files=files,
         command=command,

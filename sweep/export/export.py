@@ -118,12 +118,10 @@ def _new(to: Path) -> Iterator[Path]:
                 f"{to} appeared during the export and was left unchanged: nothing was exported"
             )
     except (OSError, SafetensorError) as error:
-        remove_empty(made)
         reason = error.strerror if isinstance(error, OSError) else None
         raise StorageError(f"cannot write {to}: {reason or error}") from error
-    except BaseException:
+    finally:
         remove_empty(made)
-        raise
 
 
 def _describe(

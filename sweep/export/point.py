@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis import Results, questions
 from analysis.tables.frames import Trial as Story
+from sweep.compress.dense.bench import Workbench
+from sweep.compress.trial import ModelTrial
 from sweep.errors import NothingFound, UsageError
 from sweep.ledger import checkpoint
+from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
 from sweep.space.params import Params
-
-if TYPE_CHECKING:
-    from sweep.compress.dense.bench import Workbench
-    from sweep.compress.trial import ModelTrial
-    from sweep.ledger.folder import SweepFolder
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import Dense
 from sweep.compress.dropout import dropout_rates, set_dropout
 from sweep.compress.models import save_model
 from tests.harness import architectures, tiny

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import Dense
 from sweep.compress.trial import ModelTrial
 from sweep.config.sections import PruningConfig
 from sweep.errors import TrialError

@@ -10,16 +10,19 @@ from torch import Tensor, nn
 
 from sweep.compress.behaviour import check_behaviour
 from sweep.compress.dense.calibration import Calibration
-from sweep.compress.dense.figures import chance_warnings, figures_file, figures_of, warnings_of
-from sweep.compress.dense.make import ON_GRID, DenseModels
+from sweep.compress.dense.figures import (
+    chance_warnings,
+    figures_file,
+    figures_of,
+    logits_of_teacher,
+    warnings_of,
+)
+from sweep.compress.dense.make import ON_GRID, Dense, DenseModels, Grid
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
-from sweep.compress.dense.teacher import logits_of_teacher
-from sweep.compress.dense.working import Dense
-from sweep.compress.model_files import check_finished
+from sweep.compress.model_files import other_head
 from sweep.compress.models import quiet
 from sweep.compress.prune.coverage import narrow, reach
 from sweep.compress.prune.targets import check_space, fitted, prunable_weights, read_masks
-from sweep.compress.quantize.scheme import OnGrid, Scheme
 from sweep.compress.tasks import Task
 from sweep.compress.train import Distillation, Recipe
 from sweep.compress.trial import ModelTrial
@@ -77,7 +80,7 @@ class Workbench:
         """The dense model in floats, also if the config sets a grid."""
         return self.models.get()
 
-    def grid(self, name: str | None) -> OnGrid | None:
+    def grid(self, name: str | None) -> Grid:
         """Return the grid of a trial whose parameter ``quantization`` is ``name``; None is no grid.
 
         With ``name`` None, ``baseline.quantization`` decides. The name ``none`` means no grid. A
@@ -85,17 +88,15 @@ class Workbench:
         it does.
         """
         chosen = self.config.baseline.quantization
-        if name is None:
-            name = chosen.scheme if chosen else "none"
+        if name is None or (chosen and chosen.scheme == name):
+            return chosen
         if name == "none":
             return None
-        chosen = chosen or QuantizationConfig()
-        scheme = Scheme(name, *chosen.widths) if chosen.scheme == name == "fixed" else Scheme(name)
-        rate = chosen.learning_rate if chosen.epochs else 0.0
-        return OnGrid(scheme, chosen.epochs, rate)
+        usual = {"scheme": name, "width": None, "frac_width": None}
+        return (chosen or QuantizationConfig()).model_copy(update=usual)
 
     @property
-    def _grids(self) -> list[OnGrid | None]:
+    def _grids(self) -> list[Grid]:
         """The grid of the baseline, and the grids that a trial can start from."""
         values = self.config.space["quantization"].grid()
         return list(dict.fromkeys(self.grid(name) for name in (None, *values)))
@@ -118,7 +119,8 @@ class Workbench:
         found = figures_of(self.models, split, grid)
         if grid is None:
             return found
-        steps = {"dense": None, "ptq": OnGrid(grid.scheme)} | ({"qat": grid} if grid.epochs else {})
+        steps = {"dense": None, "ptq": grid.model_copy(update={"epochs": 0})}
+        steps |= {"qat": grid} if grid.epochs else {}
         figures = {name: figures_of(self.models, split, step) for name, step in steps.items()}
         sizes = {
             f"dense_{name}": figures["dense"][name] for name in ("size_bytes", "nonzero_params")
@@ -137,7 +139,7 @@ class Workbench:
         A model that needs none is evaluated if validation is small. Raises
         :class:`~sweep.errors.UsageError` if the model, data and patterns do not fit.
         """
-        model = self.models.start().to(self.device)
+        model = self.models.start()
         self._check_model(model)
         warnings = self._narrow(model) + self.task.warnings
         known = figures_file(self.models, "validation", self.grid(None)).exists()
@@ -148,8 +150,13 @@ class Workbench:
 
     def _check_model(self, model: nn.Module) -> None:
         """Refuse a model without a head that is needed, or that cannot be pruned or finetuned."""
-        if self.config.baseline.epochs == 0:
-            check_finished(model, self.config.model)
+        config, epochs = getattr(model, "config", None), self.config.baseline.epochs
+        if config is not None and epochs == 0 and (other := other_head(config)):
+            raise UsageError(
+                f"model {self.config.model!r} is a {other}, which was finished for another task. "
+                "It has no trained classifier head, and baseline.epochs is 0: set baseline.epochs "
+                "to 1 or more to train a new head, or name a classifier"
+            )
         check_behaviour(model, self.task, self.config.recover.dropout)
 
     def _narrow(self, model: nn.Module) -> list[str]:

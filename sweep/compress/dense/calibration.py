@@ -9,11 +9,9 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from sweep.compress.dense.make import DenseModels
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import Dense, DenseModels, Grid
 from sweep.compress.prune.statistics import COLLECTORS, OF_INPUTS, Statistics, collect
 from sweep.compress.prune.targets import prunable_modules
-from sweep.compress.quantize.scheme import OnGrid
 from sweep.compress.tasks.split import stratified
 from sweep.compress.train import logits_of, to_device
 from sweep.errors import UsageError
@@ -37,7 +35,7 @@ class Calibration:
 
     def __init__(self, models: DenseModels) -> None:
         self.models, self.task, self.pruning = models, models.task, models.config.pruning
-        self._found: dict[tuple[str, OnGrid | None], Statistics] = {}
+        self._found: dict[tuple[str, Grid], Statistics] = {}
 
     def check(self, methods: Iterable[object]) -> None:
         """Raise :class:`~sweep.errors.UsageError` if a method cannot score one of the modules."""
@@ -52,7 +50,7 @@ class Calibration:
                     f"[{name}], or use another method"
                 )
 
-    def statistics(self, method: str, grid: OnGrid | None = None) -> Statistics:
+    def statistics(self, method: str, grid: Grid = None) -> Statistics:
         """Return the statistics that a method needs, by module name, on the model's device.
 
         Collecting them resets the model. Raises :class:`~sweep.errors.UsageError` if a module
@@ -70,7 +68,7 @@ class Calibration:
             name = f"{self.models.folder.name}-{which}"
             folder = cache_root() / "statistics" / name / kind
             once(folder, lambda: self._collect(kind, dense, folder))
-            self._found[kind, grid] = load_file(folder / _FILE, device=str(dense.device))
+            self._found[kind, grid] = load_file(folder / _FILE, device=str(self.models.device))
         return self._found[kind, grid]
 
     def _collect(self, kind: str, dense: Dense, folder: Path) -> None:
@@ -85,6 +83,6 @@ class Calibration:
         rng = np.random.default_rng([self.models.config.task.seed, _STREAM])
         dense.model.eval()
         for index in stratified(train.labels, samples, rng):
-            batch = to_device(train.batch(np.array([index])), dense.device)
+            batch = to_device(train.batch(np.array([index])), self.models.device)
             logits = logits_of(dense.model, batch, bf16=False)
             yield self.task.loss(logits, batch["labels"])

@@ -1,4 +1,4 @@
-"""The figures of dense models, measured once and cached, and the warnings that belong to them."""
+"""Figures of dense models and logits of a teacher, each cached, and warnings for readers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor, nn
+
 from sweep.compress.behaviour import depends_on_padding
-from sweep.compress.dense.make import DenseModels
+from sweep.compress.dense.make import DenseModels, Grid
 from sweep.compress.measure import dense_figures, measure
-from sweep.compress.models import beside
+from sweep.compress.models import beside, model_key
 from sweep.compress.prune.coverage import reach
 from sweep.compress.prune.targets import MASKS, dropped_share, prunable_weights, read_masks
 from sweep.compress.quantize.layers import grid_setting
-from sweep.compress.quantize.scheme import OnGrid
-from sweep.compress.train import evaluate
-from sweep.ledger.files import fingerprint, once, write_text
+from sweep.compress.train import all_logits, evaluate
+from sweep.errors import UsageError
+from sweep.ledger.files import fingerprint, once, write_text, write_whole
 from sweep.ledger.metric import PrimaryMetric
 
 FIGURES = 4
 """Version of the cached figures, increased with each new figure so that no cache file lacks it."""
 
 
-def figures_file(models: DenseModels, split: str, grid: OnGrid | None = None) -> Path:
+def figures_file(models: DenseModels, split: str, grid: Grid = None) -> Path:
     """Return the cache file for the figures of the model on a grid."""
     task, key, config = models.task, models.grid_key(grid), models.config
     data = task.split(split)
@@ -34,7 +38,7 @@ def figures_file(models: DenseModels, split: str, grid: OnGrid | None = None) ->
     return models.folder / f"{split}-{counted}.json"
 
 
-def figures_of(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str, Any]:
+def figures_of(models: DenseModels, split: str, grid: Grid) -> dict[str, Any]:
     """Return the figures of the model on a grid, from the cache or newly measured."""
     file = figures_file(models, split, grid)
     once(file, lambda: write_text(file, json.dumps(_measured(models, split, grid))))
@@ -42,7 +46,7 @@ def figures_of(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str
     return found
 
 
-def _measured(models: DenseModels, split: str, grid: OnGrid | None) -> dict[str, Any]:
+def _measured(models: DenseModels, split: str, grid: Grid) -> dict[str, Any]:
     model, spent = models.get(grid).reset(), models.train_seconds(grid)
     score = evaluate(model, models.task, split, models.recipe)
     weights = prunable_weights(model, models.config.pruning)
@@ -100,3 +104,40 @@ def warnings_of(models: DenseModels) -> list[str]:
             f"to stay on the grid, set baseline.quantization={{{grid}}}"
         )
     return found
+
+
+def logits_of_teacher(models: DenseModels) -> Tensor:
+    """Return the teacher's logits (train examples, labels), float32, on the models' device.
+
+    The teacher is that of ``recover.distill``, or else the dense model. Dropout is off. The logits
+    are cached beside the dense model, so that one worker of a machine computes them for all trials,
+    and they are packed with it for other machines. Raises :class:`~sweep.errors.UsageError` for a
+    teacher that does not fit.
+    """
+    recover, train = models.config.recover, models.task.train
+    teacher = recover.distill.teacher if recover.distill else None
+    who = None if teacher is None else model_key(teacher)
+    file = models.folder / f"teacher-{fingerprint([who, recover.bf16, models.device.type])}.npy"
+
+    def store() -> None:
+        # Loaded again, because a trial may be using the dense model's working copy.
+        model = models.in_floats() if teacher is None else _loaded(teacher, models)
+        found = all_logits(model, train, batch_size=recover.eval_batch_size, bf16=recover.bf16)
+        if not np.isfinite(found).all():
+            name = "the dense model" if teacher is None else repr(teacher)
+            raise UsageError(f"recover.distill.teacher: the logits of {name} are not finite")
+        write_whole(file, lambda part: np.save(part, found))
+
+    return torch.from_numpy(np.load(once(file, store))).to(models.device)
+
+
+def _loaded(name: str, models: DenseModels) -> nn.Module:
+    model = models.task.open(name, setting="recover.distill.teacher")
+    if not models.task.is_trained(model):
+        raise UsageError(f"recover.distill.teacher {name!r} has no trained head")
+    if not models.task.same_inputs(name):
+        raise UsageError(
+            f"recover.distill.teacher {name!r} has another tokenizer than {models.config.model!r}; "
+            "allowed: a model of the same tokenizer"
+        )
+    return model.to(models.device)

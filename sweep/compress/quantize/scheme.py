@@ -102,17 +102,3 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         return gradients[0], None
-
-
-@dataclass(frozen=True)
-class OnGrid:
-    """The grid of a dense model, and how the model is finetuned on it.
-
-    With ``epochs`` 0 the model is only rounded (post-training quantisation, PTQ). Otherwise it is
-    finetuned for ``epochs`` on the grid (quantisation-aware training, QAT), with a peak learning
-    rate of ``learning_rate``.
-    """
-
-    scheme: Scheme
-    epochs: int = 0
-    learning_rate: float = 0.0

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import Dense
 from sweep.compress.prune.activations import (
     ActivationPruner,
     keep_above,

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from sweep.cluster.baseline import reference_point
+from sweep.compress.dense.make import Grid
 from sweep.compress.quantize.layers import linears, set_scheme
-from sweep.compress.quantize.scheme import OnGrid, Scheme
+from sweep.compress.quantize.scheme import Scheme
 from sweep.compress.train import Recipe
 from sweep.config.load import load_config
+from sweep.config.sections import QuantizationConfig
 from sweep.errors import ConfigError
 from tests.harness import tiny
 from tests.harness.benches import MakeBench, nothing_is_made
@@ -23,17 +25,18 @@ QAT: dict[str, Any] = {**PTQ, "epochs": 2, "learning_rate": 2e-3}
 
 
 def test_the_quantization_parameter_selects_the_grid(make_bench: MakeBench) -> None:
-    def named(quantization: dict[str, Any] | None) -> list[OnGrid | None]:
+    def named(quantization: dict[str, Any] | None) -> list[Grid]:
         bench = make_bench(baseline={"quantization": quantization})
         return [bench.grid(name) for name in (None, "none", "fixed", "int8")]
 
-    usual, int8 = OnGrid(Scheme("fixed", 8, 4)), OnGrid(Scheme("int8"))
+    usual, int8 = QuantizationConfig(), QuantizationConfig(scheme="int8")
     assert named(None) == [None, None, usual, int8]
-    assert named(PTQ) == [OnGrid(Scheme("fixed", 6, 3)), None, OnGrid(Scheme("fixed", 6, 3)), int8]
-    trained = OnGrid(Scheme("int8"), 1, 5e-5)
-    fixed = OnGrid(Scheme("fixed", 8, 4), 1, 5e-5)
+    narrow = QuantizationConfig(**PTQ)
+    assert named(PTQ) == [narrow, None, narrow, int8]
+    trained = QuantizationConfig(scheme="int8", epochs=1)
+    fixed = QuantizationConfig(epochs=1)
     assert named({"scheme": "int8", "epochs": 1}) == [trained, None, fixed, trained]
-    assert OnGrid(Scheme("fixed", 5, 2)) == named({"width": 5})[0]  # frac_width: half of width
+    assert (usual.widths, QuantizationConfig(width=5).widths) == ((8, 4), (5, 2))
 
 
 def test_the_baseline_has_the_accuracy_of_each_step(make_bench: MakeBench, cache: Path) -> None:

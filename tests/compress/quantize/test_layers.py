@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.compress.dense.working import Dense
+from sweep.compress.dense.make import Dense
 from sweep.compress.prune.activations import ActivationPruner, keep_per_token
 from sweep.compress.prune.targets import prunable_modules
 from sweep.compress.quantize.layers import (
