@@ -27,7 +27,6 @@ from sweep.compress.prune.masks import apply_masks, make_masks
 from sweep.compress.prune.targets import prunable_weights
 from sweep.config.sections import PruningConfig
 from sweep.export import sparse
-from sweep.export.files import make_zeros_positive
 from sweep.space.params import Params
 
 FILES = ("dense", "zip", "ours", "counted")
@@ -52,7 +51,8 @@ def sizes(model: nn.Module, sparsity: float, folder: Path) -> dict[str, float]:
     """Prune ``model`` in place and return its file sizes; AssertionError if a bit is lost."""
     weights = prunable_weights(model, PruningConfig())
     apply_masks(weights, make_masks(weights, Params(sparsity), torch.Generator()))
-    make_zeros_positive(model)
+    for parameter in model.parameters():
+        parameter.data.add_(0.0)  # -0.0 becomes 0.0, as in an export
     counted = measure(model, weights)
     dense, ours = (folder / f"{name}.safetensors" for name in ("dense", "ours"))
     save_file({name: value.numpy() for name, value in model.state_dict().items()}, dense)

@@ -12,9 +12,6 @@ from typing import Any
 
 from torch import nn
 
-LAYERS = "layerdrop"
-"""In names of rates at which whole layers are skipped. They are not dropout, but 0 means none."""
-
 
 def set_dropout(model: nn.Module, rate: float | None) -> Callable[[], None]:
     """Set all dropout rates, in [0, 1); None keeps the model's rates.
@@ -27,7 +24,8 @@ def set_dropout(model: nn.Module, rate: float | None) -> Callable[[], None]:
         model.config = copy.deepcopy(_config(model))
     before = list(dropout_rates(model))
     for owner, name, _ in before:
-        if rate == 0 or LAYERS not in name:
+        # Layerdrop skips whole layers. It is not dropout, but 0 means none.
+        if rate == 0 or "layerdrop" not in name:
             setattr(owner, name, rate)
 
     def restore() -> None:

@@ -39,7 +39,8 @@ class Score:
         """Return the loss, the number of examples, and the ``metrics`` with their standard errors.
 
         Names and types are those of a record. If a metric defines which answers are correct, their
-        number and one bit per example (a sixth of a byte in the ledger) are added.
+        number is added, and one bit per example as base64: eight per byte, the first in the highest
+        bit (a sixth of a byte in the ledger).
         """
         found: dict[str, Any] = {"loss": self.loss, "examples": len(self.labels)}
         for name in metrics:
@@ -47,17 +48,9 @@ class Score:
             found |= metric.figures(name, self.labels, self.answers)
             if metric.right is not None:
                 right = metric.right(self.labels, self.answers)
-                found |= {"correct": int(right.sum()), "correct_bits": pack(right)}
+                bits = base64.b64encode(np.packbits(right).tobytes()).decode("ascii")
+                found |= {"correct": int(right.sum()), "correct_bits": bits}
         return found
-
-
-def pack(right: Bools) -> str:
-    """Encode one bit per example as base64: eight per byte, the first in the highest bit.
-
-    >>> pack(np.array([True, False, True]))
-    'oA=='
-    """
-    return base64.b64encode(np.packbits(right).tobytes()).decode("ascii")
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,7 @@ class ModelTrial(Trial):
         forget(self.optimizer, pairs(self.model, self.masks))
         if self.epoch == 0:
             self.activations.draw(generator)
-            if self.activations.needs_calibration:
-                self._calibrate()
+            self._calibrate()
             self.activations.attach()
 
     def train(self) -> float:
@@ -160,7 +159,7 @@ class ModelTrial(Trial):
             self.moved[name].copy_(score)
 
     def _calibrate(self) -> None:
-        """Set the activation thresholds by one forward pass over 64 train examples."""
+        """Set the activation thresholds, if any, by one forward pass over 64 train examples."""
         train = self.task.train
         rng = np.random.default_rng([self.recipe.seed, 1])
         chosen = rng.permutation(len(train))[:64]

@@ -28,6 +28,7 @@ WEIGHTS, ACTIVATIONS = "model.safetensors", "activations.safetensors"
 MASKS_FORMAT, ACTIVATIONS_FORMAT = "prunesweep-masks", "prunesweep-activations"
 
 
+@torch.no_grad()
 def write_model(
     model: nn.Module,
     masks: Mapping[str, Tensor],
@@ -37,27 +38,18 @@ def write_model(
     """Write the files that ``from_pretrained`` reads, and the masks in the layout of its weights.
 
     ``masks`` are boolean tensors by module name, True where a weight is kept. ``label_names`` is
-    empty if the model has no classes. Zeros of ``model`` become positive, in place
-    (:func:`make_zeros_positive`).
+    empty if the model has no classes. Zeros of ``model`` become positive, in place: half of the
+    pruned weights are -0.0 (a negative weight times a mask's zero), whose sign bit is set, so that
+    neither our compact file nor zip could compress it.
     """
-    make_zeros_positive(model)
+    for parameter in model.parameters():
+        parameter.add_(0.0)
     if label_names and hasattr(model, "config"):
         name_labels(model, label_names)
     save_model(model, folder)
     saved = as_in_files(model, masks)
     plain = {name: mask.detach().cpu().contiguous() for name, mask in saved.items()}
     save_file(plain, folder / MASKS, metadata={"format": MASKS_FORMAT, "version": "1"})
-
-
-@torch.no_grad()
-def make_zeros_positive(model: nn.Module) -> None:
-    """Replace -0.0 by 0.0, in place.
-
-    Half of the pruned weights are -0.0 (a negative weight times a mask's zero). Its sign bit is
-    set, so that neither our compact file nor zip could compress it.
-    """
-    for parameter in model.parameters():
-        parameter.add_(0.0)
 
 
 def write_activations(pruner: ActivationPruner, folder: Path) -> None:
@@ -119,11 +111,6 @@ def load_model(folder: str | Path) -> nn.Module:
     model: nn.Module = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     complete(model, folder)
     return model
-
-
-def changes_inputs(folder: str | Path) -> bool:
-    """Whether the model in a folder prunes or rounds inputs, which ``from_pretrained`` ignores."""
-    return any((Path(folder) / name).is_file() for name in (ACTIVATIONS, GRID_FILE))
 
 
 def complete(model: nn.Module, folder: str | Path) -> None:

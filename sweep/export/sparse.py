@@ -68,7 +68,13 @@ def load(path: str | Path) -> Arrays:
     try:
         if about["version"] == "1":
             _join_planes(parts, json.loads(about["planes"]))
-        tensors = _tensors(parts, json.loads(about["shapes"]))
+        tensors: Arrays = {}
+        for name, shape in json.loads(about["shapes"]).items():
+            dense = parts.get(f"dense/{name}")
+            if dense is None:
+                tensors[name] = unpack(parts[f"bitmask/{name}"], parts[f"values/{name}"], shape)
+            else:
+                tensors[name] = dense.reshape(shape)
     except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
     if digest(tensors) != about.get("sha256"):
@@ -128,21 +134,8 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
         raise StorageError(f"cannot read {path}: {error}") from error
 
 
-def _tensors(parts: Arrays, shapes: Mapping[str, list[int]]) -> Arrays:
-    tensors = {}
-    for name, shape in shapes.items():
-        dense = parts.get(f"dense/{name}")
-        if dense is None:
-            tensors[name] = unpack(parts[f"bitmask/{name}"], parts[f"values/{name}"], shape)
-        else:
-            tensors[name] = dense.reshape(shape)
-    return tensors
-
-
 def _join_planes(parts: Arrays, planes: Mapping[str, Any]) -> None:
-    """Join the two parts of entries of version 1. Raises ValueError or zlib.error if they do not
-    match.
-    """
+    """Join the two parts of entries of version 1, which raises ValueError if they do not match."""
     for key, (kind, count) in planes.items():
         low, high = parts.pop(f"low/{key}"), parts.pop(f"high/{key}")
         inflated = zlib.decompressobj().decompress(high.tobytes(), count + 1)

@@ -24,7 +24,7 @@ class Record:
     ``scores`` has the metrics by name, each with its standard error (``<metric>_se``), and for the
     primary metric ``baseline_<metric>`` and ``<metric>_drop``. If a metric knows which answers are
     correct, ``scores`` has their number, ``correct``, and ``correct_bits`` in the order of the
-    split (`sweep.compress.measure.pack`). Scores are attributes too: ``record.accuracy``.
+    split (`sweep.compress.measure.Score.figures`). Scores are attributes too: ``record.accuracy``.
 
     ``zeros_per_weight``, for each epoch that chose masks, counts the zeros in each prunable weight,
     in the order of the baseline's ``prunable_weights``. ``quantized_sparsity``

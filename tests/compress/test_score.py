@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.measure import Score, pack
+from sweep.compress.measure import Score
 from sweep.compress.trial import ModelTrial
 from sweep.metrics import Results
 from tests.harness.trials import PLAIN, logits_one_by_one
@@ -37,7 +37,10 @@ def drawn(labels: int, examples: int, seed: int) -> tuple[Results, Results]:
 @pytest.mark.parametrize("examples", [1, 7, 8, 9, 872])
 def test_bits_mark_the_correct_answers(examples: int) -> None:
     right = np.random.default_rng(examples).random(examples) < 0.7
-    assert unpacked(pack(right), examples) == right.tolist()
+    labels = np.arange(examples)
+    figures = Score(labels, labels + ~right, 0.5, 1.0).figures(["accuracy"])
+    assert unpacked(figures["correct_bits"], examples) == right.tolist()
+    assert figures["correct"] == right.sum()
 
 
 @pytest.mark.parametrize("labels", [2, 3, 10])

@@ -93,14 +93,10 @@ class ActivationPruner:
         self.state: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
 
-    @property
-    def needs_calibration(self) -> bool:
-        """Whether a forward pass over train data must come before pruning starts."""
-        return bool(self.modules) and (self.method, self.scope) == ("l1-norm", "global")
-
     def calibrate(self, forward: Callable[[], object], valid: Tensor) -> None:
         """Set each layer's threshold while ``forward`` runs once on a calibration batch.
 
+        It does nothing if the method has no thresholds per layer.
         ``valid`` (batch, tokens) is True for real tokens; the quantile ignores padding. Raises
         :class:`~sweep.errors.UsageError` for a layer that did not run.
         """
@@ -110,6 +106,8 @@ class ActivationPruner:
             self.state[name] = torch.stack(found[name]).mean()
             return keep_above(x, self.state[name])
 
+        if not self.modules or (self.method, self.scope) != ("l1-norm", "global"):
+            return
         found: dict[str, list[Tensor]] = {name: [] for name in self.modules}
         self._hook({name: partial(threshold_then_prune, name) for name in self.modules})
         with torch.no_grad():

@@ -18,9 +18,6 @@ from sweep.config.sections import PruningConfig
 from sweep.errors import UsageError
 from sweep.ledger.record import coverage_text
 
-ENOUGH = 0.5
-"""The coverage below which there is a warning."""
-
 
 def coverage(model: nn.Module, covered: Iterable[Tensor]) -> tuple[float, dict[str, int]]:
     """Return the share of the weights in matrices that are in the parameters ``covered``.
@@ -74,7 +71,7 @@ def narrow(
         told = coverage_text({"coverage": share, "left_out": rows})
         if share == 0:
             raise UsageError(f"{what}, but the model has none that are not left out: {told}")
-        if share < ENOUGH:
+        if share < 0.5:
             few = "here less than half of the weights in matrices"
             found.append(f"{what}, {few}: coverage {told}")
     return found
