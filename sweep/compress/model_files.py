@@ -99,18 +99,6 @@ def check_head(what: str, config: Any) -> None:
     )
 
 
-def with_full_attention(config: Any) -> bool:
-    """Replace block-sparse attention by full attention in place; return whether it was there.
-
-    At its first short batch BigBird replaces its attention modules, and masks and trained weights
-    would belong to modules that are gone. For short texts it computes full attention anyway.
-    """
-    if getattr(config, "attention_type", None) != "block_sparse":
-        return False
-    config.attention_type = "original_full"
-    return True
-
-
 def warnings_of_model(name: str) -> list[str]:
     """Return what a reader of figures needs to know of a model's files, a sentence each."""
     config, found = read_config(name), []
@@ -119,7 +107,7 @@ def warnings_of_model(name: str) -> list[str]:
         found.append(
             f"the weights of {name} are {dtype}: they are loaded, trained and exported as float32"
         )
-    if with_full_attention(config):
+    if getattr(config, "attention_type", None) == "block_sparse":
         found.append(
             f"{name} has block-sparse attention, which replaces its own modules by the length of a "
             "batch: full attention is used, and exported"

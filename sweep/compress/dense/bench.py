@@ -122,10 +122,8 @@ class Workbench:
         steps = {"dense": None, "ptq": grid.model_copy(update={"epochs": 0})}
         steps |= {"qat": grid} if grid.epochs else {}
         figures = {name: figures_of(self.models, split, step) for name, step in steps.items()}
-        sizes = {
-            f"dense_{name}": figures["dense"][name] for name in ("size_bytes", "nonzero_params")
-        }
-        metric = self.config.task.primary
+        metric, dense = self.config.task.primary, figures["dense"]
+        sizes = {f"dense_{name}": dense[name] for name in ("size_bytes", "nonzero_params")}
         return {**found, **sizes, **{f"{step}_{metric}": f[metric] for step, f in figures.items()}}
 
     @property
