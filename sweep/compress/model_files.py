@@ -137,7 +137,7 @@ def _lacking(files: Collection[str], folder: Path | None = None) -> str | None:
         return f"has no config.json, which `save_pretrained` writes; it has {inside}{hint}"
     if set(WEIGHTS).isdisjoint(files):
         others = [file for file in sorted(files) if not file.endswith((".json", ".txt", ".md"))]
-        found = ", ".join(others[:3]) or "no weights"
+        found = ", ".join(others[:3]) or "none"
         return (
             f"has no weights: it needs {WEIGHTS[0]}, and has {found}. Other formats are never "
             "read, and pickles can run code; to convert weights that you trust, use "

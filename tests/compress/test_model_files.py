@@ -64,7 +64,7 @@ WRONG: list[tuple[Callable[[Path], object], str]] = [
     (with_weights("tf_model.h5"), "has tf_model.h5.*in transformers 4 from_tf=True"),
     (with_weights("flax_model.msgpack"), "has flax_model.msgpack.*from_flax=True"),
     (with_weights("model-q4.gguf"), "has model-q4.gguf.*gguf_file"),
-    (with_weights("notes.txt"), "and has no weights"),
+    (with_weights("notes.txt"), "and has none"),
     (empty, r"has no config\.json.*it has nothing"),
     (below, r"has no config\.json.*did you mean .*checkpoint-500\?"),
     (listed, r"cannot be loaded: .*; if its files are damaged"),
