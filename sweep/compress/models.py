@@ -124,8 +124,8 @@ def dtype_of(model: nn.Module) -> str:
 def head_names(name: str, setting: str = "model") -> tuple[str, ...] | None:
     """Return the label names of a model's trained head, in order, or None if it has no such head.
 
-    Raises :class:`~sweep.errors.UsageError` as :func:`load_classifier` does, or if the head does not
-    give one label per text.
+    Raises :class:`~sweep.errors.UsageError` as :func:`load_classifier` does, and for a head that
+    does not give one label per text.
     """
     config = read_config(name, setting)
     if not has_head(config):
