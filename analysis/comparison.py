@@ -15,26 +15,18 @@ from numpy.typing import ArrayLike
 
 from analysis.questions import most
 from analysis.results import Results
-from analysis.tables.columns import Kinds, frame
+from analysis.tables.columns import frame, of
 from analysis.tables.front import objectives
 from analysis.tables.html import section, table_html
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import FloatArray
 
-COST: Kinds = {
-    "name": "text",
-    "folder": "text",
-    "state": "text",
-    "hypervolume": "float",
-    "hypervolume_share": "float",
-    "front_points": "int",
-    "trials": "int",
-    "evaluations": "int",
-    "epochs": "int",
-    "epochs_saved": "int",
-    "seconds": "float",
-    "utilisation": "float",
-}
+COST = (
+    of("text", "name", "folder", "state")
+    | of("float", "hypervolume", "hypervolume_share")
+    | of("int", "front_points", "trials", "evaluations", "epochs", "epochs_saved")
+    | of("float", "seconds", "utilisation")
+)
 
 
 class Incomparable(ValueError):
@@ -94,18 +86,23 @@ class Comparison:
         return [_numbered(name, again) for name in longer]
 
     @property
+    def named(self) -> list[tuple[str, Results]]:
+        """The sweeps with their unique names."""
+        return list(zip(self.names, self.results, strict=True))
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row per sweep: hypervolume, cost and front.
 
         ``hypervolume_share`` is the hypervolume divided by the largest one.
         """
-        rows = [_row(n, results) for n, results in zip(self.names, self.results, strict=True)]
+        rows = [_row(name, results) for name, results in self.named]
         largest = max((row["hypervolume"] or 0.0 for row in rows), default=0.0)
         for row in rows:
             known = largest > 0 and row["hypervolume"] is not None
             row["hypervolume_share"] = row["hypervolume"] / largest if known else None
         best, dense = f"best_{self.metric.name}", self.metric.baseline
-        return frame(rows, {**COST, best: "float", dense: "float", "confirmed": "bool"})
+        return frame(rows, COST | of("float", best, dense) | of("bool", "confirmed"))
 
     @property
     def config_differences(self) -> pd.DataFrame:
@@ -121,8 +118,7 @@ class Comparison:
             for key in settings
             if key != "name" and len({config.get(key) for config in flat}) > 1
         ]
-        kinds: Kinds = {"setting": "text", **{name: "text" for name in self.names}}
-        return frame(rows, kinds)
+        return frame(rows, of("text", "setting", *self.names))
 
     def attainment(self, level: float) -> FloatArray:
         """Corners (k, 2), in the order of ``directions``, of what ``level`` of the fronts attain.

@@ -18,13 +18,12 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 import pandas as pd
 
-from analysis.certainty.answers import BoolArray
 from analysis.certainty.verdicts import certain
 from analysis.format import MetricFormat, percent
 from analysis.tables.columns import MOST_DROP, Split, on_split
 from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
-from sweep.pareto import FloatArray
+from sweep.pareto import BoolArray, FloatArray
 
 # In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it.
 _SLACK = 1e-9

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import questions
-from analysis.certainty.answers import BoolArray, answers_of
+from analysis.certainty.answers import answers_of
 from analysis.certainty.judgement import Basis, Side, judged, points_of, side_of
 from analysis.certainty.measured import measured
 from analysis.certainty.paired import Paired, compare
@@ -31,7 +31,7 @@ from analysis.tables.columns import OnSplit, Split, on_split
 from analysis.tables.html import front_html, section
 from analysis.tables.loaded import Loaded
 from sweep.ledger.record import figure
-from sweep.pareto import IntArray, hypervolume, knee
+from sweep.pareto import BoolArray, IntArray, hypervolume, knee
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

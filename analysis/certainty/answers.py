@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-BoolArray = NDArray[np.bool_]
+from sweep.pareto import BoolArray
+
 Point = tuple[str, int]
 """An evaluation of a trial: (trial_id, epoch)."""
 

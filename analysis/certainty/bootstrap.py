@@ -18,8 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.certainty.answers import BoolArray
-from sweep.pareto import FloatArray, IntArray
+from sweep.pareto import BoolArray, FloatArray, IntArray
 
 RESAMPLES = 1000
 _DRAWN_AT_ONCE = 2**20

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.certainty import bootstrap
-from analysis.certainty.answers import BoolArray, Point, answers_of, stack
+from analysis.certainty.answers import Point, answers_of, stack
 from analysis.certainty.measured import mean_of, measured, values_of
 from analysis.certainty.statistics import holm
 from analysis.certainty.verdicts import ToDense, certain, margin, to_dense
@@ -19,7 +19,7 @@ from analysis.tables.front import front_rows, objectives
 from analysis.tables.loaded import Loaded
 from sweep.ledger.events import ReadEvent
 from sweep.ledger.metric import PrimaryMetric
-from sweep.pareto import FloatArray, IntArray
+from sweep.pareto import BoolArray, FloatArray, IntArray
 
 Side = Point | Literal["dense"]
 """A point or the dense model."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.certainty.answers import BoolArray
 from analysis.certainty.statistics import quantile
+from sweep.pareto import BoolArray
 
 RESAMPLES, LEVEL = 10_000, 0.95
 

@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.certainty.answers import BoolArray, answers_of, stack
-from analysis.certainty.measured import mean_of, measured, values_of
+from analysis.certainty.answers import answers_of, stack
+from analysis.certainty.measured import LEVEL, mean_of, measured, values_of
 from analysis.certainty.paired import discordant, mcnemar, tango_low
 from analysis.certainty.statistics import (
     mean_correlation,
@@ -41,10 +41,9 @@ from analysis.certainty.statistics import (
 )
 from sweep.ledger.events import ReadEvent
 from sweep.ledger.metric import PrimaryMetric
-from sweep.pareto import FloatArray
+from sweep.pareto import BoolArray, FloatArray
 
 MARGIN = 0.01
-LEVEL = 0.95
 # In floating point, 0.90 - 0.89 is slightly more than 0.01; it still counts as one point.
 _SLACK = 1e-9
 

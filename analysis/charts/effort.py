@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.charts import style
-from analysis.charts.fronts import named
 from analysis.charts.panels import Axis, Panel, Panels, Series
 from analysis.charts.style import Look
 from analysis.comparison import Comparison
@@ -45,7 +44,7 @@ def line(table: pd.DataFrame, label: str, look: Look) -> Series:
 
 def view(source: Results | Comparison) -> Panels | str:
     """One panel with a line for each sweep that has a hypervolume."""
-    sweeps = named(source) if isinstance(source, Comparison) else [("", source)]
+    sweeps = source.named if isinstance(source, Comparison) else [("", source)]
     known = [
         (results, table, line(table, name, style.look(place)))
         for place, (name, results) in enumerate(sweeps)

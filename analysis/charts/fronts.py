@@ -9,7 +9,6 @@ from analysis.charts.frontier import dense_level, drawn, leads_with_test
 from analysis.charts.panels import Axis, Panel, Panels
 from analysis.comparison import Comparison
 from analysis.format import MetricFormat, paragraph
-from analysis.results import Results
 
 MOST_WITH_INTERVALS = 3
 """With more sweeps no intervals are drawn, because they would overlap."""
@@ -24,7 +23,7 @@ def view(comparison: Comparison) -> Panels | str:
     is_test = all(leads_with_test(one) and one.confirmed for one in comparison.results)
     series = [
         one
-        for place, (name, results) in enumerate(named(comparison))
+        for place, (name, results) in enumerate(comparison.named)
         for one in drawn(
             results, f"{name} ({len(results.front):,})", style.look(place), on_test=is_test
         )
@@ -41,11 +40,6 @@ def view(comparison: Comparison) -> Panels | str:
         height=400,
     )
     return Panels(_caption(comparison, is_test), [panel])
-
-
-def named(comparison: Comparison) -> list[tuple[str, Results]]:
-    """The sweeps with their unique names."""
-    return list(zip(comparison.names, comparison.results, strict=True))
 
 
 def _caption(comparison: Comparison, is_test: bool) -> str:

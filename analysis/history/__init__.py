@@ -1,1 +1,1 @@
-"""The course of a sweep: its timeline, cost, rungs, traces, and the importance of parameters."""
+"""The course of a sweep: its timeline, cost, traces, and the importance of parameters."""

@@ -19,38 +19,30 @@ import numpy as np
 import pandas as pd
 
 from analysis.results import Results
-from analysis.tables.columns import Kinds, frame
+from analysis.tables.columns import frame, of
 from sweep.pareto import FloatArray, IntArray
 
 PER_GROUP = 5
 """The smallest number of trials in a group of a numeric parameter."""
 MOST_GROUPS = 6
 
-IMPORTANCE: Kinds = {
-    "parameter": "text",
-    "objective": "text",
-    "share": "float",
-    "trials": "int",
-    "groups": "int",
-}
+IMPORTANCE = (
+    of("text", "parameter", "objective") | of("float", "share") | of("int", "trials", "groups")
+)
 
-# When a parameter is inactive. sweep.space has these rules too, but analysis does not import it,
-# and ledgers of 0.1 have values of inactive parameters. tests/test_layout.py compares both. Here
-# the epochs are the trained ones.
-
-# A parameter is inactive where a column is 0: parameter -> the column.
-_MOOT = {
-    "learning_rate": "epoch",
-    "activation_method": "param_activation_sparsity",
-    "activation_scope": "param_activation_sparsity",
-    "distill_weight": "epoch",
-    "distill_temperature": "epoch",
-}
-
-# A parameter is active only with some values of others: parameter -> (column, its default, the
-# values).
+# What a parameter needs to be active: a column, the value of a missing cell, and the values that it
+# may have; without such values, it may be anything but 0. sweep.space has these rules too, but
+# analysis does not import it, and ledgers of 0.1 have values of inactive parameters. Here the
+# epochs are the trained ones. tests/test_layout.py compares both.
 _ELEMENT = ("param_granularity", "element", ("element",))
-_ONLY_UNDER: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
+_TRAINED: tuple[str, Any, tuple[str, ...]] = ("epoch", 0, ())
+_ACTIVATIONS: tuple[str, Any, tuple[str, ...]] = ("param_activation_sparsity", 0, ())
+_NEEDS: dict[str, list[tuple[str, Any, tuple[str, ...]]]] = {
+    "learning_rate": [_TRAINED],
+    "distill_weight": [_TRAINED],
+    "distill_temperature": [_TRAINED],
+    "activation_method": [_ACTIVATIONS],
+    "activation_scope": [_ACTIVATIONS],
     "sparsity": [_ELEMENT],
     "scope": [_ELEMENT],
     "ramp_epochs": [_ELEMENT],
@@ -94,11 +86,11 @@ def parameters(table: pd.DataFrame) -> list[str]:
 def active(table: pd.DataFrame, parameter: str) -> pd.DataFrame:
     """The rows in which a parameter is set and active."""
     rows = table[table[f"param_{parameter}"].notna()]
-    for column, default, values in _ONLY_UNDER.get(parameter, ()):
+    for column, default, values in _NEEDS.get(parameter, ()):
         if column in rows:
-            rows = rows[rows[column].fillna(default).isin(values)]
-    switch = _MOOT.get(parameter)
-    return rows[rows[switch].ne(0).fillna(False)] if switch in rows else rows
+            cells = rows[column].fillna(default)
+            rows = rows[cells.isin(values) if values else cells.ne(0)]
+    return rows
 
 
 def groups_of(column: pd.Series[Any], most: int = MOST_GROUPS) -> IntArray:

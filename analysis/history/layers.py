@@ -8,14 +8,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.certainty.answers import Point
-from analysis.tables.columns import Kinds, frame
+from analysis.tables.columns import frame, of
 
-LAYERS: Kinds = {
-    "name": "text",
-    "count": "int",
-    "zeros": "int",
-    "sparsity": "float",
-}
+LAYERS = of("text", "name") | of("int", "count", "zeros") | of("float", "sparsity")
 
 
 def layers_of(
@@ -59,12 +54,14 @@ def layer_table(points: Mapping[Point, pd.DataFrame | None]) -> pd.DataFrame | N
 
 
 def _weights(baseline: Mapping[str, Any] | None) -> list[tuple[str, int]]:
-    given = (baseline or {}).get("prunable_weights")
-    if not isinstance(given, list):
-        return []
-    pairs = [(pair[0], pair[1]) for pair in given if isinstance(pair, list) and len(pair) == 2]
-    fine = [isinstance(name, str) and isinstance(count, int) for name, count in pairs]
-    return pairs if len(pairs) == len(given) and all(fine) else []
+    given, pairs = (baseline or {}).get("prunable_weights"), []
+    for pair in given if isinstance(given, list) else ():
+        match pair:
+            case [str(name), int(count)]:
+                pairs.append((name, count))
+            case _:
+                return []
+    return pairs
 
 
 def _zeros(record: Mapping[str, Any]) -> Sequence[int] | None:

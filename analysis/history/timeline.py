@@ -7,19 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.tables.columns import Kinds, frame
+from analysis.tables.columns import frame, of
 from sweep.ledger.events import INTERRUPT, RESUME, Event, ReadEvent
 from sweep.ledger.read import Fold
 
-TIMELINE: Kinds = {
-    "worker": "text",
-    "trial_id": "text",
-    "attempt": "int",
-    "start": "float",
-    "end": "float",
-    "seconds": "float",
-    "status": "text",
-}
+TIMELINE = (
+    of("text", "worker", "trial_id")
+    | of("int", "attempt")
+    | of("float", "start", "end", "seconds")
+    | of("text", "status")
+)
 
 
 def timeline(events: Iterable[ReadEvent]) -> pd.DataFrame:

@@ -9,17 +9,11 @@ import pandas as pd
 
 from analysis.certainty.answers import Point
 from analysis.history.cost import session_clock
-from analysis.tables.columns import Kinds, frame
+from analysis.tables.columns import frame, of
 from sweep.ledger.events import END, RECORD, ReadEvent
 from sweep.pareto import Front, hypervolume
 
-TRACES: Kinds = {
-    "time": "float",
-    "seconds": "float",
-    "epochs": "int",
-    "trials": "int",
-    "hypervolume": "float",
-}
+TRACES = of("float", "time", "seconds") | of("int", "epochs", "trials") | of("float", "hypervolume")
 
 
 def traces_table(

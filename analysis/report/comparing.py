@@ -107,7 +107,6 @@ def _volume(volume: Any) -> str:
 def _points(comparison: Comparison) -> Table:
     """The sparsest point near dense of each sweep."""
     form = MetricFormat(comparison.metric)
-    pairs = zip(comparison.names, comparison.results, strict=True)
     cells = [
         cell("sweep", "name", short, "text"),
         cell("state", "state", str, "text"),
@@ -118,7 +117,7 @@ def _points(comparison: Comparison) -> Table:
         cell("read on", "split", str, "text"),
         cell(form.near, "verdict", number, "mark"),
     ]
-    rows = [_point(name, results) for name, results in pairs]
+    rows = [_point(name, results) for name, results in comparison.named]
     caption = (
         "The sparsest certified point or, without one, that by its figure, which is optimistic."
     )
@@ -161,7 +160,7 @@ def _failures(comparison: Comparison) -> Section:
     ]
     rows = [
         [short(name), *map(number, (each.counts["failed"], len(each.lost), len(each.problems)))]
-        for name, each in zip(comparison.names, comparison.results, strict=True)
+        for name, each in comparison.named
     ]
     caption = "The reasons are in the report of each sweep."
     return Section("failures", "Failures", [Table("failures", caption, columns, rows)])

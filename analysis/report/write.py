@@ -48,13 +48,8 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> list[Path]:
     refuse_links(folder, *REPORT_FOLDERS)
     pictures = [draw(chart, comparison, folder / "figures") for chart in COMPARISON_CHARTS]
     written = _write(comparison_report(comparison, pictures), folder)
-    tables = {
-        "comparison": comparison.table,
-        "config_differences": comparison.config_differences,
-    }
-    for name, table in tables.items():
-        written += write_table(table, folder / name)
-    return written
+    written += write_table(comparison.table, folder / "comparison")
+    return written + write_table(comparison.config_differences, folder / "config_differences")
 
 
 def sweep_report(results: Results, pictures: Iterable[Picture]) -> Document:

@@ -22,67 +22,54 @@ Kinds = dict[str, Kind]
 Split = Literal["validation", "test"]
 
 
+def of(kind: Kind, *names: str) -> Kinds:
+    """Columns of one kind, in order."""
+    return dict.fromkeys(names, kind)
+
+
 def contract(metric: PrimaryMetric) -> Kinds:
     """The first columns of records and trials."""
-    return {
-        "trial_id": "text",
-        "status": "text",
-        "stage": "text",
-        "epoch": "int",
-        "partial": "bool",
-        metric.name: "float",
-        "loss": "float",
-        "sparsity": "float",
-        "model_sparsity": "float",
-        "nonzero_params": "int",
-        "size_bytes": "int",
-        metric.baseline: "float",
-        metric.drop: "float",
-        "seconds": "float",
-        "train_seconds": "float",
-        "eval_seconds": "float",
-        "seed": "int",
-        "error": "text",
-    }
+    return (
+        of("text", "trial_id", "status", "stage")
+        | of("int", "epoch")
+        | of("bool", "partial")
+        | of("float", metric.name, "loss", "sparsity", "model_sparsity")
+        | of("int", "nonzero_params", "size_bytes")
+        | of("float", metric.baseline, metric.drop, "seconds", "train_seconds", "eval_seconds")
+        | of("int", "seed")
+        | of("text", "error")
+    )
 
 
-PARAMS: Kinds = {
-    "sparsity": "float",
-    "method": "text",
-    "scope": "text",
-    "finetune_epochs": "int",
-    "learning_rate": "float",
-    "activation_sparsity": "float",
-    "activation_method": "text",
-    "activation_scope": "text",
-    "ramp_epochs": "int",
-    "distill_weight": "float",
-    "distill_temperature": "float",
-    "quantization": "text",
-}
-EXTRA: Kinds = {
-    "correct": "int",
-    "examples": "int",
-    "time": "float",
-    "worker": "text",
-    "attempt": "int",
+PARAMS = (
+    of("float", "sparsity")
+    | of("text", "method", "scope")
+    | of("int", "finetune_epochs")
+    | of("float", "learning_rate", "activation_sparsity")
+    | of("text", "activation_method", "activation_scope")
+    | of("int", "ramp_epochs")
+    | of("float", "distill_weight", "distill_temperature")
+    | of("text", "quantization")
+)
+EXTRA = (
+    of("int", "correct", "examples")
+    | of("float", "time")
+    | of("text", "worker")
+    | of("int", "attempt")
     # Prunable weights that quantisation rounds to zero, besides the pruned ones (`sparsity`), as a
     # share of all prunable weights; missing if the model is not quantised.
-    "quantized_sparsity": "float",
+    | of("float", "quantized_sparsity")
     # Prunable weights / weights in matrices; missing in ledgers of version 0.1.
-    "coverage": "float",
-}
-DECISIONS: Kinds = {
-    "trial_id": "text",
-    "epoch": "int",
-    "rung": "int",
-    "action": "text",
-    "reason": "text",
-    "peers": "int",
-    "rank": "int",
-    "beaten_by": "list",
-    "time": "float",
-}
+    | of("float", "coverage")
+)
+DECISIONS = (
+    of("text", "trial_id")
+    | of("int", "epoch", "rung")
+    | of("text", "action", "reason")
+    | of("int", "peers", "rank")
+    | of("list", "beaten_by")
+    | of("float", "time")
+)
 
 
 MOST_DROP = "test_drop_high"
@@ -93,54 +80,46 @@ has finished."""
 def tested_columns(metric: PrimaryMetric) -> Kinds:
     """The columns of a confirmed point: means over seeds on test."""
     test = on_split(metric, "test")
-    return {
-        test.value: "float",
-        test.low: "float",
-        test.high: "float",
-        f"{metric.test}_spread": "float",
-        "seeds": "int",
-        test.drop: "float",
-    }
+    means = of("float", test.value, test.low, test.high, f"{metric.test}_spread")
+    return means | of("int", "seeds") | of("float", test.drop)
 
 
 def front_columns(metric: PrimaryMetric) -> Kinds:
     """The columns of the front besides those of the records."""
-    return {
-        metric.low: "float",
-        metric.high: "float",
-        **tested_columns(metric),
-        "optimism": "float",
-        "front_probability": "float",
-        "verdict": "text",
-        "p_value": "float",
-        "feasible": "bool",
-        MOST_DROP: "float",
-    }
+    return (
+        of("float", metric.low, metric.high)
+        | tested_columns(metric)
+        | of("float", "optimism", "front_probability")
+        | of("text", "verdict")
+        | of("float", "p_value")
+        | of("bool", "feasible")
+        | of("float", MOST_DROP)
+    )
 
 
 def confirmation_columns(metric: PrimaryMetric) -> Kinds:
     """The columns of the confirmation, which has one row per retrained model."""
-    known = contract(metric) | EXTRA
-
-    def same(*names: str) -> Kinds:
-        return {name: known[name] for name in names}
-
-    return {
-        **same("trial_id", "epoch", "seed"),
-        "why": "text",
-        **same(metric.name, "correct", "examples", "loss", metric.baseline, metric.drop),
-        metric.validation: "float",
-        "validation_correct": "int",
-        "validation_examples": "int",
-        **same("sparsity", "model_sparsity", "nonzero_params", "size_bytes"),
-        **same("seconds", "train_seconds", "eval_seconds", "time", "worker", "attempt", "coverage"),
-    }
+    return (
+        of("text", "trial_id")
+        | of("int", "epoch", "seed")
+        | of("text", "why")
+        | of("float", metric.name)
+        | of("int", "correct", "examples")
+        | of("float", "loss", metric.baseline, metric.drop, metric.validation)
+        | of("int", "validation_correct", "validation_examples")
+        | of("float", "sparsity", "model_sparsity")
+        | of("int", "nonzero_params", "size_bytes")
+        | of("float", "seconds", "train_seconds", "eval_seconds", "time")
+        | of("text", "worker")
+        | of("int", "attempt")
+        | of("float", "coverage")
+    )
 
 
 def confirmed_columns(metric: PrimaryMetric) -> Kinds:
     """The columns of the confirmed points."""
-    names: Kinds = {"trial_id": "text", "epoch": "int", "why": "text"}
-    return {**names, **tested_columns(metric), metric.validation: "float"}
+    names = of("text", "trial_id") | of("int", "epoch") | of("text", "why")
+    return names | tested_columns(metric) | of("float", metric.validation)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.certainty.answers import Point
 from analysis.certainty.measured import measured, over_seeds
-from analysis.tables.columns import Kinds, confirmation_columns, confirmed_columns, frame, on_split
+from analysis.tables.columns import confirmation_columns, confirmed_columns, frame, of, on_split
 from sweep.ledger.events import ReadEvent
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Fold
@@ -94,8 +94,7 @@ def confirmation_table(
         for (trial, epoch, _), event in story.records.items()
     ]
     known = confirmation_columns(metric)
-    new: Kinds = {name: "float" for name in figures if name not in known}
-    return frame(rows, known | new)
+    return frame(rows, known | of("float", *(name for name in figures if name not in known)))
 
 
 def confirmed_table(story: Confirmation, metric: PrimaryMetric) -> pd.DataFrame:

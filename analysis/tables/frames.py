@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.tables.columns import DECISIONS, EXTRA, Kinds, contract, frame, param_kinds
+from analysis.tables.columns import DECISIONS, EXTRA, Kinds, contract, frame, of, param_kinds
 from sweep.ledger.events import Event, ReadEvent
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Fold
@@ -148,7 +148,7 @@ def records_table(
     theirs = {name: kind for name, kind in kinds.items() if name in _OF_TRIAL or name in params}
     own = {name: kind for name, kind in kinds.items() if name not in theirs}
     joined = frame(rows, own).join(
-        frame(about, {"trial_id": "text", **theirs}).set_index("trial_id"), on="trial_id"
+        frame(about, of("text", "trial_id") | theirs).set_index("trial_id"), on="trial_id"
     )
     return joined[list(kinds)]
 
@@ -171,7 +171,7 @@ def decisions_table(story: Story) -> pd.DataFrame:
 
 def _kinds(metric: PrimaryMetric, params: Kinds, figures: Iterable[str]) -> Kinds:
     known = contract(metric) | params | EXTRA
-    return known | {name: "float" for name in figures if name not in known}
+    return known | of("float", *(name for name in figures if name not in known))
 
 
 def _about(trial: Trial) -> dict[str, Any]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.history.rungs import rungs
+from analysis.charts.rungs import rungs
 from analysis.results import Results
 from tests.analysis.charts.sweeps import caption, panels
 from tests.analysis.ledgers import big_sweep

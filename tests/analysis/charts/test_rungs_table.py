@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from analysis import Results
-from analysis.history.rungs import FEWEST, partial, rungs, spearman
+from analysis.charts.rungs import FEWEST, partial, rungs, spearman
 from tests.analysis.ledgers import LedgerBuilder
 
 
