@@ -33,14 +33,10 @@ exact one. With one objective the verdict is ASHA's: the best ceil(n / reduction
 so do trials that tie with the last of them. The sparse end survives: where sparsity is an
 objective, only a trial at least as sparse can beat a trial. So for every threshold s some trial of
 sparsity >= s is beaten by nobody and goes on. A band of sparsities can lose all its trials only to
-trials that are as sparse or sparser and better by more than the noise, never to denser ones. So a
-slow starter at the sparse end, still at chance at its first rung, stops only where another trial is
-as sparse and has recovered already.
-
-**Bands.** A band of sparsities can still lose all its trials, to sparser and more accurate ones.
-This is intended: none of its points would be on the front. A rule in which the most accurate trial
-of every tenth of sparsity always goes on was tried on the replayed curves of `benchmarks.search`:
-104 epochs to its target where this rule took 55 (digits, 8 workers, 6 seeds).
+trials that are as sparse or sparser and better by more than the noise, never to denser ones. None
+of its points would be on the front then (docs/results.md has a rule that keeps the best of each
+band). So a slow starter at the sparse end, still at chance at its first rung, stops only where
+another trial is as sparse and has recovered already.
 
 **The first rung** may be epoch 0 (grace period 0, the default): what pruning alone left is known
 before any epoch is paid for. At the sparse end all trials are at chance there, and none beats
