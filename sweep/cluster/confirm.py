@@ -12,15 +12,7 @@ from sweep.cluster.retention import RetrainingRetention
 from sweep.cluster.session import Session, opened
 from sweep.config import SweepConfig
 from sweep.errors import UsageError
-from sweep.ledger.events import (
-    CONFIRM_BASELINE,
-    CONFIRM_END,
-    CONFIRM_LOST,
-    CONFIRM_RECORD,
-    ConfirmEvent,
-    Event,
-    ReadEvent,
-)
+from sweep.ledger import events
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import dense_event, figure
@@ -57,24 +49,24 @@ def run_confirm(
 
 
 def _confirm(
-    session: Session, confirmation: Confirmation, begun: ConfirmEvent | None, fan_out: FanOut
+    session: Session, confirmation: Confirmation, begun: events.ConfirmEvent | None, fan_out: FanOut
 ) -> None:
     """Connect to Ray only if there is something to do."""
     config, folder = session.config, session.folder
     metric = PrimaryMetric.of(session.ledger.events[0])
     keeper = RetrainingRetention(folder.retrainings)
 
-    def listen(event: Event) -> None:
+    def listen(event: events.Event) -> None:
         _log_progress(confirmation, metric, event)
         fan_out.tell(event)
 
     conductor = Conductor(confirmation, session.ledger, keeper, config.search.max_failures, listen)
     if begun or confirmation.unfinished():
         with session.connected():
-            first: list[Event] = [begun] if begun else []
+            first: list[events.Event] = [begun] if begun else []
             if not confirmation.has_baseline:
                 figures = session.dense.figures("test")
-                first.append(dense_event(CONFIRM_BASELINE, figures, split="test"))
+                first.append(dense_event(events.CONFIRM_BASELINE, figures, split="test"))
             conductor.begin(*first)
             jobs = confirmation.unfinished()
             seeds, epochs = {job.seed for job in jobs}, sum(max(job.wanted) for job in jobs)
@@ -100,17 +92,17 @@ def _points(session: Session, runners_up: int) -> list[Point]:
     return points
 
 
-def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: Event) -> None:
+def _log_progress(confirmation: Confirmation, metric: PrimaryMetric, event: events.Event) -> None:
     """Log the figures, losses and failures of retrainings."""
-    if event["event"] == CONFIRM_RECORD:
+    if event["event"] == events.CONFIRM_RECORD:
         head = f"{confirmation.done}/{confirmation.planned} {_name(event)} epoch {event['epoch']}"
         values = figure(event, metric.name), figure(event, metric.validation)
         logger.info("%s: %s %.4f on test, %.4f on validation", head, metric.name, *values)
-    elif event["event"] == CONFIRM_LOST:
+    elif event["event"] == events.CONFIRM_LOST:
         logger.warning("%s lost its worker (%s)", _name(event), event["reason"])
-    elif event["event"] == CONFIRM_END and event["error"]:
+    elif event["event"] == events.CONFIRM_END and event["error"]:
         logger.warning("%s failed: %s", _name(event), event["error"])
 
 
-def _name(event: ReadEvent) -> str:
+def _name(event: events.ReadEvent) -> str:
     return f"{event['trial_id']} seed {event['seed']}"

@@ -19,19 +19,7 @@ from sweep.config import SweepConfig
 from sweep.config.load import check_same
 from sweep.config.text import dump_yaml
 from sweep.errors import Interrupted, UsageError
-from sweep.ledger.events import (
-    BASELINE,
-    FINISH,
-    INTERRUPT,
-    RESUME,
-    SWEEP,
-    WARM,
-    WORKERS,
-    Event,
-    SweepEvent,
-    WarmEvent,
-    is_of_confirm,
-)
+from sweep.ledger import events
 from sweep.ledger.files import remove_empty
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.journal import VERSION
@@ -72,7 +60,8 @@ def run_sweep(
             return _search(session, fan_out, trials or 0)
         except Abort as left:
             if isinstance(left.error, Interrupted) and folder.holds_sweep:
-                interrupt: Event = {"event": INTERRUPT, "signal": left.error.signal_name}
+                signal = left.error.signal_name
+                interrupt: events.Event = {"event": events.INTERRUPT, "signal": signal}
                 [interrupt] = session.ledger.append(interrupt)
                 fan_out.tell(interrupt)
             raise
@@ -94,21 +83,21 @@ def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
     conductor.begin()
     check_budget(search, folder, trials)
     search.extend(trials)
-    told = [event["event"] for event in session.ledger.events if not is_of_confirm(event)]
-    warm = [] if BASELINE in told else _warm_events(session)
-    if BASELINE not in told or not conductor.finished:
+    told = [event["event"] for event in session.ledger.events if not events.is_of_confirm(event)]
+    warm = [] if events.BASELINE in told else _warm_events(session)
+    if events.BASELINE not in told or not conductor.finished:
         with session.connected():
-            if BASELINE not in told:
+            if events.BASELINE not in told:
                 conductor.written(*_first_events(session, warm))
                 session.log.begin(folder.log)
             if read_text(folder.config) is None:
                 folder.config.write_bytes(dump_yaml(config).encode())
             if told:
-                conductor.note({"event": RESUME, "trials": search.max_trials})
+                conductor.note({"event": events.RESUME, "trials": search.max_trials})
             _run_trials(session, conductor)
-    elif told[-1] == FINISH:
+    elif told[-1] == events.FINISH:
         return search.budget.spent
-    conductor.note({"event": FINISH, "reason": search.why_no_more})
+    conductor.note({"event": events.FINISH, "reason": search.why_no_more})
     keeper.close()
     return search.budget.spent
 
@@ -124,25 +113,25 @@ def check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
         )
 
 
-def _warm_events(session: Session) -> list[WarmEvent]:
+def _warm_events(session: Session) -> list[events.WarmEvent]:
     """The observations of other sweeps that the ledger does not have yet. Each source is logged."""
-    have = [event["source"] for event in session.ledger.events if event["event"] == WARM]
+    have = [event["source"] for event in session.ledger.events if event["event"] == events.WARM]
     found = warm_events(session.config, session.folder.path)
-    events = [event for event in found if event["source"] not in have]
-    for event in events:
+    new = [event for event in found if event["source"] not in have]
+    for event in new:
         logger.info("%s", describe(event))
-    return events
+    return new
 
 
-def _first_events(session: Session, warm: list[WarmEvent]) -> Sequence[Event]:
+def _first_events(session: Session, warm: list[events.WarmEvent]) -> Sequence[events.Event]:
     """Prepare the dense baseline, and write those of the first events that the ledger lacks."""
     config, ledger = session.config, session.ledger
     if not ledger.events:
         delete_packed(session.folder.dense)  # left by a failed start, maybe with other settings
     baseline = session.dense.figures()
     reference = reference_point(config, baseline)
-    first: SweepEvent = {
-        "event": SWEEP,
+    first: events.SweepEvent = {
+        "event": events.SWEEP,
         "version": VERSION,
         "name": config.name,
         "config": config.model_dump(mode="json"),
@@ -158,7 +147,7 @@ def _first_events(session: Session, warm: list[WarmEvent]) -> Sequence[Event]:
         "reference_point": reference,
     }
     head = [] if ledger.events else [first]
-    event = dense_event(BASELINE, baseline, reference_point=reference)
+    event = dense_event(events.BASELINE, baseline, reference_point=reference)
     return ledger.append(*head, *warm, event)
 
 
@@ -169,6 +158,6 @@ def _run_trials(session: Session, conductor: Conductor) -> None:
         nonlocal workers
         if session.capacity.present > workers:
             workers = session.capacity.present
-            conductor.note({"event": WORKERS, "count": workers})
+            conductor.note({"event": events.WORKERS, "count": workers})
 
     session.run(conductor, session.folder.checkpoints, tick)

@@ -20,21 +20,7 @@ from rich.text import Text
 from sweep.cluster.listeners import Listener
 from sweep.cluster.log import FILE_ONLY
 from sweep.config import SweepConfig, plan
-from sweep.ledger.events import (
-    BASELINE,
-    END,
-    LOST,
-    RECORD,
-    WORKERS,
-    EndEvent,
-    Event,
-    RecordEvent,
-    ResumeEvent,
-    StartEvent,
-    SweepEvent,
-    TrialEvent,
-    WorkersEvent,
-)
+from sweep.ledger import events
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.read import Fold
 from sweep.ledger.record import figure, front_values
@@ -61,7 +47,7 @@ class Row:
     params: dict[str, Any]
     status: str = "waiting"
     error: str | None = None
-    record: RecordEvent | None = None
+    record: events.RecordEvent | None = None
     seconds: float = 0.0
 
     @property
@@ -84,7 +70,7 @@ class Progress(Fold):
         self.rows: dict[str, Row] = {}
         self.ended: Counter[str] = Counter()
         """How many trials have ended, by their status."""
-        self.front: Front[RecordEvent] = Front(self.objectives.values())
+        self.front: Front[events.RecordEvent] = Front(self.objectives.values())
         """The records on the front so far."""
         self.epochs_spent = 0
         """Finetune epochs trained so far."""
@@ -100,32 +86,32 @@ class Progress(Fold):
         rounds = (self.planned - self.ended.total()) / max(1, self.workers)
         return low * rounds, high * rounds
 
-    def on_sweep(self, event: SweepEvent) -> None:
+    def on_sweep(self, event: events.SweepEvent) -> None:
         self.metric = PrimaryMetric.of(event)
         self.objectives = event["directions"]
         self.front = Front(self.objectives.values())
         self.planned = plan.trials(SweepConfig.model_validate(event["config"]))
 
-    def on_workers(self, event: WorkersEvent) -> None:
+    def on_workers(self, event: events.WorkersEvent) -> None:
         self.workers = event["count"]
 
-    def on_resume(self, event: ResumeEvent) -> None:
+    def on_resume(self, event: events.ResumeEvent) -> None:
         self.planned = max(self.planned, event.get("trials") or 0)
 
-    def on_trial(self, event: TrialEvent) -> None:
+    def on_trial(self, event: events.TrialEvent) -> None:
         self.rows[event["trial_id"]] = Row(event["trial_id"], Params.of(event["params"]).to_dict())
 
-    def on_start(self, event: StartEvent) -> None:
+    def on_start(self, event: events.StartEvent) -> None:
         self.rows[event["trial_id"]].status = "running"
 
-    def on_record(self, event: RecordEvent) -> None:
+    def on_record(self, event: events.RecordEvent) -> None:
         row = self.rows[event["trial_id"]]
         self.epochs_spent += event["epoch"] - (row.epoch or 0)
         row.record, row.seconds = event, event["seconds"]
         if (values := front_values(event, self.objectives)) is not None:
             self.front.add(event, values)
 
-    def on_end(self, event: EndEvent) -> None:
+    def on_end(self, event: events.EndEvent) -> None:
         row = self.rows[event["trial_id"]]
         row.status, row.error = event["status"], event.get("error")
         self.ended[row.status] += 1
@@ -148,20 +134,20 @@ class TerminalView(Listener):
         self.live: Live | None = None
         self._dense: float | None = None  # the primary metric, until a trial has another
 
-    def begin(self, events: Iterable[Event]) -> None:
+    def begin(self, events: Iterable[events.Event]) -> None:
         for event in events:
             self._follow(event)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: events.Event) -> None:
         """Count an event. Log the end of a trial and a lost worker."""
         self._follow(event)
-        if event["event"] == WORKERS and self.live is None and self.console.is_terminal:
+        if event["event"] == events.WORKERS and self.live is None and self.console.is_terminal:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
             self.live.start()
-        elif event["event"] == END:
+        elif event["event"] == events.END:
             shown = {"terminal": self.live is None}
             logger.info("%s", self._line(self.progress.rows[event["trial_id"]]), extra=shown)
-        elif event["event"] == LOST:
+        elif event["event"] == events.LOST:
             what = event["trial_id"], event["attempt"], event["reason"]
             logger.warning("%s: attempt %d lost its worker (%s)", *what, extra=FILE_ONLY)
 
@@ -175,13 +161,13 @@ class TerminalView(Listener):
             self.live.stop()
             self.live = None
 
-    def _follow(self, event: Event) -> None:
+    def _follow(self, event: events.Event) -> None:
         """Count an event. Log once that a trial has another dense model than the sweep."""
         self.progress.apply(event)
         metric = self.progress.metric
-        if event["event"] == BASELINE:
+        if event["event"] == events.BASELINE:
             self._dense = figure(event, metric.name)
-        elif event["event"] == RECORD and self._dense is not None:
+        elif event["event"] == events.RECORD and self._dense is not None:
             found = figure(event, metric.baseline)
             if found is not None and found != self._dense:
                 logger.warning(OTHER, event["trial_id"], metric.name, found, self._dense)
@@ -199,7 +185,7 @@ class TerminalView(Listener):
             f"{_params(row)} {row.seconds:.0f} s{tail}"
         )
 
-    def _value(self, record: RecordEvent | None) -> str:
+    def _value(self, record: events.RecordEvent | None) -> str:
         """The primary metric of a record; nothing where it is missing."""
         value = None if record is None else figure(record, self.progress.metric.name)
         return "" if value is None else f"{value:.4f}"
