@@ -82,8 +82,10 @@ class Comparison:
             f"{name} ({results.folder})" if name in shared else name
             for name, results in zip(names, self.results, strict=True)
         ]
-        again = Counter(["setting"])  # the name of a column of config_differences
-        return [_numbered(name, again) for name in longer]
+        used = ["setting", *longer]  # the first is the name of a column of config_differences
+        turns = [1 + used[: place + 1].count(name) for place, name in enumerate(longer)]
+        pairs = zip(longer, turns, strict=True)
+        return [name if turn == 1 else f"{name} #{turn}" for name, turn in pairs]
 
     @property
     def named(self) -> list[tuple[str, Results]]:
@@ -157,11 +159,6 @@ def _words(directions: dict[str, str]) -> str:
     return ", ".join(f"{name} {way}" for name, way in directions.items())
 
 
-def _numbered(name: str, again: Counter[str]) -> str:
-    again[name] += 1
-    return name if again[name] == 1 else f"{name} #{again[name]}"
-
-
 def _row(name: str, results: Results) -> dict[str, Any]:
     front, cost, metric = results.front, results.cost, results.metric
     best = most(front, metric.name, largest=metric.direction == "max")
@@ -222,6 +219,5 @@ def attainment(fronts: Sequence[ArrayLike], level: float, directions: Sequence[s
     sets = np.repeat(np.arange(len(costs)), [len(front) for front in costs])
     share = 100 * (needed - 0.5) / len(costs)  # minus half a front: rounding cannot change it
     corners = moocore.eaf(np.concatenate(costs), sets=sets, percentiles=[share])[:, :2]
-    corners = np.unique(corners, axis=0) * signs + 0.0
-    rising: FloatArray = corners[np.argsort(corners[:, 0])]
-    return rising
+    found: FloatArray = np.unique(corners, axis=0) * signs + 0.0
+    return found[np.argsort(found[:, 0])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -89,20 +89,15 @@ def _results(ledger: Ledger) -> Results:
 def _metrics(
     head: ReadEvent, config: dict[str, Any], story: Story, confirmation: Confirmation
 ) -> tuple[dict[str, PrimaryMetric], list[str]]:
-    """The metrics of a ledger and their columns: those that its first event names, else those found
-    in its records.
-    """
+    """The metrics that the first event of a ledger names, else those in its records, and their
+    columns."""
     facts = mapping(head.get("metrics"))
     named = [name for name in facts if isinstance(facts[name], dict)]
     if named:
         metrics = {name: PrimaryMetric.of({**head, "metric": name}) for name in named}
         return metrics, [column for name in named for column in (name, metrics[name].se)]
     asked = mapping(config.get("task")).get("metrics")
-    told: Iterable[ReadEvent] = [
-        *story.records,
-        *confirmation.records.values(),
-        story.baseline or {},
-    ]
+    told = chain(story.records, confirmation.records.values(), [story.baseline or {}])
     names = {name for event in told for name in _EARLY if name in event}
     names |= set(asked if isinstance(asked, list) else [])
     early = {name: metric for name, metric in _EARLY.items() if name in names}

@@ -18,15 +18,12 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 import pandas as pd
 
-from analysis.certainty.verdicts import certain
+from analysis.certainty.verdicts import SLACK, certain
 from analysis.format import MetricFormat, percent
 from analysis.tables.columns import MOST_DROP, Split, on_split
 from analysis.tables.html import answer_html
 from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import BoolArray, FloatArray
-
-# In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it.
-_SLACK = 1e-9
 
 Row: TypeAlias = "pd.Series[Any] | None"
 
@@ -64,9 +61,8 @@ class Bound(NamedTuple):
         """How far each row is beyond the limit, in units: 0 within it, inf if it is missing."""
         values = front[self.column].to_numpy(dtype=np.float64, na_value=np.nan)
         beyond = self.limit - values if self.least else values - self.limit
-        missed = np.where(beyond <= _SLACK * self.unit, 0.0, beyond / self.unit)
-        found: FloatArray = np.where(np.isnan(values), np.inf, missed)
-        return found
+        missed = np.where(beyond <= SLACK * self.unit, 0.0, beyond / self.unit)
+        return np.where(np.isnan(values), np.inf, missed)
 
 
 @dataclass(frozen=True)
@@ -211,10 +207,8 @@ def marked(results: Asked, min_sparsity: float | None, max_drop: float) -> pd.Da
 
 
 def _certain(results: Asked, asked: Sequence[Bound]) -> BoolArray:
-    """The rows of the front whose drop on test is certain to be within the bound on it, (n,).
-
-    None on validation, or without such a bound.
-    """
+    """The rows of the front whose drop on test is certain to be within the bound on it, (n,): none
+    on validation, or without such a bound."""
     front, metric = results.front, results.metric
     most, sparsity = (front[name].to_numpy(np.float64) for name in (MOST_DROP, "sparsity"))
     is_tested = front[metric.test].notna().to_numpy(dtype=bool)

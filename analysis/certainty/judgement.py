@@ -137,10 +137,8 @@ def _weighed(
     on_test: bool,
     noisy: list[str],
 ) -> tuple[pd.DataFrame, list[list[ReadEvent]]]:
-    """The points that are compared with each other, those of the front first, and their records.
-
-    A point has one record per seed.
-    """
+    """The points that are compared with each other, those of the front first, and the records of
+    each, one per seed."""
     if on_test:
         story = results.confirming
         others = set(story.points) - set(points_of(pool.iloc[places]))

@@ -44,8 +44,8 @@ from sweep.ledger.metric import PrimaryMetric
 from sweep.pareto import BoolArray, FloatArray
 
 MARGIN = 0.01
-# In floating point, 0.90 - 0.89 is slightly more than 0.01; it still counts as one point.
-_SLACK = 1e-9
+SLACK = 1e-9
+"""In floating point, 0.90 - 0.89 is slightly more than 0.01; a bound of 0.01 includes it."""
 
 
 class ToDense(NamedTuple):
@@ -73,7 +73,7 @@ class ToDense(NamedTuple):
             return None
         if is_certain:
             return "certified"
-        return "likely" if self.difference >= -self.margin - _SLACK else "not"
+        return "likely" if self.difference >= -self.margin - SLACK else "not"
 
 
 def certain(

@@ -25,10 +25,8 @@ def write_tables(results: Results, folder: str | Path) -> list[Path]:
     tables = {"trials": results.trials, "records": results.records, "front": results.front}
     if results.confirmation_state != "none":
         tables["confirmation"] = results.confirmation
-    written = []
-    for name, table in tables.items():
-        written += write_table(table, Path(folder) / name)
-    return written
+    folder = Path(folder)
+    return [file for name, table in tables.items() for file in write_table(table, folder / name)]
 
 
 def write_table(table: pd.DataFrame, stem: Path) -> list[Path]:

@@ -54,8 +54,4 @@ def note(shown: int, of: int, noun: str) -> str:
 
 def _cells(values: FloatArray, count: int) -> IntArray:
     """The cell of each value, among ``count`` equal cells over the range of the values."""
-    if not len(values):
-        return np.empty(0, dtype=np.intp)
-    span = float(np.ptp(values)) or 1.0
-    places = ((values - values.min()) / span * count).astype(np.intp)
-    return np.asarray(np.minimum(places, count - 1), dtype=np.intp)
+    return np.digitize(values, np.histogram_bin_edges(values, count)[1:-1])
