@@ -55,12 +55,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically: a reader sees the old bytes or the new bytes."""
-
-    def write(part: Path) -> None:
-        part.write_bytes(data)
-        sync(part)
-
-    write_whole(path, write)
+    write_whole(path, lambda part: part.write_bytes(data))
 
 
 def sync(path: Path) -> None:
@@ -86,6 +81,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     part = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part{path.suffix}")
     try:
         write(part)
+        sync(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
