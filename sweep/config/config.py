@@ -18,11 +18,11 @@ from pydantic import ValidationInfo, model_validator
 from sweep.config import plan
 from sweep.config.fields import FIGURES
 from sweep.config.sections import CLOSED_FORM, EMBEDDED, Settings
-from sweep.registry import CRITERIA, LISTENERS, METRICS, TASKS
+from sweep.registry import CRITERIA, METRICS, TASKS
 from sweep.space.active import complete, fixed, identity
 from sweep.space.domains import Condition, Constant, Domain, plain_when, samples
 from sweep.space.params import FIXED, Params, is_learned, needs_data
-from sweep.space.values import Problem, Refused, closest, one_line, show
+from sweep.space.values import Problem, Refused, one_line, show
 
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
 """Figures whose worst value is unknown before a sweep runs (`sweep.cluster.baseline`)."""
@@ -47,8 +47,6 @@ class SweepConfig(Settings):
             *_distill_problems(self),
             *_quantization_problems(self),
         ]
-        if info.context:  # a config that a user gives
-            problems += _listener_problems(self)
         if not (info.context or {}).get("single_trial"):
             problems += [
                 *_grace_problems(self),
@@ -132,15 +130,6 @@ def _metric_problems(config: Settings) -> Iterator[Problem]:
             what = f"records have no {name}, because the primary metric is {task.primary}"
             allowed = f"{task.primary}_drop, or task.metric: {name.removesuffix('_drop')}"
             yield Problem(where, what, allowed=allowed, depends=("task.metric", "task.kind"))
-
-
-def _listener_problems(config: Settings) -> Iterator[Problem]:
-    """Listeners that are not registered on this machine."""
-    for name in config.listeners:
-        if name not in LISTENERS:
-            names, where = list(LISTENERS), ("listeners", name)
-            what = "is not a listener of any package on this machine"
-            yield Problem(where, what, allowed=", ".join(names), hint=closest(name, names))
 
 
 def _quantization_problems(config: Settings) -> Iterator[Problem]:

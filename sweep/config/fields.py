@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
-from sweep.registry import METRICS, SAMPLERS, TASKS
+from sweep.registry import LISTENERS, METRICS, SAMPLERS, TASKS
 from sweep.space.params import QUANTIZATIONS
 from sweep.space.types import Finite, OneOf, Section
-from sweep.space.values import Problem, Refused
+from sweep.space.values import Problem, Refused, closest
 
 SCHEDULERS = ("moasha", "fifo")
 """The schedulers that stop trials early; ``fifo`` stops none."""
@@ -82,12 +82,11 @@ Paths = Annotated[str | list[str], BeforeValidator(_read_paths)]
 
 def _read_label_names(raw: object) -> object:
     """Read a list of names, or a file with one name in each line, which may have blank lines."""
-    names = raw
+    names, allowed = raw, "a list of different names, or a file in UTF-8 with one name in each line"
     if is_name(raw):
         try:
             text = Path(str(raw)).read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
-            allowed = "a list of names, or a file in UTF-8 with one name in each line"
             raise Refused(Problem((), f"cannot be read ({error})", raw, allowed)) from None
         names = [line.strip() for line in text.splitlines() if line.strip()]
     if names is None:
@@ -96,8 +95,7 @@ def _read_label_names(raw: object) -> object:
         names = [name if isinstance(name, str | bool) else str(name) for name in names]
         if all(map(is_name, names)) and len(set(names)) == len(names) > 1:
             return names
-    allowed = "a list of two or more different names, or a file with one name in each line"
-    raise Refused(Problem((), "must have a name for each label", names, allowed))
+    raise Refused(Problem((), "must have a name for each of two or more labels", names, allowed))
 
 
 _LabelNamesForm = list[str | float] | str | None
@@ -139,14 +137,19 @@ Bounds = Annotated[
 Constraints = dict[Objective, Bounds]
 
 
-def _read_listeners(raw: object) -> object:
-    """Convert names without options to a mapping."""
+def _read_listeners(raw: object, info: ValidationInfo) -> object:
+    """Convert names without options to a mapping. Refuse unknown names if a user gives them."""
     given = raw
     if isinstance(raw, list | tuple) and all(map(is_name, raw)) and len(set(raw)) == len(raw):
         given = dict.fromkeys(raw)
     if not isinstance(given, Mapping):
         allowed = "a list of different names, or {name: {option: value, ...}, ...}"
         raise Refused(Problem((), "must be a list or a mapping of listeners", raw, allowed))
+    if unknown := [name for name in given if info.context and name not in LISTENERS]:
+        what, allowed = "is not a listener of any package on this machine", ", ".join(LISTENERS)
+        hints = [closest(name, LISTENERS) for name in unknown]
+        named = zip(map(str, unknown), hints, strict=True)
+        raise Refused(*(Problem((n,), what, allowed=allowed, hint=hint) for n, hint in named))
     return {name: {} if options is None else options for name, options in given.items()}
 
 
@@ -156,8 +159,8 @@ Listeners = Annotated[
     dict[Characters, _Options],
     BeforeValidator(_read_listeners, json_schema_input_type=_ListenersForm),
 ]
-"""Name -> options. Names are checked only in a config that a user gives (`sweep.config.config`),
-because a worker or the machine of an export may not have the package of a listener.
+"""Name -> options. Names are checked only in a config that a user gives, because a worker or the
+machine of an export may not have the package of a listener.
 """
 
 

@@ -80,11 +80,10 @@ def check_extension(config: Settings, count: int) -> None:
     at least the planned number, and at most the number of points.
     """
     planned, points = trials(config), size(config.space)
-    if count < planned:
-        raise UsageError(f"--trials is the total number of trials: at least {planned}, got {count}")
-    if count > points:
-        what = "the grid" if config.search.sampler == "grid" else "the space"
-        raise UsageError(f"--trials must be at most the {points} points of {what}, got {count}")
+    if not planned <= count <= points:
+        most = "" if math.isinf(points) else f" and at most {points}, the points of the space"
+        what = f"--trials is the total number of trials: at least {planned}{most}, got {count}"
+        raise UsageError(what)
 
 
 def worst_case_epochs(config: Settings) -> int:

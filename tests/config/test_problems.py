@@ -164,7 +164,7 @@ def test_a_key_without_a_similar_name_has_no_hint() -> None:
         ("terminal", "listeners: must be a list or a mapping of listeners, got 'terminal'"),
         ("[terminal, terminal]", "allowed: a list of different names, or {name: {option:"),
         ("[terminal, 3]", "listeners: must be a list or a mapping of listeners"),
-        ("{3: {}}", "listeners.3: must be a text (in quotes), got 3"),
+        ("{3: {}}", "listeners.3: is not a listener of any package"),
     ],
 )
 def test_wrong_listeners_are_reported(given: str, message: str) -> None:

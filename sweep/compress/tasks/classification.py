@@ -13,7 +13,7 @@ import numpy as np
 
 from sweep.compress.tasks import sources
 from sweep.compress.tasks.columns import Raw
-from sweep.compress.tasks.encode import Encoder, cached, has_tokenizer
+from sweep.compress.tasks.encode import Encoder, has_tokenizer
 from sweep.compress.tasks.labels import Classes, Labels, agree, is_unnamed, labels_of, listed
 from sweep.compress.tasks.split import Split, carve, shared_rows, stratified
 from sweep.compress.tasks.task import SPLITS, Ints, Task
@@ -181,8 +181,8 @@ class TextClassification(_Classification):
         counts = [settings.train_samples, settings.eval_samples]
         which = fingerprint([asdict(self.classes), cut, counts])
         folder = self.root / f"{self._key(source)}-{which}"
-        found = replace(cached(folder, make), padding=self.encoder.padding)
-        return self._checked(found, whole, name)
+        found = Split.open(once(folder, lambda: make().save(folder)))
+        return self._checked(replace(found, padding=self.encoder.padding), whole, name)
 
     def warnings_on(self, split: str) -> list[str]:
         found = super().warnings_on(split)
@@ -258,7 +258,7 @@ class TextClassification(_Classification):
             return split
 
         folder = self.root / f"{self._key(name)}-{fingerprint(asdict(self.classes))}"
-        found = cached(folder, make)
+        found = Split.open(once(folder, lambda: make().save(folder)))
         self.encoder.unknown(name, self.texts(name), refuse=name != "test")
         return found
 

@@ -126,16 +126,12 @@ def _refuse_name(what: str, name: str, names: Sequence[str]) -> None:
 def _texts(values: list[Any], source: str, name: str) -> list[str]:
     """Return the texts of a column, a missing one as an empty text."""
     for row, value in enumerate(values):
-        if value is not None and not isinstance(value, str):
+        if value is not None and (not isinstance(value, str) or _HALF.search(value)):
             raise UsageError(
                 f"{source}: row {row} of the text column {name!r} is of type "
-                f"{type(value).__name__}, and no text: {show(value)}; write texts into the column, "
-                "or set task.text to another column, or to a field of this one (COLUMN.FIELD)"
-            )
-        if value and _HALF.search(value):
-            raise UsageError(
-                f"{source}: row {row} of the text column {name!r} has half of a surrogate pair "
-                f"(\\ud800 to \\udfff), which is no character: {ascii(value)[:80]}"
+                f"{type(value).__name__}, and no text: {ascii(value)[:80]}; allowed: texts without "
+                "half of a surrogate pair (\\ud800 to \\udfff); to read another column, or a "
+                "field of this one (COLUMN.FIELD), set task.text"
             )
     return [value or "" for value in values]
 

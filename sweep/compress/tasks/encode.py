@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from sweep.compress.tasks.split import Padding, Split
 from sweep.compress.tasks.task import Ints
 from sweep.config.fields import is_path
 from sweep.errors import UsageError, first_line
-from sweep.ledger.files import fingerprint, new_folder, once, tree_digest
+from sweep.ledger.files import fingerprint, tree_digest
 
 WARNED, REFUSED = 0.05, 0.2
 """The shares of unknown tokens above which there is a warning, or an error."""
@@ -201,13 +201,3 @@ def _replaced(texts: Sequence[str], replace: Mapping[str, str]) -> list[str]:
     for old, new in replace.items():
         rows = [row.replace(old, new) for row in rows]
     return rows
-
-
-def cached(folder: Path, make: Callable[[], Split]) -> Split:
-    """Open the split in ``folder``; make and save it first if it is missing."""
-
-    def store() -> None:
-        with new_folder(folder) as scratch:
-            make().save(scratch)
-
-    return Split.open(once(folder, store))

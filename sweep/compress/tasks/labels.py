@@ -97,10 +97,9 @@ def labels_of(train: Raw, validation: Raw | None) -> Labels:
     if len(found) < 2:
         what = f"{len(found)}: {listed(found)}"
         raise UsageError(f"a classifier needs at least 2 labels, but the train split has {what}")
-    if validation is None:
-        return Labels(found, (), train.label_names, len(train.labels))
-    others = _different(validation, "split 'validation'")
-    return Labels(found, others, train.label_names or validation.label_names, len(train.labels))
+    others = _different(validation, "split 'validation'") if validation else []
+    schemas = [split.label_names for split in (train, validation) if split]
+    return Labels(found, others, next(filter(None, schemas), None), len(train.labels))
 
 
 def _different(raw: Raw, source: str) -> list[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from sweep.compress.tasks.task import Ints
 from sweep.errors import UsageError
+from sweep.ledger.files import new_folder
 
 Row = Sequence[int] | Ints
 
@@ -104,11 +105,11 @@ class Split:
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def save(self, folder: Path) -> None:
-        """Save the arrays as ``.npy`` files."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in _ARRAYS:
-            if (array := getattr(self, name)) is not None:
-                np.save(folder / f"{name}.npy", array)
+        """Save the arrays as ``.npy`` files, atomically."""
+        with new_folder(folder) as scratch:
+            for name in _ARRAYS:
+                if (array := getattr(self, name)) is not None:
+                    np.save(scratch / f"{name}.npy", array)
 
     @classmethod
     def open(cls, folder: Path) -> Split:
