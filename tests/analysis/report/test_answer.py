@@ -85,6 +85,12 @@ def test_on_validation_nothing_is_certain(answered: Results, word: str) -> None:
     assert word not in text and "Nothing is certain on validation" in text
 
 
+def test_a_point_without_a_verdict_may_be_the_answer() -> None:
+    """The dense model has no value, but each record has its drop from it."""
+    text = answer(LedgerBuilder().baseline(accuracy=None).points(a=(798, 0.3)))
+    assert "The sparsest point within 1 point of dense by its figure on validation is **30" in text
+
+
 def test_a_knee_that_is_the_answer_is_described_once() -> None:
     ledger = LedgerBuilder().baseline().points(a=(805, 0.1), b=(795, 0.8), c=(400, 0.9))
     text = answer(ledger)
