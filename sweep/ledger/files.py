@@ -72,7 +72,7 @@ REPORT_FOLDERS = ("figures", "tables")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Call ``write`` with a temporary path, then move the file to ``path``. Returns ``path``.
+    """Call ``write`` with a temporary path, sync the file, and move it to ``path``, the result.
 
     The parent folder is created if needed. If ``write`` fails, an older ``path`` is unchanged.
     """

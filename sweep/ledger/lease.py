@@ -18,6 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from sweep.errors import StorageError, UsageError
@@ -68,20 +69,16 @@ class Lease:
         self._stop.set()
         self._thread.join()
         _held_here.discard(self._id)
-        try:
+        with suppress(StorageError):  # the lease will expire soon
             if self._is_ours(self._read()):
                 self._note.remove()
-        except StorageError:  # the lease will expire soon
-            return
 
     def _keep(self) -> None:
         while not self._stop.wait(BEAT):
-            try:
+            with suppress(StorageError):  # the ledger reports a store that cannot be reached
                 note = self._read()
                 if note is None or self._is_ours(note) or not self.is_lost():
                     self._write()
-            except StorageError:  # the ledger reports a store that cannot be reached
-                continue
 
     def _is_ours(self, note: Note | None) -> bool:
         return note is not None and note.get("id") == self._id

@@ -48,10 +48,6 @@ def pack(extra: Mapping[str, str]) -> tuple[str, bytes]:
     return f"_ray_pkg_{hashlib.sha256(data).hexdigest()[:16]}.zip", data
 
 
-STOP_SECONDS = 300
-"""How long a driver may take to save its state after SIGTERM. By default Ray would wait 3 s."""
-
-
 def submit(
     api: JobsApi, config: SweepConfig, place: str, python: str = "python"
 ) -> tuple[Job, bool]:
@@ -84,8 +80,9 @@ def _request(
     package, data = pack({f"{config.name}.yaml": dump_yaml(config), "job.txt": own})
     api.upload(package, data)
     settings = json.dumps(config.model_dump(mode="json"))
-    # sweep.api says why threads wait passively.
-    variables = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), "OMP_WAIT_POLICY": "PASSIVE"}
+    # After SIGTERM a driver has 300 s to save its state; by default Ray would wait 3 s. sweep.api
+    # says why threads wait passively.
+    variables = {"RAY_JOB_STOP_WAIT_TIME_S": "300", "OMP_WAIT_POLICY": "PASSIVE"}
     return {
         "submission_id": own,
         "entrypoint": _entrypoint(f"{config.name}.yaml", place, python),
