@@ -1,7 +1,7 @@
 """Reads the ledgers of sweeps and makes pandas tables, fronts, figures and reports of them.
 
-The package needs pandas, numpy, pyarrow, matplotlib, plotly and jinja2, and none of the packages
-that run a sweep::
+The package needs pandas, numpy, pyarrow, pydantic, matplotlib, plotly and jinja2, and none of the
+packages that run a sweep::
 
     import analysis
 

@@ -2,6 +2,6 @@ from analysis.comparison import Comparison as Comparison
 from analysis.comparison import Incomparable as Incomparable
 from analysis.loading import load as load
 from analysis.results import Results as Results
-from sweep.ledger.read import NewerLedger as NewerLedger
-from sweep.ledger.read import NotASweep as NotASweep
+from sweep.ledger.lines import NewerLedger as NewerLedger
+from sweep.ledger.lines import NotASweep as NotASweep
 from sweep.ledger.store_errors import MissingPackage as MissingPackage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -82,7 +83,6 @@ def _results(ledger: Ledger) -> Results:
         confirming=confirmation,
         draw_front=draw_front,
         lost=story.lost,
-        problems=ledger.problems + story.problems + confirmation.problems,
     )
 
 
@@ -106,26 +106,23 @@ def _metrics(
 
 
 def _directions(head: ReadEvent, config: dict[str, Any], metric: PrimaryMetric) -> dict[str, str]:
-    given = mapping(head.get("directions")) or mapping(config.get("objectives"))
+    given = head.get("directions") or mapping(config.get("objectives"))
     return given or {metric.name: metric.direction, "sparsity": "max"}
 
 
-def _with_trials(config: dict[str, Any], events: list[ReadEvent]) -> dict[str, Any]:
+def _with_trials(config: dict[str, Any], events: Sequence[ReadEvent]) -> dict[str, Any]:
     """The config with the number of trials of the last extension."""
-    resumed = (event.get("trials") for event in events if event["event"] == RESUME)
-    asked = [number for number in resumed if isinstance(number, int)]
+    asked = [event["trials"] for event in events if event["event"] == RESUME]
     if not asked:
         return config
     return {**config, "search": {**mapping(config.get("search")), "trials": asked[-1]}}
 
 
 def _reference_point(head: ReadEvent, baseline: ReadEvent | None) -> dict[str, float]:
-    point = mapping(head.get("reference_point"))
-    point.update(mapping((baseline or {}).get("reference_point")))
-    return {name: float(v) for name, v in point.items() if isinstance(v, int | float)}
+    return {**head.get("reference_point", {}), **(baseline or {}).get("reference_point", {})}
 
 
-def _state(events: list[ReadEvent]) -> str:
+def _state(events: Sequence[ReadEvent]) -> str:
     states = {FINISH: "finished", INTERRUPT: "interrupted", RESUME: "running"}
     told = [states[event["event"]] for event in events if event["event"] in states]
     return told[-1] if told else "running"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -66,16 +65,15 @@ def _sessions(events: Iterable[ReadEvent]) -> list[list[ReadEvent]]:
 
 
 def _workers(session: list[ReadEvent]) -> int:
-    counts = [event.get("count") for event in session if event["event"] == WORKERS]
+    counts = [event["count"] for event in session if event["event"] == WORKERS]
     seen = {event.get("worker") or "" for event in session if event["event"] == RECORD}
-    return max((one for one in counts if isinstance(one, int)), default=len(seen - {""}))
+    return max(counts, default=len(seen - {""}))
 
 
 def _span(session: list[ReadEvent]) -> tuple[float | None, float]:
     """The first start of a trial, and the seconds from it to the last record or end."""
-    timed = [event for event in session if isinstance(event.get("time"), int | float)]
-    begin = next((event["time"] for event in timed if event["event"] == START), None)
-    ends = [event["time"] for event in timed if event["event"] in (RECORD, END)]
+    begin = next((event["time"] for event in session if event["event"] == START), None)
+    ends = [event["time"] for event in session if event["event"] in (RECORD, END)]
     return begin, 0.0 if begin is None or not ends else max(0.0, ends[-1] - begin)
 
 
@@ -83,15 +81,11 @@ def session_clock(events: Iterable[ReadEvent]) -> Iterator[tuple[ReadEvent, floa
     """Each event with the seconds since the first start of a trial, as in ``Cost.wall_seconds``.
 
     The time between the last record or end of a session and the first start of the next one does
-    not count. NaN for an event without a time; 0 before the first start.
+    not count. 0 before the first start.
     """
     before = 0.0
     for session in _sessions(events):
         begin, wall = _span(session)
         for event in session:
-            time = event.get("time")
-            if not isinstance(time, int | float):
-                yield event, math.nan
-            else:
-                yield event, before + (0.0 if begin is None else max(0.0, time - begin))
+            yield event, before + (0.0 if begin is None else max(0.0, event["time"] - begin))
         before += wall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -21,11 +21,12 @@ def layers_of(
     ``records`` are those of one trial. The latest one up to ``epoch`` that has the zeros is used,
     because masks do not change between such records. None if the ledger does not have the zeros.
     """
-    weights = _weights(baseline)
-    told = [r for r in records if _zeros(r) is not None and int(r["epoch"]) <= epoch]
-    latest = max(told, key=lambda record: int(record["epoch"]), default=None)
-    zeros = _zeros(latest or {})
-    if not weights or zeros is None or len(zeros) != len(weights):
+    weights = (baseline or {}).get("prunable_weights") or []
+    told = [
+        r["zeros_per_weight"] for r in records if r["epoch"] <= epoch and "zeros_per_weight" in r
+    ]
+    zeros = told[-1] if told else []
+    if not weights or len(zeros) != len(weights):
         return None
     rows = [
         {"name": name, "count": count, "zeros": zero, "sparsity": zero / count if count else None}
@@ -51,20 +52,3 @@ def layer_table(points: Mapping[Point, pd.DataFrame | None]) -> pd.DataFrame | N
         index=pd.Index(names.astype(object), name="matrix"),
         dtype="float64",
     )
-
-
-def _weights(baseline: Mapping[str, Any] | None) -> list[tuple[str, int]]:
-    given, pairs = (baseline or {}).get("prunable_weights"), []
-    for pair in given if isinstance(given, list) else ():
-        match pair:
-            case [str(name), int(count)]:
-                pairs.append((name, count))
-            case _:
-                return []
-    return pairs
-
-
-def _zeros(record: Mapping[str, Any]) -> Sequence[int] | None:
-    given = record.get("zeros_per_weight")
-    fine = isinstance(given, list) and all(isinstance(zero, int) for zero in given)
-    return given if fine else None

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import frame, of
-from sweep.ledger.events import INTERRUPT, RESUME, Event, ReadEvent
-from sweep.ledger.read import Fold
+from sweep.ledger.events import Event, ReadEvent
+from sweep.ledger.fold import Fold
 
 TIMELINE = (
     of("text", "worker", "trial_id")
@@ -40,12 +40,9 @@ class _Stays(Fold):
         self._now = 0.0
 
     def apply(self, event: Event | ReadEvent) -> None:
-        """Add an event if it has a time and, for an event of a trial, the name of the trial."""
-        time = event.get("time")
-        if isinstance(time, int | float):
-            self._now = float(time)
-            if event["event"] in (INTERRUPT, RESUME) or isinstance(event.get("trial_id"), str):
-                super().apply(event)
+        """Add an event."""
+        self._now = float(event["time"])
+        super().apply(event)
 
     def finished(self) -> list[dict[str, Any]]:
         """All rows; attempts without an end are running."""

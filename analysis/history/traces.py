@@ -42,19 +42,10 @@ def traces_table(
 
 def _steps(events: Iterable[ReadEvent]) -> Iterator[tuple[Point, dict[str, Any]]]:
     """Each point at its first record, with the row without the hypervolume."""
-    reached: dict[str, int] = {}
-    seen: set[Point] = set()
-    ended: set[str] = set()
-    epochs = 0
+    ended = epochs = 0
     for event, seconds in session_clock(events):
-        kind, trial, epoch = event["event"], event.get("trial_id"), event.get("epoch")
-        if kind == END and isinstance(trial, str):
-            ended.add(trial)
-        if kind != RECORD or not isinstance(trial, str) or not isinstance(epoch, int):
-            continue
-        if (trial, epoch) not in seen:
-            seen.add((trial, epoch))
-            epochs += max(0, epoch - reached.get(trial, 0))
-            reached[trial] = max(epoch, reached.get(trial, 0))
-            row = {"time": event.get("time"), "seconds": seconds, "epochs": epochs}
-            yield (trial, epoch), {**row, "trials": len(ended)}
+        ended += event["event"] == END
+        if event["event"] == RECORD:
+            epochs += event["epoch"] > 0
+            row = {"time": event["time"], "seconds": seconds, "epochs": epochs, "trials": ended}
+            yield (event["trial_id"], event["epoch"]), row

@@ -156,10 +156,9 @@ def _failures(comparison: Comparison) -> Section:
         Column("sweep"),
         Column("failed trials", "numeric"),
         Column("lost workers", "numeric"),
-        Column("problems of the ledger", "numeric"),
     ]
     rows = [
-        [short(name), *map(number, (each.counts["failed"], len(each.lost), len(each.problems)))]
+        [short(name), *map(number, (each.counts["failed"], len(each.lost)))]
         for name, each in comparison.named
     ]
     caption = "The reasons are in the report of each sweep."

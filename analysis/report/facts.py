@@ -111,16 +111,14 @@ def cost(results: Results) -> Section:
 
 
 def failures(results: Results) -> Section:
-    """Failed trials and lost workers with their reasons, and problems of the ledger."""
+    """Failed trials and lost workers with their reasons."""
     lost = [
         f"A worker was lost in {short(event['trial_id'])}: {short(event.get('reason'))}"
         for event in results.lost
     ]
-    problems = [short(text) for text in results.problems]
     blocks = [
         *_failed(results),
         *_listed(lost, "workers were lost"),
-        *_listed(problems, "problems of the ledger"),
     ]
     return Section("failures", "Failures", blocks or ["None."])
 

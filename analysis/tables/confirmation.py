@@ -17,15 +17,15 @@ from analysis.certainty.answers import Point
 from analysis.certainty.measured import measured, over_seeds
 from analysis.tables.columns import confirmation_columns, confirmed_columns, frame, of, on_split
 from sweep.ledger.events import ReadEvent
+from sweep.ledger.fold import Fold
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.read import Fold
 from sweep.ledger.record import figure
 from sweep.pareto import knee, nondominated
 
 
 @dataclass
 class Confirmation(Fold):
-    """The events of a confirmation; of repeated records the first one counts."""
+    """The events of a confirmation."""
 
     baseline: ReadEvent | None = None
     """The dense model on test."""
@@ -39,7 +39,6 @@ class Confirmation(Fold):
     """Retrainings that failed: trial_id, seed, error."""
     begun: bool = False
     running: bool = False
-    problems: list[str] = field(default_factory=list)
 
     def of(self, point: Point) -> list[ReadEvent]:
         """The records of a point, ordered by seed."""
@@ -53,32 +52,23 @@ class Confirmation(Fold):
 
     def has_failed(self, point: Point) -> bool:
         """Whether a retraining of a point failed before its epoch, so that its mean is too good."""
-        seeds = [event.get("seed") for event in self.failed if event.get("trial_id") == point[0]]
+        seeds = [event["seed"] for event in self.failed if event["trial_id"] == point[0]]
         return any((*point, seed) not in self.records for seed in seeds)
 
     def on_confirm(self, event: ReadEvent) -> None:
         self.begun = self.running = True
-        points = event.get("points")
-        self.newest = []
-        for point in points if isinstance(points, list) else []:
-            if isinstance(point, dict) and isinstance(point.get("epoch"), int):
-                self.newest.append((str(point.get("trial_id")), point["epoch"]))
-                self.why[self.newest[-1]] = str(point.get("why"))
+        why = {(point["trial_id"], point["epoch"]): point["why"] for point in event["points"]}
+        self.newest = list(why)
+        self.why |= why
 
     def on_confirm_baseline(self, event: ReadEvent) -> None:
-        self.baseline = self.baseline or event
+        self.baseline = event
 
     def on_confirm_record(self, event: ReadEvent) -> None:
-        key = (event.get("trial_id"), event.get("epoch"), event.get("seed"))
-        if not isinstance(key[0], str) or not all(type(part) is int for part in key[1:]):
-            self.problems.append(
-                f"a confirmation record of {key[0]} lacks its epoch or its seed; it is ignored"
-            )
-            return
-        self.records.setdefault(key, event)  # type: ignore[arg-type]
+        self.records[event["trial_id"], event["epoch"], event["seed"]] = event
 
     def on_confirm_end(self, event: ReadEvent) -> None:
-        if event.get("status") == "failed":
+        if event["status"] == "failed":
             self.failed.append(event)
 
     def on_confirm_finish(self, event: ReadEvent) -> None:

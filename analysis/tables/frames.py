@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.columns import DECISIONS, EXTRA, Kinds, contract, frame, of, param_kinds
-from sweep.ledger.events import Event, ReadEvent
+from sweep.ledger.events import ReadEvent
+from sweep.ledger.fold import Fold
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.read import Fold
 from sweep.ledger.record import figure
 
 BASELINE = "baseline"
@@ -25,8 +25,8 @@ class Trial:
     """A trial in the ledger."""
 
     trial_id: str
-    params: dict[str, Any] = field(default_factory=dict)
-    seed: int | None = None
+    params: dict[str, Any]
+    seed: int
     status: str = "running"
     error: str | None = None
     worker: str | None = None
@@ -58,63 +58,30 @@ class Trial:
         return asked if isinstance(asked, int) else self.epochs
 
 
-_OF_A_TRIAL = {"trial", "start", "record", "decision", "lost", "end"}
-
-# The keys that identify an event of a kind; events of other kinds may repeat.
-_ONCE = {
-    "trial": ("trial_id",),
-    "record": ("trial_id", "stage", "epoch"),
-    "decision": ("trial_id", "epoch", "rung"),
-}
-
-
 @dataclass
 class Story(Fold):
-    """The events of the search, grouped by kind and trial; of repeated events the first counts."""
+    """The events of the search, grouped by kind and trial."""
 
     baseline: ReadEvent | None = None
     trials: dict[str, Trial] = field(default_factory=dict)
     records: list[ReadEvent] = field(default_factory=list)
     decisions: list[ReadEvent] = field(default_factory=list)
     lost: list[ReadEvent] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    _seen: set[tuple[Any, ...] | None] = field(default_factory=set)
-
-    def trial(self, event: ReadEvent) -> Trial:
-        """The trial that an event names, created at its first mention."""
-        name = str(event["trial_id"])
-        return self.trials.setdefault(name, Trial(name))
-
-    def apply(self, event: Event | ReadEvent) -> None:
-        """Add an event unless it is a repetition."""
-        kind = event["event"]
-        if kind in _OF_A_TRIAL and not isinstance(event.get("trial_id"), str):
-            self.problems.append(f"a `{kind}` event names no trial; it is ignored")
-            return
-        key = (kind, *map(event.get, _ONCE[kind])) if kind in _ONCE else None
-        if key not in self._seen:
-            super().apply(event)
-        if key is not None:
-            self._seen.add(key)
 
     def on_baseline(self, event: ReadEvent) -> None:
-        self.baseline = self.baseline or event
+        self.baseline = event
 
     def on_trial(self, event: ReadEvent) -> None:
-        trial, params = self.trial(event), event.get("params")
-        trial.params = params if isinstance(params, dict) else {}
-        trial.seed = event.get("seed")
+        trial_id = event["trial_id"]
+        self.trials[trial_id] = Trial(trial_id, event["params"], event["seed"])
 
     def on_start(self, event: ReadEvent) -> None:
-        trial = self.trial(event)
+        trial = self.trials[event["trial_id"]]
         trial.status, trial.error = "running", None
-        trial.worker, trial.attempt = event.get("worker"), event.get("attempt")
+        trial.worker, trial.attempt = event.get("worker"), event["attempt"]
 
     def on_record(self, event: ReadEvent) -> None:
-        if not isinstance(event.get("epoch"), int):
-            self.problems.append(f"a record of {event['trial_id']} has no epoch; it is ignored")
-            return
-        self.trial(event).add(event)
+        self.trials[event["trial_id"]].add(event)
         self.records.append(event)
 
     def on_decision(self, event: ReadEvent) -> None:
@@ -124,8 +91,8 @@ class Story(Fold):
         self.lost.append(event)
 
     def on_end(self, event: ReadEvent) -> None:
-        trial = self.trial(event)
-        trial.status, trial.error = str(event.get("status", "completed")), event.get("error")
+        trial = self.trials[event["trial_id"]]
+        trial.status, trial.error = event["status"], event["error"]
 
 
 def records_table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ class Loaded:
     cost: Cost
     state: str
     """finished | interrupted | running (or its driver was killed, which looks the same)."""
-    events: list[ReadEvent]
+    events: Sequence[ReadEvent]
     """The ledger, event by event."""
     story: Story
     """The events of the search, grouped by kind and trial."""
@@ -77,8 +77,6 @@ class Loaded:
     """Draws the front; passed in, because charts import tables and no table imports a chart."""
     lost: list[ReadEvent] = field(default_factory=list)
     """Workers that were lost: trial_id, attempt, reason."""
-    problems: list[str] = field(default_factory=list)
-    """The problems of the ledger, one sentence each."""
 
     @property
     def counts(self) -> dict[str, int]:

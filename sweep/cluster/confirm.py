@@ -17,7 +17,7 @@ from sweep.ledger.folder import SweepFolder
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import dense_event, figure
 from sweep.search.replay import Search
-from sweep.search.rounds import Confirmation, Point, choose
+from sweep.search.rounds import Confirmation, choose
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def _confirm(
     keeper.close()
 
 
-def _points(session: Session, runners_up: int) -> list[Point]:
+def _points(session: Session, runners_up: int) -> list[events.Point]:
     """The points to confirm. Raises :class:`~sweep.errors.UsageError` where there is no front."""
     search = Search(session.config).replay(session.ledger.events)
     params = {name: trial.params for name, trial in search.trials.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sweep.ledger.checkpoint import Deleter, Deletion, name_of
 from sweep.ledger.events import EndEvent, RecordEvent
-from sweep.ledger.read import Fold
+from sweep.ledger.fold import Fold
 from sweep.ledger.record import front_values
 from sweep.ledger.store import Store, store_at
 from sweep.pareto import Front

@@ -22,7 +22,7 @@ from sweep.errors import Interrupted, UsageError
 from sweep.ledger import events
 from sweep.ledger.files import remove_empty
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.journal import VERSION
+from sweep.ledger.lines import VERSION
 from sweep.ledger.record import dense_event
 from sweep.ledger.store import read_text
 from sweep.search.replay import Search

@@ -7,14 +7,18 @@ An event is a plain dict, equal to its JSON line. ``event`` is the kind; the led
     if event["event"] == RECORD:
         event["epoch"]  # an int
 
-The types describe what this version writes. A key that older versions did not write is
-``NotRequired``. A ledger from another source may lack any key: see :data:`ReadEvent`.
+The types describe what this version writes and what every reader checks
+(:mod:`sweep.ledger.lines`), because a ledger may come from another person. A key that older
+versions did not write is ``NotRequired``. A kind that is not listed here is not checked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Final, Literal, NotRequired, get_args, get_type_hints
+
+from pydantic import Field, Strict
+from typing_extensions import TypedDict
 
 SWEEP: Final = "sweep"
 WARM: Final = "warm"
@@ -38,6 +42,12 @@ CONFIRM_FINISH: Final = "confirm_finish"
 
 Ended = Literal["completed", "stopped", "failed"]
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Scalar = float | bool | str | None
+TrialId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""Such as t00012. Checkpoint folders are named by it (and a retraining's seed), so no path is."""
+
 
 class _Stamped(TypedDict):
     time: NotRequired[float]
@@ -46,8 +56,18 @@ class _Stamped(TypedDict):
 class _OfJob(_Stamped):
     """``seed`` is that of a retraining, whose kinds begin with ``confirm_``; a trial has none."""
 
-    trial_id: str
-    seed: NotRequired[int]
+    trial_id: TrialId
+    seed: NotRequired[Seed]
+
+
+class _Figures(_Stamped, extra_items=float | None):  # type: ignore[call-arg]
+    """Figures of a model: those declared here, and numbers by the names of metrics and sizes."""
+
+    accuracy: NotRequired[float]
+    examples: Count
+    correct_bits: NotRequired[str]
+    coverage: NotRequired[float]
+    split: NotRequired[str]
 
 
 class SweepEvent(_Stamped):
@@ -60,11 +80,11 @@ class SweepEvent(_Stamped):
     event: Literal["sweep"]
     metric: NotRequired[str]
     metrics: NotRequired[dict[str, dict[str, Any]]]
-    version: int
+    version: Count
     name: str
     config: dict[str, Any]
     versions: dict[str, str]
-    directions: dict[str, str]
+    directions: dict[str, Literal["max", "min"]]
     reference_point: dict[str, float]
 
 
@@ -74,30 +94,26 @@ class WarmEvent(_Stamped):
     event: Literal["warm"]
     source: str
     name: str | None
-    used: int
+    used: Count
     skipped: dict[str, int]
     differs: list[str]
     observations: list[dict[str, Any]]
 
 
-class BaselineEvent(_Stamped):
+class BaselineEvent(_Figures):
     """The figures of the dense model on validation; those of ``confirm_baseline`` are on test.
 
-    It has more keys than are declared here. ``shared_rows`` counts the examples that train has too
-    (`sweep.compress.tasks.split`); on test, those that train or validation have. ``texts`` counts
-    examples, tokens, unknown tokens, and texts that are empty or were cut, by split.
-
-    ``prunable_weights`` has [name, number of weights] of each prunable matrix, ``left_out`` has
-    [name, number, reason] of each other one (`sweep.compress.prune.coverage`).
+    ``shared_rows`` counts the examples that train has too (`sweep.compress.tasks.split`); on test,
+    those that train or validation have. ``texts`` counts examples, tokens, unknown tokens, and
+    texts that are empty or were cut, by split. ``prunable_weights`` has [name, number of weights]
+    of each prunable matrix, ``left_out`` has [name, number, reason] of each other one
+    (`sweep.compress.prune.coverage`).
     """
 
     event: Literal["baseline", "confirm_baseline"]
-    split: NotRequired[str]
-    coverage: NotRequired[float]
-    prunable_weights: NotRequired[list[list[Any]]]
-    left_out: NotRequired[list[list[Any]]]
-    accuracy: NotRequired[float]
-    examples: int
+    model: NotRequired[str | None]
+    prunable_weights: NotRequired[list[Annotated[tuple[str, Count], Strict(False)]]]
+    left_out: NotRequired[list[Annotated[tuple[str, Count, str], Strict(False)]]]
     warnings: list[str]
     shared_rows: NotRequired[dict[str, dict[str, int]]]
     texts: NotRequired[dict[str, dict[str, int]]]
@@ -108,17 +124,17 @@ class WorkersEvent(_Stamped):
     """From now on up to ``count`` workers run at a time."""
 
     event: Literal["workers"]
-    count: int
+    count: Count
 
 
 class TrialEvent(_Stamped):
     """A trial is proposed."""
 
     event: Literal["trial"]
-    trial_id: str
-    number: int
-    params: dict[str, Any]
-    seed: int
+    trial_id: TrialId
+    number: Count
+    params: dict[str, Scalar]
+    seed: Seed
     sampler_attrs: dict[str, Any]
 
 
@@ -126,31 +142,29 @@ class StartEvent(_OfJob):
     """A worker begins an attempt (1, 2, ...), at a trial after the last recorded ``epoch``."""
 
     event: Literal["start", "confirm_start"]
-    attempt: int
-    epoch: NotRequired[int | None]
+    attempt: Count
+    epoch: NotRequired[Count | None]
+    worker: NotRequired[str | None]
 
 
-class RecordEvent(_OfJob):
+class RecordEvent(_Figures):
     """One evaluation: the figures of a :class:`~sweep.ledger.record.Record`.
 
     That of a retraining has the ``split`` test, and some figures on validation too.
     """
 
     event: Literal["record", "confirm_record"]
-    attempt: int
+    trial_id: TrialId
+    seed: NotRequired[Seed]
+    attempt: Count
     worker: NotRequired[str | None]
-    split: NotRequired[str]
     stage: str
-    epoch: int
+    epoch: Count
     partial: bool
-    accuracy: NotRequired[float]
     loss: float
-    examples: int
     sparsity: float
-    coverage: NotRequired[float]
     seconds: float
-    baseline_accuracy: NotRequired[float]
-    validation_accuracy: NotRequired[float]
+    zeros_per_weight: NotRequired[list[Count]]
 
 
 class DecisionEvent(_Stamped):
@@ -162,13 +176,13 @@ class DecisionEvent(_Stamped):
     """
 
     event: Literal["decision"]
-    trial_id: str
-    epoch: int
-    rung: int
+    trial_id: TrialId
+    epoch: Count
+    rung: Count
     action: Literal["continue", "stop"]
     reason: str
-    peers: int
-    rank: int
+    peers: Count
+    rank: Count
     beaten_by: list[str]
 
 
@@ -176,7 +190,7 @@ class LostEvent(_OfJob):
     """The worker of an attempt died, or its machine was ``preempted``."""
 
     event: Literal["lost", "confirm_lost"]
-    attempt: int
+    attempt: Count
     reason: str
     preempted: NotRequired[bool]
 
@@ -193,7 +207,7 @@ class ResumeEvent(_Stamped):
     """A driver continues the sweep, up to ``trials`` trials in total."""
 
     event: Literal["resume"]
-    trials: int
+    trials: Count
 
 
 class InterruptEvent(_Stamped):
@@ -210,20 +224,28 @@ class FinishEvent(_Stamped):
     reason: str | None
 
 
+class Point(TypedDict):
+    """A point of a front, and why it is retrained ("front" or "runner-up")."""
+
+    trial_id: TrialId
+    epoch: Count
+    why: str
+
+
 class ConfirmEvent(_Stamped):
     """Round ``confirm`` (from 0) begins: each point is to be retrained with each seed."""
 
     event: Literal["confirm"]
-    confirm: int
-    points: list[dict[str, Any]]
-    seeds: list[int]
+    confirm: Count
+    points: list[Point]
+    seeds: list[Seed]
 
 
 class ConfirmFinishEvent(_Stamped):
     """All retrainings of a round have completed or failed."""
 
     event: Literal["confirm_finish"]
-    confirm: int
+    confirm: Count
 
 
 Event = (
@@ -242,6 +264,10 @@ Event = (
     | FinishEvent
     | ConfirmEvent
     | ConfirmFinishEvent
+)
+
+KINDS = frozenset(
+    kind for event in get_args(Event) for kind in get_args(get_type_hints(event)["event"])
 )
 
 ReadEvent = Mapping[str, Any]

@@ -5,7 +5,7 @@ process, ``kill -9`` included. It survives a power failure once it is fsynced. T
 outbox starts an fsync as soon as the previous one has ended, so that all events that arrived
 in between share one fsync. :meth:`Ledger.sync` waits for it.
 
-A crash can leave a torn tail, which the next :meth:`Ledger.open` removes
+A crash can leave a torn tail, which the next :meth:`Ledger.open` cuts and keeps as a copy
 (:mod:`sweep.ledger.lines`). Damage anywhere else is an error that names the line, because events
 after the damage may depend on events that are lost.
 """
@@ -13,57 +13,31 @@ after the damage may depend on events that are lost.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
-from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
-from sweep.ledger.files import sync
-from sweep.ledger.journal import Journal, Outbox, check_expected, check_version
+from sweep.ledger.files import sync, write_text
+from sweep.ledger.journal import Journal, Outbox, check_expected
 from sweep.ledger.lease import driver_name
 from sweep.ledger.lines import WINDOW, parse
 from sweep.ledger.store import errors_of
 
-# A POSIX lock belongs to a process: without this set, the same process could take it twice.
-_held_here: set[str] = set()
+logger = logging.getLogger(__name__)
+
+_open_here: set[int] = set()  # the descriptors of locked ledgers
 
 
-class Lock:
-    """A POSIX lock (lockf) that allows one driver per sweep. The lock file names the holder.
+def _close_all() -> None:
+    """A forked child would keep the lock of a ledger after the death of its driver."""
+    while _open_here:
+        os.close(_open_here.pop())
 
-    The system releases the lock when the process ends for any reason, and a forked child does not
-    inherit it, so that an orphan process cannot block a sweep. The lock has its own file because
-    closing any other handle of a locked file in this process would release the lock.
-    """
 
-    def __init__(self, path: Path) -> None:
-        """Take the lock. UsageError if another driver holds it; StorageError if the file cannot be
-        locked.
-        """
-        key = os.path.realpath(path)
-        if key in _held_here:
-            raise UsageError(f"{path.parent} is in use by this same process (pid {os.getpid()})")
-        with errors_of("open", path):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, driver_name().encode(), 0)
-        except (BlockingIOError, PermissionError):
-            holder = os.pread(fd, 200, 0).decode(errors="replace") or "an unknown process"
-            os.close(fd)
-            raise UsageError(f"{path.parent} is in use by another driver: {holder}") from None
-        except OSError as error:
-            os.close(fd)
-            raise StorageError(f"cannot lock {path}: {error.strerror or error}") from error
-        _held_here.add(key)
-        self._fd, self._key = fd, key
-
-    def release(self) -> None:
-        """Release the lock. Call this only once."""
-        os.close(self._fd)
-        _held_here.discard(self._key)
+os.register_at_fork(after_in_child=_close_all)
 
 
 class Ledger(Journal):
@@ -71,11 +45,9 @@ class Ledger(Journal):
 
     path: Path
 
-    def __init__(
-        self, path: Path, held: ExitStack, fd: int, events: list[Event], size: int
-    ) -> None:
+    def __init__(self, path: Path, fd: int, events: list[Event], size: int) -> None:
         super().__init__(path, events, Outbox(self._sync, WINDOW))
-        self._held, self._fd = held, fd
+        self._fd = fd
         self._size = self._synced = size  # bytes written; bytes safe on the disk
 
     @classmethod
@@ -87,20 +59,24 @@ class Ledger(Journal):
         path = Path(path)
         if not create and not path.exists():
             raise UsageError(f"{path.parent} is not a sweep: it has no {path.name}")
-        lock = Lock(path.with_suffix(".lock"))
-        with ExitStack() as held, errors_of("open", path):
-            held.callback(lock.release)
-            fd = _open_to_append(path)
-            held.callback(os.close, fd)
-            events, size = parse(path.read_bytes(), path)
-            check_version(events, path)
-            check_expected(events, create, path)
-            if os.fstat(fd).st_size > size:
-                os.ftruncate(fd, size)
-            os.fsync(fd)
-            return cls(path, held.pop_all(), fd, events, size)
+        with errors_of("open", path):
+            fd = _open_locked(path)
+            try:
+                data = path.read_bytes()
+                events, size = parse(data, path)
+                check_expected(events, create, path)
+                if len(data) > size:
+                    _keep_tail(path, data[size:])
+                    os.ftruncate(fd, size)
+                os.fsync(fd)
+                return cls(path, fd, events, size)
+            except BaseException:
+                _close(fd)
+                raise
 
     def _write(self, lines: bytes) -> None:
+        if not _is_at(self._fd, self.path):
+            raise StorageError(f"{self.path} was removed or replaced while this driver wrote to it")
         before = self._size
         try:
             for start in range(0, len(lines), WINDOW):
@@ -148,17 +124,66 @@ class Ledger(Journal):
             self._outbox.fail(error)
 
     def _release(self) -> None:
-        self._held.close()
+        _close(self._fd)
 
     def discard(self) -> None:
         for path in (self.path, self.path.with_suffix(".lock")):
             path.unlink(missing_ok=True)
 
 
-def _open_to_append(path: Path) -> int:
-    """Open for appending. A new file's folder is synced, so that its name survives a power cut."""
-    is_new = not path.exists()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    if is_new:
-        sync(path.parent)
-    return fd
+def _open_locked(path: Path) -> int:
+    """Open a ledger for appending, and lock it for this driver.
+
+    The lock (flock) is that of the file itself, so that no other file can be removed to get around
+    it. The system releases it when the process ends for any reason. ``ledger.lock`` is only a note
+    that names the driver. Raises UsageError if another driver has the ledger.
+    """
+    note = path.with_suffix(".lock")
+    while True:
+        is_new = not path.exists()
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+        _open_here.add(fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            _close(fd)
+            if not isinstance(error, BlockingIOError):
+                raise StorageError(f"cannot lock {path}: {error.strerror or error}") from error
+            holder = note.read_text(errors="replace")[:200] if note.is_file() else ""
+            who = f"another driver: {holder or 'an unknown process'}"
+            if holder == driver_name():
+                who = f"this same process (pid {os.getpid()})"
+            raise UsageError(f"{path.parent} is in use by {who}") from None
+        if _is_at(fd, path):
+            write_text(note, driver_name())
+            if is_new:
+                sync(path.parent)  # so that its name survives a power failure
+            return fd
+        _close(fd)  # the driver that had it has just discarded it
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    """Whether an open file is still the one at ``path``."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _close(fd: int) -> None:
+    _open_here.discard(fd)
+    os.close(fd)
+
+
+def _keep_tail(path: Path, tail: bytes) -> None:
+    """Save what a crash left after the last whole event, before it is cut from the ledger."""
+    copy = path.with_name(f"{path.name}.cut-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    with open(copy, "xb") as file:
+        file.write(tail)
+        file.flush()
+        os.fsync(file.fileno())
+    logger.warning(
+        "%s: %d bytes after the last whole event, which a crash left incomplete, are cut; a copy "
+        "is %s",
+        *(path, len(tail), copy.name),
+    )

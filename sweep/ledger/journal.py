@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self, cast
 
@@ -20,8 +20,6 @@ from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.events import Event, ReadEvent
 from sweep.ledger.lines import encode
 from sweep.ledger.store import Store
-
-VERSION = 1
 
 
 class Outbox:
@@ -187,15 +185,6 @@ class Journal(ABC):
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def check_version(events: Sequence[Event | ReadEvent], path: object) -> None:
-    """Raise StorageError if the ledger has a newer version."""
-    version = events[0].get("version", VERSION) if events else VERSION
-    if not isinstance(version, int) or version > VERSION:
-        raise StorageError(
-            f"{path} has ledger version {version}; this prunesweep reads up to version {VERSION}"
-        )
 
 
 def check_expected(events: list[Event], create: bool, path: Store | Path) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
-from sweep.ledger.journal import Journal, Outbox, check_expected, check_version
+from sweep.ledger.journal import Journal, Outbox, check_expected
 from sweep.ledger.lease import Lease
 from sweep.ledger.read import check_no_copy, first_event, parse_segments
 from sweep.ledger.segments import Fenced, SegmentWriter, read_segments
@@ -88,7 +88,6 @@ def _take_over(path: Store, create: bool) -> tuple[SegmentWriter, list[Event]]:
     for _ in range(TRIES):
         found = read_segments(path)
         events = parse_segments(found, path)
-        check_version(events, path)
         check_expected(events, create, path)
         number = found[-1].number + 1 if found else 1
         writer = SegmentWriter(path, number)

@@ -1,41 +1,28 @@
 """Read the ledger of a sweep from one file, or from segments in an object store.
 
-Reading never changes a ledger, needs no lock, and works while a sweep writes to it. Code that
-continues a sweep uses :func:`read_events`, which raises an error for damage before the torn tail.
-Code that only shows a sweep uses :func:`read_ledger`, which leaves out damaged lines.
+Reading never changes a ledger, needs no lock, and works while a sweep writes to it. A damaged
+ledger is an error for every reader, as it is for a driver: a front without some of its trials would
+be wrong in silence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from sweep.errors import StorageError, UsageError
-from sweep.ledger.events import SWEEP, Event, ReadEvent
-from sweep.ledger.journal import check_version
-from sweep.ledger.lines import parse, salvage
+from sweep.errors import UsageError
+from sweep.ledger.events import Event
+from sweep.ledger.lines import NotASweep, parse
 from sweep.ledger.segments import FOLDER, Segment, joined, read_segments
 from sweep.ledger.store import Store, store_at
 
 FILE = "ledger.jsonl"
 
 
-class NotASweep(UsageError, ValueError):
-    """The path has no ledger of a sweep."""
-
-
-class NewerLedger(NotASweep):
-    """The ledger was written by a newer version, which this version cannot read."""
-
-
 class Ledger(NamedTuple):
-    """``events`` in file order, one message in ``problems`` for each line that was left out, and
-    the ``folder`` of the sweep.
-    """
+    """The ``events`` in file order, and the ``folder`` of the sweep."""
 
-    events: list[ReadEvent]
-    problems: list[str]
+    events: list[Event]
     folder: Store
 
 
@@ -49,7 +36,6 @@ def read_events(ledger: Store | Path) -> list[Event]:
     events = _events(ledger)
     if events is None:
         raise UsageError(f"{ledger.parent} is not a sweep: it has no {ledger.name}")
-    check_version(events, ledger)
     return events
 
 
@@ -58,7 +44,7 @@ def _events(ledger: Store) -> list[Event] | None:
     if ledger.name == FOLDER:
         return parse_segments(read_segments(ledger), ledger) or _events(ledger.parent / FILE)
     data = ledger.read_bytes()
-    return None if data is None else parse(data, ledger)[0]
+    return None if data is None else parse(data, ledger).events
 
 
 def first_event(ledger: Store) -> Event | None:
@@ -71,8 +57,7 @@ def first_event(ledger: Store) -> Event | None:
         return first_event(ledger.parent / FILE)
     data = ledger.read_bytes() or b""
     first = data[: data.find(b"\n") + 1]
-    events = parse(first, ledger)[0] or parse(data, ledger)[0]
-    check_version(events, ledger)
+    events = parse(first, ledger).events or parse(data, ledger).events
     return events[0] if events else None
 
 
@@ -80,7 +65,7 @@ def parse_segments(found: list[Segment], ledger: Store) -> list[Event]:
     """The events of segments. Raises StorageError for a line that is not a valid event."""
     lines = joined(found)
     end = b"" if lines.endswith(b"\n") or not lines else b"\n"
-    return parse(lines + end, ledger, may_be_torn=False)[0]
+    return parse(lines + end, ledger, is_file=False).events
 
 
 def check_no_copy(ledger: Store) -> None:
@@ -96,17 +81,16 @@ def read_ledger(path: str | Path | Store) -> Ledger:
     """Read the ledger of the sweep in folder ``path`` (or the ledger file ``path``).
 
     ``path`` may be any address that fsspec supports. An empty ledger gives no events. Raises
-    :class:`NotASweep` if the path has no ledger of a sweep, :class:`NewerLedger` for a ledger of a
-    newer version, :class:`~sweep.ledger.store_errors.StoreError` (an OSError) if a file cannot be
-    read or a segment is damaged, and ``MissingPackage`` if the object store needs a package that is
-    not installed.
+    :class:`NotASweep` if the path has no ledger of a sweep, StorageError (a ``NewerLedger`` for a
+    newer version) if the ledger is damaged or cannot be read, and ``MissingPackage`` if the object
+    store needs a package that is not installed.
     """
     store = store_at(path, to_write=False)
     if _is_file(store):
-        return _salvaged(_content(store, store), store, store.parent)
+        return Ledger(_parsed(store, store), store.parent)
     if found := read_segments(store / FOLDER):
-        return _salvaged(joined(found), store / FOLDER, store)
-    return _salvaged(_content(store / FILE, store), store / FILE, store)
+        return Ledger(parse_segments(found, store / FOLDER), store)
+    return Ledger(_parsed(store / FILE, store), store)
 
 
 def _is_file(store: Store) -> bool:
@@ -114,40 +98,9 @@ def _is_file(store: Store) -> bool:
     return store.name.endswith(".jsonl") if store.local is None else store.local.is_file()
 
 
-def _content(file: Store, named: Store) -> bytes:
+def _parsed(file: Store, named: Store) -> list[Event]:
     if named.local is not None and not named.local.exists():
         raise NotASweep(f"{named}: no such folder")
     if (content := file.read_bytes()) is None:
         raise NotASweep(f"{named} is not a sweep: it has no {FILE}")
-    return content
-
-
-def _salvaged(content: bytes, file: Store, folder: Store) -> Ledger:
-    events, problems = salvage(content)
-    if not events:
-        # A sweep that has just begun: no line yet, or a first line that is still being written.
-        if content.strip() and (b"\n" in content or not content.startswith(b"{")):
-            raise NotASweep(f"{file} is not the ledger of a sweep: none of its lines is an event")
-    elif events[0]["event"] != SWEEP:
-        raise NotASweep(f"{file} is not the ledger of a sweep: its first event is not `{SWEEP}`")
-    try:
-        check_version(events, file)
-    except StorageError as error:
-        raise NewerLedger(f"{error}") from None
-    return Ledger(events, problems, folder)
-
-
-class Fold:
-    """Folds events into a state: each goes to the method ``on_<kind>``, if there is one."""
-
-    def apply(self, event: Event | ReadEvent) -> None:
-        """Apply one event."""
-        method = getattr(self, f"on_{event['event']}", None)
-        if method is not None:
-            method(event)
-
-    def replay(self, events: Iterable[Event | ReadEvent]) -> Self:
-        """Apply several events. Returns ``self``."""
-        for event in events:
-            self.apply(event)
-        return self
+    return parse(content, file).events

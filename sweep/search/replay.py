@@ -16,8 +16,8 @@ import numpy as np
 
 from sweep.config import SweepConfig, plan
 from sweep.ledger import events
+from sweep.ledger.fold import Fold
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values
 from sweep.search.budget import Budget
 from sweep.search.jobs import TrialState

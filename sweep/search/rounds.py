@@ -28,8 +28,8 @@ import numpy as np
 
 from sweep.config import SweepConfig
 from sweep.ledger import events
+from sweep.ledger.fold import Fold
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.read import Fold
 from sweep.ledger.record import front_values, standard_error
 from sweep.pareto import nondominated
 from sweep.search.jobs import Retraining
@@ -39,10 +39,6 @@ from sweep.space.params import FIDELITY
 
 STREAM = 0x636F6E66
 """Separates the fresh seeds from all other random numbers that follow from a sweep's seed."""
-
-
-Point = dict[str, Any]
-"""As in a "confirm" event: ``trial_id``, ``epoch``, and ``why``, which is front or runner-up."""
 
 
 class Confirmation(Fold):
@@ -68,7 +64,7 @@ class Confirmation(Fold):
     # The driver's questions.
 
     def next_round(
-        self, points: Sequence[Point], count: int, seed: int
+        self, points: Sequence[events.Point], count: int, seed: int
     ) -> events.ConfirmEvent | None:
         """The "confirm" event for these points under ``count`` seeds; None if none is needed.
 
@@ -195,7 +191,7 @@ class Confirmation(Fold):
         return fresh
 
 
-def _pairs(points: Sequence[Point], seeds: Sequence[int]) -> set[tuple[str, int, int]]:
+def _pairs(points: Sequence[events.Point], seeds: Sequence[int]) -> set[tuple[str, int, int]]:
     return {(point["trial_id"], point["epoch"], seed) for point in points for seed in seeds}
 
 
@@ -205,7 +201,7 @@ def choose(
     params: Mapping[str, Mapping[str, Any]],
     runners_up: int,
     metric: PrimaryMetric,
-) -> list[Point]:
+) -> list[events.Point]:
     """The points of the front, and at most ``runners_up`` of the next, nearest first.
 
     ``records`` are the accepted ones (:attr:`sweep.search.replay.Search.records`), ``params`` those

@@ -75,12 +75,15 @@ class LedgerBuilder:
     def add(self, kind: str, wait: float = 0.0, **fields: Any) -> LedgerBuilder:
         """Append any event, ``wait`` seconds after the one before."""
         self.clock += wait
-        self.events.append({"event": kind, "time": self.clock, **fields})
+        known = {"finish": {"reason": None}, "lost": {"attempt": 1}, "resume": {"trials": 0}}
+        own = {"event": kind, "time": self.clock, **known.get(kind, {})}
+        self.events.append({**own, **fields})
         return self
 
     def baseline(self, correct: int = DENSE, **fields: Any) -> LedgerBuilder:
         spent = {"seconds": 9.0, "train_seconds": 8.0, "eval_seconds": 1.0}
         own = {"majority_accuracy": 0.1, "warnings": [], "model": "models/tiny"}
+        own |= {"reference_point": {}}
         return self.add("baseline", 9.0, **{**measured(correct, 0.0), **spent, **own, **fields})
 
     def trial(self, trial_id: str, *, seed: int = 11, **params: Any) -> LedgerBuilder:
@@ -157,7 +160,7 @@ class LedgerBuilder:
         self.add("confirm", confirm=number, points=wanted, seeds=seeds)
         if number == 0:
             own = {"split": "test", "correct_bits": first(dense)}
-            self.add("confirm_baseline", 1.0, **measured(dense, 0.0), **own)
+            self.add("confirm_baseline", 1.0, **measured(dense, 0.0), warnings=[], **own)
         for (trial, epoch), by_seed in points.items():
             sparsity = self._sparsity(trial, epoch)
             for seed, correct in by_seed.items():
@@ -170,6 +173,11 @@ class LedgerBuilder:
                     "accuracy_drop": (dense - correct) / EXAMPLES,
                 }
                 own = {"trial_id": trial, "epoch": epoch, "seed": seed, "attempt": 1}
+                own |= {
+                    "stage": "recovered" if epoch else "pruned",
+                    "partial": False,
+                    "seconds": 9.0,
+                }
                 own |= {"worker": "host:1", "split": "test", "correct_bits": first(correct)}
                 own |= measured(correct, sparsity) | fresh
                 self.add("confirm_record", 10.0, **{**own, **fields})

@@ -194,7 +194,7 @@ class Scene(Cast):
                 params = {"sparsity": 0.5 + number / 10}
                 trial = {"event": "trial", "trial_id": f"t{number}", "seed": number}
                 ledger.append({**trial, "params": params})
-            ledger.append({"event": "finish"})
+            ledger.append({"event": "finish", "reason": None})
 
     def epochs(self, assignment: dict[str, Any]) -> Iterable[int]:
         return list(assignment["wanted"])

@@ -11,10 +11,19 @@ import analysis
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.folder import SweepFolder
-from sweep.ledger.journal import VERSION, Journal
+from sweep.ledger.journal import Journal
+from sweep.ledger.lines import VERSION
 from sweep.ledger.read import read_events
 
-FIRST: Event = {"event": "sweep", "version": VERSION, "name": "größer", "config": {}}
+FIRST: Event = {
+    "event": "sweep",
+    "version": VERSION,
+    "name": "größer",
+    "config": {},
+    "versions": {},
+    "directions": {},
+    "reference_point": {},
+}
 
 
 @pytest.fixture(
@@ -26,7 +35,7 @@ def folder(request: pytest.FixtureRequest) -> SweepFolder:
 
 def written(folder: SweepFolder, count: int = 3) -> list[Event]:
     with folder.open(create=True) as ledger:
-        return ledger.append(FIRST, *({"event": "start", "attempt": i} for i in range(count)))
+        return ledger.append(FIRST, *({"event": "workers", "count": i} for i in range(count)))
 
 
 def test_readers_and_the_next_writer_see_appended_events(folder: SweepFolder) -> None:
@@ -34,7 +43,7 @@ def test_readers_and_the_next_writer_see_appended_events(folder: SweepFolder) ->
     assert read_events(folder.ledger) == events
     with folder.open(create=False) as ledger:
         assert ledger.events == events
-        more = ledger.append({"event": "finish"})
+        more = ledger.append({"event": "finish", "reason": None})
         assert {event["time"] for event in events} == {events[0]["time"]}
         assert more[0]["time"] >= events[0]["time"]
         ledger.sync()
@@ -58,9 +67,9 @@ def test_a_sweep_exists_once_it_has_an_event(folder: SweepFolder) -> None:
 def test_an_event_that_is_not_strict_json_writes_nothing(folder: SweepFolder, bad: object) -> None:
     with folder.open(create=True) as ledger:
         ledger.append(FIRST)
-        with pytest.raises(SweepError, match="record"):
-            ledger.append({"event": "start"}, {"event": "record", "loss": bad})
-        ledger.append({"event": "finish"})
+        with pytest.raises(SweepError, match="note"):
+            ledger.append({"event": "workers", "count": 1}, {"event": "note", "loss": bad})
+        ledger.append({"event": "finish", "reason": None})
     assert [event["event"] for event in read_events(folder.ledger)] == ["sweep", "finish"]
 
 
@@ -72,8 +81,8 @@ def test_time_never_decreases_even_across_a_restart(
     monkeypatch.setattr("sweep.ledger.journal.time", clock)
     for count in (3, 1):
         with folder.open(create=count == 3) as ledger:
-            for _ in range(count):
-                ledger.append(FIRST)
+            for number in range(count):
+                ledger.append(FIRST if count + number == 3 else {"event": "workers", "count": 1})
     assert [event["time"] for event in read_events(folder.ledger)] == [100.0, 100.0, 200.5, 200.5]
 
 
@@ -110,7 +119,7 @@ def test_the_same_process_cannot_open_a_ledger_twice(folder: SweepFolder) -> Non
     first.close()
     first.close()
     with pytest.raises(SweepError, match="closed"):
-        first.append({"event": "finish"})
+        first.append({"event": "finish", "reason": None})
     folder.open(create=False).close()
 
 

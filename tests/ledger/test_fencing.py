@@ -26,6 +26,7 @@ from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.read import read_events
 from sweep.ledger.segments import Fenced
 from sweep.ledger.store_objects import ObjectStore
+from tests.ledger.test_contract import FIRST
 
 
 def taken_over(sweep: ObjectStore) -> SegmentLedger:
@@ -39,12 +40,12 @@ def taken_over(sweep: ObjectStore) -> SegmentLedger:
 
 def begun(sweep: ObjectStore) -> SegmentLedger:
     ledger = SegmentLedger.open(sweep / "ledger", create=True)
-    _write(ledger, {"event": "sweep", "version": 1})
+    _write(ledger, FIRST)
     return ledger
 
 
 def event(number: int) -> dict[str, object]:
-    return {"event": "start", "attempt": number}
+    return {"event": "workers", "count": number}
 
 
 def _write(ledger: SegmentLedger, one: dict[str, object]) -> None:
@@ -53,7 +54,7 @@ def _write(ledger: SegmentLedger, one: dict[str, object]) -> None:
 
 
 def attempts(sweep: ObjectStore) -> list[int]:
-    return [e["attempt"] for e in read_events(sweep / "ledger") if e["event"] == "start"]
+    return [e["count"] for e in read_events(sweep / "ledger") if e["event"] == "workers"]
 
 
 def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None:
@@ -145,7 +146,7 @@ def test_a_take_over_succeeds_while_the_older_driver_writes(sweep: ObjectStore) 
     with patch.object(ObjectStore, "create", late):
         new = taken_over(sweep)
     with old, new:
-        assert [e.get("attempt") for e in new.events] == [None, 0, 1, 2]
+        assert [e.get("count") for e in new.events] == [None, 0, 1, 2]
         with pytest.raises(Fenced):
             _write(old, event(9))
     assert attempts(sweep) == [0, 1, 2]
@@ -158,7 +159,7 @@ DRIVE = """
     ledger = SegmentLedger.open(ObjectStore.at(sys.argv[1]), create=False)
     print("open", flush=True)
     for number in range(100000):
-        ledger.append({"event": "start", "attempt": number}, {"event": "record", "attempt": number})
+        ledger.append({"event": "workers", "count": number}, {"event": "note", "number": number})
         if number % 7 == 0:
             ledger.sync()
             print(number, flush=True)
@@ -186,9 +187,9 @@ def test_a_killed_driver_leaves_complete_appends_and_all_synced_events(
         s3_sweep / "ledger", create=False
     ) as ledger:  # without a wait, as it ran here
         assert time.monotonic() - started < lease.STALE
-        found = [(e["event"], e["attempt"]) for e in ledger.events[1:]]
+        found = [(e["event"], e.get("count", e.get("number"))) for e in ledger.events[1:]]
     assert len(found) >= 2 * synced
-    assert found == [(k, n) for n in range(len(found) // 2) for k in ("start", "record")]
+    assert found == [(k, n) for n in range(len(found) // 2) for k in ("workers", "note")]
 
 
 def test_an_expired_lease_is_taken_over(

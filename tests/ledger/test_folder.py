@@ -13,10 +13,10 @@ from sweep.config.load import load_config
 from sweep.errors import StorageError
 from sweep.ledger.folder import SweepFolder
 from tests.harness.command import Command, assert_refused
+from tests.ledger.test_contract import FIRST
 
 INSIDE = (
     "ledger.jsonl",
-    "ledger.lock",
     "checkpoints",
     "checkpoints/t00000",
     "checkpoints/t00000/epoch-0001",
@@ -35,7 +35,7 @@ def sweep_at(path: Path) -> SweepFolder:
     """A sweep that has begun, with one trial."""
     path.mkdir(parents=True, exist_ok=True)
     own = {"event": "trial", "trial_id": "t00000", "number": 0, "params": {}, "seed": 1}
-    write(path, {"event": "sweep", "version": 1, "config": config()}, own)
+    write(path, FIRST | {"config": config()}, own | {"sampler_attrs": {}})
     return SweepFolder(path)
 
 
@@ -96,11 +96,11 @@ def test_commands_name_the_link_or_id_that_they_reject(
         done = cli(command, folder)
         assert_refused(done, 6, "checkpoints/t00000 is a symbolic link", "remove it")
         (tmp_path / "sweep" / "checkpoints" / "t00000").unlink()
-    first = {"event": "sweep", "version": 1, "config": config()}
+    first = FIRST | {"config": config()}
     end = {"event": "end", "trial_id": str(elsewhere), "status": "completed"}
-    write(tmp_path / "sweep", first, end, {"event": "finish"})
+    write(tmp_path / "sweep", first, end, {"event": "finish", "reason": None})
     done = cli(command, folder)
-    assert_refused(done, 6, "line 2 of 3", "a trial_id must be 1 to 64", repr(str(elsewhere)))
+    assert_refused(done, 6, "line 2 of 3", "trial_id of the `end` event", repr(str(elsewhere)))
     assert content(elsewhere) == before
 
 
@@ -113,6 +113,6 @@ def test_links_to_the_folder_and_links_among_other_files_are_allowed(
     (tmp_path / "sweep").symlink_to(tmp_path / "results" / "sweep")
     for path in (tmp_path / "results" / "sweep", tmp_path / "sweep"):
         with SweepFolder(path).open(create=False) as ledger:
-            ledger.append({"event": "resume"})
+            ledger.append({"event": "resume", "trials": 1})
     kinds = [json.loads(line)["event"] for line in (path / "ledger.jsonl").open()]
     assert kinds == ["sweep", "trial", "resume", "resume"]

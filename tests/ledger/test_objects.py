@@ -17,15 +17,14 @@ from sweep.ledger.objects import SegmentLedger
 from sweep.ledger.read import read_events
 from sweep.ledger.store_objects import ObjectStore
 from tests.analysis.ledgers import small_sweep
-
-FIRST = {"event": "sweep", "version": 1, "config": {}}
+from tests.ledger.test_contract import FIRST
 
 
 def written(sweep: ObjectStore, count: int) -> SegmentLedger:
     """A ledger of ``count`` segments after the one with its first event."""
     ledger = SegmentLedger.open(sweep / "ledger", create=True)
     for number in range(-1, count):
-        ledger.append(FIRST if number < 0 else {"event": "start", "attempt": number})
+        ledger.append(FIRST if number < 0 else {"event": "workers", "count": number})
         ledger.sync()
     return ledger
 
@@ -41,7 +40,7 @@ def test_events_appended_during_a_put_share_the_next_segment(sweep: ObjectStore)
 
         with patch.object(ObjectStore, "create", slow):
             for number in range(50):
-                ledger.append({"event": "start", "attempt": number})
+                ledger.append({"event": "workers", "count": number})
                 time.sleep(0.001)
             assert not ledger.is_synced
             turn.set()
@@ -52,14 +51,14 @@ def test_events_appended_during_a_put_share_the_next_segment(sweep: ObjectStore)
 
 def test_an_unsafe_id_is_damage(sweep: ObjectStore) -> None:
     with written(sweep, 1) as ledger:
-        ledger.append({"event": "finish"}, {"event": "end", "trial_id": "../t00001"})
-    words = r"line 4 of 4: a trial_id must be 1 to 64 .*; got '\.\./t00001'"
-    for look in (read_events, lambda path: SegmentLedger.open(path, create=False)):
+        ledger.append(
+            {"event": "finish", "reason": None}, {"event": "end", "trial_id": "../t00001"}
+        )
+    words = r"line 4 of 4: trial_id of the `end` event: .* pattern .*; got '\.\./t00001'"
+    looks = (read_events, lambda path: SegmentLedger.open(path, create=False))
+    for look in (*looks, lambda path: analysis.load(str(path.parent))):
         with pytest.raises(StorageError, match=words):
             look(sweep / "ledger")
-    read = analysis.load(str(sweep))
-    assert [event["event"] for event in read.events] == ["sweep", "start", "finish"]
-    assert read.problems[0].startswith("line 4 of the ledger: a trial_id must be 1 to 64 ")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -106,7 +105,7 @@ def test_interrupted_packing_loses_nothing(sweep: ObjectStore, step: str) -> Non
     with patch("sweep.ledger.segments.PACK", 7):
         ledger = written(sweep, 4)
         with patch.object(ObjectStore, step, interrupt):
-            ledger.append({"event": "start", "attempt": 4})
+            ledger.append({"event": "workers", "count": 4})
             with pytest.raises(StorageError, match="interrupted"):
                 ledger.sync()
         ledger.close()
@@ -114,9 +113,9 @@ def test_interrupted_packing_loses_nothing(sweep: ObjectStore, step: str) -> Non
         assert any("-" in name for name in names) and "00000003.jsonl" in names
         for count in (5, 6, 7):
             found = read_events(sweep / "ledger")
-            assert [event.get("attempt") for event in found] == [None, *range(count)]
+            assert [event.get("count") for event in found] == [None, *range(count)]
             with SegmentLedger.open(sweep / "ledger", create=False) as again:
-                again.append({"event": "start", "attempt": count})
+                again.append({"event": "workers", "count": count})
 
 
 def test_packing_does_not_disturb_readers(sweep: ObjectStore) -> None:
@@ -127,13 +126,13 @@ def test_packing_does_not_disturb_readers(sweep: ObjectStore) -> None:
         def read() -> None:
             while not done.is_set():
                 events = read_events(sweep / "ledger")
-                assert [e["attempt"] for e in events[1:]] == list(range(len(events) - 1))
+                assert [e["count"] for e in events[1:]] == list(range(len(events) - 1))
                 seen.append(len(events))
 
         reader = threading.Thread(target=read)
         reader.start()
         for number in range(25):
-            ledger.append({"event": "start", "attempt": number})
+            ledger.append({"event": "workers", "count": number})
             ledger.sync()
         done.set()
         reader.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from sweep.ledger.file import Ledger
 from sweep.ledger.lines import WINDOW
 from sweep.ledger.read import read_events
 from tests.harness.disk import Disk, disk_under
+from tests.ledger.test_contract import FIRST
 
 
 @pytest.fixture
@@ -35,7 +37,8 @@ def disk(path: Path) -> Iterator[Disk]:
 
 
 def event(number: int, size: int = 0) -> Event:
-    return {"event": "start", "attempt": number, "text": "x" * size}
+    text = {"text": "x" * size}
+    return {"event": "workers", "count": abs(number), **text} if number else {**FIRST, **text}
 
 
 def wait_until(what: object, seconds: float = 30) -> None:
@@ -150,13 +153,26 @@ def test_a_power_failure_keeps_synced_events_and_a_valid_ledger(
             left = disk.cut_power(chance)
             ledger.close()
         path.write_bytes(left)
-        survivors = read_events(path)
+        survivors = advised(path)
         assert survivors == written[: len(survivors)]
         assert len(survivors) >= safe
         with Ledger.open(path, create=not survivors) as ledger:
             assert ledger.events == survivors
-            more = ledger.append(event(-1))
+            more = ledger.append(event(-1 if survivors else 0))
         assert read_events(path) == survivors + more
+
+
+def advised(path: Path) -> list[Event]:
+    """The events of a ledger, after the advice of the error if it is damaged."""
+    try:
+        return read_events(path)
+    except StorageError as error:
+        told = str(error)
+    advice = re.search(r"whole events follow it.*`head -n (\d+) COPY", told)
+    assert advice, told
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: int(advice[1])]))
+    return read_events(path)
 
 
 @pytest.mark.parametrize(("beyond", "is_damage"), [(0, False), (1, True)])
@@ -172,10 +188,12 @@ def test_holes_are_a_torn_tail_only_within_the_last_window(
     start = next(at for at in lines if len(data) - at <= WINDOW)
     if beyond:
         start = max(at for at in lines if len(data) - at > WINDOW)
-    data[start + 10 : start + 20] = bytes(10)
-    path.write_bytes(data)
-    if is_damage:
-        with pytest.raises(StorageError, match="is damaged"):
-            read_events(path)
-    else:
-        assert read_events(path)[-1]["attempt"] == lines.index(start) + 1
+    number = lines.index(start) + 3  # of the line that begins there
+    for end, torn in ((start + 20, False), (len(data), not is_damage)):
+        data[start + 10 : end] = bytes(end - start - 10)
+        path.write_bytes(data)
+        if torn:
+            assert read_events(path)[-1]["count"] == number - 2
+        else:
+            with pytest.raises(StorageError, match=f"line {number} of .* is not an event"):
+                read_events(path)

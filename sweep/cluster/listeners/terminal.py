@@ -21,8 +21,8 @@ from sweep.cluster.listeners import Listener
 from sweep.cluster.log import FILE_ONLY
 from sweep.config import SweepConfig, plan
 from sweep.ledger import events
+from sweep.ledger.fold import Fold
 from sweep.ledger.metric import PrimaryMetric
-from sweep.ledger.read import Fold
 from sweep.ledger.record import figure, front_values
 from sweep.pareto import Front
 from sweep.space.params import Params, chosen_by

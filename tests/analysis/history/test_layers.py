@@ -29,13 +29,7 @@ def test_the_latest_count_up_to_the_epoch_is_used() -> None:
     assert [results.layers("t", epoch)["zeros"][0] for epoch in range(4)] == [50, 50, 90, 90]
 
 
-@pytest.mark.parametrize(
-    ("zeros", "weights"),
-    [
-        *((zeros, WEIGHTS) for zeros in (None, [50, 75], "text", [50, 75, None])),
-        *(([50, 75, 0], w) for w in (None, [], [["a"]], "abc", [[1, 2], [3, 4], [5, 6]])),
-    ],
-)
+@pytest.mark.parametrize(("zeros", "weights"), [([50, 75], WEIGHTS), ([50, 75, 0], [])])
 def test_unknown_zeros_give_none(zeros: object, weights: object) -> None:
     ledger = pruned(zeros_per_weight=zeros)
     ledger.events[1]["prunable_weights"] = weights
