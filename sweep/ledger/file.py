@@ -138,7 +138,6 @@ def _open_locked(path: Path) -> int:
     it. The system releases it when the process ends for any reason. ``ledger.lock`` is only a note
     that names the driver. Raises UsageError if another driver has the ledger.
     """
-    note = path.with_suffix(".lock")
     while True:
         is_new = not path.exists()
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
@@ -149,17 +148,38 @@ def _open_locked(path: Path) -> int:
             _close(fd)
             if not isinstance(error, BlockingIOError):
                 raise StorageError(f"cannot lock {path}: {error.strerror or error}") from error
-            holder = note.read_text(errors="replace")[:200] if note.is_file() else ""
-            who = f"another driver: {holder or 'an unknown process'}"
-            if holder == driver_name():
+            who = f"another driver: {_holder(path)}"
+            if who.endswith(driver_name()):
                 who = f"this same process (pid {os.getpid()})"
             raise UsageError(f"{path.parent} is in use by {who}") from None
         if _is_at(fd, path):
-            write_text(note, driver_name())
+            write_text(path.with_suffix(".lock"), driver_name())
             if is_new:
                 sync(path.parent)  # so that its name survives a power failure
             return fd
         _close(fd)  # the driver that had it has just discarded it
+
+
+def driver_of(path: Path) -> str | None:
+    """The driver that has a ledger open, maybe on another machine; None if there is none."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(path)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _holder(path: Path) -> str:
+    note = path.with_suffix(".lock")
+    return (
+        note.read_text(errors="replace")[:200] if note.is_file() else ""
+    ) or "an unknown process"
 
 
 def _is_at(fd: int, path: Path) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import StorageError, UsageError
+from sweep.ledger import lease
 from sweep.ledger.events import SWEEP
-from sweep.ledger.file import Ledger
+from sweep.ledger.file import Ledger, driver_of
 from sweep.ledger.files import REPORT_FOLDERS, refuse_links, remove_empty
 from sweep.ledger.journal import Journal
 from sweep.ledger.objects import SegmentLedger
@@ -102,6 +103,14 @@ class SweepFolder:
             return SegmentLedger.open(self.ledger, create=create)
         refuse_links(local, *NEVER_LINKS)
         return Ledger.open(local / FILE, create=create)
+
+    def driver(self) -> str | None:
+        """The driver that is running the sweep, such as "pid 7 on host"; None if there is none.
+
+        In an object store this watches the lease for a few seconds.
+        """
+        local = self.path.local
+        return lease.driver_of(self.path) if local is None else driver_of(local / FILE)
 
     def create(self) -> list[Path]:
         """Create the folder, and check that it is writable before anything expensive runs.

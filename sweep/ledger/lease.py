@@ -111,13 +111,7 @@ class Lease:
                 )
 
     def _read(self) -> Note | None:
-        if (data := self._note.read_bytes()) is None:
-            return None
-        try:
-            note = json.loads(data)
-        except ValueError:
-            return {}
-        return note if isinstance(note, dict) else {}
+        return _note_at(self._note)
 
     def _write(self) -> None:
         self._beat += 1
@@ -127,6 +121,31 @@ class Lease:
         note = {"id": self._id, "beat": self._beat, "stale": STALE, "driver": driver_name()}
         note |= {"pid": os.getpid(), "machine": _machine()}
         return json.dumps(note).encode()
+
+
+def driver_of(sweep: Store) -> str | None:
+    """The driver that renews its lease on a sweep; None if there is none within two renewals."""
+    first = _note_at(sweep / NAME)
+    if first is not None and first.get("id") in _held_here:
+        return driver_name()
+    deadline = time.monotonic() + 2 * BEAT
+    while first is not None and not _has_ended(first) and time.monotonic() < deadline:
+        time.sleep(min(1.0, BEAT / 2))
+        now = _note_at(sweep / NAME)
+        if now is not None and now != first:
+            return str(now.get("driver"))
+    return None
+
+
+def _note_at(place: Store) -> Note | None:
+    """The note of a lease: None if there is none, {} if it cannot be parsed."""
+    if (data := place.read_bytes()) is None:
+        return None
+    try:
+        note = json.loads(data)
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
 def _has_ended(note: Note) -> bool:

@@ -61,7 +61,7 @@ def test_an_older_driver_is_fenced_at_its_next_write(sweep: ObjectStore) -> None
     with begun(sweep) as old:
         _write(old, event(1))
         with taken_over(sweep) as new:
-            assert [e["event"] for e in new.events] == ["sweep", "start"]
+            assert [e["event"] for e in new.events] == ["sweep", "workers"]
             with pytest.raises(Fenced, match=rf"taken over by another .* \(pid {os.getpid()} on"):
                 _write(old, event(2))
             for refused in (lambda: old.append(event(3)), old.sync, lambda: old.is_synced):
@@ -190,6 +190,17 @@ def test_a_killed_driver_leaves_complete_appends_and_all_synced_events(
         found = [(e["event"], e.get("count", e.get("number"))) for e in ledger.events[1:]]
     assert len(found) >= 2 * synced
     assert found == [(k, n) for n in range(len(found) // 2) for k in ("workers", "note")]
+
+
+def test_a_driver_is_known_by_its_lease(sweep: ObjectStore) -> None:
+    with patch.object(lease, "BEAT", 0.1):
+        ledger = begun(sweep)
+        assert lease.driver_of(sweep) == lease.driver_name()
+        ledger.close()
+        assert lease.driver_of(sweep) is None
+    (sweep / lease.NAME).write_bytes(b'{"id": "x", "beat": 1, "pid": 1, "machine": "another"}')
+    with patch.object(lease, "BEAT", 0.1):
+        assert lease.driver_of(sweep) is None, "it is not renewed"
 
 
 def test_an_expired_lease_is_taken_over(

@@ -44,6 +44,11 @@ class Job:
         )
 
     @property
+    def is_out_of_sight(self) -> bool:
+        """Whether Ray gave up watching the job, whose driver may still run."""
+        return self.status == "FAILED" and self.code is None
+
+    @property
     def is_live(self) -> bool:
         return self.status in ("PENDING", "RUNNING")
 

@@ -21,7 +21,8 @@ from sweep.cluster.jobs.job import KEY, Job, find, jobs_of_sweeps
 from sweep.config import SweepConfig
 from sweep.config.load import check_paths
 from sweep.config.text import config_diff, dump_yaml
-from sweep.errors import ClusterError, UsageError
+from sweep.errors import ClusterError, SweepError, UsageError
+from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import store_at
 
 ENDINGS = (".py", ".pyi", ".yaml", ".json", ".css", ".html", ".js")
@@ -63,6 +64,8 @@ def submit(
         if live := next((job for job in before if job.is_live), None):
             _check_same(live, config, place)
             return live, False
+        if before and before[-1].is_out_of_sight:
+            check_ended(before[-1], place)
         request = _request(api, config, place, python, len(before) + 1)
         if api.submit(request):
             return find(api, request["submission_id"]), True
@@ -116,6 +119,24 @@ def check_travels(config: SweepConfig, place: str) -> None:
             "/shared), or an object store (--out s3://BUCKET/NAME)"
         )
     check_paths(config)
+
+
+def check_ended(job: Job, place: str) -> None:
+    """Raise ClusterError if the driver of a job that Ray counts as failed still runs.
+
+    Ray does so when a call that asks for the job's state times out. Where this machine cannot read
+    the results, the lock of the ledger makes the new driver end.
+    """
+    try:
+        driver = SweepFolder(place).driver()
+    except (SweepError, OSError):
+        return
+    if driver is not None:
+        raise ClusterError(
+            f"the cluster counts job {job.submission_id} as failed ({job.message.strip()[:200]}), "
+            f"but its driver still runs ({driver}) and writes to {place}: nothing was started. "
+            f"Wait until it has ended (sweep status {place}), or end that process"
+        )
 
 
 def _check_same(live: Job, config: SweepConfig, place: str) -> None:

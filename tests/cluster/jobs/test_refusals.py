@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 
 from sweep.cluster.connect import find_token
 from sweep.cluster.jobs.job import Job
-from sweep.cluster.jobs.submit import check_travels
+from sweep.cluster.jobs.submit import check_ended, check_travels
 from sweep.config.load import load_config
+from sweep.errors import ClusterError
+from sweep.ledger.folder import SweepFolder
 from tests.harness.command import Command, assert_refused
 from tests.harness.nodes import free_ports
+from tests.ledger.test_contract import written
 
 LAUNCH = ("launch", "closed-form", "--out", "/shared/tiny", "--address")
 
@@ -39,6 +43,21 @@ def test_an_address_where_nobody_listens(cli: Command) -> None:
     assert_refused(
         done, 5, f"127.0.0.1:{port}", "refused", "is the cluster running", "ssh -N -L 8265"
     )
+
+
+def test_a_job_that_ray_lost_sight_of_is_not_begun_again_while_its_driver_runs(
+    tmp_path: Path,
+) -> None:
+    folder, reason = SweepFolder(tmp_path), "Unexpected error occurred: the call timed out"
+    job = Job("sweep-x", "x", str(tmp_path), {}, "FAILED", reason, 0.0, None)
+    assert job.is_out_of_sight and not job.is_live
+    written(folder)
+    check_ended(job, job.place)
+    with folder.open(create=False):
+        with pytest.raises(ClusterError, match=f"timed out.*pid {os.getpid()} on .*: nothing was"):
+            check_ended(job, job.place)
+        check_ended(job, str(tmp_path / "elsewhere"))
+    check_ended(job, job.place)
 
 
 def test_an_address_of_something_else(cli: Command, web_page: str) -> None:
