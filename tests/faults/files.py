@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from sweep.errors import StorageError
 from sweep.ledger.checkpoint import FILES
+from sweep.ledger.folder import SweepFolder
 from tests.faults import sabotage
 from tests.faults.bed import LONG, Bed, Sweep
 from tests.faults.kills import KILLED
@@ -17,6 +20,7 @@ from tests.faults.verdict import Case, Event, of_kind
 TORN = "ledger torn within its last line"
 TAIL = "ledger lost its last lines, checkpoints are newer"
 GARBAGE = "damaged newest checkpoint"
+DAMAGED = "ledger damaged before its end"
 
 
 def torn(bed: Bed, kind: str, step: int) -> Case:
@@ -42,6 +46,47 @@ def torn_for_a_driver(bed: Bed, share: float) -> Case:
     sweep = bed.sweep("torn-ray")
     sweep.begin_with(lines[:last], lines[last][: len(lines[last]) // 2])
     return sweep.judged(TORN, f"{bed.short.events[last]['event']}, resumed by a driver")
+
+
+Lines = list[bytes]
+LEDGERS: dict[str, Callable[[Lines, int], Lines]] = {
+    "a hole": lambda lines, at: [*lines[:at], bytes(len(lines[at]) - 1) + b"\n", *lines[at + 1 :]],
+    "a line twice": lambda lines, at: [*lines[: at + 1], *lines[at:]],
+    "a line gone": lambda lines, at: [*lines[:at], *lines[at + 1 :]],
+    "two lines changed over": lambda lines, at: [
+        *(*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :])
+    ],
+    "another type": lambda lines, at: [
+        *(*lines[:at], lines[at].replace(b'"epoch":', b'"epoch":"x","was":'), *lines[at + 1 :])
+    ],
+}
+"""Damages of a ledger at a line, which is a record with its decision after it."""
+
+
+def damaged_ledger(bed: Bed) -> Case:
+    """Damage a ledger before its end: it is refused and unchanged; then follow the advice."""
+    whole, cases = bed.long, []
+    records = [i for i, event in enumerate(whole.events) if event["event"] == "record"]
+    at = next(i for i in records[len(records) // 2 :] if _decides(whole.events, i))
+    for name, damage in LEDGERS.items():
+        sweep = bed.sweep("damaged-ledger", LONG)
+        sweep.begin_with(damage(whole.lines, at))
+        before, wrong = sweep.ledger.read_bytes(), ""
+        try:
+            SweepFolder(sweep.folder).open(create=False).close()
+            wrong = f"{name}: it was accepted"
+        except StorageError as error:
+            advice = re.search(r"`head -n (\d+) COPY", str(error))
+        if sweep.ledger.read_bytes() != before:
+            wrong = f"{name}: the refusal changed the ledger"
+        lines = before.splitlines(keepends=True)
+        sweep.begin_with(lines[: int(advice[1])] if advice else lines)
+        cases.append(sweep.judged(DAMAGED, name, wrong, sweep.resume_here))
+    return _together(DAMAGED, ", ".join(LEDGERS), cases)
+
+
+def _decides(events: list[Event], at: int) -> bool:
+    return events[at + 1]["event"] == "decision" and events[at]["epoch"] > 0
 
 
 def _together(fault: str, name: str, cases: list[Case]) -> Case:

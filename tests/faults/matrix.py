@@ -40,6 +40,7 @@ FAULTS = {
         Cases(files.torn, [(kind, 1) for kind in OURS], [(kind, 61) for kind in OURS]),
         Cases(files.torn_for_a_driver, [(0.3,), (0.6,), (0.9,)]),
     ],
+    "damaged": [Cases(files.damaged_ledger, ONCE, ONCE)],
     "tail": [Cases(files.lost_tail, ONCE, ONCE)],
     "checkpoint": [
         Cases(files.damaged, ONCE, ONCE),

@@ -12,11 +12,11 @@ from sweep.cluster.worker import records
 from sweep.compress.tasks.closed_form import ClosedForm
 from sweep.config import SweepConfig
 from sweep.errors import SweepError
-from sweep.ledger.events import Event
+from sweep.ledger.events import Event, Point
 from sweep.ledger.file import Ledger
 from sweep.ledger.read import read_events
 from sweep.search.replay import Search
-from sweep.search.rounds import Confirmation, Point
+from sweep.search.rounds import Confirmation
 from tests.harness.sweeps import CONFIG, of_kind
 
 EXAMPLES = 400

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sweep.ledger.events import Event, is_of_confirm
+from sweep.ledger.events import Event, Point, is_of_confirm
 from sweep.search.jobs import Retraining, TrialState
-from sweep.search.rounds import Confirmation, Point
+from sweep.search.rounds import Confirmation
 from tests.harness.stage import POINTS
 
 SEED = 7

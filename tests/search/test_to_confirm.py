@@ -11,9 +11,10 @@ import pytest
 
 import analysis
 from sweep.config import SweepConfig
+from sweep.ledger.events import Point
 from sweep.ledger.metric import PrimaryMetric
 from sweep.search.replay import Search
-from sweep.search.rounds import Point, choose
+from sweep.search.rounds import choose
 from tests.analysis.ledgers import LedgerBuilder, big_sweep
 from tests.search.studies import config, record
 
