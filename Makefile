@@ -34,7 +34,7 @@ test-all: $(STAMP)  ## all tests, with killed and resumed sweeps and all injecte
 test-analysis:  ## test analysis/ with only the packages that it needs installed
 	$(PYTHON) -m venv --clear $(SIX)
 	$(SIX)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-		pandas numpy pyarrow matplotlib plotly jinja2 moocore scipy pytest pytest-timeout
+		pandas numpy pyarrow pydantic matplotlib plotly jinja2 moocore scipy pytest pytest-timeout
 	$(SIX)/bin/python -m pytest --confcutdir=tests/analysis tests/analysis
 
 lint: $(STAMP)

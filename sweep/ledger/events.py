@@ -14,10 +14,11 @@ versions did not write is ``NotRequired``. A kind that is not listed here is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, NotRequired, get_args, get_type_hints
 
-from pydantic import Field, Strict
+from annotated_types import Ge, Lt, Predicate
 from typing_extensions import TypedDict
 
 SWEEP: Final = "sweep"
@@ -42,11 +43,15 @@ CONFIRM_FINISH: Final = "confirm_finish"
 
 Ended = Literal["completed", "stopped", "failed"]
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Ge(0), Lt(2**63)]
+Seed = Annotated[int, Ge(0), Lt(2**32)]
 Scalar = float | bool | str | None
-TrialId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+TrialId = Annotated[str, Predicate(re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}").fullmatch)]
 """Such as t00012. Checkpoint folders are named by it (and a retraining's seed), so no path is."""
+
+
+def _row(*kinds: type) -> Predicate:
+    return Predicate(lambda row: list(map(type, row)) == list(kinds))
 
 
 class _Stamped(TypedDict):
@@ -112,8 +117,8 @@ class BaselineEvent(_Figures):
 
     event: Literal["baseline", "confirm_baseline"]
     model: NotRequired[str | None]
-    prunable_weights: NotRequired[list[Annotated[tuple[str, Count], Strict(False)]]]
-    left_out: NotRequired[list[Annotated[tuple[str, Count, str], Strict(False)]]]
+    prunable_weights: NotRequired[list[Annotated[list[Any], _row(str, int)]]]
+    left_out: NotRequired[list[Annotated[list[Any], _row(str, int, str)]]]
     warnings: list[str]
     shared_rows: NotRequired[dict[str, dict[str, int]]]
     texts: NotRequired[dict[str, dict[str, int]]]

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Annotated, Any, NamedTuple, NoReturn, cast
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.events import KINDS, Event, ReadEvent
@@ -32,11 +31,6 @@ NO_EVENT = " is not an event"
 
 # Number of lines that are parsed at once.
 _BATCH = 4096
-
-_EVENTS: TypeAdapter[list[Event]] = TypeAdapter(
-    list[Annotated[Event, Field(discriminator="event")]],
-    config=ConfigDict(strict=True, allow_inf_nan=False),
-)
 
 
 class NotASweep(UsageError, ValueError):
@@ -125,15 +119,32 @@ def checked(lines: Sequence[bytes], path: object) -> Iterator[Event | str]:
             yield event
 
 
+_OF_ROWS = "must be a name, a number of weights, and for what is left out a reason"
+_OF_IDS = "must be 1 to 64 ASCII letters, digits, '-' or '_', and begin with a letter or a digit"
+
+
+@cache
+def _types() -> Any:
+    """The checker of a list of events. It is made at first use: pydantic takes long to import."""
+    from pydantic import ConfigDict, Field, TypeAdapter
+
+    strict = ConfigDict(strict=True, allow_inf_nan=False)
+    return TypeAdapter(list[Annotated[Event, Field(discriminator="event")]], config=strict)
+
+
 def _wrong_types(events: Sequence[Event | None]) -> dict[int, str]:
     """A sentence on the first event of a known kind whose keys are wrong, by its place."""
+    from pydantic import ValidationError
+
     known = [place for place, event in enumerate(events) if event and event["event"] in KINDS]
     try:
-        _EVENTS.validate_python([events[place] for place in known])
+        _types().validate_python([events[place] for place in known])
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place, kind, *where = first["loc"]
         name, reason = ".".join(map(str, where)), first["msg"][0].lower() + first["msg"][1:]
+        if first["type"] == "predicate_failed":
+            reason = _OF_IDS if where[-1] == "trial_id" else _OF_ROWS
         if first["type"] != "missing":
             reason += f"; got {first['input']!a:.80}"
         return {known[int(place)]: f"{name} of the `{kind}` event: {reason}"}

@@ -83,6 +83,7 @@ def test_a_key_of_another_type_is_damage_on_its_line(kind: str) -> None:
         ("record", "f1", "0.9"),
         ("baseline", "accuracy", None),
         ("trial", "params", {"sparsity": [0.5]}),
+        ("baseline", "prunable_weights", [["layer.0", "5000"]]),
         ("end", "status", "done"),
         ("confirm", "seeds", [2**32]),
         ("confirm", "points", [{"trial_id": "../x", "epoch": 1, "why": "front"}]),

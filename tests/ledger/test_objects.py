@@ -54,7 +54,7 @@ def test_an_unsafe_id_is_damage(sweep: ObjectStore) -> None:
         ledger.append(
             {"event": "finish", "reason": None}, {"event": "end", "trial_id": "../t00001"}
         )
-    words = r"line 4 of 4: trial_id of the `end` event: .* pattern .*; got '\.\./t00001'"
+    words = r"line 4 of 4: trial_id of the `end` event: must be 1 to 64 .*; got '\.\./t00001'"
     looks = (read_events, lambda path: SegmentLedger.open(path, create=False))
     for look in (*looks, lambda path: analysis.load(str(path.parent))):
         with pytest.raises(StorageError, match=words):
