@@ -76,9 +76,9 @@ def parse(data: bytes, path: object, is_file: bool = True) -> Parsed:
             whole = sum(_parse_line(each) is not None for each in lines[number:])
             if is_file and not whole and b"\0" in lines[number - 1] and len(data) - good <= WINDOW:
                 return Parsed(events, good)
-            if not whole and number == 1 and line == NO_EVENT:
+            if number == 1 and not any(map(_is_ours, lines)):
                 raise NotASweep(
-                    f"{path} is not the ledger of a sweep: none of its lines is an event"
+                    f"{path} is not the ledger of a sweep: none of its lines is an event of one"
                 )
             keep = (
                 f", or keep the {number - 1} lines before: move it to COPY, then "
@@ -170,6 +170,11 @@ def _parse_line(line: bytes) -> Event | None:
     except (ValueError, RecursionError):  # bad JSON or bad UTF-8
         return None
     return cast(Event, value) if _is_event(value) else None
+
+
+def _is_ours(line: bytes) -> bool:
+    event = _parse_line(line)
+    return event is not None and event["event"] in KINDS
 
 
 def _decode(text: bytes) -> Any:

@@ -56,8 +56,8 @@ def test_jobs_are_handed_out_in_order_and_only_after_they_are_written(stage: Sta
     first, second = stage.take(), stage.take()
     assert (first["trial_id"], second["trial_id"]) == ("t00000", "t00001")
     assert first["after"] is None and first["attempt"] == 1
-    assert [event["event"] for event in stage.events] == ["trial", "start"] * 2
-    assert stage.heard == stage.events
+    assert [event["event"] for event in stage.events] == ["sweep", *["trial", "start"] * 2]
+    assert stage.heard == stage.events[1:]
 
 
 def test_a_retraining_serves_all_wanted_epochs_of_a_trial(scene: Scene) -> None:

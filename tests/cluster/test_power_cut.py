@@ -15,6 +15,7 @@ from sweep.ledger.read import read_events
 from tests.harness.disk import disk_under
 from tests.harness.stage import Crew, Stage
 from tests.harness.sweeps import assert_each_once, of_kind
+from tests.ledger.test_sync import advised
 
 TRIALS, WORKERS = 4, 2
 # A worker does a step or is lost, the ledger is synced, or the driver deletes checkpoints.
@@ -74,6 +75,7 @@ def test_after_a_power_cut_the_sweep_continues_consistently(
                 left = disk.cut_power(chance)
                 crew.stage.ledger.close()
             path.write_bytes(left)
+            advised(path)
             assert_nothing_seen_is_missing(crew, read_events(path))
         events = Crew(Stage(folder, trials=TRIALS, max_failures=99)).finish()
         assert_each_once(events, TRIALS)

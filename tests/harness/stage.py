@@ -18,6 +18,7 @@ from sweep.ledger.read import read_events
 from sweep.search.replay import Search
 from sweep.search.rounds import Confirmation
 from tests.harness.sweeps import CONFIG, of_kind
+from tests.ledger.test_contract import FIRST
 
 EXAMPLES = 400
 TIMELESS = {"seconds": 1.0, "train_seconds": 1.0, "eval_seconds": 0.0}
@@ -99,6 +100,8 @@ class Stage(Cast):
         self.config = config or SweepConfig.model_validate(plain)
         path = folder / "ledger.jsonl"
         ledger = Ledger.open(path, create=not path.exists())
+        if not ledger.events:
+            ledger.append(FIRST)
         self.search = Search(self.config)
         keeper = Retention(folder / "checkpoints", self.config.objectives)
         super().__init__(folder, self.search, ledger, keeper, self.config.search.max_failures)
@@ -190,10 +193,12 @@ class Scene(Cast):
 
     def _search(self, path: Path) -> None:
         with Ledger.open(path, create=True) as ledger:
+            ledger.append(FIRST)
             for number in range(2):
                 params = {"sparsity": 0.5 + number / 10}
                 trial = {"event": "trial", "trial_id": f"t{number}", "seed": number}
-                ledger.append({**trial, "params": params})
+                own = {"number": number, "params": params, "sampler_attrs": {}}
+                ledger.append({**trial, **own})
             ledger.append({"event": "finish", "reason": None})
 
     def epochs(self, assignment: dict[str, Any]) -> Iterable[int]:
@@ -215,6 +220,7 @@ def record(assignment: dict[str, Any], epoch: int) -> dict[str, Any]:
         "partial": False,
         "accuracy": accuracy,
         "validation_accuracy": accuracy,
+        "loss": 1.0 - accuracy,
         "examples": EXAMPLES,
         "sparsity": sparsity,
         "seconds": 1.0 + epoch,
