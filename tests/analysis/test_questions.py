@@ -198,8 +198,10 @@ def test_on_validation_and_while_a_round_runs_nothing_is_certain() -> None:
     assert running.front["test_drop_high"].isna().all()
     ended = ledger.add("confirm_finish", confirm=0).load()
     assert named(ended.best(max_drop=0.01).point) == "d" and ended.best(max_drop=0.01).certain
-    failed = {"status": "failed", "error": "diverged"}
-    ledger.events.insert(-1, {"event": "confirm_end", "trial_id": "b", "seed": 22, **failed})
+    points = [{"trial_id": name, "epoch": 0, "why": "front"} for name, *_ in POINTS]
+    ledger.add("confirm", confirm=1, points=points, seeds=[21, 22])
+    ledger.add("confirm_end", trial_id="b", seed=22, status="failed", error="diverged")
+    ledger.add("confirm_finish", confirm=1)
     assert named(ledger.load().best(max_drop=0.01).point) == "a"  # the mean of b lacks a seed
 
 

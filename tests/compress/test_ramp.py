@@ -25,6 +25,7 @@ from sweep.space.active import identity
 from sweep.space.params import LAYER_PROFILES, NORMALISATIONS, SCOPES, Params
 from tests.harness import tiny
 from tests.harness.trials import MOVING, PLAIN, RAMP, every_schedule, figures, run, same, trial
+from tests.ledger.test_contract import FIRST
 
 every_ramp = pytest.mark.parametrize("params", [RAMP, MOVING], ids=["l1-norm", "movement"])
 
@@ -226,6 +227,6 @@ def test_a_config_of_an_older_version_keeps_its_meaning(tmp_path: Path) -> None:
         del before["space"][name]
     assert SweepConfig.model_validate(before) == now
     folder = SweepFolder(tmp_path)
-    folder.ledger.write_bytes(json.dumps({"event": "sweep", "config": before}).encode() + b"\n")
+    folder.ledger.write_bytes(json.dumps({**FIRST, "time": 1.0, "config": before}).encode() + b"\n")
     check_same(folder, now)
     assert identity({"sparsity": 0.5}) == identity({"sparsity": 0.5, "ramp_epochs": 0})

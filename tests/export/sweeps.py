@@ -15,7 +15,7 @@ from sweep.compress.dense.bench import Workbench
 from sweep.export import checks
 from sweep.export.files import load_model
 from sweep.ledger import checkpoint
-from sweep.ledger.journal import VERSION
+from sweep.ledger.lines import VERSION
 from sweep.space.params import Params
 
 HandOver = Callable[..., Path]

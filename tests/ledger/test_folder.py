@@ -45,7 +45,9 @@ def config() -> dict[str, Any]:
 
 
 def write(path: Path, *events: dict[str, Any]) -> None:
-    (path / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    (path / "ledger.jsonl").write_text(
+        "".join(json.dumps({**event, "time": 1.0}) + "\n" for event in events)
+    )
 
 
 @pytest.fixture

@@ -85,12 +85,6 @@ def test_on_validation_nothing_is_certain(answered: Results, word: str) -> None:
     assert word not in text and "Nothing is certain on validation" in text
 
 
-def test_a_point_without_a_verdict_may_be_the_answer() -> None:
-    """The dense model has no value, but each record has its drop from it."""
-    text = answer(LedgerBuilder().baseline(accuracy=None).points(a=(798, 0.3)))
-    assert "The sparsest point within 1 point of dense by its figure on validation is **30" in text
-
-
 def test_a_knee_that_is_the_answer_is_described_once() -> None:
     ledger = LedgerBuilder().baseline().points(a=(805, 0.1), b=(795, 0.8), c=(400, 0.9))
     text = answer(ledger)
@@ -110,10 +104,6 @@ def one_point(**figures: object) -> LedgerBuilder:
         (
             LedgerBuilder().trial("a"),
             "There is no front: the sweep has no finished evaluation yet.",
-        ),
-        (
-            one_point(accuracy=None, accuracy_drop=None),
-            "No point of the front has a known accuracy.",
         ),
         (one_point(accuracy_drop=None), "there is no dense baseline yet."),
         (

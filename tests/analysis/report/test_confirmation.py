@@ -45,6 +45,8 @@ def test_an_interrupted_and_a_partial_confirmation(finish: bool, state: str) -> 
 
 def test_failed_retrainings_have_their_reasons() -> None:
     ledger = small_sweep().confirm_round(FRONT, finish=False)
+    points = [{"trial_id": "t00001", "epoch": 1, "why": "front"}]
+    ledger.add("confirm", confirm=1, points=points, seeds=[3])
     ledger.add("confirm_end", trial_id="t00001", seed=3, status="failed", error="out of <memory>")
-    text = told(ledger.add("confirm_finish", confirm=0))
+    text = told(ledger.add("confirm_finish", confirm=1))
     assert "- t00001, seed 3: out of &lt;memory&gt;" in text

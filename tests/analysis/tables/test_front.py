@@ -57,12 +57,6 @@ def test_of_equal_points_the_first_is_on_the_front() -> None:
     assert ledger.load().front["trial_id"].tolist() == ["b"]
 
 
-def test_a_record_without_a_stage_is_no_candidate() -> None:
-    ledger = LedgerBuilder().baseline().points(a=(700, 0.5), b=(600, 0.9))
-    del ledger.events[-1]["stage"]
-    assert ledger.load().front["trial_id"].tolist() == ["a"]
-
-
 def test_trials_of_any_status_are_candidates() -> None:
     ledger = small_sweep().trial("t9").record("t9", 0, 200, 0.99).end("t9", "failed", "oh")
     front = ledger.load().front
