@@ -159,13 +159,23 @@ def _head(trials: int, ease: NDArray[np.float32], draw: np.random.Generator) -> 
     """Return the events before the first trial; the second is the dense model's."""
     config = {**CONFIG, "search": {**CONFIG["search"], "trials": trials}}
     sweep = {"version": 1, "name": "big", "config": config, "directions": CONFIG["objectives"]}
+    sweep |= {"reference_point": {"accuracy": 0.51, "sparsity": 0.0}}
     versions = {"prunesweep": "0.1.0", "python": "3.11", "torch": "2.13.0", "optuna": "5.0.0"}
     figures = next(_answers(np.array([SKILL]), ease, draw)) | _size(np.zeros_like(COUNTS))
     spent = {"seconds": 9.0, "train_seconds": 0.0, "eval_seconds": 9.0}
-    reference = {"accuracy": 0.51, "sparsity": 0.0}
-    own = {"reference_point": reference, "majority_accuracy": 0.51, "prunable_weights": WEIGHTS}
+    own = {
+        "reference_point": sweep["reference_point"],
+        "majority_accuracy": 0.51,
+        "prunable_weights": WEIGHTS,
+    }
     return [
-        {"event": "sweep", "time": 0.0, **sweep, "versions": versions},
+        {
+            "event": "sweep",
+            "time": 0.0,
+            **sweep,
+            "versions": versions,
+            "reference_point": reference,
+        },
         {"event": "baseline", "time": 900.0, **figures, **spent, **own, "warnings": []},
         {"event": "workers", "time": 900.0, "count": WORKERS},
     ]
@@ -183,7 +193,7 @@ def _trial(
 ) -> list[Event]:
     """Return the events of a trial; the last is its end."""
     about = {"trial_id": plan.name}
-    made = {"number": plan.number, "params": plan.params, "seed": plan.number}
+    made = {"number": plan.number, "params": plan.params, "seed": plan.number, "sampler_attrs": {}}
     events: list[Event] = [
         {"event": "trial", **about, **made},
         {"event": "start", **about, "attempt": 1, "epoch": None},

@@ -45,6 +45,7 @@ from sweep.cluster.retention import Retention
 from sweep.config import SweepConfig, plan
 from sweep.ledger.events import FINISH, SWEEP, WORKERS
 from sweep.ledger.file import Ledger
+from sweep.ledger.lines import VERSION
 from sweep.search.replay import Search
 
 DENSE, CHANCE, EXAMPLES, PRUNABLE = 0.9, 0.5, 2000, 400_000
@@ -127,8 +128,17 @@ class Pool:
     def run(self) -> None:
         """Run the sweep to its end."""
         self.fan_out.begin([])
-        head = {"config": self.config.model_dump(mode="json"), "directions": self.config.objectives}
-        self.conductor.note({"event": SWEEP, **head})  # type: ignore[typeddict-item]
+        self.conductor.note(
+            {
+                "event": SWEEP,
+                "version": VERSION,
+                "name": self.config.name,
+                "config": self.config.model_dump(mode="json"),
+                "versions": {},
+                "directions": dict(self.config.objectives),
+                "reference_point": {},
+            }
+        )
         self.conductor.note({"event": WORKERS, "count": len(self._free)})
         ticked = time.monotonic()
         self._hand_out()

@@ -31,5 +31,5 @@ def test_a_teachers_gain_is_paired(tmp_path: Path) -> None:
 
 
 def test_without_a_teacher_the_table_is_empty(tmp_path: Path) -> None:
-    ledger = LedgerBuilder().baseline().trial("a").record("a", 1, 700, 0.5)
+    ledger = LedgerBuilder().baseline().trial("a").record("a", 0, 700, 0.5)
     assert gains(load(ledger.write(tmp_path))).empty

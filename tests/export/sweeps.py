@@ -16,6 +16,7 @@ from sweep.export import checks
 from sweep.export.files import load_model
 from sweep.ledger import checkpoint
 from sweep.ledger.lines import VERSION
+from sweep.ledger.record import dense_event
 from sweep.space.params import Params
 
 HandOver = Callable[..., Path]
@@ -51,10 +52,10 @@ def sweep_of(
         "reference_point": {"accuracy": 0.5, "sparsity": 0.0},
     }
     baseline = {**bench.baseline(), "warnings": ["the examples are few"], "model": "tiny"}
-    events = [{"event": "sweep", **head}, {"event": "baseline", **baseline}]
+    events = [{"event": "sweep", **head}, dense_event("baseline", baseline)]
     for number, params in enumerate(trials):
         name, error = f"t{number:05}", (errors or {}).get(number)
-        run = _trial(path, bench, name, params)
+        run = _trial(path, bench, name, number, params)
         events += islice(run, 1) if number in at_once else run
         status = "failed" if error else "completed"
         events.append({"event": "end", "trial_id": name, "status": status, "error": error})
@@ -65,11 +66,11 @@ def sweep_of(
 
 
 def _trial(
-    path: Path, bench: Workbench, name: str, params: dict[str, Any]
+    path: Path, bench: Workbench, name: str, number: int, params: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Run a trial, save checkpoints of its finetuned epochs, and yield its events."""
     note = {"trial_id": name, "params": Params.of(params).to_dict(), "seed": 5}
-    yield {"event": "trial", "number": 0, **note}
+    yield {"event": "trial", "number": number, "sampler_attrs": {}, **note}
     made = {"trial_id": name, "attempt": 1, "worker": "host:1"}
     yield {"event": "start", **made, "epoch": None}
     trial = bench.trial(Params.of(params), 5)

@@ -89,14 +89,17 @@ def test_a_confirmed_point_shows_figures_on_test(
     points = [*zip(front["trial_id"], front["epoch"].astype(int), strict=True), ("t00001", 2)]
     made = [{"trial_id": t, "epoch": e, "why": "front"} for t, e in dict.fromkeys(points)]
     figures = {name: value for name, value in record.items() if name != "correct_bits"}
+    figures |= {"time": 2000.0, "attempt": 1}
+    dense = {name: figures[name] for name in ("loss", "time", "sparsity")} | {"warnings": []}
     events = [
         {"event": "confirm", "confirm": 0, "points": made, "seeds": [1, 2], "time": 2000.0},
-        {**figures, "event": "confirm_baseline", "accuracy": 0.7, "correct": 21, "examples": 30},
+        {**dense, "event": "confirm_baseline", "accuracy": 0.7, "correct": 21, "examples": 30},
     ]
     for point in made:
         for seed, correct in ((1, 18), (2, 20)):
             found = {"accuracy": correct / 30, "correct": correct, "examples": 30, "seed": seed}
-            events.append({**figures, **point, **found, "event": "confirm_record"})
+            where = {"trial_id": point["trial_id"], "epoch": point["epoch"]}
+            events.append({**figures, **where, **found, "event": "confirm_record"})
     with (own / "ledger.jsonl").open("a") as file:
         file.writelines(json.dumps(event) + "\n" for event in events)
     done = export(own, "--to", tmp_path / "m", "--max-drop", 0.5)

@@ -174,7 +174,8 @@ def test_answers_that_differ_from_the_record_need_may_differ(
     events = read_events(own)
     for event in of_kind(events, "record"):
         if (event["trial_id"], event["epoch"]) == ("t00001", 2):
-            event.update(correct=3, correct_bits=None)
+            event["correct"] = 3
+            del event["correct_bits"]
     (own / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
     refused(done, 6, tmp_path, "the record says 3", "answers differ", "--may-differ")
