@@ -174,9 +174,8 @@ def _head(trials: int, ease: NDArray[np.float32], draw: np.random.Generator) -> 
             "time": 0.0,
             **sweep,
             "versions": versions,
-            "reference_point": reference,
         },
-        {"event": "baseline", "time": 900.0, **figures, **spent, **own, "warnings": []},
+        {"event": "baseline", "time": 900.0, **figures, **spent, **own},
         {"event": "workers", "time": 900.0, "count": WORKERS},
     ]
 

@@ -25,6 +25,7 @@ def results(folder: Path) -> analysis.Results:
 
 
 def test_the_ledger_is_a_complete_sweep(results: analysis.Results) -> None:
+    assert (results.state, len(results.trials)) == ("finished", TRIALS)
     assert len(results.records) == RECORDS * TRIALS + 1, "the dense model's, too"
     assert results.counts == {"completed": 39, "stopped": 40, "failed": 1, "running": 0}
     assert results.cost.workers == WORKERS and 0 < (results.cost.utilisation or 0) < 1
