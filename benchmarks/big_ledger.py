@@ -167,6 +167,7 @@ def _head(trials: int, ease: NDArray[np.float32], draw: np.random.Generator) -> 
         "reference_point": sweep["reference_point"],
         "majority_accuracy": 0.51,
         "prunable_weights": WEIGHTS,
+        "warnings": [],
     }
     return [
         {
