@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sweep.errors import StorageError
-from sweep.ledger.store import Store, read_text
+from sweep.ledger.store import Store
 
 LOGGER = logging.getLogger("sweep")
 LOGGER.setLevel(logging.INFO)
@@ -65,8 +65,8 @@ class DriverLog(logging.Handler):
     def close(self) -> None:
         if self._lines and self._place is not None:
             with suppress(StorageError):
-                text = (read_text(self._place) or "") + self._taken()
-                self._place.write_bytes(text.encode())
+                before = self._place.read_bytes() or b""
+                self._place.write_bytes(before + self._taken().encode())
         super().close()
 
     def _append(self) -> None:

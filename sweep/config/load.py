@@ -21,6 +21,7 @@ from sweep.config.text import config_diff
 from sweep.config.yaml import apply_overrides, parse_yaml
 from sweep.errors import ConfigError, UsageError
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.read import read_events
 from sweep.ledger.store import read_text
 from sweep.registry import REGISTRIES
 from sweep.space.explain import UNKNOWN_NAME, problems_of
@@ -243,11 +244,13 @@ def check_paths(config: SweepConfig) -> None:
 def begun_with(folder: SweepFolder) -> SweepConfig:
     """The config in the first event of the ledger, validated.
 
-    Raises :class:`~sweep.errors.UsageError` if this version cannot run it.
+    Raises :class:`~sweep.errors.UsageError` if this version cannot run it, and
+    :class:`~sweep.errors.StorageError` if besides the ledger is damaged.
     """
     try:
         return SweepConfig.model_validate(folder.saved_config())
     except ValidationError as error:
+        read_events(folder.ledger)  # every command says first that a ledger is damaged
         wrong = config_problems(error)
         lines = [f"{folder.ledger} has settings that cannot run here:"]
         lines += [f"  {problem.line}" for problem in wrong]
@@ -281,5 +284,9 @@ def check_config(folder: SweepFolder) -> None:
 
     A missing config.yaml is allowed.
     """
-    if (text := read_text(folder.config)) is not None:
-        check_same(folder, parse_config(text, source=str(folder.config)))
+    try:
+        if (text := read_text(folder.config)) is not None:
+            check_same(folder, parse_config(text, source=str(folder.config)))
+    except UsageError:
+        read_events(folder.ledger)  # as in `begun_with`
+        raise

@@ -45,6 +45,9 @@ Ended = Literal["completed", "stopped", "failed"]
 
 Count = Annotated[int, Ge(0), Lt(2**63)]
 Seed = Annotated[int, Ge(0), Lt(2**32)]
+Time = Annotated[float, Ge(0), Lt(2**33)]
+"""Unix seconds before the year 2242: no package refuses the date."""
+
 Scalar = float | bool | str | None
 TrialId = Annotated[str, Predicate(re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}").fullmatch)]
 """Such as t00012. Checkpoint folders are named by it (and a retraining's seed), so no path is."""
@@ -55,7 +58,7 @@ def _row(*kinds: type) -> Predicate:
 
 
 class _Stamped(TypedDict):
-    time: NotRequired[float]
+    time: NotRequired[Time]
 
 
 class _OfJob(_Stamped):

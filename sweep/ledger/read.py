@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.errors import UsageError
+from sweep.errors import SweepError, UsageError
 from sweep.ledger.events import Event
 from sweep.ledger.lines import NotASweep, parse
 from sweep.ledger.segments import FOLDER, Segment, joined, read_segments
@@ -56,8 +56,11 @@ def first_event(ledger: Store) -> Event | None:
                 return parse_segments([found[0]._replace(lines=found[0].lines[:2])], ledger)[0]
         return first_event(ledger.parent / FILE)
     data = ledger.read_bytes() or b""
-    first = data[: data.find(b"\n") + 1]
-    events = parse(first, ledger).events or parse(data, ledger).events
+    try:
+        events = parse(data[: data.find(b"\n") + 1], ledger).events
+    except SweepError:
+        events = []  # what is wrong depends on the lines after it
+    events = events or parse(data, ledger).events
     return events[0] if events else None
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.errors import UsageError
 from sweep.ledger import files
 from sweep.ledger.store_errors import StoreError
 from sweep.ledger.store_objects import RETRY_SECONDS, ObjectStore
@@ -158,9 +159,12 @@ def store_at(where: str | Path | Store, *, to_write: bool = True) -> Store:
 
 
 def read_text(store: Store) -> str | None:
-    """The text of a file, or None if it does not exist."""
+    """The text of a file, or None if it does not exist. UsageError if it is not UTF-8 text."""
     data = store.read_bytes()
-    return None if data is None else data.decode()
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{store} is not UTF-8 text: {error}") from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sweep.api import begun
 from sweep.config import SweepConfig
 from sweep.config.fields import Files
 from sweep.config.load import (
@@ -20,8 +21,10 @@ from sweep.config.load import (
     with_absolute_paths,
 )
 from sweep.config.text import config_diff, dump_yaml
-from sweep.errors import ConfigError, UsageError
+from sweep.errors import ConfigError, StorageError, UsageError
+from sweep.ledger.folder import SweepFolder
 from sweep.space.domains import Choice, Constant
+from tests.analysis.ledgers import LedgerBuilder
 from tests.config.test_problems import SMALL, problems
 
 
@@ -79,6 +82,24 @@ def test_a_source_that_cannot_be_read_raises_a_usage_error(tmp_path: Path) -> No
         load_config(str(tmp_path))
     with pytest.raises(UsageError, match="not UTF-8 text"):
         load_config(str(tmp_path / "config.yaml"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"5\n"])
+@pytest.mark.parametrize("wrong", ["in the ledger", "no text", "another"])
+def test_a_damaged_ledger_is_said_before_its_settings(
+    tmp_path: Path, wrong: str, damage: bytes
+) -> None:
+    folder, config = SweepFolder(tmp_path), parse_config(SMALL).model_dump(mode="json")
+    ledger = LedgerBuilder(config={**config, "other": 1} if wrong == "in the ledger" else config)
+    file = ledger.trial("t00000").write(tmp_path) / "ledger.jsonl"
+    file.write_bytes(file.read_bytes() + damage + b'{"event": "note"}\n')
+    folder.config.write_bytes(b"name: \xe9" if wrong == "no text" else b"{}")
+    words = {"in the ledger": "cannot run here", "no text": "is not UTF-8 text: .* 0xe9"}
+    with pytest.raises(
+        StorageError if damage else UsageError,
+        match="is damaged: line 4 of 5" if damage else words.get(wrong, "required"),
+    ):
+        begun(tmp_path)
 
 
 def test_a_diff_lists_exactly_the_settings_that_differ() -> None:

@@ -81,6 +81,7 @@ def test_a_key_of_another_type_is_damage_on_its_line(kind: str) -> None:
         *(("record", "accuracy", value) for value in ("0.9", None, 10**400)),
         *(("record", "epoch", value) for value in (-1, 1.0, True, "1", 2**63)),
         ("record", "f1", "0.9"),
+        *(("end", "time", value) for value in (-1.0, 2**33, 1e300)),
         ("baseline", "accuracy", None),
         ("trial", "params", {"sparsity": [0.5]}),
         ("baseline", "prunable_weights", [["layer.0", "5000"]]),

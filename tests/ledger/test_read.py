@@ -11,7 +11,7 @@ import pytest
 
 from analysis import MissingPackage, NewerLedger, NotASweep, load
 from sweep.errors import StorageError, UsageError
-from sweep.ledger.read import read_ledger
+from sweep.ledger.read import first_event, read_ledger
 from sweep.ledger.store import Folder, store_at
 from sweep.ledger.store_errors import BadAddress
 from tests.analysis.ledgers import LedgerBuilder, small_sweep
@@ -152,3 +152,14 @@ def test_local_paths_become_folders() -> None:
         there = store_at(text)
         assert there.name == "b" and there.parent / "b" == there
         assert str(there) == text.rstrip("/")
+
+
+@pytest.mark.parametrize("first", [b"\n", b"5\n", b'{"event": "sweep"}\n', b"\xff\n"])
+def test_the_first_event_is_refused_as_the_whole_ledger_is(tmp_path: Path, first: bytes) -> None:
+    file = small_sweep().write(tmp_path) / "ledger.jsonl"
+    file.write_bytes(first + file.read_bytes())
+    with pytest.raises(StorageError, match="is damaged: line 1 of") as refused:
+        read_ledger(tmp_path)
+    with pytest.raises(StorageError) as also:
+        first_event(store_at(file))
+    assert str(also.value) == str(refused.value)
