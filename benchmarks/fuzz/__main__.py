@@ -20,7 +20,7 @@ from types import ModuleType
 from benchmarks.fuzz.case import VERDICTS, Case, Outcome, keep, run
 from benchmarks.fuzz.guard import Guard
 
-SHARES = {"config": 0.45, "data": 0.35, "model": 0.2}
+SHARES = {"config": 0.34, "data": 0.24, "model": 0.1, "ledger": 0.2, "folder": 0.12}
 """The share of each area in all inputs."""
 
 CHILDREN = 5
@@ -56,9 +56,10 @@ def made(area: ModuleType, seed: int, number: int, folder: Path, only: str) -> C
 
 def areas_of(asked: list[str]) -> dict[str, tuple[ModuleType, str]]:
     """The modules of areas; ``data:labels`` has the kinds of data with "labels" in the name."""
-    from benchmarks.fuzz import data, folders, settings
+    from benchmarks.fuzz import data, folders, ledgers, results, settings
 
     modules = {"config": settings, "data": data, "model": folders}
+    modules |= {"ledger": ledgers, "folder": results}
     pairs = [name.partition(":")[::2] for name in asked]
     return {area: (modules[area], only) for area, only in pairs}
 

@@ -13,6 +13,7 @@ from typing import Any
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod"}
 _DEVICES = ("/dev/", "/proc/")
+_APART = ("own", "beside")
 
 
 class Guard:
@@ -52,7 +53,9 @@ class Guard:
     @contextmanager
     def watched(self, folder: Path) -> Iterator[list[str]]:
         """Yield a list that has all forbidden changes after the block; ``folder`` has the input."""
-        self.seen = found = []
+        found: list[str] = []
+        self.seen = found
+        _state(folder)  # sets the times of access
         before = _state(folder)
         self._watching = True
         try:
@@ -61,7 +64,7 @@ class Guard:
             self._watching = False
             after = _state(folder)
             changed = {*before.items()} ^ {*after.items()}
-            found += [f"the input {name} was changed" for name in sorted({n for n, _ in changed})]
+            found += [f"{name} was read or changed" for name in sorted({n for n, _ in changed})]
             for place in self.empty:
                 found += [f"{path.name} in {place.name}" for path in place.iterdir()]
                 if any(place.iterdir()):
@@ -89,11 +92,28 @@ class Guard:
         return full.startswith((f"{self.scratch}/", *_DEVICES)) or "__pycache__" in full
 
 
-def _state(folder: Path) -> dict[str, tuple[int, int]]:
-    """The size and the time of the last change of each file below a folder."""
-    found = {}
-    for root, _, names in os.walk(folder):
+def _state(folder: Path) -> dict[str, tuple[float, ...]]:
+    """The size and the time of the last change of each file below a folder, but in ``own``.
+
+    For what is in ``beside`` also the time of the last access, which is set to 0 first. A file
+    system that was mounted with ``noatime`` has none.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for path in _below(folder / "beside", found):
+        os.utime(path, ns=(0, os.lstat(path).st_mtime_ns), follow_symlinks=False)
+    for root, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if each not in _APART or root != str(folder)]
         for name in names:
             stat = os.lstat(os.path.join(root, name))
             found[os.path.join(root, name)] = (stat.st_size, stat.st_mtime_ns)
     return found
+
+
+def _below(folder: Path, found: dict[str, tuple[float, ...]]) -> list[Path]:
+    """All that is in a folder; its state is taken before a look at it counts as an access."""
+    stat = os.lstat(folder) if os.path.lexists(folder) else None
+    if stat is None:
+        return []
+    found[str(folder)] = (stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_atime_ns)
+    inner = [*folder.iterdir()] if folder.is_dir() else []
+    return [folder, *(path for each in inner for path in _below(each, found))]

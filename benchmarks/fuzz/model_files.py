@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fuzz.yaml_text import cut, flipped
+from benchmarks.fuzz.yaml_text import damaged, flipped
 
 WEIGHTS = "model.safetensors"
 
@@ -29,36 +29,14 @@ def _save(folder: Path, tensors: dict[str, Any], name: str = WEIGHTS) -> None:
 
 def _json_damaged(rng: random.Random, folder: Path) -> None:
     file = folder / rng.choice(("config.json", "tokenizer.json", "tokenizer_config.json"))
-    data = file.read_bytes()
-    forms = (
-        b"",
-        b"null",
-        b"[]",
-        b"5",
-        b'"x"',
-        b"{}",
-        b"\0",
-        data + b"}",
-        data.decode().encode("utf-16"),
-    )
-    change = rng.choice((cut, flipped, lambda rng, data: rng.choice(forms)))
-    file.write_bytes(change(rng, data))
+    file.write_bytes(damaged(rng, file.read_bytes()))
 
 
 def _weights_damaged(rng: random.Random, folder: Path) -> None:
     data = (folder / WEIGHTS).read_bytes()
-    forms = (
-        b"",
-        b"x",
-        data[:8],
-        data[:-1],
-        data + b"x",
-        b"\xff" * 8 + data[8:],
-        b"version https://git-lfs",
-    )
     head = data[: 8 + int.from_bytes(data[:8], "little")]
-    forms += (flipped(rng, head) + data[len(head) :], cut(rng, data), head)
-    (folder / WEIGHTS).write_bytes(rng.choice(forms))
+    forms = (data[:8], data[:-1], head, flipped(rng, head) + data[len(head) :])
+    (folder / WEIGHTS).write_bytes(damaged(rng, data, *forms))
 
 
 def _tensor_gone(rng: random.Random, folder: Path) -> None:

@@ -1,8 +1,9 @@
-"""Tiny models with a tokenizer of bytes, and the answers of plain transformers with them."""
+"""Independent readers: tiny models with plain transformers, and ledgers line by line."""
 
 from __future__ import annotations
 
 import json
+import operator
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -197,3 +198,98 @@ def canon(label: Any) -> Any:
         return Fraction(float(text)) if "e" in text else Fraction(text)
     except (ValueError, OverflowError):  # also nan and inf
         return text
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a ledger says: the status of each trial, its records, and the front's objectives.
+
+    ``size``: bytes of the whole lines, without a torn tail.
+    """
+
+    trials: dict[str, str]
+    records: dict[tuple[str, int], tuple[float | None, float]]
+    front: list[tuple[float, ...]]
+    size: int
+
+
+def told_by(data: bytes) -> Told | None:
+    """Read a ledger line by line; None if it is damaged. Only some contradictions are found."""
+    events, size = _whole_lines(data)
+    try:
+        return None if events is None else _told(events, size)
+    except (KeyError, TypeError, ValueError):  # a key is missing, or of another type
+        return None
+
+
+def _told(events: Sequence[Mapping[str, Any]], size: int) -> Told:
+    """Raises ValueError for a contradiction."""
+    trials: dict[str, str] = {}
+    records: dict[tuple[str, int], Mapping[str, Any]] = {}
+    heads = [number for number, event in enumerate(events) if event["event"] == "sweep"]
+    if heads != [0][: len(events)] or not all(map(_is_head, events[:1])):
+        raise ValueError("the first event")
+    for event in events:
+        kind, name = event["event"], str(event.get("trial_id"))
+        if kind == "trial" and name not in trials:
+            trials[name] = "running"
+        elif kind in ("trial", "start", "record", "decision", "lost", "end"):
+            if kind == "trial" or trials.get(name) != "running":
+                raise ValueError(name)
+            trials[name] = event["status"] if kind == "end" else "running"
+        if kind == "record":
+            if not _is_record(event) or (name, event["epoch"]) in records:
+                raise ValueError(name)
+            records[name, event["epoch"]] = event
+    front = front_of([*records.values()], events[0]["directions"] if events else {})
+    values = {key: (each.get("accuracy"), each["sparsity"]) for key, each in records.items()}
+    return Told(trials, values, front, size)
+
+
+def _whole_lines(data: bytes) -> tuple[list[dict[str, Any]] | None, int]:
+    """The events and their size; None if a line is no event, unless a power failure tore it."""
+    lines = data.split(b"\n")
+    if b"\0" not in lines[-1]:
+        del lines[-1]
+    events = [*map(_object, lines)]
+    good = [*events, None].index(None)
+    size = sum(len(line) + 1 for line in lines[:good])
+    is_torn = any(b"\0" in line for line in lines[good : good + 1]) and len(data) - size <= 2**16
+    if any(events[good:]) or (good < len(lines) and not is_torn):
+        return None, size
+    return [event for event in events[:good] if event is not None], size
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        found = json.loads(line.decode(), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None
+    is_event = isinstance(found, dict) and isinstance(found.get("event"), str)
+    return found if is_event else None
+
+
+def _is_head(event: Mapping[str, Any]) -> bool:
+    return all(isinstance(event.get(key), dict) for key in ("config", "directions"))
+
+
+def _is_record(event: Mapping[str, Any]) -> bool:
+    numbers = [event[key] for key in ("epoch", "sparsity", "loss", "seconds")]
+    numbers += [event["accuracy"]] if "accuracy" in event else []
+    is_number = all(isinstance(each, int | float) for each in numbers)
+    return is_number and not any(isinstance(each, bool) for each in numbers)
+
+
+def front_of(records: Sequence[Mapping[str, Any]], directions: Mapping[str, str]) -> list[Any]:
+    """The objectives of the records that no other one beats, sorted, each once."""
+    signs = [-1 if direction == "max" else 1 for direction in directions.values()]
+    points = set()
+    for record in records:
+        values = [record.get(name) for name in directions]
+        if record["partial"] is False and None not in values:
+            points.add(tuple(map(operator.mul, signs, values)))
+    beaten = (any(b != a and all(map(operator.le, b, a)) for b in points) for a in points)
+    return sorted(point for point, is_beaten in zip(points, beaten, strict=True) if not is_beaten)

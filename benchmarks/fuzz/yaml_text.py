@@ -32,6 +32,13 @@ def cut(rng: random.Random, data: bytes) -> bytes:
     return data[: rng.randrange(len(data))]
 
 
+def damaged(rng: random.Random, data: bytes, *more: bytes) -> bytes:
+    """Bytes that are cut or changed, or others instead of them; ``more`` are forms like that."""
+    forms = (b"", b"x", b"null", b"[]", b"5", b'"x"', b"{}", b"\0" * len(data), data + b"x", *more)
+    forms += (b"version https://git-lfs", b"\xff" * 8 + data[8:], b"\xff\xfe" + data)
+    return rng.choice((cut(rng, data), flipped(rng, data), rng.choice(forms)))
+
+
 def _encoded(rng: random.Random, text: str) -> bytes:
     text += "# é ü 中\n"
     names = ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "utf-8", "utf-7")

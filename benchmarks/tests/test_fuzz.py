@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from benchmarks.fuzz.case import Case, run
 from benchmarks.fuzz.data import difference as data_difference
 from benchmarks.fuzz.expected import Unreadable, difference, read_config
 from benchmarks.fuzz.guard import Guard
+from benchmarks.fuzz.reference import told_by
 from sweep.config.load import load_config
 from sweep.errors import SweepError, UsageError
 
@@ -69,6 +71,50 @@ def test_rows_of_data_are_compared_by_text_and_label() -> None:
     assert "became one" in data_difference(two, {"train": [(b"a", "x"), (b"b", "x")]}, True)
 
 
+LINES = [
+    {"event": "sweep", "config": {}, "directions": {"accuracy": "max", "sparsity": "max"}},
+    {"event": "trial", "trial_id": "a", "params": {}},
+    *(
+        {"event": "record", "trial_id": "a", "epoch": epoch, "partial": False, **figures}
+        for epoch, figures in enumerate(
+            {"accuracy": accuracy, "sparsity": sparsity, "loss": 1, "seconds": 1}
+            for accuracy, sparsity in ((0.9, 0.5), (0.8, 0.6), (0.8, 0.5))
+        )
+    ),
+    {"event": "end", "trial_id": "a", "status": "completed"},
+]
+
+
+def told(*lines: Any, tail: bytes = b"") -> Any:
+    return told_by(b"".join(json.dumps(line).encode() + b"\n" for line in lines) + tail)
+
+
+def test_a_ledger_is_what_its_lines_say() -> None:
+    whole = told(*LINES)
+    assert whole.trials == {"a": "completed"} and len(whole.records) == 3
+    assert whole.front == [(-0.9, -0.5), (-0.8, -0.6)]
+    for tail in (b'{"event"', b"\0" * 100, b"{}\0\n"):
+        assert told(*LINES, tail=tail) == whole
+    assert told(*LINES[:-1]).trials == {"a": "running"}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        LINES[1:],
+        [LINES[0], *LINES],
+        [*LINES, LINES[-1]],
+        [LINES[0], *LINES[2:]],
+        [*LINES[:3], 5, *LINES[3:]],
+        [*LINES[:3], *LINES[2:]],
+        [{"event": "sweep"}, *LINES[1:]],
+        [*LINES[:2], {**LINES[2], "epoch": "0"}],
+    ],
+)
+def test_a_ledger_that_contradicts_itself_must_be_refused(lines: list[Any]) -> None:
+    assert told(*lines) is None
+
+
 def fail(error: Exception) -> Any:
     def read(case: Case) -> None:
         raise error
@@ -86,11 +132,19 @@ def fail(error: Exception) -> Any:
         (lambda case: 2, "right"),
         (lambda case: (case.folder.parents[1] / "outside").write_text("x"), "outside"),
         (lambda case: (case.folder / "a").write_text("x"), "outside"),
+        (lambda case: (case.folder / "own" / "a").write_text("x"), "right"),
+        (lambda case: (case.folder / "beside" / "a").read_text(), "outside"),
+        (lambda case: [*(case.folder / "beside").iterdir()], "outside"),
+        (lambda case: (case.folder / "link").read_text(), "outside"),
+        (fail(UsageError("\x1b[2J")), "outside"),
     ],
 )
 def test_the_verdict_on_an_input(tmp_path: Path, read: Any, verdict: str) -> None:
     guard, folder = Guard(tmp_path / "scratch"), tmp_path / "scratch" / "input"
-    folder.mkdir()
+    for name in ("own", "beside"):
+        (folder / name).mkdir(parents=True)
+    (folder / "beside" / "a").write_text("x")
+    (folder / "link").symlink_to("beside/a")
 
     def judge(found: int) -> str:
         return "it is 1" if found == 1 and verdict == "wrong" else ""
