@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from analysis.report.document import Document, Picture, Strong
+from sweep.printable import printable
 
 HERE = Path(__file__).parent
 
@@ -33,6 +34,7 @@ def render(document: Document) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

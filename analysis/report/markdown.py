@@ -18,12 +18,13 @@ from analysis.report.document import (
     Strong,
     Table,
 )
+from sweep.printable import printable
 
 
 def render(document: Document) -> str:
     """The whole document; figures are linked as ``figures/<key>.png``."""
     head = [f"# {plain(document.title)}", inline(document.standing)]
-    return "\n\n".join([*head, *(section(part) for part in document.sections)]) + "\n"
+    return printable("\n\n".join([*head, *map(section, document.sections)]) + "\n")
 
 
 def section(part: Section) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,10 +25,15 @@ def init(path: Annotated[Path, typer.Argument(help="file to write")] = Path("swe
 
     try:
         with errors_of("write", path, FileExistsError), path.open("x", encoding="utf-8") as file:
-            file.write(starter(load_config("digits", ["name=my-sweep"])))
+            try:
+                file.write(starter(load_config("digits", ["name=my-sweep"])))
+                file.flush()
+            except OSError:
+                path.unlink()
+                raise
     except FileExistsError:
         raise UsageError(f"{path} already exists; choose another file") from None
-    print(f"wrote {path}; next: sweep check {path}")
+    print(f"wrote {path}; next: sweep check {shlex.quote(str(path))}")
 
 
 def schema() -> None:

@@ -60,8 +60,10 @@ def export(
         point = on_front(results, knee, max_drop, min_sparsity)
     else:
         point = of_trial(results, trial_id, epoch)
-    # SIGTERM becomes an exception, so that no half-written folder is left.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # A signal becomes an exception, so that no half-written folder is left.
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is not signal.SIG_IGN:  # `nohup` ignores SIGHUP
+            signal.signal(each, lambda number, _: sys.exit(128 + number))
     checked = export_point(
         results,
         config,
@@ -102,4 +104,4 @@ def export_study(
     target = to or (sweep.path.local or Path()) / "study.db"
     count = write_study(config, read_events(sweep.ledger), target)
     address = f"sqlite:///{target}" if target.suffix == FORMS[0] else str(target)
-    print(f"{target}: {count} trials; to open them: optuna-dashboard {address}")
+    print(f"{target}: {count} trials; to open them: optuna-dashboard {shlex.quote(address)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import Annotated, Any, NoReturn, TextIO
 
@@ -103,12 +104,12 @@ def _show_job(name: str, address: str, as_json: bool) -> None:
     results = _results(job.place)
     if as_json:
         told = {"id": job.submission_id, "status": job.status, "place": job.place}
-        found = None if results is None else status_of(results)
+        found = None if results is None else status_of(results, job.is_live)
         print(json.dumps({"job": {**told, "exit_code": job.code}, "sweep": found}, indent=2))
         return
     print(f"job {job.submission_id}: {_state(job)}; results: {job.place}")
     if results is not None:
-        print_status(results)
+        print_status(results, job.is_live, "the same sweep launch command again")
         return
     print("cannot read the results from this machine; the last lines of the job's log:")
     for line in _tail(api, job):
@@ -140,12 +141,13 @@ def _follow(api: JobsApi, job: Job, stream: TextIO) -> NoReturn:
 
 
 def _commands(job: Job, url: str) -> str:
+    which = f"{shlex.quote(job.name)} --address {shlex.quote(url)}"
     rows = {
-        "follow": f"sweep logs {job.name} --address {url} --follow",
-        "status": f"sweep status {job.name} --address {url}",
-        "stop": f"sweep stop {job.name} --address {url}",
+        "follow": f"sweep logs {which} --follow",
+        "status": f"sweep status {which}",
+        "stop": f"sweep stop {which}",
         "continue": "the same sweep launch command again",
-        "results": f"sweep report {job.place}",
+        "results": f"sweep report {shlex.quote(job.place)}",
     }
     return "\n".join(f"  {name + ':':10}{text}" for name, text in rows.items())
 

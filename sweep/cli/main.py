@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from sweep.cli import say
 from sweep.cli.config import check, init, schema, trial
 from sweep.cli.export import export, export_study
 from sweep.cli.launch import launch, logs, status, stop
@@ -22,6 +23,7 @@ from sweep.cli.results import front, report
 from sweep.cli.run import confirm, resume, run
 from sweep.cluster.log import log_to_terminal
 from sweep.errors import Interrupted, StorageError, SweepError
+from sweep.printable import printable_streams
 from sweep.version import __version__
 
 
@@ -50,19 +52,24 @@ def main() -> None:
     # sweep.api.wait_passively says why. It is set here before any command can import torch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     log_to_terminal()
-    try:
-        app()
-    except SweepError as error:
-        print(error if isinstance(error, Interrupted) else f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(StorageError.exit_code)
+    is_closed = sys.stdout is None
+    with printable_streams():
+        try:
+            if is_closed:
+                raise StorageError("standard output is closed; redirect it, maybe to /dev/null")
+            try:
+                app()
+            finally:
+                sys.stdout.flush()
+        except SweepError as error:
+            say(str(error) if isinstance(error, Interrupted) else f"error: {error}")
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except OSError as error:
+            what = f"cannot use {error.filename}" if error.filename else "a file cannot be used"
+            say(f"error: {what}: {error.strerror or error}")
+            sys.exit(StorageError.exit_code)
 
 
 def version() -> None:

@@ -13,6 +13,7 @@ import typer
 from sweep.cli import Config, Settings
 from sweep.cluster.render.kubernetes import KubernetesOptions, render_kubernetes
 from sweep.cluster.render.slurm import SlurmOptions, render_slurm
+from sweep.ledger.files import write_text
 from sweep.ledger.store import errors_of
 
 app = typer.Typer(
@@ -72,5 +73,5 @@ def _write(text: str, file: Path | None) -> None:
         print(text, end="")
         return
     with errors_of("write", file):
-        file.write_text(text, encoding="utf-8")
+        write_text(file, text)
     print(f"wrote {file}; its first lines say how to use it", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 import analysis
 from sweep.cli import Folder, Json
 from sweep.errors import NothingFound, UsageError
+from sweep.ledger.folder import SweepFolder
 from sweep.ledger.store import store_at
 
 if TYPE_CHECKING:
@@ -88,15 +90,23 @@ def front(
         print(results.best(min_sparsity, max_drop).text)
 
 
-def print_status(results: analysis.Results) -> None:
-    """Print the progress, the failures and the front so far."""
-    found = status_of(results)
+def print_status(
+    results: analysis.Results, is_live: bool = False, again: str | None = None
+) -> None:
+    """Print the progress, the failures and the front so far.
+
+    ``again`` is the command that continues the sweep, by default `sweep resume`.
+    """
+    found = status_of(results, is_live)
     counts = ", ".join(f"{count} {name}" for name, count in found["trials"].items())
     print(f"{found['name']}: {found['state']}; {counts} of {found['planned']} planned")
     print(f"epochs: {found['epochs_spent']} spent, {found['epochs_saved']} saved by stopping")
     for failure in found["failures"]:
-        print(f"failed {failure['trial_id']}: {failure['error']}")
+        print(f"failed {failure['trial_id']}: {' '.join(str(failure['error']).split())}")
     print_front(results)
+    if found["state"] == "interrupted":
+        resume = f"sweep resume {shlex.quote(str(results.folder))}"
+        print(f"to continue: {again or resume}")
 
 
 def print_front(results: analysis.Results) -> None:
@@ -160,18 +170,27 @@ def front_text(points: pd.DataFrame, metric: PrimaryMetric) -> str:
     return shown.rename(columns=lambda name: name.removeprefix("param_")).to_string(index=False)
 
 
-def status_of(results: analysis.Results) -> dict[str, Any]:
-    """The content of `sweep status` as plain values."""
+def status_of(results: analysis.Results, is_live: bool = False) -> dict[str, Any]:
+    """The content of `sweep status` as plain values.
+
+    ``is_live``: the sweep's job runs. Otherwise a sweep that has not finished is interrupted if no
+    driver has its ledger, and its unfinished trials do not run.
+    """
     from analysis.questions import most
 
     failed = results.trials[results.trials["status"] == "failed"]
     metric, baseline = results.metric, results.baseline or {}
+    state, counts = results.state, results.counts
+    if state != "finished":
+        state = "running" if is_live or _has_driver(results) else "interrupted"
+    if state == "interrupted":
+        counts = {**counts, "running": 0, "unfinished": counts["running"]}
     best = most(results.front, metric.name, largest=metric.direction == "max")
     return {
         "name": results.name,
-        "state": results.state,
+        "state": state,
         "planned": _planned(results),
-        "trials": results.counts,
+        "trials": counts,
         "epochs_spent": results.cost.epochs_spent,
         "epochs_saved": results.cost.epochs_saved,
         "front_points": len(results.front),
@@ -182,6 +201,14 @@ def status_of(results: analysis.Results) -> dict[str, Any]:
         "utilisation": results.cost.utilisation,
         "failures": json.loads(failed[["trial_id", "error"]].to_json(orient="records")),
     }
+
+
+def _has_driver(results: analysis.Results) -> bool:
+    """Whether a driver has the ledger; True where that cannot be found out."""
+    try:
+        return SweepFolder(store_at(results.folder, to_write=False)).driver() is not None
+    except OSError:  # a file system without locks
+        return True
 
 
 def _planned(results: analysis.Results) -> int | None:

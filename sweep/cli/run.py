@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,7 +32,9 @@ def run(
 
 def resume(
     folder: Folder,
-    trials: Annotated[int | None, typer.Option(min=1, help="new number of trials in all")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=2**63 - 1, help="new number of trials in all")
+    ] = None,
     address: Address = None,
 ) -> None:
     """Continue an interrupted sweep, or extend a finished one."""
@@ -42,9 +45,11 @@ def resume(
 
 def confirm(
     folder: Folder,
-    seeds: Annotated[int, typer.Option(min=1, help="fresh seeds for each point, in all")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="fresh seeds for each point, in all")
+    ] = 3,
     runners_up: Annotated[
-        int, typer.Option(min=0, help="points of the second front, nearest first")
+        int, typer.Option(min=0, max=10**6, help="points of the second front, nearest first")
     ] = 3,
     address: Address = None,
 ) -> None:
@@ -76,21 +81,22 @@ def _run(folder: SweepFolder, config: SweepConfig, trials: int | None, address: 
         say(f"the sweep ended because of its budget: {spent}")
     ended, margin = results.counts, results.margin(results.split)
     near = "" if margin is None else f" --max-drop {margin:.3g}"
+    place = shlex.quote(str(folder.path))
     say(
         f"{ended['completed']} trials completed, {ended['stopped']} stopped, "
         f"{ended['failed']} failed; report: {folder.path / 'report.html'}\n"
-        f"next: sweep front {folder.path}{near} | sweep report {folder.path}"
-        + ("" if spent else _how_to_extend(config, folder, len(results.trials)))
+        f"next: sweep front {place}{near} | sweep report {place}"
+        + ("" if spent else _how_to_extend(config, place, len(results.trials)))
     )
     if ended["failed"]:
         sys.exit(3)
 
 
-def _how_to_extend(config: SweepConfig, folder: SweepFolder, planned: int) -> str:
+def _how_to_extend(config: SweepConfig, place: str, planned: int) -> str:
     from sweep.space.counting import size
 
     more = min(2 * planned, size(config.space))
-    return f" | sweep resume {folder.path} --trials {more}" if more > planned else ""
+    return f" | sweep resume {place} --trials {more}" if more > planned else ""
 
 
 def confirmed_text(results: analysis.Results) -> str:

@@ -28,6 +28,7 @@ from sweep.ledger.events import BASELINE, Event
 from sweep.ledger.files import no_collector
 from sweep.ledger.journal import Journal
 from sweep.ledger.record import DETAILS, unusable
+from sweep.printable import printable
 from sweep.search.jobs import Job
 
 if TYPE_CHECKING:  # a worker imports this module too
@@ -130,7 +131,7 @@ class Conductor:
         if report.figures is not None:
             return self._record(job, attempt, report.figures, report.worker)
         if isinstance(report.error, TrialError):
-            return self._end(job, job.end_event("failed", str(report.error)))
+            return self._end(job, job.end_event("failed", printable(str(report.error))))
         raise Abort(report.error or SweepError("a worker reported neither figures nor an error"))
 
     def _record(
@@ -150,7 +151,7 @@ class Conductor:
         try:
             self._write(record, *([decision] if decision else []))
         except SweepError as error:  # a figure that JSON does not have
-            return self._end(job, job.end_event("failed", str(error)))
+            return self._end(job, job.end_event("failed", printable(str(error))))
         end = job.due_end()
         return self._end(job, end) if end else False
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from sweep.cluster import machines
 from sweep.errors import ClusterError, UsageError
+from sweep.printable import printable
 
 # Ray reads these variables when it is imported, so they are set before. They turn off usage pings,
 # result files beside the ledger, and snapshots of Tune's state (a sweep resumes from its ledger).
@@ -42,6 +43,15 @@ SECONDS = 10
 
 HOW = "set RAY_AUTH_TOKEN to the cluster's token, or write the token to ~/.ray/auth_token"
 """How to give a token: the end of an error message."""
+
+
+def cluster_at(address: str | None) -> str | None:
+    """The address of a cluster: the given one, or else that of ``RAY_ADDRESS``.
+
+    It is None, which means Ray on this machine alone, if the address is empty or ``local``.
+    """
+    found = os.environ.get("RAY_ADDRESS", "") if address is None else address
+    return None if found.strip() in ("", "local") else found.strip()
 
 
 @contextlib.contextmanager
@@ -104,14 +114,14 @@ def reach(address: str) -> None:
     """
     if "://" in address:
         raise UsageError(
-            f"give HOST:PORT of the Ray head, usually port 6379, not {address}; an http:// address "
-            "is that of the Jobs API, for sweep launch"
+            f"give HOST:PORT of the Ray head, usually port 6379, not {printable(address)}; an "
+            "http:// address is that of the Jobs API, for sweep launch"
         )
     token = find_token()
     if token is not None:  # Ray sends it unasked only to clusters that it started itself
         os.environ["RAY_AUTH_MODE"] = "token"
     host, _, port = address.rpartition(":")
-    if not port.isdigit():  # "auto" or "local": Ray finds the cluster
+    if not port.isdigit():  # "auto": Ray finds the cluster
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS).close()

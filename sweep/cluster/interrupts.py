@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, which a driver obeys between two events.
+"""SIGINT, SIGTERM and SIGHUP, which a driver obeys between two events.
 
 :class:`Abort` then ends Ray Tune's loop at once. Other errors that end a session use it too.
 """
@@ -27,7 +27,7 @@ class Abort(BaseException):
         super().__init__(str(error))
 
 
-OURS = (signal.SIGINT, signal.SIGTERM)
+OURS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 CheckSignals = Callable[[], None]
 """A function that raises :class:`Abort` if a signal has arrived."""
@@ -35,9 +35,10 @@ CheckSignals = Callable[[], None]
 
 @contextmanager
 def signals() -> Iterator[CheckSignals]:
-    """Remember SIGINT and SIGTERM for the time of the block; the yielded function raises them.
+    """Remember the signals `OURS` for the time of the block; the yielded function raises them.
 
-    Python handles signals in its main thread only. In any other thread the block catches none.
+    A SIGHUP that is ignored stays so: ``nohup`` asks for that. Python handles signals in its main
+    thread only. In any other thread the block catches none.
 
     While Ray starts, Ray's own handler answers SIGTERM with SystemExit. If Python is then inside a
     callback that drops exceptions (filelock has such a callback at a fork), the signal would be
@@ -47,6 +48,8 @@ def signals() -> Iterator[CheckSignals]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
+    is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    ours = OURS[:-1] if is_kept else OURS
     got: list[int] = []
 
     def remember(number: int, frame: object) -> None:
@@ -55,16 +58,16 @@ def signals() -> Iterator[CheckSignals]:
             raise KeyboardInterrupt
 
     def check_signals() -> None:
-        for number in OURS:  # ray.init replaces our handlers
+        for number in ours:  # ray.init replaces our handlers
             if signal.getsignal(number) is not remember:
                 signal.signal(number, remember)
         with suppress(BlockingIOError):  # the pipe is empty
-            missed = [number for number in os.read(reader, 4096) if number in OURS]
+            missed = [number for number in os.read(reader, 4096) if number in ours]
             got.extend(missed[:1] if not got else [])
         if got:
             raise Abort(Interrupted(signal.Signals(got[0]).name, got[0]))
 
-    before = {n: signal.signal(n, remember) for n in OURS}
+    before = {n: signal.signal(n, remember) for n in ours}
     with _pipe() as reader:
         try:
             yield check_signals

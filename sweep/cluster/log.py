@@ -13,12 +13,20 @@ from contextlib import contextmanager, suppress
 
 from sweep.errors import StorageError
 from sweep.ledger.store import Store
+from sweep.printable import printable
 
 LOGGER = logging.getLogger("sweep")
 LOGGER.setLevel(logging.INFO)
 
 FILE_ONLY = {"terminal": False}
 """The ``extra`` of a message for ``driver.log`` only: the progress display shows the same."""
+
+
+class _Formatter(logging.Formatter):
+    """Formats messages without control characters and passwords."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class _Terminal(logging.Handler):
@@ -30,6 +38,7 @@ class _Terminal(logging.Handler):
 
 
 _terminal = _Terminal()
+_terminal.setFormatter(_Formatter())
 
 
 def log_to_terminal() -> None:
@@ -48,7 +57,7 @@ class DriverLog(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+            _Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
         )
         self._place: Store | None = None
         self._lines: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import shlex
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -27,6 +28,7 @@ from sweep.ledger.record import dense_event
 from sweep.ledger.store import read_text
 from sweep.search.replay import Search
 from sweep.search.warm import describe, warm_events
+from sweep.space.values import one_line
 from sweep.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -105,11 +107,12 @@ def _search(session: Session, fan_out: FanOut, trials: int) -> str | None:
 def check_budget(search: Search, folder: SweepFolder, trials: int) -> None:
     """Raise UsageError for more ``trials`` where a budget is spent: they would never begin."""
     if search.budget.spent and trials > search.max_trials:
+        warm = f"search.warm_start=[{one_line(str(folder.path))}]"
+        again = ["sweep", "run", str(folder.config), f"search.trials={trials}", warm]
         raise UsageError(
             f"no trial can be added: {search.budget.spent}. A sweep keeps its settings. For more "
-            f"trials, begin a new sweep that learns from this one: sweep run {folder.config} "
-            f"search.trials={trials} search.warm_start=[{folder.path}] --out DIR, with a larger "
-            "search.budget"
+            f"trials, begin a new sweep that learns from this one: {shlex.join(again)} --out DIR, "
+            "with a larger search.budget"
         )
 
 

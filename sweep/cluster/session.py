@@ -7,7 +7,7 @@ conductor hands out.
 from __future__ import annotations
 
 import logging
-import os
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from sweep.cluster.baseline import Dense
 from sweep.cluster.capacity import Capacity
 from sweep.cluster.conductor import Conductor
-from sweep.cluster.connect import connected
+from sweep.cluster.connect import cluster_at, connected
 from sweep.cluster.interrupts import Abort, CheckSignals, signals
 from sweep.cluster.log import FILE_ONLY, DriverLog, driver_log
 from sweep.cluster.preflight import preflight
@@ -88,18 +88,17 @@ def opened(
 ) -> Iterator[Session]:
     """Become the driver of the sweep in a folder, for the time of the block.
 
-    ``address`` is that of a Ray cluster (None: that of RAY_ADDRESS, else Ray on this machine
-    alone). ``verb`` is the command that continues the sweep. ``create`` says whether the sweep is
-    new. If the block raises :class:`~sweep.cluster.interrupts.Abort`, its error is raised.
+    ``address`` is as for :func:`~sweep.cluster.connect.cluster_at`. ``verb`` is the command that
+    continues the sweep. ``create`` says whether the sweep is new. If the block raises
+    :class:`~sweep.cluster.interrupts.Abort`, its error is raised.
     """
-    again = f"sweep {verb} {folder.path}"
-    where = address or os.environ.get("RAY_ADDRESS")
+    again = f"sweep {verb} {shlex.quote(str(folder.path))}"
     with driver_log() as log, signals() as check_signals, folder.open(create=create) as ledger:
         logger.info("driver: %s; to continue: %s", driver_name(), again, extra=FILE_ONLY)
         if ledger.events:
             log.begin(folder.log)
         try:
-            yield Session(config, folder, ledger, log, check_signals, where)
+            yield Session(config, folder, ledger, log, check_signals, cluster_at(address))
         except Abort as left:
             error = left.error
             logger.error("%s", error, extra=FILE_ONLY)

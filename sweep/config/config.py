@@ -27,6 +27,8 @@ from sweep.space.values import Problem, Refused, one_line, show
 NO_WORST = ("loss", "seconds", "train_seconds", "eval_seconds")
 """Figures whose worst value is unknown before a sweep runs (`sweep.cluster.baseline`)."""
 
+MOST_STARTS = 500
+
 _WITH_HEAD = ("classification", EMBEDDED)
 
 
@@ -186,6 +188,9 @@ def _ehvi_problems(config: Settings) -> Iterator[Problem]:
 
 def _starts_problems(config: Settings) -> Iterator[Problem]:
     starts, at = config.search.starts, ("search", "starts")
+    if len(starts) > MOST_STARTS:
+        yield Problem(at, "has too many points", len(starts), f"at most {MOST_STARTS} points")
+        return
     for index, start in enumerate(starts):
         for problem in _point_problems(config, start):
             yield problem.under(*at, str(index))

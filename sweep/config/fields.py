@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
+from sweep.ledger.files import POSSIBLE, is_possible
 from sweep.registry import LISTENERS, METRICS, SAMPLERS, TASKS
 from sweep.space.params import QUANTIZATIONS
 from sweep.space.types import Finite, OneOf, Section
@@ -46,13 +46,8 @@ def is_name(raw: object) -> bool:
 
 def possible(name: str) -> str:
     """Return the name of a file or folder. Raises `Refused` if no file system can have it."""
-    try:
-        parts = os.fsencode(name).split(b"/")
-    except UnicodeEncodeError:  # half of a surrogate pair
-        parts = [b"\0"]
-    if any(b"\0" in part or len(part) > 255 for part in parts) or len(name) > 4000:
-        allowed = "a path of at most 4000 characters, with names of at most 255 bytes, without NUL"
-        raise Refused(Problem((), "cannot be the name of a file or folder", name, allowed))
+    if not is_possible(name):
+        raise Refused(Problem((), "cannot be the name of a file or folder", name, POSSIBLE))
     return name
 
 
@@ -80,15 +75,24 @@ def _read_paths(raw: object) -> object:
 Paths = Annotated[str | list[str], BeforeValidator(_read_paths)]
 
 
+MOST_LABELS, _MOST_CHARACTERS = 10_000, 250_000
+"""How many labels a file may name, and its size: the dump of the config must be a valid config."""
+
+_OF_LABELS = f"{MOST_LABELS} names and {_MOST_CHARACTERS} characters"
+
+
 def _read_label_names(raw: object) -> object:
     """Read a list of names, or a file with one name in each line, which may have blank lines."""
     names, allowed = raw, "a list of different names, or a file in UTF-8 with one name in each line"
     if is_name(raw):
         try:
-            text = Path(str(raw)).read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
+            with open(possible(str(raw)), encoding="utf-8-sig") as file:
+                text = file.read(_MOST_CHARACTERS + 1)
+        except (OSError, UnicodeError) as error:
             raise Refused(Problem((), f"cannot be read ({error})", raw, allowed)) from None
         names = [line.strip() for line in text.splitlines() if line.strip()]
+        if len(text) > _MOST_CHARACTERS or len(names) > MOST_LABELS:
+            raise Refused(Problem((), "is too large", raw, f"a file of at most {_OF_LABELS}"))
     if names is None:
         return None
     if isinstance(names, list | tuple):
@@ -107,7 +111,7 @@ Auto = Literal["auto"]
 
 Line = Annotated[str, StringConstraints(pattern=r"\S")]
 Place = Annotated[Line, AfterValidator(possible)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=240)]
 Characters = Annotated[str, StringConstraints(min_length=1)]
 
 LrSchedule = Annotated[str, OneOf(LR_SCHEDULES)]

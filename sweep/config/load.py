@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,13 +19,13 @@ from sweep.config.config import SweepConfig
 from sweep.config.fields import Files, is_path
 from sweep.config.sections import EMBEDDED
 from sweep.config.text import config_diff
-from sweep.config.yaml import apply_overrides, parse_yaml
+from sweep.config.yaml import MOST_BYTES, apply_overrides, parse_yaml, passwords
 from sweep.errors import ConfigError, UsageError
 from sweep.ledger.folder import SweepFolder
 from sweep.ledger.read import read_events
 from sweep.ledger.store import read_text
 from sweep.registry import REGISTRIES
-from sweep.space.explain import UNKNOWN_NAME, problems_of
+from sweep.space.explain import MOST_PROBLEMS, UNKNOWN_NAME, problems_of
 from sweep.space.values import Problem, Refused, closest, show
 
 Source = str | Path | Mapping[str, Any] | SweepConfig
@@ -85,7 +86,8 @@ def _checked(
         settings = [settings]
     given = settings.items() if isinstance(settings, Mapping) else settings
     data, wrong = apply_overrides(data, given, single_trial)
-    problems, context = [*problems, *wrong], {"single_trial": single_trial}
+    problems = [*problems, *wrong, *passwords(data, ())]
+    context = {"single_trial": single_trial}
     try:
         config = SweepConfig.model_validate(data, context=context)
     except ValidationError as error:
@@ -120,6 +122,8 @@ def _deeper_problems(
     pydantic checks how sections fit only if each section is valid. Therefore wrong settings are
     replaced by their defaults, and problems that depend on such a setting are dropped.
     """
+    if len(wrong) > MOST_PROBLEMS:
+        return []
     try:
         SweepConfig.model_validate(_without(data, [p.where for p in wrong]), context=context)
     except ValidationError as error:
@@ -142,7 +146,7 @@ def _depends_on(problem: Problem, path: str) -> bool:
 def _without(data: dict[str, Any], paths: Sequence[tuple[str, ...]]) -> dict[str, Any]:
     """A copy of ``data`` without the settings (a key of a section, or all objectives) at paths."""
     result = copy.deepcopy(data)
-    for first, *rest in paths:
+    for first, *rest in filter(None, paths):
         is_inner = rest and first != "objectives" and isinstance(result.get(first), dict)
         inside, name = (result[first], rest[0]) if is_inner else (result, first)
         for key in [key for key in inside if str(key) == name]:  # a key can be a number
@@ -164,7 +168,12 @@ def packaged_names() -> list[str]:
 
 def _read(source: str) -> str:
     try:
-        return _find(source).read_bytes().decode("utf-8-sig")
+        with _find(source).open("rb") as file:
+            data = file.read(4 * MOST_BYTES)
+        if len(data) == 4 * MOST_BYTES:
+            most = f"a text of at most {MOST_BYTES} characters"
+            raise UsageError(f"config {show(source)} is too large; allowed: {most}")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"config {show(source)} is not UTF-8 text: {error}") from None
     except OSError as error:
@@ -275,7 +284,7 @@ def check_same(folder: SweepFolder, config: SweepConfig) -> None:
             f"{folder.path} already has a sweep with other settings:\n"
             + "\n".join(f"  {line}" for line in changes)
             + "\nchoose another folder with --out, or continue the old sweep with: "
-            + f"sweep resume {folder.path}"
+            + f"sweep resume {shlex.quote(str(folder.path))}"
         )
 
 

@@ -1,17 +1,19 @@
 """Parse the YAML of a config, and apply ``key=value`` overrides.
 
-PyYAML accepts duplicate keys and nodes that contain themselves; here both are problems.
+PyYAML accepts duplicate keys, nodes that contain themselves, and a few lines of aliases that stand
+for millions of values; here these are problems.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
+from sweep.printable import has_password
 from sweep.space.params import PARAMETERS, TUTORIAL
 from sweep.space.values import Problem, Refused
 
@@ -23,27 +25,45 @@ _GROUPED = {flat: (group, key) for group, keys in TUTORIAL.items() for key, flat
 _BASE_60 = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?")
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without numbers to base 60."""
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 500_000, 30_000, 50
+"""Limits of a config, so that every config is checked within seconds: the size of its text, the
+number of its keys and values with all aliases written out, and how deep they are nested."""
+
+_OF_VALUES = f"at most {MOST_VALUES} keys and values, with aliases written out"
+_LONGEST_NUMBER = 300
+
+# The loader in C is 20 times as fast, but PyYAML may be installed without it.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    """PyYAML's safe loader without numbers to base 60, and without numbers of many digits."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
-        if kind is yaml.ScalarNode and implicit[0] and _BASE_60.fullmatch(value):
+        is_plain = kind is yaml.ScalarNode and implicit[0]
+        if is_plain and (len(value) > _LONGEST_NUMBER or _BASE_60.fullmatch(value)):
             return self.DEFAULT_SCALAR_TAG
-        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        return super().resolve(kind, value, implicit)
 
 
 def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
     """The value of a YAML text, and a problem for each duplicate key.
 
-    Raises `Refused` with line and column if ``text`` is not YAML.
+    Raises `Refused` with line and column if ``text`` is not YAML, and where it is too large.
     """
+    if len(text) > MOST_BYTES:
+        raise Refused(_too_large(f"a text of at most {MOST_BYTES} characters"))
     try:
+        _check_size(text)
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None, []
         # Before construction, which adds merged keys (<<) to the keys of a mapping.
-        problems = list(_duplicates(node, (), [], set()))
+        sizes: dict[int, int] = {}
+        problems = list(_duplicates(node, (), [], sizes))
+        if sizes[id(node)] > MOST_VALUES:
+            raise Refused(_too_large(_OF_VALUES))
         return loader.construct_document(node), problems
     except Refused:
         raise
@@ -56,28 +76,49 @@ def parse_yaml(text: str) -> tuple[Any, list[Problem]]:
         raise Refused(Problem((), f"is not valid YAML: {place}{reason}{hint}")) from None
 
 
+def _too_large(allowed: str) -> Problem:
+    return Problem((), "is too large", allowed=allowed)
+
+
+def _check_size(text: str) -> None:
+    """Refuse deep and long texts before they are composed, which is recursive."""
+    depth = 0
+    events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    for count, event in enumerate(events):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            what = f"is nested too deep on line {event.start_mark.line + 1}"
+            raise Refused(Problem((), what, allowed=f"at most {MOST_DEPTH} levels"))
+        if count > 2 * MOST_VALUES:
+            raise Refused(_too_large(_OF_VALUES))
+
+
 def _duplicates(
-    node: yaml.Node, where: Path, above: list[int], done: set[int]
+    node: yaml.Node, where: Path, above: list[int], sizes: dict[int, int]
 ) -> Iterator[Problem]:
+    """The duplicate keys. ``sizes`` gets the number of keys and values in each node."""
     if id(node) in above:
         line = node.start_mark.line + 1
         raise Refused(Problem(where, f"contains itself through its anchor on line {line}"))
-    if id(node) in done:
+    if id(node) in sizes:
         return
-    done.add(id(node))
+    sizes[id(node)] = 1
     lines: dict[tuple[str, str], int] = {}
     children = node.value if isinstance(node, yaml.CollectionNode) else ()
     for index, child in enumerate(children):
         name, value = str(index), child
         if isinstance(node, yaml.MappingNode):
             key, value = child
+            sizes[id(node)] += 1
             name = key.value if isinstance(key, yaml.ScalarNode) else "?"
             line = key.start_mark.line + 1
             if first := lines.get((key.tag, name)):
                 place = f"twice on line {line}" if first == line else f"on lines {first} and {line}"
                 yield Problem((*where, name), f"the key is given {place}")
             lines.setdefault((key.tag, name), line)
-        yield from _duplicates(value, (*where, name), [*above, id(node)], done)
+        yield from _duplicates(value, (*where, name), [*above, id(node)], sizes)
+        sizes[id(node)] += sizes[id(value)]
 
 
 def apply_overrides(
@@ -152,3 +193,13 @@ def _drop_other_form(data: dict[str, Any], path: tuple[str, ...], value: Any) ->
         given = inner[:1] or (value if isinstance(value, dict) else ())
         for key in given:
             space.pop(TUTORIAL[name].get(key, ""), None)
+
+
+def passwords(value: object, where: tuple[str, ...]) -> Iterator[Problem]:
+    """Addresses with a password: the config is printed, and saved in the ledger and the report."""
+    if isinstance(value, str) and has_password(value):
+        allowed = "an address without a user and a password; give them through the environment"
+        yield Problem(where, "has a password, which would be saved and printed", allowed=allowed)
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    for key, inner in enumerate(value) if isinstance(value, list | tuple) else pairs:
+        yield from passwords(inner, (*where, str(key)))

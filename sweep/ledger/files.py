@@ -12,6 +12,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -33,7 +34,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        yield scratch
+        with _system_errors(target):
+            yield scratch
         for file in scratch.rglob("*"):
             if file.is_file():
                 sync(file)
@@ -46,6 +48,18 @@ def new_folder(target: Path) -> Iterator[Path]:
         sync(target.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """Raise errors of the system as OSError, also those of packages in Rust (safetensors)."""
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None or isinstance(error, OSError):
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -109,6 +123,19 @@ def remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
+
+
+POSSIBLE = "a path of at most 4000 characters, with names of at most 255 bytes, without NUL"
+"""What :func:`is_possible` allows."""
+
+
+def is_possible(path: str) -> bool:
+    """Whether a file system can have a file or folder of this name."""
+    try:
+        parts = os.fsencode(path).split(b"/")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return len(path) <= 4000 and not any(b"\0" in part or len(part) > 255 for part in parts)
 
 
 def cache_root() -> Path:

@@ -13,6 +13,7 @@ with no whole event after them, are a *torn tail*, which the next driver cuts. A
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Annotated, Any, NamedTuple, NoReturn, cast
@@ -82,7 +83,7 @@ def parse(data: bytes, path: object, is_file: bool = True) -> Parsed:
                 )
             keep = (
                 f", or keep the {number - 1} lines before: move it to COPY, then "
-                f"`head -n {number - 1} COPY > {path}`"
+                f"`head -n {number - 1} COPY > {shlex.quote(str(path))}`"
             )
             raise StorageError(
                 f"{path} is damaged: line {number} of {len(lines)}{line} ({whole} whole events "

@@ -151,10 +151,14 @@ def store_at(where: str | Path | Store, *, to_write: bool = True) -> Store:
     """The store that a user names: an object store if the text has ``://``, else a folder.
 
     ``to_write``: allow only stores that can hold a sweep; else any store that fsspec can read.
-    Raises :class:`~sweep.errors.UsageError` for an address that is not allowed.
+    Raises :class:`~sweep.errors.UsageError` for a path or an address that is not allowed.
     """
     if isinstance(where, str) and "://" in where:
         return ObjectStore.at(where, to_write=to_write)
+    if isinstance(where, str | os.PathLike) and not files.is_possible(os.fspath(where)):
+        raise UsageError(
+            f"{os.fspath(where)[:80]!r} cannot be the name of a folder; allowed: {files.POSSIBLE}"
+        )
     return Folder(Path(where)) if isinstance(where, str | os.PathLike) else where
 
 

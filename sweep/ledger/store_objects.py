@@ -25,6 +25,7 @@ from sweep.ledger.store_errors import (
     is_present,
     retry,
 )
+from sweep.printable import has_password
 
 Value = TypeVar("Value")
 
@@ -67,6 +68,12 @@ class ObjectStore:
         UsageError) for a pattern.
         """
         scheme, _, rest = text.partition("://")
+        bucket = rest.partition("/")[0]
+        if has_password(text) or (scheme in SCHEMES and set("@:") & set(bucket)):
+            raise UsageError(
+                f"an address {scheme}://... must have no user and no password, because it is "
+                "printed and saved; the store's package reads them from the environment"
+            )
         if to_write and scheme not in SCHEMES:
             raise UsageError(
                 f"a sweep must be in a folder, at s3://bucket/... or at gs://bucket/...; got {text}"

@@ -22,6 +22,9 @@ _UNKNOWN = ("extra_forbidden", "invalid_key")
 _FORM = re.compile(r"\[(\d)\]")
 """The part of a path that is the form of a value in a union (`sweep.space.parse`)."""
 
+MOST_PROBLEMS = 100
+"""How many errors are listed: each takes milliseconds, and nobody reads more."""
+
 UNKNOWN_NAME = "is not one of the known names"
 
 _WHAT = {
@@ -31,6 +34,7 @@ _WHAT = {
     "too_short": "must not be empty",
     "string_type": "must be a text",
     "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "has characters that are not allowed",
     "bool_type": "must be true or false",
     "int_type": "must be an integer",
@@ -49,13 +53,14 @@ _WHAT = {
 
 
 def problems_of(error: ValidationError, schema: Schema) -> list[Problem]:
-    """All problems in ``error`` with full paths. For an unknown key, the hint is a similar key.
+    """The problems in ``error`` with full paths. For an unknown key, the hint is a similar key.
 
     ``schema`` is the JSON schema of the model that raised the error.
     """
     found: list[Problem] = []
     root = _inlined(schema, schema.get("$defs", {}))
-    for item in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for item in errors[:MOST_PROBLEMS]:
         cause = item.get("ctx", {}).get("error")
         where = _where(item["loc"], item["type"], root)
         shown = tuple(part for part in where if not _FORM.fullmatch(part))
@@ -64,6 +69,8 @@ def problems_of(error: ValidationError, schema: Schema) -> list[Problem]:
         elif all(problem.where != shown for problem in found):
             # Otherwise it is another member of a union, or the value of a key that is wrong itself.
             found.append(replace(_problem(where, item, root), where=shown))
+    if len(errors) > MOST_PROBLEMS:
+        found.append(Problem((), f"only the first {MOST_PROBLEMS} problems are listed"))
     return found
 
 

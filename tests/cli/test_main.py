@@ -242,8 +242,14 @@ def test_a_front_has_its_coverage_where_it_is_below_one(cli: Command, tmp_path: 
 
 def test_status_prints_text_or_json(cli: Command, folder: Path) -> None:
     found = json.loads(cli("status", folder, "--json").out)
-    assert found["trials"] == {"completed": 1, "stopped": 1, "failed": 1, "running": 1}
-    assert found["planned"] == 4 and found["state"] == "running"
+    assert found["trials"] == {
+        "completed": 1,
+        "stopped": 1,
+        "failed": 1,
+        "running": 0,
+        "unfinished": 1,
+    }
+    assert found["planned"] == 4 and found["state"] == "interrupted"
     assert found["epochs_spent"] == 4 and found["epochs_saved"] == 2
     assert found["failures"] == [{"trial_id": "t00002", "error": "the loss is not finite"}]
     text = cli("status", folder).out

@@ -88,3 +88,17 @@ def test_in_another_thread_no_signal_is_caught() -> None:
 
     with ThreadPoolExecutor(1) as threads:
         threads.submit(check).result()
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """``nohup`` starts a driver so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals() as check_signals:
+            send(signal.SIGHUP)
+            assert raised(check_signals) is None
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            send(signal.SIGTERM)
+            assert raised(check_signals) == "SIGTERM"
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -66,3 +66,15 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_sweep(
         log.begin(Folder(tmp_path / "gone" / "driver.log"))
         SAID.info("lost")
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_neither_a_terminal_nor_the_file_gets_control_characters_or_passwords(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to_terminal()
+    with driver_log() as log:
+        log.begin(Folder(tmp_path / "driver.log"))
+        SAID.warning("%s", "a\x1b[2J\udcff s3://key:secret@bucket")
+    said = r"a\u001b[2J\udcff s3://***@bucket"
+    assert capsys.readouterr().err == f"{said}\n"
+    assert (tmp_path / "driver.log").read_text().endswith(f" {said}\n")

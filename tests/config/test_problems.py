@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sweep.config import SweepConfig
@@ -36,13 +38,54 @@ def only(lines: list[str]) -> str:
         ("a: !!python/object:os.system 1", "could not determine a constructor"),
         ("a: \x00", "unacceptable character"),
         ("a: 2024-13-45", "month must be in 1..12"),
-        ("a: " + "9" * 5000, "limit"),
-        ("[" * 500, "is not valid YAML"),
+        ("[" * 100_000, "is nested too deep on line 1; allowed: at most 50 levels"),
+        ("\n".join("  " * i + "a:" for i in range(60)), "is nested too deep on line 51"),
+        ("a: [" + "x, " * 40_000 + "]", "is too large; allowed: at most 30000 keys and values"),
+        ("#" * 500_001, "is too large; allowed: a text of at most 500000 characters"),
         ("a: &x {b: *x}", "a.b: contains itself through its anchor on line 1"),
     ],
 )
 def test_invalid_yaml_is_reported_with_its_position(text: str, message: str) -> None:
     assert message in only(problems(text))
+
+
+@pytest.mark.parametrize("merge", ["", "<<: "])
+def test_aliases_count_as_what_they_stand_for(merge: str) -> None:
+    lines = ["a0: &a0 {x: 1, y: 2}" if merge else "a0: &a0 [x, x]"]
+    for i in range(1, 30):
+        inner = ", ".join([f"*a{i - 1}"] * 8)
+        lines.append(f"a{i}: &a{i} " + (f"{{<<: [{inner}]}}" if merge else f"[{inner}]"))
+    assert "with aliases written out" in only(problems("\n".join(lines)))
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "1e400", str(2**63), "-.inf"])
+def test_numbers_without_bounds_are_refused(number: str) -> None:
+    line = only(problems(f"{SMALL}search: {{trials: {number}}}\n"))
+    assert line.startswith("search.trials: must ") and len(line) < 200
+
+
+def test_only_the_first_problems_of_very_many_are_listed() -> None:
+    found = problems(SMALL + "\n".join(f"k{i}: 1" for i in range(2000)))
+    assert len(found) == 101 and "only the first 100 problems" in found[-1]
+
+
+def test_a_config_with_very_many_starting_points_is_refused() -> None:
+    points = "{sparsity: 0.5}, " * 600
+    text = f"{SMALL}space: {{sparsity: {{low: 0.1, high: 0.9}}}}\nsearch: {{starts: [{points}]}}"
+    assert only(problems(text)).startswith("search.starts: has too many points, got 600")
+
+
+def test_a_password_in_any_setting_is_refused_without_showing_it() -> None:
+    text = SMALL + "listeners: {terminal: {to: ['http://me:hunter2@host']}}\n"
+    line = only(problems(text))
+    assert line.startswith("listeners.terminal.to.0: has a password") and "hunter2" not in line
+
+
+@pytest.mark.parametrize("content", ["x\n" * 10_001, "x" * 250_001])
+def test_a_file_of_labels_without_bounds_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "names.txt").write_text(content)
+    text = f"name: a\nmodel: a/b\ntask: {{dataset: a/b, label_names: {tmp_path}/names.txt}}\n"
+    assert "is too large" in only(problems(text))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "digits", "3"])

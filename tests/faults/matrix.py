@@ -32,7 +32,7 @@ def every(step: int) -> Callable[[Bed], Given]:
 FAULTS = {
     "driver-at": [Cases(kills.driver_at, every(1), every(15))],
     "driver-within": [Cases(kills.driver_within, [(None,)], [(2,)])],
-    "driver-told": [Cases(kills.driver_told, [("SIGTERM",), ("SIGINT",)])],
+    "driver-told": [Cases(kills.driver_told, [("SIGTERM",), ("SIGINT",), ("SIGHUP",)])],
     "worker": [Cases(kills.workers, [(1, 12), (2, 6)], [(1, 1)])],
     "worker-too-often": [Cases(kills.worker_too_often, ONCE)],
     "late": [Cases(kills.late_reports, [(3,)], [(1,)])],

@@ -10,8 +10,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sweep.cluster.connect import Token, find_token, refusal
+from sweep.cluster.connect import HOW, Token, find_token, refusal
 from sweep.errors import ClusterError, UsageError
+from sweep.printable import printable
 
 SECONDS = 20
 """How long an answer may take: a submission waits for the head's job agent."""
@@ -128,9 +129,12 @@ def _checked(url: str) -> str:
         known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
     except ValueError:  # the port is not a number
         known = False
+    if known and "@" in parts.netloc:
+        raise UsageError(f"--address must have no user and no password; for a token {HOW}")
     if not known:
         raise UsageError(
-            f"--address must be the address of the dashboard, http://HOST:8265; got {url}"
+            "--address must be the address of the dashboard, http://HOST:8265; got "
+            + printable(url)
         )
     return whole.rstrip("/")
 

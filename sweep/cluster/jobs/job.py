@@ -62,7 +62,7 @@ class Job:
         if self.status == "STOPPED":
             return INTERRUPTED
         code = self.code or 0
-        if 0 < code < 126 or code in (130, INTERRUPTED):
+        if 0 < code < 126 or code in (129, 130, INTERRUPTED):
             return code
         raise ClusterError(f"job {self.submission_id} is lost: {self._loss()}")
 

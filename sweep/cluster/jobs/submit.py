@@ -135,7 +135,7 @@ def check_ended(job: Job, place: str) -> None:
         raise ClusterError(
             f"the cluster counts job {job.submission_id} as failed ({job.message.strip()[:200]}), "
             f"but its driver still runs ({driver}) and writes to {place}: nothing was started. "
-            f"Wait until it has ended (sweep status {place}), or end that process"
+            f"Wait until it has ended (sweep status {shlex.quote(place)}), or end that process"
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -25,6 +25,7 @@ from sweep.ledger.fold import Fold
 from sweep.ledger.metric import PrimaryMetric
 from sweep.ledger.record import figure, front_values
 from sweep.pareto import Front
+from sweep.printable import Printable, printable
 from sweep.space.params import Params, chosen_by
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,8 @@ class TerminalView(Listener):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.progress = Progress()
-        self.console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        own = stream or getattr(sys.stderr, "unescaped", sys.stderr)  # it draws with escapes
+        self.console = Console(file=own, highlight=False, soft_wrap=True)
         self.live: Live | None = None
         self._dense: float | None = None  # the primary metric, until a trial has another
 
@@ -144,6 +146,9 @@ class TerminalView(Listener):
         if event["event"] == events.WORKERS and self.live is None and self.console.is_terminal:
             self.live = Live(console=self.console, auto_refresh=False, transient=True)
             self.live.start()
+            sys.stdout, sys.stderr = (  # those of rich, until it stops
+                cast(TextIO, Printable(stream, False)) for stream in (sys.stdout, sys.stderr)
+            )
         elif event["event"] == events.END:
             shown = {"terminal": self.live is None}
             logger.info("%s", self._line(self.progress.rows[event["trial_id"]]), extra=shown)
@@ -153,7 +158,7 @@ class TerminalView(Listener):
 
     def tick(self) -> None:
         if self.live is not None:
-            picture = Group(Text(self._summary()), self._running(), self._front())
+            picture = Group(Text(printable(self._summary())), self._running(), self._front())
             self.live.update(picture, refresh=True)
 
     def close(self) -> None:
@@ -229,7 +234,7 @@ LISTENERS = {"terminal": TerminalView}
 def _table(title: str, names: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
     table = Table(*names, title=title, title_justify="left", box=None, padding=(0, 2))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 

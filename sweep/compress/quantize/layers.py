@@ -167,9 +167,10 @@ def _widths(about: Mapping[str, Any]) -> dict[str, int]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    found = found if isinstance(found, dict) else {}
     known = (found.get("format"), found.get("version")) == (FORMAT, VERSION)
     if not known or found.get("scheme") not in QUANTIZATIONS:
         raise UsageError(

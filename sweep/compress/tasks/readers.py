@@ -80,7 +80,9 @@ def of_arrow(schema: pa.Schema, column: Callable[[str], pa.ChunkedArray]) -> Col
 
     told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
     texts = [each.name for each in schema if _is_text(each.type)]
-    features = told.get("info", {}).get("features") or {}
+    for key in ("info", "features"):
+        told = told.get(key) if isinstance(told, dict) else None
+    features = told if isinstance(told, dict) else {}
     return Columns(schema.names, values, values, lambda: texts, features)
 
 

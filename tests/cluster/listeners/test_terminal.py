@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import sys
 
 import pytest
 
 from sweep.cluster.listeners.terminal import TerminalView
+from sweep.printable import printable_streams
 from tests.analysis.ledgers import big_sweep, small_sweep
 
 
@@ -135,3 +137,27 @@ def test_every_text_names_the_primary_metric(
     told = "\n".join([stream.getvalue(), *caplog.messages])
     assert "matthews 0.3210 sparsity" in told and "has matthews 0.5000, but it had 0.3210" in told
     assert "accuracy" not in told and "0.9000" not in told
+
+
+def test_what_others_print_while_a_table_is_drawn_is_escaped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    stream, before = Terminal(), (sys.stdout, sys.stderr)
+    view = TerminalView(stream)
+    view.begin(small_sweep().events)
+    view.on_event({"event": "workers", "count": 2})
+    print("to error \x1b]0;z\x07", file=sys.stderr)
+    print("to output \x9b2J")
+    view.tick()
+    view.close()
+    assert (sys.stdout, sys.stderr) == before
+    text = stream.getvalue()
+    assert r"to error \u001b]0;z\u0007" in text and r"to output \u009b2J" in text
+    assert "\x1b]0;" not in text and "\x07" not in text and "\x9b" not in text
+
+
+def test_a_view_draws_on_the_stream_below_the_printable_one() -> None:
+    with printable_streams():
+        assert TerminalView().console.file is sys.stderr.unescaped  # type: ignore[attr-defined]
