@@ -96,7 +96,9 @@ def hostile(tmp_path: Path) -> Path:
     return ledger.write(tmp_path / f"it's {ESCAPE}")
 
 
-@pytest.mark.parametrize("command", ["status", "front", "report", "check"])
+@pytest.mark.parametrize(
+    "command", ["status", "front", pytest.param("report", marks=pytest.mark.slow), "check"]
+)
 def test_control_characters_of_a_ledger_are_escaped(
     cli: Command, hostile: Path, command: str
 ) -> None:
@@ -136,6 +138,7 @@ def test_status_of_a_sweep_without_a_driver_is_interrupted(cli: Command, tmp_pat
         driver.close()
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:
     small_sweep().write(tmp_path / "é")
     for variables in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}):
