@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.cluster.interrupts import CheckSignals
 from sweep.compress.dense.ship import find_packed, save_packed
 from sweep.config import SweepConfig
+from sweep.config.plan import quantization_epochs
 from sweep.config.sections import CLOSED_FORM
 from sweep.errors import ClusterError, StorageError, SweepError, UsageError, first_line
 from sweep.ledger.metric import PrimaryMetric
@@ -65,11 +66,11 @@ class Dense:
         return figures
 
     def store(self) -> None:
-        """Store the model, unless it is stored; an older version may have begun the sweep.
-
-        Raises as :meth:`figures` does.
+        """Store the models that are finetuned, unless they are stored: an older version, or another
+        person, may have begun the sweep. Raises as :meth:`figures` does.
         """
-        if self.config.task.dataset != CLOSED_FORM and not find_packed(self.place):
+        trains = self.config.baseline.epochs or quantization_epochs(self.config)
+        if self.config.task.dataset != CLOSED_FORM and trains and not find_packed(self.place):
             self.figures()
 
 

@@ -119,7 +119,7 @@ def records(bench: Bench, root: Store, assignment: Assignment) -> Iterator[dict[
     trial = bench.trial(Params.of(assignment["params"]), assignment["seed"])
     reported = -1 if assignment["after"] is None else assignment["after"]
     metadata = saved.load(trial, most=reported + 1)
-    if metadata is not None and trial.epoch > reported:
+    if metadata is not None and trial.epoch > reported and "record" in metadata:
         yield metadata["record"]
     for record in trial.run():
         if record.epoch > 0:  # epoch 0 is computed again from the seed
@@ -174,12 +174,15 @@ class Saved:
         found = checkpoint.latest(self.root, self.assignment["trial_id"], most=most)
         if found is None or not self._identity().items() <= found[1].items():
             return None
-        trial.load_state_dict(found[0])
+        checkpoint.restore(trial, found[0], self._folder(found[0]["epoch"]))
         return found[1]
 
     def save(self, trial: Trial, **metadata: Any) -> None:
-        folder = checkpoint.epoch_folder(self.root, self.assignment["trial_id"], trial.epoch)
+        folder = self._folder(trial.epoch)
         checkpoint.save(folder, trial.state_dict(), {**self._identity(), **metadata})
+
+    def _folder(self, epoch: int) -> Store:
+        return checkpoint.epoch_folder(self.root, self.assignment["trial_id"], epoch)
 
     def _identity(self) -> dict[str, Any]:
         return {key: self.assignment[key] for key in ("params", "seed")}

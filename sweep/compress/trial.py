@@ -14,7 +14,7 @@ from sweep.compress.dense.make import Dense
 from sweep.compress.dropout import set_dropout
 from sweep.compress.loop import Trial
 from sweep.compress.measure import Score, Size, measure
-from sweep.compress.prune.activations import ActivationPruner
+from sweep.compress.prune.activations import ActivationPruner, check_form
 from sweep.compress.prune.masks import apply_masks, forget, make_masks, pairs
 from sweep.compress.prune.statistics import recorded
 from sweep.compress.prune.targets import prunable_modules, prunable_weights
@@ -145,7 +145,11 @@ class ModelTrial(Trial):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a state of :meth:`state_dict`; it may have arrays, as in a checkpoint."""
+        """Restore a state of :meth:`state_dict`; it may have arrays, as in a checkpoint.
+
+        Raises ``ValueError`` if a tensor has another name, shape or type than those of this trial.
+        """
+        self._check_fit(state)
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.model.load_state_dict(_copied(state["model"]))
         device = next(self.model.parameters()).device
@@ -157,6 +161,19 @@ class ModelTrial(Trial):
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         for name, score in _copied(state.get("movement", {})).items():
             self.moved[name].copy_(score)
+
+    def _check_fit(self, state: Mapping[str, Any]) -> None:
+        """Raise ValueError if a state belongs to another trial: no part may be loaded then."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        moments = {(i, k): v for i, part in state["optimizer"].items() for k, v in part.items()}
+        movement = state.get("movement", {})
+        check_form(state["model"], self.model.state_dict())
+        check_form(state["masks"], {name: w.bool() for name, w in self.weights.items()})
+        check_form(state["activations"], self.activations.form())
+        check_form(movement, self.moved if movement else {})
+        for (index, key), value in moments.items():
+            own = torch.zeros(()) if key == "step" else parameters[index].detach()
+            check_form({f"{key} of parameter {index}": value}, {f"{key} of parameter {index}": own})
 
     def _calibrate(self) -> None:
         """Set the activation thresholds, if any, by one forward pass over 64 train examples."""

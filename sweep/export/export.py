@@ -58,6 +58,7 @@ def export(
     """
     if onnx:
         to_onnx.check(point.params)
+    folder.refuse_links()
     bench = Workbench(config, "cpu")
     bench.adopt(find_packed(folder.dense))
     # As many threads as a worker has: the number of threads can change the rounding of sums.
@@ -132,7 +133,7 @@ def _describe(
     command: str,
     folder: Path,
 ) -> None:
-    """Write the card and the lineage, and make all files readable for everyone."""
+    """Write the card and the lineage."""
     files = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     text = card(results, config, point, checked, files, command)
     lineage = {
@@ -149,8 +150,6 @@ def _describe(
     }
     (folder / "README.md").write_text(text, encoding="utf-8")
     (folder / "prunesweep.json").write_text(json.dumps(lineage, indent=2) + "\n", encoding="utf-8")
-    for file in folder.iterdir():
-        file.chmod(0o644)  # safetensors makes files that only the owner can read
 
 
 def _sha256(path: Path) -> str:

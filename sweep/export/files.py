@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from sweep.compress.conv1d import as_in_files, as_linears
 from sweep.compress.models import name_labels, save_model
-from sweep.compress.prune.activations import ActivationPruner
+from sweep.compress.prune.activations import ActivationPruner, check_form
 from sweep.compress.prune.targets import MASKS
 from sweep.compress.quantize.layers import GRID_FILE, load_grid
 from sweep.errors import UsageError
+from sweep.ledger.lines import parse_json
 
 WEIGHTS, ACTIVATIONS = "model.safetensors", "activations.safetensors"
 MASKS_FORMAT, ACTIVATIONS_FORMAT = "prunesweep-masks", "prunesweep-activations"
@@ -88,17 +89,20 @@ def attach(model: nn.Module, folder: str | Path) -> ActivationPruner:
     if (about.get("format"), about.get("version")) != (ACTIVATIONS_FORMAT, "1"):
         raise UsageError(f"{path} is not a file of pruned activations that this version can read")
     known = dict(as_linears(model).named_modules())
-    names = json.loads(about["modules"])
+    try:
+        names = parse_json(list[str], about["modules"].encode())
+        how = float(about["sparsity"]), about["method"], about["scope"]
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path} is damaged: {error}") from error
     if missing := [name for name in names if not isinstance(known.get(name), nn.Linear)]:
         raise UsageError(
             f"{path} belongs to another model: this one has no Linear layer {missing[0]!r}"
         )
-    pruner = ActivationPruner(
-        {name: known[name] for name in names},
-        float(about["sparsity"]),
-        about["method"],
-        about["scope"],
-    )
+    pruner = ActivationPruner({name: known[name] for name in names}, *how)
+    try:
+        check_form(state, pruner.form())
+    except ValueError as error:
+        raise UsageError(f"{path} does not fit this model: {error}") from error
     pruner.state = state
     pruner.attach()
     return pruner

@@ -115,7 +115,8 @@ def _point(results: Results, trial_id: str, epoch: int) -> Point:
 def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> ModelTrial:
     """Restore the trial at a point: from its checkpoint, or by pruning again for epoch 0.
 
-    Raises :class:`~sweep.errors.UsageError` if there is no complete checkpoint.
+    Raises :class:`~sweep.errors.UsageError` if there is no complete checkpoint, and
+    :class:`~sweep.errors.StorageError` if it does not fit the trial.
     """
     trial = bench.trial(Params.of(point.params), point.seed)
     if point.epoch == 0:
@@ -129,9 +130,10 @@ def rebuilt(bench: Workbench, folder: SweepFolder, point: Point) -> ModelTrial:
             "points keep their checkpoints; epoch 0 needs no checkpoint (--epoch 0)"
         )
     state, note = found
-    if (note.get("params"), note.get("seed")) != (dict(point.params), point.seed):
+    identity = dict(point.params), point.seed, point.epoch
+    if (note.get("params"), note.get("seed"), note["epoch"]) != identity:
         raise UsageError(
             f"checkpoint {where} does not belong to trial {point.trial_id} of the ledger"
         )
-    trial.load_state_dict(state)
+    checkpoint.restore(trial, state, where)
     return trial

@@ -75,7 +75,7 @@ def load(path: str | Path) -> Arrays:
                 tensors[name] = unpack(parts[f"bitmask/{name}"], parts[f"values/{name}"], shape)
             else:
                 tensors[name] = dense.reshape(shape)
-    except (KeyError, ValueError, TypeError, AttributeError, zlib.error) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, zlib.error) as error:
         raise StorageError(f"{path} is damaged: {error}") from error
     if digest(tensors) != about.get("sha256"):
         raise StorageError(f"{path} is damaged: the SHA-256 of its tensors does not match")

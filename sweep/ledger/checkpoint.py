@@ -9,7 +9,8 @@ checkpoints/<trial_id>/epoch-0002/
     trial.json              epoch, params, seed, the record, digests of the files
 
 In a folder a checkpoint is written atomically. In an object store ``trial.json`` is written last.
-A checkpoint without it, or with files that do not match its digests, counts as damaged.
+A checkpoint without it, or with files that do not match it, counts as damaged. A checkpoint may
+come from another person: whatever is read from it is checked before it is used.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, NotRequired, TypeVar
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from typing_extensions import TypedDict
 
-from sweep.errors import StorageError
-from sweep.ledger.files import file_digest
+from sweep.errors import StorageError, first_line
+from sweep.ledger.events import RECORD, Count
+from sweep.ledger.files import file_digest, read_plain
+from sweep.ledger.lines import parse_json, wrong_types
 from sweep.ledger.store import Store, store_at
 from sweep.ledger.store_objects import RETRY_SECONDS
 
@@ -39,6 +45,7 @@ MODEL, MASKS, OPTIMIZER = FILES = (
     "optimizer.safetensors",
 )
 NOTE = "trial.json"
+LARGEST_NOTE = 64 * 1024**2
 PREFIX = "epoch-"
 
 AnyStore = TypeVar("AnyStore", Path, Store)
@@ -80,6 +87,16 @@ def save(folder: Store | Path, state: Mapping[str, Any], note: Mapping[str, Any]
         raise StorageError(f"cannot write checkpoint {folder}: {error}") from error
 
 
+class _Note(TypedDict):
+    """What every ``trial.json`` has."""
+
+    epoch: Count
+    seconds: Annotated[float, Ge(0)]
+    shapes: dict[str, list[Count]]
+    digests: dict[str, str]
+    record: NotRequired[dict[str, Any]]
+
+
 def load(folder: Store | Path, moments: bool = True) -> Loaded | None:
     """The state and the note of a checkpoint, or None if it is missing or damaged.
 
@@ -94,8 +111,10 @@ def load(folder: Store | Path, moments: bool = True) -> Loaded | None:
 
 def _load(folder: Path, wanted: Sequence[str], moments: bool) -> Loaded | None:
     try:
-        note = json.loads((folder / NOTE).read_text())
+        note: dict[str, Any] = dict(parse_json(_Note, read_plain(folder / NOTE, LARGEST_NOTE)))
         if any(file_digest(folder / name) != note["digests"][name] for name in wanted):
+            return None
+        if "record" in note and not _is_record(note["record"], note["epoch"]):
             return None
         state = _read_masks(load_file(folder / MASKS), note["shapes"])
         state["model"] = load_file(folder / MODEL)
@@ -105,10 +124,29 @@ def _load(folder: Path, wanted: Sequence[str], moments: bool) -> Loaded | None:
         return None
 
 
+def _is_record(record: Mapping[str, Any], epoch: int) -> bool:
+    """Whether a record can be an event of a ledger, which a resumed trial makes of it."""
+    event: Any = {**record, "event": RECORD, "trial_id": "t", "attempt": 0}
+    return record.get("epoch") == epoch and not wrong_types([event])
+
+
+def restore(trial: Any, state: Mapping[str, Any], folder: Store | Path) -> None:
+    """Load the state of a checkpoint into a trial.
+
+    Raises :class:`~sweep.errors.StorageError` if it does not fit the trial.
+    """
+    try:
+        trial.load_state_dict(state)
+    except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
+        why = f"does not fit its trial ({first_line(error)})"
+        raise StorageError(f"checkpoint {folder} {why}: remove it") from error
+
+
 def latest(root: Store | Path, trial_id: str, most: int = 9999) -> Loaded | None:
     """The newest complete checkpoint of a trial up to epoch ``most``. Damaged ones are skipped."""
     for name in reversed(names(root / trial_id)):
-        if name <= name_of(most) and (found := load(root / trial_id / name)) is not None:
+        found = load(root / trial_id / name) if name <= name_of(most) else None
+        if found is not None and name_of(found[0]["epoch"]) == name:
             return found
     return None
 
@@ -138,7 +176,9 @@ def _read_masks(arrays: Arrays, shapes: Mapping[str, list[int]]) -> dict[str, An
     prefix = "activation/"
 
     def unpacked(bits: Array, shape: list[int]) -> Array:
-        return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)
+        if bits.shape != (-(-prod(shape) // 8),):
+            raise ValueError(f"{bits.size} bytes for a mask of shape {shape}")
+        return np.unpackbits(bits, count=prod(shape)).astype(bool).reshape(shape)
 
     return {
         "masks": {name: unpacked(arrays[f"mask/{name}"], shape) for name, shape in shapes.items()},

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sweep.errors import StorageError, UsageError
 from sweep.ledger.events import Event
-from sweep.ledger.files import sync, write_text
+from sweep.ledger.files import check_plain, read_plain, sync, write_text
 from sweep.ledger.journal import Journal, Outbox, check_expected
 from sweep.ledger.lease import driver_name
 from sweep.ledger.lines import WINDOW, parse
@@ -162,6 +162,7 @@ def _open_locked(path: Path) -> int:
 
 def driver_of(path: Path) -> str | None:
     """The driver that has a ledger open, maybe on another machine; None if there is none."""
+    check_plain(path)
     try:
         fd = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -177,9 +178,8 @@ def driver_of(path: Path) -> str | None:
 
 def _holder(path: Path) -> str:
     note = path.with_suffix(".lock")
-    return (
-        note.read_text(errors="replace")[:200] if note.is_file() else ""
-    ) or "an unknown process"
+    text = read_plain(note).decode(errors="replace")[:200] if note.is_file() else ""
+    return text or "an unknown process"
 
 
 def _is_at(fd: int, path: Path) -> bool:

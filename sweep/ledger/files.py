@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -28,18 +28,21 @@ from sweep.ledger.store_errors import StoreError
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield a scratch folder that is renamed to ``target`` if the block ends without an error.
 
-    Its files are fsynced first. If ``target`` has appeared in the meantime (another worker was
-    faster), it is left unchanged and the scratch folder is deleted.
+    Its files are fsynced first, and get the modes that the umask allows (safetensors would let only
+    the owner read them). If ``target`` has appeared in the meantime (another worker was faster), it
+    is left unchanged and the scratch folder is deleted.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    scratch.mkdir()
     try:
         with _system_errors(target):
             yield scratch
+        mode = scratch.stat().st_mode & 0o666
         for file in scratch.rglob("*"):
             if file.is_file():
+                file.chmod(mode)
                 sync(file)
-        scratch.chmod(0o755)
         try:
             scratch.rename(target)
         except OSError:
@@ -102,20 +105,37 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
-def refuse_links(folder: Path, *names: str) -> None:
-    """Raise :class:`StoreError` if one of ``names``, or a path below it, is a symbolic link.
-
-    A sweep's folder may come from another person. Writing or deleting through a link in it would
-    change files outside of the sweep. The path to ``folder`` itself may have links, because the
-    user chose it.
-    """
-    roots = [folder / name for name in names]
-    for path in (each for root in roots for each in (root, *root.rglob("*"))):
-        if path.is_symlink():
+def check_plain(path: Path) -> None:
+    """Raise :class:`StoreError` if ``path`` is there, and is no regular file or folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
             raise StoreError(
-                f"{path} is a symbolic link, which could make a sweep write or delete outside of "
-                "its folder; remove it, or replace it by the file or folder that it points to"
+                f"{path} is a symbolic link, which could make a sweep read, write or delete outside"
+                " of its folder; remove it, or replace it by the file or folder that it points to"
             )
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise StoreError(f"{path} is a pipe, socket or device; allowed: a file or a folder")
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """Raise :class:`StoreError` if one of ``names``, or a path below it, is not plain.
+
+    A sweep's folder may come from another person. Reading, writing or deleting through a link in it
+    would reach files outside of the sweep. The path to ``folder`` itself may have links, because
+    the user chose it.
+    """
+    for root in (folder / name for name in names):
+        for path in (root, *root.rglob("*")):
+            check_plain(path)
+
+
+def read_plain(path: Path, most: int | None = None) -> bytes:
+    """The bytes of a regular file. Raises :class:`StoreError` for a link, a device, or ``most``."""
+    check_plain(path)
+    if most is not None and (size := path.stat().st_size) > most:
+        raise StoreError(f"{path} has {size:,} bytes; allowed: at most {most:,}")
+    return path.read_bytes()
 
 
 def remove_empty(folders: Iterable[Path]) -> None:

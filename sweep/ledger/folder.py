@@ -41,8 +41,8 @@ NEVER_LINKS = (
     "allocations",
     *REPORT_FOLDERS,
 )
-"""What a driver and its workers change in place, or delete from: no link is allowed there. All
-other files are replaced atomically, which replaces a link too."""
+"""What commands read, change in place, or delete from: only plain files and folders are allowed
+there. All other files are replaced atomically, which replaces a link too."""
 
 PROBE_SECONDS = 5.0
 """Seconds for which a probe retries a store that cannot be reached."""
@@ -101,8 +101,14 @@ class SweepFolder:
         local = self.path.local
         if local is None:
             return SegmentLedger.open(self.ledger, create=create)
-        refuse_links(local, *NEVER_LINKS)
+        self.refuse_links()
         return Ledger.open(local / FILE, create=create)
+
+    def refuse_links(self) -> None:
+        """Raise :class:`~sweep.ledger.store_errors.StoreError` for a link that a command would
+        follow out of the folder, and for a device."""
+        if self.path.local is not None:
+            refuse_links(self.path.local, *NEVER_LINKS)
 
     def driver(self) -> str | None:
         """The driver that is running the sweep, such as "pid 7 on host"; None if there is none.

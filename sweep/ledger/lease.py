@@ -19,17 +19,33 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Annotated
+
+from annotated_types import Gt, Interval, Lt
+from typing_extensions import TypedDict
 
 from sweep.errors import StorageError, UsageError
+from sweep.ledger.lines import parse_json
 from sweep.ledger.store import Store
 
 BEAT, STALE = 5.0, 20.0
 """Seconds between two renewals, and seconds after which a lease without renewal expires."""
 
-NAME = "driver.json"
+NAME, LARGEST = "driver.json", 64 * 1024
+"""The name of the note, and most bytes of it."""
 
-Note = dict[str, Any]
+
+class Note(TypedDict, total=False):
+    """The note of a lease. It may come from another person, so its types are checked."""
+
+    id: str
+    beat: int
+    stale: Annotated[float, Interval(ge=0, le=60 * STALE)]
+    driver: str
+    pid: Annotated[int, Gt(0), Lt(2**31)]
+    machine: str | None
+
+
 logger = logging.getLogger(__name__)
 
 _held_here: set[str] = set()
@@ -118,7 +134,7 @@ class Lease:
         self._note.write_bytes(self._text(), 0.0)
 
     def _text(self) -> bytes:
-        note = {"id": self._id, "beat": self._beat, "stale": STALE, "driver": driver_name()}
+        note: Note = {"id": self._id, "beat": self._beat, "stale": STALE, "driver": driver_name()}
         note |= {"pid": os.getpid(), "machine": _machine()}
         return json.dumps(note).encode()
 
@@ -138,20 +154,19 @@ def driver_of(sweep: Store) -> str | None:
 
 
 def _note_at(place: Store) -> Note | None:
-    """The note of a lease: None if there is none, {} if it cannot be parsed."""
-    if (data := place.read_bytes()) is None:
+    """The note of a lease: None if there is none, {} if it is not one."""
+    if (data := place.read_bytes(LARGEST)) is None:
         return None
     try:
-        note = json.loads(data)
+        return parse_json(Note, data)
     except ValueError:
         return {}
-    return note if isinstance(note, dict) else {}
 
 
 def _has_ended(note: Note) -> bool:
     """Whether the driver of a note ran on this machine and has ended."""
     pid, machine = note.get("pid"), note.get("machine")
-    if not isinstance(pid, int) or machine is None or machine != _machine():
+    if pid is None or machine is None or machine != _machine():
         return False
     if pid == os.getpid():
         return True  # an earlier process had this pid

@@ -16,7 +16,7 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Annotated, Any, NamedTuple, NoReturn, cast
+from typing import Annotated, Any, NamedTuple, NoReturn, TypeVar, cast
 
 from sweep.errors import StorageError, SweepError, UsageError
 from sweep.ledger.events import KINDS, Event, ReadEvent
@@ -29,6 +29,8 @@ VERSION = 1
 """The newest version of ledgers that this package reads, and the one that it writes."""
 
 NO_EVENT = " is not an event"
+
+T = TypeVar("T")
 
 # Number of lines that are parsed at once.
 _BATCH = 4096
@@ -108,7 +110,7 @@ def checked(lines: Sequence[bytes], path: object) -> Iterator[Event | str]:
     for start in range(0, len(lines), _BATCH):
         part = lines[start : start + _BATCH]
         events = _parse_batch(part) or list(map(_parse_line, part))
-        wrong = _wrong_types(events)
+        wrong = wrong_types(events)
         for place, event in enumerate(events):
             if event is None:
                 yield NO_EVENT
@@ -133,7 +135,31 @@ def _types() -> Any:
     return TypeAdapter(list[Annotated[Event, Field(discriminator="event")]], config=strict)
 
 
-def _wrong_types(events: Sequence[Event | None]) -> dict[int, str]:
+@cache
+def _list_of(kind: Any) -> Any:
+    """The checker of a list of values of a kind."""
+    from pydantic import ConfigDict, TypeAdapter
+
+    strict = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
+    return TypeAdapter(list[kind], config=strict)
+
+
+def parse_json(kind: type[T], data: bytes) -> T:
+    """A JSON value of a kind, such as a TypedDict. Raises ValueError if it has other types."""
+    from pydantic import ValidationError
+
+    try:
+        found: list[T] = _list_of(cast(Any, kind)).validate_json(b"[%s]" % data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"][1:]))
+        raise ValueError(f"{where}: {first['msg']}".removeprefix(": ")) from None
+    if len(found) != 1:
+        raise ValueError(f"it has {len(found)} values")
+    return found[0]
+
+
+def wrong_types(events: Sequence[Event | None]) -> dict[int, str]:
     """A sentence on the first event of a known kind whose keys are wrong, by its place."""
     from pydantic import ValidationError
 

@@ -89,8 +89,8 @@ def read_ledger(path: str | Path | Store) -> Ledger:
     store needs a package that is not installed.
     """
     store = store_at(path, to_write=False)
-    if _is_file(store):
-        return Ledger(_parsed(store, store), store.parent)
+    if _is_file(store):  # the user may name it by a link
+        return Ledger(_parsed(store.absolute(), store), store.parent)
     if found := read_segments(store / FOLDER):
         return Ledger(parse_segments(found, store / FOLDER), store)
     return Ledger(_parsed(store / FILE, store), store)

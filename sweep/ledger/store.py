@@ -51,10 +51,13 @@ class Folder:
         """The same place, valid in any working directory."""
         return Folder(self.path.resolve())
 
-    def read_bytes(self) -> bytes | None:
-        """The bytes of a file, or None if it does not exist."""
+    def read_bytes(self, most: int | None = None) -> bytes | None:
+        """The bytes of a file, or None if it does not exist.
+
+        A file that has more than ``most`` bytes, a symbolic link or a device is a StoreError.
+        """
         with errors_of("read", self.path), suppress(FileNotFoundError):
-            return self.path.read_bytes()
+            return files.read_plain(self.path, most)
         return None
 
     def read_all(self, names: Sequence[str]) -> list[bytes] | None:
@@ -177,6 +180,8 @@ def errors_of(action: str, path: Path, but: type[OSError] | tuple[()] = ()) -> I
     try:
         yield
     except but:
+        raise
+    except StoreError:
         raise
     except OSError as error:
         raise StoreError(f"cannot {action} {path}: {error.strerror or error}") from error

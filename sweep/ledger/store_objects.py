@@ -108,8 +108,12 @@ class ObjectStore:
         """The same address: it does not depend on the working directory."""
         return self
 
-    def read_bytes(self) -> bytes | None:
+    def read_bytes(self, most: int | None = None) -> bytes | None:
         nothing: bytes | None = None
+        if most is not None:
+            size = self._call(lambda: _if_there(lambda: self._files.size(self.url), 0)) or 0
+            if size > most:
+                raise StoreError(f"{self} has {size:,} bytes; allowed: at most {most:,}")
         return self._call(lambda: _if_there(lambda: self._files.cat_file(self.url), nothing))
 
     def names(self, retry_seconds: float = 0.0) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,17 @@ from sweep.ledger.checkpoint import (
     epoch_folder,
     latest,
     load,
+    restore,
     save,
 )
+from sweep.ledger.files import file_digest
 from sweep.space.params import Params
 from tests.harness.trials import same
 
 State = dict[str, Any]
+
+RECORD = {"stage": "recovered", "epoch": 1, "partial": False, "loss": 0.5, "examples": 9}
+RECORD |= {"sparsity": 0.5, "seconds": 1.0, "accuracy": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +74,7 @@ def equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def test_a_saved_state_loads_completely(state: State, tmp_path: Path) -> None:
-    note = {"trial_id": "t00000", "params": {"sparsity": 0.5}, "record": {"accuracy": 0.5}}
+    note = {"trial_id": "t00000", "params": {"sparsity": 0.5}, "record": RECORD}
     save(tmp_path / "epoch-0001", state, note)
     loaded = load(tmp_path / "epoch-0001")
     assert loaded is not None
@@ -206,3 +213,108 @@ def test_an_ended_trial_keeps_only_selected_checkpoints_without_moments(tmp_path
     found, _ = load(newer, moments=False) or ({}, {})
     assert all(equal(found[name], small_state(2)[name]) for name in ("model", "masks"))
     assert found["optimizer"] == {}
+
+
+ODD_NOTES: list[dict[str, Any]] = [
+    {"epoch": 1},
+    {"epoch": 2.0},
+    {"epoch": -2},
+    {"epoch": True},
+    {"epoch": 2**70},
+    {"seconds": "1"},
+    {"seconds": float("nan")},
+    {"seconds": -1.0},
+    {"shapes": {"w": [10**10, 10**10]}},
+    {"shapes": {"w": [-1, 4]}},
+    {"shapes": {"w": [2, 5]}},
+    {"shapes": {"w": "22"}},
+    {"shapes": {"../w": [2, 2]}},
+    {"shapes": []},
+    {"digests": {"../../file": "0"}},
+    {"digests": {name: 7 for name in FILES}},
+    {"digests": None},
+    {"record": []},
+    {"record": {"accuracy": 0.5}},
+    {"record": RECORD},  # of epoch 1
+    {"record": {**RECORD, "epoch": 2, "loss": "0.5"}},
+    {"record": {**RECORD, "epoch": 2, "accuracy": [1]}},
+    {"record": {**RECORD, "epoch": 2, "examples": -9}},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_NOTES, ids=str)
+def test_a_note_of_wrong_values_counts_as_damaged(tmp_path: Path, odd: dict[str, Any]) -> None:
+    note = two_epochs(tmp_path) / "trial.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), **odd}))
+    found = latest(tmp_path, "t00000")
+    assert found is not None and found[0]["epoch"] == 1
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, "[]", "null", '"x"', "{}"])
+def test_a_note_that_is_no_note_counts_as_damaged(tmp_path: Path, text: str) -> None:
+    newer = two_epochs(tmp_path)
+    (newer / "trial.json").write_text(text)
+    assert load(newer) is None
+
+
+def test_a_huge_note_is_not_read(tmp_path: Path) -> None:
+    newer = two_epochs(tmp_path)
+    os.truncate(newer / "trial.json", 2**40)  # a sparse file
+    assert load(newer) is None
+
+
+HUGE = (2**62).to_bytes(8, "little") + b"{}"
+ODD_HEADER = b'{"w":{"dtype":"F32","shape":[9999999999],"data_offsets":[0,4]}}'
+
+
+@pytest.mark.parametrize("data", [HUGE, len(ODD_HEADER).to_bytes(8, "little") + ODD_HEADER, b""])
+def test_odd_weights_with_their_digest_count_as_damaged(tmp_path: Path, data: bytes) -> None:
+    newer = two_epochs(tmp_path)
+    (newer / "model.safetensors").write_bytes(data)
+    note = json.loads((newer / "trial.json").read_text())
+    note["digests"]["model.safetensors"] = file_digest(newer / "model.safetensors")
+    (newer / "trial.json").write_text(json.dumps(note))
+    assert load(newer) is None
+
+
+MISFITS: dict[str, Callable[[State], Any]] = {
+    "a weight is missing": lambda state: state["model"].popitem(),
+    "a weight has another name": lambda state: state["model"].update({"../w": torch.ones(1)}),
+    "a weight has another shape": lambda state: state["model"].update(
+        {name: value[:1] for name, value in state["model"].items()}
+    ),
+    "a weight has another type": lambda state: state["model"].update(
+        {name: value.double() for name, value in state["model"].items()}
+    ),
+    "a mask is missing": lambda state: state["masks"].popitem(),
+    "a mask has another shape": lambda state: state["masks"].update(
+        {name: mask[:1] for name, mask in state["masks"].items()}
+    ),
+    "a threshold is missing": lambda state: state["activations"].popitem(),
+    "a threshold has another shape": lambda state: state["activations"].update(
+        {name: torch.zeros(3) for name in state["activations"]}
+    ),
+    "a moment has no parameter": lambda state: state["optimizer"].update(
+        {9999: {"exp_avg": torch.zeros(1)}}
+    ),
+    "a moment has another shape": lambda state: state["optimizer"][0].update(
+        {"exp_avg": torch.zeros(1)}
+    ),
+    "a movement has no weight": lambda state: state["movement"].update({"w": torch.zeros(1)}),
+}
+
+
+@pytest.mark.parametrize("kind", MISFITS)
+def test_a_checkpoint_that_does_not_fit_is_a_sentence(
+    bench: Workbench, state: State, kind: str
+) -> None:
+    params = Params(0.5, learning_rate=1e-3, activation_sparsity=0.3, activation_scope="global")
+    trial = bench.trial(params, seed=0)
+    restore(trial, state, Path("epoch-0001"))
+    odd = {name: dict(p) if isinstance(p, dict) else p for name, p in state.items()}
+    odd["optimizer"] = {index: dict(part) for index, part in state["optimizer"].items()}
+    MISFITS[kind](odd)
+    with pytest.raises(
+        StorageError, match=r"checkpoint epoch-0001 does not fit its trial .*remove"
+    ):
+        restore(trial, odd, Path("epoch-0001"))

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
 from sweep.compress.dense.bench import Workbench
-from sweep.compress.dense.ship import Shipped, digest
 from sweep.compress.train import Distillation, Recipe, logits_of, to_device
 from sweep.config.plan import may_distill
 from sweep.errors import UsageError
@@ -158,28 +157,19 @@ def test_the_teachers_logits_are_the_dense_models_without_dropout(bench: Workben
     assert_near(bench.teacher_logits, logits_one_by_one(model, train))
 
 
-def test_logits_are_made_once_and_packed_for_other_machines(
-    make_bench: MakeBench, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_logits_are_made_once_on_a_machine(make_bench: MakeBench, cache: Path) -> None:
     plain = make_bench()
     plain.check()
     plain.baseline()
-    plain.pack()
     assert not list(plain.models.folder.glob("teacher*"))
 
     made = make_bench(recover={"distill": {}})
     assert made.models.folder == plain.models.folder, "the dense model is the same"
     made.check()
-    packed = made.pack()
-    [name] = [path.name for path in made.models.folder.glob("teacher*")]
+    assert list(made.models.folder.glob("teacher*"))
     with nothing_is_made(cache):
         again = make_bench(recover={"distill": {"weight": 0.3}})
         assert torch.equal(again.teacher_logits, made.teacher_logits)
-    monkeypatch.setenv("PRUNESWEEP_CACHE", str(cache.with_name("elsewhere")))
-    away = make_bench(recover={"distill": {}})
-    away.adopt(Shipped(digest(packed), lambda: packed))
-    assert (away.models.folder / name).is_file()
-    assert torch.equal(away.teacher_logits, made.teacher_logits)
 
 
 def test_another_model_can_teach(make_bench: MakeBench, model_folder: Path, tmp_path: Path) -> None:

@@ -168,6 +168,32 @@ def test_a_trial_without_a_complete_checkpoint_raises_an_error(
     refused(done, 2, tmp_path, *words)
 
 
+LINKS = ("checkpoints", "checkpoints/t00001", "checkpoints/t00001/epoch-0002/trial.json", "dense")
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_nothing_is_read_through_a_link(
+    own: Path, tmp_path: Path, export: Command, name: str
+) -> None:
+    (own / name).parent.mkdir(exist_ok=True)
+    if (own / name).exists():
+        (own / name).rename(own / "moved")
+    (own / name).symlink_to(own / "moved")
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
+    refused(done, 6, tmp_path, f"{name} is a symbolic link")
+
+
+def test_a_checkpoint_of_another_model_raises_an_error(
+    own: Path, tmp_path: Path, export: Command
+) -> None:
+    where = checkpoint.epoch_folder(own / "checkpoints", "t00001", 2)
+    state, note = checkpoint.load(where) or ({}, {})
+    state["model"] = {name: value[:1] for name, value in state["model"].items()}
+    checkpoint.save(where, state, {name: note[name] for name in ("params", "seed")})
+    done = export(own, "--to", tmp_path / "m", "--trial", "t00001", "--epoch", 2)
+    refused(done, 6, tmp_path, "epoch-0002 does not fit its trial", "remove it")
+
+
 def test_answers_that_differ_from_the_record_need_may_differ(
     own: Path, tmp_path: Path, export: Command
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from sweep.compress.dense.bench import Workbench
 from sweep.errors import UsageError
@@ -59,6 +60,33 @@ def test_files_that_do_not_fit_the_model_raise_an_error(
         load_model(to)
     with pytest.raises(UsageError, match="cannot read"):
         attach(tiny.Net(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        ({"modules": None}, "damaged: 'modules'"),
+        ({"modules": "x"}, "damaged: Invalid JSON"),
+        ({"modules": "[" * 10**5}, "damaged: Invalid JSON"),
+        ({"modules": '[["0"]]'}, "damaged: 0: Input should be a valid string"),
+        ({"sparsity": "x"}, "damaged: could not convert"),
+        ({"method": "random"}, "does not fit this model: 0 is .*float32"),
+        ({"scope": "local"}, "does not fit this model: 0 is only in one"),
+    ],
+    ids=str,
+)
+def test_odd_settings_of_activations_raise_an_error(
+    tmp_path: Path, odd: dict[str, str | None], reason: str
+) -> None:
+    about = {"format": "prunesweep-activations", "version": "1", "modules": '["0"]'}
+    about |= {"sparsity": "0.5", "method": "l1-norm", "scope": "global"}
+    model, file = nn.Sequential(nn.Linear(2, 2)), tmp_path / "activations.safetensors"
+    save_file({"0": torch.tensor(0.1)}, file, metadata=about)
+    attach(model, tmp_path).remove()
+    told = {name: text for name, text in {**about, **odd}.items() if text is not None}
+    save_file({"0": torch.tensor(0.1)}, file, metadata=told)
+    with pytest.raises(UsageError, match=reason):
+        attach(model, tmp_path)
 
 
 def test_labels_get_the_names_of_the_data(tmp_path: Path) -> None:

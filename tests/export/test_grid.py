@@ -127,3 +127,27 @@ def test_a_file_of_another_model_raises_an_error(tmp_path: Path) -> None:
         path.write_text(json.dumps(about | other))
         with pytest.raises(UsageError, match="not a quantisation file of this version"):
             load_grid(tiny.bert(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [],
+        3,
+        {"scheme": ["fixed"]},
+        {"modules": 3},
+        {"modules": [["0"]]},
+        {"width": "8"},
+        {"width": 10**30},
+        {"frac_width": -1},
+    ],
+    ids=str,
+)
+def test_a_grid_of_odd_values_raises_an_error(tmp_path: Path, odd: Any) -> None:
+    about = {"format": "prunesweep-quantization", "version": "1", "scheme": "fixed", "modules": []}
+    text = json.dumps(about | odd if isinstance(odd, dict) else odd)
+    (tmp_path / "quantization.json").write_text(text)
+    with pytest.raises(
+        UsageError, match=r"quantization\.json cannot be read: .*[Ii]nput should be"
+    ):
+        load_grid(tiny.bert(), tmp_path)

@@ -203,6 +203,28 @@ def test_a_driver_is_known_by_its_lease(sweep: ObjectStore) -> None:
         assert lease.driver_of(sweep) is None, "it is not renewed"
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"[" * 10**4,
+        b"[]",
+        b'{"id": {}, "beat": 1}',
+        b'{"id": "x", "stale": "20"}',
+        b'{"id": "x", "stale": 1e400}',
+        b'{"id": "x", "stale": -1}',
+        b'{"id": "x", "pid": -1, "machine": "m"}',
+        b'{"id": "x", "pid": 99999999999999999999, "machine": "m"}',
+        b'{"id": "x"}, {"id": "y"}',
+        b"\xff",
+    ],
+)
+def test_a_lease_of_wrong_types_is_one_of_an_unknown_driver(
+    sweep: ObjectStore, note: bytes
+) -> None:
+    (sweep / lease.NAME).write_bytes(note)
+    assert lease._note_at(sweep / lease.NAME) == {}
+
+
 def test_an_expired_lease_is_taken_over(
     sweep: ObjectStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

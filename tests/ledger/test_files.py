@@ -28,7 +28,24 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     assert (target / "a").read_text() == "1"
     assert (target / "sub" / "b").read_text() == "2"
     assert names_in(target.parent) == {"target"}
-    assert target.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(("mask", "folder", "file"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600)])
+def test_a_new_folder_and_its_files_have_the_modes_of_the_umask(
+    tmp_path: Path, mask: int, folder: int, file: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        with new_folder(tmp_path / "target") as scratch:
+            (scratch / "sub").mkdir()
+            (scratch / "a").touch(0o600)  # as safetensors does
+            (scratch / "sub" / "b").touch()
+            assert scratch.stat().st_mode & 0o777 == folder
+        write_text(tmp_path / "c", "text")
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {path: folder if path.is_dir() else file for path in modes}
 
 
 def test_an_error_leaves_no_files(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import pytest
 from sweep.config.load import load_config
 from sweep.errors import StorageError
 from sweep.ledger.folder import SweepFolder
+from sweep.ledger.read import read_ledger
+from sweep.ledger.store import store_at
+from sweep.search.warm import warm_events
 from tests.harness.command import Command, assert_refused
 from tests.ledger.test_contract import FIRST
 
@@ -87,6 +92,61 @@ def test_a_folder_with_a_link_cannot_be_opened(
     assert content(elsewhere) == before and not (tmp_path / "new").exists()
 
 
+def make_special(path: Path, kind: str) -> None:
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        with socket.socket(socket.AF_UNIX) as found:
+            found.bind(str(path))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize("name", ["ledger.jsonl", "driver.log", "dense", "checkpoints/t00000"])
+def test_a_folder_with_a_device_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    folder = sweep_at(tmp_path / "sweep")
+    monkeypatch.chdir(tmp_path / "sweep")
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).unlink(missing_ok=True)
+    make_special(Path(name), kind)
+    with pytest.raises(StorageError, match=f"{name} is a pipe, socket or device"):
+        folder.open(create=False)
+
+
+READERS = {
+    "ledger.jsonl": ("status", "front", "report", "resume", "confirm", "export-study", "export"),
+    "config.yaml": ("resume", "confirm"),
+}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+@pytest.mark.parametrize(
+    ("name", "command"), [(name, each) for name, many in READERS.items() for each in many]
+)
+def test_no_command_reads_through_a_link_or_waits_for_a_pipe(
+    tmp_path: Path, elsewhere: Path, name: str, command: str, kind: str, cli: Command
+) -> None:
+    folder = sweep_at(tmp_path / "sweep").path
+    path = tmp_path / "sweep" / name
+    if kind == "link":
+        replace_by_link(path, elsewhere / "file")
+    else:
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    more = ("--to", tmp_path / "to", "--knee") if command == "export" else ()
+    done = cli(command, folder, *more)
+    assert_refused(done, 6, f"{name} is a ", {"link": "symbolic link", "pipe": "pipe"}[kind])
+    assert "precious" not in done.out + done.err
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_config_that_is_no_text_is_a_sentence(tmp_path: Path, cli: Command) -> None:
+    folder = sweep_at(tmp_path / "sweep").path
+    (tmp_path / "sweep" / "config.yaml").write_bytes(b"name: \xff\n")
+    assert_refused(cli("resume", folder), 2, "config.yaml is not UTF-8 text")
+
+
 @pytest.mark.parametrize("command", ["resume", "confirm", "export-study"])
 def test_commands_name_the_link_or_id_that_they_reject(
     tmp_path: Path, elsewhere: Path, command: str, cli: Command
@@ -104,6 +164,28 @@ def test_commands_name_the_link_or_id_that_they_reject(
     done = cli(command, folder)
     assert_refused(done, 6, "line 2 of 3", "trial_id of the `end` event", repr(str(elsewhere)))
     assert content(elsewhere) == before
+
+
+def test_a_warm_start_does_not_read_through_a_link(tmp_path: Path, elsewhere: Path) -> None:
+    sweep_at(tmp_path / "sweep")
+    replace_by_link(tmp_path / "sweep" / "ledger.jsonl", elsewhere / "file")
+    more = [f"search.warm_start=[{tmp_path / 'sweep'}]"]
+    with pytest.raises(StorageError, match=r"ledger\.jsonl is a symbolic link"):
+        warm_events(load_config("closed-form", more), store_at(tmp_path / "own"))
+
+
+def test_a_link_to_a_ledger_that_the_user_names_is_read(tmp_path: Path) -> None:
+    sweep_at(tmp_path / "sweep")
+    (tmp_path / "mine.jsonl").symlink_to(tmp_path / "sweep" / "ledger.jsonl")
+    assert len(read_ledger(tmp_path / "mine.jsonl").events) == 2
+
+
+def test_the_drivers_name_is_not_read_through_a_link(tmp_path: Path, elsewhere: Path) -> None:
+    folder = sweep_at(tmp_path / "sweep")
+    with folder.open(create=False):
+        replace_by_link(tmp_path / "sweep" / "ledger.lock", elsewhere / "file")
+        with pytest.raises(StorageError, match=r"ledger\.lock is a symbolic link"):
+            folder.driver()
 
 
 def test_links_to_the_folder_and_links_among_other_files_are_allowed(

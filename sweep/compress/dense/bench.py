@@ -17,7 +17,7 @@ from sweep.compress.dense.figures import (
     logits_of_teacher,
     warnings_of,
 )
-from sweep.compress.dense.make import ON_GRID, Dense, DenseModels, Grid
+from sweep.compress.dense.make import Dense, DenseModels, Grid
 from sweep.compress.dense.ship import Shipped, digest_of, pack, unpack
 from sweep.compress.model_files import other_head
 from sweep.compress.models import quiet
@@ -182,30 +182,25 @@ class Workbench:
         return [models.entry(grid) for grid in grids if models.recipe_of(grid).epochs]
 
     def pack(self) -> bytes:
-        """Pack the dense models finetuned here, and their figures, for other machines."""
+        """Pack the dense models that were finetuned here, for other machines."""
         for grid in self._grids:
             self.models.get(grid)  # made once here, so that workers need not make them
-        on_grids = {folder.name for folder in self.models.folder.glob(f"{ON_GRID}*")}
-        return pack(self.models.folder, leave=on_grids - set(self.trained))
+        return pack(self.models.folder, self.trained)
 
     def adopt(self, shipped: Shipped | None) -> None:
-        """Use the dense models and figures that another machine packed; with None do nothing.
+        """Use the dense models that another machine packed; with None do nothing.
 
-        Call it before the first use. If the cache already has other models of the same settings,
-        for example finetuned by another machine, it keeps them. Packed models are ignored if only
-        one of the two configs, the one they were packed under and this one, finetunes.
+        Call it before the first use. The models may come from another person, so the cache keeps
+        them, and all that is measured with them, under their own digest: a sweep of the same
+        settings never gets them. If the cache has the same models already, it uses these.
 
-        Raises :class:`~sweep.errors.StorageError` if the packed models cannot be read.
+        Raises :class:`~sweep.errors.StorageError` if the packed models cannot be read, or are not
+        those that this config finetunes.
         """
-        if shipped is None or bool(shipped.digest) != bool(self.trained):
-            return
         folder = self.models.folder
-        needed = self.trained[-1] if self.trained else figures_file(self.models, "validation").name
-        if not any((folder / name).exists() for name in self.trained):
-            unpack(folder, shipped.read, needed)
-        if self.trained and digest_of(folder, self.trained) != shipped.digest:
+        if shipped and self.trained and digest_of(folder, self.trained) != shipped.digest:
             self.models.folder = folder.with_name(f"{folder.name}-{shipped.digest}")
-            unpack(self.models.folder, shipped.read, needed)
+            unpack(self.models.folder, shipped, self.trained)
 
     # Trials.
 
@@ -227,7 +222,7 @@ class Workbench:
             STRUCTURES[str(granularity)].check(weights, self.start_masks)
         self.calibration.check(self.config.space["method"].grid())
         if may_distill(self.config):
-            _ = self.teacher_logits  # made now, so that they are packed for other machines too
+            _ = self.teacher_logits
 
     @cached_property
     def teacher_logits(self) -> Tensor:

@@ -110,9 +110,8 @@ def logits_of_teacher(models: DenseModels) -> Tensor:
     """Return the teacher's logits (train examples, labels), float32, on the models' device.
 
     The teacher is that of ``recover.distill``, or else the dense model. Dropout is off. The logits
-    are cached beside the dense model, so that one worker of a machine computes them for all trials,
-    and they are packed with it for other machines. Raises :class:`~sweep.errors.UsageError` for a
-    teacher that does not fit.
+    are cached beside the dense model, so that one worker of a machine computes them for all trials.
+    Raises :class:`~sweep.errors.UsageError` for a teacher that does not fit.
     """
     recover, train = models.config.recover, models.task.train
     teacher = recover.distill.teacher if recover.distill else None

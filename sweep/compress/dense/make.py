@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sweep.compress.behaviour import check_behaviour
 from sweep.compress.conv1d import as_linears
-from sweep.compress.dense.ship import NOTE
+from sweep.compress.dense.ship import NOTE, train_seconds
 from sweep.compress.dropout import set_dropout
 from sweep.compress.models import check_saved, model_key, save_model
 from sweep.compress.prune.masks import pairs
@@ -166,5 +166,4 @@ class DenseModels:
     def train_seconds(self, grid: Grid) -> float:
         """Return the seconds of finetuning in floats and on the grid; 0 without finetuning."""
         notes = [self.folder / name / NOTE for name in {FLOATS, self.entry(grid)}]
-        spent = (json.loads(note.read_text())["train_seconds"] for note in notes if note.exists())
-        return float(sum(spent))
+        return sum(train_seconds(note.read_bytes(), note) for note in notes if note.exists())

@@ -1,10 +1,12 @@
-"""Packs the dense models of a sweep for other machines.
+"""Packs the finetuned dense models of a sweep for other machines.
 
 All trials of a sweep must start from the same weights. If another machine finetuned the dense model
 again, its weights would differ, and trials of the two machines could not be compared.
 
-The packed form is a tar file of the models' cache folder, figures included. The sweep saves it
-beside its ledger as ``dense/DIGEST.tar``, or as ``dense/figures.tar`` if no model was finetuned.
+The packed form is a tar file, which the sweep saves beside its ledger as ``dense/DIGEST.tar``. It
+may come from another person. So only plain files with the names that :func:`pack` writes are read
+from it, and their number and sizes are bounded. It holds nothing that a machine can measure itself:
+figures in it, which older versions packed, are ignored.
 """
 
 from __future__ import annotations
@@ -13,79 +15,104 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
+from typing_extensions import TypedDict
 
 from sweep.errors import StorageError
-from sweep.ledger.files import fingerprint, new_folder, once, tree_digest, write_bytes
+from sweep.ledger.files import fingerprint, new_folder, once, tree_digest
+from sweep.ledger.lines import parse_json
 from sweep.ledger.store import Store
-from sweep.ledger.store_errors import StoreError
 from sweep.ledger.store_objects import RETRY_SECONDS
 
 NOTE = "finetune.json"
-"""The file that marks the folder of a finetuned model."""
+"""The file of a finetuned model with the seconds that its training took."""
 
-FIGURES = "figures"
-"""The name of a tar file without a finetuned model."""
+LARGEST, LARGEST_TEXT, MOST = 16 * 1024**3, 16 * 1024**2, 1000
+"""Most bytes of all files together, most bytes of a file that has no weights, and most files."""
 
-_NAME = re.compile(rf"([0-9a-f]{{16}}|{FIGURES})\.tar")
+_WEIGHTS = "model.safetensors"
+_NAMES = (_WEIGHTS, "config.json", "generation_config.json", "README.md", NOTE)
+_FILE = re.compile(rf"(?:model|qat-[0-9a-f]{{16}})/(?:{'|'.join(map(re.escape, _NAMES))})")
+_MEASURED = re.compile(r"(\w+-[0-9a-f]{16}\.json|teacher-[0-9a-f]{16}\.npy)/\1")
+_NAME = re.compile(r"([0-9a-f]{16})\.tar")
+
+
+class _Note(TypedDict):
+    train_seconds: Annotated[float, Ge(0)]
+
+
+Models = dict[str, dict[str, bytes]]
+"""The files of each model, by name."""
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """Packed dense models: ``read`` returns their bytes.
+    """Packed dense models: ``digest`` identifies their content, ``read`` returns their bytes."""
 
-    ``digest`` identifies the finetuned models among them; None if none was finetuned.
-    """
-
-    digest: str | None
+    digest: str
     read: Callable[[], bytes]
 
 
-def pack(folder: Path, leave: Container[str] = ()) -> bytes:
-    """Pack ``folder``, one level of sub-folders deep, without the entries to ``leave`` out.
+def pack(folder: Path, models: Sequence[str]) -> bytes:
+    """Pack the ``models`` of ``folder``; no bytes if there are none.
 
-    Hidden entries (locks) are left out too.
+    Raises :class:`~sweep.errors.StorageError` if a model has a file that :func:`unpack` would
+    refuse.
     """
     stream = io.BytesIO()
+    if not models:
+        return b""
     with tarfile.open(fileobj=stream, mode="w") as tar:
-        for entry in sorted(folder.glob("[!.]*")):
-            files = [entry] if entry.is_file() else sorted(filter(Path.is_file, entry.iterdir()))
-            for file in files if entry.name not in leave else ():
-                item = tarfile.TarInfo(f"{entry.name}/{file.name}")
-                item.size = file.stat().st_size
-                with file.open("rb") as data:
-                    tar.addfile(item, data)
+        for file in [file for name in models for file in sorted((folder / name).iterdir())]:
+            item = tarfile.TarInfo(file.relative_to(folder).as_posix())
+            item.size = file.stat().st_size
+            if problem := _problem(item, 1):
+                raise StorageError(f"the dense model cannot be saved for other machines: {problem}")
+            with file.open("rb") as data:
+                tar.addfile(item, data)
     return stream.getvalue()
 
 
-def unpack(folder: Path, read: Callable[[], bytes], needed: str) -> None:
-    """Unpack into ``folder``, unless its entry ``needed`` exists.
+def unpack(folder: Path, shipped: Shipped, needed: Sequence[str]) -> None:
+    """Unpack into ``folder``, unless the last one of the models ``needed`` is there.
 
-    Each entry is written atomically, ``needed`` last. If several processes call this at once, one
-    of them reads and the others wait.
+    Each model is written atomically, the last one of ``needed`` last. If several processes call
+    this at once, one of them reads and the others wait. Raises
+    :class:`~sweep.errors.StorageError` if other models than ``needed`` are packed.
     """
 
     def store() -> None:
-        entries = _unpacked(read())
-        for name in sorted(entries, key=lambda name: name == needed):
-            _put(folder / name, entries[name])
+        models = _unpacked(shipped.read())
+        if set(models) != set(needed):
+            raise StorageError(
+                f"the sweep's folder has the dense models {', '.join(models)}, but its config asks "
+                f"for {', '.join(needed)}: restore its folder dense/ from a backup"
+            )
+        for name in needed:
+            if not (folder / name).exists():
+                with new_folder(folder / name) as scratch:
+                    for file, data in models[name].items():
+                        (scratch / file).write_bytes(data)
 
-    once(folder / needed, store)
+    once(folder / needed[-1], store)
 
 
-def digest(packed: bytes) -> str | None:
-    """Return the digest of the finetuned models in ``packed``, or None if there are none."""
-    entries = _unpacked(packed)
-    finetuned = {name: _digest(files) for name, files in entries.items() if NOTE in files}
-    return fingerprint(finetuned) if finetuned else None
+def digest(packed: bytes) -> str:
+    """Return the digest of the packed models. Raises StorageError as :func:`unpack` does."""
+    return fingerprint({name: _digest(files) for name, files in _unpacked(packed).items()})
 
 
-def digest_of(folder: Path, entries: Sequence[str]) -> str:
-    """Return the :func:`digest` that packing the models ``entries`` of ``folder`` would give."""
-    return fingerprint({entry: tree_digest(folder / entry) for entry in entries})
+def digest_of(folder: Path, models: Sequence[str]) -> str | None:
+    """Return the :func:`digest` that packing ``models`` would give; None if one does not exist."""
+    if not all((folder / name).is_dir() for name in models):
+        return None
+    return fingerprint({name: tree_digest(folder / name) for name in models})
 
 
 def find_packed(place: Store) -> Shipped | None:
@@ -95,17 +122,17 @@ def find_packed(place: Store) -> Shipped | None:
     result raises it if the models cannot be read or are damaged.
     """
     for name in _all(place):
-        return Shipped(None if name == FIGURES else name, partial(_read, place, name))
+        return Shipped(name, partial(_read, place, name))
     return None
 
 
 def save_packed(place: Store, packed: bytes) -> None:
-    """Save packed dense models at ``place``, unless a bench without a model packed no bytes.
+    """Save packed dense models at ``place``, unless nothing was finetuned and packed.
 
     Raises :class:`~sweep.errors.StorageError` if the disk or store refuses the write.
     """
     if packed:
-        (place / f"{digest(packed) or FIGURES}.tar").write_bytes(packed)
+        (place / f"{digest(packed)}.tar").write_bytes(packed)
 
 
 def delete_packed(place: Store) -> None:
@@ -121,12 +148,10 @@ def _all(place: Store) -> list[str]:
 
 def _read(place: Store, wanted: str) -> bytes:
     file = place / f"{wanted}.tar"
+    packed = file.read_bytes(LARGEST + LARGEST_TEXT) or b""
     try:
-        packed = file.read_bytes() or b""
-        found = digest(packed) or FIGURES
-    except StoreError:
-        raise
-    except (OSError, tarfile.TarError) as error:
+        found = digest(packed)
+    except StorageError as error:
         raise StorageError(f"cannot read the sweep's dense model, {file}: {error}") from error
     if found != wanted:
         raise StorageError(
@@ -135,31 +160,49 @@ def _read(place: Store, wanted: str) -> bytes:
     return packed
 
 
-def _put(target: Path, files: Mapping[str, bytes]) -> None:
-    if target.exists():
-        return
-    if list(files) == [target.name]:
-        write_bytes(target, files[target.name])
-        return
-    with new_folder(target) as scratch:
-        for name, data in files.items():
-            (scratch / name).write_bytes(data)
-
-
 def _digest(files: Mapping[str, bytes]) -> str:
     named = [(name, hashlib.sha256(data).hexdigest()[:16]) for name, data in sorted(files.items())]
     return fingerprint(named)
 
 
-def _unpacked(packed: bytes) -> dict[str, dict[str, bytes]]:
-    """Files by entry and name. An entry is a sub-folder, or a single file of the folder itself."""
-    entries: dict[str, dict[str, bytes]] = {}
-    if not packed:  # a bench without a model packs no bytes
-        return entries
-    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        for item in tar:
-            entry, _, name = item.name.partition("/")
-            file = tar.extractfile(item)
-            if file is not None and {entry, name}.isdisjoint({"", ".", ".."}) and "/" not in name:
-                entries.setdefault(entry, {})[name] = file.read()
-    return entries
+def _unpacked(packed: bytes) -> Models:
+    """The files of packed models. A compressed tar file, which may be far larger, is refused."""
+    models: Models = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as tar:
+            for count, item in enumerate(tar, 1):
+                model, _, name = item.name.partition("/")
+                if problem := _problem(item, count):
+                    raise StorageError(problem)
+                if name in models.setdefault(model, {}):
+                    raise StorageError(f"it has the file {item.name!r} twice")
+                if file := None if _MEASURED.fullmatch(item.name) else tar.extractfile(item):
+                    models[model][name] = file.read()
+    except (OSError, tarfile.TarError, ValueError, OverflowError) as error:
+        raise StorageError(f"it is no tar file, or it is damaged ({error})") from error
+    models = {model: files for model, files in models.items() if files}
+    for model, files in models.items():
+        train_seconds(files.get(NOTE, b""), f"{model}/{NOTE}")
+    return models
+
+
+def _problem(item: tarfile.TarInfo, count: int) -> str | None:
+    """Why a file is not packed or unpacked, or None."""
+    most = LARGEST if item.name.endswith(f"/{_WEIGHTS}") else LARGEST_TEXT
+    if item.type != tarfile.REGTYPE or item.issparse():
+        return f"{item.name!r} is not a plain file; links, devices and folders are refused"
+    if not _FILE.fullmatch(item.name) and not _MEASURED.fullmatch(item.name):
+        return f"it has the file {item.name!r}; allowed: {', '.join(_NAMES)} of a model"
+    if not 0 <= item.size <= most:
+        return f"{item.name!r} has {item.size:,} bytes; allowed: at most {most:,}"
+    if count > MOST:
+        return f"it has more than {MOST:,} files, which is the most that is allowed"
+    return None
+
+
+def train_seconds(note: bytes, name: object) -> float:
+    """The seconds of training in a :data:`NOTE`. Raises StorageError if it is damaged."""
+    try:
+        return parse_json(_Note, note)["train_seconds"]
+    except ValueError as error:
+        raise StorageError(f"{name} is damaged: {error}") from error

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,17 @@ def real_rows(x: Tensor, valid: Tensor) -> Tensor:
     return x[valid[:, torch.arange(places[1], device=x.device) * tokens // places[1]]]
 
 
+def check_form(given: Mapping[str, Any], form: Mapping[str, Tensor]) -> None:
+    """Raise ValueError unless tensors or arrays have the names, shapes and types of ``form``."""
+    if strange := sorted(given.keys() ^ form.keys()):
+        raise ValueError(f"{strange[0]} is only in one of the two")
+    for name, value in given.items():
+        found, own = torch.as_tensor(value), form[name]
+        if (found.shape, found.dtype) != (own.shape, own.dtype):
+            what = f"{found.dtype} of shape {tuple(found.shape)}"
+            raise ValueError(f"{name} is {what}, not {own.dtype} of shape {tuple(own.shape)}")
+
+
 class ActivationPruner:
     """Prunes the inputs of ``modules`` through forward pre-hooks until :meth:`remove`.
 
@@ -131,6 +143,12 @@ class ActivationPruner:
             group = [ordered_keys(scores[name]) for name in names]
             count = pruned_count(self.sparsity, sum(score.numel() for score in group))
             self.state |= dict(zip(names, keep_largest(group, count, generator), strict=True))
+
+    def form(self) -> dict[str, Tensor]:
+        """Return zeros in the place of the tensors that :attr:`state` has when pruning starts."""
+        if self.method == "random":
+            return {n: torch.zeros(m.in_features).bool() for n, m in self.modules.items()}
+        return {} if self.scope == "local" else {name: torch.zeros(()) for name in self.modules}
 
     def attach(self) -> None:
         """Start pruning."""

@@ -100,9 +100,9 @@ def read_masks(model: str | None) -> dict[str, NDArray[np.bool_]]:
         )
     try:
         found: dict[str, Any] = load_file(file)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:  # types without numpy
         raise UsageError(f"{file} cannot be read: {error}") from error
-    wrong = [name for name, mask in found.items() if mask.dtype != np.bool_]
+    wrong = [name for name, mask in found.items() if mask.dtype != np.bool_ or not mask.size]
     if wrong or not found:
         raise UsageError(f"{file} holds no masks: it must hold boolean tensors by module name")
     return found

@@ -14,16 +14,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 from torch.nn.functional import linear
+from typing_extensions import TypedDict
 
 from sweep.compress.conv1d import as_linears
 from sweep.compress.models import beside
 from sweep.compress.quantize.scheme import Scheme, int8_scales
 from sweep.errors import UsageError
+from sweep.ledger.lines import parse_json
 from sweep.space.params import QUANTIZATIONS
 
 GRID_FILE = "quantization.json"
@@ -141,8 +144,9 @@ def load_grid(model: nn.Module, folder: str | Path) -> None:
     """
     path = Path(folder) / GRID_FILE
     about = _read(path)
-    if strange := sorted(set(about["modules"]) ^ set(linears(as_linears(model)))):
-        where = "the file" if strange[0] in about["modules"] else "the model"
+    named = set(about.get("modules", []))
+    if strange := sorted(named ^ set(linears(as_linears(model)))):
+        where = "the file" if strange[0] in named else "the model"
         raise UsageError(
             f"{path} does not fit this model: only {where} has the Linear layer {strange[0]!r}"
         )
@@ -165,12 +169,20 @@ def _widths(about: Mapping[str, Any]) -> dict[str, int]:
     return {name: about[name] for name in ("width", "frac_width") if name in about}
 
 
-def _read(path: Path) -> dict[str, Any]:
+class _Grid(TypedDict):
+    format: str
+    version: str
+    scheme: str
+    modules: NotRequired[list[str]]
+    width: NotRequired[Annotated[int, Interval(ge=2, le=24)]]
+    frac_width: NotRequired[Annotated[int, Interval(ge=0, le=1000)]]
+
+
+def _read(path: Path) -> _Grid:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        found = parse_json(_Grid, path.read_bytes())
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    found = found if isinstance(found, dict) else {}
     known = (found.get("format"), found.get("version")) == (FORMAT, VERSION)
     if not known or found.get("scheme") not in QUANTIZATIONS:
         raise UsageError(
