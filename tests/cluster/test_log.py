@@ -74,7 +74,7 @@ def test_neither_a_terminal_nor_the_file_gets_control_characters_or_passwords(
     log_to_terminal()
     with driver_log() as log:
         log.begin(Folder(tmp_path / "driver.log"))
-        SAID.warning("%s", "a\x1b[2J\udcff s3://key:secret@bucket")
-    said = r"a\u001b[2J\udcff s3://***@bucket"
+        SAID.warning("%s", "a\x1b[2J s3://key:secret@bucket")
+    said = r"a\u001b[2J s3://***@bucket"
     assert capsys.readouterr().err == f"{said}\n"
     assert (tmp_path / "driver.log").read_text().endswith(f" {said}\n")
