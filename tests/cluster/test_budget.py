@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sweep.cluster.run import check_budget
 from sweep.errors import UsageError
@@ -53,7 +55,9 @@ def test_more_trials_after_a_spent_budget_are_refused_with_a_way_out(tmp_path: P
         check_budget(search, folder, 50)
     message = str(caught.value)
     assert "search.budget.epochs" in message
-    assert f"search.warm_start=[{folder.path}]" in message and "search.trials=50" in message
+    [start] = [word for word in shlex.split(message) if word.startswith("search.warm_start=")]
+    assert yaml.safe_load(start.partition("=")[2]) == [str(folder.path)]
+    assert "search.trials=50" in message
 
 
 def test_a_space_without_more_points_ends_the_sweep(
