@@ -126,7 +126,8 @@ def refuse_links(folder: Path, *names: str) -> None:
     the user chose it.
     """
     for root in (folder / name for name in names):
-        for path in (root, *root.rglob("*")):
+        check_plain(root)  # before it is listed
+        for path in root.rglob("*"):
             check_plain(path)
 
 

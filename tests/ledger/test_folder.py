@@ -162,7 +162,7 @@ def test_commands_name_the_link_or_id_that_they_reject(
     end = {"event": "end", "trial_id": str(elsewhere), "status": "completed"}
     write(tmp_path / "sweep", first, end, {"event": "finish", "reason": None})
     done = cli(command, folder)
-    assert_refused(done, 6, "line 2 of 3", "trial_id of the `end` event", repr(str(elsewhere)))
+    assert_refused(done, 6, "line 2 of 3", "trial_id of the `end` event", repr(str(elsewhere))[:60])
     assert content(elsewhere) == before
 
 
